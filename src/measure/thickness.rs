@@ -1,0 +1,123 @@
+//! Thickness per layer, measured vertically along each A-scan.
+
+use serde::Serialize;
+
+use crate::{
+    layer::{LAYERS, Layer},
+    scan::Spacing,
+    surface::Surfaces,
+};
+
+/// The unit of a thickness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ThicknessUnit {
+    /// Micrometres, where the axial spacing is known.
+    #[serde(rename = "um")]
+    Micrometres,
+    /// Pixels, where nobody stated a spacing.
+    #[serde(rename = "px")]
+    Pixels,
+}
+
+impl ThicknessUnit {
+    /// Unit as printed in files.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Micrometres => "um",
+            Self::Pixels => "px",
+        }
+    }
+}
+
+/// Thickness of one layer over the A-scans of a B-scan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerThickness {
+    /// The layer.
+    pub layer: Layer,
+    /// Thickness in each A-scan; `None` where a boundary was not determined.
+    pub profile: Vec<Option<f32>>,
+    /// Mean over the determined A-scans; `None` where there are none.
+    pub mean: Option<f32>,
+    /// Smallest determined value.
+    pub min: Option<f32>,
+    /// Largest determined value.
+    pub max: Option<f32>,
+    /// Share of A-scans with a determined thickness, 0 to 1.
+    pub coverage: f32,
+}
+
+/// Thickness of every layer of one B-scan, all in one unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thicknesses {
+    /// The unit of every value.
+    pub unit: ThicknessUnit,
+    /// One entry a layer, in the order of [`Layer::ALL`].
+    pub layers: [LayerThickness; LAYERS],
+}
+
+impl Thicknesses {
+    /// Measures `surfaces`, in micrometres where `axial` is known and in pixels where it is not.
+    #[must_use]
+    pub fn measure(surfaces: &Surfaces, axial: Option<Spacing>) -> Self {
+        let (unit, scale) = match axial {
+            Some(spacing) => (ThicknessUnit::Micrometres, spacing.um as f32),
+            None => (ThicknessUnit::Pixels, 1.0),
+        };
+        let layers = Layer::ALL
+            .map(|layer| LayerThickness::new(layer, surfaces.thickness_px(layer).map(|t| Some(t? * scale)).collect()));
+        Self { unit, layers }
+    }
+}
+
+impl LayerThickness {
+    fn new(layer: Layer, profile: Vec<Option<f32>>) -> Self {
+        let known = || profile.iter().flatten().copied();
+        let count = known().count();
+        let mean = (count > 0).then(|| (known().map(f64::from).sum::<f64>() / count as f64) as f32);
+        let (min, max) = (known().reduce(f32::min), known().reduce(f32::max));
+        let coverage = count as f32 / profile.len().max(1) as f32;
+        Self { layer, profile, mean, min, max, coverage }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Provenance;
+
+    fn stack() -> Surfaces {
+        // Nine boundaries 10 px apart in three A-scans; the last A-scan lacks the choroid-sclera boundary.
+        Surfaces::exact(
+            100,
+            std::array::from_fn(|k| {
+                (0..3).map(|x| (k < 8 || x < 2).then_some(10.0 * k as f32 + (x * k) as f32)).collect()
+            }),
+        )
+    }
+
+    #[test]
+    fn thickness_is_in_micrometres_when_the_spacing_is_known() {
+        let out = Thicknesses::measure(&stack(), Some(Spacing { um: 4.0, from: Provenance::Header }));
+        assert_eq!(out.unit, ThicknessUnit::Micrometres);
+        let nfl = &out.layers[0];
+        assert_eq!(nfl.profile, [Some(40.0), Some(44.0), Some(48.0)]);
+        assert_eq!((nfl.mean, nfl.min, nfl.max), (Some(44.0), Some(40.0), Some(48.0)));
+    }
+
+    #[test]
+    fn thickness_is_in_pixels_when_it_is_not() {
+        let out = Thicknesses::measure(&stack(), None);
+        assert_eq!(out.unit, ThicknessUnit::Pixels);
+        assert_eq!(out.layers[0].profile, [Some(10.0), Some(11.0), Some(12.0)]);
+    }
+
+    #[test]
+    fn missing_boundaries_leave_gaps_and_lower_the_coverage() {
+        let choroid = &Thicknesses::measure(&stack(), None).layers[7];
+        assert_eq!(choroid.profile[2], None);
+        assert!((choroid.coverage - 2.0 / 3.0).abs() < 1e-6);
+        let none = &Thicknesses::measure(&Surfaces::undetermined(4, 4), None).layers[0];
+        assert_eq!((none.mean, none.coverage), (None, 0.0));
+    }
+}

@@ -1,0 +1,160 @@
+//! What a model file says of itself, in the metadata properties of the ONNX file.
+//!
+//! The training crate writes these properties and the runtime reads them back; both use this type.
+
+use crate::layer::{CLASSES, Layer};
+
+use super::ModelError;
+
+/// Size of the network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputSize {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// How a B-scan becomes the network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preprocessing {
+    /// Each axis is shrunk on its own where it is longer than the input, never enlarged; the result is
+    /// standardised (mean 0, variance 1) and centred, and zeros fill the rest.
+    ShrinkCentreStandardise,
+}
+
+impl Preprocessing {
+    /// Name in the model file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ShrinkCentreStandardise => "shrink-centre-standardise/1",
+        }
+    }
+}
+
+/// What a model file says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelMetadata {
+    /// Model name, as in `unet-640`.
+    pub name: String,
+    /// Model version.
+    pub version: String,
+    /// Size of the input the network was built for.
+    pub input: InputSize,
+    /// How a B-scan becomes the input.
+    pub preprocessing: Preprocessing,
+    /// Softmax temperature that calibrates the class probabilities; 1 where none was fitted.
+    pub temperature: f32,
+    /// The data it was trained on, in words.
+    pub training_data: String,
+    /// SHA-256 of the weights, hexadecimal.
+    pub weights_sha256: String,
+}
+
+const NAME: &str = "octrls.name";
+const VERSION: &str = "octrls.version";
+const CLASS_NAMES: &str = "octrls.classes";
+const INPUT: &str = "octrls.input";
+const PREPROCESSING: &str = "octrls.preprocessing";
+const TEMPERATURE: &str = "octrls.temperature";
+const TRAINING_DATA: &str = "octrls.training_data";
+const WEIGHTS: &str = "octrls.weights_sha256";
+
+impl ModelMetadata {
+    /// The class names in the order of the network's output, comma-separated.
+    #[must_use]
+    pub fn class_names() -> String {
+        std::iter::once("background").chain(Layer::ALL.map(Layer::name)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The properties as they stand in the model file.
+    #[must_use]
+    pub fn to_properties(&self) -> Vec<(&'static str, String)> {
+        vec![
+            (NAME, self.name.clone()),
+            (VERSION, self.version.clone()),
+            (CLASS_NAMES, Self::class_names()),
+            (INPUT, format!("{}x{}", self.input.width, self.input.height)),
+            (PREPROCESSING, self.preprocessing.name().to_owned()),
+            (TEMPERATURE, self.temperature.to_string()),
+            (TRAINING_DATA, self.training_data.clone()),
+            (WEIGHTS, self.weights_sha256.clone()),
+        ]
+    }
+
+    /// Reads the properties of a model file.
+    ///
+    /// # Errors
+    /// [`ModelError::Metadata`] when one is missing, malformed, or names other classes or another preprocessing.
+    pub fn from_properties<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ModelError> {
+        let all: std::collections::HashMap<_, _> = properties.into_iter().collect();
+        let bad = |key, reason: &str| ModelError::Metadata { key, reason: reason.to_owned() };
+        let get = |key: &'static str| all.get(key).copied().ok_or_else(|| bad(key, "missing"));
+
+        if get(CLASS_NAMES)? != Self::class_names() {
+            return Err(bad(CLASS_NAMES, &format!("the {CLASSES} classes must be {}", Self::class_names())));
+        }
+        let input = get(INPUT)?
+            .split_once('x')
+            .and_then(|(w, h)| Some(InputSize { width: w.parse().ok()?, height: h.parse().ok()? }))
+            .filter(|s| (16..=4096).contains(&s.width) && (16..=4096).contains(&s.height))
+            .ok_or_else(|| bad(INPUT, "not WIDTHxHEIGHT"))?;
+        let preprocessing = Preprocessing::ShrinkCentreStandardise;
+        if get(PREPROCESSING)? != preprocessing.name() {
+            return Err(bad(PREPROCESSING, &format!("this program knows {}", preprocessing.name())));
+        }
+        let temperature = get(TEMPERATURE)?
+            .parse()
+            .ok()
+            .filter(|t: &f32| (0.05..=20.0).contains(t))
+            .ok_or_else(|| bad(TEMPERATURE, "not a number from 0.05 to 20"))?;
+        Ok(Self {
+            name: get(NAME)?.to_owned(),
+            version: get(VERSION)?.to_owned(),
+            input,
+            preprocessing,
+            temperature,
+            training_data: get(TRAINING_DATA)?.to_owned(),
+            weights_sha256: get(WEIGHTS)?.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> ModelMetadata {
+        ModelMetadata {
+            name: "unet-640".to_owned(),
+            version: "1".to_owned(),
+            input: InputSize { width: 640, height: 480 },
+            preprocessing: Preprocessing::ShrinkCentreStandardise,
+            temperature: 1.5,
+            training_data: "phantom".to_owned(),
+            weights_sha256: "ab".to_owned(),
+        }
+    }
+
+    #[test]
+    fn properties_survive_the_round_trip() {
+        let properties = sample().to_properties();
+        let back = ModelMetadata::from_properties(properties.iter().map(|(k, v)| (*k, v.as_str())));
+        assert_eq!(back.expect("own properties"), sample());
+    }
+
+    #[test]
+    fn each_missing_or_foreign_property_is_refused_by_name() {
+        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE] {
+            let mut properties = sample().to_properties();
+            for (key, value) in &mut properties {
+                if *key == broken {
+                    "other".clone_into(value);
+                }
+            }
+            let result = ModelMetadata::from_properties(properties.iter().map(|(k, v)| (*k, v.as_str())));
+            assert!(matches!(result, Err(ModelError::Metadata { key, .. }) if key == broken), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The network: what a model file says of itself, how a B-scan becomes its input, and how it is run.
+
+mod error;
+mod logits;
+mod metadata;
+mod placement;
+mod runtime;
+
+pub use error::ModelError;
+pub use logits::Logits;
+pub use metadata::{InputSize, ModelMetadata, Preprocessing};
+pub use placement::Placement;
+pub use runtime::Network;

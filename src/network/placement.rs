@@ -1,0 +1,150 @@
+//! Where a B-scan lies on the network's grid, and the way there and back.
+
+use image::{ImageBuffer, Luma, imageops};
+
+use crate::scan::BScan;
+
+use super::InputSize;
+
+/// Where a scan lies on the network's grid.
+///
+/// Rows of a boundary are edges: the number is the first row of the layer below, so an edge maps by scale and
+/// offset alone. Columns are A-scan centres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Size of the network's input.
+    pub input: InputSize,
+    /// A-scans of the scan.
+    pub scan_width: usize,
+    /// Samples along its A-scans.
+    pub scan_height: usize,
+    /// Columns that the scan takes on the grid.
+    pub width: usize,
+    /// Rows that the scan takes on the grid.
+    pub height: usize,
+    /// First column of the scan on the grid.
+    pub left: usize,
+    /// First row of the scan on the grid.
+    pub top: usize,
+}
+
+impl Placement {
+    /// Places a scan on the grid: each axis shrunk where it is too long, never enlarged; centred.
+    #[must_use]
+    pub fn new(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
+        let width = scan_width.min(input.width);
+        let height = scan_height.min(input.height);
+        Self {
+            input,
+            scan_width,
+            scan_height,
+            width,
+            height,
+            left: (input.width - width) / 2,
+            top: (input.height - height) / 2,
+        }
+    }
+
+    /// The network's input for `bscan`: `input.height * input.width` values, row-major.
+    ///
+    /// # Panics
+    /// When `bscan` is not of the size that was placed.
+    #[must_use]
+    pub fn place(&self, bscan: &BScan) -> Vec<f32> {
+        assert_eq!((bscan.width, bscan.height), (self.scan_width, self.scan_height), "another scan was placed");
+        let mut pixels = self.shrink(bscan);
+        standardise(&mut pixels);
+        let mut input = vec![0.0; self.input.width * self.input.height];
+        for (row, line) in pixels.chunks_exact(self.width).enumerate() {
+            let start = (self.top + row) * self.input.width + self.left;
+            input[start..start + self.width].copy_from_slice(line);
+        }
+        input
+    }
+
+    fn shrink(&self, bscan: &BScan) -> Vec<f32> {
+        if (self.width, self.height) == (bscan.width, bscan.height) {
+            return bscan.intensity.clone();
+        }
+        let image: ImageBuffer<Luma<f32>, _> =
+            ImageBuffer::from_raw(bscan.width as u32, bscan.height as u32, bscan.intensity.as_slice())
+                .expect("a B-scan has width * height intensities");
+        imageops::resize(&image, self.width as u32, self.height as u32, imageops::FilterType::Triangle).into_raw()
+    }
+
+    /// Scan rows for one row of the placed region.
+    #[must_use]
+    pub fn rows_per_row(&self) -> f32 {
+        self.scan_height as f32 / self.height as f32
+    }
+
+    /// Column of the placed region (0-based, fractional) at the centre of A-scan `ascan`.
+    #[must_use]
+    pub fn column_of(&self, ascan: usize) -> f32 {
+        ((ascan as f32 + 0.5) * self.width as f32 / self.scan_width as f32 - 0.5).clamp(0.0, (self.width - 1) as f32)
+    }
+}
+
+/// Brings `pixels` to mean 0 and variance 1; a uniform image becomes all zeros.
+pub fn standardise(pixels: &mut [f32]) {
+    let n = pixels.len().max(1) as f64;
+    let mean = pixels.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let variance = pixels.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+    let scale = if variance > 1e-10 { variance.sqrt().recip() } else { 0.0 };
+    for v in pixels {
+        *v = ((f64::from(*v) - mean) * scale) as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUT: InputSize = InputSize { width: 64, height: 64 };
+
+    fn gradient(width: usize, height: usize) -> BScan {
+        let intensity = (0..height).flat_map(|y| vec![y as f32 / height as f32; width]).collect();
+        BScan { width, height, intensity }
+    }
+
+    #[test]
+    fn a_small_scan_keeps_its_pixels_and_is_centred() {
+        let p = Placement::new(40, 30, INPUT);
+        assert_eq!((p.width, p.height, p.left, p.top), (40, 30, 12, 17));
+        let input = p.place(&gradient(40, 30));
+        let inside = |x: usize, y: usize| (12..52).contains(&x) && (17..47).contains(&y);
+        for y in 0..64 {
+            for x in 0..64 {
+                assert!(inside(x, y) || input[y * 64 + x] == 0.0, "padding at {x},{y}");
+            }
+        }
+        assert!(input[17 * 64 + 12] < input[46 * 64 + 12]);
+    }
+
+    #[test]
+    fn the_input_is_standardised_over_the_scan_alone() {
+        let p = Placement::new(40, 30, INPUT);
+        let input = p.place(&gradient(40, 30));
+        let n = 40.0 * 30.0;
+        let mean = input.iter().sum::<f32>() / n;
+        let variance = input.iter().map(|v| v * v).sum::<f32>() / n;
+        assert!(mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-3, "{mean} {variance}");
+    }
+
+    #[test]
+    fn a_large_scan_is_shrunk_on_each_axis_and_maps_back() {
+        let p = Placement::new(128, 32, INPUT);
+        assert_eq!((p.width, p.height, p.rows_per_row()), (64, 32, 1.0));
+        assert!((p.column_of(0) - 0.0).abs() < 1e-6);
+        assert!((p.column_of(64) - 31.75).abs() < 1e-6);
+        let p = Placement::new(32, 128, INPUT);
+        assert!((p.rows_per_row() - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_uniform_scan_becomes_zeros() {
+        let p = Placement::new(20, 20, INPUT);
+        let flat = BScan { width: 20, height: 20, intensity: vec![0.7; 400] };
+        assert!(p.place(&flat).iter().all(|&v| v == 0.0));
+    }
+}

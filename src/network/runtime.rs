@@ -1,0 +1,112 @@
+//! Runs a model with tract.
+
+use std::{io::Cursor, path::Path, sync::Arc};
+
+use sha2::{Digest, Sha256};
+use tract_onnx::prelude::*;
+
+use crate::{layer::CLASSES, scan::BScan};
+
+use super::{InputSize, Logits, ModelError, ModelMetadata, Placement};
+
+#[cfg(feature = "embedded-model")]
+static EMBEDDED: &[u8] = include_bytes!("../../models/unet-640.onnx");
+
+/// A loaded network. Cheap to clone; clones share the weights and may run on several threads at once.
+#[derive(Clone)]
+pub struct Network {
+    metadata: Arc<ModelMetadata>,
+    file_sha256: Arc<str>,
+    plan: Arc<TypedRunnableModel>,
+}
+
+impl Network {
+    /// The model that this build carries.
+    ///
+    /// # Errors
+    /// [`ModelError::NotEmbedded`] in a build without the feature `embedded-model`.
+    pub fn embedded() -> Result<Self, ModelError> {
+        #[cfg(feature = "embedded-model")]
+        return Self::from_bytes(EMBEDDED);
+        #[cfg(not(feature = "embedded-model"))]
+        return Err(ModelError::NotEmbedded);
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the file cannot be read, is no ONNX model that tract can run, or does not describe itself.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let bytes = std::fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads a model from the content of its file, for the input size that it states.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let load = |e: TractError| ModelError::Load(format!("{e:#}"));
+        let onnx = tract_onnx::onnx();
+        let proto = onnx.proto_model_for_read(&mut Cursor::new(bytes)).map_err(load)?;
+        let metadata =
+            ModelMetadata::from_properties(proto.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str())))?;
+        let InputSize { width, height } = metadata.input;
+        let plan = onnx
+            .model_for_proto_model(&proto)
+            .and_then(|m| m.with_input_fact(0, f32::fact([1, 1, height, width]).into()))
+            .and_then(|m| m.into_optimized())
+            .map_err(load)?;
+        let output = plan.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
+        if output.as_deref() != Some(&[1, CLASSES, height, width]) {
+            return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
+        }
+        let file_sha256 = hex(&Sha256::digest(bytes));
+        let plan = plan.into_runnable().map_err(load)?;
+        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan })
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn metadata(&self) -> &ModelMetadata {
+        &self.metadata
+    }
+
+    /// SHA-256 of the model file, hexadecimal; results carry it.
+    #[must_use]
+    pub fn file_sha256(&self) -> &str {
+        &self.file_sha256
+    }
+
+    /// Class scores for a B-scan, and where the scan lies on their grid.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] when the network fails.
+    pub fn run(&self, bscan: &BScan) -> Result<(Logits, Placement), ModelError> {
+        let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
+        Ok((self.run_input(&placement.place(bscan))?, placement))
+    }
+
+    /// Class scores for an input that has been placed already: `input.height * input.width` values.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] when the input is of another size or the network fails.
+    pub fn run_input(&self, input: &[f32]) -> Result<Logits, ModelError> {
+        let run = |e: TractError| ModelError::Run(format!("{e:#}"));
+        let InputSize { width, height } = self.metadata.input;
+        let tensor = Tensor::from_shape(&[1, 1, height, width], input).map_err(run)?;
+        let output = self.plan.run(tvec!(tensor.into())).map_err(run)?;
+        let values = output[0].view().as_slice::<f32>().map_err(run)?.to_vec();
+        Logits::new(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
+    }
+}
+
+/// Lower-case hexadecimal of `bytes`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}

@@ -1,0 +1,144 @@
+//! Scans: what a B-scan is, what is known of its geometry and from where, and the readers of scanner files.
+//!
+//! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that a
+//! volume is never in memory as a whole.
+
+mod dimensions;
+mod error;
+mod raster;
+mod sidecar;
+mod vol;
+
+use std::path::Path;
+
+pub use dimensions::{MAX_PIXELS, MAX_SIDE};
+pub use error::ReadError;
+pub use raster::Raster;
+use serde::{Deserialize, Serialize};
+pub use vol::HeidelbergVol;
+
+/// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
+#[derive(Clone, Debug, PartialEq)]
+pub struct BScan {
+    /// Number of A-scans.
+    pub width: usize,
+    /// Number of samples along an A-scan.
+    pub height: usize,
+    /// Display intensity, 0 (black) to 1, row-major, `width * height` values, all finite.
+    pub intensity: Vec<f32>,
+}
+
+/// Where a fact about a scan's geometry came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// Stated by the scanner in the file itself.
+    Header,
+    /// Stated in a `<scan>.toml` beside the file.
+    Sidecar,
+    /// Stated by the operator on the command line.
+    Operator,
+}
+
+/// A sample spacing in micrometres and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spacing {
+    /// Micrometres from one sample to the next.
+    pub um: f64,
+    /// Who said so.
+    pub from: Provenance,
+}
+
+/// Which eye was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Eye {
+    /// Oculus dexter, the right eye.
+    #[serde(rename = "OD")]
+    Right,
+    /// Oculus sinister, the left eye.
+    #[serde(rename = "OS")]
+    Left,
+}
+
+/// How the B-scans of a scan lie on the retina.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// One B-scan along a line.
+    Line,
+    /// Parallel B-scans.
+    RasterVolume,
+    /// B-scans through a common centre.
+    Radial,
+    /// One B-scan along a circle, as around the optic disc.
+    Circle,
+    /// The file does not say.
+    Unknown,
+}
+
+/// What is known of a scan before its pixels are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanHeader {
+    /// Name of the file format, as in `PNG` or `Heidelberg VOL`.
+    pub format: &'static str,
+    /// Number of B-scans, at least one.
+    pub bscans: usize,
+    /// A-scans in each B-scan.
+    pub width: usize,
+    /// Samples along each A-scan.
+    pub height: usize,
+    /// Spacing along the A-scan; `None` where nobody stated it.
+    pub axial: Option<Spacing>,
+    /// Spacing from A-scan to A-scan; `None` where nobody stated it.
+    pub lateral: Option<Spacing>,
+    /// Which eye, where the file says.
+    pub eye: Option<Eye>,
+    /// How the B-scans lie.
+    pub pattern: Pattern,
+}
+
+/// Hands out the B-scans of one scan, each when it is asked for.
+pub trait ScanReader: Send {
+    /// What is known of the scan.
+    fn header(&self) -> &ScanHeader;
+
+    /// Reads the B-scan at `index`, 0-based; its size is that of the header.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the pixels are missing, broken or `index` is past the last B-scan.
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError>;
+}
+
+/// Spacing that the operator states for files that carry none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SpacingHints {
+    /// Axial spacing in micrometres.
+    pub axial_um: Option<f64>,
+    /// Lateral spacing in micrometres.
+    pub lateral_um: Option<f64>,
+}
+
+/// Opens a scan: the format is recognised by content, whatever the file's name.
+///
+/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `hints`.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
+/// [`MAX_PIXELS`] allows.
+pub fn open(path: &Path, hints: SpacingHints) -> Result<Box<dyn ScanReader>, ReadError> {
+    let mut stated = sidecar::read(path)?;
+    stated.fill_from(hints, Provenance::Operator)?;
+    let start = raster::first_bytes(path)?;
+    if HeidelbergVol::recognises(&start) {
+        Ok(Box::new(HeidelbergVol::open(path, &stated)?))
+    } else {
+        Ok(Box::new(Raster::open(path, &start, &stated)?))
+    }
+}
+
+/// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
+#[must_use]
+pub fn has_scan_extension(path: &Path) -> bool {
+    const KNOWN: [&str; 8] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff", "vol"];
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
+}

@@ -1,0 +1,111 @@
+//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. One image is one B-scan.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind};
+
+use super::{BScan, Pattern, ReadError, ScanHeader, ScanReader, dimensions, sidecar::Stated};
+
+/// Bytes read to recognise a format; a `.vol` header is the longest.
+const SNIFF_BYTES: u64 = 2048;
+/// Most memory a decoder may take; a 16-bit RGBA frame of the largest size fits.
+const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
+
+/// A raster image; decoded when its B-scan is asked for.
+pub struct Raster {
+    path: PathBuf,
+    format: ImageFormat,
+    header: ScanHeader,
+}
+
+/// The first bytes of a file, at most as many as are needed to recognise its format.
+pub(super) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut start = Vec::new();
+    File::open(path).map_err(io)?.take(SNIFF_BYTES).read_to_end(&mut start).map_err(io)?;
+    if start.is_empty() { Err(ReadError::Empty) } else { Ok(start) }
+}
+
+impl Raster {
+    pub(super) fn open(path: &Path, start: &[u8], stated: &Stated) -> Result<Self, ReadError> {
+        let (format, name) = match image::guess_format(start) {
+            Ok(f @ ImageFormat::Png) => (f, "PNG"),
+            Ok(f @ ImageFormat::Tiff) => (f, "TIFF"),
+            Ok(f @ ImageFormat::Jpeg) => (f, "JPEG"),
+            Ok(f @ ImageFormat::Bmp) => (f, "BMP"),
+            _ => return Err(ReadError::UnknownFormat),
+        };
+        let (width, height) = reader(path, format)?.into_dimensions().map_err(|e| read_error(path, e))?;
+        let (width, height) = dimensions::check(width.into(), height.into())?;
+        let header = ScanHeader {
+            format: name,
+            bscans: 1,
+            width,
+            height,
+            axial: stated.axial,
+            lateral: stated.lateral,
+            eye: stated.eye,
+            pattern: Pattern::Unknown,
+        };
+        Ok(Self { path: path.to_owned(), format, header })
+    }
+}
+
+impl ScanReader for Raster {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        if index != 0 {
+            return Err(ReadError::NoSuchBScan { index, count: 1 });
+        }
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(DECODER_BYTES);
+        let mut decoder = reader(&self.path, self.format)?.into_decoder().map_err(|e| read_error(&self.path, e))?;
+        decoder.set_limits(limits).map_err(|e| read_error(&self.path, e))?;
+        let image = DynamicImage::from_decoder(decoder).map_err(|e| read_error(&self.path, e))?;
+        let bscan = from_image(&image);
+        if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
+            return Err(ReadError::Malformed("the frame is not of its declared size".to_owned()));
+        }
+        Ok(bscan)
+    }
+}
+
+/// Intensities of an image: grey as it is, colour by luminance, alpha left out.
+fn from_image(image: &DynamicImage) -> BScan {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let intensity = match image {
+        DynamicImage::ImageLuma8(grey) => grey.as_raw().iter().map(|&v| f32::from(v) / 255.0).collect(),
+        other => other.to_luma16().as_raw().iter().map(|&v| f32::from(v) / 65_535.0).collect(),
+    };
+    BScan { width, height, intensity }
+}
+
+fn reader(path: &Path, format: ImageFormat) -> Result<ImageReader<BufReader<File>>, ReadError> {
+    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    Ok(ImageReader::with_format(BufReader::new(file), format))
+}
+
+fn read_error(path: &Path, error: ImageError) -> ReadError {
+    match error {
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ReadError::Truncated("the image ends early".to_owned())
+        }
+        // Decoders report broken content through `io::Error` too; only the system's own errors carry a number.
+        ImageError::IoError(source) if source.raw_os_error().is_some() => {
+            ReadError::Io { path: path.to_owned(), source }
+        }
+        ImageError::IoError(e) => ReadError::Malformed(e.to_string()),
+        ImageError::Unsupported(e) => ReadError::Unsupported(e.to_string()),
+        ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
+            ReadError::Unsupported("the image needs more memory than a scan may take".to_owned())
+        }
+        other => ReadError::Malformed(other.to_string()),
+    }
+}

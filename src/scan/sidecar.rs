@@ -1,0 +1,71 @@
+//! The sidecar: a TOML file beside a scan that states what the scan's own format cannot.
+//!
+//! For `a/b.png` it is `a/b.png.toml`:
+//!
+//! ```toml
+//! axial_um = 3.87    # micrometres from sample to sample along an A-scan
+//! lateral_um = 11.3  # micrometres from A-scan to A-scan
+//! eye = "OD"
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Eye, Provenance, ReadError, Spacing, SpacingHints};
+
+/// What others than the scan's own file say of its geometry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stated {
+    pub(super) axial: Option<Spacing>,
+    pub(super) lateral: Option<Spacing>,
+    pub(super) eye: Option<Eye>,
+}
+
+impl Stated {
+    /// Takes from `hints` what is not yet known.
+    pub(super) fn fill_from(&mut self, hints: SpacingHints, from: Provenance) -> Result<(), ReadError> {
+        for (slot, um) in [(&mut self.axial, hints.axial_um), (&mut self.lateral, hints.lateral_um)] {
+            if let (None, Some(um)) = (&slot, um) {
+                *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Malformed)?, from });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SidecarFile {
+    axial_um: Option<f64>,
+    lateral_um: Option<f64>,
+    eye: Option<Eye>,
+}
+
+/// Path of the sidecar of `scan`: its name with `.toml` appended.
+fn path_of(scan: &Path) -> PathBuf {
+    let mut name = scan.as_os_str().to_owned();
+    name.push(".toml");
+    name.into()
+}
+
+/// Reads the sidecar of `scan`; nothing is stated where there is none.
+pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
+    let path = path_of(scan);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Stated::default()),
+        Err(source) => return Err(ReadError::Io { path, source }),
+    };
+    let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
+    let file: SidecarFile = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
+    let spacing = |um: Option<f64>| {
+        um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()
+    };
+    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye })
+}
+
+/// Accepts spacings that a retinal scanner can have, 0.1 to 500 um.
+pub(super) fn plausible(um: f64) -> Result<f64, String> {
+    if (0.1..=500.0).contains(&um) { Ok(um) } else { Err(format!("a spacing of {um} um is not one of a retinal scan")) }
+}

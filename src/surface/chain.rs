@@ -1,0 +1,198 @@
+//! The ordered chain: each A-scan runs through vitreous, the layers in order, and the tissue below.
+//!
+//! An A-scan is a left-to-right hidden Markov chain over [`STATES`] states that may advance, also past thin
+//! layers, but never return. With the network's class probabilities as emissions, the forward-backward
+//! algorithm (Rabiner, Proc. IEEE 1989) gives the probability of every state in every row, and from it the
+//! expected row of each boundary: the expected number of rows spent in the states above it. Each path through
+//! the chain is ordered, so the expectations are ordered too.
+
+use crate::layer::{BOUNDARIES, CLASSES};
+
+/// Vitreous, the layers, and what lies below the choroid.
+pub(super) const STATES: usize = BOUNDARIES + 1;
+/// A-scans that are solved together, for the sake of vector units.
+pub(super) const LANES: usize = 16;
+
+type Lanes = [f32; LANES];
+
+/// The class that a state emits: background above and below, its own layer between.
+const fn class_of(state: usize) -> usize {
+    if state == STATES - 1 { 0 } else { state }
+}
+
+/// Expected rows of the boundaries for [`LANES`] A-scans.
+#[derive(Clone, Debug)]
+pub(super) struct Posterior {
+    /// Expected row of each boundary.
+    pub(super) mean: [Lanes; BOUNDARIES],
+    /// Standard deviation of each boundary's row.
+    pub(super) deviation: [Lanes; BOUNDARIES],
+    /// Probability that the boundary lies above the first row.
+    pub(super) above: [Lanes; BOUNDARIES],
+    /// Probability that the boundary lies below the last row.
+    pub(super) below: [Lanes; BOUNDARIES],
+    /// Expected number of rows between ILM and Bruch's membrane.
+    pub(super) retina: Lanes,
+    /// Expected number of rows in the choroid.
+    pub(super) choroid: Lanes,
+    /// Expected probability of the layer that a retinal row is in.
+    pub(super) certainty: Lanes,
+}
+
+/// Solves chains; keeps its buffers from one strip of A-scans to the next.
+#[derive(Default)]
+pub(super) struct Solver {
+    emissions: Vec<[Lanes; CLASSES]>,
+    forward: Vec<[Lanes; STATES]>,
+}
+
+impl Solver {
+    /// Solves one strip. `scores(class, row)` gives the class scores of its A-scans; `rows` is at least 1.
+    pub(super) fn solve(
+        &mut self,
+        rows: usize,
+        temperature: f32,
+        mut scores: impl FnMut(usize, usize) -> Lanes,
+    ) -> Posterior {
+        self.emissions.clear();
+        self.emissions.extend((0..rows).map(|row| softmax(std::array::from_fn(|c| scores(c, row)), temperature)));
+        self.run_forward();
+        self.run_backward()
+    }
+
+    fn run_forward(&mut self) {
+        self.forward.clear();
+        let mut state = [[1.0; LANES]; STATES];
+        for (row, emission) in self.emissions.iter().enumerate() {
+            if row > 0 {
+                for s in 1..STATES {
+                    for l in 0..LANES {
+                        state[s][l] += state[s - 1][l];
+                    }
+                }
+            }
+            emit(&mut state, emission);
+            self.forward.push(state);
+        }
+    }
+
+    fn run_backward(&self) -> Posterior {
+        let rows = self.forward.len();
+        let mut sum = [[0.0_f64; LANES]; BOUNDARIES];
+        let mut square = [[0.0_f64; LANES]; BOUNDARIES];
+        let mut above = [[0.0; LANES]; BOUNDARIES];
+        let mut below = [[0.0; LANES]; BOUNDARIES];
+        let (mut certain, mut retina, mut choroid) = ([0.0; LANES], [1e-6_f32; LANES], [0.0; LANES]);
+
+        let mut backward = [[1.0; LANES]; STATES];
+        for row in (0..rows).rev() {
+            let gamma = posterior(&self.forward[row], &backward);
+            let mut before = [0.0; LANES];
+            for k in 0..BOUNDARIES {
+                for l in 0..LANES {
+                    before[l] += gamma[k][l];
+                    let not_yet = f64::from(before[l]);
+                    sum[k][l] += not_yet;
+                    square[k][l] += (2 * row + 1) as f64 * not_yet;
+                }
+                if row == 0 {
+                    above[k] = before.map(|p| 1.0 - p);
+                }
+                if row + 1 == rows {
+                    below[k] = before;
+                }
+            }
+            for l in 0..LANES {
+                // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
+                let layers = &gamma[1..STATES - 2];
+                retina[l] += layers.iter().map(|g| g[l]).sum::<f32>();
+                certain[l] += layers.iter().map(|g| g[l] * g[l]).sum::<f32>();
+                choroid[l] += gamma[STATES - 2][l];
+            }
+            emit(&mut backward, &self.emissions[row]);
+            for s in (0..STATES - 1).rev() {
+                for l in 0..LANES {
+                    backward[s][l] += backward[s + 1][l];
+                }
+            }
+        }
+
+        let mut mean = [[0.0; LANES]; BOUNDARIES];
+        let mut deviation = [[0.0; LANES]; BOUNDARIES];
+        for k in 0..BOUNDARIES {
+            for l in 0..LANES {
+                mean[k][l] = sum[k][l] as f32;
+                if k > 0 {
+                    mean[k][l] = mean[k][l].max(mean[k - 1][l]);
+                }
+                deviation[k][l] = (square[k][l] - sum[k][l] * sum[k][l]).max(0.0).sqrt() as f32;
+            }
+        }
+        let certainty = std::array::from_fn(|l| (certain[l] / retina[l]).clamp(0.0, 1.0));
+        Posterior { mean, deviation, above, below, retina, choroid, certainty }
+    }
+}
+
+/// Class probabilities, kept away from zero so that no single pixel can rule a path out.
+fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
+    const FLOOR: f32 = 1e-5;
+    let inverse = temperature.recip();
+    let mut max = [f32::MIN; LANES];
+    for class in &mut scores {
+        for l in 0..LANES {
+            // Scores that are no numbers say nothing.
+            class[l] = if class[l].is_finite() { (class[l] * inverse).clamp(-1e4, 1e4) } else { 0.0 };
+            max[l] = max[l].max(class[l]);
+        }
+    }
+    let mut total = [0.0; LANES];
+    for class in &mut scores {
+        for l in 0..LANES {
+            class[l] = (class[l] - max[l]).exp();
+            total[l] += class[l];
+        }
+    }
+    for class in &mut scores {
+        for l in 0..LANES {
+            class[l] = class[l] / total[l] + FLOOR;
+        }
+    }
+    scores
+}
+
+/// Multiplies each state by its emission and brings the lane's sum to 1.
+fn emit(state: &mut [Lanes; STATES], emission: &[Lanes; CLASSES]) {
+    for (s, value) in state.iter_mut().enumerate() {
+        let e = &emission[class_of(s)];
+        for l in 0..LANES {
+            value[l] *= e[l];
+        }
+    }
+    normalise(state);
+}
+
+fn posterior(forward: &[Lanes; STATES], backward: &[Lanes; STATES]) -> [Lanes; STATES] {
+    let mut gamma = *forward;
+    for (g, b) in gamma.iter_mut().zip(backward) {
+        for l in 0..LANES {
+            g[l] *= b[l];
+        }
+    }
+    normalise(&mut gamma);
+    gamma
+}
+
+fn normalise(state: &mut [Lanes; STATES]) {
+    let mut total = [f32::MIN_POSITIVE; LANES];
+    for value in state.iter() {
+        for l in 0..LANES {
+            total[l] += value[l];
+        }
+    }
+    let inverse = total.map(f32::recip);
+    for value in state {
+        for l in 0..LANES {
+            value[l] *= inverse[l];
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Boundaries of a B-scan from the class scores of its network run.
+
+use crate::{
+    layer::{BOUNDARIES, Boundary},
+    network::{Logits, Placement},
+};
+
+use super::{
+    Surfaces,
+    chain::{LANES, Posterior, Solver},
+};
+
+/// When a boundary counts as determined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExtractOptions {
+    /// Softmax temperature of the class probabilities, from the model's metadata.
+    pub temperature: f32,
+    /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
+    pub max_deviation: f32,
+    /// The same for the choroid-sclera boundary, which is blurred by nature.
+    pub max_choroid_deviation: f32,
+    /// Largest probability that the boundary lies outside the frame.
+    pub max_outside: f32,
+    /// Fewest expected rows between ILM and Bruch's membrane for an A-scan to show a retina at all.
+    pub min_retina: f32,
+    /// Fewest expected rows of choroid for its outer boundary to be visible.
+    pub min_choroid: f32,
+}
+
+impl Default for ExtractOptions {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            max_deviation: 12.0,
+            max_choroid_deviation: 20.0,
+            max_outside: 0.5,
+            min_retina: 8.0,
+            min_choroid: 8.0,
+        }
+    }
+}
+
+impl ExtractOptions {
+    fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize) -> bool {
+        let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
+            (self.max_choroid_deviation, posterior.choroid[lane] >= self.min_choroid)
+        } else {
+            (self.max_deviation, true)
+        };
+        shown
+            && posterior.retina[lane] >= self.min_retina
+            && posterior.deviation[boundary][lane] <= max_deviation
+            && posterior.above[boundary][lane] <= self.max_outside
+            && posterior.below[boundary][lane] <= self.max_outside
+    }
+}
+
+/// One column of the network's grid.
+#[derive(Clone, Copy)]
+struct Column {
+    rows: [Option<f32>; BOUNDARIES],
+    deviations: [f32; BOUNDARIES],
+    certainty: f32,
+}
+
+/// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
+#[must_use]
+pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
+    let columns = solve_columns(logits, placement, options);
+    let scale = placement.rows_per_row();
+    let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);
+    for ascan in 0..placement.scan_width {
+        let at = placement.column_of(ascan);
+        let (left, share) = (at.floor() as usize, at.fract());
+        let column = interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
+        for k in 0..BOUNDARIES {
+            out.rows[k][ascan] = column.rows[k].map(|row| row * scale);
+            out.deviations[k][ascan] = column.deviations[k] * scale;
+        }
+        out.confidence[ascan] = column.certainty;
+    }
+    out
+}
+
+fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
+    let mut solver = Solver::default();
+    let mut columns = Vec::with_capacity(placement.width + LANES);
+    for first in (0..placement.width).step_by(LANES) {
+        // The last strip repeats its last column rather than reading past the scan.
+        let used = LANES.min(placement.width - first);
+        let posterior = solver.solve(placement.height, options.temperature, |class, row| {
+            let line = &logits.row(class, placement.top + row)[placement.left + first..][..used];
+            std::array::from_fn(|l| line[l.min(used - 1)])
+        });
+        columns.extend((0..used).map(|lane| column(&posterior, lane, options)));
+    }
+    columns
+}
+
+fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {
+    Column {
+        rows: std::array::from_fn(|k| options.is_determined(posterior, k, lane).then_some(posterior.mean[k][lane])),
+        deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
+        certainty: if posterior.retina[lane] >= options.min_retina { posterior.certainty[lane] } else { 0.0 },
+    }
+}
+
+/// Between two columns; where they differ in what is determined, the nearer one counts, which keeps the order.
+fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
+    let same = left.rows.iter().zip(&right.rows).all(|(l, r)| l.is_some() == r.is_some());
+    if !same || share == 0.0 {
+        return if share < 0.5 { *left } else { *right };
+    }
+    let mix = |l: f32, r: f32| l + (r - l) * share;
+    let mut mixed = Column {
+        rows: std::array::from_fn(|k| left.rows[k].zip(right.rows[k]).map(|(l, r)| mix(l, r))),
+        deviations: std::array::from_fn(|k| mix(left.deviations[k], right.deviations[k])),
+        certainty: mix(left.certainty, right.certainty),
+    };
+    // Rounding may swap boundaries that coincide.
+    let mut last = 0.0_f32;
+    for row in mixed.rows.iter_mut().flatten() {
+        *row = row.max(last);
+        last = *row;
+    }
+    mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        layer::{CLASSES, Layer},
+        network::InputSize,
+    };
+
+    /// Scores of +`margin` for the class of a mask, 0 for the others.
+    fn logits_of(mask: &[u8], width: usize, height: usize, margin: f32) -> Logits {
+        let mut values = vec![0.0; CLASSES * width * height];
+        for (i, &class) in mask.iter().enumerate() {
+            values[usize::from(class) * width * height + i] = margin;
+        }
+        Logits::new(width, height, values).expect("the right number of scores")
+    }
+
+    fn layered_mask(width: usize, height: usize, edges: [usize; BOUNDARIES]) -> Vec<u8> {
+        let mut mask = vec![0; width * height];
+        for layer in Layer::ALL {
+            for y in edges[layer.upper().index()]..edges[layer.lower().index()] {
+                mask[y * width..(y + 1) * width].fill(layer.class());
+            }
+        }
+        mask
+    }
+
+    #[test]
+    fn a_clear_class_map_gives_its_own_edges() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
+        let mask = layered_mask(32, 64, edges);
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let out = extract(&logits_of(&mask, 32, 64, 12.0), &placement, &ExtractOptions::default());
+        for (k, boundary) in Boundary::ALL.into_iter().enumerate() {
+            for row in out.rows(boundary) {
+                let row = row.expect("determined");
+                assert!((row - edges[k] as f32).abs() < 0.05, "{boundary:?}: {row} for {}", edges[k]);
+            }
+        }
+        assert_eq!(out.mask(), mask);
+        assert!(out.confidence().iter().all(|&c| c > 0.99));
+    }
+
+    #[test]
+    fn edges_come_back_on_the_pixel_grid_of_a_larger_scan() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
+        let mask = layered_mask(32, 64, edges);
+        let placement = Placement::new(80, 160, InputSize { width: 32, height: 64 });
+        let out = extract(&logits_of(&mask, 32, 64, 12.0), &placement, &ExtractOptions::default());
+        assert_eq!((out.width(), out.height()), (80, 160));
+        for (k, boundary) in Boundary::ALL.into_iter().enumerate() {
+            for row in out.rows(boundary) {
+                assert!((row.expect("determined") - 2.5 * edges[k] as f32).abs() < 0.2);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_do_not_count_the_padding() {
+        let edges = [30, 34, 40, 44, 47, 56, 60, 63, 75];
+        let mask = layered_mask(48, 96, edges);
+        let placement = Placement::new(20, 66, InputSize { width: 48, height: 96 });
+        assert_eq!(placement.top, 15);
+        let out = extract(&logits_of(&mask, 48, 96, 12.0), &placement, &ExtractOptions::default());
+        assert!((out.rows(Boundary::Ilm)[7].expect("determined") - 15.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn a_boundary_outside_the_frame_is_not_determined() {
+        // The frame starts inside the INL and ends inside the RPE.
+        let mask = layered_mask(16, 32, [0, 0, 0, 4, 10, 20, 25, 32, 32]);
+        let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
+        let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());
+        let seen: Vec<_> = Boundary::ALL.into_iter().filter(|&b| out.rows(b)[3].is_some()).collect();
+        assert_eq!(seen, [Boundary::InlOpl, Boundary::OplOnl, Boundary::OnlEz, Boundary::EzRpe]);
+    }
+
+    #[test]
+    fn an_image_without_a_retina_has_no_boundaries() {
+        let placement = Placement::new(16, 64, InputSize { width: 16, height: 64 });
+        let out = extract(&logits_of(&[0; 16 * 64], 16, 64, 8.0), &placement, &ExtractOptions::default());
+        assert!(Boundary::ALL.into_iter().all(|b| out.rows(b).iter().all(Option::is_none)));
+        assert!(out.mask().iter().all(|&c| c == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn boundaries_never_cross_and_stay_in_the_frame(
+            seed in prop::collection::vec(prop_oneof![8 => -30.0..30.0_f32, 1 => Just(f32::NAN), 1 => Just(f32::INFINITY)],
+                CLASSES * 20 * 24),
+            scan in (2_usize..60, 2_usize..60),
+            temperature in 0.3..4.0_f32,
+        ) {
+            let logits = Logits::new(20, 24, seed).expect("the right number of scores");
+            let placement = Placement::new(scan.0, scan.1, InputSize { width: 20, height: 24 });
+            let lenient = ExtractOptions {
+                temperature,
+                max_deviation: 1e9,
+                max_choroid_deviation: 1e9,
+                max_outside: 1.0,
+                min_retina: 0.0,
+                min_choroid: 0.0,
+            };
+            for options in [lenient, ExtractOptions { temperature, ..Default::default() }] {
+                let out = extract(&logits, &placement, &options);
+                for ascan in 0..scan.0 {
+                    let rows: Vec<f32> = Boundary::ALL.iter().filter_map(|&b| out.rows(b)[ascan]).collect();
+                    prop_assert!(rows.is_sorted(), "{rows:?}");
+                    prop_assert!(rows.iter().all(|r| (0.0..=scan.1 as f32 + 1e-3).contains(r)), "{rows:?}");
+                    prop_assert!((0.0..=1.0).contains(&out.confidence()[ascan]));
+                }
+            }
+        }
+    }
+}

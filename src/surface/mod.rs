@@ -1,0 +1,110 @@
+//! From class scores to ordered, sub-pixel boundaries.
+
+mod chain;
+mod extract;
+
+pub use extract::{ExtractOptions, extract};
+
+use crate::layer::{BOUNDARIES, Boundary, Layer};
+
+/// The boundaries of one B-scan on the scan's own pixel grid.
+///
+/// Rows are 0-based and fractional; a boundary's row is the first row of the layer below it. In every A-scan the
+/// determined boundaries are in anatomical order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surfaces {
+    width: usize,
+    height: usize,
+    rows: [Vec<Option<f32>>; BOUNDARIES],
+    deviations: [Vec<f32>; BOUNDARIES],
+    confidence: Vec<f32>,
+}
+
+impl Surfaces {
+    /// Surfaces of a scan of `width` A-scans and `height` samples, nothing determined.
+    #[must_use]
+    pub fn undetermined(width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            rows: std::array::from_fn(|_| vec![None; width]),
+            deviations: std::array::from_fn(|_| vec![f32::INFINITY; width]),
+            confidence: vec![0.0; width],
+        }
+    }
+
+    /// Surfaces that are known exactly, as those of a phantom or of a manual label.
+    ///
+    /// # Panics
+    /// When a boundary is not of `width` A-scans.
+    #[must_use]
+    pub fn exact(height: usize, rows: [Vec<Option<f32>>; BOUNDARIES]) -> Self {
+        let width = rows[0].len();
+        assert!(rows.iter().all(|r| r.len() == width), "every boundary has one row for each A-scan");
+        Self {
+            width,
+            height,
+            deviations: std::array::from_fn(|_| vec![0.0; width]),
+            confidence: vec![1.0; width],
+            rows,
+        }
+    }
+
+    /// Number of A-scans.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Samples along each A-scan.
+    #[must_use]
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Row of `boundary` in each A-scan; `None` where it was not determined.
+    #[must_use]
+    pub fn rows(&self, boundary: Boundary) -> &[Option<f32>] {
+        &self.rows[boundary.index()]
+    }
+
+    /// Standard deviation of the row of `boundary` in each A-scan, in pixels, as the network's class
+    /// probabilities imply it.
+    #[must_use]
+    pub fn deviations(&self, boundary: Boundary) -> &[f32] {
+        &self.deviations[boundary.index()]
+    }
+
+    /// Confidence in each A-scan, 0 to 1: the share of its retinal samples whose layer is certain.
+    #[must_use]
+    pub fn confidence(&self) -> &[f32] {
+        &self.confidence
+    }
+
+    /// Thickness of `layer` in each A-scan in pixels, measured vertically; `None` where either boundary is missing.
+    pub fn thickness_px(&self, layer: Layer) -> impl Iterator<Item = Option<f32>> + '_ {
+        let (upper, lower) = (self.rows(layer.upper()), self.rows(layer.lower()));
+        upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?))
+    }
+
+    /// Index mask of the layers, `width * height` classes, row-major; 0 where nothing is determined.
+    #[must_use]
+    pub fn mask(&self) -> Vec<u8> {
+        let mut mask = vec![0; self.width * self.height];
+        for layer in Layer::ALL {
+            let bounds = self.rows(layer.upper()).iter().zip(self.rows(layer.lower()));
+            for (x, (upper, lower)) in bounds.enumerate() {
+                let (Some(upper), Some(lower)) = (upper, lower) else { continue };
+                for y in self.edge(*upper)..self.edge(*lower) {
+                    mask[y * self.width + x] = layer.class();
+                }
+            }
+        }
+        mask
+    }
+
+    /// First whole row at or below an edge, within the scan.
+    fn edge(&self, row: f32) -> usize {
+        (row.round().max(0.0) as usize).min(self.height)
+    }
+}
