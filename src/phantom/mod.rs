@@ -1,0 +1,1 @@
+//! Synthetic B-scans with exact labels.

@@ -1,0 +1,1 @@
+//! Screens: the dashboard, plain lines, JSON lines. Siblings that read the same events.
