@@ -3,5 +3,7 @@
 //! It runs the same with any screen or none: it sends [`Event`]s into a channel.
 
 mod event;
+mod processor;
 
 pub use event::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session, Totals};
+pub use processor::{ProcessError, Processor};
