@@ -1,0 +1,3 @@
+//! What a phantom promises.
+
+use super::*;
