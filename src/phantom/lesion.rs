@@ -27,7 +27,7 @@ impl Vessel {
                 x: side * draw.between(700.0, 6500.0),
                 lean: draw.normal(0.0, 0.25),
                 radius: draw.between(18.0, 62.0),
-                shade: draw.between(0.45, 0.93),
+                shade: draw.between(0.35, 0.85),
                 visible: true,
             });
         }
@@ -35,8 +35,8 @@ impl Vessel {
             vessels.push(Self {
                 x: draw.between(-6500.0, 6500.0),
                 lean: draw.normal(0.0, 0.4),
-                radius: draw.between(5.0, 16.0),
-                shade: draw.between(0.15, 0.6),
+                radius: draw.between(7.0, 16.0),
+                shade: draw.between(0.1, 0.45),
                 visible: draw.chance(0.35),
             });
         }

@@ -119,8 +119,8 @@ impl Phantom {
 
 /// Whether light from the choroid-sclera boundary stands out from averaged noise in most A-scans.
 fn choroid_visible(geometry: &Geometry, options: &PhantomOptions) -> bool {
-    let noise = maths::decibel(options.noise_db) / options.averaging.max(1.0).sqrt();
+    let noise = maths::decibel(options.noise_db) * (0.5 + 3.0 / options.averaging.max(1.0).sqrt());
     let choroid = Layer::Choroid.index();
-    let visible = |thickness: f32| 0.1 * maths::exp(-thickness / options.penetration_um) > 2.0 * noise;
+    let visible = |thickness: f32| 0.1 * maths::exp(-thickness / options.penetration_um) > noise;
     2 * geometry.ascans.iter().filter(|a| visible(a.thickness[choroid])).count() > geometry.ascans.len()
 }

@@ -167,10 +167,10 @@ impl PhantomOptions {
             axial_um: 3.24,
             lateral_um: 6.6,
             averaging: 1.0,
-            noise_db: -24.0,
+            noise_db: -25.0,
             position: 0.4,
             resolution_um: 4.5,
-            display: Display::Decibels { range_db: 40.0 },
+            display: Display::Decibels { range_db: 30.0 },
             ..Self::spectralis()
         }
     }

@@ -44,7 +44,7 @@ impl Reflectivity {
             elm: vary(0.022, 1.5),
             myoid: vary(0.011, 1.5),
             ez: vary(0.30, 1.0),
-            outer_segments: vary(0.085, 1.8),
+            outer_segments: vary(0.05, 2.5),
             rpe: vary(0.36, 0.8),
             bruch: vary(0.24, 1.2),
             choriocapillaris: vary(0.15, 1.2),
@@ -70,6 +70,11 @@ pub(super) struct Tissue<'a> {
     /// Kernel of the axial resolution, the middle first.
     kernel: Vec<f32>,
     gain: Field,
+    texture: Field,
+    /// Decibels of the grain within layers.
+    grain: f32,
+    /// How dark the lumens of the choroid are, 0 to 1.
+    lumens: f32,
 }
 
 impl<'a> Tissue<'a> {
@@ -90,6 +95,9 @@ impl<'a> Tissue<'a> {
             hyaloid: draw.chance(0.25).then(|| draw.between(30.0, 350.0)),
             kernel,
             gain: Field::new(draw.seed()),
+            texture: Field::new(draw.seed()),
+            grain: draw.between(0.5, 2.2),
+            lumens: draw.between(0.55, 0.97),
         }
     }
 
@@ -101,11 +109,12 @@ impl<'a> Tissue<'a> {
         fluid.fill(0.0);
         self.vitreous(ascan, samples, power);
         self.retina(ascan, geometry.slope(column), samples, power);
+        self.roughen(ascan, power);
         self.choroid(ascan, power);
         self.lesions(ascan, samples, power, fluid);
         self.vessels(ascan, samples, power);
         self.blur(power);
-        let gain = self.gain.at(ascan.x / 1500.0, 0.5) * 1.3 + self.gain.at(ascan.x / 90.0, 40.5) * 0.35;
+        let gain = self.gain.at(ascan.x / 1500.0, 0.5) * 1.3 + self.gain.at(ascan.x / 70.0, 40.5) * 0.6;
         let gain = maths::decibel(gain);
         power.iter_mut().for_each(|p| *p *= gain);
     }
@@ -157,11 +166,11 @@ impl<'a> Tissue<'a> {
 
         let drusen = self.anatomy.lesions.drusen_height(ascan.x, ascan.y);
         let loss = 1.0 - 0.5 * maths::ramp(8.0, 60.0, drusen);
-        let segments = ez + (0.5 * thick(Layer::Ez)).min(14.0);
+        let segments = ez + (0.45 * thick(Layer::Ez)).min(12.0);
         piece(ez, segments, light.ez * loss, 0.8 * light.ez * loss);
         let mid = 0.5 * (segments + top(Layer::Rpe));
-        piece(segments, mid, 1.1 * light.outer_segments, 0.9 * light.outer_segments);
-        piece(mid, top(Layer::Rpe), 0.9 * light.outer_segments, 1.3 * light.outer_segments);
+        piece(segments, mid, 1.1 * light.outer_segments, 0.8 * light.outer_segments);
+        piece(mid, top(Layer::Rpe), 0.8 * light.outer_segments, 1.3 * light.outer_segments);
 
         let bm = top(Layer::Choroid);
         let band = top(Layer::Rpe) + thick(Layer::Rpe).min(self.anatomy.rpe_band(ascan.x, ascan.y));
@@ -195,17 +204,28 @@ impl<'a> Tissue<'a> {
             }
             let mut tissue = light.stroma + (light.choriocapillaris - light.stroma) * maths::bell((depth - 7.0) / 7.0);
             let inside = (csb - y as f32).clamp(0.0, 1.0);
-            if inside > 0.0 && depth > 9.0 && left > 1e-4 {
-                let small = field.blob([ascan.x / 62.0, depth / 34.0 + wobble, ascan.y / 180.0], 0.75);
-                let dark = 0.75 * maths::ramp(-0.1, 0.4, small);
+            if inside > 0.0 && depth > 5.0 && left > 1e-4 {
+                let small = field.blob([ascan.x / 75.0 + wobble, depth / 42.0 + wobble, ascan.y / 180.0], 0.5);
+                let dark = 0.7 * maths::ramp(-0.35, 0.5, small);
                 let share = depth / thickness;
-                let large = field.blob([ascan.x / 210.0 + 999.5, depth / 105.0 + wobble, ascan.y / 600.0], 0.9);
-                let dark_large = 0.93 * maths::ramp(0.0, 0.25, large) * maths::ramp(0.12, 0.3, share);
-                tissue *= 1.0 - dark.max(dark_large);
+                let large = field.blob([ascan.x / 230.0 + 999.5, depth / 105.0 - wobble, ascan.y / 600.0], 0.85);
+                let dark_large = maths::ramp(-0.08, 0.4, large) * maths::ramp(0.1, 0.35, share);
+                let rough = 3.2 * field.at(ascan.x / 48.0, depth / 22.0 + 300.5);
+                tissue *= (1.0 - self.lumens * dark.max(dark_large)) * maths::decibel(rough);
             }
-            let texture = 1.0 + 0.2 * field.at(ascan.x / 240.0, depth / 60.0 - 700.0);
+            let below = (depth - thickness).max(0.0);
+            let texture = maths::decibel(2.5 * field.at(ascan.x / 240.0, depth / 60.0 - 700.0) - below / 60.0);
             let sclera = light.sclera * texture;
             *p += (inside * tissue + (1.0 - inside) * sclera) * left * (y as f32 + 1.0 - bm).clamp(0.0, 1.0);
+        }
+    }
+
+    /// Grain of the tissue between the ILM and Bruch's membrane, coarser than speckle.
+    fn roughen(&self, ascan: &AScan, power: &mut [f32]) {
+        let axial = self.options.axial_um as f32;
+        for y in rows(ascan.rows[0], ascan.rows[LAYERS - 1], power.len()) {
+            let depth = (ascan.rows[LAYERS - 1] - y as f32) * axial;
+            power[y] *= maths::decibel(self.grain * self.texture.at(ascan.x / 38.0, depth / 16.0));
         }
     }
 
@@ -235,13 +255,13 @@ impl<'a> Tissue<'a> {
             let (radius, off) = (vessel.radius, vessel.offset(ascan.x, ascan.y) / vessel.radius);
             let large = radius > 17.0;
             let middle = if large {
-                (0.5 * ascan.thickness[0]).max(0.7 * radius)
+                (0.6 * ascan.thickness[0]).max(1.1 * radius)
             } else {
                 ascan.tops[1] + 0.7 * ascan.thickness[1]
             };
             if vessel.visible {
-                let strength = if large { 0.16 } else { 0.07 };
-                let height = if large { 0.45 * radius } else { 6.0 };
+                let strength = if large { 0.09 } else { 0.05 };
+                let height = if large { 0.42 * radius } else { 6.0 };
                 add_bell(power, samples.row(middle), height * samples.per_um, strength * maths::bell(off));
             }
             let (from, to) = (samples.row(middle), samples.row(middle + 1.2 * radius));
