@@ -20,6 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("optovue", PhantomOptions::optovue()),
         ("topcon", PhantomOptions::topcon()),
         ("bioptigen", PhantomOptions::bioptigen()),
+        ("diseased", PhantomOptions { pathology: 0.9, ..PhantomOptions::spectralis() }),
+        ("diseased_optovue", PhantomOptions { pathology: 0.9, ..PhantomOptions::optovue() }),
+        ("mild", PhantomOptions { pathology: 0.3, ..PhantomOptions::spectralis() }),
     ]
     .map(|(name, options)| (name.to_owned(), options));
     let random = (0..count).map(|seed| (format!("random_{seed:02}"), PhantomOptions::random(seed)));

@@ -106,6 +106,8 @@ struct Focus {
 pub(super) struct Lesions {
     drusen: Vec<Spot>,
     cysts: Vec<Cyst>,
+    /// Mound of swollen tissue about the cysts.
+    swelling: Option<Spot>,
     foci: Vec<Focus>,
     /// Thickness of an epiretinal membrane and depth of the folds under it.
     membrane: Option<(f32, f32, Field)>,
@@ -137,9 +139,14 @@ impl Lesions {
         }
         if kinds[1] {
             let around = place(draw, 1200.0, 500.0);
+            lesions.swelling = Some(Spot {
+                radius: draw.between(350.0, 1000.0),
+                height: draw.between(20.0, 90.0 + 200.0 * severity),
+                ..around
+            });
             for _ in 0..draw.whole(1, 3 + (20.0 * severity) as usize) {
                 let radius = draw.between(25.0, 90.0 + 130.0 * severity);
-                let near = place(draw, 1300.0, 400.0);
+                let near = place(draw, 900.0, 400.0);
                 lesions.cysts.push(Cyst {
                     spot: Spot {
                         x: around.x + near.x,
@@ -181,8 +188,12 @@ impl Lesions {
 
         let mut squares = [0.0; LAYERS];
         for cyst in &self.cysts {
-            let bump = 1.7 * cyst.spot.height * maths::bell(1.25 * cyst.spot.distance(x, y).min(4.0));
+            let bump = 0.9 * cyst.spot.height * maths::bell(0.6 * cyst.spot.distance(x, y).min(8.0));
             squares[cyst.layer] += bump * bump;
+        }
+        let swelling = self.swelling.map_or(0.0, |mound| mound.bump(x, y));
+        for layer in CYSTIC {
+            thickness[layer.index()] += swelling / CYSTIC.len() as f32;
         }
         for (thickness, square) in thickness.iter_mut().zip(squares) {
             *thickness += square.sqrt();

@@ -70,6 +70,11 @@ pub(super) fn quantiles(of: impl Fn(f32) -> f32) -> Box<[f32; TABLE]> {
     table
 }
 
+/// Largest radius of a blob; cubes have side 1.
+const BLOB_RADIUS: f32 = 0.8;
+/// Farthest distance, in radii, at which a blob is told from nothing.
+const BLOB_REACH: f32 = 1.4;
+
 /// A smooth random field over the plane or space, fixed by its seed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field(u64);
@@ -81,44 +86,44 @@ impl Field {
 
     /// Value at a point of the plane, about -1 to 1: a cubic spline over random values at whole coordinates.
     pub(super) fn at(self, x: f32, y: f32) -> f32 {
-        let (x0, wx) = spline(x);
-        let (y0, wy) = spline(y);
-        let mut sum = 0.0;
-        for (j, wy) in wy.into_iter().enumerate() {
-            for (i, wx) in wx.into_iter().enumerate() {
-                sum += wx * wy * self.signed(x0 + i as i32, y0 + j as i32, 0);
-            }
-        }
-        2.2 * sum
+        self.line(x).at(y)
     }
 
-    /// How deep a point of space lies in the nearest blob: 1 at its centre, 0 at its rim, negative outside.
+    /// The field along the line of constant `x`, for many values nearby.
+    pub(super) fn line(self, x: f32) -> Line {
+        let (first, weights) = spline(x);
+        Line { field: self, first, weights, base: i32::MIN, knots: [0.0; 4] }
+    }
+
+    /// How deep a point of space lies in the nearest blob: 1 at its centre, 0 at its rim, to -0.4 outside.
     ///
     /// There is at most one blob for each unit cube; `fill` is the share of cubes that hold one.
     pub(super) fn blob(self, point: [f32; 3], fill: f32) -> f32 {
         let base = point.map(f32::floor);
-        let mut deepest = -1.0f32;
-        for dz in -1..=1 {
-            for dy in -1..=1 {
-                for dx in -1..=1 {
-                    let cell = [base[0] as i32 + dx, base[1] as i32 + dy, base[2] as i32 + dz];
-                    let bits = self.bits(cell[0], cell[1], cell[2]);
+        let inside = [point[0] - base[0], point[1] - base[1], point[2] - base[2]];
+        // Squared distances to the three slabs of neighbouring cubes along each axis.
+        let gaps = inside.map(|t| [t * t, 0.0, (1.0 - t) * (1.0 - t)]);
+        let mut nearest = BLOB_REACH * BLOB_REACH;
+        for (k, gap_z) in gaps[2].into_iter().enumerate() {
+            for (j, gap_y) in gaps[1].into_iter().enumerate() {
+                for (i, gap_x) in gaps[0].into_iter().enumerate() {
+                    if gap_x + gap_y + gap_z > nearest * (BLOB_RADIUS * BLOB_RADIUS) {
+                        continue;
+                    }
+                    let step = [i as i32 - 1, j as i32 - 1, k as i32 - 1];
+                    let bits = self.bits(base[0] as i32 + step[0], base[1] as i32 + step[1], base[2] as i32 + step[2]);
                     let part = |shift: u32| ((bits >> shift) & 0xfff) as f32 / 4096.0;
                     if part(0) > fill {
                         continue;
                     }
-                    let radius = 0.45 + 0.35 * part(12);
-                    let off = [
-                        point[0] - cell[0] as f32 - part(24),
-                        point[1] - cell[1] as f32 - part(36),
-                        point[2] - cell[2] as f32 - part(48),
-                    ];
-                    let distance = (off[0] * off[0] + off[1] * off[1] + off[2] * off[2]).sqrt();
-                    deepest = deepest.max(1.0 - distance / radius);
+                    let radius = BLOB_RADIUS * (0.56 + 0.44 * part(12));
+                    let off = |axis: usize, shift: u32| inside[axis] - step[axis] as f32 - part(shift);
+                    let (x, y, z) = (off(0, 24), off(1, 36), off(2, 48));
+                    nearest = nearest.min((x * x + y * y + z * z) / (radius * radius));
                 }
             }
         }
-        deepest
+        1.0 - nearest.sqrt()
     }
 
     fn signed(self, x: i32, y: i32, z: i32) -> f32 {
@@ -132,6 +137,33 @@ impl Field {
         h = (h ^ (h >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         h ^ (h >> 31)
+    }
+}
+
+/// A field along a line; gives the values of [`Field::at`], faster where neighbours are asked for in turn.
+pub(super) struct Line {
+    field: Field,
+    first: i32,
+    weights: [f32; 4],
+    base: i32,
+    knots: [f32; 4],
+}
+
+impl Line {
+    pub(super) fn at(&mut self, y: f32) -> f32 {
+        let (base, weights) = spline(y);
+        if base != self.base {
+            self.base = base;
+            for (j, knot) in self.knots.iter_mut().enumerate() {
+                let row = base + j as i32;
+                let points = self.weights.iter().enumerate();
+                *knot = points.map(|(i, w)| w * self.field.signed(self.first + i as i32, row, 0)).sum();
+            }
+        }
+        2.2 * (self.knots[0] * weights[0]
+            + self.knots[1] * weights[1]
+            + self.knots[2] * weights[2]
+            + self.knots[3] * weights[3])
     }
 }
 

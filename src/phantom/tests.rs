@@ -1,5 +1,7 @@
 //! What a phantom promises.
 
+#![allow(clippy::unwrap_used)]
+
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -15,7 +17,7 @@ fn fingerprint(scan: &PhantomScan) -> String {
             hash.update(row.unwrap_or(-1.0).to_le_bytes());
         }
     }
-    hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:02x?}", &hash.finalize()[..6])
 }
 
 fn small() -> PhantomOptions {

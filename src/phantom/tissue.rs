@@ -37,9 +37,9 @@ impl Reflectivity {
         Self {
             nfl: vary(0.19, 1.0),
             gcl: vary(0.046, 1.0),
-            ipl: vary(0.062, 1.0),
-            inl: vary(0.016, 1.2),
-            opl: vary(0.038, 1.2),
+            ipl: vary(0.062, 0.8),
+            inl: vary(0.015, 0.7),
+            opl: vary(0.04, 0.7),
             onl: vary(0.0047, 1.5),
             elm: vary(0.022, 1.5),
             myoid: vary(0.011, 1.5),
@@ -83,7 +83,9 @@ impl<'a> Tissue<'a> {
         let mut kernel: Vec<f32> =
             (0..=(2.6 * deviation).ceil() as usize).map(|i| maths::bell(i as f32 / deviation as f32)).collect();
         let sum = 2.0 * kernel.iter().sum::<f32>() - kernel[0];
-        kernel.iter_mut().for_each(|k| *k /= sum);
+        for weight in &mut kernel {
+            *weight /= sum;
+        }
         let henle = if draw.chance(0.3) { draw.between(0.0, 4.0) } else { 0.0 };
         Self {
             anatomy,
@@ -97,7 +99,7 @@ impl<'a> Tissue<'a> {
             gain: Field::new(draw.seed()),
             texture: Field::new(draw.seed()),
             grain: draw.between(0.5, 2.2),
-            lumens: draw.between(0.55, 0.97),
+            lumens: draw.between(0.65, 0.98),
         }
     }
 
@@ -116,7 +118,9 @@ impl<'a> Tissue<'a> {
         self.blur(power);
         let gain = self.gain.at(ascan.x / 1500.0, 0.5) * 1.3 + self.gain.at(ascan.x / 70.0, 40.5) * 0.6;
         let gain = maths::decibel(gain);
-        power.iter_mut().for_each(|p| *p *= gain);
+        for sample in power {
+            *sample *= gain;
+        }
     }
 
     fn vitreous(&self, ascan: &AScan, samples: Samples, power: &mut [f32]) {
@@ -196,6 +200,7 @@ impl<'a> Tissue<'a> {
         let thickness = ascan.thickness[Layer::Choroid.index()];
         let loss_at_bm = 1.0 / self.options.penetration_um;
         let wobble = 0.3 * field.at(ascan.x / 170.0, 5000.5);
+        let (mut rough, mut coarse) = (field.line(ascan.x / 48.0), field.line(ascan.x / 240.0));
         for (y, p) in power.iter_mut().enumerate().skip(bm.floor().max(0.0) as usize) {
             let depth = ((y as f32 + 0.5 - bm) * axial).max(0.0);
             let left = maths::exp(-depth * loss_at_bm);
@@ -205,16 +210,17 @@ impl<'a> Tissue<'a> {
             let mut tissue = light.stroma + (light.choriocapillaris - light.stroma) * maths::bell((depth - 7.0) / 7.0);
             let inside = (csb - y as f32).clamp(0.0, 1.0);
             if inside > 0.0 && depth > 5.0 && left > 1e-4 {
-                let small = field.blob([ascan.x / 75.0 + wobble, depth / 42.0 + wobble, ascan.y / 180.0], 0.5);
+                let small = field.blob([ascan.x / 75.0 + wobble, depth / 42.0 + wobble, ascan.y / 180.0], 0.6);
                 let dark = 0.7 * maths::ramp(-0.35, 0.5, small);
                 let share = depth / thickness;
-                let large = field.blob([ascan.x / 230.0 + 999.5, depth / 105.0 - wobble, ascan.y / 600.0], 0.85);
-                let dark_large = maths::ramp(-0.08, 0.4, large) * maths::ramp(0.1, 0.35, share);
-                let rough = 3.2 * field.at(ascan.x / 48.0, depth / 22.0 + 300.5);
-                tissue *= (1.0 - self.lumens * dark.max(dark_large)) * maths::decibel(rough);
+                let deep = maths::ramp(0.1, 0.35, share);
+                let place = [ascan.x / 230.0 + 999.5, depth / 105.0 - wobble, ascan.y / 600.0];
+                let dark_large = if deep > 0.0 { deep * maths::ramp(-0.08, 0.4, field.blob(place, 0.85)) } else { 0.0 };
+                let grain = 3.2 * rough.at(depth / 22.0 + 300.5);
+                tissue *= (1.0 - self.lumens * dark.max(dark_large)) * maths::decibel(grain);
             }
             let below = (depth - thickness).max(0.0);
-            let texture = maths::decibel(2.5 * field.at(ascan.x / 240.0, depth / 60.0 - 700.0) - below / 60.0);
+            let texture = maths::decibel(2.5 * coarse.at(depth / 60.0 - 700.0) - below / 60.0);
             let sclera = light.sclera * texture;
             *p += (inside * tissue + (1.0 - inside) * sclera) * left * (y as f32 + 1.0 - bm).clamp(0.0, 1.0);
         }
@@ -223,9 +229,10 @@ impl<'a> Tissue<'a> {
     /// Grain of the tissue between the ILM and Bruch's membrane, coarser than speckle.
     fn roughen(&self, ascan: &AScan, power: &mut [f32]) {
         let axial = self.options.axial_um as f32;
+        let mut texture = self.texture.line(ascan.x / 38.0);
         for y in rows(ascan.rows[0], ascan.rows[LAYERS - 1], power.len()) {
             let depth = (ascan.rows[LAYERS - 1] - y as f32) * axial;
-            power[y] *= maths::decibel(self.grain * self.texture.at(ascan.x / 38.0, depth / 16.0));
+            power[y] *= maths::decibel(self.grain * texture.at(depth / 16.0));
         }
     }
 
@@ -242,7 +249,9 @@ impl<'a> Tissue<'a> {
         for focus in lesions.foci(ascan.x, ascan.y, &ascan.tops, &ascan.thickness) {
             add_bell(power, samples.row(focus.middle), 0.6 * focus.half * samples.per_um, 0.3);
             let shaded = samples.row(focus.middle + focus.half).max(0.0) as usize;
-            power.iter_mut().skip(shaded).for_each(|p| *p *= 0.6);
+            for sample in power.iter_mut().skip(shaded) {
+                *sample *= 0.6;
+            }
         }
     }
 
