@@ -13,8 +13,8 @@ use walkdir::WalkDir;
 
 use crate::{
     engine::{ProcessError, Processor, ScanSummary, Segmenter},
-    measure::ThicknessUnit,
     layer::Layer,
+    measure::ThicknessUnit,
     scan::has_scan_extension,
 };
 
@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let failed = std::thread::scope(|scope| {
         for _ in 0..workers {
             let (queue, outcomes) = (queue.clone(), outcomes.clone());
-            scope.spawn(|| work(&segmenter, &arguments.out, queue, outcomes));
+            let segmenter = &segmenter;
+            scope.spawn(move || work(segmenter, &arguments.out, &queue, &outcomes));
         }
         drop(outcomes);
         show(&results, &bar)
@@ -54,7 +55,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
 }
 
-fn work(segmenter: &Segmenter, out: &Path, queue: Receiver<Job>, outcomes: Sender<Outcome>) {
+fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
     for Job { scan, name } in queue {
         let result = segmenter.process(&scan, &name, &out.join(&name), &mut |_| ());
         if outcomes.send((name, result)).is_err() {

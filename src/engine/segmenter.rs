@@ -1,22 +1,14 @@
 //! The processor that segments: reader, network, surfaces, measures, results.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-    time::Instant,
-};
-
-use sha2::{Digest, Sha256};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
-    network::{ModelError, Network, hex},
+    digest::sha256_of_file,
+    network::{ModelError, Network},
     output::{ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
     scan::{self, ReadError, SpacingHints},
     segment::segment,
 };
-
-use std::sync::Arc;
 
 use super::{ProcessError, Processor, ScanChange, ScanSummary};
 
@@ -44,7 +36,7 @@ impl Processor for Segmenter {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let sha256 = digest(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
+        let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
         let mut reader = scan::open(scan, self.hints)?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
@@ -64,12 +56,6 @@ impl Processor for Segmenter {
         let SpacingHints { axial_um, lateral_um } = self.hints;
         format!("{RESULT_SCHEMA} {} {} {}", self.network.file_sha256(), um(axial_um), um(lateral_um))
     }
-}
-
-fn digest(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hex(&hasher.finalize()))
 }
 
 /// A path as results carry it: with `/` on every system.

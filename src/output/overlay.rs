@@ -29,8 +29,7 @@ pub fn overlay(bscan: &SegmentedBScan) -> RgbImage {
     let legend_width = canvas::text_width(LEGEND_CHARACTERS, 1) + 2 * MARGIN;
     let legend_height = 2 * MARGIN + LINE * (Boundary::ALL.len() + Layer::ALL.len() + 8) as u32;
 
-    let mut image =
-        RgbImage::from_pixel(shown_width + legend_width, shown_height.max(legend_height), Rgb(PAPER));
+    let mut image = RgbImage::from_pixel(shown_width + legend_width, shown_height.max(legend_height), Rgb(PAPER));
     draw_scan(&mut image, bscan, zoom);
     for boundary in Boundary::ALL {
         let rows = widened(bscan.surfaces.rows(boundary), zoom);

@@ -44,10 +44,9 @@ impl Table {
 
     /// Adds the thickness profiles of a B-scan.
     pub(super) fn add_thickness(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
-        let confidence = bscan.surfaces.confidence();
-        for ascan in 0..bscan.surfaces.width() {
+        for (ascan, &confidence) in bscan.surfaces.confidence().iter().enumerate() {
             let values = bscan.thicknesses.layers.iter().map(|l| number(l.profile[ascan], 2));
-            let last = [number(Some(confidence[ascan]), 3)];
+            let last = [number(Some(confidence), 3)];
             self.record(position(bscan, ascan).into_iter().chain(values).chain(last))?;
         }
         Ok(())
@@ -62,9 +61,8 @@ impl Table {
     /// Name and content of the file.
     pub(super) fn finish(self) -> Result<(&'static str, Vec<u8>), OutputError> {
         let Self { name, csv } = self;
-        let content = csv
-            .into_inner()
-            .map_err(|e| OutputError::Encode { file: name.to_owned(), reason: e.to_string() })?;
+        let content =
+            csv.into_inner().map_err(|e| OutputError::Encode { file: name.to_owned(), reason: e.to_string() })?;
         Ok((name, content))
     }
 }

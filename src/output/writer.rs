@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    OutputError, RESULT_FILE, RESULT_SCHEMA, ModelRecord, ScanRecord, Staging,
+    ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
     overlay::overlay,
     record::{BScanRecord, LayerRecord, ResultRecord},
     staging::StagedFolder,
@@ -92,8 +92,7 @@ impl ResultWriter {
         self.files.sort();
         let layers: Vec<LayerRecord> = Layer::ALL.map(|layer| LayerRecord::over(&self.bscans, layer)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean());
-        let confidence =
-            self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
+        let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let record = ResultRecord {
             schema: RESULT_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
