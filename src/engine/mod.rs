@@ -4,6 +4,8 @@
 
 mod event;
 mod processor;
+mod segmenter;
 
 pub use event::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session, Totals};
 pub use processor::{ProcessError, Processor};
+pub use segmenter::Segmenter;
