@@ -1,6 +1,7 @@
 //! What a scan is made of, whatever its name: SHA-256 of the file and of the sidecar beside it.
 
 use std::{
+    fmt::Write as _,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -66,7 +67,11 @@ fn digest(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Option<String
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    let mut text = String::with_capacity(64);
+    for byte in sha.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(Some(text))
 }
 
 #[cfg(test)]

@@ -100,25 +100,23 @@ impl Scheduler {
             self.dispatch(&tasks);
             self.ask();
             select! {
-                recv(outcomes) -> outcome => match outcome {
-                    Ok(outcome) => self.settle(outcome),
-                    Err(_) => {
-                        outcomes = never();
-                        self.running = 0;
-                        self.break_down("no worker is left");
-                    }
+                recv(outcomes) -> outcome => if let Ok(outcome) = outcome {
+                    self.settle(outcome);
+                } else {
+                    outcomes = never();
+                    self.running = 0;
+                    self.break_down("no worker is left");
                 },
                 recv(reports) -> report => match report {
                     Ok(report) => self.note(report),
                     Err(_) => self.break_down("the watcher has ended"),
                 },
-                recv(commands) -> command => match command {
-                    Ok(command) => self.obey(command),
-                    Err(_) => {
-                        // Nobody is left who could ever stop it.
-                        commands = never();
-                        self.stop();
-                    }
+                recv(commands) -> command => if let Ok(command) = command {
+                    self.obey(command);
+                } else {
+                    // Nobody is left who could ever stop it.
+                    commands = never();
+                    self.stop();
                 },
                 default(self.wait()) => {}
             }

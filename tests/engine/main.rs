@@ -1,0 +1,9 @@
+//! The engine with a processor that only copies, seen from outside: by its events and by what lies on disk.
+
+#![cfg(feature = "app")]
+
+mod failures;
+mod intake;
+mod restart;
+mod rig;
+mod root;
