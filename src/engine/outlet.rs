@@ -32,3 +32,37 @@ impl Outlet {
         self.emit(EventKind::Notice { level, code, text });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::{measure::Thicknesses, scan::BScan, segment::SegmentedBScan, surface::Surfaces};
+
+    #[test]
+    fn a_lagging_screen_misses_bscans_but_no_state() {
+        let (sender, receiver) = unbounded();
+        let outlet = Outlet::new(sender);
+        let surfaces = Surfaces::undetermined(1, 1);
+        let bscan = Arc::new(SegmentedBScan {
+            index: 0,
+            bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
+            thicknesses: Thicknesses::measure(&surfaces, None),
+            surfaces,
+            network_time: Duration::ZERO,
+            surface_time: Duration::ZERO,
+        });
+        for _ in 0..1000 {
+            outlet.scan(ScanId(1), ScanChange::BScan(Arc::clone(&bscan)));
+            outlet.scan(ScanId(1), ScanChange::Queued);
+        }
+        drop(outlet);
+        let (bscans, states): (Vec<Event>, Vec<Event>) = receiver
+            .iter()
+            .partition(|event| matches!(event.kind, EventKind::Scan { change: ScanChange::BScan(_), .. }));
+        assert_eq!((bscans.len(), states.len()), (BACKLOG_FOR_BSCANS / 2, 1000));
+    }
+}

@@ -1,7 +1,7 @@
 //! The engine's own thread: it alone knows which scan is where, and hands the next one to a worker.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant},
@@ -58,6 +58,8 @@ pub(super) struct Scheduler {
     /// Paths of the scans in the backlog and with the workers.
     taken: HashSet<PathBuf>,
     retriable: BTreeMap<ScanId, (Task, PathBuf)>,
+    /// Files that were moved to quarantine, while sightings from before may still come in.
+    moved: HashMap<PathBuf, Instant>,
     running: usize,
     last_id: u64,
     online: bool,
@@ -81,6 +83,7 @@ impl Scheduler {
             backlog: Backlog::default(),
             taken: HashSet::new(),
             retriable: BTreeMap::new(),
+            moved: HashMap::new(),
             running: 0,
             last_id: 0,
             online: true,
@@ -200,7 +203,9 @@ impl Scheduler {
     }
 
     fn sighted(&mut self, path: PathBuf, stamp: Stamp, at: Instant) {
-        if self.taken.contains(&path) {
+        // Sightings come in the order in which they were made: whatever moved earlier than this one is through.
+        self.moved.retain(|_, when| *when >= at);
+        if self.taken.contains(&path) || self.moved.contains_key(&path) {
             return;
         }
         if self.candidates.contains(&path) {
@@ -277,6 +282,7 @@ impl Scheduler {
             Verdict::Quarantined { error, place } => {
                 self.totals.quarantined += 1;
                 if let Some(place) = place {
+                    self.moved.insert(task.path.clone(), now);
                     self.retriable.insert(id, (task.clone(), place));
                 }
                 if self.retriable.len() > MAX_RETRIABLE {
@@ -308,6 +314,7 @@ impl Scheduler {
         match self.bench.quarantine.put_back(&place, &task.path) {
             Ok(()) => {
                 self.candidates.remove(&task.path);
+                self.moved.remove(&task.path);
                 self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
                 self.outlet.scan(id, ScanChange::Queued);
                 self.enqueue(task);

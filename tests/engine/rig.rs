@@ -24,9 +24,9 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Copies a scan to `result.txt`, unless the scan begins with a word that tells it otherwise.
-pub struct Copier {
-    /// Names of the scans it was given, with what they held.
-    calls: Mutex<Vec<(String, String)>>,
+pub(crate) struct Copier {
+    /// Names of the scans it was given.
+    calls: Mutex<Vec<String>>,
     flaky: Mutex<HashSet<PathBuf>>,
     /// Whether the next scan at the gate passes or fails.
     gate: (Sender<bool>, Receiver<bool>),
@@ -61,7 +61,7 @@ impl Processor for Copier {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let text = fs::read_to_string(scan).unwrap();
-        self.calls.lock().unwrap().push((name.display().to_string(), text.clone()));
+        self.calls.lock().unwrap().push(name.display().to_string());
         self.obey(name, &text, report)?;
         fs::create_dir_all(out).unwrap();
         fs::write(out.join("result.txt"), text).unwrap();
@@ -96,14 +96,14 @@ fn header() -> ScanHeader {
 }
 
 /// Everything a test needs; dropping it removes all files.
-pub struct Rig {
+pub(crate) struct Rig {
     dir: TempDir,
-    pub options: EngineOptions,
+    pub(crate) options: EngineOptions,
     copier: Arc<Copier>,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("in");
         fs::create_dir(&root).unwrap();
@@ -119,60 +119,55 @@ impl Rig {
     }
 
     /// A folder beside the watched one.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// A path in the watched folder.
-    pub fn scan(&self, name: &str) -> PathBuf {
+    pub(crate) fn scan(&self, name: &str) -> PathBuf {
         self.options.root.join(name)
     }
 
     /// A path in the folder for results.
-    pub fn out(&self, name: &str) -> PathBuf {
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
         self.options.out.join(name)
     }
 
     /// Leaves a scan in the watched folder.
-    pub fn put(&self, name: &str, text: &str) {
+    pub(crate) fn put(&self, name: &str, text: &str) {
         let path = self.scan(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// What the results of a scan hold.
-    pub fn result(&self, name: &str) -> String {
+    pub(crate) fn result(&self, name: &str) -> String {
         fs::read_to_string(self.out(name).join("result.txt")).unwrap()
     }
 
     /// Names of the scans that were processed so far, sorted.
-    pub fn calls(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.copier.calls.lock().unwrap().iter().map(|call| call.0.clone()).collect();
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let mut names = self.copier.calls.lock().unwrap().clone();
         names.sort();
         names
     }
 
-    /// What the processor was given so far.
-    pub fn given(&self) -> Vec<(String, String)> {
-        self.copier.calls.lock().unwrap().clone()
-    }
-
     /// Lets one scan of the word `gate` pass.
-    pub fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         self.copier.gate.0.send(true).unwrap();
     }
 
     /// Lets one scan of the word `gate` fail.
-    pub fn fail_gate(&self) {
+    pub(crate) fn fail_gate(&self) {
         self.copier.gate.0.send(false).unwrap();
     }
 
-    pub fn start(&self) -> Session {
+    pub(crate) fn start(&self) -> Session {
         self.start_with(self.options.clone()).unwrap()
     }
 
     /// The code with which the engine refuses to start.
-    pub fn refusal(&self) -> &'static str {
+    pub(crate) fn refusal(&self) -> &'static str {
         match self.start_with(self.options.clone()) {
             Err(error) => error.code(),
             Ok(_) => panic!("it started"),
@@ -180,7 +175,7 @@ impl Rig {
     }
 
     /// Processes what is there and returns what happened.
-    pub fn run_until_idle(&self) -> (Vec<String>, Totals) {
+    pub(crate) fn run_until_idle(&self) -> (Vec<String>, Totals) {
         self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().collect()
     }
 
@@ -192,51 +187,51 @@ impl Rig {
 }
 
 /// A running engine and what it has told so far.
-pub struct Session {
-    pub remote: Remote,
+pub(crate) struct Session {
+    pub(crate) remote: Remote,
     engine: Engine,
     events: Receiver<Event>,
     ids: HashMap<String, ScanId>,
     names: HashMap<ScanId, String>,
-    pub log: Vec<String>,
+    pub(crate) log: Vec<String>,
 }
 
 impl Session {
     /// Reads events until one reads like `line`, which may have been read before.
-    pub fn until(&mut self, line: &str) {
+    pub(crate) fn until(&mut self, line: &str) {
         while !self.log.iter().any(|known| known == line) {
             match self.events.recv_timeout(PATIENCE) {
                 Ok(event) => self.note(event),
-                Err(_) => panic!("no \"{line}\" after {:#?}", self.log),
+                Err(error) => panic!("no \"{line}\" ({error}) after {:#?}", self.log),
             }
         }
     }
 
     /// Forgets the events so far, so that [`until`](Self::until) waits for new ones.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
         }
         self.log.clear();
     }
 
-    pub fn id(&self, name: &str) -> ScanId {
+    pub(crate) fn id(&self, name: &str) -> ScanId {
         self.ids[name]
     }
 
     /// Drains the engine and returns what happened, and what became of the scans.
-    pub fn finish(self) -> (Vec<String>, Totals) {
+    pub(crate) fn finish(self) -> (Vec<String>, Totals) {
         self.remote.drain();
         self.collect()
     }
 
     /// Lets go of everything that could steer the engine, and returns the events still to come.
-    pub fn abandon(self) -> Receiver<Event> {
+    pub(crate) fn abandon(self) -> Receiver<Event> {
         self.events
     }
 
     /// Waits until the engine stops of itself.
-    pub fn collect(mut self) -> (Vec<String>, Totals) {
+    pub(crate) fn collect(mut self) -> (Vec<String>, Totals) {
         self.until("stopped");
         let totals = self.engine.join();
         assert!(self.events.recv().is_err(), "an event after the last one");
@@ -276,6 +271,6 @@ impl Session {
 }
 
 /// The lines of a log that concern one scan.
-pub fn lines_of<'a>(log: &'a [String], name: &str) -> Vec<&'a str> {
+pub(crate) fn lines_of<'a>(log: &'a [String], name: &str) -> Vec<&'a str> {
     log.iter().filter(|line| line.split_whitespace().any(|word| word == name)).map(String::as_str).collect()
 }

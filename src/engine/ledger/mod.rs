@@ -28,7 +28,7 @@ const CRASH_REASON: &str = "the program ended while it worked on this scan";
 /// Why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The database is damaged or cannot be read or written.
+    /// The database cannot be opened, read or written.
     #[error("the ledger cannot be used: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database is damaged.
