@@ -1,34 +1,32 @@
 //! What a scan is made of, whatever its name: SHA-256 of the file and of the sidecar beside it.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{self, Read},
     path::Path,
 };
 
-use sha2::{Digest, Sha256};
-
 use super::stamp::sidecar_of;
+use crate::digest::sha256_of_reader;
 
 /// A key that is the same exactly for scans that must give the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Content(String);
 
 impl Content {
-    /// Reads the scan at `path` and its sidecar; `None` when `cancelled` says so meanwhile.
-    pub(super) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Option<Self>> {
-        let Some(mut key) = digest(path, cancelled)? else { return Ok(None) };
-        match digest(&sidecar_of(path), cancelled) {
-            Ok(Some(sidecar)) => {
+    /// Reads the scan at `path` and its sidecar. Fails soon after `cancelled` says so.
+    pub(super) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+        let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
+        let mut key = digest(path)?;
+        match digest(&sidecar_of(path)) {
+            Ok(sidecar) => {
                 key.push('+');
                 key.push_str(&sidecar);
             }
-            Ok(None) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        Ok(Some(Self(key)))
+        Ok(Self(key))
     }
 
     /// Stands for a file that nobody can read, at `path` below the root.
@@ -52,26 +50,16 @@ impl Content {
     }
 }
 
-fn digest(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Option<String>> {
-    let mut file = File::open(path)?;
-    let mut sha = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        if cancelled() {
-            return Ok(None);
-        }
-        match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(read) => sha.update(&chunk[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// A file that can be given up between two blocks.
+struct Cancellable<'a> {
+    file: File,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Read for Cancellable<'_> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        if (self.cancelled)() { Err(io::ErrorKind::ConnectionAborted.into()) } else { self.file.read(block) }
     }
-    let mut text = String::with_capacity(64);
-    for byte in sha.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(Some(text))
 }
 
 #[cfg(test)]
@@ -86,12 +74,12 @@ mod tests {
         let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
         std::fs::write(&a, "abc").unwrap();
         std::fs::write(&b, "abc").unwrap();
-        let read = |path: &Path| Content::read(path, &|| false).unwrap().unwrap();
+        let read = |path: &Path| Content::read(path, &|| false).unwrap();
         assert_eq!(read(&a), read(&b));
         assert_eq!(read(&a).sha256(), Some(ABC));
         std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
         assert_ne!(read(&a), read(&b));
         assert_eq!(read(&b).sha256(), Some(ABC));
-        assert!(Content::read(&a, &|| true).unwrap().is_none());
+        Content::read(&a, &|| true).unwrap_err();
     }
 }

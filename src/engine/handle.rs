@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
-    EngineError, EngineOptions, Event, EventKind, ModelFacts, Processor, ScanId, Session, Totals,
+    EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals,
     ledger::Ledger,
     outlet::Outlet,
     quarantine::Quarantine,
@@ -85,6 +85,10 @@ impl Engine {
             model_sha256: model.sha256,
             workers: options.workers,
         }));
+
+        if let Err(error) = bench.processor.recover() {
+            bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
+        }
 
         let territory = Territory::new(&options.root, &options.out);
         let watcher = Watcher::new(territory, (options.rescan, options.poll), requests, report_sender);

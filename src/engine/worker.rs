@@ -103,8 +103,8 @@ impl Bench {
             return (None, verdict);
         }
         let (content, unreadable) = match Content::read(&self.root.join(&task.path), &|| self.aborting()) {
-            Ok(Some(content)) => (content, None),
-            Ok(None) => return (None, Verdict::Aborted),
+            Ok(content) => (content, None),
+            Err(_) if self.aborting() => return (None, Verdict::Aborted),
             Err(error) => (Content::unreadable(&task.path), Some(error)),
         };
         // A change while it was read would file the results under a content that never existed.
