@@ -127,10 +127,7 @@ fn figures(summary: &ScanSummary) -> String {
     let seconds = summary.elapsed.as_secs_f64();
     let mut text = format!(" bscans={} seconds={seconds:.1} confidence={:.2}", summary.bscans, summary.confidence);
     for (layer, mean) in Layer::ALL.iter().zip(summary.mean_thickness) {
-        let value: &dyn Display = match &mean {
-            Some(mean) => &format_args!("{mean:.1}{}", summary.unit.symbol()),
-            None => &"-",
-        };
+        let value = mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}{}", summary.unit.symbol()));
         // Writing to a string cannot fail.
         let _ = write!(text, " {}={value}", layer.key());
     }

@@ -7,7 +7,7 @@ mod rates;
 mod scan;
 
 pub(crate) use figures::{Figures, LayerFigures};
-pub(crate) use journal::{Entry, Journal};
-pub(crate) use model::{Counts, Model};
+pub(crate) use journal::Journal;
+pub(crate) use model::Model;
 pub(crate) use rates::Rates;
 pub(crate) use scan::{Frame, Scan, State};
