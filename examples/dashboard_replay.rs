@@ -24,7 +24,7 @@ use octrls::{
     engine::{Event, EventKind, ScanChange, ScanId, Totals},
     screen::{
         Controls,
-        dashboard::{self, ImageMode, Options},
+        dashboard::{self, DashboardOptions, ImageMode},
         json, plain,
     },
 };
@@ -111,7 +111,7 @@ fn main() -> io::Result<()> {
         "json" => drop(json::run(&events, stdout().lock(), &player)?),
         image => {
             let image = ImageMode::from_str(image, true).map_err(io::Error::other)?;
-            dashboard::run(&Options { image, ..Options::default() }, &events, &player)?;
+            dashboard::run(&events, &player, DashboardOptions::new(image))?;
         }
     }
     drop(events);

@@ -21,6 +21,7 @@ mod state;
 
 pub use choice::{ScreenKind, choose, choose_for};
 pub use controls::Controls;
+pub use dashboard::{DashboardOptions, ImageMode};
 
 #[cfg(test)]
 use crate as octrls;

@@ -161,11 +161,11 @@ pub fn morning() -> Vec<Event> {
     out.push(scan(5.0, 8, ScanChange::AlreadyDone));
     out.push(scan(5.1, 2, ScanChange::Running { attempt: 1 }));
     let reason = "B-scan 12 ends after 4096 of 98304 bytes".to_owned();
-    out.push(scan(5.3, 2, ScanChange::Quarantined { code: "E-SCAN-BROKEN", reason }));
+    out.push(scan(5.3, 2, ScanChange::Quarantined { code: "E-READ-TRUNCATED", reason }));
     out.push(scan(5.4, 3, ScanChange::Running { attempt: 1 }));
     let reason = "the file is locked by another program".to_owned();
     let after = Duration::from_secs(12);
-    out.push(scan(5.6, 3, ScanChange::Retrying { code: "E-SCAN-IO", reason, next_attempt: 2, after }));
+    out.push(scan(5.6, 3, ScanChange::Retrying { code: "E-READ-IO", reason, next_attempt: 2, after }));
     let text = "less than 2 GiB left on the disk of the results".to_owned();
     out.push(event(5.8, EventKind::Notice { level: Level::Warning, code: Some("W-DISK"), text }));
     out.push(scan(6.0, 5, ScanChange::Running { attempt: 1 }));

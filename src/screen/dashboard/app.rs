@@ -131,9 +131,9 @@ impl App {
             Action::Interrupt => return self.interrupt(controls),
             Action::Drain | Action::Abort => {
                 if action == Action::Drain {
-                    controls.drain()
+                    controls.drain();
                 } else {
-                    controls.abort()
+                    controls.abort();
                 }
                 self.view.leaving = true;
                 self.view.popup = None;
@@ -213,10 +213,9 @@ impl App {
 
     fn close(&mut self) {
         match self.view.popup.take() {
-            Some(Popup::Filter) => self.view.filter.clear(),
             Some(Popup::Help(_) | Popup::Quit) => {}
             None if self.view.zoom => self.view.zoom = false,
-            None => self.view.filter.clear(),
+            Some(Popup::Filter) | None => self.view.filter.clear(),
         }
     }
 

@@ -48,8 +48,8 @@ const FRAME: Duration = Duration::from_millis(83);
 const BATCH: usize = 256;
 
 /// How the dashboard looks and ends.
-#[derive(Clone, Debug)]
-pub struct Options {
+#[derive(Clone, Copy, Debug)]
+pub struct DashboardOptions {
     /// How B-scans are shown.
     pub image: ImageMode,
     /// How many colours there are.
@@ -58,9 +58,11 @@ pub struct Options {
     pub stay: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { image: ImageMode::Auto, colours: Colours::detect(), stay: false }
+impl DashboardOptions {
+    /// Pictures as `image` says, colours as the environment says; the end of the engine is the end.
+    #[must_use]
+    pub fn new(image: ImageMode) -> Self {
+        Self { image, colours: Colours::detect(), stay: false }
     }
 }
 
@@ -68,8 +70,8 @@ impl Default for Options {
 ///
 /// # Errors
 /// When the terminal cannot be taken over or written to. The engine is asked to drain then.
-pub fn run(options: &Options, events: &Receiver<Event>, controls: &dyn Controls) -> io::Result<Totals> {
-    let shown = show(options, events, controls).inspect_err(|_| controls.drain());
+pub fn run(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
+    let shown = show(events, controls, options).inspect_err(|_| controls.drain());
     let totals = shown?;
     println!("{}", summary(&totals));
     Ok(totals)
@@ -84,7 +86,7 @@ pub fn summary(totals: &Totals) -> String {
     format!("octrls: {done} done{known}, {quarantined} quarantined, {left}")
 }
 
-fn show(options: &Options, events: &Receiver<Event>, controls: &dyn Controls) -> io::Result<Totals> {
+fn show(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
     let mut screen = Screen::enter()?;
     let pictures = Pictures::for_terminal(options.image, options.colours);
     let theme = Theme::new(options.colours);

@@ -147,8 +147,7 @@ fn grey(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) -> Vec<
     let at = |q: f32| sorted.get(((sorted.len().max(1) - 1) as f32 * q) as usize).copied().unwrap_or(0.0);
     let (low, high) = (at(0.01), at(0.99));
     let scale = if high - low > 1e-3 { 1.0 / (high - low) } else { 1.0 };
-    out.iter_mut().for_each(|v| *v = ((*v - low) * scale).clamp(0.0, 1.0));
-    out
+    out.iter().map(|v| ((v - low) * scale).clamp(0.0, 1.0)).collect()
 }
 
 /// Rows of pixels that a boundary takes in each column; neighbouring columns join up.

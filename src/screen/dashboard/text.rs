@@ -91,6 +91,11 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
+/// A time span that still grows or shrinks, in at most four cells; tenths would only flicker.
+pub(crate) fn whole(duration: Duration) -> String {
+    span(Duration::from_secs(duration.as_secs())).replace(".0", "")
+}
+
 /// A latency.
 pub(crate) fn latency(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1000.0;

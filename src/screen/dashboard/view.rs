@@ -52,6 +52,7 @@ pub(crate) enum Popup {
 
 /// The operator's choices.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, with a key of its own")]
 pub(crate) struct View {
     pub(crate) focus: Panel,
     /// The tab on a small screen.

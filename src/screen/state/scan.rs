@@ -52,11 +52,6 @@ impl State {
             Self::Quarantined { .. } => '✗',
         }
     }
-
-    /// Whether nothing further is expected without a person's doing.
-    pub(crate) const fn settled(&self) -> bool {
-        matches!(self, Self::Done | Self::Known | Self::Vanished | Self::Quarantined { .. })
-    }
 }
 
 /// What is kept of one B-scan.

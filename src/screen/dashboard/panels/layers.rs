@@ -23,7 +23,7 @@ use crate::{
             scene::{Scene, unit},
             text,
         },
-        state::LayerFigures,
+        state::{LayerFigures, Scan},
     },
 };
 
@@ -33,7 +33,7 @@ const COLUMNS: usize = 39;
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     let theme = scene.theme;
     let width = usize::from(area.width);
-    let heading = format!("   {:<8}{:>7}{:>13}{:>7}  along the B-scan", "layer", "mean", "min–max", "cover");
+    let heading = format!("   {:<8}{:>7}{:>13}{:>7}  along", "layer", "mean", "min–max", "cover");
     buf.set_string(area.x, area.y, text::head(&heading, width), theme.quiet());
     let figures = scene.figures();
     let full = scene.frame.and_then(|(_, frame)| frame.full.as_ref());
@@ -70,7 +70,7 @@ fn title(scene: &Scene, known: Option<ThicknessUnit>) -> Title {
         Some(known) => unit(known).into(),
         None => String::new(),
     };
-    let right = match (scene.frame, scene.scan.and_then(|s| s.bscans())) {
+    let right = match (scene.frame, scene.scan.and_then(Scan::bscans)) {
         (Some((index, _)), Some(total)) => format!("B-scan {}/{total}", index + 1),
         (None, Some(total)) if known.is_some() => format!("mean of {total}"),
         _ => String::new(),

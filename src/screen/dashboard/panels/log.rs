@@ -3,7 +3,7 @@
 //! ```text
 //! ┌ 6 Log · from info ─────────────────────── 1 error ┐
 //! │12:41:05 info  P0040_OS.vol done: 49 B-scans in 2.1 s │
-//! │12:40:51 ERROR P0037_OD.vol E-SCAN-BROKEN truncated …  │
+//! │12:40:51 ERROR P0037_OD.vol E-READ-TRUNCATED truncated …  │
 //! └────────────────────────────────────────────────────┘
 //! ```
 

@@ -32,7 +32,8 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, area: Rect, buf: &mut
             let covered = matches!(scene.view.popup, Some(Popup::Help(_) | Popup::Quit));
             pictures.draw(bscan, scene.view.look, covered, scene.theme, Rect { height, ..area }, buf);
             if let Some(legend) = legend {
-                buf.set_line(area.x, area.bottom() - 1, &legend, area.width);
+                let indent = area.width.saturating_sub(legend.width() as u16) / 2;
+                buf.set_line(area.x + indent, area.bottom() - 1, &legend, area.width - indent);
             }
         }
         _ => explain(scene, pictures, area, buf),
@@ -54,7 +55,7 @@ fn title(scene: &Scene, pictures: &Pictures, width: usize) -> Title {
             let look = scene.view.look;
             let crop = if look.crop { "crop" } else { "whole" };
             let lines = format!("lines {}", look.overlay.word());
-            format!("confidence {:.2} · {crop} · {lines}", frame.figures.confidence)
+            format!("conf. {:.2} · {crop} · {lines}", frame.figures.confidence)
         }
         _ => String::new(),
     };
@@ -97,7 +98,7 @@ fn legend(scene: &Scene, width: usize) -> Option<Line<'static>> {
     }
     spans.pop();
     let line = Line::from(spans);
-    (line.width() <= width).then(|| line.centered())
+    (line.width() <= width).then_some(line)
 }
 
 /// Why there is no picture.

@@ -3,8 +3,8 @@
 //! ```text
 //! ┌ 1 Queue · 10 scans ────────────────── follow ┐
 //! │>▶ P0041_OD.vol       running     31/49 ███▊░ │
-//! │ ↻ P0038_OD.vol       retry       2nd in 12 s │
-//! │ ✗ P0037_OD.vol       quarantined E-SCAN-BRO… │
+//! │ ↻ P0038_OD.vol       retry       #2 in 12 s  │
+//! │ ✗ P0037_OD.vol       quarantined E-READ-TRU… │
 //! │ ✓ P0036_OD_line.png  done        1 in 0.2 s  │
 //! └──────────────────────────────────────────────┘
 //!   glyph  path          state       detail
@@ -72,7 +72,7 @@ fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'stati
     let wide = width >= 44;
     let word = scan.state.word();
     let word_cells = if wide { 11 } else { 7.max(word.len()) };
-    let status_cells = if wide { 27.min(width / 2) } else { 18 };
+    let status_cells = if wide { 27.min(width / 2 + 1) } else { 18 };
     let name_cells = width.saturating_sub(4 + status_cells);
     let detail_cells = status_cells.saturating_sub(word_cells + 1);
     let style = theme.state(&scan.state);
@@ -92,8 +92,8 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
     match &scan.state {
         State::Running => progress(scan, now, cells),
         State::Retry { due, .. } => {
-            let wait = text::span(between(now, *due));
-            if cells >= 11 { format!("no. {} in {wait}", scan.attempt) } else { format!("in {wait}") }
+            let wait = text::whole(between(now, *due));
+            if cells >= 11 { format!("#{} in {wait}", scan.attempt) } else { format!("in {wait}") }
         }
         State::Done => match &scan.summary {
             Some(summary) if cells >= 11 => format!("{} in {}", summary.bscans, text::span(summary.elapsed)),
@@ -101,7 +101,7 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
             None => String::new(),
         },
         State::Quarantined { code, .. } => (*code).into(),
-        State::Seen | State::Queued => format!("for {}", text::span(between(scan.changed, now))),
+        State::Seen | State::Queued => format!("for {}", text::whole(between(scan.changed, now))),
         State::Known if cells >= 11 => "same content".into(),
         State::Known | State::Vanished => String::new(),
     }
@@ -109,7 +109,7 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
 
 /// How many of how many, a bar, and the time where there is room for it.
 fn progress(scan: &Scan, now: Timestamp, cells: usize) -> String {
-    let elapsed = scan.started.map(|start| text::span(between(start, now))).unwrap_or_default();
+    let elapsed = scan.started.map(|start| text::whole(between(start, now))).unwrap_or_default();
     let Some(total) = scan.bscans() else { return format!("opening {elapsed}") };
     if total == 1 {
         return elapsed;
