@@ -26,4 +26,6 @@ pub use dashboard::{DashboardOptions, ImageMode};
 #[cfg(test)]
 use crate as octrls;
 #[cfg(test)]
+mod lines_tests;
+#[cfg(test)]
 mod script;
