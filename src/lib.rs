@@ -13,6 +13,7 @@
 //!
 //! `ARCHITECTURE.md` shows how a scan travels through them.
 
+pub mod digest;
 pub mod layer;
 pub mod measure;
 pub mod network;

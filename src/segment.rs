@@ -48,9 +48,10 @@ pub fn segment(
     let start = Instant::now();
     let (logits, placement) = network.run(&bscan)?;
     let network_time = start.elapsed();
+    let after_network = Instant::now();
     let options = ExtractOptions { temperature: network.metadata().temperature, ..ExtractOptions::default() };
     let surfaces = extract(&logits, &placement, &options);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
-    let surface_time = start.elapsed() - network_time;
+    let surface_time = after_network.elapsed();
     Ok(SegmentedBScan { index, bscan, surfaces, thicknesses, network_time, surface_time })
 }
