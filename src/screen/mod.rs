@@ -28,4 +28,5 @@ use crate as octrls;
 #[cfg(test)]
 mod lines_tests;
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "an example reads it too")]
 mod script;

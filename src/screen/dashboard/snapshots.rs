@@ -187,7 +187,7 @@ fn done_volume_whose_pixels_are_gone_shows_its_figures() {
         app.key(KeyEvent::from(KeyCode::Left), &Nobody);
     }
     let screen = drawn(&mut app, 120, 40).backend().to_string();
-    assert!(screen.contains("no longer kept"), "{screen}");
+    assert!(screen.contains("no longer kept in memory"), "{screen}");
     assert!(screen.contains("B-scan 1/49"), "{screen}");
 }
 

@@ -76,6 +76,16 @@ fn pixels_are_kept_for_the_latest_only_but_figures_for_all() {
 }
 
 #[test]
+fn a_long_volume_leaves_the_short_scans_their_pictures() {
+    let short = (0..10).map(|id| scan(id as f64, id, ScanChange::BScan(Arc::new(retina(0, None)))));
+    let long = (0..40).map(|i| scan(20.0 + i as f64, 99, ScanChange::BScan(Arc::new(retina(i, None)))));
+    let model = fed(short.chain(long));
+    let kept = |id| model.scan(ScanId(id)).unwrap().frames.values().filter(|f| f.full.is_some()).count();
+    assert_eq!((0..10).map(kept).sum::<usize>(), KEPT_PIXELS - KEPT_OF_ONE);
+    assert_eq!((kept(9), kept(99)), (1, KEPT_OF_ONE));
+}
+
+#[test]
 fn the_same_bscan_again_does_not_push_others_out() {
     let bscan = Arc::new(retina(0, None));
     let mut model = fed([scan(0.0, 1, ScanChange::BScan(Arc::new(retina(1, None))))]);

@@ -123,7 +123,7 @@ fn explain(scene: &Scene, pictures: &Pictures, area: Rect, buf: &mut Buffer) {
         },
         (Some(_), Some(_)) if pictures.off() => ("pictures are off (--image)".into(), theme.quiet()),
         (Some(_), Some(_)) => {
-            ("this B-scan's pixels are no longer kept; its figures are in 3 Layers".into(), theme.quiet())
+            ("its pixels are no longer kept in memory\n\nits figures are in panel 3".into(), theme.quiet())
         }
     };
     sentence(&words, style, area, buf);
