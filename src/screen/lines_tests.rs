@@ -65,7 +65,9 @@ fn every_kind() -> Vec<Event> {
 fn plain_lines() {
     let mut out = Vec::new();
     let mut lines = PlainLines::new(&mut out);
-    every_kind().iter().for_each(|e| lines.event(e).unwrap());
+    for event in &every_kind() {
+        lines.event(event).unwrap();
+    }
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
 
@@ -73,7 +75,9 @@ fn plain_lines() {
 fn json_lines() {
     let mut out = Vec::new();
     let mut lines = JsonLines::new(&mut out);
-    every_kind().iter().for_each(|e| lines.event(e).unwrap());
+    for event in &every_kind() {
+        lines.event(event).unwrap();
+    }
     let text = String::from_utf8(out).unwrap();
     for line in text.lines() {
         let object: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -81,6 +85,27 @@ fn json_lines() {
         assert!(line.len() < 2000, "no pixels");
     }
     insta::assert_snapshot!(text);
+}
+
+#[cfg(unix)]
+#[test]
+fn paths_that_are_no_unicode_are_written_as_well_as_can_be() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+    let odd = || PathBuf::from(OsStr::from_bytes(b"in/\xff.png"));
+    let mut events = [script::started(), scan(1.0, 1, ScanChange::Seen { path: odd(), bytes: 1 })];
+    if let EventKind::Started(session) = &mut events[0].kind {
+        (session.root, session.out) = (odd(), odd());
+    }
+    let mut out = Vec::new();
+    let mut lines = JsonLines::new(&mut out);
+    for event in &events {
+        lines.event(event).unwrap();
+    }
+    let text = String::from_utf8(out).unwrap();
+    let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects[0]["root"], "in/\u{fffd}.png");
+    assert_eq!(objects[1]["path"], "in/\u{fffd}.png");
 }
 
 /// Fails from the second write on.
@@ -101,12 +126,16 @@ impl Write for Closing {
 fn a_reader_that_goes_away_drains_once_and_quietly() {
     let check = |kind, expected: Result<u64, io::ErrorKind>| {
         let (send, events) = crossbeam_channel::unbounded();
-        every_kind().into_iter().for_each(|e| send.send(e).unwrap());
+        for event in every_kind() {
+            send.send(event).unwrap();
+        }
         let drained = Drained::default();
         let totals = plain::run(&events, Closing(kind, 0), &drained);
         assert_eq!(totals.map(|t| t.done).map_err(|e| e.kind()), expected);
         assert_eq!(*drained.0.borrow(), 1);
-        every_kind().into_iter().for_each(|e| send.send(e).unwrap());
+        for event in every_kind() {
+            send.send(event).unwrap();
+        }
         let totals = json::run(&events, Closing(kind, 0), &drained);
         assert_eq!(totals.map(|t| t.done).map_err(|e| e.kind()), expected);
     };

@@ -52,7 +52,9 @@ impl Desk {
 
     fn morning() -> Self {
         let mut desk = Self::new();
-        script::morning().iter().for_each(|e| desk.app.event(e));
+        for event in &script::morning() {
+            desk.app.event(event);
+        }
         desk
     }
 

@@ -27,7 +27,9 @@ impl Controls for Nobody {
 fn app(colours: Colours, events: &[Event]) -> App {
     let pictures = Pictures::cells(ImageMode::Auto, colours);
     let mut app = App::new(Theme::new(colours), pictures, "0.0.0".into(), TimeZone::UTC);
-    events.iter().for_each(|e| app.event(e));
+    for event in events {
+        app.event(event);
+    }
     app
 }
 

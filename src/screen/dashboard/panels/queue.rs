@@ -35,6 +35,9 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     if rows.is_empty() {
         let words = match &scene.model.session {
             _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
+            Some(session) if !scene.model.online => {
+                format!("the folder cannot be reached\n\n{}\n\nnothing is lost meanwhile", printed(&session.root))
+            }
             Some(session) => format!("no scans yet\n\nput OCT files into\n{}", printed(&session.root)),
             None => "starting".into(),
         };
