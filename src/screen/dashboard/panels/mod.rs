@@ -110,7 +110,7 @@ fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
             Span::styled(format!(" {} {} ", panel.number(), panel.name()), theme.quiet())
         }
     };
-    Panel::TABS.into_iter().map(tab).chain([Span::raw(" ")]).collect()
+    Panel::TABS.into_iter().map(tab).chain((shown == Panel::Log).then(|| Span::raw(" "))).collect()
 }
 
 /// A sentence in the middle of an otherwise empty panel.
