@@ -159,6 +159,8 @@ fn paused_then_draining() {
     assert!(first_line(&mut app).contains("‖ PAUSED"));
     app.event(&event(13.0, EventKind::Draining { running: 2 }));
     assert!(first_line(&mut app).contains("◆ DRAINING"));
+    press(&mut app, "qa");
+    assert!(first_line(&mut app).contains("◆ STOPPING"));
     app.event(&event(14.0, EventKind::Stopped(Totals::default())));
     assert!(first_line(&mut app).contains("■ STOPPED"));
 }

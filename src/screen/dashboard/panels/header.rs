@@ -34,6 +34,8 @@ fn state(scene: &Scene) -> (&'static str, Style) {
     let (model, theme) = (scene.model, scene.theme);
     if model.stopped.is_some() {
         ("■ STOPPED", theme.strong())
+    } else if scene.view.aborting {
+        ("◆ STOPPING", theme.warn())
     } else if model.draining || scene.view.leaving {
         ("◆ DRAINING", theme.warn())
     } else if !model.online {
