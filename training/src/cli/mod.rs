@@ -1,0 +1,35 @@
+//! The command line.
+
+mod sheet;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// Trains the OCT-RLS network, measures it, and exports it to ONNX.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network, or continue a training.
+    Train(train::Train),
+    /// Draw augmented crops with their labels into one PNG, to look at.
+    Sheet(sheet::Sheet),
+}
+
+impl Arguments {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Train(train) => train.run(),
+            Command::Sheet(sheet) => sheet.run(),
+        }
+    }
+}
