@@ -1,5 +1,6 @@
 //! The command line.
 
+mod export;
 mod sheet;
 mod train;
 
@@ -17,6 +18,8 @@ pub struct Arguments {
 enum Command {
     /// Train a network, or continue a training.
     Train(train::Train),
+    /// Write the network of a run as an ONNX file.
+    Export(export::Export),
     /// Draw augmented crops with their labels into one PNG, to look at.
     Sheet(sheet::Sheet),
 }
@@ -29,6 +32,7 @@ impl Arguments {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Train(train) => train.run(),
+            Command::Export(export) => export.run(),
             Command::Sheet(sheet) => sheet.run(),
         }
     }
