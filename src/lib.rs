@@ -6,12 +6,27 @@
 //! - [`network`]: the model file, its input and its runtime;
 //! - [`surface`]: ordered boundaries from class scores;
 //! - [`measure`]: thickness, and accuracy against labels;
-//! - [`phantom`]: synthetic scans with exact labels.
+//! - [`segment`]: one B-scan through all of these;
+//! - [`phantom`]: synthetic scans with exact labels;
+//! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the
+//!   dashboard and its siblings, the command line.
 //!
 //! `ARCHITECTURE.md` shows how a scan travels through them.
 
+pub mod digest;
 pub mod layer;
 pub mod measure;
 pub mod network;
+pub mod phantom;
 pub mod scan;
+pub mod segment;
 pub mod surface;
+
+#[cfg(feature = "app")]
+pub mod cli;
+#[cfg(feature = "app")]
+pub mod engine;
+#[cfg(feature = "app")]
+pub mod output;
+#[cfg(feature = "app")]
+pub mod screen;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `octrls` command.
+
+fn main() -> std::process::ExitCode {
+    octrls::cli::run(std::env::args_os())
+}

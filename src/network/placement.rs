@@ -86,7 +86,7 @@ impl Placement {
 }
 
 /// Brings `pixels` to mean 0 and variance 1; a uniform image becomes all zeros.
-pub fn standardise(pixels: &mut [f32]) {
+pub(super) fn standardise(pixels: &mut [f32]) {
     let n = pixels.len().max(1) as f64;
     let mean = pixels.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
     let variance = pixels.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;

@@ -2,10 +2,9 @@
 
 use std::{io::Cursor, path::Path, sync::Arc};
 
-use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
-use crate::{layer::CLASSES, scan::BScan};
+use crate::{digest::sha256, layer::CLASSES, scan::BScan};
 
 use super::{InputSize, Logits, ModelError, ModelMetadata, Placement};
 
@@ -55,13 +54,13 @@ impl Network {
         let plan = onnx
             .model_for_proto_model(&proto)
             .and_then(|m| m.with_input_fact(0, f32::fact([1, 1, height, width]).into()))
-            .and_then(|m| m.into_optimized())
+            .and_then(InferenceModelExt::into_optimized)
             .map_err(load)?;
         let output = plan.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
         if output.as_deref() != Some(&[1, CLASSES, height, width]) {
             return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
         }
-        let file_sha256 = hex(&Sha256::digest(bytes));
+        let file_sha256 = sha256(bytes);
         let plan = plan.into_runnable().map_err(load)?;
         Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan })
     }
@@ -99,14 +98,4 @@ impl Network {
         let values = output[0].view().as_slice::<f32>().map_err(run)?.to_vec();
         Logits::new(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
     }
-}
-
-/// Lower-case hexadecimal of `bytes`.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }

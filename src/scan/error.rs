@@ -44,6 +44,9 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A spacing stated by the operator is none that a scanner can have.
+    #[error("the stated spacing is wrong: {0}")]
+    Hint(String),
     /// A B-scan that the scan does not have was asked for.
     #[error("B-scan {index} was asked for, the scan has {count}")]
     NoSuchBScan {
@@ -67,6 +70,7 @@ impl ReadError {
             Self::Unsupported(_) => "E-READ-UNSUPPORTED",
             Self::TooLarge { .. } => "E-READ-TOO-LARGE",
             Self::Sidecar { .. } => "E-READ-SIDECAR",
+            Self::Hint(_) => "E-READ-HINT",
             Self::NoSuchBScan { .. } => "E-READ-NO-BSCAN",
         }
     }

@@ -5,8 +5,10 @@
 
 mod dimensions;
 mod error;
+mod jpeg;
 mod raster;
 mod sidecar;
+mod tiff;
 mod vol;
 
 use std::path::Path;

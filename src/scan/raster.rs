@@ -8,7 +8,7 @@ use std::{
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind};
 
-use super::{BScan, Pattern, ReadError, ScanHeader, ScanReader, dimensions, sidecar::Stated};
+use super::{BScan, Pattern, ReadError, ScanHeader, ScanReader, dimensions, jpeg, sidecar::Stated, tiff};
 
 /// Bytes read to recognise a format; a `.vol` header is the longest.
 const SNIFF_BYTES: u64 = 2048;
@@ -25,6 +25,10 @@ pub struct Raster {
 /// The first bytes of a file, at most as many as are needed to recognise its format.
 pub(super) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
+    // Opening a pipe would wait for a writer for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(ReadError::Unsupported("a folder or a device, not a file".to_owned()));
+    }
     let mut start = Vec::new();
     File::open(path).map_err(io)?.take(SNIFF_BYTES).read_to_end(&mut start).map_err(io)?;
     if start.is_empty() { Err(ReadError::Empty) } else { Ok(start) }
@@ -41,6 +45,9 @@ impl Raster {
         };
         let (width, height) = reader(path, format)?.into_dimensions().map_err(|e| read_error(path, e))?;
         let (width, height) = dimensions::check(width.into(), height.into())?;
+        if format == ImageFormat::Tiff && tiff::pages(BufReader::new(open_file(path)?)).is_ok_and(|pages| pages > 1) {
+            return Err(ReadError::Unsupported("a TIFF of several pages; one page is one scan".to_owned()));
+        }
         let header = ScanHeader {
             format: name,
             bscans: 1,
@@ -88,24 +95,32 @@ fn from_image(image: &DynamicImage) -> BScan {
 }
 
 fn reader(path: &Path, format: ImageFormat) -> Result<ImageReader<BufReader<File>>, ReadError> {
-    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    Ok(ImageReader::with_format(BufReader::new(file), format))
+    if format == ImageFormat::Jpeg {
+        jpeg::check_complete(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?;
+    }
+    Ok(ImageReader::with_format(BufReader::new(open_file(path)?), format))
+}
+
+fn open_file(path: &Path) -> Result<File, ReadError> {
+    File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
 }
 
 fn read_error(path: &Path, error: ImageError) -> ReadError {
     match error {
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            ReadError::Truncated("the image ends early".to_owned())
-        }
-        // Decoders report broken content through `io::Error` too; only the system's own errors carry a number.
-        ImageError::IoError(source) if source.raw_os_error().is_some() => {
-            ReadError::Io { path: path.to_owned(), source }
-        }
-        ImageError::IoError(e) => ReadError::Malformed(e.to_string()),
+        ImageError::IoError(e) => io_error(path, e),
         ImageError::Unsupported(e) => ReadError::Unsupported(e.to_string()),
         ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
             ReadError::Unsupported("the image needs more memory than a scan may take".to_owned())
         }
         other => ReadError::Malformed(other.to_string()),
+    }
+}
+
+/// Decoders report broken content through `io::Error` too; only the system's own errors carry a number.
+fn io_error(path: &Path, error: std::io::Error) -> ReadError {
+    match error {
+        e if e.kind() == std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("the image ends early".to_owned()),
+        source if source.raw_os_error().is_some() => ReadError::Io { path: path.to_owned(), source },
+        e => ReadError::Malformed(e.to_string()),
     }
 }

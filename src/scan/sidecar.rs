@@ -8,7 +8,11 @@
 //! eye = "OD"
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -27,7 +31,7 @@ impl Stated {
     pub(super) fn fill_from(&mut self, hints: SpacingHints, from: Provenance) -> Result<(), ReadError> {
         for (slot, um) in [(&mut self.axial, hints.axial_um), (&mut self.lateral, hints.lateral_um)] {
             if let (None, Some(um)) = (&slot, um) {
-                *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Malformed)?, from });
+                *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Hint)?, from });
             }
         }
         Ok(())
@@ -42,6 +46,9 @@ struct SidecarFile {
     eye: Option<Eye>,
 }
 
+/// Longest sidecar, in bytes; a real one has a hundred.
+const MAX_BYTES: u64 = 64 * 1024;
+
 /// Path of the sidecar of `scan`: its name with `.toml` appended.
 fn path_of(scan: &Path) -> PathBuf {
     let mut name = scan.as_os_str().to_owned();
@@ -52,12 +59,16 @@ fn path_of(scan: &Path) -> PathBuf {
 /// Reads the sidecar of `scan`; nothing is stated where there is none.
 pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
     let path = path_of(scan);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Stated::default()),
-        Err(source) => return Err(ReadError::Io { path, source }),
-    };
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("it is far too long".to_owned())),
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Stated::default()),
+        Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("it is not text".to_owned())),
+        Err(source) => return Err(ReadError::Io { path, source }),
+    }
     let file: SidecarFile = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
     let spacing = |um: Option<f64>| {
         um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()

@@ -1,9 +1,10 @@
 //! Heidelberg Spectralis raw export, `.vol`.
 //!
-//! Layout (little endian): a header of 2048 bytes, the SLO image (8 bit), then for each B-scan a header whose
-//! size the file header gives, and `SizeZ * SizeX` 32-bit floats of linear reflectivity. `FLT_MAX` marks
-//! samples outside the acquired frame. Field offsets as documented by the Heidelberg special function
-//! "HSF-OCT" export and the `eyepy` and `OCTolyzer` readers.
+//! Layout (little endian): a header of 2048 bytes, the SLO image (8 bit), then for each B-scan a header and
+//! `SizeZ * SizeX` 32-bit floats of linear reflectivity. A B-scan's header states its own size; the size in the
+//! file header counts where it does not, since writers other than the scanner's own leave the two apart.
+//! `FLT_MAX` marks samples outside the acquired frame. Field offsets as documented by the Heidelberg special
+//! function "HSF-OCT" export and the `eyepy` and `OCTolyzer` readers.
 
 use std::{
     fs::File,
@@ -28,8 +29,8 @@ pub struct HeidelbergVol {
     file: File,
     path: PathBuf,
     header: ScanHeader,
-    bscan_header_bytes: u64,
-    first_bscan: u64,
+    /// Where the pixels of each B-scan start.
+    pixels_at: Vec<u64>,
 }
 
 impl HeidelbergVol {
@@ -60,7 +61,7 @@ impl HeidelbergVol {
         if actual < HEADER_BYTES {
             return Err(ReadError::Truncated(format!("{actual} bytes hold no .vol header of {HEADER_BYTES}")));
         }
-        file.read_exact(&mut start).map_err(io)?;
+        file.read_exact(&mut start).map_err(|source| short_or_io(path, source))?;
         let fields = Fields(&start);
 
         let (width, height) = dimensions::check(fields.size(12)?, fields.size(20)?)?;
@@ -74,10 +75,25 @@ impl HeidelbergVol {
         }
         let slo_bytes = fields.size(48)?.saturating_mul(fields.size(52)?);
         let first_bscan = HEADER_BYTES.saturating_add(slo_bytes);
-        let bscan_bytes = bscan_header_bytes + 4 * (width * height) as u64;
-        let needed = first_bscan.saturating_add(bscans * bscan_bytes);
-        if actual < needed {
-            return Err(ReadError::Truncated(format!("{needed} bytes declared, {actual} there")));
+        let pixel_bytes = 4 * (width * height) as u64;
+        let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
+        if actual < least {
+            return Err(ReadError::Truncated(format!("at least {least} bytes declared, {actual} there")));
+        }
+        let mut pixels_at = Vec::with_capacity(bscans as usize);
+        let mut at = first_bscan;
+        for index in 0..bscans {
+            let mut size = [0; 4];
+            let read = file.seek(SeekFrom::Start(at + 12)).and_then(|_| file.read_exact(&mut size));
+            read.map_err(|source| short_or_io(path, source))?;
+            let own = u64::try_from(i32::from_le_bytes(size)).unwrap_or(0);
+            let sane = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
+            let pixels = at + if sane { own } else { bscan_header_bytes };
+            at = pixels + pixel_bytes;
+            if actual < at {
+                return Err(ReadError::Truncated(format!("B-scan {index} ends at byte {at}, the file at {actual}")));
+            }
+            pixels_at.push(pixels);
         }
 
         let spacing = |mm: f64, stated: Option<Spacing>| match sidecar::plausible(mm * MILLIMETRE) {
@@ -106,7 +122,7 @@ impl HeidelbergVol {
             eye,
             pattern,
         };
-        Ok(Self { file, path: path.to_owned(), header, bscan_header_bytes, first_bscan })
+        Ok(Self { file, path: path.to_owned(), header, pixels_at })
     }
 }
 
@@ -120,17 +136,23 @@ impl ScanReader for HeidelbergVol {
         if index >= bscans {
             return Err(ReadError::NoSuchBScan { index, count: bscans });
         }
-        let pixel_bytes = 4 * width * height;
-        let start =
-            self.first_bscan + index as u64 * (self.bscan_header_bytes + pixel_bytes as u64) + self.bscan_header_bytes;
-        let mut bytes = vec![0; pixel_bytes];
+        let mut bytes = vec![0; 4 * width * height];
         self.file
-            .seek(SeekFrom::Start(start))
+            .seek(SeekFrom::Start(self.pixels_at[index]))
             .and_then(|_| self.file.read_exact(&mut bytes))
-            .map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
+            .map_err(|source| short_or_io(&self.path, source))?;
         let (samples, _) = bytes.as_chunks::<4>();
         let intensity = samples.iter().map(|&b| display_intensity(f32::from_le_bytes(b))).collect();
         Ok(BScan { width, height, intensity })
+    }
+}
+
+/// An end where there should be content is the file's fault, everything else the system's.
+fn short_or_io(path: &Path, source: std::io::Error) -> ReadError {
+    if source.kind() == std::io::ErrorKind::UnexpectedEof {
+        ReadError::Truncated("the file ends within a B-scan".to_owned())
+    } else {
+        ReadError::Io { path: path.to_owned(), source }
     }
 }
 

@@ -66,9 +66,7 @@ impl Solver {
         for (row, emission) in self.emissions.iter().enumerate() {
             if row > 0 {
                 for s in 1..STATES {
-                    for l in 0..LANES {
-                        state[s][l] += state[s - 1][l];
-                    }
+                    state[s] = sum_of(&state[s], &state[s - 1]);
                 }
             }
             emit(&mut state, emission);
@@ -111,9 +109,7 @@ impl Solver {
             }
             emit(&mut backward, &self.emissions[row]);
             for s in (0..STATES - 1).rev() {
-                for l in 0..LANES {
-                    backward[s][l] += backward[s + 1][l];
-                }
+                backward[s] = sum_of(&backward[s], &backward[s + 1]);
             }
         }
 
@@ -169,6 +165,10 @@ fn emit(state: &mut [Lanes; STATES], emission: &[Lanes; CLASSES]) {
         }
     }
     normalise(state);
+}
+
+fn sum_of(a: &Lanes, b: &Lanes) -> Lanes {
+    std::array::from_fn(|l| a[l] + b[l])
 }
 
 fn posterior(forward: &[Lanes; STATES], backward: &[Lanes; STATES]) -> [Lanes; STATES] {

@@ -1,0 +1,194 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scan::SpacingHints;
+
+/// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
+#[derive(Parser)]
+#[command(name = "octrls", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Let synthetic scans arrive in a temporary folder and show the dashboard working on them
+    Demo(DemoArguments),
+    /// Segment scans and write the results
+    Segment(SegmentArguments),
+    /// Watch a folder and segment every scan that arrives
+    Watch(WatchArguments),
+    /// Write synthetic scans with exact labels
+    Phantom(PhantomArguments),
+    /// Tell about the model
+    Model(ModelCommandArguments),
+}
+
+#[derive(Args)]
+pub(super) struct ModelArguments {
+    /// ONNX model to use instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(super) model: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct SpacingArguments {
+    /// Axial spacing in micrometres, for scans that do not state their own
+    #[arg(long, value_name = "UM", value_parser = spacing)]
+    pub(super) axial_um: Option<f64>,
+    /// Lateral spacing in micrometres, for scans that do not state their own
+    #[arg(long, value_name = "UM", value_parser = spacing)]
+    pub(super) lateral_um: Option<f64>,
+}
+
+impl SpacingArguments {
+    pub(super) const fn hints(&self) -> SpacingHints {
+        SpacingHints { axial_um: self.axial_um, lateral_um: self.lateral_um }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct SegmentArguments {
+    /// Scan files, or folders to search for them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "octrls-results")]
+    pub(super) out: PathBuf,
+    /// Scans to work on at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) spacing: SpacingArguments,
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+}
+
+#[derive(Args)]
+pub(super) struct WatchArguments {
+    /// Folder to watch, with the folders below it
+    #[arg(value_name = "DIR")]
+    pub(super) root: PathBuf,
+    /// Folder for results, ledger and quarantine [default: DIR/octrls-results]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// One line for each change instead of the dashboard
+    #[arg(long, conflicts_with = "json")]
+    pub(super) plain: bool,
+    /// One JSON object for each change instead of the dashboard
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Look for changes every so many seconds instead of waiting to be told; for network shares
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) poll: Option<f64>,
+    /// Take a scan once its size and modification time stood still for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(super) stable: f64,
+    /// Attempts before a scan that fails for a passing reason goes to quarantine
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) attempts: u32,
+    /// Stop once everything that is there has been worked through
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Scans to work on at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) image: ImageArguments,
+    #[command(flatten)]
+    pub(super) spacing: SpacingArguments,
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+}
+
+#[derive(Args)]
+pub(super) struct ImageArguments {
+    /// How the dashboard draws B-scans
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(super) image: crate::screen::ImageMode,
+}
+
+#[derive(Args)]
+pub(super) struct DemoArguments {
+    /// Scans that arrive
+    #[arg(long, default_value = "12", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) scans: u32,
+    /// Seconds between two arrivals
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub(super) every: f64,
+    /// Seed of the first scan
+    #[arg(long, default_value = "1")]
+    pub(super) seed: u64,
+    /// One line for each change instead of the dashboard; stops by itself after the last scan
+    #[arg(long)]
+    pub(super) plain: bool,
+    #[command(flatten)]
+    pub(super) image: ImageArguments,
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+}
+
+#[derive(Args)]
+pub(super) struct PhantomArguments {
+    /// Folder to write to
+    #[arg(value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Scans to write
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) count: u32,
+    /// Seed of the first scan; the following count up from it
+    #[arg(long, default_value = "1")]
+    pub(super) seed: u64,
+    /// Vary scanner, anatomy and quality from scan to scan
+    #[arg(long)]
+    pub(super) varied: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ModelCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: ModelCommand,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ModelCommand {
+    /// Print what a model says of itself
+    Info(ModelInfoArguments),
+}
+
+#[derive(Args)]
+pub(super) struct ModelInfoArguments {
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    number_in(text, 0.01, 86_400.0)
+}
+
+fn spacing(text: &str) -> Result<f64, String> {
+    number_in(text, 0.1, 500.0)
+}
+
+fn number_in(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    text.parse().ok().filter(|v| (min..=max).contains(v)).ok_or_else(|| format!("not a number from {min} to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

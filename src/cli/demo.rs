@@ -1,0 +1,63 @@
+//! `octrls demo`: synthetic scans arrive in a temporary folder, and the watcher works on them.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+
+use crate::{
+    engine::EngineOptions,
+    phantom::{Phantom, PhantomOptions},
+    scan::SpacingHints,
+    screen::{self, ScreenKind},
+};
+
+use super::{
+    args::DemoArguments,
+    default_jobs, load_network, make_folder,
+    phantom::write_scan,
+    watch::{Watch, exit_code},
+};
+
+/// Scans in the demo are complete when they appear; a short window shows results sooner.
+const STABILITY: Duration = Duration::from_millis(300);
+
+pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
+    let network = load_network(&arguments.model)?;
+    let folder = tempfile::Builder::new()
+        .prefix("octrls-demo-")
+        .tempdir()
+        .context("E-OUT-IO: cannot make a temporary folder for the demo")?;
+    let (root, out) = (folder.path().join("scans"), folder.path().join("results"));
+    make_folder(&root)?;
+
+    let screen = screen::choose(arguments.plain.then_some(ScreenKind::Plain));
+    let seeds = arguments.seed..arguments.seed + u64::from(arguments.scans);
+    let every = Duration::from_secs_f64(arguments.every);
+    let options = EngineOptions { stability: STABILITY, workers: default_jobs(), ..EngineOptions::new(&root, out) };
+    let options = if screen == ScreenKind::Dashboard {
+        let root = root.clone();
+        // A demo that loses its folder on the way out simply stops sending scans.
+        thread::spawn(move || seeds.into_iter().try_for_each(|seed| send(&root, seed, every)));
+        options
+    } else {
+        // Without a dashboard nobody can quit: everything is there at the start, and the end of it is the end.
+        seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
+        EngineOptions { until_idle: true, ..options }
+    };
+    let totals = Watch { options, hints: SpacingHints::default(), screen }.run(network, arguments.image.image)?;
+    Ok(exit_code(totals))
+}
+
+/// Lets one scan arrive, then waits.
+fn send(root: &Path, seed: u64, wait: Duration) -> anyhow::Result<()> {
+    // The first scans are a healthy eye on a good scanner; later ones vary.
+    let options = if seed % 3 == 1 { PhantomOptions::default() } else { PhantomOptions::random(seed) };
+    write_scan(&root.join(format!("phantom-{seed:03}.png")), &Phantom::generate(&options, seed))?;
+    thread::sleep(wait);
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The command line: arguments in, one function a command, an exit code out.
+//!
+//! | exit code | meaning |
+//! | --- | --- |
+//! | 0 | everything asked for was done |
+//! | 1 | some scans failed; the others are done |
+//! | 2 | the arguments are wrong |
+//! | 3 | nothing could be started: no model, no folder, no permission |
+
+mod args;
+mod demo;
+mod model;
+mod phantom;
+mod segment;
+mod watch;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::network::Network;
+use args::{Arguments, Command, ModelArguments};
+
+/// Some scans failed.
+const SOME_FAILED: u8 = 1;
+/// Nothing could be started.
+const NOT_STARTED: u8 = 3;
+
+/// Runs the command that `arguments` name, the program's own name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(e) => e.exit(),
+    };
+    let result = match arguments.command {
+        Command::Demo(a) => demo::run(&a),
+        Command::Segment(a) => segment::run(&a),
+        Command::Watch(a) => watch::run(&a),
+        Command::Phantom(a) => phantom::run(&a),
+        Command::Model(a) => model::run(&a),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("octrls: {error:#}");
+        ExitCode::from(NOT_STARTED)
+    })
+}
+
+/// The model that the arguments name, or the one that this build carries.
+fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
+    match &arguments.model {
+        Some(path) => Network::load(path).map_err(|e| coded(e.code(), e)),
+        None => Network::embedded().map_err(|e| coded(e.code(), e)),
+    }
+}
+
+/// An error with its stable code in front.
+fn coded(code: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
+    anyhow::Error::new(error).context(code.to_owned())
+}
+
+/// Scans to work on at once when nobody says: one a core.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Makes a folder and those above it.
+fn make_folder(path: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("E-OUT-IO: cannot make the folder {}", path.display()))
+}

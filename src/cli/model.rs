@@ -1,0 +1,37 @@
+//! `octrls model info`.
+
+use std::process::ExitCode;
+
+use crate::network::ModelMetadata;
+
+use super::{
+    args::{ModelCommand, ModelCommandArguments},
+    load_network,
+};
+
+pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode> {
+    let ModelCommand::Info(info) = &arguments.command;
+    let network = load_network(&info.model)?;
+    let ModelMetadata { name, version, input, preprocessing, temperature, training_data, weights_sha256 } =
+        network.metadata();
+    let rows = [
+        ("name", name.clone()),
+        ("version", version.clone()),
+        ("input", format!("{}x{}", input.width, input.height)),
+        ("classes", ModelMetadata::class_names()),
+        ("preprocessing", preprocessing.name().to_owned()),
+        ("temperature", temperature.to_string()),
+        ("training_data", training_data.clone()),
+        ("weights_sha256", weights_sha256.clone()),
+        ("file_sha256", network.file_sha256().to_owned()),
+    ];
+    if info.json {
+        let object: serde_json::Map<_, _> = rows.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
+        println!("{}", serde_json::to_string_pretty(&object)?);
+    } else {
+        for (key, value) in rows {
+            println!("{key:<15} {value}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,138 @@
+//! `octrls segment`: files and folders in, results out, a progress bar between.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use indicatif::{ProgressBar, ProgressStyle};
+use walkdir::WalkDir;
+
+use crate::{
+    engine::{ProcessError, Processor, ScanSummary, Segmenter},
+    layer::Layer,
+    measure::ThicknessUnit,
+    scan::has_scan_extension,
+};
+
+use super::{SOME_FAILED, args::SegmentArguments, default_jobs, load_network, make_folder};
+
+/// A scan and the path of its results below the result root.
+struct Job {
+    scan: PathBuf,
+    name: PathBuf,
+}
+
+type Outcome = (PathBuf, Result<ScanSummary, ProcessError>);
+
+pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
+    let jobs = find_jobs(&arguments.inputs, &arguments.out)?;
+    let network = load_network(&arguments.model)?;
+    make_folder(&arguments.out)?;
+    let segmenter = Segmenter::new(network, arguments.spacing.hints(), &arguments.out);
+    let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
+
+    let bar = progress_bar(jobs.len());
+    let (outcomes, results) = unbounded();
+    let (todo, queue) = unbounded();
+    for job in jobs {
+        todo.send(job).context("the queue closed early")?;
+    }
+    drop(todo);
+    let failed = std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let (queue, outcomes) = (queue.clone(), outcomes.clone());
+            let segmenter = &segmenter;
+            scope.spawn(move || work(segmenter, &arguments.out, &queue, &outcomes));
+        }
+        drop(outcomes);
+        show(&results, &bar)
+    });
+    bar.finish_and_clear();
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
+}
+
+fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
+    for Job { scan, name } in queue {
+        let result = segmenter.process(&scan, &name, &out.join(&name), &mut |_| ());
+        if outcomes.send((name, result)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Prints a line for each scan as it ends; returns how many failed.
+fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> usize {
+    let mut failed = 0;
+    for (name, result) in results {
+        match result {
+            Ok(summary) => bar.suspend(|| println!("{}  {}", name.display(), figures(&summary))),
+            Err(error) => {
+                failed += 1;
+                bar.suspend(|| eprintln!("{}  {error}", name.display()));
+            }
+        }
+        bar.inc(1);
+    }
+    failed
+}
+
+/// The thickness of every layer in one line.
+fn figures(summary: &ScanSummary) -> String {
+    let unit = match summary.unit {
+        ThicknessUnit::Micrometres => "um",
+        ThicknessUnit::Pixels => "px",
+    };
+    let layers = Layer::ALL.iter().zip(summary.mean_thickness).map(|(layer, mean)| match mean {
+        Some(mean) => format!("{} {mean:.1}", layer.name()),
+        None => format!("{} -", layer.name()),
+    });
+    format!("{} {unit}, confidence {:.2}", layers.collect::<Vec<_>>().join("  "), summary.confidence)
+}
+
+/// Every scan below the inputs: a file stands for itself, a folder for the scans below it.
+fn find_jobs(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Job>> {
+    let out = std::path::absolute(out)?;
+    let mut by_name = BTreeMap::new();
+    let mut add = |scan: PathBuf, name: PathBuf| match by_name.insert(name.clone(), scan.clone()) {
+        Some(other) if other != scan => bail!(
+            "E-ARGS-CLASH: {} and {} would both have their results in {}; segment them into different folders",
+            other.display(),
+            scan.display(),
+            name.display()
+        ),
+        _ => Ok(()),
+    };
+    for input in inputs {
+        let kind = std::fs::metadata(input).with_context(|| format!("E-READ-IO: cannot read {}", input.display()))?;
+        if !kind.is_dir() {
+            let name = input.file_name().with_context(|| format!("{} has no file name", input.display()))?;
+            add(input.clone(), name.into())?;
+            continue;
+        }
+        // Results of an earlier run may lie below the folder; they are no scans.
+        let below = WalkDir::new(input)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|e| std::path::absolute(e.path()).is_ok_and(|p| p != out));
+        for entry in below {
+            let entry = entry.with_context(|| format!("E-READ-IO: cannot search {}", input.display()))?;
+            if entry.file_type().is_file() && has_scan_extension(entry.path()) {
+                let name = entry.path().strip_prefix(input)?.to_owned();
+                add(entry.into_path(), name)?;
+            }
+        }
+    }
+    if by_name.is_empty() {
+        bail!("E-ARGS-EMPTY: no scans found");
+    }
+    Ok(by_name.into_iter().map(|(name, scan)| Job { scan, name }).collect())
+}
+
+fn progress_bar(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} scans  {elapsed} elapsed, {eta} left");
+    ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

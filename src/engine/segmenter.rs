@@ -1,0 +1,82 @@
+//! The processor that segments: reader, network, surfaces, measures, results.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use crate::{
+    digest::sha256_of_file,
+    network::{ModelError, Network},
+    output::{ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
+    scan::{self, ReadError, SpacingHints},
+    segment::segment,
+};
+
+use super::{ProcessError, Processor, ScanChange, ScanSummary};
+
+/// Segments every B-scan of a scan and writes its results.
+pub struct Segmenter {
+    network: Network,
+    hints: SpacingHints,
+    staging: Staging,
+}
+
+impl Segmenter {
+    /// A segmenter that writes below the result root `out`; `hints` state what scan files may not.
+    #[must_use]
+    pub fn new(network: Network, hints: SpacingHints, out: &Path) -> Self {
+        Self { network, hints, staging: Staging::of(out) }
+    }
+}
+
+impl Processor for Segmenter {
+    fn process(
+        &self,
+        scan: &Path,
+        name: &Path,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let start = Instant::now();
+        let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
+        let mut reader = scan::open(scan, self.hints)?;
+        let header = reader.header().clone();
+        report(ScanChange::Opened(Arc::new(header.clone())));
+
+        let mut results = ResultWriter::begin(&self.staging, out, &header)?;
+        for index in 0..header.bscans {
+            let bscan = segment(&self.network, index, reader.bscan(index)?, header.axial)?;
+            results.add(&bscan)?;
+            report(ScanChange::BScan(Arc::new(bscan)));
+        }
+        let scan = ScanRecord::new(slashed(name), sha256, &header);
+        Ok(results.finish(&scan, &ModelRecord::new(&self.network), start.elapsed())?)
+    }
+
+    fn fingerprint(&self) -> String {
+        let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
+        let SpacingHints { axial_um, lateral_um } = self.hints;
+        format!("{RESULT_SCHEMA} {} {} {}", self.network.file_sha256(), um(axial_um), um(lateral_um))
+    }
+}
+
+/// A path as results carry it: with `/` on every system.
+fn slashed(path: &Path) -> String {
+    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+impl From<ReadError> for ProcessError {
+    fn from(error: ReadError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+impl From<ModelError> for ProcessError {
+    fn from(error: ModelError) -> Self {
+        Self { code: error.code(), transient: false, reason: error.to_string() }
+    }
+}
+
+impl From<OutputError> for ProcessError {
+    fn from(error: OutputError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}

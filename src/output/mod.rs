@@ -1,0 +1,23 @@
+//! Results on disk: one folder a scan, there as a whole or not at all.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `boundaries.csv` | row of every boundary in every A-scan, on the scan's own pixel grid |
+//! | `thickness.csv` | thickness of every layer in every A-scan |
+//! | `mask.png` | index mask, 8 bit, the scan's own size; `mask-NNN.png` for the B-scans of a volume |
+//! | `overlay.png` | the boundaries drawn on the scan, with a legend; `overlay-NNN.png` for a volume |
+//! | `result.json` | everything about the result; see `docs/result.md` |
+
+mod canvas;
+mod error;
+mod overlay;
+mod record;
+mod staging;
+mod tables;
+mod writer;
+
+pub use error::OutputError;
+pub use overlay::overlay;
+pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
+pub use staging::{RESULT_FILE, Staging};
+pub use writer::ResultWriter;

@@ -1,0 +1,163 @@
+//! `result.json`: everything about a result, in one documented and versioned file (`docs/result.md`).
+
+use serde::Serialize;
+
+use crate::{
+    layer::{Boundary, Layer},
+    measure::{LayerThickness, ThicknessUnit},
+    network::Network,
+    scan::{Eye, Pattern, ScanHeader, Spacing},
+    segment::SegmentedBScan,
+};
+
+/// Version of the file's structure; a change that readers must know of raises it.
+pub const RESULT_SCHEMA: &str = "octrls.result/1";
+
+/// The scan, as the file states it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScanRecord {
+    /// Path below the watched root, or the name that was given.
+    pub path: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    format: &'static str,
+    bscans: usize,
+    width: usize,
+    height: usize,
+    eye: Option<Eye>,
+    pattern: Pattern,
+    axial: Option<Spacing>,
+    lateral: Option<Spacing>,
+}
+
+impl ScanRecord {
+    /// Describes a scan.
+    #[must_use]
+    pub fn new(path: String, sha256: String, header: &ScanHeader) -> Self {
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern } = *header;
+        Self { path, sha256, format, bscans, width, height, eye, pattern, axial, lateral }
+    }
+}
+
+/// The model, as results name it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelRecord {
+    name: String,
+    version: String,
+    sha256: String,
+}
+
+impl ModelRecord {
+    /// Describes a network.
+    #[must_use]
+    pub fn new(network: &Network) -> Self {
+        let metadata = network.metadata();
+        Self {
+            name: metadata.name.clone(),
+            version: metadata.version.clone(),
+            sha256: network.file_sha256().to_owned(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ResultRecord<'a> {
+    pub(super) schema: &'static str,
+    pub(super) octrls: &'static str,
+    pub(super) created: jiff::Timestamp,
+    pub(super) scan: &'a ScanRecord,
+    pub(super) model: &'a ModelRecord,
+    pub(super) unit: ThicknessUnit,
+    pub(super) confidence: f32,
+    pub(super) layers: Vec<LayerRecord>,
+    pub(super) bscans: &'a [BScanRecord],
+    pub(super) seconds: f64,
+    pub(super) files: &'a [String],
+    pub(super) notice: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LayerRecord {
+    layer: &'static str,
+    name: &'static str,
+    mean: Option<f32>,
+    min: Option<f32>,
+    max: Option<f32>,
+    coverage: f32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct BScanRecord {
+    index: usize,
+    confidence: f32,
+    layers: Vec<LayerRecord>,
+    boundaries: Vec<BoundaryRecord>,
+    network_seconds: f64,
+    surface_seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct BoundaryRecord {
+    boundary: &'static str,
+    coverage: f32,
+    mean_deviation_px: Option<f32>,
+}
+
+impl LayerRecord {
+    fn new(thickness: &LayerThickness) -> Self {
+        let LayerThickness { layer, mean, min, max, coverage, .. } = *thickness;
+        Self { layer: layer.key(), name: layer.name(), mean, min, max, coverage }
+    }
+
+    /// The figures of a layer over several B-scans of equal width.
+    pub(super) fn over(bscans: &[BScanRecord], layer: Layer) -> Self {
+        let of = || bscans.iter().map(|b| &b.layers[layer.index()]);
+        let weight: f32 = of().map(|l| l.coverage).sum();
+        let sum: f32 = of().filter_map(|l| Some(l.mean? * l.coverage)).sum();
+        Self {
+            layer: layer.key(),
+            name: layer.name(),
+            mean: (weight > 0.0).then(|| sum / weight),
+            min: of().filter_map(|l| l.min).reduce(f32::min),
+            max: of().filter_map(|l| l.max).reduce(f32::max),
+            coverage: weight / bscans.len().max(1) as f32,
+        }
+    }
+
+    pub(super) const fn mean(&self) -> Option<f32> {
+        self.mean
+    }
+}
+
+impl BScanRecord {
+    pub(super) fn new(bscan: &SegmentedBScan) -> Self {
+        Self {
+            index: bscan.index,
+            confidence: bscan.confidence(),
+            layers: bscan.thicknesses.layers.iter().map(LayerRecord::new).collect(),
+            boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
+            network_seconds: bscan.network_time.as_secs_f64(),
+            surface_seconds: bscan.surface_time.as_secs_f64(),
+        }
+    }
+
+    pub(super) const fn confidence(&self) -> f32 {
+        self.confidence
+    }
+}
+
+impl BoundaryRecord {
+    fn new(bscan: &SegmentedBScan, boundary: Boundary) -> Self {
+        let rows = bscan.surfaces.rows(boundary);
+        let known: Vec<f32> = rows
+            .iter()
+            .zip(bscan.surfaces.deviations(boundary))
+            .filter_map(|(row, deviation)| row.map(|_| *deviation))
+            .collect();
+        Self {
+            boundary: boundary.name(),
+            coverage: known.len() as f32 / rows.len().max(1) as f32,
+            mean_deviation_px: (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32),
+        }
+    }
+}

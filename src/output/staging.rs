@@ -1,0 +1,150 @@
+//! Folders that appear whole: written aside, synced, then renamed into place.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::OutputError;
+
+/// The file whose presence marks a folder as one of ours; written last.
+pub const RESULT_FILE: &str = "result.json";
+const PREFIX: &str = "result-";
+
+/// The place beside the results where folders are written before they are renamed into place.
+#[derive(Clone, Debug)]
+pub struct Staging {
+    folder: PathBuf,
+}
+
+/// A folder being written.
+pub(super) struct StagedFolder {
+    staging: PathBuf,
+    folder: TempDir,
+}
+
+impl Staging {
+    /// The staging place of the result root `out`: `out/.octrls/staging`.
+    #[must_use]
+    pub fn of(out: &Path) -> Self {
+        Self { folder: out.join(".octrls").join("staging") }
+    }
+
+    /// Removes what a crash left behind. To be called when no other process writes results there.
+    ///
+    /// # Errors
+    /// [`OutputError`] when a leftover cannot be removed.
+    pub fn clear(&self) -> Result<(), OutputError> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn begin(&self) -> Result<StagedFolder, OutputError> {
+        fs::create_dir_all(&self.folder).map_err(|e| OutputError::io(&self.folder, e))?;
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(&self.folder)
+            .map_err(|e| OutputError::io(&self.folder, e))?;
+        Ok(StagedFolder { staging: self.folder.clone(), folder })
+    }
+}
+
+impl StagedFolder {
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes one file and syncs it.
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), OutputError> {
+        let path = self.path().join(name);
+        let write = || {
+            let mut file = File::create_new(&path)?;
+            file.write_all(content)?;
+            file.sync_all()
+        };
+        write().map_err(|e| OutputError::io(&path, e))
+    }
+
+    /// Renames the folder to `target`, in place of earlier results there.
+    ///
+    /// # Errors
+    /// [`OutputError::Foreign`] when `target` holds something that this program did not write.
+    pub(super) fn publish(self, target: &Path) -> Result<(), OutputError> {
+        let io = |e| OutputError::io(target, e);
+        let parent = target.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(io)?;
+        sync_folder(self.path()).map_err(io)?;
+
+        let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(&self.staging).map_err(io)?;
+        if fs::symlink_metadata(target).is_ok() {
+            if !target.join(RESULT_FILE).is_file() {
+                return Err(OutputError::Foreign { path: target.to_owned() });
+            }
+            fs::rename(target, old.path().join("old")).map_err(io)?;
+        }
+        fs::rename(self.path(), target).map_err(io)?;
+        // The folder has moved; what the guard would remove is gone.
+        let _moved = self.folder.keep();
+        sync_folder(parent).map_err(io)
+    }
+}
+
+/// Makes renames in a folder durable. Where a folder cannot be opened as a file, the system offers no such thing.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(out: &Path, content: &str) -> StagedFolder {
+        let folder = Staging::of(out).begin().expect("staging");
+        folder.write("a.csv", content.as_bytes()).expect("write");
+        folder.write(RESULT_FILE, b"{}").expect("write");
+        folder
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_its_predecessor() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let target = out.path().join("deep/scan.png");
+        stage(out.path(), "first").publish(&target).expect("publish");
+        stage(out.path(), "second").publish(&target).expect("publish again");
+        assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "second");
+        let left = fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count();
+        assert_eq!(left, 0, "nothing is left in staging");
+    }
+
+    #[test]
+    fn an_abandoned_folder_leaves_nothing() {
+        let out = tempfile::tempdir().expect("tempdir");
+        drop(stage(out.path(), "x"));
+        assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
+    }
+
+    #[test]
+    fn what_others_wrote_is_left_alone() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let target = out.path().join("scan.png");
+        fs::create_dir(&target).expect("mkdir");
+        fs::write(target.join("precious.txt"), "x").expect("write");
+        let refused = stage(out.path(), "x").publish(&target);
+        assert_eq!(refused.expect_err("refused").code(), "E-OUT-FOREIGN");
+        assert!(target.join("precious.txt").is_file());
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_cleared() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let kept = stage(out.path(), "x").folder.keep();
+        Staging::of(out.path()).clear().expect("clear");
+        assert!(!kept.exists());
+        Staging::of(out.path()).clear().expect("clear nothing");
+    }
+}

@@ -1,0 +1,76 @@
+//! `boundaries.csv` and `thickness.csv`.
+
+use crate::{
+    layer::{Boundary, Layer},
+    measure::ThicknessUnit,
+    segment::SegmentedBScan,
+};
+
+use super::OutputError;
+
+/// A CSV table in memory; B-scans are added in order.
+pub(super) struct Table {
+    name: &'static str,
+    csv: csv::Writer<Vec<u8>>,
+}
+
+impl Table {
+    /// `bscan,ascan,ILM,...,CSB`; rows are 0-based and fractional, empty where not determined.
+    pub(super) fn boundaries() -> Result<Self, OutputError> {
+        Self::new("boundaries.csv", Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+    }
+
+    /// `bscan,ascan,nfl_um,...,choroid_um,confidence`, with `_px` where the axial spacing is unknown.
+    pub(super) fn thickness(unit: ThicknessUnit) -> Result<Self, OutputError> {
+        let layers = Layer::ALL.into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
+        Self::new("thickness.csv", layers.chain(["confidence".to_owned()]))
+    }
+
+    fn new(name: &'static str, columns: impl Iterator<Item = String>) -> Result<Self, OutputError> {
+        let mut table = Self { name, csv: csv::Writer::from_writer(Vec::new()) };
+        table.record(["bscan".to_owned(), "ascan".to_owned()].into_iter().chain(columns))?;
+        Ok(table)
+    }
+
+    /// Adds the boundary rows of a B-scan.
+    pub(super) fn add_boundaries(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        let rows = Boundary::ALL.map(|b| bscan.surfaces.rows(b));
+        for ascan in 0..bscan.surfaces.width() {
+            let values = rows.iter().map(|r| number(r[ascan], 2));
+            self.record(position(bscan, ascan).into_iter().chain(values))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the thickness profiles of a B-scan.
+    pub(super) fn add_thickness(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        for (ascan, &confidence) in bscan.surfaces.confidence().iter().enumerate() {
+            let values = bscan.thicknesses.layers.iter().map(|l| number(l.profile[ascan], 2));
+            let last = [number(Some(confidence), 3)];
+            self.record(position(bscan, ascan).into_iter().chain(values).chain(last))?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, fields: impl Iterator<Item = String>) -> Result<(), OutputError> {
+        self.csv
+            .write_record(fields)
+            .map_err(|e| OutputError::Encode { file: self.name.to_owned(), reason: e.to_string() })
+    }
+
+    /// Name and content of the file.
+    pub(super) fn finish(self) -> Result<(&'static str, Vec<u8>), OutputError> {
+        let Self { name, csv } = self;
+        let content =
+            csv.into_inner().map_err(|e| OutputError::Encode { file: name.to_owned(), reason: e.to_string() })?;
+        Ok((name, content))
+    }
+}
+
+fn position(bscan: &SegmentedBScan, ascan: usize) -> [String; 2] {
+    [bscan.index.to_string(), ascan.to_string()]
+}
+
+fn number(value: Option<f32>, decimals: usize) -> String {
+    value.map(|v| format!("{v:.decimals$}")).unwrap_or_default()
+}

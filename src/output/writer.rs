@@ -1,0 +1,143 @@
+//! Writes the results of one scan, B-scan by B-scan.
+
+use std::{
+    io::Cursor,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use image::{
+    ExtendedColorType, ImageEncoder,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
+
+use crate::{
+    engine::ScanSummary,
+    layer::{LAYERS, Layer},
+    measure::ThicknessUnit,
+    scan::ScanHeader,
+    segment::SegmentedBScan,
+};
+
+use super::{
+    ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
+    overlay::overlay,
+    record::{BScanRecord, LayerRecord, ResultRecord},
+    staging::StagedFolder,
+    tables::Table,
+};
+
+/// Writes the results of one scan; nothing is seen of them before [`ResultWriter::finish`].
+pub struct ResultWriter {
+    folder: StagedFolder,
+    target: PathBuf,
+    header: ScanHeader,
+    unit: ThicknessUnit,
+    boundaries: Table,
+    thickness: Table,
+    bscans: Vec<BScanRecord>,
+    files: Vec<String>,
+}
+
+impl ResultWriter {
+    /// Begins the results of the scan with `header`; they will lie in `target`.
+    ///
+    /// # Errors
+    /// [`OutputError`] when nothing can be written.
+    pub fn begin(staging: &Staging, target: &Path, header: &ScanHeader) -> Result<Self, OutputError> {
+        let unit = if header.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels };
+        Ok(Self {
+            folder: staging.begin()?,
+            target: target.to_owned(),
+            header: header.clone(),
+            unit,
+            boundaries: Table::boundaries()?,
+            thickness: Table::thickness(unit)?,
+            bscans: Vec::new(),
+            files: Vec::new(),
+        })
+    }
+
+    /// Adds a B-scan; they come in order.
+    ///
+    /// # Errors
+    /// [`OutputError`] when a picture cannot be written.
+    pub fn add(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        self.boundaries.add_boundaries(bscan)?;
+        self.thickness.add_thickness(bscan)?;
+        let mask = bscan.surfaces.mask();
+        let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
+        self.picture("mask", bscan.index, &mask, width, height, ExtendedColorType::L8)?;
+        let drawn = overlay(bscan);
+        let (width, height) = drawn.dimensions();
+        self.picture("overlay", bscan.index, drawn.as_raw(), width, height, ExtendedColorType::Rgb8)?;
+        self.bscans.push(BScanRecord::new(bscan));
+        Ok(())
+    }
+
+    /// Completes the results and puts them in place.
+    ///
+    /// # Errors
+    /// [`OutputError`] when they cannot be written or put in place.
+    pub fn finish(
+        mut self,
+        scan: &ScanRecord,
+        model: &ModelRecord,
+        elapsed: Duration,
+    ) -> Result<ScanSummary, OutputError> {
+        for (name, content) in [self.boundaries.finish()?, self.thickness.finish()?] {
+            self.folder.write(name, &content)?;
+            self.files.push(name.to_owned());
+        }
+        self.files.sort();
+        let layers: Vec<LayerRecord> = Layer::ALL.map(|layer| LayerRecord::over(&self.bscans, layer)).into();
+        let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean());
+        let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
+        let record = ResultRecord {
+            schema: RESULT_SCHEMA,
+            octrls: env!("CARGO_PKG_VERSION"),
+            created: jiff::Timestamp::now(),
+            scan,
+            model,
+            unit: self.unit,
+            confidence,
+            layers,
+            bscans: &self.bscans,
+            seconds: elapsed.as_secs_f64(),
+            files: &self.files,
+            notice: "research use only, not a medical device",
+        };
+        let json = serde_json::to_vec_pretty(&record)
+            .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
+        self.folder.write(RESULT_FILE, &json)?;
+        self.folder.publish(&self.target)?;
+        Ok(ScanSummary {
+            bscans: self.bscans.len(),
+            eye: self.header.eye,
+            unit: self.unit,
+            mean_thickness,
+            confidence,
+            out: self.target,
+            elapsed,
+        })
+    }
+
+    fn picture(
+        &mut self,
+        kind: &str,
+        index: usize,
+        pixels: &[u8],
+        width: u32,
+        height: u32,
+        colour: ExtendedColorType,
+    ) -> Result<(), OutputError> {
+        let name = if self.header.bscans == 1 { format!("{kind}.png") } else { format!("{kind}-{index:03}.png") };
+        let mut png = Cursor::new(Vec::new());
+        PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+            .write_image(pixels, width, height, colour)
+            .map_err(|e| OutputError::Encode { file: name.clone(), reason: e.to_string() })?;
+        self.folder.write(&name, png.get_ref())?;
+        self.files.push(name);
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Synthetic B-scans with exact labels.
+//!
+//! A [`Phantom`] is drawn in the order in which a real scan comes to be: an eye (layer thicknesses over the macula,
+//! globe, vessels, lesions), the light that its tissue reflects, and a scanner with its speckle, noise and grey
+//! curve. The boundaries are known to a fraction of a pixel. For a seed the result is the same on every platform.
+
+mod anatomy;
+mod device;
+mod geometry;
+mod lesion;
+mod maths;
+mod noise;
+mod options;
+mod tissue;
+
+#[cfg(test)]
+mod tests;
+
+pub use options::{Display, Padding, PhantomOptions};
+
+use crate::{
+    layer::{BOUNDARIES, LAYERS, Layer},
+    scan::{BScan, Eye},
+    surface::Surfaces,
+};
+use anatomy::Anatomy;
+use geometry::{Acquired, Geometry};
+use noise::Draw;
+use tissue::Tissue;
+
+/// The generator of synthetic B-scans.
+pub struct Phantom;
+
+/// A synthetic B-scan and everything that is true of it.
+#[derive(Clone, Debug)]
+pub struct PhantomScan {
+    /// The scan.
+    pub bscan: BScan,
+    /// Every boundary, exact; `None` where it lies outside the acquired frame.
+    pub surfaces: Surfaces,
+    /// Thickness of the layers in each A-scan, micrometres, in the order of [`Layer::ALL`].
+    pub thickness_um: [Vec<f32>; LAYERS],
+    /// Which samples are intraretinal fluid; row-major.
+    pub fluid: Vec<bool>,
+    /// Which samples were acquired; row-major. The others are padding.
+    pub acquired: Vec<bool>,
+    /// Micrometres from sample to sample.
+    pub axial_um: f64,
+    /// Micrometres from A-scan to A-scan.
+    pub lateral_um: f64,
+    /// Column of the fovea, where the B-scan passes within 100 um of it.
+    pub fovea: Option<f64>,
+    /// Which eye; the scan runs horizontally.
+    pub eye: Eye,
+    /// Whether the choroid-sclera boundary rises above the noise in most A-scans.
+    pub choroid_visible: bool,
+}
+
+impl Phantom {
+    /// Draws one B-scan.
+    ///
+    /// `seed` fixes everything, except that [`PhantomOptions::anatomy_seed`], where given, fixes the eye: other
+    /// seeds are then other exposures of it, other values of `fovea_offset_um` other slices through it.
+    ///
+    /// # Panics
+    /// When the frame is smaller than 8 x 8, or a spacing is not positive.
+    #[must_use]
+    pub fn generate(options: &PhantomOptions, seed: u64) -> PhantomScan {
+        let (width, height) = (options.width, options.height);
+        assert!(width >= 8 && height >= 8, "a phantom has at least 8 x 8 samples");
+        assert!(options.axial_um > 0.0 && options.lateral_um > 0.0, "spacings are positive");
+        let anatomy = Anatomy::new(options.anatomy_seed.unwrap_or(seed), options);
+        let geometry = Geometry::new(&anatomy, options);
+        let tissue = Tissue::new(&anatomy, options, &mut Draw::new(seed, 4));
+        let frame = Acquired::draw(options, &mut Draw::new(seed, 5));
+
+        let mut intensity = vec![0.0; width * height];
+        let mut fluid = vec![false; width * height];
+        let (mut power, mut share) = (vec![0.0; height], vec![0.0; height]);
+        for column in 0..width {
+            tissue.fill(&geometry, column, &mut power, &mut share);
+            for y in 0..height {
+                intensity[y * width + column] = power[y];
+                fluid[y * width + column] = share[y] > 0.5;
+            }
+        }
+        device::expose(&mut intensity, options, &mut Draw::new(seed, 6));
+
+        let mut acquired = vec![true; width * height];
+        let mut rows: [Vec<Option<f32>>; BOUNDARIES] = std::array::from_fn(|_| Vec::with_capacity(width));
+        for (column, ascan) in geometry.ascans.iter().enumerate() {
+            let inside = frame.rows(column, height);
+            for (rows, &row) in rows.iter_mut().zip(&ascan.rows) {
+                rows.push((inside.start < inside.end && row >= inside.start && row <= inside.end).then_some(row));
+            }
+            for y in (0..height).filter(|&y| !inside.contains(&(y as f32 + 0.5))) {
+                acquired[y * width + column] = false;
+                intensity[y * width + column] = frame.fill;
+                fluid[y * width + column] = false;
+            }
+        }
+
+        let fovea = 0.5 * (width as f64 - 1.0) + options.fovea_um / options.lateral_um;
+        let passes = options.fovea_offset_um.abs() <= 100.0 && (0.0..=width as f64 - 1.0).contains(&fovea);
+        PhantomScan {
+            bscan: BScan { width, height, intensity },
+            choroid_visible: choroid_visible(&geometry, options),
+            surfaces: Surfaces::exact(height, rows),
+            thickness_um: std::array::from_fn(|i| geometry.ascans.iter().map(|a| a.thickness[i]).collect()),
+            fluid,
+            acquired,
+            axial_um: options.axial_um,
+            lateral_um: options.lateral_um,
+            fovea: passes.then_some(fovea),
+            eye: if options.nasal_right { Eye::Right } else { Eye::Left },
+        }
+    }
+}
+
+/// Whether light from the choroid-sclera boundary stands out from averaged noise in most A-scans.
+fn choroid_visible(geometry: &Geometry, options: &PhantomOptions) -> bool {
+    let noise = maths::decibel(options.noise_db) * (0.5 + 3.0 / options.averaging.max(1.0).sqrt());
+    let choroid = Layer::Choroid.index();
+    let visible = |thickness: f32| 0.1 * maths::exp(-thickness / options.penetration_um) > noise;
+    2 * geometry.ascans.iter().filter(|a| visible(a.thickness[choroid])).count() > geometry.ascans.len()
+}

@@ -1,0 +1,80 @@
+//! Whether a JPEG file is all there.
+//!
+//! Decoders fill what is missing with grey, which would be measured as tissue. A complete file ends with the marker
+//! EOI (ITU-T T.81, B.1.1); inside compressed data its two bytes cannot occur.
+
+use std::io::{BufRead, Error, ErrorKind, Seek, SeekFrom};
+
+const TEMPORARY: u8 = 0x01;
+const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
+const START_OF_IMAGE: u8 = 0xd8;
+const END_OF_IMAGE: u8 = 0xd9;
+
+/// Walks the file from marker to marker to its end; compressed data lies between two markers.
+///
+/// # Errors
+/// `UnexpectedEof` when the end marker is missing.
+pub(super) fn check_complete(mut file: impl BufRead + Seek) -> Result<(), Error> {
+    loop {
+        let marker = next_marker(&mut file)?;
+        match marker {
+            END_OF_IMAGE => return Ok(()),
+            START_OF_IMAGE | TEMPORARY => {}
+            marker if RESTARTS.contains(&marker) => {}
+            _ => {
+                let length = i64::from(byte(&mut file)?) << 8 | i64::from(byte(&mut file)?);
+                if length < 2 {
+                    return Err(Error::new(ErrorKind::InvalidData, "a JPEG segment is shorter than its own length"));
+                }
+                file.seek(SeekFrom::Current(length - 2))?;
+            }
+        }
+    }
+}
+
+/// Skips to the next marker and returns its second byte; a zero after 0xff is data.
+fn next_marker(file: &mut impl BufRead) -> Result<u8, Error> {
+    loop {
+        if file.skip_until(0xff)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let mut code = byte(file)?;
+        while code == 0xff {
+            code = byte(file)?;
+        }
+        if code != 0 {
+            return Ok(code);
+        }
+    }
+}
+
+fn byte(file: &mut impl BufRead) -> Result<u8, Error> {
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn ends(bytes: &[u8]) -> Result<(), ErrorKind> {
+        check_complete(Cursor::new(bytes)).map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn only_the_end_marker_of_the_image_itself_counts() {
+        // An end marker inside an application segment belongs to a thumbnail; one after 0xff 0x00 to no one.
+        let whole = [
+            0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 1, 2, 0xff, 0xda, 0, 3, 9, 7, 0xff, 0, 0xd9, 0xff, 0xd0, 8, 0xff,
+            0xff, 0xd9,
+        ];
+        assert_eq!(ends(&whole), Ok(()));
+        for cut in 0..whole.len() {
+            assert_eq!(ends(&whole[..cut]), Err(ErrorKind::UnexpectedEof), "{cut}");
+        }
+        assert_eq!(ends(&[0xff, 0xd8, 0xff, 0xe0, 0, 1, 0xff, 0xd9]), Err(ErrorKind::InvalidData));
+    }
+}

@@ -1,0 +1,57 @@
+//! One B-scan through the whole core: network, surfaces, measures.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    measure::Thicknesses,
+    network::{ModelError, Network},
+    scan::{BScan, Spacing},
+    surface::{ExtractOptions, Surfaces, extract},
+};
+
+/// What the core makes of one B-scan.
+#[derive(Clone, Debug)]
+pub struct SegmentedBScan {
+    /// 0-based position in the scan.
+    pub index: usize,
+    /// The pixels.
+    pub bscan: BScan,
+    /// The boundaries, on the scan's own pixel grid.
+    pub surfaces: Surfaces,
+    /// Thickness of every layer.
+    pub thicknesses: Thicknesses,
+    /// Time in the network, preprocessing included.
+    pub network_time: Duration,
+    /// Time from class scores to measures.
+    pub surface_time: Duration,
+}
+
+impl SegmentedBScan {
+    /// Mean confidence over all A-scans, 0 to 1.
+    #[must_use]
+    pub fn confidence(&self) -> f32 {
+        let all = self.surfaces.confidence();
+        all.iter().sum::<f32>() / all.len().max(1) as f32
+    }
+}
+
+/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known.
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn segment(
+    network: &Network,
+    index: usize,
+    bscan: BScan,
+    axial: Option<Spacing>,
+) -> Result<SegmentedBScan, ModelError> {
+    let start = Instant::now();
+    let (logits, placement) = network.run(&bscan)?;
+    let network_time = start.elapsed();
+    let after_network = Instant::now();
+    let options = ExtractOptions { temperature: network.metadata().temperature, ..ExtractOptions::default() };
+    let surfaces = extract(&logits, &placement, &options);
+    let thicknesses = Thicknesses::measure(&surfaces, axial);
+    let surface_time = after_network.elapsed();
+    Ok(SegmentedBScan { index, bscan, surfaces, thicknesses, network_time, surface_time })
+}

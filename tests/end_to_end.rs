@@ -1,0 +1,161 @@
+//! From scan files to result folders, through the command.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use support::{columns, difference, octrls};
+
+const BOUNDARIES: [&str; 9] =
+    ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"];
+
+fn phantoms(folder: &Path, count: u32) {
+    octrls().args(["phantom", "--count", &count.to_string()]).arg(folder).assert().success();
+}
+
+fn result(folder: &Path) -> Value {
+    let text = fs::read_to_string(folder.join("result.json")).expect("result.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn a_phantom_is_segmented_along_its_labels() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    phantoms(&scans, 1);
+    octrls().arg("segment").arg(&scans).arg("--out").arg(&out).assert().success();
+
+    let folder = out.join("phantom-000001.png");
+    let found = columns(&folder.join("boundaries.csv"));
+    let label = columns(&scans.join("phantom-000001.boundaries.csv"));
+    for boundary in &BOUNDARIES[..8] {
+        let (error, coverage) = difference(&found[*boundary], &label[*boundary]);
+        assert!(error < 3.0 && coverage > 0.95, "{boundary}: {error} px, coverage {coverage}");
+    }
+
+    let record = result(&folder);
+    assert_eq!(record["schema"], "octrls.result/1");
+    assert_eq!(record["unit"], "um");
+    assert_eq!(record["scan"]["path"], "phantom-000001.png");
+    assert_eq!(record["scan"]["axial"]["from"], "sidecar");
+    assert_eq!(record["scan"]["eye"], "OD");
+    for file in record["files"].as_array().expect("files") {
+        assert!(folder.join(file.as_str().expect("a name")).is_file(), "{file}");
+    }
+    let mask = image::open(folder.join("mask.png")).expect("mask").into_luma8();
+    assert_eq!((mask.width(), mask.height()), (768, 496));
+    assert!(mask.pixels().all(|p| p.0[0] <= 8));
+    let thickness = columns(&folder.join("thickness.csv"));
+    let retina: f32 = ["nfl", "gcl_ipl", "inl", "opl", "onl", "ez", "rpe"]
+        .iter()
+        .map(|layer| thickness[&format!("{layer}_um")][100].expect("determined"))
+        .sum();
+    assert!((200.0..450.0).contains(&retina), "a healthy macula is some 300 um thick, not {retina}");
+}
+
+#[test]
+fn without_a_spacing_thickness_is_in_pixels() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    phantoms(temp.path(), 1);
+    fs::remove_file(temp.path().join("phantom-000001.png.toml")).expect("remove the sidecar");
+    let out = temp.path().join("out");
+    octrls().arg("segment").arg(temp.path()).arg("--out").arg(&out).assert().success();
+    let folder = out.join("phantom-000001.png");
+    assert_eq!(result(&folder)["unit"], "px");
+    assert!(columns(&folder.join("thickness.csv")).contains_key("onl_px"));
+}
+
+#[test]
+fn a_broken_scan_costs_itself_alone() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    phantoms(&scans, 1);
+    fs::create_dir(scans.join("deep")).expect("mkdir");
+    fs::write(scans.join("deep/broken.png"), b"\x89PNG\r\n\x1a\nnot really").expect("write");
+    fs::write(scans.join("empty.tif"), b"").expect("write");
+    let assert = octrls().arg("segment").arg(&scans).arg("--out").arg(&out).assert().code(1);
+    let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(stderr.contains("E-READ-EMPTY") && stderr.contains("broken.png  E-READ-"), "{stderr}");
+    assert!(out.join("phantom-000001.png/result.json").is_file());
+    assert!(!out.join("deep/broken.png").exists() && !out.join("empty.tif").exists());
+}
+
+#[test]
+fn segmenting_again_replaces_our_results_and_leaves_foreign_folders_alone() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    phantoms(&scans, 1);
+    let segment = || octrls().arg("segment").arg(&scans).arg("--out").arg(&out).assert();
+    segment().success();
+    segment().success();
+    let folder = out.join("phantom-000001.png");
+    fs::remove_file(folder.join("result.json")).expect("remove");
+    let assert = segment().code(1);
+    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("E-OUT-FOREIGN"));
+    assert!(folder.join("mask.png").is_file());
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    octrls().arg("segment").assert().code(2);
+    octrls().args(["segment", "x.png", "--axial-um", "-1"]).assert().code(2);
+    octrls().args(["segment", "no-such-file.png"]).assert().code(3);
+    octrls().args(["segment", "Cargo.toml", "--model", "Cargo.toml"]).assert().code(3);
+    octrls().args(["watch", "no-such-folder", "--plain"]).assert().code(3);
+    octrls().arg("--version").assert().success();
+}
+
+#[test]
+fn watching_processes_each_content_once_across_restarts() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    phantoms(&scans, 2);
+    let watch = || {
+        let mut command = octrls();
+        command.args(["watch", "--once", "--plain", "--stable", "0.2", "--out"]).arg(&out).arg(&scans);
+        let output = command.assert().success().get_output().stdout.clone();
+        String::from_utf8(output).expect("UTF-8")
+    };
+    let done = |text: &str| text.lines().filter(|l| l.split_whitespace().nth(1) == Some("done")).count();
+    let first = watch();
+    assert_eq!(done(&first), 2, "{first}");
+    assert!(out.join("phantom-000002.png/result.json").is_file());
+    let second = watch();
+    assert_eq!(done(&second), 0, "{second}");
+    phantoms(&scans, 3);
+    let third = watch();
+    assert_eq!(done(&third), 1, "phantoms are the same for a seed, so only the third is new: {third}");
+}
+
+#[test]
+fn watching_quarantines_what_cannot_be_read_with_the_reason_beside_it() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    fs::create_dir(&scans).expect("mkdir");
+    fs::write(scans.join("photo.jpg"), b"this is no JPEG").expect("write");
+    octrls()
+        .args(["watch", "--once", "--json", "--stable", "0.2", "--out"])
+        .arg(&out)
+        .arg(&scans)
+        .assert()
+        .code(1);
+    assert!(!scans.join("photo.jpg").exists());
+    assert!(out.join("quarantine/photo.jpg").is_file());
+    let reason = fs::read_to_string(out.join("quarantine/photo.jpg.reason.json")).expect("reason");
+    assert!(reason.contains("E-READ-FORMAT"), "{reason}");
+}
+
+#[test]
+fn the_built_in_model_describes_itself() {
+    let output = octrls().args(["model", "info", "--json"]).assert().success().get_output().stdout.clone();
+    let info: Value = serde_json::from_slice(&output).expect("JSON");
+    assert_eq!(info["input"], "640x640");
+    assert_eq!(info["file_sha256"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn the_demo_runs_without_a_terminal() {
+    let output = octrls().args(["demo", "--plain", "--scans", "1"]).assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8_lossy(&output).contains(" done "));
+}

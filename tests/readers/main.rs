@@ -1,0 +1,52 @@
+//! Scan readers: every format, every way in which a file can be wrong.
+
+#![allow(clippy::unwrap_used)]
+
+mod broken;
+mod mutated;
+mod raster;
+mod real;
+mod sidecar;
+mod vol;
+
+use std::path::{Path, PathBuf};
+
+use octrls::scan::{self, BScan, ReadError, ScanHeader, SpacingHints};
+use tempfile::TempDir;
+
+/// A folder for one test's files.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+/// Reads a scan of one B-scan as a whole.
+fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
+    let mut reader = scan::open(path, SpacingHints::default())?;
+    let bscan = reader.bscan(0)?;
+    let header = reader.header().clone();
+    assert_eq!((bscan.width, bscan.height), (header.width, header.height));
+    assert_eq!(bscan.intensity.len(), bscan.width * bscan.height);
+    assert!(bscan.intensity.iter().all(|v| (0.0..=1.0).contains(v)));
+    Ok((header, bscan))
+}
+
+/// The code of the error with which a scan is refused.
+fn refusal(path: &Path) -> &'static str {
+    match read(path) {
+        Ok(_) => "accepted",
+        Err(e) => {
+            assert!(!e.to_string().is_empty());
+            e.code()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Bytes that nobody meant: whatever comes, a reader answers with a scan or an error.
+
+use image::ImageFormat;
+use proptest::prelude::*;
+
+use super::{
+    Folder,
+    raster::{encode, grey_image},
+    read,
+    vol::Vol,
+};
+
+/// Codes that content alone can cause.
+const CONTENT: [&str; 6] =
+    ["E-READ-FORMAT", "E-READ-EMPTY", "E-READ-TRUNCATED", "E-READ-MALFORMED", "E-READ-UNSUPPORTED", "E-READ-TOO-LARGE"];
+
+fn samples() -> Vec<Vec<u8>> {
+    let image = grey_image(12, 9);
+    let mut files: Vec<Vec<u8>> =
+        [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::Bmp].map(|f| encode(&image, f)).into();
+    files.push(encode(&image.to_rgba16().into(), ImageFormat::Png));
+    files.push(encode(&image.to_rgb8().into(), ImageFormat::Tiff));
+    files.push(Vol::default().bytes());
+    files
+}
+
+fn answers(bytes: &[u8]) {
+    let folder = Folder::new();
+    if let Err(error) = read(&folder.file("scan", bytes)) {
+        assert!(CONTENT.contains(&error.code()), "{}: {error}", error.code());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
+        answers(&bytes);
+    }
+
+    #[test]
+    fn random_bytes_after_a_true_start(
+        sample in 0usize..7, keep in 1usize..80, rest in prop::collection::vec(any::<u8>(), 0..3000),
+    ) {
+        let mut bytes = samples().swap_remove(sample);
+        bytes.truncate(keep);
+        bytes.extend(rest);
+        answers(&bytes);
+    }
+
+    #[test]
+    fn changed_bytes(sample in 0usize..7, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+        let mut bytes = samples().swap_remove(sample);
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        answers(&bytes);
+    }
+
+    #[test]
+    fn changed_headers(sample in 0usize..7, changes in prop::collection::vec((0usize..110, any::<u8>()), 1..6)) {
+        let mut bytes = samples().swap_remove(sample);
+        for (at, value) in changes {
+            let at = at.min(bytes.len() - 1);
+            bytes[at] = value;
+        }
+        answers(&bytes);
+    }
+
+    #[test]
+    fn pieces_left_out_or_doubled(sample in 0usize..7, from in any::<prop::sample::Index>(), len in 1usize..200, double: bool) {
+        let mut bytes = samples().swap_remove(sample);
+        let from = from.index(bytes.len());
+        let to = (from + len).min(bytes.len());
+        if double {
+            let piece = bytes[from..to].to_vec();
+            bytes.splice(from..from, piece);
+        } else {
+            bytes.drain(from..to);
+        }
+        answers(&bytes);
+    }
+}

@@ -1,0 +1,154 @@
+//! Raster images: values and orientation.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
+use octrls::scan::{Pattern, SpacingHints};
+
+use super::{Folder, read, refusal};
+
+const WIDTH: u32 = 7;
+const HEIGHT: u32 = 5;
+
+/// A grey that tells every column and row apart.
+fn grey(x: u32, y: u32) -> u8 {
+    (x * 30 + y * 11) as u8
+}
+
+pub(crate) fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+pub(crate) fn grey_image(width: u32, height: u32) -> DynamicImage {
+    GrayImage::from_fn(width, height, |x, y| Luma([grey(x % 7, y % 5)])).into()
+}
+
+fn agrees(name: &str, bytes: &[u8], format: &str, tolerance: f32, want: impl Fn(u32, u32) -> f32) {
+    let folder = Folder::new();
+    let (header, bscan) = read(&folder.file(name, bytes)).unwrap();
+    assert_eq!((header.format, header.bscans, header.width, header.height), (format, 1, 7, 5));
+    assert_eq!((header.axial, header.lateral, header.eye, header.pattern), (None, None, None, Pattern::Unknown));
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let got = bscan.intensity[(y * WIDTH + x) as usize];
+            assert!((got - want(x, y)).abs() <= tolerance, "{name} at {x}, {y}: {got}, not {}", want(x, y));
+        }
+    }
+}
+
+fn grey_value(x: u32, y: u32) -> f32 {
+    f32::from(grey(x, y)) / 255.0
+}
+
+#[test]
+fn every_format_gives_the_same_greys_in_the_same_places() {
+    let image = grey_image(WIDTH, HEIGHT);
+    for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF"), (ImageFormat::Bmp, "BMP")] {
+        agrees("scan", &encode(&image, format), name, 0.0, grey_value);
+    }
+    agrees("scan", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
+}
+
+#[test]
+fn colour_is_luminance_and_alpha_is_left_out() {
+    let rgb = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([grey(x, y); 3]));
+    let rgba = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgba([grey(x, y), grey(x, y), grey(x, y), (x * 40) as u8]));
+    let with_alpha = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| LumaA([grey(x, y), 0]));
+    for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF"), (ImageFormat::Bmp, "BMP")] {
+        agrees("rgb", &encode(&rgb.clone().into(), format), name, 1e-4, grey_value);
+        agrees("rgba", &encode(&rgba.clone().into(), format), name, 1e-4, grey_value);
+    }
+    agrees("grey and alpha", &encode(&with_alpha.into(), ImageFormat::Png), "PNG", 1e-4, grey_value);
+    let green = ImageBuffer::from_pixel(WIDTH, HEIGHT, Rgb([0u8, 255, 0]));
+    agrees("green", &encode(&green.into(), ImageFormat::Png), "PNG", 0.01, |_, _| 0.715);
+}
+
+#[test]
+fn sixteen_bits_keep_their_depth() {
+    let value = |x: u32, y: u32| (x * 9000 + y * 777 + 1) as u16;
+    let image = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Luma([value(x, y)]));
+    for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF")] {
+        agrees("deep", &encode(&image.clone().into(), format), name, 1e-7, |x, y| f32::from(value(x, y)) / 65_535.0);
+    }
+    let rgb = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([value(x, y); 3]));
+    agrees("deep rgb", &encode(&rgb.into(), ImageFormat::Png), "PNG", 2e-5, |x, y| f32::from(value(x, y)) / 65_535.0);
+}
+
+#[test]
+fn content_decides_not_the_name() {
+    let image = grey_image(WIDTH, HEIGHT);
+    agrees("scan.jpg", &encode(&image, ImageFormat::Png), "PNG", 0.0, grey_value);
+    agrees("scan.vol", &encode(&image, ImageFormat::Bmp), "BMP", 0.0, grey_value);
+    agrees("scan.dcm", &encode(&image, ImageFormat::Tiff), "TIFF", 0.0, grey_value);
+    agrees("Größe äöü 眼.png", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
+}
+
+#[test]
+fn a_raster_image_has_one_bscan_that_can_be_read_again() {
+    let folder = Folder::new();
+    let path = folder.file("a.png", &encode(&grey_image(9, 8), ImageFormat::Png));
+    let mut reader = octrls::scan::open(&path, SpacingHints::default()).unwrap();
+    assert_eq!(reader.bscan(0).unwrap(), reader.bscan(0).unwrap());
+    assert_eq!(reader.bscan(1).unwrap_err().code(), "E-READ-NO-BSCAN");
+    assert_eq!(reader.bscan(usize::MAX).unwrap_err().code(), "E-READ-NO-BSCAN");
+}
+
+/// A classic TIFF whose pages hold the same `WIDTH` x `HEIGHT` greys; `subfile` is the type of the second page.
+fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
+    let two = |v: u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+    let four = |v: u32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+    let pixels = 8;
+    let mut bytes = if big_endian { b"MM\0*".to_vec() } else { b"II*\0".to_vec() };
+    let directory = pixels + 36;
+    bytes.extend(four(directory));
+    bytes.extend((0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| grey(x, y))));
+    bytes.push(0);
+    for page in 0..pages {
+        let entries = [
+            (254u16, if page == 1 { subfile } else { 0 }),
+            (256, WIDTH),
+            (257, HEIGHT),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, pixels),
+            (277, 1),
+            (278, HEIGHT),
+            (279, WIDTH * HEIGHT),
+        ];
+        bytes.extend(two(entries.len() as u16));
+        for (tag, value) in entries {
+            bytes.extend(two(tag));
+            bytes.extend(two(4));
+            bytes.extend(four(1));
+            bytes.extend(four(value));
+        }
+        let size = 2 + 12 * entries.len() as u32 + 4;
+        bytes.extend(four(if page + 1 == pages { 0 } else { directory + (page + 1) * size }));
+    }
+    bytes
+}
+
+#[test]
+fn a_tiff_of_several_pages_is_refused_one_with_a_thumbnail_is_not() {
+    let folder = Folder::new();
+    for big_endian in [false, true] {
+        agrees("one.tif", &tiff_of_pages(big_endian, 1, 0), "TIFF", 0.0, grey_value);
+        agrees("thumbnail.tif", &tiff_of_pages(big_endian, 2, 1), "TIFF", 0.0, grey_value);
+        assert_eq!(refusal(&folder.file("two.tif", &tiff_of_pages(big_endian, 2, 0))), "E-READ-UNSUPPORTED");
+        assert_eq!(refusal(&folder.file("ten.tif", &tiff_of_pages(big_endian, 10, 0))), "E-READ-UNSUPPORTED");
+    }
+}
+
+#[test]
+fn floating_point_images_are_clamped_and_never_a_panic() {
+    let value = |x: u32| [0.25, f32::NAN, f32::INFINITY, -3.0, 7.0, f32::NEG_INFINITY, 1.0][x as usize];
+    let image = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, _| Rgb([value(x); 3]));
+    let folder = Folder::new();
+    let (_, bscan) = read(&folder.file("float.tif", &encode(&image.into(), ImageFormat::Tiff))).unwrap();
+    assert!((bscan.intensity[0] - 0.25).abs() < 1e-3);
+    assert!((bscan.intensity[6] - 1.0).abs() < 1e-3);
+    assert!(bscan.intensity[3] < 1e-3 && bscan.intensity[4] > 0.999);
+}

@@ -1,0 +1,88 @@
+//! Files of real scanners, where they are at hand.
+
+use std::path::{Path, PathBuf};
+
+use octrls::scan::{self, Eye, Pattern, Provenance, SpacingHints};
+
+use super::read;
+
+/// Folder of real scans: `OCTRLS_DATA`, or `shared/data` beside the repository.
+fn data(inside: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("OCTRLS_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let folder = base.join(inside);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: {} is not there", folder.display());
+    None
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == ending)).collect();
+    files.sort();
+    files
+}
+
+/// Share of samples that are neither black nor white.
+fn share_of_tissue(intensity: &[f32]) -> f64 {
+    intensity.iter().filter(|v| (0.05..0.99).contains(*v)).count() as f64 / intensity.len() as f64
+}
+
+#[test]
+fn spectralis_lines_and_circles() {
+    let Some(folder) = data("formats/heidelberg_vol") else { return };
+    let mut seen = 0;
+    for path in files(&folder.join("edi_lines"), "vol").into_iter().chain(files(&folder.join("circle_and_line"), "vol"))
+    {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let (header, bscan) = read(&path).unwrap();
+        assert_eq!((header.format, header.bscans, header.width, header.height), ("Heidelberg VOL", 1, 768, 496));
+        let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
+        assert!((axial.um - 3.8717).abs() < 1e-3 && axial.from == Provenance::Header, "{name}");
+        assert!((11.0..15.0).contains(&lateral.um) && lateral.from == Provenance::Header, "{name}");
+        let circle = name.ends_with("716_2.vol");
+        assert_eq!(header.pattern, if circle { Pattern::Circle } else { Pattern::Line }, "{name}");
+        let left = ["2710", "2715", "2719"].iter().any(|n| name.contains(n));
+        assert_eq!(header.eye, Some(if left { Eye::Left } else { Eye::Right }), "{name}");
+        assert!(share_of_tissue(&bscan.intensity) > 0.3, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}
+
+#[test]
+fn a_volume_of_another_writer() {
+    let Some(folder) = data("formats/heidelberg_vol/synthetic_volume") else { return };
+    let mut reader = scan::open(&folder.join("test_volume.vol"), SpacingHints::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.bscans, header.width, header.height), (10, 50, 40));
+    assert!((header.axial.unwrap().um - 3.872).abs() < 1e-9);
+    for index in 0..10 {
+        let bscan = reader.bscan(index).unwrap();
+        assert!(bscan.intensity.iter().any(|&v| v > 0.0), "B-scan {index}");
+    }
+}
+
+#[test]
+fn images_of_every_set() {
+    let sets = [
+        ("tian_healthy/images", "png"),
+        ("duke_dme/images", "png"),
+        ("yukun_guo/images", "png"),
+        ("nr206/images", "png"),
+        ("choroid", "png"),
+        ("unlabelled/heidelberg_edi", "png"),
+        ("formats/heidelberg_export_amd_volume", "tif"),
+        ("formats/heidelberg_xml/small", "tif"),
+    ];
+    for (set, ending) in sets {
+        let Some(folder) = data(set) else { continue };
+        for path in files(&folder, ending).iter().take(3) {
+            let (header, bscan) = read(path).unwrap();
+            assert_eq!(header.axial, None, "an image alone states no spacing");
+            assert!(bscan.intensity.iter().any(|&v| v > 0.2), "{}", path.display());
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The sidecar and the operator's word.
+
+use image::ImageFormat;
+use octrls::scan::{self, Eye, Provenance, ReadError, Spacing, SpacingHints};
+
+use super::{
+    Folder,
+    raster::{encode, grey_image},
+    refusal,
+    vol::Vol,
+};
+
+fn png(folder: &Folder, sidecar: Option<&str>) -> std::path::PathBuf {
+    if let Some(text) = sidecar {
+        folder.file("a.png.toml", text.as_bytes());
+    }
+    folder.file("a.png", &encode(&grey_image(8, 8), ImageFormat::Png))
+}
+
+fn by(um: f64, from: Provenance) -> Spacing {
+    Spacing { um, from }
+}
+
+const HINTS: SpacingHints = SpacingHints { axial_um: Some(2.5), lateral_um: Some(6.5) };
+
+#[test]
+fn the_sidecar_wins_over_the_operator() {
+    let folder = Folder::new();
+    let path = png(&folder, Some("axial_um = 3.87 # Spectralis\neye = \"OS\"\n"));
+    let reader = scan::open(&path, HINTS).unwrap();
+    let header = reader.header();
+    assert_eq!(header.axial, Some(by(3.87, Provenance::Sidecar)));
+    assert_eq!(header.lateral, Some(by(6.5, Provenance::Operator)));
+    assert_eq!(header.eye, Some(Eye::Left));
+}
+
+#[test]
+fn the_header_wins_over_both() {
+    let folder = Folder::new();
+    folder.file("a.vol.toml", b"axial_um = 9.0\nlateral_um = 9.0\neye = \"OD\"");
+    let path = folder.file("a.vol", &Vol::default().bytes());
+    let reader = scan::open(&path, HINTS).unwrap();
+    assert_eq!(reader.header().axial.unwrap().from, Provenance::Header);
+    assert_eq!(reader.header().lateral.unwrap().from, Provenance::Header);
+    assert_eq!(reader.header().eye, Some(Eye::Left));
+
+    let mute = Vol { axial_mm: 0.0, lateral_mm: 0.0, eye: b"  ", ..Vol::default() };
+    let reader = scan::open(&folder.file("a.vol", &mute.bytes()), HINTS).unwrap();
+    assert_eq!(reader.header().axial, Some(by(9.0, Provenance::Sidecar)));
+    assert_eq!(reader.header().eye, Some(Eye::Right));
+}
+
+#[test]
+fn without_a_word_there_is_no_spacing() {
+    let folder = Folder::new();
+    let reader = scan::open(&png(&folder, None), SpacingHints::default()).unwrap();
+    assert_eq!((reader.header().axial, reader.header().lateral, reader.header().eye), (None, None, None));
+    let empty = png(&folder, Some("# nothing yet\n"));
+    assert_eq!(refusal(&empty), "accepted");
+}
+
+#[test]
+fn whole_numbers_are_spacings_too() {
+    let folder = Folder::new();
+    let reader = scan::open(&png(&folder, Some("axial_um = 4")), SpacingHints::default()).unwrap();
+    assert_eq!(reader.header().axial, Some(by(4.0, Provenance::Sidecar)));
+}
+
+#[test]
+fn a_broken_sidecar_is_an_error_not_a_guess() {
+    for text in [
+        "axial_um 3.87",
+        "axial_um = \"3.87\"",
+        "axial_um = 0",
+        "axial_um = -3.87",
+        "lateral_um = nan",
+        "lateral_um = inf",
+        "axial_um = 1e9",
+        "axial_um = 0.00387",
+        "eye = \"left\"",
+        "axial_mm = 0.00387",
+        "axial_um = 3.87\naxial_um = 3.9",
+        "\u{0}\u{1}\u{2}",
+    ] {
+        let folder = Folder::new();
+        let path = png(&folder, Some(text));
+        assert_eq!(refusal(&path), "E-READ-SIDECAR", "{text}");
+        let error = scan::open(&path, SpacingHints::default()).err().unwrap();
+        assert!(error.to_string().contains("a.png.toml"), "{error}");
+        assert!(!error.is_transient());
+    }
+}
+
+#[test]
+fn a_sidecar_that_is_no_text_or_endless_is_broken() {
+    let folder = Folder::new();
+    let path = png(&folder, None);
+    folder.file("a.png.toml", &[0xff, 0xfe, 0x00, 0x80]);
+    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+    folder.file("a.png.toml", "# much\n".repeat(20_000).as_bytes());
+    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+}
+
+#[test]
+fn the_operators_spacing_must_be_plausible() {
+    let folder = Folder::new();
+    let path = png(&folder, None);
+    for um in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9, 0.003_87] {
+        for hints in [
+            SpacingHints { axial_um: Some(um), lateral_um: None },
+            SpacingHints { axial_um: None, lateral_um: Some(um) },
+        ] {
+            let error = scan::open(&path, hints).err().unwrap();
+            assert!(matches!(error, ReadError::Hint(_)), "{um}: {error}");
+            assert_eq!(error.code(), "E-READ-HINT");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Heidelberg `.vol` files written here, byte by byte.
+
+use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, Spacing, SpacingHints};
+
+use super::{Folder, refusal};
+
+/// A `.vol` file before it is written.
+#[derive(Clone)]
+pub(crate) struct Vol {
+    pub(crate) version: &'static [u8; 12],
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+    pub(crate) bscans: i32,
+    pub(crate) axial_mm: f64,
+    pub(crate) lateral_mm: f64,
+    pub(crate) slo: (i32, i32),
+    pub(crate) eye: &'static [u8; 2],
+    pub(crate) pattern: i32,
+    pub(crate) bscan_header: i32,
+    /// Size that each B-scan's own header states.
+    pub(crate) own_header: i32,
+}
+
+impl Default for Vol {
+    fn default() -> Self {
+        Self {
+            version: b"HSF-OCT-103\0",
+            width: 6,
+            height: 4,
+            bscans: 3,
+            axial_mm: 0.003_871_7,
+            lateral_mm: 0.0115,
+            slo: (5, 3),
+            eye: b"OS",
+            pattern: 3,
+            bscan_header: 512,
+            own_header: 512,
+        }
+    }
+}
+
+/// Reflectivity of a sample.
+fn reflectivity(bscan: usize, x: usize, y: usize) -> f32 {
+    (1 + bscan * 24 + y * 6 + x) as f32 / 100.0
+}
+
+impl Vol {
+    fn header(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 2048];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, self.version);
+        put(12, &self.width.to_le_bytes());
+        put(16, &self.bscans.to_le_bytes());
+        put(20, &self.height.to_le_bytes());
+        put(24, &self.lateral_mm.to_le_bytes());
+        put(40, &self.axial_mm.to_le_bytes());
+        put(48, &self.slo.0.to_le_bytes());
+        put(52, &self.slo.1.to_le_bytes());
+        put(84, self.eye);
+        put(96, &self.pattern.to_le_bytes());
+        put(100, &self.bscan_header.to_le_bytes());
+        bytes
+    }
+
+    /// The whole file; its first sample of each B-scan is without data.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.header();
+        bytes.extend(vec![77; (self.slo.0 * self.slo.1) as usize]);
+        for bscan in 0..self.bscans as usize {
+            let mut header = vec![0; self.own_header.max(256) as usize];
+            header[..12].copy_from_slice(b"HSF-BS-103\0\0");
+            header[12..16].copy_from_slice(&self.own_header.to_le_bytes());
+            bytes.extend(header);
+            for y in 0..self.height as usize {
+                for x in 0..self.width as usize {
+                    let value = if (x, y) == (0, 0) { f32::MAX } else { reflectivity(bscan, x, y) };
+                    bytes.extend(value.to_le_bytes());
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn has_right_values(vol: &Vol) {
+    let folder = Folder::new();
+    let mut reader = scan::open(&folder.file("a.bin", &vol.bytes()), SpacingHints::default()).unwrap();
+    assert_eq!(reader.header().bscans, 3);
+    for index in [2, 0, 1] {
+        let bscan = reader.bscan(index).unwrap();
+        assert_eq!((bscan.width, bscan.height), (6, 4));
+        assert!(bscan.intensity[0].abs() < f32::EPSILON, "no data is black");
+        for (i, v) in bscan.intensity.iter().enumerate().skip(1) {
+            let want = reflectivity(index, i % 6, i / 6).powf(0.25);
+            assert!((v - want).abs() < 1e-6, "B-scan {index}, sample {i}");
+        }
+    }
+    assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
+}
+
+#[test]
+fn samples_are_fourth_roots_in_their_places() {
+    has_right_values(&Vol::default());
+    has_right_values(&Vol { slo: (0, 0), ..Vol::default() });
+}
+
+#[test]
+fn a_bscan_states_the_size_of_its_own_header() {
+    has_right_values(&Vol { bscan_header: 61_440, own_header: 3656, ..Vol::default() });
+    // Nothing sane stated: the file header's size counts.
+    has_right_values(&Vol { bscan_header: 256, own_header: 0, ..Vol::default() });
+}
+
+#[test]
+fn the_header_is_understood() {
+    let folder = Folder::new();
+    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), SpacingHints::default()).unwrap();
+    let reader = open(&Vol::default());
+    let header = reader.header();
+    assert_eq!((header.format, header.width, header.height, header.bscans), ("Heidelberg VOL", 6, 4, 3));
+    let near = |spacing: Option<Spacing>, um: f64| {
+        let spacing = spacing.unwrap();
+        assert!((spacing.um - um).abs() < 1e-9 && spacing.from == Provenance::Header);
+    };
+    near(header.axial, 3.8717);
+    near(header.lateral, 11.5);
+    assert_eq!(header.eye, Some(Eye::Left));
+    for (code, pattern) in [
+        (0, Pattern::Unknown),
+        (1, Pattern::Line),
+        (2, Pattern::Circle),
+        (3, Pattern::RasterVolume),
+        (4, Pattern::RasterVolume),
+        (5, Pattern::Radial),
+        (99, Pattern::Unknown),
+    ] {
+        assert_eq!(open(&Vol { pattern: code, ..Vol::default() }).header().pattern, pattern);
+    }
+    assert_eq!(open(&Vol { eye: b"OD", ..Vol::default() }).header().eye, Some(Eye::Right));
+    assert_eq!(open(&Vol { eye: b"??", ..Vol::default() }).header().eye, None);
+    assert_eq!(open(&Vol { version: b"ep-v0.6.8   ", ..Vol::default() }).header().bscans, 3, "another writer");
+}
+
+#[test]
+fn spacings_that_cannot_be_are_not_believed() {
+    let folder = Folder::new();
+    for mm in [0.0, -0.0039, f64::NAN, f64::INFINITY, 1e9, 1e-9] {
+        let path = folder.file("a.vol", &Vol { axial_mm: mm, lateral_mm: mm, ..Vol::default() }.bytes());
+        let reader = scan::open(&path, SpacingHints::default()).unwrap();
+        assert_eq!((reader.header().axial, reader.header().lateral), (None, None), "{mm} mm");
+        let hints = SpacingHints { axial_um: Some(3.9), lateral_um: None };
+        let stated = scan::open(&path, hints).unwrap().header().axial;
+        assert_eq!(stated, Some(Spacing { um: 3.9, from: Provenance::Operator }));
+    }
+}
+
+#[test]
+fn odd_samples_become_intensities() {
+    let folder = Folder::new();
+    let mut bytes = Vol { bscans: 1, ..Vol::default() }.bytes();
+    let first = bytes.len() - 4 * 24;
+    for (i, v) in [-1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 7.0, f32::MIN_POSITIVE].into_iter().enumerate() {
+        bytes[first + 4 * i..first + 4 * i + 4].copy_from_slice(&v.to_le_bytes());
+    }
+    let mut reader = scan::open(&folder.file("a.vol", &bytes), SpacingHints::default()).unwrap();
+    let bscan = reader.bscan(0).unwrap();
+    assert_eq!(bscan.intensity[..5], [0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert!(bscan.intensity.iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn every_shortened_file_is_refused() {
+    let folder = Folder::new();
+    let whole = Vol::default().bytes();
+    for keep in (0..whole.len()).step_by(17).chain([11, 12, 2047, 2048, 2049, whole.len() - 1]) {
+        let code = refusal(&folder.file("a.vol", &whole[..keep]));
+        let want = match keep {
+            0 => "E-READ-EMPTY",
+            1..8 => "E-READ-FORMAT",
+            _ => "E-READ-TRUNCATED",
+        };
+        assert_eq!(code, want, "{keep} of {} bytes", whole.len());
+    }
+}
+
+#[test]
+fn declared_sizes_are_not_believed() {
+    let folder = Folder::new();
+    let refused = |vol: &Vol, patch: &[(usize, i32)]| {
+        let mut bytes = vol.bytes();
+        for (at, value) in patch {
+            bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        refusal(&folder.file("a.vol", &bytes))
+    };
+    let vol = Vol::default();
+    for at in [12, 20] {
+        assert_eq!(refused(&vol, &[(at, i32::MAX)]), "E-READ-TOO-LARGE");
+        assert_eq!(refused(&vol, &[(at, 30_000)]), "E-READ-TRUNCATED");
+        assert_eq!(refused(&vol, &[(at, -1)]), "E-READ-MALFORMED");
+        assert_eq!(refused(&vol, &[(at, i32::MIN)]), "E-READ-MALFORMED");
+        assert_eq!(refused(&vol, &[(at, 0)]), "E-READ-MALFORMED");
+        assert_eq!(refused(&vol, &[(at, 1)]), "E-READ-MALFORMED");
+    }
+    assert_eq!(refused(&vol, &[(12, 30_000), (20, 30_000)]), "E-READ-TOO-LARGE");
+    for bscans in [0, -5, i32::MAX, i32::MIN] {
+        assert_eq!(refused(&vol, &[(16, bscans)]), "E-READ-MALFORMED", "{bscans} B-scans");
+    }
+    assert_eq!(refused(&vol, &[(16, 4096)]), "E-READ-TRUNCATED");
+    assert_eq!(refused(&vol, &[(48, i32::MAX), (52, i32::MAX)]), "E-READ-TRUNCATED");
+    assert_eq!(refused(&vol, &[(48, -1)]), "E-READ-MALFORMED");
+    for header in [-1, 0, 255, i32::MAX] {
+        assert_eq!(refused(&vol, &[(100, header)]), "E-READ-MALFORMED", "a header of {header} bytes");
+    }
+    let first_own = 2048 + 15 + 12;
+    assert_eq!(refused(&vol, &[(first_own, 16 << 20)]), "E-READ-TRUNCATED");
+    // A size past what a header can have falls back to the file header's.
+    assert_eq!(refused(&vol, &[(first_own, i32::MAX)]), "accepted");
+}
+
+#[test]
+fn a_file_cut_after_it_was_opened_is_an_error() {
+    let folder = Folder::new();
+    let whole = Vol::default().bytes();
+    let path = folder.file("a.vol", &whole);
+    let mut reader = scan::open(&path, SpacingHints::default()).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole.len() as u64 - 50).unwrap();
+    assert!(reader.bscan(0).is_ok());
+    assert_eq!(reader.bscan(2).unwrap_err().code(), "E-READ-TRUNCATED");
+}

@@ -1,0 +1,57 @@
+//! Real scans, where they are at hand: the lines lie on the layers, and scanner files state their spacing.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use support::{columns, difference, octrls, real_data};
+
+const RETINA: [&str; 8] = ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM"];
+
+/// Segments one scan and compares each boundary with its label; the limits are those below which a line still
+/// lies on its layer.
+fn check(scan: &Path, labels: &Path, limit: f32) {
+    let out = tempfile::tempdir().expect("tempdir");
+    octrls().arg("segment").arg(scan).arg("--out").arg(out.path()).assert().success();
+    let found = columns(&out.path().join(scan.file_name().expect("a name")).join("boundaries.csv"));
+    let label = columns(labels);
+    for boundary in RETINA {
+        let (error, coverage) = difference(&found[boundary], &label[boundary]);
+        assert!(error < limit && coverage > 0.9, "{}: {boundary}: {error} px, {coverage}", scan.display());
+    }
+}
+
+#[test]
+fn healthy_eyes_of_a_subject_never_trained_on() {
+    let Some(data) = real_data("healthy_eyes_of_a_subject_never_trained_on") else { return };
+    let set = data.join("tian_healthy");
+    for scan in ["Subject08_01", "Subject08_06"] {
+        check(&set.join(format!("images/{scan}.png")), &set.join(format!("boundaries/{scan}.csv")), 4.0);
+    }
+}
+
+#[test]
+fn diabetic_oedema_of_a_subject_never_trained_on() {
+    let Some(data) = real_data("diabetic_oedema_of_a_subject_never_trained_on") else { return };
+    let set = data.join("duke_dme");
+    check(&set.join("images/Subject_08_00.png"), &set.join("boundaries_grader1/Subject_08_00.csv"), 8.0);
+}
+
+#[test]
+fn spectralis_files_are_measured_in_micrometres_from_their_header() {
+    let Some(data) = real_data("spectralis_files_are_measured_in_micrometres_from_their_header") else { return };
+    let out = tempfile::tempdir().expect("tempdir");
+    let scan = data.join("formats/heidelberg_vol/edi_lines/TEST_T_2715_0.vol");
+    octrls().arg("segment").arg(&scan).arg("--out").arg(out.path()).assert().success();
+    let text = fs::read_to_string(out.path().join("TEST_T_2715_0.vol/result.json")).expect("result.json");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(record["unit"], "um");
+    assert_eq!(record["scan"]["axial"]["from"], "header");
+    assert_eq!(record["scan"]["eye"], "OS");
+    assert_eq!(record["scan"]["pattern"], "line");
+    let total: f64 = record["layers"].as_array().expect("layers")[..7]
+        .iter()
+        .map(|l| l["mean"].as_f64().expect("measured"))
+        .sum();
+    assert!((200.0..450.0).contains(&total), "a macula of {total} um");
+}

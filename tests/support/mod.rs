@@ -1,0 +1,49 @@
+//! What several tests need.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use assert_cmd::Command;
+
+/// The command under test, with nothing of the caller's terminal.
+pub fn octrls() -> Command {
+    let mut command = Command::cargo_bin("octrls").expect("the binary is built");
+    command.env("NO_COLOR", "1").env("TERM", "dumb");
+    command
+}
+
+/// The folder with real scans, which is not part of the project; tests that need it say when they are skipped.
+pub fn real_data(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("OCTRLS_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    if folder.join("splits.json").is_file() {
+        return Some(folder);
+    }
+    eprintln!("{test}: skipped, no real scans in {}", folder.display());
+    None
+}
+
+/// A CSV file by column: cells as numbers, `None` where empty.
+pub fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
+    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+    let mut columns: HashMap<String, Vec<Option<f32>>> = names.iter().map(|n| (n.clone(), Vec::new())).collect();
+    for record in reader.records() {
+        for (name, cell) in names.iter().zip(&record.expect("a record")) {
+            let value = (!cell.is_empty()).then(|| cell.parse().unwrap_or_else(|_| panic!("{cell} is no number")));
+            columns.get_mut(name).expect("a known column").push(value);
+        }
+    }
+    columns
+}
+
+/// Mean absolute difference where both are known, and the share of known labels that have a partner.
+pub fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, f32) {
+    assert_eq!(found.len(), label.len());
+    let labelled = label.iter().flatten().count().max(1) as f32;
+    let both: Vec<f32> = found.iter().zip(label).filter_map(|(f, l)| Some((f.as_ref()? - l.as_ref()?).abs())).collect();
+    (both.iter().sum::<f32>() / both.len().max(1) as f32, both.len() as f32 / labelled)
+}
