@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     augment::{Crop, Frame, negative, vary},
-    data::{BELOW, Sample},
+    data::{BELOW, Sample, phantom},
     loss::{Target, counts},
 };
 
@@ -69,6 +69,15 @@ impl ScanSource for RealScans {
         let set = self.sets.choose(rng);
         let frame = set.and_then(|s| s.choose(rng)).and_then(|s| s.choose(rng));
         frame.cloned().expect("a training part has samples")
+    }
+}
+
+/// Phantoms, a new one each time.
+pub struct Phantoms;
+
+impl ScanSource for Phantoms {
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame> {
+        Arc::new(Frame::of(&phantom(rng.random())))
     }
 }
 

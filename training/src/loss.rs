@@ -44,8 +44,7 @@ impl Loss {
         let t = target.allowed.clone() * target.exact.clone() * weight;
         let per_class = |x: Tensor<4>| x.sum_dims(&[0, 2, 3]).reshape([CLASSES as i32]);
         let labelled = per_class(t.clone());
-        let dice =
-            (per_class(p.clone() * t) * 2.0 + SMOOTHING) / (per_class(p) + labelled.clone() + SMOOTHING);
+        let dice = (per_class(p.clone() * t) * 2.0 + SMOOTHING) / (per_class(p) + labelled.clone() + SMOOTHING);
         let occurs = labelled.greater_elem(0.0).float();
         let classes = occurs.clone().sum().clamp_min(1.0);
         let dice = ((dice.neg() + 1.0) * occurs).sum() / classes;

@@ -57,9 +57,8 @@ pub(super) fn smooth(bscan: &mut BScan, axial: usize, lateral: usize) {
 
 /// A slow random curve of `n` values between -1 and 1: a few sines.
 pub(super) fn slow_curve(n: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let waves: Vec<(f32, f32)> = (0..3)
-        .map(|_| (rng.random_range(0.3..3.0_f32), rng.random_range(0.0..std::f32::consts::TAU)))
-        .collect();
+    let waves: Vec<(f32, f32)> =
+        (0..3).map(|_| (rng.random_range(0.3..3.0_f32), rng.random_range(0.0..std::f32::consts::TAU))).collect();
     (0..n)
         .map(|i| {
             let t = i as f32 / n as f32 * std::f32::consts::TAU;

@@ -12,7 +12,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    batch::{BatchOptions, RealScans, Sampler},
+    batch::{BatchOptions, Phantoms, RealScans, Sampler},
     data::{Part, load_part},
     device,
     model::UNetConfig,
@@ -46,7 +46,7 @@ pub(super) struct Train {
     /// Width and height of a crop, multiples of 16 [default: 224x320].
     #[arg(long, value_name = "WxH", value_parser = parse_crop)]
     crop: Option<(usize, usize)>,
-    /// Share of crops from phantoms, 0 to 1 [default: 0].
+    /// Share of crops from phantoms, 0 to 1 [default: 0.2].
     #[arg(long, value_parser = parse_share)]
     phantom_share: Option<f64>,
     /// Share of crops without a retina, 0 to 1 [default: 0.03].
@@ -86,14 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             network: UNetConfig::default(),
-            batch: BatchOptions {
-                size: 2,
-                width: 224,
-                height: 320,
-                phantom_share: 0.0,
-                negative_share: 0.03,
-                seed: 1,
-            },
+            batch: BatchOptions { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.03, seed: 1 },
             schedule: Schedule { budget: Budget::Steps(20_000), peak: 1e-3, warm_up: 200 },
             weight_decay: 1e-2,
             clip: 1.0,
@@ -122,7 +115,8 @@ impl Train {
         let training = load_part(&self.data, Part::Train)?;
         let validation = load_part(&self.data, Part::Val)?;
         eprintln!("{}: {} scans train, {} validate", device::name(), training.len(), validation.len());
-        let sampler = Sampler::new(trainer.settings().batch, Box::new(RealScans::new(&training)), None);
+        let sampler =
+            Sampler::new(trainer.settings().batch, Box::new(RealScans::new(&training)), Some(Box::new(Phantoms)));
         drop(training);
         trainer.run(sampler, &validation)?;
         Ok(())

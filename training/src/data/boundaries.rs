@@ -21,7 +21,9 @@ pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataEr
     let header = table.headers().map_err(|e| bad(e.to_string()))?.clone();
     let columns = header
         .iter()
-        .map(|name| Boundary::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| bad(format!("unknown boundary {name}"))))
+        .map(|name| {
+            Boundary::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| bad(format!("unknown boundary {name}")))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut rows: BoundaryRows = std::array::from_fn(|_| vec![None; width]);
     let mut ascans = 0;

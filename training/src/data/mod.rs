@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod masks;
+mod phantoms;
 mod sets;
 mod split;
 mod target;
@@ -15,6 +16,7 @@ use octrls::{
 
 pub use boundaries::read_boundaries;
 pub use masks::{read_mask, write_mask};
+pub use phantoms::phantom;
 pub use sets::{DataSet, load_part};
 pub use split::{Part, Splits};
 pub use target::{BELOW, target_codes};

@@ -29,13 +29,8 @@ pub struct DataSet {
     axial_um: Option<f64>,
 }
 
-const PLAIN: DataSet = DataSet {
-    name: "",
-    subjects: SubjectRule::FileName,
-    boundaries: None,
-    second_grader: None,
-    axial_um: None,
-};
+const PLAIN: DataSet =
+    DataSet { name: "", subjects: SubjectRule::FileName, boundaries: None, second_grader: None, axial_um: None };
 
 /// Axial spacing of the Heidelberg Spectralis.
 const SPECTRALIS_UM: f64 = 3.87;

@@ -24,7 +24,11 @@ pub(super) fn fold_batch_norms(
     Ok(())
 }
 
-fn fold(conv: &mut NodeProto, norm: &NodeProto, weights: &mut BTreeMap<String, TensorProto>) -> Result<(), ExportError> {
+fn fold(
+    conv: &mut NodeProto,
+    norm: &NodeProto,
+    weights: &mut BTreeMap<String, TensorProto>,
+) -> Result<(), ExportError> {
     let value = |name: &String| weights.get(name).ok_or_else(|| ExportError::Fold(name.clone()));
     let [gamma, beta, mean, variance] = [1, 2, 3, 4].map(|k| value(&norm.input[k]).map(TensorProto::values));
     let (gamma, beta, mean, variance) = (gamma?, beta?, mean?, variance?);
@@ -78,7 +82,8 @@ mod tests {
 
     #[test]
     fn weights_are_scaled_and_the_shift_becomes_a_bias() {
-        let norm = node("BatchNormalization", &["t", "g", "b", "m", "v"], "y", vec![AttributeProto::float("epsilon", 1.0)]);
+        let norm =
+            node("BatchNormalization", &["t", "g", "b", "m", "v"], "y", vec![AttributeProto::float("epsilon", 1.0)]);
         let mut nodes = vec![node("Conv", &["x", "c.weight"], "t", Vec::new()), norm];
         let mut weights = weights();
         fold_batch_norms(&mut nodes, &mut weights).expect("foldable");

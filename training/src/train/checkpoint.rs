@@ -6,13 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use burn::{
-    module::Module,
-    optim::ModuleOptimizer,
-    prelude::Device,
-    store::ModuleRecord,
-    tensor::Bytes,
-};
+use burn::{module::Module, optim::ModuleOptimizer, prelude::Device, store::ModuleRecord, tensor::Bytes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Epoch, Settings};
