@@ -21,11 +21,18 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// What the system says when the file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sha256_of_reader(File::open(path)?)
+}
+
+/// The digest of everything that `reader` has, read block by block.
+///
+/// # Errors
+/// The first error of `reader` other than an interruption.
+pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];
     loop {
-        match file.read(&mut block) {
+        match reader.read(&mut block) {
             Ok(0) => return Ok(hex(&hasher.finalize())),
             Ok(n) => hasher.update(&block[..n]),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

@@ -7,8 +7,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use support::{columns, difference, octrls};
 
-const BOUNDARIES: [&str; 9] =
-    ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"];
+const BOUNDARIES: [&str; 9] = ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"];
 
 fn phantoms(folder: &Path, count: u32) {
     octrls().args(["phantom", "--count", &count.to_string()]).arg(folder).assert().success();
@@ -134,12 +133,7 @@ fn watching_quarantines_what_cannot_be_read_with_the_reason_beside_it() {
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     fs::create_dir(&scans).expect("mkdir");
     fs::write(scans.join("photo.jpg"), b"this is no JPEG").expect("write");
-    octrls()
-        .args(["watch", "--once", "--json", "--stable", "0.2", "--out"])
-        .arg(&out)
-        .arg(&scans)
-        .assert()
-        .code(1);
+    octrls().args(["watch", "--once", "--json", "--stable", "0.2", "--out"]).arg(&out).arg(&scans).assert().code(1);
     assert!(!scans.join("photo.jpg").exists());
     assert!(out.join("quarantine/photo.jpg").is_file());
     let reason = fs::read_to_string(out.join("quarantine/photo.jpg.reason.json")).expect("reason");

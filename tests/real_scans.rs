@@ -49,9 +49,7 @@ fn spectralis_files_are_measured_in_micrometres_from_their_header() {
     assert_eq!(record["scan"]["axial"]["from"], "header");
     assert_eq!(record["scan"]["eye"], "OS");
     assert_eq!(record["scan"]["pattern"], "line");
-    let total: f64 = record["layers"].as_array().expect("layers")[..7]
-        .iter()
-        .map(|l| l["mean"].as_f64().expect("measured"))
-        .sum();
+    let total: f64 =
+        record["layers"].as_array().expect("layers")[..7].iter().map(|l| l["mean"].as_f64().expect("measured")).sum();
     assert!((200.0..450.0).contains(&total), "a macula of {total} um");
 }

@@ -1,11 +1,6 @@
 //! `octrls demo`: synthetic scans arrive in a temporary folder, and the watcher works on them.
 
-use std::{
-    path::Path,
-    process::ExitCode,
-    thread,
-    time::Duration,
-};
+use std::{path::Path, process::ExitCode, thread, time::Duration};
 
 use anyhow::Context;
 

@@ -1,10 +1,6 @@
 //! `octrls phantom`: synthetic scans with their exact labels.
 
-use std::{
-    fs,
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::Context;
 use image::GrayImage;
@@ -40,21 +36,20 @@ pub(super) fn write_scan(path: &Path, phantom: &PhantomScan) -> anyhow::Result<(
     let content = format!("axial_um = {}\nlateral_um = {}\neye = {eye}\n", phantom.axial_um, phantom.lateral_um);
     fs::write(&sidecar, content).with_context(|| text(&sidecar))?;
     let partial = path.with_added_extension("part");
-    grey(&phantom.bscan)
-        .save_with_format(&partial, image::ImageFormat::Png)
-        .with_context(|| text(&partial))?;
+    grey(&phantom.bscan).save_with_format(&partial, image::ImageFormat::Png).with_context(|| text(&partial))?;
     fs::rename(&partial, path).with_context(|| text(path))
 }
 
 /// Writes `NAME.boundaries.csv`, in the convention of the results: 0-based fractional rows, empty outside the frame.
 fn write_labels(folder: &Path, name: &str, phantom: &PhantomScan) -> anyhow::Result<()> {
     let path = folder.join(format!("{name}.boundaries.csv"));
-    let mut csv = csv::Writer::from_path(&path).with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))?;
+    let mut csv =
+        csv::Writer::from_path(&path).with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))?;
     csv.write_record(Boundary::ALL.map(Boundary::name))?;
     for ascan in 0..phantom.surfaces.width() {
-        csv.write_record(Boundary::ALL.map(|b| {
-            phantom.surfaces.rows(b)[ascan].map_or_else(String::new, |row| format!("{row:.3}"))
-        }))?;
+        csv.write_record(
+            Boundary::ALL.map(|b| phantom.surfaces.rows(b)[ascan].map_or_else(String::new, |row| format!("{row:.3}"))),
+        )?;
     }
     csv.flush().with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))
 }

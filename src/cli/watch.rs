@@ -1,6 +1,6 @@
 //! `octrls watch`: the engine with the screen that fits.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use crossbeam_channel::Receiver;
 use signal_hook::consts::TERM_SIGNALS;
@@ -113,9 +113,4 @@ impl Controls for EngineControls {
     fn retry(&self, scan: ScanId) {
         self.0.retry(scan);
     }
-}
-
-/// Folder of the results below `root` when nobody names one.
-pub(super) fn default_out(root: &Path) -> std::path::PathBuf {
-    root.join(DEFAULT_OUT)
 }

@@ -1,11 +1,39 @@
 //! The engine: watches a folder, decides what is ready, works through it, and tells what happens.
 //!
-//! It runs the same with any screen or none: it sends [`Event`]s into a channel.
+//! It runs the same with any screen or none: it sends [`Event`]s into a channel. Three kinds of threads work
+//! together, and share nothing but channels and the ledger:
+//!
+//! - the *watcher* looks at the root and reports which files lie there;
+//! - the *scheduler* waits until a file stands still, recognises what was done before, and keeps the queue;
+//! - the *workers* run a [`Processor`] on one scan each, and write down in the ledger what became of it.
+//!
+//! A scan passes through `candidates` (seen, perhaps growing), `backlog` (queued), a worker (running) and ends
+//! done, already done, vanished, or quarantined. In memory there is only what has not ended; the ledger knows the
+//! rest.
 
+mod backlog;
+mod candidates;
+mod content;
+mod durable;
+mod error;
 mod event;
+mod handle;
+mod ledger;
+mod options;
+mod outlet;
 mod processor;
+mod quarantine;
+mod scheduler;
 mod segmenter;
+mod stamp;
+mod territory;
+mod watcher;
+mod worker;
 
+pub use error::EngineError;
 pub use event::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session, Totals};
+pub use handle::{Engine, QUARANTINE_FOLDER, Remote};
+pub use ledger::LedgerError;
+pub use options::{EngineOptions, ModelFacts};
 pub use processor::{ProcessError, Processor};
 pub use segmenter::Segmenter;

@@ -23,6 +23,15 @@ pub trait Processor: Send + Sync {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError>;
 
+    /// Removes what a crash left behind. Called once before the first scan, when no other process works with the
+    /// results.
+    ///
+    /// # Errors
+    /// [`ProcessError`] when something cannot be removed; work begins nevertheless.
+    fn recover(&self) -> Result<(), ProcessError> {
+        Ok(())
+    }
+
     /// A text that changes whenever the same content would give another result: model and settings.
     fn fingerprint(&self) -> String;
 }

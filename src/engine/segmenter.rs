@@ -51,6 +51,10 @@ impl Processor for Segmenter {
         Ok(results.finish(&scan, &ModelRecord::new(&self.network), start.elapsed())?)
     }
 
+    fn recover(&self) -> Result<(), ProcessError> {
+        Ok(self.staging.clear()?)
+    }
+
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
         let SpacingHints { axial_um, lateral_um } = self.hints;

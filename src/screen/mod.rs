@@ -1,7 +1,29 @@
 //! Screens: the dashboard, plain lines, JSON lines. Siblings that read the same events.
-/// x
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum ImageMode {
-    /// x
-    Auto,
-}
+//!
+//! | screen | for | start |
+//! | --- | --- | --- |
+//! | [`dashboard`] | a person at a terminal | [`dashboard::run`] |
+//! | [`plain`] | a log file, a pipe, a dumb terminal | [`plain::run`] |
+//! | [`json`] | another program | [`json::run`] |
+//!
+//! Each blocks until the engine has stopped and returns what became of the scans. [`choose`] tells which one fits.
+//! A screen reaches the engine through [`Controls`] alone.
+//!
+//! Architecture invariant: no screen is needed for the engine to work, and none may hold it up for long.
+
+mod choice;
+mod controls;
+pub mod dashboard;
+pub mod json;
+mod lines;
+pub mod plain;
+mod state;
+
+pub use choice::{ScreenKind, choose, choose_for};
+pub use controls::Controls;
+pub use dashboard::{DashboardOptions, ImageMode};
+
+#[cfg(test)]
+use crate as octrls;
+#[cfg(test)]
+mod script;

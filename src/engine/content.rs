@@ -1,0 +1,85 @@
+//! What a scan is made of, whatever its name: SHA-256 of the file and of the sidecar beside it.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use super::stamp::sidecar_of;
+use crate::digest::sha256_of_reader;
+
+/// A key that is the same exactly for scans that must give the same result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Content(String);
+
+impl Content {
+    /// Reads the scan at `path` and its sidecar. Fails soon after `cancelled` says so.
+    pub(super) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+        let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
+        let mut key = digest(path)?;
+        match digest(&sidecar_of(path)) {
+            Ok(sidecar) => {
+                key.push('+');
+                key.push_str(&sidecar);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self(key))
+    }
+
+    /// Stands for a file that nobody can read, at `path` below the root.
+    pub(super) fn unreadable(path: &Path) -> Self {
+        Self(format!("unreadable:{}", path.display()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn named(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// As the ledger stores it.
+    pub(super) fn key(&self) -> &str {
+        &self.0
+    }
+
+    /// SHA-256 of the scan alone, in hexadecimal; `None` where it could not be read.
+    pub(super) fn sha256(&self) -> Option<&str> {
+        (!self.0.starts_with("unreadable:")).then(|| self.0.split('+').next().unwrap_or_default())
+    }
+}
+
+/// A file that can be given up between two blocks.
+struct Cancellable<'a> {
+    file: File,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Read for Cancellable<'_> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        if (self.cancelled)() { Err(io::ErrorKind::ConnectionAborted.into()) } else { self.file.read(block) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn the_sidecar_is_part_of_the_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
+        std::fs::write(&a, "abc").unwrap();
+        std::fs::write(&b, "abc").unwrap();
+        let read = |path: &Path| Content::read(path, &|| false).unwrap();
+        assert_eq!(read(&a), read(&b));
+        assert_eq!(read(&a).sha256(), Some(ABC));
+        std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
+        assert_ne!(read(&a), read(&b));
+        assert_eq!(read(&b).sha256(), Some(ABC));
+        Content::read(&a, &|| true).unwrap_err();
+    }
+}

@@ -1,0 +1,198 @@
+//! Starting and steering the engine.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::{
+    EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals,
+    ledger::Ledger,
+    outlet::Outlet,
+    quarantine::Quarantine,
+    scheduler::{Command, Links, Scheduler},
+    territory::Territory,
+    watcher::Watcher,
+    worker::Bench,
+};
+
+/// Folder below the output folder for what the engine itself keeps there.
+const STATE_FOLDER: &str = ".octrls";
+
+/// Folder below the output folder for scans that were given up.
+pub const QUARANTINE_FOLDER: &str = "quarantine";
+
+/// Sightings that may wait for the scheduler; the watcher waits when there are more.
+const REPORTS: usize = 1024;
+
+/// A running engine.
+///
+/// Dropping it together with all its [`Remote`]s drains it.
+#[derive(Debug)]
+pub struct Engine {
+    remote: Remote,
+    scheduler: JoinHandle<Totals>,
+}
+
+/// Steers an engine from any thread, also from that of a signal handler. After the engine has stopped, nothing
+/// happens.
+#[derive(Clone, Debug)]
+pub struct Remote(Sender<Command>);
+
+impl Engine {
+    /// Starts watching and working. Events come through the returned channel, [`EventKind::Started`] first and
+    /// [`EventKind::Stopped`] last; whether anyone reads them makes no difference to the work.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the root is missing, the output folder cannot be written or is in use by another
+    /// engine, or the ledger in it is broken or newer than this program.
+    pub fn start(
+        options: EngineOptions,
+        processor: Arc<dyn Processor>,
+        model: ModelFacts,
+    ) -> Result<(Self, Receiver<Event>), EngineError> {
+        let options = resolve(options)?;
+        let state = options.out.join(STATE_FOLDER);
+        let guard = lock_out(&options.out, &state)?;
+        let ledger = Ledger::open(&state.join("ledger.sqlite"), &options.out, processor.fingerprint())?;
+
+        let (events, receiver) = unbounded();
+        let (command_sender, commands) = unbounded();
+        let (request_sender, requests) = unbounded();
+        let (report_sender, reports) = bounded(REPORTS);
+        let (task_sender, tasks) = unbounded();
+        let (outcome_sender, outcomes) = unbounded();
+
+        let bench = Arc::new(Bench {
+            root: options.root.clone(),
+            out: options.out.clone(),
+            attempts: options.attempts,
+            processor,
+            ledger: Arc::new(Mutex::new(ledger)),
+            quarantine: Quarantine::new(&options.root, options.out.join(QUARANTINE_FOLDER)),
+            outlet: Outlet::new(events),
+            abort: Arc::default(),
+        });
+        bench.outlet.emit(EventKind::Started(Session {
+            root: options.root.clone(),
+            out: options.out.clone(),
+            model: model.name,
+            model_sha256: model.sha256,
+            workers: options.workers,
+        }));
+
+        if let Err(error) = bench.processor.recover() {
+            bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
+        }
+
+        let territory = Territory::new(&options.root, &options.out);
+        let watcher = Watcher::new(territory, (options.rescan, options.poll), requests, report_sender);
+        // Never joined: on a share that hangs it cannot end, and it holds nothing that others wait for.
+        spawn("watcher", move || watcher.run())?;
+        let mut workers = Vec::with_capacity(options.workers);
+        for number in 1..=options.workers {
+            let (bench, tasks, outcomes) = (Arc::clone(&bench), tasks.clone(), outcome_sender.clone());
+            workers.push(spawn(&format!("worker-{number}"), move || bench.work(&tasks, &outcomes))?);
+        }
+        let links = Links { commands, requests: request_sender, reports, tasks: task_sender, outcomes };
+        let scheduler = Scheduler::new(options, bench);
+        let scheduler = spawn("engine", move || {
+            let totals = scheduler.run(links);
+            for worker in workers {
+                let _ = worker.join();
+            }
+            drop(guard);
+            totals
+        })?;
+        Ok((Self { remote: Remote(command_sender), scheduler }, receiver))
+    }
+
+    /// A means to steer the engine from elsewhere.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Waits until the engine has stopped, after [`Remote::drain`] or [`Remote::abort`] or when it has nothing left
+    /// to do with [`EngineOptions::until_idle`].
+    #[must_use]
+    pub fn join(self) -> Totals {
+        let Self { remote, scheduler } = self;
+        let totals = scheduler.join().unwrap_or_default();
+        drop(remote);
+        totals
+    }
+}
+
+impl Remote {
+    /// Takes no further scan, finishes the running ones, and stops. What is left is taken up at the next start.
+    pub fn drain(&self) {
+        self.send(Command::Drain);
+    }
+
+    /// Stops as soon as each worker is through with its current B-scan; the running scans count as not begun.
+    pub fn abort(&self) {
+        self.send(Command::Abort);
+    }
+
+    /// Hands no further scan to the workers, or goes on; files are watched meanwhile.
+    pub fn pause(&self, paused: bool) {
+        self.send(Command::Pause(paused));
+    }
+
+    /// Moves a scan that was quarantined in this session back and processes it anew.
+    pub fn retry(&self, id: ScanId) {
+        self.send(Command::Retry(id));
+    }
+
+    /// Walks through the whole root now.
+    pub fn rescan(&self) {
+        self.send(Command::Rescan);
+    }
+
+    fn send(&self, command: Command) {
+        // An engine that has stopped needs no steering.
+        let _ = self.0.send(command);
+    }
+}
+
+/// Makes the folders absolute and the counts sensible.
+fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
+    let root = fs::canonicalize(&options.root).and_then(|root| {
+        fs::read_dir(&root)?;
+        Ok(root)
+    });
+    let root = root.map_err(|source| EngineError::Root { path: options.root, source })?;
+    let out = fs::create_dir_all(&options.out).and_then(|()| fs::canonicalize(&options.out));
+    let out = out.map_err(|source| EngineError::Out { path: options.out, source })?;
+    if root.starts_with(&out) {
+        return Err(EngineError::OutHoldsRoot { path: out });
+    }
+    let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
+    Ok(EngineOptions { root, out, workers, attempts, ..options })
+}
+
+/// Takes the output folder for this process; the lock ends with it, however it ends.
+fn lock_out(out: &Path, state: &Path) -> Result<File, EngineError> {
+    let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
+    fs::create_dir_all(state).map_err(failed)?;
+    let path: PathBuf = state.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EngineError::Locked { path: out.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, EngineError> {
+    thread::Builder::new().name(format!("octrls-{name}")).spawn(body).map_err(EngineError::Thread)
+}

@@ -1,0 +1,68 @@
+//! The engine's end of the event channel.
+
+use crossbeam_channel::Sender;
+use jiff::Timestamp;
+
+use super::{Event, EventKind, Level, ScanChange, ScanId};
+
+/// B-scans carry pixels, so only this many unread events may lie before one.
+const BACKLOG_FOR_BSCANS: usize = 32;
+
+/// Sends events and never waits for a reader: a screen that lags misses B-scans, but no change of a state.
+#[derive(Clone, Debug)]
+pub(super) struct Outlet(Sender<Event>);
+
+impl Outlet {
+    pub(super) fn new(sender: Sender<Event>) -> Self {
+        Self(sender)
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        // Nobody reading is no error: the engine runs the same without a screen.
+        let _ = self.0.send(Event { at: Timestamp::now(), kind });
+    }
+
+    pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
+        if !matches!(change, ScanChange::BScan(_)) || self.0.len() < BACKLOG_FOR_BSCANS {
+            self.emit(EventKind::Scan { id, change });
+        }
+    }
+
+    pub(super) fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+        self.emit(EventKind::Notice { level, code, text });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::{measure::Thicknesses, scan::BScan, segment::SegmentedBScan, surface::Surfaces};
+
+    #[test]
+    fn a_lagging_screen_misses_bscans_but_no_state() {
+        let (sender, receiver) = unbounded();
+        let outlet = Outlet::new(sender);
+        let surfaces = Surfaces::undetermined(1, 1);
+        let bscan = Arc::new(SegmentedBScan {
+            index: 0,
+            bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
+            thicknesses: Thicknesses::measure(&surfaces, None),
+            surfaces,
+            network_time: Duration::ZERO,
+            surface_time: Duration::ZERO,
+        });
+        for _ in 0..1000 {
+            outlet.scan(ScanId(1), ScanChange::BScan(Arc::clone(&bscan)));
+            outlet.scan(ScanId(1), ScanChange::Queued);
+        }
+        drop(outlet);
+        let (bscans, states): (Vec<Event>, Vec<Event>) = receiver
+            .iter()
+            .partition(|event| matches!(event.kind, EventKind::Scan { change: ScanChange::BScan(_), .. }));
+        assert_eq!((bscans.len(), states.len()), (BACKLOG_FOR_BSCANS / 2, 1000));
+    }
+}

@@ -1,0 +1,264 @@
+//! Keys and what they do, in one table: input, hint bar and help all read it, so that none can drift.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::view::Panel;
+
+/// What the operator can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Quit,
+    Interrupt,
+    Help,
+    Pause,
+    FocusNext,
+    FocusPrevious,
+    Focus(Panel),
+    Zoom,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Home,
+    End,
+    PreviousBScan,
+    NextBScan,
+    PreviousLayer,
+    NextLayer,
+    Overlay,
+    Crop,
+    Filter,
+    LogLevel,
+    Errors,
+    Follow,
+    Retry,
+    Drain,
+    Abort,
+    Accept,
+    Close,
+}
+
+/// Which keys count just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
+    Main,
+    Help,
+    Filter,
+    Quit,
+}
+
+/// One action and the keys that start it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binding {
+    keys: &'static [(KeyCode, KeyModifiers)],
+    action: Action,
+    /// In the hint bar; neighbours with the same hint share a place. Empty: not in the bar.
+    hint: &'static str,
+    /// In the help; neighbours with the same text share a line.
+    help: &'static str,
+}
+
+/// Keys as printed, and what they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) keys: String,
+    pub(crate) text: &'static str,
+}
+
+const NONE: KeyModifiers = KeyModifiers::NONE;
+
+const fn key(code: KeyCode) -> (KeyCode, KeyModifiers) {
+    (code, NONE)
+}
+
+const fn ch(c: char) -> (KeyCode, KeyModifiers) {
+    (KeyCode::Char(c), NONE)
+}
+
+const fn bind(
+    keys: &'static [(KeyCode, KeyModifiers)],
+    action: Action,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action, hint, help }
+}
+
+const INTERRUPT: Binding = bind(
+    &[(KeyCode::Char('c'), KeyModifiers::CONTROL)],
+    Action::Interrupt,
+    "",
+    "finish what is in work and quit; again: stop now",
+);
+const PANEL: &str = "go to a panel";
+const MOVE: &str = "move in the panel with the focus";
+const BSCAN: &str = "previous, next B-scan of the scan";
+const LAYER: &str = "previous, next layer";
+
+static MAIN: &[Binding] = &[
+    bind(&[ch('q')], Action::Quit, "quit", "quit; asks while scans are in work"),
+    bind(&[ch('?'), key(KeyCode::F(1))], Action::Help, "help", "this help"),
+    bind(&[ch(' ')], Action::Pause, "pause", "stop or resume taking scans"),
+    bind(&[ch('1')], Action::Focus(Panel::Queue), "panel", PANEL),
+    bind(&[ch('2')], Action::Focus(Panel::Preview), "panel", PANEL),
+    bind(&[ch('3')], Action::Focus(Panel::Layers), "panel", PANEL),
+    bind(&[ch('4')], Action::Focus(Panel::Profile), "panel", PANEL),
+    bind(&[ch('5')], Action::Focus(Panel::Throughput), "panel", PANEL),
+    bind(&[ch('6')], Action::Focus(Panel::Log), "panel", PANEL),
+    bind(&[key(KeyCode::Tab)], Action::FocusNext, "", "next panel, previous panel"),
+    bind(&[key(KeyCode::BackTab)], Action::FocusPrevious, "", "next panel, previous panel"),
+    bind(&[ch('z'), key(KeyCode::Enter)], Action::Zoom, "zoom", "give the panel the whole screen, or take it back"),
+    bind(&[key(KeyCode::Up), ch('k')], Action::Up, "move", MOVE),
+    bind(&[key(KeyCode::Down), ch('j')], Action::Down, "move", MOVE),
+    bind(&[key(KeyCode::PageUp)], Action::PageUp, "", "a page up, a page down"),
+    bind(&[key(KeyCode::PageDown)], Action::PageDown, "", "a page up, a page down"),
+    bind(&[key(KeyCode::Home)], Action::Home, "", "to the first, to the last"),
+    bind(&[key(KeyCode::End)], Action::End, "", "to the first, to the last"),
+    bind(&[key(KeyCode::Left)], Action::PreviousBScan, "B-scan", BSCAN),
+    bind(&[key(KeyCode::Right)], Action::NextBScan, "B-scan", BSCAN),
+    bind(&[ch('[')], Action::PreviousLayer, "layer", LAYER),
+    bind(&[ch(']')], Action::NextLayer, "layer", LAYER),
+    bind(&[ch('f')], Action::Follow, "follow", "follow the scan in work, or stay"),
+    bind(&[ch('/')], Action::Filter, "filter", "show scans whose path or state has these letters"),
+    bind(&[ch('o')], Action::Overlay, "overlay", "boundaries: all, of the layer, none"),
+    bind(&[ch('c')], Action::Crop, "crop", "from ILM to Bruch's membrane, or the whole B-scan"),
+    bind(&[ch('e')], Action::Errors, "errors", "errors only, or the whole log"),
+    bind(&[ch('l')], Action::LogLevel, "", "least level in the log"),
+    bind(&[ch('R')], Action::Retry, "retry", "take the quarantined scan up once more"),
+    bind(&[key(KeyCode::Esc)], Action::Close, "", "leave the zoom, clear the filter"),
+    INTERRUPT,
+];
+
+static HELP: &[Binding] = &[
+    bind(&[key(KeyCode::Esc), ch('?'), ch('q'), key(KeyCode::F(1)), key(KeyCode::Enter)], Action::Close, "close", ""),
+    bind(&[key(KeyCode::Up), ch('k')], Action::Up, "scroll", ""),
+    bind(&[key(KeyCode::Down), ch('j')], Action::Down, "scroll", ""),
+    INTERRUPT,
+];
+
+static FILTER: &[Binding] = &[
+    bind(&[key(KeyCode::Enter)], Action::Accept, "keep", ""),
+    bind(&[key(KeyCode::Esc)], Action::Close, "clear", ""),
+    bind(&[key(KeyCode::Up)], Action::Up, "move", ""),
+    bind(&[key(KeyCode::Down)], Action::Down, "move", ""),
+    INTERRUPT,
+];
+
+static QUIT: &[Binding] = &[
+    bind(&[ch('d')], Action::Drain, "drain", "finish them, then quit"),
+    bind(&[ch('a')], Action::Abort, "abort", "stop now; they start anew next time"),
+    bind(&[key(KeyCode::Esc), ch('n')], Action::Close, "stay", "stay"),
+    INTERRUPT,
+];
+
+const fn table(context: Context) -> &'static [Binding] {
+    match context {
+        Context::Main => MAIN,
+        Context::Help => HELP,
+        Context::Filter => FILTER,
+        Context::Quit => QUIT,
+    }
+}
+
+/// What `event` means in `context`.
+pub(crate) fn action(context: Context, event: KeyEvent) -> Option<Action> {
+    // Terminals differ in whether a capital or a sign comes with the shift key.
+    let modifiers = match event.code {
+        KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
+        _ => event.modifiers,
+    };
+    let found = table(context).iter().find(|b| b.keys.contains(&(event.code, modifiers)));
+    found.map(|b| b.action)
+}
+
+/// The hint bar, the most important first.
+pub(crate) fn hints(context: Context) -> Vec<Line> {
+    grouped(table(context), |b| b.hint, |b| &b.keys[..1])
+}
+
+/// The lines of the help, or of a question.
+pub(crate) fn help(context: Context) -> Vec<Line> {
+    grouped(table(context), |b| b.help, |b| b.keys)
+}
+
+fn grouped(
+    table: &'static [Binding],
+    text: impl Fn(&Binding) -> &'static str,
+    keys: impl Fn(&Binding) -> &'static [(KeyCode, KeyModifiers)],
+) -> Vec<Line> {
+    table
+        .chunk_by(|a, b| text(a) == text(b))
+        .filter(|group| !text(&group[0]).is_empty())
+        .map(|group| {
+            let all: Vec<String> = group.iter().flat_map(&keys).map(|k| name(*k)).collect();
+            // A run of more than four keys is a range.
+            let keys = match &all[..] {
+                [first, .., last] if all.len() > 4 => format!("{first}-{last}"),
+                _ => all.join(" "),
+            };
+            Line { keys, text: text(&group[0]) }
+        })
+        .collect()
+}
+
+fn name((code, modifiers): (KeyCode, KeyModifiers)) -> String {
+    let plain = match code {
+        KeyCode::Char(' ') => "space".into(),
+        KeyCode::Char(c) if modifiers.contains(KeyModifiers::CONTROL) => c.to_ascii_uppercase().to_string(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::Up => "↑".into(),
+        KeyCode::Down => "↓".into(),
+        KeyCode::Left => "←".into(),
+        KeyCode::Right => "→".into(),
+        KeyCode::PageUp => "PgUp".into(),
+        KeyCode::PageDown => "PgDn".into(),
+        KeyCode::BackTab => "Shift-Tab".into(),
+        KeyCode::F(n) => format!("F{n}"),
+        code => format!("{code:?}"),
+    };
+    if modifiers.contains(KeyModifiers::CONTROL) { format!("Ctrl-{plain}") } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things() {
+        for context in [Context::Main, Context::Help, Context::Filter, Context::Quit] {
+            let mut seen = Vec::new();
+            for key in table(context).iter().flat_map(|b| b.keys) {
+                assert!(!seen.contains(key), "{key:?} twice in {context:?}");
+                seen.push(*key);
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_main_table_is_explained() {
+        assert!(MAIN.iter().all(|b| !b.help.is_empty()));
+        let help = help(Context::Main);
+        let find = |keys: &str| help.iter().find(|l| l.keys == keys).map(|l| l.text);
+        assert_eq!(find("1-6"), Some(PANEL));
+        assert_eq!(find("↑ k ↓ j"), Some(MOVE));
+        assert_eq!(find("Ctrl-C"), Some(INTERRUPT.help));
+    }
+
+    #[test]
+    fn neighbours_share_a_hint() {
+        let hints = hints(Context::Main);
+        assert_eq!(hints[0], Line { keys: "q".into(), text: "quit" });
+        assert!(hints.contains(&Line { keys: "← →".into(), text: "B-scan" }));
+        assert!(hints.contains(&Line { keys: "1-6".into(), text: "panel" }));
+    }
+
+    #[test]
+    fn shift_is_no_matter_but_control_is() {
+        let press = |c, modifiers| action(Context::Main, KeyEvent::new(KeyCode::Char(c), modifiers));
+        assert_eq!(press('R', KeyModifiers::SHIFT), Some(Action::Retry));
+        assert_eq!(press('?', KeyModifiers::SHIFT), Some(Action::Help));
+        assert_eq!(press('c', NONE), Some(Action::Crop));
+        assert_eq!(press('c', KeyModifiers::CONTROL), Some(Action::Interrupt));
+        assert_eq!(press('q', KeyModifiers::CONTROL), None);
+    }
+}

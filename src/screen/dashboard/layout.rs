@@ -1,0 +1,105 @@
+//! Where the panels lie.
+//!
+//! From 110 x 34 on, all panels are shown:
+//! ```text
+//!  header                                                  clock
+//!  counters
+//! ┌ 1 Queue ───────────────────┬ 2 B-scan ──────────────────────┐
+//! │                            │                                │
+//! ├ 3 Layers ──────────────────┼ 4 Profile ─────────────────────┤
+//! │                            │                                │
+//! ├ 5 Throughput ──────────────┼ 6 Log ─────────────────────────┤
+//! │                            │                                │
+//! └────────────────────────────┴────────────────────────────────┘
+//!  hints
+//! ```
+//! Below that, the lower four are tabs of one panel; below 60 x 16 nothing can be read and a sentence says so. A
+//! zoomed panel takes the place of all.
+
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect, Spacing},
+};
+
+use super::{
+    panels::{self, Place},
+    pictures::Pictures,
+    scene::Scene,
+    view::Panel,
+};
+
+const SMALLEST: (u16, u16) = (60, 16);
+const WHOLE: (u16, u16) = (110, 34);
+/// Eight layers, their heading and two borders.
+const LAYERS_HEIGHT: u16 = 11;
+
+/// Draws everything; returns the rows of the list with the focus.
+pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) -> usize {
+    let area = frame.area();
+    let buf = frame.buffer_mut();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        panels::too_small(SMALLEST, area, buf);
+        return 1;
+    }
+    let rows =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]);
+    let [header, counters, body, hints] = area.layout(&rows);
+    panels::header::draw(scene, header, buf);
+    panels::counters::draw(scene, counters, buf);
+    let places = places(scene, body);
+    panels::frames(scene, &places, buf);
+    for place in &places {
+        panels::draw(scene, pictures, place, buf);
+    }
+    panels::hints::draw(scene, hints, buf);
+    popups(scene, pictures, body, buf);
+    let focus = places.iter().find(|p| p.panel == scene.view.focus);
+    focus.map_or(1, |p| usize::from(p.area.height.saturating_sub(2)))
+}
+
+fn popups(scene: &Scene, pictures: &Pictures, body: Rect, buf: &mut Buffer) {
+    use super::view::Popup;
+    match scene.view.popup {
+        Some(Popup::Help(line)) => panels::help::draw(scene, pictures, line, body, buf),
+        Some(Popup::Quit) => panels::quit::draw(scene, body, buf),
+        Some(Popup::Filter) | None => {}
+    }
+}
+
+fn places(scene: &Scene, body: Rect) -> Vec<Place> {
+    let view = scene.view;
+    let whole = body.width >= WHOLE.0 && body.height + 3 >= WHOLE.1;
+    if view.zoom {
+        return vec![Place { panel: view.focus, area: body, tabs: false }];
+    }
+    let split = |area: Rect, left: u16| {
+        let columns = Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]);
+        area.layout::<2>(&columns.spacing(Spacing::Overlap(1)))
+    };
+    if !whole {
+        let lower = LAYERS_HEIGHT.min(body.height / 2 + 1);
+        let rows = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]);
+        let [top, bottom] = body.layout(&rows.spacing(Spacing::Overlap(1)));
+        let [queue, preview] = split(top, body.width * 48 / 100);
+        return vec![
+            Place { panel: Panel::Queue, area: queue, tabs: false },
+            Place { panel: Panel::Preview, area: preview, tabs: false },
+            Place { panel: view.tab, area: bottom, tabs: true },
+        ];
+    }
+    let low = if body.height >= 50 { 10 } else { 6 };
+    let rows = Layout::vertical([Constraint::Fill(1), Constraint::Length(LAYERS_HEIGHT), Constraint::Length(low)]);
+    let bands: [Rect; 3] = body.layout(&rows.spacing(Spacing::Overlap(1)));
+    let left = (body.width * 42 / 100).min(74);
+    let pairs = [(Panel::Queue, Panel::Preview), (Panel::Layers, Panel::Profile), (Panel::Throughput, Panel::Log)];
+    let place = |panel, area| Place { panel, area, tabs: false };
+    bands
+        .into_iter()
+        .zip(pairs)
+        .flat_map(|(band, (one, two))| {
+            let [l, r] = split(band, left);
+            [place(one, l), place(two, r)]
+        })
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! The panels, one file each, and the frames around them.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Margin, Rect},
+    style::Style,
+    symbols::merge::MergeStrategy,
+    text::{Line, Span},
+    widgets::{Block, BorderType, Clear, Paragraph, Widget},
+};
+
+use super::{pictures::Pictures, scene::Scene, text, view::Panel};
+
+pub(crate) mod counters;
+pub(crate) mod header;
+pub(crate) mod help;
+pub(crate) mod hints;
+mod layers;
+mod log;
+mod preview;
+mod profile;
+mod queue;
+pub(crate) mod quit;
+mod throughput;
+
+/// A panel and where it lies, its frame included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) panel: Panel,
+    pub(crate) area: Rect,
+    /// Whether the panels that share the place are named in its frame.
+    pub(crate) tabs: bool,
+}
+
+/// What a panel writes into its upper border.
+struct Title {
+    /// After the panel's number and name.
+    left: String,
+    /// At the other end, where there is room.
+    right: String,
+}
+
+/// Draws all frames, that with the focus last; titles come later, as neighbours share borders.
+pub(crate) fn frames(scene: &Scene, places: &[Place], buf: &mut Buffer) {
+    let focused = |place: &Place| place.panel == scene.view.focus;
+    let block = |kind, style| Block::bordered().border_type(kind).border_style(style);
+    for place in places {
+        let style = scene.theme.frame();
+        block(BorderType::Plain, style).merge_borders(MergeStrategy::Exact).render(place.area, buf);
+    }
+    for place in places.iter().filter(|p| focused(p)) {
+        let style = scene.theme.focus();
+        block(BorderType::Thick, style).merge_borders(MergeStrategy::Exact).render(place.area, buf);
+    }
+}
+
+/// Draws a panel's title and content into its frame.
+pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, place: &Place, buf: &mut Buffer) {
+    let inner = place.area.inner(Margin::new(1, 1));
+    let title = match place.panel {
+        Panel::Queue => queue::draw(scene, inner, buf),
+        Panel::Preview => preview::draw(scene, pictures, inner, buf),
+        Panel::Layers => layers::draw(scene, inner, buf),
+        Panel::Profile => profile::draw(scene, inner, buf),
+        Panel::Throughput => throughput::draw(scene, inner, buf),
+        Panel::Log => log::draw(scene, inner, buf),
+    };
+    heading(scene, place, &title, buf);
+}
+
+fn heading(scene: &Scene, place: &Place, title: &Title, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let focused = place.panel == scene.view.focus;
+    let style = if focused { theme.focus() } else { theme.strong() };
+    let name = |panel: Panel| format!("{} {}", panel.number(), panel.name());
+    let mut left = if place.tabs {
+        tabs(scene, place.panel)
+    } else {
+        vec![Span::styled(format!(" {} ", name(place.panel)), style)]
+    };
+    let room = usize::from(place.area.width.saturating_sub(4));
+    let used: usize = left.iter().map(Span::width).sum();
+    let rest = text::head(&title.left, room.saturating_sub(used + 3));
+    if !rest.is_empty() {
+        left.push(Span::styled(format!("· {rest} "), theme.quiet()));
+    }
+    let used: usize = left.iter().map(Span::width).sum();
+    buf.set_line(place.area.x + 1, place.area.y, &Line::from(left), place.area.width - 2);
+    let right = text::width(&title.right);
+    if right > 0 && used + right + 3 <= room {
+        let x = place.area.right() - 3 - right as u16;
+        buf.set_string(x, place.area.y, format!(" {} ", title.right), theme.quiet());
+    }
+}
+
+/// The names of the panels that share a place, the shown one in brackets.
+fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
+    let theme = scene.theme;
+    let tab = |panel: Panel| {
+        if panel == shown {
+            let style = if panel == scene.view.focus { theme.focus() } else { theme.strong() };
+            Span::styled(format!("[{} {}]", panel.number(), panel.name()), style)
+        } else {
+            Span::styled(format!(" {} {} ", panel.number(), panel.name()), theme.quiet())
+        }
+    };
+    Panel::TABS.into_iter().map(tab).collect()
+}
+
+/// A sentence in the middle of an otherwise empty panel.
+fn sentence(words: &str, style: Style, area: Rect, buf: &mut Buffer) {
+    let area = area.inner(Margin::new(2, 0));
+    let lines = text::wrapped(words, usize::from(area.width));
+    let area = area.centered_vertically(Constraint::Length((lines.len() as u16).min(area.height)));
+    let lines: Vec<Line> = lines.into_iter().map(Line::from).collect();
+    Paragraph::new(lines).style(style).centered().render(area, buf);
+}
+
+/// An empty frame of this size in the middle of `area`, over all else; returns its inside.
+fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
+    let area = area.centered(Constraint::Length(width), Constraint::Length(height));
+    Clear.render(area, buf);
+    let style = scene.theme.focus();
+    let block = Block::bordered().border_type(BorderType::Thick).border_style(style);
+    let block = block.title(Span::styled(format!(" {title} "), style));
+    block.render(area, buf);
+    area.inner(Margin::new(2, 1))
+}
+
+/// The screen when it cannot hold the panels.
+pub(crate) fn too_small((width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
+    let words = format!("terminal too small: need {width}x{height}\n(q quits, work continues)");
+    sentence(&words, Style::new(), area, buf);
+}

@@ -1,0 +1,127 @@
+//! Panel 1: the scans.
+//!
+//! ```text
+//! ┌ 1 Queue · 10 scans ────────────────── follow ┐
+//! │>▶ P0041_OD.vol       running     31/49 ███▊░ │
+//! │ ↻ P0038_OD.vol       retry       #2 in 12 s  │
+//! │ ✗ P0037_OD.vol       quarantined E-READ-TRU… │
+//! │ ✓ P0036_OD_line.png  done        1 in 0.2 s  │
+//! └──────────────────────────────────────────────┘
+//!   glyph  path          state       detail
+//! ```
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{Title, sentence};
+use crate::screen::{
+    dashboard::{
+        scene::Scene,
+        text,
+        view::{Panel, Popup},
+    },
+    lines::printed,
+    state::{Scan, State},
+};
+
+pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+    let rows = &scene.rows;
+    if rows.is_empty() {
+        let words = match &scene.model.session {
+            _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
+            Some(session) => format!("no scans yet\n\nput OCT files into\n{}", printed(&session.root)),
+            None => "starting".into(),
+        };
+        sentence(&words, scene.theme.quiet(), area, buf);
+    }
+    let height = usize::from(area.height);
+    let at = rows.iter().position(|s| Some(s.id) == scene.view.selected).unwrap_or(0);
+    let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+    for (scan, y) in rows.iter().skip(first).zip(area.top()..area.bottom()) {
+        let selected = Some(scan.id) == scene.view.selected;
+        let row = Rect { y, height: 1, ..area };
+        if selected {
+            buf.set_style(row, scene.theme.selected());
+        }
+        buf.set_line(area.x, y, &line(scene, scan, selected, usize::from(area.width)), area.width);
+    }
+    title(scene, height)
+}
+
+fn title(scene: &Scene, height: usize) -> Title {
+    let n = scene.rows.len();
+    let typing = if scene.view.popup == Some(Popup::Filter) { "▏" } else { "" };
+    let scans = if n == 1 { "1 scan".into() } else { format!("{n} scans") };
+    let left = match &scene.view.filter[..] {
+        "" if typing.is_empty() => scans,
+        filter => format!("{n} with “{filter}{typing}”"),
+    };
+    let more = if n > height && scene.view.focus == Panel::Queue { "↑↓ more" } else { "" };
+    let right = if scene.view.follow { "follow" } else { more };
+    Title { left, right: right.into() }
+}
+
+fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
+    let theme = scene.theme;
+    let wide = width >= 44;
+    let word = scan.state.word();
+    let word_cells = if wide { 11 } else { 7.max(word.len()) };
+    let status_cells = if wide { 27.min(width / 2 + 1) } else { 18 };
+    let name_cells = width.saturating_sub(4 + status_cells);
+    let detail_cells = status_cells.saturating_sub(word_cells + 1);
+    let style = theme.state(&scan.state);
+    let detail_style = if matches!(scan.state, State::Running) { style } else { theme.quiet() };
+    Line::from(vec![
+        Span::styled(if selected { ">" } else { " " }, theme.focus()),
+        Span::styled(format!("{} ", scan.state.glyph()), style),
+        Span::raw(text::fit(&text::path(&scan.name, name_cells), name_cells)),
+        Span::raw(" "),
+        Span::styled(text::fit(word, word_cells), style),
+        Span::raw(" "),
+        Span::styled(text::head(&detail(scan, scene.now, detail_cells), detail_cells), detail_style),
+    ])
+}
+
+fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
+    match &scan.state {
+        State::Running => progress(scan, now, cells),
+        State::Retry { due, .. } => {
+            let wait = text::whole(between(now, *due));
+            if cells >= 11 { format!("#{} in {wait}", scan.attempt) } else { format!("in {wait}") }
+        }
+        State::Done => match &scan.summary {
+            Some(summary) if cells >= 11 => format!("{} in {}", summary.bscans, text::span(summary.elapsed)),
+            Some(summary) => text::span(summary.elapsed),
+            None => String::new(),
+        },
+        State::Quarantined { code, .. } => (*code).into(),
+        State::Seen | State::Queued => format!("for {}", text::whole(between(scan.changed, now))),
+        State::Known if cells >= 11 => "same content".into(),
+        State::Known | State::Vanished => String::new(),
+    }
+}
+
+/// How many of how many, a bar, and the time where there is room for it.
+fn progress(scan: &Scan, now: Timestamp, cells: usize) -> String {
+    let elapsed = scan.started.map(|start| text::whole(between(start, now))).unwrap_or_default();
+    let Some(total) = scan.bscans() else { return format!("opening {elapsed}") };
+    if total == 1 {
+        return elapsed;
+    }
+    let digits = total.to_string().len();
+    let count = format!("{:>digits$}/{total}", scan.progress);
+    let room = cells.saturating_sub(count.len() + 1);
+    let time = if room >= 9 { format!(" {elapsed}") } else { String::new() };
+    let bar = text::bar(scan.progress as f64 / total as f64, room.saturating_sub(time.len()));
+    format!("{count} {bar}{time}")
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).try_into().unwrap_or_default()
+}

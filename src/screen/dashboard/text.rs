@@ -1,0 +1,200 @@
+//! Words and figures cut to the width of their place.
+
+use std::time::Duration;
+
+use ratatui::text::Span;
+
+/// Cells that `text` takes.
+pub(crate) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// `text`, or its beginning and an ellipsis, in at most `max` cells.
+pub(crate) fn head(text: &str, max: usize) -> String {
+    if width(text) <= max {
+        return text.into();
+    }
+    if max == 0 {
+        return String::new();
+    }
+    let mut out: String = take(text.chars(), max - 1).collect();
+    out.push('…');
+    out
+}
+
+/// A path in at most `max` cells: its folders give way first, then the middle of its name.
+pub(crate) fn path(text: &str, max: usize) -> String {
+    if width(text) <= max {
+        return text.into();
+    }
+    let name = text.rsplit('/').next().unwrap_or(text);
+    if name.len() < text.len() && width(name) + 2 <= max {
+        return format!("…/{name}");
+    }
+    if width(name) <= max {
+        return name.into();
+    }
+    if max < 5 {
+        return head(name, max);
+    }
+    let tail_cells = (max - 1) / 2;
+    let tail: Vec<char> = take(name.chars().rev(), tail_cells).collect();
+    let tail: String = tail.into_iter().rev().collect();
+    let front: String = take(name.chars(), max - 1 - width(&tail)).collect();
+    format!("{front}…{tail}")
+}
+
+/// `text` cut or filled with blanks on the right to exactly `cells`.
+pub(crate) fn fit(text: &str, cells: usize) -> String {
+    let mut out = head(text, cells);
+    out.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&out))));
+    out
+}
+
+/// `text` in lines of at most `cells`, parted between words where they allow it.
+pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            let mut word = word.to_owned();
+            if !line.is_empty() && width(&line) + 1 + width(&word) > cells {
+                lines.push(std::mem::take(&mut line));
+            }
+            while width(&word) > cells {
+                let part: String = take(word.chars(), cells).collect();
+                if part.is_empty() {
+                    break;
+                }
+                word.drain(..part.len());
+                lines.push(part);
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// A time span in at most five cells.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 99.5 => format!("{s:.0} s"),
+        s if s < 5970.0 => format!("{:.0} m", s / 60.0),
+        s if s < 360_000.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
+}
+
+/// A time span that still grows or shrinks, in at most four cells; tenths would only flicker.
+pub(crate) fn whole(duration: Duration) -> String {
+    span(Duration::from_secs(duration.as_secs())).replace(".0", "")
+}
+
+/// A latency.
+pub(crate) fn latency(duration: Duration) -> String {
+    let ms = duration.as_secs_f64() * 1000.0;
+    if ms < 999.5 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) }
+}
+
+/// A bar of `cells` cells, filled by `share` in eighths of a cell.
+pub(crate) fn bar(share: f64, cells: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let filled = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).round() as usize;
+    let mut out = "█".repeat(filled / 8);
+    out.push_str(EIGHTHS[filled % 8]);
+    out.extend(std::iter::repeat_n('░', cells - filled.div_ceil(8)));
+    out
+}
+
+/// Values as columns of eight heights; a blank where there is none. `None` when nothing is known.
+pub(crate) fn sparkline(values: &[Option<f32>], cells: usize) -> Option<String> {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let known = || values.iter().flatten().copied();
+    let (low, high) = (known().reduce(f32::min)?, known().reduce(f32::max)?);
+    let column = |value: f32| {
+        let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+        HEIGHTS[((share * 7.0).round() as usize).min(7)]
+    };
+    Some(binned(values, cells).into_iter().map(|v| v.map_or(' ', column)).collect())
+}
+
+/// Means of `values` in `bins` neighbourhoods of equal size; `None` where a neighbourhood has no value.
+pub(crate) fn binned(values: &[Option<f32>], bins: usize) -> Vec<Option<f32>> {
+    (0..bins)
+        .map(|i| {
+            let from = i * values.len() / bins;
+            let to = ((i + 1) * values.len() / bins).max(from + 1).min(values.len());
+            let known: Vec<f32> = values.get(from..to)?.iter().flatten().copied().collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32)
+        })
+        .collect()
+}
+
+fn take(chars: impl Iterator<Item = char>, cells: usize) -> impl Iterator<Item = char> {
+    let mut used = 0;
+    chars.take_while(move |c| {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        used <= cells
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_folders_before_letters() {
+        let check = |text, max, expected: &str| {
+            let out = path(text, max);
+            assert_eq!(out, expected);
+            assert!(width(&out) <= max);
+        };
+        check("a/b.png", 7, "a/b.png");
+        check("2026/november/b.png", 8, "…/b.png");
+        check("2026/november/long_b.png", 10, "long_b.png");
+        check("2026/P0041_OD_macula.vol", 11, "P0041…a.vol");
+        check("網膜スキャン.png", 9, "網膜….png");
+        check("abcdefgh", 3, "ab…");
+        check("abc", 0, "");
+    }
+
+    #[test]
+    fn every_text_fits_its_cells() {
+        for cells in 0..24 {
+            assert_eq!(width(&fit("網膜スキャン_右眼.png", cells)), cells);
+            assert_eq!(width(&bar(0.37, cells)), cells);
+        }
+    }
+
+    #[test]
+    fn lines_part_between_words() {
+        assert_eq!(wrapped("a bc def\n\nghijklm", 4), ["a bc", "def", "", "ghij", "klm"]);
+        assert_eq!(wrapped("x", 0), ["x"]);
+    }
+
+    #[test]
+    fn spans_stay_short() {
+        let check = |s, expected| assert_eq!(span(Duration::from_secs_f64(s)), expected);
+        check(0.21, "0.2 s");
+        check(12.4, "12 s");
+        check(300.0, "5 m");
+        check(7200.0, "2 h");
+        assert_eq!(latency(Duration::from_millis(61)), "61 ms");
+        assert_eq!(latency(Duration::from_millis(1900)), "1.9 s");
+    }
+
+    #[test]
+    fn gaps_stay_gaps() {
+        let values = [Some(1.0), Some(1.0), None, None, Some(2.0), Some(3.0)];
+        assert_eq!(sparkline(&values, 3).as_deref(), Some("▁ ▆"));
+        assert_eq!(sparkline(&values, 6).as_deref(), Some("▁▁  ▅█"));
+        assert_eq!(sparkline(&[None, None], 2), None);
+        assert_eq!(binned(&[], 2), [None, None]);
+    }
+}

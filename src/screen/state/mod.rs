@@ -1,0 +1,13 @@
+//! What the dashboard knows: a pure model, fed by events, asked at a given time.
+
+mod figures;
+mod journal;
+mod model;
+mod rates;
+mod scan;
+
+pub(crate) use figures::{Figures, LayerFigures};
+pub(crate) use journal::Journal;
+pub(crate) use model::Model;
+pub(crate) use rates::Rates;
+pub(crate) use scan::{Frame, Scan, State};

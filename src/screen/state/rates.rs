@@ -1,0 +1,118 @@
+//! Throughput over a sliding window, and latencies of the latest B-scans.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::Timestamp;
+
+/// Seconds over which a rate is averaged.
+const WINDOW: i64 = 10;
+/// Seconds that a history may reach back.
+const HISTORY: i64 = 600;
+/// B-scans whose latency counts.
+const LATENCIES: usize = 512;
+
+/// When B-scans were finished, and how long each took.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    /// Second and number of B-scans in it, oldest first.
+    seconds: VecDeque<(i64, u32)>,
+    latencies: VecDeque<Duration>,
+    first: Option<i64>,
+}
+
+impl Rates {
+    pub(crate) fn record(&mut self, at: Timestamp, latency: Duration) {
+        let second = at.as_second();
+        self.first.get_or_insert(second);
+        match self.seconds.back_mut() {
+            // Workers' clocks may be a little out of order.
+            Some((last, count)) if *last >= second => *count += 1,
+            _ => self.seconds.push_back((second, 1)),
+        }
+        while self.seconds.front().is_some_and(|(s, _)| *s < second - HISTORY - WINDOW) {
+            self.seconds.pop_front();
+        }
+        if self.latencies.len() == LATENCIES {
+            self.latencies.pop_front();
+        }
+        self.latencies.push_back(latency);
+    }
+
+    /// B-scans a second over the whole seconds before `now`.
+    pub(crate) fn per_second(&self, now: Timestamp) -> f32 {
+        self.rate_at(now.as_second())
+    }
+
+    /// The rate at each of the last `n` seconds, oldest first.
+    pub(crate) fn history(&self, now: Timestamp, n: usize) -> Vec<f32> {
+        let now = now.as_second();
+        (0..n as i64).rev().map(|ago| self.rate_at(now - ago)).collect()
+    }
+
+    /// Latency that a share `q` of the latest B-scans does not exceed; nearest rank.
+    pub(crate) fn latency(&self, q: f64) -> Option<Duration> {
+        let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        let rank = (q * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.max(1) - 1).copied()
+    }
+
+    fn rate_at(&self, end: i64) -> f32 {
+        let Some(first) = self.first else { return 0.0 };
+        let span = (end - first).clamp(1, WINDOW);
+        let counts = self.seconds.iter().rev().skip_while(|(s, _)| *s >= end).take_while(|(s, _)| *s >= end - span);
+        counts.map(|(_, count)| count).sum::<u32>() as f32 / span as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let mut rates = Rates::default();
+        assert_eq!(rates.latency(0.5), None);
+        for ms in (1..=100).rev() {
+            rates.record(at(0), Duration::from_millis(ms));
+        }
+        assert_eq!(rates.latency(0.5), Some(Duration::from_millis(50)));
+        assert_eq!(rates.latency(0.95), Some(Duration::from_millis(95)));
+        assert_eq!(rates.latency(1.0), Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn only_the_latest_latencies_count() {
+        let mut rates = Rates::default();
+        for ms in 0..2 * LATENCIES as u64 {
+            rates.record(at(0), Duration::from_millis(ms));
+        }
+        assert_eq!(rates.latency(0.0), Some(Duration::from_millis(LATENCIES as u64)));
+    }
+
+    #[test]
+    fn the_rate_slides_and_falls_to_zero() {
+        let mut rates = Rates::default();
+        for second in 100..120 {
+            rates.record(at(second), Duration::ZERO);
+            rates.record(at(second), Duration::ZERO);
+        }
+        assert!((rates.per_second(at(120)) - 2.0).abs() < 1e-6);
+        assert!((rates.per_second(at(125)) - 1.0).abs() < 1e-6);
+        assert!(rates.per_second(at(130)).abs() < 1e-6);
+        assert_eq!(rates.history(at(120), 30).len(), 30);
+        assert!(rates.history(at(120), 30)[..9].iter().all(|r| *r == 0.0), "nothing before the first B-scan");
+    }
+
+    #[test]
+    fn a_start_is_not_averaged_with_the_time_before_it() {
+        let mut rates = Rates::default();
+        rates.record(at(100), Duration::ZERO);
+        rates.record(at(100), Duration::ZERO);
+        assert!((rates.per_second(at(101)) - 2.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,111 @@
+//! One scan's row.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::Figures;
+use crate::{
+    engine::{ScanId, ScanSummary},
+    scan::ScanHeader,
+    segment::SegmentedBScan,
+};
+
+/// Where a scan is in its life.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum State {
+    Seen,
+    Queued,
+    Running,
+    Retry { due: Timestamp, code: &'static str, reason: String },
+    Done,
+    Known,
+    Vanished,
+    Quarantined { code: &'static str, reason: String },
+}
+
+impl State {
+    /// The state in a word.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retry { .. } => "retry",
+            Self::Done => "done",
+            Self::Known => "known",
+            Self::Vanished => "vanished",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+
+    /// The state in a character.
+    pub(crate) const fn glyph(&self) -> char {
+        match self {
+            Self::Seen => '◌',
+            Self::Queued => '·',
+            Self::Running => '▶',
+            Self::Retry { .. } => '↻',
+            Self::Done => '✓',
+            Self::Known => '=',
+            Self::Vanished => '∅',
+            Self::Quarantined { .. } => '✗',
+        }
+    }
+}
+
+/// What is kept of one B-scan.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) figures: Figures,
+    /// Pixels, boundaries and profiles, while they are kept.
+    pub(crate) full: Option<Arc<SegmentedBScan>>,
+}
+
+/// What is known of one scan.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub(crate) id: ScanId,
+    /// Path below the root.
+    pub(crate) name: String,
+    pub(crate) state: State,
+    pub(crate) header: Option<Arc<ScanHeader>>,
+    pub(crate) summary: Option<Arc<ScanSummary>>,
+    pub(crate) frames: BTreeMap<usize, Frame>,
+    /// B-scans segmented so far in this attempt.
+    pub(crate) progress: usize,
+    /// The B-scan that came last.
+    pub(crate) latest: Option<usize>,
+    pub(crate) attempt: u32,
+    pub(crate) changed: Timestamp,
+    pub(crate) started: Option<Timestamp>,
+}
+
+impl Scan {
+    pub(crate) fn new(id: ScanId, name: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            state: State::Seen,
+            header: None,
+            summary: None,
+            frames: BTreeMap::new(),
+            progress: 0,
+            latest: None,
+            attempt: 0,
+            changed: at,
+            started: None,
+        }
+    }
+
+    /// B-scans in the scan, where its header was read.
+    pub(crate) fn bscans(&self) -> Option<usize> {
+        self.header.as_ref().map(|h| h.bscans).or_else(|| self.summary.as_ref().map(|s| s.bscans))
+    }
+
+    /// The kept B-scan at `index`, or the one that came last.
+    pub(crate) fn frame(&self, index: Option<usize>) -> Option<(usize, &Frame)> {
+        let index = index.or(self.latest)?;
+        self.frames.get(&index).map(|frame| (index, frame))
+    }
+}

@@ -1,0 +1,276 @@
+//! A watched folder, a processor that does as the scan's content says, and the events as lines of text.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use octrls::{
+    engine::{
+        Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
+        ScanId, ScanSummary, Totals,
+    },
+    layer::LAYERS,
+    measure::ThicknessUnit,
+    scan::{Pattern, ScanHeader},
+};
+use tempfile::TempDir;
+
+/// Far longer than anything takes; it ends tests that would hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Copies a scan to `result.txt`, unless the scan begins with a word that tells it otherwise.
+pub(crate) struct Copier {
+    /// Names of the scans it was given.
+    calls: Mutex<Vec<String>>,
+    flaky: Mutex<HashSet<PathBuf>>,
+    /// Whether the next scan at the gate passes or fails.
+    gate: (Sender<bool>, Receiver<bool>),
+}
+
+impl Copier {
+    fn obey(&self, name: &Path, text: &str, report: &mut dyn FnMut(ScanChange)) -> Result<(), ProcessError> {
+        let error = |code, transient| Err(ProcessError { code, reason: "as it was told".into(), transient });
+        match text.split_whitespace().next() {
+            None => error("E-READ-EMPTY", false),
+            Some("bad") => error("E-READ-FORMAT", false),
+            Some("down") => error("E-WRITE", true),
+            Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error("E-READ-IO", true),
+            Some("panic") => panic!("as it was told"),
+            Some("gate") if self.gate.1.recv_timeout(PATIENCE).unwrap() => Ok(()),
+            Some("gate") => error("E-READ-IO", true),
+            Some("endless") => loop {
+                report(ScanChange::Opened(Arc::new(header())));
+                std::thread::sleep(Duration::from_millis(5));
+            },
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Processor for Copier {
+    fn process(
+        &self,
+        scan: &Path,
+        name: &Path,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let text = fs::read_to_string(scan).unwrap();
+        self.calls.lock().unwrap().push(name.display().to_string());
+        self.obey(name, &text, report)?;
+        fs::create_dir_all(out).unwrap();
+        fs::write(out.join("result.txt"), text).unwrap();
+        fs::write(out.join("overlay.png"), "not a scan").unwrap();
+        Ok(ScanSummary {
+            bscans: 1,
+            eye: None,
+            unit: ThicknessUnit::Pixels,
+            mean_thickness: [None; LAYERS],
+            confidence: 1.0,
+            out: out.to_owned(),
+            elapsed: Duration::ZERO,
+        })
+    }
+
+    fn fingerprint(&self) -> String {
+        "copier 1".into()
+    }
+}
+
+fn header() -> ScanHeader {
+    ScanHeader {
+        format: "text",
+        bscans: 1,
+        width: 1,
+        height: 1,
+        axial: None,
+        lateral: None,
+        eye: None,
+        pattern: Pattern::Unknown,
+    }
+}
+
+/// Everything a test needs; dropping it removes all files.
+pub(crate) struct Rig {
+    dir: TempDir,
+    pub(crate) options: EngineOptions,
+    copier: Arc<Copier>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("in");
+        fs::create_dir(&root).unwrap();
+        let options = EngineOptions {
+            stability: Duration::from_millis(60),
+            rescan: Duration::from_millis(150),
+            backoff: Duration::from_millis(10),
+            workers: 2,
+            ..EngineOptions::new(root, dir.path().join("out"))
+        };
+        let copier = Arc::new(Copier { calls: Mutex::default(), flaky: Mutex::default(), gate: unbounded() });
+        Self { dir, options, copier }
+    }
+
+    /// A folder beside the watched one.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A path in the watched folder.
+    pub(crate) fn scan(&self, name: &str) -> PathBuf {
+        self.options.root.join(name)
+    }
+
+    /// A path in the folder for results.
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
+        self.options.out.join(name)
+    }
+
+    /// Leaves a scan in the watched folder.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        let path = self.scan(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// What the results of a scan hold.
+    pub(crate) fn result(&self, name: &str) -> String {
+        fs::read_to_string(self.out(name).join("result.txt")).unwrap()
+    }
+
+    /// Names of the scans that were processed so far, sorted.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let mut names = self.copier.calls.lock().unwrap().clone();
+        names.sort();
+        names
+    }
+
+    /// Lets one scan of the word `gate` pass.
+    pub(crate) fn open_gate(&self) {
+        self.copier.gate.0.send(true).unwrap();
+    }
+
+    /// Lets one scan of the word `gate` fail.
+    pub(crate) fn fail_gate(&self) {
+        self.copier.gate.0.send(false).unwrap();
+    }
+
+    pub(crate) fn start(&self) -> Session {
+        self.start_with(self.options.clone()).unwrap()
+    }
+
+    /// The code with which the engine refuses to start.
+    pub(crate) fn refusal(&self) -> &'static str {
+        match self.start_with(self.options.clone()) {
+            Err(error) => error.code(),
+            Ok(_) => panic!("it started"),
+        }
+    }
+
+    /// Processes what is there and returns what happened.
+    pub(crate) fn run_until_idle(&self) -> (Vec<String>, Totals) {
+        self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().collect()
+    }
+
+    fn start_with(&self, options: EngineOptions) -> Result<Session, EngineError> {
+        let (engine, events) = Engine::start(options, Arc::clone(&self.copier) as _, ModelFacts::default())?;
+        let (ids, names, log) = (HashMap::new(), HashMap::new(), Vec::new());
+        Ok(Session { remote: engine.remote(), engine, events, ids, names, log })
+    }
+}
+
+/// A running engine and what it has told so far.
+pub(crate) struct Session {
+    pub(crate) remote: Remote,
+    engine: Engine,
+    events: Receiver<Event>,
+    ids: HashMap<String, ScanId>,
+    names: HashMap<ScanId, String>,
+    pub(crate) log: Vec<String>,
+}
+
+impl Session {
+    /// Reads events until one reads like `line`, which may have been read before.
+    pub(crate) fn until(&mut self, line: &str) {
+        while !self.log.iter().any(|known| known == line) {
+            match self.events.recv_timeout(PATIENCE) {
+                Ok(event) => self.note(event),
+                Err(error) => panic!("no \"{line}\" ({error}) after {:#?}", self.log),
+            }
+        }
+    }
+
+    /// Forgets the events so far, so that [`until`](Self::until) waits for new ones.
+    pub(crate) fn forget(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.note(event);
+        }
+        self.log.clear();
+    }
+
+    pub(crate) fn id(&self, name: &str) -> ScanId {
+        self.ids[name]
+    }
+
+    /// Drains the engine and returns what happened, and what became of the scans.
+    pub(crate) fn finish(self) -> (Vec<String>, Totals) {
+        self.remote.drain();
+        self.collect()
+    }
+
+    /// Lets go of everything that could steer the engine, and returns the events still to come.
+    pub(crate) fn abandon(self) -> Receiver<Event> {
+        self.events
+    }
+
+    /// Waits until the engine stops of itself.
+    pub(crate) fn collect(mut self) -> (Vec<String>, Totals) {
+        self.until("stopped");
+        let totals = self.engine.join();
+        assert!(self.events.recv().is_err(), "an event after the last one");
+        (self.log, totals)
+    }
+
+    fn note(&mut self, event: Event) {
+        let line = match event.kind {
+            EventKind::Started(_) => "started".to_owned(),
+            EventKind::RootOnline(true) => "online".into(),
+            EventKind::RootOnline(false) => "offline".into(),
+            EventKind::Notice { code, .. } => format!("notice {}", code.unwrap_or("-")),
+            EventKind::Draining { running } => format!("draining {running}"),
+            EventKind::Stopped(_) => "stopped".into(),
+            EventKind::Scan { id, change } => {
+                if let ScanChange::Seen { path, .. } = &change {
+                    self.ids.insert(path.display().to_string(), id);
+                    self.names.insert(id, path.display().to_string());
+                }
+                let name = &self.names[&id];
+                match change {
+                    ScanChange::Seen { .. } => format!("seen {name}"),
+                    ScanChange::Queued => format!("queued {name}"),
+                    ScanChange::AlreadyDone => format!("already done {name}"),
+                    ScanChange::Vanished => format!("vanished {name}"),
+                    ScanChange::Running { attempt } => format!("running {name} {attempt}"),
+                    ScanChange::Opened(_) => format!("opened {name}"),
+                    ScanChange::BScan(_) => format!("bscan {name}"),
+                    ScanChange::Done(_) => format!("done {name}"),
+                    ScanChange::Retrying { code, next_attempt, .. } => format!("retrying {name} {code} {next_attempt}"),
+                    ScanChange::Quarantined { code, .. } => format!("quarantined {name} {code}"),
+                }
+            }
+        };
+        self.log.push(line);
+    }
+}
+
+/// The lines of a log that concern one scan.
+pub(crate) fn lines_of<'a>(log: &'a [String], name: &str) -> Vec<&'a str> {
+    log.iter().filter(|line| line.split_whitespace().any(|word| word == name)).map(String::as_str).collect()
+}
