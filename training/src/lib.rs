@@ -2,7 +2,7 @@
 //!
 //! The rooms: [`data`] reads labelled scans, [`augment`] varies them, [`batch`] draws and joins them, [`model`] and
 //! [`loss`] are the network and what it minimises, [`train`] is the loop, [`score`] measures accuracy,
-//! [`export`] writes the ONNX file.
+//! [`export`] writes the ONNX file, [`evaluate`] measures what it wrote.
 //!
 //! Scans are read, preprocessed, segmented and measured by `octrls` itself, so that training meets what the runtime
 //! will meet.
@@ -12,6 +12,7 @@ pub mod batch;
 pub mod cli;
 pub mod data;
 pub mod device;
+pub mod evaluate;
 pub mod export;
 pub mod loss;
 pub mod model;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod evaluate;
 mod export;
 mod sheet;
 mod train;
@@ -20,6 +21,10 @@ enum Command {
     Train(train::Train),
     /// Write the network of a run as an ONNX file.
     Export(export::Export),
+    /// Measure the accuracy of an exported network on labelled scans.
+    Evaluate(evaluate::Evaluate),
+    /// Find the softmax temperature at which the model's intervals hold what they promise.
+    Calibrate(evaluate::Calibrate),
     /// Draw augmented crops with their labels into one PNG, to look at.
     Sheet(sheet::Sheet),
 }
@@ -33,6 +38,8 @@ impl Arguments {
         match self.command {
             Command::Train(train) => train.run(),
             Command::Export(export) => export.run(),
+            Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
             Command::Sheet(sheet) => sheet.run(),
         }
     }

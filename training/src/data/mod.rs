@@ -29,7 +29,8 @@ pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
 pub struct Sample {
     /// The scan.
     pub bscan: BScan,
-    /// Index mask, `width * height` classes; [`octrls::measure::accuracy::IGNORE`] where nobody labelled.
+    /// Index mask, `width * height` classes; [`octrls::measure::accuracy::IGNORE`] where nobody labelled, [`BELOW`]
+    /// where only the choroid was not.
     pub mask: Vec<u8>,
     /// Name of the data set.
     pub set: String,
