@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     prelude::*,
 };
 
@@ -38,34 +38,89 @@ impl Average {
         let decay = DECAY.min((1 + self.steps) as f64 / (10 + self.steps) as f64);
         let mut weights = Weights::default();
         live.valid().visit(&mut weights);
-        let mut mix = Mix { weights: weights.0, decay };
+        let mut mix = Mix { path: Vec::new(), live: weights.found, decay };
         self.model = self.model.clone().map(&mut mix);
     }
 }
 
-/// All weights by identity, flattened.
+/// All weights, flattened, by their path in the network.
+///
+/// Not by [`burn::module::ParamId`]: running statistics get another one whenever they are loaded.
 #[derive(Default)]
-struct Weights(HashMap<ParamId, Tensor<1>>);
+struct Weights {
+    path: Vec<String>,
+    found: HashMap<String, Tensor<1>>,
+}
 
 impl ModuleVisitor for Weights {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id, param.val().reshape([-1]));
+        self.found.insert(self.path.join("."), param.val().reshape([-1]));
     }
 }
 
 struct Mix {
-    weights: HashMap<ParamId, Tensor<1>>,
+    path: Vec<String>,
+    live: HashMap<String, Tensor<1>>,
     decay: f64,
 }
 
 impl ModuleMapper for Mix {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match self.weights.remove(&param.id) {
-            Some(live) => param.map(|old| {
-                let live = live.reshape(old.dims());
-                old * self.decay + live * (1.0 - self.decay)
-            }),
-            None => param,
+        let live = self.live.remove(&self.path.join(".")).expect("the average and the network have the same weights");
+        param.map(|old| {
+            let live = live.reshape(old.dims());
+            old * self.decay + live * (1.0 - self.decay)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{device::device, model::UNetConfig};
+
+    /// Mean absolute difference between the weights, running statistics included.
+    fn distance(a: &UNet, b: &UNet) -> f32 {
+        let weights = |model: &UNet| {
+            let mut all = Weights::default();
+            model.visit(&mut all);
+            all.found
+        };
+        let (a, mut b) = (weights(a), weights(b));
+        a.into_iter()
+            .map(|(path, a)| (a - b.remove(&path).expect("the same weights")).abs().mean().into_scalar::<f32>())
+            .fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn the_average_approaches_the_network_also_after_loading() {
+        let config = UNetConfig { width: 4, batch_norm: true };
+        let live = config.init(&device().autodiff());
+        // The forward pass in training moves the running statistics.
+        let _ = live.forward(Tensor::ones([1, 1, 32, 32], &device().autodiff()) * 3.0);
+        let loaded = config.init(&device()).load_record(config.init(&device()).into_record());
+        let before = distance(&loaded.valid(), &live.valid());
+        let mut average = Average::new(loaded.valid(), 0);
+        for _ in 0..60 {
+            average.update(&live);
         }
+        assert!(before > 0.05);
+        assert!(distance(average.model(), &live.valid()) < 1e-3 * before);
     }
 }
