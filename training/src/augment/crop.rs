@@ -1,0 +1,119 @@
+//! The part of a frame that the network sees in one step.
+
+use octrls::measure::accuracy::IGNORE;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Frame, chance};
+
+/// Most columns or rows by which a crop reaches past its frame, as the runtime's padding does.
+const OVERHANG: f32 = 72.0;
+
+/// Standardised intensities and targets of one crop; 0 and no label past the frame.
+#[derive(Clone, Debug)]
+pub struct Crop {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Standardised intensities, row-major.
+    pub input: Vec<f32>,
+    /// Targets, see [`crate::data::target_codes`].
+    pub codes: Vec<u8>,
+    /// Whether the choroid is labelled.
+    pub choroid_labelled: bool,
+}
+
+impl Crop {
+    /// A random crop that shows the retina, at any height in it and rarely cut by its edge.
+    #[must_use]
+    pub fn around_retina(frame: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Self {
+        let (w, h) = (frame.bscan.width, frame.bscan.height);
+        let (column, row) = retina(frame, rng).unwrap_or((w / 2, h / 2));
+        let across = rng.random_range(0.15..0.85_f32);
+        let down = if chance(rng, 0.1) { rng.random_range(-0.05..1.05) } else { rng.random_range(0.2..0.8_f32) };
+        let left = start(column as f32 - across * width as f32, w, width, rng);
+        let top = start(row as f32 - down * height as f32, h, height, rng);
+        Self::cut(frame, left, top, width, height)
+    }
+
+    /// The whole frame.
+    #[must_use]
+    pub fn whole(frame: &Frame) -> Self {
+        Self::cut(frame, 0, 0, frame.bscan.width, frame.bscan.height)
+    }
+
+    fn cut(frame: &Frame, left: isize, top: isize, width: usize, height: usize) -> Self {
+        let (w, h) = (frame.bscan.width as isize, frame.bscan.height as isize);
+        let mut input = vec![0.0; width * height];
+        let mut codes = vec![IGNORE; width * height];
+        let (from, to) = (left.max(0), (left + width as isize).min(w));
+        for y in top.max(0)..(top + height as isize).min(h) {
+            if from >= to {
+                break;
+            }
+            let source = (y * w + from) as usize..(y * w + to) as usize;
+            let at = ((y - top) * width as isize + from - left) as usize;
+            input[at..at + source.len()].copy_from_slice(&frame.bscan.intensity[source.clone()]);
+            codes[at..at + source.len()].copy_from_slice(&frame.codes[source]);
+        }
+        Self { width, height, input, codes, choroid_labelled: frame.choroid_labelled }
+    }
+}
+
+/// A random labelled column and the middle of its layers.
+fn retina(frame: &Frame, rng: &mut ChaCha8Rng) -> Option<(usize, usize)> {
+    let (w, h) = (frame.bscan.width, frame.bscan.height);
+    (0..20).find_map(|_| {
+        let x = rng.random_range(0..w);
+        let is_layer = |y: &usize| Frame::is_layer(frame.codes[y * w + x]);
+        let first = (0..h).find(is_layer)?;
+        let last = (0..h).rfind(is_layer)?;
+        Some((x, usize::midpoint(first, last)))
+    })
+}
+
+/// First column or row of a crop of length `crop` in a frame of length `frame`, near `wish`.
+fn start(wish: f32, frame: usize, crop: usize, rng: &mut ChaCha8Rng) -> isize {
+    let slack = frame as f32 - crop as f32;
+    let over = if chance(rng, 0.25) { rng.random_range(0.0..OVERHANG) } else { 0.0 };
+    if slack < 0.0 {
+        return rng.random_range(slack..=0.0).round() as isize;
+    }
+    wish.clamp(-over, slack + over).round() as isize
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn frame(width: usize, height: usize) -> Frame {
+        let codes = (0..width * height).map(|i| if i / width == height / 2 { 3 } else { 0 }).collect();
+        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes, choroid_labelled: false }
+    }
+
+    #[test]
+    fn past_the_frame_there_is_no_signal_and_no_label() {
+        let crop = Crop::cut(&frame(4, 4), -1, -2, 6, 8);
+        for (i, (&v, &code)) in crop.input.iter().zip(&crop.codes).enumerate() {
+            let inside = (1..5).contains(&(i % 6)) && (2..6).contains(&(i / 6));
+            assert_eq!((v == 1.0, code != IGNORE), (inside, inside), "pixel {i}");
+        }
+    }
+
+    #[test]
+    fn crops_of_any_frame_have_the_asked_size_and_mostly_show_the_retina() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for (w, h) in [(20, 20), (300, 20), (20, 300), (300, 300)] {
+            let shown = (0..50)
+                .map(|_| Crop::around_retina(&frame(w, h), 64, 96, &mut rng))
+                .inspect(|crop| assert_eq!((crop.input.len(), crop.codes.len()), (64 * 96, 64 * 96)))
+                .filter(|crop| crop.codes.contains(&3))
+                .count();
+            assert!(shown >= 40, "{shown} of 50 crops show the retina of a {w} x {h} frame");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `export`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use octrls::network::{InputSize, Network};
+
+use crate::{
+    device,
+    export::{Description, export},
+    train::{RunDir, write_atomically},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Folder of the run.
+    run: PathBuf,
+    /// The ONNX file to write.
+    out: PathBuf,
+    /// Which weights: `best` on validation, or the `average` or `last` of the latest checkpoint.
+    #[arg(long, default_value = "best", value_parser = ["best", "average", "last"])]
+    weights: String,
+    /// Model name in the file.
+    #[arg(long, default_value = "unet-640")]
+    name: String,
+    /// Model version in the file.
+    #[arg(long, default_value = "1")]
+    model_version: String,
+    /// Softmax temperature in the file, as `calibrate` fits it.
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f32,
+    /// What the network was trained on, in words.
+    #[arg(long, default_value = "duke_dme, tian_healthy and yukun_guo (training part), phantoms")]
+    training_data: String,
+    /// Width and height of the input.
+    #[arg(long, default_value_t = 640)]
+    size: usize,
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<()> {
+        let dir = RunDir::open(&self.run)?;
+        let config = dir.settings()?.network;
+        let model = dir.read_model(&format!("{}.bpk", self.weights), &config, &device::device())?;
+        let description = Description {
+            name: self.name,
+            version: self.model_version,
+            temperature: self.temperature,
+            training_data: self.training_data,
+            input: InputSize { width: self.size, height: self.size },
+        };
+        let bytes = export(&model, &description)?;
+        // The runtime must be able to take what leaves this crate.
+        let network = Network::from_bytes(&bytes).context("the runtime refuses the exported model")?;
+        write_atomically(&self.out, &bytes)?;
+        eprintln!("{}: {} bytes, SHA-256 {}", self.out.display(), bytes.len(), network.file_sha256());
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! The command line.
+
+mod evaluate;
+mod export;
+mod sheet;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// Trains the OCT-RLS network, measures it, and exports it to ONNX.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network, or continue a training.
+    Train(train::Train),
+    /// Write the network of a run as an ONNX file.
+    Export(export::Export),
+    /// Measure the accuracy of an exported network on labelled scans.
+    Evaluate(evaluate::Evaluate),
+    /// Find the softmax temperature at which the model's intervals hold what they promise.
+    Calibrate(evaluate::Calibrate),
+    /// Draw augmented crops with their labels into one PNG, to look at.
+    Sheet(sheet::Sheet),
+}
+
+impl Arguments {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Train(train) => train.run(),
+            Command::Export(export) => export.run(),
+            Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
+            Command::Sheet(sheet) => sheet.run(),
+        }
+    }
+}

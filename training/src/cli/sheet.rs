@@ -1,0 +1,67 @@
+//! `sheet`: a look at what training is fed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use image::{Rgb, RgbImage};
+use octrls::{layer::Boundary, measure::accuracy::IGNORE};
+
+use crate::{
+    augment::Crop,
+    batch::{RealScans, Sampler},
+    data::{BELOW, Part, load_part},
+    train::Settings,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Sheet {
+    /// Folder of the labelled data, with `splits.json`.
+    #[arg(long, default_value = "../shared/data")]
+    data: PathBuf,
+    /// Rows of four crops.
+    #[arg(long, default_value_t = 2)]
+    rows: usize,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The PNG to write.
+    out: PathBuf,
+}
+
+const COLUMNS: usize = 4;
+const GAP: usize = 4;
+
+impl Sheet {
+    pub(super) fn run(self) -> Result<()> {
+        let mut options = Settings::default().batch;
+        options.size = COLUMNS * self.rows.max(1);
+        options.seed = self.seed;
+        let samples = load_part(&self.data, Part::Train)?;
+        let crops = Sampler::new(options, Box::new(RealScans::new(&samples)), None).crops(0);
+        // Each crop twice: bare, and with its labels.
+        let (cell_w, cell_h) = (2 * options.width + GAP, options.height + GAP);
+        let mut sheet = RgbImage::new((COLUMNS * cell_w) as u32, (self.rows.max(1) * cell_h) as u32);
+        for (i, crop) in crops.iter().enumerate() {
+            let (left, top) = ((i % COLUMNS) * cell_w, (i / COLUMNS) * cell_h);
+            draw(&mut sheet, crop, left, top);
+        }
+        sheet.save(&self.out).with_context(|| format!("cannot write {}", self.out.display()))
+    }
+}
+
+fn draw(sheet: &mut RgbImage, crop: &Crop, left: usize, top: usize) {
+    for (i, (&v, &code)) in crop.input.iter().zip(&crop.codes).enumerate() {
+        let (x, y) = (left + i % crop.width, top + i / crop.width);
+        let grey = (v.mul_add(50.0, 80.0)).clamp(0.0, 255.0) as u8;
+        let colour = match code {
+            IGNORE => [70, 0, 0],
+            BELOW => [0, 0, 80],
+            0 => [0, 0, 0],
+            class => Boundary::ALL[usize::from(class) - 1].colour(),
+        };
+        let mixed = colour.map(|c| grey / 2 + c / 2);
+        sheet.put_pixel(x as u32, y as u32, Rgb([grey; 3]));
+        sheet.put_pixel((x + crop.width) as u32, y as u32, Rgb(mixed));
+    }
+}

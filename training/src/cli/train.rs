@@ -1,0 +1,148 @@
+//! `train`.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{
+    batch::{BatchOptions, Phantoms, RealScans, Sampler},
+    data::{Part, load_part},
+    device,
+    model::UNetConfig,
+    train::{Budget, RunDir, Schedule, Settings, Trainer, default_run},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// Folder of the labelled data, with `splits.json`.
+    #[arg(long, default_value = "../shared/data")]
+    data: PathBuf,
+    /// Folder for checkpoints, history and report.
+    #[arg(long, default_value_os_t = default_run())]
+    run: PathBuf,
+    /// Continue the run in this folder. Options that are given replace the stored ones; a new length or learning
+    /// rate starts the schedule afresh.
+    #[arg(long, value_name = "RUN", conflicts_with = "run")]
+    resume: Option<PathBuf>,
+    /// Length of the training in minutes.
+    #[arg(long, conflicts_with = "steps")]
+    minutes: Option<f64>,
+    /// Length of the training in steps [default: 20000].
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Largest learning rate [default: 0.001].
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Crops in a batch [default: 2].
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Width and height of a crop, multiples of 16 [default: 224x320].
+    #[arg(long, value_name = "WxH", value_parser = parse_crop)]
+    crop: Option<(usize, usize)>,
+    /// Share of crops from phantoms, 0 to 1 [default: 0.2].
+    #[arg(long, value_parser = parse_share)]
+    phantom_share: Option<f64>,
+    /// Share of crops without a retina, 0 to 1 [default: 0.03].
+    #[arg(long, value_parser = parse_share)]
+    negative_share: Option<f64>,
+    /// Feature maps at full resolution [default: 16].
+    #[arg(long)]
+    width: Option<usize>,
+    /// Leave the batch normalisation out.
+    #[arg(long)]
+    no_batch_norm: bool,
+    /// Steps in an epoch [default: 250].
+    #[arg(long)]
+    epoch_steps: Option<u64>,
+    /// Epochs from one validation to the next [default: 4].
+    #[arg(long)]
+    validate_every: Option<usize>,
+    /// Validations without progress after which training stops [default: 20].
+    #[arg(long)]
+    patience: Option<usize>,
+    /// Seed of weights, draws and variants [default: 1].
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn parse_crop(text: &str) -> Result<(usize, usize), String> {
+    let (w, h) = text.split_once('x').ok_or("write it as 224x320")?;
+    let side = |s: &str| s.parse().ok().filter(|v: &usize| *v >= 64 && v.is_multiple_of(16));
+    side(w).zip(side(h)).ok_or_else(|| "both sides must be multiples of 16, at least 64".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|v| (0.0..=1.0).contains(v)).ok_or_else(|| "not a number from 0 to 1".to_owned())
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            network: UNetConfig::default(),
+            batch: BatchOptions { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.03, seed: 1 },
+            schedule: Schedule { budget: Budget::Steps(20_000), peak: 1e-3, warm_up: 200 },
+            weight_decay: 1e-2,
+            clip: 1.0,
+            epoch_steps: 250,
+            validate_every: 4,
+            patience: 20,
+            freeze_norms_at: 0.75,
+        }
+    }
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<()> {
+        let device = device::device();
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+
+        let trainer = if let Some(dir) = &self.resume {
+            let dir = RunDir::open(dir)?;
+            Trainer::resume(self.settings(dir.settings()?)?, dir, &device, stop)?
+        } else {
+            let settings = self.settings(Settings::default())?;
+            Trainer::start(settings, RunDir::create(&self.run)?, &device, stop)?
+        };
+        let training = load_part(&self.data, Part::Train)?;
+        let validation = load_part(&self.data, Part::Val)?;
+        eprintln!("{}: {} scans train, {} validate", device::name(), training.len(), validation.len());
+        let sampler =
+            Sampler::new(trainer.settings().batch, Box::new(RealScans::new(&training)), Some(Box::new(Phantoms)));
+        drop(training);
+        trainer.run(sampler, &validation)?;
+        Ok(())
+    }
+
+    /// `base` with the options that were given.
+    fn settings(&self, base: Settings) -> Result<Settings> {
+        let mut s = base;
+        let budget = self.minutes.map(Budget::Minutes).or(self.steps.map(Budget::Steps));
+        s.schedule.budget = budget.unwrap_or(s.schedule.budget);
+        s.schedule.peak = self.learning_rate.unwrap_or(s.schedule.peak);
+        s.batch.size = self.batch.unwrap_or(s.batch.size);
+        (s.batch.width, s.batch.height) = self.crop.unwrap_or((s.batch.width, s.batch.height));
+        s.batch.phantom_share = self.phantom_share.unwrap_or(s.batch.phantom_share);
+        s.batch.negative_share = self.negative_share.unwrap_or(s.batch.negative_share);
+        s.batch.seed = self.seed.unwrap_or(s.batch.seed);
+        s.network.width = self.width.unwrap_or(s.network.width);
+        s.network.batch_norm &= !self.no_batch_norm;
+        s.epoch_steps = self.epoch_steps.unwrap_or(s.epoch_steps);
+        s.validate_every = self.validate_every.unwrap_or(s.validate_every);
+        s.patience = self.patience.unwrap_or(s.patience);
+        anyhow::ensure!(
+            s.batch.size > 0 && s.network.width > 0 && s.epoch_steps > 0 && s.validate_every > 0,
+            "batch, width, epoch and validation interval must be at least 1"
+        );
+        anyhow::ensure!(s.schedule.peak > 0.0 && s.schedule.peak.is_finite(), "the learning rate must be positive");
+        Ok(s)
+    }
+}

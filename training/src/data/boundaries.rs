@@ -1,0 +1,43 @@
+//! Boundary tables: CSV with one row an A-scan and one named column a boundary.
+
+use std::path::Path;
+
+use octrls::layer::Boundary;
+
+use super::{BoundaryRows, DataError};
+
+/// Reads a boundary table for a scan of `width` A-scans.
+///
+/// The header names the boundaries ([`Boundary::name`]); an empty cell is an A-scan that nobody labelled. Boundaries
+/// that the table does not have are `None` throughout.
+///
+/// # Errors
+/// [`DataError`] when the file cannot be read, names an unknown boundary, holds something other than numbers, or has
+/// another number of rows.
+pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataError> {
+    let bad = |reason: String| DataError::label(path, reason);
+    let text = std::fs::read(path).map_err(DataError::io(path))?;
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_slice());
+    let header = table.headers().map_err(|e| bad(e.to_string()))?.clone();
+    let columns = header
+        .iter()
+        .map(|name| {
+            Boundary::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| bad(format!("unknown boundary {name}")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut rows: BoundaryRows = std::array::from_fn(|_| vec![None; width]);
+    let mut ascans = 0;
+    for record in table.records() {
+        let record = record.map_err(|e| bad(e.to_string()))?;
+        if ascans == width {
+            return Err(bad(format!("more than {width} A-scans")));
+        }
+        for (boundary, cell) in columns.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
+            let row = cell.parse().ok().filter(|v: &f32| v.is_finite());
+            let row = row.ok_or_else(|| bad(format!("A-scan {ascans}: {cell:?} is no row number")))?;
+            rows[boundary.index()][ascans] = Some(row);
+        }
+        ascans += 1;
+    }
+    if ascans == width { Ok(rows) } else { Err(bad(format!("{ascans} A-scans, the scan has {width}"))) }
+}

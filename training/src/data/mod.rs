@@ -1,0 +1,97 @@
+//! Labelled scans: what one is, the data sets they come from, and which of them train, validate and test.
+
+mod boundaries;
+mod masks;
+mod phantoms;
+mod sets;
+mod split;
+mod target;
+
+use std::path::PathBuf;
+
+use octrls::{
+    layer::BOUNDARIES,
+    scan::{BScan, ReadError},
+};
+
+pub use boundaries::read_boundaries;
+pub use masks::{read_mask, write_mask};
+pub use phantoms::phantom;
+pub use sets::{DataSet, load_part};
+pub use split::{Part, Splits};
+pub use target::{BELOW, target_codes};
+
+/// Rows of each boundary in each A-scan; `None` where nobody labelled it.
+pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
+
+/// A B-scan and its labels.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The scan.
+    pub bscan: BScan,
+    /// Index mask, `width * height` classes; [`octrls::measure::accuracy::IGNORE`] where nobody labelled, [`BELOW`]
+    /// where only the choroid was not.
+    pub mask: Vec<u8>,
+    /// Name of the data set.
+    pub set: String,
+    /// Subject or group; samples of one subject are alike.
+    pub subject: String,
+    /// File name without its ending.
+    pub id: String,
+    /// Boundaries as drawn, where the set has them; finer than the mask.
+    pub boundaries: Option<BoundaryRows>,
+    /// The same by a second grader.
+    pub second_grader: Option<BoundaryRows>,
+    /// Whether the labels include the choroid.
+    pub choroid_labelled: bool,
+    /// Axial sample spacing in micrometres, where it is known.
+    pub axial_um: Option<f64>,
+}
+
+/// Why a data set could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or folder could not be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A scan could not be read.
+    #[error("{path}: {source}", path = path.display())]
+    Scan {
+        /// The file.
+        path: PathBuf,
+        /// The reader's reason.
+        source: ReadError,
+    },
+    /// A label file is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A part of the data has no samples.
+    #[error("no {part} scans under {path}", path = path.display())]
+    Empty {
+        /// The part.
+        part: Part,
+        /// The data folder.
+        path: PathBuf,
+    },
+}
+
+impl DataError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn label(path: impl Into<PathBuf>, reason: impl std::fmt::Display) -> Self {
+        Self::Label { path: path.into(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,49 @@
+//! Phantoms as labelled samples.
+
+use octrls::{
+    layer::{Boundary, Layer},
+    measure::accuracy::IGNORE,
+    phantom::{Phantom, PhantomOptions},
+};
+
+use super::{BELOW, Sample};
+
+/// The phantom of `seed`, its scanner, anatomy and quality drawn at random.
+///
+/// The choroid counts as labelled where its outer boundary stands out from the noise. Fluid, padding and columns in
+/// which the frame cuts the retina are left out.
+#[must_use]
+pub fn phantom(seed: u64) -> Sample {
+    let scan = Phantom::generate(&PhantomOptions::random(seed), seed);
+    let (width, height) = (scan.bscan.width, scan.bscan.height);
+    let mut mask = scan.surfaces.mask();
+    for x in 0..width {
+        let row = |b: Boundary| scan.surfaces.rows(b)[x];
+        let whole = Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb).all(|b| row(b).is_some());
+        let open_choroid = row(Boundary::Csb).is_none();
+        let below = row(Boundary::RpeBm).map_or(height, |r| r.round() as usize);
+        for y in 0..height {
+            let i = y * width + x;
+            if !whole || scan.fluid[i] || !scan.acquired[i] {
+                mask[i] = IGNORE;
+            } else if y >= below && scan.choroid_visible && open_choroid {
+                mask[i] = BELOW;
+            } else if mask[i] == Layer::Choroid.class() && !scan.choroid_visible {
+                mask[i] = 0;
+            }
+        }
+    }
+    let drawn = |b: Boundary| (b != Boundary::Csb || scan.choroid_visible).then(|| scan.surfaces.rows(b).to_vec());
+    let boundaries = Boundary::ALL.map(|b| drawn(b).unwrap_or_else(|| vec![None; width]));
+    Sample {
+        bscan: scan.bscan,
+        mask,
+        set: "phantom".to_owned(),
+        subject: seed.to_string(),
+        id: seed.to_string(),
+        boundaries: Some(boundaries),
+        second_grader: None,
+        choroid_labelled: scan.choroid_visible,
+        axial_um: Some(scan.axial_um),
+    }
+}

@@ -1,0 +1,75 @@
+//! From an index mask to what the network may answer at each pixel.
+
+use octrls::{layer::CLASSES, measure::accuracy::IGNORE};
+
+use super::Sample;
+
+/// Target of a pixel below the RPE where nobody labelled the choroid: it may be choroid or background.
+pub const BELOW: u8 = 254;
+
+/// One target a pixel: a class, [`BELOW`] or [`IGNORE`].
+///
+/// A mask without choroid labels calls everything below the RPE background, choroid included: there both count as
+/// right. A column without any layer was left out by the grader rather than seen to be empty.
+#[must_use]
+pub fn target_codes(sample: &Sample) -> Vec<u8> {
+    let mut codes = sample.mask.clone();
+    if sample.choroid_labelled {
+        return codes;
+    }
+    let (width, height) = (sample.bscan.width, sample.bscan.height);
+    for x in 0..width {
+        let at = |y: usize| y * width + x;
+        let is_layer = |code: u8| code != 0 && usize::from(code) < CLASSES;
+        let first = (0..height).find(|&y| is_layer(codes[at(y)]));
+        let last = (0..height).rfind(|&y| is_layer(codes[at(y)]));
+        for y in 0..height {
+            if codes[at(y)] == 0 {
+                codes[at(y)] = match (first, last) {
+                    (Some(first), _) if y < first => 0,
+                    (_, Some(last)) if y > last => BELOW,
+                    // A hole between layers, or a column without labels.
+                    _ => IGNORE,
+                };
+            }
+        }
+    }
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+
+    use super::*;
+
+    fn column(mask: &[u8], choroid_labelled: bool) -> Vec<u8> {
+        target_codes(&Sample {
+            bscan: BScan { width: 1, height: mask.len(), intensity: vec![0.0; mask.len()] },
+            mask: mask.to_vec(),
+            set: String::new(),
+            subject: String::new(),
+            id: String::new(),
+            boundaries: None,
+            second_grader: None,
+            choroid_labelled,
+            axial_um: None,
+        })
+    }
+
+    #[test]
+    fn below_the_last_layer_background_and_choroid_are_both_right() {
+        assert_eq!(column(&[0, 0, 1, 7, 0, 0], false), [0, 0, 1, 7, BELOW, BELOW]);
+    }
+
+    #[test]
+    fn with_a_labelled_choroid_the_mask_stands() {
+        assert_eq!(column(&[0, 1, 8, 0], true), [0, 1, 8, 0]);
+    }
+
+    #[test]
+    fn a_column_without_layers_and_holes_between_layers_are_ignored() {
+        assert_eq!(column(&[0, 0, 0], false), [IGNORE; 3]);
+        assert_eq!(column(&[0, 3, 0, IGNORE, 5, 0], false), [0, 3, IGNORE, IGNORE, 5, BELOW]);
+    }
+}

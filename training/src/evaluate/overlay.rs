@@ -1,0 +1,36 @@
+//! Pictures of segmentations, to look at.
+
+use image::{Rgb, RgbImage};
+use octrls::{layer::Boundary, surface::Surfaces};
+
+use crate::data::{BoundaryRows, Sample};
+
+/// Pixels of the picture for one of the scan.
+const ZOOM: usize = 2;
+/// Length of the dots and gaps of a label, in pixels of the picture.
+const DOT: usize = 3;
+
+/// The scan with the segmented boundaries as coloured lines and the labels as dim white dots.
+#[must_use]
+pub fn overlay(sample: &Sample, surfaces: &Surfaces, truth: &BoundaryRows) -> RgbImage {
+    let (width, height) = (sample.bscan.width, sample.bscan.height);
+    let mut image = RgbImage::from_fn((width * ZOOM) as u32, (height * ZOOM) as u32, |x, y| {
+        let v = sample.bscan.intensity[y as usize / ZOOM * width + x as usize / ZOOM];
+        Rgb([(v * 255.0) as u8; 3])
+    });
+    for boundary in Boundary::ALL {
+        line(&mut image, &truth[boundary.index()], [150; 3], |x| (x / DOT).is_multiple_of(2));
+        line(&mut image, surfaces.rows(boundary), boundary.colour(), |_| true);
+    }
+    image
+}
+
+fn line(image: &mut RgbImage, rows: &[Option<f32>], colour: [u8; 3], draws: impl Fn(usize) -> bool) {
+    for x in (0..rows.len() * ZOOM).filter(|&x| draws(x)) {
+        let Some(row) = rows[x / ZOOM] else { continue };
+        let y = (row * ZOOM as f32 - 0.5).round();
+        if y >= 0.0 && y < image.height() as f32 {
+            image.put_pixel(x as u32, y as u32, Rgb(colour));
+        }
+    }
+}

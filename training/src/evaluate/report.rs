@@ -1,0 +1,156 @@
+//! An evaluation as JSON.
+
+use std::collections::BTreeMap;
+
+use octrls::{
+    layer::{BOUNDARIES, Boundary, CLASSES, Layer},
+    measure::accuracy::BoundaryError,
+    network::Network,
+};
+use serde::Serialize;
+
+use super::Evaluation;
+use crate::{data::Part, score::SetScore};
+
+/// Which model was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the file.
+    pub file_sha256: String,
+    /// Softmax temperature of this evaluation.
+    pub temperature: f32,
+}
+
+/// Accuracy of one boundary.
+#[derive(Clone, Debug, Serialize)]
+pub struct BoundaryReport {
+    /// The boundary.
+    pub boundary: &'static str,
+    /// Mean absolute error in pixels.
+    pub mean_absolute_px: Option<f64>,
+    /// The same in micrometres, where the spacing is known.
+    pub mean_absolute_um: Option<f64>,
+    /// Mean signed error in pixels, positive where the model lies deeper.
+    pub bias_px: Option<f64>,
+    /// Labelled A-scans in which the boundary was determined.
+    pub compared: u64,
+    /// Labelled A-scans in which it was not.
+    pub missed: u64,
+}
+
+/// Accuracy on one set.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetReport {
+    /// Number of B-scans.
+    pub bscans: usize,
+    /// Share of labelled pixels whose class is right.
+    pub pixel_accuracy: Option<f64>,
+    /// Mean IoU of background and the seven layers above the choroid.
+    pub mean_iou: Option<f64>,
+    /// Mean Dice of these layers.
+    pub mean_dice: Option<f64>,
+    /// IoU of each labelled class.
+    pub iou: BTreeMap<&'static str, f64>,
+    /// Dice of each labelled class.
+    pub dice: BTreeMap<&'static str, f64>,
+    /// Share of labelled rows within 1.96 standard deviations of the model's.
+    pub coverage_95: Option<f64>,
+    /// Model against the first or only grader.
+    pub boundaries: Vec<BoundaryReport>,
+    /// Model against the second grader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_grader: Option<Vec<BoundaryReport>>,
+    /// Second against first grader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between_graders: Option<Vec<BoundaryReport>>,
+}
+
+/// Accuracy of a model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The model.
+    pub model: ModelReport,
+    /// The part of the data.
+    pub part: Part,
+    /// Mean over the sets of their mean IoU.
+    pub mean_iou: Option<f64>,
+    /// Mean over the sets of their mean Dice.
+    pub mean_dice: Option<f64>,
+    /// Each set.
+    pub sets: BTreeMap<String, SetReport>,
+}
+
+impl Report {
+    /// The report of an evaluation of `network`.
+    #[must_use]
+    pub fn new(network: &Network, temperature: f32, part: Part, evaluation: &Evaluation) -> Self {
+        let graders = |of: &BTreeMap<String, [BoundaryError; BOUNDARIES]>, name: &str, um| {
+            of.get(name).map(|errors| boundaries(errors, um))
+        };
+        let sets = evaluation.score.0.iter().map(|(name, score)| {
+            let report = SetReport {
+                second_grader: graders(&evaluation.second_grader, name, score.axial_um),
+                between_graders: graders(&evaluation.between_graders, name, score.axial_um),
+                ..SetReport::new(score)
+            };
+            (name.clone(), report)
+        });
+        Self {
+            model: ModelReport {
+                name: network.metadata().name.clone(),
+                version: network.metadata().version.clone(),
+                file_sha256: network.file_sha256().to_owned(),
+                temperature,
+            },
+            part,
+            mean_iou: evaluation.score.over_sets(SetScore::mean_iou),
+            mean_dice: evaluation.score.over_sets(SetScore::mean_dice),
+            sets: sets.collect(),
+        }
+    }
+}
+
+impl SetReport {
+    fn new(score: &SetScore) -> Self {
+        let labelled = |class: &usize| score.overlap.is_labelled(*class);
+        let figures = |of: &dyn Fn(usize) -> Option<f64>| {
+            (0..CLASSES).filter(labelled).filter_map(|c| Some((class_name(c), of(c)?))).collect()
+        };
+        Self {
+            bscans: score.bscans,
+            pixel_accuracy: score.overlap.pixel_accuracy(),
+            mean_iou: score.mean_iou(),
+            mean_dice: score.mean_dice(),
+            iou: figures(&|c| score.overlap.iou(c)),
+            dice: figures(&|c| score.overlap.dice(c)),
+            coverage_95: score.coverage.share(),
+            boundaries: boundaries(&score.boundaries, score.axial_um),
+            second_grader: None,
+            between_graders: None,
+        }
+    }
+}
+
+fn boundaries(errors: &[BoundaryError; BOUNDARIES], um: Option<f64>) -> Vec<BoundaryReport> {
+    let labelled = errors.iter().zip(Boundary::ALL).filter(|(e, _)| e.compared + e.missed > 0);
+    labelled
+        .map(|(error, boundary)| BoundaryReport {
+            boundary: boundary.name(),
+            mean_absolute_px: error.mean_absolute(),
+            mean_absolute_um: error.mean_absolute().zip(um).map(|(px, um)| px * um),
+            bias_px: error.bias(),
+            compared: error.compared,
+            missed: error.missed,
+        })
+        .collect()
+}
+
+/// Name of a class: `background` or the layer's.
+#[must_use]
+pub fn class_name(class: usize) -> &'static str {
+    class.checked_sub(1).and_then(|i| Layer::ALL.get(i)).map_or("background", |l| l.name())
+}

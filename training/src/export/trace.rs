@@ -1,0 +1,79 @@
+//! Records what the network's forward pass does: it runs on a device that notes operations instead of computing them.
+//!
+//! The topology so exists once, in the network's own `forward`.
+
+use std::collections::HashMap;
+
+use burn::{
+    backend::Capture,
+    module::{Module, ModuleVisitor, Param},
+    prelude::*,
+    tensor::{CapturedGraph, TensorId},
+};
+
+use super::ExportError;
+use crate::model::UNet;
+
+/// A recorded forward pass.
+pub(super) struct Trace {
+    /// The operations and the values of the weights.
+    pub graph: CapturedGraph,
+    /// Paths of the weights in the network, as in `down.0.first.weight`.
+    pub names: HashMap<TensorId, String>,
+    /// The input.
+    pub input: TensorId,
+    /// The output.
+    pub output: TensorId,
+}
+
+impl Trace {
+    /// Records the inference of `model` for an input of `shape`.
+    pub(super) fn new(model: &UNet, shape: [usize; 4]) -> Result<Self, ExportError> {
+        let device = Device::capture();
+        let mut names = Names::default();
+        let mut ends = None;
+        let graph = device.capture_scope(|scope| {
+            // A validation copy: moving the network itself would move its running statistics for good.
+            let model = model.valid().to_device(&device);
+            model.visit(&mut names);
+            // Only a tensor made from data is a value that a graph may take as its input.
+            let zeros = TensorData::new(vec![0_f32; shape.iter().product()], shape);
+            let input = Tensor::<4>::from_data(zeros, &device);
+            let start = id(&input);
+            let output = model.forward(input);
+            ends = start.zip(id(&output));
+            let token = scope.complete(ends.map(|e| e.0), ends.map(|e| e.1));
+            drop(output);
+            token
+        });
+        let graph = graph.map_err(|e| ExportError::Trace(format!("{e:?}")))?;
+        let (input, output) = ends.ok_or_else(|| ExportError::Trace("the input or output left no trace".to_owned()))?;
+        Ok(Self { graph, names: names.found, input, output })
+    }
+}
+
+fn id<const D: usize>(tensor: &Tensor<D>) -> Option<TensorId> {
+    tensor.clone().try_into_primitive::<Capture>().ok().map(|t| t.id())
+}
+
+#[derive(Default)]
+struct Names {
+    path: Vec<String>,
+    found: HashMap<TensorId, String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(id) = id(&param.val()) {
+            self.found.insert(id, self.path.join("."));
+        }
+    }
+}

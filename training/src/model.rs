@@ -1,0 +1,161 @@
+//! The network: a U-Net of five levels that keeps the input's size.
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    nn::{
+        BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d,
+        conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig},
+        pool::{MaxPool2d, MaxPool2dConfig},
+    },
+    prelude::*,
+    tensor::activation::relu,
+};
+use octrls::layer::CLASSES;
+use serde::{Deserialize, Serialize};
+
+/// Width and height of an input must be multiples of this: four poolings halve it four times.
+pub const STRIDE: usize = 16;
+
+/// Dropout rate of each level, from full resolution to the bottom.
+const DROPOUT: [f64; 5] = [0.1, 0.1, 0.2, 0.2, 0.3];
+
+/// Share of a batch's statistics in the running ones. Batches are small, so that the average must be long.
+const NORM_MOMENTUM: f64 = 0.03;
+
+/// Size and parts of a [`UNet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UNetConfig {
+    /// Feature maps at full resolution; each level below has twice as many.
+    pub width: usize,
+    /// Whether a batch normalisation stands between each 3 x 3 convolution and its ReLU. It is folded into the
+    /// convolution at export.
+    pub batch_norm: bool,
+}
+
+impl Default for UNetConfig {
+    fn default() -> Self {
+        Self { width: 16, batch_norm: true }
+    }
+}
+
+impl UNetConfig {
+    /// A network with random weights on `device`.
+    #[must_use]
+    pub fn init(&self, device: &Device) -> UNet {
+        let w = |level: usize| self.width << level;
+        let block = |from, to, level: usize| DoubleConv::new(from, to, DROPOUT[level], self.batch_norm, device);
+        UNet {
+            down: (0..4).map(|l| block(if l == 0 { 1 } else { w(l - 1) }, w(l), l)).collect(),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            bottom: block(w(3), w(4), 4),
+            up: (0..4)
+                .rev()
+                .map(|l| ConvTranspose2dConfig::new([w(l + 1), w(l)], [2, 2]).with_stride([2, 2]).init(device))
+                .collect(),
+            merge: (0..4).rev().map(|l| block(w(l + 1), w(l), l)).collect(),
+            head: Conv2dConfig::new([w(0), CLASSES], [1, 1]).init(device),
+        }
+    }
+}
+
+/// The U-Net: `[N, 1, H, W]` standardised intensities to `[N, 9, H, W]` logits, H and W multiples of [`STRIDE`].
+#[derive(Module, Debug)]
+pub struct UNet {
+    down: Vec<DoubleConv>,
+    pool: MaxPool2d,
+    bottom: DoubleConv,
+    up: Vec<ConvTranspose2d>,
+    merge: Vec<DoubleConv>,
+    head: Conv2d,
+}
+
+impl UNet {
+    /// Class scores, not yet normalised, of a batch of inputs.
+    #[must_use]
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let mut x = input;
+        let mut skips = Vec::with_capacity(self.down.len());
+        for block in &self.down {
+            let features = block.forward(x);
+            x = self.pool.forward(features.clone());
+            skips.push(features);
+        }
+        x = self.bottom.forward(x);
+        for ((up, merge), skip) in self.up.iter().zip(&self.merge).zip(skips.into_iter().rev()) {
+            x = merge.forward(Tensor::cat(vec![skip, up.forward(x)], 1));
+        }
+        self.head.forward(x)
+    }
+
+    /// The same network whose batch normalisations use, and no longer change, their running statistics.
+    ///
+    /// The last part of a training runs so: the network then adapts to the statistics that inference will use.
+    #[must_use]
+    pub fn with_frozen_norms(self) -> Self {
+        self.map(&mut FreezeNorms::default())
+    }
+}
+
+/// Two 3 x 3 convolutions of the same width, dropout between them.
+#[derive(Module, Debug)]
+struct DoubleConv {
+    first: Conv2d,
+    first_norm: Option<BatchNorm>,
+    dropout: Dropout,
+    second: Conv2d,
+    second_norm: Option<BatchNorm>,
+}
+
+impl DoubleConv {
+    fn new(from: usize, to: usize, dropout: f64, batch_norm: bool, device: &Device) -> Self {
+        let conv = |from| {
+            Conv2dConfig::new([from, to], [3, 3])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                // The normalisation brings its own shift.
+                .with_bias(!batch_norm)
+                .with_initializer(Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: false })
+                .init(device)
+        };
+        let norm = || batch_norm.then(|| BatchNormConfig::new(to).with_momentum(NORM_MOMENTUM).init(device));
+        Self {
+            first: conv(from),
+            first_norm: norm(),
+            dropout: DropoutConfig::new(dropout).init(),
+            second: conv(to),
+            second_norm: norm(),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.dropout.forward(Self::stage(&self.first, self.first_norm.as_ref(), x));
+        Self::stage(&self.second, self.second_norm.as_ref(), x)
+    }
+
+    fn stage(conv: &Conv2d, norm: Option<&BatchNorm>, x: Tensor<4>) -> Tensor<4> {
+        let x = conv.forward(x);
+        relu(match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        })
+    }
+}
+
+/// Switches the training flag of every batch normalisation off and leaves dropout on.
+#[derive(Default)]
+struct FreezeNorms {
+    containers: Vec<String>,
+}
+
+impl ModuleMapper for FreezeNorms {
+    fn enter_module(&mut self, _name: &str, container_type: &str) {
+        self.containers.push(container_type.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.containers.pop();
+    }
+
+    fn map_flag(&mut self, flag: Param<burn::module::Flag>) -> Param<burn::module::Flag> {
+        if self.containers.iter().any(|c| c.contains("BatchNorm")) { flag.with_value(false) } else { flag }
+    }
+}

@@ -1,0 +1,185 @@
+//! Accuracy of segmentations, added up over the B-scans of each data set.
+
+use std::collections::BTreeMap;
+
+use octrls::{
+    layer::{BOUNDARIES, Boundary, Layer},
+    measure::accuracy::{BoundaryError, IGNORE, Overlap, boundaries_of_mask},
+    surface::Surfaces,
+};
+
+use crate::data::{BELOW, BoundaryRows, Sample};
+
+/// Half width of the interval that holds 95 % of a normal distribution, in standard deviations.
+const INTERVAL_95: f32 = 1.96;
+
+/// Classes that every set labels: background and the seven layers above the choroid.
+pub const LABELLED_CLASSES: std::ops::RangeInclusive<usize> = 0..=7;
+
+/// Accuracy over the B-scans of one set.
+#[derive(Clone, Debug, Default)]
+pub struct SetScore {
+    /// Number of B-scans.
+    pub bscans: usize,
+    /// Agreement of the index masks.
+    pub overlap: Overlap,
+    /// Distance of the boundaries, in pixels of the scan.
+    pub boundaries: [BoundaryError; BOUNDARIES],
+    /// How often the labelled row lies in the network's own interval.
+    pub coverage: Coverage,
+    /// Axial spacing in micrometres, where the whole set has one.
+    pub axial_um: Option<f64>,
+}
+
+/// How often a labelled boundary lies within 1.96 standard deviations of the segmented one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Coverage {
+    inside: u64,
+    all: u64,
+}
+
+impl Coverage {
+    /// Adds one boundary of one scan.
+    pub fn add(&mut self, rows: &[Option<f32>], deviations: &[f32], truth: &[Option<f32>]) {
+        for ((row, deviation), truth) in rows.iter().zip(deviations).zip(truth) {
+            if let (Some(row), Some(truth)) = (row, truth) {
+                self.all += 1;
+                self.inside += u64::from((row - truth).abs() <= INTERVAL_95 * deviation);
+            }
+        }
+    }
+
+    /// The share inside; `None` where nothing was compared.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.all > 0).then(|| self.inside as f64 / self.all as f64)
+    }
+}
+
+impl SetScore {
+    /// Adds one segmented scan, compared with the labels of `sample` or, for boundaries, with `truth`.
+    pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces, truth: &BoundaryRows) {
+        let mut mask = surfaces.mask();
+        if !sample.choroid_labelled {
+            // Where nobody labelled the choroid, it is part of the background.
+            mask.iter_mut().filter(|c| **c == Layer::Choroid.class()).for_each(|c| *c = 0);
+        }
+        let labels: Vec<u8> = sample.mask.iter().map(|&c| if c == BELOW { IGNORE } else { c }).collect();
+        self.overlap.add(&mask, &labels);
+        self.axial_um = sample.axial_um.filter(|um| self.bscans == 0 || self.axial_um == Some(*um));
+        self.bscans += 1;
+        for ((error, boundary), truth) in self.boundaries.iter_mut().zip(Boundary::ALL).zip(truth) {
+            error.add(surfaces.rows(boundary), truth);
+            self.coverage.add(surfaces.rows(boundary), surfaces.deviations(boundary), truth);
+        }
+    }
+
+    /// Mean IoU of background and the seven layers.
+    #[must_use]
+    pub fn mean_iou(&self) -> Option<f64> {
+        mean(LABELLED_CLASSES.filter_map(|c| self.overlap.iou(c)))
+    }
+
+    /// Mean Dice of the seven layers.
+    #[must_use]
+    pub fn mean_dice(&self) -> Option<f64> {
+        mean(LABELLED_CLASSES.skip(1).filter_map(|c| self.overlap.dice(c)))
+    }
+
+    /// Mean over the boundaries of their mean absolute errors, in pixels.
+    #[must_use]
+    pub fn mean_absolute(&self) -> Option<f64> {
+        mean(self.boundaries.iter().filter_map(BoundaryError::mean_absolute))
+    }
+}
+
+/// Accuracy of each set, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Score(pub BTreeMap<String, SetScore>);
+
+impl Score {
+    /// Adds one segmented scan to the score of its set.
+    pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces) {
+        self.0.entry(sample.set.clone()).or_default().add(sample, surfaces, &truth(sample));
+    }
+
+    /// Mean over the sets of a figure of each; `None` when no set has it.
+    #[must_use]
+    pub fn over_sets(&self, figure: impl Fn(&SetScore) -> Option<f64>) -> Option<f64> {
+        mean(self.0.values().filter_map(figure))
+    }
+}
+
+/// The boundaries that a sample is compared with: as drawn, or else as its mask implies them.
+#[must_use]
+pub fn truth(sample: &Sample) -> BoundaryRows {
+    sample.boundaries.clone().unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width))
+}
+
+/// Mean of the values; `None` of none.
+#[must_use]
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (n, sum) = values.fold((0_u32, 0.0), |(n, sum), v| (n + 1, sum + v));
+    (n > 0).then(|| sum / f64::from(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+
+    use super::*;
+
+    /// Two A-scans with layers of one row each from row 2 on.
+    fn surfaces(shift: f32) -> Surfaces {
+        let row = |k: usize| vec![Some(2.0 + k as f32 + shift); 2];
+        Surfaces::exact(16, std::array::from_fn(row))
+    }
+
+    fn sample(mask: Vec<u8>) -> Sample {
+        Sample {
+            bscan: BScan { width: 2, height: 16, intensity: vec![0.0; 32] },
+            mask,
+            set: "set".to_owned(),
+            subject: String::new(),
+            id: String::new(),
+            boundaries: None,
+            second_grader: None,
+            choroid_labelled: false,
+            axial_um: Some(4.0),
+        }
+    }
+
+    fn without_choroid() -> Vec<u8> {
+        surfaces(0.0).mask().into_iter().map(|c| if c == Layer::Choroid.class() { 0 } else { c }).collect()
+    }
+
+    #[test]
+    fn a_perfect_segmentation_scores_one_and_its_choroid_is_no_error() {
+        let mut score = Score::default();
+        score.add(&sample(without_choroid()), &surfaces(0.0));
+        assert_eq!(score.over_sets(SetScore::mean_dice), Some(1.0));
+        assert_eq!(score.over_sets(SetScore::mean_iou), Some(1.0));
+        assert_eq!(score.over_sets(SetScore::mean_absolute), Some(0.0));
+        assert_eq!(score.0["set"].coverage.share(), Some(1.0));
+    }
+
+    #[test]
+    fn a_shifted_segmentation_is_off_by_its_shift() {
+        let mut set = SetScore::default();
+        let sample = sample(without_choroid());
+        set.add(&sample, &surfaces(1.0), &truth(&sample));
+        assert_eq!(set.mean_absolute(), Some(1.0));
+        assert_eq!(set.boundaries[0].bias(), Some(1.0));
+        assert_eq!(set.coverage.share(), Some(0.0));
+        assert_eq!(set.axial_um, Some(4.0));
+    }
+
+    #[test]
+    fn pixels_below_an_open_choroid_do_not_count() {
+        let mut set = SetScore::default();
+        let mask = without_choroid().into_iter().map(|c| if c == 0 { BELOW } else { c }).collect();
+        set.add(&sample(mask), &surfaces(0.0), &std::array::from_fn(|_| vec![None; 2]));
+        assert_eq!(set.overlap.pixel_accuracy(), Some(1.0));
+        assert_eq!(set.overlap.iou(0), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! Training: the loop, its schedule, its checkpoints.
+
+mod average;
+mod checkpoint;
+mod progress;
+mod schedule;
+mod validate;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use burn::{
+    grad_clipping::GradientClippingConfig,
+    module::Module,
+    optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
+    prelude::*,
+};
+use serde::{Deserialize, Serialize};
+
+pub use checkpoint::{RunDir, State, write_atomically};
+pub use schedule::{Budget, Schedule};
+pub use validate::{segment, validate};
+
+use crate::{
+    batch::{Batch, BatchOptions, Sampler},
+    data::Sample,
+    loss::Loss,
+    model::{UNet, UNetConfig},
+    score::{Score, SetScore},
+};
+use average::Average;
+use progress::Progress;
+
+/// All that a run depends on beside its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The network.
+    pub network: UNetConfig,
+    /// The batches.
+    pub batch: BatchOptions,
+    /// Length and learning rate.
+    pub schedule: Schedule,
+    /// Decay of the weights at learning rate 1.
+    pub weight_decay: f32,
+    /// Largest norm of the gradient of one weight tensor.
+    pub clip: f32,
+    /// Steps in an epoch; each ends with a checkpoint.
+    pub epoch_steps: u64,
+    /// Epochs from one validation to the next.
+    pub validate_every: usize,
+    /// Validations without progress after which training stops.
+    pub patience: usize,
+    /// Progress after which batch normalisations use their running statistics.
+    pub freeze_norms_at: f64,
+}
+
+/// One epoch as `history.json` keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Steps since the start of the run.
+    pub step: u64,
+    /// Seconds of training in the present schedule.
+    pub seconds: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean cross-entropy of the epoch.
+    pub cross_entropy: f64,
+    /// Mean Dice loss of the epoch.
+    pub dice_loss: f64,
+    /// Accuracy on the validation part, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+}
+
+/// Accuracy on the validation part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Mean Dice of the seven layers, averaged over the sets; chooses the best checkpoint.
+    pub dice: f64,
+    /// Mean IoU of background and the seven layers, averaged over the sets.
+    pub mean_iou: f64,
+    /// Mean absolute boundary error in pixels, averaged over the sets.
+    pub boundary_px: f64,
+    /// Share of labelled pixels whose class is right, averaged over the sets.
+    pub pixel_accuracy: f64,
+    /// IoU of each class, background first, averaged over the sets.
+    pub iou: Vec<f64>,
+    /// Mean Dice of the seven layers in each set.
+    pub sets: BTreeMap<String, f64>,
+}
+
+impl Validation {
+    /// The figures of a score.
+    #[must_use]
+    pub fn of(score: &Score) -> Self {
+        let figure = |f: &dyn Fn(&SetScore) -> Option<f64>| score.over_sets(f).unwrap_or(0.0);
+        Self {
+            dice: figure(&SetScore::mean_dice),
+            mean_iou: figure(&SetScore::mean_iou),
+            boundary_px: figure(&SetScore::mean_absolute),
+            pixel_accuracy: figure(&|s| s.overlap.pixel_accuracy()),
+            iou: crate::score::LABELLED_CLASSES.map(|c| figure(&|s| s.overlap.iou(c))).collect(),
+            sets: score.0.iter().filter_map(|(n, s)| Some((n.clone(), s.mean_dice()?))).collect(),
+        }
+    }
+}
+
+/// A run in progress.
+pub struct Trainer {
+    settings: Settings,
+    dir: RunDir,
+    device: Device,
+    model: UNet,
+    average: Average,
+    optimizer: ModuleOptimizer,
+    state: State,
+    history: Vec<Epoch>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Trainer {
+    /// Starts a run in `dir`. Setting `stop` ends it after the step in progress.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn start(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
+        device.seed(settings.batch.seed);
+        dir.write_settings(&settings)?;
+        let model = settings.network.init(&device.clone().autodiff());
+        let average = Average::new(model.valid(), 0);
+        let optimizer = optimizer(&settings);
+        let (state, history) = (State::default(), Vec::new());
+        Ok(Self { settings, dir, device: device.clone(), model, average, optimizer, state, history, stop })
+    }
+
+    /// Continues the run in `dir` with `settings`; another schedule than the stored one starts afresh.
+    ///
+    /// # Errors
+    /// When the run cannot be read.
+    pub fn resume(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
+        let before = dir.settings()?;
+        anyhow::ensure!(before.network == settings.network, "the run trains another network");
+        let mut state = dir.state()?;
+        if before.schedule != settings.schedule {
+            state = State { step: state.step, best: state.best, ..State::default() };
+        }
+        let autodiff = device.clone().autodiff();
+        // Drawn anew for each part of a run, or dropout would repeat itself.
+        device.seed(settings.batch.seed.wrapping_add(state.step));
+        let model = dir.read_model("last.bpk", &settings.network, &autodiff)?;
+        let average = dir.read_model("average.bpk", &settings.network, device)?;
+        let average = Average::new(average.valid(), state.step);
+        let optimizer = dir.load_optimizer(optimizer(&settings))?;
+        let history = dir.history()?;
+        dir.write_settings(&settings)?;
+        Ok(Self { settings, dir, device: device.clone(), model, average, optimizer, state, history, stop })
+    }
+
+    /// Trains to the end of the schedule, validating on `validation`.
+    ///
+    /// # Errors
+    /// When the loss is no longer a number, or a checkpoint cannot be written.
+    pub fn run(mut self, sampler: Sampler, validation: &[Sample]) -> Result<Vec<Epoch>> {
+        let batches = sampler.prefetch(self.state.step);
+        let mut progress = Progress::new(&self.settings);
+        let mut frozen = false;
+        while !self.state.finished && !self.stop.load(Ordering::Relaxed) {
+            if !frozen && self.progress() >= self.settings.freeze_norms_at {
+                self.model = self.model.clone().with_frozen_norms();
+                frozen = true;
+                progress.say("batch normalisations frozen");
+            }
+            let (mut sums, mut steps) = ([0.0; 2], 0);
+            let mut rate = 0.0;
+            while steps < self.settings.epoch_steps && self.progress() < 1.0 && !self.stop.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                let batch = batches.recv().context("the thread that makes batches ended")?;
+                rate = self.rate();
+                let loss = self.step(batch, rate)?;
+                sums.iter_mut().zip(loss).for_each(|(sum, l)| *sum += l);
+                steps += 1;
+                self.state.step += 1;
+                self.state.schedule_step += 1;
+                self.state.schedule_seconds += started.elapsed().as_secs_f64();
+                progress.step(&self.state, self.progress(), loss);
+            }
+            let epochs = self.history.len() + 1;
+            self.state.finished = self.progress() >= 1.0;
+            let due = epochs.is_multiple_of(self.settings.validate_every) || self.state.finished;
+            let mean = |sum: f64| sum / f64::from(u32::try_from(steps.max(1)).unwrap_or(u32::MAX));
+            let mut epoch = Epoch {
+                step: self.state.step,
+                seconds: self.state.schedule_seconds,
+                learning_rate: rate,
+                cross_entropy: mean(sums[0]),
+                dice_loss: mean(sums[1]),
+                validation: None,
+            };
+            if due {
+                let started = Instant::now();
+                epoch.validation = Some(self.validate(validation)?);
+                self.state.schedule_seconds += started.elapsed().as_secs_f64();
+            }
+            progress.epoch(&epoch, &self.state);
+            self.history.push(epoch);
+            self.dir.save(&self.model, self.average.model(), &self.optimizer, &self.state, &self.history)?;
+            if self.state.since_best >= self.settings.patience {
+                progress.say("no progress: stopped early");
+                break;
+            }
+        }
+        progress.finish(&self.state);
+        Ok(self.history)
+    }
+
+    /// The settings of the run.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs_f64(self.state.schedule_seconds)
+    }
+
+    fn progress(&self) -> f64 {
+        self.settings.schedule.progress(self.state.schedule_step, self.elapsed())
+    }
+
+    fn rate(&self) -> f64 {
+        self.settings.schedule.rate(self.state.schedule_step, self.elapsed())
+    }
+
+    /// One step; the cross-entropy and the Dice loss before it.
+    fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 2]> {
+        let (input, target) = batch.into_tensors(&self.device.clone().autodiff());
+        let loss = Loss::new(self.model.forward(input), &target);
+        let values = [&loss.cross_entropy, &loss.dice].map(|l| f64::from(l.clone().into_scalar::<f32>()));
+        anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is no number at step {}", self.state.step);
+        let gradients = GradientsParams::from_grads(loss.total().backward(), &self.model);
+        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
+        self.average.update(&self.model);
+        Ok(values)
+    }
+
+    fn validate(&mut self, samples: &[Sample]) -> Result<Validation> {
+        let result = Validation::of(&validate(self.average.model(), samples, &self.device)?);
+        if self.state.best.is_none_or(|best| result.dice > best) {
+            self.state.best = Some(result.dice);
+            self.state.since_best = 0;
+            self.dir.write_model("best.bpk", self.average.model())?;
+        } else {
+            self.state.since_best += 1;
+        }
+        Ok(result)
+    }
+}
+
+fn optimizer(settings: &Settings) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(settings.weight_decay)
+        .with_grad_clipping(Some(GradientClippingConfig::Norm(settings.clip)))
+        .init()
+}
+
+/// Where a run is kept when nobody says otherwise.
+#[must_use]
+pub fn default_run() -> PathBuf {
+    PathBuf::from("runs/latest")
+}

@@ -1,0 +1,74 @@
+//! What a training shows: a bar on a terminal, a line an epoch everywhere.
+
+use std::{io::IsTerminal, time::Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Epoch, Settings, State, schedule::Budget};
+
+/// Ticks of the bar from start to end.
+const TICKS: u64 = 10_000;
+
+/// Progress of a run on standard error.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    budget: Budget,
+    started: Instant,
+    first_step: Option<u64>,
+}
+
+impl Progress {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(TICKS) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} + {eta}  {msg}");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Self { bar, budget: settings.schedule.budget, started: Instant::now(), first_step: None }
+    }
+
+    pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice]: [f64; 2]) {
+        self.first_step.get_or_insert(state.step - 1);
+        self.bar.set_position((progress * TICKS as f64) as u64);
+        self.bar.set_message(format!("step {}  CE {cross_entropy:.3}  Dice loss {dice:.3}", state.step));
+    }
+
+    pub(super) fn epoch(&self, epoch: &Epoch, state: &State) {
+        let mut line = format!(
+            "step {:>6}  {:>5.1} min  lr {:.1e}  CE {:.4}  Dice loss {:.4}",
+            epoch.step,
+            epoch.seconds / 60.0,
+            epoch.learning_rate,
+            epoch.cross_entropy,
+            epoch.dice_loss
+        );
+        if let Some(v) = &epoch.validation {
+            let sets: Vec<_> = v.sets.iter().map(|(name, dice)| format!("{name} {dice:.3}")).collect();
+            line += &format!(
+                "  | val Dice {:.4}{}  mIoU {:.4}  boundaries {:.2} px  ({})",
+                v.dice,
+                if state.since_best == 0 { " *" } else { "" },
+                v.mean_iou,
+                v.boundary_px,
+                sets.join(", ")
+            );
+        }
+        self.say(&line);
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    pub(super) fn finish(&self, state: &State) {
+        self.bar.finish_and_clear();
+        let steps = state.step - self.first_step.unwrap_or(state.step);
+        let each = self.started.elapsed().as_secs_f64() / steps.max(1) as f64;
+        let end = match (state.finished, self.budget) {
+            (true, Budget::Steps(n)) => format!("all {n} steps done"),
+            (true, Budget::Minutes(m)) => format!("{m} minutes used"),
+            (false, _) => "stopped; continue with --resume".to_owned(),
+        };
+        eprintln!("{end}: {steps} steps, {each:.3} s each with validation");
+    }
+}

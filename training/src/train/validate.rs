@@ -1,0 +1,44 @@
+//! Accuracy of a network that is still in training.
+
+use anyhow::Result;
+use burn::prelude::*;
+use octrls::{
+    network::{InputSize, Logits, Placement},
+    surface::{ExtractOptions, Surfaces, extract},
+};
+
+use crate::{
+    data::Sample,
+    model::{STRIDE, UNet},
+    score::Score,
+};
+
+/// Longest side of an input; longer scans are shrunk to it.
+const LONGEST: usize = 640;
+
+/// Segments `sample` with `model` as the runtime does, on the smallest grid that holds the scan.
+///
+/// # Errors
+/// When the network's output cannot be read.
+pub fn segment(model: &UNet, sample: &Sample, device: &Device) -> Result<Surfaces> {
+    let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
+    let input = InputSize { width: grid(sample.bscan.width), height: grid(sample.bscan.height) };
+    let placement = Placement::new(sample.bscan.width, sample.bscan.height, input);
+    let data = TensorData::new(placement.place(&sample.bscan), [1, 1, input.height, input.width]);
+    let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
+    let logits = Logits::new(input.width, input.height, values);
+    let logits = logits.ok_or_else(|| anyhow::anyhow!("the network changed the size of its input"))?;
+    Ok(extract(&logits, &placement, &ExtractOptions::default()))
+}
+
+/// Accuracy of `model` over `samples`.
+///
+/// # Errors
+/// As [`segment`].
+pub fn validate(model: &UNet, samples: &[Sample], device: &Device) -> Result<Score> {
+    let mut score = Score::default();
+    for sample in samples {
+        score.add(sample, &segment(model, sample, device)?);
+    }
+    Ok(score)
+}

@@ -1,0 +1,113 @@
+//! The exported model computes what the network computes.
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    prelude::*,
+};
+use octrls::{
+    network::{InputSize, Network},
+    scan::BScan,
+};
+use octrls_training::{
+    device::device,
+    export::{Description, ExportError, export},
+    model::{UNet, UNetConfig},
+};
+
+/// Replaces every vector (biases, batch normalisation) by numbers that are neither 0 nor 1, all positive.
+struct Unsettle(f32);
+
+impl ModuleMapper for Unsettle {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if D != 1 {
+            return param;
+        }
+        param.map(|t| {
+            let shape: [usize; D] = t.dims();
+            let n: usize = shape.iter().product();
+            self.0 += 0.37;
+            let values = (0..n).map(|i| 0.8 + 0.5 * (self.0 + i as f32 * 1.3).sin()).collect();
+            Tensor::from_data(TensorData::new(values, shape), &t.device())
+        })
+    }
+}
+
+fn description(width: usize, height: usize) -> Description {
+    Description {
+        name: "test".to_owned(),
+        version: "1".to_owned(),
+        temperature: 1.25,
+        training_data: "none".to_owned(),
+        input: InputSize { width, height },
+    }
+}
+
+fn model(config: UNetConfig) -> UNet {
+    device().seed(3);
+    config.init(&device()).valid().map(&mut Unsettle(0.0))
+}
+
+fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
+    let model = model(config);
+    let input: Vec<f32> = (0..width * height).map(|i| ((i * 7919) % 1013) as f32 / 400.0 - 1.2).collect();
+    let data = TensorData::new(input.clone(), [1, 1, height, width]);
+    let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).into_data().try_to_vec().expect("floats");
+
+    let bytes = export(&model, &description(width, height)).expect("an exportable network");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let onnx = network.run_input(&input).expect("a run");
+    assert_eq!(onnx.values().len(), burn.len());
+    let scale = burn.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+    assert!(burn.iter().any(|v| (v - burn[0]).abs() > 1e-2), "the network answers the same everywhere");
+    onnx.values().iter().zip(&burn).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max)
+}
+
+#[test]
+fn the_runtime_computes_what_the_network_computes() {
+    let difference = largest_difference(UNetConfig::default(), 48, 64);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn so_it_does_without_batch_normalisation() {
+    let difference = largest_difference(UNetConfig { width: 4, batch_norm: false }, 32, 16);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn the_file_describes_itself_and_its_weights() {
+    let config = UNetConfig { width: 4, batch_norm: true };
+    let metadata = |model: &UNet| {
+        let bytes = export(model, &description(32, 32)).expect("an exportable network");
+        Network::from_bytes(&bytes).expect("a model that the runtime takes").metadata().clone()
+    };
+    let one = metadata(&model(config));
+    assert_eq!((one.name.as_str(), one.temperature, one.input), ("test", 1.25, InputSize { width: 32, height: 32 }));
+    assert_eq!(one.weights_sha256, metadata(&model(config)).weights_sha256);
+    let other = model(config).map(&mut Unsettle(1.0));
+    assert_ne!(one.weights_sha256, metadata(&other).weights_sha256);
+}
+
+#[test]
+fn an_exported_network_still_runs_and_trains() {
+    let config = UNetConfig { width: 4, batch_norm: true };
+    let model = config.init(&device().autodiff());
+    let _ = export(&model, &description(32, 32)).expect("an exportable network");
+    let x = Tensor::<4>::ones([1, 1, 32, 32], &device().autodiff());
+    let _ = model.forward(x).sum().backward();
+}
+
+#[test]
+fn an_input_that_does_not_divide_is_refused() {
+    let model = UNetConfig { width: 4, batch_norm: true }.init(&device());
+    assert!(matches!(export(&model, &description(40, 32)), Err(ExportError::Size { .. })));
+}
+
+#[test]
+fn the_runtime_segments_with_an_exported_network() {
+    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description(64, 64)).expect("exportable");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let bscan = BScan { width: 50, height: 90, intensity: (0..4500).map(|i| (i % 97) as f32 / 97.0).collect() };
+    let (logits, placement) = network.run(&bscan).expect("a run");
+    assert_eq!((logits.width(), placement.width, placement.height), (64, 50, 64));
+}
