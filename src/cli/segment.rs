@@ -12,13 +12,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::WalkDir;
 
 use crate::{
-    engine::{ProcessError, Processor, ScanSummary, Segmenter},
+    engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
     measure::ThicknessUnit,
     scan::has_scan_extension,
 };
 
-use super::{SOME_FAILED, args::SegmentArguments, default_jobs, load_network, make_folder};
+use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder};
 
 /// A scan and the path of its results below the result root.
 struct Job {
@@ -32,7 +32,9 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let jobs = find_jobs(&arguments.inputs, &arguments.out)?;
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
+    let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
     let segmenter = Segmenter::new(network, arguments.spacing.hints(), &arguments.out);
+    segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 
     let bar = progress_bar(jobs.len());

@@ -58,7 +58,7 @@ impl Engine {
     ) -> Result<(Self, Receiver<Event>), EngineError> {
         let options = resolve(options)?;
         let state = options.out.join(STATE_FOLDER);
-        let guard = lock_out(&options.out, &state)?;
+        let guard = lock_out(&options.out)?;
         let ledger = Ledger::open(&state.join("ledger.sqlite"), &options.out, processor.fingerprint())?;
 
         let (events, receiver) = unbounded();
@@ -177,10 +177,11 @@ fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     Ok(EngineOptions { root, out, workers, attempts, ..options })
 }
 
-/// Takes the output folder for this process; the lock ends with it, however it ends.
-fn lock_out(out: &Path, state: &Path) -> Result<File, EngineError> {
+/// Takes the output folder for this process; the lock ends with the returned file, however the process ends.
+pub(crate) fn lock_out(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
-    fs::create_dir_all(state).map_err(failed)?;
+    let state = out.join(STATE_FOLDER);
+    fs::create_dir_all(&state).map_err(failed)?;
     let path: PathBuf = state.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
     match file.try_lock() {

@@ -37,13 +37,14 @@ impl Processor for Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
-        let mut reader = scan::open(scan, self.hints)?;
+        let mut reader = scan::open(scan, self.hints).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         for index in 0..header.bscans {
-            let bscan = segment(&self.network, index, reader.bscan(index)?, header.axial)?;
+            let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
+            let bscan = segment(&self.network, index, pixels, header.axial)?;
             results.add(&bscan)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
@@ -59,6 +60,17 @@ impl Processor for Segmenter {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
         let SpacingHints { axial_um, lateral_um } = self.hints;
         format!("{RESULT_SCHEMA} {} {} {}", self.network.file_sha256(), um(axial_um), um(lateral_um))
+    }
+}
+
+/// A reader's error with the path below the root, since folders above it may name a patient.
+fn named(error: ReadError, name: &Path) -> ProcessError {
+    match error {
+        ReadError::Io { source, .. } => ReadError::Io { path: name.to_owned(), source }.into(),
+        ReadError::Sidecar { reason, .. } => {
+            ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
+        }
+        other => other.into(),
     }
 }
 

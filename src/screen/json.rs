@@ -83,7 +83,14 @@ impl<W: Write> JsonLines<W> {
 
     fn fields(&mut self, kind: &EventKind) -> (&'static str, Value) {
         match kind {
-            EventKind::Started(session) => ("started", json!(session)),
+            // Not the session as a whole: a path that is no Unicode cannot be serialized as it is.
+            EventKind::Started(session) => (
+                "started",
+                json!({
+                    "root": printed(&session.root), "out": printed(&session.out), "model": session.model,
+                    "model_sha256": session.model_sha256, "workers": session.workers,
+                }),
+            ),
             EventKind::Scan { id, change } => {
                 let (path, _) = self.names.learn(*id, change);
                 let mut object = Map::from_iter([("id".into(), json!(id)), ("path".into(), json!(path))]);

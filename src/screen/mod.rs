@@ -26,4 +26,7 @@ pub use dashboard::{DashboardOptions, ImageMode};
 #[cfg(test)]
 use crate as octrls;
 #[cfg(test)]
+mod lines_tests;
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "an example reads it too")]
 mod script;

@@ -79,9 +79,9 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     }
     let mut intensity = vec![0.0; WIDTH * HEIGHT];
     for x in 0..WIDTH {
+        let edges: Vec<(f32, usize)> = (0..BOUNDARIES).filter_map(|k| Some((rows[k][x]?, k + 1))).collect();
         for y in 0..HEIGHT {
-            let band = rows.iter().filter(|r| r[x].is_some_and(|row| y as f32 >= row)).count();
-            let band = if rows[0][x].is_none() && band > 0 { (band + 3).min(LAYERS + 1) } else { band };
+            let band = edges.iter().rev().find(|(row, _)| y as f32 >= *row).map_or(0, |(_, band)| *band);
             // A speckle without a generator of random numbers.
             let speckle = ((x * 7919 + y * 104_729 + index * 31) % 97) as f32 / 97.0 - 0.5;
             intensity[y * WIDTH + x] = (GREY[band] * (1.0 + 0.35 * speckle)).clamp(0.0, 1.0);

@@ -9,14 +9,14 @@ use std::{
 use assert_cmd::Command;
 
 /// The command under test, with nothing of the caller's terminal.
-pub fn octrls() -> Command {
+pub(crate) fn octrls() -> Command {
     let mut command = Command::cargo_bin("octrls").expect("the binary is built");
     command.env("NO_COLOR", "1").env("TERM", "dumb");
     command
 }
 
 /// The folder with real scans, which is not part of the project; tests that need it say when they are skipped.
-pub fn real_data(test: &str) -> Option<PathBuf> {
+pub(crate) fn real_data(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("OCTRLS_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     if folder.join("splits.json").is_file() {
@@ -27,7 +27,7 @@ pub fn real_data(test: &str) -> Option<PathBuf> {
 }
 
 /// A CSV file by column: cells as numbers, `None` where empty.
-pub fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
+pub(crate) fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
     let mut reader = csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
     let mut columns: HashMap<String, Vec<Option<f32>>> = names.iter().map(|n| (n.clone(), Vec::new())).collect();
@@ -41,7 +41,7 @@ pub fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
 }
 
 /// Mean absolute difference where both are known, and the share of known labels that have a partner.
-pub fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, f32) {
+pub(crate) fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, f32) {
     assert_eq!(found.len(), label.len());
     let labelled = label.iter().flatten().count().max(1) as f32;
     let both: Vec<f32> = found.iter().zip(label).filter_map(|(f, l)| Some((f.as_ref()? - l.as_ref()?).abs())).collect();

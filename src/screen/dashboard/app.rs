@@ -133,7 +133,7 @@ impl App {
                 if action == Action::Drain {
                     controls.drain();
                 } else {
-                    controls.abort();
+                    self.abort(controls);
                 }
                 self.view.leaving = true;
                 self.view.popup = None;
@@ -204,11 +204,16 @@ impl App {
         match self.interrupts {
             _ if self.model.stopped.is_some() => return Flow::Leave,
             1 if !self.view.leaving => controls.drain(),
-            1 | 2 => controls.abort(),
+            1 | 2 => self.abort(controls),
             _ => return Flow::Leave,
         }
         self.view.leaving = true;
         Flow::Stay
+    }
+
+    fn abort(&mut self, controls: &dyn Controls) {
+        controls.abort();
+        self.view.aborting = true;
     }
 
     fn close(&mut self) {

@@ -1,6 +1,10 @@
 //! Images by a terminal's graphics protocol, encoded in a worker.
 
-use std::thread;
+use std::{
+    io::{Write, stdout},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use image::{DynamicImage, RgbImage};
@@ -11,7 +15,7 @@ use ratatui::{
 };
 use ratatui_image::{
     Image, Resize,
-    picker::{Picker, ProtocolType},
+    picker::{Picker, ProtocolType, cap_parser::QueryStdioOptions},
     protocol::Protocol,
 };
 
@@ -20,6 +24,8 @@ use super::{
     pictures::{ImageMode, Key},
 };
 
+/// How long the terminal may take to say what it can do.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Most pixels along a side of an image; a terminal scales no better than it was sent.
 const MAX_SIDE: usize = 2000;
 
@@ -50,7 +56,7 @@ impl Graphics {
     /// Asks the terminal what it can do; `None` where cells are as good. Has to be called in raw mode and before keys
     /// are read, as the answer comes the way of keys.
     pub(crate) fn ask_terminal(mode: ImageMode) -> Option<Self> {
-        let mut picker = Picker::from_query_stdio().ok()?;
+        let mut picker = query()?;
         match mode {
             ImageMode::Kitty => picker.set_protocol_type(ProtocolType::Kitty),
             ImageMode::Sixel => picker.set_protocol_type(ProtocolType::Sixel),
@@ -114,6 +120,21 @@ impl Graphics {
             _ => false,
         }
     }
+}
+
+fn query() -> Option<Picker> {
+    let start = Instant::now();
+    let options = QueryStdioOptions { timeout: PATIENCE, ..QueryStdioOptions::default() };
+    let picker = Picker::from_query_stdio_with_options(options).ok();
+    if start.elapsed() >= PATIENCE {
+        // The picker still waits for an answer and would take the next key for one. Inside tmux, its question went to
+        // the terminal around tmux; tmux itself answers this one.
+        let asked = write!(stdout(), "\x1b[5n").and_then(|()| stdout().flush());
+        if asked.is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    picker
 }
 
 fn encode(picker: &Picker, key: &Key) -> Option<Protocol> {

@@ -26,7 +26,7 @@ use super::{
     panels::{self, Place},
     pictures::Pictures,
     scene::Scene,
-    view::Panel,
+    view::{Panel, Popup},
 };
 
 const SMALLEST: (u16, u16) = (60, 16);
@@ -39,7 +39,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) ->
     let area = frame.area();
     let buf = frame.buffer_mut();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        panels::too_small(SMALLEST, area, buf);
+        panels::too_small(scene, SMALLEST, area, buf);
         return 1;
     }
     let rows =
@@ -59,7 +59,6 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) ->
 }
 
 fn popups(scene: &Scene, pictures: &Pictures, body: Rect, buf: &mut Buffer) {
-    use super::view::Popup;
     match scene.view.popup {
         Some(Popup::Help(line)) => panels::help::draw(scene, pictures, line, body, buf),
         Some(Popup::Quit) => panels::quit::draw(scene, body, buf),

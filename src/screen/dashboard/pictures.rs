@@ -18,7 +18,7 @@ const CAPACITY: usize = 8;
 /// How B-scans are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ImageMode {
-    /// The best that the terminal can do.
+    /// The best that the terminal says it can do; inside tmux, asking switches passthrough on.
     #[default]
     Auto,
     /// Kitty's graphics protocol.

@@ -63,7 +63,11 @@ impl Theme {
 
     /// Headings and names.
     pub(crate) fn strong(self) -> Style {
-        self.attribute(Modifier::BOLD)
+        if self.colours == Colours::None {
+            return Style::new();
+        }
+        // On a frame, the frame's colour would shine through.
+        Style::new().fg(Color::Reset).add_modifier(Modifier::BOLD)
     }
 
     /// Frames of panels without the focus.

@@ -72,6 +72,8 @@ pub(crate) struct View {
     pub(crate) paused: bool,
     /// Whether the operator wants to leave; the engine is stopping.
     pub(crate) leaving: bool,
+    /// Whether the scans in work are given up as well.
+    pub(crate) aborting: bool,
     /// A word to the operator until the next key.
     pub(crate) reply: Option<&'static str>,
     /// Rows that the list with the focus showed last.
@@ -94,6 +96,7 @@ impl Default for View {
             log_scroll: 0,
             paused: false,
             leaving: false,
+            aborting: false,
             reply: None,
             page: 10,
         }

@@ -16,6 +16,8 @@ use crate::{
 
 /// B-scans whose pixels are kept, over all scans.
 pub(crate) const KEPT_PIXELS: usize = 24;
+/// Of these, B-scans of one scan, while other scans have some: a long volume leaves the short scans theirs.
+const KEPT_OF_ONE: usize = 16;
 /// B-scans whose figures are kept, over all scans.
 const KEPT_FIGURES: usize = 4096;
 /// Rows in the table of scans; of the finished ones the oldest give way.
@@ -215,7 +217,7 @@ impl Model {
         self.pixels.push_back((id, bscan.index));
         self.figures.push_back((id, bscan.index));
         if self.pixels.len() > KEPT_PIXELS
-            && let Some((id, index)) = self.pixels.pop_front()
+            && let Some((id, index)) = self.pixels.remove(self.least_needed(id))
             && let Some(frame) = self.scans.get_mut(&id).and_then(|s| s.frames.get_mut(&index))
         {
             frame.full = None;
@@ -226,6 +228,13 @@ impl Model {
         {
             scan.frames.remove(&index);
         }
+    }
+
+    /// Position of the pixels that give way when B-scan after B-scan of scan `id` comes.
+    fn least_needed(&self, id: ScanId) -> usize {
+        let own = self.pixels.iter().filter(|k| k.0 == id).count();
+        let oldest_own = || self.pixels.iter().position(|k| k.0 == id);
+        if own > KEPT_OF_ONE { oldest_own().unwrap_or(0) } else { 0 }
     }
 
     fn forget_old_rows(&mut self) {

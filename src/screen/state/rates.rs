@@ -17,13 +17,15 @@ pub(crate) struct Rates {
     /// Second and number of B-scans in it, oldest first.
     seconds: VecDeque<(i64, u32)>,
     latencies: VecDeque<Duration>,
+    /// When work on the first began.
     first: Option<i64>,
 }
 
 impl Rates {
     pub(crate) fn record(&mut self, at: Timestamp, latency: Duration) {
         let second = at.as_second();
-        self.first.get_or_insert(second);
+        // Work began before its first result; otherwise a slow start would count as a burst.
+        self.first.get_or_insert(second - latency.as_secs() as i64);
         match self.seconds.back_mut() {
             // Workers' clocks may be a little out of order.
             Some((last, count)) if *last >= second => *count += 1,
@@ -114,5 +116,12 @@ mod tests {
         rates.record(at(100), Duration::ZERO);
         rates.record(at(100), Duration::ZERO);
         assert!((rates.per_second(at(101)) - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_slow_first_result_is_no_burst() {
+        let mut rates = Rates::default();
+        rates.record(at(104), Duration::from_secs(4));
+        assert!((rates.per_second(at(105)) - 0.2).abs() < 1e-6);
     }
 }

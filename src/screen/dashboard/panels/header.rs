@@ -34,6 +34,8 @@ fn state(scene: &Scene) -> (&'static str, Style) {
     let (model, theme) = (scene.model, scene.theme);
     if model.stopped.is_some() {
         ("■ STOPPED", theme.strong())
+    } else if scene.view.aborting {
+        ("◆ STOPPING", theme.warn())
     } else if model.draining || scene.view.leaving {
         ("◆ DRAINING", theme.warn())
     } else if !model.online {
@@ -67,6 +69,11 @@ fn left(scene: &Scene, room: usize) -> Line<'static> {
             let whole = text::width(&root) + text::width(&out);
             if cells >= whole.min(20) || indices.len() == 1 {
                 let each = if cells >= whole { usize::MAX } else { cells / 2 };
+                // Three letters of a folder say nothing.
+                if each < 4 {
+                    parts.extend(rest.into_iter().map(|text| (text, theme.quiet())));
+                    break;
+                }
                 let folders = format!("{} → {}", text::path(&root, each), text::path(&out, each));
                 parts.push((folders, Style::new()));
                 parts.extend(rest.into_iter().map(|text| (text, theme.quiet())));

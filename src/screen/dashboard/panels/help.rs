@@ -30,6 +30,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &Pictures, first: usize, area: Rect,
         })
         .collect();
     lines.push(Line::default());
+    lines.push(Line::styled("! in panel 3: less than 90% of the A-scans are determined", theme.quiet()));
     lines.push(Line::styled(format!("pictures: {}; --image chooses others", pictures.word()), theme.quiet()));
     let width = lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 4;
     let height = (lines.len() as u16 + 2).min(area.height);

@@ -9,7 +9,13 @@ use ratatui::{
     widgets::{Block, BorderType, Clear, Paragraph, Widget},
 };
 
-use super::{pictures::Pictures, scene::Scene, text, view::Panel};
+use super::{
+    keymap::{self, Context},
+    pictures::Pictures,
+    scene::Scene,
+    text,
+    view::{Panel, Popup},
+};
 
 pub(crate) mod counters;
 pub(crate) mod header;
@@ -104,7 +110,7 @@ fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
             Span::styled(format!(" {} {} ", panel.number(), panel.name()), theme.quiet())
         }
     };
-    Panel::TABS.into_iter().map(tab).collect()
+    Panel::TABS.into_iter().map(tab).chain((shown == Panel::Log).then(|| Span::raw(" "))).collect()
 }
 
 /// A sentence in the middle of an otherwise empty panel.
@@ -119,6 +125,14 @@ fn sentence(words: &str, style: Style, area: Rect, buf: &mut Buffer) {
 /// An empty frame of this size in the middle of `area`, over all else; returns its inside.
 fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
     let area = area.centered(Constraint::Length(width), Constraint::Length(height));
+    // Half of a wide character would push the frame aside.
+    for y in area.top()..area.bottom() {
+        if let Some(cell) = area.x.checked_sub(1).and_then(|x| buf.cell_mut((x, y)))
+            && text::width(cell.symbol()) > 1
+        {
+            cell.set_symbol(" ");
+        }
+    }
     Clear.render(area, buf);
     let style = scene.theme.focus();
     let block = Block::bordered().border_type(BorderType::Thick).border_style(style);
@@ -128,7 +142,13 @@ fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, bu
 }
 
 /// The screen when it cannot hold the panels.
-pub(crate) fn too_small((width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
-    let words = format!("terminal too small: need {width}x{height}\n(q quits, work continues)");
+pub(crate) fn too_small(scene: &Scene, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
+    let words = if scene.view.popup == Some(Popup::Quit) {
+        let keys: Vec<String> =
+            keymap::hints(Context::Quit).into_iter().map(|hint| format!("{} {}", hint.keys, hint.text)).collect();
+        format!("scans are in work: {}", keys.join(", "))
+    } else {
+        format!("terminal too small: need {width}x{height}\n(q quits, work continues)")
+    };
     sentence(&words, Style::new(), area, buf);
 }

@@ -60,10 +60,10 @@ fn title(scene: &Scene, pictures: &Pictures, width: usize) -> Title {
         _ => String::new(),
     };
     // The name gives way to the options, down to a readable length.
-    let fixed = words.iter().map(|w| text::width(w) + 1).sum::<usize>() + 16;
+    let fixed = words.iter().map(|w| text::width(w) + 1).sum::<usize>() + 18;
     let with_options = width.saturating_sub(fixed + text::width(&options));
     let (room, right) =
-        if with_options >= 12 { (with_options, options) } else { (width.saturating_sub(fixed), String::new()) };
+        if with_options >= 10 { (with_options, options) } else { (width.saturating_sub(fixed), String::new()) };
     words.insert(words.len().min(1), text::path(&scan.name, room));
     Title { left: words.join(" "), right }
 }
@@ -123,7 +123,7 @@ fn explain(scene: &Scene, pictures: &Pictures, area: Rect, buf: &mut Buffer) {
         },
         (Some(_), Some(_)) if pictures.off() => ("pictures are off (--image)".into(), theme.quiet()),
         (Some(_), Some(_)) => {
-            ("this B-scan's pixels are no longer kept; its figures are in 3 Layers".into(), theme.quiet())
+            ("its pixels are no longer kept in memory\n\nits figures are in panel 3".into(), theme.quiet())
         }
     };
     sentence(&words, style, area, buf);

@@ -5,7 +5,7 @@
 //! │>▶ P0041_OD.vol       running     31/49 ███▊░ │
 //! │ ↻ P0038_OD.vol       retry       #2 in 12 s  │
 //! │ ✗ P0037_OD.vol       quarantined E-READ-TRU… │
-//! │ ✓ P0036_OD_line.png  done        1 in 0.2 s  │
+//! │ ✓ P0036_OD_line.png  done        0.2 s       │
 //! └──────────────────────────────────────────────┘
 //!   glyph  path          state       detail
 //! ```
@@ -35,6 +35,9 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     if rows.is_empty() {
         let words = match &scene.model.session {
             _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
+            Some(session) if !scene.model.online => {
+                format!("the folder cannot be reached\n\n{}\n\nnothing is lost meanwhile", printed(&session.root))
+            }
             Some(session) => format!("no scans yet\n\nput OCT files into\n{}", printed(&session.root)),
             None => "starting".into(),
         };
@@ -72,10 +75,15 @@ fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'stati
     let wide = width >= 44;
     let word = scan.state.word();
     let word_cells = if wide { 11 } else { 7.max(word.len()) };
-    let status_cells = if wide { 27.min(width / 2 + 1) } else { 18 };
+    let status_cells = match width {
+        44.. => 27.min(width / 2 + 1),
+        34.. => 18,
+        _ => 13,
+    };
     let name_cells = width.saturating_sub(4 + status_cells);
     let detail_cells = status_cells.saturating_sub(word_cells + 1);
     let style = theme.state(&scan.state);
+    let detail = if detail_cells < 4 { String::new() } else { detail(scan, scene.now, detail_cells) };
     let detail_style = if matches!(scan.state, State::Running) { style } else { theme.quiet() };
     Line::from(vec![
         Span::styled(if selected { ">" } else { " " }, theme.focus()),
@@ -84,7 +92,7 @@ fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'stati
         Span::raw(" "),
         Span::styled(text::fit(word, word_cells), style),
         Span::raw(" "),
-        Span::styled(text::head(&detail(scan, scene.now, detail_cells), detail_cells), detail_style),
+        Span::styled(text::head(&detail, detail_cells), detail_style),
     ])
 }
 
@@ -96,7 +104,9 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
             if cells >= 11 { format!("#{} in {wait}", scan.attempt) } else { format!("in {wait}") }
         }
         State::Done => match &scan.summary {
-            Some(summary) if cells >= 11 => format!("{} in {}", summary.bscans, text::span(summary.elapsed)),
+            Some(summary) if cells >= 11 && summary.bscans > 1 => {
+                format!("{} in {}", summary.bscans, text::span(summary.elapsed))
+            }
             Some(summary) => text::span(summary.elapsed),
             None => String::new(),
         },
