@@ -1,5 +1,6 @@
 //! The command line.
 
+mod annotations;
 mod evaluate;
 mod export;
 mod sheet;
@@ -25,6 +26,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Find the softmax temperature at which the model's intervals hold what they promise.
     Calibrate(evaluate::Calibrate),
+    /// Turn manual annotations (VGG JSON polygons) into index masks.
+    Annotations(annotations::Annotations),
     /// Draw augmented crops with their labels into one PNG, to look at.
     Sheet(sheet::Sheet),
 }
@@ -40,6 +43,7 @@ impl Arguments {
             Command::Export(export) => export.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
+            Command::Annotations(annotations) => annotations.run(),
             Command::Sheet(sheet) => sheet.run(),
         }
     }

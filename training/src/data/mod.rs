@@ -1,5 +1,6 @@
 //! Labelled scans: what one is, the data sets they come from, and which of them train, validate and test.
 
+mod annotations;
 mod boundaries;
 mod masks;
 mod phantoms;
@@ -14,6 +15,7 @@ use octrls::{
     scan::{BScan, ReadError},
 };
 
+pub use annotations::{Polygon, annotated_samples, rasterise, read_annotations};
 pub use boundaries::read_boundaries;
 pub use masks::{read_mask, write_mask};
 pub use phantoms::phantom;

@@ -141,7 +141,7 @@ impl RunDir {
         config.init(device).try_load_record(record).with_context(|| format!("{name} is of another network"))
     }
 
-    fn write_json<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
+    pub(super) fn write_json<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
         self.write(name, &serde_json::to_vec_pretty(value)?)
     }
 

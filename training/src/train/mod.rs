@@ -3,6 +3,7 @@
 mod average;
 mod checkpoint;
 mod progress;
+mod report;
 mod schedule;
 mod validate;
 
@@ -26,6 +27,7 @@ use burn::{
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{RunDir, State, write_atomically};
+pub use report::write_report;
 pub use schedule::{Budget, Schedule};
 pub use validate::{segment, validate};
 
@@ -164,7 +166,7 @@ impl Trainer {
         Ok(Self { settings, dir, device: device.clone(), model, average, optimizer, state, history, stop })
     }
 
-    /// Trains to the end of the schedule, validating on `validation`.
+    /// Trains to the end of the schedule, validating on `validation`, and writes the report.
     ///
     /// # Errors
     /// When the loss is no longer a number, or a checkpoint cannot be written.
@@ -218,6 +220,7 @@ impl Trainer {
             }
         }
         progress.finish(&self.state);
+        write_report(&self.dir, &self.history)?;
         Ok(self.history)
     }
 

@@ -1,0 +1,197 @@
+//! Manual annotations: polygons in VGG JSON, as makesense.ai exports them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use octrls::{
+    layer::Layer,
+    scan::{self, SpacingHints},
+};
+use serde::Deserialize;
+
+use super::{DataError, Sample};
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    filename: String,
+    regions: Regions,
+}
+
+/// The regions of an image, numbered or in a list: exporters differ.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Regions {
+    Numbered(BTreeMap<String, Region>),
+    Listed(Vec<Region>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Region {
+    shape_attributes: Shape,
+    region_attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Shape {
+    name: String,
+    #[serde(default)]
+    all_points_x: Vec<f64>,
+    #[serde(default)]
+    all_points_y: Vec<f64>,
+}
+
+/// The polygon of one layer, corners in pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Polygon {
+    /// The layer.
+    pub layer: Layer,
+    /// The corners.
+    pub corners: Vec<[f64; 2]>,
+}
+
+/// Reads an annotation file: the polygons of each image, by file name.
+///
+/// # Errors
+/// [`DataError`] when the file cannot be read or is malformed, or when a region is no polygon or names no known layer.
+pub fn read_annotations(path: &Path) -> Result<BTreeMap<String, Vec<Polygon>>, DataError> {
+    let text = std::fs::read(path).map_err(DataError::io(path))?;
+    parse(&text).map_err(|reason| DataError::label(path, reason))
+}
+
+/// The annotated images of `folder` as samples; the scans and labels then train or test as those of any set.
+///
+/// # Errors
+/// As [`read_annotations`], or when an image cannot be read.
+pub fn annotated_samples(annotations: &Path, folder: &Path) -> Result<Vec<Sample>, DataError> {
+    let images = read_annotations(annotations)?;
+    images.into_iter().map(|(name, polygons)| sample(&folder.join(&name), &name, &polygons)).collect()
+}
+
+fn sample(path: &Path, name: &str, polygons: &[Polygon]) -> Result<Sample, DataError> {
+    let unreadable = |source| DataError::Scan { path: path.to_owned(), source };
+    let bscan = scan::open(path, SpacingHints::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
+    let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or(name).to_owned();
+    Ok(Sample {
+        mask: rasterise(polygons, bscan.width, bscan.height),
+        bscan,
+        set: "annotations".to_owned(),
+        subject: id.clone(),
+        id,
+        boundaries: None,
+        second_grader: None,
+        choroid_labelled: polygons.iter().any(|p| p.layer == Layer::Choroid),
+        axial_um: None,
+    })
+}
+
+fn parse(text: &[u8]) -> Result<BTreeMap<String, Vec<Polygon>>, String> {
+    let entries: BTreeMap<String, Entry> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    let mut images = BTreeMap::new();
+    for entry in entries.into_values() {
+        // A name that leads elsewhere would read and write outside the folders that were given.
+        if Path::new(&entry.filename).file_name().is_none_or(|name| name != entry.filename.as_str()) {
+            return Err(format!("{:?} is no file name", entry.filename));
+        }
+        let mut regions: Vec<(String, Region)> = match entry.regions {
+            Regions::Numbered(all) => all.into_iter().collect(),
+            Regions::Listed(all) => all.into_iter().enumerate().map(|(i, r)| (i.to_string(), r)).collect(),
+        };
+        // The later region counts where two overlap; as text, region 10 would come before region 2.
+        regions.sort_by_key(|(key, _)| key.parse().unwrap_or(u64::MAX));
+        let polygons: Result<Vec<_>, _> = regions
+            .into_iter()
+            .map(|(key, region)| polygon(region).map_err(|e| format!("{}, region {key}: {e}", entry.filename)))
+            .collect();
+        images.insert(entry.filename, polygons?);
+    }
+    Ok(images)
+}
+
+fn polygon(region: Region) -> Result<Polygon, String> {
+    let shape = region.shape_attributes;
+    if shape.name != "polygon" {
+        return Err(format!("a {}, not a polygon", shape.name));
+    }
+    if shape.all_points_x.len() != shape.all_points_y.len() || shape.all_points_x.len() < 3 {
+        return Err("a polygon has three corners or more, each with x and y".to_owned());
+    }
+    let label = region.region_attributes.get("label").ok_or("no label")?;
+    let layer = layer_of(label).ok_or_else(|| format!("unknown label {label:?}"))?;
+    let corners = shape.all_points_x.into_iter().zip(shape.all_points_y).map(|(x, y)| [x, y]).collect();
+    Ok(Polygon { layer, corners })
+}
+
+fn layer_of(label: &str) -> Option<Layer> {
+    match label {
+        // The second is a misspelling that annotations in use have.
+        "Ellipsoid Zone" | "Elipsoid Zone" => Some(Layer::Ez),
+        other => Layer::ALL.into_iter().filter(|&l| l != Layer::Ez).find(|l| l.name() == other),
+    }
+}
+
+/// The index mask of `polygons`; where they overlap, the later one counts.
+#[must_use]
+pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
+    let mut mask = vec![0; width * height];
+    for polygon in polygons {
+        for y in 0..height {
+            let mut crossings = crossings(&polygon.corners, y as f64 + 0.5);
+            crossings.sort_by(f64::total_cmp);
+            for pair in crossings.chunks_exact(2) {
+                // Pixels whose centre lies between the two edges.
+                let column = |x: f64| ((x - 0.5).ceil().max(0.0) as usize).min(width);
+                mask[y * width..][column(pair[0])..column(pair[1])].fill(polygon.layer.class());
+            }
+        }
+    }
+    mask
+}
+
+/// Where the edges of a polygon cross the height `y`.
+fn crossings(corners: &[[f64; 2]], y: f64) -> Vec<f64> {
+    let next = corners.iter().cycle().skip(1);
+    let crossed = corners.iter().zip(next).filter(|(a, b)| (a[1] <= y) != (b[1] <= y));
+    crossed.map(|(a, b)| a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(label: &str) -> String {
+        format!(
+            r#"{{"a.png": {{"filename": "a.png", "size": 9, "file_attributes": {{}}, "regions": {{"0": {{
+                "shape_attributes": {{"name": "polygon", "all_points_x": [1, 4, 4, 1], "all_points_y": [1, 1, 3, 3]}},
+                "region_attributes": {{"label": "{label}"}}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn every_label_names_its_layer_and_fills_its_polygon() {
+        let labels = ["NFL", "GCL+IPL", "INL", "OPL", "ONL", "Ellipsoid Zone", "RPE", "Choroid"];
+        for (label, layer) in labels.into_iter().zip(Layer::ALL).chain([("Elipsoid Zone", Layer::Ez)]) {
+            let images = parse(json(label).as_bytes()).unwrap();
+            let c = layer.class();
+            let expected = [[0; 5], [0, c, c, c, 0], [0, c, c, c, 0], [0; 5]].concat();
+            assert_eq!(rasterise(&images["a.png"], 5, 4), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_label_is_an_error_that_names_the_region() {
+        let error = parse(json("Sclera").as_bytes()).unwrap_err();
+        assert!(error.contains("a.png, region 0") && error.contains("Sclera"), "{error}");
+    }
+
+    #[test]
+    fn other_shapes_and_paths_are_refused() {
+        assert!(parse(json("NFL").replace("polygon", "rect").as_bytes()).unwrap_err().contains("rect"));
+        assert!(parse(json("NFL").replace("a.png", "../a.png").as_bytes()).is_err());
+        assert!(parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_polygon_that_leaves_the_image_is_cut() {
+        let corners = vec![[-3.0, -2.0], [9.0, -2.0], [9.0, 1.0], [-3.0, 1.0]];
+        assert_eq!(rasterise(&[Polygon { layer: Layer::Nfl, corners }], 2, 2), [1, 1, 0, 0]);
+    }
+}
