@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     augment::{Crop, Frame, negative, vary},
     data::{BELOW, Sample, phantom},
-    loss::{Target, counts},
+    loss::Target,
 };
 
 /// Batches that wait for the training step.
@@ -47,7 +47,8 @@ pub trait ScanSource: Send + Sync {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame>;
 }
 
-/// Real scans: every set is equally likely, then every subject of the set, then every scan of the subject.
+/// Real scans: every set is equally likely, then a subject by the square root of its number of scans, then every scan
+/// of the subject. A subject with a single scan so neither vanishes nor is learnt by heart.
 pub struct RealScans {
     sets: Vec<Vec<Vec<Arc<Frame>>>>,
 }
@@ -67,7 +68,8 @@ impl RealScans {
 impl ScanSource for RealScans {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame> {
         let set = self.sets.choose(rng);
-        let frame = set.and_then(|s| s.choose(rng)).and_then(|s| s.choose(rng));
+        let subject = set.and_then(|s| s.choose_weighted(rng, |scans| (scans.len() as f64).sqrt()).ok());
+        let frame = subject.and_then(|s| s.choose(rng));
         frame.cloned().expect("a training part has samples")
     }
 }
@@ -138,7 +140,6 @@ pub struct Batch {
     allowed: Vec<f32>,
     exact: Vec<f32>,
     labelled: Vec<f32>,
-    layers: Vec<f32>,
 }
 
 impl Batch {
@@ -156,14 +157,12 @@ impl Batch {
             allowed: vec![0.0; crops.len() * CLASSES * pixels],
             exact: Vec::with_capacity(crops.len() * pixels),
             labelled: Vec::with_capacity(crops.len() * pixels),
-            layers: Vec::with_capacity(crops.len() * CLASSES),
         };
         for (crop, allowed) in crops.iter().zip(batch.allowed.chunks_exact_mut(CLASSES * pixels)) {
             assert_eq!((crop.width, crop.height), (width, height), "crops of one batch have one size");
             batch.input.extend(&crop.input);
             batch.exact.extend(crop.codes.iter().map(|&c| f32::from(u8::from(usize::from(c) < CLASSES))));
             batch.labelled.extend(crop.codes.iter().map(|&c| f32::from(u8::from(c != IGNORE))));
-            batch.layers.extend((0..CLASSES).map(|c| f32::from(u8::from(counts(c, crop.choroid_labelled)))));
             for (i, &code) in crop.codes.iter().enumerate() {
                 match code {
                     IGNORE => (0..CLASSES).for_each(|c| allowed[c * pixels + i] = 1.0),
@@ -184,8 +183,53 @@ impl Batch {
             allowed: tensor(self.allowed, CLASSES),
             exact: tensor(self.exact, 1),
             labelled: tensor(self.labelled, 1),
-            layers: Tensor::from_data(TensorData::new(self.layers, [n, CLASSES, 1, 1]), device),
         };
         (tensor(self.input, 1), target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+
+    use super::*;
+
+    fn sample(set: &str, subject: &str, value: f32) -> Sample {
+        let bscan = BScan { width: 1, height: 1, intensity: vec![value] };
+        Sample { set: set.to_owned(), subject: subject.to_owned(), ..Sample::new(bscan, vec![1]) }
+    }
+
+    #[test]
+    fn sets_are_drawn_equally_often_and_subjects_by_the_root_of_their_scans() {
+        let many = (0..9).map(|_| sample("a", "many", 0.0));
+        let scans = RealScans::new(&many.chain([sample("a", "one", 0.5), sample("b", "x", 1.0)]).collect::<Vec<_>>());
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let drawn: Vec<f32> = (0..4000).map(|_| scans.draw(&mut rng).bscan.intensity[0]).collect();
+        let share = |value: f32| drawn.iter().filter(|v| (**v - value).abs() < 0.1).count() as f32 / 4000.0;
+        for (value, expected) in [(0.0, 0.375), (0.5, 0.125), (1.0, 0.5)] {
+            assert!((share(value) - expected).abs() < 0.03, "{value}: {}", share(value));
+        }
+    }
+
+    #[test]
+    fn the_same_batch_comes_out_of_the_same_seed_and_step() {
+        let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)]));
+        let options = BatchOptions { size: 2, width: 64, height: 96, phantom_share: 0.0, negative_share: 0.2, seed: 4 };
+        let crops = |step| Sampler::new(options, scans(), None).crops(step);
+        let (one, again, other) = (crops(7), crops(7), crops(8));
+        assert!(one.iter().zip(&again).all(|(a, b)| a.input == b.input && a.codes == b.codes));
+        assert!(one[0].input != other[0].input);
+    }
+
+    #[test]
+    fn a_code_becomes_the_classes_that_it_allows() {
+        let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], codes: vec![3, BELOW, IGNORE, 0] };
+        let batch = Batch::new(&[crop]);
+        let allowed = |x: usize| (0..CLASSES).filter(|c| batch.allowed[c * 4 + x] > 0.0).collect::<Vec<_>>();
+        assert_eq!(allowed(0), [3]);
+        assert_eq!(allowed(1), [0, CLASSES - 1]);
+        assert_eq!(allowed(2).len(), CLASSES);
+        assert_eq!(allowed(3), [0]);
+        assert_eq!((batch.exact, batch.labelled), (vec![1.0, 0.0, 0.0, 1.0], vec![1.0, 1.0, 0.0, 1.0]));
     }
 }

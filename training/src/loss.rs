@@ -1,10 +1,13 @@
 //! The loss: cross-entropy against the classes that a label allows, and soft Dice over the layers.
 
 use burn::{prelude::*, tensor::activation::log_softmax};
-use octrls::layer::{CLASSES, Layer};
+use octrls::layer::CLASSES;
 
 /// Logit added to a class that a label forbids; its probability then vanishes in single precision.
 const FORBIDDEN: f32 = -1e4;
+/// The layers above the choroid.
+const INNER: std::ops::Range<usize> = 1..CHOROID;
+const CHOROID: usize = CLASSES - 1;
 /// Keeps the Dice of a class with few pixels from jumping, in pixels.
 const SMOOTHING: f32 = 20.0;
 
@@ -17,8 +20,6 @@ pub struct Target {
     pub exact: Tensor<4>,
     /// `[N, 1, H, W]`: 1 where the label forbids any class.
     pub labelled: Tensor<4>,
-    /// `[N, 9, 1, 1]`: 1 for the layers whose Dice counts in the sample; the choroid only where it is labelled.
-    pub layers: Tensor<4>,
 }
 
 /// The two parts of the loss, each a scalar.
@@ -39,7 +40,9 @@ impl Loss {
         let log_allowed = log_sum_exp(log_p.clone() + forbidden);
         let cross_entropy = (log_allowed * target.labelled.clone()).sum().neg() / pixels;
 
-        let weight = target.labelled.clone() * target.layers.clone();
+        // Where background and choroid are both allowed, choroid is no mistake, but any other layer is.
+        let weight = target.labelled.clone() * selection(|c| INNER.contains(&c), &log_p)
+            + target.exact.clone() * selection(|c| c == CHOROID, &log_p);
         let p = log_p.exp() * weight.clone();
         let t = target.allowed.clone() * target.exact.clone() * weight;
         let per_class = |x: Tensor<4>| x.sum_dims(&[0, 2, 3]).reshape([CLASSES as i32]);
@@ -64,8 +67,76 @@ fn log_sum_exp(x: Tensor<4>) -> Tensor<4> {
     (x - largest.clone()).exp().sum_dim(1).log() + largest
 }
 
-/// Whether the Dice of `class` counts for a sample, with or without a labelled choroid.
-#[must_use]
-pub fn counts(class: usize, choroid_labelled: bool) -> bool {
-    class != 0 && (class != usize::from(Layer::Choroid.class()) || choroid_labelled)
+/// `[1, 9, 1, 1]`, where `like` is: 1 for the selected classes, else 0.
+fn selection(selects: impl Fn(usize) -> bool, like: &Tensor<4>) -> Tensor<4> {
+    let values: Vec<f32> = (0..CLASSES).map(|c| f32::from(u8::from(selects(c)))).collect();
+    Tensor::from_data(TensorData::new(values, [1, CLASSES, 1, 1]), &like.device())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::device;
+
+    /// A row of pixels, each with the classes that its label allows.
+    fn target(pixels: &[&[usize]], device: &Device) -> Target {
+        let n = pixels.len();
+        let row = |channels: usize, value: &dyn Fn(usize, &[usize]) -> bool| {
+            let values = (0..channels).flat_map(|c| pixels.iter().map(move |p| f32::from(u8::from(value(c, p)))));
+            Tensor::<4>::from_data(TensorData::new(values.collect::<Vec<_>>(), [1, channels, 1, n]), device)
+        };
+        Target {
+            allowed: row(CLASSES, &|c, p| p.contains(&c)),
+            exact: row(1, &|_, p| p.len() == 1),
+            labelled: row(1, &|_, p| p.len() < CLASSES),
+        }
+    }
+
+    /// Logits that give nearly all probability to one class a pixel.
+    fn sure(classes: &[usize], device: &Device) -> Tensor<4> {
+        let n = classes.len();
+        let values = (0..CLASSES).flat_map(|c| classes.iter().map(move |&p| if p == c { 20.0_f32 } else { 0.0 }));
+        Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), [1, CLASSES, 1, n]), device)
+    }
+
+    fn scalar(x: &Tensor<1>) -> f32 {
+        x.clone().into_scalar()
+    }
+
+    #[test]
+    fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
+        let loss = Loss::new(Tensor::zeros([1, CLASSES, 1, 2], &device()), &target(&[&[1], &[3]], &device()));
+        assert!((scalar(&loss.cross_entropy) - (CLASSES as f32).ln()).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_right_answer_costs_nothing_and_a_wrong_one_much() {
+        let target = target(&[&[0], &[1], &[7]], &device());
+        let right = Loss::new(sure(&[0, 1, 7], &device()), &target);
+        let wrong = Loss::new(sure(&[0, 2, 6], &device()), &target);
+        assert!(scalar(&right.total()) < 1e-3);
+        assert!(scalar(&wrong.cross_entropy) > 10.0 && scalar(&wrong.dice) > scalar(&right.dice) + 0.04);
+    }
+
+    #[test]
+    fn where_two_classes_are_allowed_either_is_right() {
+        let target = target(&[&[0, CHOROID], &[0, CHOROID], &[1]], &device());
+        for class in [0, CHOROID] {
+            let loss = Loss::new(sure(&[class, class, 1], &device()), &target);
+            assert!(scalar(&loss.total()) < 1e-3, "{class}");
+        }
+        assert!(scalar(&Loss::new(sure(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
+    }
+
+    #[test]
+    fn a_pixel_that_nobody_labelled_moves_nothing() {
+        let device = device().autodiff();
+        let all: Vec<usize> = (0..CLASSES).collect();
+        let logits = sure(&[4, 2], &device).require_grad();
+        let gradients = Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total().backward();
+        let gradient = logits.grad(&gradients).expect("a gradient").abs().sum_dim(1);
+        let [unlabelled, labelled]: [f32; 2] =
+            gradient.into_data().try_to_vec().expect("floats").try_into().expect("two pixels");
+        assert!(unlabelled < 1e-6 && labelled > 1e-2, "{unlabelled} {labelled}");
+    }
 }

@@ -110,10 +110,16 @@ impl Score {
     }
 }
 
-/// The boundaries that a sample is compared with: as drawn, or else as its mask implies them.
+/// The boundaries that a sample is compared with: as drawn, or else as its mask implies them; a traced choroid-sclera
+/// boundary comes from its trace.
 #[must_use]
 pub fn truth(sample: &Sample) -> BoundaryRows {
-    sample.boundaries.clone().unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width))
+    let drawn = sample.boundaries.clone();
+    let mut rows = drawn.unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width));
+    if let Some(choroid) = &sample.choroid {
+        rows[Boundary::Csb.index()].clone_from(choroid);
+    }
+    rows
 }
 
 /// Mean of the values; `None` of none.
@@ -136,17 +142,8 @@ mod tests {
     }
 
     fn sample(mask: Vec<u8>) -> Sample {
-        Sample {
-            bscan: BScan { width: 2, height: 16, intensity: vec![0.0; 32] },
-            mask,
-            set: "set".to_owned(),
-            subject: String::new(),
-            id: String::new(),
-            boundaries: None,
-            second_grader: None,
-            choroid_labelled: false,
-            axial_um: Some(4.0),
-        }
+        let bscan = BScan { width: 2, height: 16, intensity: vec![0.0; 32] };
+        Sample { set: "set".to_owned(), axial_um: Some(4.0), ..Sample::new(bscan, mask) }
     }
 
     fn without_choroid() -> Vec<u8> {

@@ -20,8 +20,6 @@ pub struct Crop {
     pub input: Vec<f32>,
     /// Targets, see [`crate::data::target_codes`].
     pub codes: Vec<u8>,
-    /// Whether the choroid is labelled.
-    pub choroid_labelled: bool,
 }
 
 impl Crop {
@@ -57,7 +55,7 @@ impl Crop {
             input[at..at + source.len()].copy_from_slice(&frame.bscan.intensity[source.clone()]);
             codes[at..at + source.len()].copy_from_slice(&frame.codes[source]);
         }
-        Self { width, height, input, codes, choroid_labelled: frame.choroid_labelled }
+        Self { width, height, input, codes }
     }
 }
 
@@ -92,7 +90,7 @@ mod tests {
 
     fn frame(width: usize, height: usize) -> Frame {
         let codes = (0..width * height).map(|i| if i / width == height / 2 { 3 } else { 0 }).collect();
-        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes, choroid_labelled: false }
+        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes }
     }
 
     #[test]

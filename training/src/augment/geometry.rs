@@ -90,11 +90,7 @@ impl Geometry {
                 codes.push(if inside { source.codes[v as usize * sw + u as usize] } else { OUTSIDE });
             }
         }
-        Frame {
-            bscan: BScan { width: self.width, height: self.height, intensity },
-            codes,
-            choroid_labelled: source.choroid_labelled,
-        }
+        Frame { bscan: BScan { width: self.width, height: self.height, intensity }, codes }
     }
 }
 
@@ -160,7 +156,6 @@ mod tests {
                 intensity: (0..width * height).map(|i| f32::from(u8::from(below(i)))).collect(),
             },
             codes: (0..width * height).map(|i| u8::from(below(i))).collect(),
-            choroid_labelled: true,
         }
     }
 

@@ -30,19 +30,13 @@ pub struct Frame {
     pub bscan: BScan,
     /// The targets, `width * height`.
     pub codes: Vec<u8>,
-    /// Whether the choroid is labelled.
-    pub choroid_labelled: bool,
 }
 
 impl Frame {
     /// The frame of a sample as it is.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
-        Self {
-            bscan: sample.bscan.clone(),
-            codes: crate::data::target_codes(sample),
-            choroid_labelled: sample.choroid_labelled,
-        }
+        Self { bscan: sample.bscan.clone(), codes: crate::data::target_codes(sample) }
     }
 
     /// Replaces the display intensities by standardised ones, as the runtime does.

@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use octrls::network::Network;
 
+use super::labels::Labels;
 use crate::{
-    data::{Part, Sample, load_part, phantom},
-    evaluate::{Evaluation, Report, best_temperature, calibrate, markdown, overlay, segment},
+    data::{Part, Sample, phantom},
+    evaluate::{Evaluation, ModelReport, Report, best_temperature, calibrate, markdown, overlay, segment},
     score::truth,
     train::write_atomically,
 };
@@ -21,10 +22,9 @@ struct Source {
     /// The ONNX file.
     #[arg(long, default_value = "models/unet-640.onnx")]
     model: PathBuf,
-    /// Folder of the labelled data, with `splits.json`.
-    #[arg(long, default_value = "../shared/data")]
-    data: PathBuf,
-    /// Add this many phantoms; they alone label the choroid.
+    #[command(flatten)]
+    labels: Labels,
+    /// Add this many phantoms.
     #[arg(long, default_value_t = 0)]
     phantoms: u64,
 }
@@ -32,7 +32,7 @@ struct Source {
 impl Source {
     fn read(&self, part: Part) -> Result<(Network, Vec<Sample>)> {
         let network = Network::load(&self.model).with_context(|| format!("{}", self.model.display()))?;
-        let mut samples = load_part(&self.data, part)?;
+        let mut samples = self.labels.load(part)?;
         samples.extend((0..self.phantoms).map(|i| phantom(PHANTOM_SEED + i)));
         Ok((network, samples))
     }
@@ -74,7 +74,7 @@ impl Evaluate {
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
-        let report = Report::new(&network, temperature, self.part, &evaluation);
+        let report = Report::new(ModelReport::of(&network, temperature), self.part, &evaluation);
         if let Some(path) = &self.json {
             write_atomically(path, &serde_json::to_vec_pretty(&report)?)?;
         }

@@ -3,6 +3,7 @@
 mod annotations;
 mod evaluate;
 mod export;
+mod labels;
 mod sheet;
 mod train;
 

@@ -7,18 +7,18 @@ use clap::Args;
 use image::{Rgb, RgbImage};
 use octrls::{layer::Boundary, measure::accuracy::IGNORE};
 
+use super::labels::Labels;
 use crate::{
     augment::Crop,
     batch::{RealScans, Sampler},
-    data::{BELOW, Part, load_part},
+    data::{BELOW, Part},
     train::Settings,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Sheet {
-    /// Folder of the labelled data, with `splits.json`.
-    #[arg(long, default_value = "../shared/data")]
-    data: PathBuf,
+    #[command(flatten)]
+    labels: Labels,
     /// Rows of four crops.
     #[arg(long, default_value_t = 2)]
     rows: usize,
@@ -37,7 +37,7 @@ impl Sheet {
         let mut options = Settings::default().batch;
         options.size = COLUMNS * self.rows.max(1);
         options.seed = self.seed;
-        let samples = load_part(&self.data, Part::Train)?;
+        let samples = self.labels.load(Part::Train)?;
         let crops = Sampler::new(options, Box::new(RealScans::new(&samples)), None).crops(0);
         // Each crop twice: bare, and with its labels.
         let (cell_w, cell_h) = (2 * options.width + GAP, options.height + GAP);

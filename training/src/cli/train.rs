@@ -11,9 +11,10 @@ use std::{
 use anyhow::Result;
 use clap::Args;
 
+use super::labels::Labels;
 use crate::{
     batch::{BatchOptions, Phantoms, RealScans, Sampler},
-    data::{Part, load_part},
+    data::Part,
     device,
     model::UNetConfig,
     train::{Budget, RunDir, Schedule, Settings, Trainer, default_run},
@@ -21,9 +22,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Train {
-    /// Folder of the labelled data, with `splits.json`.
-    #[arg(long, default_value = "../shared/data")]
-    data: PathBuf,
+    #[command(flatten)]
+    labels: Labels,
     /// Folder for checkpoints, history and report.
     #[arg(long, default_value_os_t = default_run())]
     run: PathBuf,
@@ -112,9 +112,9 @@ impl Train {
             let settings = self.settings(Settings::default())?;
             Trainer::start(settings, RunDir::create(&self.run)?, &device, stop)?
         };
-        let training = load_part(&self.data, Part::Train)?;
-        let validation = load_part(&self.data, Part::Val)?;
-        eprintln!("{}: {} scans train, {} validate", device::name(), training.len(), validation.len());
+        let training = self.labels.load(Part::Train)?;
+        let validation = self.labels.load(Part::Val)?;
+        eprintln!("training with {}", device::name());
         let sampler =
             Sampler::new(trainer.settings().batch, Box::new(RealScans::new(&training)), Some(Box::new(Phantoms)));
         drop(training);

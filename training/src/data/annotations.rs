@@ -70,16 +70,13 @@ fn sample(path: &Path, name: &str, polygons: &[Polygon]) -> Result<Sample, DataE
     let unreadable = |source| DataError::Scan { path: path.to_owned(), source };
     let bscan = scan::open(path, SpacingHints::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
     let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or(name).to_owned();
+    let mask = rasterise(polygons, bscan.width, bscan.height);
     Ok(Sample {
-        mask: rasterise(polygons, bscan.width, bscan.height),
-        bscan,
         set: "annotations".to_owned(),
         subject: id.clone(),
         id,
-        boundaries: None,
-        second_grader: None,
         choroid_labelled: polygons.iter().any(|p| p.layer == Layer::Choroid),
-        axial_um: None,
+        ..Sample::new(bscan, mask)
     })
 }
 
@@ -134,7 +131,7 @@ pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
     let mut mask = vec![0; width * height];
     for polygon in polygons {
         for y in 0..height {
-            let mut crossings = crossings(&polygon.corners, y as f64 + 0.5);
+            let mut crossings: Vec<f64> = polygon.crossings(1, y as f64 + 0.5).collect();
             crossings.sort_by(f64::total_cmp);
             for pair in crossings.chunks_exact(2) {
                 // Pixels whose centre lies between the two edges.
@@ -146,11 +143,14 @@ pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
     mask
 }
 
-/// Where the edges of a polygon cross the height `y`.
-fn crossings(corners: &[[f64; 2]], y: f64) -> Vec<f64> {
-    let next = corners.iter().cycle().skip(1);
-    let crossed = corners.iter().zip(next).filter(|(a, b)| (a[1] <= y) != (b[1] <= y));
-    crossed.map(|(a, b)| a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0])).collect()
+impl Polygon {
+    /// Where the edges cross the line on which coordinate `axis` is `at`: the other coordinate, in no order.
+    pub(super) fn crossings(&self, axis: usize, at: f64) -> impl Iterator<Item = f64> {
+        let next = self.corners.iter().cycle().skip(1);
+        let crossed = self.corners.iter().zip(next).filter(move |(a, b)| (a[axis] <= at) != (b[axis] <= at));
+        let other = 1 - axis;
+        crossed.map(move |(a, b)| a[other] + (at - a[axis]) / (b[axis] - a[axis]) * (b[other] - a[other]))
+    }
 }
 
 #[cfg(test)]

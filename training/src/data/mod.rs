@@ -2,6 +2,7 @@
 
 mod annotations;
 mod boundaries;
+mod choroid;
 mod masks;
 mod phantoms;
 mod sets;
@@ -17,6 +18,7 @@ use octrls::{
 
 pub use annotations::{Polygon, annotated_samples, rasterise, read_annotations};
 pub use boundaries::read_boundaries;
+pub use choroid::add_choroids;
 pub use masks::{read_mask, write_mask};
 pub use phantoms::phantom;
 pub use sets::{DataSet, load_part};
@@ -44,10 +46,31 @@ pub struct Sample {
     pub boundaries: Option<BoundaryRows>,
     /// The same by a second grader.
     pub second_grader: Option<BoundaryRows>,
-    /// Whether the labels include the choroid.
+    /// Whether the mask includes the choroid.
     pub choroid_labelled: bool,
+    /// Rows of the choroid-sclera boundary, traced apart from the mask; `None` in A-scans where it was not.
+    pub choroid: Option<Vec<Option<f32>>>,
     /// Axial sample spacing in micrometres, where it is known.
     pub axial_um: Option<f64>,
+}
+
+impl Sample {
+    /// A scan with an index mask, of no set and no subject.
+    #[must_use]
+    pub fn new(bscan: BScan, mask: Vec<u8>) -> Self {
+        Self {
+            bscan,
+            mask,
+            set: String::new(),
+            subject: String::new(),
+            id: String::new(),
+            boundaries: None,
+            second_grader: None,
+            choroid_labelled: false,
+            choroid: None,
+            axial_um: None,
+        }
+    }
 }
 
 /// Why a data set could not be read.

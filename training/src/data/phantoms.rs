@@ -36,14 +36,12 @@ pub fn phantom(seed: u64) -> Sample {
     let drawn = |b: Boundary| (b != Boundary::Csb || scan.choroid_visible).then(|| scan.surfaces.rows(b).to_vec());
     let boundaries = Boundary::ALL.map(|b| drawn(b).unwrap_or_else(|| vec![None; width]));
     Sample {
-        bscan: scan.bscan,
-        mask,
         set: "phantom".to_owned(),
         subject: seed.to_string(),
         id: seed.to_string(),
         boundaries: Some(boundaries),
-        second_grader: None,
         choroid_labelled: scan.choroid_visible,
         axial_um: Some(scan.axial_um),
+        ..Sample::new(scan.bscan, mask)
     }
 }

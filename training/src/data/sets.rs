@@ -89,15 +89,13 @@ impl DataSet {
             name.map(|name| read_boundaries(&folder.join(name).join(format!("{id}.csv")), bscan.width)).transpose()
         };
         Ok(Sample {
-            mask,
             boundaries: table(self.boundaries)?,
             second_grader: table(self.second_grader)?,
-            bscan,
             set: self.name.to_owned(),
             subject,
             id,
-            choroid_labelled: false,
             axial_um: self.axial_um,
+            ..Sample::new(bscan, mask)
         })
     }
 }

@@ -1,6 +1,9 @@
 //! From an index mask to what the network may answer at each pixel.
 
-use octrls::{layer::CLASSES, measure::accuracy::IGNORE};
+use octrls::{
+    layer::{CLASSES, Layer},
+    measure::accuracy::IGNORE,
+};
 
 use super::Sample;
 
@@ -10,7 +13,8 @@ pub const BELOW: u8 = 254;
 /// One target a pixel: a class, [`BELOW`] or [`IGNORE`].
 ///
 /// A mask without choroid labels calls everything below the RPE background, choroid included: there both count as
-/// right. A column without any layer was left out by the grader rather than seen to be empty.
+/// right, unless the choroid was traced. A column without any layer was left out by the grader rather than seen to be
+/// empty.
 #[must_use]
 pub fn target_codes(sample: &Sample) -> Vec<u8> {
     let mut codes = sample.mask.clone();
@@ -27,7 +31,7 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
             if codes[at(y)] == 0 {
                 codes[at(y)] = match (first, last) {
                     (Some(first), _) if y < first => 0,
-                    (_, Some(last)) if y > last => BELOW,
+                    (_, Some(last)) if y > last => below(sample, x, y),
                     // A hole between layers, or a column without labels.
                     _ => IGNORE,
                 };
@@ -37,6 +41,15 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
     codes
 }
 
+/// The target below the RPE of A-scan `x`.
+fn below(sample: &Sample, x: usize, y: usize) -> u8 {
+    match sample.choroid.as_ref().and_then(|rows| rows[x]) {
+        Some(row) if (y as f32 + 0.5) < row => Layer::Choroid.class(),
+        Some(_) => 0,
+        None => BELOW,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use octrls::scan::BScan;
@@ -44,17 +57,8 @@ mod tests {
     use super::*;
 
     fn column(mask: &[u8], choroid_labelled: bool) -> Vec<u8> {
-        target_codes(&Sample {
-            bscan: BScan { width: 1, height: mask.len(), intensity: vec![0.0; mask.len()] },
-            mask: mask.to_vec(),
-            set: String::new(),
-            subject: String::new(),
-            id: String::new(),
-            boundaries: None,
-            second_grader: None,
-            choroid_labelled,
-            axial_um: None,
-        })
+        let bscan = BScan { width: 1, height: mask.len(), intensity: vec![0.0; mask.len()] };
+        target_codes(&Sample { choroid_labelled, ..Sample::new(bscan, mask.to_vec()) })
     }
 
     #[test]
@@ -65,6 +69,13 @@ mod tests {
     #[test]
     fn with_a_labelled_choroid_the_mask_stands() {
         assert_eq!(column(&[0, 1, 8, 0], true), [0, 1, 8, 0]);
+    }
+
+    #[test]
+    fn a_traced_choroid_settles_what_lies_below() {
+        let bscan = BScan { width: 1, height: 6, intensity: vec![0.0; 6] };
+        let sample = Sample { choroid: Some(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
+        assert_eq!(target_codes(&sample), [0, 7, 8, 8, 0, 0]);
     }
 
     #[test]

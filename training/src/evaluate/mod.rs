@@ -57,3 +57,90 @@ pub fn segment(network: &Network, sample: &Sample, temperature: f32) -> Result<S
     let (logits, placement) = network.run(&sample.bscan)?;
     Ok(extract(&logits, &placement, &ExtractOptions { temperature, ..ExtractOptions::default() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+
+    use super::*;
+    use crate::data::Part;
+
+    const WIDTH: usize = 4;
+    const HEIGHT: usize = 24;
+
+    /// Boundaries two rows apart from row 2 on, moved down by `shift`; no choroid-sclera boundary.
+    fn rows(shift: f32) -> BoundaryRows {
+        std::array::from_fn(|k| vec![(k + 1 < BOUNDARIES).then_some(2.0 + 2.0 * k as f32 + shift); WIDTH])
+    }
+
+    fn sample() -> Sample {
+        let bscan = BScan { width: WIDTH, height: HEIGHT, intensity: vec![0.5; WIDTH * HEIGHT] };
+        Sample {
+            set: "graded".to_owned(),
+            boundaries: Some(rows(0.0)),
+            second_grader: Some(rows(3.0)),
+            axial_um: Some(4.0),
+            ..Sample::new(bscan, Surfaces::exact(HEIGHT, rows(0.0)).mask())
+        }
+    }
+
+    fn evaluation() -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        evaluation.add(&sample(), &Surfaces::exact(HEIGHT, rows(1.0)));
+        evaluation
+    }
+
+    fn report() -> Report {
+        let model =
+            ModelReport { name: "m".to_owned(), version: "1".to_owned(), file_sha256: String::new(), temperature: 1.0 };
+        Report::new(model, Part::Val, &evaluation())
+    }
+
+    #[test]
+    fn the_model_is_held_against_both_graders_and_they_against_each_other() {
+        let evaluation = evaluation();
+        let mean = |errors: &[BoundaryError; BOUNDARIES]| errors[0].mean_absolute();
+        assert_eq!(mean(&evaluation.score.0["graded"].boundaries), Some(1.0));
+        assert_eq!(mean(&evaluation.second_grader["graded"]), Some(2.0));
+        assert_eq!(mean(&evaluation.between_graders["graded"]), Some(3.0));
+    }
+
+    #[test]
+    fn the_report_has_pixels_micrometres_and_overlap() {
+        let report = report();
+        let set = &report.sets["graded"];
+        let ilm = &set.boundaries[0];
+        assert_eq!((ilm.boundary, ilm.mean_absolute_px, ilm.mean_absolute_um), ("ILM", Some(1.0), Some(4.0)));
+        assert_eq!((ilm.bias_px, ilm.compared, ilm.missed), (Some(1.0), WIDTH as u64, 0));
+        assert_eq!(set.boundaries.len(), BOUNDARIES - 1, "nobody labelled the choroid");
+        // Layers of two rows, half of each hit.
+        assert!((set.dice["INL"] - 0.5).abs() < 1e-9 && (set.iou["INL"] - 1.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_tables_say_what_the_report_says() {
+        let tables = markdown(&report());
+        for line in [
+            "| graded | model, px | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | - |",
+            "| graded | model, um | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | - |",
+            "| graded | grader 1 to grader 2, px | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | - |",
+            "graded: 0.0 % of labelled rows lie in the model's 95 % interval.",
+        ] {
+            assert!(tables.lines().any(|l| l == line), "{line}\n{tables}");
+        }
+        let columns = |l: &str| l.matches('|').count();
+        let first = tables.lines().next().expect("a table");
+        assert!(tables.lines().take(3).all(|l| columns(l) == columns(first)));
+    }
+
+    #[test]
+    fn the_overlay_draws_lines_on_their_rows() {
+        let sample = sample();
+        let image = overlay(&sample, &Surfaces::exact(HEIGHT, rows(0.0)), &rows(0.0));
+        assert_eq!(image.dimensions(), (2 * WIDTH as u32, 2 * HEIGHT as u32));
+        // The edge of a row that begins at 2.0 lies between the picture's rows 3 and 4.
+        let coloured: Vec<u32> =
+            (0..8).filter(|&y| image.get_pixel(0, y).0 == octrls::layer::Boundary::Ilm.colour()).collect();
+        assert_eq!(coloured, [4]);
+    }
+}

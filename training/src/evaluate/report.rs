@@ -25,6 +25,19 @@ pub struct ModelReport {
     pub temperature: f32,
 }
 
+impl ModelReport {
+    /// The model of `network`, evaluated at `temperature`.
+    #[must_use]
+    pub fn of(network: &Network, temperature: f32) -> Self {
+        Self {
+            name: network.metadata().name.clone(),
+            version: network.metadata().version.clone(),
+            file_sha256: network.file_sha256().to_owned(),
+            temperature,
+        }
+    }
+}
+
 /// Accuracy of one boundary.
 #[derive(Clone, Debug, Serialize)]
 pub struct BoundaryReport {
@@ -85,9 +98,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of an evaluation of `network`.
+    /// The report of an evaluation of `model` on `part`.
     #[must_use]
-    pub fn new(network: &Network, temperature: f32, part: Part, evaluation: &Evaluation) -> Self {
+    pub fn new(model: ModelReport, part: Part, evaluation: &Evaluation) -> Self {
         let graders = |of: &BTreeMap<String, [BoundaryError; BOUNDARIES]>, name: &str, um| {
             of.get(name).map(|errors| boundaries(errors, um))
         };
@@ -100,12 +113,7 @@ impl Report {
             (name.clone(), report)
         });
         Self {
-            model: ModelReport {
-                name: network.metadata().name.clone(),
-                version: network.metadata().version.clone(),
-                file_sha256: network.file_sha256().to_owned(),
-                temperature,
-            },
+            model,
             part,
             mean_iou: evaluation.score.over_sets(SetScore::mean_iou),
             mean_dice: evaluation.score.over_sets(SetScore::mean_dice),

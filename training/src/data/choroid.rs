@@ -1,0 +1,79 @@
+//! Traced choroids: polygons that complete the labels of a set, one VGG JSON file a set.
+
+use std::path::Path;
+
+use octrls::layer::Layer;
+
+use super::{DataError, Polygon, Sample, read_annotations};
+
+/// Gives every sample that has a traced choroid in `<folder>/<set>.json` its choroid-sclera boundary; answers their
+/// number. The upper edge of a traced choroid does not count, the set's own RPE does.
+///
+/// # Errors
+/// [`DataError`] when a file cannot be read, is malformed, or holds another layer than the choroid.
+pub fn add_choroids(samples: &mut [Sample], folder: &Path) -> Result<usize, DataError> {
+    let mut sets: Vec<String> = samples.iter().map(|s| s.set.clone()).collect();
+    sets.dedup();
+    let mut added = 0;
+    for set in sets {
+        let path = folder.join(format!("{set}.json"));
+        if !path.exists() {
+            continue;
+        }
+        for (name, polygons) in read_annotations(&path)? {
+            if let Some(other) = polygons.iter().find(|p| p.layer != Layer::Choroid) {
+                return Err(DataError::label(&path, format!("{name}: {} is no choroid", other.layer.name())));
+            }
+            let id = Path::new(&name).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+            for sample in samples.iter_mut().filter(|s| s.set == set && s.id == id) {
+                sample.choroid = Some(lower_edge(&polygons, sample.bscan.width));
+                added += 1;
+            }
+        }
+    }
+    Ok(added)
+}
+
+/// The deepest row of the polygons in each of `width` A-scans; `None` where there is none.
+fn lower_edge(polygons: &[Polygon], width: usize) -> Vec<Option<f32>> {
+    let deepest = |x: usize| polygons.iter().flat_map(|p| p.crossings(0, x as f64 + 0.5)).reduce(f64::max);
+    (0..width).map(|x| deepest(x).map(|row| row as f32)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls::scan::BScan;
+
+    use super::*;
+
+    const TRACED: &str = r#"{"a.png": {"filename": "a.png", "regions": [{
+        "shape_attributes": {"name": "polygon", "all_points_x": [1, 3, 3, 1], "all_points_y": [2, 2, 7, 5]},
+        "region_attributes": {"label": "Choroid"}}]}}"#;
+
+    fn samples() -> Vec<Sample> {
+        let bscan = BScan { width: 4, height: 8, intensity: vec![0.0; 32] };
+        let of = |set: &str, id: &str| Sample {
+            set: set.to_owned(),
+            id: id.to_owned(),
+            ..Sample::new(bscan.clone(), vec![0; 32])
+        };
+        vec![of("s", "a"), of("s", "b"), of("t", "a")]
+    }
+
+    #[test]
+    fn a_traced_choroid_is_that_of_its_scan_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("s.json"), TRACED).expect("a file");
+        let mut samples = samples();
+        assert_eq!(add_choroids(&mut samples, folder.path()).expect("valid"), 1);
+        assert_eq!(samples[0].choroid, Some(vec![None, Some(5.5), Some(6.5), None]));
+        assert!(samples[1..].iter().all(|s| s.choroid.is_none()));
+    }
+
+    #[test]
+    fn another_layer_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("s.json"), TRACED.replace("Choroid", "INL")).expect("a file");
+        assert!(matches!(add_choroids(&mut samples(), folder.path()), Err(DataError::Label { .. })));
+    }
+}
