@@ -52,7 +52,9 @@ pub(super) fn bands(frame: &mut Frame, rng: &mut ChaCha8Rng) {
             let change = amount * (-d * d).exp();
             if change.abs() > 0.005 {
                 // Dark bands take light away; bright ones add it.
-                row.iter_mut().for_each(|v| *v = if change < 0.0 { *v * (1.0 + change) } else { *v + change });
+                for v in row {
+                    *v = if change < 0.0 { *v * (1.0 + change) } else { *v + change };
+                }
             }
         }
     }

@@ -6,12 +6,15 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Crop, Frame, chance, noise};
 
-/// A frame of `width` x `height` that shows no retina: noise on uneven light, or a scan's own vitreous.
+/// A frame of `width` x `height` that shows no retina: noise on uneven light, a scan's own vitreous, a scan upside
+/// down, or the edges and areas of some other picture.
 #[must_use]
 pub fn negative(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
-    let mut bscan = match vitreous(source, width, height) {
-        Some(bscan) if chance(rng, 0.5) => bscan,
-        _ => uneven_light(width, height, rng),
+    let mut bscan = match rng.random_range(0..4) {
+        0 => vitreous(source, width, height).unwrap_or_else(|| uneven_light(width, height, rng)),
+        1 => uneven_light(width, height, rng),
+        2 => return upside_down(source, width, height, rng),
+        _ => picture(width, height, rng),
     };
     if chance(rng, 0.5) {
         noise::smooth(&mut bscan, rng.random_range(0..4), rng.random_range(0..4));
@@ -36,6 +39,36 @@ fn uneven_light(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
     bscan
 }
 
+/// A variant of the scan, turned over: the layers' order, not their look alone, makes a retina.
+fn upside_down(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
+    let mut crop = super::vary(source, width, height, rng);
+    let rows = crop.input.chunks_exact(width).rev().flatten().copied().collect();
+    crop.input = rows;
+    crop.codes.fill(0);
+    crop
+}
+
+/// Overlapping bright and dark boxes and discs, as photographs, fundus images and screens have them.
+fn picture(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
+    let mut bscan = uneven_light(width, height, rng);
+    for _ in 0..rng.random_range(1..25) {
+        let (x0, y0) = (rng.random_range(-0.2..1.0) * width as f32, rng.random_range(-0.2..1.0) * height as f32);
+        let (w, h) = (rng.random_range(0.01..0.8) * width as f32, rng.random_range(0.01..0.8) * height as f32);
+        let (value, solid) = (rng.random_range(0.0..1.0_f32), rng.random_range(0.2..1.0_f32));
+        let disc = chance(rng, 0.5);
+        for y in y0.max(0.0) as usize..((y0 + h).max(0.0) as usize).min(height) {
+            for x in x0.max(0.0) as usize..((x0 + w).max(0.0) as usize).min(width) {
+                let (dx, dy) = (2.0 * (x as f32 - x0) / w - 1.0, 2.0 * (y as f32 - y0) / h - 1.0);
+                if !disc || dx * dx + dy * dy < 1.0 {
+                    let v = &mut bscan.intensity[y * width + x];
+                    *v += (value - *v) * solid;
+                }
+            }
+        }
+    }
+    bscan
+}
+
 /// The rows above the first layer, mirrored until they fill the frame; `None` where they are few.
 fn vitreous(source: &Frame, width: usize, height: usize) -> Option<BScan> {
     let w = source.bscan.width;
@@ -47,4 +80,21 @@ fn vitreous(source: &Frame, width: usize, height: usize) -> Option<BScan> {
         .map(|(x, y)| source.bscan.intensity[y * w + x])
         .collect();
     Some(BScan { width, height, intensity })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_is_a_full_crop_of_background() {
+        let source = Frame::of(&crate::data::phantom(3));
+        for seed in 0..24 {
+            let crop = negative(&source, 64, 80, &mut ChaCha8Rng::seed_from_u64(seed));
+            assert_eq!(crop.codes, vec![0; 64 * 80], "seed {seed}");
+            assert!(crop.input.len() == 64 * 80 && crop.input.iter().all(|v| v.is_finite()), "seed {seed}");
+        }
+    }
 }

@@ -46,10 +46,10 @@ pub(super) fn smooth(bscan: &mut BScan, axial: usize, lateral: usize) {
         let mut before = bscan.intensity[..w].to_vec();
         for y in 0..h {
             let next = (y + 1).min(h - 1) * w;
-            for x in 0..w {
+            for (x, before) in before.iter_mut().enumerate() {
                 let (here, after) = (bscan.intensity[y * w + x], bscan.intensity[next + x]);
-                bscan.intensity[y * w + x] = (before[x] + 2.0 * here + after) / 4.0;
-                before[x] = here;
+                bscan.intensity[y * w + x] = (*before + 2.0 * here + after) / 4.0;
+                *before = here;
             }
         }
     }

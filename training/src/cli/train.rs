@@ -49,7 +49,7 @@ pub(super) struct Train {
     /// Share of crops from phantoms, 0 to 1 [default: 0.2].
     #[arg(long, value_parser = parse_share)]
     phantom_share: Option<f64>,
-    /// Share of crops without a retina, 0 to 1 [default: 0.03].
+    /// Share of crops without a retina, 0 to 1 [default: 0.05].
     #[arg(long, value_parser = parse_share)]
     negative_share: Option<f64>,
     /// Feature maps at full resolution [default: 16].
@@ -86,7 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             network: UNetConfig::default(),
-            batch: BatchOptions { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.03, seed: 1 },
+            batch: BatchOptions { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.05, seed: 1 },
             schedule: Schedule { budget: Budget::Steps(20_000), peak: 1e-3, warm_up: 200 },
             weight_decay: 1e-2,
             clip: 1.0,

@@ -36,7 +36,7 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
     let report = Report {
         steps: history.last().map_or(0, |e| e.step),
         best: validations().map(|(_, v)| v).max_by(|a, b| a.dice.total_cmp(&b.dice)),
-        last: validations().map(|(_, v)| v).last(),
+        last: history.iter().rev().find_map(|e| e.validation.as_ref()),
     };
     dir.write_json("report.json", &report)?;
 
