@@ -1,6 +1,6 @@
 //! Where labelled scans come from.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -23,7 +23,10 @@ impl Labels {
     pub(super) fn load(&self, part: Part) -> Result<Vec<Sample>> {
         let mut samples = load_part(&self.data, part)?;
         let choroids = add_choroids(&mut samples, &self.annotations)?;
-        eprintln!("{part}: {} scans, {choroids} of them with a traced choroid", samples.len());
+        let mut sets: BTreeMap<&str, usize> = BTreeMap::new();
+        samples.iter().for_each(|s| *sets.entry(&s.set).or_default() += 1);
+        let sets: Vec<String> = sets.into_iter().map(|(set, n)| format!("{set} {n}")).collect();
+        eprintln!("{part}: {} scans ({}), {choroids} with a traced choroid", samples.len(), sets.join(", "));
         Ok(samples)
     }
 }

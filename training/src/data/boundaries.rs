@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use octrls::layer::Boundary;
+use octrls::{layer::Boundary, measure::accuracy::IGNORE, surface::Surfaces};
 
 use super::{BoundaryRows, DataError};
 
@@ -40,4 +40,19 @@ pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataEr
         ascans += 1;
     }
     if ascans == width { Ok(rows) } else { Err(bad(format!("{ascans} A-scans, the scan has {width}"))) }
+}
+
+/// The index mask that boundary rows imply, `height` rows and no choroid; A-scans in which one of the other boundaries
+/// is missing are left out.
+pub(super) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
+    let width = rows[0].len();
+    let mut inner = rows.clone();
+    inner[Boundary::Csb.index()].fill(None);
+    let mut mask = Surfaces::exact(height, inner).mask();
+    for x in 0..width {
+        if Boundary::ALL.into_iter().any(|b| b != Boundary::Csb && rows[b.index()][x].is_none()) {
+            mask.iter_mut().skip(x).step_by(width).for_each(|code| *code = IGNORE);
+        }
+    }
+    mask
 }

@@ -1,114 +1,130 @@
-//! The data sets and how each lies on disk: `images/` beside `masks/`, some with boundary tables.
+//! The data sets: a folder each, with `images/` and labels beside it.
+//!
+//! Labels are the first of these that the folder has: `masks/` (index masks), `annotations.json` (VGG polygons),
+//! `boundaries/` or `boundaries_grader1/` (boundary tables). Boundary tables beside masks or polygons refine what
+//! boundaries are compared with; `boundaries_grader2/` is a second opinion. `groups.csv` (file, group) names the
+//! subject of each image; without it, the first number in the file's name does.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
-use octrls::scan::{self, SpacingHints};
+use octrls::{
+    layer::{Boundary, Layer},
+    scan::{self, BScan, SpacingHints},
+};
 
-use super::{DataError, Part, Sample, Splits, boundaries::read_boundaries, masks::read_mask};
+use super::{
+    BoundaryRows, DataError, Part, Polygon, Sample, Splits,
+    annotations::{rasterise, read_annotations},
+    boundaries::{mask_of_rows, read_boundaries},
+    masks::read_mask,
+};
 
-/// How the subject of an image is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SubjectRule {
-    /// The first digits of the file name.
-    FileName,
-    /// The column `group` of `groups.csv`.
-    GroupTable,
-}
-
-/// One data set.
-#[derive(Clone, Copy, Debug)]
-pub struct DataSet {
-    /// Name and folder.
-    pub name: &'static str,
-    subjects: SubjectRule,
-    boundaries: Option<&'static str>,
-    second_grader: Option<&'static str>,
-    axial_um: Option<f64>,
-}
-
-const PLAIN: DataSet =
-    DataSet { name: "", subjects: SubjectRule::FileName, boundaries: None, second_grader: None, axial_um: None };
-
-/// Axial spacing of the Heidelberg Spectralis.
+/// Axial spacing of the Heidelberg Spectralis, in micrometres; the images of these sets do not carry it.
 const SPECTRALIS_UM: f64 = 3.87;
+const SPECTRALIS: [&str; 2] = ["duke_dme", "tian_healthy"];
+
+/// Subjects of a training part that are left out of it. Six of the ten scans of subject 01 of `tian_healthy` equal
+/// scans of subject 08, which tests, pixel by pixel: it is the same eye.
+const LEFT_OUT: [(&str, &str); 1] = [("tian_healthy", "01")];
+
+/// The folder of one set.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    name: String,
+    folder: PathBuf,
+    /// Subject by file name.
+    groups: Option<HashMap<String, String>>,
+    /// Polygons by file name, where they are the labels.
+    polygons: Option<BTreeMap<String, Vec<Polygon>>>,
+}
 
 impl DataSet {
-    /// Every known set.
-    pub const ALL: [Self; 5] = [
-        Self {
-            name: "duke_dme",
-            boundaries: Some("boundaries_grader1"),
-            second_grader: Some("boundaries_grader2"),
-            axial_um: Some(SPECTRALIS_UM),
-            ..PLAIN
-        },
-        Self { name: "tian_healthy", boundaries: Some("boundaries"), axial_um: Some(SPECTRALIS_UM), ..PLAIN },
-        Self { name: "yukun_guo", subjects: SubjectRule::GroupTable, ..PLAIN },
-        Self { name: "nr206", ..PLAIN },
-        Self { name: "zeiss_onh", ..PLAIN },
-    ];
+    /// Opens the set `name` under `data`.
+    ///
+    /// # Errors
+    /// [`DataError`] when its `groups.csv` or `annotations.json` cannot be read.
+    pub fn open(data: &Path, name: &str) -> Result<Self, DataError> {
+        let folder = data.join(name);
+        let (groups, polygons) = (folder.join("groups.csv"), folder.join("annotations.json"));
+        Ok(Self {
+            name: name.to_owned(),
+            groups: groups.exists().then(|| read_groups(&groups)).transpose()?,
+            polygons: (polygons.exists() && !folder.join("masks").exists())
+                .then(|| read_annotations(&polygons))
+                .transpose()?,
+            folder,
+        })
+    }
 
-    /// Reads the samples of `part` from the set's folder under `data`.
+    /// Reads the samples of `part`.
     ///
     /// # Errors
     /// [`DataError`] when an image or its labels cannot be read.
-    pub fn load(&self, data: &Path, splits: &Splits, part: Part) -> Result<Vec<Sample>, DataError> {
-        let folder = data.join(self.name);
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let groups = match self.subjects {
-            SubjectRule::FileName => HashMap::new(),
-            SubjectRule::GroupTable => read_groups(&folder.join("groups.csv"))?,
-        };
+    pub fn load(&self, splits: &Splits, part: Part) -> Result<Vec<Sample>, DataError> {
         let mut samples = Vec::new();
-        for image in files(&folder.join("images"))? {
-            let id = image.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
-            let subject = match self.subjects {
-                SubjectRule::FileName => first_digits(&id).to_owned(),
-                SubjectRule::GroupTable => {
-                    let name = image.file_name().and_then(|s| s.to_str()).unwrap_or_default();
+        for image in files(&self.folder.join("images"))? {
+            let name = image.file_name().and_then(|s| s.to_str()).unwrap_or_default();
+            let subject = match &self.groups {
+                None => first_digits(name).to_owned(),
+                Some(groups) => {
                     groups.get(name).cloned().ok_or_else(|| DataError::label(&image, "not in groups.csv"))?
                 }
             };
-            if splits.contains(part, self.name, &subject) {
-                samples.push(self.sample(&folder, &image, id, subject)?);
+            let left_out = part == Part::Train && LEFT_OUT.contains(&(&self.name, &subject));
+            if splits.contains(part, &self.name, &subject) && !left_out {
+                samples.push(self.sample(&image, name, subject)?);
             }
         }
         Ok(samples)
     }
 
-    fn sample(&self, folder: &Path, image: &Path, id: String, subject: String) -> Result<Sample, DataError> {
+    fn sample(&self, image: &Path, name: &str, subject: String) -> Result<Sample, DataError> {
         let unreadable = |source| DataError::Scan { path: image.to_owned(), source };
         let bscan = scan::open(image, SpacingHints::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
-        let mask = read_mask(&folder.join("masks").join(format!("{id}.png")), bscan.width, bscan.height)?;
-        let table = |name: Option<&str>| {
-            name.map(|name| read_boundaries(&folder.join(name).join(format!("{id}.csv")), bscan.width)).transpose()
+        let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
+        let first = self.table("boundaries_grader1", &id, &bscan)?;
+        let boundaries = first.map_or_else(|| self.table("boundaries", &id, &bscan), |t| Ok(Some(t)))?;
+        let polygons = self.polygons.as_ref().and_then(|all| all.get(name));
+        let masks = self.folder.join("masks");
+        let mask = match (polygons, &boundaries) {
+            _ if masks.exists() => read_mask(&masks.join(format!("{id}.png")), bscan.width, bscan.height)?,
+            (Some(polygons), _) => rasterise(polygons, bscan.width, bscan.height),
+            (None, Some(rows)) => mask_of_rows(rows, bscan.height),
+            (None, None) => return Err(DataError::label(image, "it has no labels")),
         };
+        let traced = boundaries.as_ref().map(|rows| rows[Boundary::Csb.index()].clone());
         Ok(Sample {
-            boundaries: table(self.boundaries)?,
-            second_grader: table(self.second_grader)?,
-            set: self.name.to_owned(),
+            second_grader: self.table("boundaries_grader2", &id, &bscan)?,
+            choroid_labelled: mask.contains(&Layer::Choroid.class()),
+            choroid: traced.filter(|rows| rows.iter().any(Option::is_some)),
+            boundaries,
+            set: self.name.clone(),
             subject,
             id,
-            axial_um: self.axial_um,
+            axial_um: SPECTRALIS.contains(&self.name.as_str()).then_some(SPECTRALIS_UM),
             ..Sample::new(bscan, mask)
         })
     }
+
+    /// The boundary table of a scan in `folder`, where the set has that folder.
+    fn table(&self, folder: &str, id: &str, bscan: &BScan) -> Result<Option<BoundaryRows>, DataError> {
+        let folder = self.folder.join(folder);
+        folder.exists().then(|| read_boundaries(&folder.join(format!("{id}.csv")), bscan.width)).transpose()
+    }
 }
 
-/// Reads the samples of `part` of every known set under `data`, which holds `splits.json`.
+/// Reads the samples of `part` of every set that `splits.json` under `data` lists.
 ///
 /// # Errors
-/// [`DataError`] when a file cannot be read or the part is empty.
+/// [`DataError`] when a set is not there, a file cannot be read or the part is empty.
 pub fn load_part(data: &Path, part: Part) -> Result<Vec<Sample>, DataError> {
     let splits = Splits::read(&data.join("splits.json"))?;
     let mut samples = Vec::new();
-    for set in DataSet::ALL {
-        samples.extend(set.load(data, &splits, part)?);
+    for set in splits.sets() {
+        samples.extend(DataSet::open(data, set)?.load(&splits, part)?);
     }
     if samples.is_empty() { Err(DataError::Empty { part, path: data.to_owned() }) } else { Ok(samples) }
 }
@@ -145,5 +161,65 @@ mod tests {
         assert_eq!(first_digits("Subject08_10"), "08");
         assert_eq!(first_digits("im00001"), "00001");
         assert_eq!(first_digits("none"), "");
+    }
+
+    const SIZE: [usize; 2] = [6, 24];
+
+    /// A folder with one set of one scan that all of `parts` may use, and no labels yet.
+    fn data() -> tempfile::TempDir {
+        let data = tempfile::tempdir().expect("a folder");
+        let set = data.path().join("mine");
+        std::fs::create_dir_all(set.join("images")).expect("a folder");
+        std::fs::write(data.path().join("splits.json"), r#"{"mine": {"train": ["7"]}}"#).expect("a file");
+        let image = image::GrayImage::from_fn(SIZE[0] as u32, SIZE[1] as u32, |x, y| image::Luma([(x + 9 * y) as u8]));
+        image.save(set.join("images/eye_7.png")).expect("an image");
+        data
+    }
+
+    fn write(data: &Path, name: &str, content: &str) {
+        let path = data.join("mine").join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+
+    fn only(data: &Path) -> Sample {
+        let mut samples = load_part(data, Part::Train).expect("one sample");
+        assert_eq!(samples.len(), 1);
+        samples.remove(0)
+    }
+
+    #[test]
+    fn boundary_tables_alone_are_labels() {
+        let data = data();
+        let header = Boundary::ALL.map(Boundary::name).join(",");
+        let full = "2,4,6,8,10,12,14,16,20";
+        let rows = format!("{header}\n{full}\n{full}\n2,,6,8,10,12,14,16,20\n{full}\n{full}\n2,4,6,8,10,12,14,16,\n");
+        write(data.path(), "boundaries/eye_7.csv", &rows);
+        let sample = only(data.path());
+        let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
+        assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
+        assert!(column(2).iter().all(|&c| c == octrls::measure::accuracy::IGNORE), "a table with a gap labels nothing");
+        assert_eq!(sample.choroid.map(|c| (c[0], c[5])), Some((Some(20.0), None)));
+        assert_eq!((sample.subject.as_str(), sample.id.as_str()), ("7", "eye_7"));
+    }
+
+    #[test]
+    fn polygons_are_labels_and_a_group_table_names_subjects() {
+        let data = data();
+        write(data.path(), "groups.csv", "file,group\neye_7.png,7\n");
+        let polygon = r#"{"a": {"filename": "eye_7.png", "regions": [{
+            "shape_attributes": {"name": "polygon", "all_points_x": [0, 6, 6, 0], "all_points_y": [3, 3, 5, 5]},
+            "region_attributes": {"label": "Choroid"}}]}}"#;
+        write(data.path(), "annotations.json", polygon);
+        let sample = only(data.path());
+        assert!(sample.choroid_labelled && sample.mask.iter().filter(|&&c| c == 8).count() == 12);
+    }
+
+    #[test]
+    fn an_unlabelled_scan_and_a_set_that_is_not_there_are_errors() {
+        let data = data();
+        assert!(matches!(load_part(data.path(), Part::Train), Err(DataError::Label { .. })));
+        std::fs::write(data.path().join("splits.json"), r#"{"gone": {"train": "all"}}"#).expect("a file");
+        assert!(matches!(load_part(data.path(), Part::Train), Err(DataError::Io { .. })));
     }
 }

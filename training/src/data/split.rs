@@ -65,6 +65,11 @@ impl Splits {
         Ok(Self(all.into_iter().map(|(name, v)| Ok((name, serde_json::from_value(v)?))).collect::<Result<_, _>>()?))
     }
 
+    /// The sets that are listed, in the order of their names.
+    pub fn sets(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether `subject` of `set` belongs to `part`. A set that is not listed belongs to no part.
     #[must_use]
     pub fn contains(&self, part: Part, set: &str, subject: &str) -> bool {
