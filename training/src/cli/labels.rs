@@ -24,7 +24,9 @@ impl Labels {
         let mut samples = load_part(&self.data, part)?;
         let choroids = add_choroids(&mut samples, &self.annotations)?;
         let mut sets: BTreeMap<&str, usize> = BTreeMap::new();
-        samples.iter().for_each(|s| *sets.entry(&s.set).or_default() += 1);
+        for sample in &samples {
+            *sets.entry(&sample.set).or_default() += 1;
+        }
         let sets: Vec<String> = sets.into_iter().map(|(set, n)| format!("{set} {n}")).collect();
         eprintln!("{part}: {} scans ({}), {choroids} with a traced choroid", samples.len(), sets.join(", "));
         Ok(samples)

@@ -49,10 +49,9 @@ pub(super) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
     let mut inner = rows.clone();
     inner[Boundary::Csb.index()].fill(None);
     let mut mask = Surfaces::exact(height, inner).mask();
-    for x in 0..width {
-        if Boundary::ALL.into_iter().any(|b| b != Boundary::Csb && rows[b.index()][x].is_none()) {
-            mask.iter_mut().skip(x).step_by(width).for_each(|code| *code = IGNORE);
-        }
+    let gap = |x: usize| Boundary::ALL.into_iter().any(|b| b != Boundary::Csb && rows[b.index()][x].is_none());
+    for x in (0..width).filter(|&x| gap(x)) {
+        mask.iter_mut().skip(x).step_by(width).for_each(|code| *code = IGNORE);
     }
     mask
 }

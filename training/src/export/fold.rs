@@ -44,7 +44,9 @@ fn fold(
     let size = kernels.len() / gamma.len().max(1);
     for (c, kernel) in kernels.chunks_exact_mut(size.max(1)).enumerate() {
         let scale = f64::from(gamma[c]) / (f64::from(variance[c]) + epsilon).sqrt();
-        kernel.iter_mut().for_each(|w| *w = (f64::from(*w) * scale) as f32);
+        for w in kernel {
+            *w = (f64::from(*w) * scale) as f32;
+        }
         bias[c] = (f64::from(bias[c]) - f64::from(mean[c])).mul_add(scale, f64::from(beta[c])) as f32;
     }
 

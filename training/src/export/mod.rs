@@ -11,7 +11,6 @@ use octrls::{
     network::{InputSize, ModelMetadata, Preprocessing},
 };
 use prost::Message;
-use sha2::{Digest, Sha256};
 
 use crate::model::{STRIDE, UNet};
 use proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto};
@@ -91,11 +90,12 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
 
 /// SHA-256 over the weights: name, a zero byte, and little-endian values of each, in the order of their names.
 fn weights_sha256(graph: &GraphProto) -> String {
-    let mut hash = Sha256::new();
-    for weights in &graph.initializer {
-        hash.update(weights.name.as_bytes());
-        hash.update([0]);
-        hash.update(&weights.raw_data);
-    }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    let bytes: Vec<u8> = graph
+        .initializer
+        .iter()
+        .flat_map(|weights| [weights.name.as_bytes(), &[0], &weights.raw_data])
+        .flatten()
+        .copied()
+        .collect();
+    octrls::digest::sha256(&bytes)
 }

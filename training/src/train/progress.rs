@@ -1,6 +1,6 @@
 //! What a training shows: a bar on a terminal, a line an epoch everywhere.
 
-use std::{io::IsTerminal, time::Instant};
+use std::{fmt::Write, io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,7 +44,8 @@ impl Progress {
         );
         if let Some(v) = &epoch.validation {
             let sets: Vec<_> = v.sets.iter().map(|(name, dice)| format!("{name} {dice:.3}")).collect();
-            line += &format!(
+            let _ = write!(
+                line,
                 "  | val Dice {:.4}{}  mIoU {:.4}  boundaries {:.2} px  ({})",
                 v.dice,
                 if state.since_best == 0 { " *" } else { "" },
