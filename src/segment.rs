@@ -49,7 +49,7 @@ pub fn segment(
     let (logits, placement) = network.run(&bscan)?;
     let network_time = start.elapsed();
     let after_network = Instant::now();
-    let options = ExtractOptions { temperature: network.metadata().temperature, ..ExtractOptions::default() };
+    let options = ExtractOptions { calibration: network.metadata().calibration, ..ExtractOptions::default() };
     let surfaces = extract(&logits, &placement, &options);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = after_network.elapsed();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::network::ModelMetadata;
+use crate::{layer::Boundary, network::ModelMetadata};
 
 use super::{
     args::{ModelCommand, ModelCommandArguments},
@@ -12,15 +12,21 @@ use super::{
 pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode> {
     let ModelCommand::Info(info) = &arguments.command;
     let network = load_network(&info.model)?;
-    let ModelMetadata { name, version, input, preprocessing, temperature, training_data, weights_sha256 } =
+    let ModelMetadata { name, version, input, preprocessing, calibration, training_data, weights_sha256 } =
         network.metadata();
+    let intervals: Vec<String> = Boundary::ALL
+        .into_iter()
+        .zip(calibration.intervals)
+        .map(|(b, i)| format!("{}:{}:{}", b.name(), i.scale, i.floor))
+        .collect();
     let rows = [
         ("name", name.clone()),
         ("version", version.clone()),
         ("input", format!("{}x{}", input.width, input.height)),
         ("classes", ModelMetadata::class_names()),
         ("preprocessing", preprocessing.name().to_owned()),
-        ("temperature", temperature.to_string()),
+        ("temperature", calibration.temperature.to_string()),
+        ("intervals", intervals.join(" ")),
         ("training_data", training_data.clone()),
         ("weights_sha256", weights_sha256.clone()),
         ("file_sha256", network.file_sha256().to_owned()),

@@ -4,7 +4,7 @@
 
 use crate::layer::{CLASSES, Layer};
 
-use super::ModelError;
+use super::{Calibration, ModelError};
 
 /// Size of the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub struct ModelMetadata {
     pub input: InputSize,
     /// How a B-scan becomes the input.
     pub preprocessing: Preprocessing,
-    /// Softmax temperature that calibrates the class probabilities; 1 where none was fitted.
-    pub temperature: f32,
+    /// What makes its probabilities and intervals hold what they promise.
+    pub calibration: Calibration,
     /// The data it was trained on, in words.
     pub training_data: String,
     /// SHA-256 of the weights, hexadecimal.
@@ -58,6 +58,7 @@ const CLASS_NAMES: &str = "octrls.classes";
 const INPUT: &str = "octrls.input";
 const PREPROCESSING: &str = "octrls.preprocessing";
 const TEMPERATURE: &str = "octrls.temperature";
+const INTERVALS: &str = "octrls.intervals";
 const TRAINING_DATA: &str = "octrls.training_data";
 const WEIGHTS: &str = "octrls.weights_sha256";
 
@@ -77,7 +78,8 @@ impl ModelMetadata {
             (CLASS_NAMES, Self::class_names()),
             (INPUT, format!("{}x{}", self.input.width, self.input.height)),
             (PREPROCESSING, self.preprocessing.name().to_owned()),
-            (TEMPERATURE, self.temperature.to_string()),
+            (TEMPERATURE, self.calibration.temperature.to_string()),
+            (INTERVALS, self.calibration.intervals_text()),
             (TRAINING_DATA, self.training_data.clone()),
             (WEIGHTS, self.weights_sha256.clone()),
         ]
@@ -109,12 +111,17 @@ impl ModelMetadata {
             .ok()
             .filter(|t: &f32| (0.05..=20.0).contains(t))
             .ok_or_else(|| bad(TEMPERATURE, "not a number from 0.05 to 20"))?;
+        // A model that nobody calibrated has none.
+        let intervals = all
+            .get(INTERVALS)
+            .map_or(Some(Calibration::default().intervals), |text| Calibration::parse_intervals(text));
+        let intervals = intervals.ok_or_else(|| bad(INTERVALS, "not a pair scale:floor for each boundary"))?;
         Ok(Self {
             name: get(NAME)?.to_owned(),
             version: get(VERSION)?.to_owned(),
             input,
             preprocessing,
-            temperature,
+            calibration: Calibration { temperature, intervals },
             training_data: get(TRAINING_DATA)?.to_owned(),
             weights_sha256: get(WEIGHTS)?.to_owned(),
         })
@@ -131,7 +138,7 @@ mod tests {
             version: "1".to_owned(),
             input: InputSize { width: 640, height: 480 },
             preprocessing: Preprocessing::ShrinkCentreStandardise,
-            temperature: 1.5,
+            calibration: Calibration { temperature: 1.5, ..Calibration::default() },
             training_data: "phantom".to_owned(),
             weights_sha256: "ab".to_owned(),
         }
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE] {
+        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS] {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {
                 if *key == broken {

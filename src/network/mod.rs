@@ -1,11 +1,13 @@
 //! The network: what a model file says of itself, how a B-scan becomes its input, and how it is run.
 
+mod calibration;
 mod error;
 mod logits;
 mod metadata;
 mod placement;
 mod runtime;
 
+pub use calibration::{Calibration, Interval};
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};

@@ -2,7 +2,7 @@
 
 use crate::{
     layer::{BOUNDARIES, Boundary},
-    network::{Logits, Placement},
+    network::{Calibration, Logits, Placement},
 };
 
 use super::{
@@ -13,8 +13,8 @@ use super::{
 /// When a boundary counts as determined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExtractOptions {
-    /// Softmax temperature of the class probabilities, from the model's metadata.
-    pub temperature: f32,
+    /// The model's calibration, from its metadata.
+    pub calibration: Calibration,
     /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
     pub max_deviation: f32,
     /// The same for the choroid-sclera boundary, which is blurred by nature.
@@ -30,7 +30,7 @@ pub struct ExtractOptions {
 impl Default for ExtractOptions {
     fn default() -> Self {
         Self {
-            temperature: 1.0,
+            calibration: Calibration::default(),
             max_deviation: 12.0,
             max_choroid_deviation: 20.0,
             max_outside: 0.5,
@@ -75,7 +75,7 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
         let column = interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
         for k in 0..BOUNDARIES {
             out.rows[k][ascan] = column.rows[k].map(|row| row * scale);
-            out.deviations[k][ascan] = column.deviations[k] * scale;
+            out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
         }
         out.confidence[ascan] = column.certainty;
     }
@@ -88,7 +88,7 @@ fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOption
     for first in (0..placement.width).step_by(LANES) {
         // The last strip repeats its last column rather than reading past the scan.
         let used = LANES.min(placement.width - first);
-        let posterior = solver.solve(placement.height, options.temperature, |class, row| {
+        let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
             let line = &logits.row(class, placement.top + row)[placement.left + first..][..used];
             std::array::from_fn(|l| line[l.min(used - 1)])
         });
@@ -223,15 +223,16 @@ mod tests {
         ) {
             let logits = Logits::new(20, 24, seed).expect("the right number of scores");
             let placement = Placement::new(scan.0, scan.1, InputSize { width: 20, height: 24 });
+            let calibration = Calibration { temperature, ..Calibration::default() };
             let lenient = ExtractOptions {
-                temperature,
+                calibration,
                 max_deviation: 1e9,
                 max_choroid_deviation: 1e9,
                 max_outside: 1.0,
                 min_retina: 0.0,
                 min_choroid: 0.0,
             };
-            for options in [lenient, ExtractOptions { temperature, ..Default::default() }] {
+            for options in [lenient, ExtractOptions { calibration, ..Default::default() }] {
                 let out = extract(&logits, &placement, &options);
                 for ascan in 0..scan.0 {
                     let rows: Vec<f32> = Boundary::ALL.iter().filter_map(|&b| out.rows(b)[ascan]).collect();

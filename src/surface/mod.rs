@@ -68,8 +68,8 @@ impl Surfaces {
         &self.rows[boundary.index()]
     }
 
-    /// Standard deviation of the row of `boundary` in each A-scan, in pixels, as the network's class
-    /// probabilities imply it.
+    /// Standard deviation of the error of `boundary` in each A-scan, in pixels: what the network's class probabilities
+    /// imply, as calibrated.
     #[must_use]
     pub fn deviations(&self, boundary: Boundary) -> &[f32] {
         &self.deviations[boundary.index()]

@@ -11,7 +11,7 @@ use octrls::{
 use crate::data::{BELOW, BoundaryRows, Sample};
 
 /// Half width of the interval that holds 95 % of a normal distribution, in standard deviations.
-const INTERVAL_95: f32 = 1.96;
+pub const INTERVAL_95: f32 = 1.96;
 
 /// Classes that every set labels: background and the seven layers above the choroid.
 pub const LABELLED_CLASSES: std::ops::RangeInclusive<usize> = 0..=7;

@@ -5,7 +5,7 @@ use burn::{
     prelude::*,
 };
 use octrls::{
-    network::{InputSize, Network},
+    network::{Calibration, InputSize, Network},
     scan::BScan,
 };
 use octrls_training::{
@@ -36,7 +36,7 @@ fn description(width: usize, height: usize) -> Description {
     Description {
         name: "test".to_owned(),
         version: "1".to_owned(),
-        temperature: 1.25,
+        calibration: Calibration { temperature: 1.25, ..Calibration::default() },
         training_data: "none".to_owned(),
         input: InputSize { width, height },
     }
@@ -81,7 +81,10 @@ fn the_file_describes_itself_and_its_weights() {
     };
     let model = model(config);
     let one = metadata(&model);
-    assert_eq!((one.name.as_str(), one.temperature, one.input), ("test", 1.25, InputSize { width: 32, height: 32 }));
+    assert_eq!(
+        (one.name.as_str(), one.calibration.temperature, one.input),
+        ("test", 1.25, InputSize { width: 32, height: 32 })
+    );
     assert_eq!(one.weights_sha256, metadata(&model).weights_sha256);
     let other = model.map(&mut Unsettle(1.0));
     assert_ne!(one.weights_sha256, metadata(&other).weights_sha256);

@@ -4,12 +4,14 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use octrls::network::Network;
+use octrls::{layer::Boundary, network::Network};
 
 use super::labels::Labels;
 use crate::{
     data::{Part, Sample, phantom},
-    evaluate::{Evaluation, ModelReport, Report, best_temperature, calibrate, markdown, overlay, segment},
+    evaluate::{
+        Evaluation, ModelReport, Report, best_temperature, fit_intervals, markdown, overlay, segment, try_temperatures,
+    },
     score::truth,
     train::write_atomically,
 };
@@ -45,9 +47,6 @@ pub(super) struct Evaluate {
     /// Part of the data.
     #[arg(long, value_enum, default_value_t = Part::Val)]
     part: Part,
-    /// Softmax temperature instead of the model's own.
-    #[arg(long)]
-    temperature: Option<f32>,
     /// Write all figures here.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -59,14 +58,12 @@ pub(super) struct Evaluate {
 impl Evaluate {
     pub(super) fn run(self) -> Result<()> {
         let (network, samples) = self.source.read(self.part)?;
-        let temperature = self.temperature.unwrap_or(network.metadata().temperature);
-        anyhow::ensure!((0.05..=20.0).contains(&temperature), "the temperature must be from 0.05 to 20");
         if let Some(dir) = &self.overlays {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         }
         let mut evaluation = Evaluation::default();
         for sample in &samples {
-            let surfaces = segment(&network, sample, temperature)?;
+            let surfaces = segment(&network, sample, network.metadata().calibration)?;
             evaluation.add(sample, &surfaces);
             if let Some(dir) = &self.overlays {
                 let path = dir.join(format!("{}_{}.png", sample.set, sample.id));
@@ -74,7 +71,7 @@ impl Evaluate {
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
-        let report = Report::new(ModelReport::of(&network, temperature), self.part, &evaluation);
+        let report = Report::new(ModelReport::of(&network), self.part, &evaluation);
         if let Some(path) = &self.json {
             write_atomically(path, &serde_json::to_vec_pretty(&report)?)?;
         }
@@ -87,9 +84,11 @@ impl Evaluate {
 pub(super) struct Calibrate {
     #[command(flatten)]
     source: Source,
-    /// Temperatures to try.
-    #[arg(long, value_delimiter = ',', default_values_t = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0])]
+    /// Softmax temperatures to try; the one of least boundary error is taken.
+    #[arg(long, value_delimiter = ',', default_values_t = [0.75, 1.0, 1.25, 1.5, 2.0])]
     temperatures: Vec<f32>,
+    /// The file to write, for `export --calibration`.
+    out: PathBuf,
 }
 
 impl Calibrate {
@@ -99,13 +98,17 @@ impl Calibrate {
             "temperatures must be from 0.05 to 20"
         );
         let (network, samples) = self.source.read(Part::Val)?;
-        let steps = calibrate(&network, &samples, &self.temperatures)?;
+        let steps = try_temperatures(&network, &samples, &self.temperatures)?;
         println!("| temperature | coverage of 95 % intervals | mean absolute error, px |\n| ---: | ---: | ---: |");
         for s in &steps {
             println!("| {} | {:.3} | {:.3} |", s.temperature, s.coverage, s.mean_absolute_px);
         }
         let best = best_temperature(&steps).context("no temperature to try")?;
-        println!("\nExport with --temperature {}", best.temperature);
-        Ok(())
+        let calibration = fit_intervals(&network, &samples, best.temperature)?;
+        println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
+        for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
+            println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);
+        }
+        write_atomically(&self.out, &serde_json::to_vec_pretty(&calibration)?)
     }
 }

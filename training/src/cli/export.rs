@@ -1,10 +1,10 @@
 //! `export`.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use octrls::network::{InputSize, Network};
+use octrls::network::{Calibration, InputSize, Network};
 
 use crate::{
     device,
@@ -27,9 +27,9 @@ pub(super) struct Export {
     /// Model version in the file.
     #[arg(long, default_value = "1")]
     model_version: String,
-    /// Softmax temperature in the file, as `calibrate` fits it.
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
+    /// Calibration for the file, as `calibrate` writes it [default: none].
+    #[arg(long, value_name = "JSON")]
+    calibration: Option<PathBuf>,
     /// What the network was trained on, in words.
     #[arg(long, default_value = "duke_dme, tian_healthy and yukun_guo (training part), phantoms")]
     training_data: String,
@@ -43,10 +43,17 @@ impl Export {
         let dir = RunDir::open(&self.run)?;
         let config = dir.settings()?.network;
         let model = dir.read_model(&format!("{}.bpk", self.weights), &config, &device::device())?;
+        let calibration = match &self.calibration {
+            None => Calibration::default(),
+            Some(path) => {
+                let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_slice(&bytes).with_context(|| format!("{} is no calibration", path.display()))?
+            }
+        };
         let description = Description {
             name: self.name,
             version: self.model_version,
-            temperature: self.temperature,
+            calibration,
             training_data: self.training_data,
             input: InputSize { width: self.size, height: self.size },
         };

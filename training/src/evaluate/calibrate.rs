@@ -1,22 +1,31 @@
-//! The softmax temperature at which the model's own intervals hold what they promise.
+//! The calibration at which the model's own intervals hold what they promise.
 
 use octrls::{
-    network::{ModelError, Network},
+    layer::{BOUNDARIES, Boundary},
+    network::{Calibration, Interval, ModelError, Network},
     surface::{ExtractOptions, extract},
 };
 use serde::Serialize;
 
 use crate::{
     data::Sample,
-    score::{Score, SetScore},
+    score::{INTERVAL_95, Score, SetScore, truth},
 };
 
 /// Share of labels that a 95 % interval should hold.
 const PROMISED: f64 = 0.95;
+/// Groups of A-scans, from certain to uncertain, in each of which the promise should hold.
+const GROUPS: usize = 4;
+/// Scales and floors that are tried, and the factor from one to the next.
+const SCALES: (f32, usize) = (0.5, 24);
+const FLOORS: (f32, usize) = (0.1, 28);
+const STEP: f32 = 1.15;
+/// Fewest labelled A-scans from which an interval is fitted.
+const FEWEST: usize = 500;
 
-/// What one temperature gives.
+/// What one temperature gives, intervals taken at their word.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct CalibrationStep {
+pub struct TemperatureStep {
     /// The temperature.
     pub temperature: f32,
     /// Share of labelled rows in the model's 95 % interval, averaged over the sets.
@@ -25,24 +34,33 @@ pub struct CalibrationStep {
     pub mean_absolute_px: f64,
 }
 
-/// Coverage and accuracy on `samples` at each of `temperatures`. The network runs once a scan.
+/// The error of one boundary in one A-scan beside the deviation that the model implies, both in rows of the network's
+/// grid.
+#[derive(Clone, Copy, Debug)]
+struct Miss {
+    deviation: f32,
+    error: f32,
+    /// So that every set counts the same.
+    weight: f64,
+}
+
+/// Accuracy on `samples` at each of `temperatures`. The network runs once a scan.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn calibrate(
+pub fn try_temperatures(
     network: &Network,
     samples: &[Sample],
     temperatures: &[f32],
-) -> Result<Vec<CalibrationStep>, ModelError> {
+) -> Result<Vec<TemperatureStep>, ModelError> {
     let mut scores = vec![Score::default(); temperatures.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
         for (score, &temperature) in scores.iter_mut().zip(temperatures) {
-            let options = ExtractOptions { temperature, ..ExtractOptions::default() };
-            score.add(sample, &extract(&logits, &placement, &options));
+            score.add(sample, &extract(&logits, &placement, &at(temperature)));
         }
     }
-    let step = |(score, &temperature): (&Score, &f32)| CalibrationStep {
+    let step = |(score, &temperature): (&Score, &f32)| TemperatureStep {
         temperature,
         coverage: score.over_sets(|s| s.coverage.share()).unwrap_or(0.0),
         mean_absolute_px: score.over_sets(SetScore::mean_absolute).unwrap_or(f64::INFINITY),
@@ -50,11 +68,60 @@ pub fn calibrate(
     Ok(scores.iter().zip(temperatures).map(step).collect())
 }
 
-/// The step whose intervals come nearest to holding 95 %; the lower temperature of two equal ones.
+/// The temperature of least boundary error; the first of equal ones.
 #[must_use]
-pub fn best_temperature(steps: &[CalibrationStep]) -> Option<CalibrationStep> {
-    let gap = |s: &CalibrationStep| (s.coverage - PROMISED).abs();
-    steps.iter().copied().reduce(|best, s| if gap(&s) < gap(&best) { s } else { best })
+pub fn best_temperature(steps: &[TemperatureStep]) -> Option<TemperatureStep> {
+    steps.iter().copied().reduce(|best, s| if s.mean_absolute_px < best.mean_absolute_px { s } else { best })
+}
+
+/// Fits the intervals of every boundary on `samples` at `temperature`. A boundary with too few labels gets the widest
+/// of the others.
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn fit_intervals(network: &Network, samples: &[Sample], temperature: f32) -> Result<Calibration, ModelError> {
+    let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
+    let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
+    for sample in samples {
+        let (logits, placement) = network.run(&sample.bscan)?;
+        let surfaces = extract(&logits, &placement, &at(temperature));
+        let (truth, grid, weight) = (truth(sample), placement.rows_per_row(), scans(&sample.set).recip());
+        for boundary in Boundary::ALL {
+            let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
+            let both = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
+                let error = (row.as_ref()? - truth.as_ref()?).abs() / grid;
+                Some(Miss { deviation: deviation / grid, error, weight })
+            });
+            errors[boundary.index()].extend(both);
+        }
+    }
+    let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
+    let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
+    let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
+    Ok(Calibration { temperature, intervals: fitted.map(|i| i.unwrap_or(other)) })
+}
+
+fn at(temperature: f32) -> ExtractOptions {
+    let calibration = Calibration { temperature, ..Calibration::default() };
+    ExtractOptions { calibration, ..ExtractOptions::default() }
+}
+
+/// The interval that holds the promise best in every group of A-scans alike.
+fn fit(mut errors: Vec<Miss>) -> Interval {
+    errors.sort_by(|a, b| a.deviation.total_cmp(&b.deviation));
+    let groups: Vec<&[Miss]> = errors.chunks(errors.len().div_ceil(GROUPS)).collect();
+    let gap = |interval: Interval| -> f64 { groups.iter().map(|g| (coverage(g, interval) - PROMISED).powi(2)).sum() };
+    let series = |(first, n): (f32, usize)| (0..n).map(move |i| first * STEP.powi(i as i32));
+    let all = series(SCALES).flat_map(|scale| series(FLOORS).map(move |floor| Interval { scale, floor }));
+    let scored = all.map(|interval| (gap(interval), interval));
+    scored.reduce(|best, next| if next.0 < best.0 { next } else { best }).map_or(Interval::AS_IMPLIED, |b| b.1)
+}
+
+/// Share of the errors that the 95 % interval holds.
+fn coverage(errors: &[Miss], interval: Interval) -> f64 {
+    let inside = |e: &&Miss| e.error <= INTERVAL_95 * interval.widen(e.deviation);
+    let weight = |list: &mut dyn Iterator<Item = &Miss>| list.map(|e| e.weight).sum::<f64>();
+    weight(&mut errors.iter().filter(inside)) / weight(&mut errors.iter()).max(f64::MIN_POSITIVE)
 }
 
 #[cfg(test)]
@@ -62,10 +129,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_temperature_that_keeps_its_promise_wins() {
-        let step = |temperature, coverage| CalibrationStep { temperature, coverage, mean_absolute_px: 1.0 };
-        let steps = [step(1.0, 0.6), step(2.0, 0.94), step(3.0, 0.96), step(4.0, 0.99)];
+    fn the_most_accurate_temperature_wins() {
+        let step = |temperature, mean_absolute_px| TemperatureStep { temperature, coverage: 0.5, mean_absolute_px };
+        let steps = [step(1.0, 1.2), step(2.0, 1.1), step(3.0, 1.1), step(4.0, 1.4)];
         assert_eq!(best_temperature(&steps).map(|s| s.temperature), Some(2.0));
         assert_eq!(best_temperature(&[]), None);
+    }
+
+    /// Quantiles of the absolute value of a standard normal variable.
+    fn half_normal(n: usize) -> impl Iterator<Item = f32> {
+        (0..n).map(move |i| {
+            let p = (i as f32 + 0.5) / n as f32;
+            // Winitzki's approximation of the inverse error function.
+            let l = (1.0 - p * p).ln();
+            let a = 2.0 / (std::f32::consts::PI * 0.147) + l / 2.0;
+            std::f32::consts::SQRT_2 * ((a * a - l / 0.147).sqrt() - a).sqrt()
+        })
+    }
+
+    #[test]
+    fn the_fit_finds_how_errors_were_made() {
+        let made = Interval { scale: 2.0, floor: 0.6 };
+        let deviations = [0.05_f32, 0.3, 1.0, 3.0];
+        let errors = deviations.into_iter().flat_map(|deviation| {
+            half_normal(400).map(move |z| Miss { deviation, error: z * made.widen(deviation), weight: 1.0 })
+        });
+        let found = fit(errors.collect());
+        assert!(
+            (found.scale / made.scale).ln().abs() < 0.2 && (found.floor / made.floor).ln().abs() < 0.2,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn every_set_counts_the_same() {
+        let error = |error, weight| Miss { deviation: 1.0, error, weight };
+        let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
+        assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
     }
 }

@@ -8,7 +8,7 @@ mod table;
 use octrls::{
     layer::BOUNDARIES,
     measure::accuracy::BoundaryError,
-    network::{ModelError, Network},
+    network::{Calibration, ModelError, Network},
     surface::{ExtractOptions, Surfaces, extract},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     score::Score,
 };
 
-pub use calibrate::{CalibrationStep, best_temperature, calibrate};
+pub use calibrate::{TemperatureStep, best_temperature, fit_intervals, try_temperatures};
 pub use overlay::overlay;
 pub use report::{BoundaryReport, ModelReport, Report, SetReport};
 pub use table::markdown;
@@ -49,13 +49,13 @@ impl Evaluation {
     }
 }
 
-/// Segments `sample` with `network` at a softmax `temperature`.
+/// Segments `sample` with `network` under `calibration`.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn segment(network: &Network, sample: &Sample, temperature: f32) -> Result<Surfaces, ModelError> {
+pub fn segment(network: &Network, sample: &Sample, calibration: Calibration) -> Result<Surfaces, ModelError> {
     let (logits, placement) = network.run(&sample.bscan)?;
-    Ok(extract(&logits, &placement, &ExtractOptions { temperature, ..ExtractOptions::default() }))
+    Ok(extract(&logits, &placement, &ExtractOptions { calibration, ..ExtractOptions::default() }))
 }
 
 #[cfg(test)]

@@ -21,19 +21,19 @@ pub struct ModelReport {
     pub version: String,
     /// SHA-256 of the file.
     pub file_sha256: String,
-    /// Softmax temperature of this evaluation.
+    /// Softmax temperature in the file.
     pub temperature: f32,
 }
 
 impl ModelReport {
-    /// The model of `network`, evaluated at `temperature`.
+    /// The model of `network`.
     #[must_use]
-    pub fn of(network: &Network, temperature: f32) -> Self {
+    pub fn of(network: &Network) -> Self {
         Self {
             name: network.metadata().name.clone(),
             version: network.metadata().version.clone(),
             file_sha256: network.file_sha256().to_owned(),
-            temperature,
+            temperature: network.metadata().calibration.temperature,
         }
     }
 }

@@ -8,7 +8,7 @@ mod trace;
 
 use octrls::{
     layer::CLASSES,
-    network::{InputSize, ModelMetadata, Preprocessing},
+    network::{Calibration, InputSize, ModelMetadata, Preprocessing},
 };
 use prost::Message;
 
@@ -26,8 +26,8 @@ pub struct Description {
     pub name: String,
     /// Model version.
     pub version: String,
-    /// Softmax temperature that calibrates the class probabilities.
-    pub temperature: f32,
+    /// What makes its probabilities and intervals hold what they promise.
+    pub calibration: Calibration,
     /// The data it was trained on, in words.
     pub training_data: String,
     /// Size of the input.
@@ -72,7 +72,7 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         version: description.version.clone(),
         input: description.input,
         preprocessing: Preprocessing::ShrinkCentreStandardise,
-        temperature: description.temperature,
+        calibration: description.calibration,
         training_data: description.training_data.clone(),
         weights_sha256: weights_sha256(&graph),
     };

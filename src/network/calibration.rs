@@ -1,0 +1,92 @@
+//! How far a model's own uncertainty can be trusted, as fitted on labelled scans.
+
+use serde::{Deserialize, Serialize};
+
+use crate::layer::BOUNDARIES;
+
+/// From the deviation that the class probabilities imply to that of the error: `sqrt((scale * d)^2 + floor^2)`.
+///
+/// The floor stands for what no network can know: where exactly a grader draws a line.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Factor.
+    pub scale: f32,
+    /// Smallest deviation, in rows of the network's grid.
+    pub floor: f32,
+}
+
+impl Interval {
+    /// The class probabilities taken at their word.
+    pub const AS_IMPLIED: Self = Self { scale: 1.0, floor: 0.0 };
+
+    /// The standard deviation of the error where the class probabilities imply `deviation`.
+    #[must_use]
+    pub fn widen(self, deviation: f32) -> f32 {
+        (self.scale * deviation).hypot(self.floor)
+    }
+}
+
+/// What makes probabilities and intervals hold what they promise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Softmax temperature of the class probabilities.
+    pub temperature: f32,
+    /// For each boundary, in their order.
+    pub intervals: [Interval; BOUNDARIES],
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES] }
+    }
+}
+
+impl Calibration {
+    /// The intervals as text: `scale:floor` of each boundary, comma-separated.
+    pub(super) fn intervals_text(&self) -> String {
+        self.intervals.map(|i| format!("{}:{}", i.scale, i.floor)).join(",")
+    }
+
+    /// Reads what [`Self::intervals_text`] writes; `None` where it is malformed or out of range.
+    pub(super) fn parse_intervals(text: &str) -> Option<[Interval; BOUNDARIES]> {
+        let number = |t: &str, range: std::ops::RangeInclusive<f32>| t.parse().ok().filter(|v| range.contains(v));
+        let intervals: Option<Vec<Interval>> = text
+            .split(',')
+            .map(|pair| {
+                let (scale, floor) = pair.split_once(':')?;
+                Some(Interval { scale: number(scale, 0.01..=100.0)?, floor: number(floor, 0.0..=100.0)? })
+            })
+            .collect();
+        intervals?.try_into().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_survive_the_round_trip() {
+        let mut calibration = Calibration::default();
+        calibration.intervals[3] = Interval { scale: 2.25, floor: 0.7 };
+        assert_eq!(Calibration::parse_intervals(&calibration.intervals_text()), Some(calibration.intervals));
+    }
+
+    #[test]
+    fn malformed_intervals_are_refused() {
+        let nine = |pair: &str| [pair; BOUNDARIES].join(",");
+        assert!(Calibration::parse_intervals(&nine("1:0")).is_some());
+        for text in
+            ["", "1:0", &nine("1"), &nine("0:1"), &nine("1:-1"), &nine("NaN:0"), &format!("{},1:0", nine("1:0"))]
+        {
+            assert_eq!(Calibration::parse_intervals(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_floor_holds_where_the_network_is_certain_and_the_scale_where_it_is_not() {
+        let interval = Interval { scale: 2.0, floor: 0.5 };
+        assert!((interval.widen(0.0) - 0.5).abs() < 1e-6);
+        assert!((interval.widen(10.0) - 20.0).abs() < 0.01);
+    }
+}
