@@ -27,6 +27,8 @@ pub struct SetScore {
     pub boundaries: [BoundaryError; BOUNDARIES],
     /// How often the labelled row lies in the network's own interval.
     pub coverage: Coverage,
+    /// Confidence and mean absolute boundary error in pixels of each A-scan that could be compared.
+    ascans: Vec<(f32, f32)>,
     /// Axial spacing in micrometres, where the whole set has one.
     pub axial_um: Option<f64>,
 }
@@ -72,6 +74,22 @@ impl SetScore {
             error.add(surfaces.rows(boundary), truth);
             self.coverage.add(surfaces.rows(boundary), surfaces.deviations(boundary), truth);
         }
+        for (x, &confidence) in surfaces.confidence().iter().enumerate() {
+            let errors = Boundary::ALL
+                .into_iter()
+                .zip(truth)
+                .filter_map(|(boundary, truth)| Some(f64::from((surfaces.rows(boundary)[x]? - truth[x]?).abs())));
+            self.ascans.extend(mean(errors).map(|error| (confidence, error as f32)));
+        }
+    }
+
+    /// Mean absolute boundary error in pixels over the surest share `kept` of the A-scans.
+    #[must_use]
+    pub fn risk(&self, kept: f64) -> Option<f64> {
+        let mut ascans = self.ascans.clone();
+        ascans.sort_by(|a, b| b.0.total_cmp(&a.0));
+        ascans.truncate((kept * ascans.len() as f64).ceil() as usize);
+        mean(ascans.into_iter().map(|(_, error)| f64::from(error)))
     }
 
     /// Mean IoU of background and the seven layers.

@@ -10,7 +10,8 @@ use super::labels::Labels;
 use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
-        Evaluation, ModelReport, Report, best_temperature, fit_intervals, markdown, overlay, segment, try_temperatures,
+        Evaluation, ModelReport, Report, Table, best_temperature, fit_intervals, overlay, page, picture_name, segment,
+        tables, try_temperatures, worst,
     },
     score::truth,
     train::write_atomically,
@@ -47,36 +48,41 @@ pub(super) struct Evaluate {
     /// Part of the data.
     #[arg(long, value_enum, default_value_t = Part::Val)]
     part: Part,
-    /// Write all figures here.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write pictures of every scan with its boundaries here.
+    /// Folder for `report.json`, `tables.md`, and `report.html` with pictures of the worst scans.
     #[arg(long, value_name = "DIR")]
-    overlays: Option<PathBuf>,
+    out: Option<PathBuf>,
+    /// Pictures of all scans, not of the worst alone.
+    #[arg(long, requires = "out")]
+    all_pictures: bool,
 }
 
 impl Evaluate {
     pub(super) fn run(self) -> Result<()> {
         let (network, samples) = self.source.read(self.part)?;
-        if let Some(dir) = &self.overlays {
-            fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        }
+        let calibration = network.metadata().calibration;
         let mut evaluation = Evaluation::default();
         for sample in &samples {
-            let surfaces = segment(&network, sample, network.metadata().calibration)?;
-            evaluation.add(sample, &surfaces);
-            if let Some(dir) = &self.overlays {
-                let path = dir.join(format!("{}_{}.png", sample.set, sample.id));
-                let image = overlay(sample, &surfaces, &truth(sample));
+            evaluation.add(sample, &segment(&network, sample, calibration)?);
+        }
+        let report = Report::new(ModelReport::of(&network), self.part, &evaluation);
+        let tables: Vec<String> = tables(&report).iter().map(Table::markdown).collect();
+        let tables = tables.join("\n");
+        print!("{tables}");
+        let Some(out) = &self.out else { return Ok(()) };
+        let pictures = out.join("pictures");
+        fs::create_dir_all(&pictures).with_context(|| format!("cannot create {}", pictures.display()))?;
+        let worst: Vec<_> = worst(&report.scans).into_values().flatten().map(picture_name).collect();
+        for (sample, scan) in samples.iter().zip(&report.scans) {
+            let name = picture_name(scan);
+            if self.all_pictures || worst.contains(&name) {
+                let path = pictures.join(name);
+                let image = overlay(sample, &segment(&network, sample, calibration)?, &truth(sample));
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
-        let report = Report::new(ModelReport::of(&network), self.part, &evaluation);
-        if let Some(path) = &self.json {
-            write_atomically(path, &serde_json::to_vec_pretty(&report)?)?;
-        }
-        print!("{}", markdown(&report));
-        Ok(())
+        write_atomically(&out.join("report.json"), &serde_json::to_vec_pretty(&report)?)?;
+        write_atomically(&out.join("tables.md"), tables.as_bytes())?;
+        write_atomically(&out.join("report.html"), page(&report).as_bytes())
     }
 }
 

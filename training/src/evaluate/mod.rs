@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod overlay;
+mod page;
 mod report;
 mod table;
 
@@ -19,8 +20,9 @@ use crate::{
 
 pub use calibrate::{TemperatureStep, best_temperature, fit_intervals, try_temperatures};
 pub use overlay::overlay;
-pub use report::{BoundaryReport, ModelReport, Report, SetReport};
-pub use table::markdown;
+pub use page::{page, picture_name, worst};
+pub use report::{BoundaryReport, ModelReport, Report, ScanReport, SetReport};
+pub use table::{Table, tables};
 
 /// Accuracy of a model, and how far two graders differ from it and from each other.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +33,15 @@ pub struct Evaluation {
     pub second_grader: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
     /// Second against first grader, by set; boundaries only.
     pub between_graders: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
+    /// Each scan.
+    pub scans: Vec<ScanReport>,
 }
 
 impl Evaluation {
     /// Adds one segmented scan.
     pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces) {
         self.score.add(sample, surfaces);
+        self.scans.push(ScanReport::new(sample, surfaces));
         let Some(second) = &sample.second_grader else { return };
         let model = octrls::layer::Boundary::ALL.map(|b| surfaces.rows(b).to_vec());
         let add = |errors: &mut [BoundaryError; BOUNDARIES], rows: &BoundaryRows| {
@@ -119,18 +124,35 @@ mod tests {
 
     #[test]
     fn the_tables_say_what_the_report_says() {
-        let tables = markdown(&report());
+        let tables = tables(&report());
+        let text: String = tables.iter().map(Table::markdown).collect();
         for line in [
-            "| graded | model, px | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | - |",
-            "| graded | model, um | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | - |",
-            "| graded | grader 1 to grader 2, px | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | - |",
-            "graded: 0.0 % of labelled rows lie in the model's 95 % interval.",
+            "| graded | model, px | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | - | 1.00 |",
+            "| graded | model, um | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | 4.0 | - | 4.0 |",
+            "| graded | grader 1 to grader 2, px | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | - | 3.00 |",
+            "| graded | 0.0 % | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |",
         ] {
-            assert!(tables.lines().any(|l| l == line), "{line}\n{tables}");
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
-        let columns = |l: &str| l.matches('|').count();
-        let first = tables.lines().next().expect("a table");
-        assert!(tables.lines().take(3).all(|l| columns(l) == columns(first)));
+        for table in tables {
+            let widths: Vec<_> = table.markdown().lines().skip(2).map(|l| l.matches('|').count()).collect();
+            assert!(widths.iter().all(|w| *w == widths[0]), "{}", table.title);
+        }
+    }
+
+    #[test]
+    fn the_page_shows_the_worst_scan_first_and_escapes_names() {
+        let mut evaluation = Evaluation::default();
+        for (id, shift) in [("good", 0.1), ("<bad>", 3.0), ("fair", 1.0)] {
+            let sample = Sample { id: id.to_owned(), ..sample() };
+            evaluation.add(&sample, &Surfaces::exact(HEIGHT, rows(shift)));
+        }
+        let scans = &evaluation.scans;
+        let order: Vec<_> = worst(scans)["graded"].iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(order, ["<bad>", "fair", "good"]);
+        let page = page(&Report { scans: scans.clone(), ..report() });
+        assert!(page.contains("pictures/graded_&lt;bad&gt;.png") && !page.contains("<bad>"));
+        assert!(page.contains("<td class=\"number\">1.00</td>"));
     }
 
     #[test]

@@ -6,11 +6,18 @@ use octrls::{
     layer::{BOUNDARIES, Boundary, CLASSES, Layer},
     measure::accuracy::BoundaryError,
     network::Network,
+    surface::Surfaces,
 };
 use serde::Serialize;
 
 use super::Evaluation;
-use crate::{data::Part, score::SetScore};
+use crate::{
+    data::{Part, Sample},
+    score::{SetScore, mean, truth},
+};
+
+/// Shares of the A-scans that are kept, the surest first.
+const KEPT: [f64; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 
 /// Which model was measured.
 #[derive(Clone, Debug, Serialize)]
@@ -72,6 +79,8 @@ pub struct SetReport {
     pub dice: BTreeMap<&'static str, f64>,
     /// Share of labelled rows within 1.96 standard deviations of the model's.
     pub coverage_95: Option<f64>,
+    /// Error of the surest A-scans.
+    pub risk: Vec<RiskReport>,
     /// Model against the first or only grader.
     pub boundaries: Vec<BoundaryReport>,
     /// Model against the second grader.
@@ -95,6 +104,49 @@ pub struct Report {
     pub mean_dice: Option<f64>,
     /// Each set.
     pub sets: BTreeMap<String, SetReport>,
+    /// Each scan.
+    pub scans: Vec<ScanReport>,
+}
+
+/// Accuracy on one scan.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScanReport {
+    /// The set.
+    pub set: String,
+    /// The scan.
+    pub id: String,
+    /// Mean over the boundaries of their mean absolute errors in pixels; `None` where nothing could be compared.
+    pub mean_absolute_px: Option<f64>,
+    /// Mean Dice of the seven layers.
+    pub mean_dice: Option<f64>,
+    /// Mean confidence of the A-scans.
+    pub confidence: f64,
+}
+
+impl ScanReport {
+    /// The figures of one segmented scan.
+    #[must_use]
+    pub fn new(sample: &Sample, surfaces: &Surfaces) -> Self {
+        let mut score = SetScore::default();
+        score.add(sample, surfaces, &truth(sample));
+        let confidences = surfaces.confidence().iter().map(|&c| f64::from(c));
+        Self {
+            set: sample.set.clone(),
+            id: sample.id.clone(),
+            mean_absolute_px: score.mean_absolute(),
+            mean_dice: score.mean_dice(),
+            confidence: mean(confidences).unwrap_or(0.0),
+        }
+    }
+}
+
+/// The error that is left when the least confident A-scans are.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RiskReport {
+    /// Share of the A-scans that is kept.
+    pub kept: f64,
+    /// Mean absolute boundary error of these in pixels.
+    pub mean_absolute_px: Option<f64>,
 }
 
 impl Report {
@@ -118,6 +170,7 @@ impl Report {
             mean_iou: evaluation.score.over_sets(SetScore::mean_iou),
             mean_dice: evaluation.score.over_sets(SetScore::mean_dice),
             sets: sets.collect(),
+            scans: evaluation.scans.clone(),
         }
     }
 }
@@ -136,6 +189,7 @@ impl SetReport {
             iou: figures(&|c| score.overlap.iou(c)),
             dice: figures(&|c| score.overlap.dice(c)),
             coverage_95: score.coverage.share(),
+            risk: KEPT.map(|kept| RiskReport { kept, mean_absolute_px: score.risk(kept) }).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,
             between_graders: None,

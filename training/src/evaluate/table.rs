@@ -1,4 +1,4 @@
-//! An evaluation as Markdown tables, for the model card.
+//! Tables that read as Markdown in a model card and as HTML in a report.
 
 use std::fmt::Write;
 
@@ -6,72 +6,132 @@ use octrls::layer::{Boundary, CLASSES};
 
 use super::report::{BoundaryReport, Report, SetReport, class_name};
 
+/// A table of text cells, the first row its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// Columns of words, at the left; the others are numbers.
+    words: usize,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new<S: Into<String>>(title: &str, words: usize, head: impl IntoIterator<Item = S>) -> Self {
+        Self { title: title.to_owned(), words, rows: vec![head.into_iter().map(Into::into).collect()] }
+    }
+
+    fn push(&mut self, row: impl IntoIterator<Item = String>) {
+        self.rows.push(row.into_iter().collect());
+    }
+
+    /// The table in Markdown, its title above it.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut out = format!("**{}**\n\n", self.title);
+        for (i, row) in self.rows.iter().enumerate() {
+            let _ = writeln!(out, "| {} |", row.join(" | "));
+            if i == 0 {
+                let rule = (0..row.len()).map(|c| if c < self.words { "---" } else { "---:" });
+                let _ = writeln!(out, "| {} |", rule.collect::<Vec<_>>().join(" | "));
+            }
+        }
+        out
+    }
+
+    /// The table in HTML.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let mut out = format!("<h2>{}</h2>\n<table>\n", escape(&self.title));
+        for (i, row) in self.rows.iter().enumerate() {
+            let tag = if i == 0 { "th" } else { "td" };
+            let cells = row.iter().enumerate().map(|(c, cell)| {
+                let class = if c < self.words { "" } else { " class=\"number\"" };
+                format!("<{tag}{class}>{}</{tag}>", escape(cell))
+            });
+            let _ = writeln!(out, "<tr>{}</tr>", cells.collect::<String>());
+        }
+        out + "</table>\n"
+    }
+}
+
+/// Text as it stands in HTML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// The tables of `report`.
 #[must_use]
-pub fn markdown(report: &Report) -> String {
-    let mut out = String::new();
-    classes(&mut out, report, "IoU", |s| &s.iou);
-    classes(&mut out, report, "Dice", |s| &s.dice);
-    boundaries(&mut out, report);
-    out
+pub fn tables(report: &Report) -> Vec<Table> {
+    let iou = classes(report, "IoU", |s| (&s.iou, s.mean_iou));
+    let dice = classes(report, "Dice", |s| (&s.dice, s.mean_dice));
+    vec![iou, dice, boundaries(report), confidence(report)]
 }
 
-fn classes(
-    out: &mut String,
-    report: &Report,
-    figure: &str,
-    of: impl Fn(&SetReport) -> &std::collections::BTreeMap<&'static str, f64>,
-) {
+type Classes<'a> = (&'a std::collections::BTreeMap<&'static str, f64>, Option<f64>);
+
+fn classes(report: &Report, figure: &str, of: impl Fn(&SetReport) -> Classes<'_>) -> Table {
     let names: Vec<_> = (0..CLASSES).map(class_name).collect();
-    row(out, ["set", "B-scans", figure, "pixel accuracy"].into_iter().chain(names.iter().copied()));
-    row(out, (0..4 + names.len()).map(|i| if i == 0 { "---" } else { "---:" }));
+    let head = ["set", "B-scans", "mean", "pixel accuracy"].into_iter().chain(names.iter().copied());
+    let mut table = Table::new(&format!("{figure} of the classes"), 1, head);
     for (name, set) in &report.sets {
-        let mean = if figure == "IoU" { set.mean_iou } else { set.mean_dice };
+        let (classes, mean) = of(set);
         let cells = [name.clone(), set.bscans.to_string(), number(mean, 3), number(set.pixel_accuracy, 4)];
-        let classes = names.iter().map(|n| number(of(set).get(n).copied(), 3));
-        row(out, cells.into_iter().chain(classes));
+        table.push(cells.into_iter().chain(names.iter().map(|n| number(classes.get(n).copied(), 3))));
     }
-    out.push('\n');
+    table
 }
 
-fn boundaries(out: &mut String, report: &Report) {
-    row(out, ["set", "mean absolute error"].into_iter().chain(Boundary::ALL.map(Boundary::name)));
-    row(out, (0..2 + Boundary::ALL.len()).map(|i| if i < 2 { "---" } else { "---:" }));
+fn boundaries(report: &Report) -> Table {
+    let head = ["set", "figure"].into_iter().chain(Boundary::ALL.map(Boundary::name)).chain(["mean of 8"]);
+    let mut table = Table::new("Mean absolute error of the boundaries", 2, head);
     for (name, set) in &report.sets {
-        let mut line = |title: &str, list: &[BoundaryReport], of: &dyn Fn(&BoundaryReport) -> String| {
-            let cell = |b: Boundary| list.iter().find(|r| r.boundary == b.name()).map_or_else(|| "-".to_owned(), of);
-            row(out, [name.clone(), title.to_owned()].into_iter().chain(Boundary::ALL.map(cell)));
+        let mut line = |title: &str, list: &[BoundaryReport], of: &dyn Fn(&BoundaryReport) -> String, mean: String| {
+            let cell = |b: Boundary| list.iter().find(|r| r.boundary == b.name()).map_or_else(none, of);
+            table.push([name.clone(), title.to_owned()].into_iter().chain(Boundary::ALL.map(cell)).chain([mean]));
         };
-        line("model, px", &set.boundaries, &|b| number(b.mean_absolute_px, 2));
+        let mean = |list: &[BoundaryReport], of: &dyn Fn(&BoundaryReport) -> Option<f64>, digits| {
+            let inner = list.iter().filter(|b| b.boundary != Boundary::Csb.name());
+            number(crate::score::mean(inner.filter_map(of)), digits)
+        };
+        let px = |b: &BoundaryReport| b.mean_absolute_px;
+        let um = |b: &BoundaryReport| b.mean_absolute_um;
+        line("model, px", &set.boundaries, &|b| number(px(b), 2), mean(&set.boundaries, &px, 2));
         if set.boundaries.iter().any(|b| b.mean_absolute_um.is_some()) {
-            line("model, um", &set.boundaries, &|b| number(b.mean_absolute_um, 1));
+            line("model, um", &set.boundaries, &|b| number(um(b), 1), mean(&set.boundaries, &um, 1));
         }
-        line("bias, px", &set.boundaries, &|b| b.bias_px.map_or_else(|| "-".to_owned(), |v| format!("{v:+.2}")));
-        line("missed", &set.boundaries, &|b| percent(b.missed, b.compared));
+        let bias = |b: &BoundaryReport| b.bias_px.map_or_else(none, |v| format!("{v:+.2}"));
+        line("bias, px", &set.boundaries, &bias, none());
+        line("missed", &set.boundaries, &|b| percent(b.missed, b.compared), none());
         if let Some(second) = &set.second_grader {
-            line("model, second grader, px", second, &|b| number(b.mean_absolute_px, 2));
+            line("model, second grader, px", second, &|b| number(px(b), 2), mean(second, &px, 2));
         }
         if let Some(between) = &set.between_graders {
-            line("grader 1 to grader 2, px", between, &|b| number(b.mean_absolute_px, 2));
+            line("grader 1 to grader 2, px", between, &|b| number(px(b), 2), mean(between, &px, 2));
         }
     }
-    out.push('\n');
-    for (name, set) in &report.sets {
-        if let Some(share) = set.coverage_95 {
-            let _ = writeln!(out, "{name}: {:.1} % of labelled rows lie in the model's 95 % interval.", 100.0 * share);
-        }
-    }
+    table
 }
 
-fn row<S: AsRef<str>>(out: &mut String, cells: impl Iterator<Item = S>) {
-    for cell in cells {
-        let _ = write!(out, "| {} ", cell.as_ref());
+fn confidence(report: &Report) -> Table {
+    let kept = report.sets.values().next().map_or(&[][..], |s| &s.risk);
+    let head = ["set".to_owned(), "in the 95 % interval".to_owned()].into_iter();
+    let head = head.chain(kept.iter().map(|r| format!("surest {:.0} %", 100.0 * r.kept)));
+    let mut table = Table::new("Error in px where the least confident A-scans are left out", 1, head);
+    for (name, set) in &report.sets {
+        let coverage = set.coverage_95.map_or_else(none, |share| format!("{:.1} %", 100.0 * share));
+        let cells = [name.clone(), coverage].into_iter();
+        table.push(cells.chain(set.risk.iter().map(|r| number(r.mean_absolute_px, 2))));
     }
-    out.push_str("|\n");
+    table
+}
+
+fn none() -> String {
+    "-".to_owned()
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
+    value.map_or_else(none, |v| format!("{v:.digits$}"))
 }
 
 fn percent(missed: u64, compared: u64) -> String {

@@ -1,0 +1,68 @@
+//! An evaluation as a page to look at: tables, and the worst scans of every set with their lines.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use super::{
+    Report, ScanReport,
+    table::{escape, tables},
+};
+
+/// Scans of a set that are shown.
+pub const WORST: usize = 5;
+
+const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:90em}table{border-collapse:collapse}\
+td,th{padding:.2em .7em;border-bottom:1px solid #ccc;text-align:left;font-weight:normal}th{font-weight:bold}\
+.number{text-align:right;font-variant-numeric:tabular-nums}figure{margin:1em 0}img{max-width:100%}";
+
+/// The scans to show of each set: the [`WORST`] by mean absolute boundary error, the worst first.
+#[must_use]
+pub fn worst(scans: &[ScanReport]) -> BTreeMap<&str, Vec<&ScanReport>> {
+    let mut sets: BTreeMap<&str, Vec<&ScanReport>> = BTreeMap::new();
+    for scan in scans {
+        sets.entry(&scan.set).or_default().push(scan);
+    }
+    for scans in sets.values_mut() {
+        let error = |s: &ScanReport| s.mean_absolute_px.unwrap_or(f64::INFINITY);
+        scans.sort_by(|a, b| error(b).total_cmp(&error(a)));
+        scans.truncate(WORST);
+    }
+    sets
+}
+
+/// File name of the picture of a scan.
+#[must_use]
+pub fn picture_name(scan: &ScanReport) -> String {
+    format!("{}_{}.png", scan.set, scan.id)
+}
+
+/// The page; pictures are expected in the folder `pictures` beside it.
+#[must_use]
+pub fn page(report: &Report) -> String {
+    let title = format!("{} on the {} part", escape(&report.model.name), report.part);
+    let mut out = format!("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n");
+    let _ = writeln!(out, "<style>{STYLE}</style>\n<h1>{title}</h1>");
+    let _ = writeln!(
+        out,
+        "<p>Version {}, file SHA-256 <code>{}</code>. Coloured lines: the model. White dots: the labels.</p>",
+        escape(&report.model.version),
+        report.model.file_sha256
+    );
+    for table in tables(report) {
+        out.push_str(&table.html());
+    }
+    for (set, scans) in worst(&report.scans) {
+        let _ = writeln!(out, "<h2>{}: the worst {}</h2>", escape(set), scans.len());
+        for scan in scans {
+            let error = scan.mean_absolute_px.map_or_else(|| "nothing found".to_owned(), |px| format!("{px:.2} px"));
+            let picture = escape(&picture_name(scan));
+            let _ = writeln!(
+                out,
+                "<figure><figcaption>{}: {error}, confidence {:.2}</figcaption><img src=\"pictures/{picture}\" alt=\"{0} \
+                 with its boundaries\"></figure>",
+                escape(&scan.id),
+                scan.confidence
+            );
+        }
+    }
+    out + "</html>\n"
+}
