@@ -1,6 +1,6 @@
 //! How far a segmentation is from a reference: IoU and Dice per class, mean absolute error per boundary.
 
-use crate::layer::{BOUNDARIES, Boundary, CLASSES};
+use crate::layer::{BOUNDARIES, Boundary, CLASSES, Layer};
 
 /// Mask value of a pixel that nobody labelled.
 pub const IGNORE: u8 = 255;
@@ -101,7 +101,8 @@ impl BoundaryError {
 
 /// Boundaries as an index mask implies them: in each A-scan, the first row of what lies below.
 ///
-/// A boundary is `None` where neither neighbouring layer is labelled next to it. Returns one vector a boundary.
+/// A boundary is `None` where neither neighbouring layer is labelled next to it, and in the optic disc below the nerve
+/// fibres. Returns one vector a boundary.
 #[must_use]
 pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUNDARIES] {
     let height = mask.len() / width.max(1);
@@ -119,13 +120,24 @@ pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUND
             }
         }
     }
+    for x in (0..width).filter(|&x| is_disc((0..height).map(|y| mask[y * width + x]))) {
+        out[Boundary::IplInl.index()..].iter_mut().for_each(|rows| rows[x] = None);
+    }
     out[Boundary::Csb.index()].iter_mut().zip(0..width).for_each(|(row, x)| {
         // Without a labelled choroid, the lower edge of the RPE is no choroid-sclera boundary.
-        if !(0..height).any(|y| mask[y * width + x] == crate::layer::Layer::Choroid.class()) {
+        if !(0..height).any(|y| mask[y * width + x] == Layer::Choroid.class()) {
             *row = None;
         }
     });
     out
+}
+
+/// Whether nerve fibres are all that a fully labelled A-scan shows of the retina: the optic disc, where the deeper
+/// boundaries do not exist.
+fn is_disc(mut classes: impl Iterator<Item = u8> + Clone) -> bool {
+    let is = |layer: Layer, class: u8| class == layer.class();
+    let fibres = classes.clone().any(|c| is(Layer::Nfl, c));
+    fibres && !classes.any(|c| c == IGNORE || is(Layer::Onl, c) || is(Layer::Ez, c) || is(Layer::Rpe, c))
 }
 
 /// Whether stepping from class `above` to class `below` crosses boundary `k`, downwards.
@@ -169,5 +181,12 @@ mod tests {
         assert_eq!(rows[8], None);
         let unlabelled = boundaries_of_mask(&[0, IGNORE, 1, IGNORE], 1).map(|r| r[0]);
         assert!(unlabelled.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn in_the_optic_disc_only_the_nerve_fibres_have_boundaries() {
+        let rows = boundaries_of_mask(&[0, 1, 1, 1, 0], 1).map(|r| r[0]);
+        assert_eq!((rows[0], rows[1]), (Some(1.0), Some(4.0)));
+        assert!(rows[2..].iter().all(Option::is_none));
     }
 }

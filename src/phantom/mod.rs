@@ -117,10 +117,11 @@ impl Phantom {
     }
 }
 
-/// Whether light from the choroid-sclera boundary stands out from averaged noise in most A-scans.
+/// Whether light from the choroid-sclera boundary stands well out of the averaged noise in most A-scans: the boundary
+/// must show as an edge, or the depth at which the light fades would pass for it.
 fn choroid_visible(geometry: &Geometry, options: &PhantomOptions) -> bool {
     let noise = maths::decibel(options.noise_db) * (0.5 + 3.0 / options.averaging.max(1.0).sqrt());
     let choroid = Layer::Choroid.index();
-    let visible = |thickness: f32| 0.1 * maths::exp(-thickness / options.penetration_um) > noise;
+    let visible = |thickness: f32| 0.1 * maths::exp(-thickness / options.penetration_um) > 4.0 * noise;
     2 * geometry.ascans.iter().filter(|a| visible(a.thickness[choroid])).count() > geometry.ascans.len()
 }

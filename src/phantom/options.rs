@@ -214,7 +214,7 @@ impl PhantomOptions {
     fn vary_signal(&mut self, draw: &mut Draw) {
         self.averaging = (self.averaging * super::maths::exp(draw.normal(0.0, 0.6))).clamp(1.0, 100.0);
         self.noise_db = (self.noise_db + draw.normal(0.0, 4.0)).min(-18.0);
-        self.penetration_um *= draw.between(0.7, 1.6);
+        self.penetration_um *= draw.between(0.7, 2.4);
         self.resolution_um *= draw.between(0.8, 1.3);
         self.contrast *= draw.between(0.8, 1.2);
         self.brightness += draw.normal(0.0, 0.03);

@@ -49,7 +49,7 @@ impl Reflectivity {
             bruch: vary(0.24, 1.2),
             choriocapillaris: vary(0.15, 1.2),
             stroma: vary(0.10, 1.2),
-            sclera: vary(0.10, 1.2),
+            sclera: vary(0.17, 2.0),
             vitreous: vary(1.5e-5, 4.0),
         }
     }

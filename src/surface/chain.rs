@@ -13,6 +13,9 @@ pub(super) const STATES: usize = BOUNDARIES + 1;
 /// A-scans that are solved together, for the sake of vector units.
 pub(super) const LANES: usize = 16;
 
+/// The states of ONL, ellipsoid zone and RPE.
+const OUTER: [usize; 3] = [5, 6, 7];
+
 type Lanes = [f32; LANES];
 
 /// The class that a state emits: background above and below, its own layer between.
@@ -33,6 +36,8 @@ pub(super) struct Posterior {
     pub(super) below: [Lanes; BOUNDARIES],
     /// Expected number of rows between ILM and Bruch's membrane.
     pub(super) retina: Lanes,
+    /// Expected number of rows in the outer retina: ONL, ellipsoid zone and RPE.
+    pub(super) outer: Lanes,
     /// Expected number of rows in the choroid.
     pub(super) choroid: Lanes,
     /// Expected probability of the layer that a retinal row is in.
@@ -80,7 +85,8 @@ impl Solver {
         let mut square = [[0.0_f64; LANES]; BOUNDARIES];
         let mut above = [[0.0; LANES]; BOUNDARIES];
         let mut below = [[0.0; LANES]; BOUNDARIES];
-        let (mut certain, mut retina, mut choroid) = ([0.0; LANES], [1e-6_f32; LANES], [0.0; LANES]);
+        let (mut certain, mut retina) = ([0.0; LANES], [1e-6_f32; LANES]);
+        let (mut outer, mut choroid) = ([0.0; LANES], [0.0; LANES]);
 
         let mut backward = [[1.0; LANES]; STATES];
         for row in (0..rows).rev() {
@@ -105,6 +111,7 @@ impl Solver {
                 let layers = &gamma[1..STATES - 2];
                 retina[l] += layers.iter().map(|g| g[l]).sum::<f32>();
                 certain[l] += layers.iter().map(|g| g[l] * g[l]).sum::<f32>();
+                outer[l] += OUTER.map(|state| gamma[state][l]).into_iter().sum::<f32>();
                 choroid[l] += gamma[STATES - 2][l];
             }
             emit(&mut backward, &self.emissions[row]);
@@ -125,7 +132,7 @@ impl Solver {
             }
         }
         let certainty = std::array::from_fn(|l| (certain[l] / retina[l]).clamp(0.0, 1.0));
-        Posterior { mean, deviation, above, below, retina, choroid, certainty }
+        Posterior { mean, deviation, above, below, retina, outer, choroid, certainty }
     }
 }
 

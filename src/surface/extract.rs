@@ -23,6 +23,8 @@ pub struct ExtractOptions {
     pub max_outside: f32,
     /// Fewest expected rows between ILM and Bruch's membrane for an A-scan to show a retina at all.
     pub min_retina: f32,
+    /// Fewest expected rows of ONL, ellipsoid zone and RPE; where a retina has less, it is the optic disc.
+    pub min_outer: f32,
     /// Fewest expected rows of choroid for its outer boundary to be visible.
     pub min_choroid: f32,
 }
@@ -35,6 +37,7 @@ impl Default for ExtractOptions {
             max_choroid_deviation: 20.0,
             max_outside: 0.5,
             min_retina: 8.0,
+            min_outer: 4.0,
             min_choroid: 8.0,
         }
     }
@@ -42,16 +45,27 @@ impl Default for ExtractOptions {
 
 impl ExtractOptions {
     fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize) -> bool {
+        let layered = boundary <= Boundary::NflGcl.index() || !self.is_disc(posterior, lane);
         let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
             (self.max_choroid_deviation, posterior.choroid[lane] >= self.min_choroid)
         } else {
             (self.max_deviation, true)
         };
         shown
+            && layered
             && posterior.retina[lane] >= self.min_retina
             && posterior.deviation[boundary][lane] <= max_deviation
             && posterior.above[boundary][lane] <= self.max_outside
             && posterior.below[boundary][lane] <= self.max_outside
+    }
+}
+
+impl ExtractOptions {
+    /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
+    fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
+        posterior.retina[lane] >= self.min_retina
+            && posterior.outer[lane] < self.min_outer
+            && posterior.below[Boundary::RpeBm.index()][lane] <= self.max_outside
     }
 }
 
@@ -61,6 +75,7 @@ struct Column {
     rows: [Option<f32>; BOUNDARIES],
     deviations: [f32; BOUNDARIES],
     certainty: f32,
+    disc: bool,
 }
 
 /// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
@@ -78,6 +93,7 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
             out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
         }
         out.confidence[ascan] = column.certainty;
+        out.disc[ascan] = column.disc;
     }
     out
 }
@@ -102,6 +118,7 @@ fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Colum
         rows: std::array::from_fn(|k| options.is_determined(posterior, k, lane).then_some(posterior.mean[k][lane])),
         deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
         certainty: if posterior.retina[lane] >= options.min_retina { posterior.certainty[lane] } else { 0.0 },
+        disc: options.is_disc(posterior, lane),
     }
 }
 
@@ -116,6 +133,7 @@ fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
         rows: std::array::from_fn(|k| left.rows[k].zip(right.rows[k]).map(|(l, r)| mix(l, r))),
         deviations: std::array::from_fn(|k| mix(left.deviations[k], right.deviations[k])),
         certainty: mix(left.certainty, right.certainty),
+        disc: if share < 0.5 { left.disc } else { right.disc },
     };
     // Rounding may swap boundaries that coincide.
     let mut last = 0.0_f32;
@@ -206,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn in_the_optic_disc_only_the_nerve_fibres_have_edges_and_no_thickness() {
+        let mask = layered_mask(16, 64, [10, 50, 50, 50, 50, 50, 50, 50, 50]);
+        let placement = Placement::new(16, 64, InputSize { width: 16, height: 64 });
+        let out = extract(&logits_of(&mask, 16, 64, 12.0), &placement, &ExtractOptions::default());
+        let seen: Vec<_> = Boundary::ALL.into_iter().filter(|&b| out.rows(b)[3].is_some()).collect();
+        assert_eq!(seen, [Boundary::Ilm, Boundary::NflGcl]);
+        assert!(out.shows_disc(3) && out.mask() == mask);
+        assert!(out.thickness_px(Layer::Nfl).all(|t| t.is_none()));
+    }
+
+    #[test]
+    fn a_retina_that_the_frame_cuts_is_no_disc() {
+        let mask = layered_mask(16, 32, [10, 20, 30, 32, 32, 32, 32, 32, 32]);
+        let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
+        let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());
+        assert!(!out.shows_disc(3));
+        assert!(out.thickness_px(Layer::Nfl).all(|t| t.is_some()));
+    }
+
+    #[test]
     fn an_image_without_a_retina_has_no_boundaries() {
         let placement = Placement::new(16, 64, InputSize { width: 16, height: 64 });
         let out = extract(&logits_of(&[0; 16 * 64], 16, 64, 8.0), &placement, &ExtractOptions::default());
@@ -230,6 +268,7 @@ mod tests {
                 max_choroid_deviation: 1e9,
                 max_outside: 1.0,
                 min_retina: 0.0,
+                min_outer: 0.0,
                 min_choroid: 0.0,
             };
             for options in [lenient, ExtractOptions { calibration, ..Default::default() }] {

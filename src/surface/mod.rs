@@ -18,6 +18,7 @@ pub struct Surfaces {
     rows: [Vec<Option<f32>>; BOUNDARIES],
     deviations: [Vec<f32>; BOUNDARIES],
     confidence: Vec<f32>,
+    disc: Vec<bool>,
 }
 
 impl Surfaces {
@@ -30,6 +31,7 @@ impl Surfaces {
             rows: std::array::from_fn(|_| vec![None; width]),
             deviations: std::array::from_fn(|_| vec![f32::INFINITY; width]),
             confidence: vec![0.0; width],
+            disc: vec![false; width],
         }
     }
 
@@ -46,6 +48,7 @@ impl Surfaces {
             height,
             deviations: std::array::from_fn(|_| vec![0.0; width]),
             confidence: vec![1.0; width],
+            disc: vec![false; width],
             rows,
         }
     }
@@ -81,10 +84,18 @@ impl Surfaces {
         &self.confidence
     }
 
-    /// Thickness of `layer` in each A-scan in pixels, measured vertically; `None` where either boundary is missing.
+    /// Whether A-scan `ascan` shows the optic disc: nerve fibres, and none of the layers below them.
+    #[must_use]
+    pub fn shows_disc(&self, ascan: usize) -> bool {
+        self.disc[ascan]
+    }
+
+    /// Thickness of `layer` in each A-scan in pixels, measured vertically; `None` where either boundary is missing and
+    /// in the optic disc, whose fibres run along the A-scan.
     pub fn thickness_px(&self, layer: Layer) -> impl Iterator<Item = Option<f32>> + '_ {
         let (upper, lower) = (self.rows(layer.upper()), self.rows(layer.lower()));
-        upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?))
+        let thickness = upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?));
+        thickness.zip(&self.disc).map(|(thickness, disc)| thickness.filter(|_| !disc))
     }
 
     /// Index mask of the layers, `width * height` classes, row-major; 0 where nothing is determined.
