@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    measure::Thicknesses,
+    measure::{Quality, Thicknesses, Verdict},
     network::{ModelError, Network},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, Surfaces, extract},
@@ -18,6 +18,8 @@ pub struct SegmentedBScan {
     pub bscan: BScan,
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
+    /// Whether the boundaries can be trusted.
+    pub verdict: Verdict,
     /// Thickness of every layer.
     pub thicknesses: Thicknesses,
     /// Time in the network, preprocessing included.
@@ -35,7 +37,8 @@ impl SegmentedBScan {
     }
 }
 
-/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known.
+/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known. What shows no retina
+/// gets no boundaries.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
@@ -50,8 +53,13 @@ pub fn segment(
     let network_time = start.elapsed();
     let after_network = Instant::now();
     let options = ExtractOptions { calibration: network.metadata().calibration, ..ExtractOptions::default() };
-    let surfaces = extract(&logits, &placement, &options);
+    let found = extract(&logits, &placement, &options);
+    let verdict = Quality::of(&found).verdict();
+    let surfaces = match verdict {
+        Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
+        Verdict::Good | Verdict::Doubtful => found,
+    };
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = after_network.elapsed();
-    Ok(SegmentedBScan { index, bscan, surfaces, thicknesses, network_time, surface_time })
+    Ok(SegmentedBScan { index, bscan, surfaces, verdict, thicknesses, network_time, surface_time })
 }

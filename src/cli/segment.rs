@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 use crate::{
     engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, Verdict},
     scan::has_scan_extension,
 };
 
@@ -92,7 +92,11 @@ fn figures(summary: &ScanSummary) -> String {
         Some(mean) => format!("{} {mean:.1}", layer.name()),
         None => format!("{} -", layer.name()),
     });
-    format!("{} {unit}, confidence {:.2}", layers.collect::<Vec<_>>().join("  "), summary.confidence)
+    let layers = layers.collect::<Vec<_>>().join("  ");
+    match summary.verdict {
+        Verdict::NotARetina => "not a retina".to_owned(),
+        verdict => format!("{layers} {unit}, {}, confidence {:.2}", verdict.words(), summary.confidence),
+    }
 }
 
 /// Every scan below the inputs: a file stands for itself, a folder for the scans below it.

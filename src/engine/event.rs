@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     layer::LAYERS,
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, Verdict},
     scan::{Eye, ScanHeader},
     segment::SegmentedBScan,
 };
@@ -145,6 +145,8 @@ pub struct ScanSummary {
     pub unit: ThicknessUnit,
     /// Mean thickness of each layer over all B-scans, in the order of `Layer::ALL`.
     pub mean_thickness: [Option<f32>; LAYERS],
+    /// Whether the results can be trusted.
+    pub verdict: Verdict,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
     /// Folder with the results.

@@ -40,7 +40,12 @@ mod tests {
     use crossbeam_channel::unbounded;
 
     use super::*;
-    use crate::{measure::Thicknesses, scan::BScan, segment::SegmentedBScan, surface::Surfaces};
+    use crate::{
+        measure::{Thicknesses, Verdict},
+        scan::BScan,
+        segment::SegmentedBScan,
+        surface::Surfaces,
+    };
 
     #[test]
     fn a_lagging_screen_misses_bscans_but_no_state() {
@@ -52,6 +57,7 @@ mod tests {
             bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
             thicknesses: Thicknesses::measure(&surfaces, None),
             surfaces,
+            verdict: Verdict::NotARetina,
             network_time: Duration::ZERO,
             surface_time: Duration::ZERO,
         });

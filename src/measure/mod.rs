@@ -1,6 +1,8 @@
-//! Measures: the thickness of layers, and how far a segmentation is from a reference.
+//! Measures: the thickness of layers, and whether a segmentation can be trusted, and how far it is from a reference.
 
 pub mod accuracy;
+mod quality;
 mod thickness;
 
+pub use quality::{Quality, Verdict};
 pub use thickness::{LayerThickness, ThicknessUnit, Thicknesses};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     layer::{Boundary, Layer},
-    measure::{LayerThickness, ThicknessUnit},
+    measure::{LayerThickness, ThicknessUnit, Verdict},
     network::Network,
     scan::{Eye, Pattern, ScanHeader, Spacing},
     segment::SegmentedBScan,
@@ -67,6 +67,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) created: jiff::Timestamp,
     pub(super) scan: &'a ScanRecord,
     pub(super) model: &'a ModelRecord,
+    pub(super) verdict: Verdict,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
@@ -89,6 +90,7 @@ pub(super) struct LayerRecord {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BScanRecord {
     index: usize,
+    verdict: Verdict,
     confidence: f32,
     layers: Vec<LayerRecord>,
     boundaries: Vec<BoundaryRecord>,
@@ -133,12 +135,17 @@ impl BScanRecord {
     pub(super) fn new(bscan: &SegmentedBScan) -> Self {
         Self {
             index: bscan.index,
+            verdict: bscan.verdict,
             confidence: bscan.confidence(),
             layers: bscan.thicknesses.layers.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
             network_seconds: bscan.network_time.as_secs_f64(),
             surface_seconds: bscan.surface_time.as_secs_f64(),
         }
+    }
+
+    pub(super) const fn verdict(&self) -> Verdict {
+        self.verdict
     }
 
     pub(super) const fn confidence(&self) -> f32 {

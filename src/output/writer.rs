@@ -14,7 +14,7 @@ use image::{
 use crate::{
     engine::ScanSummary,
     layer::{LAYERS, Layer},
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, Verdict},
     scan::ScanHeader,
     segment::SegmentedBScan,
 };
@@ -93,12 +93,14 @@ impl ResultWriter {
         let layers: Vec<LayerRecord> = Layer::ALL.map(|layer| LayerRecord::over(&self.bscans, layer)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean());
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
+        let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
         let record = ResultRecord {
             schema: RESULT_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
             created: jiff::Timestamp::now(),
             scan,
             model,
+            verdict,
             unit: self.unit,
             confidence,
             layers,
@@ -116,6 +118,7 @@ impl ResultWriter {
             eye: self.header.eye,
             unit: self.unit,
             mean_thickness,
+            verdict,
             confidence,
             out: self.target,
             elapsed,

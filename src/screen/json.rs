@@ -10,8 +10,8 @@
 //! | `queued`, `known`, `vanished` | - |
 //! | `running` | `attempt` |
 //! | `opened` | `format`, `bscans`, `width`, `height`, `axial`, `lateral` (`um` and `from`, or null), `eye`, `pattern` |
-//! | `bscan` | `index`, `confidence`, `unit`, `layers` (`mean`, `min`, `max`, `coverage` by layer), `network_seconds`, `surface_seconds` |
-//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `confidence`, `out`, `seconds` |
+//! | `bscan` | `index`, `verdict`, `confidence`, `unit`, `layers` (`mean`, `min`, `max`, `coverage` by layer), `network_seconds`, `surface_seconds` |
+//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `confidence`, `out`, `seconds` |
 //! | `retry` | `code`, `reason`, `next_attempt`, `after_seconds` |
 //! | `quarantined` | `code`, `reason` |
 //! | `online` | `online` (false when the watched folder went away) |
@@ -136,7 +136,7 @@ fn scan_fields(change: &ScanChange) -> (&'static str, Value) {
             json!({
                 "bscans": summary.bscans, "eye": summary.eye, "unit": summary.unit,
                 "mean_thickness": by_layer(|layer| number(summary.mean_thickness[layer.index()])),
-                "confidence": number(Some(summary.confidence)), "out": printed(&summary.out),
+                "verdict": summary.verdict, "confidence": number(Some(summary.confidence)), "out": printed(&summary.out),
                 "seconds": summary.elapsed.as_secs_f64(),
             }),
         ),
@@ -159,7 +159,8 @@ fn bscan_fields(bscan: &SegmentedBScan) -> Value {
         })
     });
     json!({
-        "index": bscan.index, "confidence": number(Some(bscan.confidence())), "unit": bscan.thicknesses.unit,
+        "index": bscan.index, "verdict": bscan.verdict, "confidence": number(Some(bscan.confidence())),
+        "unit": bscan.thicknesses.unit,
         "layers": layers, "network_seconds": bscan.network_time.as_secs_f64(),
         "surface_seconds": bscan.surface_time.as_secs_f64(),
     })

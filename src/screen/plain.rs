@@ -3,7 +3,7 @@
 //! ```text
 //! 2026-11-23T10:00:00Z started root=/srv/in out=/srv/out model=unet-640 sha256=9f2c1ab workers=2
 //! 2026-11-23T10:00:01Z seen a/b.png bytes=380928
-//! 2026-11-23T10:00:02Z done a/b.png bscans=1 seconds=1.9 confidence=0.93 nfl=31.2um gcl_ipl=68.9um ...
+//! 2026-11-23T10:00:02Z done a/b.png bscans=1 seconds=1.9 verdict=good confidence=0.93 nfl=31.2um gcl_ipl=68.9um ...
 //! ```
 //!
 //! Every line is: time in UTC, a word, the scan's path where it is about a scan, then `key=value` figures. A path or
@@ -125,10 +125,12 @@ fn scan_line(change: &ScanChange) -> Option<(&'static str, String)> {
 
 fn figures(summary: &ScanSummary) -> String {
     let seconds = summary.elapsed.as_secs_f64();
-    let mut text = format!(" bscans={} seconds={seconds:.1} confidence={:.2}", summary.bscans, summary.confidence);
+    let verdict = quoted(summary.verdict.words());
+    let mut text = format!(" bscans={} seconds={seconds:.1} verdict={verdict}", summary.bscans);
+    // Writing to a string cannot fail.
+    let _ = write!(text, " confidence={:.2}", summary.confidence);
     for (layer, mean) in Layer::ALL.iter().zip(summary.mean_thickness) {
         let value = mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}{}", summary.unit.symbol()));
-        // Writing to a string cannot fail.
         let _ = write!(text, " {}={value}", layer.key());
     }
     text

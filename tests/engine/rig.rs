@@ -15,7 +15,7 @@ use octrls::{
         ScanId, ScanSummary, Totals,
     },
     layer::LAYERS,
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, Verdict},
     scan::{Pattern, ScanHeader},
 };
 use tempfile::TempDir;
@@ -71,6 +71,7 @@ impl Processor for Copier {
             eye: None,
             unit: ThicknessUnit::Pixels,
             mean_thickness: [None; LAYERS],
+            verdict: Verdict::Good,
             confidence: 1.0,
             out: out.to_owned(),
             elapsed: Duration::ZERO,

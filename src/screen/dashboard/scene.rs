@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
         }
         let summary = self.scan?.summary.as_ref()?;
         let layers = summary.mean_thickness.map(|mean| LayerFigures { mean, ..LayerFigures::default() });
-        Some(Figures { unit: summary.unit, confidence: summary.confidence, layers })
+        Some(Figures { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
     }
 
     /// Time of day at `at`, in the operator's zone.

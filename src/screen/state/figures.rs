@@ -1,6 +1,10 @@
 //! The figures of a B-scan, small enough to be kept long after its pixels.
 
-use crate::{layer::LAYERS, measure::ThicknessUnit, segment::SegmentedBScan};
+use crate::{
+    layer::LAYERS,
+    measure::{ThicknessUnit, Verdict},
+    segment::SegmentedBScan,
+};
 
 /// Thickness of one layer without its profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,6 +20,7 @@ pub(crate) struct LayerFigures {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Figures {
     pub(crate) unit: ThicknessUnit,
+    pub(crate) verdict: Verdict,
     pub(crate) confidence: f32,
     pub(crate) layers: [LayerFigures; LAYERS],
 }
@@ -26,6 +31,6 @@ impl Figures {
             let layer = &bscan.thicknesses.layers[i];
             LayerFigures { mean: layer.mean, min: layer.min, max: layer.max, coverage: Some(layer.coverage) }
         });
-        Self { unit: bscan.thicknesses.unit, confidence: bscan.confidence(), layers }
+        Self { unit: bscan.thicknesses.unit, verdict: bscan.verdict, confidence: bscan.confidence(), layers }
     }
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Figures, Frame, Journal, Rates, Scan, State};
 use crate::{
     engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals},
+    measure::Verdict,
     screen::lines::printed,
     segment::SegmentedBScan,
 };
@@ -189,7 +190,11 @@ impl Model {
             ScanChange::Done(summary) => {
                 scan.state = State::Done;
                 let seconds = summary.elapsed.as_secs_f64();
-                note = Some((Level::Info, format!("{} done: {} in {seconds:.1} s", scan.name, many(summary.bscans))));
+                let figures = format!("{} in {seconds:.1} s", many(summary.bscans));
+                note = Some(match summary.verdict {
+                    Verdict::Good => (Level::Info, format!("{} done: {figures}", scan.name)),
+                    worse => (Level::Warning, format!("{} {}: {figures}", scan.name, worse.words())),
+                });
                 scan.summary = Some(Arc::clone(summary));
                 self.done += 1;
             }

@@ -16,6 +16,7 @@ use ratatui::{
 use super::{Title, sentence};
 use crate::{
     layer::Boundary,
+    measure::Verdict,
     scan::Eye,
     screen::{
         dashboard::{picture::Overlay, pictures::Pictures, scene::Scene, text, theme::Colours, view::Popup},
@@ -55,7 +56,12 @@ fn title(scene: &Scene, pictures: &Pictures, width: usize) -> Title {
             let look = scene.view.look;
             let crop = if look.crop { "crop" } else { "whole" };
             let lines = format!("lines {}", look.overlay.word());
-            format!("conf. {:.2} · {crop} · {lines}", frame.figures.confidence)
+            let figures = &frame.figures;
+            let verdict = match figures.verdict {
+                Verdict::Good => String::new(),
+                worse => format!("{} · ", worse.words()),
+            };
+            format!("{verdict}conf. {:.2} · {crop} · {lines}", figures.confidence)
         }
         _ => String::new(),
     };
