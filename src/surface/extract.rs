@@ -8,6 +8,7 @@ use crate::{
 use super::{
     Surfaces,
     chain::{LANES, Posterior, Solver},
+    smooth::smooth,
 };
 
 /// When a boundary counts as determined.
@@ -25,6 +26,9 @@ pub struct ExtractOptions {
     pub min_retina: f32,
     /// Fewest expected rows of ONL, ellipsoid zone and RPE; where a retina has less, it is the optic disc.
     pub min_outer: f32,
+    /// Standard deviation of the window in which neighbouring A-scans steady each other, in columns of the network's
+    /// grid; 0: none.
+    pub smoothing: f32,
     /// Fewest expected rows of choroid for its outer boundary to be visible.
     pub min_choroid: f32,
 }
@@ -38,6 +42,7 @@ impl Default for ExtractOptions {
             max_outside: 0.5,
             min_retina: 8.0,
             min_outer: 4.0,
+            smoothing: 0.0,
             min_choroid: 8.0,
         }
     }
@@ -71,17 +76,18 @@ impl ExtractOptions {
 
 /// One column of the network's grid.
 #[derive(Clone, Copy)]
-struct Column {
-    rows: [Option<f32>; BOUNDARIES],
-    deviations: [f32; BOUNDARIES],
-    certainty: f32,
-    disc: bool,
+pub(super) struct Column {
+    pub(super) rows: [Option<f32>; BOUNDARIES],
+    pub(super) deviations: [f32; BOUNDARIES],
+    pub(super) certainty: f32,
+    pub(super) disc: bool,
 }
 
 /// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
 #[must_use]
 pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
-    let columns = solve_columns(logits, placement, options);
+    let mut columns = solve_columns(logits, placement, options);
+    smooth(&mut columns, options.smoothing, placement.height as f32);
     let scale = placement.rows_per_row();
     let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);
     for ascan in 0..placement.scan_width {
@@ -269,6 +275,7 @@ mod tests {
                 max_outside: 1.0,
                 min_retina: 0.0,
                 min_outer: 0.0,
+                smoothing: 2.0,
                 min_choroid: 0.0,
             };
             for options in [lenient, ExtractOptions { calibration, ..Default::default() }] {

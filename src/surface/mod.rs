@@ -2,6 +2,7 @@
 
 mod chain;
 mod extract;
+mod smooth;
 
 pub use extract::{ExtractOptions, extract};
 

@@ -4,14 +4,14 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use octrls::{layer::Boundary, network::Network};
+use octrls::{layer::Boundary, network::Network, surface::ExtractOptions};
 
 use super::labels::Labels;
 use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
-        Evaluation, ModelReport, Report, Table, best_temperature, fit_intervals, overlay, page, picture_name, segment,
-        tables, try_temperatures, worst,
+        Evaluation, ModelReport, Report, Table, best_trial, fit_intervals, overlay, page, picture_name, segment,
+        tables, try_extractions, worst,
     },
     score::truth,
     train::write_atomically,
@@ -93,6 +93,9 @@ pub(super) struct Calibrate {
     /// Softmax temperatures to try; the one of least boundary error is taken.
     #[arg(long, value_delimiter = ',', default_values_t = [0.75, 1.0, 1.25, 1.5, 2.0])]
     temperatures: Vec<f32>,
+    /// Smoothing windows to try beside the runtime's own, which is the one taken.
+    #[arg(long, value_delimiter = ',')]
+    smoothings: Vec<f32>,
     /// The file to write, for `export --calibration`.
     out: PathBuf,
 }
@@ -104,12 +107,16 @@ impl Calibrate {
             "temperatures must be from 0.05 to 20"
         );
         let (network, samples) = self.source.read(Part::Val)?;
-        let steps = try_temperatures(&network, &samples, &self.temperatures)?;
-        println!("| temperature | coverage of 95 % intervals | mean absolute error, px |\n| ---: | ---: | ---: |");
-        for s in &steps {
-            println!("| {} | {:.3} | {:.3} |", s.temperature, s.coverage, s.mean_absolute_px);
+        let own = ExtractOptions::default().smoothing;
+        let smoothings: Vec<f32> = std::iter::once(own).chain(self.smoothings).collect();
+        let trials = try_extractions(&network, &samples, &self.temperatures, &smoothings)?;
+        println!("| temperature | smoothing | in the 95 % interval | mean absolute error, px |");
+        println!("| ---: | ---: | ---: | ---: |");
+        for t in &trials {
+            println!("| {} | {} | {:.3} | {:.3} |", t.temperature, t.smoothing, t.coverage, t.mean_absolute_px);
         }
-        let best = best_temperature(&steps).context("no temperature to try")?;
+        let ours: Vec<_> = trials.into_iter().filter(|t| t.smoothing.to_bits() == own.to_bits()).collect();
+        let best = best_trial(&ours).context("no temperature to try")?;
         let calibration = fit_intervals(&network, &samples, best.temperature)?;
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
         for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {

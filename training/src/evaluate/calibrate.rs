@@ -23,11 +23,13 @@ const STEP: f32 = 1.15;
 /// Fewest labelled A-scans from which an interval is fitted.
 const FEWEST: usize = 500;
 
-/// What one temperature gives, intervals taken at their word.
+/// What one way of extracting boundaries gives, intervals taken at their word.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct TemperatureStep {
-    /// The temperature.
+pub struct Trial {
+    /// The softmax temperature.
     pub temperature: f32,
+    /// The window in which neighbouring A-scans steady each other, in columns.
+    pub smoothing: f32,
     /// Share of labelled rows in the model's 95 % interval, averaged over the sets.
     pub coverage: f64,
     /// Mean absolute boundary error in pixels, averaged over the sets.
@@ -44,34 +46,40 @@ struct Miss {
     weight: f64,
 }
 
-/// Accuracy on `samples` at each of `temperatures`. The network runs once a scan.
+/// Accuracy on `samples` at each of `temperatures` with each of `smoothings`. The network runs once a scan.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn try_temperatures(
+pub fn try_extractions(
     network: &Network,
     samples: &[Sample],
     temperatures: &[f32],
-) -> Result<Vec<TemperatureStep>, ModelError> {
-    let mut scores = vec![Score::default(); temperatures.len()];
+    smoothings: &[f32],
+) -> Result<Vec<Trial>, ModelError> {
+    let ways: Vec<ExtractOptions> = temperatures
+        .iter()
+        .flat_map(|&t| smoothings.iter().map(move |&smoothing| ExtractOptions { smoothing, ..at(t) }))
+        .collect();
+    let mut scores = vec![Score::default(); ways.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
-        for (score, &temperature) in scores.iter_mut().zip(temperatures) {
-            score.add(sample, &extract(&logits, &placement, &at(temperature)));
+        for (score, way) in scores.iter_mut().zip(&ways) {
+            score.add(sample, &extract(&logits, &placement, way));
         }
     }
-    let step = |(score, &temperature): (&Score, &f32)| TemperatureStep {
-        temperature,
+    let trial = |(score, way): (&Score, &ExtractOptions)| Trial {
+        temperature: way.calibration.temperature,
+        smoothing: way.smoothing,
         coverage: score.over_sets(|s| s.coverage.share()).unwrap_or(0.0),
         mean_absolute_px: score.over_sets(SetScore::mean_absolute).unwrap_or(f64::INFINITY),
     };
-    Ok(scores.iter().zip(temperatures).map(step).collect())
+    Ok(scores.iter().zip(&ways).map(trial).collect())
 }
 
-/// The temperature of least boundary error; the first of equal ones.
+/// The trial of least boundary error; the first of equal ones.
 #[must_use]
-pub fn best_temperature(steps: &[TemperatureStep]) -> Option<TemperatureStep> {
-    steps.iter().copied().reduce(|best, s| if s.mean_absolute_px < best.mean_absolute_px { s } else { best })
+pub fn best_trial(trials: &[Trial]) -> Option<Trial> {
+    trials.iter().copied().reduce(|best, t| if t.mean_absolute_px < best.mean_absolute_px { t } else { best })
 }
 
 /// Fits the intervals of every boundary on `samples` at `temperature`. A boundary with too few labels gets the widest
@@ -129,11 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_accurate_temperature_wins() {
-        let step = |temperature, mean_absolute_px| TemperatureStep { temperature, coverage: 0.5, mean_absolute_px };
-        let steps = [step(1.0, 1.2), step(2.0, 1.1), step(3.0, 1.1), step(4.0, 1.4)];
-        assert_eq!(best_temperature(&steps).map(|s| s.temperature), Some(2.0));
-        assert_eq!(best_temperature(&[]), None);
+    fn the_most_accurate_trial_wins() {
+        let trial =
+            |temperature, mean_absolute_px| Trial { temperature, smoothing: 0.0, coverage: 0.5, mean_absolute_px };
+        let trials = [trial(1.0, 1.2), trial(2.0, 1.1), trial(3.0, 1.1), trial(4.0, 1.4)];
+        assert_eq!(best_trial(&trials).map(|t| t.temperature), Some(2.0));
+        assert_eq!(best_trial(&[]), None);
     }
 
     /// Quantiles of the absolute value of a standard normal variable.
