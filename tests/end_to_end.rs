@@ -45,6 +45,13 @@ fn a_phantom_is_segmented_along_its_labels() {
     let mask = image::open(folder.join("mask.png")).expect("mask").into_luma8();
     assert_eq!((mask.width(), mask.height()), (768, 496));
     assert!(mask.pixels().all(|p| p.0[0] <= 8));
+    let deviations = columns(&folder.join("uncertainty.csv"));
+    for boundary in &BOUNDARIES[..8] {
+        let determined = found[*boundary].iter().map(Option::is_some);
+        assert!(determined.eq(deviations[*boundary].iter().map(Option::is_some)), "{boundary}");
+        assert!(deviations[*boundary].iter().flatten().all(|sd| (0.0..20.0).contains(sd)), "{boundary}");
+    }
+    assert_eq!(record["verdict"], "good");
     let thickness = columns(&folder.join("thickness.csv"));
     let retina: f32 = ["nfl", "gcl_ipl", "inl", "opl", "onl", "ez", "rpe"]
         .iter()

@@ -63,11 +63,8 @@ fn other_pictures_are_no_retina() {
             let disc = (dx + 0.2).hypot(dy) < 0.07;
             let vessel = (dy - 0.8 * (dx + 0.2).powi(2)).abs() < 0.008 || (dy + 0.9 * (dx + 0.2).powi(2)).abs() < 0.01;
             let inside = dx.hypot(dy) < 0.47;
-            if !inside {
-                0.0
-            } else {
-                0.45 + 0.4 * f32::from(u8::from(disc)) - 0.25 * f32::from(u8::from(vessel)) + 0.05 * random
-            }
+            let seen = 0.45 + 0.4 * f32::from(u8::from(disc)) - 0.25 * f32::from(u8::from(vessel)) + 0.05 * random;
+            if inside { seen } else { 0.0 }
         }),
     );
     assert_no_retina(

@@ -3,6 +3,7 @@
 //! | file | content |
 //! | --- | --- |
 //! | `boundaries.csv` | row of every boundary in every A-scan, on the scan's own pixel grid |
+//! | `uncertainty.csv` | their standard deviations |
 //! | `thickness.csv` | thickness of every layer in every A-scan |
 //! | `mask.png` | index mask, 8 bit, the scan's own size; `mask-NNN.png` for the B-scans of a volume |
 //! | `overlay.png` | the boundaries drawn on the scan, with a legend; `overlay-NNN.png` for a volume |

@@ -1,4 +1,4 @@
-//! `boundaries.csv` and `thickness.csv`.
+//! `boundaries.csv`, `uncertainty.csv` and `thickness.csv`.
 
 use crate::{
     layer::{Boundary, Layer},
@@ -20,6 +20,11 @@ impl Table {
         Self::new("boundaries.csv", Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
     }
 
+    /// `bscan,ascan,ILM,...,CSB`; standard deviations of the rows in pixels, empty where not determined.
+    pub(super) fn uncertainty() -> Result<Self, OutputError> {
+        Self::new("uncertainty.csv", Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+    }
+
     /// `bscan,ascan,nfl_um,...,choroid_um,confidence`, with `_px` where the axial spacing is unknown.
     pub(super) fn thickness(unit: ThicknessUnit) -> Result<Self, OutputError> {
         let layers = Layer::ALL.into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
@@ -37,6 +42,16 @@ impl Table {
         let rows = Boundary::ALL.map(|b| bscan.surfaces.rows(b));
         for ascan in 0..bscan.surfaces.width() {
             let values = rows.iter().map(|r| number(r[ascan], 2));
+            self.record(position(bscan, ascan).into_iter().chain(values))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the standard deviations of the boundary rows of a B-scan.
+    pub(super) fn add_uncertainty(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        let boundaries = Boundary::ALL.map(|b| (bscan.surfaces.rows(b), bscan.surfaces.deviations(b)));
+        for ascan in 0..bscan.surfaces.width() {
+            let values = boundaries.iter().map(|(rows, sd)| number(rows[ascan].map(|_| sd[ascan]), 2));
             self.record(position(bscan, ascan).into_iter().chain(values))?;
         }
         Ok(())

@@ -34,6 +34,7 @@ pub struct ResultWriter {
     header: ScanHeader,
     unit: ThicknessUnit,
     boundaries: Table,
+    uncertainty: Table,
     thickness: Table,
     bscans: Vec<BScanRecord>,
     files: Vec<String>,
@@ -52,6 +53,7 @@ impl ResultWriter {
             header: header.clone(),
             unit,
             boundaries: Table::boundaries()?,
+            uncertainty: Table::uncertainty()?,
             thickness: Table::thickness(unit)?,
             bscans: Vec::new(),
             files: Vec::new(),
@@ -64,6 +66,7 @@ impl ResultWriter {
     /// [`OutputError`] when a picture cannot be written.
     pub fn add(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
         self.boundaries.add_boundaries(bscan)?;
+        self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
         let mask = bscan.surfaces.mask();
         let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
@@ -85,7 +88,7 @@ impl ResultWriter {
         model: &ModelRecord,
         elapsed: Duration,
     ) -> Result<ScanSummary, OutputError> {
-        for (name, content) in [self.boundaries.finish()?, self.thickness.finish()?] {
+        for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
         }
