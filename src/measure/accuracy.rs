@@ -101,8 +101,8 @@ impl BoundaryError {
 
 /// Boundaries as an index mask implies them: in each A-scan, the first row of what lies below.
 ///
-/// A boundary is `None` where neither neighbouring layer is labelled next to it, and in the optic disc below the nerve
-/// fibres. Returns one vector a boundary.
+/// A boundary is `None` where neither neighbouring layer is labelled next to it, and below the ILM in the optic disc.
+/// Returns one vector a boundary.
 #[must_use]
 pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUNDARIES] {
     let height = mask.len() / width.max(1);
@@ -121,7 +121,7 @@ pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUND
         }
     }
     for x in (0..width).filter(|&x| is_disc((0..height).map(|y| mask[y * width + x]))) {
-        out[Boundary::IplInl.index()..].iter_mut().for_each(|rows| rows[x] = None);
+        out[Boundary::NflGcl.index()..].iter_mut().for_each(|rows| rows[x] = None);
     }
     out[Boundary::Csb.index()].iter_mut().zip(0..width).for_each(|(row, x)| {
         // Without a labelled choroid, the lower edge of the RPE is no choroid-sclera boundary.
@@ -132,8 +132,8 @@ pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUND
     out
 }
 
-/// Whether nerve fibres are all that a fully labelled A-scan shows of the retina: the optic disc, where the deeper
-/// boundaries do not exist.
+/// Whether nerve fibres are all that a fully labelled A-scan shows of the retina: the optic disc, where they run along
+/// the A-scan and end where a mask happens to end.
 fn is_disc(mut classes: impl Iterator<Item = u8> + Clone) -> bool {
     let is = |layer: Layer, class: u8| class == layer.class();
     let fibres = classes.clone().any(|c| is(Layer::Nfl, c));
@@ -184,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn in_the_optic_disc_only_the_nerve_fibres_have_boundaries() {
+    fn in_the_optic_disc_only_the_ilm_is_a_boundary() {
         let rows = boundaries_of_mask(&[0, 1, 1, 1, 0], 1).map(|r| r[0]);
-        assert_eq!((rows[0], rows[1]), (Some(1.0), Some(4.0)));
-        assert!(rows[2..].iter().all(Option::is_none));
+        assert_eq!(rows[0], Some(1.0));
+        assert!(rows[1..].iter().all(Option::is_none));
     }
 }
