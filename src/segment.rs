@@ -18,8 +18,8 @@ pub struct SegmentedBScan {
     pub bscan: BScan,
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
-    /// Whether the boundaries can be trusted.
-    pub verdict: Verdict,
+    /// What was found, and what the verdict rests on.
+    pub quality: Quality,
     /// Thickness of every layer.
     pub thicknesses: Thicknesses,
     /// Time in the network, preprocessing included.
@@ -29,6 +29,12 @@ pub struct SegmentedBScan {
 }
 
 impl SegmentedBScan {
+    /// Whether the boundaries can be trusted.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.quality.verdict()
+    }
+
     /// Mean confidence over all A-scans, 0 to 1.
     #[must_use]
     pub fn confidence(&self) -> f32 {
@@ -54,12 +60,12 @@ pub fn segment(
     let after_network = Instant::now();
     let options = ExtractOptions { calibration: network.metadata().calibration, ..ExtractOptions::default() };
     let found = extract(&logits, &placement, &options);
-    let verdict = Quality::of(&found).verdict();
-    let surfaces = match verdict {
+    let quality = Quality::of(&found);
+    let surfaces = match quality.verdict() {
         Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
         Verdict::Good | Verdict::Doubtful => found,
     };
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = after_network.elapsed();
-    Ok(SegmentedBScan { index, bscan, surfaces, verdict, thicknesses, network_time, surface_time })
+    Ok(SegmentedBScan { index, bscan, surfaces, quality, thicknesses, network_time, surface_time })
 }

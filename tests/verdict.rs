@@ -35,7 +35,7 @@ fn judged(bscan: BScan) -> SegmentedBScan {
 
 fn assert_no_retina(name: &str, bscan: BScan) {
     let out = judged(bscan);
-    assert_eq!(out.verdict, Verdict::NotARetina, "{name}");
+    assert_eq!(out.verdict(), Verdict::NotARetina, "{name}");
     assert!(out.surfaces.mask().iter().all(|&class| class == 0), "{name}: it has layers");
 }
 
@@ -87,6 +87,6 @@ fn a_scan_upside_down_is_no_retina_and_the_same_scan_upright_is_one() {
         let options = PhantomOptions { width: 512, pathology: 0.0, ..PhantomOptions::spectralis() };
         let bscan = Phantom::generate(&options, seed).bscan;
         assert_no_retina("upside down", turned_over(bscan.clone()));
-        assert_eq!(judged(bscan).verdict, Verdict::Good, "upright");
+        assert_eq!(judged(bscan).verdict(), Verdict::Good, "upright");
     }
 }

@@ -41,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        measure::{Thicknesses, Verdict},
+        measure::{Quality, Thicknesses},
         scan::BScan,
         segment::SegmentedBScan,
         surface::Surfaces,
@@ -56,8 +56,8 @@ mod tests {
             index: 0,
             bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
             thicknesses: Thicknesses::measure(&surfaces, None),
+            quality: Quality::of(&surfaces),
             surfaces,
-            verdict: Verdict::NotARetina,
             network_time: Duration::ZERO,
             surface_time: Duration::ZERO,
         });

@@ -64,7 +64,7 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
         y - LINE
     };
     line(image, INK, &format!("B-scan {}", bscan.index));
-    line(image, INK, bscan.verdict.words());
+    line(image, INK, bscan.verdict().words());
     line(image, INK, &format!("confidence {:.2}", bscan.confidence()));
     line(image, INK, "");
     for boundary in Boundary::ALL {

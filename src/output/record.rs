@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     layer::{Boundary, Layer},
-    measure::{LayerThickness, ThicknessUnit, Verdict},
+    measure::{LayerThickness, Quality, ThicknessUnit, Verdict},
     network::Network,
     scan::{Eye, Pattern, ScanHeader, Spacing},
     segment::SegmentedBScan,
@@ -91,6 +91,7 @@ pub(super) struct LayerRecord {
 pub(super) struct BScanRecord {
     index: usize,
     verdict: Verdict,
+    quality: Quality,
     confidence: f32,
     layers: Vec<LayerRecord>,
     boundaries: Vec<BoundaryRecord>,
@@ -135,7 +136,8 @@ impl BScanRecord {
     pub(super) fn new(bscan: &SegmentedBScan) -> Self {
         Self {
             index: bscan.index,
-            verdict: bscan.verdict,
+            verdict: bscan.verdict(),
+            quality: bscan.quality,
             confidence: bscan.confidence(),
             layers: bscan.thicknesses.layers.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),

@@ -159,7 +159,7 @@ fn bscan_fields(bscan: &SegmentedBScan) -> Value {
         })
     });
     json!({
-        "index": bscan.index, "verdict": bscan.verdict, "confidence": number(Some(bscan.confidence())),
+        "index": bscan.index, "verdict": bscan.verdict(), "confidence": number(Some(bscan.confidence())),
         "unit": bscan.thicknesses.unit,
         "layers": layers, "network_seconds": bscan.network_time.as_secs_f64(),
         "surface_seconds": bscan.surface_time.as_secs_f64(),

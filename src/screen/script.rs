@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::octrls::{
     engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session},
     layer::{BOUNDARIES, LAYERS},
-    measure::{ThicknessUnit, Thicknesses, Verdict},
+    measure::{Quality, ThicknessUnit, Thicknesses, Verdict},
     scan::{BScan, Eye, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
     surface::Surfaces,
@@ -92,8 +92,8 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     SegmentedBScan {
         index,
         bscan: BScan { width: WIDTH, height: HEIGHT, intensity },
+        quality: Quality::of(&surfaces),
         surfaces,
-        verdict: Verdict::Good,
         thicknesses,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
         surface_time: Duration::from_millis(4),

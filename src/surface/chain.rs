@@ -40,8 +40,9 @@ pub(super) struct Posterior {
     pub(super) outer: Lanes,
     /// Expected number of rows in the choroid.
     pub(super) choroid: Lanes,
-    /// Expected probability of the layer that a retinal row is in.
-    pub(super) certainty: Lanes,
+    /// Overlap (intersection over union) of the seven layers as the network sees them, row by row, and as the ordered
+    /// chain has them: small where layers are faint, and where the network sees them in an order that no retina has.
+    pub(super) agreement: Lanes,
 }
 
 /// Solves chains; keeps its buffers from one strip of A-scans to the next.
@@ -85,7 +86,8 @@ impl Solver {
         let mut square = [[0.0_f64; LANES]; BOUNDARIES];
         let mut above = [[0.0; LANES]; BOUNDARIES];
         let mut below = [[0.0; LANES]; BOUNDARIES];
-        let (mut certain, mut retina) = ([0.0; LANES], [1e-6_f32; LANES]);
+        let (mut agreed, mut claimed) = ([0.0; LANES], [1e-6_f32; LANES]);
+        let mut retina = [1e-6_f32; LANES];
         let (mut outer, mut choroid) = ([0.0; LANES], [0.0; LANES]);
 
         let mut backward = [[1.0; LANES]; STATES];
@@ -110,7 +112,10 @@ impl Solver {
                 // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
                 let layers = &gamma[1..STATES - 2];
                 retina[l] += layers.iter().map(|g| g[l]).sum::<f32>();
-                certain[l] += layers.iter().map(|g| g[l] * g[l]).sum::<f32>();
+                let inside = layers.iter().map(|g| g[l]).sum::<f32>();
+                let classes = &self.emissions[row][1..CLASSES - 1];
+                agreed[l] += layers.iter().zip(classes).map(|(g, p)| g[l] * p[l]).sum::<f32>();
+                claimed[l] += inside + (1.0 - inside) * classes.iter().map(|p| p[l]).sum::<f32>();
                 outer[l] += OUTER.map(|state| gamma[state][l]).into_iter().sum::<f32>();
                 choroid[l] += gamma[STATES - 2][l];
             }
@@ -131,8 +136,8 @@ impl Solver {
                 deviation[k][l] = (square[k][l] - sum[k][l] * sum[k][l]).max(0.0).sqrt() as f32;
             }
         }
-        let certainty = std::array::from_fn(|l| (certain[l] / retina[l]).clamp(0.0, 1.0));
-        Posterior { mean, deviation, above, below, retina, outer, choroid, certainty }
+        let agreement = std::array::from_fn(|l| (agreed[l] / claimed[l]).clamp(0.0, 1.0));
+        Posterior { mean, deviation, above, below, retina, outer, choroid, agreement }
     }
 }
 

@@ -80,7 +80,7 @@ impl ExtractOptions {
 pub(super) struct Column {
     pub(super) rows: [Option<f32>; BOUNDARIES],
     pub(super) deviations: [f32; BOUNDARIES],
-    pub(super) certainty: f32,
+    pub(super) confidence: f32,
     pub(super) disc: bool,
 }
 
@@ -99,7 +99,7 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
             out.rows[k][ascan] = column.rows[k].map(|row| row * scale);
             out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
         }
-        out.confidence[ascan] = column.certainty;
+        out.confidence[ascan] = column.confidence;
         out.disc[ascan] = column.disc;
     }
     out
@@ -124,7 +124,7 @@ fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Colum
     Column {
         rows: std::array::from_fn(|k| options.is_determined(posterior, k, lane).then_some(posterior.mean[k][lane])),
         deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
-        certainty: if posterior.retina[lane] >= options.min_retina { posterior.certainty[lane] } else { 0.0 },
+        confidence: if posterior.retina[lane] >= options.min_retina { posterior.agreement[lane] } else { 0.0 },
         disc: options.is_disc(posterior, lane),
     }
 }
@@ -139,7 +139,7 @@ fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
     let mut mixed = Column {
         rows: std::array::from_fn(|k| left.rows[k].zip(right.rows[k]).map(|(l, r)| mix(l, r))),
         deviations: std::array::from_fn(|k| mix(left.deviations[k], right.deviations[k])),
-        certainty: mix(left.certainty, right.certainty),
+        confidence: mix(left.confidence, right.confidence),
         disc: if share < 0.5 { left.disc } else { right.disc },
     };
     // Rounding may swap boundaries that coincide.

@@ -79,7 +79,8 @@ impl Surfaces {
         &self.deviations[boundary.index()]
     }
 
-    /// Confidence in each A-scan, 0 to 1: the share of its retinal samples whose layer is certain.
+    /// Confidence in each A-scan, 0 to 1: how far the layers that the network sees in it, sample by sample, overlap
+    /// (intersection over union) with the ordered layers between the boundaries.
     #[must_use]
     pub fn confidence(&self) -> &[f32] {
         &self.confidence

@@ -83,7 +83,7 @@ mod tests {
     fn column(row: Option<f32>, deviation: f32) -> Column {
         let mut rows = [None; BOUNDARIES];
         rows[0] = row;
-        Column { rows, deviations: [deviation; BOUNDARIES], certainty: 1.0, disc: false }
+        Column { rows, deviations: [deviation; BOUNDARIES], confidence: 1.0, disc: false }
     }
 
     fn first_rows(columns: &[Column]) -> Vec<Option<f32>> {

@@ -31,6 +31,6 @@ impl Figures {
             let layer = &bscan.thicknesses.layers[i];
             LayerFigures { mean: layer.mean, min: layer.min, max: layer.max, coverage: Some(layer.coverage) }
         });
-        Self { unit: bscan.thicknesses.unit, verdict: bscan.verdict, confidence: bscan.confidence(), layers }
+        Self { unit: bscan.thicknesses.unit, verdict: bscan.verdict(), confidence: bscan.confidence(), layers }
     }
 }
