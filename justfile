@@ -37,3 +37,7 @@ ci:
 # Cross-compile for ARM boxes
 cross target="aarch64-unknown-linux-gnu":
     CROSS_CONFIG=cross.toml cross build --release --target {{target}}
+
+# What each stage of a scan costs
+bench:
+    cargo bench

@@ -1,0 +1,83 @@
+//! A training runs, stops, continues and leaves what the other commands need.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use octrls::{layer::LAYERS, scan::BScan};
+use octrls_training::{
+    batch::{BatchOptions, RealScans, Sampler},
+    data::Sample,
+    device::device,
+    model::UNetConfig,
+    train::{Budget, Epoch, RunDir, Schedule, Settings, Trainer},
+};
+
+const SIDE: usize = 64;
+
+/// Bands of five rows, each brighter than the one above, from row 12 on.
+fn sample() -> Sample {
+    let class = |y: usize| y.checked_sub(12).map_or(0, |d| d / 5 + 1);
+    let class = |y: usize| if class(y) < LAYERS { class(y) } else { 0 };
+    let rows = |of: &dyn Fn(usize) -> f32| (0..SIDE * SIDE).map(|i| of(i / SIDE)).collect::<Vec<_>>();
+    let intensity = rows(&|y| class(y) as f32 / 8.0);
+    let mask = (0..SIDE * SIDE).map(|i| class(i / SIDE) as u8).collect();
+    Sample { set: "bands".to_owned(), ..Sample::new(BScan { width: SIDE, height: SIDE, intensity }, mask) }
+}
+
+fn settings(steps: u64, peak: f64) -> Settings {
+    Settings {
+        network: UNetConfig { width: 2, batch_norm: true },
+        batch: BatchOptions { size: 1, width: SIDE, height: SIDE, phantom_share: 0.0, negative_share: 0.0, seed: 7 },
+        schedule: Schedule { budget: Budget::Steps(steps), peak, warm_up: 1 },
+        epoch_steps: 2,
+        validate_every: 1,
+        ..Settings::default()
+    }
+}
+
+fn train(dir: &Path, settings: Settings, resume: bool) -> Vec<Epoch> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let samples = [sample()];
+    let sampler = Sampler::new(settings.batch, Box::new(RealScans::new(&samples)), None);
+    let trainer = if resume {
+        Trainer::resume(settings, RunDir::open(dir).expect("a run"), &device(), stop)
+    } else {
+        Trainer::start(settings, RunDir::create(dir).expect("a new run"), &device(), stop)
+    };
+    trainer.expect("a trainer").run(sampler, &samples).expect("a training")
+}
+
+#[test]
+fn a_run_is_continued_where_it_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("run");
+    let first = train(&dir, settings(4, 1e-3), false);
+    assert_eq!(first.iter().map(|e| e.step).collect::<Vec<_>>(), [2, 4]);
+    assert!(RunDir::create(&dir).is_err(), "a run is not overwritten");
+
+    let run = RunDir::open(&dir).expect("a run");
+    assert!(run.state().expect("a state").finished);
+    let all = train(&dir, settings(2, 5e-4), true);
+    assert_eq!(all.iter().map(|e| e.step).collect::<Vec<_>>(), [2, 4, 6]);
+    for epoch in &all {
+        let validation = epoch.validation.as_ref().expect("a validation every epoch");
+        assert!(epoch.cross_entropy.is_finite() && (0.0..=1.0).contains(&validation.dice));
+    }
+    for name in ["best.bpk", "average.bpk", "last.bpk"] {
+        assert!(run.read_model(name, &settings(2, 1e-3).network, &device()).is_ok(), "{name}");
+    }
+    for name in ["report.json", "loss.svg", "accuracy.svg", "layers.svg"] {
+        assert!(run.file(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn another_network_does_not_continue_a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    train(folder.path(), settings(1, 1e-3), false);
+    let other = Settings { network: UNetConfig { width: 4, batch_norm: true }, ..settings(1, 1e-3) };
+    let run = RunDir::open(folder.path()).expect("a run");
+    assert!(Trainer::resume(other, run, &device(), Arc::new(AtomicBool::new(false))).is_err());
+}
