@@ -1,4 +1,4 @@
-//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. One image is one B-scan.
+//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. One image is one B-scan, and each page of a TIFF.
 
 use std::{
     fs::File,
@@ -15,10 +15,12 @@ const SNIFF_BYTES: u64 = 2048;
 /// Most memory a decoder may take; a 16-bit RGBA frame of the largest size fits.
 const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
 
-/// A raster image; decoded when its B-scan is asked for.
+/// A raster image or the pages of a TIFF; each decoded when its B-scan is asked for.
 pub struct Raster {
     path: PathBuf,
     format: ImageFormat,
+    /// Of a TIFF of several pages.
+    pages: Vec<tiff::Directory>,
     header: ScanHeader,
 }
 
@@ -43,14 +45,17 @@ impl Raster {
             Ok(f @ ImageFormat::Bmp) => (f, "BMP"),
             _ => return Err(ReadError::UnknownFormat),
         };
-        let (width, height) = reader(path, format)?.into_dimensions().map_err(|e| read_error(path, e))?;
+        let pages = match format {
+            // A chain that cannot be followed is the decoder's to refuse.
+            ImageFormat::Tiff => tiff::pages(BufReader::new(open_file(path)?)).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let first = pages.first().copied();
+        let (width, height) = reader(path, format, first)?.into_dimensions().map_err(|e| read_error(path, e))?;
         let (width, height) = dimensions::check(width.into(), height.into())?;
-        if format == ImageFormat::Tiff && tiff::pages(BufReader::new(open_file(path)?)).is_ok_and(|pages| pages > 1) {
-            return Err(ReadError::Unsupported("a TIFF of several pages; one page is one scan".to_owned()));
-        }
         let header = ScanHeader {
             format: name,
-            bscans: 1,
+            bscans: pages.len().max(1),
             width,
             height,
             axial: stated.axial,
@@ -58,7 +63,7 @@ impl Raster {
             eye: stated.eye,
             pattern: Pattern::Unknown,
         };
-        Ok(Self { path: path.to_owned(), format, header })
+        Ok(Self { path: path.to_owned(), format, pages, header })
     }
 }
 
@@ -68,17 +73,22 @@ impl ScanReader for Raster {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        if index != 0 {
-            return Err(ReadError::NoSuchBScan { index, count: 1 });
+        let count = self.header.bscans;
+        if index >= count {
+            return Err(ReadError::NoSuchBScan { index, count });
         }
+        let page = self.pages.get(index).copied();
         let mut limits = Limits::default();
         limits.max_alloc = Some(DECODER_BYTES);
-        let mut decoder = reader(&self.path, self.format)?.into_decoder().map_err(|e| read_error(&self.path, e))?;
+        let mut decoder =
+            reader(&self.path, self.format, page)?.into_decoder().map_err(|e| read_error(&self.path, e))?;
         decoder.set_limits(limits).map_err(|e| read_error(&self.path, e))?;
         let image = DynamicImage::from_decoder(decoder).map_err(|e| read_error(&self.path, e))?;
         let bscan = from_image(&image);
         if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
-            return Err(ReadError::Malformed("the frame is not of its declared size".to_owned()));
+            let problem =
+                if count > 1 { "pages of different sizes" } else { "a frame that is not of its declared size" };
+            return Err(ReadError::Malformed(problem.to_owned()));
         }
         Ok(bscan)
     }
@@ -94,11 +104,15 @@ fn from_image(image: &DynamicImage) -> BScan {
     BScan { width, height, intensity }
 }
 
-fn reader(path: &Path, format: ImageFormat) -> Result<ImageReader<BufReader<File>>, ReadError> {
+fn reader(
+    path: &Path,
+    format: ImageFormat,
+    page: Option<tiff::Directory>,
+) -> Result<ImageReader<BufReader<tiff::Page<File>>>, ReadError> {
     if format == ImageFormat::Jpeg {
         jpeg::check_complete(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?;
     }
-    Ok(ImageReader::with_format(BufReader::new(open_file(path)?), format))
+    Ok(ImageReader::with_format(BufReader::new(tiff::Page::new(open_file(path)?, page)), format))
 }
 
 fn open_file(path: &Path) -> Result<File, ReadError> {

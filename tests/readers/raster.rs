@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
 use octrls::scan::{Pattern, SpacingHints};
 
-use super::{Folder, read, refusal};
+use super::{Folder, read};
 
 const WIDTH: u32 = 7;
 const HEIGHT: u32 = 5;
@@ -95,7 +95,8 @@ fn a_raster_image_has_one_bscan_that_can_be_read_again() {
     assert_eq!(reader.bscan(usize::MAX).unwrap_err().code(), "E-READ-NO-BSCAN");
 }
 
-/// A classic TIFF whose pages hold the same `WIDTH` x `HEIGHT` greys; `subfile` is the type of the second page.
+/// A classic TIFF whose pages hold the same `WIDTH` x `HEIGHT` greys, each starting a row later than the one before;
+/// `subfile` is the type of the second page.
 fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
     let two = |v: u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
     let four = |v: u32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
@@ -113,7 +114,7 @@ fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
             (258, 8),
             (259, 1),
             (262, 1),
-            (273, pixels),
+            (273, pixels + page * WIDTH),
             (277, 1),
             (278, HEIGHT),
             (279, WIDTH * HEIGHT),
@@ -132,13 +133,23 @@ fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_tiff_of_several_pages_is_refused_one_with_a_thumbnail_is_not() {
+fn the_pages_of_a_tiff_are_the_bscans_of_a_volume_and_a_thumbnail_is_none() {
     let folder = Folder::new();
     for big_endian in [false, true] {
         agrees("one.tif", &tiff_of_pages(big_endian, 1, 0), "TIFF", 0.0, grey_value);
         agrees("thumbnail.tif", &tiff_of_pages(big_endian, 2, 1), "TIFF", 0.0, grey_value);
-        assert_eq!(refusal(&folder.file("two.tif", &tiff_of_pages(big_endian, 2, 0))), "E-READ-UNSUPPORTED");
-        assert_eq!(refusal(&folder.file("ten.tif", &tiff_of_pages(big_endian, 10, 0))), "E-READ-UNSUPPORTED");
+        let path = folder.file("ten.tif", &tiff_of_pages(big_endian, 10, 0));
+        let mut reader = octrls::scan::open(&path, SpacingHints::default()).unwrap();
+        assert_eq!(reader.header().bscans, 10);
+        let row = WIDTH as usize;
+        let first = reader.bscan(0).unwrap().intensity;
+        // In any order, and again.
+        for page in [9, 3, 3, 0] {
+            let shifted = reader.bscan(page).unwrap().intensity;
+            let same = first.len() - page.min(HEIGHT as usize) * row;
+            assert_eq!(shifted[..same], first[first.len() - same..], "page {page}");
+        }
+        assert_eq!(reader.bscan(10).unwrap_err().code(), "E-READ-NO-BSCAN");
     }
 }
 
