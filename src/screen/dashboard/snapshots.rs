@@ -1,6 +1,6 @@
 //! Whole screens, as drawn from the scripted morning at a frozen time.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::SignedDuration;
 use ratatui::{
@@ -11,7 +11,8 @@ use ratatui::{
 
 use super::*;
 use crate::{
-    engine::{EventKind, ScanChange, ScanId},
+    engine::{EventKind, ScanChange, ScanId, ScanSummary},
+    measure::Verdict,
     screen::script::{self, event, scan},
 };
 
@@ -163,6 +164,20 @@ fn paused_then_draining() {
     assert!(first_line(&mut app).contains("◆ STOPPING"));
     app.event(&event(14.0, EventKind::Stopped(Totals::default())));
     assert!(first_line(&mut app).contains("■ STOPPED"));
+}
+
+#[test]
+fn a_scan_that_must_be_looked_at_says_so() {
+    let mut events = script::morning();
+    for (id, verdict) in [(0, Verdict::Doubtful), (1, Verdict::NotARetina)] {
+        let ScanChange::Done(summary) = script::done(1, 0.2) else { panic!("a finished scan") };
+        let summary = ScanSummary { verdict, ..(*summary).clone() };
+        events.push(scan(12.0, id, ScanChange::Done(Arc::new(summary))));
+    }
+    let screen = drawn(&mut app(Colours::None, &events), 120, 40).backend().to_string();
+    for words in ["P0036_OD_line.png   doubtful", "P0036_OS_line.png   no retina", "P0036_OS_line.png not a retina: "] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
 }
 
 #[test]

@@ -20,14 +20,17 @@ use ratatui::{
 };
 
 use super::{Title, sentence};
-use crate::screen::{
-    dashboard::{
-        scene::Scene,
-        text,
-        view::{Panel, Popup},
+use crate::{
+    measure::Verdict,
+    screen::{
+        dashboard::{
+            scene::Scene,
+            text,
+            view::{Panel, Popup},
+        },
+        lines::printed,
+        state::{Scan, State},
     },
-    lines::printed,
-    state::{Scan, State},
 };
 
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
@@ -73,7 +76,11 @@ fn title(scene: &Scene, height: usize) -> Title {
 fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
     let theme = scene.theme;
     let wide = width >= 44;
-    let word = scan.state.word();
+    let (word, style) = match (&scan.state, scan.summary.as_deref().map(|s| s.verdict)) {
+        (State::Done, Some(Verdict::Doubtful)) => ("doubtful", theme.warn()),
+        (State::Done, Some(Verdict::NotARetina)) => ("no retina", theme.warn()),
+        (state, _) => (state.word(), theme.state(state)),
+    };
     let word_cells = if wide { 11 } else { 7.max(word.len()) };
     let status_cells = match width {
         44.. => 27.min(width / 2 + 1),
@@ -82,7 +89,6 @@ fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'stati
     };
     let name_cells = width.saturating_sub(4 + status_cells);
     let detail_cells = status_cells.saturating_sub(word_cells + 1);
-    let style = theme.state(&scan.state);
     let detail = if detail_cells < 4 { String::new() } else { detail(scan, scene.now, detail_cells) };
     let detail_style = if matches!(scan.state, State::Running) { style } else { theme.quiet() };
     Line::from(vec![
