@@ -19,7 +19,7 @@ model_path, program = sys.argv[1:]
 model = onnx.load(model_path)
 onnx.checker.check_model(model, full_check=True)
 properties = {p.key: p.value for p in model.metadata_props}
-for key in ("name", "version", "classes", "input", "preprocessing", "training_data", "weights_sha256"):
+for key in ("name", "version", "classes", "input", "preprocessing", "intervals", "training_data", "weights_sha256"):
     assert properties.get(f"octrls.{key}"), f"the model does not state octrls.{key}"
 assert model.opset_import[0].version == 17, model.opset_import
 assert not any(n.op_type in ("BatchNormalization", "Softmax") for n in model.graph.node)
