@@ -46,7 +46,7 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
         points: history.iter().map(|e| (e.step as f64, of(e))).collect(),
     };
     let losses = [loss("cross-entropy", BLUE, |e| e.cross_entropy), loss("Dice loss", RED, |e| e.dice_loss)];
-    draw(&dir.file("loss.svg"), "Training loss", &losses)?;
+    draw(&dir.file("loss.svg"), "Training loss", &losses, SeriesLabelPosition::UpperRight)?;
 
     let accuracy = |name: &str, colour, of: &dyn Fn(&Validation) -> Option<f64>| Curve {
         name: name.to_owned(),
@@ -58,7 +58,7 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
         accuracy("mean Dice of the layers", BLUE, &|v| Some(v.dice)),
         accuracy("mean IoU", RED, &|v| Some(v.mean_iou)),
     ];
-    draw(&dir.file("accuracy.svg"), "Validation accuracy", &overall)?;
+    draw(&dir.file("accuracy.svg"), "Validation accuracy", &overall, SeriesLabelPosition::LowerRight)?;
 
     let labelled = Layer::ALL.into_iter().filter(|l| *l != Layer::Choroid);
     let layers: Vec<Curve> = labelled
@@ -67,7 +67,7 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
             accuracy(layer.name(), ink(layer.upper()), &|v| v.iou.get(class).copied())
         })
         .collect();
-    draw(&dir.file("layers.svg"), "Validation IoU of the layers", &layers)
+    draw(&dir.file("layers.svg"), "Validation IoU of the layers", &layers, SeriesLabelPosition::LowerRight)
 }
 
 /// The colour of a boundary, dark enough for white paper.
@@ -76,7 +76,7 @@ fn ink(boundary: Boundary) -> RGBColor {
     RGBColor(r, g, b)
 }
 
-fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<()> {
+fn draw(path: &Path, title: &str, curves: &[Curve], legend: SeriesLabelPosition) -> Result<()> {
     let points = || curves.iter().flat_map(|c| &c.points);
     let steps = points().map(|p| p.0).fold(1.0, f64::max);
     let top = points().map(|p| p.1).fold(1.0, f64::max) * 1.02;
@@ -86,11 +86,18 @@ fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<()> {
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(28)
         .x_label_area_size(36)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..steps, 0.0..top)
         .map_err(|e| unwritten(&e))?;
-    chart.configure_mesh().x_desc("step").light_line_style(WHITE).draw().map_err(|e| unwritten(&e))?;
+    chart
+        .configure_mesh()
+        .x_desc("step")
+        .x_label_formatter(&|step| format!("{step:.0}"))
+        .light_line_style(WHITE)
+        .draw()
+        .map_err(|e| unwritten(&e))?;
     for curve in curves {
         let style = curve.colour.stroke_width(2);
         chart
@@ -101,6 +108,7 @@ fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<()> {
     }
     chart
         .configure_series_labels()
+        .position(legend)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()
