@@ -1,4 +1,4 @@
-//! Measures: the thickness of layers, and whether a segmentation can be trusted, and how far it is from a reference.
+//! Measures: the thickness of layers, whether a segmentation can be trusted, and how far it is from a reference.
 
 pub mod accuracy;
 mod quality;

@@ -17,12 +17,12 @@ pub(super) struct Table {
 impl Table {
     /// `bscan,ascan,ILM,...,CSB`; rows are 0-based and fractional, empty where not determined.
     pub(super) fn boundaries() -> Result<Self, OutputError> {
-        Self::new("boundaries.csv", Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+        Self::per_boundary("boundaries.csv")
     }
 
     /// `bscan,ascan,ILM,...,CSB`; standard deviations of the rows in pixels, empty where not determined.
     pub(super) fn uncertainty() -> Result<Self, OutputError> {
-        Self::new("uncertainty.csv", Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+        Self::per_boundary("uncertainty.csv")
     }
 
     /// `bscan,ascan,nfl_um,...,choroid_um,confidence`, with `_px` where the axial spacing is unknown.
@@ -37,21 +37,27 @@ impl Table {
         Ok(table)
     }
 
+    fn per_boundary(name: &'static str) -> Result<Self, OutputError> {
+        Self::new(name, Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+    }
+
     /// Adds the boundary rows of a B-scan.
     pub(super) fn add_boundaries(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
-        let rows = Boundary::ALL.map(|b| bscan.surfaces.rows(b));
-        for ascan in 0..bscan.surfaces.width() {
-            let values = rows.iter().map(|r| number(r[ascan], 2));
-            self.record(position(bscan, ascan).into_iter().chain(values))?;
-        }
-        Ok(())
+        self.add_per_boundary(bscan, |row, _| row)
     }
 
     /// Adds the standard deviations of the boundary rows of a B-scan.
     pub(super) fn add_uncertainty(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        self.add_per_boundary(bscan, |_, deviation| deviation)
+    }
+
+    /// Adds one value a boundary and A-scan, chosen from its row and the deviation of that, where it is determined.
+    fn add_per_boundary(&mut self, bscan: &SegmentedBScan, value: fn(f32, f32) -> f32) -> Result<(), OutputError> {
         let boundaries = Boundary::ALL.map(|b| (bscan.surfaces.rows(b), bscan.surfaces.deviations(b)));
         for ascan in 0..bscan.surfaces.width() {
-            let values = boundaries.iter().map(|(rows, sd)| number(rows[ascan].map(|_| sd[ascan]), 2));
+            let values = boundaries
+                .iter()
+                .map(|(rows, deviations)| number(rows[ascan].map(|row| value(row, deviations[ascan])), 2));
             self.record(position(bscan, ascan).into_iter().chain(values))?;
         }
         Ok(())

@@ -111,8 +111,8 @@ impl Solver {
             for l in 0..LANES {
                 // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
                 let layers = &gamma[1..STATES - 2];
-                retina[l] += layers.iter().map(|g| g[l]).sum::<f32>();
                 let inside = layers.iter().map(|g| g[l]).sum::<f32>();
+                retina[l] += inside;
                 let classes = &self.emissions[row][1..CLASSES - 1];
                 agreed[l] += layers.iter().zip(classes).map(|(g, p)| g[l] * p[l]).sum::<f32>();
                 claimed[l] += inside + (1.0 - inside) * classes.iter().map(|p| p[l]).sum::<f32>();

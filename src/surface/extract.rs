@@ -50,8 +50,15 @@ impl Default for ExtractOptions {
 }
 
 impl ExtractOptions {
-    fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize) -> bool {
-        let layered = boundary <= Boundary::NflGcl.index() || !self.is_disc(posterior, lane);
+    /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
+    fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
+        posterior.retina[lane] >= self.min_retina
+            && posterior.outer[lane] < self.min_outer
+            && posterior.below[Boundary::RpeBm.index()][lane] <= self.max_outside
+    }
+
+    fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
+        let layered = boundary <= Boundary::NflGcl.index() || !disc;
         let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
             (self.max_choroid_deviation, posterior.choroid[lane] >= self.min_choroid)
         } else {
@@ -63,15 +70,6 @@ impl ExtractOptions {
             && posterior.deviation[boundary][lane] <= max_deviation
             && posterior.above[boundary][lane] <= self.max_outside
             && posterior.below[boundary][lane] <= self.max_outside
-    }
-}
-
-impl ExtractOptions {
-    /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
-    fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
-        posterior.retina[lane] >= self.min_retina
-            && posterior.outer[lane] < self.min_outer
-            && posterior.below[Boundary::RpeBm.index()][lane] <= self.max_outside
     }
 }
 
@@ -121,11 +119,13 @@ fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOption
 }
 
 fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {
+    let disc = options.is_disc(posterior, lane);
+    let determined = |k| options.is_determined(posterior, k, lane, disc);
     Column {
-        rows: std::array::from_fn(|k| options.is_determined(posterior, k, lane).then_some(posterior.mean[k][lane])),
+        rows: std::array::from_fn(|k| determined(k).then_some(posterior.mean[k][lane])),
         deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
         confidence: if posterior.retina[lane] >= options.min_retina { posterior.agreement[lane] } else { 0.0 },
-        disc: options.is_disc(posterior, lane),
+        disc,
     }
 }
 

@@ -36,17 +36,17 @@ pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
 fn fitted(columns: &[Column], x: usize, k: usize, window: &[f32]) -> Option<f32> {
     let here = columns[x].rows[k]?;
     let mut sums = Sums::default();
-    sums.add(0.0, 0.0, window[0] / weight(&columns[x], k));
+    sums.add(0.0, 0.0, window[0] / variance(&columns[x], k));
     let left = (1..window.len()).map_while(|d| Some((-(d as f32), d, columns.get(x.checked_sub(d)?)?)));
     let right = (1..window.len()).map_while(|d| Some((d as f32, d, columns.get(x + d)?)));
     let determined =
-        |(at, d, column): (f32, usize, &Column)| Some((at, column.rows[k]? - here, window[d] / weight(column, k)));
+        |(at, d, column): (f32, usize, &Column)| Some((at, column.rows[k]? - here, window[d] / variance(column, k)));
     left.map_while(determined).for_each(|(at, row, w)| sums.add(at, row, w));
     right.map_while(determined).for_each(|(at, row, w)| sums.add(at, row, w));
     Some(here + sums.value_at_zero())
 }
 
-fn weight(column: &Column, k: usize) -> f32 {
+fn variance(column: &Column, k: usize) -> f32 {
     NOISE + column.deviations[k].powi(2)
 }
 

@@ -61,8 +61,11 @@ impl Evaluate {
         let (network, samples) = self.source.read(self.part)?;
         let calibration = network.metadata().calibration;
         let mut evaluation = Evaluation::default();
+        let mut segmented = Vec::with_capacity(samples.len());
         for sample in &samples {
-            evaluation.add(sample, &segment(&network, sample, calibration)?);
+            let surfaces = segment(&network, sample, calibration)?;
+            evaluation.add(sample, &surfaces);
+            segmented.push(surfaces);
         }
         let report = Report::new(ModelReport::of(&network), self.part, &evaluation);
         let tables: Vec<String> = tables(&report).iter().map(Table::markdown).collect();
@@ -72,11 +75,11 @@ impl Evaluate {
         let pictures = out.join("pictures");
         fs::create_dir_all(&pictures).with_context(|| format!("cannot create {}", pictures.display()))?;
         let worst: Vec<_> = worst(&report.scans).into_values().flatten().map(picture_name).collect();
-        for (sample, scan) in samples.iter().zip(&report.scans) {
+        for ((sample, surfaces), scan) in samples.iter().zip(&segmented).zip(&report.scans) {
             let name = picture_name(scan);
             if self.all_pictures || worst.contains(&name) {
                 let path = pictures.join(name);
-                let image = overlay(sample, &segment(&network, sample, calibration)?, &truth(sample));
+                let image = overlay(sample, surfaces, &truth(sample));
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
@@ -112,12 +115,12 @@ impl Calibrate {
         let trials = try_extractions(&network, &samples, &self.temperatures, &smoothings)?;
         println!("| temperature | smoothing | in the 95 % interval | mean absolute error, px |");
         println!("| ---: | ---: | ---: | ---: |");
-        for t in &trials {
+        for t in trials.iter().map(|t| t.accuracy) {
             println!("| {} | {} | {:.3} | {:.3} |", t.temperature, t.smoothing, t.coverage, t.mean_absolute_px);
         }
-        let ours: Vec<_> = trials.into_iter().filter(|t| t.smoothing.to_bits() == own.to_bits()).collect();
-        let best = best_trial(&ours).context("no temperature to try")?;
-        let calibration = fit_intervals(&network, &samples, best.temperature)?;
+        let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
+        let best = best_trial(ours).context("no temperature to try")?;
+        let calibration = fit_intervals(&samples, best);
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
         for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
             println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);

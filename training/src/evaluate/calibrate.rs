@@ -3,7 +3,7 @@
 use octrls::{
     layer::{BOUNDARIES, Boundary},
     network::{Calibration, Interval, ModelError, Network},
-    surface::{ExtractOptions, extract},
+    surface::{ExtractOptions, Surfaces, extract},
 };
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ const FEWEST: usize = 500;
 
 /// What one way of extracting boundaries gives, intervals taken at their word.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Trial {
+pub struct TrialAccuracy {
     /// The softmax temperature.
     pub temperature: f32,
     /// The window in which neighbouring A-scans steady each other, in columns.
@@ -34,6 +34,21 @@ pub struct Trial {
     pub coverage: f64,
     /// Mean absolute boundary error in pixels, averaged over the sets.
     pub mean_absolute_px: f64,
+}
+
+/// One way of extracting boundaries, and what it found in each sample.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// How well it did.
+    pub accuracy: TrialAccuracy,
+    extracted: Vec<Extracted>,
+}
+
+/// The boundaries of a scan, and the scan's rows for one of the network's grid.
+#[derive(Clone, Debug)]
+struct Extracted {
+    surfaces: Surfaces,
+    grid: f32,
 }
 
 /// The error of one boundary in one A-scan beside the deviation that the model implies, both in rows of the network's
@@ -60,40 +75,42 @@ pub fn try_extractions(
         .iter()
         .flat_map(|&t| smoothings.iter().map(move |&smoothing| ExtractOptions { smoothing, ..at(t) }))
         .collect();
-    let mut scores = vec![Score::default(); ways.len()];
+    let mut tried: Vec<(Score, Vec<Extracted>)> = vec![(Score::default(), Vec::new()); ways.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
-        for (score, way) in scores.iter_mut().zip(&ways) {
-            score.add(sample, &extract(&logits, &placement, way));
+        for ((score, extracted), way) in tried.iter_mut().zip(&ways) {
+            let surfaces = extract(&logits, &placement, way);
+            score.add(sample, &surfaces);
+            extracted.push(Extracted { surfaces, grid: placement.rows_per_row() });
         }
     }
-    let trial = |(score, way): (&Score, &ExtractOptions)| Trial {
-        temperature: way.calibration.temperature,
-        smoothing: way.smoothing,
-        coverage: score.over_sets(|s| s.coverage.share()).unwrap_or(0.0),
-        mean_absolute_px: score.over_sets(SetScore::mean_absolute).unwrap_or(f64::INFINITY),
+    let trial = |((score, extracted), way): ((Score, Vec<Extracted>), &ExtractOptions)| Trial {
+        accuracy: TrialAccuracy {
+            temperature: way.calibration.temperature,
+            smoothing: way.smoothing,
+            coverage: score.over_sets(|s| s.coverage.share()).unwrap_or(0.0),
+            mean_absolute_px: score.over_sets(SetScore::mean_absolute).unwrap_or(f64::INFINITY),
+        },
+        extracted,
     };
-    Ok(scores.iter().zip(&ways).map(trial).collect())
+    Ok(tried.into_iter().zip(&ways).map(trial).collect())
 }
 
 /// The trial of least boundary error; the first of equal ones.
 #[must_use]
-pub fn best_trial(trials: &[Trial]) -> Option<Trial> {
-    trials.iter().copied().reduce(|best, t| if t.mean_absolute_px < best.mean_absolute_px { t } else { best })
+pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a Trial> {
+    let error = |t: &Trial| t.accuracy.mean_absolute_px;
+    trials.into_iter().reduce(|best, t| if error(t) < error(best) { t } else { best })
 }
 
-/// Fits the intervals of every boundary on `samples` at `temperature`. A boundary with too few labels gets the widest
-/// of the others.
-///
-/// # Errors
-/// [`ModelError`] when the network fails.
-pub fn fit_intervals(network: &Network, samples: &[Sample], temperature: f32) -> Result<Calibration, ModelError> {
+/// Fits the intervals of every boundary to what `trial` found in `samples`. A boundary with too few labels gets the
+/// widest of the others.
+#[must_use]
+pub fn fit_intervals(samples: &[Sample], trial: &Trial) -> Calibration {
     let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
     let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
-    for sample in samples {
-        let (logits, placement) = network.run(&sample.bscan)?;
-        let surfaces = extract(&logits, &placement, &at(temperature));
-        let (truth, grid, weight) = (truth(sample), placement.rows_per_row(), scans(&sample.set).recip());
+    for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
+        let (truth, weight) = (truth(sample), scans(&sample.set).recip());
         for boundary in Boundary::ALL {
             let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
             let both = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
@@ -106,7 +123,7 @@ pub fn fit_intervals(network: &Network, samples: &[Sample], temperature: f32) ->
     let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
     let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
     let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
-    Ok(Calibration { temperature, intervals: fitted.map(|i| i.unwrap_or(other)) })
+    Calibration { temperature: trial.accuracy.temperature, intervals: fitted.map(|i| i.unwrap_or(other)) }
 }
 
 fn at(temperature: f32) -> ExtractOptions {
@@ -138,11 +155,13 @@ mod tests {
 
     #[test]
     fn the_most_accurate_trial_wins() {
-        let trial =
-            |temperature, mean_absolute_px| Trial { temperature, smoothing: 0.0, coverage: 0.5, mean_absolute_px };
+        let trial = |temperature, mean_absolute_px| Trial {
+            accuracy: TrialAccuracy { temperature, smoothing: 0.0, coverage: 0.5, mean_absolute_px },
+            extracted: Vec::new(),
+        };
         let trials = [trial(1.0, 1.2), trial(2.0, 1.1), trial(3.0, 1.1), trial(4.0, 1.4)];
-        assert_eq!(best_trial(&trials).map(|t| t.temperature), Some(2.0));
-        assert_eq!(best_trial(&[]), None);
+        assert_eq!(best_trial(&trials).map(|t| t.accuracy.temperature), Some(2.0));
+        assert!(best_trial(&[]).is_none());
     }
 
     /// Quantiles of the absolute value of a standard normal variable.

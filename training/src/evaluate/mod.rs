@@ -18,7 +18,7 @@ use crate::{
     score::Score,
 };
 
-pub use calibrate::{Trial, best_trial, fit_intervals, try_extractions};
+pub use calibrate::{Trial, TrialAccuracy, best_trial, fit_intervals, try_extractions};
 pub use overlay::overlay;
 pub use page::{page, picture_name, worst};
 pub use report::{BoundaryReport, ModelReport, Report, ScanReport, SetReport};
