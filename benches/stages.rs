@@ -2,6 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use octrls::{
+    layer::EzConvention,
     measure::Thicknesses,
     network::Network,
     phantom::{Phantom, PhantomOptions},
@@ -12,7 +13,7 @@ fn stages(c: &mut Criterion) {
     let scan = Phantom::generate(&PhantomOptions::spectralis(), 1);
     let network = Network::embedded().expect("the shipped model");
     let (logits, placement) = network.run(&scan.bscan).expect("a run");
-    let options = ExtractOptions { calibration: network.metadata().calibration, ..ExtractOptions::default() };
+    let options = ExtractOptions::of(network.metadata(), EzConvention::default());
     let surfaces = extract(&logits, &placement, &options);
 
     let mut group = c.benchmark_group("spectralis 768 x 496");

@@ -3,6 +3,8 @@
 //! Names follow the IN-OCT consensus (Staurenghi et al., Ophthalmology 2014), merged where the
 //! network does not separate: GCL and IPL are one layer, ONL includes the myoid zone.
 
+use serde::Serialize;
+
 /// Number of layers the network separates.
 pub const LAYERS: usize = 8;
 /// Number of boundaries that enclose [`LAYERS`] layers.
@@ -86,6 +88,38 @@ impl Layer {
             "retinal pigment epithelium",
             "choroid",
         ][self.index()]
+    }
+}
+
+/// Where the ellipsoid zone ends and the RPE begins. Graders draw that boundary in two ways, some 5 px (20 um) apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "app", derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum EzConvention {
+    /// The ellipsoid zone reaches over the outer segments down to the RPE's own band.
+    #[default]
+    WithOuterSegments,
+    /// The ellipsoid zone is its bright band alone; the outer segments below it count as RPE.
+    BandAlone,
+}
+
+impl EzConvention {
+    /// `1` where the outer segments belong to the ellipsoid zone, `-1` where they belong to the RPE.
+    #[must_use]
+    pub const fn sign(self) -> f32 {
+        match self {
+            Self::WithOuterSegments => 1.0,
+            Self::BandAlone => -1.0,
+        }
+    }
+
+    /// Name in result files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::WithOuterSegments => "with_outer_segments",
+            Self::BandAlone => "band_alone",
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    layer::EzConvention,
     measure::{Quality, Thicknesses, Verdict},
     network::{ModelError, Network},
     scan::{BScan, Spacing},
@@ -43,8 +44,8 @@ impl SegmentedBScan {
     }
 }
 
-/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known. What shows no retina
-/// gets no boundaries.
+/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known, `ez` where the
+/// ellipsoid zone ends. What shows no retina gets no boundaries.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
@@ -53,13 +54,13 @@ pub fn segment(
     index: usize,
     bscan: BScan,
     axial: Option<Spacing>,
+    ez: EzConvention,
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
     let (logits, placement) = network.run(&bscan)?;
     let network_time = start.elapsed();
     let after_network = Instant::now();
-    let options = ExtractOptions { calibration: network.metadata().calibration, ..ExtractOptions::default() };
-    let found = extract(&logits, &placement, &options);
+    let found = extract(&logits, &placement, &ExtractOptions::of(network.metadata(), ez));
     let quality = Quality::of(&found);
     let surfaces = match quality.verdict() {
         Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),

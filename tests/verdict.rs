@@ -1,6 +1,7 @@
 //! The shipped model tells a retina from everything else that may land in a folder.
 
 use octrls::{
+    layer::EzConvention,
     measure::Verdict,
     network::Network,
     phantom::{Phantom, PhantomOptions},
@@ -30,7 +31,7 @@ fn turned_over(mut bscan: BScan) -> BScan {
 
 fn judged(bscan: BScan) -> SegmentedBScan {
     let network = Network::embedded().expect("the shipped model");
-    segment(&network, 0, bscan, None).expect("a segmentation")
+    segment(&network, 0, bscan, None, EzConvention::default()).expect("a segmentation")
 }
 
 fn assert_no_retina(name: &str, bscan: BScan) {

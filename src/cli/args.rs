@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::scan::SpacingHints;
+use crate::{layer::EzConvention, scan::SpacingHints};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -52,6 +52,13 @@ impl SpacingArguments {
 }
 
 #[derive(Args)]
+pub(super) struct ConventionArguments {
+    /// Where the ellipsoid zone ends: at the RPE's own band, or already below its bright band
+    #[arg(long, value_name = "HOW", default_value = "with-outer-segments")]
+    pub(super) ellipsoid_zone: EzConvention,
+}
+
+#[derive(Args)]
 pub(super) struct SegmentArguments {
     /// Scan files, or folders to search for them
     #[arg(required = true, value_name = "FILE|DIR")]
@@ -62,6 +69,8 @@ pub(super) struct SegmentArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) convention: ConventionArguments,
     #[command(flatten)]
     pub(super) spacing: SpacingArguments,
     #[command(flatten)]
@@ -99,6 +108,8 @@ pub(super) struct WatchArguments {
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
     pub(super) image: ImageArguments,
+    #[command(flatten)]
+    pub(super) convention: ConventionArguments,
     #[command(flatten)]
     pub(super) spacing: SpacingArguments,
     #[command(flatten)]

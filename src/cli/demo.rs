@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::{
     engine::EngineOptions,
+    layer::EzConvention,
     phantom::{Phantom, PhantomOptions},
     scan::SpacingHints,
     screen::{self, ScreenKind},
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, hints: SpacingHints::default(), screen }.run(network, arguments.image.image)?;
+    let totals = Watch { options, hints: SpacingHints::default(), ez: EzConvention::default(), screen }.run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }
 

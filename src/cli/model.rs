@@ -12,7 +12,7 @@ use super::{
 pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode> {
     let ModelCommand::Info(info) = &arguments.command;
     let network = load_network(&info.model)?;
-    let ModelMetadata { name, version, input, preprocessing, calibration, training_data, weights_sha256 } =
+    let ModelMetadata { name, version, input, preprocessing, calibration, ez_shift, training_data, weights_sha256 } =
         network.metadata();
     let intervals: Vec<String> = Boundary::ALL
         .into_iter()
@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode>
         ("preprocessing", preprocessing.name().to_owned()),
         ("temperature", calibration.temperature.to_string()),
         ("intervals", intervals.join(" ")),
+        ("ez_shift", ez_shift.to_string()),
         ("training_data", training_data.clone()),
         ("weights_sha256", weights_sha256.clone()),
         ("file_sha256", network.file_sha256().to_owned()),

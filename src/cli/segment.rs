@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let segmenter = Segmenter::new(network, arguments.spacing.hints(), &arguments.out);
+    let (hints, ez) = (arguments.spacing.hints(), arguments.convention.ellipsoid_zone);
+    let segmenter = Segmenter::new(network, hints, ez, &arguments.out);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 

@@ -7,6 +7,7 @@ use signal_hook::consts::TERM_SIGNALS;
 
 use crate::{
     engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, Totals},
+    layer::EzConvention,
     network::Network,
     scan::SpacingHints,
     screen::{
@@ -36,7 +37,12 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
-    let watch = Watch { options, hints: arguments.spacing.hints(), screen: screen::choose(asked) };
+    let watch = Watch {
+        options,
+        hints: arguments.spacing.hints(),
+        ez: arguments.convention.ellipsoid_zone,
+        screen: screen::choose(asked),
+    };
     let totals = watch.run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }
@@ -50,6 +56,7 @@ pub(super) fn exit_code(totals: Totals) -> ExitCode {
 pub(super) struct Watch {
     pub(super) options: EngineOptions,
     pub(super) hints: SpacingHints,
+    pub(super) ez: EzConvention,
     pub(super) screen: ScreenKind,
 }
 
@@ -58,7 +65,7 @@ impl Watch {
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<Totals> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
-        let segmenter = Segmenter::new(network, self.hints, &self.options.out);
+        let segmenter = Segmenter::new(network, self.hints, self.ez, &self.options.out);
         let (engine, events) =
             Engine::start(self.options, Arc::new(segmenter), model).map_err(|e| coded(e.code(), e))?;
         drain_on_signals(engine.remote())?;

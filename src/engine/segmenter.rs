@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     digest::sha256_of_file,
+    layer::EzConvention,
     network::{ModelError, Network},
     output::{ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
     scan::{self, ReadError, SpacingHints},
@@ -16,14 +17,16 @@ use super::{ProcessError, Processor, ScanChange, ScanSummary};
 pub struct Segmenter {
     network: Network,
     hints: SpacingHints,
+    ez: EzConvention,
     staging: Staging,
 }
 
 impl Segmenter {
-    /// A segmenter that writes below the result root `out`; `hints` state what scan files may not.
+    /// A segmenter that writes below the result root `out`; `hints` state what scan files may not, `ez` where the
+    /// ellipsoid zone ends.
     #[must_use]
-    pub fn new(network: Network, hints: SpacingHints, out: &Path) -> Self {
-        Self { network, hints, staging: Staging::of(out) }
+    pub fn new(network: Network, hints: SpacingHints, ez: EzConvention, out: &Path) -> Self {
+        Self { network, hints, ez, staging: Staging::of(out) }
     }
 }
 
@@ -44,12 +47,12 @@ impl Processor for Segmenter {
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let bscan = segment(&self.network, index, pixels, header.axial)?;
+            let bscan = segment(&self.network, index, pixels, header.axial, self.ez)?;
             results.add(&bscan)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
         let scan = ScanRecord::new(slashed(name), sha256, &header);
-        Ok(results.finish(&scan, &ModelRecord::new(&self.network), start.elapsed())?)
+        Ok(results.finish(&scan, &ModelRecord::new(&self.network), self.ez, start.elapsed())?)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -59,7 +62,8 @@ impl Processor for Segmenter {
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
         let SpacingHints { axial_um, lateral_um } = self.hints;
-        format!("{RESULT_SCHEMA} {} {} {}", self.network.file_sha256(), um(axial_um), um(lateral_um))
+        let model = self.network.file_sha256();
+        format!("{RESULT_SCHEMA} {model} {} {} {}", um(axial_um), um(lateral_um), self.ez.key())
     }
 }
 

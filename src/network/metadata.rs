@@ -46,6 +46,9 @@ pub struct ModelMetadata {
     pub preprocessing: Preprocessing,
     /// What makes its probabilities and intervals hold what they promise.
     pub calibration: Calibration,
+    /// By how much the [`EzConvention`](crate::layer::EzConvention)s move the score of the ellipsoid zone against that
+    /// of the RPE: up for one, down for the other. 0: the model draws that boundary as it pleases.
+    pub ez_shift: f32,
     /// The data it was trained on, in words.
     pub training_data: String,
     /// SHA-256 of the weights, hexadecimal.
@@ -59,6 +62,7 @@ const INPUT: &str = "octrls.input";
 const PREPROCESSING: &str = "octrls.preprocessing";
 const TEMPERATURE: &str = "octrls.temperature";
 const INTERVALS: &str = "octrls.intervals";
+const EZ_SHIFT: &str = "octrls.ez_shift";
 const TRAINING_DATA: &str = "octrls.training_data";
 const WEIGHTS: &str = "octrls.weights_sha256";
 
@@ -80,6 +84,7 @@ impl ModelMetadata {
             (PREPROCESSING, self.preprocessing.name().to_owned()),
             (TEMPERATURE, self.calibration.temperature.to_string()),
             (INTERVALS, self.calibration.intervals_text()),
+            (EZ_SHIFT, self.ez_shift.to_string()),
             (TRAINING_DATA, self.training_data.clone()),
             (WEIGHTS, self.weights_sha256.clone()),
         ]
@@ -116,12 +121,18 @@ impl ModelMetadata {
             .get(INTERVALS)
             .map_or(Some(Calibration::default().intervals), |text| Calibration::parse_intervals(text));
         let intervals = intervals.ok_or_else(|| bad(INTERVALS, "not a pair scale:floor for each boundary"))?;
+        let ez_shift = all.get(EZ_SHIFT).map_or(Ok(0.0), |text| text.parse());
+        let ez_shift = ez_shift
+            .ok()
+            .filter(|s: &f32| (0.0..=50.0).contains(s))
+            .ok_or_else(|| bad(EZ_SHIFT, "not a number from 0 to 50"))?;
         Ok(Self {
             name: get(NAME)?.to_owned(),
             version: get(VERSION)?.to_owned(),
             input,
             preprocessing,
             calibration: Calibration { temperature, intervals },
+            ez_shift,
             training_data: get(TRAINING_DATA)?.to_owned(),
             weights_sha256: get(WEIGHTS)?.to_owned(),
         })
@@ -139,6 +150,7 @@ mod tests {
             input: InputSize { width: 640, height: 480 },
             preprocessing: Preprocessing::ShrinkCentreStandardise,
             calibration: Calibration { temperature: 1.5, ..Calibration::default() },
+            ez_shift: 6.0,
             training_data: "phantom".to_owned(),
             weights_sha256: "ab".to_owned(),
         }
@@ -153,7 +165,7 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS] {
+        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, EZ_SHIFT] {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {
                 if *key == broken {

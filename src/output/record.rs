@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    layer::{Boundary, Layer},
+    layer::{Boundary, EzConvention, Layer},
     measure::{LayerThickness, Quality, ThicknessUnit, Verdict},
     network::Network,
     scan::{Eye, Pattern, ScanHeader, Spacing},
@@ -67,6 +67,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) created: jiff::Timestamp,
     pub(super) scan: &'a ScanRecord,
     pub(super) model: &'a ModelRecord,
+    pub(super) ellipsoid_zone: EzConvention,
     pub(super) verdict: Verdict,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,

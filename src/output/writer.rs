@@ -13,7 +13,7 @@ use image::{
 
 use crate::{
     engine::ScanSummary,
-    layer::{LAYERS, Layer},
+    layer::{EzConvention, LAYERS, Layer},
     measure::{ThicknessUnit, Verdict},
     scan::ScanHeader,
     segment::SegmentedBScan,
@@ -86,6 +86,7 @@ impl ResultWriter {
         mut self,
         scan: &ScanRecord,
         model: &ModelRecord,
+        ellipsoid_zone: EzConvention,
         elapsed: Duration,
     ) -> Result<ScanSummary, OutputError> {
         for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
@@ -103,6 +104,7 @@ impl ResultWriter {
             created: jiff::Timestamp::now(),
             scan,
             model,
+            ellipsoid_zone,
             verdict,
             unit: self.unit,
             confidence,

@@ -1,7 +1,7 @@
 //! Where the eye's boundaries lie on the scan's grid.
 
 use super::{Padding, PhantomOptions, anatomy::Anatomy, noise::Draw};
-use crate::layer::{BOUNDARIES, LAYERS};
+use crate::layer::{BOUNDARIES, LAYERS, Layer};
 
 /// One A-scan of the eye.
 pub(super) struct AScan {
@@ -23,8 +23,18 @@ pub(super) struct Geometry {
     axial_um: f32,
 }
 
+/// Thickness of the ellipsoid zone's bright band where the photoreceptors are whole, micrometres.
+const EZ_BAND_UM: f32 = 12.0;
+
 /// Share of the height kept free above the ILM and below Bruch's membrane where the retina allows it.
 const MARGIN: f32 = 0.03;
+
+impl AScan {
+    /// Thickness of the bright band of the ellipsoid zone, above the outer segments, micrometres.
+    pub(super) fn ez_band(&self) -> f32 {
+        (0.45 * self.thickness[Layer::Ez.index()]).min(EZ_BAND_UM)
+    }
+}
 
 impl Geometry {
     pub(super) fn new(anatomy: &Anatomy, options: &PhantomOptions) -> Self {

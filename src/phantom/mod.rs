@@ -24,7 +24,7 @@ use crate::{
     surface::Surfaces,
 };
 use anatomy::Anatomy;
-use geometry::{Acquired, Geometry};
+use geometry::{AScan, Acquired, Geometry};
 use noise::Draw;
 use tissue::Tissue;
 
@@ -40,6 +40,8 @@ pub struct PhantomScan {
     pub surfaces: Surfaces,
     /// Thickness of the layers in each A-scan, micrometres, in the order of [`Layer::ALL`].
     pub thickness_um: [Vec<f32>; LAYERS],
+    /// Thickness of the bright band of the ellipsoid zone alone, without the outer segments, micrometres.
+    pub ez_band_um: Vec<f32>,
     /// Which samples are intraretinal fluid; row-major.
     pub fluid: Vec<bool>,
     /// Which samples were acquired; row-major. The others are padding.
@@ -107,6 +109,7 @@ impl Phantom {
             choroid_visible: choroid_visible(&geometry, options),
             surfaces: Surfaces::exact(height, rows),
             thickness_um: std::array::from_fn(|i| geometry.ascans.iter().map(|a| a.thickness[i]).collect()),
+            ez_band_um: geometry.ascans.iter().map(AScan::ez_band).collect(),
             fluid,
             acquired,
             axial_um: options.axial_um,

@@ -170,7 +170,7 @@ impl<'a> Tissue<'a> {
 
         let drusen = self.anatomy.lesions.drusen_height(ascan.x, ascan.y);
         let loss = 1.0 - 0.5 * maths::ramp(8.0, 60.0, drusen);
-        let segments = ez + (0.45 * thick(Layer::Ez)).min(12.0);
+        let segments = ez + ascan.ez_band();
         piece(ez, segments, light.ez * loss, 0.8 * light.ez * loss);
         let mid = 0.5 * (segments + top(Layer::Rpe));
         piece(segments, mid, 1.1 * light.outer_segments, 0.8 * light.outer_segments);

@@ -1,8 +1,8 @@
 //! Boundaries of a B-scan from the class scores of its network run.
 
 use crate::{
-    layer::{BOUNDARIES, Boundary},
-    network::{Calibration, Logits, Placement},
+    layer::{BOUNDARIES, Boundary, EzConvention, Layer},
+    network::{Calibration, Logits, ModelMetadata, Placement},
 };
 
 use super::{
@@ -16,6 +16,9 @@ use super::{
 pub struct ExtractOptions {
     /// The model's calibration, from its metadata.
     pub calibration: Calibration,
+    /// Added to the score of the ellipsoid zone and taken from that of the RPE, so that the boundary between them
+    /// follows a convention.
+    pub ez_bias: f32,
     /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
     pub max_deviation: f32,
     /// The same for the choroid-sclera boundary, which is blurred by nature.
@@ -37,6 +40,7 @@ impl Default for ExtractOptions {
     fn default() -> Self {
         Self {
             calibration: Calibration::default(),
+            ez_bias: 0.0,
             max_deviation: 12.0,
             max_choroid_deviation: 20.0,
             max_outside: 0.5,
@@ -50,6 +54,24 @@ impl Default for ExtractOptions {
 }
 
 impl ExtractOptions {
+    /// The usual options for a model, with the boundary below the ellipsoid zone as `convention` draws it.
+    #[must_use]
+    pub fn of(model: &ModelMetadata, convention: EzConvention) -> Self {
+        let ez_bias = 0.5 * model.ez_shift * convention.sign();
+        Self { calibration: model.calibration, ez_bias, ..Self::default() }
+    }
+
+    /// What is added to the score of `class`.
+    const fn bias(&self, class: usize) -> f32 {
+        if class == Layer::Ez.class() as usize {
+            self.ez_bias
+        } else if class == Layer::Rpe.class() as usize {
+            -self.ez_bias
+        } else {
+            0.0
+        }
+    }
+
     /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
     fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
         posterior.retina[lane] >= self.min_retina
@@ -111,7 +133,8 @@ fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOption
         let used = LANES.min(placement.width - first);
         let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
             let line = &logits.row(class, placement.top + row)[placement.left + first..][..used];
-            std::array::from_fn(|l| line[l.min(used - 1)])
+            let bias = options.bias(class);
+            std::array::from_fn(|l| line[l.min(used - 1)] + bias)
         });
         columns.extend((0..used).map(|lane| column(&posterior, lane, options)));
     }
@@ -157,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        layer::{CLASSES, Layer},
+        layer::CLASSES,
         network::InputSize,
     };
 
@@ -194,6 +217,25 @@ mod tests {
         }
         assert_eq!(out.mask(), mask);
         assert!(out.confidence().iter().all(|&c| c > 0.99));
+    }
+
+    #[test]
+    fn the_bias_decides_what_lies_open_between_ellipsoid_zone_and_rpe() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 48, 58];
+        let mut scores = vec![0.0; CLASSES * 32 * 64];
+        for (i, class) in layered_mask(32, 64, edges).into_iter().enumerate() {
+            let open = (38..44).contains(&(i / 32));
+            for class in if open { [6, 7] } else { [class, class] } {
+                scores[usize::from(class) * 32 * 64 + i] = 30.0;
+            }
+        }
+        let logits = Logits::new(32, 64, scores).expect("the right number of scores");
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let edge = |ez_bias| {
+            let options = ExtractOptions { ez_bias, ..ExtractOptions::default() };
+            extract(&logits, &placement, &options).rows(Boundary::EzRpe)[9].expect("determined")
+        };
+        assert!((edge(5.0) - 44.0).abs() < 0.05 && (edge(-5.0) - 38.0).abs() < 0.05, "{} {}", edge(5.0), edge(-5.0));
     }
 
     #[test]

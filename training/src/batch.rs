@@ -10,13 +10,16 @@ use std::{
 };
 
 use burn::prelude::*;
-use octrls::{layer::CLASSES, measure::accuracy::IGNORE};
+use octrls::{
+    layer::{CLASSES, EzConvention, Layer},
+    measure::accuracy::IGNORE,
+};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    augment::{Crop, Frame, negative, vary},
+    augment::{Crop, Frame, as_scanned, negative, vary},
     data::{BELOW, Sample, phantom},
     loss::Target,
 };
@@ -37,8 +40,17 @@ pub struct BatchOptions {
     pub phantom_share: f64,
     /// Share of crops that show no retina.
     pub negative_share: f64,
+    /// Share of the other crops that are taken as scanned rather than varied.
+    #[serde(default)]
+    pub plain_share: f64,
     /// Seed of all that is drawn.
     pub seed: u64,
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.05, plain_share: 0.4, seed: 1 }
+    }
 }
 
 /// Somewhere labelled scans can be drawn from.
@@ -100,7 +112,7 @@ impl Sampler {
     /// The crops of batch number `step`; the same for the same seed.
     #[must_use]
     pub fn crops(&self, step: u64) -> Vec<Crop> {
-        let BatchOptions { size, width, height, phantom_share, negative_share, seed } = self.options;
+        let BatchOptions { size, width, height, phantom_share, negative_share, plain_share, seed } = self.options;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(step);
         (0..size)
@@ -109,6 +121,8 @@ impl Sampler {
                 let frame = phantom.unwrap_or(&self.real).draw(&mut rng);
                 if rng.random_bool(negative_share) {
                     negative(&frame, width, height, &mut rng)
+                } else if rng.random_bool(plain_share) {
+                    as_scanned(&frame, width, height, &mut rng)
                 } else {
                     vary(&frame, width, height, &mut rng)
                 }
@@ -140,6 +154,7 @@ pub struct Batch {
     allowed: Vec<f32>,
     exact: Vec<f32>,
     labelled: Vec<f32>,
+    conventions: Vec<EzConvention>,
 }
 
 impl Batch {
@@ -157,6 +172,7 @@ impl Batch {
             allowed: vec![0.0; crops.len() * CLASSES * pixels],
             exact: Vec::with_capacity(crops.len() * pixels),
             labelled: Vec::with_capacity(crops.len() * pixels),
+            conventions: crops.iter().map(|c| c.ez).collect(),
         };
         for (crop, allowed) in crops.iter().zip(batch.allowed.chunks_exact_mut(CLASSES * pixels)) {
             assert_eq!((crop.width, crop.height), (width, height), "crops of one batch have one size");
@@ -174,15 +190,23 @@ impl Batch {
         batch
     }
 
-    /// The input `[N, 1, H, W]` and the target on `device`.
+    /// The input `[N, 1, H, W]` and the target on `device`; conventions move the score of the ellipsoid zone against
+    /// that of the RPE by `ez_shift`.
     #[must_use]
-    pub fn into_tensors(self, device: &Device) -> (Tensor<4>, Target) {
+    pub fn into_tensors(self, ez_shift: f32, device: &Device) -> (Tensor<4>, Target) {
         let [n, h, w] = self.shape;
+        let mut bias = vec![0.0; n * CLASSES];
+        for (bias, ez) in bias.chunks_exact_mut(CLASSES).zip(&self.conventions) {
+            let half = 0.5 * ez_shift * ez.sign();
+            bias[usize::from(Layer::Ez.class())] = half;
+            bias[usize::from(Layer::Rpe.class())] = -half;
+        }
         let tensor = |values, channels| Tensor::from_data(TensorData::new(values, [n, channels, h, w]), device);
         let target = Target {
             allowed: tensor(self.allowed, CLASSES),
             exact: tensor(self.exact, 1),
             labelled: tensor(self.labelled, 1),
+            bias: Tensor::from_data(TensorData::new(bias, [n, CLASSES, 1, 1]), device),
         };
         (tensor(self.input, 1), target)
     }
@@ -214,7 +238,8 @@ mod tests {
     #[test]
     fn the_same_batch_comes_out_of_the_same_seed_and_step() {
         let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)]));
-        let options = BatchOptions { size: 2, width: 64, height: 96, phantom_share: 0.0, negative_share: 0.2, seed: 4 };
+        let shares = BatchOptions { phantom_share: 0.0, negative_share: 0.2, plain_share: 0.3, ..BatchOptions::default() };
+        let options = BatchOptions { width: 64, height: 96, seed: 4, ..shares };
         let crops = |step| Sampler::new(options, scans(), None).crops(step);
         let (one, again, other) = (crops(7), crops(7), crops(8));
         assert!(one.iter().zip(&again).all(|(a, b)| a.input == b.input && a.codes == b.codes));
@@ -223,7 +248,8 @@ mod tests {
 
     #[test]
     fn a_code_becomes_the_classes_that_it_allows() {
-        let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], codes: vec![3, BELOW, IGNORE, 0] };
+        let (codes, ez) = (vec![3, BELOW, IGNORE, 0], EzConvention::default());
+        let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], codes, ez };
         let batch = Batch::new(&[crop]);
         let allowed = |x: usize| (0..CLASSES).filter(|c| batch.allowed[c * 4 + x] > 0.0).collect::<Vec<_>>();
         assert_eq!(allowed(0), [3]);

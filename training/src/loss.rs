@@ -20,6 +20,9 @@ pub struct Target {
     pub exact: Tensor<4>,
     /// `[N, 1, H, W]`: 1 where the label forbids any class.
     pub labelled: Tensor<4>,
+    /// `[N, 9, 1, 1]`: added to the logits, so that the boundary below the ellipsoid zone follows the label's
+    /// convention; the network itself need not tell which it is.
+    pub bias: Tensor<4>,
 }
 
 /// The two parts of the loss, each a scalar.
@@ -34,7 +37,7 @@ impl Loss {
     /// The loss of `logits`, shape `[N, 9, H, W]`.
     #[must_use]
     pub fn new(logits: Tensor<4>, target: &Target) -> Self {
-        let log_p = log_softmax(logits, 1);
+        let log_p = log_softmax(logits + target.bias.clone(), 1);
         let pixels = target.labelled.clone().sum().clamp_min(1.0);
         let forbidden = (target.allowed.clone() - 1.0) * -FORBIDDEN;
         let log_allowed = log_sum_exp(log_p.clone() + forbidden);
@@ -89,6 +92,7 @@ mod tests {
             allowed: row(CLASSES, &|c, p| p.contains(&c)),
             exact: row(1, &|_, p| p.len() == 1),
             labelled: row(1, &|_, p| p.len() < CLASSES),
+            bias: Tensor::zeros([1, CLASSES, 1, 1], device),
         }
     }
 

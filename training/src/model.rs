@@ -3,7 +3,7 @@
 use burn::{
     module::{Module, ModuleMapper, Param},
     nn::{
-        BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d,
+        BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig},
         pool::{MaxPool2d, MaxPool2dConfig},
     },
@@ -15,9 +15,6 @@ use serde::{Deserialize, Serialize};
 
 /// Width and height of an input must be multiples of this: four poolings halve it four times.
 pub const STRIDE: usize = 16;
-
-/// Dropout rate of each level, from full resolution to the bottom.
-const DROPOUT: [f64; 5] = [0.1, 0.1, 0.2, 0.2, 0.3];
 
 /// Share of a batch's statistics in the running ones. Batches are small, so that the average must be long.
 const NORM_MOMENTUM: f64 = 0.03;
@@ -43,16 +40,16 @@ impl UNetConfig {
     #[must_use]
     pub fn init(&self, device: &Device) -> UNet {
         let w = |level: usize| self.width << level;
-        let block = |from, to, level: usize| DoubleConv::new(from, to, DROPOUT[level], self.batch_norm, device);
+        let block = |from, to| DoubleConv::new(from, to, self.batch_norm, device);
         UNet {
-            down: (0..4).map(|l| block(if l == 0 { 1 } else { w(l - 1) }, w(l), l)).collect(),
+            down: (0..4).map(|l| block(if l == 0 { 1 } else { w(l - 1) }, w(l))).collect(),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
-            bottom: block(w(3), w(4), 4),
+            bottom: block(w(3), w(4)),
             up: (0..4)
                 .rev()
                 .map(|l| ConvTranspose2dConfig::new([w(l + 1), w(l)], [2, 2]).with_stride([2, 2]).init(device))
                 .collect(),
-            merge: (0..4).rev().map(|l| block(w(l + 1), w(l), l)).collect(),
+            merge: (0..4).rev().map(|l| block(w(l + 1), w(l))).collect(),
             head: Conv2dConfig::new([w(0), CLASSES], [1, 1]).init(device),
         }
     }
@@ -96,18 +93,17 @@ impl UNet {
     }
 }
 
-/// Two 3 x 3 convolutions of the same width, dropout between them.
+/// Two 3 x 3 convolutions of the same width.
 #[derive(Module, Debug)]
 struct DoubleConv {
     first: Conv2d,
     first_norm: Option<BatchNorm>,
-    dropout: Dropout,
     second: Conv2d,
     second_norm: Option<BatchNorm>,
 }
 
 impl DoubleConv {
-    fn new(from: usize, to: usize, dropout: f64, batch_norm: bool, device: &Device) -> Self {
+    fn new(from: usize, to: usize, batch_norm: bool, device: &Device) -> Self {
         let conv = |from| {
             Conv2dConfig::new([from, to], [3, 3])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
@@ -120,14 +116,13 @@ impl DoubleConv {
         Self {
             first: conv(from),
             first_norm: norm(),
-            dropout: DropoutConfig::new(dropout).init(),
             second: conv(to),
             second_norm: norm(),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.dropout.forward(Self::stage(&self.first, self.first_norm.as_ref(), x));
+        let x = Self::stage(&self.first, self.first_norm.as_ref(), x);
         Self::stage(&self.second, self.second_norm.as_ref(), x)
     }
 
@@ -140,7 +135,7 @@ impl DoubleConv {
     }
 }
 
-/// Switches the training flag of every batch normalisation off and leaves dropout on.
+/// Switches the training flag of every batch normalisation off.
 #[derive(Default)]
 struct FreezeNorms {
     containers: Vec<String>,

@@ -8,7 +8,7 @@ use octrls::{
     surface::Surfaces,
 };
 
-use crate::data::{BELOW, BoundaryRows, Sample};
+use crate::data::{BELOW, BoundaryRows, ChoroidLabel, Sample};
 
 /// Half width of the interval that holds 95 % of a normal distribution, in standard deviations.
 pub const INTERVAL_95: f32 = 1.96;
@@ -26,43 +26,53 @@ pub struct SetScore {
     /// Distance of the boundaries, in pixels of the scan.
     pub boundaries: [BoundaryError; BOUNDARIES],
     /// How often the labelled row lies in the network's own interval.
-    pub coverage: Coverage,
+    pub coverage: Share,
+    /// How often the choroid-sclera boundary is left out where a reader could not see it.
+    pub left_out: Share,
     /// Confidence and mean absolute boundary error in pixels of each A-scan that could be compared.
     ascans: Vec<(f32, f32)>,
     /// Axial spacing in micrometres, where the whole set has one.
     pub axial_um: Option<f64>,
 }
 
-/// How often a labelled boundary lies within 1.96 standard deviations of the segmented one.
+/// How often something holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Coverage {
-    inside: u64,
+pub struct Share {
+    held: u64,
     all: u64,
 }
 
-impl Coverage {
-    /// Adds one boundary of one scan.
-    pub fn add(&mut self, rows: &[Option<f32>], deviations: &[f32], truth: &[Option<f32>]) {
-        for ((row, deviation), truth) in rows.iter().zip(deviations).zip(truth) {
-            if let (Some(row), Some(truth)) = (row, truth) {
-                self.all += 1;
-                self.inside += u64::from((row - truth).abs() <= INTERVAL_95 * deviation);
-            }
+impl Share {
+    /// Adds what was found.
+    pub fn add(&mut self, found: impl Iterator<Item = bool>) {
+        for held in found {
+            self.all += 1;
+            self.held += u64::from(held);
         }
     }
 
-    /// The share inside; `None` where nothing was compared.
+    /// The share; `None` where nothing was added.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        (self.all > 0).then(|| self.inside as f64 / self.all as f64)
+        (self.all > 0).then(|| self.held as f64 / self.all as f64)
     }
+}
+
+/// Whether each labelled row lies within 1.96 standard deviations of the segmented one.
+fn inside<'a>(
+    rows: &'a [Option<f32>],
+    deviations: &'a [f32],
+    truth: &'a [Option<f32>],
+) -> impl Iterator<Item = bool> + 'a {
+    let both = rows.iter().zip(deviations).zip(truth);
+    both.filter_map(|((row, deviation), truth)| Some((row.as_ref()? - truth.as_ref()?).abs() <= INTERVAL_95 * deviation))
 }
 
 impl SetScore {
     /// Adds one segmented scan, compared with the labels of `sample` or, for boundaries, with `truth`.
     pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces, truth: &BoundaryRows) {
         let mut mask = surfaces.mask();
-        if !sample.choroid_labelled {
+        if sample.choroid != ChoroidLabel::InMask {
             // Where nobody labelled the choroid, it is part of the background.
             mask.iter_mut().filter(|c| **c == Layer::Choroid.class()).for_each(|c| *c = 0);
         }
@@ -72,7 +82,10 @@ impl SetScore {
         self.bscans += 1;
         for ((error, boundary), truth) in self.boundaries.iter_mut().zip(Boundary::ALL).zip(truth) {
             error.add(surfaces.rows(boundary), truth);
-            self.coverage.add(surfaces.rows(boundary), surfaces.deviations(boundary), truth);
+            self.coverage.add(inside(surfaces.rows(boundary), surfaces.deviations(boundary), truth));
+        }
+        if sample.choroid == ChoroidLabel::NotVisible {
+            self.left_out.add(surfaces.rows(Boundary::Csb).iter().map(Option::is_none));
         }
         for (x, &confidence) in surfaces.confidence().iter().enumerate() {
             let errors = Boundary::ALL
@@ -134,7 +147,7 @@ impl Score {
 pub fn truth(sample: &Sample) -> BoundaryRows {
     let drawn = sample.boundaries.clone();
     let mut rows = drawn.unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width));
-    if let Some(choroid) = &sample.choroid {
+    if let ChoroidLabel::Traced(choroid) = &sample.choroid {
         rows[Boundary::Csb.index()].clone_from(choroid);
     }
     rows
@@ -187,6 +200,16 @@ mod tests {
         assert_eq!(set.boundaries[0].bias(), Some(1.0));
         assert_eq!(set.coverage.share(), Some(0.0));
         assert_eq!(set.axial_um, Some(4.0));
+    }
+
+    #[test]
+    fn a_choroid_that_nobody_can_see_should_be_left_out() {
+        let mut set = SetScore::default();
+        let sample = Sample { choroid: ChoroidLabel::NotVisible, ..sample(without_choroid()) };
+        set.add(&sample, &surfaces(0.0), &truth(&sample));
+        assert_eq!(set.left_out.share(), Some(0.0));
+        set.add(&sample, &Surfaces::undetermined(2, 16), &truth(&sample));
+        assert_eq!(set.left_out.share(), Some(0.5));
     }
 
     #[test]

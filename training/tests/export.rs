@@ -37,6 +37,7 @@ fn description(width: usize, height: usize) -> Description {
         name: "test".to_owned(),
         version: "1".to_owned(),
         calibration: Calibration { temperature: 1.25, ..Calibration::default() },
+        ez_shift: 6.0,
         training_data: "none".to_owned(),
         input: InputSize { width, height },
     }

@@ -60,6 +60,32 @@ pub(super) fn bands(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     }
 }
 
+/// A scale burnt into a corner: two thin bright bars at right angles, and a few small blocks as letters have.
+pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
+    let (w, h) = (frame.bscan.width, frame.bscan.height);
+    let value = rng.random_range(0.7..=1.0_f32);
+    let thick = rng.random_range(1..4);
+    let (across, down) = (rng.random_range(0.04..0.2_f32), rng.random_range(0.04..0.2_f32));
+    let (across, down) = ((w as f32 * across) as usize, (h as f32 * down) as usize);
+    let (left, top) = (rng.random_range(0..=w - across), if chance(rng, 0.5) { h - down } else { 0 });
+    let mut boxed = |x: usize, y: usize, width: usize, height: usize| {
+        for y in y..(y + height).min(h) {
+            for x in x..(x + width).min(w) {
+                frame.bscan.intensity[y * w + x] = value;
+                if Frame::is_layer(frame.codes[y * w + x]) {
+                    frame.codes[y * w + x] = OUTSIDE;
+                }
+            }
+        }
+    };
+    boxed(left, top, thick, down);
+    boxed(left, (top + down).saturating_sub(thick), across, thick);
+    for i in 0..rng.random_range(0..7) {
+        let (x, y) = (left + 6 + 7 * i, top + down / 2);
+        boxed(x, y, rng.random_range(2..6), rng.random_range(2..8));
+    }
+}
+
 /// A wedge of padding, white or black, at a border. Layers under it are not to be seen: no label.
 pub(super) fn wedge(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);

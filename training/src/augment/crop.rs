@@ -1,6 +1,6 @@
 //! The part of a frame that the network sees in one step.
 
-use octrls::measure::accuracy::IGNORE;
+use octrls::{layer::EzConvention, measure::accuracy::IGNORE};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,6 +20,8 @@ pub struct Crop {
     pub input: Vec<f32>,
     /// Targets, see [`crate::data::target_codes`].
     pub codes: Vec<u8>,
+    /// Where the ellipsoid zone ends in the targets.
+    pub ez: EzConvention,
 }
 
 impl Crop {
@@ -55,7 +57,7 @@ impl Crop {
             input[at..at + source.len()].copy_from_slice(&frame.bscan.intensity[source.clone()]);
             codes[at..at + source.len()].copy_from_slice(&frame.codes[source]);
         }
-        Self { width, height, input, codes }
+        Self { width, height, input, codes, ez: frame.ez }
     }
 }
 
@@ -90,7 +92,7 @@ mod tests {
 
     fn frame(width: usize, height: usize) -> Frame {
         let codes = (0..width * height).map(|i| if i / width == height / 2 { 3 } else { 0 }).collect();
-        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes }
+        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes, ez: EzConvention::default() }
     }
 
     #[test]

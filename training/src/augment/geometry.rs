@@ -7,9 +7,11 @@ use rand_chacha::ChaCha8Rng;
 use super::{Frame, OUTSIDE, chance};
 
 /// Longest side of a frame: the runtime shrinks longer scans to the network's input.
-const LONGEST: f32 = 640.0;
+const LONGEST: f32 = super::LONGEST as f32;
 /// Smallest and largest scale along either axis.
 const SCALES: std::ops::Range<f32> = 0.6..1.7;
+/// The same for the few frames whose spacing is far from any here.
+const FAR_SCALES: std::ops::Range<f32> = 0.4..2.6;
 /// Shortest side of a frame, in pixels.
 const SHORTEST: f32 = 160.0;
 
@@ -39,7 +41,8 @@ fn scale(rng: &mut ChaCha8Rng) -> f32 {
     if chance(rng, 0.3) {
         rng.random_range(0.93..1.07)
     } else {
-        rng.random_range(SCALES.start.ln()..SCALES.end.ln()).exp()
+        let scales = if chance(rng, 0.12) { FAR_SCALES } else { SCALES };
+        rng.random_range(scales.start.ln()..scales.end.ln()).exp()
     }
 }
 
@@ -90,7 +93,7 @@ impl Geometry {
                 codes.push(if inside { source.codes[v as usize * sw + u as usize] } else { OUTSIDE });
             }
         }
-        Frame { bscan: BScan { width: self.width, height: self.height, intensity }, codes }
+        Frame { bscan: BScan { width: self.width, height: self.height, intensity }, codes, ez: source.ez }
     }
 }
 
@@ -156,6 +159,7 @@ mod tests {
                 intensity: (0..width * height).map(|i| f32::from(u8::from(below(i)))).collect(),
             },
             codes: (0..width * height).map(|i| u8::from(below(i))).collect(),
+            ez: octrls::layer::EzConvention::default(),
         }
     }
 

@@ -11,6 +11,7 @@ mod noise;
 mod photometric;
 
 use octrls::{
+    layer::EzConvention,
     measure::accuracy::IGNORE,
     network::{InputSize, Placement},
     scan::BScan,
@@ -30,13 +31,27 @@ pub struct Frame {
     pub bscan: BScan,
     /// The targets, `width * height`.
     pub codes: Vec<u8>,
+    /// Where the ellipsoid zone ends in the targets.
+    pub ez: EzConvention,
 }
 
 impl Frame {
     /// The frame of a sample as it is.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
-        Self { bscan: sample.bscan.clone(), codes: crate::data::target_codes(sample) }
+        Self { bscan: sample.bscan.clone(), codes: crate::data::target_codes(sample), ez: sample.ez }
+    }
+
+    /// The frame on the network's grid: shrunk where it is longer than the input, and standardised.
+    fn placed(&self) -> Self {
+        let BScan { width, height, .. } = self.bscan;
+        let input = InputSize { width: width.min(LONGEST), height: height.min(LONGEST) };
+        let row = |y: usize| (2 * y + 1) * height / (2 * input.height) * width;
+        let column = |x: usize| (2 * x + 1) * width / (2 * input.width);
+        let codes = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.codes[row(y) + column(x)]));
+        let intensity = Placement::new(width, height, input).place(&self.bscan);
+        let bscan = BScan { width: input.width, height: input.height, intensity };
+        Self { codes: codes.collect(), bscan, ez: self.ez }
     }
 
     /// Replaces the display intensities by standardised ones, as the runtime does.
@@ -60,6 +75,18 @@ pub fn vary(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -
     Crop::around_retina(&frame, width, height, rng)
 }
 
+/// A random crop of `source` as the runtime gives it to the network, mirrored or not.
+#[must_use]
+pub fn as_scanned(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
+    let mut frame = source.placed();
+    if chance(rng, 0.5) {
+        let w = frame.bscan.width;
+        frame.bscan.intensity.chunks_exact_mut(w).for_each(<[f32]>::reverse);
+        frame.codes.chunks_exact_mut(w).for_each(<[u8]>::reverse);
+    }
+    Crop::around_retina(&frame, width, height, rng)
+}
+
 fn chance(rng: &mut ChaCha8Rng, probability: f64) -> bool {
     rng.random_bool(probability)
 }
@@ -69,5 +96,41 @@ fn factor(rng: &mut ChaCha8Rng, most: f32) -> f32 {
     rng.random_range(-1.0..=1.0_f32).mul_add(most.ln(), 0.0).exp()
 }
 
+/// Longest side of the network's input.
+const LONGEST: usize = 640;
 /// Pixels outside a scan or a frame carry no label.
 const OUTSIDE: u8 = IGNORE;
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_placed_frame_shrinks_labels_and_intensities_alike() {
+        let (width, height) = (LONGEST * 2, 40);
+        let bright = |i: usize| i / width >= 20 && i % width >= LONGEST;
+        let frame = Frame {
+            bscan: BScan {
+                width,
+                height,
+                intensity: (0..width * height).map(|i| f32::from(u8::from(bright(i)))).collect(),
+            },
+            codes: (0..width * height).map(|i| u8::from(bright(i))).collect(),
+            ez: EzConvention::BandAlone,
+        };
+        let placed = frame.placed();
+        assert_eq!((placed.bscan.width, placed.bscan.height, placed.ez), (LONGEST, height, EzConvention::BandAlone));
+        assert!(placed.codes.iter().zip(&placed.bscan.intensity).all(|(&code, &v)| (code == 1) == (v > 0.0)));
+    }
+
+    #[test]
+    fn a_plain_crop_has_the_pixels_of_the_scan() {
+        let source = Frame::of(&crate::data::phantom(5));
+        let mut values: Vec<u32> = source.placed().bscan.intensity.iter().map(|v| v.to_bits()).collect();
+        values.sort_unstable();
+        let crop = as_scanned(&source, 96, 96, &mut ChaCha8Rng::seed_from_u64(2));
+        assert!(crop.input.iter().all(|v| *v == 0.0 || values.binary_search(&v.to_bits()).is_ok()));
+    }
+}

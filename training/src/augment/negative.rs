@@ -20,7 +20,7 @@ pub fn negative(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rn
         noise::smooth(&mut bscan, rng.random_range(0..4), rng.random_range(0..4));
     }
     bscan.intensity.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-    let mut frame = Frame { codes: vec![0; width * height], bscan };
+    let mut frame = Frame { codes: vec![0; width * height], bscan, ez: source.ez };
     frame.standardise();
     Crop::whole(&frame)
 }

@@ -26,6 +26,9 @@ pub(super) fn degrade(frame: &mut Frame, rng: &mut ChaCha8Rng) {
         blur(frame, heavy, rng);
     }
     tone(frame, heavy, rng);
+    if chance(rng, 0.06) {
+        artefact::scale_marks(frame, rng);
+    }
     if chance(rng, 0.12) {
         artefact::wedge(frame, rng);
     }

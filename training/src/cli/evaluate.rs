@@ -59,11 +59,10 @@ pub(super) struct Evaluate {
 impl Evaluate {
     pub(super) fn run(self) -> Result<()> {
         let (network, samples) = self.source.read(self.part)?;
-        let calibration = network.metadata().calibration;
         let mut evaluation = Evaluation::default();
         let mut segmented = Vec::with_capacity(samples.len());
         for sample in &samples {
-            let surfaces = segment(&network, sample, calibration)?;
+            let surfaces = segment(&network, sample)?;
             evaluation.add(sample, &surfaces);
             segmented.push(surfaces);
         }

@@ -41,8 +41,8 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn run(self) -> Result<()> {
         let dir = RunDir::open(&self.run)?;
-        let config = dir.settings()?.network;
-        let model = dir.read_model(&format!("{}.bpk", self.weights), &config, &device::device())?;
+        let settings = dir.settings()?;
+        let model = dir.read_model(&format!("{}.bpk", self.weights), &settings.network, &device::device())?;
         let calibration = match &self.calibration {
             None => Calibration::default(),
             Some(path) => {
@@ -54,6 +54,7 @@ impl Export {
             name: self.name,
             version: self.model_version,
             calibration,
+            ez_shift: settings.ez_shift,
             training_data: self.training_data,
             input: InputSize { width: self.size, height: self.size },
         };

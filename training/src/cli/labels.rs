@@ -28,7 +28,7 @@ impl Labels {
             *sets.entry(&sample.set).or_default() += 1;
         }
         let sets: Vec<String> = sets.into_iter().map(|(set, n)| format!("{set} {n}")).collect();
-        eprintln!("{part}: {} scans ({}), {choroids} with a traced choroid", samples.len(), sets.join(", "));
+        eprintln!("{part}: {} scans ({}), {choroids} whose choroid was looked at", samples.len(), sets.join(", "));
         Ok(samples)
     }
 }

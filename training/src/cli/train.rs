@@ -52,6 +52,12 @@ pub(super) struct Train {
     /// Share of crops without a retina, 0 to 1 [default: 0.05].
     #[arg(long, value_parser = parse_share)]
     negative_share: Option<f64>,
+    /// Share of the other crops that are taken as scanned rather than varied, 0 to 1 [default: 0.4].
+    #[arg(long, value_parser = parse_share)]
+    plain_share: Option<f64>,
+    /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE [default: 6].
+    #[arg(long)]
+    ez_shift: Option<f32>,
     /// Feature maps at full resolution [default: 16].
     #[arg(long)]
     width: Option<usize>,
@@ -86,10 +92,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             network: UNetConfig::default(),
-            batch: BatchOptions { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.05, seed: 1 },
+            batch: BatchOptions::default(),
             schedule: Schedule { budget: Budget::Steps(20_000), peak: 1e-3, warm_up: 200 },
             weight_decay: 1e-2,
             clip: 1.0,
+            ez_shift: 6.0,
             epoch_steps: 250,
             validate_every: 4,
             patience: 20,
@@ -132,9 +139,11 @@ impl Train {
         (s.batch.width, s.batch.height) = self.crop.unwrap_or((s.batch.width, s.batch.height));
         s.batch.phantom_share = self.phantom_share.unwrap_or(s.batch.phantom_share);
         s.batch.negative_share = self.negative_share.unwrap_or(s.batch.negative_share);
+        s.batch.plain_share = self.plain_share.unwrap_or(s.batch.plain_share);
         s.batch.seed = self.seed.unwrap_or(s.batch.seed);
         s.network.width = self.width.unwrap_or(s.network.width);
         s.network.batch_norm &= !self.no_batch_norm;
+        s.ez_shift = self.ez_shift.unwrap_or(s.ez_shift);
         s.epoch_steps = self.epoch_steps.unwrap_or(s.epoch_steps);
         s.validate_every = self.validate_every.unwrap_or(s.validate_every);
         s.patience = self.patience.unwrap_or(s.patience);

@@ -8,7 +8,7 @@ use octrls::{
 };
 use serde::Deserialize;
 
-use super::{DataError, Sample};
+use super::{ChoroidLabel, DataError, Sample};
 
 #[derive(Debug, Deserialize)]
 struct Entry {
@@ -75,7 +75,7 @@ fn sample(path: &Path, name: &str, polygons: &[Polygon]) -> Result<Sample, DataE
         set: "annotations".to_owned(),
         subject: id.clone(),
         id,
-        choroid_labelled: polygons.iter().any(|p| p.layer == Layer::Choroid),
+        choroid: ChoroidLabel::of_mask(&mask),
         ..Sample::new(bscan, mask)
     })
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use octrls::layer::Layer;
 
-use super::{DataError, Polygon, Sample, read_annotations};
+use super::{ChoroidLabel, DataError, Polygon, Sample, read_annotations};
 
 /// Gives every sample that has a traced choroid in `<folder>/<set>.json` its choroid-sclera boundary; answers their
-/// number. The upper edge of a traced choroid does not count, the set's own RPE does.
+/// number. The upper edge of a traced choroid does not count, the set's own RPE does. An image without polygons says that
+/// its choroid was looked for and could not be seen.
 ///
 /// # Errors
 /// [`DataError`] when a file cannot be read, is malformed, or holds another layer than the choroid.
@@ -26,7 +27,11 @@ pub fn add_choroids(samples: &mut [Sample], folder: &Path) -> Result<usize, Data
             }
             let id = Path::new(&name).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
             for sample in samples.iter_mut().filter(|s| s.set == set && s.id == id) {
-                sample.choroid = Some(lower_edge(&polygons, sample.bscan.width));
+                sample.choroid = if polygons.is_empty() {
+                    ChoroidLabel::NotVisible
+                } else {
+                    ChoroidLabel::Traced(lower_edge(&polygons, sample.bscan.width))
+                };
                 added += 1;
             }
         }
@@ -66,8 +71,18 @@ mod tests {
         std::fs::write(folder.path().join("s.json"), TRACED).expect("a file");
         let mut samples = samples();
         assert_eq!(add_choroids(&mut samples, folder.path()).expect("valid"), 1);
-        assert_eq!(samples[0].choroid, Some(vec![None, Some(5.5), Some(6.5), None]));
-        assert!(samples[1..].iter().all(|s| s.choroid.is_none()));
+        assert_eq!(samples[0].choroid, ChoroidLabel::Traced(vec![None, Some(5.5), Some(6.5), None]));
+        assert!(samples[1..].iter().all(|s| s.choroid == ChoroidLabel::Open));
+    }
+
+    #[test]
+    fn an_image_without_polygons_has_no_visible_choroid() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("s.json"), r#"{"b.png": {"filename": "b.png", "regions": {}}}"#)
+            .expect("a file");
+        let mut samples = samples();
+        add_choroids(&mut samples, folder.path()).expect("valid");
+        assert_eq!(samples[1].choroid, ChoroidLabel::NotVisible);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod target;
 use std::path::PathBuf;
 
 use octrls::{
-    layer::BOUNDARIES,
+    layer::{BOUNDARIES, EzConvention, Layer},
     scan::{BScan, ReadError},
 };
 
@@ -24,6 +24,27 @@ pub use phantoms::phantom;
 pub use sets::{DataSet, load_part};
 pub use split::{Part, Splits};
 pub use target::{BELOW, target_codes};
+
+/// What the labels of a scan say of its choroid.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChoroidLabel {
+    /// Nothing: nobody looked.
+    Open,
+    /// The mask includes it.
+    InMask,
+    /// Rows of the choroid-sclera boundary, traced apart from the mask; `None` in A-scans where it was not.
+    Traced(Vec<Option<f32>>),
+    /// Somebody looked and could not see where it ends.
+    NotVisible,
+}
+
+impl ChoroidLabel {
+    /// That of a scan with `mask` as its only labels.
+    #[must_use]
+    pub fn of_mask(mask: &[u8]) -> Self {
+        if mask.contains(&Layer::Choroid.class()) { Self::InMask } else { Self::Open }
+    }
+}
 
 /// Rows of each boundary in each A-scan; `None` where nobody labelled it.
 pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
@@ -46,10 +67,10 @@ pub struct Sample {
     pub boundaries: Option<BoundaryRows>,
     /// The same by a second grader.
     pub second_grader: Option<BoundaryRows>,
-    /// Whether the mask includes the choroid.
-    pub choroid_labelled: bool,
-    /// Rows of the choroid-sclera boundary, traced apart from the mask; `None` in A-scans where it was not.
-    pub choroid: Option<Vec<Option<f32>>>,
+    /// What is known of the choroid.
+    pub choroid: ChoroidLabel,
+    /// Where the ellipsoid zone ends in the labels.
+    pub ez: EzConvention,
     /// Axial sample spacing in micrometres, where it is known.
     pub axial_um: Option<f64>,
 }
@@ -66,8 +87,8 @@ impl Sample {
             id: String::new(),
             boundaries: None,
             second_grader: None,
-            choroid_labelled: false,
-            choroid: None,
+            choroid: ChoroidLabel::Open,
+            ez: EzConvention::default(),
             axial_um: None,
         }
     }

@@ -1,33 +1,42 @@
 //! Phantoms as labelled samples.
 
 use octrls::{
-    layer::{Boundary, Layer},
+    layer::{Boundary, EzConvention, Layer},
     measure::accuracy::IGNORE,
     phantom::{Phantom, PhantomOptions},
     surface::Surfaces,
 };
 
-use super::{BELOW, Sample};
+use super::{BELOW, ChoroidLabel, Sample};
 
 /// How far above the tissue's edge the ILM is labelled, in axial resolutions. A display compresses light so that the edge
 /// shows above where it is: in phantoms 1.3 px (median), where graders' lines lie 0.1 to 1.1 px above what shows.
 const ILM_LIFT: f32 = 0.85;
 
+/// How far below the edge of the ellipsoid zone's band it shows, in axial resolutions.
+const EZ_DROP: f32 = 0.5;
+
 /// The phantom of `seed`, its scanner, anatomy and quality drawn at random.
 ///
-/// The choroid counts as labelled where its outer boundary stands out from the noise. Fluid, padding and columns in
+/// Even seeds draw the ellipsoid zone by one convention, odd ones by the other. The choroid counts as labelled where its outer boundary stands out from the noise. Fluid, padding and columns in
 /// which the frame cuts the retina are left out.
 #[must_use]
 pub fn phantom(seed: u64) -> Sample {
     let options = PhantomOptions::random(seed);
     let scan = Phantom::generate(&options, seed);
     let lift = ILM_LIFT * options.resolution_um / scan.axial_um as f32;
+    let ez = if seed.is_multiple_of(2) { EzConvention::WithOuterSegments } else { EzConvention::BandAlone };
+    let band_end = |x: usize| {
+        let upper = scan.surfaces.rows(Boundary::OnlEz)[x]?;
+        let band = scan.ez_band_um[x] + EZ_DROP * options.resolution_um;
+        Some((upper + band / scan.axial_um as f32).min(scan.surfaces.rows(Boundary::EzRpe)[x]?))
+    };
     let labelled = Boundary::ALL.map(|b| {
-        let rows = scan.surfaces.rows(b).iter();
-        if b == Boundary::Ilm {
-            rows.map(|r| Some((r.as_ref()? - lift).max(0.0))).collect()
-        } else {
-            rows.copied().collect()
+        let rows = scan.surfaces.rows(b);
+        match b {
+            Boundary::Ilm => rows.iter().map(|r| Some((r.as_ref()? - lift).max(0.0))).collect(),
+            Boundary::EzRpe if ez == EzConvention::BandAlone => (0..rows.len()).map(band_end).collect(),
+            _ => rows.to_vec(),
         }
     });
     let labelled = Surfaces::exact(scan.bscan.height, labelled);
@@ -56,7 +65,8 @@ pub fn phantom(seed: u64) -> Sample {
         subject: seed.to_string(),
         id: seed.to_string(),
         boundaries: Some(boundaries),
-        choroid_labelled: scan.choroid_visible,
+        choroid: if scan.choroid_visible { ChoroidLabel::InMask } else { ChoroidLabel::NotVisible },
+        ez,
         axial_um: Some(scan.axial_um),
         ..Sample::new(scan.bscan, mask)
     }

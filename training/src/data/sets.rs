@@ -11,12 +11,12 @@ use std::{
 };
 
 use octrls::{
-    layer::{Boundary, Layer},
+    layer::{Boundary, EzConvention},
     scan::{self, BScan, SpacingHints},
 };
 
 use super::{
-    BoundaryRows, DataError, Part, Polygon, Sample, Splits,
+    BoundaryRows, ChoroidLabel, DataError, Part, Polygon, Sample, Splits,
     annotations::{rasterise, read_annotations},
     boundaries::{mask_of_rows, read_boundaries},
     masks::read_mask,
@@ -25,6 +25,10 @@ use super::{
 /// Axial spacing of the Heidelberg Spectralis, in micrometres; the images of these sets do not carry it.
 const SPECTRALIS_UM: f64 = 3.87;
 const SPECTRALIS: [&str; 2] = ["duke_dme", "tian_healthy"];
+
+/// Sets whose graders drew the lower edge of the ellipsoid zone's bright band: there the ellipsoid zone has a third or
+/// less of the rows between its upper edge and Bruch's membrane, in the other sets half.
+const BAND_ALONE: [&str; 2] = ["tian_healthy", "nr206"];
 
 /// Subjects of a training part that are left out of it. Six of the ten scans of subject 01 of `tian_healthy` equal
 /// scans of subject 08, which tests, pixel by pixel: it is the same eye.
@@ -96,10 +100,15 @@ impl DataSet {
             (None, None) => return Err(DataError::label(image, "it has no labels")),
         };
         let traced = boundaries.as_ref().map(|rows| rows[Boundary::Csb.index()].clone());
+        let traced = traced.filter(|rows| rows.iter().any(Option::is_some));
         Ok(Sample {
             second_grader: self.table("boundaries_grader2", &id, &bscan)?,
-            choroid_labelled: mask.contains(&Layer::Choroid.class()),
-            choroid: traced.filter(|rows| rows.iter().any(Option::is_some)),
+            choroid: traced.map_or_else(|| ChoroidLabel::of_mask(&mask), ChoroidLabel::Traced),
+            ez: if BAND_ALONE.contains(&self.name.as_str()) {
+                EzConvention::BandAlone
+            } else {
+                EzConvention::WithOuterSegments
+            },
             boundaries,
             set: self.name.clone(),
             subject,
@@ -199,7 +208,8 @@ mod tests {
         let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
         assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
         assert!(column(2).iter().all(|&c| c == octrls::measure::accuracy::IGNORE), "a table with a gap labels nothing");
-        assert_eq!(sample.choroid.map(|c| (c[0], c[5])), Some((Some(20.0), None)));
+        let traced = [Some(20.0), Some(20.0), Some(20.0), Some(20.0), Some(20.0), None];
+        assert_eq!(sample.choroid, ChoroidLabel::Traced(traced.to_vec()));
         assert_eq!((sample.subject.as_str(), sample.id.as_str()), ("7", "eye_7"));
     }
 
@@ -212,7 +222,7 @@ mod tests {
             "region_attributes": {"label": "Choroid"}}]}}"#;
         write(data.path(), "annotations.json", polygon);
         let sample = only(data.path());
-        assert!(sample.choroid_labelled);
+        assert_eq!(sample.choroid, ChoroidLabel::InMask);
         assert_eq!(sample.mask.iter().position(|&c| c == 8), Some(3 * SIZE[0]));
     }
 

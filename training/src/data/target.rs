@@ -5,7 +5,7 @@ use octrls::{
     measure::accuracy::IGNORE,
 };
 
-use super::Sample;
+use super::{ChoroidLabel, Sample};
 
 /// Target of a pixel below the RPE where nobody labelled the choroid: it may be choroid or background.
 pub const BELOW: u8 = 254;
@@ -13,12 +13,12 @@ pub const BELOW: u8 = 254;
 /// One target a pixel: a class, [`BELOW`] or [`IGNORE`].
 ///
 /// A mask without choroid labels calls everything below the RPE background, choroid included: there both count as
-/// right, unless the choroid was traced. A column without any layer was left out by the grader rather than seen to be
+/// right, unless the choroid was traced, or looked for and not seen: then the network shall not see it either. A column without any layer was left out by the grader rather than seen to be
 /// empty.
 #[must_use]
 pub fn target_codes(sample: &Sample) -> Vec<u8> {
     let mut codes = sample.mask.clone();
-    if sample.choroid_labelled {
+    if sample.choroid == ChoroidLabel::InMask {
         return codes;
     }
     let (width, height) = (sample.bscan.width, sample.bscan.height);
@@ -43,10 +43,14 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
 
 /// The target below the RPE of A-scan `x`.
 fn below(sample: &Sample, x: usize, y: usize) -> u8 {
-    match sample.choroid.as_ref().and_then(|rows| rows[x]) {
-        Some(row) if (y as f32 + 0.5) < row => Layer::Choroid.class(),
-        Some(_) => 0,
-        None => BELOW,
+    match &sample.choroid {
+        ChoroidLabel::Traced(rows) => match rows[x] {
+            Some(row) if (y as f32 + 0.5) < row => Layer::Choroid.class(),
+            Some(_) => 0,
+            None => BELOW,
+        },
+        ChoroidLabel::NotVisible => 0,
+        ChoroidLabel::Open | ChoroidLabel::InMask => BELOW,
     }
 }
 
@@ -56,31 +60,36 @@ mod tests {
 
     use super::*;
 
-    fn column(mask: &[u8], choroid_labelled: bool) -> Vec<u8> {
+    fn column(mask: &[u8], choroid: ChoroidLabel) -> Vec<u8> {
         let bscan = BScan { width: 1, height: mask.len(), intensity: vec![0.0; mask.len()] };
-        target_codes(&Sample { choroid_labelled, ..Sample::new(bscan, mask.to_vec()) })
+        target_codes(&Sample { choroid, ..Sample::new(bscan, mask.to_vec()) })
     }
 
     #[test]
     fn below_the_last_layer_background_and_choroid_are_both_right() {
-        assert_eq!(column(&[0, 0, 1, 7, 0, 0], false), [0, 0, 1, 7, BELOW, BELOW]);
+        assert_eq!(column(&[0, 0, 1, 7, 0, 0], ChoroidLabel::Open), [0, 0, 1, 7, BELOW, BELOW]);
+    }
+
+    #[test]
+    fn a_choroid_that_could_not_be_seen_is_background() {
+        assert_eq!(column(&[0, 1, 7, 0, 0], ChoroidLabel::NotVisible), [0, 1, 7, 0, 0]);
     }
 
     #[test]
     fn with_a_labelled_choroid_the_mask_stands() {
-        assert_eq!(column(&[0, 1, 8, 0], true), [0, 1, 8, 0]);
+        assert_eq!(column(&[0, 1, 8, 0], ChoroidLabel::InMask), [0, 1, 8, 0]);
     }
 
     #[test]
     fn a_traced_choroid_settles_what_lies_below() {
         let bscan = BScan { width: 1, height: 6, intensity: vec![0.0; 6] };
-        let sample = Sample { choroid: Some(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
+        let sample = Sample { choroid: ChoroidLabel::Traced(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
         assert_eq!(target_codes(&sample), [0, 7, 8, 8, 0, 0]);
     }
 
     #[test]
     fn a_column_without_layers_and_holes_between_layers_are_ignored() {
-        assert_eq!(column(&[0, 0, 0], false), [IGNORE; 3]);
-        assert_eq!(column(&[0, 3, 0, IGNORE, 5, 0], false), [0, 3, IGNORE, IGNORE, 5, BELOW]);
+        assert_eq!(column(&[0, 0, 0], ChoroidLabel::Open), [IGNORE; 3]);
+        assert_eq!(column(&[0, 3, 0, IGNORE, 5, 0], ChoroidLabel::Open), [0, 3, IGNORE, IGNORE, 5, BELOW]);
     }
 }

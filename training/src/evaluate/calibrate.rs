@@ -78,8 +78,9 @@ pub fn try_extractions(
     let mut tried: Vec<(Score, Vec<Extracted>)> = vec![(Score::default(), Vec::new()); ways.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
-        for ((score, extracted), way) in tried.iter_mut().zip(&ways) {
-            let surfaces = extract(&logits, &placement, way);
+        let ez_bias = ExtractOptions::of(network.metadata(), sample.ez).ez_bias;
+        for ((score, extracted), &way) in tried.iter_mut().zip(&ways) {
+            let surfaces = extract(&logits, &placement, &ExtractOptions { ez_bias, ..way });
             score.add(sample, &surfaces);
             extracted.push(Extracted { surfaces, grid: placement.rows_per_row() });
         }

@@ -9,7 +9,7 @@ mod table;
 use octrls::{
     layer::BOUNDARIES,
     measure::accuracy::BoundaryError,
-    network::{Calibration, ModelError, Network},
+    network::{ModelError, Network},
     surface::{ExtractOptions, Surfaces, extract},
 };
 
@@ -54,13 +54,13 @@ impl Evaluation {
     }
 }
 
-/// Segments `sample` with `network` under `calibration`.
+/// Segments `sample` with `network`, under the convention of its labels.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn segment(network: &Network, sample: &Sample, calibration: Calibration) -> Result<Surfaces, ModelError> {
+pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
     let (logits, placement) = network.run(&sample.bscan)?;
-    Ok(extract(&logits, &placement, &ExtractOptions { calibration, ..ExtractOptions::default() }))
+    Ok(extract(&logits, &placement, &ExtractOptions::of(network.metadata(), sample.ez)))
 }
 
 #[cfg(test)]

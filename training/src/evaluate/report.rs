@@ -79,6 +79,9 @@ pub struct SetReport {
     pub dice: BTreeMap<&'static str, f64>,
     /// Share of labelled rows within 1.96 standard deviations of the model's.
     pub coverage_95: Option<f64>,
+    /// Share of A-scans without a choroid-sclera boundary where a reader could not see one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choroid_left_out: Option<f64>,
     /// Error of the surest A-scans.
     pub risk: Vec<RiskReport>,
     /// Model against the first or only grader.
@@ -189,6 +192,7 @@ impl SetReport {
             iou: figures(&|c| score.overlap.iou(c)),
             dice: figures(&|c| score.overlap.dice(c)),
             coverage_95: score.coverage.share(),
+            choroid_left_out: score.left_out.share(),
             risk: KEPT.map(|kept| RiskReport { kept, mean_absolute_px: score.risk(kept) }).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,

@@ -28,6 +28,8 @@ pub struct Description {
     pub version: String,
     /// What makes its probabilities and intervals hold what they promise.
     pub calibration: Calibration,
+    /// By how much the conventions move the score of the ellipsoid zone against that of the RPE.
+    pub ez_shift: f32,
     /// The data it was trained on, in words.
     pub training_data: String,
     /// Size of the input.
@@ -73,6 +75,7 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         input: description.input,
         preprocessing: Preprocessing::ShrinkCentreStandardise,
         calibration: description.calibration,
+        ez_shift: description.ez_shift,
         training_data: description.training_data.clone(),
         weights_sha256: weights_sha256(&graph),
     };

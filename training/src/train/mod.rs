@@ -54,6 +54,9 @@ pub struct Settings {
     pub weight_decay: f32,
     /// Largest norm of the gradient of one weight tensor.
     pub clip: f32,
+    /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE, in logits.
+    #[serde(default)]
+    pub ez_shift: f32,
     /// Steps in an epoch; each ends with a checkpoint.
     pub epoch_steps: u64,
     /// Epochs from one validation to the next.
@@ -155,8 +158,6 @@ impl Trainer {
             state = State { step: state.step, best: state.best, ..State::default() };
         }
         let autodiff = device.clone().autodiff();
-        // Drawn anew for each part of a run, or dropout would repeat itself.
-        device.seed(settings.batch.seed.wrapping_add(state.step));
         let model = dir.read_model("last.bpk", &settings.network, &autodiff)?;
         let average = dir.read_model("average.bpk", &settings.network, device)?;
         let average = Average::new(average.valid(), state.step);
@@ -244,7 +245,7 @@ impl Trainer {
 
     /// One step; the cross-entropy and the Dice loss before it.
     fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 2]> {
-        let (input, target) = batch.into_tensors(&self.device.clone().autodiff());
+        let (input, target) = batch.into_tensors(self.settings.ez_shift, &self.device.clone().autodiff());
         let loss = Loss::new(self.model.forward(input), &target);
         let values = [&loss.cross_entropy, &loss.dice].map(|l| f64::from(l.clone().into_scalar::<f32>()));
         anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is no number at step {}", self.state.step);
@@ -255,7 +256,7 @@ impl Trainer {
     }
 
     fn validate(&mut self, samples: &[Sample]) -> Result<Validation> {
-        let result = Validation::of(&validate(self.average.model(), samples, &self.device)?);
+        let result = Validation::of(&validate(self.average.model(), samples, self.settings.ez_shift, &self.device)?);
         if self.state.best.is_none_or(|best| result.dice > best) {
             self.state.best = Some(result.dice);
             self.state.since_best = 0;

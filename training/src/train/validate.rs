@@ -16,11 +16,12 @@ use crate::{
 /// Longest side of an input; longer scans are shrunk to it.
 const LONGEST: usize = 640;
 
-/// Segments `sample` with `model` as the runtime does, on the smallest grid that holds the scan.
+/// Segments `sample` with `model` as the runtime does, on the smallest grid that holds the scan. Its convention moves the
+/// score of the ellipsoid zone against that of the RPE by `ez_shift`.
 ///
 /// # Errors
 /// When the network's output cannot be read.
-pub fn segment(model: &UNet, sample: &Sample, device: &Device) -> Result<Surfaces> {
+pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) -> Result<Surfaces> {
     let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
     let input = InputSize { width: grid(sample.bscan.width), height: grid(sample.bscan.height) };
     let placement = Placement::new(sample.bscan.width, sample.bscan.height, input);
@@ -28,17 +29,18 @@ pub fn segment(model: &UNet, sample: &Sample, device: &Device) -> Result<Surface
     let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
     let logits = Logits::new(input.width, input.height, values);
     let logits = logits.ok_or_else(|| anyhow::anyhow!("the network changed the size of its input"))?;
-    Ok(extract(&logits, &placement, &ExtractOptions::default()))
+    let options = ExtractOptions { ez_bias: 0.5 * ez_shift * sample.ez.sign(), ..ExtractOptions::default() };
+    Ok(extract(&logits, &placement, &options))
 }
 
 /// Accuracy of `model` over `samples`.
 ///
 /// # Errors
 /// As [`segment`].
-pub fn validate(model: &UNet, samples: &[Sample], device: &Device) -> Result<Score> {
+pub fn validate(model: &UNet, samples: &[Sample], ez_shift: f32, device: &Device) -> Result<Score> {
     let mut score = Score::default();
     for sample in samples {
-        score.add(sample, &segment(model, sample, device)?);
+        score.add(sample, &segment(model, sample, ez_shift, device)?);
     }
     Ok(score)
 }
