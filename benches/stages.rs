@@ -4,14 +4,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use octrls::{
     layer::EzConvention,
     measure::Thicknesses,
-    network::Network,
+    network::{Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
     surface::{ExtractOptions, extract},
 };
 
 fn stages(c: &mut Criterion) {
     let scan = Phantom::generate(&PhantomOptions::spectralis(), 1);
-    let network = Network::embedded().expect("the shipped model");
+    let network = Network::shipped(ShippedModel::default()).expect("the shipped model");
     let (logits, placement) = network.run(&scan.bscan).expect("a run");
     let options = ExtractOptions::of(network.metadata(), EzConvention::default());
     let surfaces = extract(&logits, &placement, &options);

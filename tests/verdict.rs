@@ -1,9 +1,9 @@
-//! The shipped model tells a retina from everything else that may land in a folder.
+//! The shipped models tell a retina from everything else that may land in a folder.
 
 use octrls::{
     layer::EzConvention,
     measure::Verdict,
-    network::Network,
+    network::{Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
     scan::BScan,
     segment::{SegmentedBScan, segment},
@@ -29,37 +29,43 @@ fn turned_over(mut bscan: BScan) -> BScan {
     bscan
 }
 
-fn judged(bscan: BScan) -> SegmentedBScan {
-    let network = Network::embedded().expect("the shipped model");
+/// What each shipped model makes of a B-scan.
+fn judged(bscan: &BScan) -> impl Iterator<Item = (&'static str, SegmentedBScan)> {
+    ShippedModel::ALL.into_iter().map(move |model| (model.name(), judged_by(model, bscan.clone())))
+}
+
+fn judged_by(model: ShippedModel, bscan: BScan) -> SegmentedBScan {
+    let network = Network::shipped(model).expect("a shipped model");
     segment(&network, 0, bscan, None, EzConvention::default()).expect("a segmentation")
 }
 
-fn assert_no_retina(name: &str, bscan: BScan) {
-    let out = judged(bscan);
-    assert_eq!(out.verdict(), Verdict::NotARetina, "{name}");
-    assert!(out.surfaces.mask().iter().all(|&class| class == 0), "{name}: it has layers");
+fn assert_no_retina(name: &str, bscan: &BScan) {
+    for (model, out) in judged(bscan) {
+        assert_eq!(out.verdict(), Verdict::NotARetina, "{name}, {model}");
+        assert!(out.surfaces.mask().iter().all(|&class| class == 0), "{name}, {model}: it has layers");
+    }
 }
 
 #[test]
 fn uniform_images_are_no_retina() {
     for (name, grey) in [("black", 0.0), ("grey", 0.5), ("white", 1.0)] {
-        assert_no_retina(name, picture(|_, _, _| grey));
+        assert_no_retina(name, &picture(|_, _, _| grey));
     }
 }
 
 #[test]
 fn noise_is_no_retina() {
-    assert_no_retina("noise", picture(|_, _, random| random));
-    assert_no_retina("dark noise", picture(|_, _, random| 0.1 * random));
-    assert_no_retina("salt", picture(|_, _, random| f32::from(u8::from(random > 0.97))));
+    assert_no_retina("noise", &picture(|_, _, random| random));
+    assert_no_retina("dark noise", &picture(|_, _, random| 0.1 * random));
+    assert_no_retina("salt", &picture(|_, _, random| f32::from(u8::from(random > 0.97))));
 }
 
 #[test]
 fn other_pictures_are_no_retina() {
-    assert_no_retina("gradient", picture(|_, y, _| y));
+    assert_no_retina("gradient", &picture(|_, y, _| y));
     assert_no_retina(
         "fundus",
-        picture(|x, y, random| {
+        &picture(|x, y, random| {
             let (dx, dy) = (x - 0.5, y - 0.5);
             let disc = (dx + 0.2).hypot(dy) < 0.07;
             let vessel = (dy - 0.8 * (dx + 0.2).powi(2)).abs() < 0.008 || (dy + 0.9 * (dx + 0.2).powi(2)).abs() < 0.01;
@@ -70,11 +76,11 @@ fn other_pictures_are_no_retina() {
     );
     assert_no_retina(
         "chart",
-        picture(|x, y, _| if (x * 8.0).fract() < 0.1 || (y * 8.0).fract() < 0.1 { 0.1 } else { 0.95 }),
+        &picture(|x, y, _| if (x * 8.0).fract() < 0.1 || (y * 8.0).fract() < 0.1 { 0.1 } else { 0.95 }),
     );
     assert_no_retina(
         "face",
-        picture(|x, y, random| {
+        &picture(|x, y, random| {
             let head = (x - 0.5).hypot(0.8 * (y - 0.5)) < 0.3;
             let eye = (x - 0.4).hypot(y - 0.42) < 0.03 || (x - 0.6).hypot(y - 0.42) < 0.03;
             0.25 + 0.3 * y + 0.3 * f32::from(u8::from(head)) - 0.4 * f32::from(u8::from(eye)) + 0.03 * random
@@ -87,7 +93,9 @@ fn a_scan_upside_down_is_no_retina_and_the_same_scan_upright_is_one() {
     for seed in [5, 6] {
         let options = PhantomOptions { width: 512, pathology: 0.0, ..PhantomOptions::spectralis() };
         let bscan = Phantom::generate(&options, seed).bscan;
-        assert_no_retina("upside down", turned_over(bscan.clone()));
-        assert_eq!(judged(bscan).verdict(), Verdict::Good, "upright");
+        assert_no_retina("upside down", &turned_over(bscan.clone()));
+        for (model, out) in judged(&bscan) {
+            assert_eq!(out.verdict(), Verdict::Good, "upright, {model}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{layer::EzConvention, scan::SpacingHints};
+use crate::{layer::EzConvention, network::ShippedModel, scan::SpacingHints};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -30,9 +30,9 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct ModelArguments {
-    /// ONNX model to use instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub(super) model: Option<PathBuf>,
+    /// A shipped model by its name, or an ONNX file
+    #[arg(long, value_name = "NAME|FILE", default_value = ShippedModel::default().name())]
+    pub(super) model: PathBuf,
 }
 
 #[derive(Args)]

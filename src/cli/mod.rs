@@ -19,7 +19,7 @@ use std::{ffi::OsString, process::ExitCode};
 use anyhow::Context;
 use clap::Parser;
 
-use crate::network::Network;
+use crate::network::{Network, ShippedModel};
 use args::{Arguments, Command, ModelArguments};
 
 /// Some scans failed.
@@ -46,12 +46,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// The model that the arguments name, or the one that this build carries.
+/// The model that the arguments name: one that this build carries, or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
-    match &arguments.model {
-        Some(path) => Network::load(path).map_err(|e| coded(e.code(), e)),
-        None => Network::embedded().map_err(|e| coded(e.code(), e)),
-    }
+    let shipped = arguments.model.to_str().and_then(ShippedModel::by_name);
+    let network = shipped.map_or_else(|| Network::load(&arguments.model), Network::shipped);
+    network.map_err(|e| coded(e.code(), e))
 }
 
 /// An error with its stable code in front.

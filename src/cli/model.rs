@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode>
         ("preprocessing", preprocessing.name().to_owned()),
         ("temperature", calibration.temperature.to_string()),
         ("intervals", intervals.join(" ")),
+        ("choroid_limit", calibration.choroid_limit.to_string()),
         ("ez_shift", ez_shift.to_string()),
         ("training_data", training_data.clone()),
         ("weights_sha256", weights_sha256.clone()),

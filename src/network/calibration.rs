@@ -33,11 +33,14 @@ pub struct Calibration {
     pub temperature: f32,
     /// For each boundary, in their order.
     pub intervals: [Interval; BOUNDARIES],
+    /// Largest deviation that the class probabilities may imply for the choroid-sclera boundary, in rows of the
+    /// network's grid; beyond it, the boundary counts as not visible.
+    pub choroid_limit: f32,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES] }
+        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES], choroid_limit: 20.0 }
     }
 }
 

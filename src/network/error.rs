@@ -28,8 +28,8 @@ pub enum ModelError {
     #[error("the network failed: {0}")]
     Run(String),
     /// This build carries no model.
-    #[error("this build carries no model; name one with --model FILE")]
-    NotEmbedded,
+    #[error("this build does not carry {0}; name a file with --model FILE")]
+    NotEmbedded(&'static str),
 }
 
 impl ModelError {
@@ -41,7 +41,7 @@ impl ModelError {
             Self::Load(_) => "E-MODEL-LOAD",
             Self::Metadata { .. } => "E-MODEL-METADATA",
             Self::Run(_) => "E-MODEL-RUN",
-            Self::NotEmbedded => "E-MODEL-NOT-EMBEDDED",
+            Self::NotEmbedded(_) => "E-MODEL-NOT-EMBEDDED",
         }
     }
 }

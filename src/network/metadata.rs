@@ -62,6 +62,7 @@ const INPUT: &str = "octrls.input";
 const PREPROCESSING: &str = "octrls.preprocessing";
 const TEMPERATURE: &str = "octrls.temperature";
 const INTERVALS: &str = "octrls.intervals";
+const CHOROID_LIMIT: &str = "octrls.choroid_limit";
 const EZ_SHIFT: &str = "octrls.ez_shift";
 const TRAINING_DATA: &str = "octrls.training_data";
 const WEIGHTS: &str = "octrls.weights_sha256";
@@ -84,6 +85,7 @@ impl ModelMetadata {
             (PREPROCESSING, self.preprocessing.name().to_owned()),
             (TEMPERATURE, self.calibration.temperature.to_string()),
             (INTERVALS, self.calibration.intervals_text()),
+            (CHOROID_LIMIT, self.calibration.choroid_limit.to_string()),
             (EZ_SHIFT, self.ez_shift.to_string()),
             (TRAINING_DATA, self.training_data.clone()),
             (WEIGHTS, self.weights_sha256.clone()),
@@ -111,27 +113,25 @@ impl ModelMetadata {
         if get(PREPROCESSING)? != preprocessing.name() {
             return Err(bad(PREPROCESSING, &format!("this program knows {}", preprocessing.name())));
         }
-        let temperature = get(TEMPERATURE)?
-            .parse()
-            .ok()
-            .filter(|t: &f32| (0.05..=20.0).contains(t))
-            .ok_or_else(|| bad(TEMPERATURE, "not a number from 0.05 to 20"))?;
-        // A model that nobody calibrated has none.
-        let intervals = all
-            .get(INTERVALS)
-            .map_or(Some(Calibration::default().intervals), |text| Calibration::parse_intervals(text));
+        let number = |key: &'static str, text: &str, min: f32, max: f32| {
+            let value = text.parse().ok().filter(|v| (min..=max).contains(v));
+            value.ok_or_else(|| bad(key, &format!("not a number from {min} to {max}")))
+        };
+        let temperature = number(TEMPERATURE, get(TEMPERATURE)?, 0.05, 20.0)?;
+        // What follows is fitted to a model after its training, and a model without it is as good as uncalibrated.
+        let uncalibrated = Calibration::default();
+        let intervals = all.get(INTERVALS).map_or(Some(uncalibrated.intervals), |t| Calibration::parse_intervals(t));
         let intervals = intervals.ok_or_else(|| bad(INTERVALS, "not a pair scale:floor for each boundary"))?;
-        let ez_shift = all.get(EZ_SHIFT).map_or(Ok(0.0), |text| text.parse());
-        let ez_shift = ez_shift
-            .ok()
-            .filter(|s: &f32| (0.0..=50.0).contains(s))
-            .ok_or_else(|| bad(EZ_SHIFT, "not a number from 0 to 50"))?;
+        let choroid_limit = all.get(CHOROID_LIMIT);
+        let choroid_limit =
+            choroid_limit.map_or(Ok(uncalibrated.choroid_limit), |t| number(CHOROID_LIMIT, t, 0.1, 1000.0))?;
+        let ez_shift = all.get(EZ_SHIFT).map_or(Ok(0.0), |t| number(EZ_SHIFT, t, 0.0, 50.0))?;
         Ok(Self {
             name: get(NAME)?.to_owned(),
             version: get(VERSION)?.to_owned(),
             input,
             preprocessing,
-            calibration: Calibration { temperature, intervals },
+            calibration: Calibration { temperature, intervals, choroid_limit },
             ez_shift,
             training_data: get(TRAINING_DATA)?.to_owned(),
             weights_sha256: get(WEIGHTS)?.to_owned(),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, EZ_SHIFT] {
+        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, CHOROID_LIMIT, EZ_SHIFT] {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {
                 if *key == broken {

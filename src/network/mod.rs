@@ -6,6 +6,7 @@ mod logits;
 mod metadata;
 mod placement;
 mod runtime;
+mod shipped;
 
 pub use calibration::{Calibration, Interval};
 pub use error::ModelError;
@@ -13,3 +14,4 @@ pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
 pub use runtime::Network;
+pub use shipped::ShippedModel;

@@ -6,10 +6,7 @@ use tract_onnx::prelude::*;
 
 use crate::{digest::sha256, layer::CLASSES, scan::BScan};
 
-use super::{InputSize, Logits, ModelError, ModelMetadata, Placement};
-
-#[cfg(feature = "embedded-model")]
-static EMBEDDED: &[u8] = include_bytes!("../../models/unet-640.onnx");
+use super::{InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel};
 
 /// A loaded network. Cheap to clone; clones share the weights and may run on several threads at once.
 #[derive(Clone)]
@@ -20,15 +17,15 @@ pub struct Network {
 }
 
 impl Network {
-    /// The model that this build carries.
+    /// A model that this build carries.
     ///
     /// # Errors
     /// [`ModelError::NotEmbedded`] in a build without the feature `embedded-model`.
-    pub fn embedded() -> Result<Self, ModelError> {
+    pub fn shipped(model: ShippedModel) -> Result<Self, ModelError> {
         #[cfg(feature = "embedded-model")]
-        return Self::from_bytes(EMBEDDED);
+        return Self::from_bytes(model.file());
         #[cfg(not(feature = "embedded-model"))]
-        return Err(ModelError::NotEmbedded);
+        return Err(ModelError::NotEmbedded(model.name()));
     }
 
     /// Reads a model file.

@@ -6,6 +6,7 @@
 mod dimensions;
 mod error;
 mod jpeg;
+mod place;
 mod raster;
 mod sidecar;
 mod tiff;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
+pub use place::{Place, Track};
 pub use raster::Raster;
 use serde::{Deserialize, Serialize};
 pub use vol::HeidelbergVol;

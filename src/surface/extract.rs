@@ -21,8 +21,6 @@ pub struct ExtractOptions {
     pub ez_bias: f32,
     /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
     pub max_deviation: f32,
-    /// The same for the choroid-sclera boundary, which is blurred by nature.
-    pub max_choroid_deviation: f32,
     /// Largest probability that the boundary lies outside the frame.
     pub max_outside: f32,
     /// Fewest expected rows between ILM and Bruch's membrane for an A-scan to show a retina at all.
@@ -42,7 +40,6 @@ impl Default for ExtractOptions {
             calibration: Calibration::default(),
             ez_bias: 0.0,
             max_deviation: 12.0,
-            max_choroid_deviation: 20.0,
             max_outside: 0.5,
             min_retina: 8.0,
             min_outer: 4.0,
@@ -82,7 +79,7 @@ impl ExtractOptions {
     fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
         let layered = boundary <= Boundary::NflGcl.index() || !disc;
         let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
-            (self.max_choroid_deviation, posterior.choroid[lane] >= self.min_choroid)
+            (self.calibration.choroid_limit, posterior.choroid[lane] >= self.min_choroid)
         } else {
             (self.max_deviation, true)
         };
@@ -179,10 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        layer::CLASSES,
-        network::InputSize,
-    };
+    use crate::{layer::CLASSES, network::InputSize};
 
     /// Scores of +`margin` for the class of a mask, 0 for the others.
     fn logits_of(mask: &[u8], width: usize, height: usize, margin: f32) -> Logits {
@@ -307,14 +301,15 @@ mod tests {
                 CLASSES * 20 * 24),
             scan in (2_usize..60, 2_usize..60),
             temperature in 0.3..4.0_f32,
+            ez_bias in -20.0..20.0_f32,
         ) {
             let logits = Logits::new(20, 24, seed).expect("the right number of scores");
             let placement = Placement::new(scan.0, scan.1, InputSize { width: 20, height: 24 });
             let calibration = Calibration { temperature, ..Calibration::default() };
             let lenient = ExtractOptions {
-                calibration,
+                calibration: Calibration { choroid_limit: 1e9, ..calibration },
+                ez_bias,
                 max_deviation: 1e9,
-                max_choroid_deviation: 1e9,
                 max_outside: 1.0,
                 min_retina: 0.0,
                 min_outer: 0.0,

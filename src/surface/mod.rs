@@ -54,6 +54,13 @@ impl Surfaces {
         }
     }
 
+    /// The same surfaces with one standard deviation everywhere, in pixels.
+    #[must_use]
+    pub fn with_deviation(mut self, deviation: f32) -> Self {
+        self.deviations.iter_mut().flatten().for_each(|d| *d = deviation);
+        self
+    }
+
     /// Number of A-scans.
     #[must_use]
     pub const fn width(&self) -> usize {

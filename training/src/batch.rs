@@ -238,7 +238,8 @@ mod tests {
     #[test]
     fn the_same_batch_comes_out_of_the_same_seed_and_step() {
         let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)]));
-        let shares = BatchOptions { phantom_share: 0.0, negative_share: 0.2, plain_share: 0.3, ..BatchOptions::default() };
+        let shares =
+            BatchOptions { phantom_share: 0.0, negative_share: 0.2, plain_share: 0.3, ..BatchOptions::default() };
         let options = BatchOptions { width: 64, height: 96, seed: 4, ..shares };
         let crops = |step| Sampler::new(options, scans(), None).crops(step);
         let (one, again, other) = (crops(7), crops(7), crops(8));

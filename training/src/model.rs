@@ -113,12 +113,7 @@ impl DoubleConv {
                 .init(device)
         };
         let norm = || batch_norm.then(|| BatchNormConfig::new(to).with_momentum(NORM_MOMENTUM).init(device));
-        Self {
-            first: conv(from),
-            first_norm: norm(),
-            second: conv(to),
-            second_norm: norm(),
-        }
+        Self { first: conv(from), first_norm: norm(), second: conv(to), second_norm: norm() }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {

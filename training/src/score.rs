@@ -65,7 +65,9 @@ fn inside<'a>(
     truth: &'a [Option<f32>],
 ) -> impl Iterator<Item = bool> + 'a {
     let both = rows.iter().zip(deviations).zip(truth);
-    both.filter_map(|((row, deviation), truth)| Some((row.as_ref()? - truth.as_ref()?).abs() <= INTERVAL_95 * deviation))
+    both.filter_map(|((row, deviation), truth)| {
+        Some((row.as_ref()? - truth.as_ref()?).abs() <= INTERVAL_95 * deviation)
+    })
 }
 
 impl SetScore {

@@ -29,7 +29,15 @@ fn sample() -> Sample {
 fn settings(steps: u64, peak: f64) -> Settings {
     Settings {
         network: UNetConfig { width: 2, batch_norm: true },
-        batch: BatchOptions { size: 1, width: SIDE, height: SIDE, phantom_share: 0.0, negative_share: 0.0, seed: 7 },
+        batch: BatchOptions {
+            size: 1,
+            width: SIDE,
+            height: SIDE,
+            phantom_share: 0.0,
+            negative_share: 0.0,
+            plain_share: 0.5,
+            seed: 7,
+        },
         schedule: Schedule { budget: Budget::Steps(steps), peak, warm_up: 1 },
         epoch_steps: 2,
         validate_every: 1,

@@ -92,7 +92,11 @@ mod tests {
 
     fn frame(width: usize, height: usize) -> Frame {
         let codes = (0..width * height).map(|i| if i / width == height / 2 { 3 } else { 0 }).collect();
-        Frame { bscan: BScan { width, height, intensity: vec![1.0; width * height] }, codes, ez: EzConvention::default() }
+        Frame {
+            bscan: BScan { width, height, intensity: vec![1.0; width * height] },
+            codes,
+            ez: EzConvention::default(),
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod artefact;
 mod crop;
+mod disturb;
 mod geometry;
 mod negative;
 mod noise;
@@ -20,6 +21,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 pub use crop::Crop;
+pub use disturb::{DISTURBANCES, Disturbance};
 pub use negative::negative;
 
 use crate::data::Sample;

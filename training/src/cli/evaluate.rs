@@ -10,8 +10,8 @@ use super::labels::Labels;
 use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
-        Evaluation, ModelReport, Report, Table, best_trial, fit_intervals, overlay, page, picture_name, segment,
-        tables, try_extractions, worst,
+        Evaluation, ModelReport, Report, Table, best_trial, fit_calibration, overlay, page, picture_name, robustness,
+        robustness_table, segment, tables, try_extractions, worst,
     },
     score::truth,
     train::write_atomically,
@@ -88,6 +88,31 @@ impl Evaluate {
     }
 }
 
+/// Every so many scans of the part are disturbed.
+const DISTURBED_EVERY: usize = 3;
+
+#[derive(Debug, Args)]
+pub(super) struct Robustness {
+    #[command(flatten)]
+    source: Source,
+    /// Part of the data, of which every third scan is taken.
+    #[arg(long, value_enum, default_value_t = Part::Test)]
+    part: Part,
+    /// A file for the table, in Markdown.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Robustness {
+    pub(super) fn run(self) -> Result<()> {
+        let (network, samples) = self.source.read(self.part)?;
+        let samples: Vec<Sample> = samples.into_iter().step_by(DISTURBED_EVERY).collect();
+        let table = robustness_table(&robustness(&network, &samples)?).markdown();
+        print!("{table}");
+        self.out.map_or(Ok(()), |out| write_atomically(&out, table.as_bytes()))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Calibrate {
     #[command(flatten)]
@@ -119,11 +144,15 @@ impl Calibrate {
         }
         let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
         let best = best_trial(ours).context("no temperature to try")?;
-        let calibration = fit_intervals(&samples, best);
+        let calibration = fit_calibration(&samples, best);
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
         for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
             println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);
         }
+        println!(
+            "\nThe choroid-sclera boundary counts as visible up to a deviation of {} px.",
+            calibration.choroid_limit
+        );
         write_atomically(&self.out, &serde_json::to_vec_pretty(&calibration)?)
     }
 }

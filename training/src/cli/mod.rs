@@ -25,6 +25,8 @@ enum Command {
     Export(export::Export),
     /// Measure the accuracy of an exported network on labelled scans.
     Evaluate(evaluate::Evaluate),
+    /// Measure how an exported network bears noise, blur, other spacings and artefacts.
+    Robustness(evaluate::Robustness),
     /// Find the softmax temperature at which the model's intervals hold what they promise.
     Calibrate(evaluate::Calibrate),
     /// Turn manual annotations (VGG JSON polygons) into index masks.
@@ -43,6 +45,7 @@ impl Arguments {
             Command::Train(train) => train.run(),
             Command::Export(export) => export.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Robustness(robustness) => robustness.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Annotations(annotations) => annotations.run(),
             Command::Sheet(sheet) => sheet.run(),

@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn a_traced_choroid_settles_what_lies_below() {
         let bscan = BScan { width: 1, height: 6, intensity: vec![0.0; 6] };
-        let sample = Sample { choroid: ChoroidLabel::Traced(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
+        let sample =
+            Sample { choroid: ChoroidLabel::Traced(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
         assert_eq!(target_codes(&sample), [0, 7, 8, 8, 0, 0]);
     }
 

@@ -8,7 +8,7 @@ use octrls::{
 use serde::Serialize;
 
 use crate::{
-    data::Sample,
+    data::{ChoroidLabel, Sample},
     score::{INTERVAL_95, Score, SetScore, truth},
 };
 
@@ -104,10 +104,10 @@ pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a
     trials.into_iter().reduce(|best, t| if error(t) < error(best) { t } else { best })
 }
 
-/// Fits the intervals of every boundary to what `trial` found in `samples`. A boundary with too few labels gets the
+/// Fits the intervals of every boundary, and the limit of a visible choroid, to what `trial` found in `samples`. A boundary with too few labels gets the
 /// widest of the others.
 #[must_use]
-pub fn fit_intervals(samples: &[Sample], trial: &Trial) -> Calibration {
+pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> Calibration {
     let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
     let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
@@ -124,7 +124,40 @@ pub fn fit_intervals(samples: &[Sample], trial: &Trial) -> Calibration {
     let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
     let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
     let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
-    Calibration { temperature: trial.accuracy.temperature, intervals: fitted.map(|i| i.unwrap_or(other)) }
+    Calibration {
+        temperature: trial.accuracy.temperature,
+        intervals: fitted.map(|i| i.unwrap_or(other)),
+        choroid_limit: fit_choroid_limit(samples, trial),
+    }
+}
+
+/// The limit that best keeps the choroid-sclera boundary where a reader traced it and leaves it out where a reader could
+/// not see it: the sum of the two shares is largest (Youden, Cancer 1950). The widest of equal ones; where the samples do
+/// not have both, that of an uncalibrated model.
+fn fit_choroid_limit(samples: &[Sample], trial: &Trial) -> f32 {
+    let (mut traced, mut hidden) = (Vec::new(), Vec::new());
+    for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
+        let rows = surfaces.rows(Boundary::Csb).iter().zip(surfaces.deviations(Boundary::Csb));
+        let deviation = rows.map(|(row, deviation)| row.map_or(f32::INFINITY, |_| deviation / grid));
+        match &sample.choroid {
+            ChoroidLabel::NotVisible => hidden.extend(deviation),
+            ChoroidLabel::Traced(truth) => {
+                traced.extend(deviation.zip(truth).filter(|(_, t)| t.is_some()).map(|(d, _)| d));
+            }
+            ChoroidLabel::Open | ChoroidLabel::InMask => {}
+        }
+    }
+    let widest = Calibration::default().choroid_limit;
+    if traced.is_empty() || hidden.is_empty() {
+        return widest;
+    }
+    let within = |list: &[f32], limit: f32| list.iter().filter(|&&d| d <= limit).count() as f64 / list.len() as f64;
+    let gain = |limit: f32| within(&traced, limit) - within(&hidden, limit);
+    let limits = (0..40).map(|i| widest * (1.0 - i as f32 / 40.0));
+    limits
+        .map(|limit| (gain(limit), limit))
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map_or(widest, |b| b.1)
 }
 
 fn at(temperature: f32) -> ExtractOptions {
@@ -195,5 +228,32 @@ mod tests {
         let error = |error, weight| Miss { deviation: 1.0, error, weight };
         let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
         assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_choroid_limit_parts_what_was_seen_from_what_was_not() {
+        let width = 4;
+        let of = |deviation: f32, choroid: ChoroidLabel| {
+            let bscan = octrls::scan::BScan { width, height: 64, intensity: vec![0.0; width * 64] };
+            let sample = Sample { choroid, ..Sample::new(bscan, vec![0; width * 64]) };
+            let rows = std::array::from_fn(|k| vec![Some(5.0 * (k + 1) as f32); width]);
+            let surfaces = Surfaces::exact(64, rows).with_deviation(deviation);
+            (sample, Extracted { surfaces, grid: 1.0 })
+        };
+        let traced = || ChoroidLabel::Traced(vec![Some(44.0); width]);
+        let (samples, extracted): (Vec<Sample>, Vec<Extracted>) = [
+            of(2.0, traced()),
+            of(5.0, traced()),
+            of(9.0, ChoroidLabel::NotVisible),
+            of(15.0, ChoroidLabel::NotVisible),
+            of(1.0, ChoroidLabel::Open),
+        ]
+        .into_iter()
+        .unzip();
+        let accuracy = TrialAccuracy { temperature: 1.0, smoothing: 0.0, coverage: 0.0, mean_absolute_px: 1.0 };
+        let limit = fit_choroid_limit(&samples, &Trial { accuracy, extracted });
+        assert!((5.0..9.0).contains(&limit), "{limit}");
+        let undecided = Trial { accuracy, extracted: Vec::new() };
+        assert_eq!(fit_choroid_limit(&[], &undecided), Calibration::default().choroid_limit);
     }
 }

@@ -4,6 +4,7 @@ mod calibrate;
 mod overlay;
 mod page;
 mod report;
+mod robustness;
 mod table;
 
 use octrls::{
@@ -18,11 +19,12 @@ use crate::{
     score::Score,
 };
 
-pub use calibrate::{Trial, TrialAccuracy, best_trial, fit_intervals, try_extractions};
+pub use calibrate::{Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
 pub use overlay::overlay;
 pub use page::{page, picture_name, worst};
 pub use report::{BoundaryReport, ModelReport, Report, ScanReport, SetReport};
-pub use table::{Table, tables};
+pub use robustness::{RobustnessReport, robustness};
+pub use table::{Table, robustness_table, tables};
 
 /// Accuracy of a model, and how far two graders differ from it and from each other.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use octrls::layer::{Boundary, CLASSES};
 
-use super::report::{BoundaryReport, Report, SetReport, class_name};
+use super::{
+    RobustnessReport,
+    report::{BoundaryReport, Report, SetReport, class_name},
+};
 
 /// A table of text cells, the first row its head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +130,20 @@ fn confidence(report: &Report) -> Table {
         let coverage = set.coverage_95.map_or_else(none, |share| format!("{:.1} %", 100.0 * share));
         let cells = [name.clone(), coverage].into_iter();
         table.push(cells.chain(set.risk.iter().map(|r| number(r.mean_absolute_px, 2))));
+    }
+    table
+}
+
+/// The table of accuracies under disturbances.
+#[must_use]
+pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
+    let head = ["disturbance", "mean error, px", "missed", "good", "not a retina"];
+    let mut table = Table::new("Under disturbances, in pixels of the undisturbed scan", 1, head);
+    for row in rows {
+        let share = |s: f64| format!("{:.1} %", 100.0 * s);
+        let figures = [share(row.missed), share(row.good), share(row.not_a_retina)];
+        let cells = [row.disturbance.to_owned(), number(row.mean_absolute_px, 2)];
+        table.push(cells.into_iter().chain(figures));
     }
     table
 }

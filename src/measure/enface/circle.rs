@@ -1,0 +1,137 @@
+//! Thickness along a circle about the optic disc: quadrants, clock hours and the TSNIT profile.
+
+use serde::Serialize;
+
+use super::{Side, mean::Mean, side};
+use crate::scan::{Eye, Track};
+
+/// A quarter of the circle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quadrant {
+    /// Which one: temporal, superior, nasal or inferior.
+    pub side: Side,
+    /// Mean over its determined A-scans in micrometres.
+    pub mean_um: Option<f32>,
+    /// Share of its A-scans that are determined, 0 to 1.
+    pub coverage: f32,
+}
+
+/// A twelfth of the circle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClockHour {
+    /// 1 to 12, as on a clock that hangs on the fundus image: 3 is to the right, nasal in a right eye.
+    pub hour: u8,
+    /// Mean over its determined A-scans in micrometres.
+    pub mean_um: Option<f32>,
+}
+
+/// Thickness along the circle.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CircleProfile {
+    /// Temporal, superior, nasal, inferior.
+    pub quadrants: [Quadrant; 4],
+    /// From 1 to 12 o'clock.
+    pub clock_hours: [ClockHour; 12],
+    /// Mean over all determined A-scans in micrometres.
+    pub mean_um: Option<f32>,
+    /// One value a degree, in micrometres, from the temporal horizontal over superior, nasal and inferior.
+    pub tsnit_um: Vec<Option<f32>>,
+    /// Radius of the circle in millimetres.
+    pub radius_mm: f64,
+}
+
+impl CircleProfile {
+    /// Measures the thickness along a circular B-scan, one value an A-scan, in micrometres; `None` where the track is no
+    /// circle.
+    #[must_use]
+    pub fn measure(track: &Track, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
+        const QUADRANTS: [Side; 4] = [Side::Temporal, Side::Superior, Side::Nasal, Side::Inferior];
+        let Track::Circle { centre, start, .. } = *track else { return None };
+        let (mut quadrants, mut hours, mut whole) = ([Mean::default(); 4], [Mean::default(); 12], Mean::default());
+        let mut tsnit = [Mean::default(); 360];
+        for (ascan, &value) in thickness.iter().enumerate() {
+            let place = track.at(ascan, thickness.len());
+            let (right, down) = (place.x - centre.x, place.y - centre.y);
+            let side = side((right, down), Some(eye));
+            if let Some(i) = QUADRANTS.iter().position(|&q| q == side) {
+                quadrants[i].add(value, 1.0);
+            }
+            // Degrees from 12 o'clock, with the clock; an hour reaches 15 degrees to either side.
+            let clock = right.atan2(-down).to_degrees().rem_euclid(360.0);
+            hours[((clock + 15.0) / 30.0) as usize % 12].add(value, 1.0);
+            let temporal = if eye == Eye::Right { clock - 270.0 } else { 90.0 - clock };
+            tsnit[temporal.rem_euclid(360.0) as usize % 360].add(value, 1.0);
+            whole.add(value, 1.0);
+        }
+        let quadrant = |(mean, side): (Mean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
+        let hour = |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value() };
+        Some(Self {
+            quadrants: std::array::from_fn(|i| quadrant((quadrants[i], QUADRANTS[i]))),
+            clock_hours: std::array::from_fn(hour),
+            mean_um: whole.value(),
+            tsnit_um: tsnit.map(Mean::value).to_vec(),
+            radius_mm: centre.distance(start),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Place;
+
+    const CENTRE: Place = Place { x: 5.0, y: 5.0 };
+
+    /// 768 A-scans on a circle of 1.73 mm that begins at `angle` degrees from the right, whose thickness is `of` the
+    /// direction (right, up).
+    fn profile(eye: Eye, angle: f64, clockwise: bool, of: impl Fn(f64, f64) -> Option<f32>) -> CircleProfile {
+        let (sin, cos) = angle.to_radians().sin_cos();
+        let start = Place { x: CENTRE.x + 1.73 * cos, y: CENTRE.y + 1.73 * sin };
+        let track = Track::Circle { centre: CENTRE, start, clockwise };
+        let place = |i| track.at(i, 768);
+        let thickness: Vec<_> =
+            (0..768).map(|i| of((place(i).x - CENTRE.x) / 1.73, (CENTRE.y - place(i).y) / 1.73)).collect();
+        CircleProfile::measure(&track, &thickness, eye).expect("a circle")
+    }
+
+    #[test]
+    fn thickness_above_is_superior_wherever_the_circle_begins() {
+        for (angle, clockwise) in [(0.0, true), (180.0, false), (37.0, true)] {
+            for eye in [Eye::Right, Eye::Left] {
+                let out = profile(eye, angle, clockwise, |_, up| Some(if up > 0.72 { 120.0 } else { 70.0 }));
+                let mean = |i: usize| out.quadrants[i].mean_um.expect("covered");
+                assert!(mean(1) > 110.0 && mean(0) < 72.0 && mean(2) < 72.0 && mean(3) < 72.0, "{:?}", out.quadrants);
+                assert!((out.clock_hours[11].mean_um.expect("covered") - 120.0).abs() < 1e-3, "twelve o'clock");
+                assert!((out.clock_hours[5].mean_um.expect("covered") - 70.0).abs() < 1e-3, "six o'clock");
+                assert!(out.tsnit_um[90].is_some_and(|v| (v - 120.0).abs() < 1e-3));
+                assert!((out.radius_mm - 1.73).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn the_right_side_is_nasal_in_a_right_eye_and_three_o_clock_in_both() {
+        let right = |right: f64, _| Some(if right > 0.72 { 90.0 } else { 60.0 });
+        let (od, os) = (profile(Eye::Right, 0.0, true, right), profile(Eye::Left, 0.0, true, right));
+        for (out, thick, thin) in [(&od, 2, 0), (&os, 0, 2)] {
+            let mean = |i: usize| out.quadrants[i].mean_um.expect("covered");
+            assert!(mean(thick) > 85.0 && mean(thin) < 62.0);
+            assert!((out.clock_hours[2].mean_um.expect("covered") - 90.0).abs() < 1e-3);
+        }
+        assert_eq!((od.tsnit_um[180], os.tsnit_um[0]), (Some(90.0), Some(90.0)));
+        assert_eq!((od.tsnit_um[0], os.tsnit_um[180]), (Some(60.0), Some(60.0)));
+    }
+
+    #[test]
+    fn gaps_lower_the_coverage_of_their_quadrant_alone() {
+        let out = profile(Eye::Right, 0.0, true, |_, up| (up < 0.72).then_some(80.0));
+        assert!(out.quadrants[1].coverage < 0.1 && out.quadrants[3].coverage > 0.999);
+        assert!(out.clock_hours[11].mean_um.is_none());
+    }
+
+    #[test]
+    fn a_line_has_no_circle_profile() {
+        let track = Track::Line { start: CENTRE, end: Place::default() };
+        assert!(CircleProfile::measure(&track, &[Some(1.0); 4], Eye::Left).is_none());
+    }
+}

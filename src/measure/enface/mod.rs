@@ -1,0 +1,16 @@
+//! Measures of a whole scan as seen from the front: thickness between and around its B-scans.
+
+mod circle;
+mod etdrs;
+mod field;
+mod fovea;
+mod gcipl;
+mod mean;
+mod sector;
+
+pub use circle::{CircleProfile, ClockHour, Quadrant};
+pub use etdrs::{EtdrsGrid, Subfield, SubfieldThickness};
+pub use field::{Slice, ThicknessField};
+pub use fovea::{Centre, CentreSource, find_fovea};
+pub use gcipl::{GciplSector, GciplThickness};
+pub use sector::{Side, side};

@@ -1,0 +1,92 @@
+//! Where B-scans lie on the retina.
+
+use serde::{Deserialize, Serialize};
+
+/// A place in the en-face plane, in millimetres on the retina: to the right and down in the fundus image as the scanner
+/// shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Millimetres to the right.
+    pub x: f64,
+    /// Millimetres down.
+    pub y: f64,
+}
+
+impl Place {
+    /// Distance to `other`, in millimetres.
+    #[must_use]
+    pub fn distance(self, other: Self) -> f64 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    /// The place at share `t` of the way to `other`.
+    #[must_use]
+    pub fn towards(self, other: Self, t: f64) -> Self {
+        Self { x: self.x + t * (other.x - self.x), y: self.y + t * (other.y - self.y) }
+    }
+}
+
+/// Where the A-scans of one B-scan lie.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Track {
+    /// Along a straight line.
+    Line {
+        /// The first A-scan.
+        start: Place,
+        /// The last A-scan.
+        end: Place,
+    },
+    /// Once round a circle, clockwise as the fundus image shows it or against the clock.
+    Circle {
+        /// The centre.
+        centre: Place,
+        /// The first A-scan.
+        start: Place,
+        /// Whether the A-scans follow the clock.
+        clockwise: bool,
+    },
+}
+
+impl Track {
+    /// The place of A-scan `ascan` of `width`.
+    #[must_use]
+    pub fn at(&self, ascan: usize, width: usize) -> Place {
+        match *self {
+            Self::Line { start, end } => start.towards(end, ascan as f64 / width.saturating_sub(1).max(1) as f64),
+            Self::Circle { centre, start, clockwise } => {
+                // Downwards is positive, so that a growing angle follows the clock.
+                let turn = std::f64::consts::TAU * ascan as f64 / width.max(1) as f64;
+                let (sin, cos) = if clockwise { turn } else { -turn }.sin_cos();
+                let (dx, dy) = (start.x - centre.x, start.y - centre.y);
+                Place { x: centre.x + cos * dx - sin * dy, y: centre.y + sin * dx + cos * dy }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: Place, b: Place) -> bool {
+        a.distance(b) < 1e-9
+    }
+
+    #[test]
+    fn a_line_begins_and_ends_at_its_ascans() {
+        let (start, end) = (Place { x: 1.0, y: 2.0 }, Place { x: 4.0, y: 6.0 });
+        let line = Track::Line { start, end };
+        assert!(near(line.at(0, 11), start) && near(line.at(10, 11), end));
+        assert!(near(line.at(5, 11), Place { x: 2.5, y: 4.0 }));
+        assert!(near(line.at(0, 1), start));
+    }
+
+    #[test]
+    fn a_circle_that_follows_the_clock_goes_from_the_right_to_below() {
+        let (centre, start) = (Place { x: 3.0, y: 3.0 }, Place { x: 5.0, y: 3.0 });
+        let quarter = |clockwise| Track::Circle { centre, start, clockwise }.at(25, 100);
+        assert!(near(quarter(true), Place { x: 3.0, y: 5.0 }));
+        assert!(near(quarter(false), Place { x: 3.0, y: 1.0 }));
+    }
+}

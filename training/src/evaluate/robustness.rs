@@ -1,0 +1,67 @@
+//! How a model bears disturbances.
+
+use octrls::{
+    layer::{BOUNDARIES, Boundary},
+    measure::{Quality, Verdict, accuracy::BoundaryError},
+    network::{ModelError, Network},
+};
+use serde::Serialize;
+
+use super::segment;
+use crate::{
+    augment::{DISTURBANCES, Disturbance},
+    data::Sample,
+    score::{mean, truth},
+};
+
+/// Accuracy under one disturbance.
+#[derive(Clone, Debug, Serialize)]
+pub struct RobustnessReport {
+    /// The disturbance in words.
+    pub disturbance: &'static str,
+    /// Mean over the eight retinal boundaries of their mean absolute errors, in pixels of the undisturbed scan.
+    pub mean_absolute_px: Option<f64>,
+    /// Share of the labelled rows that were not found.
+    pub missed: f64,
+    /// Share of scans that are called good.
+    pub good: f64,
+    /// Share of scans that are called no retina.
+    pub not_a_retina: f64,
+}
+
+/// Accuracy of `network` on `samples` under each of [`DISTURBANCES`].
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn robustness(network: &Network, samples: &[Sample]) -> Result<Vec<RobustnessReport>, ModelError> {
+    DISTURBANCES.iter().map(|(name, disturbance)| under(network, samples, name, *disturbance)).collect()
+}
+
+fn under(
+    network: &Network,
+    samples: &[Sample],
+    name: &'static str,
+    disturbance: Disturbance,
+) -> Result<RobustnessReport, ModelError> {
+    let mut errors = [BoundaryError::default(); BOUNDARIES];
+    let mut verdicts = Vec::with_capacity(samples.len());
+    for (seed, sample) in (1..).zip(samples) {
+        let (bscan, truth) = disturbance.apply(&sample.bscan, &truth(sample), seed);
+        let surfaces = segment(network, &Sample { bscan, ..sample.clone() })?;
+        for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
+            error.add(surfaces.rows(boundary), &truth[boundary.index()]);
+        }
+        verdicts.push(Quality::of(&surfaces).verdict());
+    }
+    let retinal = &errors[..=Boundary::RpeBm.index()];
+    let scale = f64::from(disturbance.rows_per_row());
+    let share = |v: Verdict| verdicts.iter().filter(|&&w| w == v).count() as f64 / verdicts.len().max(1) as f64;
+    let (missed, compared) = retinal.iter().fold((0, 0), |(m, c), e| (m + e.missed, c + e.compared));
+    Ok(RobustnessReport {
+        disturbance: name,
+        mean_absolute_px: mean(retinal.iter().filter_map(BoundaryError::mean_absolute)).map(|px| px / scale),
+        missed: missed as f64 / (missed + compared).max(1) as f64,
+        good: share(Verdict::Good),
+        not_a_retina: share(Verdict::NotARetina),
+    })
+}
