@@ -91,6 +91,62 @@ impl Layer {
     }
 }
 
+/// What a thickness is of: one layer, or all of the retina.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Measured {
+    /// One layer.
+    Layer(Layer),
+    /// The retina, from the ILM to Bruch's membrane.
+    Retina,
+}
+
+/// Number of things that are measured.
+pub const MEASURED: usize = LAYERS + 1;
+
+impl Measured {
+    /// Every layer, then the retina.
+    #[must_use]
+    pub fn all() -> [Self; MEASURED] {
+        std::array::from_fn(|i| Layer::ALL.get(i).map_or(Self::Retina, |&layer| Self::Layer(layer)))
+    }
+
+    /// The boundary on the vitreous side.
+    #[must_use]
+    pub const fn upper(self) -> Boundary {
+        match self {
+            Self::Layer(layer) => layer.upper(),
+            Self::Retina => Boundary::Ilm,
+        }
+    }
+
+    /// The boundary on the scleral side.
+    #[must_use]
+    pub const fn lower(self) -> Boundary {
+        match self {
+            Self::Layer(layer) => layer.lower(),
+            Self::Retina => Boundary::RpeBm,
+        }
+    }
+
+    /// Short name, as in tables and screens.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Layer(layer) => layer.name(),
+            Self::Retina => "Retina",
+        }
+    }
+
+    /// Name in file columns and JSON keys.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Layer(layer) => layer.key(),
+            Self::Retina => "retina",
+        }
+    }
+}
+
 /// Where the ellipsoid zone ends and the RPE begins. Graders draw that boundary in two ways, some 5 px (20 um) apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "app", derive(clap::ValueEnum))]

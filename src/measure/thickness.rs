@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    layer::{LAYERS, Layer},
+    layer::{LAYERS, Layer, Measured},
     scan::Spacing,
     surface::Surfaces,
 };
@@ -30,15 +30,17 @@ impl ThicknessUnit {
     }
 }
 
-/// Thickness of one layer over the A-scans of a B-scan.
+/// Thickness of one layer, or of the retina, over the A-scans of a B-scan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerThickness {
-    /// The layer.
-    pub layer: Layer,
+    /// What it is of.
+    pub of: Measured,
     /// Thickness in each A-scan; `None` where a boundary was not determined.
     pub profile: Vec<Option<f32>>,
     /// Mean over the determined A-scans; `None` where there are none.
     pub mean: Option<f32>,
+    /// Standard deviation over the determined A-scans.
+    pub sd: Option<f32>,
     /// Smallest determined value.
     pub min: Option<f32>,
     /// Largest determined value.
@@ -54,6 +56,8 @@ pub struct Thicknesses {
     pub unit: ThicknessUnit,
     /// One entry a layer, in the order of [`Layer::ALL`].
     pub layers: [LayerThickness; LAYERS],
+    /// The whole retina, from the ILM to Bruch's membrane.
+    pub retina: LayerThickness,
 }
 
 impl Thicknesses {
@@ -64,20 +68,26 @@ impl Thicknesses {
             Some(spacing) => (ThicknessUnit::Micrometres, spacing.um as f32),
             None => (ThicknessUnit::Pixels, 1.0),
         };
-        let layers = Layer::ALL
-            .map(|layer| LayerThickness::new(layer, surfaces.thickness_px(layer).map(|t| Some(t? * scale)).collect()));
-        Self { unit, layers }
+        let of = |of| LayerThickness::new(of, surfaces.thickness_px(of).map(|t| Some(t? * scale)).collect());
+        Self { unit, layers: Layer::ALL.map(|layer| of(Measured::Layer(layer))), retina: of(Measured::Retina) }
+    }
+
+    /// All that is measured, in the order of [`Measured::all`].
+    pub fn iter(&self) -> impl Iterator<Item = &LayerThickness> {
+        self.layers.iter().chain(std::iter::once(&self.retina))
     }
 }
 
 impl LayerThickness {
-    fn new(layer: Layer, profile: Vec<Option<f32>>) -> Self {
+    fn new(of: Measured, profile: Vec<Option<f32>>) -> Self {
         let known = || profile.iter().flatten().copied();
         let count = known().count();
-        let mean = (count > 0).then(|| (known().map(f64::from).sum::<f64>() / count as f64) as f32);
+        let mean = (count > 0).then(|| known().map(f64::from).sum::<f64>() / count as f64);
+        let sd = mean.map(|m| (known().map(|v| (f64::from(v) - m).powi(2)).sum::<f64>() / count as f64).sqrt() as f32);
+        let mean = mean.map(|m| m as f32);
         let (min, max) = (known().reduce(f32::min), known().reduce(f32::max));
         let coverage = count as f32 / profile.len().max(1) as f32;
-        Self { layer, profile, mean, min, max, coverage }
+        Self { of, profile, mean, sd, min, max, coverage }
     }
 }
 
@@ -103,6 +113,14 @@ mod tests {
         let nfl = &out.layers[0];
         assert_eq!(nfl.profile, [Some(40.0), Some(44.0), Some(48.0)]);
         assert_eq!((nfl.mean, nfl.min, nfl.max), (Some(44.0), Some(40.0), Some(48.0)));
+        assert!(nfl.sd.is_some_and(|sd| (sd - (32.0_f32 / 3.0).sqrt()).abs() < 1e-4));
+    }
+
+    #[test]
+    fn the_retina_reaches_from_the_ilm_to_bruch_s_membrane() {
+        let out = Thicknesses::measure(&stack(), None);
+        assert_eq!(out.retina.profile, [Some(70.0), Some(77.0), Some(84.0)]);
+        assert_eq!(out.iter().map(|t| t.of).collect::<Vec<_>>(), Measured::all());
     }
 
     #[test]

@@ -76,9 +76,9 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
     line(image, INK, "");
     let unit = bscan.thicknesses.unit;
     line(image, INK, &format!("thickness, mean ({})", unit.symbol()));
-    for layer in &bscan.thicknesses.layers {
+    for layer in bscan.thicknesses.iter() {
         let mean = layer.mean.map_or("-".to_owned(), |m| format!("{m:.1}"));
-        line(image, INK, &format!("{:<10}{mean:>8}", layer.layer.name()));
+        line(image, INK, &format!("{:<10}{mean:>8}", layer.of.name()));
     }
     if unit == ThicknessUnit::Pixels {
         line(image, FAINT, "no axial spacing known");

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    layer::{Boundary, EzConvention, Layer},
+    layer::{Boundary, EzConvention, Measured},
     measure::{LayerThickness, Quality, ThicknessUnit, Verdict},
     network::Network,
     scan::{Eye, Pattern, ScanHeader, Spacing},
@@ -83,6 +83,7 @@ pub(super) struct LayerRecord {
     layer: &'static str,
     name: &'static str,
     mean: Option<f32>,
+    sd: Option<f32>,
     min: Option<f32>,
     max: Option<f32>,
     coverage: f32,
@@ -109,21 +110,27 @@ struct BoundaryRecord {
 
 impl LayerRecord {
     fn new(thickness: &LayerThickness) -> Self {
-        let LayerThickness { layer, mean, min, max, coverage, .. } = *thickness;
-        Self { layer: layer.key(), name: layer.name(), mean, min, max, coverage }
+        let LayerThickness { of, mean, sd, min, max, coverage, .. } = *thickness;
+        Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage }
     }
 
-    /// The figures of a layer over several B-scans of equal width.
-    pub(super) fn over(bscans: &[BScanRecord], layer: Layer) -> Self {
-        let of = || bscans.iter().map(|b| &b.layers[layer.index()]);
-        let weight: f32 = of().map(|l| l.coverage).sum();
-        let sum: f32 = of().filter_map(|l| Some(l.mean? * l.coverage)).sum();
+    /// The figures of the `index`-th measured thing over several B-scans of equal width.
+    pub(super) fn over(bscans: &[BScanRecord], index: usize, of: Measured) -> Self {
+        let records = || bscans.iter().map(|b| &b.layers[index]);
+        let weight: f32 = records().map(|l| l.coverage).sum();
+        let weighted = |value: &dyn Fn(&Self) -> Option<f32>| {
+            (weight > 0.0).then(|| records().filter_map(|l| Some(value(l)? * l.coverage)).sum::<f32>() / weight)
+        };
+        let mean = weighted(&|l| l.mean);
+        // Variance within the B-scans and between them.
+        let variance = mean.and_then(|mean| weighted(&|l| Some(l.sd?.powi(2) + (l.mean? - mean).powi(2))));
         Self {
-            layer: layer.key(),
-            name: layer.name(),
-            mean: (weight > 0.0).then(|| sum / weight),
-            min: of().filter_map(|l| l.min).reduce(f32::min),
-            max: of().filter_map(|l| l.max).reduce(f32::max),
+            layer: of.key(),
+            name: of.name(),
+            mean,
+            sd: variance.map(f32::sqrt),
+            min: records().filter_map(|l| l.min).reduce(f32::min),
+            max: records().filter_map(|l| l.max).reduce(f32::max),
             coverage: weight / bscans.len().max(1) as f32,
         }
     }
@@ -140,7 +147,7 @@ impl BScanRecord {
             verdict: bscan.verdict(),
             quality: bscan.quality,
             confidence: bscan.confidence(),
-            layers: bscan.thicknesses.layers.iter().map(LayerRecord::new).collect(),
+            layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
             network_seconds: bscan.network_time.as_secs_f64(),
             surface_seconds: bscan.surface_time.as_secs_f64(),

@@ -1,7 +1,7 @@
 //! `boundaries.csv`, `uncertainty.csv` and `thickness.csv`.
 
 use crate::{
-    layer::{Boundary, Layer},
+    layer::{Boundary, Measured},
     measure::ThicknessUnit,
     segment::SegmentedBScan,
 };
@@ -25,9 +25,9 @@ impl Table {
         Self::per_boundary("uncertainty.csv")
     }
 
-    /// `bscan,ascan,nfl_um,...,choroid_um,confidence`, with `_px` where the axial spacing is unknown.
+    /// `bscan,ascan,nfl_um,...,choroid_um,retina_um,confidence`, with `_px` where the axial spacing is unknown.
     pub(super) fn thickness(unit: ThicknessUnit) -> Result<Self, OutputError> {
-        let layers = Layer::ALL.into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
+        let layers = Measured::all().into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
         Self::new("thickness.csv", layers.chain(["confidence".to_owned()]))
     }
 
@@ -66,7 +66,7 @@ impl Table {
     /// Adds the thickness profiles of a B-scan.
     pub(super) fn add_thickness(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
         for (ascan, &confidence) in bscan.surfaces.confidence().iter().enumerate() {
-            let values = bscan.thicknesses.layers.iter().map(|l| number(l.profile[ascan], 2));
+            let values = bscan.thicknesses.iter().map(|l| number(l.profile[ascan], 2));
             let last = [number(Some(confidence), 3)];
             self.record(position(bscan, ascan).into_iter().chain(values).chain(last))?;
         }

@@ -13,7 +13,7 @@ use image::{
 
 use crate::{
     engine::ScanSummary,
-    layer::{EzConvention, LAYERS, Layer},
+    layer::{EzConvention, LAYERS, Measured},
     measure::{ThicknessUnit, Verdict},
     scan::ScanHeader,
     segment::SegmentedBScan,
@@ -94,7 +94,8 @@ impl ResultWriter {
             self.files.push(name.to_owned());
         }
         self.files.sort();
-        let layers: Vec<LayerRecord> = Layer::ALL.map(|layer| LayerRecord::over(&self.bscans, layer)).into();
+        let measured = Measured::all().into_iter().enumerate();
+        let layers: Vec<LayerRecord> = measured.map(|(i, of)| LayerRecord::over(&self.bscans, i, of)).collect();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean());
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));

@@ -176,7 +176,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{layer::CLASSES, network::InputSize};
+    use crate::{
+        layer::{CLASSES, Measured},
+        network::InputSize,
+    };
 
     /// Scores of +`margin` for the class of a mask, 0 for the others.
     fn logits_of(mask: &[u8], width: usize, height: usize, margin: f32) -> Logits {
@@ -274,7 +277,7 @@ mod tests {
         let seen: Vec<_> = Boundary::ALL.into_iter().filter(|&b| out.rows(b)[3].is_some()).collect();
         assert_eq!(seen, [Boundary::Ilm, Boundary::NflGcl]);
         assert!(out.shows_disc(3) && out.mask() == mask);
-        assert!(out.thickness_px(Layer::Nfl).all(|t| t.is_none()));
+        assert!(out.thickness_px(Measured::Layer(Layer::Nfl)).all(|t| t.is_none()));
     }
 
     #[test]
@@ -283,7 +286,7 @@ mod tests {
         let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
         let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());
         assert!(!out.shows_disc(3));
-        assert!(out.thickness_px(Layer::Nfl).all(|t| t.is_some()));
+        assert!(out.thickness_px(Measured::Layer(Layer::Nfl)).all(|t| t.is_some()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod smooth;
 
 pub use extract::{ExtractOptions, extract};
 
-use crate::layer::{BOUNDARIES, Boundary, Layer};
+use crate::layer::{BOUNDARIES, Boundary, Layer, Measured};
 
 /// The boundaries of one B-scan on the scan's own pixel grid.
 ///
@@ -99,10 +99,10 @@ impl Surfaces {
         self.disc[ascan]
     }
 
-    /// Thickness of `layer` in each A-scan in pixels, measured vertically; `None` where either boundary is missing and
-    /// in the optic disc, whose fibres run along the A-scan.
-    pub fn thickness_px(&self, layer: Layer) -> impl Iterator<Item = Option<f32>> + '_ {
-        let (upper, lower) = (self.rows(layer.upper()), self.rows(layer.lower()));
+    /// Thickness in each A-scan in pixels, measured vertically; `None` where either boundary is missing and in the optic
+    /// disc, whose fibres run along the A-scan.
+    pub fn thickness_px(&self, of: Measured) -> impl Iterator<Item = Option<f32>> + '_ {
+        let (upper, lower) = (self.rows(of.upper()), self.rows(of.lower()));
         let thickness = upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?));
         thickness.zip(&self.disc).map(|(thickness, disc)| thickness.filter(|_| !disc))
     }

@@ -60,8 +60,7 @@ fn chart(scene: &Scene, thickness: &LayerThickness, top: f64, area: Rect, buf: &
     let datasets = runs
         .iter()
         .map(|run| {
-            let set =
-                Dataset::default().data(run).marker(Marker::Braille).style(theme.boundary(thickness.layer.upper()));
+            let set = Dataset::default().data(run).marker(Marker::Braille).style(theme.boundary(thickness.of.upper()));
             set.graph_type(if run.len() > 1 { GraphType::Line } else { GraphType::Scatter })
         })
         .collect();
