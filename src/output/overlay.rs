@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 
 use crate::{
-    layer::{Boundary, Layer},
+    layer::{Boundary, MEASURED},
     measure::ThicknessUnit,
     segment::SegmentedBScan,
 };
@@ -27,7 +27,7 @@ pub fn overlay(bscan: &SegmentedBScan) -> RgbImage {
     let zoom = COMFORTABLE.div_ceil(width.min(height)).clamp(1, 4);
     let (shown_width, shown_height) = (width * zoom, height * zoom);
     let legend_width = canvas::text_width(LEGEND_CHARACTERS, 1) + 2 * MARGIN;
-    let legend_height = 2 * MARGIN + LINE * (Boundary::ALL.len() + Layer::ALL.len() + 8) as u32;
+    let legend_height = 2 * MARGIN + LINE * (Boundary::ALL.len() + MEASURED + 8) as u32;
 
     let mut image = RgbImage::from_pixel(shown_width + legend_width, shown_height.max(legend_height), Rgb(PAPER));
     draw_scan(&mut image, bscan, zoom);

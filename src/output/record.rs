@@ -34,7 +34,7 @@ impl ScanRecord {
     /// Describes a scan.
     #[must_use]
     pub fn new(path: String, sha256: String, header: &ScanHeader) -> Self {
-        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern } = *header;
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, .. } = *header;
         Self { path, sha256, format, bscans, width, height, eye, pattern, axial, lateral }
     }
 }

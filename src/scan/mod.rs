@@ -19,6 +19,8 @@ pub use error::ReadError;
 pub use place::{Place, Track};
 pub use raster::Raster;
 use serde::{Deserialize, Serialize};
+
+use crate::layer::Boundary;
 pub use vol::HeidelbergVol;
 
 /// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
@@ -99,7 +101,25 @@ pub struct ScanHeader {
     pub eye: Option<Eye>,
     /// How the B-scans lie.
     pub pattern: Pattern,
+    /// Where each B-scan lies, in their order; empty where the file does not say.
+    pub tracks: Vec<Track>,
 }
+
+/// The image of the fundus that a scanner takes beside its B-scans.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FundusImage {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Grey values, row-major, `width * height`.
+    pub pixels: Vec<u8>,
+    /// Millimetres from column to column and from row to row; the upper left corner is [`Place`] 0, 0.
+    pub pixel_mm: [f64; 2],
+}
+
+/// Rows of one boundary in each A-scan; `None` where it was not determined.
+pub type BoundaryRows = Vec<Option<f32>>;
 
 /// Hands out the B-scans of one scan, each when it is asked for.
 pub trait ScanReader: Send {
@@ -111,6 +131,22 @@ pub trait ScanReader: Send {
     /// # Errors
     /// [`ReadError`] when the pixels are missing, broken or `index` is past the last B-scan.
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError>;
+
+    /// The boundaries that the scanner itself found in the B-scan at `index`; none where it keeps them to itself.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn device_boundaries(&mut self, _index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    /// The image of the fundus, where the file has one.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        Ok(None)
+    }
 }
 
 /// Spacing that the operator states for files that carry none.

@@ -62,6 +62,7 @@ impl Raster {
             lateral: stated.lateral,
             eye: stated.eye,
             pattern: Pattern::Unknown,
+            tracks: Vec::new(),
         };
         Ok(Self { path: path.to_owned(), format, pages, header })
     }

@@ -2,7 +2,8 @@
 //!
 //! Layout (little endian): a header of 2048 bytes, the SLO image (8 bit), then for each B-scan a header and
 //! `SizeZ * SizeX` 32-bit floats of linear reflectivity. A B-scan's header states its own size; the size in the
-//! file header counts where it does not, since writers other than the scanner's own leave the two apart.
+//! file header counts where it does not, since writers other than the scanner's own leave the two apart. The header
+//! also says where the B-scan lies on the SLO image, in millimetres, and holds the scanner's own boundaries.
 //! `FLT_MAX` marks samples outside the acquired frame. Field offsets as documented by the Heidelberg special
 //! function "HSF-OCT" export and the `eyepy` and `OCTolyzer` readers.
 
@@ -13,25 +14,58 @@ use std::{
 };
 
 use super::{
-    BScan, Eye, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
+    Track,
     dimensions::{self, MAX_BSCANS},
     sidecar::{self, Stated},
 };
+use crate::layer::Boundary;
 
 const HEADER_BYTES: u64 = 2048;
 /// The parts of a B-scan header that must be there at least.
 const BSCAN_HEADER_MIN: u64 = 256;
 const BSCAN_HEADER_MAX: u64 = 16 << 20;
 const MILLIMETRE: f64 = 1000.0;
+/// The scan pattern of a circle.
+const CIRCLE: i32 = 2;
 
 /// A `.vol` file; reads one B-scan at a time.
 pub struct HeidelbergVol {
     file: File,
     path: PathBuf,
     header: ScanHeader,
-    /// Where the pixels of each B-scan start.
-    pixels_at: Vec<u64>,
+    bscans: Vec<BScanLayout>,
+    slo: Slo,
 }
+
+/// Where the parts of a B-scan lie in the file.
+#[derive(Clone, Copy)]
+struct BScanLayout {
+    pixels: u64,
+    boundaries: u64,
+    boundary_count: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slo {
+    width: u64,
+    height: u64,
+    pixel_mm: [f64; 2],
+}
+
+/// The scanner's boundaries in the order of the file. The others that newer versions store lie within layers that are
+/// one here, or are drawn by conventions of their own.
+const DEVICE_BOUNDARIES: [Option<Boundary>; 7] = [
+    Some(Boundary::Ilm),
+    Some(Boundary::RpeBm),
+    Some(Boundary::NflGcl),
+    None,
+    Some(Boundary::IplInl),
+    Some(Boundary::InlOpl),
+    Some(Boundary::OplOnl),
+];
+/// Bytes at the start of a B-scan's header that are read: its size, place and boundaries.
+const PLACE_BYTES: usize = 56;
 
 impl HeidelbergVol {
     /// Whether `start`, the first bytes of a file, are those of a `.vol`.
@@ -73,28 +107,35 @@ impl HeidelbergVol {
         if !(BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&bscan_header_bytes) {
             return Err(ReadError::Malformed(format!("a B-scan header of {bscan_header_bytes} bytes declared")));
         }
-        let slo_bytes = fields.size(48)?.saturating_mul(fields.size(52)?);
-        let first_bscan = HEADER_BYTES.saturating_add(slo_bytes);
+        let slo = Slo { width: fields.size(48)?, height: fields.size(52)?, pixel_mm: [fields.f64(56), fields.f64(64)] };
+        let first_bscan = HEADER_BYTES.saturating_add(slo.width.saturating_mul(slo.height));
         let pixel_bytes = 4 * (width * height) as u64;
         let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
         if actual < least {
             return Err(ReadError::Truncated(format!("at least {least} bytes declared, {actual} there")));
         }
-        let mut pixels_at = Vec::with_capacity(bscans as usize);
+        let circle = fields.i32(96) == CIRCLE;
+        let mut layouts = Vec::with_capacity(bscans as usize);
+        let mut tracks = Vec::with_capacity(bscans as usize);
         let mut at = first_bscan;
         for index in 0..bscans {
-            let mut size = [0; 4];
-            let read = file.seek(SeekFrom::Start(at + 12)).and_then(|_| file.read_exact(&mut size));
+            let mut place = [0; PLACE_BYTES];
+            let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut place));
             read.map_err(|source| short_or_io(path, source))?;
-            let own = u64::try_from(i32::from_le_bytes(size)).unwrap_or(0);
+            let place = Fields(&place);
+            let own = u64::try_from(place.i32(12)).unwrap_or(0);
             let sane = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
-            let pixels = at + if sane { own } else { bscan_header_bytes };
+            let header_bytes = if sane { own } else { bscan_header_bytes };
+            let pixels = at + header_bytes;
+            layouts.push(BScanLayout::new(at, header_bytes, width, &place));
+            tracks.extend(track(&place, circle));
             at = pixels + pixel_bytes;
             if actual < at {
                 return Err(ReadError::Truncated(format!("B-scan {index} ends at byte {at}, the file at {actual}")));
             }
-            pixels_at.push(pixels);
         }
+        // A place counts where all have one.
+        tracks.truncate(if tracks.len() == layouts.len() { layouts.len() } else { 0 });
 
         let spacing = |mm: f64, stated: Option<Spacing>| match sidecar::plausible(mm * MILLIMETRE) {
             Ok(um) => Some(Spacing { um, from: Provenance::Header }),
@@ -102,7 +143,7 @@ impl HeidelbergVol {
         };
         let pattern = match fields.i32(96) {
             1 => Pattern::Line,
-            2 => Pattern::Circle,
+            CIRCLE => Pattern::Circle,
             3 | 4 => Pattern::RasterVolume,
             5 => Pattern::Radial,
             _ => Pattern::Unknown,
@@ -121,8 +162,9 @@ impl HeidelbergVol {
             lateral: spacing(fields.f64(24), stated.lateral),
             eye,
             pattern,
+            tracks,
         };
-        Ok(Self { file, path: path.to_owned(), header, pixels_at })
+        Ok(Self { file, path: path.to_owned(), header, bscans: layouts, slo })
     }
 }
 
@@ -132,19 +174,81 @@ impl ScanReader for HeidelbergVol {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let ScanHeader { bscans, width, height, .. } = self.header;
-        if index >= bscans {
-            return Err(ReadError::NoSuchBScan { index, count: bscans });
-        }
-        let mut bytes = vec![0; 4 * width * height];
-        self.file
-            .seek(SeekFrom::Start(self.pixels_at[index]))
-            .and_then(|_| self.file.read_exact(&mut bytes))
-            .map_err(|source| short_or_io(&self.path, source))?;
-        let (samples, _) = bytes.as_chunks::<4>();
-        let intensity = samples.iter().map(|&b| display_intensity(f32::from_le_bytes(b))).collect();
+        let ScanHeader { width, height, .. } = self.header;
+        let at = self.layout(index)?.pixels;
+        let intensity = self.floats(at, width * height)?.map(display_intensity).collect();
         Ok(BScan { width, height, intensity })
     }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        let ScanHeader { width, height, .. } = self.header;
+        let BScanLayout { boundaries, boundary_count, .. } = self.layout(index)?;
+        let mut found = Vec::new();
+        for (i, boundary) in (0..boundary_count as u64).zip(DEVICE_BOUNDARIES) {
+            let Some(boundary) = boundary else { continue };
+            let rows = self.floats(boundaries + i * 4 * width as u64, width)?;
+            let rows: BoundaryRows = rows.map(|r| (0.0..=height as f32).contains(&r).then_some(r)).collect();
+            // The scanner writes zeros for boundaries that it did not look for.
+            if rows.iter().flatten().any(|&r| r > 0.0) {
+                found.push((boundary, rows));
+            }
+        }
+        Ok(found)
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Slo { width, height, pixel_mm } = self.slo;
+        if width == 0 || height == 0 || !pixel_mm.iter().all(|mm| sidecar::plausible(mm * MILLIMETRE).is_ok()) {
+            return Ok(None);
+        }
+        let (width, height) = dimensions::check(width, height)?;
+        let pixels = self.bytes(HEADER_BYTES, width * height)?;
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm }))
+    }
+}
+
+impl HeidelbergVol {
+    fn layout(&self, index: usize) -> Result<BScanLayout, ReadError> {
+        self.bscans.get(index).copied().ok_or(ReadError::NoSuchBScan { index, count: self.bscans.len() })
+    }
+
+    fn bytes(&mut self, at: u64, count: usize) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = vec![0; count];
+        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
+        read.map_err(|source| short_or_io(&self.path, source))?;
+        Ok(bytes)
+    }
+
+    fn floats(&mut self, at: u64, count: usize) -> Result<impl Iterator<Item = f32> + use<>, ReadError> {
+        let bytes = self.bytes(at, 4 * count)?;
+        Ok((0..count).map(move |i| Fields(&bytes).f32(4 * i)))
+    }
+}
+
+impl BScanLayout {
+    /// The parts of the B-scan whose header starts at `at`; boundaries that would not fit into the header are not there.
+    fn new(at: u64, header_bytes: u64, width: usize, place: &Fields<'_>) -> Self {
+        let size = |at| u64::try_from(place.i32(at)).unwrap_or(0);
+        let (count, offset) = (size(48), size(52));
+        let fits = offset >= PLACE_BYTES as u64 && offset + count * 4 * width as u64 <= header_bytes;
+        Self {
+            pixels: at + header_bytes,
+            boundaries: at + offset,
+            boundary_count: if fits { count as usize } else { 0 },
+        }
+    }
+}
+
+/// Where a B-scan lies. A circle's header holds its first A-scan and its centre. It runs from the temple upwards, as TSNIT
+/// profiles do: with the clock where it begins on the left.
+fn track(place: &Fields<'_>, circle: bool) -> Option<Track> {
+    let [x0, y0, x1, y1] = [16, 24, 32, 40].map(|at| place.f64(at));
+    let (start, end) = (Place { x: x0, y: y0 }, Place { x: x1, y: y1 });
+    if !(1e-3..100.0).contains(&start.distance(end)) {
+        return None;
+    }
+    let clockwise = start.x < end.x;
+    Some(if circle { Track::Circle { centre: end, start, clockwise } } else { Track::Line { start, end } })
 }
 
 /// An end where there should be content is the file's fault, everything else the system's.
@@ -161,7 +265,7 @@ fn display_intensity(reflectivity: f32) -> f32 {
     if reflectivity.is_finite() && reflectivity < f32::MAX { reflectivity.clamp(0.0, 1.0).sqrt().sqrt() } else { 0.0 }
 }
 
-/// Little-endian fields of the 2048-byte header.
+/// Little-endian fields of a header.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -173,6 +277,10 @@ impl Fields<'_> {
 
     fn i32(&self, at: usize) -> i32 {
         i32::from_le_bytes(self.bytes(at))
+    }
+
+    fn f32(&self, at: usize) -> f32 {
+        f32::from_le_bytes(self.bytes(at))
     }
 
     fn f64(&self, at: usize) -> f64 {

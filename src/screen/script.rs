@@ -111,6 +111,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         lateral: axial.map(|_| Spacing { um: 11.4, from: Provenance::Header }),
         eye: Some(Eye::Right),
         pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Unknown },
+        tracks: Vec::new(),
     }))
 }
 

@@ -93,6 +93,7 @@ fn header() -> ScanHeader {
         lateral: None,
         eye: None,
         pattern: Pattern::Unknown,
+        tracks: Vec::new(),
     }
 }
 

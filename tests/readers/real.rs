@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use octrls::scan::{self, Eye, Pattern, Provenance, SpacingHints};
+use octrls::{
+    layer::Boundary,
+    scan::{self, Eye, Pattern, Provenance, SpacingHints, Track},
+};
 
 use super::read;
 
@@ -50,6 +53,38 @@ fn spectralis_lines_and_circles() {
         seen += 1;
     }
     assert_eq!(seen, 8);
+}
+
+#[test]
+fn spectralis_places_boundaries_and_fundus() {
+    let Some(folder) = data("formats/heidelberg_vol") else { return };
+    for path in files(&folder.join("edi_lines"), "vol").into_iter().chain(files(&folder.join("circle_and_line"), "vol"))
+    {
+        let mut reader = scan::open(&path, SpacingHints::default()).unwrap();
+        let header = reader.header().clone();
+        let lateral = header.lateral.unwrap().um / 1000.0;
+        match header.tracks[..] {
+            [Track::Line { start, end }] => {
+                assert!((start.distance(end) / (768.0 * lateral) - 1.0).abs() < 0.01, "{}", path.display());
+            }
+            [Track::Circle { centre, start, clockwise }] => {
+                let around = std::f64::consts::TAU * centre.distance(start);
+                assert!((around / (768.0 * lateral) - 1.0).abs() < 0.01);
+                // The shadows of vessels in the B-scan match the vessels on the SLO image only this way round.
+                assert!(clockwise && header.eye == Some(Eye::Right));
+            }
+            ref other => panic!("{other:?}"),
+        }
+        let found = reader.device_boundaries(0).unwrap();
+        let rows = |b: Boundary| found.iter().find(|(boundary, _)| *boundary == b).map(|(_, rows)| rows);
+        let (ilm, bruch) = (rows(Boundary::Ilm).expect("ILM"), rows(Boundary::RpeBm).expect("Bruch's membrane"));
+        let both = ilm.iter().zip(bruch).filter_map(|(i, b)| Some(b.as_ref()? - i.as_ref()?));
+        let thickness: Vec<f32> = both.collect();
+        assert!(thickness.len() > 600 && thickness.iter().all(|t| (20.0..250.0).contains(t)), "{}", path.display());
+        assert_eq!(rows(Boundary::NflGcl).is_some(), header.pattern == Pattern::Circle);
+        let fundus = reader.fundus().unwrap().expect("an SLO image");
+        assert_eq!((fundus.width, fundus.height), (768, 768));
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Heidelberg `.vol` files written here, byte by byte.
 
-use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, Spacing, SpacingHints};
+use octrls::{
+    layer::Boundary,
+    scan::{self, Eye, Pattern, Place, Provenance, ReadError, Spacing, SpacingHints, Track},
+};
 
 use super::{Folder, refusal};
 
@@ -39,6 +42,12 @@ impl Default for Vol {
     }
 }
 
+/// Start and end of a B-scan: x, y, x, y in millimetres.
+fn place(bscan: usize) -> [f64; 4] {
+    let y = 2.0 + 0.25 * bscan as f64;
+    [1.0, y, 6.75, y]
+}
+
 /// Reflectivity of a sample.
 fn reflectivity(bscan: usize, x: usize, y: usize) -> f32 {
     (1 + bscan * 24 + y * 6 + x) as f32 / 100.0
@@ -56,6 +65,8 @@ impl Vol {
         put(40, &self.axial_mm.to_le_bytes());
         put(48, &self.slo.0.to_le_bytes());
         put(52, &self.slo.1.to_le_bytes());
+        put(56, &0.012_f64.to_le_bytes());
+        put(64, &0.0121_f64.to_le_bytes());
         put(84, self.eye);
         put(96, &self.pattern.to_le_bytes());
         put(100, &self.bscan_header.to_le_bytes());
@@ -70,6 +81,21 @@ impl Vol {
             let mut header = vec![0; self.own_header.max(256) as usize];
             header[..12].copy_from_slice(b"HSF-BS-103\0\0");
             header[12..16].copy_from_slice(&self.own_header.to_le_bytes());
+            for (i, mm) in place(bscan).into_iter().enumerate() {
+                header[16 + 8 * i..24 + 8 * i].copy_from_slice(&f64::to_le_bytes(mm));
+            }
+            if self.own_header >= 512 {
+                // ILM at row 1, Bruch's membrane at row 3, no nerve fibres looked for; nothing in the first A-scan.
+                header[48..52].copy_from_slice(&3_i32.to_le_bytes());
+                header[52..56].copy_from_slice(&256_i32.to_le_bytes());
+                for (i, row) in [1.0_f32, 3.25, 0.0].into_iter().enumerate() {
+                    for x in 0..self.width as usize {
+                        let row = if x == 0 && row > 0.0 { f32::MAX } else { row };
+                        let at = 256 + 4 * (i * self.width as usize + x);
+                        header[at..at + 4].copy_from_slice(&row.to_le_bytes());
+                    }
+                }
+            }
             bytes.extend(header);
             for y in 0..self.height as usize {
                 for x in 0..self.width as usize {
@@ -109,6 +135,28 @@ fn a_bscan_states_the_size_of_its_own_header() {
     has_right_values(&Vol { bscan_header: 61_440, own_header: 3656, ..Vol::default() });
     // Nothing sane stated: the file header's size counts.
     has_right_values(&Vol { bscan_header: 256, own_header: 0, ..Vol::default() });
+}
+
+#[test]
+fn places_boundaries_and_fundus_come_with_the_bscans() {
+    let folder = Folder::new();
+    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), SpacingHints::default()).unwrap();
+    let mut reader = open(&Vol::default());
+    let at = |x, y| Place { x, y };
+    assert_eq!(reader.header().tracks[2], Track::Line { start: at(1.0, 2.5), end: at(6.75, 2.5) });
+    let rows = |row| vec![None, Some(row), Some(row), Some(row), Some(row), Some(row)];
+    let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
+    assert_eq!(reader.device_boundaries(1).unwrap(), expected);
+    assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
+    let fundus = reader.fundus().unwrap().expect("a fundus image");
+    assert_eq!((fundus.width, fundus.height, fundus.pixels), (5, 3, vec![77; 15]));
+    assert_eq!(fundus.pixel_mm, [0.012, 0.0121]);
+
+    let circle = open(&Vol { pattern: 2, bscans: 1, ..Vol::default() });
+    assert_eq!(circle.header().tracks, [Track::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
+    // A header too small for boundaries has none; no image of the fundus is none.
+    let mut small = open(&Vol { own_header: 256, bscan_header: 256, slo: (0, 0), ..Vol::default() });
+    assert_eq!((small.device_boundaries(0).unwrap(), small.fundus().unwrap()), (vec![], None));
 }
 
 #[test]

@@ -11,8 +11,7 @@ const RADII: [f64; 3] = [0.5, 1.5, 3.0];
 const STEP: f64 = 0.02;
 
 /// One of the nine subfields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subfield {
     /// Within 0.5 mm of the centre.
     Central,
@@ -20,6 +19,12 @@ pub enum Subfield {
     Inner(Side),
     /// From 1.5 to 3 mm.
     Outer(Side),
+}
+
+impl Serialize for Subfield {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
 }
 
 impl Subfield {

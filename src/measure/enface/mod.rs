@@ -7,6 +7,7 @@ mod fovea;
 mod gcipl;
 mod mean;
 mod sector;
+mod volume;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};
 pub use etdrs::{EtdrsGrid, Subfield, SubfieldThickness};
@@ -14,3 +15,4 @@ pub use field::{Slice, ThicknessField};
 pub use fovea::{Centre, CentreSource, find_fovea};
 pub use gcipl::{GciplSector, GciplThickness};
 pub use sector::{Side, side};
+pub use volume::{MeasuredGrid, Volume, VolumeMeasures};

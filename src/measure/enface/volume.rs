@@ -1,0 +1,197 @@
+//! What a whole scan measures: grids for volumes, a profile for circles.
+
+use serde::Serialize;
+
+use super::{Centre, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessField, find_fovea};
+use crate::{
+    layer::{Layer, MEASURED, Measured},
+    measure::{ThicknessUnit, Thicknesses},
+    scan::{Eye, Track},
+};
+
+/// Collects the thicknesses of a scan, B-scan by B-scan.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    eye: Option<Eye>,
+    /// In the order of [`Measured::all`].
+    slices: [Vec<Slice>; MEASURED],
+}
+
+/// The measures of a volume of parallel B-scans.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VolumeMeasures {
+    /// The centre of the grids.
+    pub centre: Centre,
+    /// The ETDRS grid of every layer and of the retina.
+    pub etdrs: Vec<MeasuredGrid>,
+    /// The ganglion cell annulus; it needs the eye and a fovea that was found.
+    pub gcipl: Option<GciplThickness>,
+}
+
+/// The ETDRS grid of one layer, or of the retina.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MeasuredGrid {
+    /// Its key, see [`Measured::key`].
+    pub layer: &'static str,
+    /// The grid.
+    #[serde(flatten)]
+    pub grid: EtdrsGrid,
+}
+
+impl Volume {
+    /// An empty collection for a scan of `eye`.
+    #[must_use]
+    pub fn new(eye: Option<Eye>) -> Self {
+        Self { eye, slices: std::array::from_fn(|_| Vec::new()) }
+    }
+
+    /// Adds the B-scan that lies along `track`; thicknesses in pixels are left out, since places are in millimetres.
+    pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
+        if thicknesses.unit == ThicknessUnit::Micrometres {
+            for (slices, of) in self.slices.iter_mut().zip(thicknesses.iter()) {
+                slices.push(Slice { track, thickness: of.profile.clone() });
+            }
+        }
+    }
+
+    /// Thickness over the scanned area; `None` unless the B-scans are parallel lines.
+    #[must_use]
+    pub fn field(&self, of: Measured) -> Option<ThicknessField> {
+        let index = Measured::all().iter().position(|&m| m == of)?;
+        ThicknessField::new(&self.slices[index])
+    }
+
+    /// The measures of the area; `None` unless the B-scans are parallel lines.
+    #[must_use]
+    pub fn measure(&self) -> Option<VolumeMeasures> {
+        let centre = find_fovea(&self.field(Measured::Retina)?);
+        let grid = |of: Measured| {
+            let grid = EtdrsGrid::measure(&self.field(of)?, centre.place, self.eye);
+            Some(MeasuredGrid { layer: of.key(), grid })
+        };
+        let found = centre.from == super::CentreSource::Fovea;
+        let gcipl = self.eye.filter(|_| found).zip(self.field(Measured::Layer(Layer::GclIpl)));
+        Some(VolumeMeasures {
+            centre,
+            etdrs: Measured::all().into_iter().filter_map(grid).collect(),
+            gcipl: gcipl.map(|(eye, field)| GciplThickness::measure(&field, centre.place, eye)),
+        })
+    }
+
+    /// The profile of the nerve fibre layer along a circular B-scan; it needs the eye.
+    #[must_use]
+    pub fn circle(&self) -> Option<CircleProfile> {
+        let [slice] = self.slices[Layer::Nfl.index()].as_slice() else { return None };
+        CircleProfile::measure(&slice.track, &slice.thickness, self.eye?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        layer::Boundary,
+        measure::enface::CentreSource,
+        phantom::{Phantom, PhantomOptions, PhantomScan},
+        scan::{Place, Provenance, Spacing},
+        surface::Surfaces,
+    };
+
+    const BSCANS: usize = 25;
+    const APART_UM: f64 = 240.0;
+
+    /// The B-scans of one phantom eye from above the fovea to below it, and where they lie; the fovea is at 5, 4 mm.
+    fn eye(nasal_right: bool) -> Vec<(Track, PhantomScan)> {
+        (0..BSCANS)
+            .map(|i| {
+                let offset = (i as f64 - (BSCANS / 2) as f64) * APART_UM;
+                let options = PhantomOptions {
+                    width: 256,
+                    lateral_um: 26.0,
+                    fovea_um: 0.0,
+                    fovea_offset_um: offset,
+                    nasal_right,
+                    anatomy_seed: Some(11),
+                    pathology: 0.0,
+                    ..PhantomOptions::spectralis()
+                };
+                let half = 0.5 * 255.0 * 0.026;
+                let y = 4.0 + offset / 1000.0;
+                let track = Track::Line { start: Place { x: 5.0 - half, y }, end: Place { x: 5.0 + half, y } };
+                (track, Phantom::generate(&options, 100 + i as u64))
+            })
+            .collect()
+    }
+
+    fn measured(scans: &[(Track, PhantomScan)], eye: Option<Eye>) -> (Volume, VolumeMeasures) {
+        let mut volume = Volume::new(eye);
+        for (track, scan) in scans {
+            let axial = Spacing { um: scan.axial_um, from: Provenance::Header };
+            volume.add(*track, &Thicknesses::measure(&scan.surfaces, Some(axial)));
+        }
+        let measures = volume.measure().expect("a volume");
+        (volume, measures)
+    }
+
+    fn mean(measures: &VolumeMeasures, layer: &str, subfield: &str) -> f32 {
+        let grid = &measures.etdrs.iter().find(|g| g.layer == layer).expect("a layer").grid;
+        grid.subfields.iter().find(|s| s.at.name() == subfield).and_then(|s| s.mean_um).expect("covered")
+    }
+
+    #[test]
+    fn a_phantom_eye_has_its_fovea_and_its_thickness_where_they_are() {
+        let scans = eye(true);
+        let (_, measures) = measured(&scans, Some(scans[0].1.eye));
+        assert_eq!(measures.centre.from, CentreSource::Fovea);
+        assert!(measures.centre.place.distance(Place { x: 5.0, y: 4.0 }) < 0.15, "{:?}", measures.centre);
+        // Along the horizontal, the inner nasal field spans 0.5 to 1.5 mm to the right of the fovea.
+        let middle = &scans[BSCANS / 2].1;
+        let columns = |from: f64, to: f64| {
+            let column = |mm: f64| (127.5 + mm / 0.026) as usize;
+            let nfl = &middle.thickness_um[Layer::Nfl.index()][column(from)..column(to)];
+            nfl.iter().sum::<f32>() / nfl.len() as f32
+        };
+        assert!(columns(0.5, 1.5) > columns(-1.5, -0.5), "nerve fibres are thicker towards the nose");
+        assert!(mean(&measures, "nfl", "N1") > mean(&measures, "nfl", "T1"));
+        assert!(mean(&measures, "retina", "C") < mean(&measures, "retina", "S1"));
+        let sum: f32 =
+            ["nfl", "gcl_ipl", "inl", "opl", "onl", "ez", "rpe"].map(|l| mean(&measures, l, "I2")).iter().sum();
+        assert!((sum - mean(&measures, "retina", "I2")).abs() < 0.5, "the layers add up to the retina");
+        assert!(measures.gcipl.as_ref().is_some_and(|g| g.coverage > 0.99 && g.minimum_um < g.average_um));
+    }
+
+    #[test]
+    fn the_other_eye_has_its_nose_on_the_other_side() {
+        let scans = eye(false);
+        assert_eq!(scans[0].1.eye, Eye::Left);
+        let (_, measures) = measured(&scans, Some(Eye::Left));
+        assert!(mean(&measures, "nfl", "N1") > mean(&measures, "nfl", "T1"));
+        let (_, unnamed) = measured(&scans, None);
+        assert!((mean(&unnamed, "nfl", "L1") - mean(&measures, "nfl", "N1")).abs() < 1e-3);
+        assert!(unnamed.gcipl.is_none());
+    }
+
+    #[test]
+    fn thickness_in_pixels_has_no_area() {
+        let scans = eye(true);
+        let mut volume = Volume::new(Some(Eye::Right));
+        for (track, scan) in &scans {
+            volume.add(*track, &Thicknesses::measure(&scan.surfaces, None));
+        }
+        assert!(volume.measure().is_none() && volume.circle().is_none());
+    }
+
+    #[test]
+    fn a_circle_has_a_profile_and_no_grid() {
+        let rows = std::array::from_fn(|k| vec![Some(10.0 * (k + 1) as f32); 96]);
+        let surfaces = Surfaces::exact(100, rows);
+        assert_eq!(surfaces.rows(Boundary::Ilm)[0], Some(10.0));
+        let (centre, start) = (Place { x: 3.0, y: 3.0 }, Place { x: 1.27, y: 3.0 });
+        let mut volume = Volume::new(Some(Eye::Right));
+        let axial = Spacing { um: 4.0, from: Provenance::Header };
+        volume.add(Track::Circle { centre, start, clockwise: true }, &Thicknesses::measure(&surfaces, Some(axial)));
+        let circle = volume.circle().expect("a circle");
+        assert!(circle.quadrants.iter().all(|q| q.mean_um == Some(40.0)));
+        assert!(volume.measure().is_none());
+    }
+}
