@@ -79,8 +79,9 @@ fn spectralis_places_boundaries_and_fundus() {
         let rows = |b: Boundary| found.iter().find(|(boundary, _)| *boundary == b).map(|(_, rows)| rows);
         let (ilm, bruch) = (rows(Boundary::Ilm).expect("ILM"), rows(Boundary::RpeBm).expect("Bruch's membrane"));
         let both = ilm.iter().zip(bruch).filter_map(|(i, b)| Some(b.as_ref()? - i.as_ref()?));
-        let thickness: Vec<f32> = both.collect();
-        assert!(thickness.len() > 600 && thickness.iter().all(|t| (20.0..250.0).contains(t)), "{}", path.display());
+        // The scanner's own lines meet where the optic disc or a vessel's shadow breaks them.
+        let thick = both.filter(|t| (30.0..200.0).contains(t)).count();
+        assert!(thick > 600, "{}: {thick}", path.display());
         assert_eq!(rows(Boundary::NflGcl).is_some(), header.pattern == Pattern::Circle);
         let fundus = reader.fundus().unwrap().expect("an SLO image");
         assert_eq!((fundus.width, fundus.height), (768, 768));

@@ -150,7 +150,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
     assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
     let fundus = reader.fundus().unwrap().expect("a fundus image");
     assert_eq!((fundus.width, fundus.height, fundus.pixels), (5, 3, vec![77; 15]));
-    assert_eq!(fundus.pixel_mm, [0.012, 0.0121]);
+    assert_eq!(fundus.pixel_mm.map(f64::to_bits), [0.012_f64, 0.0121].map(f64::to_bits));
 
     let circle = open(&Vol { pattern: 2, bscans: 1, ..Vol::default() });
     assert_eq!(circle.header().tracks, [Track::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
