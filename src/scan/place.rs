@@ -32,9 +32,9 @@ impl Place {
 pub enum Track {
     /// Along a straight line.
     Line {
-        /// The first A-scan.
+        /// Half a spacing before the first A-scan.
         start: Place,
-        /// The last A-scan.
+        /// Half a spacing after the last A-scan.
         end: Place,
     },
     /// Once round a circle, clockwise as the fundus image shows it or against the clock.
@@ -53,7 +53,7 @@ impl Track {
     #[must_use]
     pub fn at(&self, ascan: usize, width: usize) -> Place {
         match *self {
-            Self::Line { start, end } => start.towards(end, ascan as f64 / width.saturating_sub(1).max(1) as f64),
+            Self::Line { start, end } => start.towards(end, (ascan as f64 + 0.5) / width.max(1) as f64),
             Self::Circle { centre, start, clockwise } => {
                 // Downwards is positive, so that a growing angle follows the clock.
                 let turn = std::f64::consts::TAU * ascan as f64 / width.max(1) as f64;
@@ -74,12 +74,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_begins_and_ends_at_its_ascans() {
+    fn ascans_lie_evenly_within_a_line() {
         let (start, end) = (Place { x: 1.0, y: 2.0 }, Place { x: 4.0, y: 6.0 });
         let line = Track::Line { start, end };
-        assert!(near(line.at(0, 11), start) && near(line.at(10, 11), end));
-        assert!(near(line.at(5, 11), Place { x: 2.5, y: 4.0 }));
-        assert!(near(line.at(0, 1), start));
+        let middle = Place { x: 2.5, y: 4.0 };
+        assert!(near(line.at(5, 11), middle) && near(line.at(0, 1), middle));
+        assert!(
+            (line.at(0, 10).distance(start) - 0.25).abs() < 1e-9 && (line.at(9, 10).distance(end) - 0.25).abs() < 1e-9
+        );
+        assert!((line.at(3, 10).distance(line.at(4, 10)) - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn spectralis_places_boundaries_and_fundus() {
         let both = ilm.iter().zip(bruch).filter_map(|(i, b)| Some(b.as_ref()? - i.as_ref()?));
         // The scanner's own lines meet where the optic disc or a vessel's shadow breaks them.
         let thick = both.filter(|t| (30.0..200.0).contains(t)).count();
-        assert!(thick > 600, "{}: {thick}", path.display());
+        assert!(thick > 500, "{}: {thick}", path.display());
         assert_eq!(rows(Boundary::NflGcl).is_some(), header.pattern == Pattern::Circle);
         let fundus = reader.fundus().unwrap().expect("an SLO image");
         assert_eq!((fundus.width, fundus.height), (768, 768));

@@ -56,9 +56,9 @@ impl ThicknessField {
             if last <= first || (below - above).abs() > PARALLEL * (last - first) {
                 return None;
             }
-            let step = (last - first) / (slice.thickness.len() - 1) as f64;
+            let step = (last - first) / slice.thickness.len() as f64;
             let across = f64::midpoint(above, below);
-            field.lines.push(Line { across, first, step, thickness: slice.thickness.clone() });
+            field.lines.push(Line { across, first: first + 0.5 * step, step, thickness: slice.thickness.clone() });
         }
         field.lines.sort_by(|a, b| a.across.total_cmp(&b.across));
         (field.lines[0].across < field.lines[field.lines.len() - 1].across).then_some(field)

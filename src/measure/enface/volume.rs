@@ -115,7 +115,7 @@ mod tests {
                     pathology: 0.0,
                     ..PhantomOptions::spectralis()
                 };
-                let half = 0.5 * 255.0 * 0.026;
+                let half = 0.5 * 256.0 * 0.026;
                 let y = 4.0 + offset / 1000.0;
                 let track = Track::Line { start: Place { x: 5.0 - half, y }, end: Place { x: 5.0 + half, y } };
                 (track, Phantom::generate(&options, 100 + i as u64))
