@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{layer::EzConvention, network::ShippedModel, scan::SpacingHints};
+use crate::{layer::EzConvention, network::ShippedModel, scan::ReadOptions};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -36,18 +36,21 @@ pub(super) struct ModelArguments {
 }
 
 #[derive(Args)]
-pub(super) struct SpacingArguments {
+pub(super) struct ReadArguments {
     /// Axial spacing in micrometres, for scans that do not state their own
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) axial_um: Option<f64>,
     /// Lateral spacing in micrometres, for scans that do not state their own
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) lateral_um: Option<f64>,
+    /// Take export folders of which some images are missing, without these
+    #[arg(long)]
+    pub(super) allow_missing: bool,
 }
 
-impl SpacingArguments {
-    pub(super) const fn hints(&self) -> SpacingHints {
-        SpacingHints { axial_um: self.axial_um, lateral_um: self.lateral_um }
+impl ReadArguments {
+    pub(super) const fn options(&self) -> ReadOptions {
+        ReadOptions { axial_um: self.axial_um, lateral_um: self.lateral_um, allow_missing: self.allow_missing }
     }
 }
 
@@ -72,7 +75,7 @@ pub(super) struct SegmentArguments {
     #[command(flatten)]
     pub(super) convention: ConventionArguments,
     #[command(flatten)]
-    pub(super) spacing: SpacingArguments,
+    pub(super) read: ReadArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
 }
@@ -111,7 +114,7 @@ pub(super) struct WatchArguments {
     #[command(flatten)]
     pub(super) convention: ConventionArguments,
     #[command(flatten)]
-    pub(super) spacing: SpacingArguments,
+    pub(super) read: ReadArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
 }

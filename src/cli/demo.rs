@@ -8,7 +8,7 @@ use crate::{
     engine::EngineOptions,
     layer::EzConvention,
     phantom::{Phantom, PhantomOptions},
-    scan::SpacingHints,
+    scan::ReadOptions,
     screen::{self, ScreenKind},
 };
 
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, hints: SpacingHints::default(), ez: EzConvention::default(), screen }
+    let totals = Watch { options, read: ReadOptions::default(), ez: EzConvention::default(), screen }
         .run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }

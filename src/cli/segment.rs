@@ -1,7 +1,7 @@
 //! `octrls segment`: files and folders in, results out, a progress bar between.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,7 +15,7 @@ use crate::{
     engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
-    scan::has_scan_extension,
+    scan::{self, has_scan_extension},
 };
 
 use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder};
@@ -33,8 +33,8 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let (hints, ez) = (arguments.spacing.hints(), arguments.convention.ellipsoid_zone);
-    let segmenter = Segmenter::new(network, hints, ez, &arguments.out);
+    let (options, ez) = (arguments.read.options(), arguments.convention.ellipsoid_zone);
+    let segmenter = Segmenter::new(network, options, ez, &arguments.out);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 
@@ -133,6 +133,8 @@ fn find_jobs(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Job>> {
             }
         }
     }
+    let parts: HashSet<PathBuf> = by_name.values().flat_map(|scan| scan::parts(scan)).collect();
+    by_name.retain(|_, scan| !parts.contains(scan));
     if by_name.is_empty() {
         bail!("E-ARGS-EMPTY: no scans found");
     }

@@ -9,7 +9,7 @@ use crate::{
     engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, Totals},
     layer::EzConvention,
     network::Network,
-    scan::SpacingHints,
+    scan::ReadOptions,
     screen::{
         self, Controls, ScreenKind,
         dashboard::{DashboardOptions, ImageMode},
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     };
     let watch = Watch {
         options,
-        hints: arguments.spacing.hints(),
+        read: arguments.read.options(),
         ez: arguments.convention.ellipsoid_zone,
         screen: screen::choose(asked),
     };
@@ -55,7 +55,7 @@ pub(super) fn exit_code(totals: Totals) -> ExitCode {
 /// An engine and the screen that shows it.
 pub(super) struct Watch {
     pub(super) options: EngineOptions,
-    pub(super) hints: SpacingHints,
+    pub(super) read: ReadOptions,
     pub(super) ez: EzConvention,
     pub(super) screen: ScreenKind,
 }
@@ -65,7 +65,7 @@ impl Watch {
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<Totals> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
-        let segmenter = Segmenter::new(network, self.hints, self.ez, &self.options.out);
+        let segmenter = Segmenter::new(network, self.read, self.ez, &self.options.out);
         let (engine, events) =
             Engine::start(self.options, Arc::new(segmenter), model).map_err(|e| coded(e.code(), e))?;
         drain_on_signals(engine.remote())?;

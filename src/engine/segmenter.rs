@@ -7,7 +7,7 @@ use crate::{
     layer::EzConvention,
     network::{ModelError, Network},
     output::{ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
-    scan::{self, ReadError, SpacingHints},
+    scan::{self, ReadError, ReadOptions},
     segment::segment,
 };
 
@@ -16,17 +16,17 @@ use super::{ProcessError, Processor, ScanChange, ScanSummary};
 /// Segments every B-scan of a scan and writes its results.
 pub struct Segmenter {
     network: Network,
-    hints: SpacingHints,
+    read: ReadOptions,
     ez: EzConvention,
     staging: Staging,
 }
 
 impl Segmenter {
-    /// A segmenter that writes below the result root `out`; `hints` state what scan files may not, `ez` where the
+    /// A segmenter that writes below the result root `out`; `read` states what scan files may not, `ez` where the
     /// ellipsoid zone ends.
     #[must_use]
-    pub fn new(network: Network, hints: SpacingHints, ez: EzConvention, out: &Path) -> Self {
-        Self { network, hints, ez, staging: Staging::of(out) }
+    pub fn new(network: Network, read: ReadOptions, ez: EzConvention, out: &Path) -> Self {
+        Self { network, read, ez, staging: Staging::of(out) }
     }
 }
 
@@ -40,7 +40,7 @@ impl Processor for Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
-        let mut reader = scan::open(scan, self.hints).map_err(|e| named(e, name))?;
+        let mut reader = scan::open(scan, self.read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
@@ -61,9 +61,10 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let SpacingHints { axial_um, lateral_um } = self.hints;
+        let ReadOptions { axial_um, lateral_um, allow_missing } = self.read;
         let model = self.network.file_sha256();
-        format!("{RESULT_SCHEMA} {model} {} {} {}", um(axial_um), um(lateral_um), self.ez.key())
+        let missing = if allow_missing { "missing" } else { "whole" };
+        format!("{RESULT_SCHEMA} {model} {} {} {} {missing}", um(axial_um), um(lateral_um), self.ez.key())
     }
 }
 

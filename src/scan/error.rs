@@ -14,7 +14,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The content is of no format that this build reads.
-    #[error("not a scan of a known format (PNG, TIFF, JPEG, BMP, Heidelberg .vol)")]
+    #[error("not a scan of a known format (PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export)")]
     UnknownFormat,
     /// The file holds nothing.
     #[error("the file is empty")]
@@ -44,6 +44,14 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Images that an export folder lists are not there, or not yet.
+    #[error("{there} of {listed} images of the export are there")]
+    Incomplete {
+        /// Images that are there.
+        there: usize,
+        /// Images that are listed.
+        listed: usize,
+    },
     /// A spacing stated by the operator is none that a scanner can have.
     #[error("the stated spacing is wrong: {0}")]
     Hint(String),
@@ -70,14 +78,15 @@ impl ReadError {
             Self::Unsupported(_) => "E-READ-UNSUPPORTED",
             Self::TooLarge { .. } => "E-READ-TOO-LARGE",
             Self::Sidecar { .. } => "E-READ-SIDECAR",
+            Self::Incomplete { .. } => "E-READ-INCOMPLETE",
             Self::Hint(_) => "E-READ-HINT",
             Self::NoSuchBScan { .. } => "E-READ-NO-BSCAN",
         }
     }
 
-    /// Whether another try may succeed: only where the file system, not the file, was at fault.
+    /// Whether another try may succeed: where the file system, not the file, was at fault, or more is still to come.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        matches!(self, Self::Io { .. } | Self::Incomplete { .. })
     }
 }

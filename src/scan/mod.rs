@@ -5,6 +5,7 @@
 
 mod dimensions;
 mod error;
+mod heyex;
 mod jpeg;
 mod place;
 mod raster;
@@ -12,10 +13,11 @@ mod sidecar;
 mod tiff;
 mod vol;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
+pub use heyex::HeidelbergExport;
 pub use place::{Place, Track};
 pub use raster::Raster;
 use serde::{Deserialize, Serialize};
@@ -149,36 +151,49 @@ pub trait ScanReader: Send {
     }
 }
 
-/// Spacing that the operator states for files that carry none.
+/// What the operator says of scans.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SpacingHints {
-    /// Axial spacing in micrometres.
+pub struct ReadOptions {
+    /// Axial spacing in micrometres, for files that carry none.
     pub axial_um: Option<f64>,
-    /// Lateral spacing in micrometres.
+    /// Lateral spacing in micrometres, for files that carry none.
     pub lateral_um: Option<f64>,
+    /// Take an export folder of which some images are missing, without these.
+    pub allow_missing: bool,
 }
 
 /// Opens a scan: the format is recognised by content, whatever the file's name.
 ///
-/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `hints`.
+/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
 ///
 /// # Errors
 /// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
 /// [`MAX_PIXELS`] allows.
-pub fn open(path: &Path, hints: SpacingHints) -> Result<Box<dyn ScanReader>, ReadError> {
+pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
     let mut stated = sidecar::read(path)?;
-    stated.fill_from(hints, Provenance::Operator)?;
+    stated.fill_from(options, Provenance::Operator)?;
     let start = raster::first_bytes(path)?;
     if HeidelbergVol::recognises(&start) {
         Ok(Box::new(HeidelbergVol::open(path, &stated)?))
+    } else if HeidelbergExport::recognises(&start) {
+        Ok(Box::new(HeidelbergExport::open(path, &stated, options.allow_missing)?))
     } else {
         Ok(Box::new(Raster::open(path, &start, &stated)?))
+    }
+}
+
+/// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.
+#[must_use]
+pub fn parts(path: &Path) -> Vec<PathBuf> {
+    match raster::first_bytes(path) {
+        Ok(start) if HeidelbergExport::recognises(&start) => heyex::parts(path),
+        _ => Vec::new(),
     }
 }
 
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 8] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff", "vol"];
+    const KNOWN: [&str; 9] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
 }

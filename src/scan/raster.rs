@@ -46,8 +46,7 @@ impl Raster {
             _ => return Err(ReadError::UnknownFormat),
         };
         let pages = match format {
-            // A chain that cannot be followed is the decoder's to refuse.
-            ImageFormat::Tiff => tiff::pages(BufReader::new(open_file(path)?)).unwrap_or_default(),
+            ImageFormat::Tiff => tiff::pages(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?,
             _ => Vec::new(),
         };
         let first = pages.first().copied();

@@ -16,7 +16,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Eye, Provenance, ReadError, Spacing, SpacingHints};
+use super::{Eye, Provenance, ReadError, ReadOptions, Spacing};
 
 /// What others than the scan's own file say of its geometry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,9 +27,9 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// Takes from `hints` what is not yet known.
-    pub(super) fn fill_from(&mut self, hints: SpacingHints, from: Provenance) -> Result<(), ReadError> {
-        for (slot, um) in [(&mut self.axial, hints.axial_um), (&mut self.lateral, hints.lateral_um)] {
+    /// Takes from `options` what is not yet known.
+    pub(super) fn fill_from(&mut self, options: ReadOptions, from: Provenance) -> Result<(), ReadError> {
+        for (slot, um) in [(&mut self.axial, options.axial_um), (&mut self.lateral, options.lateral_um)] {
             if let (None, Some(um)) = (&slot, um) {
                 *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Hint)?, from });
             }

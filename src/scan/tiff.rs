@@ -34,7 +34,7 @@ pub(super) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
         file.seek(SeekFrom::Start(at))?;
         let entries = if order.big_tiff { order.u64(&mut file)? } else { order.u16(&mut file)?.into() };
         if entries > 4096 {
-            return Err(ErrorKind::InvalidData.into());
+            return Err(Error::new(ErrorKind::InvalidData, "a page declares far too many fields"));
         }
         let mut reduced = false;
         for _ in 0..entries {
@@ -49,7 +49,7 @@ pub(super) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
         }
         next = order.offset(&mut file)?;
     }
-    Err(Error::new(ErrorKind::InvalidData, "its pages run in circles"))
+    Err(Error::new(ErrorKind::InvalidData, "its pages have no end"))
 }
 
 /// A file that begins with a page of its own choice.

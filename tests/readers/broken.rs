@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat};
-use octrls::scan::{self, SpacingHints};
+use octrls::scan::{self, ReadOptions};
 
 use super::{
     Folder,
@@ -131,7 +131,7 @@ fn jpeg_of(width: u16, height: u16) -> Vec<u8> {
 fn huge_declared_sizes_are_refused_before_anything_is_allocated() {
     let folder = Folder::new();
     let check = |name: &str, bytes: &[u8]| {
-        let error = scan::open(&folder.file(name, bytes), SpacingHints::default()).err();
+        let error = scan::open(&folder.file(name, bytes), ReadOptions::default()).err();
         let code = error.map(|e| e.code());
         assert!(
             matches!(code, Some("E-READ-TOO-LARGE" | "E-READ-UNSUPPORTED" | "E-READ-MALFORMED")),
@@ -199,7 +199,7 @@ fn a_file_without_permission_is_a_passing_fault() {
         println!("skipped: this user may read everything");
         return;
     }
-    let error = scan::open(&path, SpacingHints::default()).err().unwrap();
+    let error = scan::open(&path, ReadOptions::default()).err().unwrap();
     assert_eq!(error.code(), "E-READ-IO");
     assert!(error.is_transient());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+mod heyex;
 mod mutated;
 mod raster;
 mod real;
@@ -11,7 +12,7 @@ mod vol;
 
 use std::path::{Path, PathBuf};
 
-use octrls::scan::{self, BScan, ReadError, ScanHeader, SpacingHints};
+use octrls::scan::{self, BScan, ReadError, ReadOptions, ScanHeader};
 use tempfile::TempDir;
 
 /// A folder for one test's files.
@@ -31,7 +32,7 @@ impl Folder {
 
 /// Reads a scan of one B-scan as a whole.
 fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
-    let mut reader = scan::open(path, SpacingHints::default())?;
+    let mut reader = scan::open(path, ReadOptions::default())?;
     let bscan = reader.bscan(0)?;
     let header = reader.header().clone();
     assert_eq!((bscan.width, bscan.height), (header.width, header.height));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use octrls::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Provenance, SpacingHints, Track},
+    scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, Track},
 };
 
 use super::read;
@@ -60,7 +60,7 @@ fn spectralis_places_boundaries_and_fundus() {
     let Some(folder) = data("formats/heidelberg_vol") else { return };
     for path in files(&folder.join("edi_lines"), "vol").into_iter().chain(files(&folder.join("circle_and_line"), "vol"))
     {
-        let mut reader = scan::open(&path, SpacingHints::default()).unwrap();
+        let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
         let header = reader.header().clone();
         let lateral = header.lateral.unwrap().um / 1000.0;
         match header.tracks[..] {
@@ -91,7 +91,7 @@ fn spectralis_places_boundaries_and_fundus() {
 #[test]
 fn a_volume_of_another_writer() {
     let Some(folder) = data("formats/heidelberg_vol/synthetic_volume") else { return };
-    let mut reader = scan::open(&folder.join("test_volume.vol"), SpacingHints::default()).unwrap();
+    let mut reader = scan::open(&folder.join("test_volume.vol"), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
     assert_eq!((header.bscans, header.width, header.height), (10, 50, 40));
     assert!((header.axial.unwrap().um - 3.872).abs() < 1e-9);
@@ -99,6 +99,43 @@ fn a_volume_of_another_writer() {
         let bscan = reader.bscan(index).unwrap();
         assert!(bscan.intensity.iter().any(|&v| v > 0.0), "B-scan {index}");
     }
+}
+
+#[test]
+fn heidelberg_export_folders() {
+    let Some(folder) = data("formats/heidelberg_xml/small") else { return };
+    let mut reader = scan::open(&folder.join("test_dummy.xml"), ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.format, header.bscans, header.eye), ("Heidelberg XML export", 10, Some(Eye::Right)));
+    assert_eq!((header.pattern, header.tracks.len()), (Pattern::RasterVolume, 10));
+    assert!((header.axial.unwrap().um - 3.87).abs() < 0.01 && header.axial.unwrap().from == Provenance::Header);
+    for index in 0..10 {
+        assert_eq!(reader.bscan(index).unwrap().width, header.width);
+    }
+    assert!(reader.device_boundaries(0).unwrap().iter().any(|(b, _)| *b == Boundary::Ilm));
+    assert!(reader.fundus().unwrap().is_some());
+    assert_eq!(scan::parts(&folder.join("test_dummy.xml")).len(), 11);
+}
+
+#[test]
+fn an_export_without_some_of_its_images() {
+    let Some(folder) = data("formats/heidelberg_export_amd_volume") else { return };
+    let path = folder.join("OCT-Info.xml");
+    assert!(matches!(scan::open(&path, ReadOptions::default()), Err(ReadError::Incomplete { there: 49, listed: 145 })));
+    let options = ReadOptions { allow_missing: true, ..ReadOptions::default() };
+    let mut reader = scan::open(&path, options).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.bscans, header.width, header.height, header.eye), (49, 512, 496, None));
+    assert!((header.lateral.unwrap().um - 11.182).abs() < 1e-6);
+    let y = |track: &Track| match track {
+        Track::Line { start, .. } => start.y,
+        Track::Circle { .. } => f64::NAN,
+    };
+    assert!(
+        header.tracks.windows(2).all(|w| (y(&w[0]) - y(&w[1]) - 0.0895).abs() < 0.003),
+        "every third line, upwards"
+    );
+    assert!(share_of_tissue(&reader.bscan(24).unwrap().intensity) > 0.3);
 }
 
 #[test]

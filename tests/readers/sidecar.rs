@@ -1,7 +1,7 @@
 //! The sidecar and the operator's word.
 
 use image::ImageFormat;
-use octrls::scan::{self, Eye, Provenance, ReadError, Spacing, SpacingHints};
+use octrls::scan::{self, Eye, Provenance, ReadError, ReadOptions, Spacing};
 
 use super::{
     Folder,
@@ -21,7 +21,7 @@ fn by(um: f64, from: Provenance) -> Spacing {
     Spacing { um, from }
 }
 
-const HINTS: SpacingHints = SpacingHints { axial_um: Some(2.5), lateral_um: Some(6.5) };
+const HINTS: ReadOptions = ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false };
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {
@@ -53,7 +53,7 @@ fn the_header_wins_over_both() {
 #[test]
 fn without_a_word_there_is_no_spacing() {
     let folder = Folder::new();
-    let reader = scan::open(&png(&folder, None), SpacingHints::default()).unwrap();
+    let reader = scan::open(&png(&folder, None), ReadOptions::default()).unwrap();
     assert_eq!((reader.header().axial, reader.header().lateral, reader.header().eye), (None, None, None));
     let empty = png(&folder, Some("# nothing yet\n"));
     assert_eq!(refusal(&empty), "accepted");
@@ -62,7 +62,7 @@ fn without_a_word_there_is_no_spacing() {
 #[test]
 fn whole_numbers_are_spacings_too() {
     let folder = Folder::new();
-    let reader = scan::open(&png(&folder, Some("axial_um = 4")), SpacingHints::default()).unwrap();
+    let reader = scan::open(&png(&folder, Some("axial_um = 4")), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().axial, Some(by(4.0, Provenance::Sidecar)));
 }
 
@@ -85,7 +85,7 @@ fn a_broken_sidecar_is_an_error_not_a_guess() {
         let folder = Folder::new();
         let path = png(&folder, Some(text));
         assert_eq!(refusal(&path), "E-READ-SIDECAR", "{text}");
-        let error = scan::open(&path, SpacingHints::default()).err().unwrap();
+        let error = scan::open(&path, ReadOptions::default()).err().unwrap();
         assert!(error.to_string().contains("a.png.toml"), "{error}");
         assert!(!error.is_transient());
     }
@@ -107,8 +107,8 @@ fn the_operators_spacing_must_be_plausible() {
     let path = png(&folder, None);
     for um in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9, 0.003_87] {
         for hints in [
-            SpacingHints { axial_um: Some(um), lateral_um: None },
-            SpacingHints { axial_um: None, lateral_um: Some(um) },
+            ReadOptions { axial_um: Some(um), lateral_um: None, ..ReadOptions::default() },
+            ReadOptions { axial_um: None, lateral_um: Some(um), ..ReadOptions::default() },
         ] {
             let error = scan::open(&path, hints).err().unwrap();
             assert!(matches!(error, ReadError::Hint(_)), "{um}: {error}");

@@ -2,7 +2,7 @@
 
 use octrls::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Place, Provenance, ReadError, Spacing, SpacingHints, Track},
+    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Spacing, Track},
 };
 
 use super::{Folder, refusal};
@@ -110,7 +110,7 @@ impl Vol {
 
 fn has_right_values(vol: &Vol) {
     let folder = Folder::new();
-    let mut reader = scan::open(&folder.file("a.bin", &vol.bytes()), SpacingHints::default()).unwrap();
+    let mut reader = scan::open(&folder.file("a.bin", &vol.bytes()), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().bscans, 3);
     for index in [2, 0, 1] {
         let bscan = reader.bscan(index).unwrap();
@@ -140,7 +140,7 @@ fn a_bscan_states_the_size_of_its_own_header() {
 #[test]
 fn places_boundaries_and_fundus_come_with_the_bscans() {
     let folder = Folder::new();
-    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), SpacingHints::default()).unwrap();
+    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let mut reader = open(&Vol::default());
     let at = |x, y| Place { x, y };
     assert_eq!(reader.header().tracks[2], Track::Line { start: at(1.0, 2.5), end: at(6.75, 2.5) });
@@ -162,7 +162,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
 #[test]
 fn the_header_is_understood() {
     let folder = Folder::new();
-    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), SpacingHints::default()).unwrap();
+    let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let reader = open(&Vol::default());
     let header = reader.header();
     assert_eq!((header.format, header.width, header.height, header.bscans), ("Heidelberg VOL", 6, 4, 3));
@@ -194,9 +194,9 @@ fn spacings_that_cannot_be_are_not_believed() {
     let folder = Folder::new();
     for mm in [0.0, -0.0039, f64::NAN, f64::INFINITY, 1e9, 1e-9] {
         let path = folder.file("a.vol", &Vol { axial_mm: mm, lateral_mm: mm, ..Vol::default() }.bytes());
-        let reader = scan::open(&path, SpacingHints::default()).unwrap();
+        let reader = scan::open(&path, ReadOptions::default()).unwrap();
         assert_eq!((reader.header().axial, reader.header().lateral), (None, None), "{mm} mm");
-        let hints = SpacingHints { axial_um: Some(3.9), lateral_um: None };
+        let hints = ReadOptions { axial_um: Some(3.9), lateral_um: None, ..ReadOptions::default() };
         let stated = scan::open(&path, hints).unwrap().header().axial;
         assert_eq!(stated, Some(Spacing { um: 3.9, from: Provenance::Operator }));
     }
@@ -210,7 +210,7 @@ fn odd_samples_become_intensities() {
     for (i, v) in [-1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 7.0, f32::MIN_POSITIVE].into_iter().enumerate() {
         bytes[first + 4 * i..first + 4 * i + 4].copy_from_slice(&v.to_le_bytes());
     }
-    let mut reader = scan::open(&folder.file("a.vol", &bytes), SpacingHints::default()).unwrap();
+    let mut reader = scan::open(&folder.file("a.vol", &bytes), ReadOptions::default()).unwrap();
     let bscan = reader.bscan(0).unwrap();
     assert_eq!(bscan.intensity[..5], [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert!(bscan.intensity.iter().all(|v| v.is_finite()));
@@ -271,7 +271,7 @@ fn a_file_cut_after_it_was_opened_is_an_error() {
     let folder = Folder::new();
     let whole = Vol::default().bytes();
     let path = folder.file("a.vol", &whole);
-    let mut reader = scan::open(&path, SpacingHints::default()).unwrap();
+    let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole.len() as u64 - 50).unwrap();
     assert!(reader.bscan(0).is_ok());
     assert_eq!(reader.bscan(2).unwrap_err().code(), "E-READ-TRUNCATED");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use octrls::{
     layer::Layer,
-    scan::{self, SpacingHints},
+    scan::{self, ReadOptions},
 };
 use serde::Deserialize;
 
@@ -68,7 +68,7 @@ pub fn annotated_samples(annotations: &Path, folder: &Path) -> Result<Vec<Sample
 
 fn sample(path: &Path, name: &str, polygons: &[Polygon]) -> Result<Sample, DataError> {
     let unreadable = |source| DataError::Scan { path: path.to_owned(), source };
-    let bscan = scan::open(path, SpacingHints::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
+    let bscan = scan::open(path, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
     let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or(name).to_owned();
     let mask = rasterise(polygons, bscan.width, bscan.height);
     Ok(Sample {

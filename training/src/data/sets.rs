@@ -12,7 +12,7 @@ use std::{
 
 use octrls::{
     layer::{Boundary, EzConvention},
-    scan::{self, BScan, SpacingHints},
+    scan::{self, BScan, ReadOptions},
 };
 
 use super::{
@@ -87,7 +87,7 @@ impl DataSet {
 
     fn sample(&self, image: &Path, name: &str, subject: String) -> Result<Sample, DataError> {
         let unreadable = |source| DataError::Scan { path: image.to_owned(), source };
-        let bscan = scan::open(image, SpacingHints::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
+        let bscan = scan::open(image, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
         let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
         let first = self.table("boundaries_grader1", &id, &bscan)?;
         let boundaries = first.map_or_else(|| self.table("boundaries", &id, &bscan), |t| Ok(Some(t)))?;

@@ -1,0 +1,310 @@
+//! Heidelberg export folder: an XML file and the images that it lists.
+//!
+//! The folder is the scan, the XML file its door; it is complete when every listed image is there. Element names as in
+//! exports of the Spectralis Viewing Module: `Series/Image/OphthalmicAcquisitionContext` holds the size, `ScaleX`,
+//! `ScaleY` and place in millimetres, `ImageData/ExamURL` the image's path on the machine that exported it, of which the
+//! file name alone counts.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use roxmltree::{Document, Node};
+
+use super::{
+    BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, Raster, ReadError, ScanHeader, ScanReader,
+    Spacing, Track,
+    dimensions::{self, MAX_BSCANS},
+    raster,
+    sidecar::{self, Stated},
+};
+use crate::layer::Boundary;
+
+/// Largest XML file: one of 400 B-scans with eleven boundaries each has 20 MB.
+const MAX_BYTES: u64 = 128 << 20;
+const MILLIMETRE: f64 = 1000.0;
+
+/// A Heidelberg export folder; reads one image at a time.
+pub struct HeidelbergExport {
+    header: ScanHeader,
+    images: Vec<PathBuf>,
+    boundaries: Vec<Vec<(Boundary, BoundaryRows)>>,
+    fundus: Option<(PathBuf, [f64; 2])>,
+}
+
+/// One image as the XML lists it.
+struct Listed {
+    number: i64,
+    file: Option<PathBuf>,
+    width: u64,
+    height: u64,
+    scale_mm: [f64; 2],
+    track: Option<Track>,
+    boundaries: Vec<(Boundary, BoundaryRows)>,
+}
+
+impl HeidelbergExport {
+    /// Whether `start`, the first bytes of a file, may be those of an export's XML.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+        let text = String::from_utf8_lossy(&text[..text.len().min(512)]).to_uppercase();
+        let text = text.trim_start();
+        text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
+    }
+
+    pub(super) fn open(path: &Path, stated: &Stated, allow_missing: bool) -> Result<Self, ReadError> {
+        let text = read_text(path)?;
+        let document = Document::parse(&text).map_err(|e| ReadError::Malformed(format!("no valid XML: {e}")))?;
+        let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
+        let mut series = scans.filter(|s| s.children().any(|i| i.has_tag_name("Image") && is_bscan(i)));
+        let Some(first) = series.next() else {
+            return Err(ReadError::Malformed("the XML lists no B-scans".to_owned()));
+        };
+        if series.next().is_some() {
+            return Err(ReadError::Unsupported(
+                "an export of several series; export each into its own folder".to_owned(),
+            ));
+        }
+        let folder = Folder::of(path)?;
+        let images = first.children().filter(|n| n.has_tag_name("Image"));
+        let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
+        if bscans.len() as u64 > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{} B-scans listed", bscans.len())));
+        }
+        let listed = bscans.len();
+        let mut bscans = bscans.into_iter().map(|i| Listed::of(i, &folder)).collect::<Result<Vec<_>, _>>()?;
+        bscans.sort_by_key(|b| b.number);
+        bscans.retain(|b| b.file.is_some());
+        if bscans.len() < listed && (!allow_missing || bscans.is_empty()) {
+            return Err(ReadError::Incomplete { there: bscans.len(), listed });
+        }
+        let fundus = others.into_iter().find_map(|i| {
+            let image = Listed::of(i, &folder).ok()?;
+            let plausible = image.scale_mm.iter().all(|mm| sidecar::plausible(mm * MILLIMETRE).is_ok());
+            image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
+        });
+        let header = header(first, &bscans, stated)?;
+        let (images, boundaries) = bscans.into_iter().filter_map(|b| Some((b.file?, b.boundaries))).unzip();
+        Ok(Self { header, images, boundaries, fundus })
+    }
+
+    fn image(&self, index: usize) -> Result<&Path, ReadError> {
+        let count = self.images.len();
+        self.images.get(index).map(PathBuf::as_path).ok_or(ReadError::NoSuchBScan { index, count })
+    }
+}
+
+/// The images that the export of the XML file `path` lists and that are there; none where it is no export.
+pub(super) fn parts(path: &Path) -> Vec<PathBuf> {
+    let export = || {
+        let text = read_text(path).ok()?;
+        let document = Document::parse(&text).ok()?;
+        let folder = Folder::of(path).ok()?;
+        let images = document.descendants().filter(|n| n.has_tag_name("Image"));
+        let file = |image| {
+            let name = text_of_number(image).unwrap_or_default();
+            folder.find(text_at(image, &["ImageData", "ExamURL"]), name)
+        };
+        Some(images.filter_map(file).collect())
+    };
+    export().unwrap_or_default()
+}
+
+impl ScanReader for HeidelbergExport {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        let path = self.image(index)?;
+        let bscan = open_image(path)?.bscan(0)?;
+        if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
+            let (w, h) = (self.header.width, self.header.height);
+            return Err(ReadError::Malformed(format!("the image of B-scan {index} is not {w} x {h} as listed")));
+        }
+        Ok(bscan)
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        self.image(index)?;
+        Ok(self.boundaries[index].clone())
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
+        let BScan { width, height, intensity } = open_image(path)?.bscan(0)?;
+        let pixels = intensity.iter().map(|v| (v * 255.0).round() as u8).collect();
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm: *pixel_mm }))
+    }
+}
+
+fn open_image(path: &Path) -> Result<Raster, ReadError> {
+    Raster::open(path, &raster::first_bytes(path)?, &Stated::default())
+}
+
+fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<ScanHeader, ReadError> {
+    let first = bscans.first().ok_or_else(|| ReadError::Malformed("the XML lists no B-scans".to_owned()))?;
+    if bscans.iter().any(|b| (b.width, b.height) != (first.width, first.height)) {
+        return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
+    }
+    let (width, height) = dimensions::check(first.width, first.height)?;
+    let spacing = |mm: f64, stated: Option<Spacing>| match sidecar::plausible(mm * MILLIMETRE) {
+        Ok(um) => Some(Spacing { um, from: Provenance::Header }),
+        Err(_) => stated,
+    };
+    let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
+    let eye = match eye.and_then(|n| n.text()).map(str::trim) {
+        Some("R" | "OD") => Some(Eye::Right),
+        Some("L" | "OS") => Some(Eye::Left),
+        _ => stated.eye,
+    };
+    let tracks: Vec<Track> = bscans.iter().filter_map(|b| b.track).collect();
+    let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
+        (_, Some(Track::Circle { .. })) => Pattern::Circle,
+        ("Volume", _) => Pattern::RasterVolume,
+        ("Star" | "Radial", _) => Pattern::Radial,
+        _ if bscans.len() == 1 => Pattern::Line,
+        _ => Pattern::Unknown,
+    };
+    Ok(ScanHeader {
+        format: "Heidelberg XML export",
+        bscans: bscans.len(),
+        width,
+        height,
+        axial: spacing(first.scale_mm[1], stated.axial),
+        lateral: spacing(first.scale_mm[0], stated.lateral),
+        eye,
+        pattern,
+        tracks: if tracks.len() == bscans.len() { tracks } else { Vec::new() },
+    })
+}
+
+impl Listed {
+    fn of(image: Node<'_, '_>, folder: &Folder) -> Result<Self, ReadError> {
+        const CONTEXT: &str = "OphthalmicAcquisitionContext";
+        let name = text_of_number(image).unwrap_or_default();
+        let need = |field: &str| {
+            number(image, &[CONTEXT, field])
+                .ok_or_else(|| ReadError::Malformed(format!("image {name} does not state its {field}")))
+        };
+        let place = |field: &str| {
+            let at = |axis| number(image, &[CONTEXT, field, "Coord", axis]);
+            Some(Place { x: at("X")?, y: at("Y")? })
+        };
+        let track = match (place("Start"), place("End"), place("Center")) {
+            // As the circles of `.vol` files: from the temple upwards.
+            (Some(start), _, Some(centre)) => Some(Track::Circle { centre, start, clockwise: start.x < centre.x }),
+            (Some(start), Some(end), _) if start.distance(end) > 1e-3 => Some(Track::Line { start, end }),
+            _ => None,
+        };
+        let width = need("Width")?;
+        let size = |v: f64| if (0.0..=1e6).contains(&v) { v as u64 } else { 0 };
+        let lines = child(image, "Segmentation").into_iter().flat_map(|s| s.children());
+        Ok(Self {
+            number: name.parse().unwrap_or(i64::MAX),
+            file: folder.find(text_at(image, &["ImageData", "ExamURL"]), name),
+            width: size(width),
+            height: size(need("Height")?),
+            scale_mm: [number(image, &[CONTEXT, "ScaleX"]), number(image, &[CONTEXT, "ScaleY"])]
+                .map(|mm| mm.unwrap_or(f64::NAN)),
+            track,
+            boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
+        })
+    }
+}
+
+/// A boundary of the scanner's own, where it is one of ours and has a row for each A-scan.
+fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
+    let boundary = match text_at(line, &["Name"])? {
+        "ILM" => Boundary::Ilm,
+        "BM" => Boundary::RpeBm,
+        "RNFL" => Boundary::NflGcl,
+        "IPL" => Boundary::IplInl,
+        "INL" => Boundary::InlOpl,
+        "OPL" => Boundary::OplOnl,
+        _ => return None,
+    };
+    let rows: BoundaryRows = text_at(line, &["Array"])?
+        .split_ascii_whitespace()
+        .map(|v| v.parse().ok().filter(|v: &f32| v.is_finite() && (0.0..1e6).contains(v)))
+        .collect();
+    (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
+}
+
+/// The files of the export, by their names in lower case.
+struct Folder(HashMap<String, PathBuf>);
+
+impl Folder {
+    /// The files beside the XML and in the folders beside it; names that differ only in case are one.
+    fn of(xml: &Path) -> Result<Self, ReadError> {
+        let folder = xml.parent().unwrap_or_else(|| Path::new("."));
+        let io = |source| ReadError::Io { path: folder.to_owned(), source };
+        let mut files = HashMap::new();
+        let mut folders = vec![(folder.to_owned(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(io)? {
+                let entry = entry.map_err(io)?;
+                let kind = entry.file_type().map_err(io)?;
+                if kind.is_dir() && depth == 0 {
+                    folders.push((entry.path(), 1));
+                } else if kind.is_file() {
+                    files.insert(entry.file_name().to_string_lossy().to_lowercase(), entry.path());
+                }
+            }
+        }
+        Ok(Self(files))
+    }
+
+    /// The file that a URL names by its last part, whatever folders of another machine come before; without a URL, the
+    /// one whose name is the image's number, alone or with `-Input`, as anonymised exports have them.
+    fn find(&self, url: Option<&str>, number: &str) -> Option<PathBuf> {
+        let names: Vec<String> = match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
+            Some(name) => vec![name.to_lowercase()],
+            None => ["", "-input"]
+                .iter()
+                .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
+                .collect(),
+        };
+        names.iter().find_map(|n| self.0.get(n)).cloned()
+    }
+}
+
+/// The text of the XML file; older exports are in Latin-1.
+fn read_text(path: &Path) -> Result<String, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ReadError::Malformed("the XML is far too long".to_owned()));
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect()))
+}
+
+fn is_bscan(image: Node<'_, '_>) -> bool {
+    match text_at(image, &["ImageType", "Type"]) {
+        Some(kind) => kind == "OCT",
+        None => text_at(image, &["OphthalmicAcquisitionContext", "Start", "Coord", "X"]).is_some(),
+    }
+}
+
+fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|n| n.has_tag_name(name))
+}
+
+fn text_at<'a>(node: Node<'a, '_>, path: &[&str]) -> Option<&'a str> {
+    let found = path.iter().try_fold(node, |node, name| child(node, name))?;
+    found.text().map(str::trim).filter(|t| !t.is_empty())
+}
+
+/// What numbers an image within its series.
+fn text_of_number<'a>(image: Node<'a, '_>) -> Option<&'a str> {
+    text_at(image, &["ImageNumber"]).or_else(|| text_at(image, &["ID"]))
+}
+
+fn number(node: Node<'_, '_>, path: &[&str]) -> Option<f64> {
+    text_at(node, path)?.parse().ok().filter(|v: &f64| v.is_finite())
+}

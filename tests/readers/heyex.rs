@@ -1,0 +1,143 @@
+//! Heidelberg export folders written here.
+
+use std::path::PathBuf;
+
+use octrls::{
+    layer::Boundary,
+    scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track},
+};
+
+use super::{Folder, refusal};
+
+const WIDTH: u32 = 6;
+const HEIGHT: u32 = 9;
+
+/// An export of three B-scans and a fundus image; `edit` may change the text.
+struct Export {
+    folder: Folder,
+    xml: PathBuf,
+}
+
+fn image(number: u32, kind: &str, file: &str) -> String {
+    let y = 5.0 - 0.25 * f64::from(number);
+    let place =
+        format!("<Start><Coord><X>1.0</X><Y>{y}</Y></Coord></Start><End><Coord><X>1.066</X><Y>{y}</Y></Coord></End>");
+    let place = if kind == "OCT" { place } else { String::new() };
+    let lines = "<Segmentation><SegLine><Name>ILM</Name><Array>2 2 2.5 3e+038 2 2</Array></SegLine>\
+        <SegLine><Name>BM</Name><Array>7 7 7 7</Array></SegLine><SegLine><Name>PR1</Name><Array>5 5 5 5 5 5</Array>\
+        </SegLine></Segmentation>";
+    format!(
+        "<Image><ImageNumber>{number}</ImageNumber><ImageType><Type>{kind}</Type></ImageType>\
+         <OphthalmicAcquisitionContext><Width>{WIDTH}</Width><Height>{HEIGHT}</Height><ScaleX>0.011</ScaleX>\
+         <ScaleY>0.00387</ScaleY>{place}</OphthalmicAcquisitionContext><ImageData>\
+         <ExamURL>file:///\\\\server\\share\\..\\export\\{file}</ExamURL></ImageData>{lines}</Image>"
+    )
+}
+
+fn text() -> String {
+    // Listed out of order.
+    let images = [
+        image(0, "LOCALIZER", "NIR1.TIF"),
+        image(3, "OCT", "B3.tif"),
+        image(1, "OCT", "B1.tif"),
+        image(2, "OCT", "B2.tif"),
+    ];
+    format!(
+        "<HEDX><BODY><Patient><LastName>M\u{fc}ller</LastName><Study><Series><Type>Volume</Type>\
+         <Laterality>L</Laterality>{}</Series></Study></Patient></BODY></HEDX>",
+        images.concat()
+    )
+}
+
+fn export(text: &str) -> Export {
+    let folder = Folder::new();
+    for (name, grey) in [("nir1.tif", 10_u8), ("B1.tif", 50), ("b2.tif", 100), ("B3.tif", 150)] {
+        let picture = image::GrayImage::from_pixel(WIDTH, HEIGHT, image::Luma([grey]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Tiff).unwrap();
+        folder.file(name, &bytes.into_inner());
+    }
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    let xml = folder.file("export.xml", &latin);
+    Export { folder, xml }
+}
+
+#[test]
+fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
+    let export = export(&text());
+    let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.bscans, header.width, header.height), (3, WIDTH as usize, HEIGHT as usize));
+    assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
+    assert!((header.axial.unwrap().um - 3.87).abs() < 1e-9 && (header.lateral.unwrap().um - 11.0).abs() < 1e-9);
+    let at = |x, y| Place { x, y };
+    assert_eq!(header.tracks[1], Track::Line { start: at(1.0, 4.5), end: at(1.066, 4.5) });
+    let greys = [0, 1, 2].map(|i| (reader.bscan(i).unwrap().intensity[0] * 255.0).round() as u8);
+    assert_eq!(greys, [50, 100, 150]);
+    assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
+    assert_eq!(reader.fundus().unwrap().map(|f| f.pixels[0]), Some(10));
+    assert_eq!(scan::parts(&export.xml).len(), 4);
+}
+
+#[test]
+fn the_scanner_s_lines_need_a_row_for_each_ascan() {
+    let export = export(&text());
+    let lines = scan::open(&export.xml, ReadOptions::default()).unwrap().device_boundaries(0).unwrap();
+    assert_eq!(lines, [(Boundary::Ilm, vec![Some(2.0), Some(2.0), Some(2.5), None, Some(2.0), Some(2.0)])]);
+}
+
+#[test]
+fn a_missing_image_is_said_and_may_be_allowed() {
+    let export = export(&text());
+    std::fs::remove_file(export.folder.0.path().join("b2.tif")).unwrap();
+    let error = scan::open(&export.xml, ReadOptions::default()).err().expect("a refusal");
+    assert!(matches!(error, ReadError::Incomplete { there: 2, listed: 3 }) && error.is_transient(), "{error}");
+    assert_eq!(error.code(), "E-READ-INCOMPLETE");
+    let allowed = ReadOptions { allow_missing: true, ..ReadOptions::default() };
+    let reader = scan::open(&export.xml, allowed).unwrap();
+    assert_eq!((reader.header().bscans, reader.header().tracks.len()), (2, 2));
+}
+
+#[test]
+fn images_are_only_looked_for_in_the_export_s_own_folder() {
+    let outside = text().replace("\\share\\..\\export\\B1.tif", "\\..\\..\\..\\etc\\passwd");
+    let export = export(&outside);
+    assert!(matches!(
+        scan::open(&export.xml, ReadOptions::default()),
+        Err(ReadError::Incomplete { there: 2, listed: 3 })
+    ));
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let changed = |from: &str, to: &str| {
+        let export = export(&text().replacen(from, to, 1));
+        let read = |options| scan::open(&export.xml, options).and_then(|mut r| r.bscan(2).map(|_| ()));
+        read(ReadOptions::default()).err().map(|e| e.code())
+    };
+    assert_eq!(changed("<Width>6", "<Width>6"), None);
+    let b3 = "<ImageNumber>3</ImageNumber><ImageType><Type>OCT</Type></ImageType><OphthalmicAcquisitionContext><Width>";
+    for (from, to, code) in [
+        (format!("{b3}6"), format!("{b3}7"), "E-READ-UNSUPPORTED"),
+        (format!("{b3}6"), format!("{b3}-1"), "E-READ-UNSUPPORTED"),
+        (format!("{b3}6</Width>"), b3.replace("<Width>", ""), "E-READ-MALFORMED"),
+        (
+            "</Series>".to_owned(),
+            format!("</Series><Series>{}</Series>", image(1, "OCT", "B1.tif")),
+            "E-READ-UNSUPPORTED",
+        ),
+        ("</Study>".to_owned(), String::new(), "E-READ-MALFORMED"),
+    ] {
+        assert_eq!(changed(&from, &to), Some(code), "{to}");
+    }
+}
+
+#[test]
+fn entities_and_other_xml_are_no_way_in() {
+    let folder = Folder::new();
+    let bomb = "<HEDX><!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><BODY>&b;</BODY></HEDX>";
+    assert_eq!(refusal(&folder.file("a.xml", bomb.as_bytes())), "E-READ-MALFORMED");
+    assert_eq!(refusal(&folder.file("b.xml", b"<html><body/></html>")), "E-READ-FORMAT");
+    assert_eq!(refusal(&folder.file("c.xml", b"<HEDX><BODY><Series/></BODY></HEDX>")), "E-READ-MALFORMED");
+    assert!(scan::parts(&folder.file("d.xml", b"<svg/>")).is_empty());
+}
