@@ -48,7 +48,8 @@ impl Processor for Segmenter {
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
             let bscan = segment(&self.network, index, pixels, header.axial, self.ez)?;
-            results.add(&bscan)?;
+            let device = reader.device_boundaries(index).map_err(|e| named(e, name))?;
+            results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
         let scan = ScanRecord::new(slashed(name), sha256, &header);

@@ -3,11 +3,16 @@
 use serde::Serialize;
 
 use crate::{
-    layer::{Boundary, EzConvention, Measured},
-    measure::{LayerThickness, Quality, ThicknessUnit, Verdict},
+    layer::{BOUNDARIES, Boundary, EzConvention, Measured},
+    measure::{
+        LayerThickness, Quality, ThicknessUnit, Verdict,
+        accuracy::BoundaryError,
+        enface::{CircleProfile, VolumeMeasures},
+    },
     network::Network,
-    scan::{Eye, Pattern, ScanHeader, Spacing},
+    scan::{BoundaryRows, Eye, Pattern, ScanHeader, Spacing},
     segment::SegmentedBScan,
+    surface::Surfaces,
 };
 
 /// Version of the file's structure; a change that readers must know of raises it.
@@ -72,6 +77,9 @@ pub(super) struct ResultRecord<'a> {
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
+    pub(super) volume: Option<VolumeMeasures>,
+    pub(super) circle: Option<CircleProfile>,
+    pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
     pub(super) seconds: f64,
     pub(super) files: &'a [String],
@@ -176,5 +184,42 @@ impl BoundaryRecord {
             coverage: known.len() as f32 / rows.len().max(1) as f32,
             mean_deviation_px: (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32),
         }
+    }
+}
+
+/// How far our boundaries are from the scanner's own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeviceRecord {
+    boundary: &'static str,
+    unit: ThicknessUnit,
+    mean_absolute: Option<f64>,
+    bias: Option<f64>,
+    compared: u64,
+    missed: u64,
+}
+
+impl DeviceDifference {
+    pub(super) fn add(&mut self, surfaces: &Surfaces, device: &[(Boundary, BoundaryRows)]) {
+        for (boundary, rows) in device {
+            self.0[boundary.index()].add(surfaces.rows(*boundary), rows);
+        }
+    }
+
+    /// One record for each boundary that the scanner found.
+    pub(super) fn records(&self, axial: Option<Spacing>) -> Vec<DeviceRecord> {
+        let (unit, scale) = axial.map_or((ThicknessUnit::Pixels, 1.0), |s| (ThicknessUnit::Micrometres, s.um));
+        let found = Boundary::ALL.into_iter().zip(&self.0).filter(|(_, e)| e.compared + e.missed > 0);
+        let record = |(boundary, error): (Boundary, &BoundaryError)| DeviceRecord {
+            boundary: boundary.name(),
+            unit,
+            mean_absolute: error.mean_absolute().map(|px| px * scale),
+            bias: error.bias().map(|px| px * scale),
+            compared: error.compared,
+            missed: error.missed,
+        };
+        found.map(record).collect()
     }
 }

@@ -1,8 +1,8 @@
-//! `boundaries.csv`, `uncertainty.csv` and `thickness.csv`.
+//! `boundaries.csv`, `uncertainty.csv`, `thickness.csv`, and `etdrs.csv` of volumes.
 
 use crate::{
     layer::{Boundary, Measured},
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, enface::VolumeMeasures},
     segment::SegmentedBScan,
 };
 
@@ -29,6 +29,21 @@ impl Table {
     pub(super) fn thickness(unit: ThicknessUnit) -> Result<Self, OutputError> {
         let layers = Measured::all().into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
         Self::new("thickness.csv", layers.chain(["confidence".to_owned()]))
+    }
+
+    /// `layer,subfield,mean_um,coverage,volume_mm3`: a row for each layer and subfield of a volume.
+    pub(super) fn etdrs(measures: &VolumeMeasures) -> Result<Self, OutputError> {
+        let columns = ["layer", "subfield", "mean_um", "coverage", "volume_mm3"];
+        let mut table = Self { name: "etdrs.csv", csv: csv::Writer::from_writer(Vec::new()) };
+        table.record(columns.into_iter().map(str::to_owned))?;
+        for measured in &measures.etdrs {
+            for field in &measured.grid.subfields {
+                let figures = [format!("{:.3}", field.coverage), format!("{:.5}", field.volume_mm3)];
+                let row = [measured.layer.to_owned(), field.at.name(), number(field.mean_um, 2)];
+                table.record(row.into_iter().chain(figures))?;
+            }
+        }
+        Ok(table)
     }
 
     fn new(name: &'static str, columns: impl Iterator<Item = String>) -> Result<Self, OutputError> {

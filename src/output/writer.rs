@@ -13,16 +13,17 @@ use image::{
 
 use crate::{
     engine::ScanSummary,
-    layer::{EzConvention, LAYERS, Measured},
-    measure::{ThicknessUnit, Verdict},
-    scan::ScanHeader,
+    layer::{Boundary, EzConvention, LAYERS, Measured},
+    measure::{ThicknessUnit, Verdict, enface::Volume},
+    scan::{BoundaryRows, ScanHeader},
     segment::SegmentedBScan,
 };
 
 use super::{
     ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
+    maps::thickness_maps,
     overlay::overlay,
-    record::{BScanRecord, LayerRecord, ResultRecord},
+    record::{BScanRecord, DeviceDifference, LayerRecord, ResultRecord},
     staging::StagedFolder,
     tables::Table,
 };
@@ -37,6 +38,8 @@ pub struct ResultWriter {
     uncertainty: Table,
     thickness: Table,
     bscans: Vec<BScanRecord>,
+    volume: Volume,
+    device: DeviceDifference,
     files: Vec<String>,
 }
 
@@ -56,15 +59,21 @@ impl ResultWriter {
             uncertainty: Table::uncertainty()?,
             thickness: Table::thickness(unit)?,
             bscans: Vec::new(),
+            volume: Volume::new(header.eye),
+            device: DeviceDifference::default(),
             files: Vec::new(),
         })
     }
 
-    /// Adds a B-scan; they come in order.
+    /// Adds a B-scan and the boundaries that the scanner itself found in it; they come in order.
     ///
     /// # Errors
     /// [`OutputError`] when a picture cannot be written.
-    pub fn add(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+    pub fn add(&mut self, bscan: &SegmentedBScan, device: &[(Boundary, BoundaryRows)]) -> Result<(), OutputError> {
+        self.device.add(&bscan.surfaces, device);
+        if let Some(&track) = self.header.tracks.get(bscan.index) {
+            self.volume.add(track, &bscan.thicknesses);
+        }
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
@@ -89,6 +98,16 @@ impl ResultWriter {
         ellipsoid_zone: EzConvention,
         elapsed: Duration,
     ) -> Result<ScanSummary, OutputError> {
+        let volume = self.volume.measure();
+        if let Some(measures) = &volume {
+            let (name, content) = Table::etdrs(measures)?.finish()?;
+            self.folder.write(name, &content)?;
+            self.files.push(name.to_owned());
+            if let Some(maps) = thickness_maps(&self.volume, measures) {
+                let (width, height) = maps.dimensions();
+                self.png("thickness-maps.png".to_owned(), maps.as_raw(), width, height, ExtendedColorType::Rgb8)?;
+            }
+        }
         for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
@@ -111,6 +130,9 @@ impl ResultWriter {
             confidence,
             layers,
             bscans: &self.bscans,
+            volume,
+            circle: self.volume.circle(),
+            device: self.device.records(self.header.axial),
             seconds: elapsed.as_secs_f64(),
             files: &self.files,
             notice: "research use only, not a medical device",
@@ -141,6 +163,17 @@ impl ResultWriter {
         colour: ExtendedColorType,
     ) -> Result<(), OutputError> {
         let name = if self.header.bscans == 1 { format!("{kind}.png") } else { format!("{kind}-{index:03}.png") };
+        self.png(name, pixels, width, height, colour)
+    }
+
+    fn png(
+        &mut self,
+        name: String,
+        pixels: &[u8],
+        width: u32,
+        height: u32,
+        colour: ExtendedColorType,
+    ) -> Result<(), OutputError> {
         let mut png = Cursor::new(Vec::new());
         PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
             .write_image(pixels, width, height, colour)

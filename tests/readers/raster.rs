@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
 use octrls::scan::{Pattern, ReadOptions};
 
-use super::{Folder, read};
+use super::{Folder, read, refusal};
 
 const WIDTH: u32 = 7;
 const HEIGHT: u32 = 5;
@@ -162,4 +162,15 @@ fn floating_point_images_are_clamped_and_never_a_panic() {
     assert!((bscan.intensity[0] - 0.25).abs() < 1e-3);
     assert!((bscan.intensity[6] - 1.0).abs() < 1e-3);
     assert!(bscan.intensity[3] < 1e-3 && bscan.intensity[4] > 0.999);
+}
+
+#[test]
+fn a_chain_of_pages_that_leads_nowhere_or_in_circles_is_refused() {
+    let folder = Folder::new();
+    for (next, code) in [(9_000_u32, "E-READ-TRUNCATED"), (44, "E-READ-MALFORMED")] {
+        let mut bytes = tiff_of_pages(false, 3, 0);
+        let end = bytes.len() - 4;
+        bytes[end..].copy_from_slice(&next.to_le_bytes());
+        assert_eq!(refusal(&folder.file("broken.tif", &bytes)), code);
+    }
 }

@@ -7,6 +7,8 @@ use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
 const RADII: [f64; 3] = [0.5, 1.5, 3.0];
+/// Up, right, down and left: right and down components.
+const DIRECTIONS: [(f64, f64); 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];
 /// Distance of the places that are averaged, in millimetres.
 const STEP: f64 = 0.02;
 
@@ -46,10 +48,23 @@ impl Subfield {
         }
     }
 
+    /// Where the middle of the subfield lies in `eye`: right and down from the grid's centre, in millimetres.
+    #[must_use]
+    pub fn middle(self, eye: Option<Eye>) -> (f64, f64) {
+        let (ring, towards) = match self {
+            Self::Central => return (0.0, 0.0),
+            Self::Inner(side) => (0, side),
+            Self::Outer(side) => (1, side),
+        };
+        let distance = f64::midpoint(RADII[ring], RADII[ring + 1]);
+        let (x, y) = DIRECTIONS.into_iter().find(|&d| side(d, eye) == towards).unwrap_or_default();
+        (distance * x, distance * y)
+    }
+
     /// The subfields of an eye: the centre, then the inner and the outer ring.
     #[must_use]
     pub fn all(eye: Option<Eye>) -> [Self; 9] {
-        let sides = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)].map(|direction| side(direction, eye));
+        let sides = DIRECTIONS.map(|direction| side(direction, eye));
         let [s, right, i, left] = sides;
         // Nasal before temporal, whichever side it is on.
         let (n, t) = if eye == Some(Eye::Left) { (left, right) } else { (right, left) };
@@ -172,6 +187,15 @@ mod tests {
         assert!((mean(&right, "N2") - mean(&left, "T2")).abs() < 1e-3);
         assert!((mean(&right, "S1") - mean(&right, "I1")).abs() < 0.5);
         assert!(mean(&grid(None, MIDDLE, slope), "R2") > 330.0);
+    }
+
+    #[test]
+    fn the_middle_of_a_subfield_lies_in_it() {
+        for eye in [Some(Eye::Right), Some(Eye::Left), None] {
+            for subfield in Subfield::all(eye) {
+                assert_eq!(Subfield::of(subfield.middle(eye), eye), Some(subfield));
+            }
+        }
     }
 
     #[test]

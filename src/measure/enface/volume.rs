@@ -45,6 +45,12 @@ impl Volume {
         Self { eye, slices: std::array::from_fn(|_| Vec::new()) }
     }
 
+    /// Which eye, where it is known.
+    #[must_use]
+    pub const fn eye(&self) -> Option<Eye> {
+        self.eye
+    }
+
     /// Adds the B-scan that lies along `track`; thicknesses in pixels are left out, since places are in millimetres.
     pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
         if thicknesses.unit == ThicknessUnit::Micrometres {
