@@ -6,11 +6,14 @@
 mod dimensions;
 mod error;
 mod heyex;
+mod j2k;
 mod jpeg;
 mod place;
 mod raster;
 mod sidecar;
+mod source;
 mod tiff;
+mod topcon;
 mod vol;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +26,7 @@ pub use raster::Raster;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::Boundary;
+pub use topcon::Topcon;
 pub use vol::HeidelbergVol;
 
 /// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
@@ -175,6 +179,8 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     let start = raster::first_bytes(path)?;
     if HeidelbergVol::recognises(&start) {
         Ok(Box::new(HeidelbergVol::open(path, &stated)?))
+    } else if Topcon::recognises(&start) {
+        Ok(Box::new(Topcon::open(path, &stated)?))
     } else if HeidelbergExport::recognises(&start) {
         Ok(Box::new(HeidelbergExport::open(path, &stated, options.allow_missing)?))
     } else {
@@ -194,6 +200,6 @@ pub fn parts(path: &Path) -> Vec<PathBuf> {
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 9] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
+    const KNOWN: [&str; 11] = ["bmp", "dib", "fda", "fds", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
 }

@@ -7,17 +7,14 @@
 //! `FLT_MAX` marks samples outside the acquired frame. Field offsets as documented by the Heidelberg special
 //! function "HSF-OCT" export and the `eyepy` and `OCTolyzer` readers.
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use super::{
     BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
     Track,
     dimensions::{self, MAX_BSCANS},
     sidecar::{self, Stated},
+    source::{Fields, Source},
 };
 use crate::layer::Boundary;
 
@@ -31,8 +28,7 @@ const CIRCLE: i32 = 2;
 
 /// A `.vol` file; reads one B-scan at a time.
 pub struct HeidelbergVol {
-    file: File,
-    path: PathBuf,
+    source: Source,
     header: ScanHeader,
     bscans: Vec<BScanLayout>,
     slo: Slo,
@@ -65,7 +61,7 @@ const DEVICE_BOUNDARIES: [Option<Boundary>; 7] = [
     Some(Boundary::OplOnl),
 ];
 /// Bytes at the start of a B-scan's header that are read: its size, place and boundaries.
-const PLACE_BYTES: usize = 56;
+const PLACE_BYTES: u64 = 56;
 
 impl HeidelbergVol {
     /// Whether `start`, the first bytes of a file, are those of a `.vol`.
@@ -78,60 +74,53 @@ impl HeidelbergVol {
         }
         let Some(fields) = start.get(..HEADER_BYTES as usize).map(Fields) else { return false };
         let printable = start[..12].iter().all(|&b| b == 0 || (32..127).contains(&b));
-        let sane = |v: i32, max: i32| (1..=max).contains(&v);
+        let sane = |at, min: u64, max: u64| size(fields, at).is_ok_and(|v| (min..=max).contains(&v));
         printable
-            && sane(fields.i32(12), 32_768)
-            && sane(fields.i32(16), MAX_BSCANS as i32)
-            && sane(fields.i32(20), 32_768)
+            && sane(12, 1, 32_768)
+            && sane(16, 1, MAX_BSCANS)
+            && sane(20, 1, 32_768)
             && matches!(&start[84..86], b"OD" | b"OS")
-            && (BSCAN_HEADER_MIN as i32..=BSCAN_HEADER_MAX as i32).contains(&fields.i32(100))
+            && sane(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
     }
 
     pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
-        let io = |source| ReadError::Io { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(io)?;
-        let actual = file.metadata().map_err(io)?.len();
-        let mut start = [0; HEADER_BYTES as usize];
-        if actual < HEADER_BYTES {
-            return Err(ReadError::Truncated(format!("{actual} bytes hold no .vol header of {HEADER_BYTES}")));
-        }
-        file.read_exact(&mut start).map_err(|source| short_or_io(path, source))?;
+        let mut source = Source::open(path)?;
+        let start = source.read(0, HEADER_BYTES)?;
         let fields = Fields(&start);
 
-        let (width, height) = dimensions::check(fields.size(12)?, fields.size(20)?)?;
-        let bscans = fields.size(16)?;
+        let (width, height) = dimensions::check(size(fields, 12)?, size(fields, 20)?)?;
+        let bscans = size(fields, 16)?;
         if bscans == 0 || bscans > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("{bscans} B-scans declared")));
         }
-        let bscan_header_bytes = fields.size(100)?;
+        let bscan_header_bytes = size(fields, 100)?;
         if !(BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&bscan_header_bytes) {
             return Err(ReadError::Malformed(format!("a B-scan header of {bscan_header_bytes} bytes declared")));
         }
-        let slo = Slo { width: fields.size(48)?, height: fields.size(52)?, pixel_mm: [fields.f64(56), fields.f64(64)] };
+        let slo =
+            Slo { width: size(fields, 48)?, height: size(fields, 52)?, pixel_mm: [fields.f64(56)?, fields.f64(64)?] };
         let first_bscan = HEADER_BYTES.saturating_add(slo.width.saturating_mul(slo.height));
         let pixel_bytes = 4 * (width * height) as u64;
         let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
-        if actual < least {
-            return Err(ReadError::Truncated(format!("at least {least} bytes declared, {actual} there")));
+        if source.bytes() < least {
+            return Err(ReadError::Truncated(format!("at least {least} bytes declared, {} there", source.bytes())));
         }
-        let circle = fields.i32(96) == CIRCLE;
+        let circle = fields.i32(96)? == CIRCLE;
         let mut layouts = Vec::with_capacity(bscans as usize);
         let mut tracks = Vec::with_capacity(bscans as usize);
         let mut at = first_bscan;
         for index in 0..bscans {
-            let mut place = [0; PLACE_BYTES];
-            let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut place));
-            read.map_err(|source| short_or_io(path, source))?;
+            let place = source.read(at, PLACE_BYTES)?;
             let place = Fields(&place);
-            let own = u64::try_from(place.i32(12)).unwrap_or(0);
+            let own = u64::try_from(place.i32(12)?).unwrap_or(0);
             let sane = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
             let header_bytes = if sane { own } else { bscan_header_bytes };
             let pixels = at + header_bytes;
-            layouts.push(BScanLayout::new(at, header_bytes, width, &place));
-            tracks.extend(track(&place, circle));
+            layouts.push(BScanLayout::new(at, header_bytes, width, place)?);
+            tracks.extend(track(place, circle)?);
             at = pixels + pixel_bytes;
-            if actual < at {
-                return Err(ReadError::Truncated(format!("B-scan {index} ends at byte {at}, the file at {actual}")));
+            if source.bytes() < at {
+                return Err(ReadError::Truncated(format!("B-scan {index} ends after the file, at byte {at}")));
             }
         }
         // A place counts where all have one.
@@ -141,7 +130,7 @@ impl HeidelbergVol {
             Ok(um) => Some(Spacing { um, from: Provenance::Header }),
             Err(_) => stated,
         };
-        let pattern = match fields.i32(96) {
+        let pattern = match fields.i32(96)? {
             1 => Pattern::Line,
             CIRCLE => Pattern::Circle,
             3 | 4 => Pattern::RasterVolume,
@@ -158,13 +147,13 @@ impl HeidelbergVol {
             bscans: bscans as usize,
             width,
             height,
-            axial: spacing(fields.f64(40), stated.axial),
-            lateral: spacing(fields.f64(24), stated.lateral),
+            axial: spacing(fields.f64(40)?, stated.axial),
+            lateral: spacing(fields.f64(24)?, stated.lateral),
             eye,
             pattern,
             tracks,
         };
-        Ok(Self { file, path: path.to_owned(), header, bscans: layouts, slo })
+        Ok(Self { source, header, bscans: layouts, slo })
     }
 }
 
@@ -202,7 +191,7 @@ impl ScanReader for HeidelbergVol {
             return Ok(None);
         }
         let (width, height) = dimensions::check(width, height)?;
-        let pixels = self.bytes(HEADER_BYTES, width * height)?;
+        let pixels = self.source.read(HEADER_BYTES, (width * height) as u64)?;
         Ok(Some(FundusImage { width, height, pixels, pixel_mm }))
     }
 }
@@ -212,52 +201,36 @@ impl HeidelbergVol {
         self.bscans.get(index).copied().ok_or(ReadError::NoSuchBScan { index, count: self.bscans.len() })
     }
 
-    fn bytes(&mut self, at: u64, count: usize) -> Result<Vec<u8>, ReadError> {
-        let mut bytes = vec![0; count];
-        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|source| short_or_io(&self.path, source))?;
-        Ok(bytes)
-    }
-
     fn floats(&mut self, at: u64, count: usize) -> Result<impl Iterator<Item = f32> + use<>, ReadError> {
-        let bytes = self.bytes(at, 4 * count)?;
-        Ok((0..count).map(move |i| Fields(&bytes).f32(4 * i)))
+        let bytes = self.source.read(at, 4 * count as u64)?;
+        Ok((0..count).map(move |i| Fields(&bytes).f32(4 * i).unwrap_or(f32::MAX)))
     }
 }
 
 impl BScanLayout {
     /// The parts of the B-scan whose header starts at `at`; boundaries that would not fit into the header are not there.
-    fn new(at: u64, header_bytes: u64, width: usize, place: &Fields<'_>) -> Self {
-        let size = |at| u64::try_from(place.i32(at)).unwrap_or(0);
-        let (count, offset) = (size(48), size(52));
-        let fits = offset >= PLACE_BYTES as u64 && offset + count * 4 * width as u64 <= header_bytes;
-        Self {
+    fn new(at: u64, header_bytes: u64, width: usize, place: Fields<'_>) -> Result<Self, ReadError> {
+        let size = |at| Ok::<_, ReadError>(u64::try_from(place.i32(at)?).unwrap_or(0));
+        let (count, offset) = (size(48)?, size(52)?);
+        let fits = offset >= PLACE_BYTES && offset + count * 4 * width as u64 <= header_bytes;
+        Ok(Self {
             pixels: at + header_bytes,
             boundaries: at + offset,
             boundary_count: if fits { count as usize } else { 0 },
-        }
+        })
     }
 }
 
 /// Where a B-scan lies. A circle's header holds its first A-scan and its centre. It runs from the temple upwards, as TSNIT
 /// profiles do: with the clock where it begins on the left.
-fn track(place: &Fields<'_>, circle: bool) -> Option<Track> {
-    let [x0, y0, x1, y1] = [16, 24, 32, 40].map(|at| place.f64(at));
-    let (start, end) = (Place { x: x0, y: y0 }, Place { x: x1, y: y1 });
+fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
+    let start = Place { x: place.f64(16)?, y: place.f64(24)? };
+    let end = Place { x: place.f64(32)?, y: place.f64(40)? };
     if !(1e-3..100.0).contains(&start.distance(end)) {
-        return None;
+        return Ok(None);
     }
     let clockwise = start.x < end.x;
-    Some(if circle { Track::Circle { centre: end, start, clockwise } } else { Track::Line { start, end } })
-}
-
-/// An end where there should be content is the file's fault, everything else the system's.
-fn short_or_io(path: &Path, source: std::io::Error) -> ReadError {
-    if source.kind() == std::io::ErrorKind::UnexpectedEof {
-        ReadError::Truncated("the file ends within a B-scan".to_owned())
-    } else {
-        ReadError::Io { path: path.to_owned(), source }
-    }
+    Ok(Some(if circle { Track::Circle { centre: end, start, clockwise } } else { Track::Line { start, end } }))
 }
 
 /// The scanner's own display curve, the fourth root of reflectivity; samples without data are black.
@@ -265,29 +238,7 @@ fn display_intensity(reflectivity: f32) -> f32 {
     if reflectivity.is_finite() && reflectivity < f32::MAX { reflectivity.clamp(0.0, 1.0).sqrt().sqrt() } else { 0.0 }
 }
 
-/// Little-endian fields of a header.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
-        let mut out = [0; N];
-        out.copy_from_slice(&self.0[at..at + N]);
-        out
-    }
-
-    fn i32(&self, at: usize) -> i32 {
-        i32::from_le_bytes(self.bytes(at))
-    }
-
-    fn f32(&self, at: usize) -> f32 {
-        f32::from_le_bytes(self.bytes(at))
-    }
-
-    fn f64(&self, at: usize) -> f64 {
-        f64::from_le_bytes(self.bytes(at))
-    }
-
-    fn size(&self, at: usize) -> Result<u64, ReadError> {
-        u64::try_from(self.i32(at)).map_err(|_| ReadError::Malformed("a negative size is declared".to_owned()))
-    }
+/// A declared size.
+fn size(fields: Fields<'_>, at: usize) -> Result<u64, ReadError> {
+    u64::try_from(fields.i32(at)?).map_err(|_| ReadError::Malformed("a negative size is declared".to_owned()))
 }

@@ -8,6 +8,7 @@ mod mutated;
 mod raster;
 mod real;
 mod sidecar;
+mod topcon;
 mod vol;
 
 use std::path::{Path, PathBuf};

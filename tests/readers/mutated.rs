@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{
     Folder,
     raster::{encode, grey_image},
-    read,
+    read, topcon,
     vol::Vol,
 };
 
@@ -21,6 +21,8 @@ fn samples() -> Vec<Vec<u8>> {
     files.push(encode(&image.to_rgba16().into(), ImageFormat::Png));
     files.push(encode(&image.to_rgb8().into(), ImageFormat::Tiff));
     files.push(Vol::default().bytes());
+    files.push(topcon::fda(2));
+    files.push(topcon::fds());
     files
 }
 
@@ -41,7 +43,7 @@ proptest! {
 
     #[test]
     fn random_bytes_after_a_true_start(
-        sample in 0usize..7, keep in 1usize..80, rest in prop::collection::vec(any::<u8>(), 0..3000),
+        sample in 0usize..9, keep in 1usize..80, rest in prop::collection::vec(any::<u8>(), 0..3000),
     ) {
         let mut bytes = samples().swap_remove(sample);
         bytes.truncate(keep);
@@ -50,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_bytes(sample in 0usize..7, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+    fn changed_bytes(sample in 0usize..9, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
         let mut bytes = samples().swap_remove(sample);
         for (at, value) in changes {
             let at = at.index(bytes.len());
@@ -60,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_headers(sample in 0usize..7, changes in prop::collection::vec((0usize..110, any::<u8>()), 1..6)) {
+    fn changed_headers(sample in 0usize..9, changes in prop::collection::vec((0usize..110, any::<u8>()), 1..6)) {
         let mut bytes = samples().swap_remove(sample);
         for (at, value) in changes {
             let at = at.min(bytes.len() - 1);
@@ -70,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_left_out_or_doubled(sample in 0usize..7, from in any::<prop::sample::Index>(), len in 1usize..200, double: bool) {
+    fn pieces_left_out_or_doubled(sample in 0usize..9, from in any::<prop::sample::Index>(), len in 1usize..200, double: bool) {
         let mut bytes = samples().swap_remove(sample);
         let from = from.index(bytes.len());
         let to = (from + len).min(bytes.len());

@@ -118,6 +118,20 @@ fn heidelberg_export_folders() {
 }
 
 #[test]
+fn topcon_files() {
+    let Some(folder) = data("formats/topcon_fda") else { return };
+    let (header, bscan) = read(&folder.join("fda_minimized.fda")).unwrap();
+    assert_eq!((header.format, header.bscans, header.width, header.height), ("Topcon", 1, 512, 650));
+    assert!((header.axial.unwrap().um - 3.5).abs() < 1e-9 && (header.lateral.unwrap().um - 11.72).abs() < 0.01);
+    // On its projection, the vessels come from the left.
+    assert_eq!(header.eye, Some(Eye::Left));
+    assert!(share_of_tissue(&bscan.intensity) > 0.2);
+    let Some(folder) = data("formats/topcon_fds") else { return };
+    let (header, _) = read(&folder.join("fds_minimized.fds")).unwrap();
+    assert_eq!((header.bscans, header.width, header.height), (4, 2, 3));
+}
+
+#[test]
 fn an_export_without_some_of_its_images() {
     let Some(folder) = data("formats/heidelberg_export_amd_volume") else { return };
     let path = folder.join("OCT-Info.xml");

@@ -1,0 +1,132 @@
+//! Topcon files written here, chunk by chunk.
+
+use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions};
+
+use super::{Folder, refusal};
+
+pub(crate) const WIDTH: u32 = 8;
+pub(crate) const HEIGHT: u32 = 6;
+
+/// A lossless JPEG 2000 codestream of 8 x 6 samples of 8 bit: 20 times the column plus 10 times the row.
+const CODESTREAM: &str = "ff4fff510029000000000008000000060000000000000000000000080000000600000000000000000001070101ff52000c\
+00000001000104040001ff5c00074040484850ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34\
+ff90000a00000000002d0001ff93df807006a5d356a49008d682807a8c00bfc1f38381f204001bf5ba0cbf281fffd9";
+
+pub(crate) fn codestream() -> Vec<u8> {
+    let digit = |c: u8| char::from(c).to_digit(16).unwrap() as u8;
+    CODESTREAM.as_bytes().chunks(2).map(|pair| 16 * digit(pair[0]) + digit(pair[1])).collect()
+}
+
+fn chunk(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![name.len() as u8];
+    bytes.extend(name.bytes());
+    bytes.extend((content.len() as u32).to_le_bytes());
+    bytes.extend(content);
+    bytes
+}
+
+fn file(kind: [u8; 3], eye: u8, images: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"FOCT".to_vec();
+    bytes.extend(kind);
+    bytes.extend([1_u32, 1001].map(u32::to_le_bytes).concat());
+    let mut scan = vec![0; 61];
+    for (at, value) in [(12, 4.0_f64), (20, 4.0), (28, 3.5)] {
+        scan[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    let mut capture = vec![0; 118];
+    capture[0] = eye;
+    bytes.extend(chunk("@PATIENT_INFO_02", &[7; 615]));
+    bytes.extend(chunk("@CAPTURE_INFO_02", &capture));
+    for (name, content) in images {
+        bytes.extend(chunk(name, content));
+    }
+    bytes.extend(chunk("@PARAM_SCAN_04", &scan));
+    bytes.push(0);
+    bytes
+}
+
+/// A `.fda` of `count` equal B-scans.
+pub(crate) fn fda(count: u32) -> Vec<u8> {
+    let mut images = vec![2];
+    images.extend([829_u32, 3071, WIDTH, HEIGHT, count].map(u32::to_le_bytes).concat());
+    images.extend([2, 10, 0, 0]);
+    for _ in 0..count {
+        images.extend((codestream().len() as u32).to_le_bytes());
+        images.extend(codestream());
+    }
+    file(*b"FDA", 1, &[("@IMG_JPEG", images)])
+}
+
+/// A `.fds` of two B-scans of 16-bit samples, as acquired and registered.
+pub(crate) fn fds() -> Vec<u8> {
+    let samples = |first: u16| (0..2 * WIDTH * HEIGHT).flat_map(move |i| (first + i as u16).to_le_bytes());
+    let bytes = 2 * 2 * WIDTH * HEIGHT;
+    let mut raw = vec![0];
+    raw.extend([WIDTH, HEIGHT, 16, 2].map(u32::to_le_bytes).concat());
+    raw.push(0);
+    let mut registered = raw.clone();
+    raw.extend(bytes.to_le_bytes());
+    raw.extend(samples(5000));
+    registered.extend([0_u32, 0, 0, 0, bytes].map(u32::to_le_bytes).concat());
+    registered.extend(samples(0));
+    file(*b"FDS", 0, &[("@IMG_SCAN_03", raw), ("@IMG_MOT_COMP_03", registered)])
+}
+
+#[test]
+fn codestreams_are_bscans() {
+    let folder = Folder::new();
+    let mut reader = scan::open(&folder.file("a.fda", &fda(3)), ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.format, header.bscans, header.width, header.height), ("Topcon", 3, 8, 6));
+    assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
+    let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
+    assert!((axial.um - 3.5).abs() < 1e-9 && (lateral.um - 500.0).abs() < 1e-9);
+    assert_eq!(axial.from, Provenance::Header);
+    let bscan = reader.bscan(2).unwrap();
+    for (i, v) in bscan.intensity.iter().enumerate() {
+        let want = (20 * (i % 8) + 10 * (i / 8)) as f32 / 255.0;
+        assert!((v - want).abs() < 1e-6, "sample {i}: {v} for {want}");
+    }
+    assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
+}
+
+#[test]
+fn registered_samples_come_before_raw_ones() {
+    let folder = Folder::new();
+    let mut reader = scan::open(&folder.file("a.fds", &fds()), ReadOptions::default()).unwrap();
+    assert_eq!((reader.header().bscans, reader.header().eye), (2, Some(Eye::Right)));
+    let first = reader.bscan(0).unwrap().intensity;
+    assert!(first[0].abs() < 1e-6 && (first[47] - 1.0).abs() < 1e-6 && (first[12] - 12.0 / 47.0).abs() < 1e-6);
+}
+
+#[test]
+fn every_shortened_file_is_refused() {
+    let folder = Folder::new();
+    for (whole, step) in [(fda(1), 1), (fds(), 7)] {
+        for length in (16..whole.len()).step_by(step) {
+            let code = refusal(&folder.file("a", &whole[..length]));
+            assert!(["E-READ-TRUNCATED", "E-READ-UNSUPPORTED"].contains(&code), "{length} bytes: {code}");
+        }
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let folder = Folder::new();
+    let at = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len() + 4;
+    let changed = |mut bytes: Vec<u8>, name: &str, offset: usize, value: u32| {
+        let place = at(&bytes, name.as_bytes()) + offset;
+        bytes[place..place + 4].copy_from_slice(&value.to_le_bytes());
+        refusal(&folder.file("a", &bytes))
+    };
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 9, 8), "accepted");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 9, 9), "E-READ-MALFORMED");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 9, 1_000_000), "E-READ-TOO-LARGE");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 17, 0), "E-READ-MALFORMED");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 17, u32::MAX), "E-READ-TRUNCATED");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 25, u32::MAX), "E-READ-TRUNCATED");
+    assert_eq!(changed(fda(1), "@IMG_JPEG", 29, 0x1234_5678), "E-READ-MALFORMED");
+    assert_eq!(changed(fds(), "@IMG_MOT_COMP_03", 13, 3), "E-READ-MALFORMED");
+    assert_eq!(changed(fds(), "@IMG_MOT_COMP_03", 9, 8), "E-READ-UNSUPPORTED");
+    assert_eq!(changed(fds(), "@PARAM_SCAN_04", 12, 0), "accepted");
+}
