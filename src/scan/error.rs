@@ -14,7 +14,9 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The content is of no format that this build reads.
-    #[error("not a scan of a known format (PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export, Topcon .fda or .fds)")]
+    #[error(
+        "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export, Topcon .fda or .fds)"
+    )]
     UnknownFormat,
     /// The file holds nothing.
     #[error("the file is empty")]

@@ -3,6 +3,8 @@
 //! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that a
 //! volume is never in memory as a whole.
 
+#[cfg(feature = "dicom")]
+mod dicom;
 mod dimensions;
 mod error;
 mod heyex;
@@ -18,6 +20,8 @@ mod vol;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "dicom")]
+pub use dicom::Dicom;
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use heyex::HeidelbergExport;
@@ -177,6 +181,10 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
     let start = raster::first_bytes(path)?;
+    #[cfg(feature = "dicom")]
+    if Dicom::recognises(&start) {
+        return Ok(Box::new(Dicom::open(path, &stated)?));
+    }
     if HeidelbergVol::recognises(&start) {
         Ok(Box::new(HeidelbergVol::open(path, &stated)?))
     } else if Topcon::recognises(&start) {
@@ -200,6 +208,7 @@ pub fn parts(path: &Path) -> Vec<PathBuf> {
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 11] = ["bmp", "dib", "fda", "fds", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
+    const KNOWN: [&str; 13] =
+        ["bmp", "dcm", "dib", "dicom", "fda", "fds", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+#[cfg(feature = "dicom")]
+mod dicom;
 mod heyex;
 mod mutated;
 mod raster;

@@ -14,6 +14,9 @@ use super::{
 const CONTENT: [&str; 6] =
     ["E-READ-FORMAT", "E-READ-EMPTY", "E-READ-TRUNCATED", "E-READ-MALFORMED", "E-READ-UNSUPPORTED", "E-READ-TOO-LARGE"];
 
+/// How many there are.
+const SAMPLES: usize = if cfg!(feature = "dicom") { 11 } else { 9 };
+
 fn samples() -> Vec<Vec<u8>> {
     let image = grey_image(12, 9);
     let mut files: Vec<Vec<u8>> =
@@ -23,6 +26,8 @@ fn samples() -> Vec<Vec<u8>> {
     files.push(Vol::default().bytes());
     files.push(topcon::fda(2));
     files.push(topcon::fds());
+    #[cfg(feature = "dicom")]
+    files.extend([super::dicom::native(), super::dicom::jpeg_2000()]);
     files
 }
 
@@ -43,7 +48,7 @@ proptest! {
 
     #[test]
     fn random_bytes_after_a_true_start(
-        sample in 0usize..9, keep in 1usize..80, rest in prop::collection::vec(any::<u8>(), 0..3000),
+        sample in 0usize..SAMPLES, keep in 1usize..80, rest in prop::collection::vec(any::<u8>(), 0..3000),
     ) {
         let mut bytes = samples().swap_remove(sample);
         bytes.truncate(keep);
@@ -52,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_bytes(sample in 0usize..9, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+    fn changed_bytes(sample in 0usize..SAMPLES, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
         let mut bytes = samples().swap_remove(sample);
         for (at, value) in changes {
             let at = at.index(bytes.len());
@@ -62,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_headers(sample in 0usize..9, changes in prop::collection::vec((0usize..110, any::<u8>()), 1..6)) {
+    fn changed_headers(sample in 0usize..SAMPLES, changes in prop::collection::vec((0usize..110, any::<u8>()), 1..6)) {
         let mut bytes = samples().swap_remove(sample);
         for (at, value) in changes {
             let at = at.min(bytes.len() - 1);
@@ -72,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_left_out_or_doubled(sample in 0usize..9, from in any::<prop::sample::Index>(), len in 1usize..200, double: bool) {
+    fn pieces_left_out_or_doubled(sample in 0usize..SAMPLES, from in any::<prop::sample::Index>(), len in 1usize..200, double: bool) {
         let mut bytes = samples().swap_remove(sample);
         let from = from.index(bytes.len());
         let to = (from + len).min(bytes.len());

@@ -1,0 +1,80 @@
+//! Spacing, eye and place of DICOM frames.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::{eye, is, pattern_of};
+use crate::scan::{Eye, Pattern, Place, Provenance, Spacing, Track, sidecar};
+
+const MILLIMETRE: f64 = 1000.0;
+/// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
+const FLAT: f64 = 0.9;
+
+/// What the functional groups say.
+pub(super) struct Geometry {
+    pub(super) axial: Option<Spacing>,
+    pub(super) lateral: Option<Spacing>,
+    pub(super) eye: Option<Eye>,
+    pub(super) pattern: Pattern,
+    pub(super) tracks: Vec<Track>,
+}
+
+impl Geometry {
+    pub(super) fn of(object: &InMemDicomObject, width: usize, count: usize) -> Self {
+        let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let shared = items(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
+        // A frame's own group before the shared one.
+        let group = |frame: usize, sequence: Tag| {
+            let own = frames.get(frame).and_then(|f| items(f, sequence).first());
+            own.or_else(|| shared.and_then(|s| items(s, sequence).first()))
+        };
+        let spacing = group(0, tags::PIXEL_MEASURES_SEQUENCE).and_then(|m| numbers(m, tags::PIXEL_SPACING));
+        // Only tomography has its depth along the rows; the spacing of a screenshot is that of the screen.
+        let tomography = is(object, dicom_dictionary_std::uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE);
+        let spacing = spacing.or_else(|| numbers(object, tags::PIXEL_SPACING).filter(|_| tomography));
+        let at = |i: usize| {
+            let um = spacing.as_ref()?.get(i).map(|mm| mm * MILLIMETRE)?;
+            sidecar::plausible(um).ok().map(|um| Spacing { um, from: Provenance::Header })
+        };
+        let (axial, lateral) = (at(0), at(1));
+
+        let anatomy = group(0, tags::FRAME_ANATOMY_SEQUENCE);
+        let eye = anatomy
+            .and_then(|a| eye(a, tags::FRAME_LATERALITY))
+            .or_else(|| eye(object, tags::IMAGE_LATERALITY))
+            .or_else(|| eye(object, tags::LATERALITY));
+        let track = |frame: usize| {
+            let position =
+                group(frame, tags::PLANE_POSITION_SEQUENCE).and_then(|p| numbers(p, tags::IMAGE_POSITION_PATIENT))?;
+            let orientation = group(frame, tags::PLANE_ORIENTATION_SEQUENCE)
+                .and_then(|p| numbers(p, tags::IMAGE_ORIENTATION_PATIENT))?;
+            line(&position, &orientation, lateral?.um / MILLIMETRE, width)
+        };
+        let tracks: Vec<Track> = (0..count).map_while(track).collect();
+        let tracks = if tracks.len() == count { tracks } else { Vec::new() };
+        Self { axial, lateral, eye, pattern: pattern_of(count, !tracks.is_empty()), tracks }
+    }
+}
+
+/// Where a frame lies, seen from the front: patient coordinates run to the patient's left, which is to the right of the
+/// picture, to the back, and up. The position is the centre of the first pixel.
+fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Option<Track> {
+    let (&[x, _, z], &[right, _, up, ..]) = (position, orientation) else { return None };
+    let length = right.hypot(up);
+    if !(FLAT..1.1).contains(&length) || !x.is_finite() || !z.is_finite() {
+        return None;
+    }
+    let at = |ascan: f64| Place { x: x + ascan * step_mm * right, y: -(z + ascan * step_mm * up) };
+    Some(Track::Line { start: at(-0.5), end: at(width as f64 - 0.5) })
+}
+
+fn items(object: &InMemDicomObject, sequence: Tag) -> &[InMemDicomObject] {
+    object.get(sequence).and_then(|e| e.items()).unwrap_or_default()
+}
+
+/// The finite numbers of an element; `None` of none.
+fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
+    let values = object.get(tag)?.to_multi_float64().ok()?;
+    (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
+}

@@ -1,0 +1,146 @@
+//! DICOM: Ophthalmic Tomography, and other images (secondary capture) as far as they go.
+//!
+//! Spacing, eye and place come from the functional groups (PS3.3, C.7.6.16): those of a frame before the shared ones. The
+//! pixels stay as they are in the file until a B-scan is asked for.
+
+mod frames;
+mod geometry;
+mod lengths;
+
+use std::path::Path;
+
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{InMemDicomObject, collector::DicomCollector};
+
+use super::{
+    BScan, Eye, Pattern, ReadError, ScanHeader, ScanReader,
+    dimensions::{self, MAX_BSCANS},
+    sidecar::Stated,
+};
+use frames::{Frames, Layout};
+
+const PREAMBLE: usize = 128;
+const MAGIC: &[u8] = b"DICM";
+
+/// A DICOM file; decodes one frame at a time.
+pub struct Dicom {
+    header: ScanHeader,
+    frames: Frames,
+}
+
+impl Dicom {
+    /// Whether `start`, the first bytes of a file, are those of a DICOM file.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        start.get(PREAMBLE..PREAMBLE + MAGIC.len()) == Some(MAGIC)
+    }
+
+    pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let io = |source| ReadError::Io { path: path.to_owned(), source };
+        let bytes = std::fs::metadata(path).map_err(io)?.len();
+        lengths::check(path)?;
+        let mut collector = DicomCollector::open_file(path).map_err(|e| broken(&e))?;
+        let meta = collector.read_file_meta().map_err(|e| broken(&e))?;
+        let syntax = meta.transfer_syntax().trim_end_matches('\0').to_owned();
+        let mut object = InMemDicomObject::new_empty();
+        collector.read_dataset_up_to_pixeldata(&mut object).map_err(|e| broken(&e))?;
+
+        let need = |tag, name: &str| {
+            number(&object, tag)
+                .ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
+        };
+        refuse_obfuscated(&object)?;
+        let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
+        let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        if count == 0 || count > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{count} frames declared")));
+        }
+        let layout = Layout::of(&object, width, height, count as usize)?;
+        let frames = Frames::read(&mut collector, layout, &syntax, bytes)?;
+
+        let geometry = geometry::Geometry::of(&object, width, count as usize);
+        let header = ScanHeader {
+            format: if is(&object, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE) { "DICOM OPT" } else { "DICOM" },
+            bscans: count as usize,
+            width,
+            height,
+            axial: geometry.axial.or(stated.axial),
+            lateral: geometry.lateral.or(stated.lateral),
+            eye: geometry.eye.or(stated.eye),
+            pattern: geometry.pattern,
+            tracks: geometry.tracks,
+        };
+        Ok(Self { header, frames })
+    }
+}
+
+impl ScanReader for Dicom {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        let count = self.header.bscans;
+        if index >= count {
+            return Err(ReadError::NoSuchBScan { index, count });
+        }
+        self.frames.decode(index)
+    }
+}
+
+/// Zeiss's own files keep their pixels in private groups, scrambled.
+fn refuse_obfuscated(object: &InMemDicomObject) -> Result<(), ReadError> {
+    let zeiss = text(object, tags::MANUFACTURER).is_some_and(|m| m.starts_with("Carl Zeiss Meditec"));
+    let private = object.iter().any(|e| e.header().tag.group() == 0x0407);
+    if zeiss && private { Err(obfuscated()) } else { Ok(()) }
+}
+
+fn obfuscated() -> ReadError {
+    ReadError::Unsupported("Zeiss DICOM with obfuscated pixels; export it as unobfuscated DICOM, or as .img".to_owned())
+}
+
+fn is(object: &InMemDicomObject, class: &str) -> bool {
+    text(object, tags::SOP_CLASS_UID).is_some_and(|uid| uid == class)
+}
+
+fn eye(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<Eye> {
+    match text(object, tag)?.as_str() {
+        "R" | "OD" => Some(Eye::Right),
+        "L" | "OS" => Some(Eye::Left),
+        _ => None,
+    }
+}
+
+/// The text of an element, up to a NUL: some writers leave rubbish after it.
+fn text(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<String> {
+    let value = object.get(tag)?.to_str().ok()?;
+    let text = value.split('\0').next().unwrap_or_default().trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn number(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<u64> {
+    object.get(tag)?.to_int().ok()
+}
+
+fn broken(error: &dyn std::error::Error) -> ReadError {
+    // The crate's errors name their cause in their sources.
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return ReadError::Truncated("the DICOM file ends within its content".to_owned());
+        }
+        reason = cause.to_string();
+        source = cause.source();
+    }
+    ReadError::Malformed(format!("DICOM: {reason}"))
+}
+
+/// The pattern that a scan's geometry implies.
+const fn pattern_of(count: usize, parallel: bool) -> Pattern {
+    match (count, parallel) {
+        (1, _) => Pattern::Line,
+        (_, true) => Pattern::RasterVolume,
+        _ => Pattern::Unknown,
+    }
+}

@@ -1,0 +1,273 @@
+//! DICOM files written here.
+
+use dicom_core::{
+    DataElement, PrimitiveValue, Tag, VR,
+    smallvec::SmallVec,
+    value::{DataSetSequence, PixelFragmentSequence},
+};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use image::ImageFormat;
+use octrls::scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track};
+
+use super::{
+    Folder,
+    raster::encode,
+    refusal,
+    topcon::{self, codestream},
+};
+
+const WIDTH: u16 = topcon::WIDTH as u16;
+const HEIGHT: u16 = topcon::HEIGHT as u16;
+const FRAMES: usize = 3;
+const FRAME: usize = WIDTH as usize * HEIGHT as usize;
+
+/// A DICOM object before it is written.
+struct Object(InMemDicomObject, &'static str);
+
+fn item(elements: impl IntoIterator<Item = DataElement<InMemDicomObject>>) -> InMemDicomObject {
+    InMemDicomObject::from_element_iter(elements)
+}
+
+fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+}
+
+fn floats(tag: Tag, values: &[f64]) -> DataElement<InMemDicomObject> {
+    let text: Vec<String> = values.iter().map(f64::to_string).collect();
+    DataElement::new(tag, VR::DS, PrimitiveValue::Strs(text.into()))
+}
+
+fn word(tag: Tag, value: u16) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::US, PrimitiveValue::from(value))
+}
+
+fn string(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, vr, PrimitiveValue::from(value))
+}
+
+/// An Ophthalmic Tomography object of a right eye without pixels.
+fn tomography(frames: usize) -> Object {
+    let measures =
+        sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![item([floats(tags::PIXEL_SPACING, &[0.0039, 0.0117])])]);
+    let direction = floats(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    let anatomy = string(tags::FRAME_LATERALITY, VR::CS, "R");
+    let shared = item([
+        measures,
+        sequence(tags::PLANE_ORIENTATION_SEQUENCE, vec![item([direction])]),
+        sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([anatomy])]),
+    ]);
+    let place = |i: usize| floats(tags::IMAGE_POSITION_PATIENT, &[-2.0, 0.0, 1.0 - 0.25 * i as f64]);
+    let own = |i| item([sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([place(i)])])]);
+    let object = item([
+        string(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE),
+        string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.4"),
+        string(tags::MODALITY, VR::CS, "OPT"),
+        word(tags::ROWS, HEIGHT),
+        word(tags::COLUMNS, WIDTH),
+        string(tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string()),
+        string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2"),
+        word(tags::SAMPLES_PER_PIXEL, 1),
+        word(tags::BITS_ALLOCATED, 8),
+        word(tags::BITS_STORED, 8),
+        word(tags::PIXEL_REPRESENTATION, 0),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (0..frames).map(own).collect()),
+    ]);
+    Object(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)
+}
+
+impl Object {
+    fn with(mut self, element: DataElement<InMemDicomObject>) -> Self {
+        self.0.put(element);
+        self
+    }
+
+    fn native(self, pixels: Vec<u8>) -> Self {
+        self.with(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(pixels)))
+    }
+
+    fn compressed(mut self, syntax: &'static str, fragments: Vec<Vec<u8>>, offsets: Vec<u32>) -> Self {
+        let even = |mut f: Vec<u8>| {
+            f.resize(f.len().next_multiple_of(2), 0);
+            f
+        };
+        let fragments: SmallVec<[Vec<u8>; 2]> = fragments.into_iter().map(even).collect();
+        let pixels = PixelFragmentSequence::new(offsets, fragments);
+        self.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+        self.1 = syntax;
+        self
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let meta = FileMetaTableBuilder::new().transfer_syntax(self.1);
+        let mut bytes = Vec::new();
+        self.0.with_meta(meta).unwrap().write_all(&mut bytes).unwrap();
+        bytes
+    }
+}
+
+fn grey(frame: usize, i: usize) -> u8 {
+    (frame * 60 + i) as u8
+}
+
+/// Three frames of 8-bit pixels as they are.
+pub(super) fn native() -> Vec<u8> {
+    tomography(FRAMES).native((0..FRAMES).flat_map(|f| (0..FRAME).map(move |i| grey(f, i))).collect()).bytes()
+}
+
+/// Two frames of JPEG 2000.
+pub(super) fn jpeg_2000() -> Vec<u8> {
+    tomography(2).compressed(uids::JPEG2000_LOSSLESS, vec![codestream(), codestream()], vec![]).bytes()
+}
+
+fn code(object: Object) -> &'static str {
+    refusal(&Folder::new().file("a.dcm", &object.bytes()))
+}
+
+#[test]
+fn a_volume_with_its_spacing_eye_and_places() {
+    let folder = Folder::new();
+    let mut reader = scan::open(&folder.file("scan", &native()), ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.format, header.bscans, header.eye), ("DICOM OPT", FRAMES, Some(Eye::Right)));
+    assert_eq!((header.width, header.height), (WIDTH.into(), HEIGHT.into()));
+    assert_eq!(header.pattern, Pattern::RasterVolume);
+    assert!((header.axial.unwrap().um - 3.9).abs() < 1e-9 && (header.lateral.unwrap().um - 11.7).abs() < 1e-9);
+    let Track::Line { start, end } = header.tracks[2] else { panic!("no line") };
+    // The position is that of the first pixel's centre; down is towards the feet.
+    let (left, right) = (Place { x: -2.00585, y: -0.5 }, Place { x: -2.00585 + 8.0 * 0.0117, y: -0.5 });
+    assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{start:?} {end:?}");
+    for frame in [2, 0] {
+        let bscan = reader.bscan(frame).unwrap();
+        assert!(bscan.intensity.iter().enumerate().all(|(i, v)| (v * 255.0 - f32::from(grey(frame, i))).abs() < 1e-3));
+    }
+    assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
+}
+
+fn first(object: Object) -> Vec<f32> {
+    let folder = Folder::new();
+    let mut reader = scan::open(&folder.file("a.dcm", &object.bytes()), ReadOptions::default()).unwrap();
+    reader.bscan(reader.header().bscans - 1).unwrap().intensity
+}
+
+#[test]
+fn every_kind_of_grey_becomes_intensity() {
+    let words = (0..FRAME).flat_map(|i| (i as u16 * 80).to_le_bytes()).collect();
+    let deep = tomography(1).with(word(tags::BITS_ALLOCATED, 16)).with(word(tags::BITS_STORED, 12)).native(words);
+    assert!(first(deep).iter().enumerate().all(|(i, v)| (v - i as f32 * 80.0 / 4095.0).abs() < 1e-6));
+
+    let inverse = string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    let inverse = tomography(1).with(inverse).native((0..FRAME as u8).collect());
+    assert!(first(inverse).iter().enumerate().all(|(i, v)| (v - (1.0 - i as f32 / 255.0)).abs() < 1e-6));
+
+    let colour = |planar: u16| {
+        let rgb = string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
+        let object = tomography(1).with(rgb).with(word(tags::SAMPLES_PER_PIXEL, 3));
+        let at = |c: usize, i: usize| [200_u8, 100, i as u8][c];
+        let pixels = match planar {
+            0 => (0..FRAME).flat_map(|i| (0..3).map(move |c| at(c, i))).collect(),
+            _ => (0..3).flat_map(|c| (0..FRAME).map(move |i| at(c, i))).collect(),
+        };
+        first(object.with(word(tags::PLANAR_CONFIGURATION, planar)).native(pixels))
+    };
+    for planar in [0, 1] {
+        let want = |i: usize| (0.299 * 200.0 + 0.587 * 100.0 + 0.114 * i as f32) / 255.0;
+        assert!(colour(planar).iter().enumerate().all(|(i, v)| (v - want(i)).abs() < 1e-5), "{planar}");
+    }
+}
+
+#[test]
+fn compressed_frames_are_decoded() {
+    let gradient = |i: usize| (20 * (i % 8) + 10 * (i / 8)) as f32 / 255.0;
+    let agrees = |object: Object, tolerance: f32, name: &str| {
+        for (i, v) in first(object).into_iter().enumerate() {
+            assert!((v - gradient(i)).abs() <= tolerance, "{name}, pixel {i}: {v} for {}", gradient(i));
+        }
+    };
+    let twice = |bytes: Vec<u8>| vec![bytes.clone(), bytes];
+    agrees(tomography(2).compressed(uids::JPEG2000_LOSSLESS, twice(codestream()), vec![]), 1e-6, "JPEG 2000");
+
+    // RLE: one segment at byte 64, a single run of 48 literal bytes.
+    let mut rle = [1_u32, 64].map(u32::to_le_bytes).concat();
+    rle.resize(64, 0);
+    rle.push(FRAME as u8 - 1);
+    rle.extend((0..FRAME).map(|i| (gradient(i) * 255.0).round() as u8));
+    agrees(tomography(2).compressed(uids::RLE_LOSSLESS, twice(rle), vec![]), 1e-6, "RLE");
+
+    let picture = image::GrayImage::from_fn(WIDTH.into(), HEIGHT.into(), |x, y| image::Luma([(20 * x + 10 * y) as u8]));
+    let jpeg = encode(&picture.into(), ImageFormat::Jpeg);
+    agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, twice(jpeg.clone()), vec![]), 0.03, "JPEG");
+
+    // A frame in two fragments, told apart by the offset table.
+    let half = jpeg.len() / 4 * 2;
+    let parts = vec![jpeg.clone(), jpeg[..half].to_vec(), jpeg[half..].to_vec()];
+    let second = jpeg.len().next_multiple_of(2) as u32 + 8;
+    agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, parts, vec![0, second]), 0.03, "JPEG in parts");
+}
+
+#[test]
+fn a_screenshot_has_no_spacing() {
+    let object = tomography(1)
+        .with(string(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE))
+        .with(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![]))
+        .with(floats(tags::PIXEL_SPACING, &[0.2, 0.2]))
+        .with(string(tags::LATERALITY, VR::CS, "L"))
+        .native(vec![9; FRAME]);
+    let folder = Folder::new();
+    let reader = scan::open(&folder.file("a.dcm", &object.bytes()), ReadOptions::default()).unwrap();
+    let header = reader.header();
+    assert_eq!((header.format, header.axial, header.lateral), ("DICOM", None, None));
+    assert_eq!((header.eye, header.tracks.len()), (Some(Eye::Left), 0));
+}
+
+#[test]
+fn zeiss_s_scrambled_files_are_refused_by_name() {
+    let scrambled = tomography(1).compressed(uids::JPEG2000, vec![vec![0x5a; 64]], vec![]);
+    let private = tomography(1).with(string(tags::MANUFACTURER, VR::LO, "Carl Zeiss Meditec")).with(string(
+        Tag(0x0407, 0x0010),
+        VR::LO,
+        "99CZM_NIM_INTERNAL_04",
+    ));
+    for object in [scrambled, private] {
+        let error = scan::open(&Folder::new().file("a.dcm", &object.bytes()), ReadOptions::default()).err();
+        let error = error.expect("a refusal");
+        assert_eq!(error.code(), "E-READ-UNSUPPORTED");
+        assert!(error.to_string().contains("Zeiss"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_reason() {
+    let one = || tomography(1);
+    let pixels = || vec![0; FRAME];
+    let cases = [
+        (one().compressed(uids::JPEGLS_LOSSLESS, vec![vec![1; 50]], vec![]), "E-READ-UNSUPPORTED"),
+        (one().native(vec![0; FRAME - 2]), "E-READ-TRUNCATED"),
+        (one(), "E-READ-TRUNCATED"),
+        (tomography(0).native(pixels()), "E-READ-MALFORMED"),
+        (one().with(string(tags::NUMBER_OF_FRAMES, VR::IS, "99999")).native(pixels()), "E-READ-MALFORMED"),
+        (one().with(word(tags::ROWS, 60_000)).native(pixels()), "E-READ-TOO-LARGE"),
+        (one().with(word(tags::ROWS, 20_000)).native(pixels()), "E-READ-TRUNCATED"),
+        (one().with(word(tags::BITS_ALLOCATED, 32)).native(pixels()), "E-READ-UNSUPPORTED"),
+        (one().with(word(tags::PIXEL_REPRESENTATION, 1)).native(pixels()), "E-READ-UNSUPPORTED"),
+        (one().with(word(tags::SAMPLES_PER_PIXEL, 2)).native(pixels()), "E-READ-UNSUPPORTED"),
+        (one().compressed(uids::RLE_LOSSLESS, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),
+        (one().compressed(uids::JPEG_BASELINE8_BIT, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),
+        (tomography(2).compressed(uids::JPEG2000, vec![codestream()], vec![]), "E-READ-MALFORMED"),
+    ];
+    for (i, (object, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(code(object), expected, "case {i}");
+    }
+}
+
+#[test]
+fn every_shortened_file_is_refused() {
+    let folder = Folder::new();
+    for whole in [native(), jpeg_2000()] {
+        for length in (132..whole.len() - 1).step_by(5) {
+            let code = refusal(&folder.file("a", &whole[..length]));
+            assert!(code != "accepted", "{length} of {} bytes", whole.len());
+        }
+    }
+}
