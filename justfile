@@ -19,16 +19,29 @@ test-training:
 
 training := "cargo run --release --manifest-path training/Cargo.toml --no-default-features --features tch --"
 
-# Train, calibrate and export models/unet-640.onnx anew, in `runs/unet-640`; LIBTORCH names LibTorch 2.9.0
-train-unet-640 minutes="110":
-    {{training}} train --run training/runs/unet-640 --minutes {{minutes}} --learning-rate 0.002
-    {{training}} export training/runs/unet-640 training/runs/unet-640.onnx
-    {{training}} calibrate --model training/runs/unet-640.onnx training/runs/unet-640.json
-    {{training}} export training/runs/unet-640 models/unet-640.onnx --calibration training/runs/unet-640.json
+# Train, calibrate and export models/unet-640.onnx anew, in `training/runs`; LIBTORCH names LibTorch 2.9.0
+train-unet-640 steps="17000": (train "unet-640" steps "16")
 
-# The figures of the model's card, and a page with its worst scans, in `training/runs`
-evaluate-unet-640:
-    {{training}} evaluate --model models/unet-640.onnx --part test --out training/runs/unet-640-test
+# The same for models/edge.onnx, half as wide
+train-edge steps="12000": (train "edge" steps "8")
+
+[private]
+train name steps width:
+    {{training}} train --run training/runs/{{name}} --steps {{steps}} --width {{width}} --learning-rate 0.002 --phantom-share 0.1
+    {{training}} export training/runs/{{name}} training/runs/{{name}}.onnx --name {{name}}
+    {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
+    {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
+
+# The figures of a model's card, and a page with its worst scans, in `training/runs`
+evaluate-unet-640: (evaluate "unet-640")
+
+# The same for models/edge.onnx
+evaluate-edge: (evaluate "edge")
+
+[private]
+evaluate name:
+    {{training}} evaluate --model models/{{name}}.onnx --part test --out training/runs/{{name}}-test
+    {{training}} robustness --model models/{{name}}.onnx --out training/runs/{{name}}-test/robustness.md
 
 # Everything that CI runs
 ci:

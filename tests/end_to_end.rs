@@ -61,6 +61,23 @@ fn a_phantom_is_segmented_along_its_labels() {
 }
 
 #[test]
+fn the_result_names_every_file_of_its_folder() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    phantoms(temp.path(), 1);
+    let out = temp.path().join("out");
+    octrls().arg("segment").arg(temp.path()).arg("--out").arg(&out).assert().success();
+    let folder = out.join("phantom-000001.png");
+    let entries = fs::read_dir(&folder).expect("a folder").map(|e| e.expect("an entry").file_name());
+    let mut there: Vec<String> = entries.map(|n| n.into_string().expect("text")).collect();
+    there.retain(|n| n != "result.json");
+    there.sort();
+    let named: Vec<String> = serde_json::from_value(result(&folder)["files"].clone()).expect("names");
+    assert_eq!(named, there);
+    assert!(there.iter().any(|n| n == "report.pdf"));
+    assert!(fs::read(folder.join("report.pdf")).expect("a report").starts_with(b"%PDF-"));
+}
+
+#[test]
 fn without_a_spacing_thickness_is_in_pixels() {
     let temp = tempfile::tempdir().expect("tempdir");
     phantoms(temp.path(), 1);

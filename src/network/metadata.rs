@@ -18,9 +18,9 @@ pub struct InputSize {
 /// How a B-scan becomes the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preprocessing {
-    /// Each axis is shrunk on its own where it is longer than the input, never enlarged; the result is
-    /// standardised (mean 0, variance 1) and centred, and zeros fill the rest.
-    ShrinkCentreStandardise,
+    /// A scan of few rows is enlarged, then each axis is shrunk on its own where it is longer than the input; the result
+    /// is standardised (mean 0, variance 1) and centred, and zeros fill the rest. See [`Placement`](super::Placement).
+    FitCentreStandardise,
 }
 
 impl Preprocessing {
@@ -28,7 +28,7 @@ impl Preprocessing {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::ShrinkCentreStandardise => "shrink-centre-standardise/1",
+            Self::FitCentreStandardise => "fit-centre-standardise/1",
         }
     }
 }
@@ -109,7 +109,7 @@ impl ModelMetadata {
             .and_then(|(w, h)| Some(InputSize { width: w.parse().ok()?, height: h.parse().ok()? }))
             .filter(|s| (16..=4096).contains(&s.width) && (16..=4096).contains(&s.height))
             .ok_or_else(|| bad(INPUT, "not WIDTHxHEIGHT"))?;
-        let preprocessing = Preprocessing::ShrinkCentreStandardise;
+        let preprocessing = Preprocessing::FitCentreStandardise;
         if get(PREPROCESSING)? != preprocessing.name() {
             return Err(bad(PREPROCESSING, &format!("this program knows {}", preprocessing.name())));
         }
@@ -148,7 +148,7 @@ mod tests {
             name: "unet-640".to_owned(),
             version: "1".to_owned(),
             input: InputSize { width: 640, height: 480 },
-            preprocessing: Preprocessing::ShrinkCentreStandardise,
+            preprocessing: Preprocessing::FitCentreStandardise,
             calibration: Calibration { temperature: 1.5, ..Calibration::default() },
             ez_shift: 6.0,
             training_data: "phantom".to_owned(),

@@ -28,12 +28,26 @@ pub struct Placement {
     pub top: usize,
 }
 
+/// Scans of fewer rows are enlarged to as many, so that their layers have as many rows as those of the scans that networks
+/// are trained on.
+const FEWEST_ROWS: usize = 400;
+/// Largest enlargement.
+const MOST: usize = 4;
+
 impl Placement {
-    /// Places a scan on the grid: each axis shrunk where it is too long, never enlarged; centred.
+    /// Columns and rows that a scan takes on a grid that is large enough.
+    #[must_use]
+    pub fn wanted(scan_width: usize, scan_height: usize) -> (usize, usize) {
+        let rows = FEWEST_ROWS.min(scan_height * MOST).max(scan_height);
+        (scan_width * rows / scan_height.max(1), rows)
+    }
+
+    /// Places a scan on the grid: a low one enlarged, then each axis shrunk where it is too long; centred.
     #[must_use]
     pub fn new(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
-        let width = scan_width.min(input.width);
-        let height = scan_height.min(input.height);
+        let (width, height) = Self::wanted(scan_width, scan_height);
+        let width = width.min(input.width);
+        let height = height.min(input.height);
         Self {
             input,
             scan_width,
@@ -52,7 +66,7 @@ impl Placement {
     #[must_use]
     pub fn place(&self, bscan: &BScan) -> Vec<f32> {
         assert_eq!((bscan.width, bscan.height), (self.scan_width, self.scan_height), "another scan was placed");
-        let mut pixels = self.shrink(bscan);
+        let mut pixels = self.resized(bscan);
         standardise(&mut pixels);
         let mut input = vec![0.0; self.input.width * self.input.height];
         for (row, line) in pixels.chunks_exact(self.width).enumerate() {
@@ -62,7 +76,7 @@ impl Placement {
         input
     }
 
-    fn shrink(&self, bscan: &BScan) -> Vec<f32> {
+    fn resized(&self, bscan: &BScan) -> Vec<f32> {
         if (self.width, self.height) == (bscan.width, bscan.height) {
             return bscan.intensity.clone();
         }
@@ -100,7 +114,7 @@ pub(super) fn standardise(pixels: &mut [f32]) {
 mod tests {
     use super::*;
 
-    const INPUT: InputSize = InputSize { width: 64, height: 64 };
+    const INPUT: InputSize = InputSize { width: 64, height: 450 };
 
     fn gradient(width: usize, height: usize) -> BScan {
         let intensity = (0..height).flat_map(|y| vec![y as f32 / height as f32; width]).collect();
@@ -108,24 +122,24 @@ mod tests {
     }
 
     #[test]
-    fn a_small_scan_keeps_its_pixels_and_is_centred() {
-        let p = Placement::new(40, 30, INPUT);
-        assert_eq!((p.width, p.height, p.left, p.top), (40, 30, 12, 17));
-        let input = p.place(&gradient(40, 30));
-        let inside = |x: usize, y: usize| (12..52).contains(&x) && (17..47).contains(&y);
-        for y in 0..64 {
+    fn a_scan_that_fits_keeps_its_pixels_and_is_centred() {
+        let p = Placement::new(40, 420, INPUT);
+        assert_eq!((p.width, p.height, p.left, p.top), (40, 420, 12, 15));
+        let input = p.place(&gradient(40, 420));
+        let inside = |x: usize, y: usize| (12..52).contains(&x) && (15..435).contains(&y);
+        for y in 0..450 {
             for x in 0..64 {
                 assert!(inside(x, y) || input[y * 64 + x] == 0.0, "padding at {x},{y}");
             }
         }
-        assert!(input[17 * 64 + 12] < input[46 * 64 + 12]);
+        assert!(input[15 * 64 + 12] < input[434 * 64 + 12]);
     }
 
     #[test]
     fn the_input_is_standardised_over_the_scan_alone() {
-        let p = Placement::new(40, 30, INPUT);
-        let input = p.place(&gradient(40, 30));
-        let n = 40.0 * 30.0;
+        let p = Placement::new(40, 420, INPUT);
+        let input = p.place(&gradient(40, 420));
+        let n = 40.0 * 420.0;
         let mean = input.iter().sum::<f32>() / n;
         let variance = input.iter().map(|v| v * v).sum::<f32>() / n;
         assert!(mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-3, "{mean} {variance}");
@@ -133,12 +147,21 @@ mod tests {
 
     #[test]
     fn a_large_scan_is_shrunk_on_each_axis_and_maps_back() {
-        let p = Placement::new(128, 32, INPUT);
-        assert_eq!((p.width, p.height, p.rows_per_row()), (64, 32, 1.0));
+        let p = Placement::new(128, 400, INPUT);
+        assert_eq!((p.width, p.height, p.rows_per_row()), (64, 400, 1.0));
         assert!((p.column_of(0) - 0.0).abs() < 1e-6);
         assert!((p.column_of(64) - 31.75).abs() < 1e-6);
-        let p = Placement::new(32, 128, INPUT);
+        let p = Placement::new(32, 900, INPUT);
         assert!((p.rows_per_row() - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_low_scan_is_enlarged_up_to_four_times_and_maps_back() {
+        let p = Placement::new(20, 200, INPUT);
+        assert_eq!((p.width, p.height, p.rows_per_row()), (40, 400, 0.5));
+        assert!((p.column_of(10) - 20.5).abs() < 1e-6);
+        let p = Placement::new(30, 50, INPUT);
+        assert_eq!((p.width, p.height), (64, 200), "four times, and cut to the grid");
     }
 
     #[test]

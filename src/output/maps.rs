@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::canvas;
 use crate::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, EtdrsGrid, ThicknessField, Volume, VolumeMeasures},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, ThicknessField, Volume, VolumeMeasures},
     scan::{Eye, Place},
 };
 
@@ -22,8 +22,10 @@ const BAR: u32 = 14;
 /// Room for the figures of a colour bar.
 const FIGURES: u32 = 60;
 const COLUMNS: u32 = 3;
-/// Radii of the ETDRS circles in millimetres.
-const CIRCLES: [f64; 3] = [0.5, 1.5, 3.0];
+/// Most points that are set along a circle.
+const MOST_STEPS: f64 = 16_384.0;
+/// Least extent of a map in either direction, in millimetres; less is no area to look at.
+const LEAST_MM: f64 = 0.5;
 /// Steps to which the top of a scale is rounded, in micrometres.
 const ROUND: f32 = 10.0;
 
@@ -44,6 +46,9 @@ struct Panel {
 pub(super) fn thickness_maps(volume: &Volume, measures: &VolumeMeasures) -> Option<RgbImage> {
     let (low, high) = volume.field(Measured::Retina)?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
+    if across.min(down) < LEAST_MM {
+        return None;
+    }
     let mm_per_pixel = across.max(down) / SIDE;
     let size = |mm: f64| ((mm / mm_per_pixel).round() as u32).max(1);
     let (width, height) = (size(across), size(down));
@@ -87,7 +92,7 @@ impl Panel {
             image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
         }
         canvas::text(image, self.left, self.top - TITLE + 5, 1, INK, of.name());
-        for radius in CIRCLES {
+        for radius in ETDRS_RADII_MM {
             self.ring(image, centre.place, radius);
         }
         if let Some(grid) = grid {
@@ -113,7 +118,8 @@ impl Panel {
     }
 
     fn ring(&self, image: &mut RgbImage, centre: Place, radius: f64) {
-        let steps = (std::f64::consts::TAU * radius / self.mm_per_pixel).ceil() as u32 * 2;
+        let around = std::f64::consts::TAU * radius / self.mm_per_pixel;
+        let steps = (2.0 * around.ceil()).min(MOST_STEPS) as u32;
         for step in 0..steps {
             let (sin, cos) = (std::f64::consts::TAU * f64::from(step) / f64::from(steps)).sin_cos();
             if let Some((x, y)) = self.pixel(Place { x: centre.x + radius * cos, y: centre.y + radius * sin }) {
@@ -143,7 +149,7 @@ impl Panel {
             canvas::fill(image, x, self.top + y, BAR, 1, colour(share));
         }
         for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
-            let y = self.top + (share * (self.height - 8) as f32) as u32;
+            let y = self.top + (share * self.height.saturating_sub(8) as f32) as u32;
             canvas::text(image, x + BAR + 4, y, 1, FAINT, &format!("{value:.0}"));
         }
     }

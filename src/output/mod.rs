@@ -8,13 +8,16 @@
 //! | `mask.png` | index mask, 8 bit, the scan's own size; `mask-NNN.png` for the B-scans of a volume |
 //! | `overlay.png` | the boundaries drawn on the scan, with a legend; `overlay-NNN.png` for a volume |
 //! | `etdrs.csv`, `thickness-maps.png` | of a volume: thickness in the ETDRS subfields; maps of every layer |
+//! | `report.pdf` | a page or two to read |
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
 mod canvas;
 mod error;
 mod maps;
 mod overlay;
+mod page;
 mod record;
+mod report;
 mod staging;
 mod tables;
 mod writer;

@@ -44,6 +44,36 @@ impl ScanRecord {
     }
 }
 
+impl ScanRecord {
+    pub(super) const fn format(&self) -> &'static str {
+        self.format
+    }
+
+    pub(super) const fn bscans(&self) -> usize {
+        self.bscans
+    }
+
+    pub(super) const fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    pub(super) const fn eye(&self) -> Option<Eye> {
+        self.eye
+    }
+
+    pub(super) const fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
+    pub(super) const fn axial(&self) -> Option<Spacing> {
+        self.axial
+    }
+
+    pub(super) const fn lateral(&self) -> Option<Spacing> {
+        self.lateral
+    }
+}
+
 /// The model, as results name it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelRecord {
@@ -62,6 +92,13 @@ impl ModelRecord {
             version: metadata.version.clone(),
             sha256: network.file_sha256().to_owned(),
         }
+    }
+}
+
+impl ModelRecord {
+    /// Name, version and the start of the file's hash.
+    pub(super) fn words(&self) -> String {
+        format!("{} {} ({})", self.name, self.version, self.sha256.get(..8).unwrap_or_default())
     }
 }
 
@@ -90,11 +127,11 @@ pub(super) struct ResultRecord<'a> {
 pub(super) struct LayerRecord {
     layer: &'static str,
     name: &'static str,
-    mean: Option<f32>,
-    sd: Option<f32>,
-    min: Option<f32>,
-    max: Option<f32>,
-    coverage: f32,
+    pub(super) mean: Option<f32>,
+    pub(super) sd: Option<f32>,
+    pub(super) min: Option<f32>,
+    pub(super) max: Option<f32>,
+    pub(super) coverage: f32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -141,10 +178,6 @@ impl LayerRecord {
             max: records().filter_map(|l| l.max).reduce(f32::max),
             coverage: weight / bscans.len().max(1) as f32,
         }
-    }
-
-    pub(super) const fn mean(&self) -> Option<f32> {
-        self.mean
     }
 }
 

@@ -24,9 +24,12 @@ use super::{
     maps::thickness_maps,
     overlay::overlay,
     record::{BScanRecord, DeviceDifference, LayerRecord, ResultRecord},
+    report::Report,
     staging::StagedFolder,
     tables::Table,
 };
+
+const REPORT_FILE: &str = "report.pdf";
 
 /// Writes the results of one scan; nothing is seen of them before [`ResultWriter::finish`].
 pub struct ResultWriter {
@@ -40,6 +43,8 @@ pub struct ResultWriter {
     bscans: Vec<BScanRecord>,
     volume: Volume,
     device: DeviceDifference,
+    /// The B-scan that the report shows.
+    shown: Option<SegmentedBScan>,
     files: Vec<String>,
 }
 
@@ -61,6 +66,7 @@ impl ResultWriter {
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
+            shown: None,
             files: Vec::new(),
         })
     }
@@ -71,6 +77,9 @@ impl ResultWriter {
     /// [`OutputError`] when a picture cannot be written.
     pub fn add(&mut self, bscan: &SegmentedBScan, device: &[(Boundary, BoundaryRows)]) -> Result<(), OutputError> {
         self.device.add(&bscan.surfaces, device);
+        if bscan.index == self.header.bscans / 2 {
+            self.shown = Some(bscan.clone());
+        }
         if let Some(&track) = self.header.tracks.get(bscan.index) {
             self.volume.add(track, &bscan.thicknesses);
         }
@@ -99,23 +108,27 @@ impl ResultWriter {
         elapsed: Duration,
     ) -> Result<ScanSummary, OutputError> {
         let volume = self.volume.measure();
+        let maps = volume.as_ref().and_then(|measures| thickness_maps(&self.volume, measures));
         if let Some(measures) = &volume {
             let (name, content) = Table::etdrs(measures)?.finish()?;
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
-            if let Some(maps) = thickness_maps(&self.volume, measures) {
-                let (width, height) = maps.dimensions();
-                self.png("thickness-maps.png".to_owned(), maps.as_raw(), width, height, ExtendedColorType::Rgb8)?;
-            }
+        }
+        if let Some(maps) = &maps {
+            let (width, height) = maps.dimensions();
+            self.png("thickness-maps.png".to_owned(), maps.as_raw(), width, height, ExtendedColorType::Rgb8)?;
         }
         for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
         }
+        if self.shown.is_some() {
+            self.files.push(REPORT_FILE.to_owned());
+        }
         self.files.sort();
         let measured = Measured::all().into_iter().enumerate();
         let layers: Vec<LayerRecord> = measured.map(|(i, of)| LayerRecord::over(&self.bscans, i, of)).collect();
-        let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean());
+        let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
         let record = ResultRecord {
@@ -137,6 +150,13 @@ impl ResultWriter {
             files: &self.files,
             notice: "research use only, not a medical device",
         };
+        if let Some(shown) = &self.shown {
+            let report = Report { record: &record, shown, maps: maps.as_ref() };
+            let pdf = report
+                .pdf()
+                .map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
+            self.folder.write(REPORT_FILE, &pdf)?;
+        }
         let json = serde_json::to_vec_pretty(&record)
             .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
         self.folder.write(RESULT_FILE, &json)?;

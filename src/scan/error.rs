@@ -15,7 +15,7 @@ pub enum ReadError {
     },
     /// The content is of no format that this build reads.
     #[error(
-        "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export, Topcon .fda or .fds)"
+        "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export, Topcon .fda or .fds, Zeiss .img, Bioptigen .OCT)"
     )]
     UnknownFormat,
     /// The file holds nothing.

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
     BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, Raster, ReadError, ScanHeader, ScanReader,
@@ -25,6 +25,8 @@ use crate::layer::Boundary;
 
 /// Largest XML file: one of 400 B-scans with eleven boundaries each has 20 MB.
 const MAX_BYTES: u64 = 128 << 20;
+/// Most nodes of the XML; an image has some sixty.
+const MAX_NODES: u32 = 2_000_000;
 const MILLIMETRE: f64 = 1000.0;
 
 /// A Heidelberg export folder; reads one image at a time.
@@ -58,7 +60,7 @@ impl HeidelbergExport {
 
     pub(super) fn open(path: &Path, stated: &Stated, allow_missing: bool) -> Result<Self, ReadError> {
         let text = read_text(path)?;
-        let document = Document::parse(&text).map_err(|e| ReadError::Malformed(format!("no valid XML: {e}")))?;
+        let document = parsed(&text)?;
         let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
         let mut series = scans.filter(|s| s.children().any(|i| i.has_tag_name("Image") && is_bscan(i)));
         let Some(first) = series.next() else {
@@ -102,7 +104,7 @@ impl HeidelbergExport {
 pub(super) fn parts(path: &Path) -> Vec<PathBuf> {
     let export = || {
         let text = read_text(path).ok()?;
-        let document = Document::parse(&text).ok()?;
+        let document = parsed(&text).ok()?;
         let folder = Folder::of(path).ok()?;
         let images = document.descendants().filter(|n| n.has_tag_name("Image"));
         let file = |image| {
@@ -196,9 +198,8 @@ impl Listed {
             Some(Place { x: at("X")?, y: at("Y")? })
         };
         let track = match (place("Start"), place("End"), place("Center")) {
-            // As the circles of `.vol` files: from the temple upwards.
-            (Some(start), _, Some(centre)) => Some(Track::Circle { centre, start, clockwise: start.x < centre.x }),
-            (Some(start), Some(end), _) if start.distance(end) > 1e-3 => Some(Track::Line { start, end }),
+            (Some(start), _, Some(centre)) => Track::heidelberg_circle(start, centre),
+            (Some(start), Some(end), _) => Track::line(start, end),
             _ => None,
         };
         let width = need("Width")?;
@@ -252,7 +253,8 @@ impl Folder {
                 if kind.is_dir() && depth == 0 {
                     folders.push((entry.path(), 1));
                 } else if kind.is_file() {
-                    files.insert(entry.file_name().to_string_lossy().to_lowercase(), entry.path());
+                    // The folder itself is read first, and counts.
+                    files.entry(entry.file_name().to_string_lossy().to_lowercase()).or_insert_with(|| entry.path());
                 }
             }
         }
@@ -271,6 +273,11 @@ impl Folder {
         };
         names.iter().find_map(|n| self.0.get(n)).cloned()
     }
+}
+
+fn parsed(text: &str) -> Result<Document<'_>, ReadError> {
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("no valid XML: {e}")))
 }
 
 /// The text of the XML file; older exports are in Latin-1.

@@ -1,8 +1,10 @@
 //! Scans: what a B-scan is, what is known of its geometry and from where, and the readers of scanner files.
 //!
-//! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that a
-//! volume is never in memory as a whole.
+//! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that the intensities of a
+//! volume are never in memory as a whole. (Those of DICOM files are there as the file has them, often compressed.)
 
+mod bioptigen;
+mod cirrus;
 #[cfg(feature = "dicom")]
 mod dicom;
 mod dimensions;
@@ -20,6 +22,8 @@ mod vol;
 
 use std::path::{Path, PathBuf};
 
+pub use bioptigen::Bioptigen;
+pub use cirrus::Cirrus;
 #[cfg(feature = "dicom")]
 pub use dicom::Dicom;
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
@@ -54,6 +58,8 @@ pub enum Provenance {
     Sidecar,
     /// Stated by the operator on the command line.
     Operator,
+    /// Not stated, but the same for every scan of this format.
+    Format,
 }
 
 /// A sample spacing in micrometres and where it came from.
@@ -74,6 +80,18 @@ pub enum Eye {
     /// Oculus sinister, the left eye.
     #[serde(rename = "OS")]
     Left,
+}
+
+impl Eye {
+    /// The eye that the name of a file says, in a part of its own between underscores: formats that do not state it are
+    /// named so by their exporters.
+    fn in_name(path: &Path) -> Option<Self> {
+        path.file_stem()?.to_str()?.split('_').rev().find_map(|part| match part {
+            "OD" => Some(Self::Right),
+            "OS" => Some(Self::Left),
+            _ => None,
+        })
+    }
 }
 
 /// How the B-scans of a scan lie on the retina.
@@ -172,7 +190,7 @@ pub struct ReadOptions {
 
 /// Opens a scan: the format is recognised by content, whatever the file's name.
 ///
-/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
+/// What holds for every file of a format counts last. A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
 ///
 /// # Errors
 /// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
@@ -187,10 +205,14 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     }
     if HeidelbergVol::recognises(&start) {
         Ok(Box::new(HeidelbergVol::open(path, &stated)?))
+    } else if Bioptigen::recognises(&start) {
+        Ok(Box::new(Bioptigen::open(path, &stated)?))
     } else if Topcon::recognises(&start) {
         Ok(Box::new(Topcon::open(path, &stated)?))
     } else if HeidelbergExport::recognises(&start) {
         Ok(Box::new(HeidelbergExport::open(path, &stated, options.allow_missing)?))
+    } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
+        Ok(Box::new(Cirrus::open(path, &stated)?))
     } else {
         Ok(Box::new(Raster::open(path, &start, &stated)?))
     }
@@ -208,7 +230,7 @@ pub fn parts(path: &Path) -> Vec<PathBuf> {
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 13] =
-        ["bmp", "dcm", "dib", "dicom", "fda", "fds", "jpeg", "jpg", "png", "tif", "tiff", "vol", "xml"];
+    const KNOWN: [&str; 15] =
+        ["bmp", "dcm", "dib", "dicom", "fda", "fds", "img", "jpeg", "jpg", "oct", "png", "tif", "tiff", "vol", "xml"];
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
 }

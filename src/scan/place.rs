@@ -48,7 +48,24 @@ pub enum Track {
     },
 }
 
+/// Shortest line and smallest circle that a scanner draws, and the largest, in millimetres.
+const PLAUSIBLE: std::ops::Range<f64> = 1e-3..100.0;
+
 impl Track {
+    /// A line, where it has the length of one on a retina.
+    #[must_use]
+    pub fn line(start: Place, end: Place) -> Option<Self> {
+        PLAUSIBLE.contains(&start.distance(end)).then_some(Self::Line { start, end })
+    }
+
+    /// A circle as Heidelberg's scanners draw it: from the temple upwards, as TSNIT profiles run, hence with the clock where
+    /// it begins on the left. Seen on a right eye, whose vessels match only so; of left eyes none was at hand.
+    #[must_use]
+    pub fn heidelberg_circle(start: Place, centre: Place) -> Option<Self> {
+        let clockwise = start.x < centre.x;
+        PLAUSIBLE.contains(&start.distance(centre)).then_some(Self::Circle { centre, start, clockwise })
+    }
+
     /// The place of A-scan `ascan` of `width`.
     #[must_use]
     pub fn at(&self, ascan: usize, width: usize) -> Place {

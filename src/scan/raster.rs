@@ -110,7 +110,7 @@ fn reader(
     page: Option<tiff::Directory>,
 ) -> Result<ImageReader<BufReader<tiff::Page<File>>>, ReadError> {
     if format == ImageFormat::Jpeg {
-        jpeg::check_complete(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?;
+        jpeg::walk(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?;
     }
     Ok(ImageReader::with_format(BufReader::new(tiff::Page::new(open_file(path)?, page)), format))
 }

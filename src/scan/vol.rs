@@ -221,16 +221,11 @@ impl BScanLayout {
     }
 }
 
-/// Where a B-scan lies. A circle's header holds its first A-scan and its centre. It runs from the temple upwards, as TSNIT
-/// profiles do: with the clock where it begins on the left.
+/// Where a B-scan lies; the header of a circle holds its first A-scan and its centre.
 fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
     let start = Place { x: place.f64(16)?, y: place.f64(24)? };
     let end = Place { x: place.f64(32)?, y: place.f64(40)? };
-    if !(1e-3..100.0).contains(&start.distance(end)) {
-        return Ok(None);
-    }
-    let clockwise = start.x < end.x;
-    Ok(Some(if circle { Track::Circle { centre: end, start, clockwise } } else { Track::Line { start, end } }))
+    Ok(if circle { Track::heidelberg_circle(start, end) } else { Track::line(start, end) })
 }
 
 /// The scanner's own display curve, the fourth root of reflectivity; samples without data are black.

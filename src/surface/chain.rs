@@ -13,10 +13,18 @@ pub(super) const STATES: usize = BOUNDARIES + 1;
 /// A-scans that are solved together, for the sake of vector units.
 pub(super) const LANES: usize = 16;
 
+/// Smallest probability that is told apart. Each row that contradicts a path costs it a factor of [`FLOOR`] at most, so that a
+/// path survives some sixty such rows, as an artefact above the retina may have.
+const NEGLIGIBLE: f64 = 1e-300;
+/// Least emission, so that no single pixel can rule a path out.
+const FLOOR: f32 = 1e-5;
+
 /// The states of ONL, ellipsoid zone and RPE.
 const OUTER: [usize; 3] = [5, 6, 7];
 
 type Lanes = [f32; LANES];
+/// Probabilities of states, whose range is far beyond that of single precision.
+type Wide = [f64; LANES];
 
 /// The class that a state emits: background above and below, its own layer between.
 const fn class_of(state: usize) -> usize {
@@ -49,7 +57,7 @@ pub(super) struct Posterior {
 #[derive(Default)]
 pub(super) struct Solver {
     emissions: Vec<[Lanes; CLASSES]>,
-    forward: Vec<[Lanes; STATES]>,
+    forward: Vec<[Wide; STATES]>,
 }
 
 impl Solver {
@@ -90,24 +98,24 @@ impl Solver {
         let mut retina = [1e-6_f32; LANES];
         let (mut outer, mut choroid) = ([0.0; LANES], [0.0; LANES]);
 
-        let mut backward = [[1.0; LANES]; STATES];
+        let mut backward: [Wide; STATES] = [[1.0; LANES]; STATES];
         for row in (0..rows).rev() {
             let gamma = posterior(&self.forward[row], &backward);
             let mut before = [0.0; LANES];
             for k in 0..BOUNDARIES {
                 for l in 0..LANES {
                     before[l] += gamma[k][l];
-                    let not_yet = f64::from(before[l]);
-                    sum[k][l] += not_yet;
-                    square[k][l] += (2 * row + 1) as f64 * not_yet;
+                    sum[k][l] += before[l];
+                    square[k][l] += (2 * row + 1) as f64 * before[l];
                 }
                 if row == 0 {
-                    above[k] = before.map(|p| 1.0 - p);
+                    above[k] = before.map(|p| 1.0 - p as f32);
                 }
                 if row + 1 == rows {
-                    below[k] = before;
+                    below[k] = before.map(|p| p as f32);
                 }
             }
+            let gamma = gamma.map(|state| state.map(|p| p as f32));
             for l in 0..LANES {
                 // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
                 let layers = &gamma[1..STATES - 2];
@@ -141,9 +149,8 @@ impl Solver {
     }
 }
 
-/// Class probabilities, kept away from zero so that no single pixel can rule a path out.
+/// Class probabilities, kept away from zero.
 fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
-    const FLOOR: f32 = 1e-5;
     let inverse = temperature.recip();
     let mut max = [f32::MIN; LANES];
     for class in &mut scores {
@@ -169,21 +176,21 @@ fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
 }
 
 /// Multiplies each state by its emission and brings the lane's sum to 1.
-fn emit(state: &mut [Lanes; STATES], emission: &[Lanes; CLASSES]) {
+fn emit(state: &mut [Wide; STATES], emission: &[Lanes; CLASSES]) {
     for (s, value) in state.iter_mut().enumerate() {
         let e = &emission[class_of(s)];
         for l in 0..LANES {
-            value[l] *= e[l];
+            value[l] *= f64::from(e[l]);
         }
     }
     normalise(state);
 }
 
-fn sum_of(a: &Lanes, b: &Lanes) -> Lanes {
+fn sum_of(a: &Wide, b: &Wide) -> Wide {
     std::array::from_fn(|l| a[l] + b[l])
 }
 
-fn posterior(forward: &[Lanes; STATES], backward: &[Lanes; STATES]) -> [Lanes; STATES] {
+fn posterior(forward: &[Wide; STATES], backward: &[Wide; STATES]) -> [Wide; STATES] {
     let mut gamma = *forward;
     for (g, b) in gamma.iter_mut().zip(backward) {
         for l in 0..LANES {
@@ -194,17 +201,18 @@ fn posterior(forward: &[Lanes; STATES], backward: &[Lanes; STATES]) -> [Lanes; S
     gamma
 }
 
-fn normalise(state: &mut [Lanes; STATES]) {
-    let mut total = [f32::MIN_POSITIVE; LANES];
+fn normalise(state: &mut [Wide; STATES]) {
+    let mut total = [f64::MIN_POSITIVE; LANES];
     for value in state.iter() {
         for l in 0..LANES {
             total[l] += value[l];
         }
     }
-    let inverse = total.map(f32::recip);
+    let inverse = total.map(f64::recip);
     for value in state {
         for l in 0..LANES {
-            value[l] *= inverse[l];
+            // Processors take a hundred times longer over smaller numbers, and a state that is none could never come back.
+            value[l] = (value[l] * inverse[l]).max(NEGLIGIBLE);
         }
     }
 }

@@ -236,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn an_island_of_another_class_above_the_retina_costs_no_line() {
+        let edges = [40, 44, 50, 54, 57, 66, 70, 73, 85];
+        let mut mask = layered_mask(32, 96, edges);
+        mask[15 * 32..25 * 32].fill(Layer::Rpe.class());
+        let placement = Placement::new(32, 96, InputSize { width: 32, height: 96 });
+        let out = extract(&logits_of(&mask, 32, 96, 14.0), &placement, &ExtractOptions::default());
+        let ilm = out.rows(Boundary::Ilm)[5].expect("determined");
+        let bruch = out.rows(Boundary::RpeBm)[5].expect("determined");
+        assert!((ilm - 40.0).abs() < 1.0 && (bruch - 73.0).abs() < 1.0, "{ilm} {bruch}");
+    }
+
+    #[test]
     fn edges_come_back_on_the_pixel_grid_of_a_larger_scan() {
         let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
         let mask = layered_mask(32, 64, edges);
@@ -252,10 +264,10 @@ mod tests {
     #[test]
     fn edges_do_not_count_the_padding() {
         let edges = [30, 34, 40, 44, 47, 56, 60, 63, 75];
-        let mask = layered_mask(48, 96, edges);
-        let placement = Placement::new(20, 66, InputSize { width: 48, height: 96 });
+        let mask = layered_mask(48, 450, edges);
+        let placement = Placement::new(20, 420, InputSize { width: 48, height: 450 });
         assert_eq!(placement.top, 15);
-        let out = extract(&logits_of(&mask, 48, 96, 12.0), &placement, &ExtractOptions::default());
+        let out = extract(&logits_of(&mask, 48, 450, 12.0), &placement, &ExtractOptions::default());
         assert!((out.rows(Boundary::Ilm)[7].expect("determined") - 15.0).abs() < 0.05);
     }
 

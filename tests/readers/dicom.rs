@@ -116,6 +116,30 @@ pub(super) fn native() -> Vec<u8> {
     tomography(FRAMES).native((0..FRAMES).flat_map(|f| (0..FRAME).map(move |i| grey(f, i))).collect()).bytes()
 }
 
+/// A frame of one RLE segment at byte 64: a run of 48 literal bytes, 20 times the column plus 10 times the row.
+fn rle_frame() -> Vec<u8> {
+    let mut rle = [1_u32, 64].map(u32::to_le_bytes).concat();
+    rle.resize(64, 0);
+    rle.push(FRAME as u8 - 1);
+    rle.extend((0..FRAME).map(|i| (20 * (i % 8) + 10 * (i / 8)) as u8));
+    rle
+}
+
+fn jpeg_frame(width: u32, height: u32) -> Vec<u8> {
+    let picture = image::GrayImage::from_fn(width, height, |x, y| image::Luma([(20 * x + 10 * y) as u8]));
+    encode(&picture.into(), ImageFormat::Jpeg)
+}
+
+/// One frame of RLE.
+pub(super) fn rle() -> Vec<u8> {
+    tomography(1).compressed(uids::RLE_LOSSLESS, vec![rle_frame()], vec![]).bytes()
+}
+
+/// One frame of JPEG.
+pub(super) fn jpeg() -> Vec<u8> {
+    tomography(1).compressed(uids::JPEG_BASELINE8_BIT, vec![jpeg_frame(WIDTH.into(), HEIGHT.into())], vec![]).bytes()
+}
+
 /// Two frames of JPEG 2000.
 pub(super) fn jpeg_2000() -> Vec<u8> {
     tomography(2).compressed(uids::JPEG2000_LOSSLESS, vec![codestream(), codestream()], vec![]).bytes()
@@ -188,15 +212,9 @@ fn compressed_frames_are_decoded() {
     let twice = |bytes: Vec<u8>| vec![bytes.clone(), bytes];
     agrees(tomography(2).compressed(uids::JPEG2000_LOSSLESS, twice(codestream()), vec![]), 1e-6, "JPEG 2000");
 
-    // RLE: one segment at byte 64, a single run of 48 literal bytes.
-    let mut rle = [1_u32, 64].map(u32::to_le_bytes).concat();
-    rle.resize(64, 0);
-    rle.push(FRAME as u8 - 1);
-    rle.extend((0..FRAME).map(|i| (gradient(i) * 255.0).round() as u8));
-    agrees(tomography(2).compressed(uids::RLE_LOSSLESS, twice(rle), vec![]), 1e-6, "RLE");
+    agrees(tomography(2).compressed(uids::RLE_LOSSLESS, twice(rle_frame()), vec![]), 1e-6, "RLE");
 
-    let picture = image::GrayImage::from_fn(WIDTH.into(), HEIGHT.into(), |x, y| image::Luma([(20 * x + 10 * y) as u8]));
-    let jpeg = encode(&picture.into(), ImageFormat::Jpeg);
+    let jpeg = jpeg_frame(WIDTH.into(), HEIGHT.into());
     agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, twice(jpeg.clone()), vec![]), 0.03, "JPEG");
 
     // A frame in two fragments, told apart by the offset table.
@@ -204,6 +222,40 @@ fn compressed_frames_are_decoded() {
     let parts = vec![jpeg.clone(), jpeg[..half].to_vec(), jpeg[half..].to_vec()];
     let second = jpeg.len().next_multiple_of(2) as u32 + 8;
     agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, parts, vec![0, second]), 0.03, "JPEG in parts");
+}
+
+#[test]
+fn inverse_grey_and_colour_survive_compression() {
+    let inverse = string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    let inverse = tomography(1).with(inverse).compressed(uids::JPEG2000_LOSSLESS, vec![codestream()], vec![]);
+    assert!((first(inverse)[9] - (1.0 - 30.0 / 255.0)).abs() < 1e-6);
+
+    let red = image::RgbImage::from_pixel(WIDTH.into(), HEIGHT.into(), image::Rgb([200, 0, 0]));
+    let colours = tomography(1)
+        .with(string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"))
+        .with(word(tags::SAMPLES_PER_PIXEL, 3))
+        .with(word(tags::PLANAR_CONFIGURATION, 0))
+        .compressed(uids::JPEG_BASELINE8_BIT, vec![encode(&red.into(), ImageFormat::Jpeg)], vec![]);
+    assert!((first(colours)[9] - 0.299 * 200.0 / 255.0).abs() < 0.02);
+}
+
+#[test]
+fn lines_through_one_middle_are_a_star() {
+    let own = |i: usize| {
+        let (sin, cos) = (std::f64::consts::PI * i as f64 / 3.0).sin_cos();
+        let half = 3.5 * 0.0117;
+        let place = floats(tags::IMAGE_POSITION_PATIENT, &[-half * cos, 0.0, -half * sin]);
+        let direction = floats(tags::IMAGE_ORIENTATION_PATIENT, &[cos, 0.0, sin, 0.0, 1.0, 0.0]);
+        item([
+            sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([place])]),
+            sequence(tags::PLANE_ORIENTATION_SEQUENCE, vec![item([direction])]),
+        ])
+    };
+    let object = tomography(3)
+        .with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (0..3).map(own).collect()))
+        .native(vec![7; 3 * FRAME]);
+    let reader = scan::open(&Folder::new().file("a.dcm", &object.bytes()), ReadOptions::default()).unwrap();
+    assert_eq!(reader.header().pattern, Pattern::Radial);
 }
 
 #[test]
@@ -254,6 +306,12 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
         (one().with(word(tags::SAMPLES_PER_PIXEL, 2)).native(pixels()), "E-READ-UNSUPPORTED"),
         (one().compressed(uids::RLE_LOSSLESS, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),
         (one().compressed(uids::JPEG_BASELINE8_BIT, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),
+        (one().compressed(uids::RLE_LOSSLESS, vec![rle_frame()[..110].to_vec()], vec![]), "E-READ-MALFORMED"),
+        (one().compressed(uids::JPEG_BASELINE8_BIT, vec![jpeg_frame(100, 100)], vec![]), "E-READ-MALFORMED"),
+        (
+            one().compressed(uids::JPEG_BASELINE8_BIT, vec![jpeg_frame(8, 6)[..150].to_vec()], vec![]),
+            "E-READ-MALFORMED",
+        ),
         (tomography(2).compressed(uids::JPEG2000, vec![codestream()], vec![]), "E-READ-MALFORMED"),
     ];
     for (i, (object, expected)) in cases.into_iter().enumerate() {
@@ -264,7 +322,7 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
 #[test]
 fn every_shortened_file_is_refused() {
     let folder = Folder::new();
-    for whole in [native(), jpeg_2000()] {
+    for whole in [native(), jpeg_2000(), rle(), jpeg()] {
         for length in (132..whole.len() - 1).step_by(5) {
             let code = refusal(&folder.file("a", &whole[..length]));
             assert!(code != "accepted", "{length} of {} bytes", whole.len());

@@ -8,6 +8,7 @@ mod dicom;
 mod heyex;
 mod mutated;
 mod raster;
+mod raw;
 mod real;
 mod sidecar;
 mod topcon;

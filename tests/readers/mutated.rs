@@ -15,7 +15,7 @@ const CONTENT: [&str; 6] =
     ["E-READ-FORMAT", "E-READ-EMPTY", "E-READ-TRUNCATED", "E-READ-MALFORMED", "E-READ-UNSUPPORTED", "E-READ-TOO-LARGE"];
 
 /// How many there are.
-const SAMPLES: usize = if cfg!(feature = "dicom") { 11 } else { 9 };
+const SAMPLES: usize = if cfg!(feature = "dicom") { 14 } else { 10 };
 
 fn samples() -> Vec<Vec<u8>> {
     let image = grey_image(12, 9);
@@ -26,8 +26,9 @@ fn samples() -> Vec<Vec<u8>> {
     files.push(Vol::default().bytes());
     files.push(topcon::fda(2));
     files.push(topcon::fds());
+    files.push(super::raw::bioptigen("", 0));
     #[cfg(feature = "dicom")]
-    files.extend([super::dicom::native(), super::dicom::jpeg_2000()]);
+    files.extend([super::dicom::native(), super::dicom::jpeg_2000(), super::dicom::rle(), super::dicom::jpeg()]);
     files
 }
 

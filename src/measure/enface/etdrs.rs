@@ -6,7 +6,7 @@ use super::{Side, ThicknessField, mean::Mean, side};
 use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
-const RADII: [f64; 3] = [0.5, 1.5, 3.0];
+pub const ETDRS_RADII_MM: [f64; 3] = [0.5, 1.5, 3.0];
 /// Up, right, down and left: right and down components.
 const DIRECTIONS: [(f64, f64); 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];
 /// Distance of the places that are averaged, in millimetres.
@@ -56,7 +56,7 @@ impl Subfield {
             Self::Inner(side) => (0, side),
             Self::Outer(side) => (1, side),
         };
-        let distance = f64::midpoint(RADII[ring], RADII[ring + 1]);
+        let distance = f64::midpoint(ETDRS_RADII_MM[ring], ETDRS_RADII_MM[ring + 1]);
         let (x, y) = DIRECTIONS.into_iter().find(|&d| side(d, eye) == towards).unwrap_or_default();
         (distance * x, distance * y)
     }
@@ -77,7 +77,7 @@ impl Subfield {
     /// The subfield of a place at (right, down) millimetres from the centre; `None` outside the grid.
     fn of((right, down): (f64, f64), eye: Option<Eye>) -> Option<Self> {
         let distance = right.hypot(down);
-        let ring = RADII.iter().position(|&r| distance <= r)?;
+        let ring = ETDRS_RADII_MM.iter().position(|&r| distance <= r)?;
         let side = side((right, down), eye);
         Some([Self::Central, Self::Inner(side), Self::Outer(side)][ring])
     }
@@ -114,7 +114,7 @@ impl EtdrsGrid {
     pub fn measure(thickness: &ThicknessField, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
         let mut means = [Mean::default(); 9];
-        let steps = (RADII[2] / STEP).ceil() as i32;
+        let steps = (ETDRS_RADII_MM[2] / STEP).ceil() as i32;
         for i in -steps..=steps {
             for j in -steps..=steps {
                 let (dx, dy) = (STEP * f64::from(i), STEP * f64::from(j));

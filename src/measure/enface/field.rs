@@ -14,7 +14,7 @@ pub struct Slice {
 /// Thickness over the area between parallel B-scans.
 ///
 /// Between two A-scans and between two B-scans it runs straight; where one of the four corners is missing, so is the
-/// thickness. The outermost A-scans and B-scans reach half a spacing further.
+/// thickness, as it is between B-scans more than half a millimetre apart. The outermost A-scans and B-scans reach half a spacing further.
 #[derive(Clone, Debug)]
 pub struct ThicknessField {
     origin: Place,
@@ -32,6 +32,8 @@ struct Line {
     thickness: Vec<Option<f32>>,
 }
 
+/// Largest distance of neighbouring B-scans between which thickness is interpolated, in millimetres; sparse scans leave gaps.
+const MOST_APART: f64 = 0.5;
 /// Largest sine of the angle between B-scans that count as parallel.
 const PARALLEL: f64 = 0.05;
 
@@ -72,10 +74,13 @@ impl ThicknessField {
         let last = self.lines.len() - 1;
         if after == 0 || after > last {
             let (edge, next) = if after == 0 { (0, 1) } else { (last, last - 1) };
-            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs();
+            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MOST_APART);
             return if (v - self.lines[edge].across).abs() <= reach { self.lines[edge].at(u) } else { None };
         }
         let (before, after) = (&self.lines[after - 1], &self.lines[after]);
+        if after.across - before.across > MOST_APART {
+            return None;
+        }
         let share = ((v - before.across) / (after.across - before.across)) as f32;
         Some(before.at(u)? * (1.0 - share) + after.at(u)? * share)
     }
@@ -161,7 +166,8 @@ pub(super) mod tests {
     fn a_plane_comes_back_at_every_place_however_the_scan_is_turned() {
         for angle in [0.0, 0.4, 1.6, 3.0] {
             let middle = Place { x: 5.0, y: 4.0 };
-            let field = ThicknessField::new(&volume((64, 9), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
+            let field =
+                ThicknessField::new(&volume((64, 15), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
             for (dx, dy) in [(0.0, 0.0), (1.3, -1.1), (-1.9, 0.7), (0.2, 1.9)] {
                 let place = Place { x: middle.x + dx, y: middle.y + dy };
                 let thickness = field.at(place).expect("inside");
@@ -174,7 +180,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_order_of_bscans_does_not_matter() {
-        let mut slices = volume((16, 5), 4.0, Place::default(), 0.0, |p| Some(plane(p)));
+        let mut slices = volume((16, 9), 4.0, Place::default(), 0.0, |p| Some(plane(p)));
         slices.reverse();
         let field = ThicknessField::new(&slices).expect("a field");
         assert!((field.at(Place { x: 0.3, y: 0.9 }).expect("inside") - plane(Place { x: 0.3, y: 0.9 })).abs() < 0.01);
@@ -186,6 +192,15 @@ pub(super) mod tests {
         let field = ThicknessField::new(&volume((64, 9), 4.0, Place::default(), 0.0, open)).expect("a field");
         assert_eq!(field.at(Place { x: 0.0, y: 0.1 }), None);
         assert!(field.at(Place { x: 1.0, y: 0.1 }).is_some());
+    }
+
+    #[test]
+    fn nothing_is_filled_in_between_distant_bscans() {
+        let at = |bscans| {
+            let slices = volume((64, bscans), 6.0, Place::default(), 0.0, |p| Some(plane(p)));
+            ThicknessField::new(&slices).expect("a field").at(Place { x: 0.1, y: 0.1 })
+        };
+        assert!(at(13).is_some() && at(4).is_none());
     }
 
     #[test]

@@ -40,7 +40,7 @@ const DEPTH: f32 = 0.05;
 #[must_use]
 pub fn find_fovea(retina: &ThicknessField) -> Centre {
     let middle = retina.middle();
-    let steps = (REACH / STEP) as i32;
+    let steps = (REACH / STEP).round() as i32;
     let places =
         (-steps..=steps).flat_map(|i| (-steps..=steps).map(move |j| (STEP * f64::from(i), STEP * f64::from(j))));
     let near = places.filter(|(dx, dy)| dx.hypot(*dy) <= REACH);
@@ -57,12 +57,12 @@ pub fn find_fovea(retina: &ThicknessField) -> Centre {
 
 /// Mean over a disc; `None` where a part of it is missing.
 fn disc_mean(retina: &ThicknessField, centre: Place) -> Option<f32> {
-    let steps = (SMOOTHING / STEP) as i32;
+    let steps = (SMOOTHING / STEP).round() as i32;
     let (mut sum, mut count) = (0.0, 0.0);
     for i in -steps..=steps {
         for j in -steps..=steps {
             let (dx, dy) = (STEP * f64::from(i), STEP * f64::from(j));
-            if dx.hypot(dy) <= SMOOTHING {
+            if dx.hypot(dy) <= SMOOTHING + 0.1 * STEP {
                 sum += retina.at(Place { x: centre.x + dx, y: centre.y + dy })?;
                 count += 1.0;
             }

@@ -1,6 +1,10 @@
 //! The pixels of DICOM frames.
 
-use std::{borrow::Cow, fs::File, io::BufReader};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{BufReader, Cursor},
+};
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::{
@@ -11,7 +15,7 @@ use dicom_object::{InMemDicomObject, collector::DicomCollector};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{BScan, ReadError, broken, number, obfuscated, text};
-use crate::scan::j2k;
+use crate::scan::{j2k, jpeg};
 
 /// A retired transfer syntax that old archives still hold.
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -76,12 +80,46 @@ impl Layout {
             }
             _ => (0..pixels).map(|i| self.luminance(bytes, i)).collect(),
         };
+        self.upright(&mut intensity);
+        Ok(BScan { width: self.width, height: self.height, intensity })
+    }
+
+    /// Turns grey values over where small ones are bright.
+    fn upright(&self, intensity: &mut [f32]) {
         if self.photometric == "MONOCHROME1" {
-            for v in &mut intensity {
+            for v in intensity {
                 *v = 1.0 - *v;
             }
         }
-        Ok(BScan { width: self.width, height: self.height, intensity })
+    }
+
+    /// Whether an RLE frame has a segment for each byte of a pixel, each in its place and long enough (PS3.5, annex G); the
+    /// decoder takes them at their word.
+    fn fits_rle(&self, frame: &[u8]) -> bool {
+        const HEADER: usize = 64;
+        let Some(header) = frame.get(..HEADER) else { return false };
+        let (words, _) = header.as_chunks::<4>();
+        let offsets: Vec<usize> = words.iter().map(|&w| u32::from_le_bytes(w) as usize).collect();
+        let count = self.samples * usize::from(self.bits / 8);
+        let Some(segments) = offsets.get(1..=count).filter(|_| offsets[0] == count) else { return false };
+        let ends = segments.iter().skip(1).copied().chain([frame.len()]);
+        segments.iter().zip(ends).all(|(&start, end)| {
+            start >= HEADER && frame.get(start..end).is_some_and(|s| unpacked(s) >= self.width * self.height)
+        })
+    }
+
+    /// Whether a JPEG frame is whole and of the declared size and colours; the decoder takes its header at its word.
+    fn fits_jpeg(&self, frame: &[u8]) -> bool {
+        let Ok(Some(found)) = jpeg::walk(Cursor::new(frame)) else { return false };
+        (usize::from(found.width), usize::from(found.height)) == (self.width, self.height)
+            && usize::from(found.components) == self.samples
+            && u16::from(found.precision) <= self.bits
+    }
+
+    /// The layout that decoders leave: colours side by side, and those of a JPEG as red, green and blue.
+    fn decoded(&self, rle: bool) -> Self {
+        let photometric = if self.samples == 3 && !rle { "RGB".to_owned() } else { self.photometric.clone() };
+        Self { planar: false, photometric, ..self.clone() }
     }
 
     /// Luminance of a pixel of three 8-bit colours; of luma and chroma, the luma.
@@ -151,9 +189,10 @@ impl Frames {
                 self.layout.intensities(&pixels[index * size..(index + 1) * size])
             }
             Data::Compressed(frames) if self.is_jpeg_2000() => {
-                let bscan = j2k::decode(&frames[index])?;
+                let mut bscan = j2k::decode(&frames[index])?;
                 let Layout { width, height, .. } = self.layout;
                 if (bscan.width, bscan.height) == (width, height) {
+                    self.layout.upright(&mut bscan.intensity);
                     Ok(bscan)
                 } else {
                     Err(ReadError::Malformed(format!("frame {index} is not {width} x {height} as declared")))
@@ -163,13 +202,17 @@ impl Frames {
                 let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
                 let reader = reader
                     .ok_or_else(|| ReadError::Unsupported(format!("DICOM pixels in the coding {}", self.coding())))?;
-                if self.syntax == uids::RLE_LOSSLESS && !is_sound_rle(&frames[index]) {
-                    return Err(ReadError::Malformed(format!("the RLE segments of frame {index} make no sense")));
+                let rle = self.syntax == uids::RLE_LOSSLESS;
+                let sound =
+                    if rle { self.layout.fits_rle(&frames[index]) } else { self.layout.fits_jpeg(&frames[index]) };
+                if !sound {
+                    let problem = format!("frame {index} does not hold what the file declares, or ends early");
+                    return Err(ReadError::Malformed(problem));
                 }
                 let frame = Frame { layout: &self.layout, syntax: &self.syntax, bytes: &frames[index] };
                 let mut pixels = Vec::new();
                 reader.decode_frame(&frame, 0, &mut pixels).map_err(|e| broken(&e))?;
-                self.layout.intensities(&pixels)
+                self.layout.decoded(rle).intensities(&pixels)
             }
         }
     }
@@ -229,15 +272,22 @@ fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> R
     Ok(frames)
 }
 
-/// Whether an RLE frame begins with the offsets of its segments, in order and within it (PS3.5, annex G); the decoder takes
-/// them at their word.
-fn is_sound_rle(frame: &[u8]) -> bool {
-    const HEADER: usize = 64;
-    let Some(header) = frame.get(..HEADER) else { return false };
-    let (words, _) = header.as_chunks::<4>();
-    let offsets: Vec<usize> = words.iter().map(|&w| u32::from_le_bytes(w) as usize).collect();
-    let Some(segments) = offsets.get(1..=offsets[0]) else { return false };
-    !segments.is_empty() && segments[0] == HEADER && segments.is_sorted() && segments.iter().all(|&s| s < frame.len())
+/// Bytes that a segment of runs and literals unpacks to.
+fn unpacked(segment: &[u8]) -> usize {
+    let (mut at, mut bytes) = (0, 0);
+    while let Some(&control) = segment.get(at) {
+        let (read, written) = match control {
+            0..=127 => (1 + usize::from(control), 1 + usize::from(control)),
+            128 => (0, 0),
+            _ => (1, 257 - usize::from(control)),
+        };
+        if at + 1 + read > segment.len() {
+            break;
+        }
+        at += 1 + read;
+        bytes += written;
+    }
+    bytes
 }
 
 /// One frame, as the decoders want it.

@@ -4,7 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::{eye, is, pattern_of};
+use super::{eye, is};
 use crate::scan::{Eye, Pattern, Place, Provenance, Spacing, Track, sidecar};
 
 const MILLIMETRE: f64 = 1000.0;
@@ -53,7 +53,29 @@ impl Geometry {
         };
         let tracks: Vec<Track> = (0..count).map_while(track).collect();
         let tracks = if tracks.len() == count { tracks } else { Vec::new() };
-        Self { axial, lateral, eye, pattern: pattern_of(count, !tracks.is_empty()), tracks }
+        Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks }
+    }
+}
+
+/// What the places imply: parallel lines are a volume, others through one middle a star.
+fn pattern(count: usize, tracks: &[Track]) -> Pattern {
+    let ends = |t: &Track| match *t {
+        Track::Line { start, end } => Some((start, end)),
+        Track::Circle { .. } => None,
+    };
+    let lines: Vec<(Place, Place)> = tracks.iter().filter_map(ends).collect();
+    let Some(&(start, end)) = lines.first() else {
+        return if count == 1 { Pattern::Line } else { Pattern::Unknown };
+    };
+    let (dx, dy, length) = (end.x - start.x, end.y - start.y, start.distance(end));
+    let parallel =
+        |&(a, b): &(Place, Place)| (dx * (b.y - a.y) - dy * (b.x - a.x)).abs() < 0.05 * length * a.distance(b);
+    let middle = start.towards(end, 0.5);
+    match lines.len() {
+        1 => Pattern::Line,
+        _ if lines.iter().all(parallel) => Pattern::RasterVolume,
+        _ if lines.iter().all(|(a, b)| a.towards(*b, 0.5).distance(middle) < 0.1 * length) => Pattern::Radial,
+        _ => Pattern::Unknown,
     }
 }
 
@@ -66,7 +88,7 @@ fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Op
         return None;
     }
     let at = |ascan: f64| Place { x: x + ascan * step_mm * right, y: -(z + ascan * step_mm * up) };
-    Some(Track::Line { start: at(-0.5), end: at(width as f64 - 0.5) })
+    Track::line(at(-0.5), at(width as f64 - 0.5))
 }
 
 fn items(object: &InMemDicomObject, sequence: Tag) -> &[InMemDicomObject] {

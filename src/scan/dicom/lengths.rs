@@ -38,11 +38,12 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
     while let Some(token) = reader.advance() {
         let token = token.map_err(|e| broken(&e))?;
         let (length, pixels) = match &token {
-            LazyDataToken::ElementHeader(header) => (header.len, header.tag == tags::PIXEL_DATA),
+            LazyDataToken::ElementHeader(header) => {
+                (header.len, header.tag == tags::PIXEL_DATA && header.len.is_defined())
+            }
             LazyDataToken::LazyValue { header, .. } => (header.len, false),
             LazyDataToken::LazyItemValue { len, .. } => (Length(*len), false),
             LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => (*len, false),
-            LazyDataToken::PixelSequenceStart => (Length::UNDEFINED, true),
             _ => (Length(0), false),
         };
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > bytes) {

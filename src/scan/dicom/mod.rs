@@ -13,7 +13,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 
 use super::{
-    BScan, Eye, Pattern, ReadError, ScanHeader, ScanReader,
+    BScan, Eye, ReadError, ScanHeader, ScanReader,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
 };
@@ -134,13 +134,4 @@ fn broken(error: &dyn std::error::Error) -> ReadError {
         source = cause.source();
     }
     ReadError::Malformed(format!("DICOM: {reason}"))
-}
-
-/// The pattern that a scan's geometry implies.
-const fn pattern_of(count: usize, parallel: bool) -> Pattern {
-    match (count, parallel) {
-        (1, _) => Pattern::Line,
-        (_, true) => Pattern::RasterVolume,
-        _ => Pattern::Unknown,
-    }
 }

@@ -44,10 +44,11 @@ impl Frame {
         Self { bscan: sample.bscan.clone(), codes: crate::data::target_codes(sample), ez: sample.ez }
     }
 
-    /// The frame on the network's grid: shrunk where it is longer than the input, and standardised.
+    /// The frame on the network's grid: fitted to the input as the runtime does, and standardised.
     fn placed(&self) -> Self {
         let BScan { width, height, .. } = self.bscan;
-        let input = InputSize { width: width.min(LONGEST), height: height.min(LONGEST) };
+        let (columns, rows) = Placement::wanted(width, height);
+        let input = InputSize { width: columns.min(LONGEST), height: rows.min(LONGEST) };
         let row = |y: usize| (2 * y + 1) * height / (2 * input.height) * width;
         let column = |x: usize| (2 * x + 1) * width / (2 * input.width);
         let codes = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.codes[row(y) + column(x)]));
@@ -99,7 +100,7 @@ fn factor(rng: &mut ChaCha8Rng, most: f32) -> f32 {
 }
 
 /// Longest side of the network's input.
-const LONGEST: usize = 640;
+pub const LONGEST: usize = 640;
 /// Pixels outside a scan or a frame carry no label.
 const OUTSIDE: u8 = IGNORE;
 
@@ -111,8 +112,8 @@ mod tests {
 
     #[test]
     fn a_placed_frame_shrinks_labels_and_intensities_alike() {
-        let (width, height) = (LONGEST * 2, 40);
-        let bright = |i: usize| i / width >= 20 && i % width >= LONGEST;
+        let (width, height) = (LONGEST * 2, 420);
+        let bright = |i: usize| i / width >= 210 && i % width >= LONGEST;
         let frame = Frame {
             bscan: BScan {
                 width,

@@ -73,7 +73,7 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         name: description.name.clone(),
         version: description.version.clone(),
         input: description.input,
-        preprocessing: Preprocessing::ShrinkCentreStandardise,
+        preprocessing: Preprocessing::FitCentreStandardise,
         calibration: description.calibration,
         ez_shift: description.ez_shift,
         training_data: description.training_data.clone(),

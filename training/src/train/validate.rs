@@ -8,13 +8,11 @@ use octrls::{
 };
 
 use crate::{
+    augment::LONGEST,
     data::Sample,
     model::{STRIDE, UNet},
     score::Score,
 };
-
-/// Longest side of an input; longer scans are shrunk to it.
-const LONGEST: usize = 640;
 
 /// Segments `sample` with `model` as the runtime does, on the smallest grid that holds the scan. Its convention moves the
 /// score of the ellipsoid zone against that of the RPE by `ez_shift`.
@@ -23,7 +21,8 @@ const LONGEST: usize = 640;
 /// When the network's output cannot be read.
 pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) -> Result<Surfaces> {
     let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
-    let input = InputSize { width: grid(sample.bscan.width), height: grid(sample.bscan.height) };
+    let (width, height) = Placement::wanted(sample.bscan.width, sample.bscan.height);
+    let input = InputSize { width: grid(width), height: grid(height) };
     let placement = Placement::new(sample.bscan.width, sample.bscan.height, input);
     let data = TensorData::new(placement.place(&sample.bscan), [1, 1, input.height, input.width]);
     let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
