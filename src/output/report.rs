@@ -20,6 +20,7 @@ const MARGIN: f32 = 42.0;
 const RIGHT: f32 = WIDTH - MARGIN;
 const BODY: Style = Style::of(9.0);
 const LINE: f32 = 13.0;
+const INK: [u8; 3] = [24, 24, 28];
 /// Most height of a B-scan's picture.
 const PICTURE: f32 = 250.0;
 
@@ -138,6 +139,8 @@ impl Report<'_> {
         }
         for boundary in Boundary::ALL {
             let found = self.shown.surfaces.rows(boundary).iter().any(Option::is_some);
+            // One line is white.
+            page.fill((x - 1.0, y - 6.0), (16.0, 6.0), INK);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
             let note = if found { "" } else { ", not visible" };

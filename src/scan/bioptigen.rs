@@ -123,10 +123,8 @@ impl ScanReader for Bioptigen {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let ScanHeader { bscans: count, width, height, .. } = self.header;
-        if index >= count {
-            return Err(ReadError::NoSuchBScan { index, count });
-        }
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
         let bytes = self.source.read(self.frames[index], (width * height) as u64 * self.bytes_per_sample)?;
         let sample = |i: usize| match self.bytes_per_sample {
             1 => u16::from(bytes[i]),

@@ -88,10 +88,8 @@ impl ScanReader for Cirrus {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let ScanHeader { bscans: count, width, height, .. } = self.header;
-        if index >= count {
-            return Err(ReadError::NoSuchBScan { index, count });
-        }
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
         let size = (width * height) as u64;
         let bytes = self.source.read(index as u64 * size, size)?;
         let mut intensity = Vec::with_capacity(width * height);

@@ -133,6 +133,14 @@ pub struct ScanHeader {
     pub tracks: Vec<Track>,
 }
 
+impl ScanHeader {
+    /// Whether the scan has a B-scan at `index`.
+    fn check_index(&self, index: usize) -> Result<(), ReadError> {
+        let count = self.bscans;
+        if index < count { Ok(()) } else { Err(ReadError::NoSuchBScan { index, count }) }
+    }
+}
+
 /// The image of the fundus that a scanner takes beside its B-scans.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FundusImage {

@@ -73,10 +73,7 @@ impl ScanReader for Raster {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let count = self.header.bscans;
-        if index >= count {
-            return Err(ReadError::NoSuchBScan { index, count });
-        }
+        self.header.check_index(index)?;
         let page = self.pages.get(index).copied();
         let mut limits = Limits::default();
         limits.max_alloc = Some(DECODER_BYTES);
@@ -86,8 +83,11 @@ impl ScanReader for Raster {
         let image = DynamicImage::from_decoder(decoder).map_err(|e| read_error(&self.path, e))?;
         let bscan = from_image(&image);
         if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
-            let problem =
-                if count > 1 { "pages of different sizes" } else { "a frame that is not of its declared size" };
+            let problem = if self.header.bscans > 1 {
+                "pages of different sizes"
+            } else {
+                "a frame that is not of its declared size"
+            };
             return Err(ReadError::Malformed(problem.to_owned()));
         }
         Ok(bscan)

@@ -115,10 +115,8 @@ impl ScanReader for Topcon {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let ScanHeader { bscans: count, width, height, .. } = self.header;
-        if index >= count {
-            return Err(ReadError::NoSuchBScan { index, count });
-        }
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
         match &self.bscans {
             Bscans::Jpeg2000(places) => {
                 let (at, size) = places[index];

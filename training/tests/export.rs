@@ -108,9 +108,9 @@ fn an_input_that_does_not_divide_is_refused() {
 
 #[test]
 fn the_runtime_segments_with_an_exported_network() {
-    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description(64, 64)).expect("exportable");
+    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description(64, 448)).expect("exportable");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
-    let bscan = BScan { width: 50, height: 90, intensity: (0..4500).map(|i| (i % 97) as f32 / 97.0).collect() };
+    let bscan = BScan { width: 50, height: 420, intensity: (0..21_000).map(|i| (i % 97) as f32 / 97.0).collect() };
     let (logits, placement) = network.run(&bscan).expect("a run");
-    assert_eq!((logits.width(), placement.width, placement.height), (64, 50, 64));
+    assert_eq!((logits.width(), placement.width, placement.height), (64, 50, 420));
 }

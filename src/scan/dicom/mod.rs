@@ -80,10 +80,7 @@ impl ScanReader for Dicom {
     }
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
-        let count = self.header.bscans;
-        if index >= count {
-            return Err(ReadError::NoSuchBScan { index, count });
-        }
+        self.header.check_index(index)?;
         self.frames.decode(index)
     }
 }
