@@ -47,11 +47,20 @@ impl GciplSector {
     ];
 }
 
+/// Thickness in one sector.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SectorThickness {
+    /// Which one.
+    pub sector: GciplSector,
+    /// Mean over its covered part in micrometres; `None` where nothing is covered.
+    pub mean_um: Option<f32>,
+}
+
 /// Thickness in the annulus.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GciplThickness {
-    /// Mean of each sector in micrometres, over its covered part.
-    pub sectors: Vec<(GciplSector, Option<f32>)>,
+    /// Each sector, in the order of [`GciplSector::ALL`].
+    pub sectors: Vec<SectorThickness>,
     /// Mean over the annulus in micrometres.
     pub average_um: Option<f32>,
     /// Smallest mean along a meridian in micrometres.
@@ -91,7 +100,11 @@ impl GciplThickness {
             }
         }
         Self {
-            sectors: GciplSector::ALL.into_iter().zip(sectors.map(Mean::value)).collect(),
+            sectors: GciplSector::ALL
+                .into_iter()
+                .zip(sectors)
+                .map(|(sector, mean)| SectorThickness { sector, mean_um: mean.value() })
+                .collect(),
             average_um: all.value(),
             minimum_um: minimum,
             coverage: all.coverage(),
@@ -112,13 +125,13 @@ mod tests {
     }
 
     fn sector(out: &GciplThickness, sector: GciplSector) -> f32 {
-        out.sectors.iter().find(|(s, _)| *s == sector).and_then(|(_, v)| *v).expect("covered")
+        out.sectors.iter().find(|s| s.sector == sector).and_then(|s| s.mean_um).expect("covered")
     }
 
     #[test]
     fn a_uniform_layer_has_its_thickness_everywhere() {
         let out = measured(Eye::Right, |_| Some(82.0));
-        let all = out.sectors.iter().map(|(_, v)| *v).chain([out.average_um, out.minimum_um]);
+        let all = out.sectors.iter().map(|s| s.mean_um).chain([out.average_um, out.minimum_um]);
         assert!(all.into_iter().all(|v| (v.expect("covered") - 82.0).abs() < 1e-3));
         assert!(out.coverage > 0.999);
     }

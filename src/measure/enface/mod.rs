@@ -13,6 +13,6 @@ pub use circle::{CircleProfile, ClockHour, Quadrant};
 pub use etdrs::{ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
 pub use field::{Slice, ThicknessField};
 pub use fovea::{Centre, CentreSource, find_fovea};
-pub use gcipl::{GciplSector, GciplThickness};
+pub use gcipl::{GciplSector, GciplThickness, SectorThickness};
 pub use sector::{Side, side};
 pub use volume::{MeasuredGrid, Volume, VolumeMeasures};
