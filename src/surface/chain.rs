@@ -6,6 +6,8 @@
 //! expected row of each boundary: the expected number of rows spent in the states above it. Each path through
 //! the chain is ordered, so the expectations are ordered too.
 
+use std::f32::consts::{LN_2, LOG2_E};
+
 use crate::layer::{BOUNDARIES, CLASSES};
 
 /// Vitreous, the layers, and what lies below the choroid.
@@ -163,7 +165,7 @@ fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
     let mut total = [0.0; LANES];
     for class in &mut scores {
         for l in 0..LANES {
-            class[l] = (class[l] - max[l]).exp();
+            class[l] = exp(class[l] - max[l]);
             total[l] += class[l];
         }
     }
@@ -173,6 +175,17 @@ fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
         }
     }
     scores
+}
+
+/// `e` to the power of a non-positive `x`, with a relative error below 1e-5. Without a branch or a call, so that all lanes go at
+/// once.
+fn exp(x: f32) -> f32 {
+    let scaled = (x * LOG2_E).max(-126.0);
+    let whole = scaled as i32;
+    let t = (scaled - whole as f32) * LN_2;
+    let series = 1.0 + t * (1.0 / 5.0 + t * (1.0 / 30.0 + t * (1.0 / 210.0 + t / 1680.0)));
+    let series = 1.0 + t * (1.0 + t * (1.0 / 2.0 + t * (1.0 / 6.0 + t * (1.0 / 24.0) * series)));
+    series * f32::from_bits(((whole + 127) as u32) << 23)
 }
 
 /// Multiplies each state by its emission and brings the lane's sum to 1.
@@ -214,5 +227,19 @@ fn normalise(state: &mut [Wide; STATES]) {
             // Processors take a hundred times longer over smaller numbers, and a state that is none could never come back.
             value[l] = (value[l] * inverse[l]).max(NEGLIGIBLE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponential_is_that_of_the_system() {
+        for i in 0..2000 {
+            let x = -0.043 * i as f32;
+            assert!((exp(x) / x.exp() - 1.0).abs() < 1e-5, "{x}: {} for {}", exp(x), x.exp());
+        }
+        assert!(exp(-1e4) < 1e-37);
     }
 }
