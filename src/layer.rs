@@ -110,6 +110,15 @@ impl Measured {
         std::array::from_fn(|i| Layer::ALL.get(i).map_or(Self::Retina, |&layer| Self::Layer(layer)))
     }
 
+    /// Position in [`Measured::all`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Layer(layer) => layer.index(),
+            Self::Retina => LAYERS,
+        }
+    }
+
     /// The boundary on the vitreous side.
     #[must_use]
     pub const fn upper(self) -> Boundary {
@@ -160,12 +169,13 @@ pub enum EzConvention {
 }
 
 impl EzConvention {
-    /// `1` where the outer segments belong to the ellipsoid zone, `-1` where they belong to the RPE.
+    /// What is added to the score of the ellipsoid zone, and taken from that of the RPE, so that they move against each other
+    /// by `shift`: up where the outer segments belong to the ellipsoid zone, down where they belong to the RPE.
     #[must_use]
-    pub const fn sign(self) -> f32 {
+    pub const fn bias(self, shift: f32) -> f32 {
         match self {
-            Self::WithOuterSegments => 1.0,
-            Self::BandAlone => -1.0,
+            Self::WithOuterSegments => 0.5 * shift,
+            Self::BandAlone => -0.5 * shift,
         }
     }
 

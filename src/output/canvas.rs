@@ -3,6 +3,12 @@
 use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 
+/// Ground of the pictures.
+pub(super) const PAPER: [u8; 3] = [24, 24, 28];
+/// Text on it.
+pub(super) const INK: [u8; 3] = [225, 225, 225];
+/// Text of less weight.
+pub(super) const FAINT: [u8; 3] = [150, 150, 155];
 /// Side of a character cell before scaling.
 const GLYPH: u32 = 8;
 

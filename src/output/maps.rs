@@ -2,16 +2,13 @@
 
 use image::{Rgb, RgbImage};
 
-use super::canvas;
+use super::canvas::{self, FAINT, INK, PAPER};
 use crate::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, ThicknessField, Volume, VolumeMeasures},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, ThicknessField, VolumeMeasures},
     scan::{Eye, Place},
 };
 
-const PAPER: [u8; 3] = [24, 24, 28];
-const INK: [u8; 3] = [225, 225, 225];
-const FAINT: [u8; 3] = [150, 150, 155];
 /// What the scan does not cover or the network could not tell.
 const UNKNOWN: [u8; 3] = [60, 60, 66];
 /// Longer side of a map in pixels.
@@ -41,10 +38,14 @@ struct Panel {
     eye: Option<Eye>,
 }
 
-/// Draws the maps of `volume`; `None` unless it covers an area.
+/// Draws the maps of a volume of `eye` from its `fields`; `None` where they cover no area to look at.
 #[must_use]
-pub(super) fn thickness_maps(volume: &Volume, measures: &VolumeMeasures) -> Option<RgbImage> {
-    let (low, high) = volume.field(Measured::Retina)?.extent();
+pub(super) fn thickness_maps(
+    fields: &[ThicknessField],
+    measures: &VolumeMeasures,
+    eye: Option<Eye>,
+) -> Option<RgbImage> {
+    let (low, high) = fields.first()?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
     if across.min(down) < LEAST_MM {
         return None;
@@ -56,13 +57,11 @@ pub(super) fn thickness_maps(volume: &Volume, measures: &VolumeMeasures) -> Opti
     let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
     let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + TITLE);
     let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(PAPER));
-    for (i, of) in (0..).zip(Measured::all()) {
+    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(fields)) {
         let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE);
-        let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye: volume.eye() };
+        let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye };
         let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
-        if let Some(field) = volume.field(of) {
-            panel.draw(&mut image, of, &field, grid, measures.centre);
-        }
+        panel.draw(&mut image, of, field, grid, measures.centre);
     }
     let centre = match measures.centre.from {
         CentreSource::Fovea => "circles of 1, 3 and 6 mm about the fovea",
@@ -173,7 +172,7 @@ fn top_of_scale(values: &[Option<f32>]) -> f32 {
 mod tests {
     use super::*;
     use crate::{
-        measure::Thicknesses,
+        measure::{Thicknesses, enface::Volume},
         scan::{Provenance, Spacing, Track},
         surface::Surfaces,
     };
@@ -195,7 +194,8 @@ mod tests {
     #[test]
     fn thin_is_dark_and_thick_is_bright_on_its_side() {
         let volume = volume();
-        let image = thickness_maps(&volume, &volume.measure().expect("measures")).expect("maps");
+        let fields = volume.fields().expect("an area");
+        let image = thickness_maps(&fields, &volume.measure(&fields), Some(Eye::Right)).expect("maps");
         let light = |x: u32| image.get_pixel(x, MARGIN + TITLE + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
         assert!(light(MARGIN + 20) + 80 < light(MARGIN + 270), "{} {}", light(MARGIN + 20), light(MARGIN + 270));
     }

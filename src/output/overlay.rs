@@ -8,11 +8,8 @@ use crate::{
     segment::SegmentedBScan,
 };
 
-use super::canvas;
+use super::canvas::{self, FAINT, INK, PAPER};
 
-const PAPER: [u8; 3] = [24, 24, 28];
-const INK: [u8; 3] = [225, 225, 225];
-const FAINT: [u8; 3] = [150, 150, 155];
 const MARGIN: u32 = 12;
 const LINE: u32 = 14;
 /// Characters in a line of the legend.

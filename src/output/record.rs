@@ -25,14 +25,14 @@ pub struct ScanRecord {
     pub path: String,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
-    format: &'static str,
-    bscans: usize,
-    width: usize,
-    height: usize,
-    eye: Option<Eye>,
-    pattern: Pattern,
-    axial: Option<Spacing>,
-    lateral: Option<Spacing>,
+    pub(super) format: &'static str,
+    pub(super) bscans: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) eye: Option<Eye>,
+    pub(super) pattern: Pattern,
+    pub(super) axial: Option<Spacing>,
+    pub(super) lateral: Option<Spacing>,
 }
 
 impl ScanRecord {
@@ -41,36 +41,6 @@ impl ScanRecord {
     pub fn new(path: String, sha256: String, header: &ScanHeader) -> Self {
         let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, .. } = *header;
         Self { path, sha256, format, bscans, width, height, eye, pattern, axial, lateral }
-    }
-}
-
-impl ScanRecord {
-    pub(super) const fn format(&self) -> &'static str {
-        self.format
-    }
-
-    pub(super) const fn bscans(&self) -> usize {
-        self.bscans
-    }
-
-    pub(super) const fn size(&self) -> (usize, usize) {
-        (self.width, self.height)
-    }
-
-    pub(super) const fn eye(&self) -> Option<Eye> {
-        self.eye
-    }
-
-    pub(super) const fn pattern(&self) -> Pattern {
-        self.pattern
-    }
-
-    pub(super) const fn axial(&self) -> Option<Spacing> {
-        self.axial
-    }
-
-    pub(super) const fn lateral(&self) -> Option<Spacing> {
-        self.lateral
     }
 }
 
@@ -93,9 +63,7 @@ impl ModelRecord {
             sha256: network.file_sha256().to_owned(),
         }
     }
-}
 
-impl ModelRecord {
     /// Name, version and the start of the file's hash.
     pub(super) fn words(&self) -> String {
         format!("{} {} ({})", self.name, self.version, self.sha256.get(..8).unwrap_or_default())
@@ -159,9 +127,9 @@ impl LayerRecord {
         Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage }
     }
 
-    /// The figures of the `index`-th measured thing over several B-scans of equal width.
-    pub(super) fn over(bscans: &[BScanRecord], index: usize, of: Measured) -> Self {
-        let records = || bscans.iter().map(|b| &b.layers[index]);
+    /// The figures of one layer, or of the retina, over several B-scans of equal width.
+    pub(super) fn over(bscans: &[BScanRecord], of: Measured) -> Self {
+        let records = || bscans.iter().map(|b| &b.layers[of.index()]);
         let weight: f32 = records().map(|l| l.coverage).sum();
         let weighted = |value: &dyn Fn(&Self) -> Option<f32>| {
             (weight > 0.0).then(|| records().filter_map(|l| Some(value(l)? * l.coverage)).sum::<f32>() / weight)

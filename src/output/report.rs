@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use super::{
+    canvas::PAPER,
     page::{Align, HEIGHT, Page, Picture, Style, WIDTH, pdf},
     record::{LayerRecord, ResultRecord},
 };
@@ -20,7 +21,6 @@ const MARGIN: f32 = 42.0;
 const RIGHT: f32 = WIDTH - MARGIN;
 const BODY: Style = Style::of(9.0);
 const LINE: f32 = 13.0;
-const INK: [u8; 3] = [24, 24, 28];
 /// Most height of a B-scan's picture.
 const PICTURE: f32 = 250.0;
 
@@ -94,13 +94,12 @@ impl Report<'_> {
         let spacing = |s: Option<Spacing>, unknown: &str| {
             s.map_or_else(|| unknown.to_owned(), |s| format!("{:.2} \u{b5}m, from the {}", s.um, source(s.from)))
         };
-        let eye = match scan.eye() {
+        let eye = match scan.eye {
             Some(Eye::Right) => "right (OD)",
             Some(Eye::Left) => "left (OS)",
             None => "not known",
         };
-        let (width, height) = scan.size();
-        let size = format!("{} of {width} x {height}", scan.bscans());
+        let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
         let ends = match record.ellipsoid_zone {
             EzConvention::WithOuterSegments => "with outer segments",
             EzConvention::BandAlone => "bright band alone",
@@ -108,9 +107,9 @@ impl Report<'_> {
         let verdict = format!("{}, confidence {:.2}", record.verdict.words(), record.confidence);
         vec![
             (("Scan", shortened(&scan.path, 34)), ("Eye", eye.to_owned())),
-            (("Format", scan.format().to_owned()), ("Pattern", pattern(scan.pattern()).to_owned())),
-            (("B-scans", size), ("Axial", spacing(scan.axial(), "not known: thickness in pixels"))),
-            (("Model", record.model.words()), ("Lateral", spacing(scan.lateral(), "not known"))),
+            (("Format", scan.format.to_owned()), ("Pattern", pattern(scan.pattern).to_owned())),
+            (("B-scans", size), ("Axial", spacing(scan.axial, "not known: thickness in pixels"))),
+            (("Model", record.model.words()), ("Lateral", spacing(scan.lateral, "not known"))),
             (("Ellipsoid zone", ends.to_owned()), ("Verdict", verdict)),
         ]
     }
@@ -133,14 +132,14 @@ impl Report<'_> {
         }
         let x = MARGIN + size.0 + 12.0;
         let mut y = top + 10.0;
-        if self.record.scan.bscans() > 1 {
+        if self.record.scan.bscans > 1 {
             page.text(x, y, BODY.quiet(), Align::Left, &format!("B-scan {}", self.shown.index));
             y += LINE;
         }
         for boundary in Boundary::ALL {
             let found = self.shown.surfaces.rows(boundary).iter().any(Option::is_some);
             // One line is white.
-            page.fill((x - 1.0, y - 6.0), (16.0, 6.0), INK);
+            page.fill((x - 1.0, y - 6.0), (16.0, 6.0), PAPER);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
             let note = if found { "" } else { ", not visible" };
@@ -152,7 +151,7 @@ impl Report<'_> {
 
     /// The table of thicknesses.
     fn layers(&self, page: &mut Page, top: f32) {
-        let unit = if self.record.scan.axial().is_some() { "\u{b5}m" } else { "px" };
+        let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
         let columns = [250.0, 310.0, 370.0, 430.0, 510.0];
         page.text(MARGIN, top, BODY.bold(), Align::Left, &format!("Thickness, {unit}"));
         for (x, name) in columns.into_iter().zip(["mean", "SD", "min", "max", "measured"]) {

@@ -107,8 +107,10 @@ impl ResultWriter {
         ellipsoid_zone: EzConvention,
         elapsed: Duration,
     ) -> Result<ScanSummary, OutputError> {
-        let volume = self.volume.measure();
-        let maps = volume.as_ref().and_then(|measures| thickness_maps(&self.volume, measures));
+        let fields = self.volume.fields();
+        let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
+        let maps = fields.zip(volume.as_ref());
+        let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
         if let Some(measures) = &volume {
             let (name, content) = Table::etdrs(measures)?.finish()?;
             self.folder.write(name, &content)?;
@@ -126,8 +128,7 @@ impl ResultWriter {
             self.files.push(REPORT_FILE.to_owned());
         }
         self.files.sort();
-        let measured = Measured::all().into_iter().enumerate();
-        let layers: Vec<LayerRecord> = measured.map(|(i, of)| LayerRecord::over(&self.bscans, i, of)).collect();
+        let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));

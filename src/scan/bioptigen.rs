@@ -7,9 +7,9 @@
 use std::path::Path;
 
 use super::{
-    BScan, Eye, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, Eye, MILLIMETRE, Pattern, ReadError, ScanHeader, ScanReader, Spacing,
     dimensions::{self, MAX_BSCANS},
-    sidecar::{self, Stated},
+    sidecar::Stated,
     source::{Fields, Source},
 };
 
@@ -18,7 +18,6 @@ const FIRST_RECORD: u64 = 6;
 /// Most records that one container may hold; a frame has some five.
 const MAX_RECORDS: usize = 2 * MAX_BSCANS as usize;
 const MAX_KEY: u64 = 256;
-const MILLIMETRE: f64 = 1000.0;
 
 /// A `.OCT` file; reads one B-scan at a time.
 pub struct Bioptigen {
@@ -91,19 +90,14 @@ impl Bioptigen {
         if let Some(odd) = samples.iter().find(|r| r.size != expected) {
             return Err(ReadError::Malformed(format!("a frame of {} bytes, {expected} were declared", odd.size)));
         }
-        let spacing = |mm: Option<f64>, pixels: usize, stated: Option<Spacing>| match mm
-            .map(|mm| sidecar::plausible(mm * MILLIMETRE / pixels as f64))
-        {
-            Some(Ok(um)) => Some(Spacing { um, from: Provenance::Header }),
-            _ => stated,
-        };
+        let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
         let header = ScanHeader {
             format: "Bioptigen OCT",
             bscans: count as usize,
             width,
             height,
-            axial: spacing(declared.depth_mm, height, stated.axial),
-            lateral: spacing(declared.length_mm, width, stated.lateral),
+            axial: spacing(declared.depth_mm, height).or(stated.axial),
+            lateral: spacing(declared.length_mm, width).or(stated.lateral),
             eye: Eye::in_name(path).or(stated.eye),
             pattern: match declared.kind {
                 _ if count == 1 => Pattern::Line,

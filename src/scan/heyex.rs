@@ -15,11 +15,11 @@ use std::{
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, Raster, ReadError, ScanHeader, ScanReader,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, Raster, ReadError, ScanHeader, ScanReader,
     Spacing, Track,
     dimensions::{self, MAX_BSCANS},
     raster,
-    sidecar::{self, Stated},
+    sidecar::Stated,
 };
 use crate::layer::Boundary;
 
@@ -27,7 +27,6 @@ use crate::layer::Boundary;
 const MAX_BYTES: u64 = 128 << 20;
 /// Most nodes of the XML; an image has some sixty.
 const MAX_NODES: u32 = 2_000_000;
-const MILLIMETRE: f64 = 1000.0;
 
 /// A Heidelberg export folder; reads one image at a time.
 pub struct HeidelbergExport {
@@ -86,7 +85,7 @@ impl HeidelbergExport {
         }
         let fundus = others.into_iter().find_map(|i| {
             let image = Listed::of(i, &folder).ok()?;
-            let plausible = image.scale_mm.iter().all(|mm| sidecar::plausible(mm * MILLIMETRE).is_ok());
+            let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
             image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
         });
         let header = header(first, &bscans, stated)?;
@@ -154,16 +153,9 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
     }
     let (width, height) = dimensions::check(first.width, first.height)?;
-    let spacing = |mm: f64, stated: Option<Spacing>| match sidecar::plausible(mm * MILLIMETRE) {
-        Ok(um) => Some(Spacing { um, from: Provenance::Header }),
-        Err(_) => stated,
-    };
+    let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
     let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
-    let eye = match eye.and_then(|n| n.text()).map(str::trim) {
-        Some("R" | "OD") => Some(Eye::Right),
-        Some("L" | "OS") => Some(Eye::Left),
-        _ => stated.eye,
-    };
+    let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter).or(stated.eye);
     let tracks: Vec<Track> = bscans.iter().filter_map(|b| b.track).collect();
     let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
         (_, Some(Track::Circle { .. })) => Pattern::Circle,
@@ -177,8 +169,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         bscans: bscans.len(),
         width,
         height,
-        axial: spacing(first.scale_mm[1], stated.axial),
-        lateral: spacing(first.scale_mm[0], stated.lateral),
+        axial: spacing(first.scale_mm[1]).or(stated.axial),
+        lateral: spacing(first.scale_mm[0]).or(stated.lateral),
         eye,
         pattern,
         tracks: if tracks.len() == bscans.len() { tracks } else { Vec::new() },

@@ -82,15 +82,39 @@ pub enum Eye {
     Left,
 }
 
+/// Micrometres in a millimetre, in which files state spacings.
+const MILLIMETRE: f64 = 1000.0;
+
+impl Spacing {
+    /// The spacing that a scan's own file states in micrometres, where a scanner can have it.
+    fn of_file(um: f64) -> Option<Self> {
+        sidecar::plausible(um).ok().map(|um| Self { um, from: Provenance::Header })
+    }
+}
+
 impl Eye {
-    /// The eye that the name of a file says, in a part of its own between underscores: formats that do not state it are
-    /// named so by their exporters.
-    fn in_name(path: &Path) -> Option<Self> {
-        path.file_stem()?.to_str()?.split('_').rev().find_map(|part| match part {
+    /// The eye of its abbreviation, `OD` or `OS`.
+    fn of_code(code: &str) -> Option<Self> {
+        match code {
             "OD" => Some(Self::Right),
             "OS" => Some(Self::Left),
             _ => None,
-        })
+        }
+    }
+
+    /// The eye of its first letter in English, or of its abbreviation.
+    fn of_letter(letter: &str) -> Option<Self> {
+        match letter {
+            "R" => Some(Self::Right),
+            "L" => Some(Self::Left),
+            other => Self::of_code(other),
+        }
+    }
+
+    /// The eye that the name of a file says, in a part of its own between underscores: formats that do not state it are
+    /// named so by their exporters.
+    fn in_name(path: &Path) -> Option<Self> {
+        path.file_stem()?.to_str()?.split('_').rev().find_map(Self::of_code)
     }
 }
 

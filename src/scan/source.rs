@@ -28,6 +28,14 @@ impl Source {
         self.bytes
     }
 
+    /// The file itself, to be read on from `at`.
+    #[cfg(feature = "dicom")]
+    pub(super) fn into_file_at(mut self, at: u64) -> Result<File, ReadError> {
+        let sought = self.file.seek(SeekFrom::Start(at));
+        sought.map_err(|source| ReadError::Io { path: self.path, source })?;
+        Ok(self.file)
+    }
+
     /// Reads `count` bytes at `at`; memory is taken only for what is there.
     pub(super) fn read(&mut self, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
         if at.checked_add(count).is_none_or(|end| end > self.bytes) {

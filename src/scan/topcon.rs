@@ -8,10 +8,10 @@
 use std::path::Path;
 
 use super::{
-    BScan, Eye, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, Eye, MILLIMETRE, Pattern, ReadError, ScanHeader, ScanReader, Spacing,
     dimensions::{self, MAX_BSCANS},
     j2k,
-    sidecar::{self, Stated},
+    sidecar::Stated,
     source::{Fields, Source},
 };
 
@@ -19,7 +19,6 @@ const MAGIC: &[u8] = b"FOCT";
 const FIRST_CHUNK: u64 = 15;
 /// Most chunks that are followed; real files have some twenty.
 const MAX_CHUNKS: usize = 4096;
-const MILLIMETRE: f64 = 1000.0;
 
 /// A `.fda` or `.fds` file; reads one B-scan at a time.
 pub struct Topcon {
@@ -80,10 +79,6 @@ impl Topcon {
             Fields(&content).f64(at).ok()
         };
         let (length_mm, axial_um) = (field("@PARAM_SCAN_04", 12), field("@PARAM_SCAN_04", 28));
-        let spacing = |um: Option<f64>, stated: Option<Spacing>| match um.map(sidecar::plausible) {
-            Some(Ok(um)) => Some(Spacing { um, from: Provenance::Header }),
-            _ => stated,
-        };
         let pattern = pattern(frames.mode);
         // Of a circle, the radius is stated.
         let around = if pattern == Pattern::Circle { std::f64::consts::TAU } else { 1.0 };
@@ -94,8 +89,8 @@ impl Topcon {
             bscans: frames.count as usize,
             width,
             height,
-            axial: spacing(axial_um, stated.axial),
-            lateral: spacing(lateral_um, stated.lateral),
+            axial: axial_um.and_then(Spacing::of_file).or(stated.axial),
+            lateral: lateral_um.and_then(Spacing::of_file).or(stated.lateral),
             eye: match eye {
                 Some(0) => Some(Eye::Right),
                 Some(1) => Some(Eye::Left),

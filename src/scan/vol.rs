@@ -10,10 +10,10 @@
 use std::path::Path;
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, Pattern, Place, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, ReadError, ScanHeader, ScanReader, Spacing,
     Track,
     dimensions::{self, MAX_BSCANS},
-    sidecar::{self, Stated},
+    sidecar::Stated,
     source::{Fields, Source},
 };
 use crate::layer::Boundary;
@@ -22,7 +22,6 @@ const HEADER_BYTES: u64 = 2048;
 /// The parts of a B-scan header that must be there at least.
 const BSCAN_HEADER_MIN: u64 = 256;
 const BSCAN_HEADER_MAX: u64 = 16 << 20;
-const MILLIMETRE: f64 = 1000.0;
 /// The scan pattern of a circle.
 const CIRCLE: i32 = 2;
 
@@ -126,10 +125,7 @@ impl HeidelbergVol {
         // A place counts where all have one.
         tracks.truncate(if tracks.len() == layouts.len() { layouts.len() } else { 0 });
 
-        let spacing = |mm: f64, stated: Option<Spacing>| match sidecar::plausible(mm * MILLIMETRE) {
-            Ok(um) => Some(Spacing { um, from: Provenance::Header }),
-            Err(_) => stated,
-        };
+        let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
         let pattern = match fields.i32(96)? {
             1 => Pattern::Line,
             CIRCLE => Pattern::Circle,
@@ -137,18 +133,14 @@ impl HeidelbergVol {
             5 => Pattern::Radial,
             _ => Pattern::Unknown,
         };
-        let eye = match &start[84..86] {
-            b"OD" => Some(Eye::Right),
-            b"OS" => Some(Eye::Left),
-            _ => stated.eye,
-        };
+        let eye = std::str::from_utf8(&start[84..86]).ok().and_then(Eye::of_code).or(stated.eye);
         let header = ScanHeader {
             format: "Heidelberg VOL",
             bscans: bscans as usize,
             width,
             height,
-            axial: spacing(fields.f64(40)?, stated.axial),
-            lateral: spacing(fields.f64(24)?, stated.lateral),
+            axial: spacing(fields.f64(40)?).or(stated.axial),
+            lateral: spacing(fields.f64(24)?).or(stated.lateral),
             eye,
             pattern,
             tracks,
@@ -187,7 +179,7 @@ impl ScanReader for HeidelbergVol {
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Slo { width, height, pixel_mm } = self.slo;
-        if width == 0 || height == 0 || !pixel_mm.iter().all(|mm| sidecar::plausible(mm * MILLIMETRE).is_ok()) {
+        if width == 0 || height == 0 || pixel_mm.iter().any(|mm| Spacing::of_file(mm * MILLIMETRE).is_none()) {
             return Ok(None);
         }
         let (width, height) = dimensions::check(width, height)?;

@@ -54,8 +54,7 @@ impl ExtractOptions {
     /// The usual options for a model, with the boundary below the ellipsoid zone as `convention` draws it.
     #[must_use]
     pub fn of(model: &ModelMetadata, convention: EzConvention) -> Self {
-        let ez_bias = 0.5 * model.ez_shift * convention.sign();
-        Self { calibration: model.calibration, ez_bias, ..Self::default() }
+        Self { calibration: model.calibration, ez_bias: convention.bias(model.ez_shift), ..Self::default() }
     }
 
     /// What is added to the score of `class`.

@@ -329,3 +329,14 @@ fn every_shortened_file_is_refused() {
         }
     }
 }
+
+#[test]
+fn an_item_outside_any_sequence_is_refused() {
+    let mut bytes = native();
+    // After the preamble, `DICM` and the header of the first element stands the length of the meta information.
+    let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    let item_end = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
+    let item = [0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0];
+    bytes.splice(144 + length..144 + length, [item_end, item].concat());
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}

@@ -197,7 +197,7 @@ impl Batch {
         let [n, h, w] = self.shape;
         let mut bias = vec![0.0; n * CLASSES];
         for (bias, ez) in bias.chunks_exact_mut(CLASSES).zip(&self.conventions) {
-            let half = 0.5 * ez_shift * ez.sign();
+            let half = ez.bias(ez_shift);
             bias[usize::from(Layer::Ez.class())] = half;
             bias[usize::from(Layer::Rpe.class())] = -half;
         }

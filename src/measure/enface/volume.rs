@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Centre, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessField, find_fovea};
+use super::{Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessField, find_fovea};
 use crate::{
     layer::{Layer, MEASURED, Measured},
     measure::{ThicknessUnit, Thicknesses},
@@ -45,12 +45,6 @@ impl Volume {
         Self { eye, slices: std::array::from_fn(|_| Vec::new()) }
     }
 
-    /// Which eye, where it is known.
-    #[must_use]
-    pub const fn eye(&self) -> Option<Eye> {
-        self.eye
-    }
-
     /// Adds the B-scan that lies along `track`; thicknesses in pixels are left out, since places are in millimetres.
     pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
         if thicknesses.unit == ThicknessUnit::Micrometres {
@@ -60,28 +54,28 @@ impl Volume {
         }
     }
 
-    /// Thickness over the scanned area; `None` unless the B-scans are parallel lines.
+    /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel lines.
     #[must_use]
-    pub fn field(&self, of: Measured) -> Option<ThicknessField> {
-        let index = Measured::all().iter().position(|&m| m == of)?;
-        ThicknessField::new(&self.slices[index])
+    pub fn fields(&self) -> Option<Vec<ThicknessField>> {
+        self.slices.iter().map(|slices| ThicknessField::new(slices)).collect()
     }
 
-    /// The measures of the area; `None` unless the B-scans are parallel lines.
+    /// The measures of the area whose `fields` are given.
     #[must_use]
-    pub fn measure(&self) -> Option<VolumeMeasures> {
-        let centre = find_fovea(&self.field(Measured::Retina)?);
-        let grid = |of: Measured| {
-            let grid = EtdrsGrid::measure(&self.field(of)?, centre.place, self.eye);
-            Some(MeasuredGrid { layer: of.key(), grid })
+    pub fn measure(&self, fields: &[ThicknessField]) -> VolumeMeasures {
+        let field = |of: Measured| &fields[of.index()];
+        let centre = find_fovea(field(Measured::Retina));
+        let grid = |of: Measured| MeasuredGrid {
+            layer: of.key(),
+            grid: EtdrsGrid::measure(field(of), centre.place, self.eye),
         };
-        let found = centre.from == super::CentreSource::Fovea;
-        let gcipl = self.eye.filter(|_| found).zip(self.field(Measured::Layer(Layer::GclIpl)));
-        Some(VolumeMeasures {
+        let eye = self.eye.filter(|_| centre.from == CentreSource::Fovea);
+        let gcipl = field(Measured::Layer(Layer::GclIpl));
+        VolumeMeasures {
             centre,
-            etdrs: Measured::all().into_iter().filter_map(grid).collect(),
-            gcipl: gcipl.map(|(eye, field)| GciplThickness::measure(&field, centre.place, eye)),
-        })
+            etdrs: Measured::all().map(grid).into(),
+            gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
+        }
     }
 
     /// The profile of the nerve fibre layer along a circular B-scan; it needs the eye.
@@ -97,7 +91,6 @@ mod tests {
     use super::*;
     use crate::{
         layer::Boundary,
-        measure::enface::CentreSource,
         phantom::{Phantom, PhantomOptions, PhantomScan},
         scan::{Place, Provenance, Spacing},
         surface::Surfaces,
@@ -135,7 +128,7 @@ mod tests {
             let axial = Spacing { um: scan.axial_um, from: Provenance::Header };
             volume.add(*track, &Thicknesses::measure(&scan.surfaces, Some(axial)));
         }
-        let measures = volume.measure().expect("a volume");
+        let measures = volume.measure(&volume.fields().expect("a volume"));
         (volume, measures)
     }
 
@@ -184,7 +177,7 @@ mod tests {
         for (track, scan) in &scans {
             volume.add(*track, &Thicknesses::measure(&scan.surfaces, None));
         }
-        assert!(volume.measure().is_none() && volume.circle().is_none());
+        assert!(volume.fields().is_none() && volume.circle().is_none());
     }
 
     #[test]
@@ -198,6 +191,6 @@ mod tests {
         volume.add(Track::Circle { centre, start, clockwise: true }, &Thicknesses::measure(&surfaces, Some(axial)));
         let circle = volume.circle().expect("a circle");
         assert!(circle.quadrants.iter().all(|q| q.mean_um == Some(40.0)));
-        assert!(volume.measure().is_none());
+        assert!(volume.fields().is_none());
     }
 }

@@ -5,9 +5,8 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::{eye, is};
-use crate::scan::{Eye, Pattern, Place, Provenance, Spacing, Track, sidecar};
+use crate::scan::{Eye, MILLIMETRE, Pattern, Place, Spacing, Track};
 
-const MILLIMETRE: f64 = 1000.0;
 /// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
 const FLAT: f64 = 0.9;
 
@@ -33,10 +32,7 @@ impl Geometry {
         // Only tomography has its depth along the rows; the spacing of a screenshot is that of the screen.
         let tomography = is(object, dicom_dictionary_std::uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE);
         let spacing = spacing.or_else(|| numbers(object, tags::PIXEL_SPACING).filter(|_| tomography));
-        let at = |i: usize| {
-            let um = spacing.as_ref()?.get(i).map(|mm| mm * MILLIMETRE)?;
-            sidecar::plausible(um).ok().map(|um| Spacing { um, from: Provenance::Header })
-        };
+        let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
         let (axial, lateral) = (at(0), at(1));
 
         let anatomy = group(0, tags::FRAME_ANATOMY_SEQUENCE);

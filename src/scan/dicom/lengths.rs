@@ -2,11 +2,7 @@
 //!
 //! The parser takes memory for a value before it reads it, as much as the file declares.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::{io::BufReader, path::Path};
 
 use dicom_core::{Length, Tag};
 use dicom_dictionary_std::tags;
@@ -15,6 +11,7 @@ use dicom_parser::dataset::{LazyDataToken, lazy_read::LazyDataSetReader};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{PREAMBLE, ReadError, broken};
+use crate::scan::source::Source;
 
 /// Where the elements of the file begin.
 const FIRST: u64 = PREAMBLE as u64 + 4;
@@ -25,18 +22,19 @@ const MAX_UID: u64 = 256;
 
 /// Checks all that comes before the pixels.
 pub(super) fn check(path: &Path) -> Result<(), ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let bytes = file.metadata().map_err(io)?.len();
+    let mut source = Source::open(path)?;
+    let bytes = source.bytes();
     let too_long = |length: u64| ReadError::Truncated(format!("{length} bytes declared, the DICOM file has {bytes}"));
-    let (syntax, start) = meta(&mut file, bytes, &too_long)?;
+    let (syntax, start) = meta(&mut source, &too_long)?;
     let Some(syntax) = TransferSyntaxRegistry.get(&syntax) else {
         return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {syntax}")));
     };
-    file.seek(SeekFrom::Start(start)).map_err(io)?;
-    let mut reader = LazyDataSetReader::new_with_ts(BufReader::new(file), syntax).map_err(|e| broken(&e))?;
+    let mut reader =
+        LazyDataSetReader::new_with_ts(BufReader::new(source.into_file_at(start)?), syntax).map_err(|e| broken(&e))?;
+    let mut depth = 0_usize;
     while let Some(token) = reader.advance() {
         let token = token.map_err(|e| broken(&e))?;
+        depth = nested(depth, &token)?;
         let (length, pixels) = match &token {
             LazyDataToken::ElementHeader(header) => {
                 (header.len, header.tag == tags::PIXEL_DATA && header.len.is_defined())
@@ -57,13 +55,27 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
     Ok(())
 }
 
+/// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
+/// sequence.
+fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
+    let left = match token {
+        LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
+            return Ok(depth + 1);
+        }
+        LazyDataToken::SequenceEnd => depth.checked_sub(1),
+        LazyDataToken::ItemEnd => depth.checked_sub(1).filter(|&left| left > 0),
+        _ => return Ok(depth),
+    };
+    left.ok_or_else(|| ReadError::Malformed("the end of an item or sequence that was not begun".to_owned()))
+}
+
 /// The transfer syntax and where the data set begins, from the group of file meta information, which is always in explicit
 /// little endian (PS3.10, section 7.1).
-fn meta(file: &mut File, bytes: u64, too_long: &dyn Fn(u64) -> ReadError) -> Result<(String, u64), ReadError> {
+fn meta(source: &mut Source, too_long: &dyn Fn(u64) -> ReadError) -> Result<(String, u64), ReadError> {
     let mut syntax = String::new();
     let mut at = FIRST;
     loop {
-        let header = read(file, at, 12)?;
+        let header = source.read(at, 12)?;
         let word = |i: usize| u16::from_le_bytes([header[i], header[i + 1]]);
         let Tag(group, element) = Tag(word(0), word(2));
         if group != META_GROUP {
@@ -75,20 +87,13 @@ fn meta(file: &mut File, bytes: u64, too_long: &dyn Fn(u64) -> ReadError) -> Res
         );
         let (start, length) =
             if wide { (at + 12, u64::from(word(8)) | u64::from(word(10)) << 16) } else { (at + 8, u64::from(word(6))) };
-        if start + length > bytes {
+        if start + length > source.bytes() {
             return Err(too_long(length));
         }
         if element == TRANSFER_SYNTAX {
-            let uid = read(file, start, length.min(MAX_UID))?;
+            let uid = source.read(start, length.min(MAX_UID))?;
             String::from_utf8_lossy(&uid).trim_end_matches(['\0', ' ']).clone_into(&mut syntax);
         }
         at = start + length;
     }
-}
-
-fn read(file: &mut File, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = vec![0; count as usize];
-    let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
-    read.map_err(|_| ReadError::Truncated("the DICOM file ends within its meta information".to_owned()))?;
-    Ok(bytes)
 }

@@ -101,11 +101,7 @@ fn is(object: &InMemDicomObject, class: &str) -> bool {
 }
 
 fn eye(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<Eye> {
-    match text(object, tag)?.as_str() {
-        "R" | "OD" => Some(Eye::Right),
-        "L" | "OS" => Some(Eye::Left),
-        _ => None,
-    }
+    Eye::of_letter(&text(object, tag)?)
 }
 
 /// The text of an element, up to a NUL: some writers leave rubbish after it.

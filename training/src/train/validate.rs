@@ -28,7 +28,7 @@ pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) ->
     let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
     let logits = Logits::new(input.width, input.height, values);
     let logits = logits.ok_or_else(|| anyhow::anyhow!("the network changed the size of its input"))?;
-    let options = ExtractOptions { ez_bias: 0.5 * ez_shift * sample.ez.sign(), ..ExtractOptions::default() };
+    let options = ExtractOptions { ez_bias: sample.ez.bias(ez_shift), ..ExtractOptions::default() };
     Ok(extract(&logits, &placement, &options))
 }
 
