@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{layer::EzConvention, network::ShippedModel, scan::ReadOptions};
+use crate::{layer::EzConvention, network::ShippedModel, output::DicomResults, scan::ReadOptions};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -62,6 +62,13 @@ pub(super) struct ConventionArguments {
 }
 
 #[derive(Args)]
+pub(super) struct DicomArguments {
+    /// Results of a DICOM scan as DICOM objects of its study
+    #[arg(long, value_name = "WHICH", default_value = "standard")]
+    pub(super) dicom: DicomResults,
+}
+
+#[derive(Args)]
 pub(super) struct SegmentArguments {
     /// Scan files, or folders to search for them
     #[arg(required = true, value_name = "FILE|DIR")]
@@ -74,6 +81,8 @@ pub(super) struct SegmentArguments {
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
     pub(super) convention: ConventionArguments,
+    #[command(flatten)]
+    pub(super) dicom: DicomArguments,
     #[command(flatten)]
     pub(super) read: ReadArguments,
     #[command(flatten)]
@@ -113,6 +122,8 @@ pub(super) struct WatchArguments {
     pub(super) image: ImageArguments,
     #[command(flatten)]
     pub(super) convention: ConventionArguments,
+    #[command(flatten)]
+    pub(super) dicom: DicomArguments,
     #[command(flatten)]
     pub(super) read: ReadArguments,
     #[command(flatten)]

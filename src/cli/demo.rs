@@ -5,10 +5,8 @@ use std::{path::Path, process::ExitCode, thread, time::Duration};
 use anyhow::Context;
 
 use crate::{
-    engine::EngineOptions,
-    layer::EzConvention,
+    engine::{EngineOptions, SegmenterOptions},
     phantom::{Phantom, PhantomOptions},
-    scan::ReadOptions,
     screen::{self, ScreenKind},
 };
 
@@ -45,7 +43,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, read: ReadOptions::default(), ez: EzConvention::default(), screen }
+    let totals = Watch { options, segment: SegmenterOptions::default(), screen }
         .run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }

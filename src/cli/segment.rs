@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::WalkDir;
 
 use crate::{
-    engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
+    engine::{ProcessError, Processor, ScanSummary, Segmenter, SegmenterOptions, lock_out},
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
     scan::{self, has_scan_extension},
@@ -33,8 +33,12 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let (options, ez) = (arguments.read.options(), arguments.convention.ellipsoid_zone);
-    let segmenter = Segmenter::new(network, options, ez, &arguments.out);
+    let options = SegmenterOptions {
+        read: arguments.read.options(),
+        ez: arguments.convention.ellipsoid_zone,
+        dicom: arguments.dicom.dicom,
+    };
+    let segmenter = Segmenter::new(network, options, &arguments.out);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 

@@ -6,10 +6,8 @@ use crossbeam_channel::Receiver;
 use signal_hook::consts::TERM_SIGNALS;
 
 use crate::{
-    engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, Totals},
-    layer::EzConvention,
+    engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, Totals},
     network::Network,
-    scan::ReadOptions,
     screen::{
         self, Controls, ScreenKind,
         dashboard::{DashboardOptions, ImageMode},
@@ -39,8 +37,11 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     };
     let watch = Watch {
         options,
-        read: arguments.read.options(),
-        ez: arguments.convention.ellipsoid_zone,
+        segment: SegmenterOptions {
+            read: arguments.read.options(),
+            ez: arguments.convention.ellipsoid_zone,
+            dicom: arguments.dicom.dicom,
+        },
         screen: screen::choose(asked),
     };
     let totals = watch.run(network, arguments.image.image)?;
@@ -55,8 +56,7 @@ pub(super) fn exit_code(totals: Totals) -> ExitCode {
 /// An engine and the screen that shows it.
 pub(super) struct Watch {
     pub(super) options: EngineOptions,
-    pub(super) read: ReadOptions,
-    pub(super) ez: EzConvention,
+    pub(super) segment: SegmenterOptions,
     pub(super) screen: ScreenKind,
 }
 
@@ -65,7 +65,7 @@ impl Watch {
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<Totals> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
-        let segmenter = Segmenter::new(network, self.read, self.ez, &self.options.out);
+        let segmenter = Segmenter::new(network, self.segment, &self.options.out);
         let (engine, events) =
             Engine::start(self.options, Arc::new(segmenter), model).map_err(|e| coded(e.code(), e))?;
         drain_on_signals(engine.remote())?;

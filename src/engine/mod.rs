@@ -37,4 +37,4 @@ pub use handle::{Engine, QUARANTINE_FOLDER, Remote};
 pub use ledger::LedgerError;
 pub use options::{EngineOptions, ModelFacts};
 pub use processor::{ProcessError, Processor};
-pub use segmenter::Segmenter;
+pub use segmenter::{Segmenter, SegmenterOptions};

@@ -6,27 +6,36 @@ use crate::{
     digest::sha256_of_file,
     layer::EzConvention,
     network::{ModelError, Network},
-    output::{ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
+    output::{DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
     scan::{self, ReadError, ReadOptions},
     segment::segment,
 };
 
 use super::{ProcessError, Processor, ScanChange, ScanSummary};
 
+/// What the operator says of scans and of their results.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SegmenterOptions {
+    /// What scan files may not state.
+    pub read: ReadOptions,
+    /// Where the ellipsoid zone ends.
+    pub ez: EzConvention,
+    /// Which DICOM objects the results of a DICOM scan have.
+    pub dicom: DicomResults,
+}
+
 /// Segments every B-scan of a scan and writes its results.
 pub struct Segmenter {
     network: Network,
-    read: ReadOptions,
-    ez: EzConvention,
+    options: SegmenterOptions,
     staging: Staging,
 }
 
 impl Segmenter {
-    /// A segmenter that writes below the result root `out`; `read` states what scan files may not, `ez` where the
-    /// ellipsoid zone ends.
+    /// A segmenter that writes below the result root `out`.
     #[must_use]
-    pub fn new(network: Network, read: ReadOptions, ez: EzConvention, out: &Path) -> Self {
-        Self { network, read, ez, staging: Staging::of(out) }
+    pub fn new(network: Network, options: SegmenterOptions, out: &Path) -> Self {
+        Self { network, options, staging: Staging::of(out) }
     }
 }
 
@@ -40,20 +49,23 @@ impl Processor for Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
-        let mut reader = scan::open(scan, self.read).map_err(|e| named(e, name))?;
+        let mut reader = scan::open(scan, self.options.read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
+        if let Some(origin) = reader.dicom_origin() {
+            results = results.with_dicom(origin.clone(), self.options.dicom);
+        }
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let bscan = segment(&self.network, index, pixels, header.axial, self.ez)?;
+            let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
             let device = reader.device_boundaries(index).map_err(|e| named(e, name))?;
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
         let scan = ScanRecord::new(slashed(name), sha256, &header);
-        Ok(results.finish(&scan, &ModelRecord::new(&self.network), self.ez, start.elapsed())?)
+        Ok(results.finish(&scan, &ModelRecord::new(&self.network), self.options.ez, start.elapsed())?)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -62,10 +74,12 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let ReadOptions { axial_um, lateral_um, allow_missing } = self.read;
+        let SegmenterOptions { read, ez, dicom } = self.options;
+        let ReadOptions { axial_um, lateral_um, allow_missing } = read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
-        format!("{RESULT_SCHEMA} {model} {} {} {} {missing}", um(axial_um), um(lateral_um), self.ez.key())
+        let (axial, lateral) = (um(axial_um), um(lateral_um));
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {} {missing} {}", ez.key(), dicom.key())
     }
 }
 

@@ -9,9 +9,11 @@
 //! | `overlay.png` | the boundaries drawn on the scan, with a legend; `overlay-NNN.png` for a volume |
 //! | `etdrs.csv`, `thickness-maps.png` | of a volume: thickness in the ETDRS subfields; maps of every layer |
 //! | `report.pdf` | a page or two to read |
+//! | `surfaces.dcm`, `measures.dcm`, `report.dcm` | of a DICOM scan: the same as objects of its study |
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
 mod canvas;
+mod dicom;
 mod error;
 mod maps;
 mod overlay;
@@ -22,6 +24,7 @@ mod staging;
 mod tables;
 mod writer;
 
+pub use dicom::DicomResults;
 pub use error::OutputError;
 pub use overlay::overlay;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};

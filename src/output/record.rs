@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::dicom::DicomRecord;
 use crate::{
     layer::{BOUNDARIES, Boundary, EzConvention, Measured},
     measure::{
@@ -64,6 +65,18 @@ impl ModelRecord {
         }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
     /// Name, version and the start of the file's hash.
     pub(super) fn words(&self) -> String {
         format!("{} {} ({})", self.name, self.version, self.sha256.get(..8).unwrap_or_default())
@@ -86,8 +99,9 @@ pub(super) struct ResultRecord<'a> {
     pub(super) circle: Option<CircleProfile>,
     pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
+    pub(super) dicom: Option<DicomRecord>,
     pub(super) seconds: f64,
-    pub(super) files: &'a [String],
+    pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
 }
 

@@ -15,12 +15,14 @@ use crate::{
     engine::ScanSummary,
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{ThicknessUnit, Verdict, enface::Volume},
-    scan::{BoundaryRows, ScanHeader},
+    scan::{BoundaryRows, DicomOrigin, ScanHeader},
     segment::SegmentedBScan,
+    surface::Surfaces,
 };
 
 use super::{
-    ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
+    DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
+    dicom,
     maps::thickness_maps,
     overlay::overlay,
     record::{BScanRecord, DeviceDifference, LayerRecord, ResultRecord},
@@ -43,9 +45,17 @@ pub struct ResultWriter {
     bscans: Vec<BScanRecord>,
     volume: Volume,
     device: DeviceDifference,
+    dicom: Option<DicomParts>,
     /// The B-scan that the report shows.
     shown: Option<SegmentedBScan>,
     files: Vec<String>,
+}
+
+/// What the DICOM objects are made of.
+struct DicomParts {
+    origin: DicomOrigin,
+    results: DicomResults,
+    surfaces: Vec<Surfaces>,
 }
 
 impl ResultWriter {
@@ -66,9 +76,17 @@ impl ResultWriter {
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
+            dicom: None,
             shown: None,
             files: Vec::new(),
         })
+    }
+
+    /// Has `results` written too, as objects of the study of `origin`.
+    #[must_use]
+    pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
+        self.dicom = Some(DicomParts { origin, results, surfaces: Vec::new() });
+        self
     }
 
     /// Adds a B-scan and the boundaries that the scanner itself found in it; they come in order.
@@ -86,6 +104,9 @@ impl ResultWriter {
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
+        if let Some(dicom) = &mut self.dicom {
+            dicom.surfaces.push(bscan.surfaces.clone());
+        }
         let mask = bscan.surfaces.mask();
         let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
         self.picture("mask", bscan.index, &mask, width, height, ExtendedColorType::L8)?;
@@ -124,15 +145,11 @@ impl ResultWriter {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
         }
-        if self.shown.is_some() {
-            self.files.push(REPORT_FILE.to_owned());
-        }
-        self.files.sort();
         let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let record = ResultRecord {
+        let mut record = ResultRecord {
             schema: RESULT_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
             created: jiff::Timestamp::now(),
@@ -147,17 +164,31 @@ impl ResultWriter {
             volume,
             circle: self.volume.circle(),
             device: self.device.records(self.header.axial),
+            dicom: None,
             seconds: elapsed.as_secs_f64(),
-            files: &self.files,
+            files: Vec::new(),
             notice: "research use only, not a medical device",
         };
-        if let Some(shown) = &self.shown {
-            let report = Report { record: &record, shown, maps: maps.as_ref() };
-            let pdf = report
-                .pdf()
-                .map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
-            self.folder.write(REPORT_FILE, &pdf)?;
+        let report = self.shown.as_ref().map(|shown| Report { record: &record, shown, maps: maps.as_ref() }.pdf());
+        let pdf = report
+            .transpose()
+            .map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
+        if let Some(pdf) = &pdf {
+            self.folder.write(REPORT_FILE, pdf)?;
+            self.files.push(REPORT_FILE.to_owned());
         }
+        if let Some(DicomParts { origin, results, surfaces }) = &self.dicom {
+            let parts =
+                dicom::Results { origin, header: &self.header, record: &record, surfaces, pdf: pdf.as_deref() };
+            let (objects, described) = parts.objects(*results)?;
+            for (name, content) in objects {
+                self.folder.write(name, &content)?;
+                self.files.push(name.to_owned());
+            }
+            record.dicom = Some(described);
+        }
+        self.files.sort();
+        record.files = std::mem::take(&mut self.files);
         let json = serde_json::to_vec_pretty(&record)
             .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
         self.folder.write(RESULT_FILE, &json)?;

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub use bioptigen::Bioptigen;
 pub use cirrus::Cirrus;
 #[cfg(feature = "dicom")]
-pub use dicom::Dicom;
+pub use dicom::{Dicom, DicomOrigin, DicomReference, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use heyex::HeidelbergExport;
@@ -206,6 +206,12 @@ pub trait ScanReader: Send {
     /// As [`ScanReader::bscan`].
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         Ok(None)
+    }
+
+    /// What objects made from the scan refer to, where it is a DICOM object.
+    #[cfg(feature = "dicom")]
+    fn dicom_origin(&self) -> Option<&DicomOrigin> {
+        None
     }
 }
 

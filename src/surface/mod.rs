@@ -107,6 +107,12 @@ impl Surfaces {
         thickness.zip(&self.disc).map(|(thickness, disc)| thickness.filter(|_| !disc))
     }
 
+    /// Whether any boundary is determined anywhere.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        self.rows.iter().flatten().any(Option::is_some)
+    }
+
     /// Index mask of the layers, `width * height` classes, row-major; 0 where nothing is determined.
     #[must_use]
     pub fn mask(&self) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! The loss: cross-entropy against the classes that a label allows, and soft Dice over the layers.
+//! The loss: cross-entropy against the classes that a label allows, soft Dice over the layers, and how far a network is from
+//! its teacher.
 
 use burn::{prelude::*, tensor::activation::log_softmax};
 use octrls::layer::CLASSES;
@@ -62,6 +63,16 @@ impl Loss {
     pub fn total(&self) -> Tensor<1> {
         self.cross_entropy.clone() + self.dice.clone()
     }
+}
+
+/// How far `logits` are from those of a teacher, both `[N, 9, H, W]`: the Kullback-Leibler divergence of the class
+/// probabilities, mean over pixels (Hinton, Vinyals and Dean 2015, at temperature 1).
+#[must_use]
+pub fn imitation(logits: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+    let [n, _, height, width] = logits.dims();
+    let taught = log_softmax(teacher, 1);
+    let divergence = taught.clone().exp() * (taught - log_softmax(logits, 1));
+    divergence.sum() / (n * height * width) as f32
 }
 
 /// `log(sum(exp(x)))` over the classes of non-positive `x`: the largest is taken out first.
@@ -130,6 +141,14 @@ mod tests {
             assert!(scalar(&loss.total()) < 1e-3, "{class}");
         }
         assert!(scalar(&Loss::new(sure(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
+    }
+
+    #[test]
+    fn a_network_that_says_what_its_teacher_says_is_no_step_away_from_it() {
+        let [a, b] = [&[0, 1, 7], &[0, 2, 6]].map(|classes| sure(classes, &device()));
+        assert!(scalar(&imitation(a.clone(), a.clone())).abs() < 1e-5);
+        // Two of three pixels differ, by 20 logits each.
+        assert!((scalar(&imitation(a, b)) - 40.0 / 3.0).abs() < 1e-3);
     }
 
     #[test]

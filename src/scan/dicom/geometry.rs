@@ -1,10 +1,13 @@
 //! Spacing, eye and place of DICOM frames.
 
-use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::{eye, is};
+use super::{
+    eye,
+    groups::{FunctionalGroups, numbers},
+    is,
+};
 use crate::scan::{Eye, MILLIMETRE, Pattern, Place, Spacing, Track};
 
 /// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
@@ -21,30 +24,23 @@ pub(super) struct Geometry {
 
 impl Geometry {
     pub(super) fn of(object: &InMemDicomObject, width: usize, count: usize) -> Self {
-        let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-        let shared = items(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
-        // A frame's own group before the shared one.
-        let group = |frame: usize, sequence: Tag| {
-            let own = frames.get(frame).and_then(|f| items(f, sequence).first());
-            own.or_else(|| shared.and_then(|s| items(s, sequence).first()))
-        };
-        let spacing = group(0, tags::PIXEL_MEASURES_SEQUENCE).and_then(|m| numbers(m, tags::PIXEL_SPACING));
+        let groups = FunctionalGroups::of(object);
+        let spacing = groups.numbers(0, tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
         // Only tomography has its depth along the rows; the spacing of a screenshot is that of the screen.
         let tomography = is(object, dicom_dictionary_std::uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE);
         let spacing = spacing.or_else(|| numbers(object, tags::PIXEL_SPACING).filter(|_| tomography));
         let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
         let (axial, lateral) = (at(0), at(1));
 
-        let anatomy = group(0, tags::FRAME_ANATOMY_SEQUENCE);
+        let anatomy = groups.group(0, tags::FRAME_ANATOMY_SEQUENCE);
         let eye = anatomy
             .and_then(|a| eye(a, tags::FRAME_LATERALITY))
             .or_else(|| eye(object, tags::IMAGE_LATERALITY))
             .or_else(|| eye(object, tags::LATERALITY));
         let track = |frame: usize| {
-            let position =
-                group(frame, tags::PLANE_POSITION_SEQUENCE).and_then(|p| numbers(p, tags::IMAGE_POSITION_PATIENT))?;
-            let orientation = group(frame, tags::PLANE_ORIENTATION_SEQUENCE)
-                .and_then(|p| numbers(p, tags::IMAGE_ORIENTATION_PATIENT))?;
+            let position = groups.numbers(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)?;
+            let orientation =
+                groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT)?;
             line(&position, &orientation, lateral?.um / MILLIMETRE, width)
         };
         let tracks: Vec<Track> = (0..count).map_while(track).collect();
@@ -85,14 +81,4 @@ fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Op
     }
     let at = |ascan: f64| Place { x: x + ascan * step_mm * right, y: -(z + ascan * step_mm * up) };
     Track::line(at(-0.5), at(width as f64 - 0.5))
-}
-
-fn items(object: &InMemDicomObject, sequence: Tag) -> &[InMemDicomObject] {
-    object.get(sequence).and_then(|e| e.items()).unwrap_or_default()
-}
-
-/// The finite numbers of an element; `None` of none.
-fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
-    (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
 }

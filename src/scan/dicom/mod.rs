@@ -5,7 +5,9 @@
 
 mod frames;
 mod geometry;
+mod groups;
 mod lengths;
+mod origin;
 
 use std::path::Path;
 
@@ -18,6 +20,7 @@ use super::{
     sidecar::Stated,
 };
 use frames::{Frames, Layout};
+pub use origin::{DicomOrigin, DicomReference, FramePlanes};
 
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
@@ -26,6 +29,7 @@ const MAGIC: &[u8] = b"DICM";
 pub struct Dicom {
     header: ScanHeader,
     frames: Frames,
+    origin: DicomOrigin,
 }
 
 impl Dicom {
@@ -70,7 +74,8 @@ impl Dicom {
             pattern: geometry.pattern,
             tracks: geometry.tracks,
         };
-        Ok(Self { header, frames })
+        let origin = DicomOrigin::of(&object, count as usize);
+        Ok(Self { header, frames, origin })
     }
 }
 
@@ -82,6 +87,10 @@ impl ScanReader for Dicom {
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
         self.frames.decode(index)
+    }
+
+    fn dicom_origin(&self) -> Option<&DicomOrigin> {
+        Some(&self.origin)
     }
 }
 

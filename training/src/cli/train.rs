@@ -58,6 +58,9 @@ pub(super) struct Train {
     /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE [default: 6].
     #[arg(long)]
     ez_shift: Option<f32>,
+    /// Run of another network whose averaged weights are imitated beside the labels.
+    #[arg(long, value_name = "RUN")]
+    teacher: Option<PathBuf>,
     /// Feature maps at full resolution [default: 16].
     #[arg(long)]
     width: Option<usize>,
@@ -97,6 +100,7 @@ impl Default for Settings {
             weight_decay: 1e-2,
             clip: 1.0,
             ez_shift: 6.0,
+            teacher: None,
             epoch_steps: 250,
             validate_every: 4,
             patience: 20,
@@ -144,6 +148,7 @@ impl Train {
         s.network.width = self.width.unwrap_or(s.network.width);
         s.network.batch_norm &= !self.no_batch_norm;
         s.ez_shift = self.ez_shift.unwrap_or(s.ez_shift);
+        s.teacher = self.teacher.clone().or(s.teacher);
         s.epoch_steps = self.epoch_steps.unwrap_or(s.epoch_steps);
         s.validate_every = self.validate_every.unwrap_or(s.validate_every);
         s.patience = self.patience.unwrap_or(s.patience);

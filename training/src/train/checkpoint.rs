@@ -124,6 +124,14 @@ impl RunDir {
         Ok(optimizer.from_bytes(self.read("optimizer.bpk")?)?)
     }
 
+    /// The averaged network, for inference.
+    ///
+    /// # Errors
+    /// As [`RunDir::read_model`].
+    pub fn averaged(&self, config: &UNetConfig, device: &Device) -> Result<UNet> {
+        Ok(self.read_model("average.bpk", config, device)?.valid())
+    }
+
     /// Writes the weights of `model`.
     ///
     /// # Errors

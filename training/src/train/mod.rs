@@ -34,7 +34,7 @@ pub use validate::{segment, validate};
 use crate::{
     batch::{Batch, BatchOptions, Sampler},
     data::Sample,
-    loss::Loss,
+    loss::{Loss, imitation},
     model::{UNet, UNetConfig},
     score::{Score, SetScore},
 };
@@ -57,6 +57,9 @@ pub struct Settings {
     /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE, in logits.
     #[serde(default)]
     pub ez_shift: f32,
+    /// The run whose averaged network is imitated beside the labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<PathBuf>,
     /// Steps in an epoch; each ends with a checkpoint.
     pub epoch_steps: u64,
     /// Epochs from one validation to the next.
@@ -80,6 +83,9 @@ pub struct Epoch {
     pub cross_entropy: f64,
     /// Mean Dice loss of the epoch.
     pub dice_loss: f64,
+    /// Mean divergence from the teacher, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imitation: Option<f64>,
     /// Accuracy on the validation part, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -124,6 +130,7 @@ pub struct Trainer {
     dir: RunDir,
     device: Device,
     model: UNet,
+    teacher: Option<UNet>,
     average: Average,
     optimizer: ModuleOptimizer,
     state: State,
@@ -135,15 +142,16 @@ impl Trainer {
     /// Starts a run in `dir`. Setting `stop` ends it after the step in progress.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the folder cannot be written, or the teacher not be read.
     pub fn start(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
         device.seed(settings.batch.seed);
         dir.write_settings(&settings)?;
         let model = settings.network.init(&device.clone().autodiff());
+        let teacher = teacher(&settings, device)?;
         let average = Average::new(model.valid(), 0);
         let optimizer = optimizer(&settings);
         let (state, history) = (State::default(), Vec::new());
-        Ok(Self { settings, dir, device: device.clone(), model, average, optimizer, state, history, stop })
+        Ok(Self { settings, dir, device: device.clone(), model, teacher, average, optimizer, state, history, stop })
     }
 
     /// Continues the run in `dir` with `settings`; another schedule than the stored one starts afresh.
@@ -159,12 +167,12 @@ impl Trainer {
         }
         let autodiff = device.clone().autodiff();
         let model = dir.read_model("last.bpk", &settings.network, &autodiff)?;
-        let average = dir.read_model("average.bpk", &settings.network, device)?;
-        let average = Average::new(average.valid(), state.step);
+        let teacher = teacher(&settings, device)?;
+        let average = Average::new(dir.averaged(&settings.network, device)?, state.step);
         let optimizer = dir.load_optimizer(optimizer(&settings))?;
         let history = dir.history()?;
         dir.write_settings(&settings)?;
-        Ok(Self { settings, dir, device: device.clone(), model, average, optimizer, state, history, stop })
+        Ok(Self { settings, dir, device: device.clone(), model, teacher, average, optimizer, state, history, stop })
     }
 
     /// Trains to the end of the schedule, validating on `validation`, and writes the report.
@@ -181,7 +189,7 @@ impl Trainer {
                 frozen = true;
                 progress.say("batch normalisations frozen");
             }
-            let (mut sums, mut steps) = ([0.0; 2], 0);
+            let (mut sums, mut steps) = ([0.0; 3], 0);
             let mut rate = 0.0;
             while steps < self.settings.epoch_steps && self.progress() < 1.0 && !self.stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
@@ -205,6 +213,7 @@ impl Trainer {
                 learning_rate: rate,
                 cross_entropy: mean(sums[0]),
                 dice_loss: mean(sums[1]),
+                imitation: self.teacher.is_some().then(|| mean(sums[2])),
                 validation: None,
             };
             if due {
@@ -243,13 +252,20 @@ impl Trainer {
         self.settings.schedule.rate(self.state.schedule_step, self.elapsed())
     }
 
-    /// One step; the cross-entropy and the Dice loss before it.
-    fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 2]> {
+    /// One step; the cross-entropy, the Dice loss and the divergence from the teacher (0 without one) before it.
+    fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 3]> {
         let (input, target) = batch.into_tensors(self.settings.ez_shift, &self.device.clone().autodiff());
-        let loss = Loss::new(self.model.forward(input), &target);
-        let values = [&loss.cross_entropy, &loss.dice].map(|l| f64::from(l.clone().into_scalar::<f32>()));
+        let logits = self.model.forward(input.clone());
+        let loss = Loss::new(logits.clone(), &target);
+        let imitation = self.teacher.as_ref().map(|teacher| {
+            let taught = teacher.forward(input.inner());
+            imitation(logits, Tensor::from_inner(taught))
+        });
+        let value = |l: &Tensor<1>| f64::from(l.clone().into_scalar::<f32>());
+        let values = [value(&loss.cross_entropy), value(&loss.dice), imitation.as_ref().map_or(0.0, value)];
         anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is no number at step {}", self.state.step);
-        let gradients = GradientsParams::from_grads(loss.total().backward(), &self.model);
+        let total = imitation.into_iter().fold(loss.total(), |total, part| total + part);
+        let gradients = GradientsParams::from_grads(total.backward(), &self.model);
         self.model = self.optimizer.step(rate, self.model.clone(), gradients);
         self.average.update(&self.model);
         Ok(values)
@@ -266,6 +282,13 @@ impl Trainer {
         }
         Ok(result)
     }
+}
+
+fn teacher(settings: &Settings, device: &Device) -> Result<Option<UNet>> {
+    let Some(run) = &settings.teacher else { return Ok(None) };
+    let run = RunDir::open(run)?;
+    let network = run.settings()?.network;
+    run.averaged(&network, device).map(Some)
 }
 
 fn optimizer(settings: &Settings) -> ModuleOptimizer {

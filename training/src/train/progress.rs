@@ -27,7 +27,7 @@ impl Progress {
         Self { bar, budget: settings.schedule.budget, started: Instant::now(), first_step: None }
     }
 
-    pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice]: [f64; 2]) {
+    pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice, _]: [f64; 3]) {
         self.first_step.get_or_insert(state.step - 1);
         self.bar.set_position((progress * TICKS as f64) as u64);
         self.bar.set_message(format!("step {}  CE {cross_entropy:.3}  Dice loss {dice:.3}", state.step));
@@ -42,6 +42,9 @@ impl Progress {
             epoch.cross_entropy,
             epoch.dice_loss
         );
+        if let Some(imitation) = epoch.imitation {
+            let _ = write!(line, "  from teacher {imitation:.4}");
+        }
         if let Some(v) = &epoch.validation {
             let sets: Vec<_> = v.sets.iter().map(|(name, dice)| format!("{name} {dice:.3}")).collect();
             let _ = write!(

@@ -132,6 +132,7 @@ mod tests {
             learning_rate: 1e-3,
             cross_entropy: 1.0 / step as f64,
             dice_loss: 0.5,
+            imitation: None,
             validation: (dice > 0.0).then(|| Validation { dice, iou: vec![0.5; 8], ..Validation::default() }),
         };
         for history in [vec![], vec![epoch(10, 0.0)], vec![epoch(10, 0.8), epoch(20, 0.9), epoch(30, 0.7)]] {

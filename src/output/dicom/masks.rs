@@ -1,0 +1,147 @@
+//! Segmentation, binary: a frame for each layer in each B-scan that shows it (PS3.3, A.51).
+
+use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
+use dicom_dictionary_std::tags;
+
+use super::{
+    Results,
+    build::{Item, integer, item, sequence, string, word},
+    codes,
+    object::{Kind, Object},
+    segments::{self, Segment},
+};
+use crate::{
+    layer::{Layer, Measured},
+    scan::DicomReference,
+};
+
+pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+    let mut object = Object::new(Kind::Masks, results, reference);
+    let segment = |l: Layer| Segment {
+        label: l.name(),
+        what: codes::measured(Measured::Layer(l)),
+        colour: l.lower().colour(),
+    };
+    segments::describe(&mut object, results, reference, &Layer::ALL.map(segment));
+    segments::dimensions(
+        &mut object,
+        reference,
+        "masks",
+        &[
+            (tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE),
+            (tags::IN_STACK_POSITION_NUMBER, tags::FRAME_CONTENT_SEQUENCE),
+        ],
+    );
+    let (frames, pixels) = frames(results);
+    let groups = frames.iter().map(|f| groups(*f, results, reference)).collect();
+    let header = results.header;
+    object.put([
+        string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
+        string(tags::SEGMENTS_OVERLAP, VR::CS, "NO"),
+        string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
+        integer(tags::NUMBER_OF_FRAMES, frames.len()),
+        word(tags::ROWS, header.height as u16),
+        word(tags::COLUMNS, header.width as u16),
+        word(tags::BITS_ALLOCATED, 1),
+        word(tags::BITS_STORED, 1),
+        word(tags::HIGH_BIT, 0),
+        word(tags::PIXEL_REPRESENTATION, 0),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(results)]),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
+        DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
+    ]);
+    object
+}
+
+/// A frame: the number of its segment, and the B-scan.
+#[derive(Clone, Copy)]
+struct Frame {
+    segment: u16,
+    bscan: usize,
+}
+
+/// The frames that have any pixel, segment by segment, and their pixels: a bit each, the first in the lowest bit, without a
+/// gap between frames (PS3.5, 8.1.1).
+fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
+    let masks: Vec<Vec<u8>> = results.surfaces.iter().map(crate::surface::Surfaces::mask).collect();
+    let (mut frames, mut bits) = (Vec::new(), Bits::default());
+    for layer in Layer::ALL {
+        for (bscan, mask) in masks.iter().enumerate() {
+            if mask.contains(&layer.class()) {
+                frames.push(Frame { segment: u16::from(layer.class()), bscan });
+                mask.iter().for_each(|&class| bits.push(class == layer.class()));
+            }
+        }
+    }
+    (frames, bits.finish())
+}
+
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    open: u8,
+    count: u8,
+}
+
+impl Bits {
+    fn push(&mut self, bit: bool) {
+        self.open |= u8::from(bit) << self.count;
+        self.count += 1;
+        if self.count == 8 {
+            self.bytes.push(self.open);
+            (self.open, self.count) = (0, 0);
+        }
+    }
+
+    /// All bytes, an even number of them.
+    fn finish(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            self.bytes.push(self.open);
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(2), 0);
+        self.bytes
+    }
+}
+
+fn shared(results: &Results) -> Item {
+    const UM_TO_MM: f64 = 1e-3;
+    let (header, planes) = (results.header, results.origin.planes.as_ref());
+    let mut groups = Vec::new();
+    if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
+        groups.push(segments::pixel_measures(UM_TO_MM * axial.um, UM_TO_MM * lateral.um, None));
+    }
+    groups.extend(planes.map(|p| segments::plane_orientation(p.along, p.down)));
+    item(groups)
+}
+
+fn groups(frame: Frame, results: &Results, reference: &DicomReference) -> Item {
+    let position = frame.bscan as u32 + 1;
+    let index = PrimitiveValue::U32([u32::from(frame.segment), position].as_slice().into());
+    let content = item([
+        string(tags::STACK_ID, VR::SH, "1"),
+        DataElement::new(tags::IN_STACK_POSITION_NUMBER, VR::UL, PrimitiveValue::from(position)),
+        DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index),
+    ]);
+    let mut groups = vec![
+        sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]),
+        segments::identification(frame.segment),
+        segments::derivation(reference, Some(frame.bscan + 1)),
+    ];
+    let planes = results.origin.planes.as_ref();
+    groups.extend(planes.and_then(|p| p.positions.get(frame.bscan)).map(|&p| segments::plane_position(p)));
+    item(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bits;
+
+    #[test]
+    fn bits_fill_bytes_from_below_and_bytes_are_even() {
+        let mut bits = Bits::default();
+        for i in 0..17 {
+            bits.push(i == 0 || i == 9 || i == 16);
+        }
+        assert_eq!(bits.finish(), [1, 2, 1, 0]);
+    }
+}

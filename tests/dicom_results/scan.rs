@@ -1,0 +1,101 @@
+//! Ophthalmic Tomography of phantoms.
+
+use std::path::Path;
+
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use octrls::phantom::{Phantom, PhantomOptions};
+
+pub(super) const FRAMES: usize = 3;
+pub(super) const WIDTH: usize = 768;
+pub(super) const HEIGHT: usize = 496;
+pub(super) const AXIAL_MM: f64 = 0.00387;
+pub(super) const LATERAL_MM: f64 = 0.0113;
+/// Distance of two B-scans.
+pub(super) const BETWEEN_MM: f64 = 0.24;
+pub(super) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
+pub(super) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
+pub(super) const INSTANCE: &str = "1.2.826.0.1.3680043.8.498.3";
+pub(super) const FRAME_OF_REFERENCE: &str = "1.2.826.0.1.3680043.8.498.4";
+
+fn text(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, vr, PrimitiveValue::from(value))
+}
+
+fn word(tag: Tag, value: usize) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::US, PrimitiveValue::from(value as u16))
+}
+
+fn decimals(tag: Tag, values: &[f64]) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::DS, PrimitiveValue::Strs(values.iter().map(f64::to_string).collect()))
+}
+
+fn item(elements: impl IntoIterator<Item = DataElement<InMemDicomObject>>) -> InMemDicomObject {
+    InMemDicomObject::from_element_iter(elements)
+}
+
+fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+}
+
+/// A volume of a right eye.
+pub(super) fn volume() -> InMemDicomObject {
+    tomography(FRAMES)
+}
+
+/// One B-scan.
+pub(super) fn bscan() -> InMemDicomObject {
+    tomography(1)
+}
+
+fn tomography(frames: usize) -> InMemDicomObject {
+    let pixels = (0..frames as u64).flat_map(|seed| {
+        let scan = Phantom::generate(&PhantomOptions::default(), seed + 1).bscan;
+        assert_eq!((scan.width, scan.height), (WIDTH, HEIGHT));
+        scan.intensity.into_iter().map(|v| (255.0 * v).round() as u8)
+    });
+    let pixels: Vec<u8> = pixels.collect();
+    let shared = item([
+        sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![item([decimals(tags::PIXEL_SPACING, &[AXIAL_MM, LATERAL_MM])])]),
+        sequence(
+            tags::PLANE_ORIENTATION_SEQUENCE,
+            vec![item([decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0])])],
+        ),
+        sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([text(tags::FRAME_LATERALITY, VR::CS, "R")])]),
+    ]);
+    let place = |i: usize| decimals(tags::IMAGE_POSITION_PATIENT, &[-4.3, 0.0, 0.24 - BETWEEN_MM * i as f64]);
+    let own = |i| item([sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([place(i)])])]);
+    item([
+        text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 100"),
+        text(tags::PATIENT_NAME, VR::PN, "Müller^Änne"),
+        text(tags::PATIENT_ID, VR::LO, "P-1"),
+        text(tags::PATIENT_BIRTH_DATE, VR::DA, "19500101"),
+        text(tags::PATIENT_SEX, VR::CS, "F"),
+        text(tags::STUDY_INSTANCE_UID, VR::UI, STUDY),
+        text(tags::STUDY_DATE, VR::DA, "20260102"),
+        text(tags::STUDY_TIME, VR::TM, "101500"),
+        text(tags::SERIES_INSTANCE_UID, VR::UI, SERIES),
+        text(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE),
+        text(tags::SOP_INSTANCE_UID, VR::UI, INSTANCE),
+        text(tags::FRAME_OF_REFERENCE_UID, VR::UI, FRAME_OF_REFERENCE),
+        text(tags::MODALITY, VR::CS, "OPT"),
+        word(tags::ROWS, HEIGHT),
+        word(tags::COLUMNS, WIDTH),
+        text(tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string()),
+        text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2"),
+        word(tags::SAMPLES_PER_PIXEL, 1),
+        word(tags::BITS_ALLOCATED, 8),
+        word(tags::BITS_STORED, 8),
+        word(tags::HIGH_BIT, 7),
+        word(tags::PIXEL_REPRESENTATION, 0),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (0..frames).map(own).collect()),
+        DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(pixels)),
+    ])
+}
+
+pub(super) fn write(object: &InMemDicomObject, path: &Path) {
+    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    object.clone().with_meta(meta).expect("an object").write_to_file(path).expect("written");
+}
