@@ -43,8 +43,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, segment: SegmenterOptions::default(), screen }
-        .run(network, arguments.image.image)?;
+    let totals = Watch { options, segment: SegmenterOptions::default(), screen }.run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }
 

@@ -21,8 +21,7 @@ use crate::{
 };
 
 use super::{
-    DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging,
-    dicom,
+    DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging, dicom,
     maps::thickness_maps,
     overlay::overlay,
     record::{BScanRecord, DeviceDifference, LayerRecord, ResultRecord},
@@ -178,8 +177,7 @@ impl ResultWriter {
             self.files.push(REPORT_FILE.to_owned());
         }
         if let Some(DicomParts { origin, results, surfaces }) = &self.dicom {
-            let parts =
-                dicom::Results { origin, header: &self.header, record: &record, surfaces, pdf: pdf.as_deref() };
+            let parts = dicom::Results { origin, header: &self.header, record: &record, surfaces, pdf: pdf.as_deref() };
             let (objects, described) = parts.objects(*results)?;
             for (name, content) in objects {
                 self.folder.write(name, &content)?;

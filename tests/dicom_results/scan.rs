@@ -13,7 +13,7 @@ pub(super) const HEIGHT: usize = 496;
 pub(super) const AXIAL_MM: f64 = 0.00387;
 pub(super) const LATERAL_MM: f64 = 0.0113;
 /// Distance of two B-scans.
-pub(super) const BETWEEN_MM: f64 = 0.24;
+pub(super) const BETWEEN_MM: f64 = 0.5;
 pub(super) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
 pub(super) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
 pub(super) const INSTANCE: &str = "1.2.826.0.1.3680043.8.498.3";
@@ -64,7 +64,7 @@ fn tomography(frames: usize) -> InMemDicomObject {
         ),
         sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([text(tags::FRAME_LATERALITY, VR::CS, "R")])]),
     ]);
-    let place = |i: usize| decimals(tags::IMAGE_POSITION_PATIENT, &[-4.3, 0.0, 0.24 - BETWEEN_MM * i as f64]);
+    let place = |i: usize| decimals(tags::IMAGE_POSITION_PATIENT, &[-4.3, 0.0, BETWEEN_MM * (1.0 - i as f64)]);
     let own = |i| item([sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([place(i)])])]);
     item([
         text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 100"),
@@ -74,6 +74,7 @@ fn tomography(frames: usize) -> InMemDicomObject {
         text(tags::PATIENT_SEX, VR::CS, "F"),
         text(tags::STUDY_INSTANCE_UID, VR::UI, STUDY),
         text(tags::STUDY_DATE, VR::DA, "20260102"),
+        text(tags::STUDY_ID, VR::SH, "1"),
         text(tags::STUDY_TIME, VR::TM, "101500"),
         text(tags::SERIES_INSTANCE_UID, VR::UI, SERIES),
         text(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE),

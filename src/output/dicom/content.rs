@@ -41,10 +41,8 @@ fn name(name: Code) -> Element {
 
 /// What a template's number says (PS3.16).
 pub(super) fn template(number: &str) -> Element {
-    let template = item([
-        string(tags::MAPPING_RESOURCE, VR::CS, "DCMR"),
-        string(tags::TEMPLATE_IDENTIFIER, VR::CS, number),
-    ]);
+    let template =
+        item([string(tags::MAPPING_RESOURCE, VR::CS, "DCMR"), string(tags::TEMPLATE_IDENTIFIER, VR::CS, number)]);
     sequence(tags::CONTENT_TEMPLATE_SEQUENCE, vec![template])
 }
 

@@ -11,12 +11,10 @@ use super::{
     build::{Element, Item, integer, item, sequence, string, word},
     codes,
     object::{Kind, Object},
+    plane::EnFace,
     segments::{self, Segment},
 };
-use crate::{
-    layer::Boundary,
-    scan::{DicomReference, FramePlanes},
-};
+use crate::{layer::Boundary, scan::DicomReference};
 
 /// Stands where a boundary is not determined; no boundary lies above the B-scan.
 const UNKNOWN: f32 = -1.0;
@@ -61,7 +59,7 @@ fn frame(number: u16) -> Item {
 fn shared(results: &Results, reference: &DicomReference) -> Item {
     let header = results.header;
     let mut groups = vec![segments::derivation(reference, None)];
-    if let Some(plane) = results.origin.planes.as_ref().and_then(en_face) {
+    if let Some(plane) = results.origin.planes.as_ref().and_then(EnFace::of) {
         groups.push(segments::plane_position(plane.position));
         groups.push(segments::plane_orientation(plane.columns, plane.rows));
         if let (Some(distance), Some(lateral)) = (plane.distance_mm, header.lateral) {
@@ -70,57 +68,6 @@ fn shared(results: &Results, reference: &DicomReference) -> Item {
     }
     groups.extend(header.axial.map(|axial| depth(UM_TO_MM * axial.um, header.height)));
     item(groups)
-}
-
-/// The plane of the map, seen from the front.
-struct EnFace {
-    position: [f64; 3],
-    /// Direction from A-scan to A-scan.
-    columns: [f64; 3],
-    /// Direction from B-scan to B-scan.
-    rows: [f64; 3],
-    /// Distance of two B-scans; `None` of one.
-    distance_mm: Option<f64>,
-}
-
-/// The plane in which B-scans lie side by side; `None` where they are not evenly spaced along one direction across them.
-fn en_face(planes: &FramePlanes) -> Option<EnFace> {
-    const TOLERANCE: f64 = 0.05;
-    let FramePlanes { positions, along, down } = planes;
-    let (first, count) = (*positions.first()?, positions.len());
-    if count == 1 {
-        return Some(EnFace { position: first, columns: *along, rows: cross(*along, *down), distance_mm: None });
-    }
-    let steps = (count - 1) as f64;
-    let step = minus(*positions.last()?, first).map(|d| d / steps);
-    let distance = length(step);
-    let even = positions.iter().enumerate().all(|(i, &p)| {
-        length(minus(p, [0, 1, 2].map(|k| first[k] + step[k] * i as f64))) <= TOLERANCE * distance
-    });
-    let rows = step.map(|s| s / distance);
-    let across = dot(rows, *along).abs() <= TOLERANCE;
-    (distance > 0.0 && even && across).then_some(EnFace {
-        position: first,
-        columns: *along,
-        rows,
-        distance_mm: Some(distance),
-    })
-}
-
-fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn length(a: [f64; 3]) -> f64 {
-    dot(a, a).sqrt()
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
 /// What a value is in millimetres.
@@ -136,29 +83,4 @@ fn depth(axial_mm: f64, height: usize) -> Element {
         codes::MILLIMETRE.sequence(tags::MEASUREMENT_UNITS_CODE_SEQUENCE),
     ]);
     sequence(tags::REAL_WORLD_VALUE_MAPPING_SEQUENCE, vec![mapping])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn planes(positions: Vec<[f64; 3]>) -> FramePlanes {
-        FramePlanes { positions, along: [1.0, 0.0, 0.0], down: [0.0, 1.0, 0.0] }
-    }
-
-    #[test]
-    fn evenly_spaced_bscans_make_a_plane() {
-        let plane = en_face(&planes(vec![[0.0, 0.0, 1.0], [0.0, 0.0, 0.75], [0.0, 0.0, 0.5]])).unwrap();
-        assert!((plane.distance_mm.unwrap() - 0.25).abs() < 1e-12);
-        assert!(length(minus(plane.rows, [0.0, 0.0, -1.0])) < 1e-12);
-        let one = en_face(&planes(vec![[0.0; 3]])).unwrap();
-        assert!(one.distance_mm.is_none() && length(minus(one.rows, [0.0, 0.0, 1.0])) < 1e-12);
-    }
-
-    #[test]
-    fn bscans_at_one_place_uneven_ones_and_ones_behind_each_other_make_none() {
-        assert!(en_face(&planes(vec![[0.0; 3]; 3])).is_none());
-        assert!(en_face(&planes(vec![[0.0; 3], [0.0, 0.0, 0.1], [0.0, 0.0, 1.0]])).is_none());
-        assert!(en_face(&planes(vec![[0.0; 3], [1.0, 0.0, 0.0]])).is_none());
-    }
 }

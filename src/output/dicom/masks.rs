@@ -8,6 +8,7 @@ use super::{
     build::{Item, integer, item, sequence, string, word},
     codes,
     object::{Kind, Object},
+    plane::EnFace,
     segments::{self, Segment},
 };
 use crate::{
@@ -17,11 +18,8 @@ use crate::{
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Masks, results, reference);
-    let segment = |l: Layer| Segment {
-        label: l.name(),
-        what: codes::measured(Measured::Layer(l)),
-        colour: l.lower().colour(),
-    };
+    let segment =
+        |l: Layer| Segment { label: l.name(), what: codes::measured(Measured::Layer(l)), colour: l.lower().colour() };
     segments::describe(&mut object, results, reference, &Layer::ALL.map(segment));
     segments::dimensions(
         &mut object,
@@ -108,7 +106,10 @@ fn shared(results: &Results) -> Item {
     let (header, planes) = (results.header, results.origin.planes.as_ref());
     let mut groups = Vec::new();
     if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
-        groups.push(segments::pixel_measures(UM_TO_MM * axial.um, UM_TO_MM * lateral.um, None));
+        let (axial_mm, lateral_mm) = (UM_TO_MM * axial.um, UM_TO_MM * lateral.um);
+        // A B-scan that stands alone is taken to be as thick as its A-scans are apart: a thickness must be stated.
+        let thickness_mm = planes.and_then(EnFace::of).and_then(|p| p.distance_mm).unwrap_or(lateral_mm);
+        groups.push(segments::pixel_measures(axial_mm, lateral_mm, Some(thickness_mm)));
     }
     groups.extend(planes.map(|p| segments::plane_orientation(p.along, p.down)));
     item(groups)

@@ -124,19 +124,16 @@ fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
 }
 
+/// Least share of a subfield that is measured: a receiver takes the value for that of all of it.
+const COVERED: f32 = 0.95;
+
 /// What the ETDRS grid has of `of`.
 fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
-    let fields = measured.grid.subfields.iter().filter_map(|field| {
+    let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
         let said = vec![derived(codes::MEAN), coverage(field.coverage)];
-        Some(number(
-            Contains,
-            codes::subfield(of, field.at),
-            rounded(field.mean_um?.into()),
-            codes::MICROMETRE,
-            said,
-        ))
+        Some(number(Contains, codes::subfield(of, field.at), rounded(field.mean_um?.into()), codes::MICROMETRE, said))
     });
-    let volume = (measured.grid.coverage > 0.0).then(|| {
+    let volume = (measured.grid.coverage >= COVERED).then(|| {
         let said = vec![coverage(measured.grid.coverage)];
         let value = (1e4 * measured.grid.volume_mm3).round() / 1e4;
         number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, said)
@@ -146,8 +143,7 @@ fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
 
 fn circle(profile: &CircleProfile) -> Vec<Item> {
     let thickness = |title, um: f32| number(Contains, title, rounded(um.into()), codes::MICROMETRE, Vec::new());
-    let quadrants =
-        profile.quadrants.iter().filter_map(|q| Some(thickness(codes::quadrant(q.side)?, q.mean_um?)));
+    let quadrants = profile.quadrants.iter().filter_map(|q| Some(thickness(codes::quadrant(q.side)?, q.mean_um?)));
     profile.mean_um.map(|um| thickness(codes::CIRCLE_MEAN, um)).into_iter().chain(quadrants).collect()
 }
 

@@ -18,6 +18,7 @@ mod heightmap;
 mod masks;
 mod measures;
 mod object;
+mod plane;
 mod segments;
 
 use serde::Serialize;

@@ -87,8 +87,7 @@ impl Object {
     /// An object of `kind` with all that does not depend on it.
     pub(super) fn new(kind: Kind, results: &Results, reference: &DicomReference) -> Self {
         let identity = results.identity(reference);
-        let (instance, series) =
-            (uid(&[&identity, kind.file(), "instance"]), uid(&[&identity, kind.file(), "series"]));
+        let (instance, series) = (uid(&[&identity, kind.file(), "instance"]), uid(&[&identity, kind.file(), "series"]));
         let mut elements = results.origin.subject.clone();
         for (tag, vr) in REQUIRED {
             if elements.get(tag).is_none() {

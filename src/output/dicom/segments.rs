@@ -119,12 +119,11 @@ pub(super) fn identification(number: u16) -> Element {
     sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![item([word(tags::REFERENCED_SEGMENT_NUMBER, number)])])
 }
 
-/// Distance from row to row and from column to column of a frame, in millimetres.
-pub(super) fn pixel_measures(rows_mm: f64, columns_mm: f64, between_slices_mm: Option<f64>) -> Element {
+/// Distance from row to row and from column to column of a frame, and how thick it is, in millimetres.
+pub(super) fn pixel_measures(rows_mm: f64, columns_mm: f64, thickness_mm: Option<f64>) -> Element {
     let mut measures = item([decimals(tags::PIXEL_SPACING, &[rows_mm, columns_mm])]);
-    if let Some(mm) = between_slices_mm {
+    if let Some(mm) = thickness_mm {
         measures.put(decimals(tags::SLICE_THICKNESS, &[mm]));
-        measures.put(decimals(tags::SPACING_BETWEEN_SLICES, &[mm]));
     }
     sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures])
 }

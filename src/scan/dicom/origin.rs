@@ -101,8 +101,7 @@ fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {
         let numbers = groups.numbers(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)?;
         <[f64; 3]>::try_from(numbers).ok()
     };
-    let orientation =
-        |frame| groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
+    let orientation = |frame| groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
     let first = orientation(0)?;
     let &[a, b, c, d, e, f] = first.as_slice() else { return None };
     if (1..frames).any(|frame| orientation(frame).as_ref() != Some(&first)) {
