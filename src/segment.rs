@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     layer::EzConvention,
-    measure::{Quality, Thicknesses, Verdict},
+    measure::{Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, Surfaces, extract},
@@ -21,6 +21,8 @@ pub struct SegmentedBScan {
     pub surfaces: Surfaces,
     /// What was found, and what the verdict rests on.
     pub quality: Quality,
+    /// How good the image is.
+    pub signal: Signal,
     /// Thickness of every layer.
     pub thicknesses: Thicknesses,
     /// Time in the network, preprocessing included.
@@ -66,7 +68,8 @@ pub fn segment(
         Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
         Verdict::Good | Verdict::Doubtful => found,
     };
+    let signal = Signal::of(&bscan, &surfaces);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = after_network.elapsed();
-    Ok(SegmentedBScan { index, bscan, surfaces, quality, thicknesses, network_time, surface_time })
+    Ok(SegmentedBScan { index, bscan, surfaces, quality, signal, thicknesses, network_time, surface_time })
 }

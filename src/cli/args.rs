@@ -1,10 +1,18 @@
 //! The arguments of every command.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{layer::EzConvention, network::ShippedModel, output::DicomResults, scan::ReadOptions};
+use super::coded;
+use crate::{
+    engine::SegmenterOptions,
+    layer::EzConvention,
+    measure::{Gates, reference::ReferenceTable},
+    network::ShippedModel,
+    output::DicomResults,
+    scan::ReadOptions,
+};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -62,10 +70,42 @@ pub(super) struct ConventionArguments {
 }
 
 #[derive(Args)]
-pub(super) struct DicomArguments {
+pub(super) struct ResultArguments {
     /// Results of a DICOM scan as DICOM objects of its study
     #[arg(long, value_name = "WHICH", default_value = "standard")]
     pub(super) dicom: DicomResults,
+    /// TOML file with limits of image quality beyond which a scan is flagged
+    #[arg(long, value_name = "FILE")]
+    pub(super) gates: Option<PathBuf>,
+    /// What the thickness of volumes is compared with: the shipped table, a TOML file of the site's own, or nothing
+    #[arg(long, value_name = "xu-2018|FILE|none", default_value = SHIPPED_REFERENCE)]
+    pub(super) reference: PathBuf,
+    #[command(flatten)]
+    pub(super) convention: ConventionArguments,
+    #[command(flatten)]
+    pub(super) read: ReadArguments,
+}
+
+/// Name of the reference table that is shipped.
+const SHIPPED_REFERENCE: &str = "xu-2018";
+
+impl ResultArguments {
+    /// The options that they state.
+    pub(super) fn options(&self) -> anyhow::Result<SegmenterOptions> {
+        let gates = self.gates.as_deref().map(Gates::read).transpose().map_err(|e| coded(e.code(), e))?;
+        let reference = match self.reference.to_str() {
+            Some("none") => None,
+            Some(SHIPPED_REFERENCE) => Some(ReferenceTable::shipped()),
+            _ => Some(ReferenceTable::read(&self.reference)),
+        };
+        Ok(SegmenterOptions {
+            read: self.read.options(),
+            ez: self.convention.ellipsoid_zone,
+            dicom: self.dicom,
+            gates: gates.unwrap_or_default(),
+            reference: reference.transpose().map_err(|e| coded(e.code(), e))?.map(Arc::new),
+        })
+    }
 }
 
 #[derive(Args)]
@@ -80,11 +120,7 @@ pub(super) struct SegmentArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
-    pub(super) convention: ConventionArguments,
-    #[command(flatten)]
-    pub(super) dicom: DicomArguments,
-    #[command(flatten)]
-    pub(super) read: ReadArguments,
+    pub(super) results: ResultArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
 }
@@ -121,11 +157,7 @@ pub(super) struct WatchArguments {
     #[command(flatten)]
     pub(super) image: ImageArguments,
     #[command(flatten)]
-    pub(super) convention: ConventionArguments,
-    #[command(flatten)]
-    pub(super) dicom: DicomArguments,
-    #[command(flatten)]
-    pub(super) read: ReadArguments,
+    pub(super) results: ResultArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
 }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::WalkDir;
 
 use crate::{
-    engine::{ProcessError, Processor, ScanSummary, Segmenter, SegmenterOptions, lock_out},
+    engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
     scan::{self, has_scan_extension},
@@ -33,12 +33,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let options = SegmenterOptions {
-        read: arguments.read.options(),
-        ez: arguments.convention.ellipsoid_zone,
-        dicom: arguments.dicom.dicom,
-    };
-    let segmenter = Segmenter::new(network, options, &arguments.out);
+    let segmenter = Segmenter::new(network, arguments.results.options()?, &arguments.out);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 
@@ -100,7 +95,10 @@ fn figures(summary: &ScanSummary) -> String {
     let layers = layers.collect::<Vec<_>>().join("  ");
     match summary.verdict {
         Verdict::NotARetina => "not a retina".to_owned(),
-        verdict => format!("{layers} {unit}, {}, confidence {:.2}", verdict.words(), summary.confidence),
+        verdict => {
+            let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
+            format!("{layers} {unit}, {}{flags}, confidence {:.2}", verdict.words(), summary.confidence)
+        }
     }
 }
 

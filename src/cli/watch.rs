@@ -35,15 +35,7 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
-    let watch = Watch {
-        options,
-        segment: SegmenterOptions {
-            read: arguments.read.options(),
-            ez: arguments.convention.ellipsoid_zone,
-            dicom: arguments.dicom.dicom,
-        },
-        screen: screen::choose(asked),
-    };
+    let watch = Watch { options, segment: arguments.results.options()?, screen: screen::choose(asked) };
     let totals = watch.run(network, arguments.image.image)?;
     Ok(exit_code(totals))
 }

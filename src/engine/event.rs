@@ -147,6 +147,8 @@ pub struct ScanSummary {
     pub mean_thickness: [Option<f32>; LAYERS],
     /// Whether the results can be trusted.
     pub verdict: Verdict,
+    /// Letters of the OSCAR-IB criteria that it does not meet; empty where none.
+    pub flags: String,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
     /// Folder with the results.

@@ -41,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        measure::{Quality, Thicknesses},
+        measure::{Quality, Signal, Thicknesses},
         scan::BScan,
         segment::SegmentedBScan,
         surface::Surfaces,
@@ -57,6 +57,7 @@ mod tests {
             bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
             thicknesses: Thicknesses::measure(&surfaces, None),
             quality: Quality::of(&surfaces),
+            signal: Signal::default(),
             surfaces,
             network_time: Duration::ZERO,
             surface_time: Duration::ZERO,

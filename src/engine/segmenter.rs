@@ -3,18 +3,22 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
-    digest::sha256_of_file,
+    digest::{sha256, sha256_of_file},
     layer::EzConvention,
+    measure::{Gates, reference::ReferenceTable},
     network::{ModelError, Network},
-    output::{DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanRecord, Staging},
-    scan::{self, ReadError, ReadOptions},
+    output::{
+        DeviceFindings, DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanContext, ScanRecord,
+        Staging,
+    },
+    scan::{self, ReadError, ReadOptions, ScanReader},
     segment::segment,
 };
 
 use super::{ProcessError, Processor, ScanChange, ScanSummary};
 
 /// What the operator says of scans and of their results.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SegmenterOptions {
     /// What scan files may not state.
     pub read: ReadOptions,
@@ -22,6 +26,10 @@ pub struct SegmenterOptions {
     pub ez: EzConvention,
     /// Which DICOM objects the results of a DICOM scan have.
     pub dicom: DicomResults,
+    /// Beyond which limits a scan is flagged.
+    pub gates: Gates,
+    /// What the thickness of volumes is compared with.
+    pub reference: Option<Arc<ReferenceTable>>,
 }
 
 /// Segments every B-scan of a scan and writes its results.
@@ -60,12 +68,19 @@ impl Processor for Segmenter {
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
             let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
-            let device = reader.device_boundaries(index).map_err(|e| named(e, name))?;
+            let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
         let scan = ScanRecord::new(slashed(name), sha256, &header);
-        Ok(results.finish(&scan, &ModelRecord::new(&self.network), self.options.ez, start.elapsed())?)
+        Ok(results.finish(ScanContext {
+            scan: &scan,
+            model: &ModelRecord::new(&self.network),
+            ellipsoid_zone: self.options.ez,
+            gates: &self.options.gates,
+            reference: self.options.reference.as_deref(),
+            elapsed: start.elapsed(),
+        })?)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -74,13 +89,19 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let SegmenterOptions { read, ez, dicom } = self.options;
-        let ReadOptions { axial_um, lateral_um, allow_missing } = read;
+        let SegmenterOptions { read, ez, dicom, gates, reference } = &self.options;
+        let ReadOptions { axial_um, lateral_um, allow_missing } = *read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
         let (axial, lateral) = (um(axial_um), um(lateral_um));
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {} {missing} {}", ez.key(), dicom.key())
+        let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {} {missing} {} {judged_by}", ez.key(), dicom.key())
     }
+}
+
+/// What the scanner says of the B-scan at `index`.
+fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings, ReadError> {
+    Ok(DeviceFindings { boundaries: reader.device_boundaries(index)?, signal_db: reader.device_signal_db(index)? })
 }
 
 /// A reader's error with the path below the root, since folders above it may name a patient.

@@ -1,9 +1,15 @@
-//! Measures: the thickness of layers, whether a segmentation can be trusted, and how far it is from a reference.
+//! Measures: the thickness of layers, whether image and segmentation can be trusted, how far a segmentation is from labels,
+//! and how far a thickness is from that of a reference group.
 
 pub mod accuracy;
+mod criteria;
 pub mod enface;
 mod quality;
+pub mod reference;
+mod signal;
 mod thickness;
 
+pub use criteria::{Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
 pub use quality::{Quality, Verdict};
+pub use signal::Signal;
 pub use thickness::{LayerThickness, ThicknessUnit, Thicknesses};

@@ -29,4 +29,4 @@ pub use error::OutputError;
 pub use overlay::overlay;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use staging::{RESULT_FILE, Staging};
-pub use writer::ResultWriter;
+pub use writer::{DeviceFindings, ResultWriter, ScanContext};

@@ -6,9 +6,10 @@ use super::dicom::DicomRecord;
 use crate::{
     layer::{BOUNDARIES, Boundary, EzConvention, Measured},
     measure::{
-        LayerThickness, Quality, ThicknessUnit, Verdict,
+        LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
         accuracy::BoundaryError,
         enface::{CircleProfile, VolumeMeasures},
+        reference::{Comparison, ReferenceTable},
     },
     network::Network,
     scan::{BoundaryRows, Eye, Pattern, ScanHeader, Spacing},
@@ -92,10 +93,12 @@ pub(super) struct ResultRecord<'a> {
     pub(super) model: &'a ModelRecord,
     pub(super) ellipsoid_zone: EzConvention,
     pub(super) verdict: Verdict,
+    pub(super) quality: ScanQuality,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
     pub(super) volume: Option<VolumeMeasures>,
+    pub(super) reference: Option<ReferenceRecord>,
     pub(super) circle: Option<CircleProfile>,
     pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
@@ -103,6 +106,23 @@ pub(super) struct ResultRecord<'a> {
     pub(super) seconds: f64,
     pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
+}
+
+/// A volume's thickness beside that of a reference group.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReferenceRecord {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) population: String,
+    pub(super) note: String,
+    pub(super) values: Vec<Comparison>,
+}
+
+impl ReferenceRecord {
+    pub(super) fn new(table: &ReferenceTable, volume: &VolumeMeasures) -> Self {
+        let ReferenceTable { name, source, population, note, .. } = table.clone();
+        Self { name, source, population, note, values: table.compare(volume) }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -121,6 +141,7 @@ pub(super) struct BScanRecord {
     index: usize,
     verdict: Verdict,
     quality: Quality,
+    signal: Signal,
     confidence: f32,
     layers: Vec<LayerRecord>,
     boundaries: Vec<BoundaryRecord>,
@@ -169,6 +190,7 @@ impl BScanRecord {
             index: bscan.index,
             verdict: bscan.verdict(),
             quality: bscan.quality,
+            signal: bscan.signal,
             confidence: bscan.confidence(),
             layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),

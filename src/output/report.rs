@@ -5,13 +5,14 @@ use image::RgbImage;
 use super::{
     canvas::PAPER,
     page::{Align, HEIGHT, Page, Picture, Style, WIDTH, pdf},
-    record::{LayerRecord, ResultRecord},
+    record::{LayerRecord, ReferenceRecord, ResultRecord},
 };
 use crate::{
     layer::{Boundary, EzConvention, Layer},
     measure::{
-        Verdict,
+        Criterion, Judged, Outcome, ScanQuality, Verdict,
         enface::{CentreSource, CircleProfile, Side, VolumeMeasures},
+        reference::Standing,
     },
     scan::{Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
@@ -44,7 +45,7 @@ impl Report<'_> {
     pub(super) fn pdf(&self) -> std::io::Result<Vec<u8>> {
         let mut pages = vec![self.first_page()];
         if let (Some(measures), Some(maps)) = (&self.record.volume, self.maps) {
-            pages.push(volume_page(measures, maps));
+            pages.push(volume_page(measures, self.record.reference.as_ref(), maps));
         }
         pages.extend(self.record.circle.as_ref().map(circle_page));
         let count = pages.len();
@@ -84,8 +85,35 @@ impl Report<'_> {
             y += LINE;
         }
         y = self.picture(&mut page, y);
-        self.layers(&mut page, y + 22.0);
+        y = self.layers(&mut page, y + 22.0);
+        self.methods(&mut page, y + 22.0);
         page
+    }
+
+    /// How it was measured: what APOSTEL 2.0 asks a report to state (Aytulun et al., Neurology 2021;97:68).
+    fn methods(&self, page: &mut Page, top: f32) {
+        let record = self.record;
+        let small = Style::of(7.5).quiet();
+        page.text(MARGIN, top, Style::of(8.0).bold(), Align::Left, "Methods");
+        let ends = match record.ellipsoid_zone {
+            EzConvention::WithOuterSegments => "at the RPE's own band, outer segments included",
+            EzConvention::BandAlone => "below its bright band",
+        };
+        let lines = [
+            format!(
+                "Segmentation: automatic, OCT-RLS {} with model {}, no correction by hand. All B-scans of the file.",
+                record.octrls,
+                record.model.words()
+            ),
+            "Thickness: vertical, along the A-scan. Mean, SD, minimum and maximum over all A-scans in which both boundaries were found."
+                .to_owned(),
+            format!("Names after the IN-OCT consensus. ONL with the myoid zone; the ellipsoid zone ends {ends}; retina: ILM to Bruch's membrane."),
+            "Quality: OSCAR-IB, measured; pathology (R) is not judged. Lateral distances are as the file or the operator states them; no correction for".to_owned(),
+            "the eye's length. Acquisition settings (averaging, tracking, pupil, light) are not in what was read.".to_owned(),
+        ];
+        for (i, line) in lines.iter().enumerate() {
+            page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
+        }
     }
 
     /// Pairs of facts, two a line.
@@ -105,12 +133,19 @@ impl Report<'_> {
             EzConvention::BandAlone => "bright band alone",
         };
         let verdict = format!("{}, confidence {:.2}", record.verdict.words(), record.confidence);
+        let facts = &record.quality.facts;
+        let signal = match (facts.device_signal_db, facts.signal.snr_db) {
+            (Some(db), _) => format!("{db:.0} dB, from the scanner"),
+            (None, Some(db)) => format!("{db:.0} dB, as measured"),
+            (None, None) => "not measured".to_owned(),
+        };
         vec![
             (("Scan", shortened(&scan.path, 34)), ("Eye", eye.to_owned())),
             (("Format", scan.format.to_owned()), ("Pattern", pattern(scan.pattern).to_owned())),
             (("B-scans", size), ("Axial", spacing(scan.axial, "not known: thickness in pixels"))),
             (("Model", record.model.words()), ("Lateral", spacing(scan.lateral, "not known"))),
             (("Ellipsoid zone", ends.to_owned()), ("Verdict", verdict)),
+            (("Signal", signal), ("OSCAR-IB", oscar_ib(&record.quality))),
         ]
     }
 
@@ -149,8 +184,8 @@ impl Report<'_> {
         top + size.1.max(y - top)
     }
 
-    /// The table of thicknesses.
-    fn layers(&self, page: &mut Page, top: f32) {
+    /// The table of thicknesses; returns where it ends.
+    fn layers(&self, page: &mut Page, top: f32) -> f32 {
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
         let columns = [250.0, 310.0, 370.0, 430.0, 510.0];
         page.text(MARGIN, top, BODY.bold(), Align::Left, &format!("Thickness, {unit}"));
@@ -166,6 +201,7 @@ impl Report<'_> {
                 page.text(x, y, BODY, Align::Right, &value);
             }
         }
+        top + 18.0 + LINE * self.record.layers.len() as f32
     }
 }
 
@@ -175,7 +211,22 @@ fn figures(layer: &LayerRecord) -> [String; 5] {
     [number(mean), number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
 }
 
-fn volume_page(measures: &VolumeMeasures, maps: &RgbImage) -> Page {
+/// The criteria that are not met, in letters and words.
+fn oscar_ib(quality: &ScanQuality) -> String {
+    let word = |j: &Judged| match j.criterion {
+        Criterion::Obvious => "cut off",
+        Criterion::Signal => "signal",
+        Criterion::Centration => "centring",
+        Criterion::Algorithm => "lines",
+        Criterion::Retina => "pathology",
+        Criterion::Illumination => "dark parts",
+        Criterion::Beam => "beam",
+    };
+    let flagged: Vec<&str> = quality.criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(word).collect();
+    if flagged.is_empty() { "no flag".to_owned() } else { format!("{}: {}", quality.flags, flagged.join(", ")) }
+}
+
+fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
     let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
@@ -202,6 +253,11 @@ fn volume_page(measures: &VolumeMeasures, maps: &RgbImage) -> Page {
             // A subfield that is not covered is marked, not filled in.
             let mark = if field.coverage < 0.95 { "*" } else { "" };
             let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
+            let compared = reference.into_iter().flat_map(|r| &r.values);
+            let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
+            if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
+                page.fill((column(i) - 27.0, y - 5.0), (30.0, 12.0), colour);
+            }
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
         page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
@@ -209,6 +265,17 @@ fn volume_page(measures: &VolumeMeasures, maps: &RgbImage) -> Page {
     y += LINE + 8.0;
     let note = "* covered by less than 95 %; the mean is over the covered part, volumes are of the covered part.";
     page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, note);
+    if let Some(reference) = reference {
+        y += LINE;
+        for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
+            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(PAPER));
+            page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
+        }
+        let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
+        page.text(MARGIN + 120.0, y, Style::of(8.0), Align::Left, &words);
+        y += LINE - 2.0;
+        page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, &reference.source);
+    }
     if let Some(gcipl) = &measures.gcipl {
         let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
         let (average, minimum) = (number(gcipl.average_um), number(gcipl.minimum_um));
@@ -216,6 +283,15 @@ fn volume_page(measures: &VolumeMeasures, maps: &RgbImage) -> Page {
         page.text(MARGIN, y + LINE, BODY, Align::Left, &text);
     }
     page
+}
+
+/// The ground under a value that is not within the reference.
+const fn shade(standing: Standing) -> Option<[u8; 3]> {
+    match standing {
+        Standing::Below => Some([190, 215, 240]),
+        Standing::Within => None,
+        Standing::Above => Some([250, 215, 170]),
+    }
 }
 
 fn circle_page(circle: &CircleProfile) -> Page {

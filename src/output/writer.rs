@@ -14,7 +14,9 @@ use image::{
 use crate::{
     engine::ScanSummary,
     layer::{Boundary, EzConvention, LAYERS, Measured},
-    measure::{ThicknessUnit, Verdict, enface::Volume},
+    measure::{
+        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict, enface::Volume, reference::ReferenceTable,
+    },
     scan::{BoundaryRows, DicomOrigin, ScanHeader},
     segment::SegmentedBScan,
     surface::Surfaces,
@@ -24,7 +26,7 @@ use super::{
     DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging, dicom,
     maps::thickness_maps,
     overlay::overlay,
-    record::{BScanRecord, DeviceDifference, LayerRecord, ResultRecord},
+    record::{BScanRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
     report::Report,
     staging::StagedFolder,
     tables::Table,
@@ -44,10 +46,37 @@ pub struct ResultWriter {
     bscans: Vec<BScanRecord>,
     volume: Volume,
     device: DeviceDifference,
+    signals: Vec<(Signal, Option<f32>)>,
     dicom: Option<DicomParts>,
     /// The B-scan that the report shows.
     shown: Option<SegmentedBScan>,
     files: Vec<String>,
+}
+
+/// What the scanner itself says of a B-scan.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceFindings {
+    /// The boundaries that it found.
+    pub boundaries: Vec<(Boundary, BoundaryRows)>,
+    /// Its signal in decibels.
+    pub signal_db: Option<f32>,
+}
+
+/// What holds for a scan as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanContext<'a> {
+    /// The scan.
+    pub scan: &'a ScanRecord,
+    /// The model.
+    pub model: &'a ModelRecord,
+    /// Where the ellipsoid zone ends.
+    pub ellipsoid_zone: EzConvention,
+    /// Beyond which limits the scan is flagged.
+    pub gates: &'a Gates,
+    /// What thickness is compared with.
+    pub reference: Option<&'a ReferenceTable>,
+    /// Time since the scan was taken.
+    pub elapsed: Duration,
 }
 
 /// What the DICOM objects are made of.
@@ -75,6 +104,7 @@ impl ResultWriter {
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
+            signals: Vec::new(),
             dicom: None,
             shown: None,
             files: Vec::new(),
@@ -88,12 +118,13 @@ impl ResultWriter {
         self
     }
 
-    /// Adds a B-scan and the boundaries that the scanner itself found in it; they come in order.
+    /// Adds a B-scan and what the scanner itself says of it; they come in order.
     ///
     /// # Errors
     /// [`OutputError`] when a picture cannot be written.
-    pub fn add(&mut self, bscan: &SegmentedBScan, device: &[(Boundary, BoundaryRows)]) -> Result<(), OutputError> {
-        self.device.add(&bscan.surfaces, device);
+    pub fn add(&mut self, bscan: &SegmentedBScan, device: &DeviceFindings) -> Result<(), OutputError> {
+        self.device.add(&bscan.surfaces, &device.boundaries);
+        self.signals.push((bscan.signal, device.signal_db));
         if bscan.index == self.header.bscans / 2 {
             self.shown = Some(bscan.clone());
         }
@@ -120,14 +151,10 @@ impl ResultWriter {
     ///
     /// # Errors
     /// [`OutputError`] when they cannot be written or put in place.
-    pub fn finish(
-        mut self,
-        scan: &ScanRecord,
-        model: &ModelRecord,
-        ellipsoid_zone: EzConvention,
-        elapsed: Duration,
-    ) -> Result<ScanSummary, OutputError> {
+    pub fn finish(mut self, context: ScanContext<'_>) -> Result<ScanSummary, OutputError> {
+        let ScanContext { scan, model, ellipsoid_zone, gates, reference, elapsed } = context;
         let fields = self.volume.fields();
+        let decentration = fields.as_ref().and_then(|fields| self.volume.decentration_mm(fields));
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
         let maps = fields.zip(volume.as_ref());
         let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
@@ -148,6 +175,10 @@ impl ResultWriter {
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
+        let facts = ScanFacts::over(&self.signals, decentration.map(|mm| mm as f32));
+        let quality = ScanQuality::judge(facts, verdict, gates);
+        let flags = quality.flags.clone();
+        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
         let mut record = ResultRecord {
             schema: RESULT_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
@@ -156,11 +187,13 @@ impl ResultWriter {
             model,
             ellipsoid_zone,
             verdict,
+            quality,
             unit: self.unit,
             confidence,
             layers,
             bscans: &self.bscans,
             volume,
+            reference,
             circle: self.volume.circle(),
             device: self.device.records(self.header.axial),
             dicom: None,
@@ -197,6 +230,7 @@ impl ResultWriter {
             unit: self.unit,
             mean_thickness,
             verdict,
+            flags,
             confidence,
             out: self.target,
             elapsed,

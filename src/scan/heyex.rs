@@ -15,8 +15,8 @@ use std::{
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, Raster, ReadError, ScanHeader, ScanReader,
-    Spacing, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, PLAUSIBLE_DB, Pattern, Place, Raster, ReadError, ScanHeader,
+    ScanReader, Spacing, Track,
     dimensions::{self, MAX_BSCANS},
     raster,
     sidecar::Stated,
@@ -32,8 +32,14 @@ const MAX_NODES: u32 = 2_000_000;
 pub struct HeidelbergExport {
     header: ScanHeader,
     images: Vec<PathBuf>,
-    boundaries: Vec<Vec<(Boundary, BoundaryRows)>>,
+    found: Vec<DeviceFindings>,
     fundus: Option<(PathBuf, [f64; 2])>,
+}
+
+/// What the scanner says of a B-scan.
+struct DeviceFindings {
+    boundaries: Vec<(Boundary, BoundaryRows)>,
+    signal_db: Option<f32>,
 }
 
 /// One image as the XML lists it.
@@ -44,7 +50,7 @@ struct Listed {
     height: u64,
     scale_mm: [f64; 2],
     track: Option<Track>,
-    boundaries: Vec<(Boundary, BoundaryRows)>,
+    found: DeviceFindings,
 }
 
 impl HeidelbergExport {
@@ -89,8 +95,8 @@ impl HeidelbergExport {
             image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
         });
         let header = header(first, &bscans, stated)?;
-        let (images, boundaries) = bscans.into_iter().filter_map(|b| Some((b.file?, b.boundaries))).unzip();
-        Ok(Self { header, images, boundaries, fundus })
+        let (images, found) = bscans.into_iter().filter_map(|b| Some((b.file?, b.found))).unzip();
+        Ok(Self { header, images, found, fundus })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -132,7 +138,12 @@ impl ScanReader for HeidelbergExport {
 
     fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
         self.image(index)?;
-        Ok(self.boundaries[index].clone())
+        Ok(self.found[index].boundaries.clone())
+    }
+
+    fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
+        self.image(index)?;
+        Ok(self.found[index].signal_db)
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
@@ -205,7 +216,12 @@ impl Listed {
             scale_mm: [number(image, &[CONTEXT, "ScaleX"]), number(image, &[CONTEXT, "ScaleY"])]
                 .map(|mm| mm.unwrap_or(f64::NAN)),
             track,
-            boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
+            found: DeviceFindings {
+                boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
+                signal_db: number(image, &[CONTEXT, "ImageQuality"])
+                    .map(|db| db as f32)
+                    .filter(|db| PLAUSIBLE_DB.contains(db)),
+            },
         })
     }
 }

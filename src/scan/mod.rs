@@ -178,6 +178,9 @@ pub struct FundusImage {
     pub pixel_mm: [f64; 2],
 }
 
+/// Signal strengths that a scanner may state, in decibels; others are no statement.
+const PLAUSIBLE_DB: std::ops::RangeInclusive<f32> = 0.1..=100.0;
+
 /// Rows of one boundary in each A-scan; `None` where it was not determined.
 pub type BoundaryRows = Vec<Option<f32>>;
 
@@ -198,6 +201,14 @@ pub trait ScanReader: Send {
     /// As [`ScanReader::bscan`].
     fn device_boundaries(&mut self, _index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
         Ok(Vec::new())
+    }
+
+    /// The signal of the B-scan at `index` in decibels, as the scanner itself states it.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn device_signal_db(&mut self, _index: usize) -> Result<Option<f32>, ReadError> {
+        Ok(None)
     }
 
     /// The image of the fundus, where the file has one.

@@ -10,8 +10,8 @@
 use std::path::Path;
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, ReadError, ScanHeader, ScanReader, Spacing,
-    Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, PLAUSIBLE_DB, Pattern, Place, ReadError, ScanHeader, ScanReader,
+    Spacing, Track,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
     source::{Fields, Source},
@@ -39,6 +39,7 @@ struct BScanLayout {
     pixels: u64,
     boundaries: u64,
     boundary_count: usize,
+    signal_db: Option<f32>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,8 +60,8 @@ const DEVICE_BOUNDARIES: [Option<Boundary>; 7] = [
     Some(Boundary::InlOpl),
     Some(Boundary::OplOnl),
 ];
-/// Bytes at the start of a B-scan's header that are read: its size, place and boundaries.
-const PLACE_BYTES: u64 = 56;
+/// Bytes at the start of a B-scan's header that are read: its size, place, boundaries and signal.
+const PLACE_BYTES: u64 = 60;
 
 impl HeidelbergVol {
     /// Whether `start`, the first bytes of a file, are those of a `.vol`.
@@ -177,6 +178,10 @@ impl ScanReader for HeidelbergVol {
         Ok(found)
     }
 
+    fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
+        Ok(self.layout(index)?.signal_db)
+    }
+
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Slo { width, height, pixel_mm } = self.slo;
         if width == 0 || height == 0 || pixel_mm.iter().any(|mm| Spacing::of_file(mm * MILLIMETRE).is_none()) {
@@ -209,6 +214,7 @@ impl BScanLayout {
             pixels: at + header_bytes,
             boundaries: at + offset,
             boundary_count: if fits { count as usize } else { 0 },
+            signal_db: Some(place.f32(56)?).filter(|db| PLAUSIBLE_DB.contains(db)),
         })
     }
 }

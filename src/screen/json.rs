@@ -11,7 +11,7 @@
 //! | `running` | `attempt` |
 //! | `opened` | `format`, `bscans`, `width`, `height`, `axial`, `lateral` (`um` and `from`, or null), `eye`, `pattern` |
 //! | `bscan` | `index`, `verdict`, `confidence`, `unit`, `layers` (`mean`, `min`, `max`, `coverage` by layer), `network_seconds`, `surface_seconds` |
-//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `confidence`, `out`, `seconds` |
+//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `flags` (letters of OSCAR-IB), `confidence`, `out`, `seconds` |
 //! | `retry` | `code`, `reason`, `next_attempt`, `after_seconds` |
 //! | `quarantined` | `code`, `reason` |
 //! | `online` | `online` (false when the watched folder went away) |
@@ -136,7 +136,7 @@ fn scan_fields(change: &ScanChange) -> (&'static str, Value) {
             json!({
                 "bscans": summary.bscans, "eye": summary.eye, "unit": summary.unit,
                 "mean_thickness": by_layer(|layer| number(summary.mean_thickness[layer.index()])),
-                "verdict": summary.verdict, "confidence": number(Some(summary.confidence)), "out": printed(&summary.out),
+                "verdict": summary.verdict, "flags": summary.flags, "confidence": number(Some(summary.confidence)), "out": printed(&summary.out),
                 "seconds": summary.elapsed.as_secs_f64(),
             }),
         ),

@@ -128,6 +128,9 @@ fn figures(summary: &ScanSummary) -> String {
     let verdict = quoted(summary.verdict.words());
     let mut text = format!(" bscans={} seconds={seconds:.1} verdict={verdict}", summary.bscans);
     // Writing to a string cannot fail.
+    if !summary.flags.is_empty() {
+        let _ = write!(text, " flags={}", summary.flags);
+    }
     let _ = write!(text, " confidence={:.2}", summary.confidence);
     for (layer, mean) in Layer::ALL.iter().zip(summary.mean_thickness) {
         let value = mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}{}", summary.unit.symbol()));

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::octrls::{
     engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session},
     layer::{BOUNDARIES, LAYERS},
-    measure::{Quality, ThicknessUnit, Thicknesses, Verdict},
+    measure::{Quality, Signal, ThicknessUnit, Thicknesses, Verdict},
     scan::{BScan, Eye, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
     surface::Surfaces,
@@ -89,9 +89,11 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     }
     let surfaces = Surfaces::exact(HEIGHT, rows);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
+    let bscan = BScan { width: WIDTH, height: HEIGHT, intensity };
     SegmentedBScan {
         index,
-        bscan: BScan { width: WIDTH, height: HEIGHT, intensity },
+        signal: Signal::of(&bscan, &surfaces),
+        bscan,
         quality: Quality::of(&surfaces),
         surfaces,
         thicknesses,
@@ -123,6 +125,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         unit: ThicknessUnit::Micrometres,
         mean_thickness: [31.2, 68.9, 34.0, 29.7, 87.5, 41.6, 17.4].map(Some).into_iter().chain([None]).collect_array(),
         verdict: Verdict::Good,
+        flags: String::new(),
         confidence: 0.93,
         out: PathBuf::from("/srv/oct/out/scan"),
         elapsed: Duration::from_secs_f64(seconds),

@@ -166,7 +166,9 @@ fn values(item: &InMemDicomObject, path: &str, found: &mut BTreeMap<String, f64>
         let value = numbers(&items(item, tags::MEASURED_VALUE_SEQUENCE)[0], tags::NUMERIC_VALUE)[0];
         found.insert(format!("{path}/{name}/{how}"), value);
     }
-    children.iter().for_each(|child| values(child, &path, found));
+    for child in children {
+        values(child, &path, found);
+    }
 }
 
 #[test]

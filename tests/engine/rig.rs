@@ -72,6 +72,7 @@ impl Processor for Copier {
             unit: ThicknessUnit::Pixels,
             mean_thickness: [None; LAYERS],
             verdict: Verdict::Good,
+            flags: String::new(),
             confidence: 1.0,
             out: out.to_owned(),
             elapsed: Duration::ZERO,

@@ -78,6 +78,14 @@ impl Volume {
         }
     }
 
+    /// How far the fovea lies from the middle of the scanned area, in millimetres; `None` where no fovea was found.
+    #[must_use]
+    pub fn decentration_mm(&self, fields: &[ThicknessField]) -> Option<f64> {
+        let retina = &fields[Measured::Retina.index()];
+        let centre = find_fovea(retina);
+        (centre.from == CentreSource::Fovea).then(|| centre.place.distance(retina.middle()))
+    }
+
     /// The profile of the nerve fibre layer along a circular B-scan; it needs the eye.
     #[must_use]
     pub fn circle(&self) -> Option<CircleProfile> {

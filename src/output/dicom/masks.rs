@@ -67,7 +67,9 @@ fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
         for (bscan, mask) in masks.iter().enumerate() {
             if mask.contains(&layer.class()) {
                 frames.push(Frame { segment: u16::from(layer.class()), bscan });
-                mask.iter().for_each(|&class| bits.push(class == layer.class()));
+                for &class in mask {
+                    bits.push(class == layer.class());
+                }
             }
         }
     }

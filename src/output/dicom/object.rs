@@ -117,12 +117,15 @@ impl Object {
             string(tags::SOFTWARE_VERSIONS, VR::LO, format!("octrls {}, {}", results.record.octrls, model.version())),
             codes::own_scheme(),
         ];
-        own.into_iter().for_each(|e| drop(elements.put(e)));
-        Self { elements, kind, instance, series }
+        let mut object = Self { elements, kind, instance, series };
+        object.put(own);
+        object
     }
 
     pub(super) fn put(&mut self, elements: impl IntoIterator<Item = Element>) {
-        elements.into_iter().for_each(|e| drop(self.elements.put(e)));
+        for element in elements {
+            self.elements.put(element);
+        }
     }
 
     pub(super) fn record(&self) -> ObjectRecord {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt::Write,
     sync::Arc,
 };
 
@@ -190,9 +191,15 @@ impl Model {
             ScanChange::Done(summary) => {
                 scan.state = State::Done;
                 let seconds = summary.elapsed.as_secs_f64();
-                let figures = format!("{} in {seconds:.1} s", many(summary.bscans));
+                let mut figures = format!("{} in {seconds:.1} s", many(summary.bscans));
+                if !summary.flags.is_empty() {
+                    let _ = write!(figures, ", flagged {}", summary.flags);
+                }
                 note = Some(match summary.verdict {
-                    Verdict::Good => (Level::Info, format!("{} done: {figures}", scan.name)),
+                    Verdict::Good if summary.flags.is_empty() => {
+                        (Level::Info, format!("{} done: {figures}", scan.name))
+                    }
+                    Verdict::Good => (Level::Warning, format!("{} done: {figures}", scan.name)),
                     worse => (Level::Warning, format!("{} {}: {figures}", scan.name, worse.words())),
                 });
                 scan.summary = Some(Arc::clone(summary));

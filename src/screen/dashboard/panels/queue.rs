@@ -76,9 +76,17 @@ fn title(scene: &Scene, height: usize) -> Title {
 fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
     let theme = scene.theme;
     let wide = width >= 44;
-    let (word, style) = match (&scan.state, scan.summary.as_deref().map(|s| s.verdict)) {
-        (State::Done, Some(Verdict::Doubtful)) => ("doubtful", theme.warn()),
-        (State::Done, Some(Verdict::NotARetina)) => ("no retina", theme.warn()),
+    let flagged;
+    let (word, style) = match (&scan.state, scan.summary.as_deref()) {
+        (State::Done, Some(summary)) => match summary.verdict {
+            Verdict::Doubtful => ("doubtful", theme.warn()),
+            Verdict::NotARetina => ("no retina", theme.warn()),
+            Verdict::Good if !summary.flags.is_empty() => {
+                flagged = format!("done {}", summary.flags);
+                (&*flagged, theme.warn())
+            }
+            Verdict::Good => (scan.state.word(), theme.state(&scan.state)),
+        },
         (state, _) => (state.word(), theme.state(state)),
     };
     let word_cells = if wide { 11 } else { 7.max(word.len()) };

@@ -1,0 +1,289 @@
+//! The quality of a scan after the OSCAR-IB criteria (Tewarie et al., PLoS ONE 2012;7(4):e34823).
+//!
+//! What fails a criterion is flagged, never hidden. The limits are [`Gates`], which a site can set.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Signal, Verdict};
+
+/// Longest file of gates, in bytes.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// Limits beyond which a scan is flagged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gates {
+    /// O: largest share of A-scans in which the image's edge cuts off the retina.
+    pub cut_off: f32,
+    /// S: least signal in decibels as the scanner itself states it; 15 is asked of a Spectralis, 10 of a Cirrus.
+    pub device_signal_db: f32,
+    /// S: least signal to noise in decibels as measured here, where the scanner states none.
+    pub snr_db: f32,
+    /// C: largest distance of the fovea from the middle of a volume, in millimetres.
+    pub decentration_mm: f64,
+    /// I: largest share of A-scans that are less than half as bright as the median one.
+    pub dark: f32,
+    /// B: largest difference of the ONL's brightness between the image's halves, as a share of the retina's.
+    pub tilt: f32,
+}
+
+impl Default for Gates {
+    /// Of 130 B-scans of Spectralis, Optovue and Bioptigen scanners, single frames have 12.8 to 16.3 dB of signal to noise and
+    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277.
+    fn default() -> Self {
+        Self { cut_off: 0.02, device_signal_db: 15.0, snr_db: 15.0, decentration_mm: 0.5, dark: 0.15, tilt: 0.3 }
+    }
+}
+
+/// Why gates cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum GatesError {
+    /// The file cannot be read.
+    #[error("cannot read the gates: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file holds no gates.
+    #[error("the gates are broken: {0}")]
+    Malformed(String),
+}
+
+impl GatesError {
+    /// A code that stays the same across versions.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "E-CONFIG-GATES"
+    }
+}
+
+impl Gates {
+    /// Reads gates from a TOML file; those that it does not name keep their default.
+    ///
+    /// # Errors
+    /// [`GatesError`] when the file cannot be read, names a gate that there is not, or has a value that is no number.
+    pub fn read(path: &Path) -> Result<Self, GatesError> {
+        if std::fs::metadata(path)?.len() > MAX_BYTES {
+            return Err(GatesError::Malformed("the file is far too long".to_owned()));
+        }
+        Self::parse(&std::fs::read_to_string(path)?)
+    }
+
+    fn parse(text: &str) -> Result<Self, GatesError> {
+        let gates: Self = toml::from_str(text).map_err(|e| GatesError::Malformed(e.message().to_owned()))?;
+        let Self { cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt } = gates;
+        let values = [cut_off, device_signal_db, snr_db, decentration_mm as f32, dark, tilt];
+        if values.iter().all(|v| v.is_finite()) {
+            Ok(gates)
+        } else {
+            Err(GatesError::Malformed("every gate must be a number".to_owned()))
+        }
+    }
+}
+
+/// One of the seven criteria.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Criterion {
+    /// The retina is in the image as a whole.
+    Obvious,
+    /// The signal is strong enough.
+    Signal,
+    /// The scan is centred.
+    Centration,
+    /// The lines are where the layers are.
+    Algorithm,
+    /// No pathology changes what is measured.
+    Retina,
+    /// The light is even.
+    Illumination,
+    /// The beam went through the middle of the pupil.
+    Beam,
+}
+
+impl Criterion {
+    /// Its letter in OSCAR-IB.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Obvious => 'O',
+            Self::Signal => 'S',
+            Self::Centration => 'C',
+            Self::Algorithm => 'A',
+            Self::Retina => 'R',
+            Self::Illumination => 'I',
+            Self::Beam => 'B',
+        }
+    }
+}
+
+/// Whether a criterion is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is.
+    Met,
+    /// It is not: look at the scan.
+    Flagged,
+    /// What it needs is not known of this scan.
+    NotJudged,
+}
+
+/// What became of one criterion.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// Which.
+    pub criterion: Criterion,
+    /// Whether it is met.
+    pub outcome: Outcome,
+    /// What was measured, in the unit of its gate.
+    pub measured: Option<f32>,
+    /// The limit.
+    pub gate: Option<f32>,
+}
+
+/// What the criteria rest on, over all B-scans of a scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ScanFacts {
+    /// Median of the decibels that the scanner states.
+    pub device_signal_db: Option<f32>,
+    /// Medians of signal to noise, contrast and tilt, means of the shares.
+    #[serde(flatten)]
+    pub signal: Signal,
+    /// Distance of the fovea from the middle of the volume in millimetres; `None` where no fovea was found.
+    pub decentration_mm: Option<f32>,
+}
+
+/// The quality of a scan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScanQuality {
+    /// What was measured.
+    #[serde(flatten)]
+    pub facts: ScanFacts,
+    /// Letters of the criteria that are not met, in the order of the name; empty where none.
+    pub flags: String,
+    /// Every criterion.
+    pub criteria: [Judged; 7],
+}
+
+impl ScanFacts {
+    /// The facts of a scan from those of its B-scans: the image, and what the scanner states of its signal.
+    #[must_use]
+    pub fn over(bscans: &[(Signal, Option<f32>)], decentration_mm: Option<f32>) -> Self {
+        let all = |f: &dyn Fn(&Signal) -> Option<f32>| bscans.iter().filter_map(|(s, _)| f(s)).collect::<Vec<f32>>();
+        let mean = |values: Vec<f32>| (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32);
+        let signal = Signal {
+            snr_db: median(all(&|s| s.snr_db)),
+            contrast: median(all(&|s| s.contrast)),
+            dark: mean(all(&|s| s.dark)),
+            tilt: median(all(&|s| s.tilt)),
+            cut_off: mean(all(&|s| s.cut_off)),
+        };
+        let device_signal_db = median(bscans.iter().filter_map(|(_, db)| *db).collect());
+        Self { device_signal_db, signal, decentration_mm }
+    }
+}
+
+impl ScanQuality {
+    /// Judges a scan. Pathology is for a person to see: that criterion is never judged.
+    #[must_use]
+    pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
+        let at_most = |criterion, measured: Option<f32>, gate: f32| judged(criterion, measured, gate, |v| v <= gate);
+        let at_least = |criterion, measured: Option<f32>, gate: f32| judged(criterion, measured, gate, |v| v >= gate);
+        let without_figures = |criterion, outcome| Judged { criterion, outcome, measured: None, gate: None };
+        let ScanFacts { device_signal_db, signal, decentration_mm } = facts;
+        let criteria = [
+            at_most(Criterion::Obvious, signal.cut_off, gates.cut_off),
+            match device_signal_db {
+                Some(_) => at_least(Criterion::Signal, device_signal_db, gates.device_signal_db),
+                None => at_least(Criterion::Signal, signal.snr_db, gates.snr_db),
+            },
+            at_most(Criterion::Centration, decentration_mm, gates.decentration_mm as f32),
+            without_figures(
+                Criterion::Algorithm,
+                if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged },
+            ),
+            without_figures(Criterion::Retina, Outcome::NotJudged),
+            at_most(Criterion::Illumination, signal.dark, gates.dark),
+            at_most(Criterion::Beam, signal.tilt, gates.tilt),
+        ];
+        let flagged = criteria.iter().filter(|j| j.outcome == Outcome::Flagged);
+        Self { facts, flags: flagged.map(|j| j.criterion.letter()).collect(), criteria }
+    }
+}
+
+fn judged(criterion: Criterion, measured: Option<f32>, gate: f32, meets: impl Fn(f32) -> bool) -> Judged {
+    let outcome = match measured.map(meets) {
+        Some(true) => Outcome::Met,
+        Some(false) => Outcome::Flagged,
+        None => Outcome::NotJudged,
+    };
+    Judged { criterion, outcome, measured, gate: Some(gate) }
+}
+
+fn median(mut values: Vec<f32>) -> Option<f32> {
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> ScanFacts {
+        let signal =
+            Signal { snr_db: Some(25.0), contrast: Some(3.0), dark: Some(0.01), tilt: Some(0.05), cut_off: Some(0.0) };
+        ScanFacts { device_signal_db: None, signal, decentration_mm: Some(0.1) }
+    }
+
+    fn flags(facts: ScanFacts, verdict: Verdict) -> String {
+        ScanQuality::judge(facts, verdict, &Gates::default()).flags
+    }
+
+    #[test]
+    fn each_fault_raises_its_own_letter() {
+        let with = |change: fn(&mut ScanFacts)| {
+            let mut facts = good();
+            change(&mut facts);
+            flags(facts, Verdict::Good)
+        };
+        assert_eq!(with(|_| ()), "");
+        assert_eq!(with(|f| f.signal.cut_off = Some(0.2)), "O");
+        assert_eq!(with(|f| f.signal.snr_db = Some(3.0)), "S");
+        assert_eq!(with(|f| f.device_signal_db = Some(12.0)), "S");
+        assert_eq!(with(|f| f.decentration_mm = Some(0.9)), "C");
+        assert_eq!(with(|f| f.signal.dark = Some(0.5)), "I");
+        assert_eq!(with(|f| f.signal.tilt = Some(0.8)), "B");
+        assert_eq!(flags(good(), Verdict::Doubtful), "A");
+    }
+
+    #[test]
+    fn the_scanner_s_own_decibels_count_before_ours() {
+        let facts = ScanFacts { device_signal_db: Some(30.0), ..good() };
+        let facts = ScanFacts { signal: Signal { snr_db: Some(1.0), ..facts.signal }, ..facts };
+        assert_eq!(flags(facts, Verdict::Good), "");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_judged() {
+        let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
+        let outcomes = judged.criteria.map(|j| j.outcome);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 6);
+        assert_eq!(judged.flags, "A");
+    }
+
+    #[test]
+    fn a_volume_has_medians_and_mean_shares() {
+        let bscan = |snr: f32, cut: f32| (Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() }, None);
+        let facts = ScanFacts::over(&[bscan(10.0, 0.0), bscan(20.0, 0.3), bscan(90.0, 0.0)], None);
+        assert_eq!(facts.signal.snr_db, Some(20.0));
+        assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn gates_come_from_a_file_and_unknown_ones_are_refused() {
+        let gates = Gates::parse("snr_db = 9.5").unwrap();
+        assert_eq!(gates, Gates { snr_db: 9.5, ..Gates::default() });
+        assert!(Gates::parse("snr = 9.5").unwrap_err().to_string().contains("snr"));
+        assert!(Gates::parse("snr_db = nan").is_err());
+    }
+}

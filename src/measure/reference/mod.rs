@@ -1,0 +1,218 @@
+//! Thickness held against that of a reference group.
+//!
+//! A table gives mean and standard deviation for each layer and ETDRS subfield. A value within 1.96 standard deviations of the
+//! mean, where 95 of 100 of the group lie if they are spread normally, is within the reference; that says nothing of health.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::enface::{Subfield, VolumeMeasures};
+use crate::{layer::Measured, scan::Eye};
+
+const XU_2018: &str = include_str!("xu-2018.toml");
+/// Half of the 95 % interval of a normal distribution, in standard deviations.
+const HALF_INTERVAL: f32 = 1.96;
+/// Least share of a subfield that must be measured for its mean to be compared.
+const COVERED: f32 = 0.95;
+/// Longest table, in bytes; the one that is shipped has two thousand.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Mean and standard deviation of a group's thickness, in micrometres.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceTable {
+    /// What it is called.
+    pub name: String,
+    /// Where it was published.
+    pub source: String,
+    /// Whose eyes they are.
+    pub population: String,
+    /// What else a reader must know.
+    #[serde(default)]
+    pub note: String,
+    /// By [`Measured::key`], then by [`Subfield::name`]: mean and standard deviation.
+    layers: BTreeMap<String, BTreeMap<String, [f32; 2]>>,
+}
+
+/// Why a reference table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// The file cannot be read.
+    #[error("cannot read the reference table: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file is no table.
+    #[error("the reference table is broken: {0}")]
+    Malformed(String),
+}
+
+impl ReferenceError {
+    /// A code that stays the same across versions.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "E-CONFIG-REFERENCE"
+    }
+}
+
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// More than 1.96 standard deviations below the mean.
+    Below,
+    /// Not further than that from the mean.
+    Within,
+    /// More than 1.96 standard deviations above the mean.
+    Above,
+}
+
+/// One value beside its reference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Key of the layer, or `retina`.
+    pub layer: &'static str,
+    /// The ETDRS subfield.
+    pub subfield: Subfield,
+    /// Mean thickness of the subfield in micrometres.
+    pub mean_um: f32,
+    /// The group's mean in micrometres.
+    pub reference_um: f32,
+    /// The group's standard deviation in micrometres.
+    pub reference_sd_um: f32,
+    /// Distance from the group's mean in its standard deviations.
+    pub z: f32,
+    /// Where the value lies.
+    pub standing: Standing,
+}
+
+impl ReferenceTable {
+    /// The table that is shipped: Xu et al. 2018.
+    ///
+    /// # Errors
+    /// None but by a mistake in the table, which a test would find.
+    pub fn shipped() -> Result<Self, ReferenceError> {
+        Self::parse(XU_2018)
+    }
+
+    /// Reads a table from a TOML file.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] when the file cannot be read or is no table.
+    pub fn read(path: &Path) -> Result<Self, ReferenceError> {
+        if std::fs::metadata(path)?.len() > MAX_BYTES {
+            return Err(ReferenceError::Malformed("it is far too long".to_owned()));
+        }
+        Self::parse(&std::fs::read_to_string(path)?)
+    }
+
+    /// Reads a table from the text of a TOML file.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Malformed`] when it is no table, names a layer or subfield that there is not, or has a value that no
+    /// thickness can have.
+    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+        let broken = |reason: String| ReferenceError::Malformed(reason);
+        let table: Self = toml::from_str(text).map_err(|e| broken(e.message().to_owned()))?;
+        let subfields = Subfield::all(Some(Eye::Right)).map(Subfield::name);
+        for (layer, fields) in &table.layers {
+            if !Measured::all().iter().any(|m| m.key() == layer) {
+                return Err(broken(format!("there is no layer {layer}")));
+            }
+            for (field, &[mean, sd]) in fields {
+                if !subfields.contains(field) {
+                    return Err(broken(format!("there is no subfield {field}")));
+                }
+                if !(mean > 0.0 && sd > 0.0 && mean.is_finite() && sd.is_finite()) {
+                    return Err(broken(format!("{layer} {field}: mean and standard deviation must be positive")));
+                }
+            }
+        }
+        Ok(table)
+    }
+
+    /// Every subfield that the table knows and the scan covers, beside its reference. Of an eye that nobody named, nasal and
+    /// temporal subfields are left out.
+    #[must_use]
+    pub fn compare(&self, measures: &VolumeMeasures) -> Vec<Comparison> {
+        let fields = measures.etdrs.iter().flat_map(|g| g.grid.subfields.iter().map(move |field| (g.layer, field)));
+        let covered = fields.filter(|(_, field)| field.coverage >= COVERED);
+        covered
+            .filter_map(|(layer, field)| {
+                let &[reference_um, reference_sd_um] = self.layers.get(layer)?.get(&field.at.name())?;
+                let mean_um = field.mean_um?;
+                let z = (mean_um - reference_um) / reference_sd_um;
+                let standing = match z {
+                    z if z < -HALF_INTERVAL => Standing::Below,
+                    z if z > HALF_INTERVAL => Standing::Above,
+                    _ => Standing::Within,
+                };
+                Some(Comparison { layer, subfield: field.at, mean_um, reference_um, reference_sd_um, z, standing })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        measure::enface::{Centre, CentreSource, EtdrsGrid, MeasuredGrid, SubfieldThickness},
+        scan::Place,
+    };
+
+    fn measures(eye: Option<Eye>, mean: f32, coverage: f32) -> VolumeMeasures {
+        let field = |at| SubfieldThickness { at, mean_um: Some(mean), coverage, volume_mm3: 1.0 };
+        let subfields = Subfield::all(eye).map(field).to_vec();
+        let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage };
+        let centre = Centre { place: Place::default(), from: CentreSource::Fovea };
+        VolumeMeasures { centre, etdrs: vec![MeasuredGrid { layer: "retina", grid }], gcipl: None }
+    }
+
+    #[test]
+    fn the_shipped_table_has_all_subfields_of_its_layers() {
+        let table = ReferenceTable::shipped().unwrap();
+        assert_eq!(table.layers.len(), 5);
+        assert!(table.layers.values().all(|fields| fields.len() == 9));
+        // The layers' means add up to less than the retina's.
+        let inner: f32 = ["nfl", "gcl_ipl", "inl", "opl"].iter().map(|l| table.layers[*l]["S1"][0]).sum();
+        assert!(inner < table.layers["retina"]["S1"][0]);
+    }
+
+    #[test]
+    fn values_are_within_below_or_above() {
+        use Standing::{Above, Below, Within};
+        let table = ReferenceTable::shipped().unwrap();
+        let centre = |um| {
+            let all = table.compare(&measures(Some(Eye::Left), um, 1.0));
+            assert_eq!(all.len(), 9);
+            all.into_iter().find(|c| c.subfield == Subfield::Central).unwrap().standing
+        };
+        // 257.04 +- 1.96 x 18.85: from 220.1 to 294.0.
+        let found = [219.0, 221.0, 257.0, 293.0, 295.0].map(centre);
+        assert_eq!(found, [Below, Within, Within, Within, Above]);
+    }
+
+    #[test]
+    fn what_is_not_covered_is_not_compared_nor_a_side_of_an_eye_without_a_name() {
+        let table = ReferenceTable::shipped().unwrap();
+        assert!(table.compare(&measures(Some(Eye::Right), 300.0, 0.9)).is_empty());
+        let unnamed = table.compare(&measures(None, 300.0, 1.0));
+        assert!(unnamed.iter().all(|c| ["C", "S1", "I1", "S2", "I2"].contains(&c.subfield.name().as_str())));
+    }
+
+    #[test]
+    fn broken_tables_are_refused_with_their_fault() {
+        let head = "name = 'a'\nsource = 'b'\npopulation = 'c'\n";
+        for (body, fault) in [
+            ("[layers.sclera]\nC = [1.0, 1.0]", "sclera"),
+            ("[layers.nfl]\nC9 = [1.0, 1.0]", "C9"),
+            ("[layers.nfl]\nC = [1.0, 0.0]", "positive"),
+            ("[layers.nfl]\nC = [nan, 1.0]", "positive"),
+            ("[layers.nfl]\nC = [1.0]", "2"),
+            ("surprise = 1", "surprise"),
+        ] {
+            let error = ReferenceTable::parse(&format!("{head}{body}")).unwrap_err().to_string();
+            assert!(error.contains(fault), "{body}: {error}");
+        }
+    }
+}
