@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::neighbours::{SegmentNetArguments, WatchNetArguments};
+#[cfg(feature = "dicom-net")]
+use super::node_args::{ReceiveArguments, SendArguments};
 use crate::{layer::EzConvention, network::ShippedModel, scan::ReadOptions};
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
@@ -24,6 +27,12 @@ pub(super) enum Command {
     Watch(WatchArguments),
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
+    /// Receive scans from DICOM nodes into a folder
+    #[cfg(feature = "dicom-net")]
+    Receive(ReceiveArguments),
+    /// Send DICOM files to a node
+    #[cfg(feature = "dicom-net")]
+    Send(SendArguments),
     /// Tell about the model
     Model(ModelCommandArguments),
 }
@@ -73,6 +82,8 @@ pub(super) struct SegmentArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
+    pub(super) net: SegmentNetArguments,
+    #[command(flatten)]
     pub(super) convention: ConventionArguments,
     #[command(flatten)]
     pub(super) read: ReadArguments,
@@ -109,6 +120,8 @@ pub(super) struct WatchArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) net: WatchNetArguments,
     #[command(flatten)]
     pub(super) image: ImageArguments,
     #[command(flatten)]
@@ -183,7 +196,7 @@ pub(super) struct ModelInfoArguments {
     pub(super) json: bool,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     number_in(text, 0.01, 86_400.0)
 }
 

@@ -13,10 +13,8 @@ use crate::{
 };
 
 use super::{
-    args::DemoArguments,
-    default_jobs, load_network, make_folder,
-    phantom::write_scan,
-    watch::{Watch, exit_code},
+    args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::write_scan,
+    watch::Watch,
 };
 
 /// Scans in the demo are complete when they appear; a short window shows results sooner.
@@ -45,9 +43,14 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, read: ReadOptions::default(), ez: EzConvention::default(), screen }
-        .run(network, arguments.image.image)?;
-    Ok(exit_code(totals))
+    let watch = Watch {
+        options,
+        read: ReadOptions::default(),
+        ez: EzConvention::default(),
+        screen,
+        neighbours: Neighbours::default(),
+    };
+    watch.run(network, arguments.image.image)
 }
 
 /// Lets one scan arrive, then waits.

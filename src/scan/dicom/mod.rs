@@ -6,6 +6,12 @@
 mod frames;
 mod geometry;
 mod lengths;
+mod meta;
+
+#[cfg(feature = "dicom-net")]
+pub(crate) use lengths::{check as check_lengths, identifiers};
+#[cfg(feature = "dicom-net")]
+pub(crate) use meta::Meta;
 
 use std::path::Path;
 
