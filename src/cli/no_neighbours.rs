@@ -18,7 +18,7 @@ pub(super) struct SegmentNetArguments {}
 impl WatchNetArguments {
     #[expect(clippy::unused_self, reason = "it has arguments where there are nodes")]
     pub(super) const fn neighbours(&self) -> Neighbours {
-        Neighbours
+        Neighbours {}
     }
 }
 
@@ -30,8 +30,8 @@ impl SegmentNetArguments {
 }
 
 /// No nodes to talk with.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Neighbours;
+#[derive(Default)]
+pub(super) struct Neighbours {}
 
 #[expect(clippy::unused_self, reason = "it has parts where there are nodes")]
 impl Neighbours {
@@ -44,15 +44,15 @@ impl Neighbours {
         Ok(self)
     }
 
-    pub(super) const fn stop(self) -> Self {
-        self
+    pub(super) const fn stop(&self) -> Self {
+        Self {}
     }
 
     pub(super) const fn finish(self, _: bool) -> usize {
         0
     }
 
-    pub(super) const fn drain(self) {}
+    pub(super) const fn drain(&self) {}
 
-    pub(super) const fn abort(self) {}
+    pub(super) const fn abort(&self) {}
 }

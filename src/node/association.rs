@@ -95,10 +95,8 @@ impl<'a> Association<'a> {
         let context = self.context(&Context { class: uids::VERIFICATION.to_owned(), syntax })?;
         let request = Command::echo(self.message(), uids::VERIFICATION);
         let sent = self.wire.send_command(context, &request);
-        match sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?.status {
-            0 => Ok(()),
-            status => Err(NodeError::Status { target: self.target.clone(), status }),
-        }
+        let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
+        if response.status == 0 { Ok(()) } else { Err(self.failure(response)) }
     }
 
     /// Sends the data set of a file as it is; returns the status, which is success or a warning.
@@ -112,12 +110,11 @@ impl<'a> Association<'a> {
         let request = Command::store(self.message(), &meta.class, &meta.instance);
         let sent = self.wire.send_command(context, &request);
         let sent = sent.and_then(|()| self.wire.send_data(context, self.max_pdu, file));
-        let status = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?.status;
-        // Bxxx, 0001 and 01xx of the warnings: PS3.7, C.2.
-        if status == 0 || status >> 12 == 0xb || matches!(status, 0x0001 | 0x0107 | 0x0116) {
-            Ok(status)
-        } else {
-            Err(NodeError::Status { target: self.target.clone(), status })
+        let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
+        // The warnings of PS3.7, C.3.
+        match response.status {
+            status @ (0 | 0x0001 | 0x0107 | 0x0116 | 0xb000..=0xbfff) => Ok(status),
+            _ => Err(self.failure(response)),
         }
     }
 
@@ -128,6 +125,10 @@ impl<'a> Association<'a> {
             let _ = self.wire.receive(Work::UnderWay);
         }
         self.wire.close();
+    }
+
+    fn failure(&self, response: Command) -> NodeError {
+        NodeError::Status { target: self.target.clone(), status: response.status, comment: response.comment }
     }
 
     fn message(&mut self) -> u16 {

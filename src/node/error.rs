@@ -77,12 +77,14 @@ pub enum NodeError {
         reason: String,
     },
     /// The target answered with a failure.
-    #[error("{target} answers with status {status:#06x}")]
+    #[error("{target} answers with status {status:#06x}, {comment:?}")]
     Status {
         /// The target.
         target: Target,
         /// The status (PS3.7, annex C).
         status: u16,
+        /// What it says of it, if anything.
+        comment: String,
     },
     /// A file cannot be sent as it is.
     #[error("not to be sent: {0}")]

@@ -38,7 +38,8 @@ pub(super) enum Refusal {
     Instance,
     #[error("no such operation here")]
     Operation,
-    #[error("cannot be written: {0}")]
+    // Its text alone may name a path, and the folders above ours a patient.
+    #[error("cannot be written: {kind}", kind = .0.kind())]
     Storage(io::Error),
     #[error("longer than the limit")]
     TooLarge,

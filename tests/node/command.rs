@@ -9,7 +9,7 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use dicom_dictionary_std::uids;
 
-use crate::rig::{Beside, OPT, file, until};
+use crate::rig::{Beside, OPT, Rig, file, free_port, until};
 
 fn octrls() -> Command {
     let mut command = Command::new(cargo_bin("octrls"));
@@ -90,4 +90,28 @@ fn a_watcher_that_receives() {
     assert!(octrls().args(["send", &format!("OCT@{address}")]).arg(&path).output().unwrap().status.success());
     until(|| root.join("octrls-results/1.2.3.dcm/result.json").is_file().then_some(()));
     assert!(terminate(watcher));
+}
+
+#[test]
+fn results_that_were_left_are_delivered_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir_all(&root).unwrap();
+    fs::create_dir_all(out.join("scan.png")).unwrap();
+    fs::write(out.join("scan.png/result.json"), "{}").unwrap();
+    fs::write(out.join("scan.png/report.dcm"), file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1)).unwrap();
+    let watch = |target: &str| {
+        let mut command = octrls();
+        command.args(["watch", "--once", "--plain", "--send-to", target, "--out"]).arg(&out).arg(&root);
+        command.output().unwrap()
+    };
+    let nobody = watch(&format!("PACS@127.0.0.1:{}", free_port()));
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("1 results are not delivered"));
+
+    let rig = Rig::new();
+    let delivered = watch(&rig.target().to_string());
+    assert!(delivered.status.success(), "{}", String::from_utf8_lossy(&delivered.stderr));
+    assert_eq!(rig.received(), ["1.2.3.dcm"]);
+    assert!(out.join("scan.png/delivered.json").is_file());
 }
