@@ -70,7 +70,7 @@ impl Command {
     /// Reads a whole command set; `None` where it is none.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let mut command = Self::default();
-        let mut fields = 0;
+        let (mut field, mut message, mut data_set) = (None, None, None);
         while !bytes.is_empty() {
             let (header, rest) = bytes.split_first_chunk::<8>()?;
             let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
@@ -83,19 +83,16 @@ impl Command {
             let text = || trimmed(&String::from_utf8_lossy(value)).to_owned();
             match u16::from_le_bytes([header[2], header[3]]) {
                 CLASS => command.class = text(),
-                FIELD => {
-                    command.field = number()?;
-                    fields += 1;
-                }
-                MESSAGE | ANSWERED => command.message = number()?,
-                DATA_SET_TYPE => command.data_set = number()? != NO_DATA_SET,
+                FIELD => field = Some(number()?),
+                MESSAGE | ANSWERED => message = Some(number()?),
+                DATA_SET_TYPE => data_set = Some(number()? != NO_DATA_SET),
                 STATUS => command.status = number()?,
                 COMMENT => command.comment = text(),
                 INSTANCE => command.instance = text(),
                 _ => {}
             }
         }
-        (fields == 1).then_some(command)
+        Some(Self { field: field?, message: message?, data_set: data_set?, ..command })
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
