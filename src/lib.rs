@@ -9,7 +9,8 @@
 //! - [`segment`]: one B-scan through all of these;
 //! - [`phantom`]: synthetic scans with exact labels;
 //! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the
-//!   dashboard and its siblings, the command line.
+//!   dashboard and its siblings, the command line;
+//! - `node` (feature `dicom-net`): DICOM by network.
 //!
 //! `ARCHITECTURE.md` shows how a scan travels through them.
 
@@ -25,7 +26,11 @@ pub mod surface;
 #[cfg(feature = "app")]
 pub mod cli;
 #[cfg(feature = "app")]
+mod durable;
+#[cfg(feature = "app")]
 pub mod engine;
+#[cfg(feature = "dicom-net")]
+pub mod node;
 #[cfg(feature = "app")]
 pub mod output;
 #[cfg(feature = "app")]

@@ -4,7 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
-use super::coded;
+#[cfg(feature = "dicom-net")]
+use super::node_args::{ReceiveArguments, SendArguments};
+use super::{
+    coded,
+    neighbours::{SegmentNetArguments, WatchNetArguments},
+};
 use crate::{
     engine::SegmenterOptions,
     layer::EzConvention,
@@ -32,6 +37,12 @@ pub(super) enum Command {
     Watch(WatchArguments),
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
+    /// Receive scans from DICOM nodes into a folder
+    #[cfg(feature = "dicom-net")]
+    Receive(ReceiveArguments),
+    /// Send DICOM files to a node
+    #[cfg(feature = "dicom-net")]
+    Send(SendArguments),
     /// Tell about the model
     Model(ModelCommandArguments),
 }
@@ -120,6 +131,8 @@ pub(super) struct SegmentArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
+    pub(super) net: SegmentNetArguments,
+    #[command(flatten)]
     pub(super) results: ResultArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
@@ -154,6 +167,8 @@ pub(super) struct WatchArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) net: WatchNetArguments,
     #[command(flatten)]
     pub(super) image: ImageArguments,
     #[command(flatten)]
@@ -226,7 +241,7 @@ pub(super) struct ModelInfoArguments {
     pub(super) json: bool,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     number_in(text, 0.01, 86_400.0)
 }
 

@@ -11,10 +11,8 @@ use crate::{
 };
 
 use super::{
-    args::DemoArguments,
-    default_jobs, load_network, make_folder,
-    phantom::write_scan,
-    watch::{Watch, exit_code},
+    args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::write_scan,
+    watch::Watch,
 };
 
 /// Scans in the demo are complete when they appear; a short window shows results sooner.
@@ -43,8 +41,8 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let totals = Watch { options, segment: SegmenterOptions::default(), screen }.run(network, arguments.image.image)?;
-    Ok(exit_code(totals))
+    let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
+    Watch { options, segment, screen, neighbours }.run(network, arguments.image.image)
 }
 
 /// Lets one scan arrive, then waits.

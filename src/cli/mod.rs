@@ -3,26 +3,35 @@
 //! | exit code | meaning |
 //! | --- | --- |
 //! | 0 | everything asked for was done |
-//! | 1 | some scans failed; the others are done |
+//! | 1 | some scans or files failed; the others are done |
 //! | 2 | the arguments are wrong |
-//! | 3 | nothing could be started: no model, no folder, no permission |
+//! | 3 | nothing could be started: no model, no folder, no permission, no node |
 
 mod args;
 mod demo;
 mod model;
+#[cfg_attr(not(feature = "dicom-net"), path = "no_neighbours.rs")]
+mod neighbours;
+#[cfg(feature = "dicom-net")]
+mod node_args;
 mod phantom;
+#[cfg(feature = "dicom-net")]
+mod receive;
 mod segment;
+#[cfg(feature = "dicom-net")]
+mod send;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
+use signal_hook::consts::TERM_SIGNALS;
 
 use crate::network::{Network, ShippedModel};
 use args::{Arguments, Command, ModelArguments};
 
-/// Some scans failed.
+/// Some scans or files failed.
 const SOME_FAILED: u8 = 1;
 /// Nothing could be started.
 const NOT_STARTED: u8 = 3;
@@ -38,6 +47,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Segment(a) => segment::run(&a),
         Command::Watch(a) => watch::run(&a),
         Command::Phantom(a) => phantom::run(&a),
+        #[cfg(feature = "dicom-net")]
+        Command::Receive(a) => receive::run(&a),
+        #[cfg(feature = "dicom-net")]
+        Command::Send(a) => send::run(&a),
         Command::Model(a) => model::run(&a),
     };
     result.unwrap_or_else(|error| {
@@ -56,6 +69,21 @@ fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
 /// An error with its stable code in front.
 fn coded(code: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
     anyhow::Error::new(error).context(code.to_owned())
+}
+
+/// Calls `first` at the first signal to end, and `second` at the next.
+fn on_signals(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new(TERM_SIGNALS)?;
+    std::thread::Builder::new().name("octrls-signals".to_owned()).spawn(move || {
+        let mut received = signals.forever();
+        if received.next().is_some() {
+            first();
+        }
+        if received.next().is_some() {
+            second();
+        }
+    })?;
+    Ok(())
 }
 
 /// Scans to work on at once when nobody says: one a core.

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
         todo.send(job).context("the queue closed early")?;
     }
     drop(todo);
-    let failed = std::thread::scope(|scope| {
+    let (finished, failed) = std::thread::scope(|scope| {
         for _ in 0..workers {
             let (queue, outcomes) = (queue.clone(), outcomes.clone());
             let segmenter = &segmenter;
@@ -54,7 +54,8 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
         show(&results, &bar)
     });
     bar.finish_and_clear();
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
+    let undelivered = arguments.net.deliver(&finished);
+    Ok(if failed + undelivered == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
 }
 
 fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
@@ -66,12 +67,15 @@ fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sen
     }
 }
 
-/// Prints a line for each scan as it ends; returns how many failed.
-fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> usize {
-    let mut failed = 0;
+/// Prints a line for each scan as it ends; returns the folders of those that succeeded, and how many failed.
+fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBuf>, usize) {
+    let (mut finished, mut failed) = (Vec::new(), 0);
     for (name, result) in results {
         match result {
-            Ok(summary) => bar.suspend(|| println!("{}  {}", name.display(), figures(&summary))),
+            Ok(summary) => {
+                bar.suspend(|| println!("{}  {}", name.display(), figures(&summary)));
+                finished.push(summary.out);
+            }
             Err(error) => {
                 failed += 1;
                 bar.suspend(|| eprintln!("{}  {error}", name.display()));
@@ -79,7 +83,7 @@ fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> usize {
         }
         bar.inc(1);
     }
-    failed
+    (finished, failed)
 }
 
 /// The thickness of every layer in one line.

@@ -1,12 +1,11 @@
 //! `octrls watch`: the engine with the screen that fits.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use crossbeam_channel::Receiver;
-use signal_hook::consts::TERM_SIGNALS;
 
 use crate::{
-    engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, Totals},
+    engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions},
     network::Network,
     screen::{
         self, Controls, ScreenKind,
@@ -14,7 +13,7 @@ use crate::{
     },
 };
 
-use super::{SOME_FAILED, args::WatchArguments, coded, default_jobs, load_network};
+use super::{SOME_FAILED, args::WatchArguments, coded, default_jobs, load_network, neighbours::Neighbours, on_signals};
 
 /// Results, ledger and quarantine beside the scans when nobody says where.
 const DEFAULT_OUT: &str = "octrls-results";
@@ -35,14 +34,13 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
-    let watch = Watch { options, segment: arguments.results.options()?, screen: screen::choose(asked) };
-    let totals = watch.run(network, arguments.image.image)?;
-    Ok(exit_code(totals))
-}
-
-/// 0 when nothing was quarantined.
-pub(super) fn exit_code(totals: Totals) -> ExitCode {
-    if totals.quarantined == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) }
+    let watch = Watch {
+        options,
+        segment: arguments.results.options()?,
+        screen: screen::choose(asked),
+        neighbours: arguments.net.neighbours(),
+    };
+    watch.run(network, arguments.image.image)
 }
 
 /// An engine and the screen that shows it.
@@ -50,19 +48,36 @@ pub(super) struct Watch {
     pub(super) options: EngineOptions,
     pub(super) segment: SegmenterOptions,
     pub(super) screen: ScreenKind,
+    pub(super) neighbours: Neighbours,
 }
 
 impl Watch {
-    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it.
-    pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<Totals> {
+    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. Fails when something was quarantined, or is left
+    /// to deliver after all was worked through.
+    pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
-        let segmenter = Segmenter::new(network, self.segment, &self.options.out);
-        let (engine, events) =
-            Engine::start(self.options, Arc::new(segmenter), model).map_err(|e| coded(e.code(), e))?;
-        drain_on_signals(engine.remote())?;
+        let (root, out, once) = (self.options.root.clone(), self.options.out.clone(), self.options.until_idle);
+        let segmenter = Segmenter::new(network, self.segment, &out);
+        let processor = self.neighbours.served_by(segmenter);
+        let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
+        let busy = self.neighbours.start(&root, &out, &engine.remote())?;
+        let (drained, aborted) = ((engine.remote(), busy.stop()), (engine.remote(), busy.stop()));
+        on_signals(
+            move || {
+                drained.0.drain();
+                drained.1.drain();
+            },
+            move || {
+                aborted.0.abort();
+                aborted.1.abort();
+            },
+        )?;
         show(self.screen, &events, engine.remote(), image)?;
-        Ok(engine.join())
+        let totals = engine.join();
+        let left = busy.finish(once);
+        let failed = totals.quarantined > 0 || (once && left > 0);
+        Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
     }
 }
 
@@ -75,21 +90,6 @@ fn show(kind: ScreenKind, events: &Receiver<Event>, remote: Remote, image: Image
         ScreenKind::Plain => drop(screen::plain::run(events, std::io::stdout().lock(), &controls)?),
         ScreenKind::Json => drop(screen::json::run(events, std::io::stdout().lock(), &controls)?),
     }
-    Ok(())
-}
-
-/// Drains at the first signal and aborts at the second.
-fn drain_on_signals(remote: Remote) -> anyhow::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new(TERM_SIGNALS)?;
-    std::thread::Builder::new().name("octrls-signals".to_owned()).spawn(move || {
-        let mut received = signals.forever();
-        if received.next().is_some() {
-            remote.drain();
-        }
-        if received.next().is_some() {
-            remote.abort();
-        }
-    })?;
     Ok(())
 }
 

@@ -155,6 +155,11 @@ impl Remote {
         self.send(Command::Rescan);
     }
 
+    /// Tells an operator of what concerns the engine's folders, but is not the engine's own doing.
+    pub fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+        self.send(Command::Notice(level, code, text));
+    }
+
     fn send(&self, command: Command) {
         // An engine that has stopped needs no steering.
         let _ = self.0.send(command);

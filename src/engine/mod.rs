@@ -14,7 +14,6 @@
 mod backlog;
 mod candidates;
 mod content;
-mod durable;
 mod error;
 mod event;
 mod handle;

@@ -8,10 +8,8 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{
-    durable::{move_file, write_new},
-    stamp::sidecar_of,
-};
+use super::stamp::sidecar_of;
+use crate::durable::{move_file, write_new};
 
 /// What is written beside a quarantined scan.
 #[derive(Clone, Debug, Serialize)]

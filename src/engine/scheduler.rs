@@ -30,13 +30,14 @@ const LEDGER_SILENCE: Duration = Duration::from_mins(10);
 const IDLE: Duration = Duration::from_hours(1);
 
 /// What an operator asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Command {
     Drain,
     Abort,
     Pause(bool),
     Retry(ScanId),
     Rescan,
+    Notice(Level, Option<&'static str>, String),
 }
 
 /// The ends of the channels to the other threads.
@@ -304,6 +305,7 @@ impl Scheduler {
             }
             Command::Pause(paused) => self.paused = paused,
             Command::Retry(id) => self.retry(id),
+            Command::Notice(level, code, text) => self.outlet.notice(level, code, text),
             Command::Rescan => _ = self.requests.as_ref().map(|requests| requests.send(Request::Walk)),
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::OutputError;
+use crate::durable::sync_folder;
 
 /// The file whose presence marks a folder as one of ours; written last.
 pub const RESULT_FILE: &str = "result.json";
@@ -92,11 +93,6 @@ impl StagedFolder {
         let _moved = self.folder.keep();
         sync_folder(parent).map_err(io)
     }
-}
-
-/// Makes renames in a folder durable. Where a folder cannot be opened as a file, the system offers no such thing.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 mod bioptigen;
 mod cirrus;
 #[cfg(feature = "dicom")]
-mod dicom;
+pub(crate) mod dicom;
 mod dimensions;
 mod error;
 mod heyex;

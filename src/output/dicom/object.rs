@@ -9,7 +9,14 @@ use super::{
     build::{Element, Item, empty, integer, sequence, string},
     codes,
 };
-use crate::{digest::sha256, output::OutputError, scan::DicomReference};
+use crate::{
+    digest::sha256,
+    output::OutputError,
+    scan::{
+        DicomReference,
+        dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION},
+    },
+};
 
 /// Elements that every object of a study repeats, present even where the scan has none (Type 2).
 const REQUIRED: [(Tag, VR); 8] = [
@@ -145,8 +152,8 @@ impl Object {
             .transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN)
             .media_storage_sop_class_uid(self.kind.class())
             .media_storage_sop_instance_uid(self.instance)
-            .implementation_class_uid(uid(&["implementation class"]))
-            .implementation_version_name(concat!("OCTRLS_", env!("CARGO_PKG_VERSION")));
+            .implementation_class_uid(IMPLEMENTATION_CLASS)
+            .implementation_version_name(IMPLEMENTATION_VERSION);
         let object = self.elements.with_meta(meta).map_err(|e| failed(&e))?;
         let mut bytes = Vec::new();
         object.write_all(&mut bytes).map_err(|e| failed(&e))?;

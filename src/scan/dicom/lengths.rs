@@ -2,35 +2,28 @@
 //!
 //! The parser takes memory for a value before it reads it, as much as the file declares.
 
-use std::{io::BufReader, path::Path};
+use std::{fs::File, io::BufReader, path::Path};
 
-use dicom_core::{Length, Tag};
+use dicom_core::Length;
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
-use dicom_parser::dataset::{LazyDataToken, lazy_read::LazyDataSetReader};
+use dicom_parser::{
+    DynStatefulDecoder,
+    dataset::{LazyDataToken, lazy_read::LazyDataSetReader},
+};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{PREAMBLE, ReadError, broken};
+use super::{
+    ReadError, broken,
+    meta::{Meta, too_long},
+};
 use crate::scan::source::Source;
 
-/// Where the elements of the file begin.
-const FIRST: u64 = PREAMBLE as u64 + 4;
-const META_GROUP: u16 = 2;
-const TRANSFER_SYNTAX: u16 = 0x0010;
-/// Longest identifier, in bytes, with some grace.
-const MAX_UID: u64 = 256;
-
 /// Checks all that comes before the pixels.
-pub(super) fn check(path: &Path) -> Result<(), ReadError> {
-    let mut source = Source::open(path)?;
+pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
+    let source = Source::open(path)?;
     let bytes = source.bytes();
-    let too_long = |length: u64| ReadError::Truncated(format!("{length} bytes declared, the DICOM file has {bytes}"));
-    let (syntax, start) = meta(&mut source, &too_long)?;
-    let Some(syntax) = TransferSyntaxRegistry.get(&syntax) else {
-        return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {syntax}")));
-    };
-    let mut reader =
-        LazyDataSetReader::new_with_ts(BufReader::new(source.into_file_at(start)?), syntax).map_err(|e| broken(&e))?;
+    let mut reader = reader(source)?;
     let mut depth = 0_usize;
     while let Some(token) = reader.advance() {
         let token = token.map_err(|e| broken(&e))?;
@@ -45,7 +38,7 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
             _ => (Length(0), false),
         };
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > bytes) {
-            return Err(too_long(length));
+            return Err(too_long(length, bytes));
         }
         if pixels {
             break;
@@ -53,6 +46,45 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
         token.skip().map_err(|e| broken(&e))?;
     }
     Ok(())
+}
+
+/// SOP class and SOP instance of the data set, empty where it states none. The file must have passed [`check`].
+#[cfg(feature = "dicom-net")]
+pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
+    /// Longest identifier, in bytes, with some grace.
+    const MAX_UID: u32 = 256;
+    let (mut class, mut instance) = (String::new(), String::new());
+    let mut reader = reader(Source::open(path)?)?;
+    let mut depth = 0_usize;
+    while let Some(token) = reader.advance() {
+        let token = token.map_err(|e| broken(&e))?;
+        depth = nested(depth, &token)?;
+        let uid = match &token {
+            LazyDataToken::LazyValue { header, .. } if depth == 0 && header.len.0 <= MAX_UID => match header.tag {
+                tags::SOP_CLASS_UID => Some(&mut class),
+                tags::SOP_INSTANCE_UID => Some(&mut instance),
+                _ => None,
+            },
+            LazyDataToken::ElementHeader(header) if depth == 0 && header.tag > tags::SOP_INSTANCE_UID => break,
+            _ => None,
+        };
+        if let Some(uid) = uid {
+            let value = token.into_value().map_err(|e| broken(&e))?;
+            value.to_str().trim_end_matches(['\0', ' ']).clone_into(uid);
+        } else {
+            token.skip().map_err(|e| broken(&e))?;
+        }
+    }
+    Ok((class, instance))
+}
+
+/// A reader of the data set in `source`.
+fn reader(mut source: Source) -> Result<LazyDataSetReader<DynStatefulDecoder<BufReader<File>>>, ReadError> {
+    let meta = Meta::read(&mut source)?;
+    let Some(syntax) = TransferSyntaxRegistry.get(&meta.syntax) else {
+        return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {}", meta.syntax)));
+    };
+    LazyDataSetReader::new_with_ts(BufReader::new(source.into_file_at(meta.start)?), syntax).map_err(|e| broken(&e))
 }
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
@@ -67,33 +99,4 @@ fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError>
         _ => return Ok(depth),
     };
     left.ok_or_else(|| ReadError::Malformed("the end of an item or sequence that was not begun".to_owned()))
-}
-
-/// The transfer syntax and where the data set begins, from the group of file meta information, which is always in explicit
-/// little endian (PS3.10, section 7.1).
-fn meta(source: &mut Source, too_long: &dyn Fn(u64) -> ReadError) -> Result<(String, u64), ReadError> {
-    let mut syntax = String::new();
-    let mut at = FIRST;
-    loop {
-        let header = source.read(at, 12)?;
-        let word = |i: usize| u16::from_le_bytes([header[i], header[i + 1]]);
-        let Tag(group, element) = Tag(word(0), word(2));
-        if group != META_GROUP {
-            return Ok((syntax, at));
-        }
-        let wide = matches!(
-            &header[4..6],
-            b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UR"
-        );
-        let (start, length) =
-            if wide { (at + 12, u64::from(word(8)) | u64::from(word(10)) << 16) } else { (at + 8, u64::from(word(6))) };
-        if start + length > source.bytes() {
-            return Err(too_long(length));
-        }
-        if element == TRANSFER_SYNTAX {
-            let uid = source.read(start, length.min(MAX_UID))?;
-            String::from_utf8_lossy(&uid).trim_end_matches(['\0', ' ']).clone_into(&mut syntax);
-        }
-        at = start + length;
-    }
 }

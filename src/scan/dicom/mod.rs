@@ -7,7 +7,13 @@ mod frames;
 mod geometry;
 mod groups;
 mod lengths;
+mod meta;
 mod origin;
+
+#[cfg(feature = "dicom-net")]
+pub(crate) use lengths::{check as check_lengths, identifiers};
+#[cfg(feature = "dicom-net")]
+pub(crate) use meta::Meta;
 
 use std::path::Path;
 
@@ -22,6 +28,12 @@ use super::{
 use frames::{Frames, Layout};
 pub use origin::{DicomOrigin, DicomReference, FramePlanes};
 
+/// Names this program in the files it writes and to peers (PS3.7, D.3.3.2).
+#[cfg(feature = "app")]
+pub(crate) const IMPLEMENTATION_CLASS: &str = "2.25.190853674182263105948521703596468712953";
+/// The same, by version.
+#[cfg(feature = "app")]
+pub(crate) const IMPLEMENTATION_VERSION: &str = concat!("OCTRLS_", env!("CARGO_PKG_VERSION"));
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
 

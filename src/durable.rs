@@ -8,10 +8,13 @@ use std::{
 
 use tempfile::NamedTempFile;
 
+/// What the names of unfinished files begin with; hidden names are no scans.
+const PREFIX: &str = ".octrls-";
+
 /// Writes a file that must not exist yet; it appears whole or not at all.
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
-    let mut file = unfinished_file(folder)?;
+    let mut file = unfinished_file(folder, PREFIX)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
@@ -19,7 +22,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Moves a file, across file systems by copying it; where that fails, `from` is still whole.
-pub(super) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_and_remove(from, to),
         Err(error) => Err(error),
@@ -30,7 +33,7 @@ pub(super) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
 fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     let folder = folder_of(to);
     let mut source = File::open(from)?;
-    let mut copy = unfinished_file(folder)?;
+    let mut copy = unfinished_file(folder, PREFIX)?;
     let expected = source.metadata()?;
     let copied = io::copy(&mut source, &mut copy)?;
     if copied != expected.len() {
@@ -48,12 +51,12 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
-/// A file that vanishes unless it is persisted, with the permissions that any new file gets.
-fn unfinished_file(folder: &Path) -> io::Result<NamedTempFile> {
+/// A file whose name begins with `prefix` and that vanishes unless it is persisted, with the permissions that any new file gets.
+pub(crate) fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(".octrls-").tempfile_in(folder)
+    builder.prefix(prefix).tempfile_in(folder)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -61,7 +64,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes the names in a folder durable; only Unix needs it and can do it.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

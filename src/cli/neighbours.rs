@@ -1,0 +1,168 @@
+//! What a command does by network beside its work: scans in, results out.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+
+use crate::{
+    engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary, Segmenter},
+    node::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop},
+};
+
+use super::{
+    coded,
+    node_args::{SendToArguments, WatchReceiveArguments},
+};
+
+#[derive(Args)]
+pub(super) struct WatchNetArguments {
+    #[command(flatten)]
+    receive: WatchReceiveArguments,
+    #[command(flatten)]
+    send: SendToArguments,
+}
+
+#[derive(Args)]
+pub(super) struct SegmentNetArguments {
+    #[command(flatten)]
+    send: SendToArguments,
+}
+
+impl WatchNetArguments {
+    pub(super) fn neighbours(&self) -> Neighbours {
+        Neighbours { listener: self.receive.options(), delivery: self.send.delivery(), outbox: Outbox::default() }
+    }
+}
+
+impl SegmentNetArguments {
+    /// Delivers finished results; returns how many folders could not be delivered wholly.
+    pub(super) fn deliver(&self, folders: &[PathBuf]) -> usize {
+        let Some(delivery) = self.send.delivery() else { return 0 };
+        let mut undelivered = 0;
+        for (tried, folder) in folders.iter().enumerate() {
+            match delivery.deliver(folder) {
+                Ok(outcomes) => {
+                    let failures = outcomes.iter().filter_map(|o| Some((&o.path, o.result.as_ref().err()?)));
+                    let told = failures.map(|(path, e)| eprintln!("{}  {}: {e}", path.display(), e.code())).count();
+                    undelivered += usize::from(told > 0);
+                }
+                Err(error) => {
+                    // The others would fare the same, each after all its attempts.
+                    eprintln!("{}: {error}; results stay where they are", error.code());
+                    return undelivered + folders.len() - tried;
+                }
+            }
+        }
+        undelivered
+    }
+}
+
+/// The nodes that a watcher is to talk with.
+#[derive(Default)]
+pub(super) struct Neighbours {
+    listener: Option<ListenerOptions>,
+    delivery: Option<Delivery>,
+    outbox: Outbox,
+}
+
+/// The nodes that a watcher talks with.
+pub(super) struct Busy {
+    listener: Option<Listener>,
+    courier: Option<(Courier, Stop)>,
+}
+
+/// Asks all talk to end.
+pub(super) struct Stops(Vec<Stop>);
+
+impl Neighbours {
+    /// The processor, which leaves its results for delivery where they are to be delivered.
+    pub(super) fn served_by(&self, segmenter: Segmenter) -> Arc<dyn Processor> {
+        match self.delivery {
+            Some(_) => Arc::new(Delivered { segmenter, outbox: self.outbox.clone() }),
+            None => Arc::new(segmenter),
+        }
+    }
+
+    /// Listens, and delivers, while the engine that `remote` steers works from `root` to `out`.
+    pub(super) fn start(self, root: &Path, out: &Path, remote: &Remote) -> anyhow::Result<Busy> {
+        let failed = |e: NodeError| coded(e.code(), e);
+        let listener = self.listener.map(|options| {
+            let remote = remote.clone();
+            let tell = move |event: NodeEvent| remote.notice(event.level(), event.code(), event.to_string());
+            Listener::start(root, options, tell)
+        });
+        let listener = listener.transpose().map_err(failed)?;
+        let courier = self.delivery.map(|delivery| {
+            let (remote, stop) = (remote.clone(), delivery.options.stop.clone());
+            let tell = move |level, code, text| remote.notice(level, code, text);
+            Courier::start(delivery, out.to_owned(), self.outbox, tell).map(|courier| (courier, stop))
+        });
+        Ok(Busy { listener, courier: courier.transpose().map_err(failed)? })
+    }
+}
+
+impl Busy {
+    pub(super) fn stop(&self) -> Stops {
+        let listener = self.listener.as_ref().map(Listener::stopper);
+        Stops(listener.into_iter().chain(self.courier.as_ref().map(|(_, stop)| stop.clone())).collect())
+    }
+
+    /// Ends all talk; what is being received is finished, and so is what is being sent. With `deliver_all` the rest is
+    /// sent as well, as far as the target is there. Returns how many results are left to deliver.
+    pub(super) fn finish(self, deliver_all: bool) -> usize {
+        if let Some(listener) = self.listener {
+            listener.stopper().drain();
+            listener.join();
+        }
+        let Some((courier, stop)) = self.courier else { return 0 };
+        if !deliver_all {
+            stop.drain();
+        }
+        let left = courier.finish();
+        if left > 0 {
+            eprintln!("octrls: {left} results are not delivered; the next start with --send-to takes them up");
+        }
+        left
+    }
+}
+
+impl Stops {
+    pub(super) fn drain(&self) {
+        self.0.iter().for_each(Stop::drain);
+    }
+
+    pub(super) fn abort(&self) {
+        self.0.iter().for_each(Stop::abort);
+    }
+}
+
+/// A segmenter whose results are delivered.
+struct Delivered {
+    segmenter: Segmenter,
+    outbox: Outbox,
+}
+
+impl Processor for Delivered {
+    fn process(
+        &self,
+        scan: &Path,
+        name: &Path,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let summary = self.segmenter.process(scan, name, out, report)?;
+        self.outbox.put(out.to_owned());
+        Ok(summary)
+    }
+
+    fn recover(&self) -> Result<(), ProcessError> {
+        self.segmenter.recover()
+    }
+
+    fn fingerprint(&self) -> String {
+        self.segmenter.fingerprint()
+    }
+}

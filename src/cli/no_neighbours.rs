@@ -1,0 +1,58 @@
+//! In the place of `neighbours` where the program speaks no DICOM.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+
+use crate::engine::{Processor, Remote, Segmenter};
+
+#[derive(Args)]
+pub(super) struct WatchNetArguments {}
+
+#[derive(Args)]
+pub(super) struct SegmentNetArguments {}
+
+impl WatchNetArguments {
+    #[expect(clippy::unused_self, reason = "it has arguments where there are nodes")]
+    pub(super) const fn neighbours(&self) -> Neighbours {
+        Neighbours {}
+    }
+}
+
+impl SegmentNetArguments {
+    #[expect(clippy::unused_self, reason = "it has arguments where there are nodes")]
+    pub(super) const fn deliver(&self, _: &[PathBuf]) -> usize {
+        0
+    }
+}
+
+/// No nodes to talk with.
+#[derive(Default)]
+pub(super) struct Neighbours {}
+
+#[expect(clippy::unused_self, reason = "it has parts where there are nodes")]
+impl Neighbours {
+    pub(super) fn served_by(&self, segmenter: Segmenter) -> Arc<dyn Processor> {
+        Arc::new(segmenter)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "nodes may fail to start")]
+    pub(super) fn start(self, _: &Path, _: &Path, _: &Remote) -> anyhow::Result<Self> {
+        Ok(self)
+    }
+
+    pub(super) const fn stop(&self) -> Self {
+        Self {}
+    }
+
+    pub(super) const fn finish(self, _: bool) -> usize {
+        0
+    }
+
+    pub(super) const fn drain(&self) {}
+
+    pub(super) const fn abort(&self) {}
+}

@@ -1,0 +1,86 @@
+//! Against Orthanc, where it is installed: a scan goes from there to us and back, and is read again over DICOMweb.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use dicom_dictionary_std::uids;
+use octrls::node::{NodeEvent, echo, send};
+
+use crate::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
+
+const NAME: &str = "a_scan_goes_to_us_and_back";
+
+/// Asks by HTTP; returns the status and the body.
+fn http(port: u16, method: &str, path: &str, accept: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {accept}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).ok()?;
+    socket.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let status = String::from_utf8_lossy(&answer[..end]).split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// The folder with the plugin for DICOMweb, in the tree that the program is in.
+fn plugins(orthanc: &Path) -> Option<PathBuf> {
+    let found = orthanc.ancestors().map(|dir| dir.join("share/orthanc/plugins")).find(|dir| dir.is_dir())?;
+    found.join("libOrthancDicomWeb.so").is_file().then_some(found)
+}
+
+#[test]
+fn a_scan_goes_to_us_and_back() {
+    let Some(orthanc) = program("Orthanc", NAME) else { return };
+    let Some(plugins) = plugins(&orthanc) else {
+        eprintln!("{NAME}: skipped, the plugin for DICOMweb is not installed");
+        return;
+    };
+    let rig = Rig::new();
+    let (web, dicom, store) = (free_port(), free_port(), rig.dir.path().join("orthanc"));
+    let configuration = serde_json::json!({
+        "Name": "test", "StorageDirectory": store, "IndexDirectory": store,
+        "HttpPort": web, "DicomPort": dicom, "DicomAet": "ORTHANC",
+        "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "HttpBindAddresses": ["127.0.0.1"],
+        "DicomAlwaysAllowStore": true, "DicomAlwaysAllowEcho": true, "DicomCheckCalledAet": false,
+        "UnknownSopClassAccepted": true, "DicomModalities": { "us": ["OCTRLS", "127.0.0.1", rig.listener.address().port()] },
+        "Plugins": [plugins], "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },
+    });
+    let path = rig.put("orthanc.json", configuration.to_string().as_bytes());
+    let _server = Beside::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
+    until(|| http(web, "GET", "/system", "*/*", b"").filter(|(status, _)| *status == 200));
+
+    let scan = file(OPT, "1.2.3.4.5.6", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1);
+    let (status, answer) = http(web, "POST", "/instances", "*/*", &scan).unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let (status, _) =
+        http(web, "POST", "/modalities/us/store", "*/*", answer["ID"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(status, 200);
+    let told = rig.wait(|event| matches!(event, NodeEvent::Stored { .. }));
+    assert!(matches!(&told, NodeEvent::Stored { peer, .. } if peer.title == "ORTHANC"), "{told}");
+    let received = rig.inbox().join("1.2.3.4.5.6.dcm");
+    assert!(data_set(&fs::read(&received).unwrap()) == data_set(&scan));
+
+    // A result of ours goes the other way.
+    let target = format!("ORTHANC@127.0.0.1:{dicom}").parse().unwrap();
+    echo(&target, &sender("OCTRLS")).unwrap();
+    let back = rig.put("back.dcm", &file(OPT, "1.2.3.4.5.7", uids::EXPLICIT_VR_LITTLE_ENDIAN, 2));
+    let outcomes = send(&target, &[received, back.clone()], &sender("OCTRLS")).unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome.result, Ok(0))), "{outcomes:?}");
+    let wado = "/dicom-web/studies/1.2.3.4/series/1.2.3.4.5/instances/1.2.3.4.5.7";
+    let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
+    let (status, body) = until(|| http(web, "GET", wado, accept, b""));
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let (sent, wanted) = (fs::read(&back).unwrap(), data_set(&fs::read(&back).unwrap()).to_vec());
+    assert!(body.windows(wanted.len()).any(|window| window == wanted), "{} of {} bytes", body.len(), sent.len());
+}
