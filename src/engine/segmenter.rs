@@ -52,7 +52,7 @@ impl Processor for Segmenter {
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
-        let scan = ScanRecord::new(slashed(name), sha256, &header);
+        let scan = ScanRecord::new(slashed(name), sha256, self.read.series, &header);
         Ok(results.finish(&scan, &ModelRecord::new(&self.network), self.ez, start.elapsed())?)
     }
 
@@ -62,10 +62,11 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let ReadOptions { axial_um, lateral_um, allow_missing } = self.read;
+        let ReadOptions { axial_um, lateral_um, allow_missing, series } = self.read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
-        format!("{RESULT_SCHEMA} {model} {} {} {} {missing}", um(axial_um), um(lateral_um), self.ez.key())
+        let series = series.map_or(String::new(), |n| format!(" series {n}"));
+        format!("{RESULT_SCHEMA} {model} {} {} {} {missing}{series}", um(axial_um), um(lateral_um), self.ez.key())
     }
 }
 

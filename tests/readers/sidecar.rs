@@ -21,7 +21,8 @@ fn by(um: f64, from: Provenance) -> Spacing {
     Spacing { um, from }
 }
 
-const HINTS: ReadOptions = ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false };
+const HINTS: ReadOptions =
+    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false, series: None };
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {
