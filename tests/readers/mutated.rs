@@ -22,7 +22,7 @@ const CONTENT: [&str; 7] = [
 ];
 
 /// How many there are.
-const SAMPLES: usize = if cfg!(feature = "dicom") { 15 } else { 11 };
+const SAMPLES: usize = if cfg!(feature = "dicom") { 16 } else { 11 };
 
 fn samples() -> Vec<Vec<u8>> {
     let image = grey_image(12, 9);
@@ -36,7 +36,13 @@ fn samples() -> Vec<Vec<u8>> {
     files.push(e2e::volume());
     files.push(super::raw::bioptigen("", 0));
     #[cfg(feature = "dicom")]
-    files.extend([super::dicom::native(), super::dicom::jpeg_2000(), super::dicom::rle(), super::dicom::jpeg()]);
+    files.extend([
+        super::dicom::native(),
+        super::dicom::jpeg_2000(),
+        super::dicom::rle(),
+        super::dicom::jpeg(),
+        super::dicom::jpeg_ls(),
+    ]);
     files
 }
 

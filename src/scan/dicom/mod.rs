@@ -5,6 +5,7 @@
 
 mod frames;
 mod geometry;
+mod jpeg_ls;
 mod lengths;
 
 use std::path::Path;
