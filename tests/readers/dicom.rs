@@ -367,3 +367,15 @@ fn an_item_outside_any_sequence_is_refused() {
     bytes.splice(144 + length..144 + length, [item_end, item].concat());
     assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }
+
+#[test]
+fn sequences_without_end_within_each_other_are_refused() {
+    let bytes = native();
+    let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    let sequence = [0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff];
+    let item = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+    let deep = [sequence.as_slice(), &item].concat().repeat(100_000);
+    let mut bytes = bytes;
+    bytes.splice(144 + length..144 + length, deep);
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}

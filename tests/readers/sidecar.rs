@@ -117,3 +117,15 @@ fn the_operators_spacing_must_be_plausible() {
         }
     }
 }
+
+#[test]
+fn values_within_each_other_have_an_end() {
+    let folder = Folder::new();
+    for text in [
+        format!("axial_um = {}", "[".repeat(60_000)),
+        format!("axial_um = {}", "{a=".repeat(20_000)),
+        "a.".repeat(30_000),
+    ] {
+        assert_eq!(refusal(&png(&folder, Some(&text))), "E-READ-SIDECAR");
+    }
+}

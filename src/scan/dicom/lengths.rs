@@ -19,6 +19,8 @@ const META_GROUP: u16 = 2;
 const TRANSFER_SYNTAX: u16 = 0x0010;
 /// Longest identifier, in bytes, with some grace.
 const MAX_UID: u64 = 256;
+/// Most sequences and items within each other; functional groups have some ten.
+const MAX_DEPTH: usize = 64;
 
 /// Checks all that comes before the pixels.
 pub(super) fn check(path: &Path) -> Result<(), ReadError> {
@@ -56,11 +58,12 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
 }
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
-/// sequence.
+/// sequence, and takes stack for each that is open.
 fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
     let left = match token {
         LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
-            return Ok(depth + 1);
+            let sane = depth < MAX_DEPTH;
+            return if sane { Ok(depth + 1) } else { Err(ReadError::Malformed("sequences without an end".to_owned())) };
         }
         LazyDataToken::SequenceEnd => depth.checked_sub(1),
         LazyDataToken::ItemEnd => depth.checked_sub(1).filter(|&left| left > 0),
