@@ -62,14 +62,18 @@ pub(super) struct ReadArguments {
     /// Lateral spacing in micrometres, for scans that do not state their own
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) lateral_um: Option<f64>,
-    /// Take export folders of which some images are missing, without these
+    /// Take exports of which some images are missing, without these
     #[arg(long)]
     pub(super) allow_missing: bool,
+    /// Of files that hold several series of B-scans, take this one; 1 is the first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) series: Option<u32>,
 }
 
 impl ReadArguments {
     pub(super) const fn options(&self) -> ReadOptions {
-        ReadOptions { axial_um: self.axial_um, lateral_um: self.lateral_um, allow_missing: self.allow_missing }
+        let Self { axial_um, lateral_um, allow_missing, series } = *self;
+        ReadOptions { axial_um, lateral_um, allow_missing, series }
     }
 }
 

@@ -72,7 +72,7 @@ impl Processor for Segmenter {
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
-        let scan = ScanRecord::new(slashed(name), sha256, &header);
+        let scan = ScanRecord::new(slashed(name), sha256, self.options.read.series, &header);
         Ok(results.finish(ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -90,12 +90,14 @@ impl Processor for Segmenter {
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
         let SegmenterOptions { read, ez, dicom, gates, reference } = &self.options;
-        let ReadOptions { axial_um, lateral_um, allow_missing } = *read;
+        let ReadOptions { axial_um, lateral_um, allow_missing, series } = *read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
+        let series = series.map_or(String::new(), |n| format!(" series {n}"));
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {} {missing} {} {judged_by}", ez.key(), dicom.key())
+        let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}")
     }
 }
 

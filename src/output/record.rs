@@ -27,6 +27,8 @@ pub struct ScanRecord {
     pub path: String,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
+    /// The series that was asked for, where the file holds several.
+    pub(super) series: Option<u32>,
     pub(super) format: &'static str,
     pub(super) bscans: usize,
     pub(super) width: usize,
@@ -38,11 +40,11 @@ pub struct ScanRecord {
 }
 
 impl ScanRecord {
-    /// Describes a scan.
+    /// Describes a scan; `series` is the one that was asked for, if any.
     #[must_use]
-    pub fn new(path: String, sha256: String, header: &ScanHeader) -> Self {
+    pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
         let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, .. } = *header;
-        Self { path, sha256, format, bscans, width, height, eye, pattern, axial, lateral }
+        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral }
     }
 }
 

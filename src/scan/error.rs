@@ -15,7 +15,7 @@ pub enum ReadError {
     },
     /// The content is of no format that this build reads.
     #[error(
-        "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .vol or XML export, Topcon .fda or .fds, Zeiss .img, Bioptigen .OCT)"
+        "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .E2E, .vol or XML export, Topcon .fda or .fds, Zeiss .img, Bioptigen .OCT)"
     )]
     UnknownFormat,
     /// The file holds nothing.
@@ -54,6 +54,14 @@ pub enum ReadError {
         /// Images that are listed.
         listed: usize,
     },
+    /// A series that the file does not hold was asked for.
+    #[error("series {number} was asked for, the file holds {count}")]
+    NoSuchSeries {
+        /// Number asked for, 1 for the first.
+        number: u32,
+        /// Series in the file.
+        count: usize,
+    },
     /// A spacing stated by the operator is none that a scanner can have.
     #[error("the stated spacing is wrong: {0}")]
     Hint(String),
@@ -81,6 +89,7 @@ impl ReadError {
             Self::TooLarge { .. } => "E-READ-TOO-LARGE",
             Self::Sidecar { .. } => "E-READ-SIDECAR",
             Self::Incomplete { .. } => "E-READ-INCOMPLETE",
+            Self::NoSuchSeries { .. } => "E-READ-NO-SERIES",
             Self::Hint(_) => "E-READ-HINT",
             Self::NoSuchBScan { .. } => "E-READ-NO-BSCAN",
         }

@@ -15,9 +15,10 @@ use std::{
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, PLAUSIBLE_DB, Pattern, Place, Raster, ReadError, ScanHeader,
-    ScanReader, Spacing, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, Raster, ReadError, ScanHeader, ScanReader,
+    Spacing, Track,
     dimensions::{self, MAX_BSCANS},
+    heidelberg::signal_db,
     raster,
     sidecar::Stated,
 };
@@ -218,9 +219,7 @@ impl Listed {
             track,
             found: DeviceFindings {
                 boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
-                signal_db: number(image, &[CONTEXT, "ImageQuality"])
-                    .map(|db| db as f32)
-                    .filter(|db| PLAUSIBLE_DB.contains(db)),
+                signal_db: number(image, &[CONTEXT, "ImageQuality"]).and_then(|db| signal_db(db as f32)),
             },
         })
     }

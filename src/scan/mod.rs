@@ -8,7 +8,9 @@ mod cirrus;
 #[cfg(feature = "dicom")]
 pub(crate) mod dicom;
 mod dimensions;
+mod e2e;
 mod error;
+mod heidelberg;
 mod heyex;
 mod j2k;
 mod jpeg;
@@ -27,6 +29,7 @@ pub use cirrus::Cirrus;
 #[cfg(feature = "dicom")]
 pub use dicom::{Dicom, DicomOrigin, DicomReference, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
+pub use e2e::HeidelbergE2e;
 pub use error::ReadError;
 pub use heyex::HeidelbergExport;
 pub use place::{Place, Track};
@@ -99,6 +102,14 @@ impl Eye {
             "OD" => Some(Self::Right),
             "OS" => Some(Self::Left),
             _ => None,
+        }
+    }
+
+    /// Its abbreviation, `OD` or `OS`.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Right => "OD",
+            Self::Left => "OS",
         }
     }
 
@@ -178,9 +189,6 @@ pub struct FundusImage {
     pub pixel_mm: [f64; 2],
 }
 
-/// Signal strengths that a scanner may state, in decibels; others are no statement.
-const PLAUSIBLE_DB: std::ops::RangeInclusive<f32> = 0.1..=100.0;
-
 /// Rows of one boundary in each A-scan; `None` where it was not determined.
 pub type BoundaryRows = Vec<Option<f32>>;
 
@@ -233,8 +241,10 @@ pub struct ReadOptions {
     pub axial_um: Option<f64>,
     /// Lateral spacing in micrometres, for files that carry none.
     pub lateral_um: Option<f64>,
-    /// Take an export folder of which some images are missing, without these.
+    /// Take an export of which some images are missing, without these.
     pub allow_missing: bool,
+    /// Of a file that holds several series of B-scans, the one to take; 1 is the first.
+    pub series: Option<u32>,
 }
 
 /// Opens a scan: the format is recognised by content, whatever the file's name.
@@ -248,6 +258,13 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
     let start = raster::first_bytes(path)?;
+    if HeidelbergE2e::recognises(&start) {
+        return Ok(Box::new(HeidelbergE2e::open(path, &stated, options)?));
+    }
+    // A file of any other format is one series.
+    if let Some(number) = options.series.filter(|&n| n != 1) {
+        return Err(ReadError::NoSuchSeries { number, count: 1 });
+    }
     #[cfg(feature = "dicom")]
     if Dicom::recognises(&start) {
         return Ok(Box::new(Dicom::open(path, &stated)?));
@@ -279,7 +296,9 @@ pub fn parts(path: &Path) -> Vec<PathBuf> {
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 15] =
-        ["bmp", "dcm", "dib", "dicom", "fda", "fds", "img", "jpeg", "jpg", "oct", "png", "tif", "tiff", "vol", "xml"];
+    const KNOWN: [&str; 16] = [
+        "bmp", "dcm", "dib", "dicom", "e2e", "fda", "fds", "img", "jpeg", "jpg", "oct", "png", "tif", "tiff", "vol",
+        "xml",
+    ];
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
 }

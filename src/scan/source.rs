@@ -76,6 +76,10 @@ impl<'a> Fields<'a> {
         Ok(self.array::<1>(at)?[0])
     }
 
+    pub(super) fn u16(self, at: usize) -> Result<u16, ReadError> {
+        self.array(at).map(u16::from_le_bytes)
+    }
+
     pub(super) fn u32(self, at: usize) -> Result<u32, ReadError> {
         self.array(at).map(u32::from_le_bytes)
     }

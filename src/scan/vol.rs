@@ -10,9 +10,10 @@
 use std::path::Path;
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, PLAUSIBLE_DB, Pattern, Place, ReadError, ScanHeader, ScanReader,
-    Spacing, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, ReadError, ScanHeader, ScanReader, Spacing,
+    Track,
     dimensions::{self, MAX_BSCANS},
+    heidelberg::{DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
     sidecar::Stated,
     source::{Fields, Source},
 };
@@ -49,17 +50,6 @@ struct Slo {
     pixel_mm: [f64; 2],
 }
 
-/// The scanner's boundaries in the order of the file. The others that newer versions store lie within layers that are
-/// one here, or are drawn by conventions of their own.
-const DEVICE_BOUNDARIES: [Option<Boundary>; 7] = [
-    Some(Boundary::Ilm),
-    Some(Boundary::RpeBm),
-    Some(Boundary::NflGcl),
-    None,
-    Some(Boundary::IplInl),
-    Some(Boundary::InlOpl),
-    Some(Boundary::OplOnl),
-];
 /// Bytes at the start of a B-scan's header that are read: its size, place, boundaries and signal.
 const PLACE_BYTES: u64 = 60;
 
@@ -169,11 +159,7 @@ impl ScanReader for HeidelbergVol {
         for (i, boundary) in (0..boundary_count as u64).zip(DEVICE_BOUNDARIES) {
             let Some(boundary) = boundary else { continue };
             let rows = self.floats(boundaries + i * 4 * width as u64, width)?;
-            let rows: BoundaryRows = rows.map(|r| (0.0..=height as f32).contains(&r).then_some(r)).collect();
-            // The scanner writes zeros for boundaries that it did not look for.
-            if rows.iter().flatten().any(|&r| r > 0.0) {
-                found.push((boundary, rows));
-            }
+            found.extend(boundary_rows(rows, height).map(|rows| (boundary, rows)));
         }
         Ok(found)
     }
@@ -214,7 +200,7 @@ impl BScanLayout {
             pixels: at + header_bytes,
             boundaries: at + offset,
             boundary_count: if fits { count as usize } else { 0 },
-            signal_db: Some(place.f32(56)?).filter(|db| PLAUSIBLE_DB.contains(db)),
+            signal_db: signal_db(place.f32(56)?),
         })
     }
 }
@@ -224,11 +210,6 @@ fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
     let start = Place { x: place.f64(16)?, y: place.f64(24)? };
     let end = Place { x: place.f64(32)?, y: place.f64(40)? };
     Ok(if circle { Track::heidelberg_circle(start, end) } else { Track::line(start, end) })
-}
-
-/// The scanner's own display curve, the fourth root of reflectivity; samples without data are black.
-fn display_intensity(reflectivity: f32) -> f32 {
-    if reflectivity.is_finite() && reflectivity < f32::MAX { reflectivity.clamp(0.0, 1.0).sqrt().sqrt() } else { 0.0 }
 }
 
 /// A declared size.

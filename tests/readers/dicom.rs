@@ -14,7 +14,7 @@ use super::{
     Folder,
     raster::encode,
     refusal,
-    topcon::{self, codestream},
+    topcon::{self, codestream, from_hex},
 };
 
 const WIDTH: u16 = topcon::WIDTH as u16;
@@ -130,6 +130,20 @@ fn jpeg_frame(width: u32, height: u32) -> Vec<u8> {
     encode(&picture.into(), ImageFormat::Jpeg)
 }
 
+/// Frames of JPEG-LS as DCMTK 3.6.7 writes them, of 20 times the column plus 10 times the row: 8 bit; 16 times as much in 12 of
+/// 16 bit; 8 bit within 3 of the samples. Fill bytes come before the end of the first two.
+const JPEG_LS: [&str; 3] = [
+    "ffd8fff7000b080006000801011100ffda0008010100000000801c01c01ca9322f8202144398a0447776661599555b11b6db676da49180ffffd9",
+    "ffd8fff7000b100006000801011100fff8000d01ffff0012004301140040ffda0008010100000000b3fe7fcfb9ed3ca774eb502a053ecf33ace33\
+6a8150334cc9304b92c4aa9f53e4a126491224811ecf33c4711a4611645112ceb3a4410e4310a42106ce0ffffd9",
+    "ffd8fff7000b080006000801011100ffda00080101000300008ccfaf54922448892492491248892489252b24ffd9",
+];
+
+/// One frame of JPEG-LS.
+pub(super) fn jpeg_ls() -> Vec<u8> {
+    tomography(1).compressed(uids::JPEGLS_LOSSLESS, vec![from_hex(JPEG_LS[0])], vec![]).bytes()
+}
+
 /// One frame of RLE.
 pub(super) fn rle() -> Vec<u8> {
     tomography(1).compressed(uids::RLE_LOSSLESS, vec![rle_frame()], vec![]).bytes()
@@ -217,6 +231,13 @@ fn compressed_frames_are_decoded() {
     let jpeg = jpeg_frame(WIDTH.into(), HEIGHT.into());
     agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, twice(jpeg.clone()), vec![]), 0.03, "JPEG");
 
+    let [grey, deep, near] = JPEG_LS.map(from_hex);
+    agrees(tomography(2).compressed(uids::JPEGLS_LOSSLESS, twice(grey.clone()), vec![]), 1e-6, "JPEG-LS");
+    agrees(tomography(1).compressed(uids::JPEGLS_NEAR_LOSSLESS, vec![near], vec![]), 3.01 / 255.0, "near-lossless");
+    let words = tomography(1).with(word(tags::BITS_ALLOCATED, 16)).with(word(tags::BITS_STORED, 12));
+    let deep = first(words.compressed(uids::JPEGLS_LOSSLESS, vec![deep], vec![]));
+    assert!(deep.iter().enumerate().all(|(i, v)| (v - gradient(i) * 255.0 * 16.0 / 4095.0).abs() < 1e-6));
+
     // A frame in two fragments, told apart by the offset table.
     let half = jpeg.len() / 4 * 2;
     let parts = vec![jpeg.clone(), jpeg[..half].to_vec(), jpeg[half..].to_vec()];
@@ -294,7 +315,13 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
     let one = || tomography(1);
     let pixels = || vec![0; FRAME];
     let cases = [
-        (one().compressed(uids::JPEGLS_LOSSLESS, vec![vec![1; 50]], vec![]), "E-READ-UNSUPPORTED"),
+        (one().compressed(uids::JPEGLS_LOSSLESS, vec![vec![1; 50]], vec![]), "E-READ-TRUNCATED"),
+        (one().compressed(uids::JPEGLS_LOSSLESS, vec![from_hex(JPEG_LS[1])], vec![]), "E-READ-MALFORMED"),
+        (one().compressed(uids::JPEGLS_LOSSLESS, vec![from_hex(&JPEG_LS[0][..80])], vec![]), "E-READ-TRUNCATED"),
+        (
+            one().with(word(tags::ROWS, 8000)).compressed(uids::JPEGLS_LOSSLESS, vec![from_hex(JPEG_LS[0])], vec![]),
+            "E-READ-MALFORMED",
+        ),
         (one().native(vec![0; FRAME - 2]), "E-READ-TRUNCATED"),
         (one(), "E-READ-TRUNCATED"),
         (tomography(0).native(pixels()), "E-READ-MALFORMED"),
@@ -322,7 +349,7 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
 #[test]
 fn every_shortened_file_is_refused() {
     let folder = Folder::new();
-    for whole in [native(), jpeg_2000(), rle(), jpeg()] {
+    for whole in [native(), jpeg_2000(), rle(), jpeg(), jpeg_ls()] {
         for length in (132..whole.len() - 1).step_by(5) {
             let code = refusal(&folder.file("a", &whole[..length]));
             assert!(code != "accepted", "{length} of {} bytes", whole.len());
@@ -338,5 +365,17 @@ fn an_item_outside_any_sequence_is_refused() {
     let item_end = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
     let item = [0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0];
     bytes.splice(144 + length..144 + length, [item_end, item].concat());
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}
+
+#[test]
+fn sequences_without_end_within_each_other_are_refused() {
+    let bytes = native();
+    let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    let sequence = [0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff];
+    let item = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+    let deep = [sequence.as_slice(), &item].concat().repeat(100_000);
+    let mut bytes = bytes;
+    bytes.splice(144 + length..144 + length, deep);
     assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }

@@ -34,7 +34,7 @@ fn image(number: u32, kind: &str, file: &str) -> String {
     )
 }
 
-fn text() -> String {
+pub(super) fn text() -> String {
     // Listed out of order.
     let images = [
         image(0, "LOCALIZER", "NIR1.TIF"),
@@ -140,4 +140,12 @@ fn entities_and_other_xml_are_no_way_in() {
     assert_eq!(refusal(&folder.file("b.xml", b"<html><body/></html>")), "E-READ-FORMAT");
     assert_eq!(refusal(&folder.file("c.xml", b"<HEDX><BODY><Series/></BODY></HEDX>")), "E-READ-MALFORMED");
     assert!(scan::parts(&folder.file("d.xml", b"<svg/>")).is_empty());
+}
+
+#[test]
+fn elements_within_each_other_have_an_end() {
+    let deep = format!("<HEDX>{}", "<a>".repeat(1_000_000));
+    assert_eq!(refusal(&Folder::new().file("a.xml", deep.as_bytes())), "E-READ-MALFORMED");
+    let closed = format!("<HEDX>{}{}</HEDX>", "<a>".repeat(900_000), "</a>".repeat(900_000));
+    assert_eq!(refusal(&Folder::new().file("a.xml", closed.as_bytes())), "E-READ-MALFORMED");
 }

@@ -5,6 +5,7 @@
 mod broken;
 #[cfg(feature = "dicom")]
 mod dicom;
+mod e2e;
 mod heyex;
 mod mutated;
 mod raster;

@@ -4,18 +4,25 @@ use image::ImageFormat;
 use proptest::prelude::*;
 
 use super::{
-    Folder,
+    Folder, e2e,
     raster::{encode, grey_image},
     read, topcon,
     vol::Vol,
 };
 
 /// Codes that content alone can cause.
-const CONTENT: [&str; 6] =
-    ["E-READ-FORMAT", "E-READ-EMPTY", "E-READ-TRUNCATED", "E-READ-MALFORMED", "E-READ-UNSUPPORTED", "E-READ-TOO-LARGE"];
+const CONTENT: [&str; 7] = [
+    "E-READ-FORMAT",
+    "E-READ-EMPTY",
+    "E-READ-TRUNCATED",
+    "E-READ-MALFORMED",
+    "E-READ-UNSUPPORTED",
+    "E-READ-TOO-LARGE",
+    "E-READ-INCOMPLETE",
+];
 
 /// How many there are.
-const SAMPLES: usize = if cfg!(feature = "dicom") { 14 } else { 10 };
+const SAMPLES: usize = if cfg!(feature = "dicom") { 16 } else { 11 };
 
 fn samples() -> Vec<Vec<u8>> {
     let image = grey_image(12, 9);
@@ -26,9 +33,16 @@ fn samples() -> Vec<Vec<u8>> {
     files.push(Vol::default().bytes());
     files.push(topcon::fda(2));
     files.push(topcon::fds());
+    files.push(e2e::volume());
     files.push(super::raw::bioptigen("", 0));
     #[cfg(feature = "dicom")]
-    files.extend([super::dicom::native(), super::dicom::jpeg_2000(), super::dicom::rle(), super::dicom::jpeg()]);
+    files.extend([
+        super::dicom::native(),
+        super::dicom::jpeg_2000(),
+        super::dicom::rle(),
+        super::dicom::jpeg(),
+        super::dicom::jpeg_ls(),
+    ]);
     files
 }
 

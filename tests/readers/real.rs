@@ -132,6 +132,13 @@ fn topcon_files() {
 }
 
 #[test]
+fn a_spectralis_export_without_its_directories() {
+    let Some(folder) = data("formats/heidelberg_e2e") else { return };
+    let error = read(&folder.join("e2e_minimized.E2E")).unwrap_err();
+    assert!(error.code() == "E-READ-TRUNCATED" && error.to_string().contains("directory"), "{error}");
+}
+
+#[test]
 fn an_export_without_some_of_its_images() {
     let Some(folder) = data("formats/heidelberg_export_amd_volume") else { return };
     let path = folder.join("OCT-Info.xml");

@@ -21,7 +21,8 @@ fn by(um: f64, from: Provenance) -> Spacing {
     Spacing { um, from }
 }
 
-const HINTS: ReadOptions = ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false };
+const HINTS: ReadOptions =
+    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false, series: None };
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {
@@ -114,5 +115,17 @@ fn the_operators_spacing_must_be_plausible() {
             assert!(matches!(error, ReadError::Hint(_)), "{um}: {error}");
             assert_eq!(error.code(), "E-READ-HINT");
         }
+    }
+}
+
+#[test]
+fn values_within_each_other_have_an_end() {
+    let folder = Folder::new();
+    for text in [
+        format!("axial_um = {}", "[".repeat(60_000)),
+        format!("axial_um = {}", "{a=".repeat(20_000)),
+        "a.".repeat(30_000),
+    ] {
+        assert_eq!(refusal(&png(&folder, Some(&text))), "E-READ-SIDECAR");
     }
 }

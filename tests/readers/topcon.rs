@@ -12,9 +12,13 @@ const CODESTREAM: &str = "ff4fff510029000000000008000000060000000000000000000000
 00000001000104040001ff5c00074040484850ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34\
 ff90000a00000000002d0001ff93df807006a5d356a49008d682807a8c00bfc1f38381f204001bf5ba0cbf281fffd9";
 
-pub(crate) fn codestream() -> Vec<u8> {
+pub(crate) fn from_hex(digits: &str) -> Vec<u8> {
     let digit = |c: u8| char::from(c).to_digit(16).unwrap() as u8;
-    CODESTREAM.as_bytes().chunks(2).map(|pair| 16 * digit(pair[0]) + digit(pair[1])).collect()
+    digits.as_bytes().chunks(2).map(|pair| 16 * digit(pair[0]) + digit(pair[1])).collect()
+}
+
+pub(crate) fn codestream() -> Vec<u8> {
+    from_hex(CODESTREAM)
 }
 
 fn chunk(name: &str, content: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ use dicom_encoding::{
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{BScan, ReadError, broken, number, obfuscated, text};
+use super::{BScan, ReadError, broken, jpeg_ls, number, obfuscated, text};
 use crate::scan::{j2k, jpeg};
 
 /// A retired transfer syntax that old archives still hold.
@@ -82,6 +82,20 @@ impl Layout {
         };
         self.upright(&mut intensity);
         Ok(BScan { width: self.width, height: self.height, intensity })
+    }
+
+    /// Display intensities of a JPEG-LS frame, which is grey.
+    fn jpeg_ls(&self, frame: &[u8]) -> Result<BScan, ReadError> {
+        if self.samples != 1 {
+            return Err(ReadError::Unsupported("DICOM with colours in JPEG-LS".to_owned()));
+        }
+        let samples = jpeg_ls::decode(frame, self.width, self.height)?;
+        if samples.iter().any(|&v| u32::from(v) >> self.bits != 0) {
+            return Err(ReadError::Malformed(format!("a JPEG-LS frame of more than {} bits a sample", self.bits)));
+        }
+        let low = usize::from(self.bits / 8);
+        let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_le_bytes().into_iter().take(low)).collect();
+        self.intensities(&bytes)
     }
 
     /// Turns grey values over where small ones are bright.
@@ -198,10 +212,11 @@ impl Frames {
                     Err(ReadError::Malformed(format!("frame {index} is not {width} x {height} as declared")))
                 }
             }
+            Data::Compressed(frames) if self.is_jpeg_ls() => self.layout.jpeg_ls(&frames[index]),
             Data::Compressed(frames) => {
                 let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
                 let reader = reader
-                    .ok_or_else(|| ReadError::Unsupported(format!("DICOM pixels in the coding {}", self.coding())))?;
+                    .ok_or_else(|| ReadError::Unsupported(format!("DICOM pixels in the coding {}", self.syntax)))?;
                 let rle = self.syntax == uids::RLE_LOSSLESS;
                 let sound =
                     if rle { self.layout.fits_rle(&frames[index]) } else { self.layout.fits_jpeg(&frames[index]) };
@@ -221,11 +236,8 @@ impl Frames {
         [uids::JPEG2000_LOSSLESS, uids::JPEG2000].contains(&self.syntax.as_str())
     }
 
-    fn coding(&self) -> &str {
-        match self.syntax.as_str() {
-            uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => "JPEG-LS",
-            other => other,
-        }
+    fn is_jpeg_ls(&self) -> bool {
+        [uids::JPEGLS_LOSSLESS, uids::JPEGLS_NEAR_LOSSLESS].contains(&self.syntax.as_str())
     }
 
     /// Scrambled JPEG 2000 does not even begin as such.

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::scan::source::Source;
 
+/// Most sequences and items within each other; functional groups have some ten.
+const MAX_DEPTH: usize = 64;
+
 /// Checks all that comes before the pixels.
 pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
     let source = Source::open(path)?;
@@ -88,11 +91,12 @@ fn reader(mut source: Source) -> Result<LazyDataSetReader<DynStatefulDecoder<Buf
 }
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
-/// sequence.
+/// sequence, and takes stack for each that is open.
 fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
     let left = match token {
         LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
-            return Ok(depth + 1);
+            let sane = depth < MAX_DEPTH;
+            return if sane { Ok(depth + 1) } else { Err(ReadError::Malformed("sequences without an end".to_owned())) };
         }
         LazyDataToken::SequenceEnd => depth.checked_sub(1),
         LazyDataToken::ItemEnd => depth.checked_sub(1).filter(|&left| left > 0),

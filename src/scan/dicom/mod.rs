@@ -6,6 +6,7 @@
 mod frames;
 mod geometry;
 mod groups;
+mod jpeg_ls;
 mod lengths;
 mod meta;
 mod origin;

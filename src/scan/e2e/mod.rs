@@ -1,0 +1,181 @@
+//! Heidelberg `.E2E` exports.
+//!
+//! A database in one file: directories list chunks, each with what it belongs to (patient, study, series, slice) and what
+//! it is. A series that holds B-scans is one scan; a file may hold several, of both eyes. Places are in degrees, and how
+//! many millimetres a degree is depends on the eye, so that neither lateral spacing nor places are taken. Layout from public
+//! descriptions (uocte, LibE2E, private_eye, OCT-Converter), B-scan and chunks checked on a file of a Spectralis.
+
+mod container;
+mod image;
+mod series;
+
+use std::path::Path;
+
+use self::{
+    container::{Container, Entry},
+    series::Slice,
+};
+use super::{
+    BScan, BoundaryRows, MILLIMETRE, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Spacing,
+    heidelberg::{DEVICE_BOUNDARIES, boundary_rows, signal_db},
+    sidecar::Stated,
+    source::Fields,
+};
+use crate::layer::Boundary;
+
+/// Bytes before the rows of a boundary.
+const CONTOUR_HEADER_BYTES: u64 = 36;
+/// Bytes of a B-scan's metadata that are read.
+const METADATA_BYTES: u64 = 76;
+
+/// One series of an `.E2E` file; reads one B-scan at a time.
+pub struct HeidelbergE2e {
+    container: Container,
+    header: ScanHeader,
+    bscans: Vec<Slice>,
+}
+
+impl HeidelbergE2e {
+    /// Whether `start`, the first bytes of a file, are those of an `.E2E`.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        Container::recognises(start)
+    }
+
+    pub(super) fn open(path: &Path, stated: &Stated, options: ReadOptions) -> Result<Self, ReadError> {
+        let mut container = Container::open(path)?;
+        let series = series::choose(&mut container, options.series)?;
+        let eye = series.eye(&mut container)?;
+        let bscans = series.bscans;
+        let mut sizes = Vec::with_capacity(bscans.len());
+        let mut metadata = Vec::with_capacity(bscans.len());
+        for slice in &bscans {
+            let start = container.read(&slice.image, 0, image::HEADER_BYTES)?;
+            let size = image::dimensions(&start, slice.image.size)?;
+            sizes.push(size);
+            if let Some(entry) = &slice.metadata {
+                // What speaks of another size speaks of another image.
+                metadata.extend(Some(Metadata::read(&mut container, entry)?).filter(|m| m.size == size));
+            }
+        }
+        let (width, height) = sizes[0];
+        if sizes.iter().any(|&size| size != (width, height)) {
+            return Err(ReadError::Unsupported("a series of B-scans of different sizes".to_owned()));
+        }
+        // What not every B-scan states counts as not stated.
+        metadata.truncate(if metadata.len() == bscans.len() { bscans.len() } else { 0 });
+        check_count(bscans.len(), &metadata, options.allow_missing)?;
+        let axial_mm = metadata.first().map(|m| m.axial_mm);
+        let axial_mm = axial_mm.filter(|mm| metadata.iter().all(|m| m.axial_mm.to_bits() == mm.to_bits()));
+        let header = ScanHeader {
+            format: "Heidelberg E2E",
+            bscans: bscans.len(),
+            width,
+            height,
+            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(stated.axial),
+            lateral: stated.lateral,
+            eye: eye.or(stated.eye),
+            pattern: pattern(&metadata),
+            tracks: Vec::new(),
+        };
+        Ok(Self { container, header, bscans })
+    }
+
+    fn slice(&self, index: usize) -> Result<&Slice, ReadError> {
+        self.bscans.get(index).ok_or(ReadError::NoSuchBScan { index, count: self.bscans.len() })
+    }
+}
+
+impl ScanReader for HeidelbergE2e {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        let ScanHeader { width, height, .. } = self.header;
+        let entry = self.slice(index)?.image;
+        let samples = self.container.read(&entry, image::HEADER_BYTES, 2 * (width * height) as u64)?;
+        Ok(BScan { width, height, intensity: image::intensity(&samples) })
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        let ScanHeader { width, height, .. } = self.header;
+        let mut found: [Option<BoundaryRows>; DEVICE_BOUNDARIES.len()] = Default::default();
+        for entry in self.slice(index)?.contours.clone() {
+            let start = self.container.read(&entry, 0, CONTOUR_HEADER_BYTES)?;
+            let (number, length) = (Fields(&start).u32(4)? as usize, u64::from(Fields(&start).u32(12)?));
+            let rows_bytes = 4 * length;
+            if entry.size < CONTOUR_HEADER_BYTES + rows_bytes {
+                return Err(ReadError::Malformed(format!("a boundary of {length} rows in {} bytes", entry.size)));
+            }
+            let Some(slot) = found.get_mut(number).filter(|_| length == width as u64) else { continue };
+            let rows = self.container.read(&entry, CONTOUR_HEADER_BYTES, rows_bytes)?;
+            *slot = boundary_rows(rows.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)), height);
+        }
+        Ok(DEVICE_BOUNDARIES.into_iter().zip(found).filter_map(|(boundary, rows)| Some((boundary?, rows?))).collect())
+    }
+
+    fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
+        const AT: u64 = 156;
+        let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
+        Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
+    }
+}
+
+/// What the scanner says of one B-scan.
+struct Metadata {
+    size: (usize, usize),
+    /// In degrees on the fundus image: x and y of the first and of the last A-scan.
+    ends: [f32; 4],
+    axial_mm: f32,
+    /// B-scans of the volume; 0 for those that belong to none.
+    count: u32,
+    kind: u32,
+}
+
+impl Metadata {
+    fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
+        let bytes = container.read(entry, 0, METADATA_BYTES)?;
+        let fields = Fields(&bytes);
+        Ok(Self {
+            size: (fields.u32(8)? as usize, fields.u32(4)? as usize),
+            ends: [fields.f32(12)?, fields.f32(16)?, fields.f32(20)?, fields.f32(24)?],
+            axial_mm: fields.f32(36)?,
+            count: fields.u32(64)?,
+            kind: fields.u32(72)?,
+        })
+    }
+}
+
+/// Whether the series has as many B-scans as each of them says.
+fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
+    let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
+    if there < listed && !allow_missing {
+        return Err(ReadError::Incomplete { there, listed });
+    }
+    if there > listed && listed > 0 {
+        return Err(ReadError::Malformed(format!("{there} B-scans in a volume of {listed}")));
+    }
+    Ok(())
+}
+
+fn pattern(metadata: &[Metadata]) -> Pattern {
+    const LINE: u32 = 1;
+    const CIRCLE: u32 = 2;
+    /// Rounding of places, in degrees.
+    const NEAR: f32 = 0.05;
+
+    let all = |kind| metadata.iter().all(|m| m.kind == kind);
+    let same = |of: fn([f32; 4]) -> [f32; 2]| {
+        let [first_x, first_y] = of(metadata[0].ends);
+        metadata.iter().map(|m| of(m.ends)).all(|[x, y]| (x - first_x).abs() < NEAR && (y - first_y).abs() < NEAR)
+    };
+    match metadata.len() {
+        0 => Pattern::Unknown,
+        _ if all(CIRCLE) => Pattern::Circle,
+        1 if all(LINE) => Pattern::Line,
+        _ if all(LINE) && same(|[x0, y0, x1, y1]| [x1 - x0, y1 - y0]) => Pattern::RasterVolume,
+        _ if all(LINE) && same(|[x0, y0, x1, y1]| [f32::midpoint(x0, x1), f32::midpoint(y0, y1)]) => Pattern::Radial,
+        _ => Pattern::Unknown,
+    }
+}

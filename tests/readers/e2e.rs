@@ -1,0 +1,406 @@
+//! Heidelberg `.E2E` files written here, directory by directory.
+
+use octrls::{
+    layer::Boundary,
+    scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, ScanReader, Spacing},
+};
+
+use super::{Folder, read, refusal};
+
+const WIDTH: u32 = 6;
+const HEIGHT: u32 = 5;
+const IMAGE: u32 = 0x4000_0000;
+const METADATA: u32 = 10_004;
+const CONTOUR: u32 = 10_019;
+const FLOAT16: u32 = 0x0220_0201;
+
+/// A chunk: patient, study, series and slice; the part of the slice; kind; content.
+#[derive(Clone)]
+struct Chunk([i32; 4], u16, u32, Vec<u8>);
+
+fn words(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// A sample, brighter from A-scan to A-scan, row to row and B-scan to B-scan.
+fn sample(bscan: i32, x: u32, y: u32) -> u16 {
+    (40 << 10) + 1000 * bscan as u16 + (10 * y + x) as u16
+}
+
+fn image(owner: [i32; 4], bscan: i32) -> Chunk {
+    let pixels = WIDTH * HEIGHT;
+    let mut content = words(&[20 + 2 * pixels, FLOAT16, pixels, HEIGHT, WIDTH]);
+    content.extend((0..pixels).flat_map(|i| sample(bscan, i % WIDTH, i / WIDTH).to_le_bytes()));
+    Chunk(owner, 1, IMAGE, content)
+}
+
+/// Ends in degrees; B-scans of the volume; 1 for a line, 2 for a circle.
+fn metadata(owner: [i32; 4], ends: [f32; 4], count: u32, kind: u32) -> Chunk {
+    let mut content = vec![0; 428];
+    let mut put = |at: usize, value: [u8; 4]| content[at..at + 4].copy_from_slice(&value);
+    put(4, HEIGHT.to_le_bytes());
+    put(8, WIDTH.to_le_bytes());
+    for (i, end) in ends.into_iter().enumerate() {
+        put(12 + 4 * i, end.to_le_bytes());
+    }
+    put(36, 0.003_87_f32.to_le_bytes());
+    put(64, count.to_le_bytes());
+    put(72, kind.to_le_bytes());
+    Chunk(owner, 1, METADATA, content)
+}
+
+/// A boundary with no row in the first A-scan.
+fn contour(owner: [i32; 4], number: u32, row: f32) -> Chunk {
+    let mut content = words(&[0, number, 5, WIDTH, 0, 0, 0, 0, 0]);
+    content.extend((0..WIDTH).flat_map(|x| if x == 0 { f32::MAX } else { row }.to_le_bytes()));
+    Chunk(owner, 1, CONTOUR, content)
+}
+
+fn laterality(owner: [i32; 4], part: u16, letter: u8) -> Chunk {
+    let mut content = vec![0; 27];
+    content[14] = letter;
+    Chunk(owner, part, 11, content)
+}
+
+/// A series of `count` parallel B-scans, with patient and fundus image.
+fn series(number: i32, letter: u8, count: u32) -> Vec<Chunk> {
+    let owner = |slice| [7, 70, number, slice];
+    let mut fundus = words(&[20 + 4, 0x0201_0201, 4, 2, 2]);
+    fundus.extend([9; 4]);
+    let mut chunks = vec![
+        Chunk([7, -1, -1, -1], 0xffff, 9, vec![b'x'; 131]),
+        laterality(owner(-1), 0xffff, letter),
+        laterality(owner(-1), 0, letter),
+        Chunk(owner(-1), 0, IMAGE, fundus),
+    ];
+    for index in 0..count as i32 {
+        let y = index as f32 * 0.5 - 1.0;
+        let slice = owner(2 * index);
+        let listed = if count == 1 { 0 } else { count };
+        chunks.extend([
+            image(slice, index),
+            metadata(slice, [-10.0, y, 10.0, y], listed, 1),
+            contour(slice, 0, 1.0),
+            contour(slice, 1, 3.25),
+            contour(slice, 3, 2.0),
+        ]);
+    }
+    chunks
+}
+
+const ENTRY: usize = 44;
+const DIRECTORY: usize = 52;
+const CHUNK: usize = 60;
+/// Entries of one directory; the last is not full.
+const ENTRIES: usize = 8;
+
+fn directory(magic: &[u8], own_or_last: u32, previous: u32) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
+    bytes.resize(12, 0);
+    bytes.extend(100_u32.to_le_bytes());
+    bytes.extend([0xff; 20]);
+    let fields = [ENTRIES as u32, own_or_last, previous];
+    bytes.extend(words(&fields));
+    bytes.extend(fields.iter().fold(0x5678_9abc_u32, |sum, v| sum.wrapping_add(*v)).to_le_bytes());
+    bytes
+}
+
+/// A whole file.
+fn file(chunks: &[Chunk]) -> Vec<u8> {
+    let mut bytes = b"CMDb\0".to_vec();
+    bytes.resize(12, 0);
+    bytes.extend(100_u32.to_le_bytes());
+    bytes.extend([0xff; 18]);
+    bytes.extend([0; 2]);
+    bytes.extend(vec![0; DIRECTORY]);
+    let mut last = 0;
+    for group in chunks.chunks(ENTRIES) {
+        let at = bytes.len();
+        bytes.extend(directory(b"MDbDir", at as u32, last));
+        last = at as u32;
+        let first_entry = bytes.len();
+        bytes.extend(vec![0; ENTRIES * ENTRY]);
+        for (i, Chunk(owner, part, kind, content)) in group.iter().enumerate() {
+            let (entry, start, size) = (first_entry + i * ENTRY, bytes.len() as u32, content.len() as u32);
+            let owner = owner.map(|v| v as u32);
+            let mut fields = words(&[entry as u32, start, size, 0, owner[0], owner[1], owner[2], owner[3]]);
+            fields.extend([*part, 0].map(u16::to_le_bytes).concat());
+            fields.extend(kind.to_le_bytes());
+            let sum = [entry as u32, start, size, owner[0], owner[1], owner[2], owner[3], *part as i16 as u32, *kind];
+            let sum = sum.iter().fold(0_u32.wrapping_sub(0x789a_bcdf), |sum, v| sum.wrapping_add(*v));
+            fields.extend(sum.to_le_bytes());
+            bytes[entry..entry + ENTRY].copy_from_slice(&fields);
+
+            bytes.extend(b"MDbData\0\0\0\0\0");
+            let sum = content.iter().fold(0x1243_5687_u32, |sum, v| sum.wrapping_add((*v).into()));
+            bytes.extend(words(&[sum, entry as u32, start, size, 0, owner[0], owner[1], owner[2], owner[3]]));
+            bytes.extend([*part, 0].map(u16::to_le_bytes).concat());
+            bytes.extend(words(&[*kind, 0x8765_431c_u32.wrapping_add(entry as u32)]));
+            bytes.extend(content);
+        }
+    }
+    bytes[36..36 + DIRECTORY].copy_from_slice(&directory(b"MDbMDir", last, 0));
+    bytes
+}
+
+/// A file of one volume.
+pub(crate) fn volume() -> Vec<u8> {
+    file(&series(3, b'L', 3))
+}
+
+fn open(bytes: &[u8], options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
+    scan::open(&Folder::new().file("a.E2E", bytes), options)
+}
+
+fn pick(number: u32) -> ReadOptions {
+    ReadOptions { series: Some(number), ..ReadOptions::default() }
+}
+
+#[test]
+fn a_volume() {
+    let mut reader = open(&volume(), ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.format, header.bscans, header.width, header.height), ("Heidelberg E2E", 3, 6, 5));
+    assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
+    let axial = header.axial.unwrap();
+    assert!((axial.um - 3.87).abs() < 1e-5 && axial.from == Provenance::Header);
+    assert!(header.lateral.is_none() && header.tracks.is_empty(), "degrees are no millimetres");
+    for index in [2, 0, 1] {
+        for (i, v) in reader.bscan(index).unwrap().intensity.into_iter().enumerate() {
+            let mantissa = sample(index as i32, i as u32 % WIDTH, i as u32 / WIDTH) - (40 << 10);
+            let (exponent, mantissa) = (-23 + i32::from(mantissa / 1024), f32::from(mantissa % 1024) / 1024.0);
+            let want = ((1.0 + mantissa) * 2_f32.powi(exponent)).powf(0.25);
+            assert!((v - want).abs() < 1e-6, "B-scan {index}, sample {i}: {v} for {want}");
+        }
+    }
+    assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
+    let rows = |row| vec![None, Some(row), Some(row), Some(row), Some(row), Some(row)];
+    let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
+    assert_eq!(reader.device_boundaries(1).unwrap(), expected);
+    assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
+    assert_eq!(reader.fundus().unwrap(), None);
+}
+
+#[test]
+fn single_bscans() {
+    let circle = |kind| {
+        let owner = [1, 2, 3, 2];
+        let chunks = [image(owner, 0), metadata(owner, [1.0, 2.0, 3.0, 4.0], 0, kind)];
+        open(&file(&chunks), ReadOptions::default()).unwrap().header().clone()
+    };
+    for (kind, pattern) in [(1, Pattern::Line), (2, Pattern::Circle), (9, Pattern::Unknown)] {
+        let header = circle(kind);
+        assert_eq!((header.bscans, header.pattern, header.eye), (1, pattern, None));
+    }
+    let header = open(&file(&[image([1, 2, 3, 0], 0)]), ReadOptions::default()).unwrap().header().clone();
+    assert_eq!((header.pattern, header.axial), (Pattern::Unknown, None));
+}
+
+#[test]
+fn star_of_bscans() {
+    let star = [0.0_f32, 0.6, 1.2].into_iter().zip([0, 2, 4]).flat_map(|(turn, slice)| {
+        let (sin, cos) = turn.sin_cos();
+        let owner = [1, 2, 3, slice];
+        [image(owner, 0), metadata(owner, [-5.0 * cos, -5.0 * sin, 5.0 * cos, 5.0 * sin], 3, 1)]
+    });
+    let reader = open(&file(&star.collect::<Vec<_>>()), ReadOptions::default()).unwrap();
+    assert_eq!(reader.header().pattern, Pattern::Radial);
+}
+
+#[test]
+fn several_series_are_not_mixed() {
+    let both = file(&[series(3, b'R', 2), series(1, b'L', 3)].concat());
+    let Err(error) = open(&both, ReadOptions::default()) else { panic!("one of two was taken") };
+    assert_eq!(error.code(), "E-READ-UNSUPPORTED");
+    let text = error.to_string();
+    assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("--series"), "{text}");
+    for (number, bscans, eye) in [(1, 2, Eye::Right), (2, 3, Eye::Left)] {
+        let reader = open(&both, pick(number)).unwrap();
+        assert_eq!((reader.header().bscans, reader.header().eye), (bscans, Some(eye)));
+    }
+    for number in [0, 3, u32::MAX] {
+        let error = open(&both, pick(number)).err().unwrap();
+        assert!(matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code() == "E-READ-NO-SERIES");
+    }
+    assert_eq!(open(&volume(), pick(1)).unwrap().header().bscans, 3);
+    // Of another format, the file is the one series that there is.
+    let other = super::topcon::fda(1);
+    assert!(open(&other, pick(1)).is_ok());
+    assert!(matches!(open(&other, pick(2)), Err(ReadError::NoSuchSeries { number: 2, count: 1 })));
+    let many: Vec<Chunk> = (0..20).map(|n| image([1, 1, n, 0], 0)).collect();
+    let text = open(&file(&many), ReadOptions::default()).err().unwrap().to_string();
+    assert!(text.contains("16: eye not stated") && text.contains("4 more") && !text.contains("17:"), "{text}");
+}
+
+#[test]
+fn edits_come_last_and_count() {
+    let slice = [7, 70, 3, 2];
+    let mut chunks = series(3, b'L', 3);
+    chunks.extend([image(slice, 5), contour(slice, 0, 2.5)]);
+    chunks.extend([0xffff, 0].map(|part| laterality([7, 70, 3, -1], part, b'R')));
+    let mut reader = open(&file(&chunks), ReadOptions::default()).unwrap();
+    assert_eq!((reader.header().bscans, reader.header().eye), (3, Some(Eye::Right)));
+    assert_eq!(reader.device_boundaries(1).unwrap()[0].1[1], Some(2.5));
+    let (edited, first) = (reader.bscan(1).unwrap(), reader.bscan(0).unwrap());
+    assert!(edited.intensity[0] > 1.5 * first.intensity[0]);
+}
+
+#[test]
+fn eyes_are_not_guessed() {
+    let eye = |letters: [u8; 2]| {
+        let mut chunks = series(3, letters[0], 1);
+        chunks.push(laterality([7, 70, 3, -1], 1, letters[1]));
+        // Another series has no say.
+        chunks.push(laterality([7, 70, 4, -1], 1, b'R'));
+        open(&file(&chunks), ReadOptions::default()).unwrap().header().eye
+    };
+    assert_eq!(eye(*b"LL"), Some(Eye::Left));
+    assert_eq!(eye(*b"L?"), Some(Eye::Left));
+    assert_eq!(eye(*b"LR"), None);
+    assert_eq!(eye([0, 0xff]), None);
+}
+
+#[test]
+fn a_part_of_a_larger_export() {
+    let mut bytes = b"E2EMultipleVolumeFile".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend(volume());
+    assert_eq!(open(&bytes, ReadOptions::default()).unwrap().header().bscans, 3);
+    bytes[64] = 0;
+    assert_eq!(open(&bytes, ReadOptions::default()).err().unwrap().code(), "E-READ-MALFORMED");
+}
+
+#[test]
+fn bscans_that_are_missing_are_missed() {
+    let mut chunks = series(3, b'L', 3);
+    chunks.retain(|chunk| chunk.0[3] != 2);
+    let bytes = file(&chunks);
+    assert!(matches!(open(&bytes, ReadOptions::default()), Err(ReadError::Incomplete { there: 2, listed: 3 })));
+    let options = ReadOptions { allow_missing: true, ..ReadOptions::default() };
+    assert_eq!(open(&bytes, options).unwrap().header().bscans, 2);
+    let mut chunks = series(3, b'L', 3);
+    chunks.push(image([7, 70, 3, 6], 0));
+    chunks.push(metadata([7, 70, 3, 6], [0.0; 4], 3, 1));
+    assert_eq!(open(&file(&chunks), ReadOptions::default()).err().unwrap().code(), "E-READ-MALFORMED");
+}
+
+/// Where the content of the chunk of `kind` lies that follows `skipped` others.
+fn content(bytes: &[u8], kind: u32, skipped: usize) -> usize {
+    let chunks = bytes.windows(7).enumerate().filter(|(_, w)| *w == b"MDbData").map(|(at, _)| at);
+    chunks.filter(|at| bytes[at + 52..at + 56] == kind.to_le_bytes()).nth(skipped).unwrap() + CHUNK
+}
+
+/// The code with which `bytes` are refused once `changes` are made.
+fn changed(mut bytes: Vec<u8>, changes: &[(usize, u32)]) -> &'static str {
+    for (at, value) in changes {
+        bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    refusal(&Folder::new().file("a.E2E", &bytes))
+}
+
+#[test]
+fn directories_that_lead_nowhere() {
+    let bytes = volume();
+    let main = |value| changed(volume(), &[(36 + 40, value)]);
+    let last = u32::from_le_bytes(bytes[76..80].try_into().unwrap());
+    let first = 36 + DIRECTORY;
+    assert_eq!(main(bytes.len() as u32), "E-READ-TRUNCATED");
+    assert_eq!(main(u32::MAX), "E-READ-TRUNCATED");
+    assert_eq!(main(50), "E-READ-MALFORMED");
+    assert_eq!(main(0), "E-READ-UNSUPPORTED");
+    assert_eq!(changed(volume(), &[(first + 44, last)]), "E-READ-MALFORMED", "a circle of directories");
+    assert_eq!(changed(volume(), &[(first + 44, first as u32)]), "E-READ-MALFORMED");
+    assert_eq!(changed(volume(), &[(first + 44, u32::MAX)]), "E-READ-TRUNCATED");
+    assert_eq!(changed(volume(), &[(first + 36, u32::MAX)]), "E-READ-MALFORMED");
+    assert_eq!(changed(volume(), &[(first + 36, 10_000)]), "E-READ-TRUNCATED");
+    assert_eq!(changed(volume(), &[(36, 0)]), "E-READ-MALFORMED");
+}
+
+#[test]
+fn chunks_that_are_not_what_was_listed() {
+    let entry = 36 + 2 * DIRECTORY + 4 * ENTRY;
+    let chunk = content(&volume(), IMAGE, 1) - CHUNK;
+    assert_eq!(volume()[entry + 4..entry + 8], (chunk as u32).to_le_bytes(), "the first B-scan");
+    assert_eq!(changed(volume(), &[(entry + 4, u32::MAX)]), "E-READ-TRUNCATED");
+    assert_eq!(changed(volume(), &[(entry + 4, chunk as u32 + 1)]), "E-READ-MALFORMED");
+    assert_eq!(changed(volume(), &[(entry + 8, u32::MAX)]), "E-READ-TRUNCATED");
+    assert_eq!(changed(volume(), &[(entry + 8, 79)]), "E-READ-MALFORMED");
+    assert_eq!(changed(volume(), &[(entry + 8, 0)]), "E-READ-INCOMPLETE", "an entry without a chunk");
+    for at in [0, 24, 32, 36, 40, 44, 48, 52] {
+        assert_eq!(changed(volume(), &[(chunk + at, 0x1234_5678)]), "E-READ-MALFORMED", "header, byte {at}");
+    }
+}
+
+#[test]
+fn declared_sizes_are_not_believed() {
+    let image = content(&volume(), IMAGE, 1);
+    let at = |changes: &[(usize, u32)]| {
+        changed(volume(), &changes.iter().map(|(at, v)| (image + at, *v)).collect::<Vec<_>>())
+    };
+    assert_eq!(at(&[]), "accepted");
+    assert_eq!(at(&[(8, u32::MAX)]), "accepted", "a count that other tools leave stale");
+    assert_eq!(at(&[(0, 79)]), "E-READ-MALFORMED");
+    assert_eq!(at(&[(12, 6)]), "E-READ-MALFORMED");
+    assert_eq!(at(&[(12, 0)]), "E-READ-MALFORMED");
+    assert_eq!(at(&[(12, u32::MAX), (16, u32::MAX)]), "E-READ-TOO-LARGE");
+    assert_eq!(at(&[(12, 30_000), (16, 30_000)]), "E-READ-TOO-LARGE");
+    assert_eq!(at(&[(12, 30_000)]), "E-READ-MALFORMED");
+    assert_eq!(at(&[(12, 6), (16, 5)]), "E-READ-UNSUPPORTED", "of another size than the others");
+    for kind in [0x0201_0101, 0x0201_0201, 0] {
+        assert_eq!(at(&[(4, kind)]), "E-READ-UNSUPPORTED", "{kind:#x}");
+    }
+}
+
+#[test]
+fn metadata_of_another_image_is_not_believed() {
+    let place = content(&volume(), METADATA, 0);
+    let with = |at, value: u32| {
+        let mut bytes = volume();
+        bytes[place + at..place + at + 4].copy_from_slice(&value.to_le_bytes());
+        let reader = open(&bytes, ReadOptions { axial_um: Some(2.0), ..ReadOptions::default() }).unwrap();
+        reader.header().axial
+    };
+    let stated = Some(Spacing { um: 2.0, from: Provenance::Operator });
+    assert_ne!(with(12, 0), stated);
+    assert_eq!(with(4, 7), stated, "of another size");
+    for mm in [0.0, -0.00387, f32::NAN, f32::INFINITY, 1e9, 0.0039] {
+        assert_eq!(with(36, mm.to_bits()), stated, "{mm} mm");
+    }
+}
+
+#[test]
+fn boundaries_are_checked() {
+    let boundaries = |changes: &[(usize, u32)]| {
+        let mut bytes = volume();
+        let place = content(&bytes, CONTOUR, 0);
+        for (at, value) in changes {
+            bytes[place + at..place + at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        open(&bytes, ReadOptions::default()).unwrap().device_boundaries(0)
+    };
+    let count = |changes: &[(usize, u32)]| boundaries(changes).unwrap().len();
+    assert_eq!((count(&[]), count(&[(4, u32::MAX)]), count(&[(4, 1)]), count(&[(12, 5)])), (2, 1, 1, 1));
+    for length in [7, u32::MAX] {
+        assert_eq!(boundaries(&[(12, length)]).unwrap_err().code(), "E-READ-MALFORMED");
+    }
+    let odd = [0.0, -1.0, f32::NAN, 5.5, 5.0].map(f32::to_bits);
+    let rows = boundaries(&[(40, odd[0]), (44, odd[1]), (48, odd[2]), (52, odd[3]), (56, odd[4])]).unwrap();
+    assert_eq!(rows[0].1, [None, None, None, None, None, Some(5.0)]);
+}
+
+#[test]
+fn every_shortened_file_is_refused() {
+    let folder = Folder::new();
+    let whole = volume();
+    for length in (5..whole.len()).step_by(7) {
+        assert_eq!(refusal(&folder.file("a.E2E", &whole[..length])), "E-READ-TRUNCATED", "{length} bytes");
+    }
+}
+
+#[test]
+fn other_databases_of_the_maker_hold_no_scans() {
+    assert_eq!(refusal(&Folder::new().file("a.pdb", &file(&[]))), "E-READ-UNSUPPORTED");
+    let fundus_only = &series(3, b'L', 1)[..4];
+    assert_eq!(refusal(&Folder::new().file("a.sdb", &file(fundus_only))), "E-READ-UNSUPPORTED");
+    assert!(read(&Folder::new().file("a.e2e", &file(&series(3, b'L', 1)))).is_ok());
+}
