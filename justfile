@@ -20,14 +20,14 @@ test-training:
 training := "cargo run --release --manifest-path training/Cargo.toml --no-default-features --features tch --"
 
 # Train, calibrate and export models/unet-640.onnx anew, in `training/runs`; LIBTORCH names LibTorch 2.9.0
-train-unet-640 steps="17000": (train "unet-640" steps "16")
+train-unet-640 steps="17000": (train "unet-640" steps "16" "")
 
-# The same for models/edge.onnx, half as wide
-train-edge steps="12000": (train "edge" steps "8")
+# The same for models/edge.onnx: half as wide, with the run of unet-640 for its teacher
+train-edge steps="6000": (train "edge" steps "8" "--teacher training/runs/unet-640")
 
 [private]
-train name steps width:
-    {{training}} train --run training/runs/{{name}} --steps {{steps}} --width {{width}} --learning-rate 0.002 --phantom-share 0.1
+train name steps width more:
+    {{training}} train --run training/runs/{{name}} --steps {{steps}} --width {{width}} --learning-rate 0.002 --phantom-share 0.1 {{more}}
     {{training}} export training/runs/{{name}} training/runs/{{name}}.onnx --name {{name}}
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json

@@ -4,18 +4,12 @@ mod support;
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
-use support::{columns, difference, octrls};
+use support::{columns, difference, octrls, result};
 
 const BOUNDARIES: [&str; 9] = ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"];
 
 fn phantoms(folder: &Path, count: u32) {
     octrls().args(["phantom", "--count", &count.to_string()]).arg(folder).assert().success();
-}
-
-fn result(folder: &Path) -> Value {
-    let text = fs::read_to_string(folder.join("result.json")).expect("result.json");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 #[test]
@@ -167,7 +161,7 @@ fn watching_quarantines_what_cannot_be_read_with_the_reason_beside_it() {
 #[test]
 fn the_built_in_model_describes_itself() {
     let output = octrls().args(["model", "info", "--json"]).assert().success().get_output().stdout.clone();
-    let info: Value = serde_json::from_slice(&output).expect("JSON");
+    let info: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
     assert_eq!(info["input"], "640x640");
     assert_eq!(info["file_sha256"].as_str().map(str::len), Some(64));
 }

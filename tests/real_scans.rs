@@ -46,8 +46,7 @@ fn spectralis_files_are_measured_in_micrometres_from_their_header() {
     let out = tempfile::tempdir().expect("tempdir");
     let scan = data.join("formats/heidelberg_vol/edi_lines/TEST_T_2715_0.vol");
     octrls().arg("segment").arg(&scan).arg("--out").arg(out.path()).assert().success();
-    let text = fs::read_to_string(out.path().join("TEST_T_2715_0.vol/result.json")).expect("result.json");
-    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let record = support::result(&out.path().join("TEST_T_2715_0.vol"));
     assert_eq!(record["unit"], "um");
     assert_eq!(record["scan"]["axial"]["from"], "header");
     assert_eq!(record["scan"]["eye"], "OS");

@@ -1,7 +1,7 @@
 //! `octrls segment`: files and folders in, results out, a progress bar between.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,7 +15,7 @@ use crate::{
     engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
-    scan::{self, has_scan_extension},
+    scan::{self, ExportParts, has_scan_extension, may_have_parts},
 };
 
 use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder};
@@ -139,8 +139,8 @@ fn find_jobs(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Job>> {
             }
         }
     }
-    let parts: HashSet<PathBuf> = by_name.values().flat_map(|scan| scan::parts(scan)).collect();
-    by_name.retain(|_, scan| !parts.contains(scan));
+    let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| scan::parts(s)).collect();
+    by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
     if by_name.is_empty() {
         bail!("E-ARGS-EMPTY: no scans found");
     }

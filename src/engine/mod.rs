@@ -16,6 +16,7 @@ mod candidates;
 mod content;
 mod error;
 mod event;
+mod exports;
 mod handle;
 mod ledger;
 mod options;

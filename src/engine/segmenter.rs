@@ -65,6 +65,10 @@ impl Processor for Segmenter {
         if let Some(origin) = reader.dicom_origin() {
             results = results.with_dicom(origin.clone(), self.options.dicom);
         }
+        // An image of the fundus that cannot be read takes nothing from the results.
+        if let Ok(Some(fundus)) = reader.fundus() {
+            results = results.with_fundus(fundus);
+        }
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
             let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;

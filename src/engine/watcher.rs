@@ -20,7 +20,8 @@ use notify::{
 };
 use walkdir::WalkDir;
 
-use super::{Level, stamp::Stamp, territory::Territory};
+use super::{Level, exports::Exports, stamp::Stamp, territory::Territory};
+use crate::scan::may_have_parts;
 
 /// Time between two looks at whether the root is there.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
@@ -79,6 +80,7 @@ pub(super) struct Watcher {
     root: Option<Identity>,
     next_probe: Instant,
     next_walk: Instant,
+    exports: Exports,
     /// Folders that have just appeared.
     fresh: HashSet<PathBuf>,
     /// Folders that were found unreadable, to say so once.
@@ -106,6 +108,7 @@ impl Watcher {
             root,
             next_probe: now,
             next_walk: now,
+            exports: Exports::default(),
             fresh: HashSet::new(),
             unreadable: HashSet::new(),
         }
@@ -234,18 +237,28 @@ impl Watcher {
         Ok(())
     }
 
-    /// Looks at one file.
+    /// Looks at one file. An image that an export lists is no scan of its own.
     fn look(&mut self, path: PathBuf) -> Result<(), Stopped> {
         let at = Instant::now();
-        match Stamp::take(&self.territory.root().join(&path)) {
-            Ok(Some(stamp)) => self.report(Report::Sighted { path, stamp, at }),
-            Ok(None) => self.report(Report::Gone(path)),
+        let whole = self.territory.root().join(&path);
+        match Stamp::take(&whole) {
+            Ok(Some(_)) if self.exports.list(&whole) => self.report(Report::Gone(path)),
+            Ok(Some(stamp)) => {
+                self.exports.sighted(&whole, stamp);
+                self.report(Report::Sighted { path, stamp, at })
+            }
+            Ok(None) => self.gone(path),
             Err(error) => {
                 self.probe()?;
                 let gone = error.kind() == io::ErrorKind::NotFound && self.root.is_some();
-                if gone { self.report(Report::Gone(path)) } else { Ok(()) }
+                if gone { self.gone(path) } else { Ok(()) }
             }
         }
+    }
+
+    fn gone(&mut self, path: PathBuf) -> Result<(), Stopped> {
+        self.exports.gone(&self.territory.root().join(&path));
+        self.report(Report::Gone(path))
     }
 
     /// Sights all scans in a folder below the root; tells whether the folder could be walked.
@@ -254,6 +267,8 @@ impl Watcher {
         let below = |path: &Path| path.strip_prefix(territory.root()).map(Path::to_owned).unwrap_or_default();
         let entries = WalkDir::new(territory.root().join(folder))
             .follow_links(false)
+            // Exports before the images that they list.
+            .sort_by_key(|entry| (entry.file_type().is_dir(), !may_have_parts(entry.path())))
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || territory.admits(&below(entry.path())));
         for entry in entries {

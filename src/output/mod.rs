@@ -15,6 +15,7 @@
 mod canvas;
 mod dicom;
 mod error;
+mod localizer;
 mod maps;
 mod overlay;
 mod page;

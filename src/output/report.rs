@@ -4,6 +4,7 @@ use image::RgbImage;
 
 use super::{
     canvas::PAPER,
+    localizer::Localizer,
     page::{Align, HEIGHT, Page, Picture, Style, WIDTH, pdf},
     record::{LayerRecord, ReferenceRecord, ResultRecord},
 };
@@ -35,6 +36,8 @@ pub(super) struct Report<'a> {
     pub(super) shown: &'a SegmentedBScan,
     /// The maps of a volume.
     pub(super) maps: Option<&'a RgbImage>,
+    /// Where the B-scans lie, where that is known and the scanner took an image of the fundus.
+    pub(super) localizer: Option<Localizer<'a>>,
 }
 
 impl Report<'_> {
@@ -86,12 +89,19 @@ impl Report<'_> {
         }
         y = self.picture(&mut page, y);
         y = self.layers(&mut page, y + 22.0);
-        self.methods(&mut page, y + 22.0);
+        y = self.methods(&mut page, y + 20.0);
+        if let Some(localizer) = &self.localizer {
+            let top = y + 4.0;
+            let (width, _) = localizer.draw(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
+            let words = "fundus; the line of the B-scan above stands out";
+            page.text(MARGIN + width + 10.0, top + 9.0, Style::of(7.5).quiet(), Align::Left, words);
+        }
         page
     }
 
     /// How it was measured: what APOSTEL 2.0 asks a report to state (Aytulun et al., Neurology 2021;97:68).
-    fn methods(&self, page: &mut Page, top: f32) {
+    /// Returns where it ends.
+    fn methods(&self, page: &mut Page, top: f32) -> f32 {
         let record = self.record;
         let small = Style::of(7.5).quiet();
         page.text(MARGIN, top, Style::of(8.0).bold(), Align::Left, "Methods");
@@ -99,21 +109,22 @@ impl Report<'_> {
             EzConvention::WithOuterSegments => "at the RPE's own band, outer segments included",
             EzConvention::BandAlone => "below its bright band",
         };
+        let program = format!("OCT-RLS {} with model {}", record.octrls, record.model.words());
         let lines = [
-            format!(
-                "Segmentation: automatic, OCT-RLS {} with model {}, no correction by hand. All B-scans of the file.",
-                record.octrls,
-                record.model.words()
-            ),
-            "Thickness: vertical, along the A-scan. Mean, SD, minimum and maximum over all A-scans in which both boundaries were found."
+            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans of the file."),
+            "Thickness: vertical, along the A-scan; over all A-scans in which both boundaries were found.".to_owned(),
+            "Names after the IN-OCT consensus; ONL with the myoid zone; retina from the ILM to Bruch's membrane."
                 .to_owned(),
-            format!("Names after the IN-OCT consensus. ONL with the myoid zone; the ellipsoid zone ends {ends}; retina: ILM to Bruch's membrane."),
-            "Quality: OSCAR-IB, measured; pathology (R) is not judged. Lateral distances are as the file or the operator states them; no correction for".to_owned(),
-            "the eye's length. Acquisition settings (averaging, tracking, pupil, light) are not in what was read.".to_owned(),
+            format!("The ellipsoid zone ends {ends}."),
+            "Quality: OSCAR-IB as measured; pathology (R) is not judged.".to_owned(),
+            "Lateral distances as the file or the operator states them, without correction for the eye's length."
+                .to_owned(),
+            "Averaging, tracking, pupil and room light are not in what was read.".to_owned(),
         ];
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }
+        top + 11.0 + 9.5 * lines.len() as f32
     }
 
     /// Pairs of facts, two a line.
@@ -274,7 +285,8 @@ fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, m
         let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
         page.text(MARGIN + 120.0, y, Style::of(8.0), Align::Left, &words);
         y += LINE - 2.0;
-        page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, &reference.source);
+        let source = format!("{}. Other devices and programs measure some micrometres more or less.", reference.source);
+        page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, &source);
     }
     if let Some(gcipl) = &measures.gcipl {
         let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));

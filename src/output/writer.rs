@@ -17,13 +17,14 @@ use crate::{
     measure::{
         Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict, enface::Volume, reference::ReferenceTable,
     },
-    scan::{BoundaryRows, DicomOrigin, ScanHeader},
+    scan::{BoundaryRows, DicomOrigin, FundusImage, ScanHeader},
     segment::SegmentedBScan,
     surface::Surfaces,
 };
 
 use super::{
     DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging, dicom,
+    localizer::Localizer,
     maps::thickness_maps,
     overlay::overlay,
     record::{BScanRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
@@ -50,6 +51,7 @@ pub struct ResultWriter {
     dicom: Option<DicomParts>,
     /// The B-scan that the report shows.
     shown: Option<SegmentedBScan>,
+    fundus: Option<FundusImage>,
     files: Vec<String>,
 }
 
@@ -107,6 +109,7 @@ impl ResultWriter {
             signals: Vec::new(),
             dicom: None,
             shown: None,
+            fundus: None,
             files: Vec::new(),
         })
     }
@@ -115,6 +118,13 @@ impl ResultWriter {
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
         self.dicom = Some(DicomParts { origin, results, surfaces: Vec::new() });
+        self
+    }
+
+    /// Shows `fundus` in the report.
+    #[must_use]
+    pub fn with_fundus(mut self, fundus: FundusImage) -> Self {
+        self.fundus = Some(fundus);
         self
     }
 
@@ -201,7 +211,12 @@ impl ResultWriter {
             files: Vec::new(),
             notice: "research use only, not a medical device",
         };
-        let report = self.shown.as_ref().map(|shown| Report { record: &record, shown, maps: maps.as_ref() }.pdf());
+        let report = self.shown.as_ref().map(|shown| {
+            let tracks = &self.header.tracks;
+            let fundus = self.fundus.as_ref().filter(|_| !tracks.is_empty());
+            let localizer = fundus.map(|fundus| Localizer { fundus, tracks, shown: shown.index });
+            Report { record: &record, shown, maps: maps.as_ref(), localizer }.pdf()
+        });
         let pdf = report
             .transpose()
             .map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;

@@ -6,7 +6,7 @@
 //! file name alone counts.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -106,20 +106,38 @@ impl HeidelbergExport {
     }
 }
 
-/// The images that the export of the XML file `path` lists and that are there; none where it is no export.
-pub(super) fn parts(path: &Path) -> Vec<PathBuf> {
-    let export = || {
-        let text = read_text(path).ok()?;
-        let document = parsed(&text).ok()?;
-        let folder = Folder::of(path).ok()?;
-        let images = document.descendants().filter(|n| n.has_tag_name("Image"));
-        let file = |image| {
-            let name = text_of_number(image).unwrap_or_default();
-            folder.find(text_at(image, &["ImageData", "ExamURL"]), name)
+/// The images that an export lists, whether they are there or not.
+#[derive(Clone, Debug, Default)]
+pub struct ExportParts {
+    folder: PathBuf,
+    /// File names in lower case.
+    names: HashSet<String>,
+}
+
+impl ExportParts {
+    /// Those of the export of the XML file `path`; none where it is no export.
+    pub(super) fn of(path: &Path) -> Self {
+        let names = || {
+            let text = read_text(path).ok()?;
+            let document = parsed(&text).ok()?;
+            let images = document.descendants().filter(|n| n.has_tag_name("Image"));
+            let of_image = |image| {
+                let number = text_of_number(image).unwrap_or_default();
+                file_names(text_at(image, &["ImageData", "ExamURL"]), number)
+            };
+            Some(images.flat_map(of_image).collect())
         };
-        Some(images.filter_map(file).collect())
-    };
-    export().unwrap_or_default()
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self { folder, names: names().unwrap_or_default() }
+    }
+
+    /// Whether the file at `path` is one of them: by its name, beside the XML or in a folder beside it.
+    #[must_use]
+    pub fn contains(&self, path: &Path) -> bool {
+        let near = path.ancestors().skip(1).take(2).any(|folder| folder == self.folder);
+        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase());
+        near && name.is_some_and(|n| self.names.contains(&n))
+    }
 }
 
 impl ScanReader for HeidelbergExport {
@@ -268,17 +286,20 @@ impl Folder {
         Ok(Self(files))
     }
 
-    /// The file that a URL names by its last part, whatever folders of another machine come before; without a URL, the
-    /// one whose name is the image's number, alone or with `-Input`, as anonymised exports have them.
     fn find(&self, url: Option<&str>, number: &str) -> Option<PathBuf> {
-        let names: Vec<String> = match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
-            Some(name) => vec![name.to_lowercase()],
-            None => ["", "-input"]
-                .iter()
-                .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
-                .collect(),
-        };
-        names.iter().find_map(|n| self.0.get(n)).cloned()
+        file_names(url, number).iter().find_map(|n| self.0.get(n)).cloned()
+    }
+}
+
+/// How the file of an image may be called, in lower case: as the last part of its URL, whatever folders of another machine
+/// come before; without a URL, after the image's number, alone or with `-Input`, as anonymised exports have them.
+fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
+    match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
+        Some(name) => vec![name.to_lowercase()],
+        None => ["", "-input"]
+            .iter()
+            .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
+            .collect(),
     }
 }
 

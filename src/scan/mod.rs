@@ -31,7 +31,7 @@ pub use dicom::{Dicom, DicomOrigin, DicomReference, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use e2e::HeidelbergE2e;
 pub use error::ReadError;
-pub use heyex::HeidelbergExport;
+pub use heyex::{ExportParts, HeidelbergExport};
 pub use place::{Place, Track};
 pub use raster::Raster;
 use serde::{Deserialize, Serialize};
@@ -286,11 +286,17 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
 
 /// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.
 #[must_use]
-pub fn parts(path: &Path) -> Vec<PathBuf> {
+pub fn parts(path: &Path) -> ExportParts {
     match raster::first_bytes(path) {
-        Ok(start) if HeidelbergExport::recognises(&start) => heyex::parts(path),
-        _ => Vec::new(),
+        Ok(start) if HeidelbergExport::recognises(&start) => ExportParts::of(path),
+        _ => ExportParts::default(),
     }
+}
+
+/// Whether a file name is one of a scan that consists of several files, by its ending.
+#[must_use]
+pub fn may_have_parts(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"))
 }
 
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.

@@ -17,8 +17,7 @@ use std::{
 use dicom_core::{Tag, header::HasLength};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
-use serde_json::Value;
-use support::{columns, octrls};
+use support::{columns, octrls, result as json};
 use tempfile::TempDir;
 
 const OBJECTS: [&str; 4] = ["surfaces.dcm", "masks.dcm", "measures.dcm", "report.dcm"];
@@ -46,10 +45,6 @@ fn results() -> &'static Path {
 
 fn object(name: &str) -> DefaultDicomObject {
     open_file(results().join(name)).expect("a DICOM file")
-}
-
-fn json(folder: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder.join("result.json")).expect("result.json")).expect("JSON")
 }
 
 fn text(object: &InMemDicomObject, tag: Tag) -> String {

@@ -7,17 +7,17 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use octrls::phantom::{Phantom, PhantomOptions};
 
-pub(super) const FRAMES: usize = 3;
-pub(super) const WIDTH: usize = 768;
-pub(super) const HEIGHT: usize = 496;
-pub(super) const AXIAL_MM: f64 = 0.00387;
-pub(super) const LATERAL_MM: f64 = 0.0113;
+pub(crate) const FRAMES: usize = 3;
+pub(crate) const WIDTH: usize = 768;
+pub(crate) const HEIGHT: usize = 496;
+pub(crate) const AXIAL_MM: f64 = 0.00387;
+pub(crate) const LATERAL_MM: f64 = 0.0113;
 /// Distance of two B-scans.
-pub(super) const BETWEEN_MM: f64 = 0.5;
-pub(super) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
-pub(super) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
-pub(super) const INSTANCE: &str = "1.2.826.0.1.3680043.8.498.3";
-pub(super) const FRAME_OF_REFERENCE: &str = "1.2.826.0.1.3680043.8.498.4";
+pub(crate) const BETWEEN_MM: f64 = 0.5;
+pub(crate) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
+pub(crate) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
+pub(crate) const INSTANCE: &str = "1.2.826.0.1.3680043.8.498.3";
+pub(crate) const FRAME_OF_REFERENCE: &str = "1.2.826.0.1.3680043.8.498.4";
 
 fn text(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObject> {
     DataElement::new(tag, vr, PrimitiveValue::from(value))
@@ -40,12 +40,12 @@ fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObj
 }
 
 /// A volume of a right eye.
-pub(super) fn volume() -> InMemDicomObject {
+pub(crate) fn volume() -> InMemDicomObject {
     tomography(FRAMES)
 }
 
 /// One B-scan.
-pub(super) fn bscan() -> InMemDicomObject {
+pub(crate) fn bscan() -> InMemDicomObject {
     tomography(1)
 }
 
@@ -96,7 +96,7 @@ fn tomography(frames: usize) -> InMemDicomObject {
     ])
 }
 
-pub(super) fn write(object: &InMemDicomObject, path: &Path) {
+pub(crate) fn write(object: &InMemDicomObject, path: &Path) {
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     object.clone().with_meta(meta).expect("an object").write_to_file(path).expect("written");
 }

@@ -69,6 +69,27 @@ fn what_is_no_scan_is_left_alone() {
     assert_eq!(rig.calls(), ["folder.png/a.vol"]);
 }
 
+#[test]
+fn the_images_of_an_export_are_no_scans_of_their_own() {
+    let listed = |name: &str| {
+        format!("<Image><ImageNumber>1</ImageNumber><ImageData><ExamURL>c:\\x\\{name}</ExamURL></ImageData></Image>")
+    };
+    let xml = format!("<HEDX><Series>{}{}</Series></HEDX>", listed("B1.tif"), listed("B2.tif"));
+    let mut rig = Rig::new();
+    rig.options.stability = Duration::from_millis(300);
+    rig.put("export/images/B1.TIF", "scan");
+    rig.put("export/z.xml", &xml);
+    rig.put("export/other.tif", "scan");
+    let mut session = rig.start();
+    session.until("done export/z.xml");
+    // Listed, and late.
+    rig.put("export/images/b2.tif", "scan");
+    rig.put("sentinel.png", "scan");
+    session.until("done sentinel.png");
+    session.finish();
+    assert_eq!(rig.calls(), ["export/other.tif", "export/z.xml", "sentinel.png"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_do_not_lead_out_of_the_root() {

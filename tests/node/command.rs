@@ -11,14 +11,14 @@ use dicom_dictionary_std::uids;
 
 use crate::rig::{Beside, OPT, Rig, file, free_port, until};
 
-fn octrls() -> Command {
+pub(crate) fn octrls() -> Command {
     let mut command = Command::new(cargo_bin("octrls"));
     command.env("NO_COLOR", "1").env("TERM", "dumb");
     command
 }
 
 /// Starts a command that listens; returns it and its address.
-fn listening(command: &mut Command, word: &str) -> (Beside, String) {
+pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = loop {
@@ -33,7 +33,7 @@ fn listening(command: &mut Command, word: &str) -> (Beside, String) {
 }
 
 #[cfg(unix)]
-fn terminate(beside: Beside) -> bool {
+pub(crate) fn terminate(beside: Beside) -> bool {
     assert!(Command::new("kill").arg(beside.id().to_string()).output().unwrap().status.success());
     beside.ended()
 }

@@ -10,3 +10,6 @@ mod hostile;
 mod orthanc;
 mod rig;
 mod round_trip;
+#[path = "../dicom_results/scan.rs"]
+#[allow(dead_code, reason = "a part of it is needed")]
+mod scan;

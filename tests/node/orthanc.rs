@@ -11,6 +11,7 @@ use std::{
 use dicom_dictionary_std::uids;
 use octrls::node::{NodeEvent, echo, send};
 
+use crate::command::{listening, octrls, terminate};
 use crate::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
 
 const NAME: &str = "a_scan_goes_to_us_and_back";
@@ -38,34 +39,55 @@ fn plugins(orthanc: &Path) -> Option<PathBuf> {
     found.join("libOrthancDicomWeb.so").is_file().then_some(found)
 }
 
+/// A server in a folder of its own.
+struct Orthanc {
+    _server: Beside,
+    web: u16,
+    dicom: u16,
+}
+
+impl Orthanc {
+    /// Starts one that knows the node `us` at a port; `None`, and says so, where it is not installed.
+    fn start(test: &str, folder: &Path, us: u16) -> Option<Self> {
+        let orthanc = program("Orthanc", test)?;
+        let Some(plugins) = plugins(&orthanc) else {
+            eprintln!("{test}: skipped, the plugin for DICOMweb is not installed");
+            return None;
+        };
+        let (web, dicom, store) = (free_port(), free_port(), folder.join("orthanc"));
+        let configuration = serde_json::json!({
+            "Name": "test", "StorageDirectory": store, "IndexDirectory": store,
+            "HttpPort": web, "DicomPort": dicom, "DicomAet": "ORTHANC",
+            "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "HttpBindAddresses": ["127.0.0.1"],
+            "DicomAlwaysAllowStore": true, "DicomAlwaysAllowEcho": true, "DicomCheckCalledAet": false,
+            "UnknownSopClassAccepted": true, "DicomModalities": { "us": ["OCTRLS", "127.0.0.1", us] },
+            "Plugins": [plugins], "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },
+        });
+        let path = folder.join("orthanc.json");
+        fs::write(&path, configuration.to_string()).unwrap();
+        let server = Beside::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
+        until(|| http(web, "GET", "/system", "*/*", b"").filter(|(status, _)| *status == 200));
+        Some(Self { _server: server, web, dicom })
+    }
+
+    /// Puts a file in by HTTP, and has it sent to us.
+    fn route(&self, scan: &[u8]) {
+        let (status, answer) = http(self.web, "POST", "/instances", "*/*", scan).unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        let id = answer["ID"].as_str().unwrap().as_bytes();
+        let (status, _) = http(self.web, "POST", "/modalities/us/store", "*/*", id).unwrap();
+        assert_eq!(status, 200);
+    }
+}
+
 #[test]
 fn a_scan_goes_to_us_and_back() {
-    let Some(orthanc) = program("Orthanc", NAME) else { return };
-    let Some(plugins) = plugins(&orthanc) else {
-        eprintln!("{NAME}: skipped, the plugin for DICOMweb is not installed");
-        return;
-    };
     let rig = Rig::new();
-    let (web, dicom, store) = (free_port(), free_port(), rig.dir.path().join("orthanc"));
-    let configuration = serde_json::json!({
-        "Name": "test", "StorageDirectory": store, "IndexDirectory": store,
-        "HttpPort": web, "DicomPort": dicom, "DicomAet": "ORTHANC",
-        "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "HttpBindAddresses": ["127.0.0.1"],
-        "DicomAlwaysAllowStore": true, "DicomAlwaysAllowEcho": true, "DicomCheckCalledAet": false,
-        "UnknownSopClassAccepted": true, "DicomModalities": { "us": ["OCTRLS", "127.0.0.1", rig.listener.address().port()] },
-        "Plugins": [plugins], "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },
-    });
-    let path = rig.put("orthanc.json", configuration.to_string().as_bytes());
-    let _server = Beside::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
-    until(|| http(web, "GET", "/system", "*/*", b"").filter(|(status, _)| *status == 200));
-
+    let Some(orthanc) = Orthanc::start(NAME, rig.dir.path(), rig.listener.address().port()) else { return };
+    let (web, dicom) = (orthanc.web, orthanc.dicom);
     let scan = file(OPT, "1.2.3.4.5.6", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1);
-    let (status, answer) = http(web, "POST", "/instances", "*/*", &scan).unwrap();
-    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-    assert_eq!(status, 200, "{answer}");
-    let (status, _) =
-        http(web, "POST", "/modalities/us/store", "*/*", answer["ID"].as_str().unwrap().as_bytes()).unwrap();
-    assert_eq!(status, 200);
+    orthanc.route(&scan);
     let told = rig.wait(|event| matches!(event, NodeEvent::Stored { .. }));
     assert!(matches!(&told, NodeEvent::Stored { peer, .. } if peer.title == "ORTHANC"), "{told}");
     let received = rig.inbox().join("1.2.3.4.5.6.dcm");
@@ -83,4 +105,32 @@ fn a_scan_goes_to_us_and_back() {
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
     let (sent, wanted) = (fs::read(&back).unwrap(), data_set(&fs::read(&back).unwrap()).to_vec());
     assert!(body.windows(wanted.len()).any(|window| window == wanted), "{} of {} bytes", body.len(), sent.len());
+}
+
+/// Through the watcher: the scan comes from the archive by C-STORE, the results go back to it and are read over DICOMweb.
+#[test]
+#[cfg(unix)]
+fn a_scan_comes_back_as_results_of_its_study() {
+    let (dir, us) = (tempfile::tempdir().unwrap(), free_port());
+    let name = "a_scan_comes_back_as_results_of_its_study";
+    let Some(orthanc) = Orthanc::start(name, dir.path(), us) else { return };
+    let (root, scan) = (dir.path().join("in"), dir.path().join("scan.dcm"));
+    fs::create_dir(&root).unwrap();
+    crate::scan::write(&crate::scan::bscan(), &scan);
+    let mut watch = octrls();
+    watch.args(["watch", "--plain", "--stable", "0.2", "--receive", &format!("127.0.0.1:{us}")]);
+    watch.args(["--send-to", &format!("ORTHANC@127.0.0.1:{}", orthanc.dicom)]);
+    let (watcher, _) = listening(watch.arg(&root), " at=");
+    orthanc.route(&fs::read(&scan).unwrap());
+    let query = format!("/dicom-web/studies/{}/instances", crate::scan::STUDY);
+    let modalities = || {
+        let (_, body) = http(orthanc.web, "GET", &query, "application/dicom+json", b"")?;
+        let found: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        let of = |instance: &serde_json::Value| instance["00080060"]["Value"][0].as_str().map(str::to_owned);
+        let mut all: Vec<String> = found.as_array()?.iter().filter_map(of).collect();
+        all.sort();
+        (all.len() == 4).then_some(all)
+    };
+    assert_eq!(until(modalities), ["DOC", "OPT", "SEG", "SR"]);
+    assert!(terminate(watcher));
 }

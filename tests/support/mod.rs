@@ -47,3 +47,15 @@ pub(crate) fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, 
     let both: Vec<f32> = found.iter().zip(label).filter_map(|(f, l)| Some((f.as_ref()? - l.as_ref()?).abs())).collect();
     (both.iter().sum::<f32>() / both.len().max(1) as f32, both.len() as f32 / labelled)
 }
+
+/// `result.json` of a result folder, which must be as `docs/result.schema.json` says.
+pub(crate) fn result(folder: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(folder.join("result.json")).expect("result.json");
+    let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/result.schema.json");
+    let mut schemas = boon::Schemas::new();
+    let index = boon::Compiler::new().compile(&schema.to_string_lossy(), &mut schemas).expect("a schema");
+    let fault = schemas.validate(&result, index).err().map(|e| format!("{e:#}"));
+    assert_eq!(fault, None, "{}", folder.display());
+    result
+}
