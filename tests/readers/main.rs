@@ -11,6 +11,7 @@ mod mutated;
 mod raster;
 mod raw;
 mod real;
+mod seeds;
 mod sidecar;
 mod topcon;
 mod vol;
