@@ -379,3 +379,23 @@ fn sequences_without_end_within_each_other_are_refused() {
     bytes.splice(144 + length..144 + length, deep);
     assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }
+
+#[test]
+fn the_data_set_begins_where_the_meta_information_ends() {
+    let length = u32::from_le_bytes(native()[140..144].try_into().unwrap());
+    let refused = |changes: &[(usize, &[u8])]| {
+        let mut bytes = native();
+        for (at, change) in changes {
+            bytes[*at..at + change.len()].copy_from_slice(change);
+        }
+        refusal(&Folder::new().file("a", &bytes))
+    };
+    assert_eq!(refused(&[]), "accepted");
+    // Of another group, this element is none of the meta information's, and the data set begins after it.
+    let last = native().windows(4).position(|w| w == [2, 0, 0x12, 0]).unwrap();
+    assert_eq!(refused(&[(last, &[0xab, 0])]), "E-READ-MALFORMED");
+    assert_eq!(refused(&[(140, &(length + 1).to_le_bytes())]), "E-READ-MALFORMED");
+    assert_eq!(refused(&[(132, &[2, 0, 1, 0])]), "E-READ-MALFORMED");
+    // A value representation that nobody knows has a length of 32 bits.
+    assert_eq!(refused(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
+}

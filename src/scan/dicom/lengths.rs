@@ -4,23 +4,31 @@
 
 use std::{io::BufReader, path::Path};
 
-use dicom_core::{Length, Tag};
+use dicom_core::Length;
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_parser::dataset::{LazyDataToken, lazy_read::LazyDataSetReader};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{PREAMBLE, ReadError, broken};
-use crate::scan::source::Source;
+use crate::scan::source::{Fields, Source};
 
 /// Where the elements of the file begin.
 const FIRST: u64 = PREAMBLE as u64 + 4;
+/// The first element: how many bytes of meta information follow it.
+const GROUP_LENGTH: &[u8] = b"\x02\0\0\0UL\x04\0";
+const GROUP_LENGTH_BYTES: u64 = 12;
 const META_GROUP: u16 = 2;
 const TRANSFER_SYNTAX: u16 = 0x0010;
 /// Longest identifier, in bytes, with some grace.
 const MAX_UID: u64 = 256;
 /// Most sequences and items within each other; functional groups have some ten.
 const MAX_DEPTH: usize = 64;
+/// Value representations whose length has 16 bits (PS3.5, section 7.1.2).
+const SHORT: [&[u8; 2]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
 
 /// Checks all that comes before the pixels.
 pub(super) fn check(path: &Path) -> Result<(), ReadError> {
@@ -73,30 +81,33 @@ fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError>
 }
 
 /// The transfer syntax and where the data set begins, from the group of file meta information, which is always in explicit
-/// little endian (PS3.10, section 7.1).
+/// little endian (PS3.10, section 7.1). It ends as the parser ends it: with the element that reaches its stated length.
 fn meta(source: &mut Source, too_long: &dyn Fn(u64) -> ReadError) -> Result<(String, u64), ReadError> {
+    let broken = || ReadError::Malformed("the DICOM file's meta information is not as long as it says".to_owned());
     let mut syntax = String::new();
-    let mut at = FIRST;
-    loop {
+    let start = source.read(FIRST, GROUP_LENGTH_BYTES)?;
+    if !start.starts_with(GROUP_LENGTH) {
+        return Err(broken());
+    }
+    let mut at = FIRST + GROUP_LENGTH_BYTES;
+    let end = at + u64::from(Fields(&start).u32(8)?);
+    while at < end {
         let header = source.read(at, 12)?;
-        let word = |i: usize| u16::from_le_bytes([header[i], header[i + 1]]);
-        let Tag(group, element) = Tag(word(0), word(2));
-        if group != META_GROUP {
-            return Ok((syntax, at));
+        let fields = Fields(&header);
+        if fields.u16(0)? != META_GROUP {
+            return Err(broken());
         }
-        let wide = matches!(
-            &header[4..6],
-            b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UR"
-        );
+        let short = SHORT.iter().any(|vr| header[4..6] == **vr);
         let (start, length) =
-            if wide { (at + 12, u64::from(word(8)) | u64::from(word(10)) << 16) } else { (at + 8, u64::from(word(6))) };
+            if short { (at + 8, u64::from(fields.u16(6)?)) } else { (at + 12, u64::from(fields.u32(8)?)) };
         if start + length > source.bytes() {
             return Err(too_long(length));
         }
-        if element == TRANSFER_SYNTAX {
+        if fields.u16(2)? == TRANSFER_SYNTAX {
             let uid = source.read(start, length.min(MAX_UID))?;
             String::from_utf8_lossy(&uid).trim_end_matches(['\0', ' ']).clone_into(&mut syntax);
         }
         at = start + length;
     }
+    Ok((syntax, at))
 }
