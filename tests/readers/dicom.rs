@@ -399,3 +399,18 @@ fn the_data_set_begins_where_the_meta_information_ends() {
     // A value representation that nobody knows has a length of 32 bits.
     assert_eq!(refused(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
 }
+
+#[test]
+fn lengths_are_checked_after_the_pixels_of_an_icon() {
+    let mut bytes = {
+        let pixels = DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![7_u8; 4]));
+        let after = DataElement::new(Tag(0x7fe1, 0x1010), VR::OB, PrimitiveValue::from(vec![9_u8; 4]));
+        let icon = sequence(tags::ICON_IMAGE_SEQUENCE, vec![item([pixels, after])]);
+        tomography(1).with(icon).native(vec![0; FRAME]).bytes()
+    };
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "accepted");
+    let after = bytes.windows(4).position(|w| w == [0xe1, 0x7f, 0x10, 0x10]).unwrap();
+    bytes[after + 8..after + 12].copy_from_slice(&0x4000_0000_u32.to_le_bytes());
+    let error = scan::open(&Folder::new().file("a", &bytes), ReadOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("1073741824 bytes declared"), "found before memory is taken: {error}");
+}

@@ -57,7 +57,8 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > bytes) {
             return Err(too_long(length));
         }
-        if pixels {
+        // The parser stops only at the pixels of the object itself, not at those of an icon within a sequence.
+        if pixels && depth == 0 {
             break;
         }
         token.skip().map_err(|e| broken(&e))?;
