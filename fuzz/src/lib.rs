@@ -56,13 +56,14 @@ fn read_with(path: &Path, options: ReadOptions) -> Result<(), scan::ReadError> {
     Ok(())
 }
 
-/// Lets panics of the JPEG-LS decoder go on to the reader, which catches them; any other ends the run.
+/// Lets panics of the DICOM parser and the JPEG-LS decoder go on to the reader, which catches them; any other ends the run.
 pub fn pass_caught_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let end = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.location().is_none_or(|at| !at.file().contains("pure_jpegls")) {
+            let caught = |file: &str| ["/dicom-parser-", "/pure_jpegls-"].iter().any(|name| file.contains(name));
+            if info.location().is_none_or(|at| !caught(at.file())) {
                 end(info);
             }
         }));

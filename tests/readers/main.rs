@@ -5,6 +5,8 @@
 mod broken;
 #[cfg(feature = "dicom")]
 mod dicom;
+#[cfg(feature = "dicom")]
+mod dicom_structure;
 mod e2e;
 mod heyex;
 mod mutated;

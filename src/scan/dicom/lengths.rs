@@ -59,6 +59,9 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
         }
         // The parser stops only at the pixels of the object itself, not at those of an icon within a sequence.
         if pixels && depth == 0 {
+            if syntax.is_encapsulated_pixel_data() {
+                return Err(ReadError::Malformed("pixels that are not compressed as the DICOM file says".to_owned()));
+            }
             break;
         }
         token.skip().map_err(|e| broken(&e))?;
