@@ -67,3 +67,11 @@ fn lengths_are_checked_after_the_pixels_of_an_icon() {
     let error = scan::open(&Folder::new().file("a", &bytes), ReadOptions::default()).err().unwrap();
     assert!(error.to_string().contains("1073741824 bytes declared"), "found before memory is taken: {error}");
 }
+
+#[test]
+fn numbers_that_are_not_whole_are_refused() {
+    let mut bytes = native();
+    let samples = bytes.windows(6).position(|w| w == [0x28, 0, 2, 0, b'U', b'S']).unwrap();
+    bytes[samples + 4..samples + 6].copy_from_slice(b"UL");
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}

@@ -4,7 +4,7 @@
 
 use std::{io::BufReader, path::Path};
 
-use dicom_core::Length;
+use dicom_core::{Length, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_parser::dataset::{LazyDataToken, lazy_read::LazyDataSetReader};
@@ -49,7 +49,10 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
             LazyDataToken::ElementHeader(header) => {
                 (header.len, header.tag == tags::PIXEL_DATA && header.len.is_defined())
             }
-            LazyDataToken::LazyValue { header, .. } => (header.len, false),
+            LazyDataToken::LazyValue { header, .. } => {
+                check_values(header.vr, header.len)?;
+                (header.len, false)
+            }
             LazyDataToken::LazyItemValue { len, .. } => (Length(*len), false),
             LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => (*len, false),
             _ => (Length(0), false),
@@ -67,6 +70,22 @@ pub(super) fn check(path: &Path) -> Result<(), ReadError> {
         token.skip().map_err(|e| broken(&e))?;
     }
     Ok(())
+}
+
+/// Whether a value holds whole numbers only: of any other, the parser leaves the rest to the next element.
+fn check_values(vr: VR, length: Length) -> Result<(), ReadError> {
+    let size = match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::FL | VR::AT | VR::OL | VR::OF => 4,
+        VR::FD | VR::OD | VR::SV | VR::UV | VR::OV => 8,
+        _ => 1,
+    };
+    match length.get() {
+        Some(bytes) if bytes % size != 0 => {
+            Err(ReadError::Malformed(format!("DICOM numbers of {size} bytes in a value of {bytes}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
