@@ -43,6 +43,11 @@ evaluate name:
     {{training}} evaluate --model models/{{name}}.onnx --part test --out training/runs/{{name}}-test
     {{training}} robustness --model models/{{name}}.onnx --out training/runs/{{name}}-test/robustness.md
 
+# Feed one reader with broken files for some seconds: dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster or sidecar
+fuzz target seconds="120":
+    cargo test --test readers -- --ignored write_fuzz_corpora
+    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=65536 -timeout=20 -rss_limit_mb=4096
+
 # Everything that CI runs
 ci:
     .ci/run

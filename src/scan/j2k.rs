@@ -2,14 +2,24 @@
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::{BScan, ReadError, dimensions};
+use super::{BScan, ReadError};
 
-/// Decodes one grey image; its first component where it has several. Sizes are checked before anything is decoded.
-pub(super) fn decode(bytes: &[u8]) -> Result<BScan, ReadError> {
+/// Most components of an image.
+const MAX_COMPONENTS: u8 = 4;
+
+/// Decodes one grey image; its first component where it has several. Its size, which must be `width` x `height`, is checked
+/// before anything is decoded.
+pub(super) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<BScan, ReadError> {
     let broken = |e: &dyn std::fmt::Display| ReadError::Malformed(format!("JPEG 2000: {e}"));
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings).map_err(|e| broken(&e))?;
-    let (width, height) = dimensions::check(image.width().into(), image.height().into())?;
+    if (image.width() as usize, image.height() as usize) != (width, height) {
+        let found = format!("JPEG 2000 of {} x {} pixels", image.width(), image.height());
+        return Err(ReadError::Malformed(format!("{found}, {width} x {height} were declared")));
+    }
+    if image.color_space().num_channels() > MAX_COMPONENTS {
+        return Err(ReadError::Unsupported("JPEG 2000 of more components than a picture has".to_owned()));
+    }
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|e| broken(&e))?;
     let grey = decoded.components().first().ok_or_else(|| broken(&"no component"))?;

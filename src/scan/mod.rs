@@ -22,7 +22,7 @@ mod tiff;
 mod topcon;
 mod vol;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use bioptigen::Bioptigen;
 pub use cirrus::Cirrus;

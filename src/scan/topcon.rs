@@ -115,12 +115,7 @@ impl ScanReader for Topcon {
         match &self.bscans {
             Bscans::Jpeg2000(places) => {
                 let (at, size) = places[index];
-                let bscan = j2k::decode(&self.source.read(at, size)?)?;
-                if (bscan.width, bscan.height) != (width, height) {
-                    let found = format!("B-scan {index} has {} x {} pixels", bscan.width, bscan.height);
-                    return Err(ReadError::Malformed(format!("{found}, {width} x {height} were declared")));
-                }
-                Ok(bscan)
+                j2k::decode(&self.source.read(at, size)?, width, height)
             }
             Bscans::Samples(first) => {
                 let size = 2 * (width * height) as u64;

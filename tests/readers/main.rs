@@ -5,12 +5,15 @@
 mod broken;
 #[cfg(feature = "dicom")]
 mod dicom;
+#[cfg(feature = "dicom")]
+mod dicom_structure;
 mod e2e;
 mod heyex;
 mod mutated;
 mod raster;
 mod raw;
 mod real;
+mod seeds;
 mod sidecar;
 mod topcon;
 mod vol;

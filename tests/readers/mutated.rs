@@ -1,14 +1,8 @@
 //! Bytes that nobody meant: whatever comes, a reader answers with a scan or an error.
 
-use image::ImageFormat;
 use proptest::prelude::*;
 
-use super::{
-    Folder, e2e,
-    raster::{encode, grey_image},
-    read, topcon,
-    vol::Vol,
-};
+use super::{Folder, read, seeds};
 
 /// Codes that content alone can cause.
 const CONTENT: [&str; 7] = [
@@ -25,25 +19,7 @@ const CONTENT: [&str; 7] = [
 const SAMPLES: usize = if cfg!(feature = "dicom") { 16 } else { 11 };
 
 fn samples() -> Vec<Vec<u8>> {
-    let image = grey_image(12, 9);
-    let mut files: Vec<Vec<u8>> =
-        [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::Bmp].map(|f| encode(&image, f)).into();
-    files.push(encode(&image.to_rgba16().into(), ImageFormat::Png));
-    files.push(encode(&image.to_rgb8().into(), ImageFormat::Tiff));
-    files.push(Vol::default().bytes());
-    files.push(topcon::fda(2));
-    files.push(topcon::fds());
-    files.push(e2e::volume());
-    files.push(super::raw::bioptigen("", 0));
-    #[cfg(feature = "dicom")]
-    files.extend([
-        super::dicom::native(),
-        super::dicom::jpeg_2000(),
-        super::dicom::rle(),
-        super::dicom::jpeg(),
-        super::dicom::jpeg_ls(),
-    ]);
-    files
+    seeds::files().into_iter().map(|(_, bytes)| bytes).collect()
 }
 
 fn answers(bytes: &[u8]) {

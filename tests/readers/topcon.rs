@@ -115,6 +115,16 @@ fn every_shortened_file_is_refused() {
 }
 
 #[test]
+fn a_codestream_of_another_size_is_not_decoded() {
+    let mut bytes = fda(1);
+    let size = bytes.windows(4).position(|w| w == [0xff, 0x4f, 0xff, 0x51]).unwrap() + 8;
+    bytes[size..size + 8].copy_from_slice(&[30_000_u32, 2000].map(u32::to_be_bytes).concat());
+    let start = std::time::Instant::now();
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+    assert!(start.elapsed().as_secs() < 2, "60 million pixels were decoded");
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
     let folder = Folder::new();
     let at = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len() + 4;

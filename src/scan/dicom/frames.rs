@@ -203,14 +203,9 @@ impl Frames {
                 self.layout.intensities(&pixels[index * size..(index + 1) * size])
             }
             Data::Compressed(frames) if self.is_jpeg_2000() => {
-                let mut bscan = j2k::decode(&frames[index])?;
-                let Layout { width, height, .. } = self.layout;
-                if (bscan.width, bscan.height) == (width, height) {
-                    self.layout.upright(&mut bscan.intensity);
-                    Ok(bscan)
-                } else {
-                    Err(ReadError::Malformed(format!("frame {index} is not {width} x {height} as declared")))
-                }
+                let mut bscan = j2k::decode(&frames[index], self.layout.width, self.layout.height)?;
+                self.layout.upright(&mut bscan.intensity);
+                Ok(bscan)
             }
             Data::Compressed(frames) if self.is_jpeg_ls() => self.layout.jpeg_ls(&frames[index]),
             Data::Compressed(frames) => {

@@ -4,7 +4,7 @@
 
 use std::{fs::File, io::BufReader, path::Path};
 
-use dicom_core::Length;
+use dicom_core::{Length, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_parser::{
@@ -26,7 +26,7 @@ const MAX_DEPTH: usize = 64;
 pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
     let source = Source::open(path)?;
     let bytes = source.bytes();
-    let mut reader = reader(source)?;
+    let (mut reader, compressed) = reader(source)?;
     let mut depth = 0_usize;
     while let Some(token) = reader.advance() {
         let token = token.map_err(|e| broken(&e))?;
@@ -35,7 +35,10 @@ pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
             LazyDataToken::ElementHeader(header) => {
                 (header.len, header.tag == tags::PIXEL_DATA && header.len.is_defined())
             }
-            LazyDataToken::LazyValue { header, .. } => (header.len, false),
+            LazyDataToken::LazyValue { header, .. } => {
+                check_values(header.vr, header.len)?;
+                (header.len, false)
+            }
             LazyDataToken::LazyItemValue { len, .. } => (Length(*len), false),
             LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => (*len, false),
             _ => (Length(0), false),
@@ -43,7 +46,11 @@ pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > bytes) {
             return Err(too_long(length, bytes));
         }
-        if pixels {
+        // The parser stops only at the pixels of the object itself, not at those of an icon within a sequence.
+        if pixels && depth == 0 {
+            if compressed {
+                return Err(ReadError::Malformed("pixels that are not compressed as the DICOM file says".to_owned()));
+            }
             break;
         }
         token.skip().map_err(|e| broken(&e))?;
@@ -57,7 +64,7 @@ pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
     /// Longest identifier, in bytes, with some grace.
     const MAX_UID: u32 = 256;
     let (mut class, mut instance) = (String::new(), String::new());
-    let mut reader = reader(Source::open(path)?)?;
+    let (mut reader, _) = reader(Source::open(path)?)?;
     let mut depth = 0_usize;
     while let Some(token) = reader.advance() {
         let token = token.map_err(|e| broken(&e))?;
@@ -81,13 +88,33 @@ pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
     Ok((class, instance))
 }
 
-/// A reader of the data set in `source`.
-fn reader(mut source: Source) -> Result<LazyDataSetReader<DynStatefulDecoder<BufReader<File>>>, ReadError> {
+type DataSetReader = LazyDataSetReader<DynStatefulDecoder<BufReader<File>>>;
+
+/// A reader of the data set in `source`, and whether its pixels are to be compressed.
+fn reader(mut source: Source) -> Result<(DataSetReader, bool), ReadError> {
     let meta = Meta::read(&mut source)?;
     let Some(syntax) = TransferSyntaxRegistry.get(&meta.syntax) else {
         return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {}", meta.syntax)));
     };
-    LazyDataSetReader::new_with_ts(BufReader::new(source.into_file_at(meta.start)?), syntax).map_err(|e| broken(&e))
+    let file = BufReader::new(source.into_file_at(meta.start)?);
+    let reader = LazyDataSetReader::new_with_ts(file, syntax).map_err(|e| broken(&e))?;
+    Ok((reader, syntax.is_encapsulated_pixel_data()))
+}
+
+/// Whether a value holds whole numbers only: of any other, the parser leaves the rest to the next element.
+fn check_values(vr: VR, length: Length) -> Result<(), ReadError> {
+    let size = match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::FL | VR::AT | VR::OL | VR::OF => 4,
+        VR::FD | VR::OD | VR::SV | VR::UV | VR::OV => 8,
+        _ => 1,
+    };
+    match length.get() {
+        Some(bytes) if bytes % size != 0 => {
+            Err(ReadError::Malformed(format!("DICOM numbers of {size} bytes in a value of {bytes}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any

@@ -3,14 +3,20 @@
 #[cfg(feature = "dicom-net")]
 use std::path::Path;
 
-use dicom_core::Tag;
-
 use super::{MAGIC, PREAMBLE, ReadError};
-use crate::scan::source::Source;
+use crate::scan::source::{Fields, Source};
 
 /// Where the elements of the file begin.
 const FIRST: u64 = (PREAMBLE + MAGIC.len()) as u64;
+/// The first element: how many bytes of meta information follow it.
+const GROUP_LENGTH: &[u8] = b"\x02\0\0\0UL\x04\0";
+const GROUP_LENGTH_BYTES: u64 = 12;
 const META_GROUP: u16 = 2;
+/// Value representations whose length has 16 bits (PS3.5, section 7.1.2).
+const SHORT: [&[u8; 2]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
 /// Longest identifier, in bytes, with some grace.
 const MAX_UID: u64 = 256;
 
@@ -39,29 +45,32 @@ impl Meta {
         if super::Dicom::recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
     }
 
-    /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1).
+    /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends as the parser ends it:
+    /// with the element that reaches its stated length.
     pub(super) fn read(source: &mut Source) -> Result<Self, ReadError> {
-        let mut meta = Self { start: FIRST, ..Self::default() };
-        loop {
+        let broken = || ReadError::Malformed("the DICOM file's meta information is not as long as it says".to_owned());
+        let first = source.read(FIRST, GROUP_LENGTH_BYTES)?;
+        if !first.starts_with(GROUP_LENGTH) {
+            return Err(broken());
+        }
+        let mut meta = Self { start: FIRST + GROUP_LENGTH_BYTES, ..Self::default() };
+        let end = meta.start + u64::from(Fields(&first).u32(8)?);
+        while meta.start < end {
             let header = source.read(meta.start, 12)?;
-            let word = |i: usize| u16::from_le_bytes([header[i], header[i + 1]]);
-            let Tag(group, element) = Tag(word(0), word(2));
-            if group != META_GROUP {
-                return Ok(meta);
+            let fields = Fields(&header);
+            if fields.u16(0)? != META_GROUP {
+                return Err(broken());
             }
-            let wide = matches!(
-                &header[4..6],
-                b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UR"
-            );
-            let (start, length) = if wide {
-                (meta.start + 12, u64::from(word(8)) | u64::from(word(10)) << 16)
+            let short = SHORT.iter().any(|vr| header[4..6] == **vr);
+            let (start, length) = if short {
+                (meta.start + 8, u64::from(fields.u16(6)?))
             } else {
-                (meta.start + 8, u64::from(word(6)))
+                (meta.start + 12, u64::from(fields.u32(8)?))
             };
             if start + length > source.bytes() {
                 return Err(too_long(length, source.bytes()));
             }
-            let uid = match element {
+            let uid = match fields.u16(2)? {
                 0x0002 => Some(&mut meta.class),
                 0x0003 => Some(&mut meta.instance),
                 0x0010 => Some(&mut meta.syntax),
@@ -73,6 +82,7 @@ impl Meta {
             }
             meta.start = start + length;
         }
+        Ok(meta)
     }
 }
 

@@ -53,6 +53,12 @@ impl Dicom {
     }
 
     pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        // Items outside any sequence make the parser panic; what leads there, the check of lengths may not know in full.
+        std::panic::catch_unwind(|| Self::parse(path, stated))
+            .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: items outside any sequence".to_owned())))
+    }
+
+    fn parse(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
         let io = |source| ReadError::Io { path: path.to_owned(), source };
         let bytes = std::fs::metadata(path).map_err(io)?.len();
         lengths::check(path)?;

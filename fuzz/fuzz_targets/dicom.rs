@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    octrls_fuzz::pass_caught_panics();
+    octrls_fuzz::read(&octrls_fuzz::folder(), "scan", bytes);
+});

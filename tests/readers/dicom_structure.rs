@@ -1,0 +1,77 @@
+//! DICOM files whose structure misleads parsers.
+
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
+use dicom_dictionary_std::tags;
+use octrls::scan::{self, ReadOptions};
+
+use super::{
+    Folder,
+    dicom::{FRAME, item, native, sequence, tomography},
+    refusal,
+};
+
+#[test]
+fn an_item_outside_any_sequence_is_refused() {
+    let mut bytes = native();
+    // After the preamble, `DICM` and the header of the first element stands the length of the meta information.
+    let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    let item_end = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
+    let item = [0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0];
+    bytes.splice(144 + length..144 + length, [item_end, item].concat());
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}
+
+#[test]
+fn sequences_without_end_within_each_other_are_refused() {
+    let bytes = native();
+    let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    let sequence = [0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff];
+    let item = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+    let deep = [sequence.as_slice(), &item].concat().repeat(100_000);
+    let mut bytes = bytes;
+    bytes.splice(144 + length..144 + length, deep);
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}
+
+#[test]
+fn the_data_set_begins_where_the_meta_information_ends() {
+    let length = u32::from_le_bytes(native()[140..144].try_into().unwrap());
+    let refused = |changes: &[(usize, &[u8])]| {
+        let mut bytes = native();
+        for (at, change) in changes {
+            bytes[*at..at + change.len()].copy_from_slice(change);
+        }
+        refusal(&Folder::new().file("a", &bytes))
+    };
+    assert_eq!(refused(&[]), "accepted");
+    // Of another group, this element is none of the meta information's, and the data set begins after it.
+    let last = native().windows(4).position(|w| w == [2, 0, 0x12, 0]).unwrap();
+    assert_eq!(refused(&[(last, &[0xab, 0])]), "E-READ-MALFORMED");
+    assert_eq!(refused(&[(140, &(length + 1).to_le_bytes())]), "E-READ-MALFORMED");
+    assert_eq!(refused(&[(132, &[2, 0, 1, 0])]), "E-READ-MALFORMED");
+    // A value representation that nobody knows has a length of 32 bits.
+    assert_eq!(refused(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
+}
+
+#[test]
+fn lengths_are_checked_after_the_pixels_of_an_icon() {
+    let mut bytes = {
+        let pixels = DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![7_u8; 4]));
+        let after = DataElement::new(Tag(0x7fe1, 0x1010), VR::OB, PrimitiveValue::from(vec![9_u8; 4]));
+        let icon = sequence(tags::ICON_IMAGE_SEQUENCE, vec![item([pixels, after])]);
+        tomography(1).with(icon).native(vec![0; FRAME]).bytes()
+    };
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "accepted");
+    let after = bytes.windows(4).position(|w| w == [0xe1, 0x7f, 0x10, 0x10]).unwrap();
+    bytes[after + 8..after + 12].copy_from_slice(&0x4000_0000_u32.to_le_bytes());
+    let error = scan::open(&Folder::new().file("a", &bytes), ReadOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("1073741824 bytes declared"), "found before memory is taken: {error}");
+}
+
+#[test]
+fn numbers_that_are_not_whole_are_refused() {
+    let mut bytes = native();
+    let samples = bytes.windows(6).position(|w| w == [0x28, 0, 2, 0, b'U', b'S']).unwrap();
+    bytes[samples + 4..samples + 6].copy_from_slice(b"UL");
+    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}
