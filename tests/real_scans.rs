@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use support::{columns, difference, octrls, real_data};
 

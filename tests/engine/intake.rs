@@ -77,14 +77,14 @@ fn the_images_of_an_export_are_no_scans_of_their_own() {
     let xml = format!("<HEDX><Series>{}{}</Series></HEDX>", listed("B1.tif"), listed("B2.tif"));
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(300);
-    rig.put("export/images/B1.TIF", "scan");
+    rig.put("export/images/B1.TIF", "image");
     rig.put("export/z.xml", &xml);
     rig.put("export/other.tif", "scan");
     let mut session = rig.start();
     session.until("done export/z.xml");
     // Listed, and late.
-    rig.put("export/images/b2.tif", "scan");
-    rig.put("sentinel.png", "scan");
+    rig.put("export/images/b2.tif", "image");
+    rig.put("sentinel.png", "sentinel");
     session.until("done sentinel.png");
     session.finish();
     assert_eq!(rig.calls(), ["export/other.tif", "export/z.xml", "sentinel.png"]);

@@ -34,7 +34,7 @@ fn wrong_instances_get_their_status_and_the_association_lives_on() {
     assert_eq!(peer.store("1.2.4", data), 0xa900, "another instance than announced");
     assert_eq!(peer.store("1.2.3", &data[..1000]), 0xc000, "cut short");
     assert_eq!(peer.store("1.2.3", &[0xa5; 999]), 0xc000, "no data set");
-    assert_eq!(peer.store("1.2.3", &[]), 0xc000, "nothing");
+    assert_eq!(peer.store("1.2.3", &[]), 0xa900, "nothing");
     assert_eq!(peer.store("1.2.3", &vec![0; 150_000]), 0xa700, "too large");
     peer.ask_to_store(uids::CT_IMAGE_STORAGE, "1.2.3");
     peer.piece(PDataValueType::Data, true, data);

@@ -76,7 +76,12 @@ fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
     assert_eq!(greys, [50, 100, 150]);
     assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
     assert_eq!(reader.fundus().unwrap().map(|f| f.pixels[0]), Some(10));
-    assert_eq!(scan::parts(&export.xml).len(), 4);
+    let (parts, folder) = (scan::parts(&export.xml), export.xml.parent().unwrap());
+    let listed = ["B1.tif", "b2.TIF", "sub/nir1.tif"].map(|name| parts.contains(&folder.join(name)));
+    assert_eq!(listed, [true; 3]);
+    let others = ["B4.tif", "sub/sub/B1.tif"].map(|name| parts.contains(&folder.join(name)));
+    assert_eq!(others, [false; 2]);
+    assert!(!parts.contains(&folder.with_file_name("B1.tif")));
 }
 
 #[test]
@@ -139,7 +144,8 @@ fn entities_and_other_xml_are_no_way_in() {
     assert_eq!(refusal(&folder.file("a.xml", bomb.as_bytes())), "E-READ-MALFORMED");
     assert_eq!(refusal(&folder.file("b.xml", b"<html><body/></html>")), "E-READ-FORMAT");
     assert_eq!(refusal(&folder.file("c.xml", b"<HEDX><BODY><Series/></BODY></HEDX>")), "E-READ-MALFORMED");
-    assert!(scan::parts(&folder.file("d.xml", b"<svg/>")).is_empty());
+    let other = folder.file("d.xml", b"<svg/>");
+    assert!(!scan::parts(&other).contains(&other.with_file_name("B1.tif")));
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn heidelberg_export_folders() {
     }
     assert!(reader.device_boundaries(0).unwrap().iter().any(|(b, _)| *b == Boundary::Ilm));
     assert!(reader.fundus().unwrap().is_some());
-    assert_eq!(scan::parts(&folder.join("test_dummy.xml")).len(), 11);
+    let parts = scan::parts(&folder.join("test_dummy.xml"));
+    assert!(["B1.tif", "NIR1.tif"].iter().all(|name| parts.contains(&folder.join(name))));
 }
 
 #[test]
