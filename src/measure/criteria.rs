@@ -41,7 +41,7 @@ impl Default for Gates {
 #[derive(Debug, thiserror::Error)]
 pub enum GatesError {
     /// The file cannot be read.
-    #[error("cannot read the gates: {0}")]
+    #[error("cannot read the gates")]
     Io(#[from] std::io::Error),
     /// The file holds no gates.
     #[error("the gates are broken: {0}")]

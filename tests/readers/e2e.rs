@@ -46,6 +46,7 @@ fn metadata(owner: [i32; 4], ends: [f32; 4], count: u32, kind: u32) -> Chunk {
     put(36, 0.003_87_f32.to_le_bytes());
     put(64, count.to_le_bytes());
     put(72, kind.to_le_bytes());
+    put(156, 28.5_f32.to_le_bytes());
     Chunk(owner, 1, METADATA, content)
 }
 
@@ -178,7 +179,7 @@ fn a_volume() {
     let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
     assert_eq!(reader.device_boundaries(1).unwrap(), expected);
     assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
-    assert_eq!(reader.fundus().unwrap(), None);
+    assert_eq!((reader.device_signal_db(1).unwrap(), reader.fundus().unwrap()), (Some(28.5), None));
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn image(number: u32, kind: &str, file: &str) -> String {
     format!(
         "<Image><ImageNumber>{number}</ImageNumber><ImageType><Type>{kind}</Type></ImageType>\
          <OphthalmicAcquisitionContext><Width>{WIDTH}</Width><Height>{HEIGHT}</Height><ScaleX>0.011</ScaleX>\
-         <ScaleY>0.00387</ScaleY>{place}</OphthalmicAcquisitionContext><ImageData>\
+         <ScaleY>0.00387</ScaleY><ImageQuality>27</ImageQuality>{place}</OphthalmicAcquisitionContext><ImageData>\
          <ExamURL>file:///\\\\server\\share\\..\\export\\{file}</ExamURL></ImageData>{lines}</Image>"
     )
 }
@@ -85,9 +85,11 @@ fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
 }
 
 #[test]
-fn the_scanner_s_lines_need_a_row_for_each_ascan() {
+fn the_scanner_s_lines_need_a_row_for_each_ascan_and_its_signal_comes_with_them() {
     let export = export(&text());
-    let lines = scan::open(&export.xml, ReadOptions::default()).unwrap().device_boundaries(0).unwrap();
+    let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
+    let lines = reader.device_boundaries(0).unwrap();
+    assert_eq!(reader.device_signal_db(0).unwrap(), Some(27.0));
     assert_eq!(lines, [(Boundary::Ilm, vec![Some(2.0), Some(2.0), Some(2.5), None, Some(2.0), Some(2.0)])]);
 }
 

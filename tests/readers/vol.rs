@@ -84,6 +84,7 @@ impl Vol {
             for (i, mm) in place(bscan).into_iter().enumerate() {
                 header[16 + 8 * i..24 + 8 * i].copy_from_slice(&f64::to_le_bytes(mm));
             }
+            header[56..60].copy_from_slice(&(30.0 + bscan as f32).to_le_bytes());
             if self.own_header >= 512 {
                 // ILM at row 1, Bruch's membrane at row 3, no nerve fibres looked for; nothing in the first A-scan.
                 header[48..52].copy_from_slice(&3_i32.to_le_bytes());
@@ -148,6 +149,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
     let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
     assert_eq!(reader.device_boundaries(1).unwrap(), expected);
     assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
+    assert_eq!(reader.device_signal_db(1).unwrap(), Some(31.0));
     let fundus = reader.fundus().unwrap().expect("a fundus image");
     assert_eq!((fundus.width, fundus.height, fundus.pixels), (5, 3, vec![77; 15]));
     assert_eq!(fundus.pixel_mm.map(f64::to_bits), [0.012_f64, 0.0121].map(f64::to_bits));

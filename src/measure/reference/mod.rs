@@ -39,7 +39,7 @@ pub struct ReferenceTable {
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
     /// The file cannot be read.
-    #[error("cannot read the reference table: {0}")]
+    #[error("cannot read the reference table")]
     Io(#[from] std::io::Error),
     /// The file is no table.
     #[error("the reference table is broken: {0}")]

@@ -174,8 +174,16 @@ fn a_scan_that_must_be_looked_at_says_so() {
         let summary = ScanSummary { verdict, ..(*summary).clone() };
         events.push(scan(12.0, id, ScanChange::Done(Arc::new(summary))));
     }
+    let ScanChange::Done(summary) = script::done(1, 0.2) else { panic!("a finished scan") };
+    let flagged = ScanSummary { flags: "SI".into(), ..(*summary).clone() };
+    events.push(scan(12.0, 2, ScanChange::Done(Arc::new(flagged))));
     let screen = drawn(&mut app(Colours::None, &events), 120, 40).backend().to_string();
-    for words in ["P0036_OD_line.png   doubtful", "P0036_OS_line.png   no retina", "P0036_OS_line.png not a retina: "] {
+    for words in [
+        "P0036_OD_line.png   doubtful",
+        "P0036_OS_line.png   no retina",
+        "P0036_OS_line.png not a retina: ",
+        " done SI",
+    ] {
         assert!(screen.contains(words), "{words}\n{screen}");
     }
 }
