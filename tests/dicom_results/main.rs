@@ -192,6 +192,14 @@ fn measures_are_the_figures_of_the_result() {
 }
 
 #[test]
+fn our_own_results_are_no_scans() {
+    for name in OBJECTS {
+        let refused = octrls::scan::open(&results().join(name), octrls::scan::ReadOptions::default()).err();
+        assert_eq!(refused.map(|e| e.code()), Some("E-READ-UNSUPPORTED"), "{name}");
+    }
+}
+
+#[test]
 fn the_report_is_the_pdf() {
     let object = object("report.dcm");
     let pdf = fs::read(results().join("report.pdf")).expect("report.pdf");

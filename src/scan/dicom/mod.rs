@@ -53,9 +53,9 @@ impl Dicom {
     }
 
     pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
-        // Items outside any sequence make the parser panic; what leads there, the check of lengths may not know in full.
+        // Broken structures can make the parser panic; what leads there, the check of lengths may not know in full.
         std::panic::catch_unwind(|| Self::parse(path, stated))
-            .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: items outside any sequence".to_owned())))
+            .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: its structure is broken".to_owned())))
     }
 
     fn parse(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
@@ -73,6 +73,7 @@ impl Dicom {
                 .ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
         };
         refuse_obfuscated(&object)?;
+        refuse_results(&object)?;
         let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
         let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
         if count == 0 || count > MAX_BSCANS {
@@ -118,6 +119,17 @@ fn refuse_obfuscated(object: &InMemDicomObject) -> Result<(), ReadError> {
     let zeiss = text(object, tags::MANUFACTURER).is_some_and(|m| m.starts_with("Carl Zeiss Meditec"));
     let private = object.iter().any(|e| e.header().tag.group() == 0x0407);
     if zeiss && private { Err(obfuscated()) } else { Ok(()) }
+}
+
+/// Reports and segmentations, our own results among them, show no B-scans.
+fn refuse_results(object: &InMemDicomObject) -> Result<(), ReadError> {
+    const RESULTS: [&str; 5] = ["DOC", "KO", "PR", "SEG", "SR"];
+    match text(object, tags::MODALITY) {
+        Some(modality) if RESULTS.contains(&modality.as_str()) => {
+            Err(ReadError::Unsupported(format!("a DICOM object of modality {modality}, which shows no B-scans")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn obfuscated() -> ReadError {
