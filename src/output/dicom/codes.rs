@@ -50,7 +50,7 @@ pub(super) const DEVICE_UID: Code = code("121012", DCM, "Device Observer UID");
 pub(super) const DEVICE_NAME: Code = code("121013", DCM, "Device Observer Name");
 pub(super) const DEVICE_MODEL: Code = code("121015", DCM, "Device Observer Model Name");
 pub(super) const PROCEDURE: Code = code("121058", DCM, "Procedure reported");
-pub(super) const RETINAL_OCT: Code = code("392010000", SCT, "Optical coherence tomography of retina");
+pub(super) const RETINAL_OCT: Code = code("700070005", SCT, "Optical coherence tomography of retina");
 pub(super) const IMAGE_LIBRARY: Code = code("111028", DCM, "Image Library");
 pub(super) const IMAGE_LIBRARY_GROUP: Code = code("126200", DCM, "Image Library Group");
 pub(super) const MEASUREMENTS: Code = code("126010", DCM, "Imaging Measurements");
@@ -63,6 +63,7 @@ pub(super) const EYE: Code = code("81745001", SCT, "Eye");
 pub(super) const LATERALITY: Code = code("272741003", SCT, "Laterality");
 pub(super) const ALGORITHM_NAME: Code = code("111001", DCM, "Algorithm Name");
 pub(super) const ALGORITHM_VERSION: Code = code("111003", DCM, "Algorithm Version");
+pub(super) const METHOD: Code = code("370129005", SCT, "Measurement Method");
 pub(super) const DERIVATION: Code = code("121401", DCM, "Derivation");
 pub(super) const MEAN: Code = code("373098007", SCT, "Mean");
 pub(super) const DEVIATION: Code = code("386136009", SCT, "Standard Deviation");
@@ -131,6 +132,15 @@ pub(super) const fn measured(of: Measured) -> Code {
         Measured::Layer(Layer::Ez) => code("EZ", OWN, "Ellipsoid zone"),
         Measured::Layer(Layer::Rpe) => code("RPE", OWN, "Retinal pigment epithelium"),
         Measured::Layer(Layer::Choroid) => code("68703001", SCT, "Choroid"),
+    }
+}
+
+/// Between which boundaries the thickness of `of` is measured, where DICOM has a word for it (CID 4262).
+pub(super) const fn method(of: Measured) -> Option<Code> {
+    match of {
+        Measured::Retina => Some(code("111929", DCM, "Total retinal thickness (ILM to BM)")),
+        Measured::Layer(Layer::Nfl) => Some(code("111925", DCM, "Retinal nerve fiber layer thickness")),
+        Measured::Layer(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use dicom_object::InMemDicomObject;
 use super::{
     Results,
     build::{Item, item, sequence, string},
-    codes::{self, Code},
+    codes,
     content::{
         Relation::{Contains, Context, Modifies, Property},
         coded, contained, container, derived, identifier, image, number, site, template, text,
@@ -82,28 +82,29 @@ fn groups(results: &Results, reference: &DicomReference) -> Vec<Item> {
         .filter_map(|(of, figures)| {
             let mut values = whole(figures, record.unit);
             values.extend(grids.clone().filter(|g| g.layer == of.key()).flat_map(|g| grid(of, g)));
-            (!values.is_empty()).then(|| group(results, reference, of.name(), codes::measured(of), values))
+            (!values.is_empty()).then(|| group(results, reference, of.name(), of, values))
         })
         .collect();
     if let Some(profile) = &record.circle {
-        let fibres = codes::measured(Measured::Layer(Layer::Nfl));
+        let fibres = Measured::Layer(Layer::Nfl);
         groups.push(group(results, reference, "NFL around the disc", fibres, circle(profile)));
     }
     groups
 }
 
-fn group(results: &Results, reference: &DicomReference, name: &str, finding: Code, values: Vec<Item>) -> Item {
+fn group(results: &Results, reference: &DicomReference, name: &str, of: Measured, values: Vec<Item>) -> Item {
     let record = results.record;
     let tracking = uid(&["measures", &results.identity(reference), name]);
     let head = [
         text(Context, codes::TRACKING, name),
         identifier(Context, codes::TRACKING_UID, tracking),
-        coded(Contains, codes::FINDING, finding),
+        coded(Contains, codes::FINDING, codes::measured(of)),
         site(results.header.eye),
         text(Modifies, codes::ALGORITHM_NAME, &format!("octrls {}", record.model.name())),
         text(Modifies, codes::ALGORITHM_VERSION, &format!("{}, {}", record.octrls, record.model.version())),
     ];
-    let mut group = contained(codes::GROUP, head.into_iter().chain(values).collect());
+    let method = codes::method(of).map(|method| coded(Modifies, codes::METHOD, method));
+    let mut group = contained(codes::GROUP, head.into_iter().chain(method).chain(values).collect());
     group.put(template("1501"));
     group
 }
