@@ -124,6 +124,34 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
+fn gates_of_the_site_s_own_flag_a_scan_and_broken_settings_are_refused() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out, gates) = (temp.path().join("in"), temp.path().join("out"), temp.path().join("gates.toml"));
+    phantoms(&scans, 1);
+    let segment = |option: &str, text: &str| {
+        fs::write(&gates, text).expect("write");
+        let mut command = octrls();
+        command.arg("segment").arg(&scans).arg("--out").arg(&out).arg(option).arg(&gates);
+        command
+    };
+    let quality = || result(&out.join("phantom-000001.png"))["quality"].clone();
+    segment("--gates", "").assert().success();
+    assert_eq!(quality()["flags"], "");
+    segment("--gates", "snr_db = 99\ntilt = 0").assert().success();
+    assert_eq!(quality()["flags"], "SB");
+    assert_eq!(quality()["criteria"][1]["gate"], 99.0);
+    for (option, text, code) in [
+        ("--gates", "snr = 1", "E-CONFIG-GATES"),
+        ("--gates", "\u{0}", "E-CONFIG-GATES"),
+        ("--reference", "name = 1", "E-CONFIG-REFERENCE"),
+    ] {
+        let output = segment(option, text).assert().code(3).get_output().stderr.clone();
+        assert!(String::from_utf8_lossy(&output).contains(code), "{text}");
+    }
+    octrls().arg("segment").arg(&scans).args(["--reference", "no-such-table.toml"]).assert().code(3);
+}
+
+#[test]
 fn watching_processes_each_content_once_across_restarts() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));

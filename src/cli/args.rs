@@ -1,7 +1,13 @@
 //! The arguments of every command.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "dicom-net")]
@@ -13,7 +19,10 @@ use super::{
 use crate::{
     engine::SegmenterOptions,
     layer::EzConvention,
-    measure::{Gates, reference::ReferenceTable},
+    measure::{
+        Gates, GatesError,
+        reference::{ReferenceError, ReferenceTable},
+    },
     network::ShippedModel,
     output::DicomResults,
     scan::ReadOptions,
@@ -107,20 +116,36 @@ const SHIPPED_REFERENCE: &str = "xu-2018";
 impl ResultArguments {
     /// The options that they state.
     pub(super) fn options(&self) -> anyhow::Result<SegmenterOptions> {
-        let gates = self.gates.as_deref().map(Gates::read).transpose().map_err(|e| coded(e.code(), e))?;
+        let gates = match &self.gates {
+            Some(file) => Gates::parse(&settings(file, GatesError::CODE)?).map_err(|e| coded(GatesError::CODE, e))?,
+            None => Gates::default(),
+        };
         let reference = match self.reference.to_str() {
             Some("none") => None,
             Some(SHIPPED_REFERENCE) => Some(ReferenceTable::shipped()),
-            _ => Some(ReferenceTable::read(&self.reference)),
+            _ => Some(ReferenceTable::parse(&settings(&self.reference, ReferenceError::CODE)?)),
         };
+        let reference = reference.transpose().map_err(|e| coded(ReferenceError::CODE, e))?;
         Ok(SegmenterOptions {
             read: self.read.options(),
             ez: self.convention.ellipsoid_zone,
             dicom: self.dicom,
-            gates: gates.unwrap_or_default(),
-            reference: reference.transpose().map_err(|e| coded(e.code(), e))?.map(Arc::new),
+            gates,
+            reference: reference.map(Arc::new),
         })
     }
+}
+
+/// The text of a file of settings.
+fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
+    /// Longest file, in bytes; the longest that is shipped has two thousand.
+    const MOST: u64 = 1 << 20;
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
+    let read = read.with_context(|| format!("cannot read {}", path.display()));
+    let bytes = read.map_err(|e| e.context(code))?;
+    anyhow::ensure!(bytes as u64 <= MOST, "{code}: {} is far too long", path.display());
+    Ok(text)
 }
 
 #[derive(Args)]

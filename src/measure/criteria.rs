@@ -2,14 +2,9 @@
 //!
 //! What fails a criterion is flagged, never hidden. The limits are [`Gates`], which a site can set.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Signal, Verdict};
-
-/// Longest file of gates, in bytes.
-const MAX_BYTES: u64 = 1 << 16;
 
 /// Limits beyond which a scan is flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,43 +34,27 @@ impl Default for Gates {
 
 /// Why gates cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum GatesError {
-    /// The file cannot be read.
-    #[error("cannot read the gates")]
-    Io(#[from] std::io::Error),
-    /// The file holds no gates.
-    #[error("the gates are broken: {0}")]
-    Malformed(String),
-}
+#[error("the gates are broken: {0}")]
+pub struct GatesError(String);
 
 impl GatesError {
     /// A code that stays the same across versions.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        "E-CONFIG-GATES"
-    }
+    pub const CODE: &str = "E-CONFIG-GATES";
 }
 
 impl Gates {
-    /// Reads gates from a TOML file; those that it does not name keep their default.
+    /// Reads gates from the text of a TOML file; those that it does not name keep their default.
     ///
     /// # Errors
-    /// [`GatesError`] when the file cannot be read, names a gate that there is not, or has a value that is no number.
-    pub fn read(path: &Path) -> Result<Self, GatesError> {
-        if std::fs::metadata(path)?.len() > MAX_BYTES {
-            return Err(GatesError::Malformed("the file is far too long".to_owned()));
-        }
-        Self::parse(&std::fs::read_to_string(path)?)
-    }
-
-    fn parse(text: &str) -> Result<Self, GatesError> {
-        let gates: Self = toml::from_str(text).map_err(|e| GatesError::Malformed(e.message().to_owned()))?;
+    /// [`GatesError`] when it names a gate that there is not, or has a value that is no number.
+    pub fn parse(text: &str) -> Result<Self, GatesError> {
+        let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
         let Self { cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt } = gates;
         let values = [cut_off, device_signal_db, snr_db, decentration_mm as f32, dark, tilt];
         if values.iter().all(|v| v.is_finite()) {
             Ok(gates)
         } else {
-            Err(GatesError::Malformed("every gate must be a number".to_owned()))
+            Err(GatesError("every gate must be a number".to_owned()))
         }
     }
 }
