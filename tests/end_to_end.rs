@@ -124,6 +124,30 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
+fn a_folder_of_images_is_a_volume_in_their_natural_order() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    phantoms(&scans, 2);
+    let volume = temp.path().join("volume");
+    fs::create_dir(&volume).expect("mkdir");
+    fs::copy(scans.join("phantom-000001.png"), volume.join("b10.png")).expect("copy");
+    fs::copy(scans.join("phantom-000002.png"), volume.join("b9.png")).expect("copy");
+    fs::write(volume.join("notes.txt"), "no image").expect("write");
+    fs::write(temp.path().join("volume.toml"), "axial_um = 3.87\neye = \"OS\"").expect("write");
+    octrls().args(["segment", "--volume"]).arg(&volume).arg("--out").arg(&out).assert().success();
+    octrls().arg("segment").arg(scans.join("phantom-000002.png")).arg("--out").arg(&out).assert().success();
+    let (record, second) = (result(&out.join("volume")), result(&out.join("phantom-000002.png")));
+    assert_eq!((&record["scan"]["bscans"], &record["scan"]["eye"]), (&2.into(), &"OS".into()));
+    assert_eq!(record["scan"]["axial"]["from"], "sidecar");
+    assert_eq!(record["bscans"][0]["confidence"], second["bscans"][0]["confidence"]);
+    assert!(out.join("volume/mask-001.png").is_file());
+
+    fs::write(volume.join("b11.png"), [0; 40]).expect("write");
+    let refused = octrls().args(["segment", "--volume"]).arg(&volume).arg("--out").arg(&out).assert().code(1);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("E-READ-"));
+}
+
+#[test]
 fn gates_of_the_site_s_own_flag_a_scan_and_broken_settings_are_refused() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out, gates) = (temp.path().join("in"), temp.path().join("out"), temp.path().join("gates.toml"));

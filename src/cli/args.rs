@@ -153,6 +153,9 @@ pub(super) struct SegmentArguments {
     /// Scan files, or folders to search for them
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(super) inputs: Vec<PathBuf>,
+    /// Take each folder for one volume: its images are the B-scans, in the natural order of their names
+    #[arg(long)]
+    pub(super) volume: bool,
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "octrls-results")]
     pub(super) out: PathBuf,

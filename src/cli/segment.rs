@@ -29,7 +29,7 @@ struct Job {
 type Outcome = (PathBuf, Result<ScanSummary, ProcessError>);
 
 pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
-    let jobs = find_jobs(&arguments.inputs, &arguments.out)?;
+    let jobs = find_jobs(&arguments.inputs, arguments.volume, &arguments.out)?;
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
@@ -106,8 +106,9 @@ fn figures(summary: &ScanSummary) -> String {
     }
 }
 
-/// Every scan below the inputs: a file stands for itself, a folder for the scans below it.
-fn find_jobs(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Job>> {
+/// Every scan below the inputs: a file stands for itself, a folder for the scans below it, or for itself where folders are
+/// volumes.
+fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();
     let mut add = |scan: PathBuf, name: PathBuf| match by_name.insert(name.clone(), scan.clone()) {
@@ -121,7 +122,7 @@ fn find_jobs(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Job>> {
     };
     for input in inputs {
         let kind = std::fs::metadata(input).with_context(|| format!("E-READ-IO: cannot read {}", input.display()))?;
-        if !kind.is_dir() {
+        if volumes || !kind.is_dir() {
             let name = input.file_name().with_context(|| format!("{} has no file name", input.display()))?;
             add(input.clone(), name.into())?;
             continue;

@@ -1,6 +1,10 @@
 //! The processor that segments: reader, network, surfaces, measures, results.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use crate::{
     digest::{sha256, sha256_of_file},
@@ -56,7 +60,7 @@ impl Processor for Segmenter {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let sha256 = sha256_of_file(scan).map_err(|source| ReadError::Io { path: name.to_owned(), source })?;
+        let sha256 = digest(scan).map_err(|e| named(e, name))?;
         let mut reader = scan::open(scan, self.options.read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
@@ -103,6 +107,16 @@ impl Processor for Segmenter {
         let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
         format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}")
     }
+}
+
+/// The digest of a scan's content; of several files that of their digests, a line each.
+fn digest(scan: &Path) -> Result<String, ReadError> {
+    let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
+    let digests: Vec<String> = scan::files(scan)?.iter().map(digest).collect::<Result<_, _>>()?;
+    Ok(match digests.as_slice() {
+        [one] => one.clone(),
+        several => sha256(several.join("\n").as_bytes()),
+    })
 }
 
 /// What the scanner says of the B-scan at `index`.

@@ -10,6 +10,7 @@ pub(crate) mod dicom;
 mod dimensions;
 mod e2e;
 mod error;
+mod folder;
 mod heidelberg;
 mod heyex;
 mod j2k;
@@ -22,7 +23,7 @@ mod tiff;
 mod topcon;
 mod vol;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use bioptigen::Bioptigen;
 pub use cirrus::Cirrus;
@@ -31,6 +32,7 @@ pub use dicom::{Dicom, DicomOrigin, DicomReference, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use e2e::HeidelbergE2e;
 pub use error::ReadError;
+pub use folder::ImageFolder;
 pub use heyex::{ExportParts, HeidelbergExport};
 pub use place::{Place, Track};
 pub use raster::Raster;
@@ -247,7 +249,7 @@ pub struct ReadOptions {
     pub series: Option<u32>,
 }
 
-/// Opens a scan: the format is recognised by content, whatever the file's name.
+/// Opens a scan: the format is recognised by content, whatever the file's name. A folder is a volume of the images in it.
 ///
 /// What holds for every file of a format counts last. A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
 ///
@@ -257,6 +259,9 @@ pub struct ReadOptions {
 pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
+    if path.is_dir() {
+        return Ok(Box::new(ImageFolder::open(path, &stated)?));
+    }
     let start = raster::first_bytes(path)?;
     if HeidelbergE2e::recognises(&start) {
         return Ok(Box::new(HeidelbergE2e::open(path, &stated, options)?));
@@ -282,6 +287,14 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     } else {
         Ok(Box::new(Raster::open(path, &start, &stated)?))
     }
+}
+
+/// The files whose content is the scan at `path`: itself, or the images of a folder in the order of their B-scans.
+///
+/// # Errors
+/// [`ReadError::Io`] when a folder cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    if path.is_dir() { folder::images(path) } else { Ok(vec![path.to_owned()]) }
 }
 
 /// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.

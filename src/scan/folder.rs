@@ -1,0 +1,112 @@
+//! A folder of images as one volume: a B-scan an image, in the natural order of their names, 2 before 10.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    BScan, Pattern, ReadError, ScanHeader, ScanReader,
+    dimensions::MAX_BSCANS,
+    raster::{self, Raster},
+    sidecar::Stated,
+};
+
+const IMAGES: [&str; 7] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"];
+
+/// The images of a folder; each is read when its B-scan is asked for.
+pub struct ImageFolder {
+    header: ScanHeader,
+    images: Vec<PathBuf>,
+}
+
+impl ImageFolder {
+    pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let images = images(path)?;
+        if images.len() as u64 > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{} images in one folder", images.len())));
+        }
+        let mut header: Option<ScanHeader> = None;
+        for image in &images {
+            let own = open_image(image, stated)?.header().clone();
+            let first = header.get_or_insert_with(|| own.clone());
+            if own.bscans > 1 {
+                return Err(ReadError::Unsupported("an image of several pages in a folder of B-scans".to_owned()));
+            }
+            if (own.width, own.height) != (first.width, first.height) {
+                return Err(ReadError::Unsupported("images of different sizes in a folder of B-scans".to_owned()));
+            }
+        }
+        let header = header.ok_or_else(|| ReadError::Unsupported("a folder without images".to_owned()))?;
+        let pattern = if images.len() == 1 { header.pattern } else { Pattern::Unknown };
+        let header = ScanHeader { format: "image folder", bscans: images.len(), pattern, ..header };
+        Ok(Self { header, images })
+    }
+}
+
+impl ScanReader for ImageFolder {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let bscan = open_image(&self.images[index], &Stated::default())?.bscan(0)?;
+        if (bscan.width, bscan.height) == (self.header.width, self.header.height) {
+            Ok(bscan)
+        } else {
+            Err(ReadError::Malformed(format!("the image of B-scan {index} has changed its size")))
+        }
+    }
+}
+
+/// The images in a folder, in their natural order. Hidden files and others than images do not count.
+///
+/// # Errors
+/// [`ReadError::Io`] when the folder cannot be read.
+pub(super) fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let io = |source| ReadError::Io { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let image = ending.is_some_and(|e| IMAGES.contains(&e.as_str())) && !name.starts_with('.');
+        if image && path.is_file() {
+            found.push((natural_key(&name), path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+fn open_image(path: &Path, stated: &Stated) -> Result<Raster, ReadError> {
+    Raster::open(path, &raster::first_bytes(path)?, stated)
+}
+
+/// Names in this order are in their natural order: for each number in the name the text before it, how many digits it has,
+/// and the digits, leading zeros left out.
+fn natural_key(name: &str) -> Vec<(String, usize, String)> {
+    let mut key = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(number);
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (digits, left) = after.split_at(end);
+        let digits = digits.trim_start_matches('0');
+        key.push((text.to_lowercase(), digits.len(), digits.to_owned()));
+        rest = left;
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::natural_key;
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut names = ["b10.png", "B2.png", "b1-10.png", "b1-9.png", "b002.png", "a99.png", "c.png"];
+        names.sort_by_key(|n| natural_key(n));
+        assert_eq!(names, ["a99.png", "b1-9.png", "b1-10.png", "B2.png", "b002.png", "b10.png", "c.png"]);
+        assert!(natural_key(&"9".repeat(5000)) > natural_key("8"));
+    }
+}
