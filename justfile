@@ -23,7 +23,7 @@ training := "cargo run --release --manifest-path training/Cargo.toml --no-defaul
 train-unet-640 steps="17000": (train "unet-640" steps "16" "")
 
 # The same for models/edge.onnx: half as wide, with the run of unet-640 for its teacher
-train-edge steps="6000": (train "edge" steps "8" "--teacher training/runs/unet-640")
+train-edge steps="9300": (train "edge" steps "8" "--teacher training/runs/unet-640")
 
 [private]
 train name steps width more:

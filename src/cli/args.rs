@@ -58,7 +58,7 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct ModelArguments {
-    /// A shipped model by its name, or an ONNX file
+    /// unet-640 (the most accurate), edge (the fastest), or an ONNX file
     #[arg(long, value_name = "NAME|FILE", default_value = ShippedModel::default().name())]
     pub(super) model: PathBuf,
 }

@@ -6,17 +6,20 @@ pub enum ShippedModel {
     /// The most accurate one.
     #[default]
     Unet640,
+    /// The fastest one that is nearly as accurate.
+    Edge,
 }
 
 impl ShippedModel {
     /// Every shipped model.
-    pub const ALL: [Self; 1] = [Self::Unet640];
+    pub const ALL: [Self; 2] = [Self::Unet640, Self::Edge];
 
     /// Its name, as in its file and on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unet640 => "unet-640",
+            Self::Edge => "edge",
         }
     }
 
@@ -31,6 +34,7 @@ impl ShippedModel {
     pub(super) const fn file(self) -> &'static [u8] {
         match self {
             Self::Unet640 => include_bytes!("../../models/unet-640.onnx"),
+            Self::Edge => include_bytes!("../../models/edge.onnx"),
         }
     }
 }
