@@ -9,6 +9,7 @@ use super::{
     Surfaces,
     chain::{LANES, Posterior, Solver},
     smooth::smooth,
+    visibility,
 };
 
 /// When a boundary counts as determined.
@@ -77,8 +78,9 @@ impl ExtractOptions {
 
     fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
         let layered = boundary <= Boundary::NflGcl.index() || !disc;
+        // How open the end of the choroid may stay is judged over neighbouring A-scans.
         let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
-            (self.calibration.choroid_limit, posterior.choroid[lane] >= self.min_choroid)
+            (f32::INFINITY, posterior.choroid[lane] >= self.min_choroid)
         } else {
             (self.max_deviation, true)
         };
@@ -104,6 +106,7 @@ pub(super) struct Column {
 #[must_use]
 pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
     let mut columns = solve_columns(logits, placement, options);
+    visibility::judge(&mut columns, options.calibration.choroid_limit);
     smooth(&mut columns, options.smoothing, placement.height as f32);
     let scale = placement.rows_per_row();
     let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);

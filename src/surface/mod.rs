@@ -3,6 +3,7 @@
 mod chain;
 mod extract;
 mod smooth;
+mod visibility;
 
 pub use extract::{ExtractOptions, extract};
 
