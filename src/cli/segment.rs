@@ -29,11 +29,12 @@ struct Job {
 type Outcome = (PathBuf, Result<ScanSummary, ProcessError>);
 
 pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
+    let options = arguments.results.options()?;
     let jobs = find_jobs(&arguments.inputs, arguments.volume, &arguments.out)?;
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let segmenter = Segmenter::new(network, arguments.results.options()?, &arguments.out);
+    let segmenter = Segmenter::new(network, options, &arguments.out);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 

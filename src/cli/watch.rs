@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         (_, true) => Some(ScreenKind::Json),
         _ => None,
     };
+    let segment = arguments.results.options()?;
     let network = load_network(&arguments.model)?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.root.join(DEFAULT_OUT));
     let options = EngineOptions {
@@ -34,12 +35,7 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
-    let watch = Watch {
-        options,
-        segment: arguments.results.options()?,
-        screen: screen::choose(asked),
-        neighbours: arguments.net.neighbours(),
-    };
+    let watch = Watch { options, segment, screen: screen::choose(asked), neighbours: arguments.net.neighbours() };
     watch.run(network, arguments.image.image)
 }
 

@@ -17,7 +17,7 @@ pub struct Gates {
     /// S: least signal to noise in decibels as measured here, where the scanner states none.
     pub snr_db: f32,
     /// C: largest distance of the fovea from the middle of a volume, in millimetres.
-    pub decentration_mm: f64,
+    pub decentration_mm: f32,
     /// I: largest share of A-scans that are less than half as bright as the median one.
     pub dark: f32,
     /// B: largest difference of the ONL's brightness between the image's halves, as a share of the retina's.
@@ -50,7 +50,7 @@ impl Gates {
     pub fn parse(text: &str) -> Result<Self, GatesError> {
         let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
         let Self { cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt } = gates;
-        let values = [cut_off, device_signal_db, snr_db, decentration_mm as f32, dark, tilt];
+        let values = [cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt];
         if values.iter().all(|v| v.is_finite()) {
             Ok(gates)
         } else {
@@ -176,7 +176,7 @@ impl ScanQuality {
                 Some(_) => at_least(Criterion::Signal, device_signal_db, gates.device_signal_db),
                 None => at_least(Criterion::Signal, signal.snr_db, gates.snr_db),
             },
-            at_most(Criterion::Centration, decentration_mm, gates.decentration_mm as f32),
+            at_most(Criterion::Centration, decentration_mm, gates.decentration_mm),
             without_figures(
                 Criterion::Algorithm,
                 if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged },

@@ -24,7 +24,6 @@ mod negotiation;
 mod sender;
 mod session;
 mod stop;
-mod uid;
 mod wire;
 
 pub use address::{AeTitle, Target};
@@ -35,7 +34,7 @@ pub use listener::{Listener, ListenerOptions};
 pub use sender::{Outcome, SendOptions, echo, send};
 pub use stop::Stop;
 
-use crate::scan::dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION};
+use crate::scan::dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, uid};
 
 /// The longest protocol data unit that peers may send.
 const MAX_PDU: u32 = 128 * 1024;

@@ -12,7 +12,7 @@ use crate::{
     layer::{Boundary, EzConvention, Layer},
     measure::{
         Criterion, Judged, Outcome, ScanQuality, Verdict,
-        enface::{CentreSource, CircleProfile, Side, VolumeMeasures},
+        enface::{COVERED, CentreSource, CircleProfile, Side, VolumeMeasures},
         reference::Standing,
     },
     scan::{Eye, Pattern, Provenance, Spacing},
@@ -262,7 +262,7 @@ fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, m
         page.text(MARGIN, y + 4.0, BODY, Align::Left, measured.layer);
         for (i, field) in measured.grid.subfields.iter().enumerate() {
             // A subfield that is not covered is marked, not filled in.
-            let mark = if field.coverage < 0.95 { "*" } else { "" };
+            let mark = if field.coverage < COVERED { "*" } else { "" };
             let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
             let compared = reference.into_iter().flat_map(|r| &r.values);
             let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);

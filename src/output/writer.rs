@@ -164,8 +164,8 @@ impl ResultWriter {
     pub fn finish(mut self, context: ScanContext<'_>) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, elapsed } = context;
         let fields = self.volume.fields();
-        let decentration = fields.as_ref().and_then(|fields| self.volume.decentration_mm(fields));
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
+        let decentration = fields.as_ref().zip(volume.as_ref()).and_then(|(f, measures)| measures.decentration_mm(f));
         let maps = fields.zip(volume.as_ref());
         let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
         if let Some(measures) = &volume {
@@ -185,7 +185,7 @@ impl ResultWriter {
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let facts = ScanFacts::over(&self.signals, decentration.map(|mm| mm as f32));
+        let facts = ScanFacts::over(&self.signals, decentration);
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
         let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));

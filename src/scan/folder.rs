@@ -9,8 +9,6 @@ use super::{
     sidecar::Stated,
 };
 
-const IMAGES: [&str; 7] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"];
-
 /// The images of a folder; each is read when its B-scan is asked for.
 pub struct ImageFolder {
     header: ScanHeader,
@@ -66,10 +64,8 @@ pub(super) fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let image = ending.is_some_and(|e| IMAGES.contains(&e.as_str())) && !name.starts_with('.');
-        if image && path.is_file() {
+        if raster::has_extension(&path) && !name.starts_with('.') && path.is_file() {
             found.push((natural_key(&name), path));
         }
     }

@@ -91,6 +91,12 @@ pub enum Eye {
 const MILLIMETRE: f64 = 1000.0;
 
 impl Spacing {
+    /// Millimetres from one sample to the next.
+    #[must_use]
+    pub fn mm(self) -> f64 {
+        self.um / MILLIMETRE
+    }
+
     /// The spacing that a scan's own file states in micrometres, where a scanner can have it.
     fn of_file(um: f64) -> Option<Self> {
         sidecar::plausible(um).ok().map(|um| Self { um, from: Provenance::Header })
@@ -309,15 +315,17 @@ pub fn parts(path: &Path) -> ExportParts {
 /// Whether a file name is one of a scan that consists of several files, by its ending.
 #[must_use]
 pub fn may_have_parts(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"))
+    has_extension(path, &["xml"])
 }
 
 /// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
-    const KNOWN: [&str; 16] = [
-        "bmp", "dcm", "dib", "dicom", "e2e", "fda", "fds", "img", "jpeg", "jpg", "oct", "png", "tif", "tiff", "vol",
-        "xml",
-    ];
-    path.extension().and_then(|e| e.to_str()).is_some_and(|e| KNOWN.contains(&e.to_ascii_lowercase().as_str()))
+    raster::has_extension(path)
+        || has_extension(path, &["dcm", "dicom", "e2e", "fda", "fds", "img", "oct", "vol", "xml"])
+}
+
+/// Whether the ending of a file name is one of `known`, in whatever case.
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_ascii_lowercase().as_str()))
 }

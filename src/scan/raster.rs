@@ -24,6 +24,11 @@ pub struct Raster {
     header: ScanHeader,
 }
 
+/// Whether a file name is one of an image, by its ending.
+pub(super) fn has_extension(path: &Path) -> bool {
+    super::has_extension(path, &["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"])
+}
+
 /// The first bytes of a file, at most as many as are needed to recognise its format.
 pub(super) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };

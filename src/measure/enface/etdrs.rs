@@ -12,6 +12,9 @@ const DIRECTIONS: [(f64, f64); 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0,
 /// Distance of the places that are averaged, in millimetres.
 const STEP: f64 = 0.02;
 
+/// Least share of an area that must be measured for its mean to stand for all of it.
+pub const COVERED: f32 = 0.95;
+
 /// One of the nine subfields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subfield {

@@ -10,7 +10,7 @@ mod sector;
 mod volume;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};
-pub use etdrs::{ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
+pub use etdrs::{COVERED, ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
 pub use field::{Slice, ThicknessField};
 pub use fovea::{Centre, CentreSource, find_fovea};
 pub use gcipl::{GciplSector, GciplThickness, SectorThickness};

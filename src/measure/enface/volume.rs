@@ -38,6 +38,16 @@ pub struct MeasuredGrid {
     pub grid: EtdrsGrid,
 }
 
+impl VolumeMeasures {
+    /// How far the fovea lies from the middle of the area whose `fields` were measured, in millimetres; `None` where no fovea
+    /// was found.
+    #[must_use]
+    pub fn decentration_mm(&self, fields: &[ThicknessField]) -> Option<f32> {
+        let middle = fields[Measured::Retina.index()].middle();
+        (self.centre.from == CentreSource::Fovea).then(|| self.centre.place.distance(middle) as f32)
+    }
+}
+
 impl Volume {
     /// An empty collection for a scan of `eye`.
     #[must_use]
@@ -76,14 +86,6 @@ impl Volume {
             etdrs: Measured::all().map(grid).into(),
             gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
         }
-    }
-
-    /// How far the fovea lies from the middle of the scanned area, in millimetres; `None` where no fovea was found.
-    #[must_use]
-    pub fn decentration_mm(&self, fields: &[ThicknessField]) -> Option<f64> {
-        let retina = &fields[Measured::Retina.index()];
-        let centre = find_fovea(retina);
-        (centre.from == CentreSource::Fovea).then(|| centre.place.distance(retina.middle()))
     }
 
     /// The profile of the nerve fibre layer along a circular B-scan; it needs the eye.

@@ -7,14 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::enface::{Subfield, VolumeMeasures};
+use super::enface::{COVERED, Subfield, VolumeMeasures};
 use crate::{layer::Measured, scan::Eye};
 
 const XU_2018: &str = include_str!("xu-2018.toml");
 /// Half of the 95 % interval of a normal distribution, in standard deviations.
 const HALF_INTERVAL: f32 = 1.96;
-/// Least share of a subfield that must be measured for its mean to be compared.
-const COVERED: f32 = 0.95;
 
 /// Mean and standard deviation of a group's thickness, in micrometres.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -18,7 +18,6 @@ use crate::{layer::Boundary, scan::DicomReference};
 
 /// Stands where a boundary is not determined; no boundary lies above the B-scan.
 const UNKNOWN: f32 = -1.0;
-const UM_TO_MM: f64 = 1e-3;
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Surfaces, results, reference);
@@ -63,10 +62,10 @@ fn shared(results: &Results, reference: &DicomReference) -> Item {
         groups.push(segments::plane_position(plane.position));
         groups.push(segments::plane_orientation(plane.columns, plane.rows));
         if let (Some(distance), Some(lateral)) = (plane.distance_mm, header.lateral) {
-            groups.push(segments::pixel_measures(distance, UM_TO_MM * lateral.um, None));
+            groups.push(segments::pixel_measures(distance, lateral.mm(), None));
         }
     }
-    groups.extend(header.axial.map(|axial| depth(UM_TO_MM * axial.um, header.height)));
+    groups.extend(header.axial.map(|axial| depth(axial.mm(), header.height)));
     item(groups)
 }
 

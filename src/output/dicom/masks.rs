@@ -104,11 +104,10 @@ impl Bits {
 }
 
 fn shared(results: &Results) -> Item {
-    const UM_TO_MM: f64 = 1e-3;
     let (header, planes) = (results.header, results.origin.planes.as_ref());
     let mut groups = Vec::new();
     if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
-        let (axial_mm, lateral_mm) = (UM_TO_MM * axial.um, UM_TO_MM * lateral.um);
+        let (axial_mm, lateral_mm) = (axial.mm(), lateral.mm());
         // A B-scan that stands alone is taken to be as thick as its A-scans are apart: a thickness must be stated.
         let thickness_mm = planes.and_then(EnFace::of).and_then(|p| p.distance_mm).unwrap_or(lateral_mm);
         groups.push(segments::pixel_measures(axial_mm, lateral_mm, Some(thickness_mm)));

@@ -19,7 +19,7 @@ use crate::{
     layer::{Layer, Measured},
     measure::{
         ThicknessUnit,
-        enface::{CircleProfile, MeasuredGrid},
+        enface::{COVERED, CircleProfile, MeasuredGrid},
     },
     output::record::LayerRecord,
     scan::DicomReference,
@@ -125,10 +125,7 @@ fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
 }
 
-/// Least share of a subfield that is measured: a receiver takes the value for that of all of it.
-const COVERED: f32 = 0.95;
-
-/// What the ETDRS grid has of `of`.
+/// What the ETDRS grid has of `of`, where it is covered: a receiver takes a value for that of all of the area.
 fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
     let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
         let said = vec![derived(codes::MEAN), coverage(field.coverage)];

@@ -41,7 +41,7 @@ impl Geometry {
             let position = groups.numbers(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)?;
             let orientation =
                 groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT)?;
-            line(&position, &orientation, lateral?.um / MILLIMETRE, width)
+            line(&position, &orientation, lateral?.mm(), width)
         };
         let tracks: Vec<Track> = (0..count).map_while(track).collect();
         let tracks = if tracks.len() == count { tracks } else { Vec::new() };

@@ -61,8 +61,6 @@ pub(crate) fn check(path: &Path) -> Result<(), ReadError> {
 /// SOP class and SOP instance of the data set, empty where it states none. The file must have passed [`check`].
 #[cfg(feature = "dicom-net")]
 pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
-    /// Longest identifier, in bytes, with some grace.
-    const MAX_UID: u32 = 256;
     let (mut class, mut instance) = (String::new(), String::new());
     let (mut reader, _) = reader(Source::open(path)?)?;
     let mut depth = 0_usize;
@@ -70,11 +68,15 @@ pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
         let token = token.map_err(|e| broken(&e))?;
         depth = nested(depth, &token)?;
         let uid = match &token {
-            LazyDataToken::LazyValue { header, .. } if depth == 0 && header.len.0 <= MAX_UID => match header.tag {
-                tags::SOP_CLASS_UID => Some(&mut class),
-                tags::SOP_INSTANCE_UID => Some(&mut instance),
-                _ => None,
-            },
+            LazyDataToken::LazyValue { header, .. }
+                if depth == 0 && u64::from(header.len.0) <= super::meta::MAX_UID =>
+            {
+                match header.tag {
+                    tags::SOP_CLASS_UID => Some(&mut class),
+                    tags::SOP_INSTANCE_UID => Some(&mut instance),
+                    _ => None,
+                }
+            }
             LazyDataToken::ElementHeader(header) if depth == 0 && header.tag > tags::SOP_INSTANCE_UID => break,
             _ => None,
         };

@@ -18,7 +18,7 @@ const SHORT: [&[u8; 2]; 21] = [
     b"ST", b"TM", b"UI", b"UL", b"US",
 ];
 /// Longest identifier, in bytes, with some grace.
-const MAX_UID: u64 = 256;
+pub(super) const MAX_UID: u64 = 256;
 
 /// File meta information. An identifier that the file does not state is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

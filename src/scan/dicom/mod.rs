@@ -10,6 +10,7 @@ mod jpeg_ls;
 mod lengths;
 mod meta;
 mod origin;
+pub(crate) mod uid;
 
 #[cfg(feature = "dicom-net")]
 pub(crate) use lengths::{check as check_lengths, identifiers};

@@ -4,7 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::{groups::FunctionalGroups, text};
+use super::{groups::FunctionalGroups, text, uid};
 
 /// Attributes of patient and study: the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
 const SUBJECT: [Tag; 15] = [
@@ -24,8 +24,6 @@ const SUBJECT: [Tag; 15] = [
     tags::ACCESSION_NUMBER,
     tags::REFERRING_PHYSICIAN_NAME,
 ];
-/// Longest identifier (PS3.5, 9.1).
-const MAX_UID: usize = 64;
 
 /// The DICOM object that a scan is.
 #[derive(Clone, Debug)]
@@ -90,9 +88,7 @@ fn reference(object: &InMemDicomObject) -> Option<DicomReference> {
 }
 
 fn uid(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let uid = text(object, tag)?;
-    let valid = uid.len() <= MAX_UID && uid.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    valid.then_some(uid)
+    uid::checked(&text(object, tag)?).map(str::to_owned)
 }
 
 fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {

@@ -5,14 +5,14 @@ const MAX: usize = 64;
 
 /// `text` without its padding, where it is an identifier: numbers with dots between. As a file name it stays in its
 /// folder.
-pub(super) fn checked(text: &str) -> Option<&str> {
+pub(crate) fn checked(text: &str) -> Option<&str> {
     let uid = trimmed(text);
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     (uid.len() <= MAX && uid.split('.').all(number)).then_some(uid)
 }
 
 /// `text` without the padding that makes its length even.
-pub(super) fn trimmed(text: &str) -> &str {
+pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_end_matches(['\0', ' '])
 }
 
