@@ -3,6 +3,7 @@
 //! The rooms, each to be entered alone:
 //! - [`layer`]: the vocabulary of layers and boundaries;
 //! - [`scan`]: what a scan is, and readers of scanner files;
+//! - `kernel`: the network's arithmetic in SIMD;
 //! - [`network`]: the model file, its input and its runtime;
 //! - [`surface`]: ordered boundaries from class scores;
 //! - [`measure`]: thickness, and accuracy against labels;
@@ -15,6 +16,7 @@
 //! `ARCHITECTURE.md` shows how a scan travels through them.
 
 pub mod digest;
+mod kernel;
 pub mod layer;
 pub mod measure;
 pub mod network;

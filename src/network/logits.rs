@@ -1,5 +1,7 @@
 //! The network's output: one map of scores for each class.
 
+use std::sync::Arc;
+
 use crate::layer::CLASSES;
 
 /// Unnormalised class scores on the network's grid, class-major: `CLASSES * height * width` values.
@@ -7,13 +9,14 @@ use crate::layer::CLASSES;
 pub struct Logits {
     width: usize,
     height: usize,
-    values: Vec<f32>,
+    values: Arc<Vec<f32>>,
 }
 
 impl Logits {
     /// Takes `values` of shape `[CLASSES, height, width]`; `None` when their number is another.
     #[must_use]
-    pub fn new(width: usize, height: usize, values: Vec<f32>) -> Option<Self> {
+    pub fn new(width: usize, height: usize, values: impl Into<Arc<Vec<f32>>>) -> Option<Self> {
+        let values = values.into();
         (values.len() == CLASSES * width * height).then_some(Self { width, height, values })
     }
 

@@ -4,14 +4,16 @@ mod calibration;
 mod error;
 mod logits;
 mod metadata;
+mod operators;
 mod placement;
 mod runtime;
 mod shipped;
+mod translate;
 
 pub use calibration::{Calibration, Interval};
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
-pub use runtime::Network;
+pub use runtime::{Arithmetic, Network};
 pub use shipped::ShippedModel;

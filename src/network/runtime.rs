@@ -4,9 +4,29 @@ use std::{io::Cursor, path::Path, sync::Arc};
 
 use tract_onnx::prelude::*;
 
-use crate::{digest::sha256, layer::CLASSES, scan::BScan};
+use crate::{
+    digest::sha256,
+    kernel::{Cores, MapPool},
+    layer::CLASSES,
+    scan::BScan,
+};
+use fearless_simd::Level;
 
-use super::{InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel};
+use super::{
+    InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
+    operators::{Held, Machine},
+    translate::translate,
+};
+
+/// Whose operators compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Ours, in tract's graph, where the model is a UNet that they can compute and the machine has SIMD; else tract's.
+    #[default]
+    Fastest,
+    /// tract's own, for comparison.
+    Tract,
+}
 
 /// A loaded network. Cheap to clone; clones share the weights and may run on several threads at once.
 #[derive(Clone)]
@@ -14,6 +34,8 @@ pub struct Network {
     metadata: Arc<ModelMetadata>,
     file_sha256: Arc<str>,
     plan: Arc<TypedRunnableModel>,
+    cores: Cores,
+    accelerated: bool,
 }
 
 impl Network {
@@ -42,24 +64,53 @@ impl Network {
     /// # Errors
     /// As [`Network::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        Self::from_bytes_with(bytes, Arithmetic::Fastest)
+    }
+
+    /// The same, with the say of who computes.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
+    pub fn from_bytes_with(bytes: &[u8], arithmetic: Arithmetic) -> Result<Self, ModelError> {
         let load = |e: TractError| ModelError::Load(format!("{e:#}"));
         let onnx = tract_onnx::onnx();
         let proto = onnx.proto_model_for_read(&mut Cursor::new(bytes)).map_err(load)?;
         let metadata =
             ModelMetadata::from_properties(proto.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str())))?;
         let InputSize { width, height } = metadata.input;
-        let plan = onnx
+        let model = onnx
             .model_for_proto_model(&proto)
             .and_then(|m| m.with_input_fact(0, f32::fact([1, 1, height, width]).into()))
-            .and_then(InferenceModelExt::into_optimized)
+            .and_then(InferenceModelExt::into_typed)
+            .and_then(TypedModel::into_decluttered)
             .map_err(load)?;
-        let output = plan.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
+        let output = model.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
         if output.as_deref() != Some(&[1, CLASSES, height, width]) {
             return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
         }
         let file_sha256 = sha256(bytes);
-        let plan = plan.into_runnable().map_err(load)?;
-        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan })
+        let cores = Cores::new(std::thread::available_parallelism().map_or(1, usize::from));
+        let level = Level::new();
+        let ours = match arithmetic {
+            // Without SIMD, tract's own operators are faster than ours.
+            Arithmetic::Fastest if !level.is_fallback() => {
+                translate(&model, &Machine { level, cores: cores.clone(), pool: MapPool::default() }).map_err(load)?
+            }
+            _ => None,
+        };
+        let accelerated = ours.is_some();
+        let plan = match ours {
+            Some(ours) => ours.into_runnable(),
+            None => model.into_optimized().and_then(TypedModel::into_runnable),
+        }
+        .map_err(load)?;
+        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, accelerated })
+    }
+
+    /// Whether our operators compute.
+    #[must_use]
+    pub fn is_accelerated(&self) -> bool {
+        self.accelerated
     }
 
     /// What the model says of itself.
@@ -91,8 +142,39 @@ impl Network {
         let run = |e: TractError| ModelError::Run(format!("{e:#}"));
         let InputSize { width, height } = self.metadata.input;
         let tensor = Tensor::from_shape(&[1, 1, height, width], input).map_err(run)?;
+        let _run = self.cores.enter();
         let output = self.plan.run(tvec!(tensor.into())).map_err(run)?;
-        let values = output[0].view().as_slice::<f32>().map_err(run)?.to_vec();
+        let values = match output[0].storage_as::<Held<Arc<Vec<f32>>>>() {
+            Some(Held(scores)) => scores.clone(),
+            None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec()),
+        };
         Logits::new(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
+    }
+}
+
+#[cfg(all(test, feature = "embedded-model"))]
+mod tests {
+    use super::*;
+    use crate::phantom::{Phantom, PhantomOptions};
+
+    /// Mean and largest difference of the scores from those that tract's own operators give.
+    fn differences(model: ShippedModel) -> (f32, f32) {
+        let bscan = Phantom::generate(&PhantomOptions::spectralis(), 5).bscan;
+        let ours = Network::shipped(model).expect("a model");
+        assert!(ours.is_accelerated(), "{} has an operator that ours do not cover", model.name());
+        let tract = Network::from_bytes_with(model.file(), Arithmetic::Tract).expect("a model");
+        assert!(!tract.is_accelerated());
+        let ((ours, _), (tract, _)) = (ours.run(&bscan).expect("scores"), tract.run(&bscan).expect("scores"));
+        let differences = ours.values().iter().zip(tract.values()).map(|(a, b)| (a - b).abs());
+        let largest = differences.clone().fold(0.0, f32::max);
+        (differences.sum::<f32>() / ours.values().len() as f32, largest)
+    }
+
+    #[test]
+    fn our_operators_give_the_scores_of_tract() {
+        for model in ShippedModel::ALL {
+            let (mean, largest) = differences(model);
+            assert!(mean < 1e-4 && largest < 5e-3, "{}: mean {mean}, largest {largest}", model.name());
+        }
     }
 }

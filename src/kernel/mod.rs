@@ -1,0 +1,24 @@
+//! The arithmetic of a UNet in SIMD: 3 x 3 convolution, 2 x 2 up-convolution, pooling and the 1 x 1 head.
+//!
+//! Activations are [`FeatureMap`]s: channels last, so that a vector holds neighbouring channels of one pixel, with a
+//! margin of zeros, so that no convolution asks where the image ends. Each operator runs on every instruction set that
+//! [`fearless_simd`] knows and picks the widest of the machine.
+
+mod cores;
+mod head;
+mod map;
+mod product;
+mod stem;
+mod strips;
+mod upconv;
+mod winograd;
+
+pub(crate) use cores::Cores;
+pub(crate) use head::Head;
+pub(crate) use map::{FeatureMap, MapPool};
+pub(crate) use stem::Stem;
+pub(crate) use upconv::UpConv;
+pub(crate) use winograd::Conv3x3;
+
+#[cfg(test)]
+mod tests;

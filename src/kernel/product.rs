@@ -1,0 +1,179 @@
+//! Matrix products: rows of pixels times weights.
+
+use fearless_simd::{Simd, f32x8, f32x16, prelude::*};
+
+/// The right-hand matrix, `depth` rows by `columns`, cut into panels of 16 columns (8 where 16 do not fit) that lie one
+/// after the other, so that a product reads it from front to back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Panels {
+    depth: usize,
+    columns: usize,
+    values: Vec<f32>,
+}
+
+/// Columns of a panel where the matrix has a multiple of them.
+const WIDE: usize = 16;
+/// Columns of a panel elsewhere.
+const NARROW: usize = 8;
+
+impl Panels {
+    /// Whether a matrix of so many columns can be cut.
+    pub(super) const fn fit(columns: usize) -> bool {
+        columns > 0 && columns.is_multiple_of(NARROW)
+    }
+
+    /// The matrix whose element in row `k` and column `n` is `element(k, n)`; [`Panels::fit`] holds for `columns`.
+    pub(super) fn new(depth: usize, columns: usize, element: impl Fn(usize, usize) -> f32) -> Self {
+        debug_assert!(Self::fit(columns));
+        let width = if columns.is_multiple_of(WIDE) { WIDE } else { NARROW };
+        let mut values = Vec::with_capacity(depth * columns);
+        for first in (0..columns).step_by(width) {
+            for k in 0..depth {
+                values.extend((first..first + width).map(|n| element(k, n)));
+            }
+        }
+        Self { depth, columns, values }
+    }
+
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+}
+
+/// The rows of the left-hand matrix lie one after the other; those of the output `stride` apart.
+///
+/// `out[r * stride + n] = finish(n, sum over k of left[r * depth + k] * right[k][n])`, where `finish` is done on vectors:
+/// it adds `bias` if there is one.
+#[inline(always)]
+pub(super) fn product<S: Simd>(
+    simd: S,
+    left: &[f32],
+    right: &Panels,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    // Registers decide how many rows are summed at once: 32 of 16 floats, or 16 of 8 floats.
+    let many = <S::f32s as SimdBase<S>>::LEN >= WIDE;
+    let columns = right.columns;
+    if columns.is_multiple_of(2 * WIDE) && many {
+        sweep::<S, f32x16<S>, WIDE, 12, 2>(simd, left, right, bias, out, stride);
+    } else if columns.is_multiple_of(WIDE) {
+        if many {
+            sweep::<S, f32x16<S>, WIDE, 14, 1>(simd, left, right, bias, out, stride);
+        } else {
+            sweep::<S, f32x16<S>, WIDE, 6, 1>(simd, left, right, bias, out, stride);
+        }
+    } else {
+        sweep::<S, f32x8<S>, NARROW, 12, 1>(simd, left, right, bias, out, stride);
+    }
+}
+
+#[inline(always)]
+fn sweep<
+    S: Simd,
+    V: SimdFloat<S, Element = f32, Array = [f32; W]>,
+    const W: usize,
+    const ROWS: usize,
+    const PANELS: usize,
+>(
+    simd: S,
+    left: &[f32],
+    right: &Panels,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    let depth = right.depth;
+    let rows = left.len() / depth;
+    for (group, panels) in right.values.chunks_exact(depth * W * PANELS).enumerate() {
+        let column = group * W * PANELS;
+        let mut start = [V::simd_from(simd, 0.0); PANELS];
+        if let Some(bias) = bias {
+            for (j, s) in start.iter_mut().enumerate() {
+                *s = V::from_slice(simd, &bias[column + j * W..][..W]);
+            }
+        }
+        let (panels, _) = panels.as_chunks::<W>();
+        let mut first = 0;
+        while first + ROWS <= rows {
+            block::<S, V, W, ROWS, PANELS>(
+                simd,
+                &left[first * depth..],
+                panels,
+                start,
+                &mut out[first * stride + column..],
+                stride,
+            );
+            first += ROWS;
+        }
+        while first + 4 <= rows {
+            block::<S, V, W, 4, PANELS>(
+                simd,
+                &left[first * depth..],
+                panels,
+                start,
+                &mut out[first * stride + column..],
+                stride,
+            );
+            first += 4;
+        }
+        while first < rows {
+            block::<S, V, W, 1, PANELS>(
+                simd,
+                &left[first * depth..],
+                panels,
+                start,
+                &mut out[first * stride + column..],
+                stride,
+            );
+            first += 1;
+        }
+    }
+}
+
+/// `ROWS` rows times `PANELS` panels: as many sums as registers hold, so that each weight is loaded once for all rows.
+#[inline(always)]
+fn block<
+    S: Simd,
+    V: SimdFloat<S, Element = f32, Array = [f32; W]>,
+    const W: usize,
+    const ROWS: usize,
+    const PANELS: usize,
+>(
+    simd: S,
+    left: &[f32],
+    panels: &[[f32; W]],
+    start: [V; PANELS],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let depth = panels.len() / PANELS;
+    let mut rows = [&left[..0]; ROWS];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = &left[r * depth..][..depth];
+    }
+    let mut columns = [&panels[..0]; PANELS];
+    for (j, column) in columns.iter_mut().enumerate() {
+        *column = &panels[j * depth..][..depth];
+    }
+    let mut sums = [start; ROWS];
+    for k in 0..depth {
+        let mut weights = start;
+        for j in 0..PANELS {
+            weights[j] = V::load_array_ref(simd, &columns[j][k]);
+        }
+        for r in 0..ROWS {
+            let value = V::simd_from(simd, rows[r][k]);
+            for j in 0..PANELS {
+                sums[r][j] = value.mul_add(weights[j], sums[r][j]);
+            }
+        }
+    }
+    for (r, sum) in sums.iter().enumerate() {
+        let row = &mut out[r * stride..][..W * PANELS];
+        for (j, s) in sum.iter().enumerate() {
+            s.store_slice(&mut row[j * W..][..W]);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Our operators in tract's graph, and the tensors between them.
+
+use std::{fmt, hash::Hasher, sync::Arc};
+
+use fearless_simd::Level;
+use tract_onnx::tract_core::internal::*;
+
+use crate::kernel::{Conv3x3, Cores, FeatureMap, Head, MapPool, Stem, UpConv};
+
+/// What an operator computes, with its weights.
+#[derive(Debug)]
+pub(super) enum Kernel {
+    /// The image's plane to a map.
+    Stem(Stem),
+    /// One map or several, taken as one of all their channels, to a map.
+    Conv(Conv3x3),
+    /// The same, and the map at half the height and width.
+    ConvPool(Conv3x3),
+    /// A map to one of twice the height and width.
+    Up(UpConv),
+    /// A map to class scores.
+    Head(Head),
+}
+
+/// What all operators of a network share.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) level: Level,
+    pub(super) cores: Cores,
+    pub(super) pool: MapPool,
+}
+
+/// An operator of ours. Feature maps, `[1, channels, height, width]` as tract sees them, travel as [`Held`] tensors.
+#[derive(Clone, Debug)]
+pub(super) struct Operator {
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) machine: Machine,
+}
+
+impl PartialEq for Operator {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.kernel, &other.kernel)
+    }
+}
+
+impl Eq for Operator {}
+
+impl Op for Operator {
+    fn name(&self) -> StaticName {
+        match &*self.kernel {
+            Kernel::Stem(_) => "Stem",
+            Kernel::Conv(_) => "Conv3x3",
+            Kernel::ConvPool(_) => "Conv3x3Pool",
+            Kernel::Up(_) => "UpConv",
+            Kernel::Head(_) => "Head",
+        }
+        .into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Operator {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let Machine { level, cores, pool } = &self.machine;
+        let (level, threads) = (*level, cores.share());
+        let [_, _, height, width] = *inputs[0].shape() else { bail!("a tensor of rank 4 was expected") };
+        let maps =
+            || inputs.iter().map(|i| Ok(&i.try_storage_as::<Held<FeatureMap>>()?.0)).collect::<TractResult<TVec<_>>>();
+        match &*self.kernel {
+            Kernel::Stem(stem) => {
+                let mut out = FeatureMap::new(pool, height, width, stem.outputs());
+                stem.run(level, threads, inputs[0].view().as_slice::<f32>()?, &mut out);
+                Ok(tvec!(hold(out)))
+            }
+            Kernel::Conv(conv) => {
+                let mut out = FeatureMap::new(pool, height, width, conv.outputs());
+                conv.run(level, threads, &maps()?, &mut out, None);
+                Ok(tvec!(hold(out)))
+            }
+            Kernel::ConvPool(conv) => {
+                let mut out = FeatureMap::new(pool, height, width, conv.outputs());
+                let mut half = FeatureMap::new(pool, height / 2, width / 2, conv.outputs());
+                conv.run(level, threads, &maps()?, &mut out, Some(&mut half));
+                Ok(tvec!(hold(out), hold(half)))
+            }
+            Kernel::Up(up) => {
+                let mut out = FeatureMap::new(pool, 2 * height, 2 * width, up.outputs());
+                up.run(level, threads, maps()?[0], &mut out);
+                Ok(tvec!(hold(out)))
+            }
+            Kernel::Head(head) => {
+                let shape = [1, head.outputs(), height, width];
+                let scores = head.run(level, threads, maps()?[0]);
+                Ok(tvec!(Tensor::from_storage(f32::datum_type(), &shape, Held(scores)).into_tvalue()))
+            }
+        }
+    }
+}
+
+impl TypedOp for Operator {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        let [_, _, height, width] = inputs[0].shape.as_concrete().unwrap_or_default() else {
+            bail!("a tensor of fixed size and rank 4 was expected");
+        };
+        let held = |channels: usize, height: usize, width: usize| {
+            f32::fact([1, channels, height, width]).with_exotic_fact(HeldFact { values: channels * height * width })
+        };
+        Ok(match &*self.kernel {
+            Kernel::Stem(stem) => tvec!(held(stem.outputs(), *height, *width)),
+            Kernel::Conv(conv) => tvec!(held(conv.outputs(), *height, *width)),
+            Kernel::ConvPool(conv) => {
+                tvec!(held(conv.outputs(), *height, *width), held(conv.outputs(), height / 2, width / 2))
+            }
+            Kernel::Up(up) => tvec!(held(up.outputs(), 2 * height, 2 * width)),
+            Kernel::Head(head) => tvec!(held(head.outputs(), *height, *width)),
+        })
+    }
+
+    as_op!();
+}
+
+/// Content of a tensor in a layout of our own.
+#[derive(Debug)]
+pub(super) struct Held<T>(pub(super) T);
+
+fn hold(map: FeatureMap) -> TValue {
+    let shape = [1, map.channels(), map.height(), map.width()];
+    Tensor::from_storage(f32::datum_type(), &shape, Held(map)).into_tvalue()
+}
+
+/// Says of a tensor that its layout is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct HeldFact {
+    values: usize,
+}
+
+impl ExoticFact for HeldFact {
+    fn buffer_sizes(&self) -> TVec<TDim> {
+        tvec!((self.values * size_of::<f32>()).to_dim())
+    }
+}
+
+/// What can be the content of a tensor of ours.
+pub(super) trait Content: fmt::Debug + Send + Sync + 'static {
+    /// A copy of it.
+    fn copy(&self) -> Self;
+    /// Its number of values.
+    fn len(&self) -> usize;
+}
+
+impl Content for FeatureMap {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn len(&self) -> usize {
+        self.channels() * self.height() * self.width()
+    }
+}
+
+impl Content for Arc<Vec<f32>> {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+}
+
+impl<T> PartialEq for Held<T> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl<T> Eq for Held<T> {}
+
+impl<T: Content> fmt::Display for Held<T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} values in a layout of their own", self.0.len())
+    }
+}
+
+impl<T: Content> TensorStorage for Held<T> {
+    fn byte_len(&self) -> usize {
+        self.0.len() * size_of::<f32>()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    fn deep_clone(&self) -> Box<dyn TensorStorage> {
+        Box::new(Self(self.0.copy()))
+    }
+
+    fn as_plain_ram(&self) -> Option<&PlainStorage> {
+        None
+    }
+
+    fn as_plain_ram_mut(&mut self) -> Option<&mut PlainStorage> {
+        None
+    }
+
+    fn into_plain_ram(self: Box<Self>) -> Option<PlainStorage> {
+        None
+    }
+
+    fn dyn_hash(&self, state: &mut dyn Hasher) {
+        state.write_usize(self.0.len());
+    }
+
+    fn exotic_fact(&self, _: &[usize]) -> TractResult<Option<Box<dyn ExoticFact>>> {
+        Ok(Some(Box::new(HeldFact { values: self.0.len() })))
+    }
+}
