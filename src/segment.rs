@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    layer::EzConvention,
+    layer::{Boundary, EzConvention},
     measure::{Quality, Signal, Thicknesses, Verdict},
-    network::{ModelError, Network},
+    network::{ModelError, Network, Placement, retina_band},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, Surfaces, extract},
 };
@@ -25,9 +25,9 @@ pub struct SegmentedBScan {
     pub signal: Signal,
     /// Thickness of every layer.
     pub thicknesses: Thicknesses,
-    /// Time in the network, preprocessing included.
+    /// Time in the network.
     pub network_time: Duration,
-    /// Time from class scores to measures.
+    /// Time in everything else, from pixels to measures.
     pub surface_time: Duration,
 }
 
@@ -46,6 +46,71 @@ impl SegmentedBScan {
     }
 }
 
+/// What the network finds in a B-scan, whatever its quality.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The boundaries, on the scan's own pixel grid.
+    pub surfaces: Surfaces,
+    /// What a verdict on them rests on.
+    pub quality: Quality,
+    /// Time in the network.
+    pub network_time: Duration,
+}
+
+/// Finds the boundaries of one B-scan. The network looks at those rows alone that seem to hold the retina, and at the
+/// whole scan where what it finds there is not beyond doubt.
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found, ModelError> {
+    let options = ExtractOptions::of(network.metadata(), ez);
+    let mut network_time = Duration::ZERO;
+    let mut look = |placement: &Placement, prepared: &[f32]| -> Result<(Surfaces, Quality), ModelError> {
+        let start = Instant::now();
+        let logits = network.run_on(placement, prepared)?;
+        network_time += start.elapsed();
+        let surfaces = extract(&logits, placement, &options);
+        let quality = Quality::of(&surfaces);
+        Ok((surfaces, quality))
+    };
+    let whole = network.placement(bscan);
+    let prepared = whole.prepare(bscan);
+    if let Some(band) = retina_band(&whole, &prepared) {
+        let placement = network.placement_on_band(whole, &band);
+        if !placement.is_whole() {
+            let (surfaces, quality) = look(&placement, &prepared)?;
+            if quality.verdict() == Verdict::Good && is_held(&surfaces, &placement) {
+                return Ok(Found { surfaces, quality, network_time });
+            }
+        }
+    }
+    let (surfaces, quality) = look(&whole, &prepared)?;
+    Ok(Found { surfaces, quality, network_time })
+}
+
+/// Rows of the grid that must lie between a boundary and a cut edge of the band.
+const CLEARANCE: f32 = 16.0;
+/// The same below Bruch's membrane, for the choroid to be seen or not.
+const CHOROID: f32 = 64.0;
+
+/// Whether the band shows all of the retina: every A-scan has its ILM and, but in the optic disc, its Bruch's membrane, and
+/// no boundary comes near to where the scan was cut.
+fn is_held(surfaces: &Surfaces, placement: &Placement) -> bool {
+    let top = if placement.above == 0 { f32::MIN } else { placement.row_of(CLEARANCE) };
+    let cut_below = placement.above + placement.height < placement.resized_height;
+    let bottom = |rows: f32| if cut_below { placement.row_of(placement.height as f32 - rows) } else { f32::MAX };
+    let rows = |boundary, ascan: usize| surfaces.rows(boundary)[ascan];
+    (0..surfaces.width()).all(|ascan| {
+        let disc = surfaces.shows_disc(ascan);
+        let nfl = rows(Boundary::NflGcl, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
+        let choroid = rows(Boundary::Csb, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
+        rows(Boundary::Ilm, ascan).is_some_and(|row| row >= top)
+            && rows(Boundary::RpeBm, ascan).map_or(disc, |row| row <= bottom(CHOROID))
+            && nfl
+            && choroid
+    })
+}
+
 /// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known, `ez` where the
 /// ellipsoid zone ends. What shows no retina gets no boundaries.
 ///
@@ -59,17 +124,70 @@ pub fn segment(
     ez: EzConvention,
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
-    let (logits, placement) = network.run(&bscan)?;
-    let network_time = start.elapsed();
-    let after_network = Instant::now();
-    let found = extract(&logits, &placement, &ExtractOptions::of(network.metadata(), ez));
-    let quality = Quality::of(&found);
+    let Found { surfaces: found, quality, network_time } = find(network, &bscan, ez)?;
     let surfaces = match quality.verdict() {
         Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
         Verdict::Good | Verdict::Doubtful => found,
     };
     let signal = Signal::of(&bscan, &surfaces);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
-    let surface_time = after_network.elapsed();
+    let surface_time = start.elapsed().saturating_sub(network_time);
     Ok(SegmentedBScan { index, bscan, surfaces, quality, signal, thicknesses, network_time, surface_time })
+}
+
+#[cfg(all(test, feature = "embedded-model"))]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::{
+        network::ShippedModel,
+        phantom::{Phantom, PhantomOptions},
+    };
+
+    fn whole(network: &Network, bscan: &BScan) -> Surfaces {
+        let (logits, placement) = network.run(bscan).expect("scores");
+        extract(&logits, &placement, &ExtractOptions::of(network.metadata(), EzConvention::default()))
+    }
+
+    fn rows(surfaces: &Surfaces) -> Vec<Option<f32>> {
+        let of_the_retina = Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb);
+        of_the_retina.flat_map(|b| surfaces.rows(b).to_vec()).collect()
+    }
+
+    #[test]
+    fn a_look_at_the_band_finds_what_a_look_at_the_whole_scan_finds() {
+        let network = Network::shipped(ShippedModel::Edge).expect("a model");
+        for seed in 1..4 {
+            let bscan = Phantom::generate(&PhantomOptions::spectralis(), seed).bscan;
+            let placement = network.placement(&bscan);
+            let band = retina_band(&placement, &placement.prepare(&bscan)).expect("a band");
+            assert!(band.len() < placement.resized_height * 7 / 8);
+            let found = find(&network, &bscan, EzConvention::default()).expect("boundaries").surfaces;
+            let (band, whole) = (rows(&found), rows(&whole(&network, &bscan)));
+            let both: Vec<f32> =
+                band.iter().zip(&whole).filter_map(|(b, w)| Some((b.as_ref()? - w.as_ref()?).abs())).collect();
+            assert!(both.len() * 100 > 95 * whole.iter().flatten().count());
+            let mean = both.iter().sum::<f32>() / both.len() as f32;
+            assert!(mean < 0.1, "{mean} px");
+        }
+    }
+
+    #[test]
+    fn a_band_that_cuts_the_retina_is_not_held() {
+        let network = Network::shipped(ShippedModel::Edge).expect("a model");
+        let bscan = Phantom::generate(&PhantomOptions::spectralis(), 2).bscan;
+        let whole_look = whole(&network, &bscan);
+        let ilm = whole_look.rows(Boundary::Ilm).iter().flatten().fold(f32::MAX, |a, &b| a.min(b));
+        let bruch = whole_look.rows(Boundary::RpeBm).iter().flatten().fold(0.0_f32, |a, &b| a.max(b));
+        let placement = network.placement(&bscan);
+        let on = |band: Range<usize>| network.placement_on_band(placement, &band);
+        let rows = placement.resized_height;
+        let (ilm, bruch) = (ilm / placement.rows_per_row(), bruch / placement.rows_per_row());
+        assert!(is_held(&whole_look, &placement));
+        assert!(!is_held(&whole_look, &on(ilm as usize..rows)));
+        assert!(!is_held(&whole_look, &on(0..bruch as usize + 32)));
+        assert!(is_held(&whole_look, &on(ilm as usize - 40..rows)));
+        assert!(!is_held(&Surfaces::undetermined(bscan.width, bscan.height), &placement));
+    }
 }

@@ -9,25 +9,34 @@ use std::sync::{
 ///
 /// One run alone takes them all and is done soonest; where many wait, each takes one, which costs least in total.
 #[derive(Clone, Debug)]
-pub(crate) struct Cores {
-    number: usize,
-    runs: Arc<AtomicUsize>,
+pub(crate) struct Cores(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    cores: AtomicUsize,
+    runs: AtomicUsize,
 }
 
 impl Cores {
     pub(crate) fn new(number: usize) -> Self {
-        Self { number, runs: Arc::default() }
+        Self(Arc::new(Counts { cores: AtomicUsize::new(number), runs: AtomicUsize::new(0) }))
+    }
+
+    /// Shares out another number of cores from now on.
+    pub(crate) fn set(&self, number: usize) {
+        self.0.cores.store(number, Ordering::Relaxed);
     }
 
     /// Counts a run until the guard is dropped.
     pub(crate) fn enter(&self) -> Run<'_> {
-        self.runs.fetch_add(1, Ordering::Relaxed);
+        self.0.runs.fetch_add(1, Ordering::Relaxed);
         Run(self)
     }
 
     /// The threads that one run may use at this moment, at least one.
     pub(crate) fn share(&self) -> usize {
-        (self.number / self.runs.load(Ordering::Relaxed).max(1)).max(1)
+        let runs = self.0.runs.load(Ordering::Relaxed).max(1);
+        (self.0.cores.load(Ordering::Relaxed) / runs).max(1)
     }
 }
 
@@ -36,7 +45,7 @@ pub(crate) struct Run<'a>(&'a Cores);
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        self.0.runs.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.runs.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

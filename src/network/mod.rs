@@ -1,5 +1,6 @@
 //! The network: what a model file says of itself, how a B-scan becomes its input, and how it is run.
 
+mod band;
 mod calibration;
 mod error;
 mod logits;
@@ -10,6 +11,7 @@ mod runtime;
 mod shipped;
 mod translate;
 
+pub use band::retina_band;
 pub use calibration::{Calibration, Interval};
 pub use error::ModelError;
 pub use logits::Logits;

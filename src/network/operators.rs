@@ -102,20 +102,22 @@ impl EvalOp for Operator {
 
 impl TypedOp for Operator {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let [_, _, height, width] = inputs[0].shape.as_concrete().unwrap_or_default() else {
-            bail!("a tensor of fixed size and rank 4 was expected");
-        };
-        let held = |channels: usize, height: usize, width: usize| {
-            f32::fact([1, channels, height, width]).with_exotic_fact(HeldFact { values: channels * height * width })
+        let [_, _, height, width] = inputs[0].shape.dims() else { bail!("a tensor of rank 4 was expected") };
+        let (height, width) = (height.clone(), width.clone());
+        let held = |channels: usize, height: TDim, width: TDim| {
+            let shape = [1.to_dim(), channels.to_dim(), height, width];
+            let values = shape.iter().product();
+            f32::fact(shape).with_exotic_fact(HeldFact { values })
         };
         Ok(match &*self.kernel {
-            Kernel::Stem(stem) => tvec!(held(stem.outputs(), *height, *width)),
-            Kernel::Conv(conv) => tvec!(held(conv.outputs(), *height, *width)),
+            Kernel::Stem(stem) => tvec!(held(stem.outputs(), height, width)),
+            Kernel::Conv(conv) => tvec!(held(conv.outputs(), height, width)),
             Kernel::ConvPool(conv) => {
-                tvec!(held(conv.outputs(), *height, *width), held(conv.outputs(), height / 2, width / 2))
+                let half = held(conv.outputs(), height.clone() / 2, width.clone() / 2);
+                tvec!(held(conv.outputs(), height, width), half)
             }
-            Kernel::Up(up) => tvec!(held(up.outputs(), 2 * height, 2 * width)),
-            Kernel::Head(head) => tvec!(held(head.outputs(), *height, *width)),
+            Kernel::Up(up) => tvec!(held(up.outputs(), height * 2, width * 2)),
+            Kernel::Head(head) => tvec!(held(head.outputs(), height, width)),
         })
     }
 
@@ -134,12 +136,12 @@ fn hold(map: FeatureMap) -> TValue {
 /// Says of a tensor that its layout is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct HeldFact {
-    values: usize,
+    values: TDim,
 }
 
 impl ExoticFact for HeldFact {
     fn buffer_sizes(&self) -> TVec<TDim> {
-        tvec!((self.values * size_of::<f32>()).to_dim())
+        tvec!(self.values.clone() * size_of::<f32>())
     }
 }
 
@@ -215,6 +217,6 @@ impl<T: Content> TensorStorage for Held<T> {
     }
 
     fn exotic_fact(&self, _: &[usize]) -> TractResult<Option<Box<dyn ExoticFact>>> {
-        Ok(Some(Box::new(HeldFact { values: self.0.len() })))
+        Ok(Some(Box::new(HeldFact { values: self.0.len().to_dim() })))
     }
 }

@@ -1,5 +1,7 @@
 //! Where a B-scan lies on the network's grid, and the way there and back.
 
+use std::ops::Range;
+
 use image::{ImageBuffer, Luma, imageops};
 
 use crate::scan::BScan;
@@ -26,6 +28,10 @@ pub struct Placement {
     pub left: usize,
     /// First row of the scan on the grid.
     pub top: usize,
+    /// Rows of the resized scan above those that the grid holds.
+    pub above: usize,
+    /// Rows of the resized scan, of which the grid holds `height`.
+    pub resized_height: usize,
 }
 
 /// Scans of fewer rows are enlarged to as many, so that their layers have as many rows as those of the scans that networks
@@ -56,7 +62,26 @@ impl Placement {
             height,
             left: (input.width - width) / 2,
             top: (input.height - height) / 2,
+            above: 0,
+            resized_height: height,
         }
+    }
+
+    /// The same on a grid that is no larger than the scan needs, with sides that are multiples of `unit`.
+    #[must_use]
+    pub fn tight(self, unit: usize) -> Self {
+        let input = InputSize {
+            width: self.width.next_multiple_of(unit).min(self.input.width),
+            height: self.height.next_multiple_of(unit).min(self.input.height),
+        };
+        Self { input, left: (input.width - self.width) / 2, top: (input.height - self.height) / 2, ..self }
+    }
+
+    /// The same with no more than `band` of the resized scan's rows on the grid.
+    #[must_use]
+    pub fn on_band(self, band: &Range<usize>, unit: usize) -> Self {
+        let height = band.len().min(self.resized_height - band.start);
+        Self { height, above: band.start, ..self }.tight(unit)
     }
 
     /// The network's input for `bscan`: `input.height * input.width` values, row-major.
@@ -65,11 +90,27 @@ impl Placement {
     /// When `bscan` is not of the size that was placed.
     #[must_use]
     pub fn place(&self, bscan: &BScan) -> Vec<f32> {
+        self.lay(&self.prepare(bscan))
+    }
+
+    /// The scan at the size that it takes on the grid, standardised: `resized_height * width` values, row-major.
+    ///
+    /// # Panics
+    /// When `bscan` is not of the size that was placed.
+    #[must_use]
+    pub fn prepare(&self, bscan: &BScan) -> Vec<f32> {
         assert_eq!((bscan.width, bscan.height), (self.scan_width, self.scan_height), "another scan was placed");
         let mut pixels = self.resized(bscan);
         standardise(&mut pixels);
+        pixels
+    }
+
+    /// The network's input for a scan that [`Placement::prepare`] made: `input.height * input.width` values, row-major.
+    #[must_use]
+    pub fn lay(&self, prepared: &[f32]) -> Vec<f32> {
         let mut input = vec![0.0; self.input.width * self.input.height];
-        for (row, line) in pixels.chunks_exact(self.width).enumerate() {
+        let lines = prepared.chunks_exact(self.width).skip(self.above).take(self.height);
+        for (row, line) in lines.enumerate() {
             let start = (self.top + row) * self.input.width + self.left;
             input[start..start + self.width].copy_from_slice(line);
         }
@@ -77,19 +118,32 @@ impl Placement {
     }
 
     fn resized(&self, bscan: &BScan) -> Vec<f32> {
-        if (self.width, self.height) == (bscan.width, bscan.height) {
+        if (self.width, self.resized_height) == (bscan.width, bscan.height) {
             return bscan.intensity.clone();
         }
         let image: ImageBuffer<Luma<f32>, _> =
             ImageBuffer::from_raw(bscan.width as u32, bscan.height as u32, bscan.intensity.as_slice())
                 .expect("a B-scan has width * height intensities");
-        imageops::resize(&image, self.width as u32, self.height as u32, imageops::FilterType::Triangle).into_raw()
+        imageops::resize(&image, self.width as u32, self.resized_height as u32, imageops::FilterType::Triangle)
+            .into_raw()
     }
 
-    /// Scan rows for one row of the placed region.
+    /// Scan rows for one row of the grid.
     #[must_use]
     pub fn rows_per_row(&self) -> f32 {
-        self.scan_height as f32 / self.height as f32
+        self.scan_height as f32 / self.resized_height as f32
+    }
+
+    /// Scan row of a row of the placed region; edges, both.
+    #[must_use]
+    pub fn row_of(&self, row: f32) -> f32 {
+        (self.above as f32 + row) * self.rows_per_row()
+    }
+
+    /// Whether the grid holds all rows of the scan.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.height == self.resized_height
     }
 
     /// Column of the placed region (0-based, fractional) at the centre of A-scan `ascan`.

@@ -1,6 +1,6 @@
 //! Runs a model with tract.
 
-use std::{io::Cursor, path::Path, sync::Arc};
+use std::{io::Cursor, ops::Range, path::Path, sync::Arc};
 
 use tract_onnx::prelude::*;
 
@@ -35,7 +35,8 @@ pub struct Network {
     file_sha256: Arc<str>,
     plan: Arc<TypedRunnableModel>,
     cores: Cores,
-    accelerated: bool,
+    /// Where our operators compute: what the sides of a grid must be a multiple of.
+    unit: Option<usize>,
 }
 
 impl Network {
@@ -98,19 +99,26 @@ impl Network {
             }
             _ => None,
         };
-        let accelerated = ours.is_some();
+        let unit = ours.as_ref().map(|ours| ours.unit);
         let plan = match ours {
-            Some(ours) => ours.into_runnable(),
+            Some(ours) => ours.model.into_runnable(),
             None => model.into_optimized().and_then(TypedModel::into_runnable),
         }
         .map_err(load)?;
-        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, accelerated })
+        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, unit })
+    }
+
+    /// Has this network and its clones use no more than `threads` threads at a time; otherwise they use every core.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        self.cores.set(threads);
+        self
     }
 
     /// Whether our operators compute.
     #[must_use]
-    pub fn is_accelerated(&self) -> bool {
-        self.accelerated
+    pub const fn is_accelerated(&self) -> bool {
+        self.unit.is_some()
     }
 
     /// What the model says of itself.
@@ -130,17 +138,41 @@ impl Network {
     /// # Errors
     /// [`ModelError::Run`] when the network fails.
     pub fn run(&self, bscan: &BScan) -> Result<(Logits, Placement), ModelError> {
-        let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
-        Ok((self.run_input(&placement.place(bscan))?, placement))
+        let placement = self.placement(bscan);
+        Ok((self.run_on(&placement, &placement.prepare(bscan))?, placement))
     }
 
-    /// Class scores for an input that has been placed already: `input.height * input.width` values.
+    /// Where a whole B-scan lies on the grid that this network takes.
+    #[must_use]
+    pub fn placement(&self, bscan: &BScan) -> Placement {
+        let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
+        self.unit.map_or(placement, |unit| placement.tight(unit))
+    }
+
+    /// `whole` with only those rows of the scan that `band` holds, where the network takes grids of several sizes.
+    #[must_use]
+    pub fn placement_on_band(&self, whole: Placement, band: &Range<usize>) -> Placement {
+        self.unit.map_or(whole, |unit| whole.on_band(band, unit))
+    }
+
+    /// Class scores for a scan that [`Placement::prepare`] made.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] when the network fails.
+    pub fn run_on(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
+        self.run_grid(placement.input, &placement.lay(prepared))
+    }
+
+    /// Class scores for an input of the size that the model states: `input.height * input.width` values.
     ///
     /// # Errors
     /// [`ModelError::Run`] when the input is of another size or the network fails.
     pub fn run_input(&self, input: &[f32]) -> Result<Logits, ModelError> {
+        self.run_grid(self.metadata.input, input)
+    }
+
+    fn run_grid(&self, InputSize { width, height }: InputSize, input: &[f32]) -> Result<Logits, ModelError> {
         let run = |e: TractError| ModelError::Run(format!("{e:#}"));
-        let InputSize { width, height } = self.metadata.input;
         let tensor = Tensor::from_shape(&[1, 1, height, width], input).map_err(run)?;
         let _run = self.cores.enter();
         let output = self.plan.run(tvec!(tensor.into())).map_err(run)?;
@@ -164,7 +196,8 @@ mod tests {
         assert!(ours.is_accelerated(), "{} has an operator that ours do not cover", model.name());
         let tract = Network::from_bytes_with(model.file(), Arithmetic::Tract).expect("a model");
         assert!(!tract.is_accelerated());
-        let ((ours, _), (tract, _)) = (ours.run(&bscan).expect("scores"), tract.run(&bscan).expect("scores"));
+        let input = Placement::new(bscan.width, bscan.height, ours.metadata().input).place(&bscan);
+        let (ours, tract) = (ours.run_input(&input).expect("scores"), tract.run_input(&input).expect("scores"));
         let differences = ours.values().iter().zip(tract.values()).map(|(a, b)| (a - b).abs());
         let largest = differences.clone().fold(0.0, f32::max);
         (differences.sum::<f32>() / ours.values().len() as f32, largest)

@@ -26,8 +26,9 @@ use super::operators::{Kernel, Machine, Operator};
 /// `model`, decluttered, in our operators; `None` where it has others than a UNet of ours: one image in; 3 x 3
 /// convolutions, each with ReLU; 2 x 2 maximum pooling behind them; 2 x 2 up-convolutions; concatenated channels; a 1 x 1
 /// convolution to the scores. Whatever tract finds wrong with it comes out as an error.
-pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Option<TypedModel>> {
-    let mut translation = Translation { from: model, to: TypedModel::default(), values: HashMap::new(), machine };
+pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Option<Translated>> {
+    let mut translation =
+        Translation { from: model, to: TypedModel::default(), values: HashMap::new(), machine, unit: 1 };
     for node in model.eval_order()? {
         if translation.node(&model.nodes[node])?.is_none() {
             return Ok(None);
@@ -36,7 +37,14 @@ pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Op
     let output = model.output_outlets()?[0];
     let Some(Value::Scores(scores)) = translation.values.remove(&output) else { return Ok(None) };
     translation.to.select_output_outlets(&[scores])?;
-    Ok(Some(translation.to))
+    Ok(Some(Translated { model: translation.to, unit: translation.unit }))
+}
+
+/// A model in our operators.
+pub(super) struct Translated {
+    pub(super) model: TypedModel,
+    /// It takes images whose sides are multiples of this: every pooling halves them.
+    pub(super) unit: usize,
 }
 
 /// What a value of the model is in the translation.
@@ -53,6 +61,7 @@ struct Translation<'a> {
     to: TypedModel,
     values: HashMap<OutletId, Value>,
     machine: &'a Machine,
+    unit: usize,
 }
 
 impl Translation<'_> {
@@ -63,7 +72,11 @@ impl Translation<'_> {
             return Ok(Some(()));
         }
         if let Some(source) = node.op_as::<TypedSource>() {
-            let image = self.to.add_source(&node.name, source.fact.clone())?;
+            // The operators take any size whose halves are whole down to the last level.
+            let symbols = &self.to.symbols;
+            let (height, width) = (symbols.sym("height"), symbols.sym("width"));
+            let shape = [1.to_dim(), 1.to_dim(), height.to_dim(), width.to_dim()];
+            let image = self.to.add_source(&node.name, source.fact.datum_type.fact(shape))?;
             self.values.insert(out, Value::Image(image));
             return Ok(Some(()));
         }
@@ -122,6 +135,7 @@ impl Translation<'_> {
             Some(pooled) => {
                 let maps = self.wire(node, Kernel::ConvPool(conv), &sources)?;
                 self.values.insert(relu, Value::Maps(tvec!(maps[0])));
+                self.unit *= 2;
                 self.values.insert(pooled, Value::Maps(tvec!(maps[1])));
             }
         }

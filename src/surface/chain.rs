@@ -5,6 +5,8 @@
 //! algorithm (Rabiner, Proc. IEEE 1989) gives the probability of every state in every row, and from it the
 //! expected row of each boundary: the expected number of rows spent in the states above it. Each path through
 //! the chain is ordered, so the expectations are ordered too.
+//!
+//! All of it is inlined into its caller, who decides for which instruction set it is compiled.
 
 use std::f32::consts::{LN_2, LOG2_E};
 
@@ -64,6 +66,7 @@ pub(super) struct Solver {
 
 impl Solver {
     /// Solves one strip. `scores(class, row)` gives the class scores of its A-scans; `rows` is at least 1.
+    #[inline(always)]
     pub(super) fn solve(
         &mut self,
         rows: usize,
@@ -76,6 +79,7 @@ impl Solver {
         self.run_backward()
     }
 
+    #[inline(always)]
     fn run_forward(&mut self) {
         self.forward.clear();
         let mut state = [[1.0; LANES]; STATES];
@@ -90,6 +94,7 @@ impl Solver {
         }
     }
 
+    #[inline(always)]
     fn run_backward(&self) -> Posterior {
         let rows = self.forward.len();
         let mut sum = [[0.0_f64; LANES]; BOUNDARIES];
@@ -152,6 +157,7 @@ impl Solver {
 }
 
 /// Class probabilities, kept away from zero.
+#[inline(always)]
 fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
     let inverse = temperature.recip();
     let mut max = [f32::MIN; LANES];
@@ -179,6 +185,7 @@ fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
 
 /// `e` to the power of a non-positive `x`, with a relative error below 1e-5. Without a branch or a call, so that all lanes go at
 /// once.
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     let scaled = (x * LOG2_E).max(-126.0);
     let whole = scaled as i32;
@@ -189,6 +196,7 @@ fn exp(x: f32) -> f32 {
 }
 
 /// Multiplies each state by its emission and brings the lane's sum to 1.
+#[inline(always)]
 fn emit(state: &mut [Wide; STATES], emission: &[Lanes; CLASSES]) {
     for (s, value) in state.iter_mut().enumerate() {
         let e = &emission[class_of(s)];
@@ -199,10 +207,12 @@ fn emit(state: &mut [Wide; STATES], emission: &[Lanes; CLASSES]) {
     normalise(state);
 }
 
+#[inline(always)]
 fn sum_of(a: &Wide, b: &Wide) -> Wide {
     std::array::from_fn(|l| a[l] + b[l])
 }
 
+#[inline(always)]
 fn posterior(forward: &[Wide; STATES], backward: &[Wide; STATES]) -> [Wide; STATES] {
     let mut gamma = *forward;
     for (g, b) in gamma.iter_mut().zip(backward) {
@@ -214,6 +224,7 @@ fn posterior(forward: &[Wide; STATES], backward: &[Wide; STATES]) -> [Wide; STAT
     gamma
 }
 
+#[inline(always)]
 fn normalise(state: &mut [Wide; STATES]) {
     let mut total = [f64::MIN_POSITIVE; LANES];
     for value in state.iter() {

@@ -1,5 +1,7 @@
 //! Boundaries of a B-scan from the class scores of its network run.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::{
     layer::{BOUNDARIES, Boundary, EzConvention, Layer},
     network::{Calibration, Logits, ModelMetadata, Placement},
@@ -115,7 +117,7 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
         let (left, share) = (at.floor() as usize, at.fract());
         let column = interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
         for k in 0..BOUNDARIES {
-            out.rows[k][ascan] = column.rows[k].map(|row| row * scale);
+            out.rows[k][ascan] = column.rows[k].map(|row| placement.row_of(row));
             out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
         }
         out.confidence[ascan] = column.confidence;
@@ -125,6 +127,11 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
 }
 
 fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
+    dispatch!(Level::new(), simd => simd.vectorize(#[inline(always)] || solve_strips(logits, placement, options)))
+}
+
+#[inline(always)]
+fn solve_strips(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
     let mut solver = Solver::default();
     let mut columns = Vec::with_capacity(placement.width + LANES);
     for first in (0..placement.width).step_by(LANES) {

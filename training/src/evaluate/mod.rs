@@ -11,7 +11,8 @@ use octrls::{
     layer::BOUNDARIES,
     measure::accuracy::BoundaryError,
     network::{ModelError, Network},
-    surface::{ExtractOptions, Surfaces, extract},
+    segment::find,
+    surface::Surfaces,
 };
 
 use crate::{
@@ -61,8 +62,7 @@ impl Evaluation {
 /// # Errors
 /// [`ModelError`] when the network fails.
 pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
-    let (logits, placement) = network.run(&sample.bscan)?;
-    Ok(extract(&logits, &placement, &ExtractOptions::of(network.metadata(), sample.ez)))
+    Ok(find(network, &sample.bscan, sample.ez)?.surfaces)
 }
 
 #[cfg(test)]

@@ -1,0 +1,47 @@
+//! Times a network, for comparison with other runtimes.
+//!
+//! `time_network MODEL THREADS RUNS [tract]`: on standard output the milliseconds of loading the model, of the first run, and
+//! then, a line for each further run, those of the network alone and of all steps from a phantom's pixels to its surfaces.
+//! With `tract`, tract's own operators compute.
+
+use std::{error::Error, fs, time::Instant};
+
+use octrls::{
+    layer::EzConvention,
+    network::{Arithmetic, Network, Placement},
+    phantom::{Phantom, PhantomOptions},
+    segment::find,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let (arithmetic, arguments) = match arguments.as_slice() {
+        [rest @ .., last] if last == "tract" => (Arithmetic::Tract, rest),
+        all => (Arithmetic::Fastest, all),
+    };
+    let [model, threads, runs] = arguments else { return Err("usage: time_network MODEL THREADS RUNS [tract]".into()) };
+    let bytes = fs::read(model)?;
+    let bscan = Phantom::generate(&PhantomOptions::spectralis(), 1).bscan;
+
+    let start = Instant::now();
+    let network = Network::from_bytes_with(&bytes, arithmetic)?.with_threads(threads.parse()?);
+    println!("load {:.2}", milliseconds(start));
+    let start = Instant::now();
+    find(&network, &bscan, EzConvention::default())?;
+    println!("first {:.2}", milliseconds(start));
+
+    let input = Placement::new(bscan.width, bscan.height, network.metadata().input).place(&bscan);
+    for _ in 0..runs.parse()? {
+        let start = Instant::now();
+        network.run_input(&input)?;
+        let network_alone = milliseconds(start);
+        let start = Instant::now();
+        find(&network, &bscan, EzConvention::default())?;
+        println!("run {network_alone:.2} {:.2}", milliseconds(start));
+    }
+    Ok(())
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

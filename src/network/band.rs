@@ -1,0 +1,81 @@
+//! Which rows of a scan hold the retina: a coarse look that spares the network the rest of the frame.
+
+use std::ops::Range;
+
+use super::Placement;
+
+/// Columns and rows that are averaged to one value, so that speckle counts for little.
+const BLOCK: (usize, usize) = (16, 8);
+/// A block is bright above this, in standard deviations over the mean of the scan.
+const BRIGHT: f32 = 0.25;
+/// Rows that the band keeps above the highest bright block: what the network needs of the vitreous.
+const ABOVE: usize = 40;
+/// Rows below the lowest bright block. The choroid may be darker than that, and where its end is seen depends on what lies
+/// below; this is more than the thickness of most choroids at the spacing of common scanners.
+const BELOW: usize = 112;
+/// A band that spares less than one row in so many is not worth a second look.
+const WORTH: usize = 8;
+
+/// The rows of a scan that [`Placement::prepare`] made, or `None` where a band would spare too little. What lies in the band
+/// is for the network to find; whoever uses it checks that nothing was cut.
+#[must_use]
+pub fn retina_band(placement: &Placement, prepared: &[f32]) -> Option<Range<usize>> {
+    let (width, rows) = (placement.width, placement.resized_height);
+    let (across, down) = (width / BLOCK.0, rows / BLOCK.1);
+    if across == 0 || down == 0 {
+        return None;
+    }
+    let mut bright: Option<(usize, usize)> = None;
+    for block in 0..down {
+        let mut sums = vec![0.0; across];
+        for line in prepared[block * BLOCK.1 * width..].chunks_exact(width).take(BLOCK.1) {
+            for (sum, pixels) in sums.iter_mut().zip(line.chunks_exact(BLOCK.0)) {
+                *sum += pixels.iter().sum::<f32>();
+            }
+        }
+        if sums.iter().any(|&sum| sum > BRIGHT * (BLOCK.0 * BLOCK.1) as f32) {
+            bright = Some((bright.map_or(block, |(first, _)| first), block));
+        }
+    }
+    let (first, last) = bright?;
+    let band = (first * BLOCK.1).saturating_sub(ABOVE)..((last + 1) * BLOCK.1 + BELOW).min(rows);
+    (band.len() + rows / WORTH <= rows).then_some(band)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::InputSize;
+
+    fn placement() -> Placement {
+        Placement::new(64, 480, InputSize { width: 640, height: 640 })
+    }
+
+    /// Bright rows in a dark frame.
+    fn frame(bright: &Range<usize>) -> Vec<f32> {
+        (0..480 * 64).map(|i| if bright.contains(&(i / 64)) { 1.5 } else { -0.5 }).collect()
+    }
+
+    #[test]
+    fn the_band_holds_what_is_bright_and_a_margin() {
+        assert_eq!(retina_band(&placement(), &frame(&(200..280))), Some(160..392));
+        assert_eq!(retina_band(&placement(), &frame(&(16..80))), Some(0..192));
+    }
+
+    #[test]
+    fn one_bright_column_is_enough() {
+        let mut frame = frame(&(200..280));
+        for row in 96..200 {
+            frame[row * 64..row * 64 + 16].fill(1.0);
+        }
+        assert_eq!(retina_band(&placement(), &frame), Some(56..392));
+    }
+
+    #[test]
+    fn a_frame_that_is_full_or_dark_has_no_band() {
+        assert_eq!(retina_band(&placement(), &frame(&(20..440))), None);
+        assert_eq!(retina_band(&placement(), &frame(&(0..0))), None);
+        let tiny = Placement::new(3, 2, InputSize { width: 640, height: 640 });
+        assert_eq!(retina_band(&tiny, &vec![9.0; tiny.width * tiny.resized_height]), None);
+    }
+}
