@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
+    follow_up::{FollowUpArguments, HistoryArguments},
     neighbours::{SegmentNetArguments, WatchNetArguments},
 };
 use crate::{
@@ -44,6 +45,8 @@ pub(super) enum Command {
     Segment(SegmentArguments),
     /// Watch a folder and segment every scan that arrives
     Watch(WatchArguments),
+    /// Forget what was measured of the patients of these scans at earlier visits
+    Forget(super::forget::ForgetArguments),
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
     /// Receive scans from DICOM nodes into a folder
@@ -137,7 +140,7 @@ impl ResultArguments {
 }
 
 /// The text of a file of settings.
-fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
+pub(super) fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
     /// Longest file, in bytes; the longest that is shipped has two thousand.
     const MOST: u64 = 1 << 20;
     let mut text = String::new();
@@ -162,6 +165,8 @@ pub(super) struct SegmentArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) history: HistoryArguments,
     #[command(flatten)]
     pub(super) net: SegmentNetArguments,
     #[command(flatten)]
@@ -199,6 +204,8 @@ pub(super) struct WatchArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
     #[command(flatten)]

@@ -9,6 +9,8 @@
 
 mod args;
 mod demo;
+mod follow_up;
+mod forget;
 mod model;
 #[cfg_attr(not(feature = "dicom-net"), path = "no_neighbours.rs")]
 mod neighbours;
@@ -44,6 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match arguments.command {
         Command::Demo(a) => demo::run(&a),
+        Command::Forget(a) => forget::run(&a),
         Command::Segment(a) => segment::run(&a),
         Command::Watch(a) => watch::run(&a),
         Command::Phantom(a) => phantom::run(&a),

@@ -151,6 +151,8 @@ pub struct ScanSummary {
     pub flags: String,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
+    /// Change since the visit before, in words, where there is one to compare with.
+    pub follow_up: Option<String>,
     /// Folder with the results.
     pub out: PathBuf,
     /// Time from taking the scan to its results on disk.

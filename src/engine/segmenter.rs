@@ -9,17 +9,17 @@ use std::{
 use crate::{
     digest::{sha256, sha256_of_file},
     layer::EzConvention,
-    measure::{Gates, reference::ReferenceTable},
+    measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
     network::{ModelError, Network},
     output::{
         DeviceFindings, DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanContext, ScanRecord,
         Staging,
     },
-    scan::{self, ReadError, ReadOptions, ScanReader},
+    scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
 };
 
-use super::{ProcessError, Processor, ScanChange, ScanSummary};
+use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary};
 
 /// What the operator says of scans and of their results.
 #[derive(Clone, Debug, Default)]
@@ -41,13 +41,33 @@ pub struct Segmenter {
     network: Network,
     options: SegmenterOptions,
     staging: Staging,
+    history: Option<Arc<History>>,
 }
 
 impl Segmenter {
     /// A segmenter that writes below the result root `out`.
     #[must_use]
     pub fn new(network: Network, options: SegmenterOptions, out: &Path) -> Self {
-        Self { network, options, staging: Staging::of(out) }
+        Self { network, options, staging: Staging::of(out), history: None }
+    }
+
+    /// Compares each scan with earlier ones of its eye in `history`, and enters it there.
+    #[must_use]
+    pub fn with_history(mut self, history: Option<Arc<History>>) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// The scan with `header` for its follow-up; `None` where the file does not say whose eye it is, or how its B-scans lie.
+    fn eye_scan<'a>(&self, subject: Option<&'a Subject>, header: &ScanHeader, sha256: &str) -> Option<EyeScan<'a>> {
+        let series = self.options.read.series.map_or(String::new(), |n| n.to_string());
+        Some(EyeScan {
+            subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
+            eye: header.eye?,
+            scan: format!("{sha256} {series}"),
+            model: format!("{} {}", self.network.file_sha256(), self.options.ez.key()),
+            protocol: Protocol::of(header),
+        })
     }
 }
 
@@ -69,10 +89,11 @@ impl Processor for Segmenter {
         if let Some(origin) = reader.dicom_origin() {
             results = results.with_dicom(origin.clone(), self.options.dicom);
         }
-        // An image of the fundus that cannot be read takes nothing from the results.
+        // An image of the fundus, or a patient, that cannot be read takes nothing from the results.
         if let Ok(Some(fundus)) = reader.fundus() {
             results = results.with_fundus(fundus);
         }
+        let subject = reader.subject().ok().flatten();
         for index in 0..header.bscans {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
             let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
@@ -80,6 +101,8 @@ impl Processor for Segmenter {
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
+        let eye = self.eye_scan(subject.as_ref(), &header, &sha256);
+        let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256, self.options.read.series, &header);
         Ok(results.finish(ScanContext {
             scan: &scan,
@@ -87,6 +110,7 @@ impl Processor for Segmenter {
             ellipsoid_zone: self.options.ez,
             gates: &self.options.gates,
             reference: self.options.reference.as_deref(),
+            history: turn.as_ref().zip(eye.as_ref()),
             elapsed: start.elapsed(),
         })?)
     }
@@ -105,7 +129,9 @@ impl Processor for Segmenter {
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
         let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}")
+        let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
+        let followed = self.history.as_ref().map(table).unwrap_or_default();
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}{followed}")
     }
 }
 

@@ -15,6 +15,7 @@
 mod canvas;
 mod dicom;
 mod error;
+mod follow_up_page;
 mod localizer;
 mod maps;
 mod overlay;

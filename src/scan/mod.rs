@@ -19,6 +19,7 @@ mod place;
 mod raster;
 mod sidecar;
 mod source;
+mod subject;
 mod tiff;
 mod topcon;
 mod vol;
@@ -39,6 +40,7 @@ pub use raster::Raster;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::Boundary;
+pub use subject::{Moment, Subject};
 pub use topcon::Topcon;
 pub use vol::HeidelbergVol;
 
@@ -232,6 +234,14 @@ pub trait ScanReader: Send {
     /// # Errors
     /// As [`ScanReader::bscan`].
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        Ok(None)
+    }
+
+    /// Whose eye it is and when it was scanned, where the file says both.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(None)
     }
 

@@ -136,6 +136,9 @@ fn figures(summary: &ScanSummary) -> String {
         let value = mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}{}", summary.unit.symbol()));
         let _ = write!(text, " {}={value}", layer.key());
     }
+    if let Some(words) = &summary.follow_up {
+        let _ = write!(text, " follow_up={}", quoted(words));
+    }
     text
 }
 

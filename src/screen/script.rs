@@ -127,6 +127,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         verdict: Verdict::Good,
         flags: String::new(),
         confidence: 0.93,
+        follow_up: None,
         out: PathBuf::from("/srv/oct/out/scan"),
         elapsed: Duration::from_secs_f64(seconds),
     }))

@@ -74,6 +74,7 @@ impl Processor for Copier {
             verdict: Verdict::Good,
             flags: String::new(),
             confidence: 1.0,
+            follow_up: None,
             out: out.to_owned(),
             elapsed: Duration::ZERO,
         })
