@@ -5,7 +5,7 @@ use octrls::{
     scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, ScanReader, Spacing},
 };
 
-use super::{Folder, read, refusal};
+use super::{FILETIME, Folder, known, read, refusal, subject};
 
 const WIDTH: u32 = 6;
 const HEIGHT: u32 = 5;
@@ -404,4 +404,27 @@ fn other_databases_of_the_maker_hold_no_scans() {
     let fundus_only = &series(3, b'L', 1)[..4];
     assert_eq!(refusal(&Folder::new().file("a.sdb", &file(fundus_only))), "E-READ-UNSUPPORTED");
     assert!(read(&Folder::new().file("a.e2e", &file(&series(3, b'L', 1)))).is_ok());
+}
+
+#[test]
+fn the_patient_of_the_series_and_the_time_of_its_first_bscan_make_a_subject() {
+    let folder = Folder::new();
+    let of = |patient: &[u8], time: [u8; 8]| {
+        let mut chunks = series(1, b'L', 2);
+        for Chunk(owner, _, kind, content) in &mut chunks {
+            match (*kind, owner[3]) {
+                (9, _) => {
+                    content[102..].fill(0);
+                    content[102..102 + patient.len()].copy_from_slice(patient);
+                }
+                (METADATA, 0) => content[88..96].copy_from_slice(&time),
+                _ => {}
+            }
+        }
+        chunks.push(Chunk([8, -1, -1, -1], 0xffff, 9, vec![b'y'; 131]));
+        subject(&folder.file("a.e2e", &file(&chunks)))
+    };
+    assert_eq!(of(b"P-1", FILETIME), known("", "P-1", "2026-01-01T12:00:00"));
+    assert_eq!(of(b"P-1", [0; 8]), None);
+    assert_eq!(of(b"", FILETIME), None);
 }
