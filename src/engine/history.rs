@@ -65,6 +65,8 @@ impl History {
         let state = out.join(STATE_FOLDER);
         fs::create_dir_all(&state)?;
         let db = open_database(&state.join(LEDGER_FILE))?;
+        // What is deleted is overwritten.
+        db.pragma_update(None, "secure_delete", "ON")?;
         let (secret, new) = secret(&state.join(SECRET_FILE))?;
         if new {
             // Nothing that was entered with another secret can be found again.
@@ -91,7 +93,11 @@ impl History {
     /// # Errors
     /// [`LedgerError`] when the ledger cannot be written.
     pub fn forget(&self, subject: &Subject) -> Result<usize, LedgerError> {
-        Ok(self.turn().db.execute("DELETE FROM visits WHERE patient = ?1", [self.pseudonym(subject)])?)
+        let db = self.turn().db;
+        let count = db.execute("DELETE FROM visits WHERE patient = ?1", [self.pseudonym(subject)])?;
+        // Else the rows would live on in the log. A ledger that another process reads keeps it until that is done.
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(count)
     }
 
     fn pseudonym(&self, subject: &Subject) -> String {

@@ -50,6 +50,7 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
         eye: Some(taken.eye),
         pattern: taken.pattern,
         tracks: vec![Track::Line { start: Place::default(), end }],
+        places: None,
     };
     let scan = EyeScan {
         subject: &subject,

@@ -13,7 +13,7 @@ use crate::{
         reference::{Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BoundaryRows, Eye, Pattern, ScanHeader, Spacing},
+    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
     surface::Surfaces,
 };
@@ -38,14 +38,15 @@ pub struct ScanRecord {
     pub(super) pattern: Pattern,
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
+    pub(super) places: Option<Provenance>,
 }
 
 impl ScanRecord {
     /// Describes a scan; `series` is the one that was asked for, if any.
     #[must_use]
     pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
-        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, .. } = *header;
-        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral }
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, places, .. } = *header;
+        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral, places }
     }
 }
 

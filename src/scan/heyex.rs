@@ -15,8 +15,8 @@ use std::{
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, Raster, ReadError, ScanHeader,
-    ScanReader, Spacing, Subject, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, Provenance, Raster, ReadError,
+    ScanHeader, ScanReader, Spacing, Subject, Track,
     dimensions::{self, MAX_BSCANS},
     heidelberg::{DEVICE, signal_db},
     raster,
@@ -215,6 +215,7 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         _ if bscans.len() == 1 => Pattern::Line,
         _ => Pattern::Unknown,
     };
+    let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
     Ok(ScanHeader {
         format: "Heidelberg XML export",
         bscans: bscans.len(),
@@ -224,7 +225,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         lateral: spacing(first.scale_mm[0]).or(stated.lateral),
         eye,
         pattern,
-        tracks: if tracks.len() == bscans.len() { tracks } else { Vec::new() },
+        places: (!tracks.is_empty()).then_some(Provenance::Header),
+        tracks,
     })
 }
 

@@ -174,11 +174,27 @@ pub struct ScanHeader {
     pub eye: Option<Eye>,
     /// How the B-scans lie.
     pub pattern: Pattern,
-    /// Where each B-scan lies, in their order; empty where the file does not say.
+    /// Where each B-scan lies, in their order; empty where nobody said.
     pub tracks: Vec<Track>,
+    /// Who said where they lie; `None` where nobody did.
+    pub places: Option<Provenance>,
 }
 
 impl ScanHeader {
+    /// The header with the places that a sidecar states, where the file of a volume states none.
+    fn placed(self, stated: &sidecar::Stated) -> Self {
+        let volume = self.bscans > 1 && matches!(self.pattern, Pattern::RasterVolume | Pattern::Unknown);
+        let (true, true, Some(rows), Some(lateral)) = (volume, self.tracks.is_empty(), stated.rows, self.lateral)
+        else {
+            return self;
+        };
+        let tracks = rows.tracks(self.bscans, lateral.mm() * self.width as f64);
+        if tracks.is_empty() {
+            return self;
+        }
+        Self { tracks, pattern: Pattern::RasterVolume, places: Some(Provenance::Sidecar), ..self }
+    }
+
     /// Whether the scan has a B-scan at `index`.
     fn check_index(&self, index: usize) -> Result<(), ReadError> {
         let count = self.bscans;

@@ -10,8 +10,8 @@
 use std::path::Path;
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, ReadError, ScanHeader, ScanReader,
-    Spacing, Subject, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, Provenance, ReadError, ScanHeader,
+    ScanReader, Spacing, Subject, Track,
     dimensions::{self, MAX_BSCANS},
     heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
     sidecar::Stated,
@@ -140,6 +140,7 @@ impl HeidelbergVol {
             lateral: spacing(fields.f64(24)?).or(stated.lateral),
             eye,
             pattern,
+            places: (!tracks.is_empty()).then_some(Provenance::Header),
             tracks,
         };
         Ok(Self { source, header, bscans: layouts, slo, subject })

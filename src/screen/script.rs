@@ -114,6 +114,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         eye: Some(Eye::Right),
         pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Unknown },
         tracks: Vec::new(),
+        places: None,
     }))
 }
 

@@ -96,6 +96,7 @@ fn header() -> ScanHeader {
         eye: None,
         pattern: Pattern::Unknown,
         tracks: Vec::new(),
+        places: None,
     }
 }
 

@@ -371,10 +371,10 @@ fn patient_and_acquisition_make_a_subject() {
     let acquired = |value| string(tags::ACQUISITION_DATE_TIME, VR::DT, value);
     let study = || string(tags::STUDY_DATE, VR::DA, "20260102");
     let zoned = acquired("20260103101500.5+0100");
-    assert_eq!(of(vec![patient(), issuer, zoned, study()]), known("site", "P-1", "2026-01-03T10:15:00"));
-    assert_eq!(of(vec![patient(), study()]), known("", "P-1", "2026-01-02T00:00:00"));
+    assert_eq!(of(vec![patient(), issuer, zoned, study()]), Some(known("site", "P-1", "2026-01-03T10:15:00")));
+    assert_eq!(of(vec![patient(), study()]), Some(known("", "P-1", "2026-01-02T00:00:00")));
     let time = string(tags::STUDY_TIME, VR::TM, "0930");
-    assert_eq!(of(vec![patient(), acquired("2026"), study(), time]), known("", "P-1", "2026-01-02T09:30:00"));
+    assert_eq!(of(vec![patient(), acquired("2026"), study(), time]), Some(known("", "P-1", "2026-01-02T09:30:00")));
     assert_eq!(of(vec![study()]), None);
     assert_eq!(of(vec![patient()]), None);
 }

@@ -424,7 +424,7 @@ fn the_patient_of_the_series_and_the_time_of_its_first_bscan_make_a_subject() {
         chunks.push(Chunk([8, -1, -1, -1], 0xffff, 9, vec![b'y'; 131]));
         subject(&folder.file("a.e2e", &file(&chunks)))
     };
-    assert_eq!(of(b"P-1", FILETIME), known("", "P-1", "2026-01-01T12:00:00"));
+    assert_eq!(of(b"P-1", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
     assert_eq!(of(b"P-1", [0; 8]), None);
     assert_eq!(of(b"", FILETIME), None);
 }

@@ -168,8 +168,8 @@ fn the_patient_and_the_time_of_the_first_image_make_a_subject() {
         subject(&export(&text.replacen("<ImageType>", &format!("{time}<ImageType>"), 1)).xml)
     };
     let patient = "<PatientID>P-1</PatientID>";
-    assert_eq!(of(patient, date, time), known("", "P-1", "2026-01-02T09:05:07"));
-    assert_eq!(of(patient, date, ""), known("", "P-1", "2026-01-02T00:00:00"));
+    assert_eq!(of(patient, date, time), Some(known("", "P-1", "2026-01-02T09:05:07")));
+    assert_eq!(of(patient, date, ""), Some(known("", "P-1", "2026-01-02T00:00:00")));
     assert_eq!(of(patient, &date.replace("01<", "13<"), time), None);
     assert_eq!(of(patient, "", time), None);
     assert_eq!(of("", date, time), None);

@@ -56,8 +56,8 @@ fn subject(path: &Path) -> Option<(String, String)> {
 }
 
 /// A subject as [`subject`] gives it.
-fn known(issuer: &str, patient: &str, acquired: &str) -> Option<(String, String)> {
-    Some((format!("{issuer}\0{patient}"), acquired.to_owned()))
+fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
+    (format!("{issuer}\0{patient}"), acquired.to_owned())
 }
 
 /// Noon of 2026-01-01 as a `FILETIME`.

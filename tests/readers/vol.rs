@@ -288,7 +288,7 @@ fn patient_and_time_make_a_subject_together_alone() {
         bytes[88..96].copy_from_slice(&time);
         subject(&folder.file("a.vol", &bytes))
     };
-    assert_eq!(of(b"P-1\0rubbish", FILETIME), known("", "P-1", "2026-01-01T12:00:00"));
+    assert_eq!(of(b"P-1\0rubbish", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
     assert_eq!(of(b"P-1", [0; 8]), None);
     assert_eq!(of(b"unknown", FILETIME), None);
     assert_eq!(of(b"", FILETIME), None);

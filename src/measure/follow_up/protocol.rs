@@ -94,6 +94,7 @@ mod tests {
             eye: None,
             pattern: Pattern::Line,
             tracks: vec![Track::Line { start: Place::default(), end }],
+            places: None,
         };
         Protocol::of(&header)
     }

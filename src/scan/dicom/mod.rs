@@ -24,7 +24,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 
 use super::{
-    BScan, Eye, ReadError, ScanHeader, ScanReader, Subject,
+    BScan, Eye, Provenance, ReadError, ScanHeader, ScanReader, Subject,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
 };
@@ -95,6 +95,7 @@ impl Dicom {
             lateral: geometry.lateral.or(stated.lateral),
             eye: geometry.eye.or(stated.eye),
             pattern: geometry.pattern,
+            places: (!geometry.tracks.is_empty()).then_some(Provenance::Header),
             tracks: geometry.tracks,
         };
         let origin = DicomOrigin::of(&object, count as usize);

@@ -78,7 +78,9 @@ impl HeidelbergE2e {
             eye: eye.or(stated.eye),
             pattern: pattern(&metadata),
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { container, header, bscans })
     }
 
