@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(field.at(Place { x: MIDDLE.x + 0.5, y: MIDDLE.y }), None);
         assert_eq!(field.at(Place { x: MIDDLE.x + 1.5, y: MIDDLE.y }), Some(200.0));
         assert!(Star::new(&star(2, |_| Some(1.0))).is_none());
-        let again = vec![star(2, |_| Some(1.0)), star(1, |_| Some(1.0))].concat();
+        let again = [star(2, |_| Some(1.0)), star(1, |_| Some(1.0))].concat();
         assert!(ThicknessField::new(&again).is_none(), "one line twice");
         let mut moved = star(6, |_| Some(1.0));
         let Track::Line { start, end } = moved[2].track else { panic!("a line") };
