@@ -103,11 +103,14 @@ pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: 
     ]);
 }
 
-/// Which image, and which of its frames (from 1, all where none is named), went through the segmentation.
+/// Which image, and which of its frames (from 1, all where none is named), went through the segmentation; of a single frame, pixel
+/// by pixel.
 pub(super) fn derivation(reference: &DicomReference, frame: Option<usize>) -> Element {
     let mut source = source_image(reference);
     if let Some(frame) = frame {
         source.put(super::build::integer(tags::REFERENCED_FRAME_NUMBER, frame));
+        // A pixel lies where that of the source lies (PS3.3, C.7.6.16.2.6).
+        source.put(string(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, "YES"));
     }
     let derived = item([
         sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![source]),
