@@ -77,7 +77,7 @@ pub(super) struct ReadArguments {
     /// Take exports of which some images are missing, without these
     #[arg(long)]
     pub(super) allow_missing: bool,
-    /// Of files that hold several series of B-scans, take this one; 1 is the first
+    /// Of files that hold several series of B-scans, take this one alone; 1 is the first
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) series: Option<u32>,
 }

@@ -1,11 +1,14 @@
 //! `octrls forget`: takes patients out of the history of eyes.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args;
 
 use super::{SOME_FAILED, coded, follow_up::published};
-use crate::scan::{self, ReadOptions};
+use crate::scan::{self, ReadError, ReadOptions, Subject};
 
 #[derive(Args)]
 pub(super) struct ForgetArguments {
@@ -15,23 +18,22 @@ pub(super) struct ForgetArguments {
     /// Result folder of the watcher whose ledger is to forget them
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Of files that hold several series of B-scans, take this one; 1 is the first
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    series: Option<u32>,
 }
 
 pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(arguments.out.is_dir(), "E-OUT-IO: there is no folder {}", arguments.out.display());
     let history = published(&arguments.out)?;
-    let options = ReadOptions { series: arguments.series, allow_missing: true, ..ReadOptions::default() };
     let mut failed = false;
     for path in &arguments.scans {
-        match scan::open(path, options).and_then(|mut reader| reader.subject()) {
-            Ok(Some(subject)) => {
-                let count = history.forget(&subject).map_err(|e| coded(e.code(), e))?;
+        match subjects(path) {
+            Ok(subjects) if !subjects.is_empty() => {
+                let mut count = 0;
+                for subject in &subjects {
+                    count += history.forget(subject).map_err(|e| coded(e.code(), e))?;
+                }
                 println!("{}  {count} scans forgotten", path.display());
             }
-            Ok(None) => {
+            Ok(_) => {
                 failed = true;
                 eprintln!("{}  the file does not say whose eye it is", path.display());
             }
@@ -42,4 +44,16 @@ pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Whose eyes the series of a file show.
+fn subjects(path: &Path) -> Result<Vec<Subject>, ReadError> {
+    let count = scan::series(path)?;
+    let mut found = Vec::new();
+    for number in 1..=count {
+        let series = (count > 1).then_some(number);
+        let options = ReadOptions { series, allow_missing: true, ..ReadOptions::default() };
+        found.extend(scan::open(path, options)?.subject()?);
+    }
+    Ok(found)
 }

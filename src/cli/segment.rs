@@ -104,7 +104,8 @@ fn figures(summary: &ScanSummary) -> String {
         verdict => {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let since = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
-            format!("{layers} {unit}, {}{flags}, confidence {:.2}{since}", verdict.words(), summary.confidence)
+            let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
+            format!("{series}{layers} {unit}, {}{flags}, confidence {:.2}{since}", verdict.words(), summary.confidence)
         }
     }
 }

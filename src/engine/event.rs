@@ -137,7 +137,9 @@ pub enum ScanChange {
 /// The figures of a finished scan.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScanSummary {
-    /// B-scans in the scan.
+    /// Series of B-scans in the file that have results, each in a folder of its own where there are several.
+    pub series: u32,
+    /// B-scans in the scan, or in all of its series.
     pub bscans: usize,
     /// Which eye, where known.
     pub eye: Option<Eye>,

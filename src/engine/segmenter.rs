@@ -13,7 +13,7 @@ use crate::{
     network::{ModelError, Network},
     output::{
         DeviceFindings, DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanContext, ScanRecord,
-        Staging,
+        SeriesFolder, Staging,
     },
     scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
@@ -59,8 +59,14 @@ impl Segmenter {
     }
 
     /// The scan with `header` for its follow-up; `None` where the file does not say whose eye it is, or how its B-scans lie.
-    fn eye_scan<'a>(&self, subject: Option<&'a Subject>, header: &ScanHeader, sha256: &str) -> Option<EyeScan<'a>> {
-        let series = self.options.read.series.map_or(String::new(), |n| n.to_string());
+    fn eye_scan<'a>(
+        &self,
+        subject: Option<&'a Subject>,
+        header: &ScanHeader,
+        sha256: &str,
+        series: Option<u32>,
+    ) -> Option<EyeScan<'a>> {
+        let series = series.map_or(String::new(), |n| n.to_string());
         Some(EyeScan {
             subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
             eye: header.eye?,
@@ -71,17 +77,18 @@ impl Segmenter {
     }
 }
 
-impl Processor for Segmenter {
-    fn process(
+impl Segmenter {
+    /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
+    fn one(
         &self,
-        scan: &Path,
-        name: &Path,
+        task: &Task<'_>,
+        read: ReadOptions,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let sha256 = digest(scan).map_err(|e| named(e, name))?;
-        let mut reader = scan::open(scan, self.options.read).map_err(|e| named(e, name))?;
+        let Task { scan, name, sha256 } = *task;
+        let mut reader = scan::open(scan, read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
@@ -101,9 +108,9 @@ impl Processor for Segmenter {
             results.add(&bscan, &device)?;
             report(ScanChange::BScan(Arc::new(bscan)));
         }
-        let eye = self.eye_scan(subject.as_ref(), &header, &sha256);
+        let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
-        let scan = ScanRecord::new(slashed(name), sha256, self.options.read.series, &header);
+        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header);
         Ok(results.finish(ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -113,6 +120,65 @@ impl Processor for Segmenter {
             history: turn.as_ref().zip(eye.as_ref()),
             elapsed: start.elapsed(),
         })?)
+    }
+
+    /// Segments each of `count` series into a folder of its own below `out`, which appears as a whole. A series that cannot be
+    /// read takes nothing from the others.
+    fn several(
+        &self,
+        task: &Task<'_>,
+        count: u32,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let mut folder = SeriesFolder::begin(&self.staging)?;
+        let mut first_error = None;
+        for number in 1..=count {
+            let read = ReadOptions { series: Some(number), ..self.options.read };
+            match self.one(task, read, &folder.of(number), report) {
+                Ok(summary) => folder.done(number, &summary),
+                Err(error) if error.transient => return Err(error),
+                Err(error) => {
+                    folder.failed(number, error.code, &error.reason);
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match (folder.finish(&slashed(task.name), task.sha256, out)?, first_error) {
+            (Some(summary), _) => Ok(summary),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(ReadError::Malformed("a file of no series".to_owned()).into()),
+        }
+    }
+}
+
+/// The file of one scan or of several.
+struct Task<'a> {
+    scan: &'a Path,
+    /// What results may call it.
+    name: &'a Path,
+    sha256: &'a str,
+}
+
+impl Processor for Segmenter {
+    fn process(
+        &self,
+        scan: &Path,
+        name: &Path,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let sha256 = digest(scan).map_err(|e| named(e, name))?;
+        let task = Task { scan, name, sha256: &sha256 };
+        let series = match self.options.read.series {
+            Some(_) => 1,
+            None => scan::series(scan).map_err(|e| named(e, name))?,
+        };
+        if series > 1 {
+            self.several(&task, series, out, report)
+        } else {
+            self.one(&task, self.options.read, out, report)
+        }
     }
 
     fn recover(&self) -> Result<(), ProcessError> {

@@ -248,6 +248,7 @@ impl ResultWriter {
             turn.enter(eye, visit)?;
         }
         Ok(ScanSummary {
+            series: 1,
             bscans: self.bscans.len(),
             eye: self.header.eye,
             unit: self.unit,

@@ -321,6 +321,17 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     }
 }
 
+/// How many series of B-scans the file at `path` holds, each a scan of its own; one of any format but `.E2E`.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read, or what lists its series is broken.
+pub fn series(path: &Path) -> Result<u32, ReadError> {
+    if path.is_dir() || !HeidelbergE2e::recognises(&raster::first_bytes(path)?) {
+        return Ok(1);
+    }
+    HeidelbergE2e::series(path)
+}
+
 /// The files whose content is the scan at `path`: itself, or the images of a folder in the order of their B-scans.
 ///
 /// # Errors

@@ -128,6 +128,9 @@ fn figures(summary: &ScanSummary) -> String {
     let verdict = quoted(summary.verdict.words());
     let mut text = format!(" bscans={} seconds={seconds:.1} verdict={verdict}", summary.bscans);
     // Writing to a string cannot fail.
+    if summary.series > 1 {
+        let _ = write!(text, " series={}", summary.series);
+    }
     if !summary.flags.is_empty() {
         let _ = write!(text, " flags={}", summary.flags);
     }

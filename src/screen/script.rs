@@ -121,6 +121,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
 /// The figures of a finished scan.
 pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     ScanChange::Done(Arc::new(ScanSummary {
+        series: 1,
         bscans,
         eye: Some(Eye::Right),
         unit: ThicknessUnit::Micrometres,

@@ -67,6 +67,7 @@ impl Processor for Copier {
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
         Ok(ScanSummary {
+            series: 1,
             bscans: 1,
             eye: None,
             unit: ThicknessUnit::Pixels,

@@ -14,6 +14,7 @@ mod raster;
 mod raw;
 mod real;
 mod seeds;
+mod series;
 mod sidecar;
 mod topcon;
 mod vol;

@@ -43,6 +43,12 @@ impl HeidelbergE2e {
         Container::recognises(start)
     }
 
+    /// How many series the file at `path` holds; one where none has B-scans, which opening it tells.
+    pub(super) fn series(path: &Path) -> Result<u32, ReadError> {
+        let count = series::all(&Container::open(path)?.entries).len();
+        Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
+    }
+
     pub(super) fn open(path: &Path, stated: &Stated, options: ReadOptions) -> Result<Self, ReadError> {
         let mut container = Container::open(path)?;
         let series = series::choose(&mut container, options.series)?;
