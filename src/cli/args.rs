@@ -45,6 +45,9 @@ pub(super) enum Command {
     Segment(SegmentArguments),
     /// Watch a folder and segment every scan that arrives
     Watch(WatchArguments),
+    /// Write the boundaries and thickness of many results into one Parquet file, a row an A-scan
+    #[cfg(feature = "parquet")]
+    Export(super::export::ExportArguments),
     /// Forget what was measured of the patients of these scans at earlier visits
     Forget(super::forget::ForgetArguments),
     /// Write synthetic scans with exact labels

@@ -15,6 +15,8 @@
 mod canvas;
 mod dicom;
 mod error;
+#[cfg(feature = "parquet")]
+mod export;
 mod follow_up_page;
 mod localizer;
 mod maps;
@@ -29,6 +31,8 @@ mod writer;
 
 pub use dicom::DicomResults;
 pub use error::OutputError;
+#[cfg(feature = "parquet")]
+pub use export::{Export, ExportError, is_result};
 pub use overlay::overlay;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
