@@ -1,4 +1,4 @@
-//! SHA-256 as lower-case hexadecimal.
+//! SHA-256 as lower-case hexadecimal, with a key and without.
 
 use std::{
     fs::File,
@@ -9,6 +9,10 @@ use std::{
 use sha2::{Digest, Sha256};
 
 const BLOCK: usize = 1 << 16;
+/// Bytes of a block of SHA-256 (FIPS 180-4).
+const HASH_BLOCK: usize = 64;
+/// Bytes of a key.
+pub const KEY: usize = 32;
 
 /// The digest of `bytes`.
 #[must_use]
@@ -41,6 +45,19 @@ pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
+/// The keyed digest of `message`: HMAC with SHA-256 (RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8; KEY], message: &[u8]) -> String {
+    // A key that is shorter than a block is filled with zeros.
+    let pad = |byte: u8| {
+        let mut block = [byte; HASH_BLOCK];
+        block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
+        block
+    };
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
+    hex(&Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
+}
+
 /// `bytes` as lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -56,6 +73,19 @@ mod tests {
 
     // FIPS 180-2, appendix B.1.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn the_keyed_digest_is_that_of_the_standard() {
+        // RFC 4231, test cases 1 and 2; their keys are shorter and filled with zeros, as HMAC itself does.
+        let mut key = [0; KEY];
+        key[..20].fill(0x0b);
+        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        assert_eq!(hmac_sha256(&key, b"Hi There"), expected);
+        let mut key = [0; KEY];
+        key[..4].copy_from_slice(b"Jefe");
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac_sha256(&key, b"what do ya want for nothing?"), expected);
+    }
 
     #[test]
     fn bytes_and_files_have_the_same_digest() {

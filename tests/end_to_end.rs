@@ -133,7 +133,8 @@ fn a_folder_of_images_is_a_volume_in_their_natural_order() {
     fs::copy(scans.join("phantom-000001.png"), volume.join("b10.png")).expect("copy");
     fs::copy(scans.join("phantom-000002.png"), volume.join("b9.png")).expect("copy");
     fs::write(volume.join("notes.txt"), "no image").expect("write");
-    fs::write(temp.path().join("volume.toml"), "axial_um = 3.87\neye = \"OS\"").expect("write");
+    let sidecar = "axial_um = 3.87\nlateral_um = 11.3\neye = \"OS\"\nbetween_um = 120.0\nfirst_bscan = \"superior\"";
+    fs::write(temp.path().join("volume.toml"), sidecar).expect("write");
     octrls().args(["segment", "--volume"]).arg(&volume).arg("--out").arg(&out).assert().success();
     octrls().arg("segment").arg(scans.join("phantom-000002.png")).arg("--out").arg(&out).assert().success();
     let (record, second) = (result(&out.join("volume")), result(&out.join("phantom-000002.png")));
@@ -141,6 +142,8 @@ fn a_folder_of_images_is_a_volume_in_their_natural_order() {
     assert_eq!(record["scan"]["axial"]["from"], "sidecar");
     assert_eq!(record["bscans"][0]["confidence"], second["bscans"][0]["confidence"]);
     assert!(out.join("volume/mask-001.png").is_file());
+    assert_eq!((&record["scan"]["places"], &second["scan"]["places"]), (&"sidecar".into(), &serde_json::Value::Null));
+    assert!(out.join("volume/etdrs.csv").is_file() && record["volume"]["etdrs"][0]["coverage"].as_f64() > Some(0.0));
 
     fs::write(volume.join("b11.png"), [0; 40]).expect("write");
     let refused = octrls().args(["segment", "--volume"]).arg(&volume).arg("--out").arg(&out).assert().code(1);

@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
+    follow_up::{FollowUpArguments, HistoryArguments},
     neighbours::{SegmentNetArguments, WatchNetArguments},
 };
 use crate::{
@@ -44,6 +45,11 @@ pub(super) enum Command {
     Segment(SegmentArguments),
     /// Watch a folder and segment every scan that arrives
     Watch(WatchArguments),
+    /// Write the boundaries and thickness of many results into one Parquet file, a row an A-scan
+    #[cfg(feature = "parquet")]
+    Export(super::export::ExportArguments),
+    /// Forget what was measured of the patients of these scans at earlier visits
+    Forget(super::forget::ForgetArguments),
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
     /// Receive scans from DICOM nodes into a folder
@@ -74,7 +80,7 @@ pub(super) struct ReadArguments {
     /// Take exports of which some images are missing, without these
     #[arg(long)]
     pub(super) allow_missing: bool,
-    /// Of files that hold several series of B-scans, take this one; 1 is the first
+    /// Of files that hold several series of B-scans, take this one alone; 1 is the first
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) series: Option<u32>,
 }
@@ -137,7 +143,7 @@ impl ResultArguments {
 }
 
 /// The text of a file of settings.
-fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
+pub(super) fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
     /// Longest file, in bytes; the longest that is shipped has two thousand.
     const MOST: u64 = 1 << 20;
     let mut text = String::new();
@@ -162,6 +168,8 @@ pub(super) struct SegmentArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) history: HistoryArguments,
     #[command(flatten)]
     pub(super) net: SegmentNetArguments,
     #[command(flatten)]
@@ -199,6 +207,8 @@ pub(super) struct WatchArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
     #[command(flatten)]

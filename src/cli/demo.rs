@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         EngineOptions { until_idle: true, ..options }
     };
     let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
-    Watch { options, segment, screen, neighbours }.run(network, arguments.image.image)
+    Watch { options, segment, history: None, screen, neighbours }.run(network, arguments.image.image)
 }
 
 /// Lets one scan arrive, then waits.

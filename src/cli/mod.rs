@@ -9,6 +9,10 @@
 
 mod args;
 mod demo;
+#[cfg(feature = "parquet")]
+mod export;
+mod follow_up;
+mod forget;
 mod model;
 #[cfg_attr(not(feature = "dicom-net"), path = "no_neighbours.rs")]
 mod neighbours;
@@ -44,6 +48,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match arguments.command {
         Command::Demo(a) => demo::run(&a),
+        #[cfg(feature = "parquet")]
+        Command::Export(a) => export::run(&a),
+        Command::Forget(a) => forget::run(&a),
         Command::Segment(a) => segment::run(&a),
         Command::Watch(a) => watch::run(&a),
         Command::Phantom(a) => phantom::run(&a),

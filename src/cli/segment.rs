@@ -34,7 +34,8 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
-    let segmenter = Segmenter::new(network, options, &arguments.out);
+    let history = arguments.history.history()?;
+    let segmenter = Segmenter::new(network, options, &arguments.out).with_history(history);
     segmenter.recover().map_err(anyhow::Error::new)?;
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
 
@@ -102,7 +103,9 @@ fn figures(summary: &ScanSummary) -> String {
         Verdict::NotARetina => "not a retina".to_owned(),
         verdict => {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
-            format!("{layers} {unit}, {}{flags}, confidence {:.2}", verdict.words(), summary.confidence)
+            let since = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
+            let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
+            format!("{series}{layers} {unit}, {}{flags}, confidence {:.2}{since}", verdict.words(), summary.confidence)
         }
     }
 }

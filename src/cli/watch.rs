@@ -1,11 +1,11 @@
 //! `octrls watch`: the engine with the screen that fits.
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use crossbeam_channel::Receiver;
 
 use crate::{
-    engine::{Engine, EngineOptions, Event, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions},
+    engine::{Engine, EngineOptions, Event, History, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions},
     network::Network,
     screen::{
         self, Controls, ScreenKind,
@@ -35,7 +35,9 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
-    let watch = Watch { options, segment, screen: screen::choose(asked), neighbours: arguments.net.neighbours() };
+    let history = arguments.follow_up.history(&options.out)?;
+    let screen = screen::choose(asked);
+    let watch = Watch { options, segment, history, screen, neighbours: arguments.net.neighbours() };
     watch.run(network, arguments.image.image)
 }
 
@@ -43,6 +45,8 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
 pub(super) struct Watch {
     pub(super) options: EngineOptions,
     pub(super) segment: SegmenterOptions,
+    /// What earlier visits measured, where scans are followed up.
+    pub(super) history: Option<Arc<History>>,
     pub(super) screen: ScreenKind,
     pub(super) neighbours: Neighbours,
 }
@@ -54,7 +58,7 @@ impl Watch {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
         let (root, out, once) = (self.options.root.clone(), self.options.out.clone(), self.options.until_idle);
-        let segmenter = Segmenter::new(network, self.segment, &out);
+        let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
         let processor = self.neighbours.served_by(segmenter);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
         let busy = self.neighbours.start(&root, &out, &engine.remote())?;

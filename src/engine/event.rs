@@ -137,7 +137,9 @@ pub enum ScanChange {
 /// The figures of a finished scan.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScanSummary {
-    /// B-scans in the scan.
+    /// Series of B-scans in the file that have results, each in a folder of its own where there are several.
+    pub series: u32,
+    /// B-scans in the scan, or in all of its series.
     pub bscans: usize,
     /// Which eye, where known.
     pub eye: Option<Eye>,
@@ -151,6 +153,8 @@ pub struct ScanSummary {
     pub flags: String,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
+    /// Change since the visit before, in words, where there is one to compare with.
+    pub follow_up: Option<String>,
     /// Folder with the results.
     pub out: PathBuf,
     /// Time from taking the scan to its results on disk.

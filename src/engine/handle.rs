@@ -22,7 +22,9 @@ use super::{
 };
 
 /// Folder below the output folder for what the engine itself keeps there.
-const STATE_FOLDER: &str = ".octrls";
+pub(super) const STATE_FOLDER: &str = ".octrls";
+/// File of the ledger in it.
+pub(super) const LEDGER_FILE: &str = "ledger.sqlite";
 
 /// Folder below the output folder for scans that were given up.
 pub const QUARANTINE_FOLDER: &str = "quarantine";
@@ -59,7 +61,7 @@ impl Engine {
         let options = resolve(options)?;
         let state = options.out.join(STATE_FOLDER);
         let guard = lock_out(&options.out)?;
-        let ledger = Ledger::open(&state.join("ledger.sqlite"), &options.out, processor.fingerprint())?;
+        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, processor.fingerprint())?;
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();

@@ -9,17 +9,17 @@ use std::{
 use crate::{
     digest::{sha256, sha256_of_file},
     layer::EzConvention,
-    measure::{Gates, reference::ReferenceTable},
+    measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
     network::{ModelError, Network},
     output::{
         DeviceFindings, DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanContext, ScanRecord,
-        Staging,
+        SeriesFolder, Staging,
     },
-    scan::{self, ReadError, ReadOptions, ScanReader},
+    scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
 };
 
-use super::{ProcessError, Processor, ScanChange, ScanSummary};
+use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary};
 
 /// What the operator says of scans and of their results.
 #[derive(Clone, Debug, Default)]
@@ -41,14 +41,123 @@ pub struct Segmenter {
     network: Network,
     options: SegmenterOptions,
     staging: Staging,
+    history: Option<Arc<History>>,
 }
 
 impl Segmenter {
     /// A segmenter that writes below the result root `out`.
     #[must_use]
     pub fn new(network: Network, options: SegmenterOptions, out: &Path) -> Self {
-        Self { network, options, staging: Staging::of(out) }
+        Self { network, options, staging: Staging::of(out), history: None }
     }
+
+    /// Compares each scan with earlier ones of its eye in `history`, and enters it there.
+    #[must_use]
+    pub fn with_history(mut self, history: Option<Arc<History>>) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// The scan with `header` for its follow-up; `None` where the file does not say whose eye it is, or how its B-scans lie.
+    fn eye_scan<'a>(
+        &self,
+        subject: Option<&'a Subject>,
+        header: &ScanHeader,
+        sha256: &str,
+        series: Option<u32>,
+    ) -> Option<EyeScan<'a>> {
+        let series = series.map_or(String::new(), |n| n.to_string());
+        Some(EyeScan {
+            subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
+            eye: header.eye?,
+            scan: format!("{sha256} {series}"),
+            model: format!("{} {}", self.network.file_sha256(), self.options.ez.key()),
+            protocol: Protocol::of(header),
+        })
+    }
+}
+
+impl Segmenter {
+    /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
+    fn one(
+        &self,
+        task: &Task<'_>,
+        read: ReadOptions,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let start = Instant::now();
+        let Task { scan, name, sha256 } = *task;
+        let mut reader = scan::open(scan, read).map_err(|e| named(e, name))?;
+        let header = reader.header().clone();
+        report(ScanChange::Opened(Arc::new(header.clone())));
+
+        let mut results = ResultWriter::begin(&self.staging, out, &header)?;
+        if let Some(origin) = reader.dicom_origin() {
+            results = results.with_dicom(origin.clone(), self.options.dicom);
+        }
+        // An image of the fundus, or a patient, that cannot be read takes nothing from the results.
+        if let Ok(Some(fundus)) = reader.fundus() {
+            results = results.with_fundus(fundus);
+        }
+        let subject = reader.subject().ok().flatten();
+        for index in 0..header.bscans {
+            let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
+            let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
+            let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
+            results.add(&bscan, &device)?;
+            report(ScanChange::BScan(Arc::new(bscan)));
+        }
+        let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
+        let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
+        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header);
+        Ok(results.finish(ScanContext {
+            scan: &scan,
+            model: &ModelRecord::new(&self.network),
+            ellipsoid_zone: self.options.ez,
+            gates: &self.options.gates,
+            reference: self.options.reference.as_deref(),
+            history: turn.as_ref().zip(eye.as_ref()),
+            elapsed: start.elapsed(),
+        })?)
+    }
+
+    /// Segments each of `count` series into a folder of its own below `out`, which appears as a whole. A series that cannot be
+    /// read takes nothing from the others.
+    fn several(
+        &self,
+        task: &Task<'_>,
+        count: u32,
+        out: &Path,
+        report: &mut dyn FnMut(ScanChange),
+    ) -> Result<ScanSummary, ProcessError> {
+        let mut folder = SeriesFolder::begin(&self.staging)?;
+        let mut first_error = None;
+        for number in 1..=count {
+            let read = ReadOptions { series: Some(number), ..self.options.read };
+            match self.one(task, read, &folder.of(number), report) {
+                Ok(summary) => folder.done(number, &summary),
+                Err(error) if error.transient => return Err(error),
+                Err(error) => {
+                    folder.failed(number, error.code, &error.reason);
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match (folder.finish(&slashed(task.name), task.sha256, out)?, first_error) {
+            (Some(summary), _) => Ok(summary),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(ReadError::Malformed("a file of no series".to_owned()).into()),
+        }
+    }
+}
+
+/// The file of one scan or of several.
+struct Task<'a> {
+    scan: &'a Path,
+    /// What results may call it.
+    name: &'a Path,
+    sha256: &'a str,
 }
 
 impl Processor for Segmenter {
@@ -59,36 +168,17 @@ impl Processor for Segmenter {
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
-        let start = Instant::now();
         let sha256 = digest(scan).map_err(|e| named(e, name))?;
-        let mut reader = scan::open(scan, self.options.read).map_err(|e| named(e, name))?;
-        let header = reader.header().clone();
-        report(ScanChange::Opened(Arc::new(header.clone())));
-
-        let mut results = ResultWriter::begin(&self.staging, out, &header)?;
-        if let Some(origin) = reader.dicom_origin() {
-            results = results.with_dicom(origin.clone(), self.options.dicom);
+        let task = Task { scan, name, sha256: &sha256 };
+        let series = match self.options.read.series {
+            Some(_) => 1,
+            None => scan::series(scan).map_err(|e| named(e, name))?,
+        };
+        if series > 1 {
+            self.several(&task, series, out, report)
+        } else {
+            self.one(&task, self.options.read, out, report)
         }
-        // An image of the fundus that cannot be read takes nothing from the results.
-        if let Ok(Some(fundus)) = reader.fundus() {
-            results = results.with_fundus(fundus);
-        }
-        for index in 0..header.bscans {
-            let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
-            let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
-            results.add(&bscan, &device)?;
-            report(ScanChange::BScan(Arc::new(bscan)));
-        }
-        let scan = ScanRecord::new(slashed(name), sha256, self.options.read.series, &header);
-        Ok(results.finish(ScanContext {
-            scan: &scan,
-            model: &ModelRecord::new(&self.network),
-            ellipsoid_zone: self.options.ez,
-            gates: &self.options.gates,
-            reference: self.options.reference.as_deref(),
-            elapsed: start.elapsed(),
-        })?)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -105,7 +195,9 @@ impl Processor for Segmenter {
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
         let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}")
+        let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
+        let followed = self.history.as_ref().map(table).unwrap_or_default();
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}{followed}")
     }
 }
 

@@ -1,9 +1,10 @@
 //! Measures: the thickness of layers, whether image and segmentation can be trusted, how far a segmentation is from labels,
-//! and how far a thickness is from that of a reference group.
+//! and how far a thickness is from that of a reference group, or of the same eye before.
 
 pub mod accuracy;
 mod criteria;
 pub mod enface;
+pub mod follow_up;
 mod quality;
 pub mod reference;
 mod signal;

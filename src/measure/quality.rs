@@ -1,6 +1,6 @@
 //! Whether a segmented B-scan can be trusted: good, doubtful, or no retina at all.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{layer::Boundary, surface::Surfaces};
 
@@ -24,7 +24,7 @@ const OF_A_GOOD_ONE: Demand = Demand { found: 0.75, confidence: 0.8, jumps: 0.04
 const OF_A_RETINA: Demand = Demand { found: 0.15, confidence: 0.68, jumps: 0.2 };
 
 /// Whether a B-scan can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The lines may be used as they are.

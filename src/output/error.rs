@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::engine::LedgerError;
+
 /// Why results could not be written. Each kind has a stable [`code`](OutputError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -42,6 +44,9 @@ pub enum OutputError {
         /// What the encoder said.
         reason: String,
     },
+    /// The history of the eye could not be read or written.
+    #[error("{0}")]
+    History(#[from] LedgerError),
 }
 
 impl OutputError {
@@ -54,13 +59,14 @@ impl OutputError {
             Self::Io { .. } => "E-OUT-IO",
             Self::Foreign { .. } => "E-OUT-FOREIGN",
             Self::Encode { .. } => "E-OUT-ENCODE",
+            Self::History(error) => error.code(),
         }
     }
 
     /// Whether another try may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. })
+        matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History(_))
     }
 
     pub(super) fn io(path: &Path, source: io::Error) -> Self {

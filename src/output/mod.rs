@@ -15,19 +15,26 @@
 mod canvas;
 mod dicom;
 mod error;
+#[cfg(feature = "parquet")]
+mod export;
+mod follow_up_page;
 mod localizer;
 mod maps;
 mod overlay;
 mod page;
 mod record;
 mod report;
+mod series;
 mod staging;
 mod tables;
 mod writer;
 
 pub use dicom::DicomResults;
 pub use error::OutputError;
+#[cfg(feature = "parquet")]
+pub use export::{Export, ExportError, is_result};
 pub use overlay::overlay;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
+pub use series::SeriesFolder;
 pub use staging::{RESULT_FILE, Staging};
 pub use writer::{DeviceFindings, ResultWriter, ScanContext};

@@ -9,10 +9,11 @@ use crate::{
         LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
         accuracy::BoundaryError,
         enface::{CircleProfile, VolumeMeasures},
+        follow_up::FollowUp,
         reference::{Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BoundaryRows, Eye, Pattern, ScanHeader, Spacing},
+    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
     surface::Surfaces,
 };
@@ -37,14 +38,15 @@ pub struct ScanRecord {
     pub(super) pattern: Pattern,
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
+    pub(super) places: Option<Provenance>,
 }
 
 impl ScanRecord {
     /// Describes a scan; `series` is the one that was asked for, if any.
     #[must_use]
     pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
-        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, .. } = *header;
-        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral }
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, places, .. } = *header;
+        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral, places }
     }
 }
 
@@ -102,6 +104,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) reference: Option<ReferenceRecord>,
     pub(super) circle: Option<CircleProfile>,
+    pub(super) follow_up: Option<FollowUp>,
     pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
     pub(super) dicom: Option<DicomRecord>,

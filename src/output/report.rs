@@ -1,9 +1,10 @@
-//! `report.pdf`: one page for a B-scan, a second one for what a volume or a circle adds.
+//! `report.pdf`: one page for a B-scan, a second one for what a volume or a circle adds, a last one for the follow-up.
 
 use image::RgbImage;
 
 use super::{
     canvas::PAPER,
+    follow_up_page::follow_up_page,
     localizer::Localizer,
     page::{Align, HEIGHT, Page, Picture, Style, WIDTH, pdf},
     record::{LayerRecord, ReferenceRecord, ResultRecord},
@@ -19,7 +20,7 @@ use crate::{
     segment::SegmentedBScan,
 };
 
-const MARGIN: f32 = 42.0;
+pub(super) const MARGIN: f32 = 42.0;
 const RIGHT: f32 = WIDTH - MARGIN;
 const BODY: Style = Style::of(9.0);
 const LINE: f32 = 13.0;
@@ -51,6 +52,7 @@ impl Report<'_> {
             pages.push(volume_page(measures, self.record.reference.as_ref(), maps));
         }
         pages.extend(self.record.circle.as_ref().map(circle_page));
+        pages.extend(self.record.follow_up.as_ref().map(follow_up_page));
         let count = pages.len();
         for (i, page) in pages.iter_mut().enumerate() {
             let y = HEIGHT - 30.0;

@@ -94,9 +94,10 @@ impl Table {
             .map_err(|e| OutputError::Encode { file: self.name.to_owned(), reason: e.to_string() })
     }
 
-    /// Name and content of the file.
-    pub(super) fn finish(self) -> Result<(&'static str, Vec<u8>), OutputError> {
-        let Self { name, csv } = self;
+    /// Name and content of the file; the table is empty after that.
+    pub(super) fn finish(&mut self) -> Result<(&'static str, Vec<u8>), OutputError> {
+        let name = self.name;
+        let csv = std::mem::replace(&mut self.csv, csv::Writer::from_writer(Vec::new()));
         let content =
             csv.into_inner().map_err(|e| OutputError::Encode { file: name.to_owned(), reason: e.to_string() })?;
         Ok((name, content))

@@ -7,15 +7,18 @@ use std::{
 };
 
 use image::{
-    ExtendedColorType, ImageEncoder,
+    ExtendedColorType, ImageEncoder, RgbImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
 
 use crate::{
-    engine::ScanSummary,
+    engine::{EyeScan, HistoryTurn, ScanSummary},
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{
-        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict, enface::Volume, reference::ReferenceTable,
+        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict,
+        enface::{CircleProfile, Volume, VolumeMeasures},
+        follow_up::{FollowUp, Measures, Visit},
+        reference::ReferenceTable,
     },
     scan::{BoundaryRows, DicomOrigin, FundusImage, ScanHeader},
     segment::SegmentedBScan,
@@ -65,7 +68,7 @@ pub struct DeviceFindings {
 }
 
 /// What holds for a scan as a whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ScanContext<'a> {
     /// The scan.
     pub scan: &'a ScanRecord,
@@ -77,6 +80,8 @@ pub struct ScanContext<'a> {
     pub gates: &'a Gates,
     /// What thickness is compared with.
     pub reference: Option<&'a ReferenceTable>,
+    /// What its measures are held against and entered into, where patient, eye and time are known.
+    pub history: Option<(&'a HistoryTurn<'a>, &'a EyeScan<'a>)>,
     /// Time since the scan was taken.
     pub elapsed: Duration,
 }
@@ -162,7 +167,7 @@ impl ResultWriter {
     /// # Errors
     /// [`OutputError`] when they cannot be written or put in place.
     pub fn finish(mut self, context: ScanContext<'_>) -> Result<ScanSummary, OutputError> {
-        let ScanContext { scan, model, ellipsoid_zone, gates, reference, elapsed } = context;
+        let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
         let fields = self.volume.fields();
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
         let decentration = fields.as_ref().zip(volume.as_ref()).and_then(|(f, measures)| measures.decentration_mm(f));
@@ -189,6 +194,13 @@ impl ResultWriter {
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
         let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+        let circle = self.volume.circle();
+        let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
+        let history = history.filter(|_| !measures.is_empty());
+        let visit = history.map(|(_, eye)| Visit { acquired: eye.subject.acquired, verdict, measures });
+        let history = history.zip(visit.as_ref());
+        let follow_up = history.map(|((turn, eye), visit)| turn.compare(eye, visit)).transpose()?.flatten();
+        let follow_up_words = follow_up.as_ref().map(FollowUp::words);
         let mut record = ResultRecord {
             schema: RESULT_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
@@ -204,22 +216,15 @@ impl ResultWriter {
             bscans: &self.bscans,
             volume,
             reference,
-            circle: self.volume.circle(),
+            circle,
+            follow_up,
             device: self.device.records(self.header.axial),
             dicom: None,
             seconds: elapsed.as_secs_f64(),
             files: Vec::new(),
             notice: "research use only, not a medical device",
         };
-        let report = self.shown.as_ref().map(|shown| {
-            let tracks = &self.header.tracks;
-            let fundus = self.fundus.as_ref().filter(|_| !tracks.is_empty());
-            let localizer = fundus.map(|fundus| Localizer { fundus, tracks, shown: shown.index });
-            Report { record: &record, shown, maps: maps.as_ref(), localizer }.pdf()
-        });
-        let pdf = report
-            .transpose()
-            .map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
+        let pdf = self.report(&record, maps.as_ref())?;
         if let Some(pdf) = &pdf {
             self.folder.write(REPORT_FILE, pdf)?;
             self.files.push(REPORT_FILE.to_owned());
@@ -239,7 +244,11 @@ impl ResultWriter {
             .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
         self.folder.write(RESULT_FILE, &json)?;
         self.folder.publish(&self.target)?;
+        if let Some(((turn, eye), visit)) = history {
+            turn.enter(eye, visit)?;
+        }
         Ok(ScanSummary {
+            series: 1,
             bscans: self.bscans.len(),
             eye: self.header.eye,
             unit: self.unit,
@@ -247,9 +256,34 @@ impl ResultWriter {
             verdict,
             flags,
             confidence,
+            follow_up: follow_up_words,
             out: self.target,
             elapsed,
         })
+    }
+
+    /// What can be held against other visits.
+    fn measures(
+        &self,
+        layers: &[LayerRecord],
+        volume: Option<&VolumeMeasures>,
+        circle: Option<&CircleProfile>,
+    ) -> Measures {
+        if self.unit == ThicknessUnit::Pixels {
+            return Measures::default();
+        }
+        let means = Measured::all().into_iter().zip(layers).map(|(of, l)| (of, l.mean, l.coverage));
+        Measures::of(means, volume, circle)
+    }
+
+    fn report(&self, record: &ResultRecord<'_>, maps: Option<&RgbImage>) -> Result<Option<Vec<u8>>, OutputError> {
+        let report = self.shown.as_ref().map(|shown| {
+            let tracks = &self.header.tracks;
+            let fundus = self.fundus.as_ref().filter(|_| !tracks.is_empty());
+            let localizer = fundus.map(|fundus| Localizer { fundus, tracks, shown: shown.index });
+            Report { record, shown, maps, localizer }.pdf()
+        });
+        report.transpose().map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })
     }
 
     fn picture(

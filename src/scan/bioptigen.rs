@@ -106,7 +106,9 @@ impl Bioptigen {
                 _ => Pattern::Unknown,
             },
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { source, header, bytes_per_sample, frames: samples.into_iter().map(|r| r.at).collect() })
     }
 }

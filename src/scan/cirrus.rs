@@ -59,7 +59,9 @@ impl Cirrus {
             eye: Eye::in_name(path).or(stated.eye),
             pattern: if kind.cube { Pattern::RasterVolume } else { Pattern::Unknown },
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { source, header, mirrored: kind.cube })
     }
 }

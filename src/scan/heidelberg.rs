@@ -3,6 +3,9 @@
 use super::BoundaryRows;
 use crate::layer::Boundary;
 
+/// The scanner whose files they are.
+pub(super) const DEVICE: &str = "Heidelberg Engineering Spectralis";
+
 /// The scanner's boundaries by their numbers. The others that newer versions store lie within layers that are one here, or
 /// are drawn by conventions of their own.
 pub(super) const DEVICE_BOUNDARIES: [Option<Boundary>; 7] = [

@@ -15,10 +15,10 @@ use std::{
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, Raster, ReadError, ScanHeader, ScanReader,
-    Spacing, Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, Provenance, Raster, ReadError,
+    ScanHeader, ScanReader, Spacing, Subject, Track,
     dimensions::{self, MAX_BSCANS},
-    heidelberg::signal_db,
+    heidelberg::{DEVICE, signal_db},
     raster,
     sidecar::Stated,
 };
@@ -35,6 +35,7 @@ pub struct HeidelbergExport {
     images: Vec<PathBuf>,
     found: Vec<DeviceFindings>,
     fundus: Option<(PathBuf, [f64; 2])>,
+    subject: Option<Subject>,
 }
 
 /// What the scanner says of a B-scan.
@@ -78,6 +79,7 @@ impl HeidelbergExport {
             ));
         }
         let folder = Folder::of(path)?;
+        let subject = subject(first);
         let images = first.children().filter(|n| n.has_tag_name("Image"));
         let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
         if bscans.len() as u64 > MAX_BSCANS {
@@ -97,7 +99,7 @@ impl HeidelbergExport {
         });
         let header = header(first, &bscans, stated)?;
         let (images, found) = bscans.into_iter().filter_map(|b| Some((b.file?, b.found))).unzip();
-        Ok(Self { header, images, found, fundus })
+        Ok(Self { header, images, found, fundus, subject })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -165,12 +167,31 @@ impl ScanReader for HeidelbergExport {
         Ok(self.found[index].signal_db)
     }
 
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
+    }
+
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
         let BScan { width, height, intensity } = open_image(path)?.bscan(0)?;
         let pixels = intensity.iter().map(|v| (v * 255.0).round() as u8).collect();
         Ok(Some(FundusImage { width, height, pixels, pixel_mm: *pixel_mm }))
     }
+}
+
+/// The patient of a series, and when its first B-scan was taken.
+fn subject(series: Node<'_, '_>) -> Option<Subject> {
+    let above = |name| series.ancestors().find(|n| n.has_tag_name(name));
+    let patient = text_at(above("Patient")?, &["PatientID"])?;
+    let date = series.children().chain(above("Study")?.children());
+    let date =
+        date.filter(|n| n.has_tag_name("StudyDate") || n.has_tag_name("ExamDate")).find_map(|n| child(n, "Date"))?;
+    let time = series.descendants().filter(|n| n.has_tag_name("AcquisitionTime")).find_map(|n| child(n, "Time"));
+    let part = |node, name: &str| number(node, &[name]).map(|v| v as i64);
+    let clock = |name| time.and_then(|t| part(t, name)).unwrap_or(0);
+    let date = (part(date, "Year")?, part(date, "Month")?, part(date, "Day")?);
+    let acquired = Moment::new(date, (clock("Hour"), clock("Minute"), clock("Second")))?;
+    Subject::new(patient, "", acquired, DEVICE)
 }
 
 fn open_image(path: &Path) -> Result<Raster, ReadError> {
@@ -194,6 +215,7 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         _ if bscans.len() == 1 => Pattern::Line,
         _ => Pattern::Unknown,
     };
+    let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
     Ok(ScanHeader {
         format: "Heidelberg XML export",
         bscans: bscans.len(),
@@ -203,7 +225,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         lateral: spacing(first.scale_mm[0]).or(stated.lateral),
         eye,
         pattern,
-        tracks: if tracks.len() == bscans.len() { tracks } else { Vec::new() },
+        places: (!tracks.is_empty()).then_some(Provenance::Header),
+        tracks,
     })
 }
 

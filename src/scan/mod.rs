@@ -19,6 +19,7 @@ mod place;
 mod raster;
 mod sidecar;
 mod source;
+mod subject;
 mod tiff;
 mod topcon;
 mod vol;
@@ -39,6 +40,7 @@ pub use raster::Raster;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::Boundary;
+pub use subject::{Moment, Subject};
 pub use topcon::Topcon;
 pub use vol::HeidelbergVol;
 
@@ -172,11 +174,27 @@ pub struct ScanHeader {
     pub eye: Option<Eye>,
     /// How the B-scans lie.
     pub pattern: Pattern,
-    /// Where each B-scan lies, in their order; empty where the file does not say.
+    /// Where each B-scan lies, in their order; empty where nobody said.
     pub tracks: Vec<Track>,
+    /// Who said where they lie; `None` where nobody did.
+    pub places: Option<Provenance>,
 }
 
 impl ScanHeader {
+    /// The header with the places that a sidecar states, where the file of a volume states none.
+    fn placed(self, stated: &sidecar::Stated) -> Self {
+        let volume = self.bscans > 1 && matches!(self.pattern, Pattern::RasterVolume | Pattern::Unknown);
+        let (true, true, Some(rows), Some(lateral)) = (volume, self.tracks.is_empty(), stated.rows, self.lateral)
+        else {
+            return self;
+        };
+        let tracks = rows.tracks(self.bscans, lateral.mm() * self.width as f64);
+        if tracks.is_empty() {
+            return self;
+        }
+        Self { tracks, pattern: Pattern::RasterVolume, places: Some(Provenance::Sidecar), ..self }
+    }
+
     /// Whether the scan has a B-scan at `index`.
     fn check_index(&self, index: usize) -> Result<(), ReadError> {
         let count = self.bscans;
@@ -232,6 +250,14 @@ pub trait ScanReader: Send {
     /// # Errors
     /// As [`ScanReader::bscan`].
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        Ok(None)
+    }
+
+    /// Whose eye it is and when it was scanned, where the file says both.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(None)
     }
 
@@ -293,6 +319,17 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     } else {
         Ok(Box::new(Raster::open(path, &start, &stated)?))
     }
+}
+
+/// How many series of B-scans the file at `path` holds, each a scan of its own; one of any format but `.E2E`.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read, or what lists its series is broken.
+pub fn series(path: &Path) -> Result<u32, ReadError> {
+    if path.is_dir() || !HeidelbergE2e::recognises(&raster::first_bytes(path)?) {
+        return Ok(1);
+    }
+    HeidelbergE2e::series(path)
 }
 
 /// The files whose content is the scan at `path`: itself, or the images of a folder in the order of their B-scans.

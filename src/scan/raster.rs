@@ -67,7 +67,9 @@ impl Raster {
             eye: stated.eye,
             pattern: Pattern::Unknown,
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { path: path.to_owned(), format, pages, header })
     }
 }

@@ -6,6 +6,8 @@
 //! axial_um = 3.87    # micrometres from sample to sample along an A-scan
 //! lateral_um = 11.3  # micrometres from A-scan to A-scan
 //! eye = "OD"
+//! between_um = 240.0          # of a volume: micrometres from B-scan to B-scan,
+//! first_bscan = "superior"    # and which end comes first; A-scans run from left to right on the fundus image
 //! ```
 
 use std::{
@@ -16,7 +18,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Eye, Provenance, ReadError, ReadOptions, Spacing};
+use super::{Eye, MILLIMETRE, Place, Provenance, ReadError, ReadOptions, Spacing, Track};
 
 /// What others than the scan's own file say of its geometry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,35 @@ pub(super) struct Stated {
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
     pub(super) eye: Option<Eye>,
+    pub(super) rows: Option<Rows>,
+}
+
+/// How the B-scans of a volume follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows {
+    between_mm: f64,
+    first: End,
+}
+
+/// An end of a volume of horizontal B-scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum End {
+    Superior,
+    Inferior,
+}
+
+impl Rows {
+    /// Where `count` B-scans of so many millimetres lie, the volume's upper left corner being [`Place`] 0, 0; none where no
+    /// scanner draws such lines.
+    pub(super) fn tracks(self, count: usize, length_mm: f64) -> Vec<Track> {
+        let line = |i: usize| {
+            let above = if self.first == End::Superior { i } else { count - 1 - i };
+            let y = (above as f64 + 0.5) * self.between_mm;
+            Track::line(Place { x: 0.0, y }, Place { x: length_mm, y })
+        };
+        (0..count).map(line).collect::<Option<_>>().unwrap_or_default()
+    }
 }
 
 impl Stated {
@@ -44,10 +75,15 @@ struct SidecarFile {
     axial_um: Option<f64>,
     lateral_um: Option<f64>,
     eye: Option<Eye>,
+    between_um: Option<f64>,
+    first_bscan: Option<End>,
 }
 
 /// Longest sidecar, in bytes; a real one has a hundred.
 const MAX_BYTES: u64 = 64 * 1024;
+
+/// Distances of B-scans that a retinal scanner can draw, in micrometres.
+const BETWEEN: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
 
 /// Path of the sidecar of `scan`: its name with `.toml` appended.
 fn path_of(scan: &Path) -> PathBuf {
@@ -73,7 +109,14 @@ pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
     let spacing = |um: Option<f64>| {
         um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()
     };
-    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye })
+    let rows = match (file.between_um, file.first_bscan) {
+        (Some(um), Some(first)) if BETWEEN.contains(&um) => Some(Rows { between_mm: um / MILLIMETRE, first }),
+        (Some(um), Some(_)) => return Err(broken(format!("B-scans {um} um apart are not those of a retinal scan"))),
+        (None, None) => None,
+        (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
+        (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
+    };
+    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows })
 }
 
 /// Accepts spacings that a retinal scanner can have, 0.1 to 500 um.

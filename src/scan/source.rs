@@ -84,6 +84,10 @@ impl<'a> Fields<'a> {
         self.array(at).map(u32::from_le_bytes)
     }
 
+    pub(super) fn u64(self, at: usize) -> Result<u64, ReadError> {
+        self.array(at).map(u64::from_le_bytes)
+    }
+
     pub(super) fn i32(self, at: usize) -> Result<i32, ReadError> {
         self.array(at).map(i32::from_le_bytes)
     }

@@ -99,7 +99,9 @@ impl Topcon {
             pattern,
             // In which order a volume's B-scans run, the files at hand do not tell.
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { source, header, bscans })
     }
 }

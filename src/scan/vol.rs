@@ -10,12 +10,13 @@
 use std::path::Path;
 
 use super::{
-    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Place, ReadError, ScanHeader, ScanReader, Spacing,
-    Track,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Moment, Pattern, Place, Provenance, ReadError, ScanHeader,
+    ScanReader, Spacing, Subject, Track,
     dimensions::{self, MAX_BSCANS},
-    heidelberg::{DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
+    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
     sidecar::Stated,
     source::{Fields, Source},
+    subject::latin,
 };
 use crate::layer::Boundary;
 
@@ -32,6 +33,7 @@ pub struct HeidelbergVol {
     header: ScanHeader,
     bscans: Vec<BScanLayout>,
     slo: Slo,
+    subject: Option<Subject>,
 }
 
 /// Where the parts of a B-scan lie in the file.
@@ -125,6 +127,10 @@ impl HeidelbergVol {
             _ => Pattern::Unknown,
         };
         let eye = std::str::from_utf8(&start[84..86]).ok().and_then(Eye::of_code).or(stated.eye);
+        // The time of the examination, and the patient's identifier.
+        let acquired = Moment::of_filetime(fields.u64(88)?);
+        let patient = latin(fields.slice(140, 21)?);
+        let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE));
         let header = ScanHeader {
             format: "Heidelberg VOL",
             bscans: bscans as usize,
@@ -134,9 +140,10 @@ impl HeidelbergVol {
             lateral: spacing(fields.f64(24)?).or(stated.lateral),
             eye,
             pattern,
+            places: (!tracks.is_empty()).then_some(Provenance::Header),
             tracks,
         };
-        Ok(Self { source, header, bscans: layouts, slo })
+        Ok(Self { source, header, bscans: layouts, slo, subject })
     }
 }
 
@@ -166,6 +173,10 @@ impl ScanReader for HeidelbergVol {
 
     fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
         Ok(self.layout(index)?.signal_db)
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {

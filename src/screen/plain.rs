@@ -128,6 +128,9 @@ fn figures(summary: &ScanSummary) -> String {
     let verdict = quoted(summary.verdict.words());
     let mut text = format!(" bscans={} seconds={seconds:.1} verdict={verdict}", summary.bscans);
     // Writing to a string cannot fail.
+    if summary.series > 1 {
+        let _ = write!(text, " series={}", summary.series);
+    }
     if !summary.flags.is_empty() {
         let _ = write!(text, " flags={}", summary.flags);
     }
@@ -135,6 +138,9 @@ fn figures(summary: &ScanSummary) -> String {
     for (layer, mean) in Layer::ALL.iter().zip(summary.mean_thickness) {
         let value = mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}{}", summary.unit.symbol()));
         let _ = write!(text, " {}={value}", layer.key());
+    }
+    if let Some(words) = &summary.follow_up {
+        let _ = write!(text, " follow_up={}", quoted(words));
     }
     text
 }

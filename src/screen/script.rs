@@ -114,12 +114,14 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         eye: Some(Eye::Right),
         pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Unknown },
         tracks: Vec::new(),
+        places: None,
     }))
 }
 
 /// The figures of a finished scan.
 pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     ScanChange::Done(Arc::new(ScanSummary {
+        series: 1,
         bscans,
         eye: Some(Eye::Right),
         unit: ThicknessUnit::Micrometres,
@@ -127,6 +129,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         verdict: Verdict::Good,
         flags: String::new(),
         confidence: 0.93,
+        follow_up: None,
         out: PathBuf::from("/srv/oct/out/scan"),
         elapsed: Duration::from_secs_f64(seconds),
     }))

@@ -32,10 +32,14 @@ static RESULTS: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// Segments `object` as a file in `folder`; where its results are.
 fn segment(folder: &Path, object: &InMemDicomObject) -> PathBuf {
+    segment_with(folder, object, "with-masks")
+}
+
+fn segment_with(folder: &Path, object: &InMemDicomObject, which: &str) -> PathBuf {
     let file = folder.join("scan.dcm");
     scan::write(object, &file);
     let out = folder.join("out");
-    octrls().arg("segment").arg(&file).arg("--out").arg(&out).args(["--dicom", "with-masks"]).assert().success();
+    octrls().arg("segment").arg(&file).arg("--out").arg(&out).args(["--dicom", which]).assert().success();
     out.join("scan.dcm")
 }
 
@@ -139,6 +143,35 @@ fn masks_are_the_masks() {
         let bit = |k: usize| bytes[(i * size + k) / 8] >> ((i * size + k) % 8) & 1 == 1;
         assert!((0..size).all(|k| bit(k) == (masks[bscan - 1][k] == class)), "segment {class} of B-scan {bscan}");
     }
+}
+
+#[test]
+fn the_label_map_is_the_mask_and_describes_every_number() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let folder = segment_with(temp.path(), &scan::bscan(), "with-label-map");
+    let _valid = json(&folder);
+    assert!(!folder.join("masks.dcm").exists());
+    let file = folder.join("label-map.dcm");
+    let object = open_file(&file).expect("a DICOM file");
+    assert_eq!(text(&object, tags::SOP_CLASS_UID), uids::LABEL_MAP_SEGMENTATION_STORAGE);
+    assert_eq!(text(&object, tags::SEGMENTATION_TYPE), "LABELMAP");
+    let bytes = object.element(tags::PIXEL_DATA).expect("pixels").to_bytes().expect("bytes").into_owned();
+    let mask = image::open(folder.join("mask.png")).expect("mask").into_luma8().into_raw();
+    assert_eq!(bytes, mask);
+    let numbers: Vec<u8> = items(&object, tags::SEGMENT_SEQUENCE)
+        .iter()
+        .map(|s| text(s, tags::SEGMENT_NUMBER).parse().expect("a number"))
+        .collect();
+    assert_eq!(numbers, (0..=8).collect::<Vec<u8>>());
+    let meaning = |o: &InMemDicomObject, tag| text(&items(o, tag)[0], tags::CODE_MEANING);
+    let background = &items(&object, tags::SEGMENT_SEQUENCE)[0];
+    assert_eq!(meaning(background, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE), "Background");
+    assert_eq!(text(&object, tags::PIXEL_PADDING_VALUE), "0");
+    let frame = &items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)[0];
+    assert!(frame.get(tags::SEGMENT_IDENTIFICATION_SEQUENCE).is_none());
+    validators::check_label_map(&file);
+    let refused = octrls::scan::open(&file, octrls::scan::ReadOptions::default()).err();
+    assert_eq!(refused.map(|e| e.code()), Some("E-READ-UNSUPPORTED"));
 }
 
 /// Every measured value of a report, by the path of meanings that leads to it.

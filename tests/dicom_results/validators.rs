@@ -43,6 +43,36 @@ const ONLY_PARAMETRIC: [&str; 9] = [
     "AcquisitionContext",
 ];
 
+/// What dciodvfy reports of the object in `file` when it is said to be of another class.
+fn as_class(file: &Path, class: &str) -> Option<Findings> {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let disguised = temp.path().join("map.dcm");
+    let mut map = open_file(file).expect("a DICOM file").into_inner();
+    map.put_str(tags::SOP_CLASS_UID, VR::UI, class);
+    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    map.with_meta(meta).expect("an object").write_to_file(&disguised).expect("written");
+    dciodvfy(&disguised)
+}
+
+/// What dciodvfy, which does not know label maps, finds strange in one that is said to be a binary segmentation: its type, its
+/// depth, the number of the background, and that its frames are of no one segment.
+const ONLY_LABEL_MAP: [&str; 7] = [
+    "LABELMAP",
+    "SegmentIdentificationSequence",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "SegmentNumber",
+    "Segment Number",
+];
+
+pub(super) fn check_label_map(file: &Path) {
+    let Some(found) = as_class(file, uids::SEGMENTATION_STORAGE) else { return };
+    let strange: Vec<&String> =
+        found.errors.iter().filter(|e| !ONLY_LABEL_MAP.iter().any(|known| e.contains(known))).collect();
+    assert!(strange.is_empty(), "{strange:#?}");
+}
+
 pub(super) fn check(folder: &Path) {
     for name in ["masks.dcm", "measures.dcm", "report.dcm"] {
         let Some(found) = dciodvfy(&folder.join(name)) else { return };
@@ -51,13 +81,7 @@ pub(super) fn check(folder: &Path) {
         let strange: Vec<&String> = found.warnings.iter().filter(|w| !w.contains("99OCTRLS")).collect();
         assert!(strange.is_empty(), "{name}: {strange:#?}");
     }
-    let temp = tempfile::tempdir().expect("tempdir");
-    let disguised = temp.path().join("map.dcm");
-    let mut map = open_file(folder.join("surfaces.dcm")).expect("a DICOM file").into_inner();
-    map.put_str(tags::SOP_CLASS_UID, VR::UI, uids::PARAMETRIC_MAP_STORAGE);
-    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    map.with_meta(meta).expect("an object").write_to_file(&disguised).expect("written");
-    let Some(found) = dciodvfy(&disguised) else { return };
+    let Some(found) = as_class(&folder.join("surfaces.dcm"), uids::PARAMETRIC_MAP_STORAGE) else { return };
     let strange: Vec<&String> =
         found.errors.iter().filter(|e| !ONLY_PARAMETRIC.iter().any(|known| e.contains(known))).collect();
     assert!(strange.is_empty(), "{strange:#?}");

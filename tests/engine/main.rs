@@ -1,10 +1,14 @@
-//! The engine with a processor that only copies, seen from outside: by its events and by what lies on disk.
+//! The engine seen from outside, by its events and by what lies on disk: with a processor that only copies, and as a whole
+//! where an eye is followed up.
 
 #![cfg(feature = "app")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod failures;
+mod follow_up;
 mod intake;
 mod restart;
 mod rig;
 mod root;
+#[path = "../support/mod.rs"]
+mod support;

@@ -67,6 +67,7 @@ impl Processor for Copier {
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
         Ok(ScanSummary {
+            series: 1,
             bscans: 1,
             eye: None,
             unit: ThicknessUnit::Pixels,
@@ -74,6 +75,7 @@ impl Processor for Copier {
             verdict: Verdict::Good,
             flags: String::new(),
             confidence: 1.0,
+            follow_up: None,
             out: out.to_owned(),
             elapsed: Duration::ZERO,
         })
@@ -95,6 +97,7 @@ fn header() -> ScanHeader {
         eye: None,
         pattern: Pattern::Unknown,
         tracks: Vec::new(),
+        places: None,
     }
 }
 

@@ -11,9 +11,9 @@ use image::ImageFormat;
 use octrls::scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track};
 
 use super::{
-    Folder,
+    Folder, known,
     raster::encode,
-    refusal,
+    refusal, subject,
     topcon::{self, codestream, from_hex},
 };
 
@@ -356,4 +356,25 @@ fn every_shortened_file_is_refused() {
             assert!(code != "accepted", "{length} of {} bytes", whole.len());
         }
     }
+}
+
+#[test]
+fn patient_and_acquisition_make_a_subject() {
+    let folder = Folder::new();
+    let of = |elements: Vec<DataElement<InMemDicomObject>>| {
+        let pixels = vec![0; FRAMES * FRAME];
+        let object = elements.into_iter().fold(tomography(FRAMES).native(pixels), Object::with);
+        subject(&folder.file("a.dcm", &object.bytes()))
+    };
+    let patient = || string(tags::PATIENT_ID, VR::LO, "P-1");
+    let issuer = string(tags::ISSUER_OF_PATIENT_ID, VR::LO, "site");
+    let acquired = |value| string(tags::ACQUISITION_DATE_TIME, VR::DT, value);
+    let study = || string(tags::STUDY_DATE, VR::DA, "20260102");
+    let zoned = acquired("20260103101500.5+0100");
+    assert_eq!(of(vec![patient(), issuer, zoned, study()]), Some(known("site", "P-1", "2026-01-03T10:15:00")));
+    assert_eq!(of(vec![patient(), study()]), Some(known("", "P-1", "2026-01-02T00:00:00")));
+    let time = string(tags::STUDY_TIME, VR::TM, "0930");
+    assert_eq!(of(vec![patient(), acquired("2026"), study(), time]), Some(known("", "P-1", "2026-01-02T09:30:00")));
+    assert_eq!(of(vec![study()]), None);
+    assert_eq!(of(vec![patient()]), None);
 }

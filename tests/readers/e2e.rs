@@ -5,18 +5,18 @@ use octrls::{
     scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, ScanReader, Spacing},
 };
 
-use super::{Folder, read, refusal};
+use super::{FILETIME, Folder, known, read, refusal, subject};
 
 const WIDTH: u32 = 6;
 const HEIGHT: u32 = 5;
-const IMAGE: u32 = 0x4000_0000;
+pub(super) const IMAGE: u32 = 0x4000_0000;
 const METADATA: u32 = 10_004;
 const CONTOUR: u32 = 10_019;
 const FLOAT16: u32 = 0x0220_0201;
 
 /// A chunk: patient, study, series and slice; the part of the slice; kind; content.
 #[derive(Clone)]
-struct Chunk([i32; 4], u16, u32, Vec<u8>);
+pub(super) struct Chunk([i32; 4], u16, pub(super) u32, pub(super) Vec<u8>);
 
 fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
@@ -64,7 +64,7 @@ fn laterality(owner: [i32; 4], part: u16, letter: u8) -> Chunk {
 }
 
 /// A series of `count` parallel B-scans, with patient and fundus image.
-fn series(number: i32, letter: u8, count: u32) -> Vec<Chunk> {
+pub(super) fn series(number: i32, letter: u8, count: u32) -> Vec<Chunk> {
     let owner = |slice| [7, 70, number, slice];
     let mut fundus = words(&[20 + 4, 0x0201_0201, 4, 2, 2]);
     fundus.extend([9; 4]);
@@ -107,7 +107,7 @@ fn directory(magic: &[u8], own_or_last: u32, previous: u32) -> Vec<u8> {
 }
 
 /// A whole file.
-fn file(chunks: &[Chunk]) -> Vec<u8> {
+pub(super) fn file(chunks: &[Chunk]) -> Vec<u8> {
     let mut bytes = b"CMDb\0".to_vec();
     bytes.resize(12, 0);
     bytes.extend(100_u32.to_le_bytes());
@@ -404,4 +404,27 @@ fn other_databases_of_the_maker_hold_no_scans() {
     let fundus_only = &series(3, b'L', 1)[..4];
     assert_eq!(refusal(&Folder::new().file("a.sdb", &file(fundus_only))), "E-READ-UNSUPPORTED");
     assert!(read(&Folder::new().file("a.e2e", &file(&series(3, b'L', 1)))).is_ok());
+}
+
+#[test]
+fn the_patient_of_the_series_and_the_time_of_its_first_bscan_make_a_subject() {
+    let folder = Folder::new();
+    let of = |patient: &[u8], time: [u8; 8]| {
+        let mut chunks = series(1, b'L', 2);
+        for Chunk(owner, _, kind, content) in &mut chunks {
+            match (*kind, owner[3]) {
+                (9, _) => {
+                    content[102..].fill(0);
+                    content[102..102 + patient.len()].copy_from_slice(patient);
+                }
+                (METADATA, 0) => content[88..96].copy_from_slice(&time),
+                _ => {}
+            }
+        }
+        chunks.push(Chunk([8, -1, -1, -1], 0xffff, 9, vec![b'y'; 131]));
+        subject(&folder.file("a.e2e", &file(&chunks)))
+    };
+    assert_eq!(of(b"P-1", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
+    assert_eq!(of(b"P-1", [0; 8]), None);
+    assert_eq!(of(b"", FILETIME), None);
 }

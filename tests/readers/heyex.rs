@@ -7,7 +7,7 @@ use octrls::{
     scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track},
 };
 
-use super::{Folder, refusal};
+use super::{Folder, known, refusal, subject};
 
 const WIDTH: u32 = 6;
 const HEIGHT: u32 = 9;
@@ -156,4 +156,21 @@ fn elements_within_each_other_have_an_end() {
     assert_eq!(refusal(&Folder::new().file("a.xml", deep.as_bytes())), "E-READ-MALFORMED");
     let closed = format!("<HEDX>{}{}</HEDX>", "<a>".repeat(900_000), "</a>".repeat(900_000));
     assert_eq!(refusal(&Folder::new().file("a.xml", closed.as_bytes())), "E-READ-MALFORMED");
+}
+
+#[test]
+fn the_patient_and_the_time_of_the_first_image_make_a_subject() {
+    let date = "<StudyDate><Date><Year>2026</Year><Month>01</Month><Day>02</Day></Date></StudyDate>";
+    let time = "<AcquisitionTime><Time><Hour>9</Hour><Minute>5</Minute><Second>7.25</Second></Time></AcquisitionTime>";
+    let of = |patient: &str, date: &str, time: &str| {
+        let text = text().replace("<Patient>", &format!("<Patient>{patient}"));
+        let text = text.replace("<Study>", &format!("<Study>{date}"));
+        subject(&export(&text.replacen("<ImageType>", &format!("{time}<ImageType>"), 1)).xml)
+    };
+    let patient = "<PatientID>P-1</PatientID>";
+    assert_eq!(of(patient, date, time), Some(known("", "P-1", "2026-01-02T09:05:07")));
+    assert_eq!(of(patient, date, ""), Some(known("", "P-1", "2026-01-02T00:00:00")));
+    assert_eq!(of(patient, &date.replace("01<", "13<"), time), None);
+    assert_eq!(of(patient, "", time), None);
+    assert_eq!(of("", date, time), None);
 }

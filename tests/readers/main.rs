@@ -14,6 +14,7 @@ mod raster;
 mod raw;
 mod real;
 mod seeds;
+mod series;
 mod sidecar;
 mod topcon;
 mod vol;
@@ -48,6 +49,20 @@ fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
     assert!(bscan.intensity.iter().all(|v| (0.0..=1.0).contains(v)));
     Ok((header, bscan))
 }
+
+/// Issuer and identifier of the patient, a NUL between them, and the time of the scan; `None` where the file lacks one.
+fn subject(path: &Path) -> Option<(String, String)> {
+    let subject = scan::open(path, ReadOptions::default()).unwrap().subject().unwrap()?;
+    Some((String::from_utf8(subject.identity()).unwrap(), subject.acquired.to_string()))
+}
+
+/// A subject as [`subject`] gives it.
+fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
+    (format!("{issuer}\0{patient}"), acquired.to_owned())
+}
+
+/// Noon of 2026-01-01 as a `FILETIME`.
+const FILETIME: [u8; 8] = 134_117_424_000_000_000_u64.to_le_bytes();
 
 /// The code of the error with which a scan is refused.
 fn refusal(path: &Path) -> &'static str {

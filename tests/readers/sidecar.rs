@@ -1,7 +1,7 @@
 //! The sidecar and the operator's word.
 
 use image::ImageFormat;
-use octrls::scan::{self, Eye, Provenance, ReadError, ReadOptions, Spacing};
+use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, Spacing, Track};
 
 use super::{
     Folder,
@@ -128,4 +128,52 @@ fn values_within_each_other_have_an_end() {
     ] {
         assert_eq!(refusal(&png(&folder, Some(&text))), "E-READ-SIDECAR");
     }
+}
+
+#[test]
+fn a_volume_of_images_has_the_places_that_its_sidecar_states() {
+    let folder = Folder::new();
+    let volume = &folder.0.path().join("volume");
+    std::fs::create_dir(volume).unwrap();
+    for i in 0..3 {
+        folder.file(&format!("volume/b{i}.png"), &encode(&grey_image(8, 8), ImageFormat::Png));
+    }
+    let sidecar = volume.with_added_extension("toml");
+    let open = |text: &str| {
+        std::fs::write(&sidecar, text).unwrap();
+        scan::open(volume, ReadOptions::default()).map(|reader| reader.header().clone())
+    };
+    let stated = "axial_um = 3.9\nlateral_um = 500.0\nbetween_um = 250.0\nfirst_bscan = ";
+    let rows = |end: &str| {
+        let header = open(&format!("{stated}\"{end}\"")).unwrap();
+        assert_eq!((header.pattern, header.places), (Pattern::RasterVolume, Some(Provenance::Sidecar)));
+        [0, 1, 2].map(|i| match header.tracks[i] {
+            Track::Line { start, end } => [start.x, start.y, end.x, end.y],
+            Track::Circle { .. } => panic!("a circle"),
+        })
+    };
+    assert_eq!(rows("superior"), [[0.0, 0.125, 4.0, 0.125], [0.0, 0.375, 4.0, 0.375], [0.0, 0.625, 4.0, 0.625]]);
+    assert_eq!(rows("inferior"), [[0.0, 0.625, 4.0, 0.625], [0.0, 0.375, 4.0, 0.375], [0.0, 0.125, 4.0, 0.125]]);
+    let unplaced = open("between_um = 250.0\nfirst_bscan = \"superior\"").unwrap();
+    assert_eq!((unplaced.places, unplaced.tracks.len()), (None, 0), "nobody said how long a B-scan is");
+    for broken in [
+        "between_um = 250.0",
+        "first_bscan = \"superior\"",
+        "between_um = 0.0\nfirst_bscan = \"superior\"",
+        "between_um = nan\nfirst_bscan = \"superior\"",
+        "between_um = 250.0\nfirst_bscan = \"left\"",
+    ] {
+        assert_eq!(open(broken).unwrap_err().code(), "E-READ-SIDECAR", "{broken}");
+    }
+    let plain = folder.file("a.png.toml", format!("{stated}\"superior\"").as_bytes()).with_extension("");
+    std::fs::copy(volume.join("b0.png"), &plain).unwrap();
+    assert_eq!(scan::open(&plain, ReadOptions::default()).unwrap().header().places, None, "one B-scan is no volume");
+}
+
+#[test]
+fn a_file_that_says_where_its_bscans_lie_wins_over_the_sidecar() {
+    let folder = Folder::new();
+    folder.file("a.vol.toml", b"between_um = 999.0\nfirst_bscan = \"inferior\"");
+    let reader = scan::open(&folder.file("a.vol", &Vol::default().bytes()), ReadOptions::default()).unwrap();
+    assert_eq!(reader.header().places, Some(Provenance::Header));
 }

@@ -5,7 +5,7 @@ use octrls::{
     scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Spacing, Track},
 };
 
-use super::{Folder, refusal};
+use super::{FILETIME, Folder, known, refusal, subject};
 
 /// A `.vol` file before it is written.
 #[derive(Clone)]
@@ -277,4 +277,19 @@ fn a_file_cut_after_it_was_opened_is_an_error() {
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole.len() as u64 - 50).unwrap();
     assert!(reader.bscan(0).is_ok());
     assert_eq!(reader.bscan(2).unwrap_err().code(), "E-READ-TRUNCATED");
+}
+
+#[test]
+fn patient_and_time_make_a_subject_together_alone() {
+    let folder = Folder::new();
+    let of = |patient: &[u8], time: [u8; 8]| {
+        let mut bytes = Vol::default().bytes();
+        bytes[140..140 + patient.len()].copy_from_slice(patient);
+        bytes[88..96].copy_from_slice(&time);
+        subject(&folder.file("a.vol", &bytes))
+    };
+    assert_eq!(of(b"P-1\0rubbish", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
+    assert_eq!(of(b"P-1", [0; 8]), None);
+    assert_eq!(of(b"unknown", FILETIME), None);
+    assert_eq!(of(b"", FILETIME), None);
 }

@@ -4,6 +4,7 @@
 //! `queued` for the next attempt or `quarantined` after the last. A `done` content becomes `superseded` when its
 //! result folder is overwritten with that of another.
 
+mod database;
 mod path;
 
 use std::{
@@ -15,10 +16,10 @@ use jiff::Timestamp;
 use path::PathColumn;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{content::Content, stamp::Stamp};
+use database::VERSION;
+pub(super) use database::open as open_database;
 
-/// The schema that this program writes.
-const VERSION: i64 = 1;
+use super::{content::Content, stamp::Stamp};
 
 /// The code of a scan during whose attempts the program ended.
 pub(super) const CRASH_CODE: &str = "E-CRASH";
@@ -34,6 +35,9 @@ pub enum LedgerError {
     /// The database is damaged.
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
+    /// The secret beside it cannot be read or made.
+    #[error("the secret of the follow-up cannot be used: {0}")]
+    Secret(#[from] std::io::Error),
     /// A newer version of the program wrote the ledger.
     #[error("the ledger has version {found}, this octrls knows version {VERSION}; use the newer octrls")]
     Newer {
@@ -48,6 +52,7 @@ impl LedgerError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Database(_) | Self::Damaged(_) => "E-LEDGER",
+            Self::Secret(_) => "E-LEDGER-SECRET",
             Self::Newer { .. } => "E-LEDGER-NEWER",
         }
     }
@@ -92,15 +97,7 @@ impl Ledger {
     /// Opens or creates the database at `file`. The caller holds the lock on `out`: attempts that seem to be
     /// running are the traces of a crash.
     pub(super) fn open(file: &Path, out: &Path, fingerprint: String) -> Result<Self, LedgerError> {
-        let db = Connection::open(file)?;
-        db.busy_timeout(std::time::Duration::from_secs(10))?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        db.pragma_update(None, "synchronous", "FULL")?;
-        match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
-            0 => db.execute_batch(&format!("BEGIN;\n{}\nCOMMIT;", include_str!("schema.sql")))?,
-            VERSION => {}
-            found => return Err(LedgerError::Newer { found }),
-        }
+        let db = open_database(file)?;
         let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(LedgerError::Damaged(verdict));

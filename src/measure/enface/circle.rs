@@ -45,7 +45,6 @@ impl CircleProfile {
     /// circle.
     #[must_use]
     pub fn measure(track: &Track, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
-        const QUADRANTS: [Side; 4] = [Side::Temporal, Side::Superior, Side::Nasal, Side::Inferior];
         let Track::Circle { centre, start, .. } = *track else { return None };
         let (mut quadrants, mut hours, mut whole) = ([Mean::default(); 4], [Mean::default(); 12], Mean::default());
         let mut tsnit = [Mean::default(); 360];
@@ -53,7 +52,7 @@ impl CircleProfile {
             let place = track.at(ascan, thickness.len());
             let (right, down) = (place.x - centre.x, place.y - centre.y);
             let side = side((right, down), Some(eye));
-            if let Some(i) = QUADRANTS.iter().position(|&q| q == side) {
+            if let Some(i) = Side::QUADRANTS.iter().position(|&q| q == side) {
                 quadrants[i].add(value, 1.0);
             }
             // Degrees from 12 o'clock, with the clock; an hour reaches 15 degrees to either side.
@@ -66,7 +65,7 @@ impl CircleProfile {
         let quadrant = |(mean, side): (Mean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
         let hour = |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value() };
         Some(Self {
-            quadrants: std::array::from_fn(|i| quadrant((quadrants[i], QUADRANTS[i]))),
+            quadrants: std::array::from_fn(|i| quadrant((quadrants[i], Side::QUADRANTS[i]))),
             clock_hours: std::array::from_fn(hour),
             mean_um: whole.value(),
             tsnit_um: tsnit.map(Mean::value).to_vec(),

@@ -51,6 +51,17 @@ impl Subfield {
         }
     }
 
+    /// Its area in square millimetres.
+    #[must_use]
+    pub fn area_mm2(self) -> f64 {
+        let [inner, middle, outer] = ETDRS_RADII_MM.map(|r| std::f64::consts::PI * r * r);
+        match self {
+            Self::Central => inner,
+            Self::Inner(_) => (middle - inner) / 4.0,
+            Self::Outer(_) => (outer - middle) / 4.0,
+        }
+    }
+
     /// Where the middle of the subfield lies in `eye`: right and down from the grid's centre, in millimetres.
     #[must_use]
     pub fn middle(self, eye: Option<Eye>) -> (f64, f64) {

@@ -1,5 +1,6 @@
 //! Thickness at any place that a scan covers, interpolated between its A-scans and B-scans.
 
+use super::{rows::Rows, star::Star};
 use crate::scan::{Place, Track};
 
 /// Thickness along one B-scan, and where it lies.
@@ -11,116 +12,86 @@ pub struct Slice {
     pub thickness: Vec<Option<f32>>,
 }
 
-/// Thickness over the area between parallel B-scans.
+/// Thickness over the area between parallel B-scans, or between those of a star.
 ///
-/// Between two A-scans and between two B-scans it runs straight; where one of the four corners is missing, so is the
-/// thickness, as it is between B-scans more than half a millimetre apart. The outermost A-scans and B-scans reach half a spacing further.
+/// Between two A-scans it runs straight, and between two B-scans too: across parallel ones, along the arc about the centre of a
+/// star. Where one of the corners is missing, so is the thickness, as it is where two B-scans lie more than half a millimetre
+/// apart. The outermost A-scans and parallel B-scans reach half a spacing further.
 #[derive(Clone, Debug)]
-pub struct ThicknessField {
-    origin: Place,
-    /// Unit vector from A-scan to A-scan.
-    along: (f64, f64),
-    /// In the order of their place across.
-    lines: Vec<Line>,
-}
+pub struct ThicknessField(Shape);
 
 #[derive(Clone, Debug)]
-struct Line {
-    across: f64,
-    first: f64,
-    step: f64,
-    thickness: Vec<Option<f32>>,
+enum Shape {
+    Rows(Rows),
+    Star(Star),
 }
 
 /// Largest distance of neighbouring B-scans between which thickness is interpolated, in millimetres; sparse scans leave gaps.
-const MOST_APART: f64 = 0.5;
-/// Largest sine of the angle between B-scans that count as parallel.
-const PARALLEL: f64 = 0.05;
+pub(super) const MOST_APART: f64 = 0.5;
 
 impl ThicknessField {
-    /// The field of parallel B-scans; `None` of fewer than two, and where they are not parallel lines.
+    /// The field of at least two parallel B-scans, or of at least three through one centre; `None` of any others.
     #[must_use]
     pub fn new(slices: &[Slice]) -> Option<Self> {
-        let ends = |s: &Slice| match s.track {
-            Track::Line { start, end } if s.thickness.len() > 1 => Some((start, end)),
-            _ => None,
-        };
-        let (origin, end) = ends(slices.first()?)?;
-        let length = origin.distance(end);
-        if slices.len() < 2 || length <= 0.0 {
-            return None;
-        }
-        let along = ((end.x - origin.x) / length, (end.y - origin.y) / length);
-        let mut field = Self { origin, along, lines: Vec::with_capacity(slices.len()) };
-        for slice in slices {
-            let (start, end) = ends(slice)?;
-            let ((first, above), (last, below)) = (field.coordinates(start), field.coordinates(end));
-            if last <= first || (below - above).abs() > PARALLEL * (last - first) {
-                return None;
-            }
-            let step = (last - first) / slice.thickness.len() as f64;
-            let across = f64::midpoint(above, below);
-            field.lines.push(Line { across, first: first + 0.5 * step, step, thickness: slice.thickness.clone() });
-        }
-        field.lines.sort_by(|a, b| a.across.total_cmp(&b.across));
-        (field.lines[0].across < field.lines[field.lines.len() - 1].across).then_some(field)
+        let rows = || Rows::new(slices).map(Shape::Rows);
+        rows().or_else(|| Star::new(slices).map(Shape::Star)).map(Self)
     }
 
     /// Thickness at `place` in micrometres; `None` outside the scan and where it was not determined.
     #[must_use]
     pub fn at(&self, place: Place) -> Option<f32> {
-        let (u, v) = self.coordinates(place);
-        let after = self.lines.partition_point(|l| l.across < v);
-        let last = self.lines.len() - 1;
-        if after == 0 || after > last {
-            let (edge, next) = if after == 0 { (0, 1) } else { (last, last - 1) };
-            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MOST_APART);
-            return if (v - self.lines[edge].across).abs() <= reach { self.lines[edge].at(u) } else { None };
+        match &self.0 {
+            Shape::Rows(rows) => rows.at(place),
+            Shape::Star(star) => star.at(place),
         }
-        let (before, after) = (&self.lines[after - 1], &self.lines[after]);
-        if after.across - before.across > MOST_APART {
-            return None;
-        }
-        let share = ((v - before.across) / (after.across - before.across)) as f32;
-        Some(before.at(u)? * (1.0 - share) + after.at(u)? * share)
     }
 
     /// The middle of the scanned area.
     #[must_use]
     pub fn middle(&self) -> Place {
-        let (first, last) = (&self.lines[0], &self.lines[self.lines.len() - 1]);
-        let u = |l: &Line| l.first + 0.5 * l.step * (l.thickness.len() - 1) as f64;
-        self.place(0.5 * (u(first) + u(last)), 0.5 * (first.across + last.across))
+        match &self.0 {
+            Shape::Rows(rows) => rows.middle(),
+            Shape::Star(star) => star.centre(),
+        }
     }
 
     /// The corners of the smallest rectangle along the axes that holds the scan: upper left and lower right.
     #[must_use]
     pub fn extent(&self) -> (Place, Place) {
-        let corners = self.lines.iter().flat_map(|l| {
-            let last = l.first + l.step * (l.thickness.len() - 1) as f64;
-            [self.place(l.first, l.across), self.place(last, l.across)]
-        });
+        let corners: Vec<Place> = match &self.0 {
+            Shape::Rows(rows) => rows.ends().collect(),
+            Shape::Star(star) => star.ends().collect(),
+        };
         let start = (Place { x: f64::MAX, y: f64::MAX }, Place { x: f64::MIN, y: f64::MIN });
-        corners.fold(start, |(low, high), c| {
+        corners.into_iter().fold(start, |(low, high), c| {
             (Place { x: low.x.min(c.x), y: low.y.min(c.y) }, Place { x: high.x.max(c.x), y: high.y.max(c.y) })
         })
     }
-
-    /// Along and across the B-scans, in millimetres from the first A-scan.
-    fn coordinates(&self, place: Place) -> (f64, f64) {
-        let (dx, dy) = (place.x - self.origin.x, place.y - self.origin.y);
-        let (ax, ay) = self.along;
-        (dx * ax + dy * ay, dy * ax - dx * ay)
-    }
-
-    fn place(&self, u: f64, v: f64) -> Place {
-        let (ax, ay) = self.along;
-        Place { x: self.origin.x + u * ax - v * ay, y: self.origin.y + u * ay + v * ax }
-    }
 }
 
-impl Line {
-    fn at(&self, u: f64) -> Option<f32> {
+/// Thickness along a line, by the distance from where it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    /// Place of the first A-scan in millimetres.
+    pub(super) first: f64,
+    /// Distance of two A-scans in millimetres.
+    pub(super) step: f64,
+    thickness: Vec<Option<f32>>,
+}
+
+impl Profile {
+    /// The thickness of a B-scan that runs from `start` to `end`, half a spacing beyond its outermost A-scans.
+    pub(super) fn new(start: f64, end: f64, thickness: &[Option<f32>]) -> Self {
+        let step = (end - start) / thickness.len() as f64;
+        Self { first: start + 0.5 * step, step, thickness: thickness.to_vec() }
+    }
+
+    /// Place of the last A-scan.
+    pub(super) fn last(&self) -> f64 {
+        self.first + self.step * (self.thickness.len() - 1) as f64
+    }
+
+    pub(super) fn at(&self, u: f64) -> Option<f32> {
         let at = (u - self.first) / self.step;
         let last = self.thickness.len() - 1;
         if !(-0.5..=last as f64 + 0.5).contains(&at) {
@@ -132,6 +103,16 @@ impl Line {
             return self.thickness[left];
         }
         Some(self.thickness[left]? * (1.0 - share) + self.thickness[left + 1]? * share)
+    }
+}
+
+impl Slice {
+    /// The ends of the B-scan, where it is a line of several A-scans.
+    pub(super) fn line(&self) -> Option<(Place, Place)> {
+        match self.track {
+            Track::Line { start, end } if self.thickness.len() > 1 => Some((start, end)),
+            _ => None,
+        }
     }
 }
 

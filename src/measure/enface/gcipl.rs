@@ -45,6 +45,19 @@ impl GciplSector {
         Self::InferoTemporal,
         Self::SuperoTemporal,
     ];
+
+    /// Name in result files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Superior => "superior",
+            Self::SuperoNasal => "supero_nasal",
+            Self::InferoNasal => "infero_nasal",
+            Self::Inferior => "inferior",
+            Self::InferoTemporal => "infero_temporal",
+            Self::SuperoTemporal => "supero_temporal",
+        }
+    }
 }
 
 /// Thickness in one sector.

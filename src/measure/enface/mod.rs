@@ -6,7 +6,9 @@ mod field;
 mod fovea;
 mod gcipl;
 mod mean;
+mod rows;
 mod sector;
+mod star;
 mod volume;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};

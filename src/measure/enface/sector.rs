@@ -22,6 +22,24 @@ pub enum Side {
     Right,
 }
 
+impl Side {
+    /// The quadrants of a circle, from the temple upwards.
+    pub const QUADRANTS: [Self; 4] = [Self::Temporal, Self::Superior, Self::Nasal, Self::Inferior];
+
+    /// Name in result files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Superior => "superior",
+            Self::Nasal => "nasal",
+            Self::Inferior => "inferior",
+            Self::Temporal => "temporal",
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+}
+
 /// The side in which the direction (right, down) lies: superior and inferior take the quarters about the vertical.
 ///
 /// In the fundus image, the nose lies to the right of a right eye and to the left of a left one.

@@ -17,7 +17,7 @@ pub struct Volume {
     slices: [Vec<Slice>; MEASURED],
 }
 
-/// The measures of a volume of parallel B-scans.
+/// The measures of a volume: of parallel B-scans, or of a star.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VolumeMeasures {
     /// The centre of the grids.
@@ -64,7 +64,8 @@ impl Volume {
         }
     }
 
-    /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel lines.
+    /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel lines
+    /// or run through one centre.
     #[must_use]
     pub fn fields(&self) -> Option<Vec<ThicknessField>> {
         self.slices.iter().map(|slices| ThicknessField::new(slices)).collect()

@@ -37,6 +37,7 @@ const fn code(value: &'static str, scheme: &'static str, meaning: &'static str) 
 pub(super) const SOURCE_IMAGE: Code = code("121322", DCM, "Source Image for Image Processing Operation");
 pub(super) const SEGMENTATION: Code = code("113076", DCM, "Segmentation");
 pub(super) const ANATOMICAL_STRUCTURE: Code = code("91723000", SCT, "Anatomical Structure");
+pub(super) const BACKGROUND: Code = code("125040", DCM, "Background");
 pub(super) const RETINA: Code = code("5665001", SCT, "Retina");
 pub(super) const ARTIFICIAL_INTELLIGENCE: Code = code("123110", DCM, "Artificial Intelligence");
 pub(super) const IMAGING_REPORT: Code = code("18748-4", LOINC, "Diagnostic imaging report");

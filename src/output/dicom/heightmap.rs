@@ -21,7 +21,13 @@ const UNKNOWN: f32 = -1.0;
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Surfaces, results, reference);
-    let segment = |b: Boundary| Segment { label: b.name(), what: codes::boundary(b), colour: b.colour() };
+    let segment = |b: Boundary| Segment {
+        number: b.index() as u16 + 1,
+        label: b.name(),
+        category: codes::ANATOMICAL_STRUCTURE,
+        what: codes::boundary(b),
+        colour: b.colour(),
+    };
     segments::describe(&mut object, results, reference, &Boundary::ALL.map(segment));
     segments::dimensions(
         &mut object,

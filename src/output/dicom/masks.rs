@@ -12,15 +12,13 @@ use super::{
     segments::{self, Segment},
 };
 use crate::{
-    layer::{Layer, Measured},
+    layer::{LAYERS, Layer, Measured},
     scan::DicomReference,
 };
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Masks, results, reference);
-    let segment =
-        |l: Layer| Segment { label: l.name(), what: codes::measured(Measured::Layer(l)), colour: l.lower().colour() };
-    segments::describe(&mut object, results, reference, &Layer::ALL.map(segment));
+    segments::describe(&mut object, results, reference, &layers());
     segments::dimensions(
         &mut object,
         reference,
@@ -31,7 +29,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         ],
     );
     let (frames, pixels) = frames(results);
-    let groups = frames.iter().map(|f| groups(*f, results, reference)).collect();
+    let groups = frames.iter().map(|f| groups(Some(f.segment), f.bscan, results, reference)).collect();
     let header = results.header;
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
@@ -49,6 +47,17 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
     ]);
     object
+}
+
+/// The layers as segments, each numbered as its class.
+pub(super) fn layers() -> [Segment; LAYERS] {
+    Layer::ALL.map(|layer| Segment {
+        number: layer.class().into(),
+        label: layer.name(),
+        category: codes::ANATOMICAL_STRUCTURE,
+        what: codes::measured(Measured::Layer(layer)),
+        colour: layer.lower().colour(),
+    })
 }
 
 /// A frame: the number of its segment, and the B-scan.
@@ -103,7 +112,8 @@ impl Bits {
     }
 }
 
-fn shared(results: &Results) -> Item {
+/// What holds for all frames.
+pub(super) fn shared(results: &Results) -> Item {
     let (header, planes) = (results.header, results.origin.planes.as_ref());
     let mut groups = Vec::new();
     if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
@@ -116,21 +126,20 @@ fn shared(results: &Results) -> Item {
     item(groups)
 }
 
-fn groups(frame: Frame, results: &Results, reference: &DicomReference) -> Item {
-    let position = frame.bscan as u32 + 1;
-    let index = PrimitiveValue::U32([u32::from(frame.segment), position].as_slice().into());
+/// What holds for the frame of a B-scan; of one segment where it is of one alone.
+pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, reference: &DicomReference) -> Item {
+    let position = bscan as u32 + 1;
+    let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([position]).collect());
     let content = item([
         string(tags::STACK_ID, VR::SH, "1"),
         DataElement::new(tags::IN_STACK_POSITION_NUMBER, VR::UL, PrimitiveValue::from(position)),
         DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index),
     ]);
-    let mut groups = vec![
-        sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]),
-        segments::identification(frame.segment),
-        segments::derivation(reference, Some(frame.bscan + 1)),
-    ];
+    let mut groups =
+        vec![sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]), segments::derivation(reference, Some(bscan + 1))];
+    groups.extend(segment.map(segments::identification));
     let planes = results.origin.planes.as_ref();
-    groups.extend(planes.and_then(|p| p.positions.get(frame.bscan)).map(|&p| segments::plane_position(p)));
+    groups.extend(planes.and_then(|p| p.positions.get(bscan)).map(|&p| segments::plane_position(p)));
     item(groups)
 }
 

@@ -5,6 +5,7 @@
 //! | `surfaces.dcm` | Height Map Segmentation: the row of every boundary, B-scan by B-scan |
 //! | `measures.dcm` | Comprehensive Structured Report after TID 1500: every thickness |
 //! | `report.dcm` | Encapsulated PDF: the report to read |
+//! | `label-map.dcm` | Label Map Segmentation, on request: the number of the layer of every pixel |
 //! | `masks.dcm` | Segmentation, binary, on request: a mask for each layer and B-scan |
 //!
 //! Identifiers follow from the scan's content, the model, its settings and the kind of object: who sends the results of the
@@ -15,6 +16,7 @@ mod codes;
 mod content;
 mod document;
 mod heightmap;
+mod labelmap;
 mod masks;
 mod measures;
 mod object;
@@ -39,6 +41,8 @@ pub enum DicomResults {
     Standard,
     /// Masks of the layers too, for systems that do not know height maps.
     WithMasks,
+    /// A map of the layers too, for systems that know label maps: a byte a pixel.
+    WithLabelMap,
 }
 
 impl DicomResults {
@@ -49,6 +53,7 @@ impl DicomResults {
             Self::None => "none",
             Self::Standard => "standard",
             Self::WithMasks => "with_masks",
+            Self::WithLabelMap => "with_label_map",
         }
     }
 }
@@ -107,8 +112,10 @@ impl Results<'_> {
         };
         if seen {
             add(heightmap::object(self, reference))?;
-            if which == DicomResults::WithMasks {
-                add(masks::object(self, reference))?;
+            match which {
+                DicomResults::WithMasks => add(masks::object(self, reference))?,
+                DicomResults::WithLabelMap => add(labelmap::object(self, reference))?,
+                DicomResults::None | DicomResults::Standard => {}
             }
         }
         add(measures::object(self, reference))?;

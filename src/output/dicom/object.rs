@@ -38,6 +38,7 @@ pub(super) enum Kind {
     Masks,
     Measures,
     Report,
+    LabelMap,
 }
 
 impl Kind {
@@ -47,6 +48,7 @@ impl Kind {
             Self::Masks => "masks.dcm",
             Self::Measures => "measures.dcm",
             Self::Report => "report.dcm",
+            Self::LabelMap => "label-map.dcm",
         }
     }
 
@@ -56,12 +58,13 @@ impl Kind {
             Self::Masks => uids::SEGMENTATION_STORAGE,
             Self::Measures => uids::COMPREHENSIVE_SR_STORAGE,
             Self::Report => uids::ENCAPSULATED_PDF_STORAGE,
+            Self::LabelMap => uids::LABEL_MAP_SEGMENTATION_STORAGE,
         }
     }
 
     const fn modality(self) -> &'static str {
         match self {
-            Self::Surfaces | Self::Masks => "SEG",
+            Self::Surfaces | Self::Masks | Self::LabelMap => "SEG",
             Self::Measures => "SR",
             Self::Report => "DOC",
         }
@@ -73,6 +76,7 @@ impl Kind {
             Self::Masks => "Retinal layer masks",
             Self::Measures => "Retinal layer thickness",
             Self::Report => "Retinal layer report",
+            Self::LabelMap => "Retinal layer label map",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What both segmentations have: their segments, and where the pixels they speak of lie.
+//! What all segmentations have: their segments, and where the pixels they speak of lie.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
@@ -11,9 +11,11 @@ use super::{
 };
 use crate::{output::ModelRecord, scan::DicomReference};
 
-/// What a segment is called and what it is.
+/// The number of a segment, what it is called and what it is.
 pub(super) struct Segment {
+    pub(super) number: u16,
     pub(super) label: &'static str,
+    pub(super) category: Code,
     pub(super) what: Code,
     /// Colour it should be shown in, sRGB.
     pub(super) colour: [u8; 3],
@@ -22,7 +24,7 @@ pub(super) struct Segment {
 /// Elements of a derived image of segments (PS3.3, C.8.20.2 and C.8.20.5).
 pub(super) fn describe(object: &mut Object, results: &Results, reference: &DicomReference, segments: &[Segment]) {
     let model = results.record.model;
-    let items = segments.iter().enumerate().map(|(i, s)| segment(i as u16 + 1, s, model, results.record.octrls));
+    let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
     // Without one of its own, the scan is the only thing in its frame of reference.
     let frame_of_reference = results.origin.frame_of_reference.clone();
     let frame_of_reference = frame_of_reference.unwrap_or_else(|| uid(&["frame of reference", &reference.instance]));
@@ -40,19 +42,19 @@ pub(super) fn describe(object: &mut Object, results: &Results, reference: &Dicom
     ]);
 }
 
-fn segment(number: u16, segment: &Segment, model: &ModelRecord, version: &str) -> Item {
+fn segment(segment: &Segment, model: &ModelRecord, version: &str) -> Item {
     let algorithm = item([
         codes::ARTIFICIAL_INTELLIGENCE.sequence(tags::ALGORITHM_FAMILY_CODE_SEQUENCE),
         string(tags::ALGORITHM_NAME, VR::LO, format!("octrls {}", model.name())),
         string(tags::ALGORITHM_VERSION, VR::LO, format!("{version}, {}", model.version())),
     ]);
     item([
-        word(tags::SEGMENT_NUMBER, number),
+        word(tags::SEGMENT_NUMBER, segment.number),
         string(tags::SEGMENT_LABEL, VR::LO, segment.label),
         string(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
         string(tags::SEGMENT_ALGORITHM_NAME, VR::LO, format!("octrls {}", model.name())),
         sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![algorithm]),
-        codes::ANATOMICAL_STRUCTURE.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE),
+        segment.category.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE),
         segment.what.sequence(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE),
         codes::RETINA.sequence(tags::ANATOMIC_REGION_SEQUENCE),
         dicom_core::DataElement::new(
@@ -101,11 +103,14 @@ pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: 
     ]);
 }
 
-/// Which image, and which of its frames (from 1, all where none is named), went through the segmentation.
+/// Which image, and which of its frames (from 1, all where none is named), went through the segmentation; of a single frame, pixel
+/// by pixel.
 pub(super) fn derivation(reference: &DicomReference, frame: Option<usize>) -> Element {
     let mut source = source_image(reference);
     if let Some(frame) = frame {
         source.put(super::build::integer(tags::REFERENCED_FRAME_NUMBER, frame));
+        // A pixel lies where that of the source lies (PS3.3, C.7.6.16.2.6).
+        source.put(string(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, "YES"));
     }
     let derived = item([
         sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![source]),

@@ -10,6 +10,7 @@ mod jpeg_ls;
 mod lengths;
 mod meta;
 mod origin;
+mod subject;
 pub(crate) mod uid;
 
 #[cfg(feature = "dicom-net")]
@@ -23,7 +24,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 
 use super::{
-    BScan, Eye, ReadError, ScanHeader, ScanReader,
+    BScan, Eye, Provenance, ReadError, ScanHeader, ScanReader, Subject,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
 };
@@ -44,6 +45,7 @@ pub struct Dicom {
     header: ScanHeader,
     frames: Frames,
     origin: DicomOrigin,
+    subject: Option<Subject>,
 }
 
 impl Dicom {
@@ -93,10 +95,12 @@ impl Dicom {
             lateral: geometry.lateral.or(stated.lateral),
             eye: geometry.eye.or(stated.eye),
             pattern: geometry.pattern,
+            places: (!geometry.tracks.is_empty()).then_some(Provenance::Header),
             tracks: geometry.tracks,
         };
         let origin = DicomOrigin::of(&object, count as usize);
-        Ok(Self { header, frames, origin })
+        let subject = subject::of(&object);
+        Ok(Self { header, frames, origin, subject })
     }
 }
 
@@ -108,6 +112,10 @@ impl ScanReader for Dicom {
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
         self.frames.decode(index)
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
     }
 
     fn dicom_origin(&self) -> Option<&DicomOrigin> {

@@ -16,10 +16,11 @@ use self::{
     series::Slice,
 };
 use super::{
-    BScan, BoundaryRows, MILLIMETRE, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Spacing,
-    heidelberg::{DEVICE_BOUNDARIES, boundary_rows, signal_db},
+    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Spacing, Subject,
+    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
     sidecar::Stated,
     source::Fields,
+    subject::latin,
 };
 use crate::layer::Boundary;
 
@@ -40,6 +41,12 @@ impl HeidelbergE2e {
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         Container::recognises(start)
+    }
+
+    /// How many series the file at `path` holds; one where none has B-scans, which opening it tells.
+    pub(super) fn series(path: &Path) -> Result<u32, ReadError> {
+        let count = series::all(&Container::open(path)?.entries).len();
+        Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
     }
 
     pub(super) fn open(path: &Path, stated: &Stated, options: ReadOptions) -> Result<Self, ReadError> {
@@ -77,7 +84,9 @@ impl HeidelbergE2e {
             eye: eye.or(stated.eye),
             pattern: pattern(&metadata),
             tracks: Vec::new(),
+            places: None,
         };
+        let header = header.placed(stated);
         Ok(Self { container, header, bscans })
     }
 
@@ -119,6 +128,24 @@ impl ScanReader for HeidelbergE2e {
         const AT: u64 = 156;
         let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
         Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        /// Kind of the chunk that names the patient, and its identifier's place and length.
+        const PATIENT: u32 = 9;
+        const IDENTIFIER: (u64, u64) = (102, 21);
+        /// Place of the time of a B-scan in its metadata.
+        const TIME: u64 = 88;
+
+        let first = self.slice(0)?;
+        let (owner, metadata) = (first.image.owner.patient, first.metadata);
+        // Edits are appended, so that the last counts.
+        let patient = self.container.entries.iter().rfind(|e| e.kind == PATIENT && e.owner.patient == owner).copied();
+        let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
+        let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
+        let time = self.container.read(&metadata, TIME, 8)?;
+        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(Fields(&time).u64(0)?) };
+        Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)))
     }
 }
 

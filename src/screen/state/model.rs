@@ -181,7 +181,12 @@ impl Model {
                 scan.summary = None;
                 scan.frames.clear();
             }
-            ScanChange::Opened(header) => scan.header = Some(Arc::clone(header)),
+            ScanChange::Opened(header) => {
+                // The next series of a file begins anew.
+                scan.frames.clear();
+                (scan.progress, scan.latest) = (0, None);
+                scan.header = Some(Arc::clone(header));
+            }
             ScanChange::BScan(bscan) => {
                 scan.progress = scan.progress.max(bscan.index + 1);
                 scan.latest = Some(bscan.index);

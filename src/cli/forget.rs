@@ -1,0 +1,59 @@
+//! `octrls forget`: takes patients out of the history of eyes.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{SOME_FAILED, coded, follow_up::published};
+use crate::scan::{self, ReadError, ReadOptions, Subject};
+
+#[derive(Args)]
+pub(super) struct ForgetArguments {
+    /// Scans of the patients
+    #[arg(required = true, value_name = "FILE")]
+    scans: Vec<PathBuf>,
+    /// Result folder of the watcher whose ledger is to forget them
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(arguments.out.is_dir(), "E-OUT-IO: there is no folder {}", arguments.out.display());
+    let history = published(&arguments.out)?;
+    let mut failed = false;
+    for path in &arguments.scans {
+        match subjects(path) {
+            Ok(subjects) if !subjects.is_empty() => {
+                let mut count = 0;
+                for subject in &subjects {
+                    count += history.forget(subject).map_err(|e| coded(e.code(), e))?;
+                }
+                println!("{}  {count} scans forgotten", path.display());
+            }
+            Ok(_) => {
+                failed = true;
+                eprintln!("{}  the file does not say whose eye it is", path.display());
+            }
+            Err(error) => {
+                failed = true;
+                eprintln!("{}  {}: {error}", path.display(), error.code());
+            }
+        }
+    }
+    Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Whose eyes the series of a file show.
+fn subjects(path: &Path) -> Result<Vec<Subject>, ReadError> {
+    let count = scan::series(path)?;
+    let mut found = Vec::new();
+    for number in 1..=count {
+        let series = (count > 1).then_some(number);
+        let options = ReadOptions { series, allow_missing: true, ..ReadOptions::default() };
+        found.extend(scan::open(path, options)?.subject()?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,88 @@
+//! Thickness between parallel B-scans.
+
+use super::field::{MOST_APART, Profile, Slice};
+use crate::scan::Place;
+
+/// Largest sine of the angle between B-scans that count as parallel.
+const PARALLEL: f64 = 0.05;
+
+/// Parallel B-scans.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    origin: Place,
+    /// Unit vector from A-scan to A-scan.
+    along: (f64, f64),
+    /// In the order of their place across.
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    across: f64,
+    profile: Profile,
+}
+
+impl Rows {
+    /// `None` of fewer than two, and where they are not parallel lines at different places.
+    pub(super) fn new(slices: &[Slice]) -> Option<Self> {
+        let (origin, end) = slices.first()?.line()?;
+        let length = origin.distance(end);
+        if slices.len() < 2 || length <= 0.0 {
+            return None;
+        }
+        let along = ((end.x - origin.x) / length, (end.y - origin.y) / length);
+        let mut rows = Self { origin, along, lines: Vec::with_capacity(slices.len()) };
+        for slice in slices {
+            let (start, end) = slice.line()?;
+            let ((first, above), (last, below)) = (rows.coordinates(start), rows.coordinates(end));
+            if last <= first || (below - above).abs() > PARALLEL * (last - first) {
+                return None;
+            }
+            let profile = Profile::new(first, last, &slice.thickness);
+            rows.lines.push(Line { across: f64::midpoint(above, below), profile });
+        }
+        rows.lines.sort_by(|a, b| a.across.total_cmp(&b.across));
+        (rows.lines[0].across < rows.lines[rows.lines.len() - 1].across).then_some(rows)
+    }
+
+    pub(super) fn at(&self, place: Place) -> Option<f32> {
+        let (u, v) = self.coordinates(place);
+        let after = self.lines.partition_point(|l| l.across < v);
+        let last = self.lines.len() - 1;
+        if after == 0 || after > last {
+            let (edge, next) = if after == 0 { (0, 1) } else { (last, last - 1) };
+            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MOST_APART);
+            let near = (v - self.lines[edge].across).abs() <= reach;
+            return if near { self.lines[edge].profile.at(u) } else { None };
+        }
+        let (before, after) = (&self.lines[after - 1], &self.lines[after]);
+        if after.across - before.across > MOST_APART {
+            return None;
+        }
+        let share = ((v - before.across) / (after.across - before.across)) as f32;
+        Some(before.profile.at(u)? * (1.0 - share) + after.profile.at(u)? * share)
+    }
+
+    pub(super) fn middle(&self) -> Place {
+        let (first, last) = (&self.lines[0], &self.lines[self.lines.len() - 1]);
+        let u = |l: &Line| f64::midpoint(l.profile.first, l.profile.last());
+        self.place(0.5 * (u(first) + u(last)), 0.5 * (first.across + last.across))
+    }
+
+    /// The outermost A-scans of all B-scans.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Place> {
+        self.lines.iter().flat_map(|l| [l.profile.first, l.profile.last()].map(|u| self.place(u, l.across)))
+    }
+
+    /// Along and across the B-scans, in millimetres from the first A-scan.
+    fn coordinates(&self, place: Place) -> (f64, f64) {
+        let (dx, dy) = (place.x - self.origin.x, place.y - self.origin.y);
+        let (ax, ay) = self.along;
+        (dx * ax + dy * ay, dy * ax - dx * ay)
+    }
+
+    fn place(&self, u: f64, v: f64) -> Place {
+        let (ax, ay) = self.along;
+        Place { x: self.origin.x + u * ax - v * ay, y: self.origin.y + u * ay + v * ax }
+    }
+}

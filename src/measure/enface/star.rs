@@ -1,0 +1,203 @@
+//! Thickness between B-scans through a common centre.
+
+use std::f64::consts::{PI, TAU};
+
+use super::field::{MOST_APART, Profile, Slice};
+use crate::scan::Place;
+
+/// Fewest B-scans of a star: two make a cross, with next to nothing between them.
+const FEWEST: usize = 3;
+/// Largest distance of a B-scan from the centre, as a share of its length.
+const OFF_CENTRE: f64 = 0.05;
+
+/// Least angle between two B-scans that are not the same one again.
+const APART: f64 = 1e-3;
+
+/// B-scans through a common centre.
+#[derive(Clone, Debug)]
+pub(super) struct Star {
+    centre: Place,
+    lines: Vec<Line>,
+    /// From the centre outwards, by angle: two of each line.
+    rays: Vec<Ray>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    start: Place,
+    /// Unit vector from A-scan to A-scan.
+    along: (f64, f64),
+    /// Where the line is nearest to the centre.
+    foot: f64,
+    profile: Profile,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ray {
+    /// From 0 to a full turn.
+    angle: f64,
+    line: usize,
+    /// Whether it runs as the A-scans do.
+    forward: bool,
+}
+
+impl Star {
+    /// `None` of fewer than three, and where they are not lines that all run through the middle of all.
+    pub(super) fn new(slices: &[Slice]) -> Option<Self> {
+        if slices.len() < FEWEST {
+            return None;
+        }
+        let ends = slices.iter().map(Slice::line).collect::<Option<Vec<_>>>()?;
+        let count = ends.len() as f64;
+        let middles = ends.iter().map(|(start, end)| start.towards(*end, 0.5));
+        let sum = middles.fold(Place::default(), |sum, m| Place { x: sum.x + m.x, y: sum.y + m.y });
+        let centre = Place { x: sum.x / count, y: sum.y / count };
+        let mut star = Self { centre, lines: Vec::with_capacity(slices.len()), rays: Vec::new() };
+        for (i, ((start, end), slice)) in ends.into_iter().zip(slices).enumerate() {
+            let length = start.distance(end);
+            let along = ((end.x - start.x) / length, (end.y - start.y) / length);
+            let (dx, dy) = (centre.x - start.x, centre.y - start.y);
+            let (foot, off) = (dx * along.0 + dy * along.1, dy * along.0 - dx * along.1);
+            // Nothing is less than what a line without length gives.
+            let centred = off.abs() <= OFF_CENTRE * length && (0.0..=length).contains(&foot);
+            if !centred {
+                return None;
+            }
+            let angle = along.1.atan2(along.0).rem_euclid(TAU);
+            star.rays.push(Ray { angle, line: i, forward: true });
+            star.rays.push(Ray { angle: (angle + PI).rem_euclid(TAU), line: i, forward: false });
+            star.lines.push(Line { start, along, foot, profile: Profile::new(0.0, length, &slice.thickness) });
+        }
+        star.rays.sort_by(|a, b| a.angle.total_cmp(&b.angle));
+        let turned = star.rays.windows(2).filter(|pair| pair[1].angle - pair[0].angle > APART).count();
+        // The last ray and the first are neighbours too; a line that is there twice is one.
+        (turned + 1 >= 2 * FEWEST).then_some(star)
+    }
+
+    pub(super) fn at(&self, place: Place) -> Option<f32> {
+        let (dx, dy) = (place.x - self.centre.x, place.y - self.centre.y);
+        let (radius, angle) = (dx.hypot(dy), dy.atan2(dx).rem_euclid(TAU));
+        let after = self.rays.partition_point(|r| r.angle <= angle);
+        let count = self.rays.len();
+        let (before, after) = (self.rays[(after + count - 1) % count], self.rays[after % count]);
+        let between = (after.angle - before.angle).rem_euclid(TAU);
+        if radius * between > MOST_APART {
+            return None;
+        }
+        let share = ((angle - before.angle).rem_euclid(TAU) / between.max(f64::MIN_POSITIVE)).min(1.0) as f32;
+        let near = self.on(before, radius)?;
+        if share == 0.0 {
+            return Some(near);
+        }
+        Some(near * (1.0 - share) + self.on(after, radius)? * share)
+    }
+
+    /// Thickness so far out on a ray.
+    fn on(&self, ray: Ray, radius: f64) -> Option<f32> {
+        let line = &self.lines[ray.line];
+        line.profile.at(line.foot + if ray.forward { radius } else { -radius })
+    }
+
+    pub(super) const fn centre(&self) -> Place {
+        self.centre
+    }
+
+    /// The outermost A-scans of all B-scans.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Place> {
+        let at = |l: &Line, u: f64| Place { x: l.start.x + u * l.along.0, y: l.start.y + u * l.along.1 };
+        self.lines.iter().flat_map(move |l| [l.profile.first, l.profile.last()].map(|u| at(l, u)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        measure::enface::{CentreSource, EtdrsGrid, Slice, ThicknessField, find_fovea},
+        scan::{Eye, Track},
+    };
+
+    const MIDDLE: Place = Place { x: 4.0, y: 5.0 };
+
+    /// B-scans of 6.4 mm through the middle at equal angles, that show `thickness`.
+    fn star(bscans: usize, thickness: impl Fn(Place) -> Option<f32>) -> Vec<Slice> {
+        let line = |i: usize| {
+            let (sin, cos) = (PI * i as f64 / bscans as f64).sin_cos();
+            let at = |r: f64| Place { x: MIDDLE.x + r * cos, y: MIDDLE.y + r * sin };
+            let track = Track::Line { start: at(-3.2), end: at(3.2) };
+            Slice { track, thickness: (0..320).map(|x| thickness(track.at(x, 320))).collect() }
+        };
+        (0..bscans).map(line).collect()
+    }
+
+    fn subfield(grid: &EtdrsGrid, name: &str) -> (f64, f32) {
+        let found = grid.subfields.iter().find(|s| s.at.name() == name).expect("a subfield");
+        (f64::from(found.mean_um.expect("measured")), found.coverage)
+    }
+
+    #[test]
+    fn a_dense_star_gives_the_means_of_a_cone_s_rings_and_of_a_slope() {
+        let cone = |p: Place| Some((100.0 + 50.0 * p.distance(MIDDLE)) as f32);
+        let field = ThicknessField::new(&star(24, cone)).expect("a field");
+        let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
+        // The mean radius of a ring from a to b is 2/3 (b^3 - a^3) / (b^2 - a^2).
+        let ring = |a: f64, b: f64| 100.0 + 50.0 * 2.0 / 3.0 * (b.powi(3) - a.powi(3)) / (b * b - a * a);
+        for (name, expected) in [("C", ring(0.0, 0.5)), ("N1", ring(0.5, 1.5)), ("I2", ring(1.5, 3.0))] {
+            let (mean, coverage) = subfield(&grid, name);
+            assert!((mean - expected).abs() < 0.5 && coverage > 0.999, "{name}: {mean} for {expected}, {coverage}");
+        }
+        let slope = |p: Place| Some((300.0 + 20.0 * (p.x - MIDDLE.x)) as f32);
+        let field = ThicknessField::new(&star(24, slope)).expect("a field");
+        let right = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
+        let left = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Left));
+        // The mean distance to the right in the quarter from a to b.
+        let quarter = |a: f64, b: f64| 4.0 / 3.0 * (b.powi(3) - a.powi(3)) / (PI * (b * b - a * a)) * 2.0_f64.sqrt();
+        let expected = 300.0 + 20.0 * quarter(1.5, 3.0);
+        assert!((subfield(&right, "N2").0 - expected).abs() < 0.7, "{} for {expected}", subfield(&right, "N2").0);
+        assert!((subfield(&right, "N2").0 - subfield(&left, "T2").0).abs() < 1e-3);
+        assert!((subfield(&right, "S2").0 - 300.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_sparse_star_covers_what_lies_near_its_centre_and_says_so() {
+        let field = ThicknessField::new(&star(6, |_| Some(250.0))).expect("a field");
+        let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
+        // Half a millimetre between two of twelve rays lies at this radius.
+        let reach = MOST_APART / (PI / 6.0);
+        let expected = (reach * reach - 0.25) / 2.0;
+        assert!((f64::from(subfield(&grid, "S1").1) - expected).abs() < 0.02, "{}", subfield(&grid, "S1").1);
+        assert!(subfield(&grid, "C").1 > 0.999);
+        assert!(grid.subfields.iter().all(|s| s.mean_um.is_none_or(|um| (um - 250.0).abs() < 1e-3)));
+        assert_eq!(field.at(Place { x: MIDDLE.x + 2.0, y: MIDDLE.y + 0.3 }), None);
+    }
+
+    #[test]
+    fn the_pit_is_found_off_the_centre() {
+        let at = Place { x: MIDDLE.x + 0.3, y: MIDDLE.y - 0.2 };
+        let pit = |p: Place| Some((330.0 - 110.0 * (-(p.distance(at) / 0.5).powi(2)).exp()) as f32);
+        let field = ThicknessField::new(&star(12, pit)).expect("a field");
+        let found = find_fovea(&field);
+        assert!(found.from == CentreSource::Fovea && found.place.distance(at) < 0.1, "{found:?}");
+        assert!(field.middle().distance(MIDDLE) < 1e-9);
+        let (low, high) = field.extent();
+        assert!((high.x - low.x - 6.38).abs() < 0.01 && (high.y - low.y - 6.38).abs() < 0.01);
+    }
+
+    #[test]
+    fn gaps_stay_gaps_and_lines_that_miss_the_centre_are_no_star() {
+        let open = |p: Place| (p.distance(MIDDLE) > 1.0).then_some(200.0);
+        let field = ThicknessField::new(&star(24, open)).expect("a field");
+        assert_eq!(field.at(Place { x: MIDDLE.x + 0.5, y: MIDDLE.y }), None);
+        assert_eq!(field.at(Place { x: MIDDLE.x + 1.5, y: MIDDLE.y }), Some(200.0));
+        assert!(Star::new(&star(2, |_| Some(1.0))).is_none());
+        let again = [star(2, |_| Some(1.0)), star(1, |_| Some(1.0))].concat();
+        assert!(ThicknessField::new(&again).is_none(), "one line twice");
+        let mut moved = star(6, |_| Some(1.0));
+        let Track::Line { start, end } = moved[2].track else { panic!("a line") };
+        let off = |p: Place| Place { x: p.x + 1.5, y: p.y };
+        moved[2].track = Track::Line { start: off(start), end: off(end) };
+        assert!(ThicknessField::new(&moved).is_none());
+        moved[2].track = Track::Line { start, end: start };
+        assert!(ThicknessField::new(&moved).is_none(), "a line without length");
+    }
+}

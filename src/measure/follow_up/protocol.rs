@@ -1,0 +1,114 @@
+//! Which scans of an eye can be held against each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scan::{Pattern, ScanHeader, Track};
+
+/// Largest difference of two lengths that count as the same, as a share: the scale on the retina follows the focus.
+const LENGTH: f64 = 0.05;
+/// Largest angle between two lines that count as the same, in degrees.
+const ANGLE: f64 = 5.0;
+
+/// How a scan was laid over the retina.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// How its B-scans lie.
+    pub pattern: Pattern,
+    /// How many there are.
+    pub bscans: usize,
+    /// A-scans in each.
+    pub width: usize,
+    /// Length of the first B-scan in millimetres, where that is known.
+    pub length_mm: Option<f64>,
+    /// Direction of the first B-scan from the horizontal in degrees, 0 to 180, where that is known.
+    pub direction_deg: Option<f64>,
+    /// Distance of the first and the last B-scan in millimetres, where that is known.
+    pub across_mm: Option<f64>,
+}
+
+impl Protocol {
+    /// That of a scan.
+    #[must_use]
+    pub fn of(header: &ScanHeader) -> Self {
+        let middle = |t: &Track| t.at(header.width / 2, header.width);
+        let (length_mm, direction_deg) = match header.tracks.first() {
+            Some(Track::Line { start, end }) => {
+                let degrees = (end.y - start.y).atan2(end.x - start.x).to_degrees();
+                (Some(start.distance(*end)), Some(degrees.rem_euclid(180.0)))
+            }
+            Some(Track::Circle { centre, start, .. }) => (Some(std::f64::consts::TAU * centre.distance(*start)), None),
+            None => (header.lateral.map(|s| s.mm() * header.width as f64), None),
+        };
+        let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);
+        Self {
+            pattern: header.pattern,
+            bscans: header.bscans,
+            width: header.width,
+            length_mm,
+            direction_deg,
+            across_mm: across.map(|(first, last)| middle(first).distance(middle(last))),
+        }
+    }
+
+    /// Whether both cover the same extent in the same way. Where on the retina it lies, the file does not say: positions are
+    /// those on an image of the fundus that moves with the eye.
+    #[must_use]
+    pub fn covers_the_same(&self, other: &Self) -> bool {
+        let near = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => (a - b).abs() <= LENGTH * a.max(b),
+            (None, None) => true,
+            _ => false,
+        };
+        let turned = match (self.direction_deg, other.direction_deg) {
+            (Some(a), Some(b)) => {
+                let between = (a - b).abs();
+                between.min(180.0 - between) > ANGLE
+            }
+            (a, b) => a.is_some() != b.is_some(),
+        };
+        let sized = self.length_mm.is_some() || self.width == other.width;
+        self.pattern == other.pattern
+            && self.bscans == other.bscans
+            && sized
+            && !turned
+            && near(self.length_mm, other.length_mm)
+            && near(self.across_mm, other.across_mm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Place;
+
+    fn line(angle: f64, length: f64) -> Protocol {
+        let (sin, cos) = angle.to_radians().sin_cos();
+        let end = Place { x: length * cos, y: length * sin };
+        let header = ScanHeader {
+            format: "x",
+            bscans: 1,
+            width: 512,
+            height: 496,
+            axial: None,
+            lateral: None,
+            eye: None,
+            pattern: Pattern::Line,
+            tracks: vec![Track::Line { start: Place::default(), end }],
+            places: None,
+        };
+        Protocol::of(&header)
+    }
+
+    #[test]
+    fn lines_are_the_same_by_length_and_direction() {
+        let one = line(0.5, 8.8);
+        assert!(one.covers_the_same(&line(-2.0, 9.0)), "across the horizontal");
+        assert!(one.covers_the_same(&line(180.0, 8.8)), "from the other end");
+        assert!(!one.covers_the_same(&line(0.5, 6.0)));
+        assert!(!one.covers_the_same(&line(90.0, 8.8)));
+        let unplaced = Protocol { length_mm: None, direction_deg: None, ..one.clone() };
+        assert!(unplaced.covers_the_same(&unplaced) && !unplaced.covers_the_same(&one));
+        assert!(!unplaced.covers_the_same(&Protocol { width: 768, ..unplaced.clone() }));
+        assert!(!one.covers_the_same(&Protocol { pattern: Pattern::Circle, ..one.clone() }));
+    }
+}
