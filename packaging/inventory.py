@@ -1,11 +1,16 @@
-"""Checks the licences of everything that goes into the binary, and writes the notices that they ask for.
+"""What goes into the binary: checks the licences of it, and writes their notices and a bill of materials.
 
-Usage: licences.py [NOTICES]
-Which licences may be there is the list in deny.toml. Ends with 1 where a package has none of them.
+Usage: inventory.py [--notices FILE] [--sbom FILE]
+Which licences may be there is the list in deny.toml; it ends with 1 where a package has none of them. The bill of materials
+is CycloneDX 1.5.
 """
 
+import argparse
 import collections
+import datetime
+import hashlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -74,13 +79,18 @@ def permitted(expression, allowed):
     return value
 
 
-def notices(packages):
-    """The text of the notices: each package with its licence, then the texts."""
+def sources():
+    """Folder and authors of every package, by name and version."""
     platforms = (part for target in TARGETS for part in ("--filter-platform", target))
-    folders = {
+    return {
         (p["name"], p["version"]): (pathlib.Path(p["manifest_path"]).parent, p["authors"])
         for p in json.loads(cargo("metadata", "--locked", "--format-version", "1", *platforms))["packages"]
     }
+
+
+def notices(packages):
+    """The text of the notices: each package with its licence, then the texts."""
+    folders = sources()
     lines, texts, bearers = [HEADER], {}, collections.defaultdict(list)
     for name, version, licence in packages:
         folder, authors = folders[name, version]
@@ -104,7 +114,56 @@ def notices(packages):
     return "\n".join(lines) + "\n"
 
 
+def sbom(packages):
+    """The bill of materials; the same for the same sources."""
+    lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+    sums = {(p["name"], p["version"]): p.get("checksum") for p in lock}
+    ours = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
+
+    def component(kind, name, version, licence, sha256=None, purl=None):
+        entry = {"type": kind, "bom-ref": purl or f"{kind}:{name}", "name": name}
+        if version:
+            entry["version"] = version
+        if sha256:
+            entry["hashes"] = [{"alg": "SHA-256", "content": sha256}]
+        if licence:
+            entry["licenses"] = [{"expression": licence.replace(" / ", "/").replace("/", " OR ")}]
+        if purl:
+            entry["purl"] = purl
+        return entry
+
+    components = [
+        component("library", name, version, licence, sums[name, version], f"pkg:cargo/{name}@{version}")
+        for name, version, licence in packages
+    ]
+    # The C library inside a package, under the name by which its faults are known.
+    folder = next(folder for (name, _), (folder, _) in sources().items() if name == "libsqlite3-sys")
+    header = (folder / "sqlite3/sqlite3.h").read_text()
+    sqlite = re.search(r'SQLITE_VERSION\s+"([0-9.]+)"', header)[1]
+    components.append(component("library", "sqlite", sqlite, "blessing", purl=f"pkg:generic/sqlite@{sqlite}"))
+    for model in sorted((ROOT / "models").glob("*.onnx")):
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        components.append(component("machine-learning-model", model.stem, None, ours["license"], digest))
+
+    commit = ("git", "log", "-1", "--format=%ct")
+    seconds = os.environ.get("SOURCE_DATE_EPOCH") or subprocess.check_output(commit, cwd=ROOT, text=True)
+    time = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+    purl = f"pkg:cargo/octrls@{ours['version']}"
+    described = component("application", "octrls", ours["version"], ours["license"], purl=purl)
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ"), "component": described},
+        "components": components,
+    }
+
+
 def main():
+    parser = argparse.ArgumentParser(description="What goes into the binary")
+    parser.add_argument("--notices", type=pathlib.Path)
+    parser.add_argument("--sbom", type=pathlib.Path)
+    arguments = parser.parse_args()
     allowed = set(tomllib.loads((ROOT / "deny.toml").read_text())["licenses"]["allow"])
     packages = shipped()
     refused = [p for p in packages if not permitted(p[2], allowed)]
@@ -113,8 +172,10 @@ def main():
     if refused:
         sys.exit(f"{len(refused)} of {len(packages)} packages have no licence that deny.toml allows")
     print(f"{len(packages)} packages, each with a licence that deny.toml allows")
-    if len(sys.argv) > 1:
-        pathlib.Path(sys.argv[1]).write_text(notices(packages))
+    if arguments.notices:
+        arguments.notices.write_text(notices(packages))
+    if arguments.sbom:
+        arguments.sbom.write_text(json.dumps(sbom(packages), indent=2) + "\n")
 
 
 main()
