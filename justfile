@@ -52,9 +52,38 @@ fuzz target seconds="120":
 ci:
     .ci/run
 
-# Cross-compile for ARM boxes
+# The binary to ship: no path of this machine in it; TARGET as in aarch64-unknown-linux-gnu.2.31, with that version of glibc
+release target="":
+    packaging/build {{target}}
+
+# The same for ARM: JetPack and Raspberry Pi OS, any 64-bit Linux, 32-bit. Needs cargo-zigbuild, but no containers
+arm: (release "aarch64-unknown-linux-gnu.2.31") (release "aarch64-unknown-linux-musl") (release "armv7-unknown-linux-gnueabihf.2.31")
+
+# The same in a container, with `cross`
 cross target="aarch64-unknown-linux-gnu":
     CROSS_CONFIG=cross.toml cross build --release --target {{target}}
+
+# A Debian package of a built binary, in target/debian; as in `just deb target/aarch64-unknown-linux-gnu/release/octrls`
+deb binary:
+    packaging/deb {{binary}} target/debian
+
+# Build the binary to ship twice, in two folders, and compare the bytes
+reproducible:
+    packaging/reproducible
+
+# Check the licences of what goes into the binary, and write their notices to target/notices.txt
+licences:
+    mkdir -p target
+    python3 packaging/inventory.py --notices target/notices.txt
+
+# Ask for known faults of what goes into the binary. Needs cargo-deny, and the network
+advisories:
+    cargo deny check
+
+# What goes into the binary, as a CycloneDX bill of materials in target/octrls.cdx.json
+sbom:
+    mkdir -p target
+    python3 packaging/inventory.py --sbom target/octrls.cdx.json
 
 # What each stage of a scan costs
 bench:
