@@ -22,6 +22,7 @@ mod history;
 mod ledger;
 mod options;
 mod outlet;
+mod pieces;
 mod processor;
 mod quarantine;
 mod scheduler;

@@ -12,14 +12,14 @@ use crate::{
     measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
     network::{ModelError, Network},
     output::{
-        DeviceFindings, DicomResults, ModelRecord, OutputError, RESULT_SCHEMA, ResultWriter, ScanContext, ScanRecord,
-        SeriesFolder, Staging,
+        DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
+        ScanRecord, SeriesFolder, Staging,
     },
     scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
 };
 
-use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary};
+use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, pieces::in_order};
 
 /// What the operator says of scans and of their results.
 #[derive(Clone, Debug, Default)]
@@ -101,13 +101,22 @@ impl Segmenter {
             results = results.with_fundus(fundus);
         }
         let subject = reader.subject().ok().flatten();
-        for index in 0..header.bscans {
+        let next = |index| {
             let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
             let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
-            results.add(&bscan, &device)?;
+            Ok((pixels, device))
+        };
+        let work = |index, (pixels, device)| {
+            let bscan = segment(&self.network, index, pixels, header.axial, self.options.ez)?;
+            let pictures = Pictures::draw(&bscan)?;
+            Ok((bscan, device, pictures))
+        };
+        let take = |(bscan, device, pictures)| {
+            results.add(&bscan, &device, &pictures)?;
             report(ScanChange::BScan(Arc::new(bscan)));
-        }
+            Ok::<_, ProcessError>(())
+        };
+        in_order(self.network.threads(), header.bscans, next, work, take)?;
         let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header);

@@ -115,6 +115,12 @@ impl Network {
         self
     }
 
+    /// The threads that this network and its clones use at most.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.cores.number()
+    }
+
     /// Whether our operators compute.
     #[must_use]
     pub const fn is_accelerated(&self) -> bool {

@@ -22,6 +22,7 @@ mod localizer;
 mod maps;
 mod overlay;
 mod page;
+mod pictures;
 mod record;
 mod report;
 mod series;
@@ -34,6 +35,7 @@ pub use error::OutputError;
 #[cfg(feature = "parquet")]
 pub use export::{Export, ExportError, is_result};
 pub use overlay::overlay;
+pub use pictures::Pictures;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
 pub use staging::{RESULT_FILE, Staging};

@@ -1,15 +1,11 @@
 //! Writes the results of one scan, B-scan by B-scan.
 
 use std::{
-    io::Cursor,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use image::{
-    ExtendedColorType, ImageEncoder, RgbImage,
-    codecs::png::{CompressionType, FilterType, PngEncoder},
-};
+use image::{ExtendedColorType, RgbImage};
 
 use crate::{
     engine::{EyeScan, HistoryTurn, ScanSummary},
@@ -29,7 +25,7 @@ use super::{
     DicomResults, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, Staging, dicom,
     localizer::Localizer,
     maps::thickness_maps,
-    overlay::overlay,
+    pictures::{Pictures, png},
     record::{BScanRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
     report::Report,
     staging::StagedFolder,
@@ -133,11 +129,16 @@ impl ResultWriter {
         self
     }
 
-    /// Adds a B-scan and what the scanner itself says of it; they come in order.
+    /// Adds a B-scan, what the scanner itself says of it and its pictures; B-scans come in order.
     ///
     /// # Errors
     /// [`OutputError`] when a picture cannot be written.
-    pub fn add(&mut self, bscan: &SegmentedBScan, device: &DeviceFindings) -> Result<(), OutputError> {
+    pub fn add(
+        &mut self,
+        bscan: &SegmentedBScan,
+        device: &DeviceFindings,
+        pictures: &Pictures,
+    ) -> Result<(), OutputError> {
         self.device.add(&bscan.surfaces, &device.boundaries);
         self.signals.push((bscan.signal, device.signal_db));
         if bscan.index == self.header.bscans / 2 {
@@ -152,12 +153,8 @@ impl ResultWriter {
         if let Some(dicom) = &mut self.dicom {
             dicom.surfaces.push(bscan.surfaces.clone());
         }
-        let mask = bscan.surfaces.mask();
-        let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
-        self.picture("mask", bscan.index, &mask, width, height, ExtendedColorType::L8)?;
-        let drawn = overlay(bscan);
-        let (width, height) = drawn.dimensions();
-        self.picture("overlay", bscan.index, drawn.as_raw(), width, height, ExtendedColorType::Rgb8)?;
+        self.picture("mask", bscan.index, &pictures.mask)?;
+        self.picture("overlay", bscan.index, &pictures.overlay)?;
         self.bscans.push(BScanRecord::new(bscan));
         Ok(())
     }
@@ -179,8 +176,10 @@ impl ResultWriter {
             self.files.push(name.to_owned());
         }
         if let Some(maps) = &maps {
-            let (width, height) = maps.dimensions();
-            self.png("thickness-maps.png".to_owned(), maps.as_raw(), width, height, ExtendedColorType::Rgb8)?;
+            let name = "thickness-maps.png";
+            let content = png(name, maps.as_raw(), maps.dimensions(), ExtendedColorType::Rgb8)?;
+            self.folder.write(name, &content)?;
+            self.files.push(name.to_owned());
         }
         for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
             self.folder.write(name, &content)?;
@@ -286,32 +285,9 @@ impl ResultWriter {
         report.transpose().map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })
     }
 
-    fn picture(
-        &mut self,
-        kind: &str,
-        index: usize,
-        pixels: &[u8],
-        width: u32,
-        height: u32,
-        colour: ExtendedColorType,
-    ) -> Result<(), OutputError> {
+    fn picture(&mut self, kind: &str, index: usize, content: &[u8]) -> Result<(), OutputError> {
         let name = if self.header.bscans == 1 { format!("{kind}.png") } else { format!("{kind}-{index:03}.png") };
-        self.png(name, pixels, width, height, colour)
-    }
-
-    fn png(
-        &mut self,
-        name: String,
-        pixels: &[u8],
-        width: u32,
-        height: u32,
-        colour: ExtendedColorType,
-    ) -> Result<(), OutputError> {
-        let mut png = Cursor::new(Vec::new());
-        PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
-            .write_image(pixels, width, height, colour)
-            .map_err(|e| OutputError::Encode { file: name.clone(), reason: e.to_string() })?;
-        self.folder.write(&name, png.get_ref())?;
+        self.folder.write(&name, content)?;
         self.files.push(name);
         Ok(())
     }
