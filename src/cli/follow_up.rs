@@ -53,7 +53,9 @@ impl FollowUpArguments {
 impl HistoryArguments {
     /// The history of eyes that was asked for.
     pub(super) fn history(&self) -> anyhow::Result<Option<Arc<History>>> {
-        self.history.as_ref().map(|out| self.table.history(out)).transpose()
+        let Some(out) = &self.history else { return Ok(None) };
+        anyhow::ensure!(out.is_dir(), "E-OUT-IO: there is no folder {}", out.display());
+        self.table.history(out).map(Some)
     }
 }
 

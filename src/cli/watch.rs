@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use crossbeam_channel::Receiver;
 
 use crate::{
-    engine::{Engine, EngineOptions, Event, History, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions},
+    engine::{Engine, EngineOptions, Event, History, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, resolve},
     network::Network,
     screen::{
         self, Controls, ScreenKind,
@@ -35,6 +35,8 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
         until_idle: arguments.once,
         ..EngineOptions::new(&arguments.root, out)
     };
+    // Before anything is made below a root that is not there.
+    let options = resolve(options).map_err(|e| coded(e.code(), e))?;
     let history = arguments.follow_up.history(&options.out)?;
     let screen = screen::choose(asked);
     let watch = Watch { options, segment, history, screen, neighbours: arguments.net.neighbours() };

@@ -168,8 +168,8 @@ impl Remote {
     }
 }
 
-/// Makes the folders absolute and the counts sensible.
-fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
+/// Makes the folders absolute and the counts sensible; the root must be there, the output folder is made.
+pub(crate) fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     let root = fs::canonicalize(&options.root).and_then(|root| {
         fs::read_dir(&root)?;
         Ok(root)

@@ -34,8 +34,8 @@ mod worker;
 
 pub use error::EngineError;
 pub use event::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session, Totals};
-pub(crate) use handle::lock_out;
 pub use handle::{Engine, QUARANTINE_FOLDER, Remote};
+pub(crate) use handle::{lock_out, resolve};
 pub use history::{EyeScan, History, HistoryTurn};
 pub use ledger::LedgerError;
 pub use options::{EngineOptions, ModelFacts};
