@@ -2,6 +2,8 @@
 //!
 //! Chains of fused multiply-adds in registers, as many as hide their latency, on the widest vectors of the machine.
 
+#![expect(clippy::inline_always, reason = "what runs on vectors has to be compiled within its caller")]
+
 use std::{error::Error, hint::black_box, time::Instant};
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*};

@@ -4,6 +4,11 @@
 //! margin of zeros, so that no convolution asks where the image ends. Each operator runs on every instruction set that
 //! [`fearless_simd`] knows and picks the widest of the machine.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what runs on vectors has to be compiled within its caller, for the same instruction set"
+)]
+
 mod cores;
 mod head;
 mod map;

@@ -251,9 +251,9 @@ impl Work<'_> {
                 }
             }
             let start = TILE * row * stride + (TILE * column + 1) * outputs + channel;
-            for y in 0..height {
-                for x in 0..width {
-                    pixels[y][x].store_slice(&mut strip.rows[start + y * stride + x * outputs..][..V::LEN]);
+            for (y, line) in pixels.iter().take(height).enumerate() {
+                for (x, pixel) in line.iter().take(width).enumerate() {
+                    pixel.store_slice(&mut strip.rows[start + y * stride + x * outputs..][..V::LEN]);
                 }
             }
             if let Some(pooled) = &mut strip.pooled {

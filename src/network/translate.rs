@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tract_onnx::{
     prelude::*,
     tract_core::{
-        internal::*,
+        internal::{DimLike, ToDim, tvec},
         ops::{
             array::TypedConcat,
             binary::TypedBinOp,

@@ -74,7 +74,14 @@ impl Solver {
         mut scores: impl FnMut(usize, usize) -> Lanes,
     ) -> Posterior {
         self.emissions.clear();
-        self.emissions.extend((0..rows).map(|row| softmax(std::array::from_fn(|c| scores(c, row)), temperature)));
+        for row in 0..rows {
+            // Loops all through, since a closure may be compiled by itself, without the caller's vectors.
+            let mut emission = [[0.0; LANES]; CLASSES];
+            for (class, lanes) in emission.iter_mut().enumerate() {
+                *lanes = scores(class, row);
+            }
+            self.emissions.push(softmax(emission, temperature));
+        }
         self.run_forward();
         self.run_backward()
     }
@@ -122,17 +129,26 @@ impl Solver {
                     below[k] = before.map(|p| p as f32);
                 }
             }
-            let gamma = gamma.map(|state| state.map(|p| p as f32));
+            // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
+            let (mut inside, mut agreeing, mut seen) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            for (state, class) in gamma[1..STATES - 2].iter().zip(&self.emissions[row][1..CLASSES - 1]) {
+                for l in 0..LANES {
+                    let p = state[l] as f32;
+                    inside[l] += p;
+                    agreeing[l] += p * class[l];
+                    seen[l] += class[l];
+                }
+            }
+            for state in OUTER {
+                for l in 0..LANES {
+                    outer[l] += gamma[state][l] as f32;
+                }
+            }
             for l in 0..LANES {
-                // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
-                let layers = &gamma[1..STATES - 2];
-                let inside = layers.iter().map(|g| g[l]).sum::<f32>();
-                retina[l] += inside;
-                let classes = &self.emissions[row][1..CLASSES - 1];
-                agreed[l] += layers.iter().zip(classes).map(|(g, p)| g[l] * p[l]).sum::<f32>();
-                claimed[l] += inside + (1.0 - inside) * classes.iter().map(|p| p[l]).sum::<f32>();
-                outer[l] += OUTER.map(|state| gamma[state][l]).into_iter().sum::<f32>();
-                choroid[l] += gamma[STATES - 2][l];
+                retina[l] += inside[l];
+                agreed[l] += agreeing[l];
+                claimed[l] += inside[l] + (1.0 - inside[l]) * seen[l];
+                choroid[l] += gamma[STATES - 2][l] as f32;
             }
             emit(&mut backward, &self.emissions[row]);
             for s in (0..STATES - 1).rev() {
@@ -209,7 +225,11 @@ fn emit(state: &mut [Wide; STATES], emission: &[Lanes; CLASSES]) {
 
 #[inline(always)]
 fn sum_of(a: &Wide, b: &Wide) -> Wide {
-    std::array::from_fn(|l| a[l] + b[l])
+    let mut sum = *a;
+    for l in 0..LANES {
+        sum[l] += b[l];
+    }
+    sum
 }
 
 #[inline(always)]
@@ -232,7 +252,10 @@ fn normalise(state: &mut [Wide; STATES]) {
             total[l] += value[l];
         }
     }
-    let inverse = total.map(f64::recip);
+    let mut inverse = total;
+    for value in &mut inverse {
+        *value = value.recip();
+    }
     for value in state {
         for l in 0..LANES {
             // Processors take a hundred times longer over smaller numbers, and a state that is none could never come back.

@@ -130,6 +130,7 @@ fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOption
     dispatch!(Level::new(), simd => simd.vectorize(#[inline(always)] || solve_strips(logits, placement, options)))
 }
 
+#[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
 #[inline(always)]
 fn solve_strips(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
     let mut solver = Solver::default();
@@ -140,7 +141,11 @@ fn solve_strips(logits: &Logits, placement: &Placement, options: &ExtractOptions
         let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
             let line = &logits.row(class, placement.top + row)[placement.left + first..][..used];
             let bias = options.bias(class);
-            std::array::from_fn(|l| line[l.min(used - 1)] + bias)
+            let mut lanes = [0.0; LANES];
+            for (l, score) in lanes.iter_mut().enumerate() {
+                *score = line[l.min(used - 1)] + bias;
+            }
+            lanes
         });
         columns.extend((0..used).map(|lane| column(&posterior, lane, options)));
     }

@@ -1,5 +1,6 @@
 //! From class scores to ordered, sub-pixel boundaries.
 
+#[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
 mod chain;
 mod extract;
 mod smooth;
