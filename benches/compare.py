@@ -106,13 +106,13 @@ def networks(examples, rounds):
           "ours / onnxruntime's unet-640 alone", "load", "first scan"], ratios)
 
 
-def scans(octrls, folder, count):
-    command(octrls, "phantom", "--out", folder, "--count", count, "--varied")
+def scans(octrls, folder, count, *more):
+    command(octrls, "phantom", folder, "--count", count, *more)
     return sorted(folder.glob("*.png"))
 
 
 def files(octrls, rounds, folder):
-    paths = scans(octrls, folder / "scans", 20)
+    paths = scans(octrls, folder / "scans", 20, "--varied")
     rows = []
     for number in (1, 20):
         some = paths[:number]
@@ -133,7 +133,7 @@ def files(octrls, rounds, folder):
 
 
 def one_at_a_time(octrls, folder):
-    paths = scans(octrls, folder / "alone", 3)
+    paths = scans(octrls, folder / "alone", 3, "--varied")
     rows = []
     for name in MODELS:
         _, _, peak, _ = command(octrls, "segment", "--model", name, "--jobs", 1, "--out", folder / "alone-out", *paths)
@@ -160,7 +160,7 @@ def queues(octrls, folder, sizes):
     rows = []
     for size in sizes:
         watched = folder / f"watched-{size}"
-        scans(octrls, watched, size)
+        scans(octrls, watched, size, "--varied")
         first = command(octrls, "watch", "--once", "--plain", "--stable", "0.1", "--model", "edge", "--out", folder / f"out-{size}", watched)
         again = command(octrls, "watch", "--once", "--plain", "--stable", "0.1", "--model", "edge", "--out", folder / f"out-{size}", watched)
         rows.append([size, f"{first[0]:.2f}", f"{first[0] / size * 1e3:.0f}", f"{first[2]:.0f}", f"{again[0]:.2f}", f"{again[1]:.2f}"])

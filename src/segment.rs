@@ -7,7 +7,7 @@ use crate::{
     measure::{Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network, Placement, retina_band},
     scan::{BScan, Spacing},
-    surface::{ExtractOptions, Surfaces, extract},
+    surface::{ExtractOptions, Surfaces, extract_on},
 };
 
 /// What the core makes of one B-scan.
@@ -65,11 +65,12 @@ pub struct Found {
 pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found, ModelError> {
     let options = ExtractOptions::of(network.metadata(), ez);
     let mut network_time = Duration::ZERO;
+    let turn = network.enter();
     let mut look = |placement: &Placement, prepared: &[f32]| -> Result<(Surfaces, Quality), ModelError> {
         let start = Instant::now();
-        let logits = network.run_on(placement, prepared)?;
+        let logits = turn.run_on(placement, prepared)?;
         network_time += start.elapsed();
-        let surfaces = extract(&logits, placement, &options);
+        let surfaces = extract_on(turn.threads(), &logits, placement, &options);
         let quality = Quality::of(&surfaces);
         Ok((surfaces, quality))
     };
@@ -143,6 +144,7 @@ mod tests {
     use crate::{
         network::ShippedModel,
         phantom::{Phantom, PhantomOptions},
+        surface::extract,
     };
 
     fn whole(network: &Network, bscan: &BScan) -> Surfaces {

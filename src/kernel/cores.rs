@@ -58,6 +58,13 @@ impl Cores {
 /// A run under way.
 pub(crate) struct Run<'a>(&'a Cores);
 
+impl Run<'_> {
+    /// The threads that it may use at this moment, at least one.
+    pub(crate) fn share(&self) -> usize {
+        self.0.share()
+    }
+}
+
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         self.0.counts().runs -= 1;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd, dispatch, f32x16, prelude::*};
 
 use super::{
     map::FeatureMap,
+    memory::Buffer,
     product::{Panels, product},
     strips::share,
 };
@@ -42,27 +43,49 @@ impl Head {
     }
 
     /// Scores, `[outputs][height][width]`.
-    pub(crate) fn run(&self, level: Level, threads: usize, source: &FeatureMap) -> Arc<Vec<f32>> {
+    pub(crate) fn run(&self, level: Level, threads: usize, source: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (source.height(), source.width());
-        let mut scores = vec![0.0; self.outputs * height * width];
+        let pool = source.pool();
+        let mut scores = pool.take(self.outputs * height * width);
         let mut planes: Vec<_> = scores.chunks_exact_mut(height * width).map(|p| p.chunks_exact_mut(width)).collect();
         let rows: Vec<Vec<&mut [f32]>> =
             (0..height).map(|_| planes.iter_mut().filter_map(Iterator::next).collect()).collect();
-        let scratch = || vec![0.0; width * COLUMNS];
-        share(threads, rows.into_iter().enumerate(), scratch, |(y, rows), pixels: &mut Vec<f32>| {
-            dispatch!(level, simd => self.row(simd, source.row(y), pixels));
-            let (pixels, _) = pixels.as_chunks::<COLUMNS>();
-            for (class, row) in rows.into_iter().enumerate() {
-                for (score, pixel) in row.iter_mut().zip(pixels) {
-                    *score = pixel[class];
-                }
-            }
+        let scratch = || pool.take(width * COLUMNS);
+        share(threads, rows.into_iter().enumerate(), scratch, |(y, mut rows), pixels| {
+            dispatch!(level, simd => self.row(simd, source.row(y), pixels, &mut rows));
         });
         Arc::new(scores)
     }
 
     #[inline(always)]
-    fn row<S: Simd>(&self, simd: S, pixels: &[f32], out: &mut [f32]) {
-        product(simd, pixels, &self.weights, Some(&self.bias), out, COLUMNS);
+    fn row<S: Simd>(&self, simd: S, values: &[f32], pixels: &mut [f32], rows: &mut [&mut [f32]]) {
+        product(simd, values, &self.weights, Some(&self.bias), pixels, COLUMNS);
+        let (pixels, _) = pixels.as_chunks::<COLUMNS>();
+        let (squares, rest) = pixels.as_chunks::<COLUMNS>();
+        for (i, square) in squares.iter().enumerate() {
+            let lines = transposed(square.each_ref().map(|pixel| f32x16::load_array_ref(simd, pixel)));
+            for (row, line) in rows.iter_mut().zip(lines) {
+                line.store_slice(&mut row[i * COLUMNS..][..COLUMNS]);
+            }
+        }
+        let done = squares.len() * COLUMNS;
+        for (class, row) in rows.iter_mut().enumerate() {
+            for (score, pixel) in row[done..].iter_mut().zip(rest) {
+                *score = pixel[class];
+            }
+        }
     }
+}
+
+/// Columns of a square from its rows: four times, each row is interleaved with the one half a square further down.
+#[inline(always)]
+fn transposed<S: Simd>(mut rows: [f32x16<S>; COLUMNS]) -> [f32x16<S>; COLUMNS] {
+    for _ in 0..COLUMNS.ilog2() {
+        let from = rows;
+        for i in 0..COLUMNS / 2 {
+            rows[2 * i] = from[i].zip_low(from[i + COLUMNS / 2]);
+            rows[2 * i + 1] = from[i].zip_high(from[i + COLUMNS / 2]);
+        }
+    }
+    rows
 }

@@ -1,66 +1,55 @@
-//! Activations between two operators, and the memory that they take.
+//! Activations between two operators.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// Memory of feature maps that are no longer needed, by shape; clones share it.
-///
-/// A map of the first level has some 26 MB: asked from the system for every operator, its pages alone would cost a tenth of
-/// the network's time.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MapPool(Arc<Mutex<HashMap<Shape, Vec<Vec<f32>>>>>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Shape {
-    height: usize,
-    width: usize,
-    channels: usize,
-}
-
-impl Shape {
-    const fn len(self) -> usize {
-        (self.height + 2) * (self.width + 2) * self.channels
-    }
-}
+use super::memory::{Buffer, Pool};
 
 /// One value for each pixel and channel: `[height + 2][width + 2][channels]`, where the outermost pixels are a margin of
 /// zeros.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FeatureMap {
-    shape: Shape,
-    values: Vec<f32>,
-    pool: MapPool,
+    height: usize,
+    width: usize,
+    channels: usize,
+    values: Buffer,
+    pool: Pool,
 }
 
 impl FeatureMap {
     /// A map whose margin is zero and whose pixels hold anything.
-    pub(crate) fn new(pool: &MapPool, height: usize, width: usize, channels: usize) -> Self {
-        let shape = Shape { height, width, channels };
-        let recycled = pool.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&shape).and_then(Vec::pop);
-        let values = recycled.unwrap_or_else(|| vec![0.0; shape.len()]);
-        Self { shape, values, pool: pool.clone() }
+    pub(crate) fn new(pool: &Pool, height: usize, width: usize, channels: usize) -> Self {
+        let stride = (width + 2) * channels;
+        let mut values = pool.take((height + 2) * stride);
+        values[..stride].fill(0.0);
+        for line in values.chunks_exact_mut(stride) {
+            line[..channels].fill(0.0);
+            line[stride - channels..].fill(0.0);
+        }
+        values[(height + 1) * stride..].fill(0.0);
+        Self { height, width, channels, values, pool: pool.clone() }
     }
 
     /// Rows of pixels, without the margin.
     pub(crate) const fn height(&self) -> usize {
-        self.shape.height
+        self.height
     }
 
     /// Pixels of a row, without the margin.
     pub(crate) const fn width(&self) -> usize {
-        self.shape.width
+        self.width
     }
 
     /// Values of a pixel.
     pub(crate) const fn channels(&self) -> usize {
-        self.shape.channels
+        self.channels
+    }
+
+    /// Where the map's memory is from.
+    pub(super) fn pool(&self) -> Pool {
+        self.pool.clone()
     }
 
     /// Values of a row, its two margin pixels included.
     pub(super) const fn stride(&self) -> usize {
-        (self.shape.width + 2) * self.shape.channels
+        (self.width + 2) * self.channels
     }
 
     /// All values, the margin included.
@@ -79,19 +68,5 @@ impl FeatureMap {
         let stride = self.stride();
         let end = stride * (self.height() + 1);
         &mut self.values[stride..end]
-    }
-}
-
-impl Clone for FeatureMap {
-    fn clone(&self) -> Self {
-        Self { shape: self.shape, values: self.values.clone(), pool: self.pool.clone() }
-    }
-}
-
-impl Drop for FeatureMap {
-    fn drop(&mut self) {
-        let values = std::mem::take(&mut self.values);
-        let mut spare = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.entry(self.shape).or_default().push(values);
     }
 }

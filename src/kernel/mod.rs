@@ -12,16 +12,19 @@
 mod cores;
 mod head;
 mod map;
+mod memory;
 mod product;
 mod stem;
 mod strips;
 mod upconv;
 mod winograd;
 
-pub(crate) use cores::Cores;
+pub(crate) use cores::{Cores, Run};
 pub(crate) use head::Head;
-pub(crate) use map::{FeatureMap, MapPool};
+pub(crate) use map::FeatureMap;
+pub(crate) use memory::{Buffer, Pool};
 pub(crate) use stem::Stem;
+pub(crate) use strips::share;
 pub(crate) use upconv::UpConv;
 pub(crate) use winograd::Conv3x3;
 

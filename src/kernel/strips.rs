@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 /// Runs `work` on every one of `strips`, on as many as `threads` threads; each thread makes itself one `scratch`.
-pub(super) fn share<T: Send, X>(
+pub(crate) fn share<T: Send, X>(
     threads: usize,
     strips: impl ExactSizeIterator<Item = T> + Send,
     scratch: impl Fn() -> X + Sync,

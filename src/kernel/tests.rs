@@ -4,7 +4,7 @@ use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conv3x3, FeatureMap, Head, MapPool, Stem, UpConv};
+use super::{Conv3x3, FeatureMap, Head, Pool, Stem, UpConv};
 
 /// Values of shape `[channels][height][width]`.
 struct Planes {
@@ -25,7 +25,7 @@ impl Planes {
         if inside { self.values[(channel * self.height + y as usize) * self.width + x as usize] } else { 0.0 }
     }
 
-    fn map(&self, pool: &MapPool) -> FeatureMap {
+    fn map(&self, pool: &Pool) -> FeatureMap {
         let mut map = FeatureMap::new(pool, self.height, self.width, self.channels);
         let stride = map.stride();
         let rows = map.rows_mut();
@@ -90,7 +90,7 @@ fn assert_margin_is_zero(map: &FeatureMap) {
 #[test]
 fn convolution_is_the_sum_over_all_maps_and_taps() {
     let mut rng = rng();
-    let pool = MapPool::default();
+    let pool = Pool::default();
     for level in levels() {
         for (sources, outputs, height, width, threads) in [
             (&[16][..], 16, 12, 20, 1),
@@ -139,7 +139,7 @@ fn convolution_is_the_sum_over_all_maps_and_taps() {
 #[test]
 fn the_stem_convolves_the_image() {
     let mut rng = rng();
-    let pool = MapPool::default();
+    let pool = Pool::default();
     for level in levels() {
         for (outputs, height, width) in [(16, 6, 9), (8, 1, 5), (24, 11, 2)] {
             let image = Planes::random(&mut rng, 1, height, width);
@@ -161,7 +161,7 @@ fn the_stem_convolves_the_image() {
 #[test]
 fn up_convolution_makes_four_pixels_of_one() {
     let mut rng = rng();
-    let pool = MapPool::default();
+    let pool = Pool::default();
     for level in levels() {
         for (inputs, outputs) in [(32, 16), (16, 8), (5, 24)] {
             let (height, width) = (3, 7);
@@ -187,7 +187,7 @@ fn up_convolution_makes_four_pixels_of_one() {
 #[test]
 fn the_head_scores_every_pixel_class_by_class() {
     let mut rng = rng();
-    let pool = MapPool::default();
+    let pool = Pool::default();
     for level in levels() {
         for (inputs, outputs) in [(16, 9), (8, 1), (24, 16)] {
             let (height, width) = (4, 21);
@@ -208,7 +208,7 @@ fn the_head_scores_every_pixel_class_by_class() {
 #[test]
 fn a_map_from_recycled_memory_keeps_its_margin() {
     let mut rng = rng();
-    let pool = MapPool::default();
+    let pool = Pool::default();
     let first = Planes::random(&mut rng, 8, 4, 4).map(&pool);
     let memory = first.values().as_ptr();
     drop(first);

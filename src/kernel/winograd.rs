@@ -9,6 +9,7 @@ use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
     map::FeatureMap,
+    memory::{Buffer, Pool},
     product::{Panels, product},
     strips::share,
 };
@@ -84,9 +85,9 @@ impl Conv3x3 {
             width: out.width(),
         };
 
-        let stride = out.stride();
+        let (stride, pool) = (out.stride(), out.pool());
         let strips = out.rows_mut().chunks_mut(TILE * tile_rows * stride).enumerate();
-        let scratch = || Scratch::new(work.block, self.inputs(), self.outputs());
+        let scratch = || Scratch::new(&pool, work.block, self.inputs(), self.outputs());
         match pooled {
             None => share(threads, strips.map(|(i, rows)| (i, rows, None)), scratch, |(i, rows, pooled), scratch| {
                 let strip = Strip { first: i * tile_rows, rows, pooled };
@@ -151,17 +152,17 @@ struct Strip<'a> {
 
 /// Transformed tiles of a block, `[point][tile][channel]`, with some room between the points.
 struct Scratch {
-    inputs: Vec<f32>,
-    outputs: Vec<f32>,
-    patch: Vec<f32>,
+    inputs: Buffer,
+    outputs: Buffer,
+    patch: Buffer,
 }
 
 impl Scratch {
-    fn new(block: usize, inputs: usize, outputs: usize) -> Self {
+    fn new(pool: &Pool, block: usize, inputs: usize, outputs: usize) -> Self {
         Self {
-            inputs: vec![0.0; POINTS * (block * inputs + SKEW)],
-            outputs: vec![0.0; POINTS * (block * outputs + SKEW)],
-            patch: vec![0.0; POINTS * inputs],
+            inputs: pool.take(POINTS * (block * inputs + SKEW)),
+            outputs: pool.take(POINTS * (block * outputs + SKEW)),
+            patch: pool.take(POINTS * inputs),
         }
     }
 }

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::layer::CLASSES;
+use crate::{kernel::Buffer, layer::CLASSES};
 
 /// Unnormalised class scores on the network's grid, class-major: `CLASSES * height * width` values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Logits {
     width: usize,
     height: usize,
-    values: Arc<Vec<f32>>,
+    values: Arc<Buffer>,
 }
 
 impl Logits {
     /// Takes `values` of shape `[CLASSES, height, width]`; `None` when their number is another.
     #[must_use]
-    pub fn new(width: usize, height: usize, values: impl Into<Arc<Vec<f32>>>) -> Option<Self> {
-        let values = values.into();
+    pub fn new(width: usize, height: usize, values: Vec<f32>) -> Option<Self> {
+        Self::shared(width, height, Arc::new(values.into()))
+    }
+
+    pub(super) fn shared(width: usize, height: usize, values: Arc<Buffer>) -> Option<Self> {
         (values.len() == CLASSES * width * height).then_some(Self { width, height, values })
     }
 

@@ -17,5 +17,5 @@ pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
-pub use runtime::{Arithmetic, Network};
+pub use runtime::{Arithmetic, Network, Turn};
 pub use shipped::ShippedModel;

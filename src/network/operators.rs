@@ -8,7 +8,7 @@ use tract_onnx::tract_core::internal::{
     Tensor, TensorStorage, ToDim, TractResult, TypedFact, TypedOp, as_op, bail, op_as_typed_op, op_out_of_plan, tvec,
 };
 
-use crate::kernel::{Conv3x3, Cores, FeatureMap, Head, MapPool, Stem, UpConv};
+use crate::kernel::{Buffer, Conv3x3, Cores, FeatureMap, Head, Pool, Stem, UpConv};
 
 /// What an operator computes, with its weights.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) enum Kernel {
 pub(super) struct Machine {
     pub(super) level: Level,
     pub(super) cores: Cores,
-    pub(super) pool: MapPool,
+    pub(super) pool: Pool,
 }
 
 /// An operator of ours. Feature maps, `[1, channels, height, width]` as tract sees them, travel as [`Held`] tensors.
@@ -166,13 +166,13 @@ impl Content for FeatureMap {
     }
 }
 
-impl Content for Arc<Vec<f32>> {
+impl Content for Arc<Buffer> {
     fn copy(&self) -> Self {
         self.clone()
     }
 
     fn len(&self) -> usize {
-        Vec::len(self)
+        self.as_ref().len()
     }
 }
 

@@ -6,7 +6,7 @@ use tract_onnx::prelude::*;
 
 use crate::{
     digest::sha256,
-    kernel::{Cores, MapPool},
+    kernel::{Buffer, Cores, Pool, Run},
     layer::CLASSES,
     scan::BScan,
 };
@@ -95,7 +95,7 @@ impl Network {
         let ours = match arithmetic {
             // Without SIMD, tract's own operators are faster than ours.
             Arithmetic::Fastest if !level.is_fallback() => {
-                translate(&model, &Machine { level, cores: cores.clone(), pool: MapPool::default() }).map_err(load)?
+                translate(&model, &Machine { level, cores: cores.clone(), pool: Pool::default() }).map_err(load)?
             }
             _ => None,
         };
@@ -166,7 +166,7 @@ impl Network {
     /// # Errors
     /// [`ModelError::Run`] when the network fails.
     pub fn run_on(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
-        self.run_grid(placement.input, &placement.lay(prepared))
+        self.enter().run_on(placement, prepared)
     }
 
     /// Class scores for an input of the size that the model states: `input.height * input.width` values.
@@ -174,19 +174,46 @@ impl Network {
     /// # Errors
     /// [`ModelError::Run`] when the input is of another size or the network fails.
     pub fn run_input(&self, input: &[f32]) -> Result<Logits, ModelError> {
-        self.run_grid(self.metadata.input, input)
+        self.enter().run_grid(self.metadata.input, input)
+    }
+
+    /// Waits until there is a core for one more run on this network and its clones.
+    #[must_use]
+    pub fn enter(&self) -> Turn<'_> {
+        Turn { network: self, run: self.cores.enter() }
+    }
+}
+
+/// The right to run a network, and to use its threads for what comes with that, until it is dropped.
+pub struct Turn<'a> {
+    network: &'a Network,
+    run: Run<'a>,
+}
+
+impl Turn<'_> {
+    /// The threads that this turn may use at this moment, at least one.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.run.share()
+    }
+
+    /// As [`Network::run_on`].
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] when the network fails.
+    pub fn run_on(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
+        self.run_grid(placement.input, &placement.lay(prepared))
     }
 
     fn run_grid(&self, InputSize { width, height }: InputSize, input: &[f32]) -> Result<Logits, ModelError> {
         let run = |e: TractError| ModelError::Run(format!("{e:#}"));
         let tensor = Tensor::from_shape(&[1, 1, height, width], input).map_err(run)?;
-        let _run = self.cores.enter();
-        let output = self.plan.run(tvec!(tensor.into())).map_err(run)?;
-        let values = match output[0].storage_as::<Held<Arc<Vec<f32>>>>() {
+        let output = self.network.plan.run(tvec!(tensor.into())).map_err(run)?;
+        let values = match output[0].storage_as::<Held<Arc<Buffer>>>() {
             Some(Held(scores)) => scores.clone(),
-            None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec()),
+            None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec().into()),
         };
-        Logits::new(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
+        Logits::shared(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
     }
 }
 

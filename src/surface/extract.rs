@@ -3,6 +3,7 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use crate::{
+    kernel::share,
     layer::{BOUNDARIES, Boundary, EzConvention, Layer},
     network::{Calibration, Logits, ModelMetadata, Placement},
 };
@@ -96,7 +97,7 @@ impl ExtractOptions {
 }
 
 /// One column of the network's grid.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Column {
     pub(super) rows: [Option<f32>; BOUNDARIES],
     pub(super) deviations: [f32; BOUNDARIES],
@@ -107,7 +108,13 @@ pub(super) struct Column {
 /// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
 #[must_use]
 pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
-    let mut columns = solve_columns(logits, placement, options);
+    extract_on(1, logits, placement, options)
+}
+
+/// The same on `threads` threads.
+#[must_use]
+pub fn extract_on(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
+    let mut columns = solve_columns(threads, logits, placement, options);
     visibility::judge(&mut columns, options.calibration.choroid_limit);
     smooth(&mut columns, options.smoothing, placement.height as f32);
     let scale = placement.rows_per_row();
@@ -126,30 +133,44 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
     out
 }
 
-fn solve_columns(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
-    dispatch!(Level::new(), simd => simd.vectorize(#[inline(always)] || solve_strips(logits, placement, options)))
+fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
+    let level = Level::new();
+    let mut columns = vec![Column::default(); placement.width];
+    let strips = columns.chunks_mut(LANES).enumerate();
+    share(threads, strips, Solver::default, |(strip, columns), solver| {
+        let first = placement.left + strip * LANES;
+        dispatch!(level, simd => simd.vectorize(#[inline(always)] || {
+            solve_strip(solver, first, columns, logits, placement, options);
+        }));
+    });
+    columns
 }
 
+/// Solves as many A-scans as there are `columns`, from column `first` of the grid on.
 #[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
 #[inline(always)]
-fn solve_strips(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
-    let mut solver = Solver::default();
-    let mut columns = Vec::with_capacity(placement.width + LANES);
-    for first in (0..placement.width).step_by(LANES) {
-        // The last strip repeats its last column rather than reading past the scan.
-        let used = LANES.min(placement.width - first);
-        let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
-            let line = &logits.row(class, placement.top + row)[placement.left + first..][..used];
-            let bias = options.bias(class);
-            let mut lanes = [0.0; LANES];
-            for (l, score) in lanes.iter_mut().enumerate() {
-                *score = line[l.min(used - 1)] + bias;
-            }
-            lanes
-        });
-        columns.extend((0..used).map(|lane| column(&posterior, lane, options)));
+fn solve_strip(
+    solver: &mut Solver,
+    first: usize,
+    columns: &mut [Column],
+    logits: &Logits,
+    placement: &Placement,
+    options: &ExtractOptions,
+) {
+    // The last strip repeats its last column rather than reading past the scan.
+    let used = columns.len();
+    let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
+        let line = &logits.row(class, placement.top + row)[first..][..used];
+        let bias = options.bias(class);
+        let mut lanes = line.first_chunk().copied().unwrap_or_else(|| std::array::from_fn(|l| line[l.min(used - 1)]));
+        for score in &mut lanes {
+            *score += bias;
+        }
+        lanes
+    });
+    for (lane, solved) in columns.iter_mut().enumerate() {
+        *solved = column(&posterior, lane, options);
     }
-    columns
 }
 
 fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {

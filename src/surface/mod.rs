@@ -6,7 +6,7 @@ mod extract;
 mod smooth;
 mod visibility;
 
-pub use extract::{ExtractOptions, extract};
+pub use extract::{ExtractOptions, extract, extract_on};
 
 use crate::layer::{BOUNDARIES, Boundary, Layer, Measured};
 
