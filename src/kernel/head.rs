@@ -15,7 +15,7 @@ use super::{
 const COLUMNS: usize = 16;
 
 /// 1 x 1 convolution and bias, at most 16 outputs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Head {
     outputs: usize,
     weights: Panels,
@@ -40,6 +40,12 @@ impl Head {
     /// The number of classes.
     pub(crate) const fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// For each class, a weight for each input, and the bias; `None` where the inputs are not `N`.
+    pub(super) fn lines<const N: usize>(&self) -> Option<Vec<([f32; N], f32)>> {
+        let of = |class: usize| (std::array::from_fn(|i| self.weights.at(i, class)), self.bias[class]);
+        (self.weights.depth() == N).then(|| (0..self.outputs).map(of).collect())
     }
 
     /// Scores, `[outputs][height][width]`.

@@ -12,6 +12,11 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool(Arc<Mutex<Vec<Vec<f32>>>>);
 
+/// Bytes of a cache line, on which every buffer begins: a vector that lies across two lines costs two loads.
+const LINE: usize = 64;
+/// Values that are spent on that at most.
+const SLACK: usize = LINE / size_of::<f32>() - 1;
+
 /// A buffer more than so many times as large as what is asked for is kept for something larger.
 const LOOSE: usize = 2;
 
@@ -22,18 +27,18 @@ impl Pool {
     /// do not pile up a set of buffers each.
     pub(crate) fn take(&self, len: usize) -> Buffer {
         let mut spare = self.spare();
-        let fits = |values: &Vec<f32>| (len..=len.saturating_mul(LOOSE)).contains(&values.len());
+        let fits = |values: &Vec<f32>| (len + SLACK..=(len + SLACK).saturating_mul(LOOSE)).contains(&values.len());
         let best = (0..spare.len()).filter(|&i| fits(&spare[i])).min_by_key(|&i| spare[i].len());
         let values = if let Some(best) = best {
             spare.swap_remove(best)
         } else {
-            let replaced = (0..spare.len()).filter(|&i| spare[i].len() < len).max_by_key(|&i| spare[i].len());
+            let replaced = (0..spare.len()).filter(|&i| spare[i].len() < len + SLACK).max_by_key(|&i| spare[i].len());
             let replaced = replaced.map(|i| spare.swap_remove(i));
             drop(spare);
             drop(replaced);
-            vec![0.0; len]
+            vec![0.0; len + SLACK]
         };
-        Buffer { values, len, pool: Some(self.clone()) }
+        Buffer { start: aligned(&values), values, len, pool: Some(self.clone()) }
     }
 
     fn spare(&self) -> MutexGuard<'_, Vec<Vec<f32>>> {
@@ -41,10 +46,16 @@ impl Pool {
     }
 }
 
+/// The first of `values` that a cache line begins with.
+fn aligned(values: &[f32]) -> usize {
+    values.as_ptr().align_offset(LINE).min(SLACK)
+}
+
 /// Values, in memory that may be a pool's.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     values: Vec<f32>,
+    start: usize,
     len: usize,
     pool: Option<Pool>,
 }
@@ -53,25 +64,35 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.values[..self.len]
+        &self.values[self.start..][..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[..self.len]
+        &mut self.values[self.start..][..self.len]
     }
 }
 
 impl From<Vec<f32>> for Buffer {
     fn from(values: Vec<f32>) -> Self {
-        Self { len: values.len(), values, pool: None }
+        Self { start: 0, len: values.len(), values, pool: None }
     }
 }
 
 impl Clone for Buffer {
     fn clone(&self) -> Self {
-        Self::from(self.to_vec())
+        Self::aligned(self)
+    }
+}
+
+impl Buffer {
+    /// A copy of `values` that begins with a cache line.
+    pub(crate) fn aligned(values: &[f32]) -> Self {
+        let mut copy = vec![0.0; values.len() + SLACK];
+        let start = aligned(&copy);
+        copy[start..][..values.len()].copy_from_slice(values);
+        Self { start, len: values.len(), values: copy, pool: None }
     }
 }
 
@@ -98,13 +119,15 @@ mod tests {
     fn memory_comes_back_and_serves_what_fits() {
         let pool = Pool::default();
         drop((pool.take(100), pool.take(40)));
-        assert_eq!(spare(&pool), [40, 100]);
+        let [small, large] = [40 + SLACK, 100 + SLACK];
+        assert_eq!(spare(&pool), [small, large]);
         let mut taken = pool.take(60);
-        assert_eq!((taken.len(), spare(&pool)), (60, vec![40]));
+        assert_eq!((taken.len(), spare(&pool)), (60, vec![small]));
+        assert_eq!(taken.as_ptr().align_offset(LINE), 0);
         taken.fill(1.0);
         let copy = taken.clone();
         drop(taken);
-        assert_eq!((copy.len(), spare(&pool)), (60, vec![40, 100]), "a copy is nobody's");
+        assert_eq!((copy.len(), spare(&pool)), (60, vec![small, large]), "a copy is nobody's");
     }
 
     #[test]

@@ -10,7 +10,10 @@
 )]
 
 mod cores;
+mod entrance;
+mod exit;
 mod head;
+mod lines;
 mod map;
 mod memory;
 mod product;
@@ -20,7 +23,10 @@ mod upconv;
 mod winograd;
 
 pub(crate) use cores::{Cores, Run};
+pub(crate) use entrance::Entrance;
+pub(crate) use exit::Exit;
 pub(crate) use head::Head;
+pub(crate) use lines::{Lines, STEP};
 pub(crate) use map::FeatureMap;
 pub(crate) use memory::{Buffer, Pool};
 pub(crate) use stem::Stem;

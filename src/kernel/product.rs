@@ -2,13 +2,15 @@
 
 use fearless_simd::{Simd, f32x8, f32x16, prelude::*};
 
+use super::memory::Buffer;
+
 /// The right-hand matrix, `depth` rows by `columns`, cut into panels of 16 columns (8 where 16 do not fit) that lie one
 /// after the other, so that a product reads it from front to back.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Panels {
     depth: usize,
     columns: usize,
-    values: Vec<f32>,
+    values: Buffer,
 }
 
 /// Columns of a panel where the matrix has a multiple of them.
@@ -32,7 +34,13 @@ impl Panels {
                 values.extend((first..first + width).map(|n| element(k, n)));
             }
         }
-        Self { depth, columns, values }
+        Self { depth, columns, values: Buffer::aligned(&values) }
+    }
+
+    /// The element in row `k` and column `n`.
+    pub(super) fn at(&self, k: usize, n: usize) -> f32 {
+        let width = if self.columns.is_multiple_of(WIDE) { WIDE } else { NARROW };
+        self.values[(n / width * self.depth + k) * width + n % width]
     }
 
     pub(super) const fn depth(&self) -> usize {

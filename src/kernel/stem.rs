@@ -2,10 +2,10 @@
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
-use super::{map::FeatureMap, product::Panels, strips::share};
+use super::{lines::LineConv, map::FeatureMap, product::Panels, strips::share};
 
 /// 3 x 3 convolution of one plane with a margin of one pixel, bias and ReLU.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stem {
     /// `[9][outputs]`
     weights: Vec<f32>,
@@ -22,6 +22,14 @@ impl Stem {
     pub(crate) fn new(weights: &[f32], bias: &[f32]) -> Self {
         let weights = (0..9).flat_map(|tap| weights.iter().skip(tap).step_by(9).copied()).collect();
         Self { weights, bias: bias.to_vec() }
+    }
+
+    /// The same for maps in lines, where it makes as many channels as these have.
+    pub(super) fn in_lines(&self) -> Option<LineConv> {
+        let outputs = self.outputs();
+        let weights: Vec<f32> =
+            (0..outputs).flat_map(|o| self.weights.iter().skip(o).step_by(outputs).copied()).collect();
+        LineConv::new(&weights, &self.bias)
     }
 
     /// Channels of the maps it makes.

@@ -2,6 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
+/// Rows of a strip, an even number, for work that begins each strip with some rows that another has made already: few
+/// strips, and yet several for each of several threads.
+pub(super) fn rows_for(height: usize, threads: usize) -> usize {
+    let strips = if threads == 1 { 1 } else { 3 * threads };
+    height.div_ceil(strips).max(MIN_ROWS).next_multiple_of(2)
+}
+
+/// Fewer rows than this are not worth a strip.
+const MIN_ROWS: usize = 24;
+
 /// Runs `work` on every one of `strips`, on as many as `threads` threads; each thread makes itself one `scratch`.
 pub(crate) fn share<T: Send, X>(
     threads: usize,

@@ -4,7 +4,7 @@ use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conv3x3, FeatureMap, Head, Pool, Stem, UpConv};
+use super::{Conv3x3, Entrance, Exit, FeatureMap, Head, Pool, Stem, UpConv};
 
 /// Values of shape `[channels][height][width]`.
 struct Planes {
@@ -216,4 +216,96 @@ fn a_map_from_recycled_memory_keeps_its_margin() {
     assert_eq!(second.values().as_ptr(), memory);
     assert_margin_is_zero(&second);
     assert_ne!(FeatureMap::new(&pool, 4, 4, 8).values().as_ptr(), memory);
+}
+
+/// What a narrow level is made of, with random weights.
+struct Narrow {
+    stem: Stem,
+    down: Conv3x3,
+    up: UpConv,
+    merge: Conv3x3,
+    last: Conv3x3,
+    head: Head,
+}
+
+impl Narrow {
+    fn random(rng: &mut ChaCha8Rng, below: usize) -> Self {
+        let mut conv = |inputs: usize| Conv3x3::new(inputs, &random(rng, 8 * inputs * 9), &random(rng, 8));
+        let (down, merge, last) = (conv(8), conv(16), conv(8));
+        Self {
+            stem: Stem::new(&random(rng, 8 * 9), &random(rng, 8)),
+            down,
+            up: UpConv::new(below, &random(rng, 8 * below * 4), &random(rng, 8)),
+            merge,
+            last,
+            head: Head::new(8, &random(rng, 9 * 8), &random(rng, 9)),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_near_in_size(found: f32, expected: f32) {
+    assert!((found - expected).abs() < 1e-4 * expected.abs().max(10.0), "{found} instead of {expected}");
+}
+
+#[test]
+fn the_entrance_does_what_stem_and_convolution_do() {
+    let mut rng = rng();
+    let pool = Pool::default();
+    for level in levels() {
+        for (height, width, threads) in [(2, 16, 1), (54, 48, 2), (130, 32, 1), (200, 16, 3)] {
+            let Narrow { stem, down, .. } = Narrow::random(&mut rng, 16);
+            let image = random(&mut rng, height * width);
+            let mut first = FeatureMap::new(&pool, height, width, 8);
+            let mut second = FeatureMap::new(&pool, height, width, 8);
+            let mut expected = FeatureMap::new(&pool, height / 2, width / 2, 8);
+            stem.run(level, 1, &image, &mut first);
+            down.run(level, 1, &[&first], &mut second, Some(&mut expected));
+            let entrance = Entrance::of(&stem, &down).expect("eight channels");
+            let (out, half) = entrance.run(level, threads, &pool, &image, width);
+            for y in 0..height {
+                for (i, &expected) in second.row(y).iter().enumerate() {
+                    assert_near_in_size(out.at(i % 8, y, i / 8), expected);
+                }
+            }
+            for y in 0..height / 2 {
+                half.row(y).iter().zip(expected.row(y)).for_each(|(h, e)| assert_near_in_size(*h, *e));
+            }
+            assert_margin_is_zero(&half);
+        }
+    }
+}
+
+#[test]
+fn the_exit_does_what_up_convolution_convolutions_and_head_do() {
+    let mut rng = rng();
+    let pool = Pool::default();
+    for level in levels() {
+        for (height, width, threads, skip_first) in
+            [(2, 16, 1, true), (54, 48, 2, false), (130, 32, 1, true), (200, 16, 3, true)]
+        {
+            let Narrow { stem, down, up, merge, last, head } = Narrow::random(&mut rng, 24);
+            let image = random(&mut rng, height * width);
+            let entrance = Entrance::of(&stem, &down).expect("eight channels");
+            let (lines, _) = entrance.run(level, 1, &pool, &image, width);
+            let mut skip = FeatureMap::new(&pool, height, width, 8);
+            let stride = skip.stride();
+            for (n, value) in (0..height * width * 8).map(|n| (n, lines.at(n % 8, n / 8 / width, n / 8 % width))) {
+                skip.rows_mut()[n / 8 / width * stride + 8 + n % (8 * width)] = value;
+            }
+            let below = Planes::random(&mut rng, 24, height / 2, width / 2).map(&pool);
+            let mut risen = FeatureMap::new(&pool, height, width, 8);
+            up.run(level, 1, &below, &mut risen);
+            let sources = if skip_first { [&skip, &risen] } else { [&risen, &skip] };
+            let (mut merged, mut out) =
+                (FeatureMap::new(&pool, height, width, 8), FeatureMap::new(&pool, height, width, 8));
+            merge.run(level, 1, &sources, &mut merged, None);
+            last.run(level, 1, &[&merged], &mut out, None);
+            let expected = head.run(level, 1, &out);
+            let exit = Exit::of(&up, &merge, &last, &head, skip_first).expect("eight channels");
+            let found = exit.run(level, threads, &lines, &below);
+            assert_eq!(found.len(), expected.len());
+            found.iter().zip(expected.iter()).for_each(|(f, e)| assert_near_in_size(*f, *e));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Doubles height and width: every pixel becomes 2 x 2 pixels, each with weights of its own, plus bias.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct UpConv {
     /// For the upper and the lower output row: input channels by the output channels of the left, then the right pixel.
     weights: [Panels; 2],
@@ -47,17 +47,23 @@ impl UpConv {
             threads,
             strips,
             || (),
-            |(y, rows), ()| dispatch!(level, simd => self.row(simd, source.row(y), rows, stride)),
+            |(y, rows), ()| {
+                dispatch!(level, simd => self.rows(simd, source.row(y), rows, stride));
+            },
         );
     }
 
     #[inline(always)]
-    fn row<S: Simd>(&self, simd: S, pixels: &[f32], rows: &mut [f32], stride: usize) {
-        let columns = self.bias.len();
-        let margin = columns / 2;
-        for (row, weights) in rows.chunks_exact_mut(stride).zip(&self.weights) {
-            let end = stride - margin;
-            product(simd, pixels, weights, Some(&self.bias), &mut row[margin..end], columns);
+    fn rows<S: Simd>(&self, simd: S, pixels: &[f32], rows: &mut [f32], stride: usize) {
+        let margin = self.outputs();
+        for (dy, row) in rows.chunks_exact_mut(stride).enumerate() {
+            self.row(simd, pixels, dy, &mut row[margin..stride - margin]);
         }
+    }
+
+    /// The upper (`dy` is 0) or the lower row that becomes of a row of pixels.
+    #[inline(always)]
+    pub(super) fn row<S: Simd>(&self, simd: S, pixels: &[f32], dy: usize, out: &mut [f32]) {
+        product(simd, pixels, &self.weights[dy], Some(&self.bias), out, self.bias.len());
     }
 }

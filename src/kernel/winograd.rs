@@ -8,6 +8,7 @@
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
+    lines::LineConv,
     map::FeatureMap,
     memory::{Buffer, Pool},
     product::{Panels, product},
@@ -28,11 +29,13 @@ const MIN_BLOCK: usize = 24;
 const SKEW: usize = 16;
 
 /// 3 x 3 convolution with a margin of one pixel, bias and ReLU.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Conv3x3 {
     /// For each point, input channels by output channels.
     weights: Vec<Panels>,
     bias: Vec<f32>,
+    /// The same for maps in lines, where the outputs are few enough for these.
+    in_lines: Option<LineConv>,
 }
 
 impl Conv3x3 {
@@ -44,11 +47,17 @@ impl Conv3x3 {
     /// `weights` is `[outputs][inputs][3][3]`, `bias` has a value for each output; [`Conv3x3::fit`] holds.
     pub(crate) fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
+        let in_lines = LineConv::new(weights, bias);
         let (kernels, _) = weights.as_chunks::<9>();
         let transformed: Vec<[f32; POINTS]> = kernels.iter().map(transform_kernel).collect();
         let weights =
             (0..POINTS).map(|p| Panels::new(inputs, outputs, |i, o| transformed[o * inputs + i][p])).collect();
-        Self { weights, bias: bias.to_vec() }
+        Self { weights, bias: bias.to_vec(), in_lines }
+    }
+
+    /// The same for maps in lines, where it makes as many channels as these have.
+    pub(super) fn in_lines(&self) -> Option<LineConv> {
+        self.in_lines.clone()
     }
 
     fn inputs(&self) -> usize {

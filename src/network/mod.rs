@@ -3,6 +3,7 @@
 mod band;
 mod calibration;
 mod error;
+mod fuse;
 mod logits;
 mod metadata;
 mod operators;

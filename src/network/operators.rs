@@ -8,7 +8,7 @@ use tract_onnx::tract_core::internal::{
     Tensor, TensorStorage, ToDim, TractResult, TypedFact, TypedOp, as_op, bail, op_as_typed_op, op_out_of_plan, tvec,
 };
 
-use crate::kernel::{Buffer, Conv3x3, Cores, FeatureMap, Head, Pool, Stem, UpConv};
+use crate::kernel::{Buffer, Conv3x3, Cores, Entrance, Exit, FeatureMap, Head, Lines, Pool, Stem, UpConv};
 
 /// What an operator computes, with its weights.
 #[derive(Debug)]
@@ -23,6 +23,10 @@ pub(super) enum Kernel {
     Up(UpConv),
     /// A map to class scores.
     Head(Head),
+    /// The image's plane to a map in lines, and its half as a map.
+    Entrance(Entrance),
+    /// A map in lines, and the map of the level below, to class scores.
+    Exit(Exit),
 }
 
 /// What all operators of a network share.
@@ -56,6 +60,8 @@ impl Op for Operator {
             Kernel::ConvPool(_) => "Conv3x3Pool",
             Kernel::Up(_) => "UpConv",
             Kernel::Head(_) => "Head",
+            Kernel::Entrance(_) => "Entrance",
+            Kernel::Exit(_) => "Exit",
         }
         .into()
     }
@@ -76,28 +82,38 @@ impl EvalOp for Operator {
             Kernel::Stem(stem) => {
                 let mut out = FeatureMap::new(pool, height, width, stem.outputs());
                 stem.run(level, threads, inputs[0].view().as_slice::<f32>()?, &mut out);
-                Ok(tvec!(hold(out)))
+                Ok(tvec!(hold_map(out)))
             }
             Kernel::Conv(conv) => {
                 let mut out = FeatureMap::new(pool, height, width, conv.outputs());
                 conv.run(level, threads, &maps()?, &mut out, None);
-                Ok(tvec!(hold(out)))
+                Ok(tvec!(hold_map(out)))
             }
             Kernel::ConvPool(conv) => {
                 let mut out = FeatureMap::new(pool, height, width, conv.outputs());
                 let mut half = FeatureMap::new(pool, height / 2, width / 2, conv.outputs());
                 conv.run(level, threads, &maps()?, &mut out, Some(&mut half));
-                Ok(tvec!(hold(out), hold(half)))
+                Ok(tvec!(hold_map(out), hold_map(half)))
             }
             Kernel::Up(up) => {
                 let mut out = FeatureMap::new(pool, 2 * height, 2 * width, up.outputs());
                 up.run(level, threads, maps()?[0], &mut out);
-                Ok(tvec!(hold(out)))
+                Ok(tvec!(hold_map(out)))
             }
             Kernel::Head(head) => {
                 let shape = [1, head.outputs(), height, width];
                 let scores = head.run(level, threads, maps()?[0]);
-                Ok(tvec!(Tensor::from_storage(f32::datum_type(), &shape, Held(scores)).into_tvalue()))
+                Ok(tvec!(hold(&shape, scores)))
+            }
+            Kernel::Entrance(entrance) => {
+                let image = inputs[0].view();
+                let (out, half) = entrance.run(level, threads, pool, image.as_slice::<f32>()?, width);
+                Ok(tvec!(hold(&[1, half.channels(), height, width], out), hold_map(half)))
+            }
+            Kernel::Exit(exit) => {
+                let skip = &inputs[0].try_storage_as::<Held<Lines>>()?.0;
+                let below = &inputs[1].try_storage_as::<Held<FeatureMap>>()?.0;
+                Ok(tvec!(hold(&[1, exit.outputs(), height, width], exit.run(level, threads, skip, below))))
             }
         }
     }
@@ -121,6 +137,11 @@ impl TypedOp for Operator {
             }
             Kernel::Up(up) => tvec!(held(up.outputs(), height * 2, width * 2)),
             Kernel::Head(head) => tvec!(held(head.outputs(), height, width)),
+            Kernel::Entrance(_) => {
+                let half = held(Entrance::OUTPUTS, height.clone() / 2, width.clone() / 2);
+                tvec!(held(Entrance::OUTPUTS, height, width), half)
+            }
+            Kernel::Exit(exit) => tvec!(held(exit.outputs(), height, width)),
         })
     }
 
@@ -131,9 +152,12 @@ impl TypedOp for Operator {
 #[derive(Debug)]
 pub(super) struct Held<T>(pub(super) T);
 
-fn hold(map: FeatureMap) -> TValue {
-    let shape = [1, map.channels(), map.height(), map.width()];
-    Tensor::from_storage(f32::datum_type(), &shape, Held(map)).into_tvalue()
+fn hold<T: Content>(shape: &[usize], content: T) -> TValue {
+    Tensor::from_storage(f32::datum_type(), shape, Held(content)).into_tvalue()
+}
+
+fn hold_map(map: FeatureMap) -> TValue {
+    hold(&[1, map.channels(), map.height(), map.width()], map)
 }
 
 /// Says of a tensor that its layout is ours.
@@ -163,6 +187,16 @@ impl Content for FeatureMap {
 
     fn len(&self) -> usize {
         self.channels() * self.height() * self.width()
+    }
+}
+
+impl Content for Lines {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn len(&self) -> usize {
+        self.pixels()
     }
 }
 

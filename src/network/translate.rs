@@ -21,7 +21,10 @@ use tract_onnx::{
 
 use crate::kernel::{Conv3x3, Head, Stem, UpConv};
 
-use super::operators::{Kernel, Machine, Operator};
+use super::{
+    fuse::fuse,
+    operators::{Kernel, Machine, Operator},
+};
 
 /// `model`, decluttered, in our operators; `None` where it has others than a UNet of ours: one image in; 3 x 3
 /// convolutions, each with ReLU; 2 x 2 maximum pooling behind them; 2 x 2 up-convolutions; concatenated channels; a 1 x 1
@@ -36,8 +39,10 @@ pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Op
     }
     let output = model.output_outlets()?[0];
     let Some(Value::Scores(scores)) = translation.values.remove(&output) else { return Ok(None) };
-    translation.to.select_output_outlets(&[scores])?;
-    Ok(Some(Translated { model: translation.to, unit: translation.unit }))
+    let Translation { mut to, unit, .. } = translation;
+    to.select_output_outlets(&[scores])?;
+    fuse(&mut to, unit, machine)?;
+    Ok(Some(Translated { model: to, unit }))
 }
 
 /// A model in our operators.
