@@ -104,8 +104,9 @@ fn pool_pair<S: Simd>(simd: S, pair: &[f32], half: &mut [f32]) {
         let mut planes = [f32x8::simd_from(simd, 0.0); PLANES];
         for (plane, maxima) in planes.iter_mut().enumerate() {
             let at = plane * stride + MARGIN + 16 * i;
-            let [left, right] = [at, at + 8]
-                .map(|at| f32x8::from_slice(simd, &upper[at..][..8]).max(f32x8::from_slice(simd, &lower[at..][..8])));
+            let left = f32x8::from_slice(simd, &upper[at..][..8]).max(f32x8::from_slice(simd, &lower[at..][..8]));
+            let at = at + 8;
+            let right = f32x8::from_slice(simd, &upper[at..][..8]).max(f32x8::from_slice(simd, &lower[at..][..8]));
             *maxima = left.unzip_low(right).max(left.unzip_high(right));
         }
         for (pixel, values) in pixels.chunks_exact_mut(PLANES).zip(to_pixels(planes)) {

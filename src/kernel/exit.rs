@@ -122,12 +122,12 @@ impl Exit {
         let stride = lines.len() / PLANES;
         let vector = <S::f32s as SimdBase<S>>::LEN;
         for ((weights, bias), scores) in self.head.iter().zip(scores) {
-            let weights = weights.map(|weight| S::f32s::simd_from(simd, weight));
             for (i, scores) in scores.chunks_exact_mut(vector).enumerate() {
                 let mut sum = S::f32s::simd_from(simd, *bias);
-                for (plane, weight) in weights.iter().enumerate() {
+                for (plane, &weight) in weights.iter().enumerate() {
                     let at = plane * stride + MARGIN + i * vector;
-                    sum = S::f32s::from_slice(simd, &lines[at..][..vector]).mul_add(*weight, sum);
+                    let weight = S::f32s::simd_from(simd, weight);
+                    sum = S::f32s::from_slice(simd, &lines[at..][..vector]).mul_add(weight, sum);
                 }
                 sum.store_slice(scores);
             }

@@ -142,7 +142,11 @@ impl LineConv {
     #[inline(always)]
     fn pixels<S: Simd, const VECTORS: usize>(&self, simd: S, window: &[&[f32]], x: usize, out: &mut [f32]) {
         let vector = <S::f32s as SimdBase<S>>::LEN;
-        let mut sums = self.bias.map(|bias| [S::f32s::simd_from(simd, bias); VECTORS]);
+        // Loops instead of `map`: a closure would be compiled by itself, without the caller's vectors.
+        let mut sums = [[S::f32s::simd_from(simd, 0.0); VECTORS]; PLANES];
+        for (sums, &bias) in sums.iter_mut().zip(&self.bias) {
+            *sums = [S::f32s::simd_from(simd, bias); VECTORS];
+        }
         for (line, taps) in window.iter().zip(&self.weights) {
             let line = &line[MARGIN - 1 + x..][..VECTORS * vector + 2];
             for (dx, weights) in taps.iter().enumerate() {
