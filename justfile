@@ -85,6 +85,10 @@ sbom:
     mkdir -p target
     python3 packaging/inventory.py --sbom target/octrls.cdx.json
 
+# On a machine with an NVIDIA GPU: that it computes, what it differs by, how fast it is, and what it leaves to the CPU
+gpu-check:
+    cargo run --release --features cuda --example gpu_check
+
 # What each stage of a scan costs
 bench:
     cargo bench

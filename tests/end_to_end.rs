@@ -222,6 +222,26 @@ fn the_built_in_model_describes_itself() {
 }
 
 #[test]
+fn a_gpu_that_is_not_there_is_said_once_and_the_cpu_computes_or_the_build_says_that_it_has_none() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    phantoms(temp.path(), 2);
+    let out = temp.path().join("out");
+    let mut command = octrls();
+    // Also where there is a GPU, none is to be seen.
+    command.env("CUDA_VISIBLE_DEVICES", "").args(["segment", "--model", "edge", "--device", "cuda"]);
+    let done = command.arg(temp.path()).arg("--out").arg(&out).output().expect("a run");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(said.matches("E-MODEL-DEVICE").count(), 1, "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    let built_in = cfg!(feature = "cuda");
+    assert_eq!(
+        (done.status.code(), out.join("phantom-000002.png").exists()),
+        (Some(if built_in { 0 } else { 3 }), built_in)
+    );
+    octrls().args(["segment", "--device", "gpu"]).arg(temp.path()).arg("--out").arg(&out).assert().code(2);
+}
+
+#[test]
 fn the_demo_runs_without_a_terminal() {
     let output = octrls().args(["demo", "--plain", "--scans", "1"]).assert().success().get_output().stdout.clone();
     assert!(String::from_utf8_lossy(&output).contains(" done "));

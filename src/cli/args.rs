@@ -24,7 +24,7 @@ use crate::{
         Gates, GatesError,
         reference::{ReferenceError, ReferenceTable},
     },
-    network::ShippedModel,
+    network::{Device, ShippedModel},
     output::DicomResults,
     scan::ReadOptions,
 };
@@ -67,6 +67,9 @@ pub(super) struct ModelArguments {
     /// unet-640 (the most accurate), edge (the fastest), or an ONNX file
     #[arg(long, value_name = "NAME|FILE", default_value = ShippedModel::default().name())]
     pub(super) model: PathBuf,
+    /// Where the network computes: auto (a GPU where there is one), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(super) device: Device,
 }
 
 #[derive(Args)]

@@ -69,8 +69,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// The model that the arguments name: one that this build carries, or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
     let shipped = arguments.model.to_str().and_then(ShippedModel::by_name);
-    let network = shipped.map_or_else(|| Network::load(&arguments.model), Network::shipped);
-    network.map_err(|e| coded(e.code(), e))
+    let device = arguments.device;
+    let network = shipped
+        .map_or_else(|| Network::load_on(&arguments.model, device), |model| Network::shipped_on(model, device))
+        .map_err(|e| coded(e.code(), e))?;
+    if let Some(reason) = network.no_gpu() {
+        eprintln!("octrls: {}", on_cpu(reason));
+    }
+    Ok(network)
+}
+
+/// What an operator is told of a GPU that cannot be used, behind the code.
+fn on_cpu(reason: &str) -> String {
+    format!("E-MODEL-DEVICE: the CPU computes, since the GPU cannot be used: {reason}")
 }
 
 /// An error with its stable code in front.

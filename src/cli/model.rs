@@ -31,6 +31,7 @@ pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode>
         ("ez_shift", ez_shift.to_string()),
         ("training_data", training_data.clone()),
         ("weights_sha256", weights_sha256.clone()),
+        ("device", if network.is_on_gpu() { "cuda" } else { "cpu" }.to_owned()),
         ("file_sha256", network.file_sha256().to_owned()),
     ];
     if info.json {

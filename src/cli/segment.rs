@@ -18,7 +18,7 @@ use crate::{
     scan::{self, ExportParts, has_scan_extension, may_have_parts},
 };
 
-use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder};
+use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder, on_cpu};
 
 /// A scan and the path of its results below the result root.
 struct Job {
@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let options = arguments.results.options()?;
     let jobs = find_jobs(&arguments.inputs, arguments.volume, &arguments.out)?;
     let network = load_network(&arguments.model)?;
+    network.on_gpu_failure(|reason| eprintln!("octrls: {}", on_cpu(&reason)));
     make_folder(&arguments.out)?;
     let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
     let history = arguments.history.history()?;

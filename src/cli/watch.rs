@@ -5,7 +5,9 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use crossbeam_channel::Receiver;
 
 use crate::{
-    engine::{Engine, EngineOptions, Event, History, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, resolve},
+    engine::{
+        Engine, EngineOptions, Event, History, Level, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, resolve,
+    },
     network::Network,
     screen::{
         self, Controls, ScreenKind,
@@ -59,10 +61,15 @@ impl Watch {
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
+        let watched = network.clone();
         let (root, out, once) = (self.options.root.clone(), self.options.out.clone(), self.options.until_idle);
         let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
         let processor = self.neighbours.served_by(segmenter);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
+        let remote = engine.remote();
+        watched.on_gpu_failure(move |reason| {
+            remote.notice(Level::Warning, Some("E-MODEL-DEVICE"), format!("the GPU failed, the CPU goes on: {reason}"));
+        });
         let busy = self.neighbours.start(&root, &out, &engine.remote())?;
         let (drained, aborted) = ((engine.remote(), busy.stop()), (engine.remote(), busy.stop()));
         on_signals(

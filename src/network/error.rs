@@ -27,6 +27,9 @@ pub enum ModelError {
     /// The network failed on an input.
     #[error("the network failed: {0}")]
     Run(String),
+    /// The device cannot be had, whatever the machine has.
+    #[error("{0}")]
+    Device(String),
     /// This build carries no model.
     #[error("this build does not carry {0}; name a file with --model FILE")]
     NotEmbedded(&'static str),
@@ -41,6 +44,7 @@ impl ModelError {
             Self::Load(_) => "E-MODEL-LOAD",
             Self::Metadata { .. } => "E-MODEL-METADATA",
             Self::Run(_) => "E-MODEL-RUN",
+            Self::Device(_) => "E-MODEL-DEVICE",
             Self::NotEmbedded(_) => "E-MODEL-NOT-EMBEDDED",
         }
     }

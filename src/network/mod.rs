@@ -2,8 +2,14 @@
 
 mod band;
 mod calibration;
+mod device;
 mod error;
 mod fuse;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_gpu.rs"]
+mod gpu;
 mod logits;
 mod metadata;
 mod operators;
@@ -14,6 +20,7 @@ mod translate;
 
 pub use band::retina_band;
 pub use calibration::{Calibration, Interval};
+pub use device::Device;
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use image::{ImageBuffer, Luma, imageops};
+use fast_image_resize::{
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::F32,
+};
 
 use crate::scan::BScan;
 
@@ -121,11 +125,13 @@ impl Placement {
         if (self.width, self.resized_height) == (bscan.width, bscan.height) {
             return bscan.intensity.clone();
         }
-        let image: ImageBuffer<Luma<f32>, _> =
-            ImageBuffer::from_raw(bscan.width as u32, bscan.height as u32, bscan.intensity.as_slice())
-                .expect("a B-scan has width * height intensities");
-        imageops::resize(&image, self.width as u32, self.resized_height as u32, imageops::FilterType::Triangle)
-            .into_raw()
+        let pixels: Vec<F32> = bscan.intensity.iter().map(|&v| F32::new(v)).collect();
+        let source = TypedImageRef::new(bscan.width as u32, bscan.height as u32, &pixels)
+            .expect("a B-scan has width * height intensities");
+        let mut resized = TypedImage::new(self.width as u32, self.resized_height as u32);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        Resizer::new().resize_typed(&source, &mut resized, &options).expect("the whole of an image can be resized");
+        resized.pixels().iter().map(|pixel| pixel.0).collect()
     }
 
     /// Scan rows for one row of the grid.

@@ -13,7 +13,8 @@ use crate::{
 use fearless_simd::Level;
 
 use super::{
-    InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
+    Device, InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
+    gpu::Gpu,
     operators::{Held, Machine},
     translate::translate,
 };
@@ -37,6 +38,9 @@ pub struct Network {
     cores: Cores,
     /// Where our operators compute: what the sides of a grid must be a multiple of.
     unit: Option<usize>,
+    gpu: Option<Arc<Gpu>>,
+    /// Why a GPU that was asked for is not used.
+    no_gpu: Option<Arc<str>>,
 }
 
 impl Network {
@@ -45,10 +49,20 @@ impl Network {
     /// # Errors
     /// [`ModelError::NotEmbedded`] in a build without the feature `embedded-model`.
     pub fn shipped(model: ShippedModel) -> Result<Self, ModelError> {
+        Self::shipped_on(model, Device::Cpu)
+    }
+
+    /// The same on a device.
+    ///
+    /// # Errors
+    /// [`ModelError::NotEmbedded`] as before, [`ModelError::Device`] as [`Network::from_bytes_on`].
+    pub fn shipped_on(model: ShippedModel, device: Device) -> Result<Self, ModelError> {
         #[cfg(feature = "embedded-model")]
-        return Self::from_bytes(model.file());
+        return Self::from_bytes_on(model.file(), Arithmetic::Fastest, device);
         #[cfg(not(feature = "embedded-model"))]
-        return Err(ModelError::NotEmbedded(model.name()));
+        return Err(match device {
+            Device::Auto | Device::Cpu | Device::Cuda(_) => ModelError::NotEmbedded(model.name()),
+        });
     }
 
     /// Reads a model file.
@@ -56,8 +70,16 @@ impl Network {
     /// # Errors
     /// [`ModelError`] when the file cannot be read, is no ONNX model that tract can run, or does not describe itself.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
+        Self::load_on(path, Device::Cpu)
+    }
+
+    /// The same on a device.
+    ///
+    /// # Errors
+    /// As [`Network::load`], and [`ModelError::Device`] as [`Network::from_bytes_on`].
+    pub fn load_on(path: &Path, device: Device) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes_on(&bytes, Arithmetic::Fastest, device)
     }
 
     /// Reads a model from the content of its file, for the input size that it states.
@@ -68,11 +90,20 @@ impl Network {
         Self::from_bytes_with(bytes, Arithmetic::Fastest)
     }
 
-    /// The same, with the say of who computes.
+    /// The same, with the say of who computes on the CPU.
     ///
     /// # Errors
     /// As [`Network::load`].
     pub fn from_bytes_with(bytes: &[u8], arithmetic: Arithmetic) -> Result<Self, ModelError> {
+        Self::from_bytes_on(bytes, arithmetic, Device::Cpu)
+    }
+
+    /// The same, and on which device. Where a GPU cannot be had or fails later, the CPU computes; [`Network::no_gpu`] and
+    /// [`Network::on_gpu_failure`] tell why.
+    ///
+    /// # Errors
+    /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build could never use.
+    pub fn from_bytes_on(bytes: &[u8], arithmetic: Arithmetic, device: Device) -> Result<Self, ModelError> {
         let load = |e: TractError| ModelError::Load(format!("{e:#}"));
         let onnx = tract_onnx::onnx();
         let proto = onnx.proto_model_for_read(&mut Cursor::new(bytes)).map_err(load)?;
@@ -90,6 +121,11 @@ impl Network {
             return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
         }
         let file_sha256 = sha256(bytes);
+        let (gpu, no_gpu) = match Gpu::on(device)?.map(|number| Gpu::prepare(number, model.clone())) {
+            None => (None, None),
+            Some(Ok(gpu)) => (Some(Arc::new(gpu)), None),
+            Some(Err(reason)) => (None, Some(reason.into())),
+        };
         let cores = Cores::new(std::thread::available_parallelism().map_or(1, usize::from));
         let level = Level::new();
         let ours = match arithmetic {
@@ -105,7 +141,7 @@ impl Network {
             None => model.into_optimized().and_then(TypedModel::into_runnable),
         }
         .map_err(load)?;
-        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, unit })
+        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, unit, gpu, no_gpu })
     }
 
     /// Has this network and its clones use no more than `threads` threads at a time; otherwise they use every core.
@@ -121,7 +157,37 @@ impl Network {
         self.cores.number()
     }
 
-    /// Whether our operators compute.
+    /// Whether a GPU computes, as far as it has not failed.
+    #[must_use]
+    pub fn is_on_gpu(&self) -> bool {
+        self.gpu.as_ref().is_some_and(|gpu| gpu.is_alive())
+    }
+
+    /// Why a GPU that was asked for is not used.
+    #[must_use]
+    pub fn no_gpu(&self) -> Option<&str> {
+        self.no_gpu.as_deref()
+    }
+
+    /// Calls `tell` with the reason, once, should the GPU fail; the CPU has taken over by then.
+    pub fn on_gpu_failure(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        if let Some(gpu) = &self.gpu {
+            gpu.on_failure(Box::new(tell));
+        }
+    }
+
+    /// On a GPU, the operators that run on the CPU all the same, by name, and the number of all.
+    #[must_use]
+    pub fn left_on_cpu(&self) -> Option<(Vec<String>, usize)> {
+        self.gpu.as_ref().map(|gpu| gpu.on_cpu())
+    }
+
+    /// What the sides of a grid must be a multiple of, where it need not be of the size that the model states.
+    fn unit(&self) -> Option<usize> {
+        self.unit.filter(|_| !self.is_on_gpu())
+    }
+
+    /// Whether our operators compute on the CPU.
     #[must_use]
     pub const fn is_accelerated(&self) -> bool {
         self.unit.is_some()
@@ -152,13 +218,13 @@ impl Network {
     #[must_use]
     pub fn placement(&self, bscan: &BScan) -> Placement {
         let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
-        self.unit.map_or(placement, |unit| placement.tight(unit))
+        self.unit().map_or(placement, |unit| placement.tight(unit))
     }
 
     /// `whole` with only those rows of the scan that `band` holds, where the network takes grids of several sizes.
     #[must_use]
     pub fn placement_on_band(&self, whole: Placement, band: &Range<usize>) -> Placement {
-        self.unit.map_or(whole, |unit| whole.on_band(band, unit))
+        self.unit().map_or(whole, |unit| whole.on_band(band, unit))
     }
 
     /// Class scores for a scan that [`Placement::prepare`] made.
@@ -208,13 +274,20 @@ impl Turn<'_> {
     fn run_grid(&self, InputSize { width, height }: InputSize, input: &[f32]) -> Result<Logits, ModelError> {
         let run = |e: TractError| ModelError::Run(format!("{e:#}"));
         let tensor = Tensor::from_shape(&[1, 1, height, width], input).map_err(run)?;
+        if let Some(scores) = self.network.gpu.as_ref().and_then(|gpu| gpu.run(&tensor)) {
+            return Logits::new(width, height, scores).ok_or_else(other_size);
+        }
         let output = self.network.plan.run(tvec!(tensor.into())).map_err(run)?;
         let values = match output[0].storage_as::<Held<Arc<Buffer>>>() {
             Some(Held(scores)) => scores.clone(),
             None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec().into()),
         };
-        Logits::shared(width, height, values).ok_or_else(|| ModelError::Run("the output is of another size".to_owned()))
+        Logits::shared(width, height, values).ok_or_else(other_size)
     }
+}
+
+fn other_size() -> ModelError {
+    ModelError::Run("the output is of another size".to_owned())
 }
 
 #[cfg(all(test, feature = "embedded-model"))]

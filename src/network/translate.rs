@@ -240,14 +240,14 @@ impl Translation<'_> {
     }
 }
 
-fn is(pool: &PoolSpec, kernel: [usize; 2], stride: usize) -> bool {
+pub(super) fn is(pool: &PoolSpec, kernel: [usize; 2], stride: usize) -> bool {
     pool.data_format == DataFormat::NCHW
         && *pool.kernel_shape == kernel
         && pool.strides.as_ref().map_or(stride == 1, |s| s.iter().all(|&s| s == stride))
         && pool.dilations.as_ref().is_none_or(|d| d.iter().all(|&d| d == 1))
 }
 
-fn unpadded(pool: &PoolSpec) -> bool {
+pub(super) fn unpadded(pool: &PoolSpec) -> bool {
     match &pool.padding {
         PaddingSpec::Valid => true,
         PaddingSpec::Explicit(before, after) => before.iter().chain(after).all(|&p| p == 0),

@@ -1,0 +1,108 @@
+//! A network on a GPU, by tract-cuda, which opens the driver and all libraries while running.
+
+mod form;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tract_cuda as _;
+use tract_onnx::{
+    prelude::*,
+    tract_core::runtime::{Runnable, runtime_for_name},
+};
+
+use super::{Device, ModelError};
+
+/// A plan on the GPU, until it fails for the first time.
+pub(super) struct Gpu {
+    plan: Box<dyn Runnable>,
+    failed: AtomicBool,
+    on_failure: OnceLock<Box<dyn Fn(String) + Send + Sync>>,
+}
+
+impl Gpu {
+    /// The number of the GPU that is asked for, if any.
+    #[expect(clippy::unnecessary_wraps, reason = "a build without CUDA refuses to have a GPU")]
+    pub(super) fn on(device: Device) -> Result<Option<u32>, ModelError> {
+        Ok(match device {
+            Device::Cpu => None,
+            Device::Auto => Some(0),
+            Device::Cuda(number) => Some(number),
+        })
+    }
+
+    /// Prepares `model`, decluttered and of a fixed size; otherwise says why that cannot be.
+    pub(super) fn prepare(number: u32, mut model: TypedModel) -> Result<Self, String> {
+        let text = |e: TractError| format!("{e:#}");
+        if number > 0 {
+            return Err(format!(
+                "only the first GPU can be used; CUDA_VISIBLE_DEVICES={number} makes number {number} the first"
+            ));
+        }
+        let runtime = runtime_for_name("cuda").map_err(text)?.ok_or("tract-cuda did not register itself")?;
+        runtime.check().map_err(text)?;
+        form::rewrite(&mut model).map_err(text)?;
+        // tract-cuda panics where headers or a library are missing; its words become ours.
+        let hook = take_hook();
+        set_hook(Box::new(|_| ()));
+        let plan = caught(|| runtime.prepare(model));
+        set_hook(hook);
+        let plan = plan.and_then(|plan| plan.map_err(text))?;
+        Ok(Self { plan, failed: AtomicBool::new(false), on_failure: OnceLock::new() })
+    }
+
+    /// Whether it has never failed.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.failed.load(Ordering::Acquire)
+    }
+
+    /// The first output, or `None` when it fails now or has failed before.
+    pub(super) fn run(&self, input: &Tensor) -> Option<Vec<f32>> {
+        if !self.is_alive() {
+            return None;
+        }
+        let run = || -> TractResult<Vec<f32>> {
+            let output = self.plan.run(tvec!(input.clone().into()))?;
+            Ok(output[0].view().as_slice::<f32>()?.to_vec())
+        };
+        match caught(run).and_then(|output| output.map_err(|e| format!("{e:#}"))) {
+            Ok(output) => Some(output),
+            Err(reason) => {
+                if !self.failed.swap(true, Ordering::AcqRel)
+                    && let Some(tell) = self.on_failure.get()
+                {
+                    tell(reason);
+                }
+                None
+            }
+        }
+    }
+
+    /// Calls `tell` with the reason when it fails for the first time.
+    pub(super) fn on_failure(&self, tell: Box<dyn Fn(String) + Send + Sync>) {
+        // Whoever asked first is told.
+        let _ = self.on_failure.set(tell);
+    }
+
+    /// Operators that run on the CPU all the same, by name; and how many there are in all.
+    pub(super) fn on_cpu(&self) -> (Vec<String>, usize) {
+        let Some(model) = self.plan.typed_model() else { return (Vec::new(), 0) };
+        let ours = ["Cuda", "Gpu", "Device", "Source", "Const"];
+        let names = model.nodes.iter().map(|node| node.op.name());
+        let left = names.filter(|name| !ours.iter().any(|prefix| name.starts_with(prefix)));
+        (left.map(std::borrow::Cow::into_owned).collect(), model.nodes.len())
+    }
+}
+
+/// What `work` gives, or the words of its panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+    })
+}
