@@ -90,5 +90,11 @@ gpu-check:
     cargo run --release --features cuda --example gpu_check
 
 # What each stage of a scan costs
-bench:
+stages:
     cargo bench
+
+# octrls beside onnxruntime and a straight Python pipeline, on an idle machine: the tables of docs/performance.md
+bench *more:
+    cargo build --release --bin octrls --example time_network --example peak
+    python3 -m venv target/bench && target/bench/bin/pip install --quiet -r benches/requirements.txt
+    target/bench/bin/python benches/compare.py target/release/octrls target/release/examples {{more}}

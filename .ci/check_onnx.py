@@ -1,7 +1,7 @@
-"""Checks a model file with the onnx checker, and tract's output on it against onnxruntime's.
+"""Checks a model file with the onnx checker, and our output on it against onnxruntime's.
 
 Usage: check_onnx.py MODEL LOGITS_PROGRAM
-LOGITS_PROGRAM MODEL INPUT OUTPUT runs the model with tract on raw little-endian f32 values.
+LOGITS_PROGRAM MODEL INPUT OUTPUT runs the model on raw little-endian f32 values.
 """
 
 import pathlib
@@ -37,5 +37,5 @@ with tempfile.TemporaryDirectory() as folder:
 
 difference = float(np.abs(actual - expected).max())
 agreement = float((actual.argmax(1) == expected.argmax(1)).mean())
-print(f"{model_path}: checked; tract against onnxruntime: max abs difference {difference:.2e}, argmax {agreement:.6f}")
+print(f"{model_path}: checked; ours against onnxruntime: max abs difference {difference:.2e}, argmax {agreement:.6f}")
 assert difference < MOST_DIFFERENCE and agreement > 0.9999

@@ -28,17 +28,24 @@ GFLOP = {"unet-640": 37.8, "edge": 9.5}
 CORES = os.cpu_count()
 
 
-def command(*words, quiet=True):
+# Runs a program from a small process: the system counts what the parent holds as memory of the child.
+RUNNER = """
+import os, sys, time
+start = time.perf_counter()
+silent = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=silent), 0)
+seconds = time.perf_counter() - start
+print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def command(*words):
     """Seconds, processor seconds and most memory in MB of a program, and what it printed."""
-    start = time.perf_counter()
-    process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None)
-    printed = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{words} ended with {process.returncode}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, printed
+    run = subprocess.run([sys.executable, "-ISc", RUNNER, *map(str, words)], capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(f"{words} ended with {run.returncode}")
+    return *map(float, run.stderr.split()), run.stdout
 
 
 def table(title, head, rows):
@@ -114,22 +121,28 @@ def scans(octrls, folder, count, *more):
 def files(octrls, rounds, folder):
     paths = scans(octrls, folder / "scans", 20, "--varied")
     rows = []
+    keras = subprocess.run([sys.executable, "-c", "import tensorflow"], stderr=subprocess.DEVNULL).returncode == 0
     for number in (1, 20):
         some = paths[:number]
-        ours, theirs = {name: [] for name in MODELS}, []
+        ours, theirs, seed = {name: [] for name in MODELS}, [], []
         memory = {name: [] for name in MODELS}
         for _ in range(rounds):
             shutil.rmtree(folder / "py", ignore_errors=True)
             theirs.append(command(sys.executable, PIPELINE, MODELS["unet-640"], CORES, folder / "py", *some)[0] * 1e3)
+            if keras:
+                shutil.rmtree(folder / "py", ignore_errors=True)
+                seed.append(command(sys.executable, PIPELINE, "keras", CORES, folder / "py", *some)[0] * 1e3)
             for name in MODELS:
                 shutil.rmtree(folder / "rs", ignore_errors=True)
                 seconds, _, peak, _ = command(octrls, "segment", "--model", name, "--out", folder / "rs", *some)
                 ours[name].append(seconds * 1e3)
                 memory[name].append(peak)
         for name in MODELS:
-            rows.append([f"{name}, {number}", ms(ours[name]), ms(theirs), ratio(ours[name], theirs), f"{max(memory[name]):.0f}"])
+            rows.append([f"{name}, {number}", ms(ours[name]), ms(theirs), ratio(ours[name], theirs),
+                         *((ms(seed), ratio(ours[name], seed)) if keras else ("TensorFlow is not here", "")),
+                         f"{max(memory[name]):.0f}"])
     table("From files to all results on disk, whole program, ms", ["model, scans", "octrls", "Python with unet-640",
-          "octrls / Python", "octrls, MB at most"], rows)
+          "octrls / Python", "Python with Keras", "octrls / Keras", "octrls, MB at most"], rows)
 
 
 def one_at_a_time(octrls, folder):

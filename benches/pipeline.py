@@ -2,6 +2,7 @@
 onnxruntime, as one would write it in an afternoon.
 
 Usage: pipeline.py MODEL THREADS OUT SCAN...
+MODEL is an ONNX file, or `keras` for a Keras model of the seed's design with random weights, which takes TensorFlow.
 
 For each scan a folder with mask.png, overlay.png, boundaries.csv, thickness.csv and result.json. A boundary is where the most
 probable class of an A-scan first reaches its layer; no confidence, no verdict, no report.
@@ -15,7 +16,6 @@ import time
 
 import cv2
 import numpy as np
-import onnxruntime
 
 LAYERS = ["NFL", "GCL+IPL", "INL", "OPL", "ONL", "EZ", "RPE", "Choroid"]
 COLOURS = np.array([[0, 0, 255], [0, 128, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 128, 0], [255, 0, 0],
@@ -23,7 +23,7 @@ COLOURS = np.array([[0, 0, 255], [0, 128, 255], [0, 255, 255], [0, 255, 0], [255
 SIDE = 640
 
 
-def segment(session, path, out):
+def segment(scores_of, path, out):
     image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
     scan = image.astype(np.float32) / 255
     height, width = min(scan.shape[0], SIDE), min(scan.shape[1], SIDE)
@@ -32,7 +32,7 @@ def segment(session, path, out):
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     x = np.zeros((1, 1, SIDE, SIDE), np.float32)
     x[0, 0, top:top + height, left:left + width] = placed
-    scores = session.run(None, {session.get_inputs()[0].name: x})[0][0, :, top:top + height, left:left + width]
+    scores = scores_of(x)[:, top:top + height, left:left + width]
     scores = np.exp(scores - scores.max(0))
     probabilities = scores / scores.sum(0)
     classes = probabilities.argmax(0).astype(np.uint8)
@@ -64,14 +64,45 @@ def segment(session, path, out):
     (out / "result.json").write_text(json.dumps({"scan": path, "mean_thickness_px": means}, indent=1))
 
 
+def by_onnxruntime(model, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {session.get_inputs()[0].name: x})[0][0]
+
+
+def by_keras(threads):
+    import tensorflow
+
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    layers = tensorflow.keras.layers
+
+    def convolve(x, width):
+        for _ in range(2):
+            x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
+        return x
+
+    x = image = layers.Input((SIDE, SIDE, 1))
+    skips = []
+    for width in (16, 32, 64, 128):
+        skips.append(convolve(x, width))
+        x = layers.MaxPooling2D()(skips[-1])
+    x = convolve(x, 256)
+    for width, skip in zip((128, 64, 32, 16), reversed(skips)):
+        x = layers.Conv2DTranspose(width, 2, strides=2, padding="same")(x)
+        x = convolve(layers.concatenate([x, skip]), width)
+    model = tensorflow.keras.Model(image, layers.Conv2D(len(LAYERS) + 1, 1)(x))
+    return lambda x: model.predict(x.reshape(1, SIDE, SIDE, 1), verbose=0)[0].transpose(2, 0, 1)
+
+
 def main():
     model, threads, out, *scans = sys.argv[1:]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(threads)
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    scores_of = by_keras(int(threads)) if model == "keras" else by_onnxruntime(model, int(threads))
     start = time.perf_counter()
     for scan in scans:
-        segment(session, scan, pathlib.Path(out, pathlib.Path(scan).name))
+        segment(scores_of, scan, pathlib.Path(out, pathlib.Path(scan).name))
     print(f"{(time.perf_counter() - start) * 1e3 / len(scans):.2f}")
 
 
