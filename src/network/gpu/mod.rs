@@ -106,3 +106,50 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tract_onnx::tract_core::{internal::bail, runtime::State};
+
+    use super::*;
+
+    /// Fails, or panics.
+    #[derive(Debug)]
+    struct Broken {
+        panics: bool,
+    }
+
+    impl Runnable for Broken {
+        fn spawn(&self) -> TractResult<Box<dyn State>> {
+            assert!(!self.panics, "out of order");
+            bail!("out of order")
+        }
+
+        fn typed_plan(&self) -> Option<&Arc<TypedSimplePlan>> {
+            None
+        }
+
+        fn typed_model(&self) -> Option<&Arc<TypedModel>> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_gpu_that_fails_is_told_of_once_and_left_alone() {
+        for panics in [false, true] {
+            let plan = Box::new(Broken { panics });
+            let gpu = Gpu { plan, failed: AtomicBool::new(false), on_failure: OnceLock::new() };
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let sink = Arc::clone(&told);
+            gpu.on_failure(Box::new(move |reason| sink.lock().expect("a list").push(reason)));
+            let input = Tensor::zero::<f32>(&[1]).expect("a tensor");
+            assert!(gpu.is_alive());
+            assert_eq!((gpu.run(&input), gpu.run(&input)), (None, None));
+            assert!(!gpu.is_alive());
+            let told = told.lock().expect("a list");
+            assert!(told.len() == 1 && told[0].contains("out of order"), "{told:?}");
+        }
+    }
+}
