@@ -294,6 +294,9 @@ fn settings_are_read_again_and_a_broken_file_changes_nothing() {
     rig.signal("HUP");
     let told = rig.until_line("settings read again");
     assert!(told.contains("new from now on: attempts, log_format; new at the next start only: jobs"), "{told}");
+    fs::write(&file, changed.replace("attempts = 7", "attempts = 8")).expect("settings");
+    rig.signal("HUP");
+    rig.until_line("settings read again; new from now on: attempts; new at the next start only: jobs");
     fs::write(&file, changed.replace("attempts", "atempts")).expect("settings");
     rig.signal("HUP");
     let told = rig.until_line("the settings stay as they were");

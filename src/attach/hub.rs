@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs, io,
+    net::Shutdown,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
@@ -58,10 +59,31 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     model: Model,
-    clients: HashMap<u64, Sender<Event>>,
+    clients: HashMap<u64, Client>,
     last: u64,
     /// The engine has stopped: who comes now sees how it ended.
     stopped: bool,
+}
+
+#[derive(Debug)]
+struct Client {
+    queue: Sender<Event>,
+    stream: UnixStream,
+}
+
+impl Client {
+    /// Puts an event into the client's queue; false when it has fallen too far behind, and is cut off.
+    fn tell(&self, event: &Event) -> bool {
+        if !is_due(&event.kind, self.queue.len()) {
+            return true;
+        }
+        let full = matches!(self.queue.try_send(event.clone()), Err(TrySendError::Full(_)));
+        if full {
+            // Ends a write that waits, and with it the client's threads.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+        !full
+    }
 }
 
 impl Shared {
@@ -93,10 +115,7 @@ impl Sink for Hub {
     fn event(&mut self, event: &Event) {
         let mut state = self.shared.lock();
         state.model.apply(event);
-        let waits = |client: &Sender<Event>| {
-            !is_due(&event.kind, client.len()) || !matches!(client.try_send(event.clone()), Err(TrySendError::Full(_)))
-        };
-        state.clients.retain(|_, client| waits(client));
+        state.clients.retain(|_, client| client.tell(event));
         if matches!(event.kind, EventKind::Stopped(_)) {
             state.stopped = true;
             state.clients.clear();
@@ -173,7 +192,8 @@ fn serve<C: Controls + Send + Sync + 'static>(
     controls: &Arc<C>,
 ) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
-    let (sender, events) = bounded(QUEUE);
+    let (queue, events) = bounded(QUEUE);
+    let client = Client { queue, stream: stream.try_clone()? };
     let (id, model) = {
         let mut state = shared.lock();
         if state.clients.len() >= MOST_CLIENTS {
@@ -183,7 +203,7 @@ fn serve<C: Controls + Send + Sync + 'static>(
         state.last += 1;
         let id = state.last;
         if !state.stopped {
-            state.clients.insert(id, sender);
+            state.clients.insert(id, client);
         }
         (id, state.model.clone())
     };
@@ -200,7 +220,7 @@ fn serve<C: Controls + Send + Sync + 'static>(
     });
     shared.lock().clients.remove(&id);
     // Ends the thread that listens as well.
-    let _ = stream.shutdown(std::net::Shutdown::Both);
+    let _ = stream.shutdown(Shutdown::Both);
     sent
 }
 

@@ -162,19 +162,19 @@ impl Reload {
         let changed = values.into_iter().filter(|(key, value)| old.get(key) != Some(value));
         let (live, later): (Values, Values) = changed.partition(|(key, _)| LIVE.contains(&key.as_str()));
         let names = |values: &Values| values.keys().cloned().collect::<Vec<_>>().join(", ");
-        let mut told = match live.len() {
-            0 => "settings read again, nothing else from now on".to_owned(),
-            _ => format!("settings read again, new from now on: {}", names(&live)),
+        let now = format!("new from now on: {}", names(&live));
+        let then = format!("new at the next start only: {}", names(&later));
+        let (level, told) = match (live.is_empty(), later.is_empty()) {
+            (true, true) => (Level::Info, "nothing has changed".to_owned()),
+            (false, true) => (Level::Info, now),
+            (true, false) => (Level::Warning, then),
+            (false, false) => (Level::Warning, format!("{now}; {then}")),
         };
-        let level = if later.is_empty() { Level::Info } else { Level::Warning };
-        if !later.is_empty() {
-            told = format!("{told}; new at the next start only: {}", names(&later));
-        }
         // Those for the next start stay different until then, and are told again.
         old.extend(live);
         self.remote.tune(tuning(arguments));
         self.replace(arguments);
-        self.remote.notice(level, None, told);
+        self.remote.notice(level, None, format!("settings read again; {told}"));
     }
 
     fn replace(&mut self, arguments: &WatchArguments) {

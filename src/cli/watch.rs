@@ -111,6 +111,8 @@ impl Watch {
                 aborted.1.abort();
             },
         )?;
+        #[cfg(unix)]
+        crate::service::ready();
         show(self.screen, &relay.events, engine.remote(), image)?;
         let totals = engine.join();
         relay.finish();

@@ -221,3 +221,32 @@ fn spawn<T: Send + 'static>(
 ) -> Result<JoinHandle<T>, EngineError> {
     thread::Builder::new().name(format!("octrls-{name}")).spawn(body).map_err(EngineError::Thread)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_lives_while_it_answers_and_once_it_has_stopped() {
+        let (sender, commands) = unbounded();
+        let remote = Remote(sender);
+        assert!(!remote.is_alive(Duration::from_millis(10)), "nobody answers");
+        let answers = thread::spawn(move || {
+            for good in [true, false] {
+                while let Ok(command) = commands.recv() {
+                    // Those from before are no longer waited for.
+                    if let Command::Ask(reply) = command
+                        && reply.send_timeout(good, Duration::from_millis(1)).is_ok()
+                    {
+                        break;
+                    }
+                }
+            }
+        });
+        let patience = Duration::from_mins(1);
+        assert!(remote.is_alive(patience));
+        assert!(!remote.is_alive(patience), "its workers are stuck");
+        answers.join().unwrap();
+        assert!(remote.is_alive(patience), "it has stopped");
+    }
+}

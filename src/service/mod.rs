@@ -13,5 +13,5 @@ mod tally;
 pub(crate) use log::{Log, LogFormat, LogOptions};
 pub(crate) use relay::{Relay, Sink, Slot, Switch};
 #[cfg(unix)]
-pub(crate) use systemd::{Systemd, reload};
+pub(crate) use systemd::{Systemd, ready, reload};
 pub(crate) use tally::Tally;

@@ -2,7 +2,6 @@
 
 use std::{env, io, thread, time::Duration};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use sd_notify::NotifyState;
 
 use super::{Sink, Tally};
@@ -12,12 +11,10 @@ use crate::engine::{Event, EventKind, Remote};
 pub(crate) struct Systemd {
     tally: Tally,
     told: String,
-    /// Ends the watchdog's thread when dropped.
-    _watchdog: Option<Sender<()>>,
 }
 
 impl Systemd {
-    /// Says that the engine is up; `None` where nobody wants to be told.
+    /// Feeds the watchdog while the process lives; `None` where nobody wants to be told anything.
     ///
     /// # Errors
     /// When the system gives no thread for the watchdog.
@@ -25,9 +22,8 @@ impl Systemd {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(None);
         }
-        let watchdog = sd_notify::watchdog_enabled().map(|limit| watch(remote, limit)).transpose()?;
-        tell(&[NotifyState::Ready]);
-        Ok(Some(Self { tally: Tally::default(), told: String::new(), _watchdog: watchdog }))
+        sd_notify::watchdog_enabled().map(|limit| watch(remote, limit)).transpose()?;
+        Ok(Some(Self { tally: Tally::default(), told: String::new() }))
     }
 }
 
@@ -48,6 +44,11 @@ impl Sink for Systemd {
     }
 }
 
+/// The watcher is up, and hears every signal.
+pub(crate) fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
 /// Settings are read again while `work` runs.
 pub(crate) fn reload(work: impl FnOnce()) {
     let clock = NotifyState::monotonic_usec_now();
@@ -56,12 +57,12 @@ pub(crate) fn reload(work: impl FnOnce()) {
         tell(&[clock]);
     }
     work();
-    tell(&[NotifyState::Ready]);
+    ready();
 }
 
-/// Feeds the watchdog as long as the engine shows signs of life, three times in the time `limit`.
-fn watch(remote: Remote, limit: Duration) -> io::Result<Sender<()>> {
-    let (end, ended) = bounded(0);
+/// Feeds the watchdog as long as the engine shows signs of life, three times in the time `limit`. An engine that has stopped
+/// leaves others to finish, such as the delivery of results.
+fn watch(remote: Remote, limit: Duration) -> io::Result<()> {
     let period = limit / 3;
     let work = move || {
         loop {
@@ -69,13 +70,10 @@ fn watch(remote: Remote, limit: Duration) -> io::Result<Sender<()>> {
             if remote.is_alive(period / 2) {
                 tell(&[NotifyState::Watchdog]);
             }
-            if !matches!(ended.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
-                return;
-            }
+            thread::sleep(period);
         }
     };
-    thread::Builder::new().name("octrls-watchdog".into()).spawn(work)?;
-    Ok(end)
+    thread::Builder::new().name("octrls-watchdog".into()).spawn(work).map(drop)
 }
 
 fn tell(state: &[NotifyState]) {

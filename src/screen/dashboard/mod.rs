@@ -103,7 +103,11 @@ impl Desk {
         options: DashboardOptions,
     ) -> io::Result<Totals> {
         let attached = self.attached.is_some();
-        let (totals, stopped) = show(self, events, controls, options).inspect_err(|_| controls.drain())?;
+        let shown = show(self, events, controls, options);
+        if shown.is_err() && !attached {
+            controls.drain();
+        }
+        let (totals, stopped) = shown?;
         if stopped || !attached {
             println!("{}", summary(&totals));
         }
