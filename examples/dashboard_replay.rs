@@ -53,6 +53,8 @@ impl Controls for Player {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
+    fn rescan(&self) {}
+
     fn retry(&self, _: ScanId) {}
 }
 

@@ -3,7 +3,7 @@
 //! Names follow the IN-OCT consensus (Staurenghi et al., Ophthalmology 2014), merged where the
 //! network does not separate: GCL and IPL are one layer, ONL includes the myoid zone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Number of layers the network separates.
 pub const LAYERS: usize = 8;
@@ -13,7 +13,7 @@ pub const BOUNDARIES: usize = LAYERS + 1;
 pub const CLASSES: usize = LAYERS + 1;
 
 /// A retinal layer, in order from the vitreous to the sclera.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Layer {
     /// Retinal nerve fibre layer.
@@ -92,7 +92,7 @@ impl Layer {
 }
 
 /// What a thickness is of: one layer, or all of the retina.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Measured {
     /// One layer.
     Layer(Layer),

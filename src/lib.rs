@@ -23,17 +23,28 @@ pub mod network;
 pub mod phantom;
 pub mod scan;
 pub mod segment;
+mod serial;
 pub mod surface;
 
+#[cfg(all(feature = "app", unix))]
+mod attach;
 #[cfg(feature = "app")]
 pub mod cli;
+#[cfg(feature = "app")]
+mod config;
+#[cfg(feature = "app")]
+mod doctor;
 #[cfg(feature = "app")]
 mod durable;
 #[cfg(feature = "app")]
 pub mod engine;
+#[cfg(feature = "app")]
+mod metrics;
 #[cfg(feature = "dicom-net")]
 pub mod node;
 #[cfg(feature = "app")]
 pub mod output;
 #[cfg(feature = "app")]
 pub mod screen;
+#[cfg(feature = "app")]
+mod service;

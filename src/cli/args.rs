@@ -16,6 +16,7 @@ use super::{
     coded,
     follow_up::{FollowUpArguments, HistoryArguments},
     neighbours::{SegmentNetArguments, WatchNetArguments},
+    service_args::ServiceArguments,
 };
 use crate::{
     engine::SegmenterOptions,
@@ -44,7 +45,14 @@ pub(super) enum Command {
     /// Segment scans and write the results
     Segment(SegmentArguments),
     /// Watch a folder and segment every scan that arrives
-    Watch(WatchArguments),
+    Watch(Box<WatchArguments>),
+    /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing
+    #[cfg(unix)]
+    Top(super::top::TopArguments),
+    /// Look at folders, disk, model, clock and settings, and say what to do about what is wrong
+    Doctor(super::doctor::DoctorArguments),
+    /// Check the settings file of `octrls watch`, or print one to begin with
+    Config(super::config::ConfigArguments),
     /// Write the boundaries and thickness of many results into one Parquet file, a row an A-scan
     #[cfg(feature = "parquet")]
     Export(super::export::ExportArguments),
@@ -184,8 +192,8 @@ pub(super) struct SegmentArguments {
 #[derive(Args)]
 pub(super) struct WatchArguments {
     /// Folder to watch, with the folders below it
-    #[arg(value_name = "DIR")]
-    pub(super) root: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "config")]
+    root: Option<PathBuf>,
     /// Folder for results, ledger and quarantine [default: DIR/octrls-results]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -211,6 +219,8 @@ pub(super) struct WatchArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
+    pub(super) service: ServiceArguments,
+    #[command(flatten)]
     pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
@@ -220,6 +230,13 @@ pub(super) struct WatchArguments {
     pub(super) results: ResultArguments,
     #[command(flatten)]
     pub(super) model: ModelArguments,
+}
+
+impl WatchArguments {
+    /// The watched folder, which a settings file may have left out.
+    pub(super) fn root(&self) -> anyhow::Result<&Path> {
+        self.root.as_deref().context("E-CONFIG-TOGETHER: no folder to watch: neither on the command line nor as `root`")
+    }
 }
 
 #[derive(Args)]

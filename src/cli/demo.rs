@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::write_scan,
-    watch::Watch,
+    service::Service, watch::Watch,
 };
 
 /// Scans in the demo are complete when they appear; a short window shows results sooner.
@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         EngineOptions { until_idle: true, ..options }
     };
     let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
-    Watch { options, segment, history: None, screen, neighbours }.run(network, arguments.image.image)
+    let service = Service::default();
+    Watch { options, segment, history: None, screen, neighbours, service }.run(network, arguments.image.image)
 }
 
 /// Lets one scan arrive, then waits.

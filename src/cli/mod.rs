@@ -8,7 +8,9 @@
 //! | 3 | nothing could be started: no model, no folder, no permission, no node |
 
 mod args;
+mod config;
 mod demo;
+mod doctor;
 #[cfg(feature = "parquet")]
 mod export;
 mod follow_up;
@@ -24,6 +26,10 @@ mod receive;
 mod segment;
 #[cfg(feature = "dicom-net")]
 mod send;
+mod service;
+mod service_args;
+#[cfg_attr(not(unix), path = "no_top.rs")]
+mod top;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -32,27 +38,34 @@ use anyhow::Context;
 use clap::Parser;
 use signal_hook::consts::TERM_SIGNALS;
 
-use crate::network::{Network, ShippedModel};
+use crate::network::{ModelError, Network, ShippedModel};
 use args::{Arguments, Command, ModelArguments};
 
 /// Some scans or files failed.
 const SOME_FAILED: u8 = 1;
+/// The arguments are wrong.
+const WRONG_ARGUMENTS: u8 = 2;
 /// Nothing could be started.
 const NOT_STARTED: u8 = 3;
 
 /// Runs the command that `arguments` name, the program's own name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let line: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&line) {
         Ok(arguments) => arguments,
         Err(e) => e.exit(),
     };
     let result = match arguments.command {
+        Command::Config(a) => config::run(&a),
         Command::Demo(a) => demo::run(&a),
+        Command::Doctor(a) => Ok(doctor::run(&a)),
         #[cfg(feature = "parquet")]
         Command::Export(a) => export::run(&a),
         Command::Forget(a) => forget::run(&a),
         Command::Segment(a) => segment::run(&a),
-        Command::Watch(a) => watch::run(&a),
+        #[cfg(unix)]
+        Command::Top(a) => top::run(&a),
+        Command::Watch(a) => watch::run(&a, line),
         Command::Phantom(a) => phantom::run(&a),
         #[cfg(feature = "dicom-net")]
         Command::Receive(a) => receive::run(&a),
@@ -68,15 +81,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The model that the arguments name: one that this build carries, or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
-    let shipped = arguments.model.to_str().and_then(ShippedModel::by_name);
-    let device = arguments.device;
-    let network = shipped
-        .map_or_else(|| Network::load_on(&arguments.model, device), |model| Network::shipped_on(model, device))
-        .map_err(|e| coded(e.code(), e))?;
+    let network = network(arguments).map_err(|e| coded(e.code(), e))?;
     if let Some(reason) = network.no_gpu() {
         eprintln!("octrls: {}", on_cpu(reason));
     }
     Ok(network)
+}
+
+fn network(arguments: &ModelArguments) -> Result<Network, ModelError> {
+    let shipped = arguments.model.to_str().and_then(ShippedModel::by_name);
+    let device = arguments.device;
+    shipped.map_or_else(|| Network::load_on(&arguments.model, device), |model| Network::shipped_on(model, device))
 }
 
 /// What an operator is told of a GPU that cannot be used, behind the code.

@@ -1,6 +1,13 @@
 //! `octrls watch`: the engine with the screen that fits.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use crossbeam_channel::Receiver;
 
@@ -11,16 +18,35 @@ use crate::{
     network::Network,
     screen::{
         self, Controls, ScreenKind,
-        dashboard::{DashboardOptions, ImageMode},
+        dashboard::{DashboardOptions, Desk, ImageMode},
     },
 };
 
-use super::{SOME_FAILED, args::WatchArguments, coded, default_jobs, load_network, neighbours::Neighbours, on_signals};
+use super::{
+    SOME_FAILED, WRONG_ARGUMENTS,
+    args::WatchArguments,
+    coded, config, default_jobs, load_network,
+    neighbours::Neighbours,
+    on_signals,
+    service::{Reader, Service, tuning},
+};
 
 /// Results, ledger and quarantine beside the scans when nobody says where.
 const DEFAULT_OUT: &str = "octrls-results";
 
-pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
+/// `line` is the command line that the arguments come from.
+pub(super) fn run(arguments: &WatchArguments, line: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let Some(file) = arguments.service.config.clone() else { return watch(arguments, None) };
+    match config::load(&file, &line) {
+        Ok((arguments, values)) => watch(&arguments, Some(Reader { file, arguments: line, values })),
+        Err(error) => {
+            eprintln!("octrls: {error:#}");
+            Ok(ExitCode::from(WRONG_ARGUMENTS))
+        }
+    }
+}
+
+fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result<ExitCode> {
     let asked = match (arguments.plain, arguments.json) {
         (true, _) => Some(ScreenKind::Plain),
         (_, true) => Some(ScreenKind::Json),
@@ -28,21 +54,29 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     };
     let segment = arguments.results.options()?;
     let network = load_network(&arguments.model)?;
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.root.join(DEFAULT_OUT));
+    let root = arguments.root()?;
+    let out = out_of(arguments, root);
+    let tuning = tuning(arguments);
     let options = EngineOptions {
-        stability: Duration::from_secs_f64(arguments.stable),
+        stability: tuning.stability,
         poll: arguments.poll.map(Duration::from_secs_f64),
         workers: arguments.jobs.map_or_else(default_jobs, usize::from),
-        attempts: arguments.attempts,
+        attempts: tuning.attempts,
         until_idle: arguments.once,
-        ..EngineOptions::new(&arguments.root, out)
+        ..EngineOptions::new(root, out)
     };
     // Before anything is made below a root that is not there.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
     let history = arguments.follow_up.history(&options.out)?;
     let screen = screen::choose(asked);
-    let watch = Watch { options, segment, history, screen, neighbours: arguments.net.neighbours() };
+    let service = Service::new(arguments, &options.out, settings);
+    let watch = Watch { options, segment, history, screen, neighbours: arguments.net.neighbours(), service };
     watch.run(network, arguments.image.image)
+}
+
+/// The folder for results of a watcher of `root`.
+pub(super) fn out_of(arguments: &WatchArguments, root: &Path) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| root.join(DEFAULT_OUT))
 }
 
 /// An engine and the screen that shows it.
@@ -53,6 +87,7 @@ pub(super) struct Watch {
     pub(super) history: Option<Arc<History>>,
     pub(super) screen: ScreenKind,
     pub(super) neighbours: Neighbours,
+    pub(super) service: Service,
 }
 
 impl Watch {
@@ -70,6 +105,7 @@ impl Watch {
         watched.on_gpu_failure(move |reason| {
             remote.notice(Level::Warning, Some("E-MODEL-DEVICE"), format!("the GPU failed, the CPU goes on: {reason}"));
         });
+        let relay = self.service.start(events, &engine.remote(), &out)?;
         let busy = self.neighbours.start(&root, &out, &engine.remote())?;
         let (drained, aborted) = ((engine.remote(), busy.stop()), (engine.remote(), busy.stop()));
         on_signals(
@@ -82,8 +118,11 @@ impl Watch {
                 aborted.1.abort();
             },
         )?;
-        show(self.screen, &events, engine.remote(), image)?;
+        #[cfg(unix)]
+        crate::service::ready();
+        show(self.screen, &relay.events, engine.remote(), image)?;
         let totals = engine.join();
+        relay.finish();
         let left = busy.finish(once);
         let failed = totals.quarantined > 0 || (once && left > 0);
         Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
@@ -93,17 +132,26 @@ impl Watch {
 fn show(kind: ScreenKind, events: &Receiver<Event>, remote: Remote, image: ImageMode) -> anyhow::Result<()> {
     let controls = EngineControls(remote);
     match kind {
-        ScreenKind::Dashboard => {
-            screen::dashboard::run(events, &controls, DashboardOptions::new(image))?;
-        }
+        ScreenKind::Dashboard => match Desk::take() {
+            Ok(desk) => drop(desk.run(events, &controls, DashboardOptions::new(image))?),
+            Err(error) => {
+                no_dashboard(&error);
+                screen::plain::run(events, io::stdout().lock(), &controls)?;
+            }
+        },
         ScreenKind::Plain => drop(screen::plain::run(events, std::io::stdout().lock(), &controls)?),
         ScreenKind::Json => drop(screen::json::run(events, std::io::stdout().lock(), &controls)?),
     }
     Ok(())
 }
 
+/// Says why there are lines where a dashboard was to be: some terminals do not tell where their cursor is.
+pub(super) fn no_dashboard(error: &io::Error) {
+    eprintln!("octrls: this terminal cannot show the dashboard ({error}); lines instead");
+}
+
 /// What screens ask, passed on to the engine.
-struct EngineControls(Remote);
+pub(super) struct EngineControls(pub(super) Remote);
 
 impl Controls for EngineControls {
     fn drain(&self) {
@@ -116,6 +164,10 @@ impl Controls for EngineControls {
 
     fn pause(&self, paused: bool) {
         self.0.pause(paused);
+    }
+
+    fn rescan(&self) {
+        self.0.rescan();
     }
 
     fn retry(&self, scan: ScanId) {

@@ -35,6 +35,11 @@ impl Candidates {
         Self { window, entries: HashMap::new(), agenda: BTreeMap::new() }
     }
 
+    /// Asks for another time of stillness.
+    pub(super) fn set_window(&mut self, window: Duration) {
+        self.window = window;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

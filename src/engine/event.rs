@@ -6,21 +6,22 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
     layer::LAYERS,
     measure::{ThicknessUnit, Verdict},
     scan::{Eye, ScanHeader},
     segment::SegmentedBScan,
+    serial::{self, StaticStr, fixed, fixed_option, shared},
 };
 
 /// Names one scan while a process lives; in the order in which scans were first seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScanId(pub u64);
 
 /// One thing that happened, and when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// When it happened.
     pub at: Timestamp,
@@ -29,7 +30,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum EventKind {
     /// The engine is up; always the first event.
     Started(Session),
@@ -42,12 +43,15 @@ pub enum EventKind {
     },
     /// The watched folder went away or came back; nothing is forgotten meanwhile.
     RootOnline(bool),
+    /// The operator holds scans back from the workers, or no longer does; files are watched meanwhile.
+    Paused(bool),
     /// Something an operator should read that concerns no single scan.
     Notice {
         /// How serious it is.
         level: Level,
         /// Stable code of an error, where it is one.
-        code: Option<&'static str>,
+        #[serde(with = "fixed_option")]
+        code: Option<StaticStr>,
         /// The message.
         text: String,
     },
@@ -61,11 +65,13 @@ pub enum EventKind {
 }
 
 /// What the engine works with, told once at its start.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// The watched folder.
+    #[serde(with = "serial::path")]
     pub root: PathBuf,
     /// Where results go.
+    #[serde(with = "serial::path")]
     pub out: PathBuf,
     /// Name of the model.
     pub model: String,
@@ -76,7 +82,7 @@ pub struct Session {
 }
 
 /// How serious a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// For the record.
@@ -88,11 +94,12 @@ pub enum Level {
 }
 
 /// A change in the life of one scan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ScanChange {
     /// A file was found; its size and modification time are being watched.
     Seen {
         /// Path below the root.
+        #[serde(with = "serial::path")]
         path: PathBuf,
         /// Its size now.
         bytes: u64,
@@ -109,15 +116,16 @@ pub enum ScanChange {
         attempt: u32,
     },
     /// The file's header was read.
-    Opened(Arc<ScanHeader>),
+    Opened(#[serde(with = "shared")] Arc<ScanHeader>),
     /// One B-scan is segmented and measured.
-    BScan(Arc<SegmentedBScan>),
+    BScan(#[serde(with = "serial::bscan")] Arc<SegmentedBScan>),
     /// All results are on disk.
-    Done(Arc<ScanSummary>),
+    Done(#[serde(with = "shared")] Arc<ScanSummary>),
     /// An attempt failed, another follows.
     Retrying {
         /// Stable code of the error.
-        code: &'static str,
+        #[serde(with = "fixed")]
+        code: StaticStr,
         /// The error in words.
         reason: String,
         /// The attempt that comes next.
@@ -128,14 +136,15 @@ pub enum ScanChange {
     /// No attempt succeeded; the file lies in the quarantine folder, the reason beside it.
     Quarantined {
         /// Stable code of the error.
-        code: &'static str,
+        #[serde(with = "fixed")]
+        code: StaticStr,
         /// The error in words.
         reason: String,
     },
 }
 
 /// The figures of a finished scan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScanSummary {
     /// Series of B-scans in the file that have results, each in a folder of its own where there are several.
     pub series: u32,
@@ -156,14 +165,15 @@ pub struct ScanSummary {
     /// Change since the visit before, in words, where there is one to compare with.
     pub follow_up: Option<String>,
     /// Folder with the results.
+    #[serde(with = "serial::path")]
     pub out: PathBuf,
     /// Time from taking the scan to its results on disk.
-    #[serde(rename = "seconds", serialize_with = "as_seconds")]
+    #[serde(rename = "seconds", serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub elapsed: Duration,
 }
 
 /// What became of the scans of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Scans with results on disk.
     pub done: u64,
@@ -177,4 +187,8 @@ pub struct Totals {
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn of_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }

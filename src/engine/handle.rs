@@ -6,13 +6,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{
-    EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals,
+    EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     ledger::Ledger,
+    life::Life,
     outlet::Outlet,
     quarantine::Quarantine,
     scheduler::{Command, Links, Scheduler},
@@ -22,9 +24,9 @@ use super::{
 };
 
 /// Folder below the output folder for what the engine itself keeps there.
-pub(super) const STATE_FOLDER: &str = ".octrls";
+pub(crate) const STATE_FOLDER: &str = ".octrls";
 /// File of the ledger in it.
-pub(super) const LEDGER_FILE: &str = "ledger.sqlite";
+pub(crate) const LEDGER_FILE: &str = "ledger.sqlite";
 
 /// Folder below the output folder for scans that were given up.
 pub const QUARANTINE_FOLDER: &str = "quarantine";
@@ -73,12 +75,13 @@ impl Engine {
         let bench = Arc::new(Bench {
             root: options.root.clone(),
             out: options.out.clone(),
-            attempts: options.attempts,
+            attempts: options.attempts.into(),
             processor,
             ledger: Arc::new(Mutex::new(ledger)),
             quarantine: Quarantine::new(&options.root, options.out.join(QUARANTINE_FOLDER)),
             outlet: Outlet::new(events),
             abort: Arc::default(),
+            life: Life::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
             root: options.root.clone(),
@@ -157,6 +160,20 @@ impl Remote {
         self.send(Command::Rescan);
     }
 
+    /// Works with other settings from now on.
+    pub fn tune(&self, tuning: Tuning) {
+        self.send(Command::Tune(tuning));
+    }
+
+    /// Whether the engine gets on with its work, for a watchdog: false when its scheduler does not answer within
+    /// `patience`, or no worker of those that have a scan got on with it for twenty minutes. True once it has stopped.
+    #[must_use]
+    pub fn is_alive(&self, patience: Duration) -> bool {
+        let (reply, answer) = bounded(1);
+        self.send(Command::Ask(reply));
+        !matches!(answer.recv_timeout(patience), Ok(false) | Err(RecvTimeoutError::Timeout))
+    }
+
     /// Tells an operator of what concerns the engine's folders, but is not the engine's own doing.
     pub fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
         self.send(Command::Notice(level, code, text));
@@ -203,4 +220,33 @@ fn spawn<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, EngineError> {
     thread::Builder::new().name(format!("octrls-{name}")).spawn(body).map_err(EngineError::Thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_lives_while_it_answers_and_once_it_has_stopped() {
+        let (sender, commands) = unbounded();
+        let remote = Remote(sender);
+        assert!(!remote.is_alive(Duration::from_millis(10)), "nobody answers");
+        let answers = thread::spawn(move || {
+            for good in [true, false] {
+                while let Ok(command) = commands.recv() {
+                    // Those from before are no longer waited for.
+                    if let Command::Ask(reply) = command
+                        && reply.send_timeout(good, Duration::from_millis(1)).is_ok()
+                    {
+                        break;
+                    }
+                }
+            }
+        });
+        let patience = Duration::from_mins(1);
+        assert!(remote.is_alive(patience));
+        assert!(!remote.is_alive(patience), "its workers are stuck");
+        answers.join().unwrap();
+        assert!(remote.is_alive(patience), "it has stopped");
+    }
 }

@@ -49,6 +49,15 @@ impl EngineOptions {
     }
 }
 
+/// Settings that can change while the engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// See [`EngineOptions::stability`]. Files that are being watched already keep the time of their next look.
+    pub stability: Duration,
+    /// See [`EngineOptions::attempts`].
+    pub attempts: u32,
+}
+
 /// The model that the processor runs, for those who read the events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelFacts {

@@ -8,6 +8,11 @@ use super::{Event, EventKind, Level, ScanChange, ScanId};
 /// B-scans carry pixels, so only this many unread events may lie before one.
 const BACKLOG_FOR_BSCANS: usize = 32;
 
+/// Whether an event is sent to a reader who has `unread` before it.
+pub(crate) fn is_due(kind: &EventKind, unread: usize) -> bool {
+    !matches!(kind, EventKind::Scan { change: ScanChange::BScan(_), .. }) || unread < BACKLOG_FOR_BSCANS
+}
+
 /// Sends events and never waits for a reader: a screen that lags misses B-scans, but no change of a state.
 #[derive(Clone, Debug)]
 pub(super) struct Outlet(Sender<Event>);
@@ -23,8 +28,9 @@ impl Outlet {
     }
 
     pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
-        if !matches!(change, ScanChange::BScan(_)) || self.0.len() < BACKLOG_FOR_BSCANS {
-            self.emit(EventKind::Scan { id, change });
+        let kind = EventKind::Scan { id, change };
+        if is_due(&kind, self.0.len()) {
+            self.emit(kind);
         }
     }
 

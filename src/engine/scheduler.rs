@@ -10,10 +10,11 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::{
-    EngineOptions, EventKind, Level, ScanChange, ScanId, Totals,
+    EngineOptions, EventKind, Level, ScanChange, ScanId, Totals, Tuning,
     backlog::{Backlog, Task},
     candidates::Candidates,
     ledger::{Ledger, LedgerError, Recall},
+    life::STUCK,
     outlet::Outlet,
     stamp::Stamp,
     watcher::{Report, Request},
@@ -37,6 +38,9 @@ pub(super) enum Command {
     Pause(bool),
     Retry(ScanId),
     Rescan,
+    Tune(Tuning),
+    /// Whether the workers get on.
+    Ask(Sender<bool>),
     Notice(Level, Option<&'static str>, String),
 }
 
@@ -162,6 +166,7 @@ impl Scheduler {
             && let Some(task) = self.backlog.pop()
         {
             self.running += 1;
+            self.bench.life.beat();
             // Fails only when no worker is left, which the outcomes tell as well.
             let _ = tasks.send(task);
         }
@@ -303,7 +308,21 @@ impl Scheduler {
                 self.bench.abort.store(true, Ordering::Relaxed);
                 self.stop();
             }
-            Command::Pause(paused) => self.paused = paused,
+            Command::Pause(paused) => {
+                if self.paused != paused {
+                    self.outlet.emit(EventKind::Paused(paused));
+                }
+                self.paused = paused;
+            }
+            Command::Tune(Tuning { stability, attempts }) => {
+                self.candidates.set_window(stability);
+                self.bench.attempts.store(attempts.max(1), Ordering::Relaxed);
+            }
+            Command::Ask(reply) => {
+                let stuck = self.running > 0 && self.bench.life.silence() > STUCK;
+                // Who asked may have lost patience.
+                let _ = reply.send(!stuck);
+            }
             Command::Retry(id) => self.retry(id),
             Command::Notice(level, code, text) => self.outlet.notice(level, code, text),
             Command::Rescan => _ = self.requests.as_ref().map(|requests| requests.send(Request::Walk)),

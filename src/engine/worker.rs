@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -19,6 +19,7 @@ use super::{
     backlog::Task,
     content::Content,
     ledger::{CRASH_CODE, Intake, Ledger, LedgerError},
+    life::Life,
     outlet::Outlet,
     quarantine::{Note, Quarantine},
     stamp::Stamp,
@@ -64,13 +65,14 @@ pub(super) enum Verdict {
 pub(super) struct Bench {
     pub(super) root: PathBuf,
     pub(super) out: PathBuf,
-    pub(super) attempts: u32,
+    pub(super) attempts: AtomicU32,
     pub(super) processor: Arc<dyn Processor>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) quarantine: Quarantine,
     pub(super) outlet: Outlet,
     /// Set when running scans are to be given up.
     pub(super) abort: Arc<AtomicBool>,
+    pub(super) life: Life,
 }
 
 /// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
@@ -102,7 +104,11 @@ impl Bench {
         if let Some(verdict) = self.displaced(task) {
             return (None, verdict);
         }
-        let (content, unreadable) = match Content::read(&self.root.join(&task.path), &|| self.aborting()) {
+        let ended = || {
+            self.life.beat();
+            self.aborting()
+        };
+        let (content, unreadable) = match Content::read(&self.root.join(&task.path), &ended) {
             Ok(content) => (content, None),
             Err(_) if self.aborting() => return (None, Verdict::Aborted),
             Err(error) => (Content::unreadable(&task.path), Some(error)),
@@ -114,7 +120,8 @@ impl Bench {
 
     /// Decides by the ledger, and makes an attempt if one is due.
     fn take(&self, task: &Task, content: &Content, unreadable: Option<io::Error>) -> Verdict {
-        let intake = lock(&self.ledger).begin(&task.path, task.stamp, content, self.attempts);
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        let intake = lock(&self.ledger).begin(&task.path, task.stamp, content, attempts);
         let attempt = match intake {
             Ok(Intake::Run { attempt }) => attempt,
             Ok(Intake::AlreadyDone) => return Verdict::AlreadyDone,
@@ -144,7 +151,7 @@ impl Bench {
                 Err(error) => Verdict::LedgerFailed(error),
             },
             (Err(_), Some(verdict)) => self.released(content, verdict),
-            (Err(error), None) if error.transient && attempt < self.attempts => {
+            (Err(error), None) if error.transient && attempt < attempts => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
                     Ok(()) => Verdict::Failed { error, attempt },
                     Err(error) => Verdict::LedgerFailed(error),
@@ -160,6 +167,7 @@ impl Bench {
             if self.aborting() {
                 resume_unwind(Box::new(Aborted));
             }
+            self.life.beat();
             self.outlet.scan(task.id, change);
         };
         let (scan, out) = (self.root.join(&task.path), self.out.join(&task.path));

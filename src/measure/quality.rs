@@ -64,7 +64,7 @@ impl Verdict {
 }
 
 /// What the verdict on a B-scan rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Share of A-scans in which a retina was found, 0 to 1.
     pub found: f32,

@@ -3,7 +3,7 @@
 //! Measured on display intensity, which scanners draw from reflectivity by curves of their own: figures of one scanner can be
 //! compared with each other, not with those of another, nor with the decibels that a scanner itself states.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{Boundary, Layer, Measured},
@@ -23,7 +23,7 @@ const LEAST: usize = 500;
 const ROUNDING: f32 = 0.001_13;
 
 /// The image of one B-scan. What cannot be measured is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Signal to noise in decibels: 20 log10 of how far the brightest hundredth of the retina lies above the mean of the
     /// vitreous, in standard deviations of the vitreous.

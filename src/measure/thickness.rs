@@ -1,6 +1,6 @@
 //! Thickness per layer, measured vertically along each A-scan.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{LAYERS, Layer, Measured},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The unit of a thickness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThicknessUnit {
     /// Micrometres, where the axial spacing is known.
     #[serde(rename = "um")]
@@ -31,7 +31,7 @@ impl ThicknessUnit {
 }
 
 /// Thickness of one layer, or of the retina, over the A-scans of a B-scan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerThickness {
     /// What it is of.
     pub of: Measured,
@@ -50,7 +50,7 @@ pub struct LayerThickness {
 }
 
 /// Thickness of every layer of one B-scan, all in one unit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thicknesses {
     /// The unit of every value.
     pub unit: ThicknessUnit,

@@ -39,13 +39,16 @@ pub use place::{Place, Track};
 pub use raster::Raster;
 use serde::{Deserialize, Serialize};
 
-use crate::layer::Boundary;
+use crate::{
+    layer::Boundary,
+    serial::{StaticStr, fixed},
+};
 pub use subject::{Moment, Subject};
 pub use topcon::Topcon;
 pub use vol::HeidelbergVol;
 
 /// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BScan {
     /// Number of A-scans.
     pub width: usize,
@@ -156,10 +159,11 @@ pub enum Pattern {
 }
 
 /// What is known of a scan before its pixels are read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScanHeader {
     /// Name of the file format, as in `PNG` or `Heidelberg VOL`.
-    pub format: &'static str,
+    #[serde(with = "fixed")]
+    pub format: StaticStr,
     /// Number of B-scans, at least one.
     pub bscans: usize,
     /// A-scans in each B-scan.

@@ -13,6 +13,9 @@ pub trait Controls {
     /// Take no further scan until told otherwise.
     fn pause(&self, paused: bool);
 
+    /// Look through the watched folder now.
+    fn rescan(&self);
+
     /// Take a quarantined scan up once more.
     fn retry(&self, scan: ScanId);
 }

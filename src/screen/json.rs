@@ -15,6 +15,7 @@
 //! | `retry` | `code`, `reason`, `next_attempt`, `after_seconds` |
 //! | `quarantined` | `code`, `reason` |
 //! | `online` | `online` (false when the watched folder went away) |
+//! | `paused` | `paused` (false when scans are taken again) |
 //! | `notice` | `level`, `code`, `text` |
 //! | `draining` | `running` |
 //! | `stopped` | `done`, `already_done`, `quarantined`, `left` |
@@ -101,6 +102,7 @@ impl<W: Write> JsonLines<W> {
                 (word, Value::Object(object))
             }
             EventKind::RootOnline(online) => ("online", json!({ "online": online })),
+            EventKind::Paused(paused) => ("paused", json!({ "paused": paused })),
             EventKind::Notice { level, code, text } => {
                 ("notice", json!({ "level": level, "code": code, "text": text }))
             }

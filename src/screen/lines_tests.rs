@@ -24,6 +24,8 @@ impl Controls for Drained {
     }
     fn abort(&self) {}
     fn pause(&self, _: bool) {}
+    fn rescan(&self) {}
+
     fn retry(&self, _: ScanId) {}
 }
 

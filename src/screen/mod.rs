@@ -17,7 +17,7 @@ pub mod dashboard;
 pub mod json;
 mod lines;
 pub mod plain;
-mod state;
+pub(crate) mod state;
 
 pub use choice::{ScreenKind, choose, choose_for};
 pub use controls::Controls;
@@ -29,4 +29,4 @@ use crate as octrls;
 mod lines_tests;
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "an example reads it too")]
-mod script;
+pub(crate) mod script;

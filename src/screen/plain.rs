@@ -9,7 +9,7 @@
 //! Every line is: time in UTC, a word, the scan's path where it is about a scan, then `key=value` figures. A path or
 //! value with a space, a quote or a control character stands in double quotes with Rust's escapes. Words are
 //! `started`, `seen`, `queued`, `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`,
-//! `info`, `warning`, `error`, `draining` and `stopped`. A thickness that nobody could determine is `-`.
+//! `paused`, `resumed`, `info`, `warning`, `error`, `draining` and `stopped`. A thickness that nobody could determine is `-`.
 
 use std::{
     fmt::{Display, Write as _},
@@ -82,6 +82,7 @@ impl<W: Write> PlainLines<W> {
                 format!("{word} {}{figures}", quoted(&name))
             }
             EventKind::RootOnline(online) => if *online { "online" } else { "offline" }.into(),
+            EventKind::Paused(paused) => if *paused { "paused" } else { "resumed" }.into(),
             EventKind::Notice { level, code, text } => {
                 let word = match level {
                     Level::Info => "info",

@@ -8,13 +8,15 @@ mod visibility;
 
 pub use extract::{ExtractOptions, extract, extract_on};
 
+use serde::{Deserialize, Serialize};
+
 use crate::layer::{BOUNDARIES, Boundary, Layer, Measured};
 
 /// The boundaries of one B-scan on the scan's own pixel grid.
 ///
 /// Rows are 0-based and fractional; a boundary's row is the first row of the layer below it. In every A-scan the
 /// determined boundaries are in anatomical order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surfaces {
     width: usize,
     height: usize,
@@ -61,6 +63,15 @@ impl Surfaces {
     pub fn with_deviation(mut self, deviation: f32) -> Self {
         self.deviations.iter_mut().flatten().for_each(|d| *d = deviation);
         self
+    }
+
+    /// Whether every boundary has its row and deviation in each A-scan, as surfaces from elsewhere may not.
+    #[must_use]
+    #[cfg(feature = "app")]
+    pub(crate) fn is_whole(&self) -> bool {
+        let width = self.width;
+        let bounded = self.rows.iter().all(|r| r.len() == width) && self.deviations.iter().all(|d| d.len() == width);
+        bounded && self.confidence.len() == width && self.disc.len() == width
     }
 
     /// Number of A-scans.

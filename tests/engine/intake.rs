@@ -202,6 +202,7 @@ fn a_pause_holds_back_work_but_not_watching() {
     session.until("queued a.png");
     assert_eq!(rig.calls(), [""; 0]);
     session.remote.pause(false);
+    session.until("resumed");
     session.until("done a.png");
     session.finish();
 }

@@ -249,6 +249,7 @@ impl Session {
             EventKind::Started(_) => "started".to_owned(),
             EventKind::RootOnline(true) => "online".into(),
             EventKind::RootOnline(false) => "offline".into(),
+            EventKind::Paused(paused) => if paused { "paused" } else { "resumed" }.into(),
             EventKind::Notice { code, .. } => format!("notice {}", code.unwrap_or("-")),
             EventKind::Draining { running } => format!("draining {running}"),
             EventKind::Stopped(_) => "stopped".into(),

@@ -49,8 +49,20 @@ impl App {
         Self { model, view, pictures, theme, version, zone, interrupts: 0 }
     }
 
+    /// Shows what an engine in another process has done so far; to leave it is not to stop it.
+    pub(crate) fn attach(&mut self, model: Model) {
+        let rows = model.rows("");
+        let shown = rows.iter().find(|s| s.latest.is_some()).or(rows.first());
+        self.view.selected = shown.map(|s| s.id);
+        (self.view.paused, self.view.attached) = (model.paused, true);
+        self.model = model;
+    }
+
     pub(crate) fn event(&mut self, event: &Event) {
         self.model.apply(event);
+        if let EventKind::Paused(paused) = event.kind {
+            self.view.paused = paused;
+        }
         if let EventKind::Scan { id, change } = &event.kind {
             self.follow(*id, change);
         }
@@ -181,12 +193,17 @@ impl App {
             }
             Action::Follow => self.toggle_follow(),
             Action::Retry => self.retry(controls),
+            Action::Rescan => {
+                controls.rescan();
+                self.view.reply = Some("looking through the folder");
+            }
+            Action::Stop => self.view.popup = Some(Popup::Quit),
         }
         Flow::Stay
     }
 
     fn quit(&mut self, controls: &dyn Controls) -> Flow {
-        if self.model.stopped.is_some() {
+        if self.model.stopped.is_some() || self.view.attached {
             return Flow::Leave;
         }
         if self.model.counts().running > 0 {
@@ -202,7 +219,7 @@ impl App {
         self.interrupts += 1;
         self.view.popup = None;
         match self.interrupts {
-            _ if self.model.stopped.is_some() => return Flow::Leave,
+            _ if self.model.stopped.is_some() || self.view.attached => return Flow::Leave,
             1 if !self.view.leaving => controls.drain(),
             1 | 2 => self.abort(controls),
             _ => return Flow::Leave,

@@ -33,6 +33,10 @@ impl Controls for Recorder {
         self.note(format!("pause {paused}"));
     }
 
+    fn rescan(&self) {
+        self.note("rescan");
+    }
+
     fn retry(&self, scan: ScanId) {
         self.note(format!("retry {}", scan.0));
     }

@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Errors,
     Follow,
     Retry,
+    Rescan,
+    Stop,
     Drain,
     Abort,
     Accept,
@@ -96,7 +98,7 @@ const BSCAN: &str = "previous, next B-scan of the scan";
 const LAYER: &str = "previous, next layer";
 
 static MAIN: &[Binding] = &[
-    bind(&[ch('q')], Action::Quit, "quit", "quit; asks while scans are in work"),
+    bind(&[ch('q')], Action::Quit, "quit", "quit; asks while scans are in work; or detach"),
     bind(&[ch('?'), key(KeyCode::F(1))], Action::Help, "help", "this help"),
     bind(&[ch(' ')], Action::Pause, "pause", "stop or resume taking scans"),
     bind(&[ch('1')], Action::Focus(Panel::Queue), "panel", PANEL),
@@ -125,6 +127,8 @@ static MAIN: &[Binding] = &[
     bind(&[ch('e')], Action::Errors, "errors", "errors only, or the whole log"),
     bind(&[ch('l')], Action::LogLevel, "", "least level in the log"),
     bind(&[ch('R')], Action::Retry, "retry", "take the quarantined scan up once more"),
+    bind(&[ch('r')], Action::Rescan, "", "look through the folder now"),
+    bind(&[ch('D')], Action::Stop, "", "stop the engine; asks how"),
     bind(&[key(KeyCode::Esc)], Action::Close, "", "leave the zoom, clear the filter"),
     INTERRUPT,
 ];

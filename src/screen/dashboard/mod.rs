@@ -39,7 +39,7 @@ use self::{
     terminal::{Input, Keys, Screen},
     theme::Theme,
 };
-use super::Controls;
+use super::{Controls, state::Model};
 use crate::engine::{Event, Totals};
 
 /// Time between two drawings, at least.
@@ -71,10 +71,48 @@ impl DashboardOptions {
 /// # Errors
 /// When the terminal cannot be taken over or written to. The engine is asked to drain then.
 pub fn run(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
-    let shown = show(events, controls, options).inspect_err(|_| controls.drain());
-    let totals = shown?;
-    println!("{}", summary(&totals));
-    Ok(totals)
+    Desk::take().inspect_err(|_| controls.drain())?.run(events, controls, options)
+}
+
+/// A terminal that was taken over for the dashboard.
+pub(crate) struct Desk {
+    screen: Screen,
+    /// What an engine in another process has done so far, where it is attached to one.
+    attached: Option<Model>,
+}
+
+impl Desk {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When it is none that a dashboard can be drawn on; it is as it was before.
+    pub(crate) fn take() -> io::Result<Self> {
+        Ok(Self { screen: Screen::enter()?, attached: None })
+    }
+
+    /// Shows an engine in another process, which has done `so_far`.
+    pub(crate) fn attached(self, so_far: Model) -> Self {
+        Self { attached: Some(so_far), ..self }
+    }
+
+    /// See [`run`].
+    pub(crate) fn run(
+        self,
+        events: &Receiver<Event>,
+        controls: &dyn Controls,
+        options: DashboardOptions,
+    ) -> io::Result<Totals> {
+        let attached = self.attached.is_some();
+        let shown = show(self, events, controls, options);
+        if shown.is_err() && !attached {
+            controls.drain();
+        }
+        let (totals, stopped) = shown?;
+        if stopped || !attached {
+            println!("{}", summary(&totals));
+        }
+        Ok(totals)
+    }
 }
 
 /// What became of the scans, in a sentence.
@@ -86,11 +124,22 @@ pub fn summary(totals: &Totals) -> String {
     format!("octrls: {done} done{known}, {quarantined} quarantined, {left}")
 }
 
-fn show(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
-    let mut screen = Screen::enter()?;
+/// What became of the scans, and whether the engine has stopped.
+fn show(
+    desk: Desk,
+    events: &Receiver<Event>,
+    controls: &dyn Controls,
+    options: DashboardOptions,
+) -> io::Result<(Totals, bool)> {
+    let Desk { mut screen, attached } = desk;
     let pictures = Pictures::for_terminal(options.image, options.colours);
     let theme = Theme::new(options.colours);
-    let mut app = App::new(theme, pictures, env!("CARGO_PKG_VERSION").into(), TimeZone::system());
+    let version = env!("CARGO_PKG_VERSION");
+    let version = if attached.is_some() { format!("{version} attached") } else { version.to_owned() };
+    let mut app = App::new(theme, pictures, version, TimeZone::system());
+    if let Some(model) = attached {
+        app.attach(model);
+    }
     let keys = Keys::read()?;
     let mut events = events.clone();
     let mut keyboard = keys.input.clone();
@@ -117,6 +166,9 @@ fn show(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOpt
                 } else {
                     // The end of its events is the end of an engine.
                     events = never();
+                    if app.view.attached {
+                        break;
+                    }
                     let totals = app.model.totals();
                     app.model.stopped.get_or_insert(totals);
                 }
@@ -128,6 +180,9 @@ fn show(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOpt
                     Ok(Input::Key(_) | Input::Redraw) => {}
                     Ok(Input::Gone) | Err(_) => {
                         keyboard = never();
+                        if app.view.attached {
+                            break;
+                        }
                         controls.drain();
                         app.view.leaving = true;
                     }
@@ -144,7 +199,16 @@ fn show(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOpt
         }
     }
     drop(keys);
-    Ok(app.model.totals())
+    Ok((app.model.totals(), app.model.stopped.is_some()))
+}
+
+/// A dashboard without a terminal, attached to what `model` says.
+#[cfg(test)]
+pub(crate) fn attached_for_tests(model: Model, zone: TimeZone) -> App {
+    let pictures = Pictures::cells(ImageMode::Text, Colours::None);
+    let mut app = App::new(Theme::new(Colours::None), pictures, "0.0.0".into(), zone);
+    app.attach(model);
+    app
 }
 
 #[cfg(test)]

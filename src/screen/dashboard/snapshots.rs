@@ -22,6 +22,8 @@ impl Controls for Nobody {
     fn drain(&self) {}
     fn abort(&self) {}
     fn pause(&self, _: bool) {}
+    fn rescan(&self) {}
+
     fn retry(&self, _: ScanId) {}
 }
 

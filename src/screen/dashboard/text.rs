@@ -102,6 +102,16 @@ pub(crate) fn latency(duration: Duration) -> String {
     if ms < 999.5 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) }
 }
 
+/// A rate of B-scans a second; where it is small, the time of one, which says more.
+pub(crate) fn rate(per_second: f32, wide: bool) -> String {
+    if per_second > 0.0 && per_second < 0.95 {
+        let seconds = 1.0 / per_second;
+        let digits = usize::from(seconds < 9.95);
+        return if wide { format!("{seconds:.digits$} s/B-scan") } else { format!("{seconds:.digits$} s each") };
+    }
+    if wide { format!("{per_second:.1} B-scan/s") } else { format!("{per_second:.1}/s") }
+}
+
 /// A bar of `cells` cells, filled by `share` in eighths of a cell.
 pub(crate) fn bar(share: f64, cells: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -147,6 +157,18 @@ fn take(chars: impl Iterator<Item = char>, cells: usize) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slow_work_is_told_by_the_time_of_a_bscan() {
+        let check =
+            |per_second, expected: [&str; 2]| assert_eq!([true, false].map(|wide| rate(per_second, wide)), expected);
+        check(0.0, ["0.0 B-scan/s", "0.0/s"]);
+        check(0.1, ["10 s/B-scan", "10 s each"]);
+        check(0.4, ["2.5 s/B-scan", "2.5 s each"]);
+        check(0.94, ["1.1 s/B-scan", "1.1 s each"]);
+        check(0.96, ["1.0 B-scan/s", "1.0/s"]);
+        check(4.1, ["4.1 B-scan/s", "4.1/s"]);
+    }
 
     #[test]
     fn paths_lose_folders_before_letters() {

@@ -70,6 +70,8 @@ pub(crate) struct View {
     /// Messages above the first shown.
     pub(crate) log_scroll: usize,
     pub(crate) paused: bool,
+    /// Whether the engine is another process, which leaving does not stop.
+    pub(crate) attached: bool,
     /// Whether the operator wants to leave; the engine is stopping.
     pub(crate) leaving: bool,
     /// Whether the scans in work are given up as well.
@@ -95,6 +97,7 @@ impl Default for View {
             level: Level::Info,
             log_scroll: 0,
             paused: false,
+            attached: false,
             leaving: false,
             aborting: false,
             reply: None,

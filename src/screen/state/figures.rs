@@ -1,5 +1,7 @@
 //! The figures of a B-scan, small enough to be kept long after its pixels.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     layer::LAYERS,
     measure::{ThicknessUnit, Verdict},
@@ -7,7 +9,7 @@ use crate::{
 };
 
 /// Thickness of one layer without its profile.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerFigures {
     pub(crate) mean: Option<f32>,
     pub(crate) min: Option<f32>,
@@ -17,7 +19,7 @@ pub(crate) struct LayerFigures {
 }
 
 /// What is kept of every B-scan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) unit: ThicknessUnit,
     pub(crate) verdict: Verdict,

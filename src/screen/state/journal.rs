@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Level;
 
 const CAPACITY: usize = 500;
 
 /// One message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) level: Level,
@@ -17,7 +18,7 @@ pub(crate) struct Entry {
 }
 
 /// A ring of messages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Journal {
     entries: VecDeque<Entry>,
     /// Errors since the start, those that left the ring included.

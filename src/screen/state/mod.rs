@@ -5,6 +5,7 @@ mod journal;
 mod model;
 mod rates;
 mod scan;
+mod travel;
 
 pub(crate) use figures::{Figures, LayerFigures};
 pub(crate) use journal::Journal;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Figures, Frame, Journal, Rates, Scan, State};
 use crate::{
@@ -38,19 +39,25 @@ pub(crate) struct Counts {
 }
 
 /// Everything that the dashboard shows.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Model {
     pub(crate) session: Option<Session>,
+    /// When the engine was up.
+    pub(super) since: Option<Timestamp>,
     pub(crate) online: bool,
+    /// Whether the operator holds scans back.
+    pub(crate) paused: bool,
     pub(crate) draining: bool,
     pub(crate) stopped: Option<Totals>,
     pub(crate) rates: Rates,
     pub(crate) journal: Journal,
-    scans: HashMap<ScanId, Scan>,
+    pub(super) scans: HashMap<ScanId, Scan>,
     /// Finished scans, those without a row included.
     done: u64,
     known: u64,
-    pixels: VecDeque<(ScanId, usize)>,
+    /// In the order in which they came. They travel apart.
+    #[serde(skip)]
+    pub(super) pixels: VecDeque<(ScanId, usize)>,
     figures: VecDeque<(ScanId, usize)>,
 }
 
@@ -58,7 +65,9 @@ impl Default for Model {
     fn default() -> Self {
         Self {
             session: None,
+            since: None,
             online: true,
+            paused: false,
             draining: false,
             stopped: None,
             rates: Rates::default(),
@@ -78,7 +87,7 @@ impl Model {
         match &event.kind {
             EventKind::Started(session) => {
                 self.journal.push(at, Level::Info, format!("watching {}", printed(&session.root)));
-                self.session = Some(session.clone());
+                (self.session, self.since) = (Some(session.clone()), Some(at));
             }
             EventKind::Scan { id, change } => self.change(at, *id, change),
             EventKind::RootOnline(online) => {
@@ -89,6 +98,11 @@ impl Model {
                     (Level::Error, "the watched folder went away; waiting for it")
                 };
                 self.journal.push(at, level, text.into());
+            }
+            EventKind::Paused(paused) => {
+                self.paused = *paused;
+                let text = if *paused { "paused: no scan is taken" } else { "scans are taken again" };
+                self.journal.push(at, Level::Info, text.into());
             }
             EventKind::Notice { level, code, text } => {
                 let text = code.map_or_else(|| text.clone(), |code| format!("{code} {text}"));
@@ -147,10 +161,10 @@ impl Model {
     }
 
     fn change(&mut self, at: Timestamp, id: ScanId, change: &ScanChange) {
-        if let ScanChange::Seen { path, .. } = change {
+        if let ScanChange::Seen { path, bytes } = change {
             let name = printed(path);
             let scan = self.scans.entry(id).or_insert_with(|| Scan::new(id, name, at));
-            scan.state = State::Seen;
+            (scan.state, scan.bytes) = (State::Seen, *bytes);
             scan.changed = at;
             self.forget_old_rows();
             return;

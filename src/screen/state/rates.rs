@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Seconds over which a rate is averaged.
 const WINDOW: i64 = 10;
@@ -12,7 +13,7 @@ const HISTORY: i64 = 600;
 const LATENCIES: usize = 512;
 
 /// When B-scans were finished, and how long each took.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rates {
     /// Second and number of B-scans in it, oldest first.
     seconds: VecDeque<(i64, u32)>,
@@ -57,6 +58,14 @@ impl Rates {
         sorted.sort_unstable();
         let rank = (q * sorted.len() as f64).ceil() as usize;
         sorted.get(rank.max(1) - 1).copied()
+    }
+
+    /// Whether no sum over it can overflow, as in one from elsewhere it might.
+    pub(crate) fn is_sound(&self) -> bool {
+        let possible = |second: i64| Timestamp::from_second(second).is_ok();
+        let seconds = self.seconds.iter().all(|(second, count)| possible(*second) && *count < 1_000_000);
+        let few = self.seconds.len() <= (HISTORY + WINDOW + 1) as usize && self.latencies.len() <= LATENCIES;
+        seconds && few && self.first.is_none_or(possible)
     }
 
     fn rate_at(&self, end: i64) -> f32 {

@@ -3,25 +3,36 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Figures;
 use crate::{
     engine::{ScanId, ScanSummary},
     scan::ScanHeader,
     segment::SegmentedBScan,
+    serial::{StaticStr, fixed, shared_option},
 };
 
 /// Where a scan is in its life.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum State {
     Seen,
     Queued,
     Running,
-    Retry { due: Timestamp, code: &'static str, reason: String },
+    Retry {
+        due: Timestamp,
+        #[serde(with = "fixed")]
+        code: StaticStr,
+        reason: String,
+    },
     Done,
     Known,
     Vanished,
-    Quarantined { code: &'static str, reason: String },
+    Quarantined {
+        #[serde(with = "fixed")]
+        code: StaticStr,
+        reason: String,
+    },
 }
 
 impl State {
@@ -55,21 +66,26 @@ impl State {
 }
 
 /// What is kept of one B-scan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) figures: Figures,
-    /// Pixels, boundaries and profiles, while they are kept.
+    /// Pixels, boundaries and profiles, while they are kept. They travel apart, as they are large.
+    #[serde(skip)]
     pub(crate) full: Option<Arc<SegmentedBScan>>,
 }
 
 /// What is known of one scan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Scan {
     pub(crate) id: ScanId,
     /// Path below the root.
     pub(crate) name: String,
+    /// Size of its file when it was seen.
+    pub(crate) bytes: u64,
     pub(crate) state: State,
+    #[serde(with = "shared_option")]
     pub(crate) header: Option<Arc<ScanHeader>>,
+    #[serde(with = "shared_option")]
     pub(crate) summary: Option<Arc<ScanSummary>>,
     pub(crate) frames: BTreeMap<usize, Frame>,
     /// B-scans segmented so far in this attempt.
@@ -86,6 +102,7 @@ impl Scan {
         Self {
             id,
             name,
+            bytes: 0,
             state: State::Seen,
             header: None,
             summary: None,

@@ -29,7 +29,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         parts.insert(1, (format!("= {} known", counts.known), theme.quiet()));
     }
     let rates = &scene.model.rates;
-    let mut figures = vec![format!("{:.1}{}", rates.per_second(scene.now), if wide { " B-scan/s" } else { "/s" })];
+    let mut figures = vec![text::rate(rates.per_second(scene.now), wide)];
     for (name, q) in [("p50", 0.5), ("p95", 0.95)] {
         if let Some(latency) = rates.latency(q).filter(|_| wide || q > 0.9) {
             figures.push(format!("{name} {}", text::latency(latency)));

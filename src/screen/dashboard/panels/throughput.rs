@@ -14,7 +14,7 @@ use ratatui::{
 };
 
 use super::{Title, sentence};
-use crate::screen::dashboard::scene::Scene;
+use crate::screen::dashboard::{scene::Scene, text};
 
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     let history = scene.model.rates.history(scene.now, usize::from(area.width));
@@ -27,5 +27,5 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     }
     let columns: Vec<u64> = history.iter().map(|rate| (rate * 1000.0) as u64).collect();
     Sparkline::default().data(columns).style(scene.theme.active()).render(area, buf);
-    Title { left, right: format!("max {max:.1}") }
+    Title { left, right: if max < 0.95 { format!("best {}", text::rate(max, false)) } else { format!("max {max:.1}") } }
 }

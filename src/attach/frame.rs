@@ -1,0 +1,73 @@
+//! Greeting and frames: what lies on the socket, byte by byte.
+
+use std::io::{self, Read, Write};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{AttachError, PROTOCOL};
+
+/// Longest greeting, in bytes.
+const GREETING: usize = 128;
+
+/// What a server says that has no place left.
+pub(super) const BUSY: &str = "octrls attach busy";
+
+/// Longest message of a server: a B-scan of the most pixels there may be, its boundaries and profiles.
+pub(super) const LONGEST_MESSAGE: usize = 320 << 20;
+
+/// Longest request of a client.
+pub(super) const LONGEST_REQUEST: usize = 64;
+
+/// What this version says first.
+pub(super) fn greeting() -> String {
+    format!("octrls attach {PROTOCOL} {}", env!("CARGO_PKG_VERSION"))
+}
+
+pub(super) fn greet(mut stream: impl Write, words: &str) -> io::Result<()> {
+    stream.write_all(format!("{words}\n").as_bytes())
+}
+
+/// Reads the other end's greeting, which must be ours.
+pub(super) fn expect_greeting(stream: &mut impl Read) -> Result<(), AttachError> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < GREETING && byte != *b"\n" {
+        stream.read_exact(&mut byte)?;
+        line.push(byte[0]);
+    }
+    let theirs = String::from_utf8_lossy(&line).trim_end().replace(char::is_control, "?");
+    let ours = greeting();
+    match theirs {
+        theirs if theirs == ours => Ok(()),
+        theirs if theirs == BUSY => Err(AttachError::Busy),
+        theirs => Err(AttachError::Version { theirs, ours }),
+    }
+}
+
+/// Writes one frame.
+pub(super) fn send(stream: &mut impl Write, content: &impl Serialize) -> io::Result<()> {
+    let mut bytes = postcard::to_extend(content, vec![0; 4]).map_err(io::Error::other)?;
+    let length = u32::try_from(bytes.len() - 4).map_err(io::Error::other)?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    stream.write_all(&bytes)
+}
+
+/// Reads one frame of at most `longest` bytes; memory is taken as they come.
+pub(super) fn receive<T: DeserializeOwned>(stream: &mut impl Read, longest: usize) -> Result<T, AttachError> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > longest {
+        return Err(AttachError::Malformed(format!("a message of {length} bytes")));
+    }
+    let mut bytes = Vec::new();
+    let read = stream.take(length as u64).read_to_end(&mut bytes)?;
+    if read < length {
+        return Err(AttachError::Lost(io::ErrorKind::UnexpectedEof.into()));
+    }
+    match postcard::take_from_bytes(&bytes) {
+        Ok((content, [])) => Ok(content),
+        Ok(_) => Err(AttachError::Malformed("a message with more behind it".to_owned())),
+        Err(error) => Err(AttachError::Malformed(error.to_string())),
+    }
+}

@@ -1,0 +1,202 @@
+//! What a watcher does beside its work: sockets, log, figures, systemd; and its settings, read again.
+
+use std::{
+    env,
+    ffi::OsString,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+use crossbeam_channel::Receiver;
+
+use super::{args::WatchArguments, config};
+use crate::{
+    config::Values,
+    engine::{Event, Level, Remote, Tuning},
+    metrics::{Figures, Health, TextFile, serve},
+    service::{Log, LogOptions, Relay, Sink, Slot, Switch},
+};
+
+/// Settings that take effect while the watcher runs; all others do at the next start.
+const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_mib", "metrics_file", "stable"];
+
+/// What a watcher is to do beside its work.
+#[derive(Default)]
+pub(super) struct Service {
+    /// `None` where nobody is to attach.
+    socket: Option<PathBuf>,
+    log: Option<LogOptions>,
+    metrics: Option<SocketAddr>,
+    metrics_file: Option<PathBuf>,
+    settings: Option<Reader>,
+}
+
+/// The settings file, and what it and the command line said.
+pub(super) struct Reader {
+    pub(super) file: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) values: Values,
+}
+
+impl Service {
+    /// What the arguments ask for; `out` is the folder for results.
+    pub(super) fn new(arguments: &WatchArguments, out: &Path, settings: Option<Reader>) -> Self {
+        let service = &arguments.service;
+        let socket = (!service.no_socket).then(|| socket(arguments, out));
+        Self {
+            socket,
+            log: service.log(),
+            metrics: service.metrics,
+            metrics_file: service.metrics_file.clone(),
+            settings,
+        }
+    }
+
+    /// Begins, with the `events` of the engine that `remote` steers. What cannot be done is told, and the rest is done.
+    pub(super) fn start(self, events: Receiver<Event>, remote: &Remote, out: &Path) -> anyhow::Result<Relay> {
+        let mut sinks: Vec<(Slot, Box<dyn Sink>)> = Vec::new();
+        if let Some(path) = &self.socket {
+            attach(path, remote, &mut sinks);
+        }
+        if let Some(options) = self.log.clone() {
+            sinks.push((Slot::Log, Box::new(Log::new(options, remote.clone()))));
+        }
+        let figures = Figures::new(out.to_owned()).context("E-METRICS")?;
+        sinks.push((Slot::Metrics, Box::new(figures.keeper())));
+        if let Some(address) = self.metrics {
+            let health = Health { figures: figures.clone(), remote: remote.clone() };
+            match serve(address, health) {
+                Ok(address) => remote.notice(Level::Info, None, format!("figures at http://{address}/metrics")),
+                Err(error) => {
+                    let text = format!("no figures at http://{address}/metrics: {error}");
+                    remote.notice(Level::Error, Some("E-METRICS"), text);
+                }
+            }
+        }
+        if let Some(path) = self.metrics_file.clone() {
+            sinks.push((Slot::MetricsFile, Box::new(TextFile::new(path, figures.clone(), remote.clone()))));
+        }
+        #[cfg(unix)]
+        if let Some(systemd) = crate::service::Systemd::start(remote.clone())? {
+            sinks.push((Slot::Systemd, Box::new(systemd)));
+        }
+        let (relay, switch) = Relay::start(events, sinks)?;
+        if let Some(reader) = self.settings {
+            let (log, metrics_file) = (self.log, self.metrics_file);
+            Reload { reader, remote: remote.clone(), switch, figures, log, metrics_file }.start()?;
+        }
+        Ok(relay)
+    }
+}
+
+/// Where screens attach to the watcher whose results are in `out`.
+pub(super) fn socket(arguments: &WatchArguments, out: &Path) -> PathBuf {
+    arguments.service.socket.clone().unwrap_or_else(|| default_socket(out))
+}
+
+fn default_socket(out: &Path) -> PathBuf {
+    // systemd makes it for `RuntimeDirectory=`; of several, the first.
+    let runtime = env::var("RUNTIME_DIRECTORY").ok();
+    let runtime = runtime.as_deref().and_then(|folders| folders.split(':').next()).filter(|folder| !folder.is_empty());
+    runtime.map_or_else(|| super::top::socket_of(out), |folder| Path::new(folder).join(super::top::SOCKET))
+}
+
+#[cfg(unix)]
+fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn Sink>)>) {
+    use crate::attach::Hub;
+
+    match Hub::open(path, super::watch::EngineControls(remote.clone())) {
+        Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
+        Err(error) => remote.notice(Level::Warning, Some(error.code()), error.to_string()),
+    }
+}
+
+#[cfg(not(unix))]
+fn attach(_: &Path, _: &Remote, _: &mut Vec<(Slot, Box<dyn Sink>)>) {}
+
+/// Reads the settings again when asked to.
+struct Reload {
+    reader: Reader,
+    remote: Remote,
+    switch: Switch,
+    figures: Figures,
+    log: Option<LogOptions>,
+    metrics_file: Option<PathBuf>,
+}
+
+impl Reload {
+    /// Waits for SIGHUP, again and again.
+    #[cfg(unix)]
+    fn start(mut self) -> io::Result<()> {
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
+        let work = move || {
+            for _ in signals.forever() {
+                crate::service::reload(|| self.again());
+            }
+        };
+        thread::Builder::new().name("octrls-reload".to_owned()).spawn(work).map(drop)
+    }
+
+    #[cfg(not(unix))]
+    fn start(self) -> io::Result<()> {
+        drop(self);
+        Ok(())
+    }
+
+    fn again(&mut self) {
+        match config::load(&self.reader.file, &self.reader.arguments) {
+            Ok((arguments, values)) => self.take(&arguments, values),
+            Err(error) => {
+                let text = format!("the settings stay as they were: {error:#}");
+                self.remote.notice(Level::Warning, Some("E-CONFIG"), text);
+            }
+        }
+    }
+
+    fn take(&mut self, arguments: &WatchArguments, values: Values) {
+        let old = &mut self.reader.values;
+        let changed = values.into_iter().filter(|(key, value)| old.get(key) != Some(value));
+        let (live, later): (Values, Values) = changed.partition(|(key, _)| LIVE.contains(&key.as_str()));
+        let names = |values: &Values| values.keys().cloned().collect::<Vec<_>>().join(", ");
+        let now = format!("new from now on: {}", names(&live));
+        let then = format!("new at the next start only: {}", names(&later));
+        let (level, told) = match (live.is_empty(), later.is_empty()) {
+            (true, true) => (Level::Info, "nothing has changed".to_owned()),
+            (false, true) => (Level::Info, now),
+            (true, false) => (Level::Warning, then),
+            (false, false) => (Level::Warning, format!("{now}; {then}")),
+        };
+        // Those for the next start stay different until then, and are told again.
+        old.extend(live);
+        self.remote.tune(tuning(arguments));
+        self.replace(arguments);
+        self.remote.notice(level, None, format!("settings read again; {told}"));
+    }
+
+    fn replace(&mut self, arguments: &WatchArguments) {
+        let log = arguments.service.log();
+        // Also where nothing changed: another program may have moved the file away.
+        let sink = log.clone().map(|options| Box::new(Log::new(options, self.remote.clone())) as Box<dyn Sink>);
+        if sink.is_some() || self.log.is_some() {
+            self.switch.put(Slot::Log, sink);
+        }
+        self.log = log;
+        if arguments.service.metrics_file != self.metrics_file {
+            self.metrics_file.clone_from(&arguments.service.metrics_file);
+            let sink = self
+                .metrics_file
+                .clone()
+                .map(|path| Box::new(TextFile::new(path, self.figures.clone(), self.remote.clone())) as Box<dyn Sink>);
+            self.switch.put(Slot::MetricsFile, sink);
+        }
+    }
+}
+
+/// The settings of the engine that can change while it runs.
+pub(super) fn tuning(arguments: &WatchArguments) -> Tuning {
+    Tuning { stability: Duration::from_secs_f64(arguments.stable), attempts: arguments.attempts }
+}

@@ -1,0 +1,87 @@
+//! `octrls top`: a screen on an engine in another process.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{args::ImageArguments, coded};
+use crate::{
+    attach::Attached,
+    screen::{
+        self, ScreenKind,
+        dashboard::{DashboardOptions, Desk},
+        json::JsonLines,
+        plain::PlainLines,
+    },
+};
+
+pub(super) use crate::attach::{SOCKET, socket_of};
+
+/// Where the service has its socket.
+pub(super) const INSTALLED: &str = "/run/octrls/octrls.sock";
+
+#[derive(Args)]
+pub(super) struct TopArguments {
+    /// Socket of a running `octrls watch`, or its folder for results
+    #[arg(value_name = "SOCKET|DIR", default_value = INSTALLED)]
+    socket: PathBuf,
+    /// One line for each change instead of the dashboard
+    #[arg(long, conflicts_with = "json")]
+    plain: bool,
+    /// One JSON object for each change instead of the dashboard
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    image: ImageArguments,
+}
+
+pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
+    let asked = match (arguments.plain, arguments.json) {
+        (true, _) => Some(ScreenKind::Plain),
+        (_, true) => Some(ScreenKind::Json),
+        _ => None,
+    };
+    let socket = socket(&arguments.socket);
+    let attached = Attached::connect(&socket).map_err(|e| coded(e.code(), e))?;
+    match screen::choose(asked) {
+        ScreenKind::Dashboard => match Desk::take() {
+            Ok(desk) => {
+                let options = DashboardOptions::new(arguments.image.image);
+                desk.attached(attached.so_far.clone()).run(&attached.events, attached.line(), options)?;
+            }
+            Err(error) => {
+                super::watch::no_dashboard(&error);
+                lines(&attached, ScreenKind::Plain)?;
+            }
+        },
+        kind => lines(&attached, kind)?,
+    }
+    attached.leave().map_err(|e| coded(e.code(), e))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of what was going on, and of what happens; a reader that goes away leaves the engine alone.
+fn lines(attached: &Attached, kind: ScreenKind) -> io::Result<()> {
+    let out = io::stdout().lock();
+    let mut events = attached.so_far.recap().into_iter().chain(attached.events.iter());
+    let written = if kind == ScreenKind::Json {
+        let mut lines = JsonLines::new(out);
+        events.try_for_each(|event| lines.event(&event))
+    } else {
+        let mut lines = PlainLines::new(out);
+        events.try_for_each(|event| lines.event(&event))
+    };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The socket itself, or that of a folder for results.
+fn socket(path: &Path) -> PathBuf {
+    if path.is_dir() { socket_of(path) } else { path.to_owned() }
+}

@@ -1,0 +1,220 @@
+//! Settings files: TOML whose keys are the options of a command.
+//!
+//! The command's own arguments are the only list of options there is. A key is an option's name with `_` for `-`; its value
+//! goes through the same parser as on the command line. What the command line says beats the file, and the file beats the
+//! default. An option that is added to the command is a key at once, and in the [`sample`].
+
+mod error;
+mod sample;
+
+use std::{collections::BTreeMap, ffi::OsString, ops::Range};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
+};
+pub(crate) use error::ConfigError;
+pub(crate) use sample::sample;
+use toml::de::{DeTable, DeValue};
+
+/// The option that names the file; it cannot stand in one.
+const CONFIG: &str = "config";
+
+/// What a file says, each key with its line.
+#[derive(Debug, Default)]
+pub(crate) struct Settings(BTreeMap<String, Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    /// From 1.
+    line: usize,
+    values: Vec<String>,
+}
+
+/// The value of every option after file and command line, by key.
+pub(crate) type Values = BTreeMap<String, Vec<OsString>>;
+
+impl Settings {
+    /// Reads the text of a file with options of `command`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is no TOML, or a key is none of the command's options or has a value of another kind.
+    pub(crate) fn parse(text: &str, command: &Command) -> Result<Self, ConfigError> {
+        let line = |span: Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
+        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+            line: error.span().map_or(1, line),
+            message: error.message().to_owned(),
+        })?;
+        let mut entries = BTreeMap::new();
+        for (name, value) in table.get_ref() {
+            let (key, line) = (name.get_ref().to_string(), line(name.span()));
+            let Some(arg) = options(command).find(|arg| arg.get_id().as_str() == key) else {
+                let nearest = nearest(&key, command);
+                return Err(ConfigError::Key { line, key, nearest });
+            };
+            let values = values(arg, value.get_ref()).map_err(|expected| {
+                let key = key.clone();
+                ConfigError::Value { line, key, message: format!("expected {expected}") }
+            })?;
+            entries.insert(key, Entry { line, values });
+        }
+        Ok(Self(entries))
+    }
+
+    /// `arguments` of the program, to which those of the file are added. `given` is what the command line alone says to the
+    /// subcommand `command`, which is the first of the arguments.
+    fn merged(&self, arguments: &[OsString], command: &Command, given: &ArgMatches) -> Vec<OsString> {
+        let is_given = |arg: &Arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let beaten = |arg: &Arg| {
+            let clashes = |a: &Arg, b: &Arg| command.get_arg_conflicts_with(a).iter().any(|c| c.get_id() == b.get_id());
+            is_given(arg)
+                || options(command).any(|other| is_given(other) && (clashes(arg, other) || clashes(other, arg)))
+        };
+        let (mut named, mut positional) = (Vec::new(), Vec::new());
+        for arg in options(command).filter(|arg| !beaten(arg)) {
+            let Some(entry) = self.0.get(arg.get_id().as_str()) else { continue };
+            // A default that is written down asks for nothing, and hence for no other option that it would need.
+            if arg.get_default_values().iter().eq(&entry.values) {
+                continue;
+            }
+            for value in &entry.values {
+                match arg.get_long() {
+                    Some(long) if is_switch(arg) => named.push(format!("--{long}").into()),
+                    Some(long) => named.push(format!("--{long}={value}").into()),
+                    None => positional.push(value.into()),
+                }
+            }
+        }
+        let split = arguments.len().min(2);
+        let mut all = arguments[..split].to_vec();
+        all.append(&mut named);
+        all.extend_from_slice(&arguments[split..]);
+        if !positional.is_empty() {
+            all.push("--".into());
+            all.append(&mut positional);
+        }
+        all
+    }
+
+    /// Which key and line an error of the command's parser is about.
+    fn blame(&self, error: &clap::Error) -> ConfigError {
+        let message = told(error);
+        let named = error.get(ContextKind::InvalidArg).map(|value| match value {
+            ContextValue::String(name) => vec![name.clone()],
+            ContextValue::Strings(names) => names.clone(),
+            _ => Vec::new(),
+        });
+        for name in named.unwrap_or_default() {
+            let word = name.split([' ', '=', '[']).next().unwrap_or_default();
+            let key = word.trim_start_matches('-').replace('-', "_");
+            if let Some(entry) = self.0.get(&key) {
+                return ConfigError::Value { line: entry.line, key, message };
+            }
+        }
+        ConfigError::Together(message)
+    }
+}
+
+/// Parses `arguments` of the program `top`, whose first is the subcommand `name`, together with the text of a settings file.
+///
+/// # Errors
+/// [`ConfigError`] when the file is wrong, or what it says does not go together with the command line.
+pub(crate) fn merge(
+    top: &Command,
+    name: &str,
+    arguments: &[OsString],
+    text: &str,
+) -> Result<(ArgMatches, Values), ConfigError> {
+    let mut top = top.clone();
+    top.build();
+    let given = top.clone().try_get_matches_from(arguments).map_err(|e| ConfigError::Together(told(&e)))?;
+    let (Some(command), Some(given)) = (top.find_subcommand(name), given.subcommand_matches(name)) else {
+        return Err(ConfigError::Together(format!("no arguments of {name}")));
+    };
+    let settings = Settings::parse(text, command)?;
+    let all = settings.merged(arguments, command, given);
+    let matches = top.clone().try_get_matches_from(all).map_err(|error| settings.blame(&error))?;
+    let values = matches.subcommand_matches(name).map(|found| values_of(command, found)).unwrap_or_default();
+    Ok((matches, values))
+}
+
+fn values_of(command: &Command, matches: &ArgMatches) -> Values {
+    let raw = |arg: &Arg| matches.get_raw(arg.get_id().as_str()).into_iter().flatten().map(OsString::from).collect();
+    options(command).map(|arg| (arg.get_id().to_string(), raw(arg))).collect()
+}
+
+/// The options that can stand in a file.
+fn options(command: &Command) -> impl Iterator<Item = &Arg> {
+    let in_file = |arg: &&Arg| {
+        let asks = matches!(arg.get_action(), ArgAction::Help | ArgAction::Version);
+        !asks && !matches!(arg.get_id().as_str(), CONFIG | "help" | "version")
+    };
+    command.get_arguments().filter(in_file)
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue)
+}
+
+fn is_list(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// The values as they would stand on the command line; fails with what was expected.
+fn values(arg: &Arg, value: &DeValue) -> Result<Vec<String>, &'static str> {
+    match (value, is_switch(arg), is_list(arg)) {
+        (DeValue::Boolean(on), true, _) => Ok(on.then(|| "true".to_owned()).into_iter().collect()),
+        (_, true, _) => Err("true or false"),
+        (DeValue::Array(several), _, true) => several.iter().map(|value| scalar(value.get_ref())).collect(),
+        (_, _, true) => Err("a list, as in [\"A\", \"B\"]"),
+        (value, ..) => scalar(value).map(|value| vec![value]),
+    }
+}
+
+fn scalar(value: &DeValue) -> Result<String, &'static str> {
+    const EXPECTED: &str = "a text or a number";
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) => {
+            i128::from_str_radix(number.as_str(), number.radix()).map(|n| n.to_string()).map_err(|_| EXPECTED)
+        }
+        DeValue::Float(number) => Ok(number.as_str().to_owned()),
+        _ => Err(EXPECTED),
+    }
+}
+
+/// The option that was probably meant.
+fn nearest(key: &str, command: &Command) -> Option<String> {
+    /// Similar enough, by Jaro and Winkler: what the parser of the command line finds similar.
+    const SIMILAR: f64 = 0.8;
+    let folded = key.replace('-', "_").to_lowercase();
+    let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &folded), arg.get_id().to_string());
+    let best = options(command).map(similar).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(similarity, _)| *similarity > SIMILAR).map(|(_, id)| id)
+}
+
+/// What is wrong, without the usage that the parser adds for a person at the command line.
+fn told(error: &clap::Error) -> String {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => format!("'{value}': "),
+        _ => String::new(),
+    };
+    let possible = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => Some(values.join(", ")),
+        _ => None,
+    };
+    match (error.kind(), std::error::Error::source(error), possible) {
+        (ErrorKind::ValueValidation, Some(source), _) => format!("{value}{source}"),
+        (ErrorKind::InvalidValue, _, Some(possible)) => format!("{value}not one of {possible}"),
+        _ => {
+            let text = error.to_string();
+            let words = text.lines().take_while(|line| !line.starts_with("Usage") && !line.starts_with("For more"));
+            let words: Vec<&str> = words.map(str::trim).filter(|line| !line.is_empty()).collect();
+            words.join(" ").trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Model, clock, memory, terminal, GPU.
+
+use std::{
+    env, fs,
+    io::{IsTerminal, stdout},
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
+use jiff::Timestamp;
+
+use super::Finding;
+use crate::{
+    layer::EzConvention,
+    network::{ModelError, Network},
+    phantom::{Phantom, PhantomOptions},
+    segment::segment,
+};
+
+/// A B-scan that takes longer than this lets any volume wait.
+const SLOW: Duration = Duration::from_secs(10);
+/// A model needs about so much memory for one scan at a time, with what the system needs itself, in bytes.
+const LEAST_MEMORY: u64 = 900 << 20;
+
+/// Loads a model and lets it look at a synthetic B-scan.
+pub(crate) fn model(load: impl FnOnce() -> Result<Network, ModelError>) -> (Finding, Option<Network>) {
+    const CHECK: &str = "model";
+    let start = Instant::now();
+    let advice = "octrls model info --model NAME|FILE says more";
+    let network = match load() {
+        Ok(network) => network,
+        Err(error) => return (Finding::problem(CHECK, format!("{}: {error}", error.code()), advice), None),
+    };
+    let loaded = start.elapsed();
+    let bscan = Phantom::generate(&PhantomOptions::default(), 1).bscan;
+    let (width, height) = (bscan.width, bscan.height);
+    let start = Instant::now();
+    let finding = match segment(&network, 0, bscan, None, EzConvention::default()) {
+        Ok(segmented) => {
+            let took = start.elapsed();
+            let text = format!(
+                "{} loads in {:.1} s; a B-scan of {width} x {height} takes {:.2} s, {}",
+                network.metadata().name,
+                loaded.as_secs_f64(),
+                took.as_secs_f64(),
+                segmented.verdict().words()
+            );
+            if took > SLOW { Finding::warning(CHECK, text, "--model edge is faster") } else { Finding::ok(CHECK, text) }
+        }
+        Err(error) => Finding::problem(CHECK, format!("{}: {error}", error.code()), advice),
+    };
+    (finding, Some(network))
+}
+
+/// Whether the clock can be right: neither before this program was made nor before a file that it wrote.
+pub(crate) fn clock(ledger: Option<&Path>) -> Finding {
+    const CHECK: &str = "clock";
+    let now = SystemTime::now();
+    let written = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let program = env::current_exe().ok().as_deref().and_then(written);
+    let earliest = program.into_iter().chain(ledger.and_then(written)).max();
+    // A minute is within what network time may correct.
+    let behind = earliest.and_then(|earliest| earliest.duration_since(now).ok()).filter(|by| by.as_secs() > 60);
+    let text = format!("{}", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC"));
+    match behind {
+        Some(by) => Finding::problem(
+            CHECK,
+            format!("{text}, {} minutes before a file that was written earlier", by.as_secs() / 60),
+            "set the clock, and let it be kept: timedatectl set-ntp true",
+        ),
+        None => Finding::ok(CHECK, text),
+    }
+}
+
+/// Whether there is memory for a model.
+pub(crate) fn memory() -> Option<Finding> {
+    const CHECK: &str = "memory";
+    let table = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let text = format!("{:.1} GiB in all", kib as f64 / f64::from(1 << 20));
+    Some(if kib << 10 < LEAST_MEMORY {
+        Finding::warning(CHECK, text, "--model edge --jobs 1")
+    } else {
+        Finding::ok(CHECK, text)
+    })
+}
+
+/// What screen there will be.
+pub(crate) fn terminal() -> Finding {
+    let kind = env::var("TERM").unwrap_or_default();
+    let text = match (stdout().is_terminal(), kind.as_str()) {
+        (false, _) => "none; `octrls watch` writes lines".to_owned(),
+        (true, "" | "dumb") => "one without a cursor; `octrls watch` writes lines".to_owned(),
+        (true, kind) => format!("{kind}; `octrls watch` shows the dashboard"),
+    };
+    Finding::ok("terminal", text)
+}
+
+/// Whether a GPU is used by the network that was loaded.
+pub(crate) fn gpu(network: Option<&Network>) -> Finding {
+    const CHECK: &str = "gpu";
+    if network.is_some_and(Network::is_on_gpu) {
+        return Finding::ok(CHECK, "it computes");
+    }
+    if let Some(reason) = network.and_then(Network::no_gpu) {
+        return Finding::warning(CHECK, format!("the CPU computes: {reason}"), "--device cpu asks for no GPU");
+    }
+    let there = Path::new("/dev/nvidiactl").exists() || Path::new("/dev/nvhost-ctrl-gpu").exists();
+    Finding::ok(
+        CHECK,
+        match (there, cfg!(feature = "cuda")) {
+            (true, false) => "one is there; this build does not use it",
+            (true, true) => "one is there; it is not asked for",
+            (false, true) => "none is asked for",
+            (false, false) => "not built in; none is needed",
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Grade;
+
+    #[test]
+    fn a_clock_before_the_ledger_is_a_problem() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(clock(Some(file.path())).grade, Grade::Ok);
+        file.as_file().set_modified(SystemTime::now() + Duration::from_hours(2)).unwrap();
+        assert_eq!(clock(Some(file.path())).grade, Grade::Problem);
+    }
+
+    #[test]
+    fn a_model_that_is_none_is_a_problem() {
+        let (finding, _) = model(|| Network::load(Path::new("/nowhere/model.onnx")));
+        assert_eq!(finding.grade, Grade::Problem);
+        assert!(finding.text.starts_with("E-MODEL-"), "{finding}");
+    }
+}

@@ -1,0 +1,245 @@
+//! The figures, kept by the engine's events.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
+};
+
+use crate::{
+    engine::{Event, EventKind, Level, ScanChange},
+    measure::Verdict,
+    service::{Sink, Tally},
+};
+
+/// Bounds of a scan's time, in seconds: a line on a fast machine to a large volume on a slow one.
+const SCAN_SECONDS: [f64; 12] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
+/// Bounds of a B-scan's time, in seconds.
+const BSCAN_SECONDS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+const OUTCOMES: [&str; 5] = ["done", "known", "vanished", "quarantined", "retried"];
+const LEVELS: [&str; 3] = ["info", "warning", "error"];
+
+/// The figures; its clones share them.
+#[derive(Clone)]
+pub(crate) struct Figures {
+    registry: Registry,
+    /// Folder whose disk's free space is told.
+    out: Arc<PathBuf>,
+    scans: IntCounterVec,
+    verdicts: IntCounterVec,
+    bscans: IntCounter,
+    notices: IntCounterVec,
+    queue: IntGaugeVec,
+    scan_seconds: Histogram,
+    bscan_seconds: Histogram,
+    last_success: Gauge,
+    online: IntGauge,
+    paused: IntGauge,
+    disk_free: Gauge,
+    info: GaugeVec,
+}
+
+impl Figures {
+    /// No scan yet; `out` is the folder for results.
+    ///
+    /// # Errors
+    /// When two figures have one name, which is a fault of this file.
+    pub(crate) fn new(out: PathBuf) -> prometheus::Result<Self> {
+        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]);
+        let histogram =
+            |name, help, bounds: &[f64]| Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec()));
+        let figures = Self {
+            registry: Registry::new(),
+            out: Arc::new(out),
+            scans: counters(
+                "octrls_scans_total",
+                "Scans by what became of them; retried counts failed attempts.",
+                "outcome",
+            )?,
+            verdicts: counters(
+                "octrls_verdicts_total",
+                "Finished scans by whether their results can be trusted.",
+                "verdict",
+            )?,
+            bscans: IntCounter::new("octrls_bscans_total", "B-scans of finished scans.")?,
+            notices: counters("octrls_notices_total", "Messages for the operator.", "level")?,
+            queue: IntGaugeVec::new(Opts::new("octrls_scans", "Scans that are not through."), &["state"])?,
+            scan_seconds: histogram("octrls_scan_seconds", "Time from taking a scan to its results.", &SCAN_SECONDS)?,
+            bscan_seconds: histogram(
+                "octrls_bscan_seconds",
+                "Computing time of a B-scan. Under load not every B-scan is counted.",
+                &BSCAN_SECONDS,
+            )?,
+            last_success: Gauge::new(
+                "octrls_last_success_timestamp_seconds",
+                "When a scan was last finished; 0 before the first.",
+            )?,
+            online: IntGauge::new("octrls_root_online", "Whether the watched folder is there.")?,
+            paused: IntGauge::new("octrls_paused", "Whether an operator holds scans back.")?,
+            disk_free: Gauge::new("octrls_disk_free_bytes", "Free space on the disk of the results.")?,
+            info: GaugeVec::new(Opts::new("octrls_info", "Version and model."), &["version", "model", "model_sha256"])?,
+        };
+        let started = Gauge::new("octrls_start_time_seconds", "When this process started to watch.")?;
+        started.set(now());
+        let all: [Box<dyn Collector>; 14] = [
+            Box::new(figures.scans.clone()),
+            Box::new(figures.verdicts.clone()),
+            Box::new(figures.bscans.clone()),
+            Box::new(figures.notices.clone()),
+            Box::new(figures.queue.clone()),
+            Box::new(figures.scan_seconds.clone()),
+            Box::new(figures.bscan_seconds.clone()),
+            Box::new(figures.last_success.clone()),
+            Box::new(figures.online.clone()),
+            Box::new(figures.paused.clone()),
+            Box::new(figures.disk_free.clone()),
+            Box::new(figures.info.clone()),
+            Box::new(started),
+            Box::new(IntGauge::new("octrls_up", "1 while this process watches.").inspect(|up| up.set(1))?),
+        ];
+        all.into_iter().try_for_each(|figure| figures.registry.register(figure))?;
+        // A counter that is first seen when it is 1 has no rate.
+        for outcome in OUTCOMES {
+            figures.scans.with_label_values(&[outcome]);
+        }
+        for verdict in [Verdict::Good, Verdict::Doubtful, Verdict::NotARetina] {
+            figures.verdicts.with_label_values(&[word(verdict)]);
+        }
+        for level in LEVELS {
+            figures.notices.with_label_values(&[level]);
+        }
+        figures.online.set(1);
+        figures.queue(&Tally::default());
+        Ok(figures)
+    }
+
+    /// A sink that keeps them.
+    pub(crate) fn keeper(&self) -> Keeper {
+        Keeper { figures: self.clone(), tally: Tally::default() }
+    }
+
+    /// All figures in Prometheus's text format.
+    ///
+    /// # Errors
+    /// When they cannot be written down.
+    pub(crate) fn text(&self) -> prometheus::Result<Vec<u8>> {
+        // Unknown where the disk does not answer, rather than none.
+        self.disk_free.set(fs4::available_space(&*self.out).map_or(f64::NAN, |bytes| bytes as f64));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    /// Whether the watched folder is there.
+    pub(crate) fn is_online(&self) -> bool {
+        self.online.get() == 1
+    }
+
+    fn queue(&self, tally: &Tally) {
+        for (state, count) in
+            [("waiting", tally.waiting()), ("running", tally.running()), ("retrying", tally.retrying())]
+        {
+            self.queue.with_label_values(&[state]).set(count as i64);
+        }
+    }
+}
+
+/// Keeps the figures by the engine's events.
+pub(crate) struct Keeper {
+    figures: Figures,
+    tally: Tally,
+}
+
+impl Sink for Keeper {
+    fn event(&mut self, event: &Event) {
+        self.tally.event(event);
+        let figures = &self.figures;
+        let count = |outcome| figures.scans.with_label_values(&[outcome]).inc();
+        match &event.kind {
+            EventKind::Started(session) => {
+                let labels = [env!("CARGO_PKG_VERSION"), &session.model, &session.model_sha256];
+                figures.info.with_label_values(&labels).set(1.0);
+            }
+            EventKind::RootOnline(online) => figures.online.set((*online).into()),
+            EventKind::Paused(paused) => figures.paused.set((*paused).into()),
+            EventKind::Notice { level, .. } => {
+                let level = match level {
+                    Level::Info => LEVELS[0],
+                    Level::Warning => LEVELS[1],
+                    Level::Error => LEVELS[2],
+                };
+                figures.notices.with_label_values(&[level]).inc();
+            }
+            EventKind::Draining { .. } | EventKind::Stopped(_) => {}
+            EventKind::Scan { change, .. } => match change {
+                ScanChange::Done(summary) => {
+                    count("done");
+                    figures.verdicts.with_label_values(&[word(summary.verdict)]).inc();
+                    figures.bscans.inc_by(summary.bscans as u64);
+                    figures.scan_seconds.observe(summary.elapsed.as_secs_f64());
+                    figures.last_success.set(event.at.as_millisecond() as f64 / 1000.0);
+                }
+                ScanChange::BScan(bscan) => {
+                    figures.bscan_seconds.observe((bscan.network_time + bscan.surface_time).as_secs_f64());
+                }
+                ScanChange::AlreadyDone => count("known"),
+                ScanChange::Vanished => count("vanished"),
+                ScanChange::Quarantined { .. } => count("quarantined"),
+                ScanChange::Retrying { .. } => count("retried"),
+                ScanChange::Seen { .. } | ScanChange::Queued | ScanChange::Running { .. } | ScanChange::Opened(_) => {}
+            },
+        }
+    }
+
+    fn tick(&mut self) {
+        self.figures.queue(&self.tally);
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Doubtful => "doubtful",
+        Verdict::NotARetina => "not_a_retina",
+    }
+}
+
+fn now() -> f64 {
+    Timestamp::now().as_millisecond() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::script;
+
+    #[test]
+    fn the_morning_in_figures() {
+        let figures = Figures::new(std::env::temp_dir()).unwrap();
+        let mut keeper = figures.keeper();
+        for event in &script::morning() {
+            keeper.event(event);
+        }
+        keeper.tick();
+        let text = String::from_utf8(figures.text().unwrap()).unwrap();
+        for line in [
+            "octrls_scans_total{outcome=\"done\"} 2",
+            "octrls_scans_total{outcome=\"known\"} 1",
+            "octrls_scans_total{outcome=\"quarantined\"} 1",
+            "octrls_scans_total{outcome=\"vanished\"} 0",
+            "octrls_scans{state=\"running\"} 2",
+            "octrls_scans{state=\"waiting\"} 3",
+            "octrls_scans{state=\"retrying\"} 1",
+            "octrls_scan_seconds_count 2",
+            "octrls_root_online 1",
+            "octrls_up 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("P00"), "no file name: {text}");
+        assert!(!text.contains("/srv"), "no folder: {text}");
+    }
+}

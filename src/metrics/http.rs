@@ -1,0 +1,138 @@
+//! A responder to `GET /metrics` and `GET /healthz`, and to nothing else.
+//!
+//! Answers a request and closes. Requests are short and get little time, and only a few are answered at once, so that
+//! nobody who can reach the port can take more than that.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::Figures;
+use crate::engine::Remote;
+
+/// Longest head of a request, in bytes.
+const LONGEST: usize = 8 << 10;
+/// Time for a request to come, and for an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Requests answered at once.
+const MOST: usize = 8;
+/// How long the engine may take to show that it is alive.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Knows whether the watcher does its work.
+#[derive(Clone)]
+pub(crate) struct Health {
+    pub(crate) figures: Figures,
+    pub(crate) remote: Remote,
+}
+
+impl Health {
+    /// What is wrong, where something is.
+    fn problem(&self) -> Option<&'static str> {
+        if !self.remote.is_alive(ENGINE_PATIENCE) {
+            return Some("the engine does not get on");
+        }
+        (!self.figures.is_online()).then_some("the watched folder is away")
+    }
+}
+
+/// Answers at `address` while the process lives; returns the address, whose port the system chose where it was 0.
+///
+/// # Errors
+/// When the address cannot be listened at.
+pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    let busy = Arc::new(AtomicUsize::new(0));
+    let work = move || {
+        for stream in listener.incoming() {
+            // Without file handles every attempt fails at once.
+            let Ok(stream) = stream else {
+                thread::sleep(Duration::from_secs(1));
+                continue;
+            };
+            if busy.fetch_add(1, Ordering::Relaxed) >= MOST {
+                busy.fetch_sub(1, Ordering::Relaxed);
+                continue;
+            }
+            let (health, answered) = (health.clone(), Arc::clone(&busy));
+            let answer = move || {
+                // A client that goes away is no failure of ours.
+                let _ = answer(stream, &health);
+                answered.fetch_sub(1, Ordering::Relaxed);
+            };
+            if thread::Builder::new().name("octrls-http".into()).spawn(answer).is_err() {
+                busy.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::Builder::new().name("octrls-metrics".into()).spawn(work)?;
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let head = head(&mut stream)?;
+    let (status, kind, body) = reply(&head, health);
+    let length = body.len();
+    let fields = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n"
+    );
+    stream.write_all(fields.as_bytes())?;
+    if !head.starts_with(b"HEAD ") {
+        stream.write_all(&body)?;
+    }
+    stream.flush()
+}
+
+/// The request up to the empty line that ends its head.
+fn head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let start = Instant::now();
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    while !head.windows(4).any(|w| w == b"\r\n\r\n") && head.len() <= LONGEST {
+        let left = PATIENCE.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
+        stream.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
+        match stream.read(&mut piece)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => head.extend_from_slice(&piece[..n]),
+        }
+    }
+    Ok(head)
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn reply(head: &[u8], health: &Health) -> (&'static str, &'static str, Vec<u8>) {
+    let line = head.split(|b| *b == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|b| *b == b' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let version = words.next().unwrap_or_default();
+    if head.len() > LONGEST {
+        return ("431 Request Header Fields Too Large", TEXT, b"too long\n".to_vec());
+    }
+    if !version.starts_with(b"HTTP/1.") {
+        return ("400 Bad Request", TEXT, b"not HTTP/1\n".to_vec());
+    }
+    if method != b"GET" && method != b"HEAD" {
+        return ("405 Method Not Allowed", TEXT, b"GET only\n".to_vec());
+    }
+    match target.split(|b| *b == b'?').next().unwrap_or_default() {
+        b"/metrics" => match health.figures.text() {
+            Ok(text) => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", text),
+            Err(error) => ("500 Internal Server Error", TEXT, format!("{error}\n").into_bytes()),
+        },
+        b"/healthz" => match health.problem() {
+            None => ("200 OK", TEXT, b"ok\n".to_vec()),
+            Some(problem) => ("503 Service Unavailable", TEXT, format!("{problem}\n").into_bytes()),
+        },
+        _ => ("404 Not Found", TEXT, b"/metrics or /healthz\n".to_vec()),
+    }
+}

@@ -1,0 +1,11 @@
+//! Figures for monitoring, in Prometheus's text format: over HTTP, or as a file for the node exporter.
+//!
+//! No figure names a file, a folder, an eye or a patient.
+
+mod figures;
+mod http;
+mod textfile;
+
+pub(crate) use figures::Figures;
+pub(crate) use http::{Health, serve};
+pub(crate) use textfile::TextFile;

@@ -1,0 +1,17 @@
+//! What a watcher does beside its work when nobody looks: a log, screens that attach, figures for monitoring, signs of life
+//! for systemd.
+//!
+//! All of it reads the engine's events, and none of it can hold the engine up: the [`Relay`] passes every event to each
+//! [`Sink`] and to the screen. A part that fails says so, and the watcher works on without it.
+
+mod log;
+mod relay;
+#[cfg(unix)]
+mod systemd;
+mod tally;
+
+pub(crate) use log::{Log, LogFormat, LogOptions};
+pub(crate) use relay::{Relay, Sink, Slot, Switch};
+#[cfg(unix)]
+pub(crate) use systemd::{Systemd, ready, reload};
+pub(crate) use tally::Tally;

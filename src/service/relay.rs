@@ -1,0 +1,145 @@
+//! From the engine's one channel of events to all who read them.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+
+use crate::engine::{Event, is_due};
+
+/// Time between two ticks.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Reads events, and never waits for long.
+pub(crate) trait Sink: Send {
+    /// Takes note of an event.
+    fn event(&mut self, event: &Event);
+
+    /// About a second has passed.
+    fn tick(&mut self) {}
+}
+
+/// What a sink is for; there is one of each at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Slot {
+    Attach,
+    Log,
+    Metrics,
+    MetricsFile,
+    Systemd,
+}
+
+type Sinks = BTreeMap<Slot, Box<dyn Sink>>;
+
+/// A thread that hands events on.
+pub(crate) struct Relay {
+    /// The events, for one screen.
+    pub(crate) events: Receiver<Event>,
+    thread: JoinHandle<()>,
+}
+
+/// Puts sinks in the place of others while a relay works.
+#[derive(Clone)]
+pub(crate) struct Switch(Sender<(Slot, Option<Box<dyn Sink>>)>);
+
+impl Switch {
+    /// From now on `sink` has the place `slot`, or nobody.
+    pub(crate) fn put(&self, slot: Slot, sink: Option<Box<dyn Sink>>) {
+        // A relay that has ended needs no sinks.
+        let _ = self.0.send((slot, sink));
+    }
+}
+
+impl Relay {
+    /// Hands `events` on until they end, to `sinks` from the first on, and to those that the switch puts in later.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(events: Receiver<Event>, sinks: Vec<(Slot, Box<dyn Sink>)>) -> io::Result<(Self, Switch)> {
+        let (screen, shown) = unbounded();
+        let (switch, mut changes) = unbounded();
+        let mut sinks = Sinks::from_iter(sinks);
+        let work = move || {
+            let mut ticked = Instant::now();
+            loop {
+                select! {
+                    recv(events) -> event => {
+                        let Ok(event) = event else { return };
+                        for sink in sinks.values_mut() {
+                            sink.event(&event);
+                        }
+                        hand(&screen, event);
+                    }
+                    recv(changes) -> change => match change {
+                        Ok((slot, Some(sink))) => _ = sinks.insert(slot, sink),
+                        Ok((slot, None)) => _ = sinks.remove(&slot),
+                        Err(_) => changes = never(),
+                    },
+                    default(TICK) => {}
+                }
+                if ticked.elapsed() >= TICK {
+                    ticked = Instant::now();
+                    for sink in sinks.values_mut() {
+                        sink.tick();
+                    }
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("octrls-relay".into()).spawn(work)?;
+        Ok((Self { events: shown, thread }, Switch(switch)))
+    }
+
+    /// Waits until the last event has reached every sink, and each has ended.
+    pub(crate) fn finish(self) {
+        drop(self.events);
+        // A panic in it has been told already.
+        let _ = self.thread.join();
+    }
+}
+
+/// Sends to a screen that may lag, or have been left.
+fn hand(screen: &Sender<Event>, event: Event) {
+    if is_due(&event.kind, screen.len()) {
+        let _ = screen.send(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::screen::script;
+
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Sink for Counter {
+        fn event(&mut self, _: &Event) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn every_sink_and_the_screen_get_every_event() {
+        let (sender, events) = unbounded();
+        let counts = [Arc::<AtomicUsize>::default(), Arc::default()];
+        let sink = |i: usize| Box::new(Counter(Arc::clone(&counts[i]))) as Box<dyn Sink>;
+        let (relay, switch) = Relay::start(events, vec![(Slot::Log, sink(0)), (Slot::Metrics, sink(1))]).unwrap();
+        let morning = script::morning();
+        for event in morning.iter().take(3) {
+            sender.send(event.clone()).unwrap();
+        }
+        let shown: Vec<Event> = relay.events.iter().take(3).collect();
+        switch.put(Slot::Log, None);
+        drop(sender);
+        relay.finish();
+        assert_eq!((shown.len(), counts[0].load(Ordering::Relaxed), counts[1].load(Ordering::Relaxed)), (3, 3, 3));
+    }
+}

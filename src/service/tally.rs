@@ -1,0 +1,111 @@
+//! How many scans are where.
+
+use std::collections::HashMap;
+
+use crate::engine::{Event, EventKind, ScanChange, ScanId};
+
+/// Where a scan is that is not through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Running,
+    Retrying,
+}
+
+/// Counts kept of the events; of a scan that is through, no more than its count.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    phases: HashMap<ScanId, Phase>,
+    /// Scans with results, since the start.
+    pub(crate) done: u64,
+    /// Scans given up, since the start.
+    pub(crate) quarantined: u64,
+    /// Whether the watched folder is there.
+    pub(crate) online: bool,
+    pub(crate) paused: bool,
+    pub(crate) draining: bool,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { phases: HashMap::new(), done: 0, quarantined: 0, online: true, paused: false, draining: false }
+    }
+}
+
+impl Tally {
+    pub(crate) fn event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Scan { id, change } => self.change(*id, change),
+            EventKind::RootOnline(online) => self.online = *online,
+            EventKind::Paused(paused) => self.paused = *paused,
+            EventKind::Draining { .. } => self.draining = true,
+            EventKind::Started(_) | EventKind::Notice { .. } | EventKind::Stopped(_) => {}
+        }
+    }
+
+    fn change(&mut self, id: ScanId, change: &ScanChange) {
+        let phase = match change {
+            ScanChange::Seen { .. } | ScanChange::Queued => Phase::Waiting,
+            ScanChange::Running { .. } => Phase::Running,
+            ScanChange::Retrying { .. } => Phase::Retrying,
+            ScanChange::Opened(_) | ScanChange::BScan(_) => return,
+            ScanChange::AlreadyDone | ScanChange::Vanished | ScanChange::Done(_) | ScanChange::Quarantined { .. } => {
+                self.done += u64::from(matches!(change, ScanChange::Done(_)));
+                self.quarantined += u64::from(matches!(change, ScanChange::Quarantined { .. }));
+                self.phases.remove(&id);
+                return;
+            }
+        };
+        self.phases.insert(id, phase);
+    }
+
+    fn count(&self, phase: Phase) -> usize {
+        self.phases.values().filter(|p| **p == phase).count()
+    }
+
+    /// Scans seen and queued.
+    pub(crate) fn waiting(&self) -> usize {
+        self.count(Phase::Waiting)
+    }
+
+    /// Scans in work.
+    pub(crate) fn running(&self) -> usize {
+        self.count(Phase::Running)
+    }
+
+    /// Scans whose next attempt is to come.
+    pub(crate) fn retrying(&self) -> usize {
+        self.count(Phase::Retrying)
+    }
+
+    /// The counts in a line.
+    pub(crate) fn words(&self) -> String {
+        let state = match self {
+            Self { draining: true, .. } => "stopping",
+            Self { online: false, .. } => "offline, the watched folder is away",
+            Self { paused: true, .. } => "paused",
+            _ => "watching",
+        };
+        let (waiting, running) = (self.waiting() + self.retrying(), self.running());
+        format!("{state}: {running} in work, {waiting} waiting, {} done, {} quarantined", self.done, self.quarantined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::script;
+
+    #[test]
+    fn the_morning_is_counted() {
+        let mut tally = Tally::default();
+        for event in &script::morning() {
+            tally.event(event);
+        }
+        assert_eq!(
+            (tally.running(), tally.waiting(), tally.retrying(), tally.done, tally.quarantined),
+            (2, 3, 1, 2, 1)
+        );
+        assert_eq!(tally.words(), "watching: 2 in work, 4 waiting, 2 done, 1 quarantined");
+    }
+}
