@@ -15,6 +15,7 @@ use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
     follow_up::{FollowUpArguments, HistoryArguments},
+    limits::LimitArguments,
     neighbours::{SegmentNetArguments, WatchNetArguments},
 };
 use crate::{
@@ -45,8 +46,13 @@ pub(super) enum Command {
     Segment(SegmentArguments),
     /// Watch a folder and segment every scan that arrives
     Watch(WatchArguments),
-    /// Write the boundaries and thickness of many results into one Parquet file, a row an A-scan
-    #[cfg(feature = "parquet")]
+    /// List what the ledger of a watcher knows, also while it runs
+    Ls(super::ls::LsArguments),
+    /// Let scans be processed anew, also while the watcher runs
+    Redo(super::redo::RedoArguments),
+    /// List what was given up, send it back, or throw it away
+    Quarantine(super::quarantine::QuarantineArguments),
+    /// Write many results into one file
     Export(super::export::ExportArguments),
     /// Forget what was measured of the patients of these scans at earlier visits
     Forget(super::forget::ForgetArguments),
@@ -180,10 +186,10 @@ pub(super) struct SegmentArguments {
 
 #[derive(Args)]
 pub(super) struct WatchArguments {
-    /// Folder to watch, with the folders below it
-    #[arg(value_name = "DIR")]
-    pub(super) root: PathBuf,
-    /// Folder for results, ledger and quarantine [default: DIR/octrls-results]
+    /// Folders to watch, with the folders below them; of several each has its results in a folder of its own name
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) roots: Vec<PathBuf>,
+    /// Folder for results, ledger and quarantine [default: DIR/octrls-results of the first folder]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// One line for each change instead of the dashboard
@@ -207,6 +213,8 @@ pub(super) struct WatchArguments {
     /// Scans to work on at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     #[command(flatten)]
     pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
@@ -285,6 +293,10 @@ pub(super) struct ModelInfoArguments {
 
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     number_in(text, 0.01, 86_400.0)
+}
+
+pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
+    if text.parse() == Ok(0.0) { Ok(0.0) } else { seconds(text) }
 }
 
 fn spacing(text: &str) -> Result<f64, String> {

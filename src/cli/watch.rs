@@ -26,14 +26,16 @@ pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     };
     let segment = arguments.results.options()?;
     let network = load_network(&arguments.model)?;
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.root.join(DEFAULT_OUT));
+    let first = arguments.roots.first().cloned().unwrap_or_default();
+    let out = arguments.out.clone().unwrap_or_else(|| first.join(DEFAULT_OUT));
     let options = EngineOptions {
+        roots: arguments.roots.clone(),
         stability: Duration::from_secs_f64(arguments.stable),
         poll: arguments.poll.map(Duration::from_secs_f64),
         workers: arguments.jobs.map_or_else(default_jobs, usize::from),
         attempts: arguments.attempts,
         until_idle: arguments.once,
-        ..EngineOptions::new(&arguments.root, out)
+        ..arguments.limits.options(EngineOptions::new(first, out))
     };
     // Before anything is made below a root that is not there.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
@@ -59,7 +61,9 @@ impl Watch {
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
-        let (root, out, once) = (self.options.root.clone(), self.options.out.clone(), self.options.until_idle);
+        // What is received comes into the first folder.
+        let root = self.options.roots.first().cloned().unwrap_or_default();
+        let (out, once) = (self.options.out.clone(), self.options.until_idle);
         let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
         let processor = self.neighbours.served_by(segmenter);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
@@ -78,7 +82,7 @@ impl Watch {
         show(self.screen, &events, engine.remote(), image)?;
         let totals = engine.join();
         let left = busy.finish(once);
-        let failed = totals.quarantined > 0 || (once && left > 0);
+        let failed = totals.quarantined > 0 || (once && (left > 0 || totals.left > 0));
         Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
     }
 }

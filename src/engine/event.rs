@@ -40,7 +40,8 @@ pub enum EventKind {
         /// What changed.
         change: ScanChange,
     },
-    /// The watched folder went away or came back; nothing is forgotten meanwhile.
+    /// The watched folder, or the last of several that was still there, went away, or one came back; nothing is forgotten
+    /// meanwhile.
     RootOnline(bool),
     /// Something an operator should read that concerns no single scan.
     Notice {
@@ -63,8 +64,8 @@ pub enum EventKind {
 /// What the engine works with, told once at its start.
 #[derive(Clone, Debug, Serialize)]
 pub struct Session {
-    /// The watched folder.
-    pub root: PathBuf,
+    /// The watched folders.
+    pub roots: Vec<PathBuf>,
     /// Where results go.
     pub out: PathBuf,
     /// Name of the model.
