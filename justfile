@@ -88,3 +88,15 @@ sbom:
 # What each stage of a scan costs
 bench:
     cargo bench
+
+# Kill the watcher 500 times while 200 scans arrive; each must end with one complete result
+torture kills="500" scans="200":
+    OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
+
+# Many files at once: time, memory, open files
+crowd files="100000":
+    OCTRLS_CROWD={{files}} cargo test --test endurance -- --nocapture crowd
+
+# Scans at four fifths of what the box can do, for so many minutes: latency, memory
+soak minutes="60":
+    OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test endurance -- --nocapture soak

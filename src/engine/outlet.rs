@@ -36,7 +36,9 @@ impl Outlet {
     }
 
     pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
-        if !matches!(change, ScanChange::BScan(_)) || self.sender().as_ref().is_some_and(|sender| sender.len() < BACKLOG_FOR_BSCANS) {
+        if !matches!(change, ScanChange::BScan(_))
+            || self.sender().as_ref().is_some_and(|sender| sender.len() < BACKLOG_FOR_BSCANS)
+        {
             self.emit(EventKind::Scan { id, change });
         }
     }
