@@ -175,7 +175,8 @@ impl Scheduler {
         }
         let now = Instant::now();
         self.backlog.ripen(now);
-        if self.backlog.len() > 0 && (self.disk.is_low(now, &self.outlet) || self.crew.is_stuck()) {
+        let wanted = self.backlog.len() > 0 && self.running < self.options.workers;
+        if wanted && (self.disk.is_low(now, &self.outlet) || self.crew.is_stuck()) {
             return self.hold();
         }
         while self.running < self.options.workers

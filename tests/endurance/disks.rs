@@ -6,12 +6,18 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::{support::octrls, torture::scan};
+
+/// Far longer than anything takes; it ends a test that would hang.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Uid and gid of nobody, whom permissions hold back.
 const NOBODY: u32 = 65534;
@@ -45,24 +51,27 @@ impl Drop for SmallDisk {
 }
 
 /// A watcher whose lines are read.
-struct Watcher(Child, BufReader<ChildStdout>);
+struct Watcher(Child, Receiver<String>);
 
 impl Watcher {
     fn start(root: &Path, out: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
         command.args(["watch", "--plain", "--model", "edge", "--stable", "0.1", "--jobs", "1"]).args(more);
         let mut child = command.arg("--out").arg(out).arg(root).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self(child, lines)
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, received) = channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self(child, received)
     }
 
     /// Reads on to the line that holds `text`, and returns all lines until then.
     fn until(&mut self, text: &str) -> String {
         let mut all = String::new();
         loop {
-            let before = all.len();
-            assert!(self.1.read_line(&mut all).unwrap() > 0, "no \"{text}\" in {all}");
-            if all[before..].contains(text) {
+            let line = self.1.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" in {all}"));
+            all.push_str(&line);
+            all.push('\n');
+            if line.contains(text) {
                 return all;
             }
         }
