@@ -100,3 +100,7 @@ crowd files="100000":
 # Scans at four fifths of what the box can do, for so many minutes: latency, memory
 soak minutes="60":
     OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test endurance -- --nocapture soak
+
+# Cut the power again and again, on an ext4 image; takes root
+power-cuts cuts="100":
+    OCTRLS_CUTS={{cuts}} cargo test --test endurance -- --nocapture power

@@ -7,6 +7,7 @@
 mod bombs;
 mod crowd;
 mod disks;
+mod power;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;
