@@ -122,6 +122,11 @@ impl Quarantine {
         Ok(place)
     }
 
+    /// Writes the reason for a scan that stays where it is.
+    pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
+        self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
+    }
+
     /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
     pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
         let scan = self.roots.locate(path);

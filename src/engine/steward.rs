@@ -121,6 +121,11 @@ impl Steward {
         for entry in entries.iter().filter(|entry| entry.state != ScanState::Superseded) {
             outcome = self.renew(entry)?;
         }
+        if outcome == Redo::Asked {
+            for left in jailed.iter().filter(|quarantined| !quarantined.moved) {
+                Quarantine::forget(&left.place).map_err(|source| failed(left, source))?;
+            }
+        }
         Ok(outcome)
     }
 
@@ -159,13 +164,13 @@ impl Steward {
     /// # Errors
     /// [`StewardError`] when it cannot be moved, or the ledger cannot be used.
     pub fn release(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
-        let failed = |source| StewardError::Quarantine { path: quarantined.place.clone(), source };
         let path = &quarantined.path;
-        if quarantined.moved {
-            self.quarantine.put_back(&quarantined.place, path).map_err(failed)?;
+        let moved = if quarantined.moved {
+            self.quarantine.put_back(&quarantined.place, path)
         } else {
-            Quarantine::forget(&quarantined.place).map_err(failed)?;
-        }
+            Quarantine::forget(&quarantined.place)
+        };
+        moved.map_err(|source| failed(quarantined, source))?;
         for entry in self.records.at(path)?.iter().filter(|entry| entry.state == ScanState::Quarantined) {
             self.records.renew(entry, path)?;
         }
@@ -178,8 +183,7 @@ impl Steward {
     /// # Errors
     /// [`StewardError`] when it cannot be removed, or the ledger cannot be used.
     pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
-        let failed = |source| StewardError::Quarantine { path: quarantined.place.clone(), source };
-        Quarantine::forget(&quarantined.place).map_err(failed)?;
+        Quarantine::forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
         if quarantined.moved {
             self.records.forget_quarantined(&quarantined.path, quarantined.sha256.as_deref())?;
         }
@@ -204,4 +208,8 @@ impl Steward {
         paths.extend(self.records.paths_of(entry)?);
         Ok(paths.into_iter().find(|path| self.roots.locate(path).is_file()))
     }
+}
+
+fn failed(quarantined: &Quarantined, source: io::Error) -> StewardError {
+    StewardError::Quarantine { path: quarantined.place.clone(), source }
 }

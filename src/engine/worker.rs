@@ -269,6 +269,10 @@ impl Bench {
     fn refuse(&self, task: &Task, content: &Content) -> Verdict {
         let reason = format!("the file has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
         let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
+        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, 0)) {
+            let text = format!("the reason why {} is given up cannot be written: {problem}", task.path.display());
+            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+        }
         let failure = (error.code, error.reason.as_str());
         match lock(&self.ledger).quarantined(&task.path, Some(task.stamp), content, failure) {
             Ok(()) => Verdict::Quarantined { error, place: None },
@@ -277,18 +281,7 @@ impl Bench {
     }
 
     fn give_up(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
-        let place = self.quarantine.put(
-            &task.path,
-            &Note {
-                code: error.code,
-                reason: &error.reason,
-                attempts,
-                path: task.path.display().to_string(),
-                sha256: content.sha256(),
-                time: Timestamp::now(),
-                octrls: env!("CARGO_PKG_VERSION"),
-            },
-        );
+        let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("{} stays where it is, it cannot be quarantined: {problem}", task.path.display());
             self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
@@ -320,6 +313,19 @@ impl Bench {
 
     fn aborting(&self) -> bool {
         self.abort.load(Ordering::Relaxed)
+    }
+}
+
+/// What is written of a scan that is given up.
+fn note<'a>(task: &Task, content: &'a Content, error: &'a ProcessError, attempts: u32) -> Note<'a> {
+    Note {
+        code: error.code,
+        reason: &error.reason,
+        attempts,
+        path: task.path.display().to_string(),
+        sha256: content.sha256(),
+        time: Timestamp::now(),
+        octrls: env!("CARGO_PKG_VERSION"),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{
     fs::{self, File},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     thread,
     time::Duration,
 };
 
-use crate::{memory, support::octrls, torture::scan};
+use crate::{listed, memory, torture::scan, watcher};
 
 /// A PNG that declares this size.
 fn png(width: u32, height: u32) -> Vec<u8> {
@@ -82,21 +82,8 @@ fn dicom(frames: &str, side: u16) -> Vec<u8> {
 
 /// Works through `root`; returns the largest memory in KiB.
 fn peak(root: &Path, out: &Path) -> u64 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-    command.args([
-        "watch",
-        "--once",
-        "--plain",
-        "--model",
-        "edge",
-        "--stable",
-        "0.1",
-        "--jobs",
-        "1",
-        "--min-free",
-        "0",
-    ]);
-    let mut child = command.arg("--out").arg(out).arg(root).stdout(Stdio::null()).spawn().unwrap();
+    let mut command = watcher(root, out, "0.1", &["--once", "--jobs", "1", "--min-free", "0"]);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
         most = memory(&child.id().to_string(), "VmHWM").unwrap_or(most);
@@ -137,10 +124,8 @@ fn bombs_are_refused_and_memory_stays_flat() {
     sparse("sparse-film.img", b"", 10 << 30);
     sparse("sparse-vol.vol", b"HSF-OCT-103\0", 1 << 30);
     let most = peak(&root, &out);
-    let listed = octrls().args(["ls", "--json", "--out"]).arg(&out).assert().success();
-    let text = String::from_utf8_lossy(&listed.get_output().stdout).into_owned();
-    let found: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(found.len(), expected.len(), "{text}");
+    let found = listed(&out);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (object, (name, code)) in found.iter().zip(expected) {
         assert_eq!((&object["path"], &object["state"]), (&name.into(), &"quarantined".into()));
         assert!(object["code"].as_str().unwrap().starts_with(code), "{object:#}");

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::{fs::PermissionsExt, process::CommandExt},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{support::octrls, torture::scan};
+use crate::{support::octrls, torture::scan, watcher};
 
 /// Far longer than anything takes; it ends a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -55,9 +55,8 @@ struct Watcher(Child, Receiver<String>);
 
 impl Watcher {
     fn start(root: &Path, out: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-        command.args(["watch", "--plain", "--model", "edge", "--stable", "0.1", "--jobs", "1"]).args(more);
-        let mut child = command.arg("--out").arg(out).arg(root).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = watcher(root, out, "0.1", &["--jobs", "1"]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, received) = channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -144,22 +143,8 @@ fn results_that_may_not_be_written_are_said_at_the_start() {
 
 /// Runs a watcher once as nobody, or says that it cannot.
 fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> {
-    let binary: PathBuf = env!("CARGO_BIN_EXE_octrls").into();
-    let mut command = Command::new(&binary);
-    command.args([
-        "watch",
-        "--once",
-        "--plain",
-        "--model",
-        "edge",
-        "--stable",
-        "0.1",
-        "--attempts",
-        "1",
-        "--min-free",
-        "0",
-    ]);
-    command.arg("--out").arg(out).arg(root).uid(NOBODY).gid(NOBODY);
+    let mut command = watcher(root, out, "0.1", &["--once", "--attempts", "1", "--min-free", "0"]);
+    command.uid(NOBODY).gid(NOBODY);
     match command.output() {
         Ok(output) => {
             let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

@@ -9,11 +9,32 @@ mod crowd;
 mod disks;
 mod power;
 mod soak;
+#[path = "../support/stub.rs"]
+mod stub;
 #[path = "../support/mod.rs"]
 mod support;
 mod torture;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
+
+/// A watcher from `root` to `out` that takes files after `stable` seconds.
+fn watcher(root: &Path, out: &Path, stable: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
+    command
+        .args(["watch", "--plain", "--model", "edge", "--stable", stable])
+        .args(more)
+        .arg("--out")
+        .arg(out)
+        .arg(root);
+    command
+}
+
+/// What the ledger in `out` says of each scan.
+fn listed(out: &Path) -> Vec<serde_json::Value> {
+    let output = support::octrls().args(["ls", "--json", "--out"]).arg(out).assert().success();
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
 
 /// A length that the environment may set.
 fn setting(name: &str, usual: u64) -> u64 {

@@ -14,13 +14,8 @@ use std::{
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 
-use crate::{
-    setting,
-    support::{octrls, result},
-    torture::scan,
-};
+use crate::{listed, setting, support::result, torture::scan, watcher};
 
 const IMAGE_BYTES: u64 = 96 << 20;
 
@@ -55,9 +50,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn watch(root: &Path, out: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-    command.args(["watch", "--plain", "--model", "edge", "--stable", "0.2", "--attempts", "100", "--min-free", "0"]);
-    command.args(more).arg("--out").arg(out).arg(root).stdout(Stdio::piped());
+    let mut command = watcher(root, out, "0.2", &["--attempts", "100", "--min-free", "0"]);
+    command.args(more).stdout(Stdio::piped());
     command
 }
 
@@ -90,9 +84,7 @@ type Contents = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Paths of the scans that the ledger knows as written.
 fn written(out: &Path) -> Vec<String> {
-    let listed = octrls().args(["ls", "--json", "--state", "written", "--out"]).arg(out).output().unwrap();
-    let text = String::from_utf8(listed.stdout).unwrap();
-    let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let objects = listed(out).into_iter().filter(|object| object["state"] == "written");
     objects.map(|object| object["path"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -7,7 +7,7 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,13 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    setting,
-    support::{octrls, result},
-};
 use octrls::phantom::{Phantom, PhantomOptions};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::{listed, setting, support::result, watcher};
 
 /// Far longer than anything takes; it ends a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(20);
@@ -64,11 +62,9 @@ fn arrive(root: &Path, number: u64, bytes: &[u8], rng: &mut ChaCha8Rng) {
 }
 
 fn start(root: &Path, out: &Path, more: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
     // A kill counts as an attempt, since it cannot be told from a scan that ends the program.
-    command.args(["watch", "--plain", "--model", "edge", "--stable", "0.5", "--attempts", "100", "--min-free", "0"]);
-    command.args(more).arg("--out").arg(out).arg(root).stdout(Stdio::null()).stderr(Stdio::inherit());
-    command.spawn().unwrap()
+    let mut command = watcher(root, out, "0.5", &["--attempts", "100", "--min-free", "0"]);
+    command.args(more).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -136,8 +132,8 @@ fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
     assert!(!files.iter().any(ours), "no unfinished file is left: {files:?}");
     assert!(files_below(&out.join(".octrls")).iter().all(|path| !path.starts_with(out.join(".octrls/staging"))));
     assert!(!out.join("quarantine").exists() || files_below(&out.join("quarantine")).is_empty());
-    let listed = octrls().args(["ls", "--json", "--state", "written", "--out"]).arg(&out).assert().success();
-    assert_eq!(String::from_utf8_lossy(&listed.get_output().stdout).lines().count() as u64, scans);
+    let states: Vec<_> = listed(&out).iter().map(|object| object["state"].clone()).collect();
+    assert!(states.len() as u64 == scans && states.iter().all(|state| state == "written"), "{states:?}");
     eprintln!(
         "{kills} kills over {scans} scans in {:.0} s; {before} were done before the last start",
         begun.elapsed().as_secs_f64()

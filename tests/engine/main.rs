@@ -15,5 +15,7 @@ mod restart;
 mod rig;
 mod root;
 mod roots;
+#[path = "../support/stub.rs"]
+mod stub;
 #[path = "../support/mod.rs"]
 mod support;

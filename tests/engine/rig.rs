@@ -14,13 +14,11 @@ use octrls::{
         Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
         ScanId, ScanSummary, Totals,
     },
-    layer::LAYERS,
-    measure::{ThicknessUnit, Verdict},
     scan::{Pattern, ScanHeader},
 };
 use tempfile::TempDir;
 
-use crate::support::octrls;
+use crate::{stub::summary, support::octrls};
 
 /// Far longer than anything takes; it ends tests that would hang.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,19 +72,7 @@ impl Processor for Copier {
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
         fs::write(out.join("result.json"), "{}").unwrap();
-        Ok(ScanSummary {
-            series: 1,
-            bscans: 1,
-            eye: None,
-            unit: ThicknessUnit::Pixels,
-            mean_thickness: [None; LAYERS],
-            verdict: Verdict::Good,
-            flags: String::new(),
-            confidence: 1.0,
-            follow_up: None,
-            out: out.to_owned(),
-            elapsed: Duration::ZERO,
-        })
+        Ok(summary(out))
     }
 
     fn fingerprint(&self) -> String {
