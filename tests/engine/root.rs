@@ -46,6 +46,10 @@ fn a_scan_interrupted_by_the_loss_of_the_root_is_not_at_fault() {
     rig.put("a.png", "gate");
     let mut session = rig.start();
     session.until("running a.png 1");
+    // It has been read, and stands at the gate.
+    while rig.calls().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let away = rig.beside("away");
     fs::rename(&rig.options.roots[0], &away).unwrap();
     session.until("offline");
