@@ -98,3 +98,18 @@ bench *more:
     cargo build --release --bin octrls --example time_network --example peak
     python3 -m venv target/bench && target/bench/bin/pip install --quiet -r benches/requirements.txt
     target/bench/bin/python benches/compare.py target/release/octrls target/release/examples {{more}}
+# Kill the watcher 500 times while 200 scans arrive; each must end with one complete result
+torture kills="500" scans="200":
+    OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
+
+# Many files at once: time, memory, open files
+crowd files="100000":
+    OCTRLS_CROWD={{files}} cargo test --test endurance -- --nocapture crowd
+
+# Scans at four fifths of what the box can do, for so many minutes: latency, memory
+soak minutes="60":
+    OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test endurance -- --nocapture soak
+
+# Cut the power again and again, on an ext4 image; takes root
+power-cuts cuts="100":
+    OCTRLS_CUTS={{cuts}} cargo test --test endurance -- --nocapture power

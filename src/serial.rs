@@ -177,6 +177,30 @@ pub(crate) mod path {
     }
 }
 
+/// For lists of paths.
+#[cfg(feature = "app")]
+pub(crate) mod paths {
+    use std::path::PathBuf;
+
+    use super::{Deserialize, Deserializer, Serializer, path};
+
+    /// A path by its bytes.
+    #[derive(Deserialize)]
+    struct Owned(#[serde(with = "path")] PathBuf);
+
+    /// The same, borrowed.
+    #[derive(serde::Serialize)]
+    struct Borrowed<'a>(#[serde(serialize_with = "path::serialize")] &'a PathBuf);
+
+    pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths.iter().map(Borrowed))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+        Ok(Vec::<Owned>::deserialize(deserializer)?.into_iter().map(|Owned(path)| path).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
     follow_up::{FollowUpArguments, HistoryArguments},
+    limits::LimitArguments,
     neighbours::{SegmentNetArguments, WatchNetArguments},
     service_args::ServiceArguments,
 };
@@ -53,8 +54,13 @@ pub(super) enum Command {
     Doctor(super::doctor::DoctorArguments),
     /// Check the settings file of `octrls watch`, or print one to begin with
     Config(super::config::ConfigArguments),
-    /// Write the boundaries and thickness of many results into one Parquet file, a row an A-scan
-    #[cfg(feature = "parquet")]
+    /// List what the ledger of a watcher knows, also while it runs
+    Ls(super::ls::LsArguments),
+    /// Let scans be processed anew, also while the watcher runs
+    Redo(super::redo::RedoArguments),
+    /// List what was given up, send it back, or throw it away
+    Quarantine(super::quarantine::QuarantineArguments),
+    /// Write many results into one file
     Export(super::export::ExportArguments),
     /// Forget what was measured of the patients of these scans at earlier visits
     Forget(super::forget::ForgetArguments),
@@ -191,10 +197,10 @@ pub(super) struct SegmentArguments {
 
 #[derive(Args)]
 pub(super) struct WatchArguments {
-    /// Folder to watch, with the folders below it
+    /// Folders to watch, with the folders below them; of several each has its results in a folder of its own name
     #[arg(value_name = "DIR", required_unless_present = "config")]
-    root: Option<PathBuf>,
-    /// Folder for results, ledger and quarantine [default: DIR/octrls-results]
+    roots: Vec<PathBuf>,
+    /// Folder for results, ledger and quarantine [default: DIR/octrls-results of the first folder]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// One line for each change instead of the dashboard
@@ -221,6 +227,8 @@ pub(super) struct WatchArguments {
     #[command(flatten)]
     pub(super) service: ServiceArguments,
     #[command(flatten)]
+    pub(super) limits: LimitArguments,
+    #[command(flatten)]
     pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
@@ -233,9 +241,10 @@ pub(super) struct WatchArguments {
 }
 
 impl WatchArguments {
-    /// The watched folder, which a settings file may have left out.
-    pub(super) fn root(&self) -> anyhow::Result<&Path> {
-        self.root.as_deref().context("E-CONFIG-TOGETHER: no folder to watch: neither on the command line nor as `root`")
+    /// The watched folders, at least one, which a settings file may have left out.
+    pub(super) fn roots(&self) -> anyhow::Result<&[PathBuf]> {
+        let together = "E-CONFIG-TOGETHER: no folder to watch: neither on the command line nor as `roots`";
+        (!self.roots.is_empty()).then_some(self.roots.as_slice()).context(together)
     }
 }
 
@@ -305,6 +314,10 @@ pub(super) struct ModelInfoArguments {
 
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     number_in(text, 0.01, 86_400.0)
+}
+
+pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
+    if text.parse() == Ok(0.0) { Ok(0.0) } else { seconds(text) }
 }
 
 fn spacing(text: &str) -> Result<f64, String> {

@@ -23,7 +23,7 @@ pub(super) const INSTALLED: &str = "/etc/octrls/octrls.toml";
 const WATCH: &str = "watch";
 
 /// What the sample sets.
-const SET: [(&str, &str); 2] = [("root", "/srv/oct/in"), ("out", "/srv/oct/out")];
+const SET: [(&str, &str); 2] = [("roots", "/srv/oct/in"), ("out", "/srv/oct/out")];
 
 #[derive(Args)]
 pub(super) struct ConfigArguments {
@@ -57,7 +57,7 @@ fn check(file: &Path) -> ExitCode {
     let checked = load(file, &command_line(file)).and_then(|(arguments, values)| {
         // The files that it names are part of it.
         arguments.results.options()?;
-        arguments.root()?;
+        arguments.roots()?;
         Ok(values)
     });
     match checked {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_sample_is_the_defaults_and_names_every_option() {
-        let folders = "root = '/srv/oct/in'\nout = '/srv/oct/out'";
+        let folders = "roots = ['/srv/oct/in']\nout = '/srv/oct/out'";
         assert_eq!(values(&text()), values(folders));
         assert_eq!(values(&filled()), values(folders));
         assert!(filled().lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count() > 15);

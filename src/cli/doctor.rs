@@ -46,10 +46,15 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     let watcher = settings(arguments, &mut found);
     let mut ledger = None;
     if let Some(watcher) = &watcher
-        && let Ok(root) = watcher.root()
+        && let Ok(roots) = watcher.roots()
     {
-        let folders = Folders { root: root.to_owned(), out: out_of(watcher, root), polls: watcher.poll.is_some() };
-        found.extend(doctor::watched(&folders));
+        let of = |root: &PathBuf| Folders {
+            root: root.clone(),
+            out: out_of(watcher, &roots[0]),
+            polls: watcher.poll.is_some(),
+        };
+        found.extend(roots.iter().flat_map(|root| doctor::watched(&of(root))));
+        let folders = of(&roots[0]);
         found.extend(doctor::results(&folders));
         found.extend(user());
         if !watcher.service.no_socket {

@@ -1,51 +1,135 @@
-//! `octrls export`: the A-scans of many results in one table.
+//! `octrls export`: many results in one file, while they come in or later.
 
 use std::{
     collections::BTreeSet,
+    fs,
+    io::{BufWriter, Write, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::{Value, json};
 use walkdir::WalkDir;
 
-use super::{SOME_FAILED, coded};
+use super::{SOME_FAILED, printed};
+#[cfg(feature = "parquet")]
+use crate::{
+    cli::coded,
+    output::{Export, ExportError, is_result},
+};
 use crate::{
     durable::{sync_folder, unfinished_file},
-    output::{Export, ExportError, is_result},
+    output::RESULT_FILE,
 };
 
 #[derive(Args)]
 pub(super) struct ExportArguments {
-    /// File to write
+    /// Write the boundaries and thickness of all A-scans to this Parquet file, a row each
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE", conflicts_with = "json", required_unless_present = "json")]
+    parquet: Option<PathBuf>,
+    /// Write each result.json as one line to this file, `-` for the standard output, with its folder
     #[arg(long, value_name = "FILE")]
-    parquet: PathBuf,
+    #[cfg_attr(not(feature = "parquet"), arg(required = true))]
+    json: Option<PathBuf>,
     /// Result folders, or folders to search for them
     #[arg(required = true, value_name = "DIR")]
     inputs: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "parquet")]
+    if let Some(file) = &arguments.parquet {
+        return tables(file, &folders(&arguments.inputs, &is_result)?);
+    }
+    let has_result = |folder: &Path| folder.join(RESULT_FILE).is_file();
+    let results = folders(&arguments.inputs, &has_result)?;
+    let target = arguments.json.as_deref().filter(|file| *file != Path::new("-"));
+    let Some(file) = target else {
+        let mut out = BufWriter::new(stdout().lock());
+        let mut broken = 0;
+        let printed = lines(&mut out, &results, &mut broken).and_then(|()| out.flush());
+        super::unless_unread(printed)?;
+        return Ok(verdict(broken));
+    };
+    let mut broken = 0;
+    write(file, |staged| {
+        let mut out = BufWriter::new(staged);
+        lines(&mut out, &results, &mut broken)?;
+        out.flush()
+    })?;
+    println!("{} results", results.len() - broken);
+    Ok(verdict(broken))
+}
+
+fn verdict(broken: usize) -> ExitCode {
+    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) }
+}
+
+/// The folders with results in `inputs`.
+fn folders(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut results = BTreeSet::new();
-    for input in &arguments.inputs {
+    for input in inputs {
         // What the engine keeps, and what is not finished, has a hidden name.
         let hidden = |path: &Path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".octrls"));
         for entry in WalkDir::new(input).into_iter().filter_entry(|e| !hidden(e.path())) {
-            let entry = entry.with_context(|| format!("E-READ-IO: cannot search {}", input.display()))?;
-            if entry.file_type().is_dir() && is_result(entry.path()) {
-                results.insert(entry.into_path());
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() && is_result(entry.path()) => {
+                    results.insert(entry.into_path());
+                }
+                // A watcher that works meanwhile replaces folders.
+                Err(error) if error.depth() > 0 && is_missing(error.io_error()) => {}
+                other => {
+                    other.with_context(|| format!("E-READ-IO: cannot search {}", input.display()))?;
+                }
             }
         }
     }
     anyhow::ensure!(!results.is_empty(), "E-ARGS-EMPTY: no results found");
-    let folder = arguments.parquet.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let text = || format!("E-OUT-IO: cannot write {}", arguments.parquet.display());
+    Ok(results)
+}
+
+fn is_missing(error: Option<&std::io::Error>) -> bool {
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Writes each result's `result.json` as one line.
+fn lines(out: &mut impl Write, results: &BTreeSet<PathBuf>, broken: &mut usize) -> std::io::Result<()> {
+    for folder in results {
+        let read = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string());
+        match read.and_then(|text| serde_json::from_slice::<Value>(&text).map_err(|e| e.to_string())) {
+            Ok(result) => writeln!(out, "{}", json!({ "folder": printed(folder), "result": result }))?,
+            Err(error) => {
+                *broken += 1;
+                eprintln!("E-EXPORT-RESULT: {} cannot be read: {error}", folder.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `file` as a whole or not at all.
+fn write(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let text = || format!("E-OUT-IO: cannot write {}", file.display());
+    let mut staged = unfinished_file(folder, ".octrls-").with_context(text)?;
+    fill(staged.as_file_mut()).with_context(text)?;
+    staged.as_file().sync_all().with_context(text)?;
+    staged.persist(file).with_context(text)?;
+    sync_folder(folder).with_context(text)
+}
+
+#[cfg(feature = "parquet")]
+fn tables(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode> {
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let text = || format!("E-OUT-IO: cannot write {}", target.display());
     let file = unfinished_file(folder, ".octrls-").with_context(text)?;
     let failed = |e: ExportError| coded(e.code(), e);
     let mut export = Export::begin(file).map_err(failed)?;
     let (mut ascans, mut broken) = (0, 0);
-    for result in &results {
+    for result in results {
         match export.add(result) {
             Ok(count) => ascans += count,
             Err(error @ ExportError::Result { .. }) => {
@@ -57,8 +141,8 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     }
     let file = export.finish().map_err(failed)?;
     file.as_file().sync_all().with_context(text)?;
-    file.persist(&arguments.parquet).with_context(text)?;
+    file.persist(target).with_context(text)?;
     sync_folder(folder).with_context(text)?;
     println!("{ascans} A-scans of {} results", results.len() - broken);
-    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
+    Ok(verdict(broken))
 }

@@ -11,18 +11,21 @@ mod args;
 mod config;
 mod demo;
 mod doctor;
-#[cfg(feature = "parquet")]
 mod export;
 mod follow_up;
 mod forget;
+mod limits;
+mod ls;
 mod model;
 #[cfg_attr(not(feature = "dicom-net"), path = "no_neighbours.rs")]
 mod neighbours;
 #[cfg(feature = "dicom-net")]
 mod node_args;
 mod phantom;
+mod quarantine;
 #[cfg(feature = "dicom-net")]
 mod receive;
+mod redo;
 mod segment;
 #[cfg(feature = "dicom-net")]
 mod send;
@@ -38,7 +41,10 @@ use anyhow::Context;
 use clap::Parser;
 use signal_hook::consts::TERM_SIGNALS;
 
-use crate::network::{ModelError, Network, ShippedModel};
+use crate::{
+    engine::Steward,
+    network::{ModelError, Network, ShippedModel},
+};
 use args::{Arguments, Command, ModelArguments};
 
 /// Some scans or files failed.
@@ -59,9 +65,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(a) => config::run(&a),
         Command::Demo(a) => demo::run(&a),
         Command::Doctor(a) => Ok(doctor::run(&a)),
-        #[cfg(feature = "parquet")]
         Command::Export(a) => export::run(&a),
         Command::Forget(a) => forget::run(&a),
+        Command::Ls(a) => ls::run(&a),
+        Command::Redo(a) => redo::run(&a),
+        Command::Quarantine(a) => quarantine::run(&a),
         Command::Segment(a) => segment::run(&a),
         #[cfg(unix)]
         Command::Top(a) => top::run(&a),
@@ -122,6 +130,24 @@ fn on_signals(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Sen
 /// Scans to work on at once when nobody says: one a core.
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The ledger and the quarantine of the folder for results `out`.
+fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
+    Steward::open(out).map_err(|e| coded(e.code(), e))
+}
+
+/// A path as it is printed: with `/` on every system.
+fn printed(path: &std::path::Path) -> String {
+    crate::screen::printed(path)
+}
+
+/// What came of printing; a reader that has seen enough is no failure.
+fn unless_unread(printed: std::io::Result<()>) -> anyhow::Result<()> {
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder and those above it.

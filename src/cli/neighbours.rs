@@ -12,6 +12,8 @@ use crate::{
     node::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop},
 };
 
+pub(super) use crate::node::delivered;
+
 use super::{
     coded,
     node_args::{SendToArguments, WatchReceiveArguments},
@@ -81,7 +83,9 @@ impl Neighbours {
     /// The processor, which leaves its results for delivery where they are to be delivered.
     pub(super) fn served_by(&self, segmenter: Segmenter) -> Arc<dyn Processor> {
         match self.delivery {
-            Some(_) => Arc::new(Delivered { segmenter, outbox: self.outbox.clone() }),
+            Some(ref delivery) => {
+                Arc::new(Delivered { segmenter, outbox: self.outbox.clone(), delivery: delivery.clone() })
+            }
             None => Arc::new(segmenter),
         }
     }
@@ -143,6 +147,7 @@ impl Stops {
 struct Delivered {
     segmenter: Segmenter,
     outbox: Outbox,
+    delivery: Delivery,
 }
 
 impl Processor for Delivered {
@@ -156,6 +161,10 @@ impl Processor for Delivered {
         let summary = self.segmenter.process(scan, name, out, report)?;
         self.outbox.put(out.to_owned());
         Ok(summary)
+    }
+
+    fn may_be_removed(&self, out: &Path) -> bool {
+        self.delivery.is_complete(out)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {

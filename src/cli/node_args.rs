@@ -53,7 +53,7 @@ impl ReceiveArguments {
 /// Those of [`ReceiveArguments`] for a watcher that receives as well.
 #[derive(Args)]
 pub(super) struct WatchReceiveArguments {
-    /// Receive scans from DICOM nodes into the watched folder too; see `octrls receive`
+    /// Receive scans from DICOM nodes into the first watched folder too; see `octrls receive`
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once")]
     receive: Option<SocketAddr>,
     /// The title by which others must call this node

@@ -54,16 +54,17 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
     };
     let segment = arguments.results.options()?;
     let network = load_network(&arguments.model)?;
-    let root = arguments.root()?;
-    let out = out_of(arguments, root);
+    let roots = arguments.roots()?;
+    let out = out_of(arguments, &roots[0]);
     let tuning = tuning(arguments);
     let options = EngineOptions {
+        roots: roots.to_vec(),
         stability: tuning.stability,
         poll: arguments.poll.map(Duration::from_secs_f64),
         workers: arguments.jobs.map_or_else(default_jobs, usize::from),
         attempts: tuning.attempts,
         until_idle: arguments.once,
-        ..EngineOptions::new(root, out)
+        ..arguments.limits.options(EngineOptions::new(&roots[0], out))
     };
     // Before anything is made below a root that is not there.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
@@ -97,7 +98,9 @@ impl Watch {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
         let watched = network.clone();
-        let (root, out, once) = (self.options.root.clone(), self.options.out.clone(), self.options.until_idle);
+        // What is received comes into the first folder.
+        let root = self.options.roots.first().cloned().unwrap_or_default();
+        let (out, once) = (self.options.out.clone(), self.options.until_idle);
         let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
         let processor = self.neighbours.served_by(segmenter);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
@@ -124,7 +127,7 @@ impl Watch {
         let totals = engine.join();
         relay.finish();
         let left = busy.finish(once);
-        let failed = totals.quarantined > 0 || (once && left > 0);
+        let failed = totals.quarantined > 0 || (once && (left > 0 || totals.left > 0));
         Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
     }
 }

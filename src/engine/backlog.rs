@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
+use jiff::Timestamp;
+
 use super::{ScanId, content::Content, stamp::Stamp};
 
 /// One scan on its way through the engine.
@@ -12,6 +14,8 @@ pub(super) struct Task {
     pub(super) path: PathBuf,
     /// As it stood still.
     pub(super) stamp: Stamp,
+    /// When it had stood still.
+    pub(super) queued: Timestamp,
 }
 
 /// The waiting tasks; those whose file is oldest come first.
@@ -31,8 +35,10 @@ impl Backlog {
         self.ready.insert((task.stamp.scan.modified_ns, task.id), task);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Task> {
-        self.ready.pop_first().map(|(_, task)| task)
+    /// The first task that `may_go`.
+    pub(super) fn pop(&mut self, may_go: impl Fn(&Task) -> bool) -> Option<Task> {
+        let key = self.ready.iter().find(|(_, task)| may_go(task)).map(|(key, _)| *key)?;
+        self.ready.remove(&key)
     }
 
     /// Holds `task` back until the time `until`.
@@ -78,7 +84,7 @@ mod tests {
 
     fn task(id: u64, modified_ns: i64) -> Task {
         let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None };
-        Task { id: ScanId(id), path: format!("{id}.png").into(), stamp }
+        Task { id: ScanId(id), path: format!("{id}.png").into(), stamp, queued: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -87,7 +93,7 @@ mod tests {
         for (id, modified_ns) in [(1, 30), (2, 10), (3, 20), (4, 10)] {
             backlog.push(task(id, modified_ns));
         }
-        let order: Vec<u64> = std::iter::from_fn(|| backlog.pop()).map(|task| task.id.0).collect();
+        let order: Vec<u64> = std::iter::from_fn(|| backlog.pop(|_| true)).map(|task| task.id.0).collect();
         assert_eq!(order, [2, 4, 3, 1]);
     }
 
@@ -98,11 +104,12 @@ mod tests {
         backlog.delay(task(1, 1), now + Duration::from_secs(1));
         backlog.park(content.clone(), task(2, 2));
         backlog.ripen(now);
-        assert!(backlog.pop().is_none());
+        assert!(backlog.pop(|_| true).is_none());
         backlog.ripen(now + Duration::from_secs(1));
-        assert_eq!(backlog.pop().map(|task| task.id), Some(ScanId(1)));
+        assert_eq!(backlog.pop(|_| false).map(|task| task.id), None);
+        assert_eq!(backlog.pop(|_| true).map(|task| task.id), Some(ScanId(1)));
         backlog.release(&content);
-        assert_eq!(backlog.pop().map(|task| task.id), Some(ScanId(2)));
+        assert_eq!(backlog.pop(|_| true).map(|task| task.id), Some(ScanId(2)));
         assert_eq!(backlog.len(), 0);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::stamp::sidecar_of;
+use super::stamp::{Stamp, sidecar_of};
 use crate::digest::sha256_of_reader;
 
 /// A key that is the same exactly for scans that must give the same result.
@@ -34,6 +34,11 @@ impl Content {
         Self(format!("unreadable:{}", path.display()))
     }
 
+    /// Stands for a file that is too large to be read, at `path` below the root.
+    pub(super) fn too_large(path: &Path, stamp: Stamp) -> Self {
+        Self(format!("too-large:{}:{}:{}", stamp.scan.bytes, stamp.scan.modified_ns, path.display()))
+    }
+
     #[cfg(test)]
     pub(super) fn named(key: &str) -> Self {
         Self(key.to_owned())
@@ -46,7 +51,7 @@ impl Content {
 
     /// SHA-256 of the scan alone, in hexadecimal; `None` where it could not be read.
     pub(super) fn sha256(&self) -> Option<&str> {
-        (!self.0.starts_with("unreadable:")).then(|| self.0.split('+').next().unwrap_or_default())
+        (!self.0.contains(':')).then(|| self.0.split('+').next().unwrap_or_default())
     }
 }
 

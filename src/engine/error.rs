@@ -29,6 +29,20 @@ pub enum EngineError {
         /// The folder for results.
         path: PathBuf,
     },
+    /// Several watched folders cannot be watched together.
+    #[error("the watched folders do not go together: {problem}")]
+    Roots {
+        /// Why.
+        problem: String,
+    },
+    /// A pattern of names is none.
+    #[error("\"{pattern}\" is no pattern of names: {problem}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Another engine works with the same folder for results.
     #[error("another octrls is working with {path}", path = path.display())]
     Locked {
@@ -50,6 +64,8 @@ impl EngineError {
         match self {
             Self::Root { .. } => "E-ENGINE-ROOT",
             Self::Out { .. } | Self::OutHoldsRoot { .. } => "E-ENGINE-OUT",
+            Self::Roots { .. } => "E-ENGINE-ROOTS",
+            Self::Pattern { .. } => "E-ENGINE-PATTERN",
             Self::Locked { .. } => "E-ENGINE-LOCKED",
             Self::Ledger(error) => error.code(),
             Self::Thread(_) => "E-ENGINE-THREAD",

@@ -41,7 +41,8 @@ pub enum EventKind {
         /// What changed.
         change: ScanChange,
     },
-    /// The watched folder went away or came back; nothing is forgotten meanwhile.
+    /// The watched folder, or the last of several that was still there, went away, or one came back; nothing is forgotten
+    /// meanwhile.
     RootOnline(bool),
     /// The operator holds scans back from the workers, or no longer does; files are watched meanwhile.
     Paused(bool),
@@ -67,9 +68,9 @@ pub enum EventKind {
 /// What the engine works with, told once at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// The watched folder.
-    #[serde(with = "serial::path")]
-    pub root: PathBuf,
+    /// The watched folders.
+    #[serde(with = "serial::paths")]
+    pub roots: Vec<PathBuf>,
     /// Where results go.
     #[serde(with = "serial::path")]
     pub out: PathBuf,

@@ -13,15 +13,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
-    ledger::Ledger,
+    crew::Crew,
+    filter::Filter,
+    hands::Hands,
+    ledger::{Ledger, Recipe},
     life::Life,
     outlet::Outlet,
     quarantine::Quarantine,
+    retention,
+    roots::Roots,
     scheduler::{Command, Links, Scheduler},
     territory::Territory,
     watcher::Watcher,
     worker::Bench,
 };
+use crate::output::Staging;
 
 /// Folder below the output folder for what the engine itself keeps there.
 pub(crate) const STATE_FOLDER: &str = ".octrls";
@@ -61,30 +67,34 @@ impl Engine {
         model: ModelFacts,
     ) -> Result<(Self, Receiver<Event>), EngineError> {
         let options = resolve(options)?;
+        let (roots, filter) = (Roots::resolve(&options.roots)?, Filter::of(&options)?);
         let state = options.out.join(STATE_FOLDER);
         let guard = lock_out(&options.out)?;
-        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, processor.fingerprint())?;
+        let recipe = Recipe { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
+        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();
-        let (request_sender, requests) = unbounded();
         let (report_sender, reports) = bounded(REPORTS);
         let (task_sender, tasks) = unbounded();
         let (outcome_sender, outcomes) = unbounded();
 
         let bench = Arc::new(Bench {
-            root: options.root.clone(),
+            roots: roots.clone(),
             out: options.out.clone(),
+            staging: Staging::of(&options.out),
             attempts: options.attempts.into(),
+            max_bytes: options.max_bytes,
+            hands: Hands::default(),
             processor,
             ledger: Arc::new(Mutex::new(ledger)),
-            quarantine: Quarantine::new(&options.root, options.out.join(QUARANTINE_FOLDER)),
+            quarantine: Quarantine::new(roots.clone(), options.out.join(QUARANTINE_FOLDER)),
             outlet: Outlet::new(events),
             abort: Arc::default(),
             life: Life::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
-            root: options.root.clone(),
+            roots: options.roots.clone(),
             out: options.out.clone(),
             model: model.name,
             model_sha256: model.sha256,
@@ -95,22 +105,36 @@ impl Engine {
             bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
         }
 
-        let territory = Territory::new(&options.root, &options.out);
-        let watcher = Watcher::new(territory, (options.rescan, options.poll), requests, report_sender);
-        // Never joined: on a share that hangs it cannot end, and it holds nothing that others wait for.
-        spawn("watcher", move || watcher.run())?;
-        let mut workers = Vec::with_capacity(options.workers);
-        for number in 1..=options.workers {
-            let (bench, tasks, outcomes) = (Arc::clone(&bench), tasks.clone(), outcome_sender.clone());
-            workers.push(spawn(&format!("worker-{number}"), move || bench.work(&tasks, &outcomes))?);
+        let mut requests = Vec::new();
+        for (number, root) in roots.iter().enumerate() {
+            let (request_sender, asked) = unbounded();
+            requests.push(request_sender);
+            let territory = Territory::new(&root.path, &options.out, filter.clone());
+            let intervals = (options.rescan, options.poll);
+            let watcher = Watcher::new((number, root.name.clone()), territory, intervals, asked, report_sender.clone());
+            // Never joined: on a share that hangs it cannot end, and it holds nothing that others wait for.
+            spawn("watcher", move || watcher.run())?;
         }
-        let links = Links { commands, requests: request_sender, reports, tasks: task_sender, outcomes };
-        let scheduler = Scheduler::new(options, bench);
+        drop(report_sender);
+        let mut crew = Crew::new(Arc::clone(&bench), tasks, outcome_sender);
+        for _ in 0..options.workers {
+            crew.hire().map_err(EngineError::Thread)?;
+        }
+        let (stop_removing, stopped) = bounded::<()>(0);
+        let removing = options.keep.map(|age| {
+            let bench = Arc::clone(&bench);
+            spawn("retention", move || retention::run(&bench, age, &stopped))
+        });
+        let removing = removing.transpose()?;
+        let links = Links { commands, requests, reports, tasks: task_sender, outcomes };
+        let scheduler = Scheduler::new(options, bench, crew);
         let scheduler = spawn("engine", move || {
-            let totals = scheduler.run(links);
-            for worker in workers {
-                let _ = worker.join();
-            }
+            let finish = move |crew: Crew| {
+                crew.dismiss();
+                drop(stop_removing);
+                removing.map(JoinHandle::join);
+            };
+            let totals = scheduler.run(links, finish);
             drop(guard);
             totals
         })?;
@@ -185,20 +209,16 @@ impl Remote {
     }
 }
 
-/// Makes the folders absolute and the counts sensible; the root must be there, the output folder is made.
+/// Makes the folders absolute and the counts sensible; the roots must be there, the output folder is made.
 pub(crate) fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
-    let root = fs::canonicalize(&options.root).and_then(|root| {
-        fs::read_dir(&root)?;
-        Ok(root)
-    });
-    let root = root.map_err(|source| EngineError::Root { path: options.root, source })?;
+    let roots: Vec<PathBuf> = Roots::resolve(&options.roots)?.iter().map(|root| root.path.clone()).collect();
     let out = fs::create_dir_all(&options.out).and_then(|()| fs::canonicalize(&options.out));
     let out = out.map_err(|source| EngineError::Out { path: options.out, source })?;
-    if root.starts_with(&out) {
+    if roots.iter().any(|root| root.starts_with(&out)) {
         return Err(EngineError::OutHoldsRoot { path: out });
     }
     let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
-    Ok(EngineOptions { root, out, workers, attempts, ..options })
+    Ok(EngineOptions { roots, out, workers, attempts, ..options })
 }
 
 /// Takes the output folder for this process; the lock ends with the returned file, however the process ends.

@@ -1,9 +1,9 @@
 //! The engine: watches a folder, decides what is ready, works through it, and tells what happens.
 //!
 //! It runs the same with any screen or none: it sends [`Event`]s into a channel. Three kinds of threads work
-//! together, and share nothing but channels and the ledger:
+//! together, and share nothing but channels, the ledger and the list of what is in hand:
 //!
-//! - the *watcher* looks at the root and reports which files lie there;
+//! - the *watcher* of each root looks at it and reports which files lie there;
 //! - the *scheduler* waits until a file stands still, recognises what was done before, and keeps the queue;
 //! - the *workers* run a [`Processor`] on one scan each, and write down in the ledger what became of it.
 //!
@@ -14,10 +14,14 @@
 mod backlog;
 mod candidates;
 mod content;
+mod crew;
+mod disk;
 mod error;
 mod event;
 mod exports;
+mod filter;
 mod handle;
+mod hands;
 mod history;
 mod ledger;
 mod life;
@@ -26,10 +30,14 @@ mod outlet;
 mod pieces;
 mod processor;
 mod quarantine;
+mod retention;
+mod roots;
 mod scheduler;
 mod segmenter;
 mod stamp;
+mod steward;
 mod territory;
+mod upkeep;
 mod watcher;
 mod worker;
 
@@ -39,8 +47,9 @@ pub use handle::{Engine, QUARANTINE_FOLDER, Remote};
 pub(crate) use handle::{LEDGER_FILE, STATE_FOLDER};
 pub(crate) use handle::{lock_out, resolve};
 pub use history::{EyeScan, History, HistoryTurn};
-pub use ledger::LedgerError;
+pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
 pub use processor::{ProcessError, Processor};
 pub use segmenter::{Segmenter, SegmenterOptions};
+pub use steward::{Quarantined, Redo, Steward, StewardError};

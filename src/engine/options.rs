@@ -5,10 +5,15 @@ use std::{path::PathBuf, time::Duration};
 /// What the engine watches, where it leaves results, and how patient it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// The watched folder; it must exist at the start and may go away and come back later.
-    pub root: PathBuf,
-    /// Where results go. It may lie below `root`, and is then not watched; it may neither be `root` nor hold it.
+    /// The watched folders; they must exist at the start and may go away and come back later. Of several each has its results
+    /// in a folder of its own name.
+    pub roots: Vec<PathBuf>,
+    /// Where results go. It may lie below a root, and is then not watched; it may neither be a root nor hold one.
     pub out: PathBuf,
+    /// Patterns (globs) of the scans that are taken, by path below the root, or by name where they have no `/`; none: all.
+    pub include: Vec<String>,
+    /// Patterns of files and folders that are left alone.
+    pub exclude: Vec<String>,
     /// How long size and modification time of a scan must stand still before it is taken.
     pub stability: Duration,
     /// Time from one walk through the whole root to the next, beside the events of the operating system.
@@ -21,23 +26,37 @@ pub struct EngineOptions {
     pub attempts: u32,
     /// Wait before the second attempt; it doubles with each further one.
     pub backoff: Duration,
+    /// How long a scan may take; after that it is given up, and a thread that does not let go of it is left behind.
+    pub timeout: Option<Duration>,
+    /// The largest file that is taken, in bytes; a larger one is given up without being read.
+    pub max_bytes: u64,
+    /// Bytes that must be free where results go; with less no further scan is begun.
+    pub min_free: u64,
+    /// How long results are kept; `None`: for ever. Scans, and what this engine did not write, are never removed.
+    pub keep: Option<Duration>,
     /// Stop once everything in the root is processed instead of waiting for more.
     pub until_idle: bool,
 }
 
 impl EngineOptions {
-    /// Usual settings for watching `root`.
+    /// Usual settings for watching `root`: no limit of time or free space, and results that stay.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, out: impl Into<PathBuf>) -> Self {
         Self {
-            root: root.into(),
+            roots: vec![root.into()],
             out: out.into(),
+            include: Vec::new(),
+            exclude: Vec::new(),
             stability: Duration::from_secs(5),
             rescan: Duration::from_mins(1),
             poll: None,
             workers: 1,
             attempts: 3,
             backoff: Duration::from_secs(10),
+            timeout: None,
+            max_bytes: u64::MAX,
+            min_free: 0,
+            keep: None,
             until_idle: false,
         }
     }

@@ -1,5 +1,7 @@
 //! The engine's end of the event channel.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use crossbeam_channel::Sender;
 use jiff::Timestamp;
 
@@ -15,21 +17,33 @@ pub(crate) fn is_due(kind: &EventKind, unread: usize) -> bool {
 
 /// Sends events and never waits for a reader: a screen that lags misses B-scans, but no change of a state.
 #[derive(Clone, Debug)]
-pub(super) struct Outlet(Sender<Event>);
+pub(super) struct Outlet(Arc<Mutex<Option<Sender<Event>>>>);
 
 impl Outlet {
     pub(super) fn new(sender: Sender<Event>) -> Self {
-        Self(sender)
+        Self(Arc::new(Mutex::new(Some(sender))))
+    }
+
+    /// Sends nothing any more, whoever tries: a thread that is stuck must not keep readers waiting for it.
+    pub(super) fn close(&self) {
+        self.sender().take();
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<Sender<Event>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn emit(&self, kind: EventKind) {
-        // Nobody reading is no error: the engine runs the same without a screen.
-        let _ = self.0.send(Event { at: Timestamp::now(), kind });
+        if let Some(sender) = self.sender().as_ref() {
+            // Nobody reading is no error: the engine runs the same without a screen.
+            let _ = sender.send(Event { at: Timestamp::now(), kind });
+        }
     }
 
     pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
         let kind = EventKind::Scan { id, change };
-        if is_due(&kind, self.0.len()) {
+        let unread = self.sender().as_ref().map_or(0, Sender::len);
+        if is_due(&kind, unread) {
             self.emit(kind);
         }
     }

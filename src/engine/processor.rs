@@ -32,6 +32,11 @@ pub trait Processor: Send + Sync {
         Ok(())
     }
 
+    /// Whether the results in the folder `out` may be removed once they are old: nothing else is to be done with them.
+    fn may_be_removed(&self, _out: &Path) -> bool {
+        true
+    }
+
     /// A text that changes whenever the same content would give another result: model and settings.
     fn fingerprint(&self) -> String;
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
 
-use super::stamp::sidecar_of;
+use super::{roots::Roots, stamp::sidecar_of};
 use crate::durable::{move_file, write_new};
 
 /// What is written beside a quarantined scan.
@@ -30,32 +31,105 @@ pub(super) struct Note<'a> {
     pub(super) octrls: &'static str,
 }
 
+/// Ending of the file with the reason.
+const REASON: &str = ".reason.json";
+
+/// A scan that was given up.
+#[derive(Clone, Debug)]
+pub struct Quarantined {
+    /// Where it lies now, absolute; where it would lie, had it been moved.
+    pub place: PathBuf,
+    /// Where it was found, below the root.
+    pub path: PathBuf,
+    /// Whether it was moved; one that could not be is given up where it was found.
+    pub moved: bool,
+    /// Stable code of the error.
+    pub code: String,
+    /// The error in words.
+    pub reason: String,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// SHA-256 of the scan, where it could be read.
+    pub sha256: Option<String>,
+    /// When it was given up.
+    pub time: Timestamp,
+}
+
+/// What is read of a [`Note`].
+#[derive(Deserialize)]
+struct Written {
+    code: String,
+    reason: String,
+    attempts: u32,
+    path: String,
+    sha256: Option<String>,
+    time: Timestamp,
+}
+
 /// The folder that scans are moved to.
 #[derive(Clone, Debug)]
 pub(super) struct Quarantine {
-    root: PathBuf,
+    roots: Roots,
     folder: PathBuf,
 }
 
 impl Quarantine {
-    pub(super) fn new(root: &Path, folder: PathBuf) -> Self {
-        Self { root: root.to_owned(), folder }
+    pub(super) fn new(roots: Roots, folder: PathBuf) -> Self {
+        Self { roots, folder }
+    }
+
+    /// A place by its path within this folder.
+    pub(super) fn within<'a>(&self, place: &'a Path) -> &'a Path {
+        place.strip_prefix(&self.folder).unwrap_or(place)
+    }
+
+    /// What lies here, by place. Files without a reason that can be read are not ours.
+    pub(super) fn list(&self) -> Vec<Quarantined> {
+        let entries = WalkDir::new(&self.folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+        entries.filter(|entry| entry.file_type().is_file()).filter_map(|entry| self.read(entry.path())).collect()
+    }
+
+    fn read(&self, note: &Path) -> Option<Quarantined> {
+        let place = without_reason(note)?;
+        let Written { code, reason, attempts, path, sha256, time } =
+            serde_json::from_slice(&fs::read(note).ok()?).ok()?;
+        let below = place.strip_prefix(&self.folder).ok()?;
+        // A name that is not UTF-8 is in no note, but it is that of the place.
+        let path = if below.to_string_lossy() == path { below.to_owned() } else { path.into() };
+        let moved = place.is_file();
+        Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time })
+    }
+
+    /// Removes what lies at `place`, with sidecar and reason; the reason goes last.
+    pub(super) fn forget(place: &Path) -> io::Result<()> {
+        for file in [place.to_owned(), sidecar_of(place), reason_of(place)] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Moves the scan at `path` below the root here, with its sidecar, and returns where it lies. The reason is
     /// written first and stays even if the scan cannot be moved.
     pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
         let place = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
-        let scan = self.root.join(path);
+        let scan = self.roots.locate(path);
         move_file(&scan, &place)?;
         // The scan alone decides; a sidecar that cannot follow is without effect where it is.
         let _ = move_file(&sidecar_of(&scan), &sidecar_of(&place));
         Ok(place)
     }
 
+    /// Writes the reason for a scan that stays where it is.
+    pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
+        self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
+    }
+
     /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
     pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
-        let scan = self.root.join(path);
+        let scan = self.roots.locate(path);
         if scan.try_exists()? {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file lies there now"));
         }
@@ -95,8 +169,15 @@ impl Quarantine {
 /// The file with the reason for the scan at `place`.
 fn reason_of(place: &Path) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
-    name.push(".reason.json");
+    name.push(REASON);
     name.into()
+}
+
+/// The scan of which the file at `note` tells the reason.
+fn without_reason(note: &Path) -> Option<PathBuf> {
+    let is_note = note.as_os_str().as_encoded_bytes().ends_with(REASON.as_bytes());
+    // Takes one ending off at a time, so that names stay what they are.
+    is_note.then(|| note.with_extension("").with_extension(""))
 }
 
 /// `scan.2.png` for `scan.png`: the ending stays, so that the file still opens.
@@ -118,7 +199,7 @@ mod tests {
     fn each_scan_lies_beside_its_own_reason_and_can_go_back() {
         let dir = tempfile::tempdir().unwrap();
         let (root, folder) = (dir.path().join("in"), dir.path().join("quarantine"));
-        let quarantine = Quarantine::new(&root, folder.clone());
+        let quarantine = Quarantine::new(Roots::one(&root), folder.clone());
         let path = Path::new("ward/a.png");
         let note = Note {
             code: "E-X",
@@ -140,10 +221,17 @@ mod tests {
             assert!(fs::read_to_string(reason_of(&place)).unwrap().contains("E-X"));
             assert!(!root.join(path).exists());
         }
+        let listed = quarantine.list();
+        let places: Vec<_> = listed.iter().map(|q| q.place.strip_prefix(&folder).unwrap().to_str().unwrap()).collect();
+        assert_eq!(places, ["ward/a.2.png", "ward/a.3.png", "ward/a.png"]);
+        assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-X" && q.attempts == 1));
+
         quarantine.put_back(&folder.join("ward/a.2.png"), path).unwrap();
         assert_eq!(fs::read_to_string(root.join("ward/a.png.toml")).unwrap(), "2");
         assert!(!reason_of(&folder.join("ward/a.2.png")).exists());
         quarantine.put_back(&folder.join("ward/a.3.png"), path).unwrap_err();
         assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
+        Quarantine::forget(&folder.join("ward/a.3.png")).unwrap();
+        assert_eq!(quarantine.list().len(), 1);
     }
 }

@@ -8,27 +8,27 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, never, select};
+use jiff::Timestamp;
 
 use super::{
     EngineOptions, EventKind, Level, ScanChange, ScanId, Totals, Tuning,
     backlog::{Backlog, Task},
     candidates::Candidates,
-    ledger::{Ledger, LedgerError, Recall},
+    crew::Crew,
+    disk::Disk,
+    ledger::{Ledger, Recall},
     life::STUCK,
     outlet::Outlet,
     stamp::Stamp,
-    watcher::{Report, Request},
+    watcher::{Finding, Report, Request},
     worker::{Bench, Outcome, Verdict, lock},
 };
 
 /// Quarantined scans of this session that an operator may send back.
 const MAX_RETRIABLE: usize = 10_000;
 
-/// Time between two notices of a failing ledger.
-const LEDGER_SILENCE: Duration = Duration::from_mins(10);
-
-/// The longest sleep; nothing depends on it.
-const IDLE: Duration = Duration::from_hours(1);
+/// Looks that a watcher may be asked for before it has made one.
+const WAITING_REQUESTS: usize = 1 << 16;
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]
@@ -47,41 +47,53 @@ pub(super) enum Command {
 /// The ends of the channels to the other threads.
 pub(super) struct Links {
     pub(super) commands: Receiver<Command>,
-    pub(super) requests: Sender<Request>,
+    /// To the watcher of each root.
+    pub(super) requests: Vec<Sender<Request>>,
     pub(super) reports: Receiver<Report>,
     pub(super) tasks: Sender<Task>,
     pub(super) outcomes: Receiver<Outcome>,
 }
 
 pub(super) struct Scheduler {
-    options: EngineOptions,
-    bench: Arc<Bench>,
-    ledger: Arc<Mutex<Ledger>>,
-    outlet: Outlet,
-    candidates: Candidates,
-    backlog: Backlog,
+    pub(super) options: EngineOptions,
+    pub(super) bench: Arc<Bench>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+    pub(super) outlet: Outlet,
+    pub(super) crew: Crew,
+    pub(super) disk: Disk,
+    pub(super) candidates: Candidates,
+    pub(super) backlog: Backlog,
     /// Paths of the scans in the backlog and with the workers.
-    taken: HashSet<PathBuf>,
-    retriable: BTreeMap<ScanId, (Task, PathBuf)>,
+    pub(super) taken: HashSet<PathBuf>,
+    pub(super) retriable: BTreeMap<ScanId, (Task, PathBuf)>,
     /// Files that were moved to quarantine, while sightings from before may still come in.
-    moved: HashMap<PathBuf, Instant>,
-    running: usize,
+    pub(super) moved: HashMap<PathBuf, Instant>,
+    pub(super) running: usize,
+    /// Scans that are being given up because their workers were left behind with them.
+    pub(super) burials: usize,
     last_id: u64,
-    online: bool,
-    paused: bool,
-    walked: bool,
-    /// The line to the watcher; cut when the engine is stopping.
-    requests: Option<Sender<Request>>,
-    /// When the ledger's failure was last told.
-    ledger_told: Option<Instant>,
-    totals: Totals,
+    /// Which roots are there, and which were walked through.
+    online: Vec<bool>,
+    walked: Vec<bool>,
+    pub(super) paused: bool,
+    aborted: bool,
+    /// The lines to the watchers; cut when the engine is stopping.
+    pub(super) requests: Option<Vec<Sender<Request>>>,
+    pub(super) next_upkeep: Instant,
+    /// When a trouble of the whole engine was last told, by its code.
+    pub(super) told: HashMap<&'static str, Instant>,
+    pub(super) totals: Totals,
 }
 
 impl Scheduler {
-    pub(super) fn new(options: EngineOptions, bench: Arc<Bench>) -> Self {
+    pub(super) fn new(options: EngineOptions, bench: Arc<Bench>, crew: Crew) -> Self {
         Self {
             candidates: Candidates::new(options.stability),
+            disk: Disk::of(&options.out, options.min_free),
+            online: vec![true; options.roots.len()],
+            walked: vec![false; options.roots.len()],
             options,
+            crew,
             ledger: Arc::clone(&bench.ledger),
             outlet: bench.outlet.clone(),
             bench,
@@ -90,30 +102,30 @@ impl Scheduler {
             retriable: BTreeMap::new(),
             moved: HashMap::new(),
             running: 0,
+            burials: 0,
             last_id: 0,
-            online: true,
             paused: false,
-            walked: false,
+            aborted: false,
             requests: None,
-            ledger_told: None,
+            next_upkeep: Instant::now(),
+            told: HashMap::new(),
             totals: Totals::default(),
         }
     }
 
-    /// Runs until a stop is asked for and the running scans are finished.
-    pub(super) fn run(mut self, links: Links) -> Totals {
-        let Links { mut commands, requests, mut reports, tasks, mut outcomes } = links;
+    /// Runs until a stop is asked for and the running scans are finished; then `finish` waits for the other threads.
+    pub(super) fn run(mut self, links: Links, finish: impl FnOnce(Crew)) -> Totals {
+        let Links { mut commands, requests, mut reports, tasks, outcomes } = links;
         self.requests = Some(requests);
-        while self.requests.is_some() || self.running > 0 {
+        while self.requests.is_some() || self.running > 0 || (self.burials > 0 && !self.aborted) {
+            if self.next_upkeep <= Instant::now() {
+                self.upkeep();
+            }
             self.dispatch(&tasks);
             self.ask();
             select! {
                 recv(outcomes) -> outcome => if let Ok(outcome) = outcome {
                     self.settle(outcome);
-                } else {
-                    outcomes = never();
-                    self.running = 0;
-                    self.break_down("no worker is left");
                 },
                 recv(reports) -> report => match report {
                     Ok(report) => self.note(report),
@@ -136,34 +148,43 @@ impl Scheduler {
             }
         }
         self.totals.left = (self.candidates.len() + self.backlog.len()) as u64;
+        drop(tasks);
+        finish(self.crew);
         self.outlet.emit(EventKind::Stopped(self.totals));
+        self.outlet.close();
         self.totals
     }
 
     fn is_idle(&self) -> bool {
-        self.walked && self.running == 0 && self.candidates.len() == 0 && self.backlog.len() == 0
+        let still = self.running + self.burials + self.candidates.len() + self.backlog.len() == 0;
+        still && self.walked.iter().all(|walked| *walked)
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         if self.requests.take().is_some() {
             self.outlet.emit(EventKind::Draining { running: self.running });
         }
     }
 
     /// Stops because a thread was lost: an engine that only seems to watch would be worse than none.
-    fn break_down(&mut self, what: &str) {
+    pub(super) fn break_down(&mut self, what: &str) {
         self.outlet.notice(Level::Error, Some("E-ENGINE-BROKEN"), format!("internal error: {what}"));
         self.stop();
     }
 
     /// Hands scans to free workers.
     fn dispatch(&mut self, tasks: &Sender<Task>) {
-        if self.requests.is_none() || !self.online || self.paused {
+        if self.requests.is_none() || !self.is_online() || self.paused {
             return;
         }
-        self.backlog.ripen(Instant::now());
+        let now = Instant::now();
+        self.backlog.ripen(now);
+        let wanted = self.backlog.len() > 0 && self.running < self.options.workers;
+        if wanted && (self.disk.is_low(now, &self.outlet) || self.crew.is_stuck()) {
+            return self.hold();
+        }
         while self.running < self.options.workers
-            && let Some(task) = self.backlog.pop()
+            && let Some(task) = self.backlog.pop(|task| self.online[self.bench.roots.number_of(&task.path)])
         {
             self.running += 1;
             self.bench.life.beat();
@@ -174,37 +195,64 @@ impl Scheduler {
 
     /// Asks for a look at the candidates that are due.
     fn ask(&mut self) {
-        let Some(requests) = self.requests.as_ref().filter(|_| self.online) else { return };
+        if !self.is_online() {
+            return;
+        }
+        let Some(requests) = &self.requests else { return };
         let now = Instant::now();
         while let Some(path) = self.candidates.take_due(now) {
-            let _ = requests.send(Request::Look(path));
+            let root = self.bench.roots.number_of(&path);
+            // A watcher that hangs with its share is asked no more than it can answer.
+            if self.online[root] && requests[root].len() < WAITING_REQUESTS {
+                let _ = requests[root].send(Request::Look(path));
+            }
         }
+    }
+
+    /// Whether any root is there.
+    pub(super) fn is_online(&self) -> bool {
+        self.online.contains(&true)
     }
 
     /// How long nothing is due.
     fn wait(&self) -> Duration {
-        if self.requests.is_none() || !self.online {
-            return IDLE;
+        let mut due = self.next_upkeep;
+        if self.requests.is_some() && self.is_online() {
+            let retry = self.backlog.next_due().filter(|_| !self.paused && self.running < self.options.workers);
+            due = self.candidates.next_look().into_iter().chain(retry).fold(due, Instant::min);
         }
-        let retry = self.backlog.next_due().filter(|_| !self.paused && self.running < self.options.workers);
-        let due = self.candidates.next_look().into_iter().chain(retry).min();
-        due.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
+        due.saturating_duration_since(Instant::now())
     }
 
-    fn note(&mut self, report: Report) {
-        match report {
-            Report::Sighted { path, stamp, at } => self.sighted(path, stamp, at),
-            Report::Gone(path) => {
+    fn note(&mut self, Report { root, found }: Report) {
+        match found {
+            Finding::Sighted { path, stamp, at } => self.sighted(path, stamp, at),
+            Finding::Gone(path) => {
                 if let Some(id) = self.candidates.remove(&path) {
                     self.outlet.scan(id, ScanChange::Vanished);
                 }
             }
-            Report::Root(online) => {
-                self.online = online;
-                self.outlet.emit(EventKind::RootOnline(online));
-            }
-            Report::Walked => self.walked = true,
-            Report::Notice(level, code, text) => self.outlet.notice(level, Some(code), text),
+            Finding::Root(online) => self.root_changed(root, online),
+            Finding::Walked => self.walked[root] = true,
+            Finding::Notice(level, code, text) => self.outlet.notice(level, Some(code), text),
+        }
+    }
+
+    fn root_changed(&mut self, root: usize, online: bool) {
+        let before = self.is_online();
+        self.online[root] = online;
+        if self.online.len() > 1 {
+            let folder = self.options.roots[root].display();
+            let (level, code, text) = if online {
+                (Level::Info, None, format!("{folder} is there again"))
+            } else {
+                let text = format!("{folder} cannot be reached; nothing is lost meanwhile");
+                (Level::Warning, Some("W-WATCH-OFFLINE"), text)
+            };
+            self.outlet.notice(level, code, text);
+        }
+        if before != self.is_online() {
+            self.outlet.emit(EventKind::RootOnline(online));
         }
     }
 
@@ -217,7 +265,7 @@ impl Scheduler {
         if self.candidates.contains(&path) {
             if let Some(id) = self.candidates.observe(&path, stamp, at) {
                 self.outlet.scan(id, ScanChange::Queued);
-                self.enqueue(Task { id, path, stamp });
+                self.enqueue(Task { id, path, stamp, queued: Timestamp::now() });
             }
             return;
         }
@@ -226,26 +274,30 @@ impl Scheduler {
             Ok(Recall::Done | Recall::Quarantined) => {}
             Ok(Recall::Unknown) => {
                 self.last_id += 1;
-                self.watch(Task { id: ScanId(self.last_id), path, stamp }, at);
+                self.watch(ScanId(self.last_id), path, stamp, at);
             }
             // The next walk sights it again.
-            Err(error) => self.tell_ledger(&error),
+            Err(error) => self.tell(error.code(), error.to_string()),
         }
     }
 
-    /// Makes the task's file a candidate.
-    fn watch(&mut self, Task { id, path, stamp }: Task, at: Instant) {
+    /// Makes a file a candidate.
+    fn watch(&mut self, id: ScanId, path: PathBuf, stamp: Stamp, at: Instant) {
         self.outlet.scan(id, ScanChange::Seen { path: path.clone(), bytes: stamp.scan.bytes });
         self.candidates.insert(id, path, stamp, at);
     }
 
-    fn enqueue(&mut self, task: Task) {
+    pub(super) fn enqueue(&mut self, task: Task) {
         self.taken.insert(task.path.clone());
         self.backlog.push(task);
     }
 
-    fn settle(&mut self, Outcome { task, content, verdict }: Outcome) {
-        self.running -= 1;
+    fn settle(&mut self, Outcome { task, content, verdict, by_worker }: Outcome) {
+        if by_worker {
+            self.running -= 1;
+        } else {
+            self.burials -= 1;
+        }
         if let (Verdict::Busy, Some(content)) = (&verdict, &content)
             // The other worker may be through by now, and would release nobody.
             && lock(&self.ledger).is_busy(content)
@@ -264,17 +316,24 @@ impl Scheduler {
                 return self.outlet.scan(id, ScanChange::Retrying { code, reason, next_attempt, after });
             }
             Verdict::LedgerFailed(error) => {
-                self.tell_ledger(&error);
+                self.tell(error.code(), error.to_string());
                 return self.backlog.delay(task, now + self.options.backoff_after(1));
+            }
+            Verdict::Held(error) => {
+                self.tell(error.code, format!("results cannot be written, scans wait: {}", error.reason));
+                if self.options.until_idle {
+                    self.stop();
+                }
+                return self.backlog.delay(task, now + self.options.backoff_after(2));
             }
             Verdict::Busy | Verdict::Aborted => return self.backlog.push(task),
             Verdict::Changed(stamp) => {
                 self.taken.remove(&task.path);
-                return self.watch(Task { stamp, ..task }, now);
+                return self.watch(id, task.path, stamp, now);
             }
             Verdict::Unreachable => {
                 self.taken.remove(&task.path);
-                return self.watch(task, now);
+                return self.watch(id, task.path, task.stamp, now);
             }
             Verdict::Done(summary) => {
                 self.totals.done += 1;
@@ -306,6 +365,7 @@ impl Scheduler {
             Command::Drain => self.stop(),
             Command::Abort => {
                 self.bench.abort.store(true, Ordering::Relaxed);
+                self.aborted = true;
                 self.stop();
             }
             Command::Pause(paused) => {
@@ -325,34 +385,7 @@ impl Scheduler {
             }
             Command::Retry(id) => self.retry(id),
             Command::Notice(level, code, text) => self.outlet.notice(level, code, text),
-            Command::Rescan => _ = self.requests.as_ref().map(|requests| requests.send(Request::Walk)),
-        }
-    }
-
-    /// Sends a quarantined scan back to where it was found, and to the workers.
-    fn retry(&mut self, id: ScanId) {
-        let Some((task, place)) = self.retriable.remove(&id) else { return };
-        match self.bench.quarantine.put_back(&place, &task.path) {
-            Ok(()) => {
-                self.candidates.remove(&task.path);
-                self.moved.remove(&task.path);
-                self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
-                self.outlet.scan(id, ScanChange::Queued);
-                self.enqueue(task);
-            }
-            Err(error) => {
-                let text = format!("{} cannot be taken out of quarantine: {error}", task.path.display());
-                self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
-                self.retriable.insert(id, (task, place));
-            }
-        }
-    }
-
-    /// Says that the ledger fails, though not for every single scan.
-    fn tell_ledger(&mut self, error: &LedgerError) {
-        if self.ledger_told.is_none_or(|told| told.elapsed() >= LEDGER_SILENCE) {
-            self.ledger_told = Some(Instant::now());
-            self.outlet.notice(Level::Error, Some(error.code()), error.to_string());
+            Command::Rescan => self.walk(),
         }
     }
 }

@@ -5,10 +5,12 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use super::filter::Filter;
 use crate::scan::has_scan_extension;
 
 /// Endings under which programs write what is not finished yet.
-const UNFINISHED: [&str; 6] = ["crdownload", "download", "filepart", "part", "partial", "tmp"];
+const UNFINISHED: [&str; 10] =
+    ["crdownload", "download", "filepart", "incomplete", "opdownload", "part", "partial", "temp", "tmp", "uploading"];
 
 /// Folders that file servers fill with thumbnails and deleted files.
 const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System Volume Information"];
@@ -19,12 +21,13 @@ pub(super) struct Territory {
     root: PathBuf,
     /// The folder for results, where it lies below the root.
     out: Option<PathBuf>,
+    filter: Filter,
 }
 
 impl Territory {
     /// Both paths must be canonical.
-    pub(super) fn new(root: &Path, out: &Path) -> Self {
-        Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned) }
+    pub(super) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
+        Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -39,15 +42,16 @@ impl Territory {
         self.admits(&path).then_some(path)
     }
 
-    /// Whether `path`, below the root, is neither hidden, unfinished, a server's nor a result.
+    /// Whether `path`, below the root, is neither hidden, unfinished, a server's, a result nor excluded.
     pub(super) fn admits(&self, path: &Path) -> bool {
         let own = self.out.as_ref().is_some_and(|out| path.starts_with(out));
-        !own && path.components().all(|part| matches!(part, Component::Normal(name) if !is_foreign(name)))
+        let ours = |part| matches!(part, Component::Normal(name) if !is_foreign(name));
+        !own && path.components().all(ours) && self.filter.admits(path)
     }
 
     /// Whether the admitted file at `path` is to be looked at.
     pub(super) fn is_scan(&self, path: &Path) -> bool {
-        has_scan_extension(path) && self.admits(path)
+        has_scan_extension(path) && self.filter.wants(path) && self.admits(path)
     }
 }
 
@@ -63,10 +67,16 @@ fn is_foreign(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineOptions;
+
+    fn territory(out: &str) -> Territory {
+        let options = EngineOptions { exclude: vec!["trial".into()], ..EngineOptions::new("/in", out) };
+        Territory::new(Path::new("/in"), Path::new(out), Filter::of(&options).unwrap())
+    }
 
     #[test]
     fn scans_are_told_from_what_lies_beside_them() {
-        let territory = Territory::new(Path::new("/in"), Path::new("/in/results"));
+        let territory = territory("/in/results");
         for (path, expected) in [
             ("a.png", true),
             ("ward 3/B.VOL", true),
@@ -81,6 +91,7 @@ mod tests {
             ("@eaDir/a.png", false),
             ("results/a.png/overlay.png", false),
             ("results 2/a.png", true),
+            ("trial/a.png", false),
             ("../a.png", false),
         ] {
             assert_eq!(territory.is_scan(Path::new(path)), expected, "{path}");
@@ -89,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_sidecar_concerns_its_scan() {
-        let territory = Territory::new(Path::new("/in"), Path::new("/out"));
+        let territory = territory("/out");
         assert_eq!(territory.concerned(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
         assert_eq!(territory.concerned(Path::new("/elsewhere/b.png")), None);
     }

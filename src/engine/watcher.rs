@@ -35,15 +35,23 @@ const HINTS: usize = 4096;
 /// What the watcher is asked for.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// A look at one file below the root.
+    /// A look at the scan of this name.
     Look(PathBuf),
     /// A walk through the whole root, now.
     Walk,
 }
 
-/// What the watcher tells. Paths lie below the root.
+/// What a watcher tells, and of which root.
 #[derive(Debug)]
-pub(super) enum Report {
+pub(super) struct Report {
+    /// Number of the root.
+    pub(super) root: usize,
+    pub(super) found: Finding,
+}
+
+/// What a watcher tells. Paths are names of scans.
+#[derive(Debug)]
+pub(super) enum Finding {
     /// A scan lay at `path` at the time `at`.
     Sighted { path: PathBuf, stamp: Stamp, at: Instant },
     /// Nothing that could be a scan lies there.
@@ -68,6 +76,10 @@ enum Hint {
 struct Stopped;
 
 pub(super) struct Watcher {
+    /// Number of the root among all.
+    number: usize,
+    /// What the names of its scans begin with.
+    name: PathBuf,
     territory: Territory,
     rescan: Duration,
     poll: Option<Duration>,
@@ -89,6 +101,7 @@ pub(super) struct Watcher {
 
 impl Watcher {
     pub(super) fn new(
+        (number, name): (usize, PathBuf),
         territory: Territory,
         (rescan, poll): (Duration, Option<Duration>),
         requests: Receiver<Request>,
@@ -97,6 +110,8 @@ impl Watcher {
         let now = Instant::now();
         let root = identity(territory.root()).ok();
         Self {
+            number,
+            name,
             territory,
             rescan,
             poll,
@@ -136,7 +151,7 @@ impl Watcher {
                     self.next_walk = Instant::now() + self.interval();
                 }
                 if whole {
-                    self.report(Report::Walked)?;
+                    self.report(Finding::Walked)?;
                 }
             }
             for folder in std::mem::take(&mut self.fresh) {
@@ -189,7 +204,7 @@ impl Watcher {
         self.native = None;
         self.next_walk = self.next_walk.min(Instant::now() + self.interval());
         let text = format!("the system reports no changes ({problem}); the folder is polled instead");
-        self.report(Report::Notice(Level::Warning, "W-WATCH-POLLING", text))
+        self.report(Finding::Notice(Level::Warning, "W-WATCH-POLLING", text))
     }
 
     /// Looks whether the root is there, and still the same folder.
@@ -204,14 +219,18 @@ impl Watcher {
         self.next_walk = Instant::now();
         if before.is_some() && self.root.is_some() {
             let text = "another folder has taken the place of the watched one; was a share mounted or unmounted?";
-            return self.report(Report::Notice(Level::Warning, "W-WATCH-REPLACED", text.into()));
+            return self.report(Finding::Notice(Level::Warning, "W-WATCH-REPLACED", text.into()));
         }
-        self.report(Report::Root(self.root.is_some()))
+        self.report(Finding::Root(self.root.is_some()))
     }
 
     fn serve(&mut self, request: Request) -> Result<(), Stopped> {
         match request {
-            Request::Look(path) => self.look(path),
+            Request::Look(name) => match name.strip_prefix(&self.name) {
+                // An operator may have asked for a file that is none of ours.
+                Ok(path) if self.territory.is_scan(path) => self.look(path.to_owned()),
+                _ => self.report(Finding::Gone(name)),
+            },
             Request::Walk => {
                 self.next_walk = Instant::now();
                 Ok(())
@@ -242,10 +261,10 @@ impl Watcher {
         let at = Instant::now();
         let whole = self.territory.root().join(&path);
         match Stamp::take(&whole) {
-            Ok(Some(_)) if self.exports.list(&whole) => self.report(Report::Gone(path)),
+            Ok(Some(_)) if self.exports.list(&whole) => self.report(Finding::Gone(self.name.join(path))),
             Ok(Some(stamp)) => {
                 self.exports.sighted(&whole, stamp);
-                self.report(Report::Sighted { path, stamp, at })
+                self.report(Finding::Sighted { path: self.name.join(path), stamp, at })
             }
             Ok(None) => self.gone(path),
             Err(error) => {
@@ -258,7 +277,7 @@ impl Watcher {
 
     fn gone(&mut self, path: PathBuf) -> Result<(), Stopped> {
         self.exports.gone(&self.territory.root().join(&path));
-        self.report(Report::Gone(path))
+        self.report(Finding::Gone(self.name.join(path)))
     }
 
     /// Sights all scans in a folder below the root; tells whether the folder could be walked.
@@ -306,12 +325,12 @@ impl Watcher {
             return Ok(());
         }
         let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
-        let text = format!("the folder {} cannot be read: {cause}", path.display());
-        self.report(Report::Notice(Level::Warning, "W-WATCH-UNREADABLE", text))
+        let text = format!("the folder {} cannot be read: {cause}", self.name.join(path).display());
+        self.report(Finding::Notice(Level::Warning, "W-WATCH-UNREADABLE", text))
     }
 
-    fn report(&self, report: Report) -> Result<(), Stopped> {
-        self.reports.send(report).map_err(|_| Stopped)
+    fn report(&self, found: Finding) -> Result<(), Stopped> {
+        self.reports.send(Report { root: self.number, found }).map_err(|_| Stopped)
     }
 }
 

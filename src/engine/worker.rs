@@ -4,7 +4,7 @@ use std::{
     any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -18,12 +18,18 @@ use super::{
     Level, ProcessError, Processor, ScanChange, ScanSummary,
     backlog::Task,
     content::Content,
-    ledger::{CRASH_CODE, Intake, Ledger, LedgerError},
+    hands::{Hand, Hands},
+    ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
     life::Life,
     outlet::Outlet,
     quarantine::{Note, Quarantine},
+    roots::Roots,
     stamp::Stamp,
 };
+use crate::output::Staging;
+
+/// The code of a scan that took too long.
+const TIMEOUT_CODE: &str = "E-TIMEOUT";
 
 /// What became of a task.
 #[derive(Debug)]
@@ -32,6 +38,8 @@ pub(super) struct Outcome {
     /// What it was made of, where the worker came to know.
     pub(super) content: Option<Content>,
     pub(super) verdict: Verdict,
+    /// Whether its worker is free for another.
+    pub(super) by_worker: bool,
 }
 
 /// How a task ended.
@@ -51,6 +59,8 @@ pub(super) enum Verdict {
         error: ProcessError,
         attempt: u32,
     },
+    /// Results cannot be written, which is not the scan's fault; the attempt does not count.
+    Held(ProcessError),
     /// Given up; `place` is where the file lies now, if it could be moved.
     Quarantined {
         error: ProcessError,
@@ -63,9 +73,12 @@ pub(super) enum Verdict {
 
 /// What all workers share.
 pub(super) struct Bench {
-    pub(super) root: PathBuf,
+    pub(super) roots: Roots,
     pub(super) out: PathBuf,
+    pub(super) staging: Staging,
     pub(super) attempts: AtomicU32,
+    pub(super) max_bytes: u64,
+    pub(super) hands: Hands,
     pub(super) processor: Arc<dyn Processor>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) quarantine: Quarantine,
@@ -80,8 +93,11 @@ pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Carries an abort through the processor, which can be left between two B-scans by unwinding alone.
-struct Aborted;
+/// Carries an abort or the end of patience through the processor, which can be left between two B-scans by unwinding alone.
+struct LetGo;
+
+/// The scan is no longer this worker's, which took too long and has been replaced.
+struct LeftBehind;
 
 /// The failed attempt of one scan.
 struct Failure {
@@ -91,46 +107,85 @@ struct Failure {
 
 impl Bench {
     /// Works through `tasks` until there are no more senders.
-    pub(super) fn work(&self, tasks: &Receiver<Task>, outcomes: &Sender<Outcome>) {
+    pub(super) fn work(&self, number: usize, tasks: &Receiver<Task>, outcomes: &Sender<Outcome>) {
         for task in tasks {
-            let (content, verdict) = self.run(&task);
-            if outcomes.send(Outcome { task, content, verdict }).is_err() {
+            let overdue = self.hands.take(number, &task);
+            let Ok((content, verdict)) = self.run(&task, &overdue) else { return };
+            if outcomes.send(Outcome { task, content, verdict, by_worker: true }).is_err() {
                 return;
             }
         }
     }
 
-    fn run(&self, task: &Task) -> (Option<Content>, Verdict) {
+    /// Gives a scan up that its worker does not let go of.
+    pub(super) fn give_up_stuck(&self, Hand { task, content, .. }: Hand, outcomes: &Sender<Outcome>) {
+        let known = content.unwrap_or_else(|| Content::unreadable(&task.path));
+        let verdict = self.give_up(&task, &known, Failure { error: too_long(), attempts: 1 });
+        // An engine that has stopped meanwhile needs to know nothing.
+        let _ = outcomes.send(Outcome { task, content: Some(known), verdict, by_worker: false });
+    }
+
+    fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
         if let Some(verdict) = self.displaced(task) {
-            return (None, verdict);
+            return self.mine(task).map(|()| (None, verdict));
         }
+        if task.stamp.scan.bytes > self.max_bytes {
+            self.mine(task)?;
+            let content = Content::too_large(&task.path, task.stamp);
+            let verdict = self.refuse(task, &content);
+            return Ok((Some(content), verdict));
+        }
+        let late = || overdue.load(Ordering::Relaxed);
         let ended = || {
             self.life.beat();
-            self.aborting()
+            self.aborting() || late()
         };
-        let (content, unreadable) = match Content::read(&self.root.join(&task.path), &ended) {
+        let (content, unreadable) = match Content::read(&self.roots.locate(&task.path), &ended) {
             Ok(content) => (content, None),
-            Err(_) if self.aborting() => return (None, Verdict::Aborted),
+            Err(_) if self.aborting() => return self.mine(task).map(|()| (None, Verdict::Aborted)),
+            Err(_) if late() => {
+                self.mine(task)?;
+                let content = Content::unreadable(&task.path);
+                let verdict = self.give_up(task, &content, Failure { error: too_long(), attempts: 1 });
+                return Ok((Some(content), verdict));
+            }
             Err(error) => (Content::unreadable(&task.path), Some(error)),
         };
+        self.hands.know(task.id, &content);
         // A change while it was read would file the results under a content that never existed.
-        let verdict = self.displaced(task).unwrap_or_else(|| self.take(task, &content, unreadable));
-        (Some(content), verdict)
+        let verdict = match self.displaced(task) {
+            Some(verdict) => self.mine(task).map(|()| verdict)?,
+            None => self.take(task, &content, unreadable, overdue)?,
+        };
+        Ok((Some(content), verdict))
+    }
+
+    /// Takes it upon this worker to settle the task.
+    fn mine(&self, task: &Task) -> Result<(), LeftBehind> {
+        if self.hands.claim(task.id) { Ok(()) } else { Err(LeftBehind) }
     }
 
     /// Decides by the ledger, and makes an attempt if one is due.
-    fn take(&self, task: &Task, content: &Content, unreadable: Option<io::Error>) -> Verdict {
+    fn take(
+        &self,
+        task: &Task,
+        content: &Content,
+        unreadable: Option<io::Error>,
+        overdue: &AtomicBool,
+    ) -> Result<Verdict, LeftBehind> {
+        let found = Found { path: &task.path, stamp: task.stamp, queued: task.queued };
         let attempts = self.attempts.load(Ordering::Relaxed);
-        let intake = lock(&self.ledger).begin(&task.path, task.stamp, content, attempts);
+        let intake = lock(&self.ledger).begin(found, content, attempts);
         let attempt = match intake {
             Ok(Intake::Run { attempt }) => attempt,
-            Ok(Intake::AlreadyDone) => return Verdict::AlreadyDone,
-            Ok(Intake::Busy) => return Verdict::Busy,
+            Ok(Intake::AlreadyDone) => return self.mine(task).map(|()| Verdict::AlreadyDone),
+            Ok(Intake::Busy) => return self.mine(task).map(|()| Verdict::Busy),
             Ok(Intake::Exhausted { attempts, reason }) => {
+                self.mine(task)?;
                 let error = ProcessError { code: CRASH_CODE, reason, transient: false };
-                return self.give_up(task, content, Failure { error, attempts });
+                return Ok(self.give_up(task, content, Failure { error, attempts }));
             }
-            Err(error) => return Verdict::LedgerFailed(error),
+            Err(error) => return self.mine(task).map(|()| Verdict::LedgerFailed(error)),
         };
         self.outlet.scan(task.id, ScanChange::Running { attempt });
         let result = match unreadable {
@@ -139,19 +194,36 @@ impl Bench {
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process(task) {
+            None => match self.process(task, overdue) {
                 Some(result) => result,
-                None => return self.released(content, Verdict::Aborted),
+                None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
             },
         };
-        match (result, self.displaced(task)) {
+        let displaced = self.displaced(task);
+        self.mine(task)?;
+        Ok(self.settle(task, content, attempt, (result, displaced)))
+    }
+
+    /// Writes down what became of an attempt.
+    fn settle(
+        &self,
+        task: &Task,
+        content: &Content,
+        attempt: u32,
+        outcome: (Result<ScanSummary, ProcessError>, Option<Verdict>),
+    ) -> Verdict {
+        match outcome {
             (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
-            (Ok(summary), _) => match lock(&self.ledger).done(&task.path, task.stamp, content) {
-                Ok(()) => Verdict::Done(Arc::new(summary)),
-                Err(error) => Verdict::LedgerFailed(error),
-            },
+            (Ok(summary), _) => {
+                self.discard_earlier(task, content);
+                match lock(&self.ledger).done(&task.path, task.stamp, content) {
+                    Ok(()) => Verdict::Done(Arc::new(summary)),
+                    Err(error) => Verdict::LedgerFailed(error),
+                }
+            }
             (Err(_), Some(verdict)) => self.released(content, verdict),
-            (Err(error), None) if error.transient && attempt < attempts => {
+            (Err(error), None) if is_of_the_disk(&error) => self.released(content, Verdict::Held(error)),
+            (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
                     Ok(()) => Verdict::Failed { error, attempt },
                     Err(error) => Verdict::LedgerFailed(error),
@@ -161,19 +233,31 @@ impl Bench {
         }
     }
 
+    /// Removes earlier results of the same content that lie under another path.
+    fn discard_earlier(&self, task: &Task, content: &Content) {
+        let earlier = lock(&self.ledger).earlier_result(content);
+        let Ok(Some(earlier)) = earlier else { return };
+        if earlier != task.path
+            && let Err(error) = self.staging.discard(&self.out.join(&earlier))
+        {
+            let text = format!("earlier results under {} cannot be removed: {error}", earlier.display());
+            self.outlet.notice(Level::Warning, Some(error.code()), text);
+        }
+    }
+
     /// Runs the processor; `None` when the engine is being stopped.
-    fn process(&self, task: &Task) -> Option<Result<ScanSummary, ProcessError>> {
+    fn process(&self, task: &Task, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
         let mut report = |change| {
-            if self.aborting() {
-                resume_unwind(Box::new(Aborted));
+            if self.aborting() || overdue.load(Ordering::Relaxed) {
+                resume_unwind(Box::new(LetGo));
             }
             self.life.beat();
             self.outlet.scan(task.id, change);
         };
-        let (scan, out) = (self.root.join(&task.path), self.out.join(&task.path));
+        let (scan, out) = (self.roots.locate(&task.path), self.out.join(&task.path));
         match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &task.path, &out, &mut report))) {
             Ok(result) => Some(result),
-            Err(payload) if payload.is::<Aborted>() => None,
+            Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(too_long())),
             Err(payload) => Some(Err(ProcessError {
                 code: "E-PANIC",
                 reason: format!("internal error: {}", panic_message(payload.as_ref())),
@@ -189,19 +273,23 @@ impl Bench {
         }
     }
 
+    /// Gives a file up that is too large to be read. It stays where it is: moving it to another disk would fill that one.
+    fn refuse(&self, task: &Task, content: &Content) -> Verdict {
+        let reason = format!("the file has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
+        let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
+        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, 0)) {
+            let text = format!("the reason why {} is given up cannot be written: {problem}", task.path.display());
+            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+        }
+        let failure = (error.code, error.reason.as_str());
+        match lock(&self.ledger).quarantined(&task.path, Some(task.stamp), content, failure) {
+            Ok(()) => Verdict::Quarantined { error, place: None },
+            Err(error) => Verdict::LedgerFailed(error),
+        }
+    }
+
     fn give_up(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
-        let place = self.quarantine.put(
-            &task.path,
-            &Note {
-                code: error.code,
-                reason: &error.reason,
-                attempts,
-                path: task.path.display().to_string(),
-                sha256: content.sha256(),
-                time: Timestamp::now(),
-                octrls: env!("CARGO_PKG_VERSION"),
-            },
-        );
+        let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("{} stays where it is, it cannot be quarantined: {problem}", task.path.display());
             self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
@@ -216,18 +304,47 @@ impl Bench {
 
     /// Why the file is no longer the one that stood still; `None` while it is.
     fn displaced(&self, task: &Task) -> Option<Verdict> {
-        match Stamp::take(&self.root.join(&task.path)) {
+        match Stamp::take(&self.roots.locate(&task.path)) {
             Ok(Some(stamp)) if stamp == task.stamp => None,
             Ok(Some(stamp)) => Some(Verdict::Changed(stamp)),
             Ok(None) => Some(Verdict::Vanished),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => Some(Verdict::Vanished),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_root(&task.path) => {
+                Some(Verdict::Vanished)
+            }
             Err(_) => Some(Verdict::Unreachable),
         }
+    }
+
+    fn has_root(&self, path: &Path) -> bool {
+        self.roots.root_of(path).is_some_and(Path::is_dir)
     }
 
     fn aborting(&self) -> bool {
         self.abort.load(Ordering::Relaxed)
     }
+}
+
+/// What is written of a scan that is given up.
+fn note<'a>(task: &Task, content: &'a Content, error: &'a ProcessError, attempts: u32) -> Note<'a> {
+    Note {
+        code: error.code,
+        reason: &error.reason,
+        attempts,
+        path: task.path.display().to_string(),
+        sha256: content.sha256(),
+        time: Timestamp::now(),
+        octrls: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+fn too_long() -> ProcessError {
+    let reason = "the scan took longer than it may".to_owned();
+    ProcessError { code: TIMEOUT_CODE, reason, transient: false }
+}
+
+/// Whether no scan could be written, whatever was in it.
+fn is_of_the_disk(error: &ProcessError) -> bool {
+    matches!(error.code, "E-OUT-FULL" | "E-OUT-DENIED")
 }
 
 fn panic_message(payload: &(dyn Any + Send)) -> &str {

@@ -89,24 +89,16 @@ impl Delivery {
         Ok(outcomes)
     }
 
+    /// Whether the target has all DICOM files of `folder`.
+    #[must_use]
+    pub fn is_complete(&self, folder: &Path) -> bool {
+        self.undelivered(folder).is_empty()
+    }
+
     /// DICOM files of `folder` that the target has not got, each with its identifier.
     fn undelivered(&self, folder: &Path) -> Vec<(PathBuf, String)> {
         let record = Record::read(folder);
-        let delivered = record.targets.get(&self.target.to_string());
-        let mut files: Vec<(PathBuf, String)> = fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "dcm"))
-            .map(|path| {
-                // What cannot be read is left to the sending, which tells of it.
-                let instance = Meta::of_file(&path).map(|meta| meta.instance).unwrap_or_default();
-                (path, instance)
-            })
-            .filter(|(_, instance)| !delivered.is_some_and(|known| known.contains(instance)))
-            .collect();
-        files.sort();
-        files
+        missing(folder, record.targets.get(&self.target.to_string()))
     }
 
     /// Result folders below `out` that are not wholly delivered.
@@ -121,6 +113,32 @@ impl Delivery {
             .filter(|folder| folder.join(RESULT_FILE).is_file() && !self.undelivered(folder).is_empty())
             .collect()
     }
+}
+
+/// Whether any node has all DICOM files of the result folder `folder`; false where there are none.
+#[must_use]
+pub fn delivered(folder: &Path) -> bool {
+    let record = Record::read(folder);
+    let mut targets = record.targets.values().filter(|known| !known.is_empty());
+    targets.any(|known| missing(folder, Some(known)).is_empty())
+}
+
+/// DICOM files of `folder` that are not among the `known` ones, each with its identifier.
+fn missing(folder: &Path, known: Option<&BTreeSet<String>>) -> Vec<(PathBuf, String)> {
+    let mut files: Vec<(PathBuf, String)> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "dcm"))
+        .map(|path| {
+            // What cannot be read is left to the sending, which tells of it.
+            let instance = Meta::of_file(&path).map(|meta| meta.instance).unwrap_or_default();
+            (path, instance)
+        })
+        .filter(|(_, instance)| !known.is_some_and(|known| known.contains(instance)))
+        .collect();
+    files.sort();
+    files
 }
 
 impl Record {

@@ -27,7 +27,7 @@ mod stop;
 mod wire;
 
 pub use address::{AeTitle, Target};
-pub use courier::{Courier, Delivery, Outbox};
+pub use courier::{Courier, Delivery, Outbox, delivered};
 pub use error::NodeError;
 pub use event::{Ending, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};

@@ -45,6 +45,32 @@ impl Staging {
         }
     }
 
+    /// Removes the result folder `target`, with the folders above it that are empty then; whoever looks sees it whole or not
+    /// at all. Returns false, and removes nothing, where there is none that this program wrote.
+    ///
+    /// # Errors
+    /// [`OutputError`] when it cannot be removed.
+    pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
+        let is_folder = fs::symlink_metadata(target).is_ok_and(|found| found.is_dir());
+        if !is_folder || !target.join(RESULT_FILE).is_file() {
+            return Ok(false);
+        }
+        let io = |e| OutputError::io(target, e);
+        fs::create_dir_all(&self.folder).map_err(io)?;
+        let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(&self.folder).map_err(io)?;
+        fs::rename(target, old.path().join("old")).map_err(io)?;
+        let root = self.folder.ancestors().nth(2);
+        for above in target.ancestors().skip(1).take_while(|above| Some(*above) != root) {
+            // Fails where there is something else in it.
+            if fs::remove_dir(above).is_err() {
+                sync_folder(above).map_err(io)?;
+                break;
+            }
+        }
+        old.close().map_err(io)?;
+        Ok(true)
+    }
+
     pub(super) fn begin(&self) -> Result<StagedFolder, OutputError> {
         fs::create_dir_all(&self.folder).map_err(|e| OutputError::io(&self.folder, e))?;
         let folder = tempfile::Builder::new()
@@ -133,6 +159,22 @@ mod tests {
         let refused = stage(out.path(), "x").publish(&target);
         assert_eq!(refused.expect_err("refused").code(), "E-OUT-FOREIGN");
         assert!(target.join("precious.txt").is_file());
+    }
+
+    #[test]
+    fn only_our_own_folders_are_discarded() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let staging = Staging::of(out.path());
+        let (ours, foreign) = (out.path().join("ward/deep/scan.png"), out.path().join("ward/notes"));
+        stage(out.path(), "x").publish(&ours).expect("publish");
+        fs::create_dir(&foreign).expect("mkdir");
+        fs::write(foreign.join("precious.txt"), "x").expect("write");
+        assert!(!staging.discard(&foreign).expect("discard"));
+        assert!(!staging.discard(&out.path().join("nothing")).expect("discard"));
+        assert!(staging.discard(&ours).expect("discard"));
+        assert!(!out.path().join("ward/deep").exists(), "folders that were made for it go with it");
+        assert!(foreign.join("precious.txt").is_file());
+        assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
     }
 
     #[test]

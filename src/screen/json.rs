@@ -5,7 +5,7 @@
 //!
 //! | `event` | further fields |
 //! | --- | --- |
-//! | `started` | `root`, `out`, `model`, `model_sha256`, `workers` |
+//! | `started` | `root`, `roots`, `out`, `model`, `model_sha256`, `workers` |
 //! | `seen` | `bytes` |
 //! | `queued`, `known`, `vanished` | - |
 //! | `running` | `attempt` |
@@ -30,7 +30,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Controls,
-    lines::{self, Lines, Names, printed},
+    lines::{self, Lines, Names, folders, printed},
 };
 use crate::{
     engine::{Event, EventKind, ScanChange, Totals},
@@ -88,7 +88,8 @@ impl<W: Write> JsonLines<W> {
             EventKind::Started(session) => (
                 "started",
                 json!({
-                    "root": printed(&session.root), "out": printed(&session.out), "model": session.model,
+                    "root": folders(&session.roots), "roots": session.roots.iter().map(|root| printed(root)).collect::<Vec<_>>(),
+                    "out": printed(&session.out), "model": session.model,
                     "model_sha256": session.model_sha256, "workers": session.workers,
                 }),
             ),

@@ -1,6 +1,10 @@
 //! What plain lines and JSON lines have in common: names of scans, and what happens when nobody reads any more.
 
-use std::{collections::HashMap, io, path::Path};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 use crossbeam_channel::Receiver;
 
@@ -56,6 +60,11 @@ impl Names {
         let name = if settled { self.0.remove(&id) } else { self.0.get(&id).cloned() };
         (name.unwrap_or_else(|| format!("#{}", id.0)), true)
     }
+}
+
+/// The watched folders in one text.
+pub(crate) fn folders(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| printed(path)).collect::<Vec<_>>().join(", ")
 }
 
 /// A path with `/` between folders on every system.

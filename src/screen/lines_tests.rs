@@ -97,7 +97,7 @@ fn paths_that_are_no_unicode_are_written_as_well_as_can_be() {
     let odd = || PathBuf::from(OsStr::from_bytes(b"in/\xff.png"));
     let mut events = [script::started(), scan(1.0, 1, ScanChange::Seen { path: odd(), bytes: 1 })];
     if let EventKind::Started(session) = &mut events[0].kind {
-        (session.root, session.out) = (odd(), odd());
+        (session.roots, session.out) = (vec![odd()], odd());
     }
     let mut out = Vec::new();
     let mut lines = JsonLines::new(&mut out);

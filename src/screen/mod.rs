@@ -22,6 +22,7 @@ pub(crate) mod state;
 pub use choice::{ScreenKind, choose, choose_for};
 pub use controls::Controls;
 pub use dashboard::{DashboardOptions, ImageMode};
+pub(crate) use lines::printed;
 
 #[cfg(test)]
 use crate as octrls;

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use super::{
     Controls,
-    lines::{self, Lines, Names, printed},
+    lines::{self, Lines, Names, folders, printed},
 };
 use crate::{
     engine::{Event, EventKind, Level, ScanChange, ScanSummary, Totals},
@@ -67,7 +67,7 @@ impl<W: Write> PlainLines<W> {
         Some(match kind {
             EventKind::Started(session) => format!(
                 "started root={} out={} model={} sha256={} workers={}",
-                quoted(&printed(&session.root)),
+                quoted(&folders(&session.roots)),
                 quoted(&printed(&session.out)),
                 quoted(&session.model),
                 session.model_sha256,

@@ -39,7 +39,7 @@ pub fn started() -> Event {
     event(
         0.0,
         EventKind::Started(Session {
-            root: PathBuf::from("/srv/oct/in"),
+            roots: vec![PathBuf::from("/srv/oct/in")],
             out: PathBuf::from("/srv/oct/out"),
             model: "unet-640".into(),
             model_sha256: "9f2c1ab4e1d0c7a2b36f5e8d9c0b1a2f3e4d5c6b7a8990817263544536271809".into(),

@@ -4,11 +4,18 @@
 #![cfg(feature = "app")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod bounds;
+mod commands;
 mod failures;
 mod follow_up;
 mod intake;
+#[cfg(unix)]
+mod names;
 mod restart;
 mod rig;
 mod root;
+mod roots;
+#[path = "../support/stub.rs"]
+mod stub;
 #[path = "../support/mod.rs"]
 mod support;

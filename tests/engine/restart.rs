@@ -115,14 +115,14 @@ fn a_start_that_cannot_succeed_says_why() {
     fs::write(rig.out(".octrls/ledger.sqlite"), "this is no database".repeat(100)).unwrap();
     assert_eq!(rig.refusal(), "E-LEDGER");
 
-    rig.options.out = rig.options.root.clone();
+    rig.options.out = rig.options.roots[0].clone();
     assert_eq!(rig.refusal(), "E-ENGINE-OUT");
     rig.options.out = rig.beside("");
     assert_eq!(rig.refusal(), "E-ENGINE-OUT");
     fs::write(rig.beside("file"), "").unwrap();
     rig.options.out = rig.beside("file");
     assert_eq!(rig.refusal(), "E-ENGINE-OUT");
-    rig.options.root = rig.beside("missing");
+    rig.options.roots = vec![rig.beside("missing")];
     assert_eq!(rig.refusal(), "E-ENGINE-ROOT");
 }
 

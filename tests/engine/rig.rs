@@ -14,11 +14,11 @@ use octrls::{
         Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
         ScanId, ScanSummary, Totals,
     },
-    layer::LAYERS,
-    measure::{ThicknessUnit, Verdict},
     scan::{Pattern, ScanHeader},
 };
 use tempfile::TempDir;
+
+use crate::{stub::summary, support::octrls};
 
 /// Far longer than anything takes; it ends tests that would hang.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,9 +40,14 @@ impl Copier {
             Some("bad") => error("E-READ-FORMAT", false),
             Some("down") => error("E-WRITE", true),
             Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error("E-READ-IO", true),
+            Some("full") => error("E-OUT-FULL", true),
             Some("panic") => panic!("as it was told"),
             Some("gate") if self.gate.1.recv_timeout(PATIENCE).unwrap() => Ok(()),
             Some("gate") => error("E-READ-IO", true),
+            // Deaf to every wish, as a decoder in a loop or a disk that does not answer.
+            Some("stuck") => loop {
+                std::thread::park();
+            },
             Some("endless") => loop {
                 report(ScanChange::Opened(Arc::new(header())));
                 std::thread::sleep(Duration::from_millis(5));
@@ -66,19 +71,8 @@ impl Processor for Copier {
         fs::create_dir_all(out).unwrap();
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
-        Ok(ScanSummary {
-            series: 1,
-            bscans: 1,
-            eye: None,
-            unit: ThicknessUnit::Pixels,
-            mean_thickness: [None; LAYERS],
-            verdict: Verdict::Good,
-            flags: String::new(),
-            confidence: 1.0,
-            follow_up: None,
-            out: out.to_owned(),
-            elapsed: Duration::ZERO,
-        })
+        fs::write(out.join("result.json"), "{}").unwrap();
+        Ok(summary(out))
     }
 
     fn fingerprint(&self) -> String {
@@ -131,7 +125,7 @@ impl Rig {
 
     /// A path in the watched folder.
     pub(crate) fn scan(&self, name: &str) -> PathBuf {
-        self.options.root.join(name)
+        self.options.roots[0].join(name)
     }
 
     /// A path in the folder for results.
@@ -149,6 +143,20 @@ impl Rig {
     /// What the results of a scan hold.
     pub(crate) fn result(&self, name: &str) -> String {
         fs::read_to_string(self.out(name).join("result.txt")).unwrap()
+    }
+
+    /// Calls the command with the folder for results; returns whether it succeeded and what it printed, errors last.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let output = octrls().args(arguments).arg("--out").arg(self.out("")).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    /// What `octrls ls` says of every scan: its state and path.
+    pub(crate) fn ls(&self) -> Vec<String> {
+        let (_, text) = self.command(&["ls", "--json"]);
+        let objects = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        objects.map(|o| format!("{} {}", o["state"].as_str().unwrap(), o["path"].as_str().unwrap())).collect()
     }
 
     /// Names of the scans that were processed so far, sorted.

@@ -14,10 +14,10 @@ fn goes_and_returns(poll: Option<Duration>) {
     session.until("done a.png");
 
     let away = rig.beside("away");
-    fs::rename(&rig.options.root, &away).unwrap();
+    fs::rename(&rig.options.roots[0], &away).unwrap();
     session.until("offline");
     fs::write(away.join("b.png"), "scan 2").unwrap();
-    fs::rename(&away, &rig.options.root).unwrap();
+    fs::rename(&away, &rig.options.roots[0]).unwrap();
     session.until("online");
     session.until("done b.png");
 
@@ -46,13 +46,17 @@ fn a_scan_interrupted_by_the_loss_of_the_root_is_not_at_fault() {
     rig.put("a.png", "gate");
     let mut session = rig.start();
     session.until("running a.png 1");
+    // It has been read, and stands at the gate.
+    while rig.calls().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let away = rig.beside("away");
-    fs::rename(&rig.options.root, &away).unwrap();
+    fs::rename(&rig.options.roots[0], &away).unwrap();
     session.until("offline");
     rig.fail_gate();
     session.forget();
     session.until("seen a.png");
-    fs::rename(&away, &rig.options.root).unwrap();
+    fs::rename(&away, &rig.options.roots[0]).unwrap();
     session.until("online");
     rig.open_gate();
     session.until("done a.png");

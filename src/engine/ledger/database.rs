@@ -7,10 +7,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::LedgerError;
 
 /// The schema that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// What leads from each version to the next, the first from an empty file.
-const STEPS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("visits.sql")];
+const STEPS: [&str; VERSION as usize] =
+    [include_str!("schema.sql"), include_str!("visits.sql"), include_str!("records.sql")];
 
 /// Opens or creates the database at `file`; an older one is brought to the present schema, as a whole or not at all.
 pub(in crate::engine) fn open(file: &Path) -> Result<Connection, LedgerError> {
@@ -33,22 +34,37 @@ pub(in crate::engine) fn open(file: &Path) -> Result<Connection, LedgerError> {
 mod tests {
     use super::*;
 
+    const OLD_ROWS: &str = "
+        INSERT INTO scans VALUES ('x', 'octrls.result/1 abc', 'done', 1, NULL, NULL, 'a.png', 'a.png', '2026-01', '2026-02');
+        INSERT INTO scans VALUES ('y', 'octrls.result/1 abc', 'queued', 2, 'E-X', 'why', 'b.png', NULL, '2026-03', '2026-04');
+        INSERT INTO scans VALUES ('z', 'copier', 'superseded', 1, NULL, NULL, x'ff', NULL, '2026-05', '2026-06');
+        INSERT INTO paths VALUES ('a.png', 1, 2, NULL, NULL, 'x');";
+
     #[test]
-    fn a_ledger_of_the_first_version_keeps_its_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ledger.sqlite");
-        let old = Connection::open(&file).unwrap();
-        old.execute_batch(STEPS[0]).unwrap();
-        let row = "INSERT INTO scans VALUES ('x', 'model', 'done', 1, NULL, NULL, 'a.png', 'a.png', '2026', '2026')";
-        old.execute(row, []).unwrap();
-        drop(old);
-        for _ in 0..2 {
-            let db = open(&file).unwrap();
-            let count = |table: &str| {
-                db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
-            };
-            assert_eq!((count("scans"), count("visits")), (1, 0));
-            assert_eq!(db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), VERSION);
+    fn ledgers_of_older_versions_keep_their_rows() {
+        for version in 1..STEPS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("ledger.sqlite");
+            let old = Connection::open(&file).unwrap();
+            STEPS[..version].iter().for_each(|step| old.execute_batch(step).unwrap());
+            old.execute_batch(OLD_ROWS).unwrap();
+            drop(old);
+            for _ in 0..2 {
+                let db = open(&file).unwrap();
+                let text = |sql: &str| db.query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap();
+                let all = "SELECT group_concat(content || ':' || state || ':' || attempts, ' ') FROM scans";
+                assert_eq!(text(all).as_deref(), Some("x:written:1 y:hashed:2 z:superseded:1"));
+                let times = "SELECT model || ' ' || finished || ' ' || first_taken || ' ' || result FROM scans WHERE content = 'x'";
+                assert_eq!(text(times).as_deref(), Some("abc 2026-02 2026-01 a.png"));
+                assert_eq!(
+                    text("SELECT code || ' ' || reason FROM scans WHERE content = 'y'").as_deref(),
+                    Some("E-X why")
+                );
+                assert_eq!(text("SELECT model FROM scans WHERE content = 'z'"), None);
+                assert_eq!(text("SELECT content FROM paths WHERE path = 'a.png'").as_deref(), Some("x"));
+                assert_eq!(text("SELECT CAST(count(*) AS TEXT) FROM visits").as_deref(), Some("0"));
+                assert_eq!(db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), VERSION);
+            }
         }
     }
 }

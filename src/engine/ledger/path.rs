@@ -7,7 +7,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
 
-pub(super) struct PathColumn<P>(pub(super) P);
+pub(in crate::engine) struct PathColumn<P>(pub(in crate::engine) P);
 
 impl ToSql for PathColumn<&Path> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -1,11 +1,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Intake, Ledger, LedgerError, Recall};
+use super::{Found, Intake, Ledger, LedgerError, Recall, Recipe, Records, ScanState};
 use crate::engine::{
     content::Content,
     stamp::{FileStamp, Stamp},
@@ -30,7 +32,7 @@ impl Desk {
     /// Opens the ledger again, as after a crash.
     fn restart(&mut self, model: &str) {
         self.ledger = None;
-        self.ledger = Some(Ledger::open(&self.file(), self.out.path(), model.into()).unwrap());
+        self.ledger = Some(Ledger::open(&self.file(), self.out.path(), recipe(model), &[]).unwrap());
     }
 
     fn ledger(&mut self) -> &mut Ledger {
@@ -38,7 +40,7 @@ impl Desk {
     }
 
     fn begin(&mut self, path: &str, content: &str) -> Intake {
-        self.ledger().begin(path.as_ref(), stamp(content), &named(content), 3).unwrap()
+        self.ledger().begin(found(path.as_ref(), content), &named(content), 3).unwrap()
     }
 
     fn done(&mut self, path: &str, content: &str) {
@@ -58,6 +60,14 @@ fn named(content: &str) -> Content {
 
 fn stamp(content: &str) -> Stamp {
     Stamp { scan: FileStamp { bytes: content.len() as u64, modified_ns: 1 }, sidecar: None }
+}
+
+fn found<'a>(path: &'a Path, content: &str) -> Found<'a> {
+    Found { path, stamp: stamp(content), queued: Timestamp::UNIX_EPOCH }
+}
+
+fn recipe(model: &str) -> Recipe {
+    Recipe { fingerprint: model.into(), model: format!("hash of {model}") }
 }
 
 const FIRST: Intake = Intake::Run { attempt: 1 };
@@ -151,7 +161,7 @@ fn vanished_results_are_made_again() {
 fn names_need_not_be_utf8() {
     let mut desk = Desk::new();
     let path: &Path = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9.png").as_ref();
-    desk.ledger().begin(path, stamp("x"), &named("x"), 3).unwrap();
+    desk.ledger().begin(found(path, "x"), &named("x"), 3).unwrap();
     fs::create_dir_all(desk.out.path().join(path)).unwrap();
     desk.ledger().done(path, stamp("x"), &named("x")).unwrap();
     assert_eq!(desk.ledger().recall(path, stamp("x")).unwrap(), Recall::Done);
@@ -164,9 +174,74 @@ fn a_newer_or_damaged_ledger_is_refused() {
     let mut desk = Desk::new();
     desk.ledger().db.pragma_update(None, "user_version", 99).unwrap();
     desk.ledger = None;
-    let open = |desk: &Desk| Ledger::open(&desk.file(), desk.out.path(), String::new()).unwrap_err();
+    let open = |desk: &Desk| Ledger::open(&desk.file(), desk.out.path(), recipe(""), &[]).unwrap_err();
     let error = open(&desk);
     assert!(matches!(error, LedgerError::Newer { found: 99 }), "{error}");
     fs::write(desk.file(), "this is no database".repeat(100)).unwrap();
     assert_eq!(open(&desk).code(), "E-LEDGER");
+}
+
+#[test]
+fn the_records_tell_what_happened_and_when() {
+    let mut desk = Desk::new();
+    desk.begin("a.png", "x");
+    desk.done("a.png", "x");
+    desk.begin("b.png", "broken");
+    desk.ledger().quarantined("b.png".as_ref(), None, &named("broken"), ("E-X", "why")).unwrap();
+    let records = Records::open(&desk.file()).unwrap();
+    let mut all = Vec::new();
+    records.each(&mut |entry| all.push(entry)).unwrap();
+    let states: Vec<_> = all.iter().map(|e| (e.path.to_str().unwrap(), e.state.name(), e.attempts)).collect();
+    assert_eq!(states, [("a.png", "written", 1), ("b.png", "quarantined", 1)]);
+    let [done, given_up] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(done.result.as_deref(), Some(Path::new("a.png")));
+    assert_eq!((done.bytes, done.model.as_deref()), (Some(1), Some("hash of model 1")));
+    assert_eq!(done.config, crate::digest::sha256(b"model 1"));
+    assert_eq!(done.queued, Some(Timestamp::UNIX_EPOCH));
+    assert!(done.started <= done.finished && done.seconds.is_some_and(|s| s >= 0.0), "{done:?}");
+    assert_eq!((given_up.code.as_deref(), given_up.reason.as_deref()), (Some("E-X"), Some("why")));
+}
+
+#[test]
+fn renewed_content_is_taken_again_but_not_from_its_copies() {
+    let mut desk = Desk::new();
+    desk.begin("a.png", "x");
+    desk.done("a.png", "x");
+    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+    let records = Records::open(&desk.file()).unwrap();
+    let entries = records.at(Path::new("copy.png")).unwrap();
+    assert!(records.renew(&entries[0], Path::new("a.png")).unwrap());
+    records.ask(Path::new("a.png")).unwrap();
+    assert_eq!(desk.ledger().take_requests().unwrap(), [PathBuf::from("a.png")]);
+    assert!(desk.ledger().take_requests().unwrap().is_empty());
+    assert_eq!(desk.recall("copy.png", "x"), Recall::Done, "its results are there until they are replaced");
+    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.begin("a.png", "x"), FIRST);
+    assert!(!records.renew(&entries[0], Path::new("a.png")).unwrap(), "a worker has it");
+    assert_eq!(desk.ledger().earlier_result(&named("x")).unwrap(), Some("a.png".into()));
+    desk.done("a.png", "x");
+    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+}
+
+#[test]
+fn expired_content_is_not_made_again_unless_asked_for() {
+    let mut desk = Desk::new();
+    for content in ["x", "other"] {
+        desk.begin(&format!("{content}.png"), content);
+        desk.done(&format!("{content}.png"), content);
+    }
+    assert!(desk.ledger().outdated(Duration::from_hours(1), 0).unwrap().is_empty());
+    let old = desk.ledger().outdated(Duration::ZERO, 0).unwrap();
+    assert_eq!(old.iter().map(|(_, path)| path.to_str().unwrap()).collect::<Vec<_>>(), ["x.png", "other.png"]);
+    assert_eq!(desk.ledger().outdated(Duration::ZERO, old[0].0).unwrap().len(), 1);
+    desk.ledger().expire(old[0].0).unwrap();
+    fs::remove_dir(desk.out.path().join("x.png")).unwrap();
+    assert_eq!(desk.recall("x.png", "x"), Recall::Done);
+    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+    let records = Records::open(&desk.file()).unwrap();
+    let entry = records.at(Path::new("x.png")).unwrap().remove(0);
+    assert_eq!(entry.state, ScanState::Expired);
+    assert!(records.renew(&entry, Path::new("x.png")).unwrap());
+    assert_eq!(desk.recall("x.png", "x"), Recall::Unknown);
+    assert_eq!(desk.begin("x.png", "x"), FIRST);
 }

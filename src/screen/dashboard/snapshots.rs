@@ -194,7 +194,7 @@ fn a_scan_that_must_be_looked_at_says_so() {
 fn long_folders_are_shortened() {
     let mut events = script::morning();
     if let EventKind::Started(session) = &mut events[0].kind {
-        session.root = PathBuf::from("/mnt/clinic/scanner-room-2/spectralis/export/2026/incoming scans");
+        session.roots = vec![PathBuf::from("/mnt/clinic/scanner-room-2/spectralis/export/2026/incoming scans")];
         session.out = PathBuf::from("/mnt/clinic/results/octrls/spectralis/2026/results");
         session.model = "a-model-with-a-rather-long-name".into();
     }

@@ -13,7 +13,7 @@ use super::{Figures, Frame, Journal, Rates, Scan, State};
 use crate::{
     engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals},
     measure::Verdict,
-    screen::lines::printed,
+    screen::lines::{folders, printed},
     segment::SegmentedBScan,
 };
 
@@ -86,7 +86,7 @@ impl Model {
         let at = event.at;
         match &event.kind {
             EventKind::Started(session) => {
-                self.journal.push(at, Level::Info, format!("watching {}", printed(&session.root)));
+                self.journal.push(at, Level::Info, format!("watching {}", folders(&session.roots)));
                 (self.session, self.since) = (Some(session.clone()), Some(at));
             }
             EventKind::Scan { id, change } => self.change(at, *id, change),

@@ -13,7 +13,7 @@ use ratatui::{
 
 use crate::screen::{
     dashboard::{scene::Scene, text},
-    lines::printed,
+    lines::{folders, printed},
 };
 
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
@@ -62,7 +62,7 @@ fn left(scene: &Scene, room: usize) -> Line<'static> {
         let length = |parts: &[String]| parts.iter().map(|p| text::width(p) + 3).sum::<usize>();
         // The workers go first, then the model; what the software is for stays.
         let kept: &[&[usize]] = &[&[0, 1, 2], &[0, 2], &[2]];
-        let (root, out) = (printed(&session.root), printed(&session.out));
+        let (root, out) = (folders(&session.roots), printed(&session.out));
         for indices in kept {
             let rest: Vec<String> = indices.iter().map(|i| all[*i].clone()).collect();
             let cells = room.saturating_sub(text::width(&parts[0].0) + length(&rest) + 6);

@@ -28,7 +28,7 @@ use crate::{
             text,
             view::{Panel, Popup},
         },
-        lines::printed,
+        lines::folders,
         state::{Scan, State},
     },
 };
@@ -39,9 +39,9 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
         let words = match &scene.model.session {
             _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
             Some(session) if !scene.model.online => {
-                format!("the folder cannot be reached\n\n{}\n\nnothing is lost meanwhile", printed(&session.root))
+                format!("the folder cannot be reached\n\n{}\n\nnothing is lost meanwhile", folders(&session.roots))
             }
-            Some(session) => format!("no scans yet\n\nput OCT files into\n{}", printed(&session.root)),
+            Some(session) => format!("no scans yet\n\nput OCT files into\n{}", folders(&session.roots)),
             None => "starting".into(),
         };
         sentence(&words, scene.theme.quiet(), area, buf);

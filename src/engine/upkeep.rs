@@ -1,0 +1,103 @@
+//! What the engine's own thread does beside handing out scans: what operators ask for, and what goes wrong with the box.
+
+use std::time::{Duration, Instant};
+
+use super::{Level, ScanChange, ScanId, scheduler::Scheduler, watcher::Request, worker::lock};
+
+/// Time between two looks at what operators ask for and at scans that take too long.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The same for limits shorter than that.
+const SOONEST: Duration = Duration::from_millis(50);
+
+/// Time between two notices of the same trouble.
+const SILENCE: Duration = Duration::from_mins(10);
+
+impl Scheduler {
+    pub(super) fn upkeep(&mut self) {
+        let every = self.options.timeout.map_or(EVERY, |limit| (limit / 4).clamp(SOONEST, EVERY));
+        self.next_upkeep = Instant::now() + every;
+        if self.crew.has_lost_one() {
+            self.running = 0;
+            self.break_down("a worker has ended");
+        }
+        self.replace_stuck();
+        self.serve_operators();
+    }
+
+    fn replace_stuck(&mut self) {
+        let Some(limit) = self.options.timeout else { return };
+        for hand in self.bench.hands.take_stuck(limit) {
+            self.running -= 1;
+            self.burials += 1;
+            if let Err(error) = self.crew.replace(hand) {
+                self.break_down(&format!("a worker that is stuck cannot be replaced: {error}"));
+            }
+        }
+    }
+
+    /// Looks at the files that an operator asked for by another process.
+    fn serve_operators(&mut self) {
+        if self.requests.is_none() {
+            return;
+        }
+        let asked = lock(&self.ledger).take_requests();
+        match asked {
+            Ok(paths) => {
+                for path in paths {
+                    if path.as_os_str().is_empty() {
+                        self.walk();
+                    } else if let Some(requests) = &self.requests {
+                        let _ = requests[self.bench.roots.number_of(&path)].send(Request::Look(path));
+                    }
+                }
+            }
+            Err(error) => self.tell(error.code(), error.to_string()),
+        }
+    }
+
+    /// Walks through all roots now.
+    pub(super) fn walk(&self) {
+        for requests in self.requests.iter().flatten() {
+            let _ = requests.send(Request::Walk);
+        }
+    }
+
+    /// Begins no further scan, since there is no room for results or too many scans are stuck.
+    pub(super) fn hold(&mut self) {
+        if self.crew.is_stuck() {
+            let text = "so many scans are stuck that no further one is begun; does a disk or a share hang? A restart ends them";
+            self.tell("E-ENGINE-STUCK", text.to_owned());
+        }
+        if self.options.until_idle && self.running == 0 {
+            self.stop();
+        }
+    }
+
+    /// Sends a quarantined scan back to where it was found, and to the workers.
+    pub(super) fn retry(&mut self, id: ScanId) {
+        let Some((task, place)) = self.retriable.remove(&id) else { return };
+        match self.bench.quarantine.put_back(&place, &task.path) {
+            Ok(()) => {
+                self.candidates.remove(&task.path);
+                self.moved.remove(&task.path);
+                self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
+                self.outlet.scan(id, ScanChange::Queued);
+                self.enqueue(task);
+            }
+            Err(error) => {
+                let text = format!("{} cannot be taken out of quarantine: {error}", task.path.display());
+                self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+                self.retriable.insert(id, (task, place));
+            }
+        }
+    }
+
+    /// Says what is wrong with more than one scan, though not for every single one.
+    pub(super) fn tell(&mut self, code: &'static str, text: String) {
+        if self.told.get(code).is_none_or(|told| told.elapsed() >= SILENCE) {
+            self.told.insert(code, Instant::now());
+            self.outlet.notice(Level::Error, Some(code), text);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Disks that are full, and folders that may not be read or written. What needs rights that the tests lack is skipped, and says
+//! so.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{support::octrls, torture::scan, watcher};
+
+/// Far longer than anything takes; it ends a test that would hang.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Uid and gid of nobody, whom permissions hold back.
+const NOBODY: u32 = 65534;
+
+/// A small disk in memory.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` where it cannot be mounted.
+    fn mount(test: &str, mib: u32) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let size = format!("size={mib}m");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "octrls-test"]).arg(dir.path()).stderr(Stdio::null());
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self(dir));
+        }
+        eprintln!("{test}: skipped, a disk in memory cannot be mounted (that takes root)");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// A watcher whose lines are read.
+struct Watcher(Child, Receiver<String>);
+
+impl Watcher {
+    fn start(root: &Path, out: &Path, more: &[&str]) -> Self {
+        let mut command = watcher(root, out, "0.1", &["--jobs", "1"]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, received) = channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self(child, received)
+    }
+
+    /// Reads on to the line that holds `text`, and returns all lines until then.
+    fn until(&mut self, text: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let line = self.1.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" in {all}"));
+            all.push_str(&line);
+            all.push('\n');
+            if line.contains(text) {
+                return all;
+            }
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_full_disk_pauses_work_and_its_end_resumes_it() {
+    let Some(disk) = SmallDisk::mount("a_full_disk_pauses_work_and_its_end_resumes_it", 24) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), disk.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    let mut watcher = Watcher::start(&root, &out, &["--min-free", "8"]);
+    fs::write(root.join("a.png"), scan(1)).unwrap();
+    watcher.until("done a.png");
+    let ballast = disk.path().join("ballast");
+    fs::write(&ballast, vec![0; 18 << 20]).unwrap();
+    fs::write(root.join("b.png"), scan(2)).unwrap();
+    let lines = watcher.until("E-ENGINE-DISK");
+    assert!(!lines.contains("running b.png"), "{lines}");
+    fs::remove_file(ballast).unwrap();
+    watcher.until("done b.png");
+}
+
+#[test]
+fn a_disk_that_fills_up_in_mid_scan_costs_no_scan() {
+    let Some(disk) = SmallDisk::mount("a_disk_that_fills_up_in_mid_scan_costs_no_scan", 24) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), disk.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    let mut watcher = Watcher::start(&root, &out, &["--min-free", "0", "--attempts", "1"]);
+    fs::write(root.join("a.png"), scan(1)).unwrap();
+    watcher.until("done a.png");
+    let ballast = disk.path().join("ballast");
+    let fill = || {
+        let mut file = fs::File::create(&ballast).unwrap();
+        let block = vec![0; 4096];
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+    };
+    fill();
+    fs::write(root.join("b.png"), scan(2)).unwrap();
+    let lines = watcher.until("code=E-");
+    assert!(!lines.contains("quarantined"), "{lines}");
+    fs::remove_file(ballast).unwrap();
+    let lines = watcher.until("done b.png");
+    assert!(!lines.contains("quarantined"), "{lines}");
+}
+
+#[test]
+fn results_that_may_not_be_written_are_said_at_the_start() {
+    let Some(disk) = SmallDisk::mount("results_that_may_not_be_written_are_said_at_the_start", 8) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).status().unwrap();
+    assert!(remount.success());
+    fs::write(dir.path().join("a.png"), scan(1)).unwrap();
+    let mut watch = octrls();
+    watch.args(["watch", "--once", "--plain", "--model", "edge", "--out"]).arg(disk.path().join("out")).arg(dir.path());
+    let output = watch.assert().code(3);
+    let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(text.contains("E-ENGINE-OUT"), "{text}");
+    assert!(dir.path().join("a.png").exists());
+}
+
+/// Runs a watcher once as nobody, or says that it cannot.
+fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> {
+    let mut command = watcher(root, out, "0.1", &["--once", "--attempts", "1", "--min-free", "0"]);
+    command.uid(NOBODY).gid(NOBODY);
+    match command.output() {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            Some((output.status.code().unwrap(), text))
+        }
+        Err(error) => {
+            eprintln!("{test}: skipped, nothing can be run as another user: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_read_is_said_and_the_rest_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    fs::create_dir(&out).unwrap();
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(dir.path(), 0o755);
+    mode(&out, 0o777);
+    for (name, rights) in [("open.png", 0o644), ("closed.png", 0o600)] {
+        fs::write(root.join(name), scan(rights.into())).unwrap();
+        mode(&root.join(name), rights);
+    }
+    fs::create_dir(root.join("secret")).unwrap();
+    mode(&root.join("secret"), 0o700);
+    let Some((code, text)) = once_as_nobody("what_may_not_be_read_is_said_and_the_rest_is_done", &root, &out) else {
+        return;
+    };
+    assert_eq!(code, 1, "{text}");
+    for part in ["done open.png", "W-WATCH-UNREADABLE", "quarantined closed.png code=E-READ-IO", "E-QUARANTINE"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(root.join("closed.png").exists(), "it stays where it is");
+    mode(&root.join("closed.png"), 0o644);
+    let (_, text) = once_as_nobody("", &root, &out).unwrap();
+    assert!(text.contains("done closed.png"), "rights that were mended suffice: {text}");
+}

@@ -1,0 +1,141 @@
+//! The whole program, killed without warning again and again while scans arrive: each scan ends with one complete result.
+//!
+//! `OCTRLS_KILLS` and `OCTRLS_SCANS` set the length; `just torture` runs the long form.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use octrls::phantom::{Phantom, PhantomOptions};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{listed, setting, support::result, watcher};
+
+/// Far longer than anything takes; it ends a test that would hang.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// A small scan of its own content.
+pub(crate) fn scan(seed: u64) -> Vec<u8> {
+    let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
+    let bscan = Phantom::generate(&options, seed).bscan;
+    let pixels = bscan.intensity.iter().map(|v| (255.0 * v) as u8).collect();
+    let image = image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// How a scan arrives: bit by bit under its own name, by rename, or rewritten after half a window.
+fn arrive(root: &Path, number: u64, bytes: &[u8], rng: &mut ChaCha8Rng) {
+    let path = root.join(format!("ward-{}/scan-{number:04}.png", number % 7));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    match number % 3 {
+        0 => {
+            let mut file = fs::File::create(&path).unwrap();
+            for part in bytes.chunks(bytes.len() / 3 + 1) {
+                file.write_all(part).unwrap();
+                thread::sleep(Duration::from_millis(rng.random_range(0..40)));
+            }
+        }
+        1 => {
+            let part = path.with_extension("png.part");
+            fs::write(&part, bytes).unwrap();
+            fs::rename(part, path).unwrap();
+        }
+        _ => {
+            fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+            thread::sleep(Duration::from_millis(rng.random_range(0..60)));
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+}
+
+fn start(root: &Path, out: &Path, more: &[&str]) -> Child {
+    // A kill counts as an attempt, since it cannot be told from a scan that ends the program.
+    let mut command = watcher(root, out, "0.5", &["--attempts", "100", "--min-free", "0"]);
+    command.args(more).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
+
+#[test]
+fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
+    let (kills, scans) = (setting("OCTRLS_KILLS", 12), setting("OCTRLS_SCANS", 8));
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    let all_arrived = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (root, all_arrived) = (root.clone(), Arc::clone(&all_arrived));
+        thread::spawn(move || {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            // The arrivals take about as long as the kills.
+            let pause = 2000 * kills / scans;
+            for number in 0..scans {
+                arrive(&root, number, &scan(number), &mut rng);
+                thread::sleep(Duration::from_millis(rng.random_range(0..=pause)));
+            }
+            all_arrived.store(true, Ordering::SeqCst);
+        })
+    };
+
+    let begun = Instant::now();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..kills {
+        let mut child = start(&root, &out, &[]);
+        // From before it has opened its ledger to the middle of its third scan.
+        thread::sleep(Duration::from_millis(rng.random_range(20..2200)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    writer.join().unwrap();
+    let before = files_below(&out).iter().filter(|path| path.ends_with("result.json")).count();
+    let status = start(&root, &out, &["--once"]).wait().unwrap();
+    assert!(status.success() && begun.elapsed() < PATIENCE);
+
+    let mut contents = BTreeMap::new();
+    for number in 0..scans {
+        let name = format!("ward-{}/scan-{number:04}.png", number % 7);
+        let folder = out.join(&name);
+        let record = result(&folder);
+        assert_eq!(record["scan"]["path"], name.as_str());
+        for file in record["files"].as_array().unwrap() {
+            let length = fs::metadata(folder.join(file.as_str().unwrap())).unwrap().len();
+            assert!(length > 0, "{name}: {file}");
+        }
+        let digest = record["scan"]["sha256"].as_str().unwrap().to_owned();
+        assert_eq!(digest, octrls::digest::sha256(&fs::read(root.join(&name)).unwrap()), "{name}");
+        contents.insert(digest, name);
+    }
+    assert_eq!(contents.len() as u64, scans, "no scan twice");
+    let files = files_below(&out);
+    let results = files.iter().filter(|path| path.ends_with("result.json")).count();
+    assert_eq!(results as u64, scans, "no result too much");
+    let ours = |path: &PathBuf| {
+        let below = path.strip_prefix(&out).unwrap();
+        !below.starts_with(".octrls") && below.to_string_lossy().contains(".octrls")
+    };
+    assert!(!files.iter().any(ours), "no unfinished file is left: {files:?}");
+    assert!(files_below(&out.join(".octrls")).iter().all(|path| !path.starts_with(out.join(".octrls/staging"))));
+    assert!(!out.join("quarantine").exists() || files_below(&out.join("quarantine")).is_empty());
+    let states: Vec<_> = listed(&out).iter().map(|object| object["state"].clone()).collect();
+    assert!(states.len() as u64 == scans && states.iter().all(|state| state == "written"), "{states:?}");
+    eprintln!(
+        "{kills} kills over {scans} scans in {:.0} s; {before} were done before the last start",
+        begun.elapsed().as_secs_f64()
+    );
+}
