@@ -56,7 +56,7 @@ impl Rig {
     fn settings(&self, more: &str) -> PathBuf {
         let file = self.path("octrls.toml");
         let (root, out) = (self.path("in"), self.path("out"));
-        let folders = format!("root = '{}'\nout = '{}'\n", root.display(), out.display());
+        let folders = format!("roots = ['{}']\nout = '{}'\n", root.display(), out.display());
         let text = format!("{folders}model = 'edge'\nstable = 0.2\njobs = 1\nplain = true\n{more}\n");
         fs::write(&file, text).expect("settings");
         file
