@@ -1,4 +1,4 @@
-//! The threads of the workers, and those that were left behind with a scan that they do not let go of.
+//! The threads of workers and watchers, and those that were left behind with a scan that they do not let go of.
 
 use std::{
     collections::HashMap,
@@ -18,19 +18,28 @@ use super::{
 /// Threads that may be left behind. More of them say that a disk or a share hangs rather than that scans are broken.
 const MOST_LEFT_BEHIND: usize = 8;
 
-/// The workers.
+/// The workers, and the watchers that must not be missed.
 pub(super) struct Crew {
     bench: Arc<Bench>,
     tasks: Receiver<Task>,
     outcomes: Sender<Outcome>,
     workers: HashMap<usize, JoinHandle<()>>,
+    watchers: Vec<JoinHandle<()>>,
     left_behind: Vec<JoinHandle<()>>,
     hired: usize,
 }
 
 impl Crew {
     pub(super) fn new(bench: Arc<Bench>, tasks: Receiver<Task>, outcomes: Sender<Outcome>) -> Self {
-        Self { bench, tasks, outcomes, workers: HashMap::new(), left_behind: Vec::new(), hired: 0 }
+        Self {
+            bench,
+            tasks,
+            outcomes,
+            workers: HashMap::new(),
+            watchers: Vec::new(),
+            left_behind: Vec::new(),
+            hired: 0,
+        }
     }
 
     /// Starts one more worker.
@@ -60,8 +69,18 @@ impl Crew {
     }
 
     /// Whether a worker has ended although there is work.
-    pub(super) fn has_lost_one(&self) -> bool {
+    pub(super) fn has_lost_a_worker(&self) -> bool {
         self.workers.values().any(JoinHandle::is_finished)
+    }
+
+    /// Adds a watcher. It is never waited for: on a share that hangs it cannot end, and it holds nothing that others wait for.
+    pub(super) fn add_watcher(&mut self, watcher: JoinHandle<()>) {
+        self.watchers.push(watcher);
+    }
+
+    /// Whether a watcher has ended although it is wanted.
+    pub(super) fn has_lost_a_watcher(&self) -> bool {
+        self.watchers.iter().any(JoinHandle::is_finished)
     }
 
     /// Waits for the workers, who end when nobody sends tasks any more; those left behind end with the process.

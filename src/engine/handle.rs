@@ -105,6 +105,7 @@ impl Engine {
             bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
         }
 
+        let mut crew = Crew::new(Arc::clone(&bench), tasks, outcome_sender);
         let mut requests = Vec::new();
         for (number, root) in roots.iter().enumerate() {
             let (request_sender, asked) = unbounded();
@@ -112,11 +113,9 @@ impl Engine {
             let territory = Territory::new(&root.path, &options.out, filter.clone());
             let intervals = (options.rescan, options.poll);
             let watcher = Watcher::new((number, root.name.clone()), territory, intervals, asked, report_sender.clone());
-            // Never joined: on a share that hangs it cannot end, and it holds nothing that others wait for.
-            spawn("watcher", move || watcher.run())?;
+            crew.add_watcher(spawn("watcher", move || watcher.run())?);
         }
         drop(report_sender);
-        let mut crew = Crew::new(Arc::clone(&bench), tasks, outcome_sender);
         for _ in 0..options.workers {
             crew.hire().map_err(EngineError::Thread)?;
         }

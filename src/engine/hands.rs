@@ -40,11 +40,9 @@ impl Hands {
         overdue
     }
 
-    /// The scan `id` is made of `content`.
-    pub(super) fn know(&self, id: ScanId, content: &Content) {
-        if let Some(hand) = self.lock().get_mut(&id) {
-            hand.content = Some(content.clone());
-        }
+    /// The scan `id` is made of `content`; false when it is in nobody's hand any more.
+    pub(super) fn know(&self, id: ScanId, content: &Content) -> bool {
+        self.lock().get_mut(&id).map(|hand| hand.content = Some(content.clone())).is_some()
     }
 
     /// Takes it upon the caller to settle the scan `id`; false when somebody else has done so.

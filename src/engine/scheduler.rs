@@ -129,7 +129,7 @@ impl Scheduler {
                 },
                 recv(reports) -> report => match report {
                     Ok(report) => self.note(report),
-                    Err(_) => self.break_down("the watcher has ended"),
+                    Err(_) => self.break_down("no watcher is left"),
                 },
                 recv(commands) -> command => if let Ok(command) = command {
                     self.obey(command);
@@ -324,6 +324,7 @@ impl Scheduler {
                 if self.options.until_idle {
                     self.stop();
                 }
+                self.outlet.scan(id, ScanChange::Queued);
                 return self.backlog.delay(task, now + self.options.backoff_after(2));
             }
             Verdict::Busy | Verdict::Aborted => return self.backlog.push(task),

@@ -17,9 +17,12 @@ impl Scheduler {
     pub(super) fn upkeep(&mut self) {
         let every = self.options.timeout.map_or(EVERY, |limit| (limit / 4).clamp(SOONEST, EVERY));
         self.next_upkeep = Instant::now() + every;
-        if self.crew.has_lost_one() {
+        if self.crew.has_lost_a_worker() {
             self.running = 0;
             self.break_down("a worker has ended");
+        }
+        if self.requests.is_some() && self.crew.has_lost_a_watcher() {
+            self.break_down("a watcher has ended");
         }
         self.replace_stuck();
         self.serve_operators();

@@ -151,7 +151,9 @@ impl Bench {
             }
             Err(error) => (Content::unreadable(&task.path), Some(error)),
         };
-        self.hands.know(task.id, &content);
+        if !self.hands.know(task.id, &content) {
+            return Err(LeftBehind);
+        }
         // A change while it was read would file the results under a content that never existed.
         let verdict = match self.displaced(task) {
             Some(verdict) => self.mine(task).map(|()| verdict)?,
