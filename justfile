@@ -85,6 +85,11 @@ sbom:
     mkdir -p target
     python3 packaging/inventory.py --sbom target/octrls.cdx.json
 
+# The tests of CUDA that need no GPU
+test-cuda:
+    cargo test --features cuda --lib -- network
+    cargo test --features cuda --test end_to_end -- gpu
+
 # On a machine with an NVIDIA GPU: that it computes, what it differs by, how fast it is, and what it leaves to the CPU
 gpu-check:
     cargo run --release --features cuda --example gpu_check
