@@ -3,7 +3,7 @@
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
-    lines::{LineConv, Lines, MARGIN, PLANES, to_pixels, window},
+    lines::{LineConv, Lines, MARGIN, PLANES, transposed, window},
     map::FeatureMap,
     memory::Pool,
     stem::Stem,
@@ -109,7 +109,7 @@ fn pool_pair<S: Simd>(simd: S, pair: &[f32], half: &mut [f32]) {
             let right = f32x8::from_slice(simd, &upper[at..][..8]).max(f32x8::from_slice(simd, &lower[at..][..8]));
             *maxima = left.unzip_low(right).max(left.unzip_high(right));
         }
-        for (pixel, values) in pixels.chunks_exact_mut(PLANES).zip(to_pixels(planes)) {
+        for (pixel, values) in pixels.chunks_exact_mut(PLANES).zip(transposed(planes)) {
             values.store_slice(pixel);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fearless_simd::{Level, Simd, dispatch, f32x16, prelude::*};
 
 use super::{
+    lines::transposed,
     map::FeatureMap,
     memory::Buffer,
     product::{Panels, product},
@@ -81,17 +82,4 @@ impl Head {
             }
         }
     }
-}
-
-/// Columns of a square from its rows: four times, each row is interleaved with the one half a square further down.
-#[inline(always)]
-fn transposed<S: Simd>(mut rows: [f32x16<S>; COLUMNS]) -> [f32x16<S>; COLUMNS] {
-    for _ in 0..COLUMNS.ilog2() {
-        let from = rows;
-        for i in 0..COLUMNS / 2 {
-            rows[2 * i] = from[i].zip_low(from[i + COLUMNS / 2]);
-            rows[2 * i + 1] = from[i].zip_high(from[i + COLUMNS / 2]);
-        }
-    }
-    rows
 }

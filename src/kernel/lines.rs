@@ -1,6 +1,6 @@
 //! Maps of few channels, plane by plane and row by row: where channels do not fill a vector, neighbouring pixels do.
 
-use fearless_simd::{Simd, f32x8, prelude::*};
+use fearless_simd::{Simd, prelude::*};
 
 use super::memory::{Buffer, Pool};
 
@@ -171,15 +171,17 @@ impl LineConv {
     }
 }
 
-/// From eight pixels of a plane in each vector to one pixel of eight planes in each.
+/// Of `N` vectors of `N` values, those of the first values, of the second values, and so on; of more values, all of them in
+/// this order.
 #[inline(always)]
-pub(super) fn to_pixels<S: Simd>(mut planes: [f32x8<S>; PLANES]) -> [f32x8<S>; PLANES] {
-    for _ in 0..PLANES.ilog2() {
-        let from = planes;
-        for i in 0..PLANES / 2 {
-            planes[2 * i] = from[i].zip_low(from[i + PLANES / 2]);
-            planes[2 * i + 1] = from[i].zip_high(from[i + PLANES / 2]);
+pub(super) fn transposed<S: Simd, V: SimdFloat<S, Element = f32>, const N: usize>(mut rows: [V; N]) -> [V; N] {
+    // Each round interleaves a row with the one half of them further down.
+    for _ in 0..N.ilog2() {
+        let from = rows;
+        for i in 0..N / 2 {
+            rows[2 * i] = from[i].zip_low(from[i + N / 2]);
+            rows[2 * i + 1] = from[i].zip_high(from[i + N / 2]);
         }
     }
-    planes
+    rows
 }
