@@ -94,6 +94,9 @@ pub(super) struct ReadArguments {
     /// Lateral spacing in micrometres, for scans that do not state their own
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) lateral_um: Option<f64>,
+    /// Micrometres on the retina to a degree, for files that state places in degrees alone (.E2E); 293 is usual
+    #[arg(long, value_name = "UM", value_parser = degree)]
+    pub(super) um_per_degree: Option<f64>,
     /// Take exports of which some images are missing, without these
     #[arg(long)]
     pub(super) allow_missing: bool,
@@ -104,8 +107,8 @@ pub(super) struct ReadArguments {
 
 impl ReadArguments {
     pub(super) const fn options(&self) -> ReadOptions {
-        let Self { axial_um, lateral_um, allow_missing, series } = *self;
-        ReadOptions { axial_um, lateral_um, allow_missing, series }
+        let Self { axial_um, lateral_um, um_per_degree, allow_missing, series } = *self;
+        ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series }
     }
 }
 
@@ -322,6 +325,10 @@ pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
 
 fn spacing(text: &str) -> Result<f64, String> {
     number_in(text, 0.1, 500.0)
+}
+
+fn degree(text: &str) -> Result<f64, String> {
+    number_in(text, 200.0, 400.0)
 }
 
 fn number_in(text: &str, min: f64, max: f64) -> Result<f64, String> {

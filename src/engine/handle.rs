@@ -92,6 +92,7 @@ impl Engine {
             outlet: Outlet::new(events),
             abort: Arc::default(),
             life: Life::default(),
+            exports: Exports::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
             roots: options.roots.clone(),
@@ -112,7 +113,8 @@ impl Engine {
             requests.push(request_sender);
             let territory = Territory::new(&root.path, &options.out, filter.clone());
             let intervals = (options.rescan, options.poll);
-            let watcher = Watcher::new((number, root.name.clone()), territory, intervals, asked, report_sender.clone());
+            let (whose, exports) = ((number, root.name.clone()), bench.exports.clone());
+            let watcher = Watcher::new(whose, territory, intervals, exports, asked, report_sender.clone());
             crew.add_watcher(spawn("watcher", move || watcher.run())?);
         }
         drop(report_sender);

@@ -11,8 +11,10 @@ use crate::{
 struct Taken {
     patient: &'static str,
     eye: Eye,
+    eye_from: None,
     date: &'static str,
     pattern: Pattern,
+    pattern_from: None,
     model: &'static str,
     device: &'static str,
     length: f64,

@@ -18,6 +18,7 @@ use super::{
     Level, ProcessError, Processor, ScanChange, ScanSummary,
     backlog::Task,
     content::Content,
+    exports::Exports,
     hands::{Hand, Hands},
     ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
     life::Life,
@@ -86,6 +87,7 @@ pub(super) struct Bench {
     /// Set when running scans are to be given up.
     pub(super) abort: Arc<AtomicBool>,
     pub(super) life: Life,
+    pub(super) exports: Exports,
 }
 
 /// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
@@ -126,7 +128,7 @@ impl Bench {
     }
 
     fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
-        if let Some(verdict) = self.displaced(task) {
+        if let Some(verdict) = self.displaced(task).or_else(|| self.is_part(task).then_some(Verdict::Vanished)) {
             return self.mine(task).map(|()| (None, verdict));
         }
         if task.stamp.scan.bytes > self.max_bytes {
@@ -216,10 +218,19 @@ impl Bench {
     ) -> Verdict {
         match outcome {
             (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
+            // The export that lists it arrived meanwhile.
+            (Ok(_), _) if self.is_part(task) => {
+                self.withdraw(&task.path);
+                self.released(content, Verdict::Vanished)
+            }
             (Ok(summary), _) => {
                 self.discard_earlier(task, content);
-                match lock(&self.ledger).done(&task.path, task.stamp, content) {
-                    Ok(()) => Verdict::Done(Arc::new(summary)),
+                let noted = lock(&self.ledger).done(&task.path, task.stamp, content);
+                match noted {
+                    Ok(()) => {
+                        self.withdraw_parts(task);
+                        Verdict::Done(Arc::new(summary))
+                    }
                     Err(error) => Verdict::LedgerFailed(error),
                 }
             }

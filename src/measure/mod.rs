@@ -10,7 +10,7 @@ pub mod reference;
 mod signal;
 mod thickness;
 
-pub use criteria::{Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
+pub use criteria::{BScanFacts, Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;
 pub use thickness::{LayerThickness, ThicknessUnit, Thicknesses};

@@ -13,6 +13,7 @@
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
 mod canvas;
+mod circle_page;
 mod dicom;
 mod error;
 #[cfg(feature = "parquet")]
@@ -28,6 +29,7 @@ mod report;
 mod series;
 mod staging;
 mod tables;
+mod volume_page;
 mod writer;
 
 pub use dicom::DicomResults;

@@ -2,7 +2,7 @@
 //!
 //! States of a content under one model: an attempt makes it `running`; success makes it `written`, a failure
 //! `hashed` for the next attempt or `quarantined` after the last. A `written` content becomes `superseded` when its
-//! result folder is overwritten with that of another, and `expired` when its results were old enough to go.
+//! result folder is overwritten with that of another, or when it turns out to be a part of another scan, and `expired` when its results were old enough to go.
 //!
 //! What a scan is before it was read (seen, standing still) is not kept: a walk finds it again. Whether results are delivered is
 //! on record beside them.
@@ -344,6 +344,15 @@ impl Ledger {
         let found =
             query.query_row([content.key(), &self.fingerprint], |row| row.get::<_, Option<PathColumn<PathBuf>>>(0));
         Ok(found.optional()?.flatten().map(|path| path.0))
+    }
+
+    /// The results of the scan at `path` are to go, since it is a part of another; returns whether there are any.
+    pub(super) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
+        let withdrawn = self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",
+            params![now(), PathColumn(path)],
+        )?;
+        Ok(withdrawn > 0)
     }
 
     /// Result folders that were written longer than `age` ago, each with a number for [`expire`](Self::expire): a few at a

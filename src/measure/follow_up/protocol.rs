@@ -42,6 +42,7 @@ impl Protocol {
         let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);
         Self {
             pattern: header.pattern,
+            pattern_from: None,
             bscans: header.bscans,
             width: header.width,
             length_mm,
@@ -92,6 +93,7 @@ mod tests {
             axial: None,
             lateral: None,
             eye: None,
+            eye_from: None,
             pattern: Pattern::Line,
             tracks: vec![Track::Line { start: Place::default(), end }],
             places: None,
