@@ -10,8 +10,8 @@ use octrls::{
     measure::{
         Thicknesses,
         enface::{
-            CentreSource, CircleProfile, GciplSector, GciplThickness, Slice, Subfield, ThicknessField,
-            Volume, VolumeMeasures,
+            CentreSource, CircleProfile, GciplSector, GciplThickness, Slice, Subfield, ThicknessField, Volume,
+            VolumeMeasures,
         },
     },
     scan::{Eye, Place, Provenance, Spacing, Track},
@@ -61,10 +61,7 @@ fn bscan(eye: Eye, track: Track, width: usize) -> Thicknesses {
 /// A line of `length` mm about `middle`, turned by `angle` against the horizontal, `across` mm beside it.
 fn line(middle: Place, angle: f64, length: f64, across: f64) -> Track {
     let (sin, cos) = angle.sin_cos();
-    let at = |along: f64| Place {
-        x: middle.x + along * cos - across * sin,
-        y: middle.y + along * sin + across * cos,
-    };
+    let at = |along: f64| Place { x: middle.x + along * cos - across * sin, y: middle.y + along * sin + across * cos };
     Track::Line { start: at(-0.5 * length), end: at(0.5 * length) }
 }
 
@@ -153,8 +150,7 @@ fn grids_of_volumes_hold_whatever_the_eye_and_however_the_scan_is_turned_or_plac
 #[test]
 fn grids_of_stars_hold_for_both_eyes() {
     for eye in EYES {
-        let tracks: Vec<Track> =
-            (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
+        let tracks: Vec<Track> = (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
         check_grid(&measured(eye, &tracks), &format!("{eye:?}, star"));
     }
 }
@@ -193,7 +189,8 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
                 let (nasal, up) = in_eye(eye, place);
                 Some((80.0 + 8.0 * nasal + 5.0 * up) as f32)
             };
-            let slice = |&track: &Track| Slice { track, thickness: (0..200).map(|x| slope(track.at(x, 200))).collect() };
+            let slice =
+                |&track: &Track| Slice { track, thickness: (0..200).map(|x| slope(track.at(x, 200))).collect() };
             let slices: Vec<Slice> = tracks.iter().map(slice).collect();
             let field = ThicknessField::new(&slices).expect("a field");
             let out = GciplThickness::measure(&field, FOVEA, eye);

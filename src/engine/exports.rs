@@ -91,7 +91,10 @@ impl Bench {
             }
         }
         if count > 0 {
-            let text = format!("{} lists {count} images that had results of their own; these are removed", task.path.display());
+            let text = format!(
+                "{} lists {count} images that had results of their own; these are removed",
+                task.path.display()
+            );
             self.outlet.notice(Level::Info, None, text);
         }
     }

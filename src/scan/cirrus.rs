@@ -29,7 +29,7 @@ pub struct Cirrus {
     mirrored: bool,
 }
 
-/// A-scans and B-scans of the cubes whose side is known.
+/// A-scans and B-scans of cubes that need no name.
 const CUBES: [(u64, u64); 2] = [(512, 128), (200, 200)];
 
 /// What a name says.
@@ -53,8 +53,7 @@ impl Cirrus {
         let kind = Kind::of(path, source.bytes()).ok_or(ReadError::UnknownFormat)?;
         let (width, height) = dimensions::check(kind.width, DEPTH)?;
         let of_the_format = |um: f64| Some(Spacing { um, from: Provenance::Format });
-        let known = CUBES.contains(&(kind.width, kind.bscans));
-        let nominal = if known { of_the_format(CUBE_UM / kind.width as f64) } else { None };
+        let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
         let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Zeiss Cirrus .img",
