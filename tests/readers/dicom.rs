@@ -300,6 +300,11 @@ fn located(points: &[Vec<f32>], orientation: &str) -> Object {
     ])
 }
 
+/// Two frames along lines of another image.
+pub(super) fn on_fundus() -> Vec<u8> {
+    located(&[vec![1.0, 2.0, 1.0, 6.0], vec![2.0, 2.0, 2.0, 6.0]], "LINEAR").bytes()
+}
+
 #[test]
 fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
     let folder = Folder::new();

@@ -192,6 +192,11 @@ fn angle() -> Chunk {
     Chunk([7, 70, 3, -1], 0xffff, 5, content)
 }
 
+/// A volume whose places on its fundus image are known.
+pub(super) fn with_angle() -> Vec<u8> {
+    file(&[series(3, b'R', 2), vec![angle()]].concat())
+}
+
 #[test]
 fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
     let folder = Folder::new();

@@ -100,6 +100,16 @@ fn contour(name: &str, distances: &[u16]) -> Vec<u8> {
     bytes
 }
 
+/// A volume with its picture from the front and a boundary of the scanner's own.
+pub(crate) fn with_pictures() -> Vec<u8> {
+    let images = [
+        ("@IMG_MOT_COMP_03", retinas(&[6, 8, 10, 15])),
+        ("@IMG_PROJECTION", projection()),
+        ("@CONTOUR_INFO", contour("RETINA_1", &[17, 15, 13, 8])),
+    ];
+    file(*b"FDS", 0, &images)
+}
+
 #[test]
 fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
     let folder = Folder::new();
