@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     crew::Crew,
+    exports::Exports,
     filter::Filter,
     hands::Hands,
     ledger::{Ledger, Recipe},

@@ -32,14 +32,15 @@ pub struct Gates {
 
 impl Default for Gates {
     /// Of 130 B-scans of Spectralis, Optovue and Bioptigen scanners, single frames have 12.8 to 16.3 dB of signal to noise and
-    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277.
+    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277. Of 64 B-scans of these and a Cirrus, `contrast` is 0.89
+    /// to 1.9 in single frames and 1.6 or more in averaged ones; `coverage` is 0.91 or more, `confidence` 0.82 or more.
     fn default() -> Self {
         Self {
             cut_off: 0.02,
             coverage: 0.9,
             device_signal_db: 15.0,
             snr_db: 15.0,
-            contrast: 1.5,
+            contrast: 1.0,
             decentration_mm: 0.5,
             confidence: 0.8,
             dark: 0.15,

@@ -1,6 +1,7 @@
 //! The page of a report that has what a circle around the optic disc adds.
 
 use super::{
+    localizer::Localizer,
     page::{Align, Page, Style},
     record::CircleReferenceRecord,
     report::{BODY, LINE, MARGIN, RIGHT},
@@ -12,7 +13,11 @@ use crate::{
 };
 
 /// Draws the page.
-pub(super) fn circle_page(circle: &CircleProfile, reference: Option<&CircleReferenceRecord>) -> Page {
+pub(super) fn circle_page(
+    circle: &CircleProfile,
+    reference: Option<&CircleReferenceRecord>,
+    localizer: Option<&Localizer<'_>>,
+) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
     let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
@@ -26,6 +31,7 @@ pub(super) fn circle_page(circle: &CircleProfile, reference: Option<&CircleRefer
         page.rule((left, level(um)), (left + width, level(um)));
         page.text(left - 4.0, level(um) + 3.0, Style::of(8.0).quiet(), Align::Right, &format!("{um:.0}"));
     }
+    page.text(left - 4.0, top - 8.0, Style::of(8.0).quiet(), Align::Right, "\u{b5}m");
     for (i, name) in ["T", "S", "N", "I", "T"].into_iter().enumerate() {
         let x = left + 0.25 * width * i as f32;
         page.text(x, top + height + 14.0, BODY.quiet(), Align::Centre, name);
@@ -72,11 +78,14 @@ pub(super) fn circle_page(circle: &CircleProfile, reference: Option<&CircleRefer
         y += 34.0;
     }
     y += 10.0;
-    page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours");
+    page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours, \u{b5}m");
     for (i, hour) in circle.clock_hours.iter().enumerate() {
-        let x = MARGIN + 92.0 + 34.0 * i as f32;
+        let x = MARGIN + 108.0 + 34.0 * i as f32;
         page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
         page.text(x, y + LINE, BODY, Align::Right, &number(hour.mean_um));
+    }
+    if let Some(localizer) = localizer {
+        localizer.draw_with_words(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
     }
     page
 }

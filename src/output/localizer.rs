@@ -1,6 +1,9 @@
 //! The image of the fundus with the lines along which the B-scans lie.
 
-use super::page::{Align, Page, Picture, Style};
+use super::{
+    canvas::PAPER,
+    page::{Align, Page, Picture, Style},
+};
 use crate::scan::FundusImage;
 
 const LINE: [u8; 3] = [0, 158, 115];
@@ -47,19 +50,29 @@ impl Localizer<'_> {
             curve(line, 0.8, SHOWN);
         }
         if pixel_mm.is_some() && wide > 2.0 {
-            let (left, below) = (at.0 + 4.0, at.1 + size.1 - 5.0);
+            let (left, below) = (at.0 + 5.0, at.1 + size.1 - 5.0);
+            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), PAPER);
             page.fill((left, below), (scale, 1.2), BAR);
             page.text(left, below - 2.0, Style::of(6.5).white(), Align::Left, "1 mm");
         }
         size
     }
 
+    /// Draws it, and beside it what it shows.
+    pub(super) fn draw_with_words(&self, page: &mut Page, at: (f32, f32), room: f32) {
+        let (width, _) = self.draw(page, at, room);
+        for (i, words) in self.words().iter().enumerate() {
+            let place = (at.0 + width + 10.0, at.1 + 9.0 + 10.0 * i as f32);
+            page.text(place.0, place.1, Style::of(7.5).quiet(), Align::Left, words);
+        }
+    }
+
     /// What is drawn.
-    pub(super) fn words(&self) -> [&'static str; 2] {
+    fn words(&self) -> [&'static str; 2] {
         match self.fundus.lines.len() {
             0 => ["fundus", "where on it the B-scans lie is not known"],
             1 => ["fundus", "the line of the B-scan"],
-            _ => ["fundus", "the line of the B-scan above is yellow"],
+            _ => ["fundus", "the line of the B-scan shown is yellow"],
         }
     }
 }

@@ -50,7 +50,8 @@ impl Report<'_> {
             pages.push(volume_page(measures, self.record.reference.as_ref(), maps));
         }
         let compared = self.record.circle_reference.as_ref();
-        pages.extend(self.record.circle.as_ref().map(|circle| circle_page(circle, compared)));
+        let localizer = self.localizer.as_ref();
+        pages.extend(self.record.circle.as_ref().map(|circle| circle_page(circle, compared, localizer)));
         pages.extend(self.record.follow_up.as_ref().map(follow_up_page));
         let count = pages.len();
         for (i, page) in pages.iter_mut().enumerate() {
@@ -93,11 +94,7 @@ impl Report<'_> {
         y = self.methods(&mut page, y + 20.0);
         if let Some(localizer) = &self.localizer {
             let top = y + 4.0;
-            let (width, _) = localizer.draw(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
-            for (i, words) in localizer.words().iter().enumerate() {
-                let y = top + 9.0 + 10.0 * i as f32;
-                page.text(MARGIN + width + 10.0, y, Style::of(7.5).quiet(), Align::Left, words);
-            }
+            localizer.draw_with_words(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
         }
         page
     }
@@ -196,10 +193,13 @@ impl Report<'_> {
                 |(x, row): (usize, &Option<f32>)| row.map(|row| (MARGIN + scale * (x as f32 + 0.5), top + scale * row));
             page.curve(rows.iter().enumerate().map(point), 0.7, boundary.colour());
         }
+        self.scale_bars(page, (MARGIN, top + size.1), scale);
         let x = MARGIN + size.0 + 12.0;
         let mut y = top + 10.0;
         if self.record.scan.bscans > 1 {
-            page.text(x, y, BODY.quiet(), Align::Left, &format!("B-scan {}", self.shown.index));
+            // Counted from 1, as people do; files count from 0.
+            let words = format!("B-scan {} of {}", self.shown.index + 1, self.record.scan.bscans);
+            page.text(x, y, BODY.quiet(), Align::Left, &words);
             y += LINE;
         }
         for boundary in Boundary::ALL {
@@ -213,6 +213,25 @@ impl Report<'_> {
             y += LINE;
         }
         top + size.1.max(y - top)
+    }
+
+    /// What 200 micrometres in depth and 1 mm along the scan are on a picture whose lower left corner is `corner`, as far as that
+    /// is known.
+    fn scale_bars(&self, page: &mut Page, corner: (f32, f32), scale: f32) {
+        const DEPTH_UM: f32 = 200.0;
+        const ACROSS_UM: f32 = 1000.0;
+        const BAR: [u8; 3] = [255, 255, 255];
+        let style = Style::of(6.5).white();
+        let (x, y) = (corner.0 + 6.0, corner.1 - 6.0);
+        let points = |um: f32, spacing: Option<Spacing>| spacing.map(|s| scale * um / s.um as f32);
+        if let Some(height) = points(DEPTH_UM, self.record.scan.axial) {
+            page.fill((x, y - height), (1.0, height), BAR);
+            page.text(x + 4.0, y - height + 5.0, style, Align::Left, "200 \u{b5}m");
+        }
+        if let Some(width) = points(ACROSS_UM, self.record.scan.lateral) {
+            page.fill((x, y), (width, 1.0), BAR);
+            page.text(x + 4.0, y - 3.0, style, Align::Left, "1 mm");
+        }
     }
 
     /// The table of thicknesses; returns where it ends.

@@ -8,9 +8,12 @@ use super::{
     record::ReferenceRecord,
     report::{BODY, LINE, MARGIN, RIGHT},
 };
-use crate::measure::{
-    enface::{COVERED, CentreSource, VolumeMeasures},
-    reference::Standing,
+use crate::{
+    layer::Measured,
+    measure::{
+        enface::{COVERED, CentreSource, VolumeMeasures},
+        reference::Standing,
+    },
 };
 
 /// Draws the page; `maps` are the thickness maps.
@@ -36,7 +39,9 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
     for measured in &measures.etdrs {
         y += LINE;
-        page.text(MARGIN, y + 4.0, BODY, Align::Left, measured.layer);
+        let name =
+            Measured::all().into_iter().find(|of| of.key() == measured.layer).map_or(measured.layer, Measured::name);
+        page.text(MARGIN, y + 4.0, BODY, Align::Left, name);
         for (i, field) in measured.grid.subfields.iter().enumerate() {
             // A subfield that is not covered is marked, not filled in.
             let mark = if field.coverage < COVERED { "*" } else { "" };
@@ -62,8 +67,11 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
         page.text(MARGIN + 120.0, y, Style::of(8.0), Align::Left, &words);
         y += LINE - 2.0;
-        let source = format!("{}. Other devices and programs measure some micrometres more or less.", reference.source);
-        page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, &source);
+        let small = Style::of(7.5).quiet();
+        page.text(MARGIN, y, small, Align::Left, &format!("{}.", reference.source));
+        y += 9.5;
+        let words = "Other devices and programs measure some micrometres more or less.";
+        page.text(MARGIN, y, small, Align::Left, words);
     }
     if let Some(gcipl) = &measures.gcipl {
         let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
@@ -74,8 +82,8 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), number(s.mean_um)));
         let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
         for (i, (name, value)) in all.enumerate() {
-            let x = MARGIN + 62.0 * (i as f32 + 1.0);
-            page.text(x, y, Style::of(8.0).quiet(), Align::Right, &name);
+            let x = MARGIN + 64.0 * (i as f32 + 1.0);
+            page.text(x, y, Style::of(7.0).quiet(), Align::Right, &name);
             page.text(x, y + LINE, BODY, Align::Right, &value);
         }
         if gcipl.coverage < COVERED {

@@ -42,7 +42,6 @@ impl Protocol {
         let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);
         Self {
             pattern: header.pattern,
-            pattern_from: None,
             bscans: header.bscans,
             width: header.width,
             length_mm,
@@ -95,6 +94,7 @@ mod tests {
             eye: None,
             eye_from: None,
             pattern: Pattern::Line,
+            pattern_from: None,
             tracks: vec![Track::Line { start: Place::default(), end }],
             places: None,
         };
