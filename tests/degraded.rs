@@ -46,7 +46,7 @@ fn a_shadow_is_uneven_light() {
 
 #[test]
 fn a_beam_off_the_pupil_s_middle_shows() {
-    let quality = spoilt(|grey, x, _| grey * (0.55 + 0.6 * x));
+    let quality = spoilt(|grey, x, _| grey * (0.3 + 1.1 * x));
     assert!(quality.flags.contains('B'), "{quality:?}");
 }
 

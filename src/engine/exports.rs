@@ -12,8 +12,9 @@ use std::{
 use super::{
     Level,
     backlog::Task,
+    content::Content,
     stamp::Stamp,
-    worker::{Bench, lock},
+    worker::{Bench, Verdict, lock},
 };
 use crate::scan::{self, ExportParts};
 
@@ -96,6 +97,15 @@ impl Bench {
                 task.path.display()
             );
             self.outlet.notice(Level::Info, None, text);
+        }
+    }
+
+    /// Settles a scan that turned out to be a part of another while it was worked on.
+    pub(super) fn set_aside(&self, task: &Task, content: &Content) -> Verdict {
+        self.withdraw(&task.path);
+        match lock(&self.ledger).set_aside(content) {
+            Ok(()) => Verdict::Vanished,
+            Err(error) => Verdict::LedgerFailed(error),
         }
     }
 

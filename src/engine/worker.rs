@@ -218,11 +218,8 @@ impl Bench {
     ) -> Verdict {
         match outcome {
             (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
-            // The export that lists it arrived meanwhile.
-            (Ok(_), _) if self.is_part(task) => {
-                self.withdraw(&task.path);
-                self.released(content, Verdict::Vanished)
-            }
+            // The export that lists it arrived meanwhile; a part is not given up for its own faults either.
+            _ if self.is_part(task) => self.set_aside(task, content),
             (Ok(summary), _) => {
                 self.discard_earlier(task, content);
                 let noted = lock(&self.ledger).done(&task.path, task.stamp, content);

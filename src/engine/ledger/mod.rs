@@ -346,6 +346,17 @@ impl Ledger {
         Ok(found.optional()?.flatten().map(|path| path.0))
     }
 
+    /// An attempt came to nothing, since `content` is a part of another scan.
+    pub(super) fn set_aside(&mut self, content: &Content) -> Result<(), LedgerError> {
+        self.leave(content);
+        self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, attempts = 0, changed = ?1
+             WHERE content = ?2 AND fingerprint = ?3",
+            params![now(), content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
     /// The results of the scan at `path` are to go, since it is a part of another; returns whether there are any.
     pub(super) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
         let withdrawn = self.db.execute(

@@ -196,7 +196,7 @@ impl Projection {
         let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
         let size = u64::from(fields.u32(16).ok()?);
         let mm = |length: Option<f64>, pixels: usize| {
-            length.map(|mm| mm / pixels as f64).filter(|mm| Spacing::of_file(mm * MILLIMETRE).is_some())
+            length.map(|mm| mm / pixels as f64).filter(|mm| (1e-4..10.0).contains(mm))
         };
         let pixel_mm = mm(across, width).zip(mm(down, height)).map(<[f64; 2]>::from);
         let whole = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
