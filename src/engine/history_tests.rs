@@ -11,10 +11,8 @@ use crate::{
 struct Taken {
     patient: &'static str,
     eye: Eye,
-    eye_from: None,
     date: &'static str,
     pattern: Pattern,
-    pattern_from: None,
     model: &'static str,
     device: &'static str,
     length: f64,
@@ -50,7 +48,9 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
         axial: None,
         lateral: None,
         eye: Some(taken.eye),
+        eye_from: None,
         pattern: taken.pattern,
+        pattern_from: None,
         tracks: vec![Track::Line { start: Place::default(), end }],
         places: None,
     };

@@ -11,7 +11,7 @@ use crate::{
     engine::{EyeScan, HistoryTurn, ScanSummary},
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{
-        BScanFacts, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, Volume, VolumeMeasures},
         follow_up::{FollowUp, Measures, Visit},
         reference::ReferenceTable,
@@ -201,6 +201,8 @@ impl ResultWriter {
         let circle_reference = reference.and_then(|table| table.circle.as_ref()).zip(circle.as_ref());
         let circle_reference = circle_reference.and_then(|(table, circle)| CircleReferenceRecord::new(table, circle));
         let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+        let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
+        let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));
         let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
         let history = history.filter(|_| !measures.is_empty());
         let visit = history.map(|(_, eye)| Visit { acquired: eye.subject.acquired, verdict, measures });
@@ -260,6 +262,7 @@ impl ResultWriter {
             eye: self.header.eye,
             unit: self.unit,
             mean_thickness,
+            etdrs,
             verdict,
             flags,
             confidence,

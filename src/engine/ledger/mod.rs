@@ -8,6 +8,7 @@
 //! on record beside them.
 
 mod database;
+mod parts;
 mod path;
 mod records;
 mod rows;
@@ -344,26 +345,6 @@ impl Ledger {
         let found =
             query.query_row([content.key(), &self.fingerprint], |row| row.get::<_, Option<PathColumn<PathBuf>>>(0));
         Ok(found.optional()?.flatten().map(|path| path.0))
-    }
-
-    /// An attempt came to nothing, since `content` is a part of another scan.
-    pub(super) fn set_aside(&mut self, content: &Content) -> Result<(), LedgerError> {
-        self.leave(content);
-        self.db.execute(
-            "UPDATE scans SET state = 'superseded', result = NULL, attempts = 0, changed = ?1
-             WHERE content = ?2 AND fingerprint = ?3",
-            params![now(), content.key(), self.fingerprint],
-        )?;
-        Ok(())
-    }
-
-    /// The results of the scan at `path` are to go, since it is a part of another; returns whether there are any.
-    pub(super) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
-        let withdrawn = self.db.execute(
-            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",
-            params![now(), PathColumn(path)],
-        )?;
-        Ok(withdrawn > 0)
     }
 
     /// Result folders that were written longer than `age` ago, each with a number for [`expire`](Self::expire): a few at a
