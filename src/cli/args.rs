@@ -44,7 +44,7 @@ pub(super) enum Command {
     /// Let synthetic scans arrive in a temporary folder and show the dashboard working on them
     Demo(DemoArguments),
     /// Segment scans and write the results
-    Segment(SegmentArguments),
+    Segment(Box<SegmentArguments>),
     /// Watch a folder and segment every scan that arrives
     Watch(Box<WatchArguments>),
     /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing

@@ -187,9 +187,9 @@ impl ScanFacts {
         let signal = Signal {
             snr_db: median(all(&|s| s.snr_db)),
             contrast: median(all(&|s| s.contrast)),
-            dark: mean(all(&|s| s.dark)),
+            dark: mean(&all(&|s| s.dark)),
             tilt: median(all(&|s| s.tilt)),
-            cut_off: mean(all(&|s| s.cut_off)),
+            cut_off: mean(&all(&|s| s.cut_off)),
         };
         let found: f32 = bscans.iter().map(|b| b.quality.found).sum();
         let confidence: f32 = bscans.iter().map(|b| b.quality.confidence * b.quality.found).sum();
@@ -197,7 +197,7 @@ impl ScanFacts {
             device_signal_db: median(bscans.iter().filter_map(|b| b.device_signal_db).collect()),
             signal,
             decentration_mm,
-            coverage: mean(bscans.iter().map(|b| b.quality.found).collect()),
+            coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
         }
     }
@@ -234,14 +234,14 @@ impl ScanQuality {
 
 impl Judged {
     fn at_most(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
-        Self::judged(of, measured, gate, |v| v <= gate)
+        Self::held_against(of, measured, gate, |v| v <= gate)
     }
 
     fn at_least(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
-        Self::judged(of, measured, gate, |v| v >= gate)
+        Self::held_against(of, measured, gate, |v| v >= gate)
     }
 
-    fn judged(
+    fn held_against(
         (criterion, measure): (Criterion, &'static str),
         measured: Option<f32>,
         gate: f32,
@@ -256,7 +256,7 @@ impl Judged {
     }
 }
 
-fn mean(values: Vec<f32>) -> Option<f32> {
+fn mean(values: &[f32]) -> Option<f32> {
     (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32)
 }
 

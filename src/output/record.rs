@@ -171,8 +171,9 @@ pub(super) struct CircleReferenceRecord {
 }
 
 impl CircleReferenceRecord {
-    /// `None` of a circle whose radius is not that of the table's.
-    pub(super) fn new(table: &CircleTable, circle: &CircleProfile) -> Option<Self> {
+    /// `None` without a circle or a table of circles, and of a circle whose radius is not that of the table's.
+    pub(super) fn of(table: Option<&ReferenceTable>, circle: Option<&CircleProfile>) -> Option<Self> {
+        let (table, circle) = table?.circle.as_ref().zip(circle)?;
         let CircleTable { name, source, population, .. } = table.clone();
         let values = table.compare(circle);
         table.holds_for(circle.radius_mm).then_some(Self { name, source, population, values })

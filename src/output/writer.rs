@@ -198,8 +198,7 @@ impl ResultWriter {
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
         let circle = self.volume.circle();
-        let circle_reference = reference.and_then(|table| table.circle.as_ref()).zip(circle.as_ref());
-        let circle_reference = circle_reference.and_then(|(table, circle)| CircleReferenceRecord::new(table, circle));
+        let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
         let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
         let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
         let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));

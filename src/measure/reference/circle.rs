@@ -50,9 +50,10 @@ impl CircleTable {
         }
         let values = [self.mean, self.temporal, self.superior, self.nasal, self.inferior];
         let sound = |[mean, sd]: [f32; 2]| mean > 0.0 && sd > 0.0 && mean.is_finite() && sd.is_finite();
-        match values.into_iter().flatten().all(sound) {
-            true => Ok(()),
-            false => Err(ReferenceError("circle: mean and standard deviation must be positive".to_owned())),
+        if values.into_iter().flatten().all(sound) {
+            Ok(())
+        } else {
+            Err(ReferenceError("circle: mean and standard deviation must be positive".to_owned()))
         }
     }
 
