@@ -49,16 +49,30 @@ impl Rig {
     }
 
     /// Everything in the folder beside, with its content.
-    fn elsewhere(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn elsewhere(&self) -> BTreeMap<PathBuf, String> {
         let entries = walkdir::WalkDir::new(self.path("elsewhere")).into_iter().map(Result::unwrap);
-        entries.map(|entry| (entry.path().to_owned(), fs::read(entry.path()).unwrap_or_default())).collect()
+        entries
+            .map(|entry| (entry.path().to_owned(), octrls::digest::sha256_of_file(entry.path()).unwrap_or_default()))
+            .collect()
     }
 
     /// Works through what is there; returns the exit code and all that was said.
     fn watch(&self, more: &[&str]) -> (Option<i32>, String) {
         let before = self.elsewhere();
         let mut command = octrls();
-        command.args(["watch", "--once", "--plain", "--model", "edge", "--jobs", "1", "--stable", "0.2", "--min-free", "0"]);
+        command.args([
+            "watch",
+            "--once",
+            "--plain",
+            "--model",
+            "edge",
+            "--jobs",
+            "1",
+            "--stable",
+            "0.2",
+            "--min-free",
+            "0",
+        ]);
         let output = command.args(more).arg("--out").arg(self.path("out")).arg(self.path("in")).output().unwrap();
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(self.elsewhere(), before, "{text}");
@@ -130,8 +144,11 @@ fn what_the_program_keeps_for_itself_is_no_link() {
     let rig = Rig::new();
     rig.link("elsewhere", "out/.octrls");
     let (code, text) = rig.watch(&[]);
+    assert!(code == Some(3) && text.contains("E-LEDGER: ") && text.contains("leads out of"), "{text}");
+    let (code, text) = rig.watch(&["--no-follow-up"]);
     assert!(code == Some(3) && text.contains("E-ENGINE-OUT"), "{text}");
-    for (name, error) in [("lock", "E-ENGINE-OUT"), ("ledger.sqlite", "E-LEDGER")] {
+    for (name, error) in [("lock", "E-ENGINE-OUT"), ("ledger.sqlite", "E-LEDGER"), ("follow-up.key", "E-LEDGER-SECRET")]
+    {
         let rig = Rig::new();
         fs::create_dir(rig.path("out/.octrls")).unwrap();
         rig.link("elsewhere/made", &format!("out/.octrls/{name}"));
@@ -173,7 +190,9 @@ fn notes_that_were_not_written_here_send_nothing_elsewhere() {
     rig.watch(&[]);
     let (note, folder) = (rig.path("out/quarantine/bad.png.reason.json"), rig.path("out/quarantine"));
     let text = fs::read_to_string(&note).unwrap();
-    for (number, path) in ["../elsewhere/x.png", "/tmp/octrls-test-escape.png", "ward/../../elsewhere/x.png", ""].iter().enumerate() {
+    for (number, path) in
+        ["../elsewhere/x.png", "/tmp/octrls-test-escape.png", "ward/../../elsewhere/x.png", ""].iter().enumerate()
+    {
         let forged = text.replace("\"bad.png\"", &format!("{path:?}"));
         assert_ne!(forged, text);
         fs::write(folder.join(format!("{number}.png")), "forged").unwrap();
@@ -186,12 +205,14 @@ fn notes_that_were_not_written_here_send_nothing_elsewhere() {
     fs::write(folder.join("5.png.reason.json"), text.replace("\"bad.png\"", "\"linked/x.png\"")).unwrap();
 
     let before = rig.elsewhere();
-    let output = octrls().args(["quarantine", "retry", "--all", "--json", "--out"]).arg(rig.path("out")).output().unwrap();
+    let output =
+        octrls().args(["quarantine", "retry", "--all", "--json", "--out"]).arg(rig.path("out")).output().unwrap();
     assert_eq!((output.status.code(), rig.elsewhere()), (Some(1), before));
     assert!(!Path::new("/tmp/octrls-test-escape.png").exists());
     let text = String::from_utf8(output.stdout).unwrap();
     let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let outcomes: Vec<_> = objects.map(|o| format!("{} {}", o["place"].as_str().unwrap(), o["outcome"].as_str().unwrap())).collect();
+    let outcomes: Vec<_> =
+        objects.map(|o| format!("{} {}", o["place"].as_str().unwrap(), o["outcome"].as_str().unwrap())).collect();
     // Under their own names they go into the watched folder, where they belong.
     let expected = ["0.png asked", "1.png asked", "2.png asked", "3.png asked", "5.png failed", "bad.png asked"];
     assert_eq!(outcomes, expected, "{text}");
@@ -208,7 +229,8 @@ fn a_ledger_that_was_not_written_here_removes_nothing_elsewhere() {
     let ledger = rusqlite::Connection::open(rig.path("out/.octrls/ledger.sqlite")).unwrap();
     let absolute = rig.path("elsewhere/results");
     for (content, result) in [("x", "../elsewhere/results"), ("y", absolute.to_str().unwrap()), ("z", "")] {
-        let row = "INSERT INTO scans (content, fingerprint, state, attempts, path, result, finished, first_taken, changed)
+        let row =
+            "INSERT INTO scans (content, fingerprint, state, attempts, path, result, finished, first_taken, changed)
                    VALUES (?1, 'f', 'written', 1, 'a.png', ?2, '2001-01-01T00:00:00Z', '2001', '2001')";
         ledger.execute(row, [content, result]).unwrap();
     }
@@ -225,7 +247,9 @@ fn names_that_would_steer_a_terminal_do_not() {
     let name = "a\n2026-01-01T00:00:00Z done forged.png \u{1b}[2J.png";
     fs::write(rig.path("in").join(name), "no image").unwrap();
     let (_, text) = rig.watch(&[]);
-    let clean = |text: &str| !text.contains('\u{1b}') && !text.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z done forged"));
+    let clean = |text: &str| {
+        !text.contains('\u{1b}') && !text.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z done forged"))
+    };
     assert!(clean(&text), "{text}");
     for command in [&["ls"][..], &["quarantine", "list"], &["quarantine", "retry", "--all"], &["redo", name]] {
         let output = octrls().args(command).arg("--out").arg(rig.path("out")).output().unwrap();

@@ -111,7 +111,8 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         bytes
     };
     // Without pixels, so that it stays short.
-    let events: Vec<_> = script::morning().into_iter().filter(|event| !format!("{event:?}").contains("BScan(")).collect();
+    let events: Vec<_> =
+        script::morning().into_iter().filter(|event| !format!("{event:?}").contains("BScan(")).collect();
     let mut model = Model::default();
     events.iter().for_each(|event| model.apply(event));
     let state = Message::State(Box::new(model));
@@ -130,7 +131,8 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
 pub(crate) fn client_seeds() -> Vec<Vec<u8>> {
     use super::Request;
 
-    let requests = [Request::Drain, Request::Abort, Request::Pause(true), Request::Rescan, Request::Retry(ScanId(1 << 40))];
+    let requests =
+        [Request::Drain, Request::Abort, Request::Pause(true), Request::Rescan, Request::Retry(ScanId(1 << 40))];
     let mut bytes = vec![1];
     requests.iter().for_each(|request| super::frame::send(&mut bytes, request).unwrap());
     let greeted = [&[0], super::frame::greeting().as_bytes(), b"\n", &bytes[1..]].concat();

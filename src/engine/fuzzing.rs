@@ -83,7 +83,10 @@ pub(crate) fn run(bytes: &[u8]) {
         _ => return history(&place, rest),
     }
     if kind % 6 != 4 {
-        place.quarantine("a.png", br#"{"code":"E-X","reason":"","attempts":1,"path":"a.png","time":"2026-01-01T00:00:00Z"}"#);
+        place.quarantine(
+            "a.png",
+            br#"{"code":"E-X","reason":"","attempts":1,"path":"a.png","time":"2026-01-01T00:00:00Z"}"#,
+        );
     }
     refused(as_engine(&place));
     refused(as_operator(&place));
@@ -239,7 +242,13 @@ fn history(place: &Place, bytes: &[u8]) {
     let (before, after) = (subject("20250101"), subject("20260101"));
     let protocol =
         Protocol { pattern: Pattern::Line, bscans: 1, width: 9, length_mm: None, direction_deg: None, across_mm: None };
-    let scan = |subject| EyeScan { subject, eye: Eye::Right, scan: String::new(), model: String::new(), protocol: protocol.clone() };
+    let scan = |subject| EyeScan {
+        subject,
+        eye: Eye::Right,
+        scan: String::new(),
+        model: String::new(),
+        protocol: protocol.clone(),
+    };
     let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default() };
     history.turn().enter(&scan(&before), &visit(before.acquired)).unwrap();
     let db = open_database(&place.ledger()).unwrap();
@@ -260,7 +269,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let words = |texts: &[&str]| texts.iter().map(|text| word(text)).collect::<Vec<u8>>();
     let text = |text: &str| [&[4, text.len() as u8], text.as_bytes()].concat();
     let time = "2026-01-01T00:00:00Z";
-    let old = [vec![0], text("x"), words(&[FINGERPRINT, "done"]), vec![1, 1, 0, 0], words(&["a.png", "a.png", time, time])].concat();
+    let old =
+        [vec![0], text("x"), words(&[FINGERPRINT, "done"]), vec![1, 1, 0, 0], words(&["a.png", "a.png", time, time])]
+            .concat();
     let new = [
         vec![0],
         text("x"),

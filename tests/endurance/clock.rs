@@ -56,5 +56,8 @@ fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() {
     assert!(again.status.success() && !text.contains(" running "), "{text}");
     let listed = listed(&out);
     assert_eq!(listed.len(), jumps.len());
-    assert!(listed.iter().all(|o| o["state"] == "written" && o["attempts"] == 1 && o["seconds"].as_f64() >= Some(0.0)), "{listed:#?}");
+    assert!(
+        listed.iter().all(|o| o["state"] == "written" && o["attempts"] == 1 && o["seconds"].as_f64() >= Some(0.0)),
+        "{listed:#?}"
+    );
 }

@@ -116,7 +116,8 @@ fn the_program_works_through_a_crowd_of_small_files() {
     let seconds = begun.elapsed().as_secs_f64();
     let found = listed(&out);
     let of = |state: &str| found.iter().filter(|object| object["state"] == state).count() as u64;
-    let (scans, copies) = (count.div_ceil(100), (0..count).filter(|n| (1..=COPIES).contains(&(n % 100))).count() as u64);
+    let (scans, copies) =
+        (count.div_ceil(100), (0..count).filter(|n| (1..=COPIES).contains(&(n % 100))).count() as u64);
     assert_eq!((of("written"), of("quarantined")), (scans, count - scans - copies));
     assert_eq!(found.len() as u64, count - copies, "one row for each content");
     eprintln!(

@@ -161,7 +161,11 @@ fn latency_and_memory_stay_under_steady_load() {
             told = Instant::now();
             let (now, minute) = (watcher.figures(), begun.elapsed().as_secs() / 60);
             let service = tally.mean_service();
-            eprintln!("minute {minute}: {number} scans, {service:.2} s in service, {} MiB, {} open files", now.kib / 1024, now.open);
+            eprintln!(
+                "minute {minute}: {number} scans, {service:.2} s in service, {} MiB, {} open files",
+                now.kib / 1024,
+                now.open
+            );
         }
     }
     tally.finish(&watcher);
