@@ -11,7 +11,7 @@ use crate::{
     engine::{EyeScan, HistoryTurn, ScanSummary},
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{
-        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict,
+        EtdrsSummary, Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict,
         enface::{CircleProfile, Volume, VolumeMeasures},
         follow_up::{FollowUp, Measures, Visit},
         reference::ReferenceTable,
@@ -193,6 +193,8 @@ impl ResultWriter {
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
         let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+        let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
+        let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));
         let circle = self.volume.circle();
         let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
         let history = history.filter(|_| !measures.is_empty());
@@ -252,6 +254,7 @@ impl ResultWriter {
             eye: self.header.eye,
             unit: self.unit,
             mean_thickness,
+            etdrs,
             verdict,
             flags,
             confidence,
