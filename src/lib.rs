@@ -33,13 +33,20 @@ pub mod cli;
 #[cfg(feature = "app")]
 mod config;
 #[cfg(feature = "app")]
+mod confined;
+#[cfg(feature = "app")]
 mod doctor;
 #[cfg(feature = "app")]
 mod durable;
 #[cfg(feature = "app")]
 pub mod engine;
+#[cfg(all(feature = "app", unix, any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "app")]
 mod metrics;
+#[cfg(feature = "app")]
+mod mounts;
 #[cfg(feature = "dicom-net")]
 pub mod node;
 #[cfg(feature = "app")]

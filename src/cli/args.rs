@@ -212,9 +212,12 @@ pub(super) struct WatchArguments {
     /// One JSON object for each change instead of the dashboard
     #[arg(long)]
     pub(super) json: bool,
-    /// Look for changes every so many seconds instead of waiting to be told; for network shares
+    /// Look for changes every so many seconds instead of waiting to be told [default: 10 on network shares]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) poll: Option<f64>,
+    /// The same for one of several folders, as in /srv/share=10; several are allowed
+    #[arg(long, value_name = "DIR=SECONDS", value_parser = folder_and_seconds)]
+    pub(super) poll_root: Vec<(PathBuf, f64)>,
     /// Take a scan once its size and modification time stood still for so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(super) stable: f64,
@@ -321,6 +324,11 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
 
 pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
     if text.parse() == Ok(0.0) { Ok(0.0) } else { seconds(text) }
+}
+
+fn folder_and_seconds(text: &str) -> Result<(PathBuf, f64), String> {
+    let (folder, every) = text.rsplit_once('=').ok_or("not DIR=SECONDS")?;
+    Ok((folder.into(), seconds(every)?))
 }
 
 fn spacing(text: &str) -> Result<f64, String> {

@@ -82,6 +82,13 @@ fn command_line(file: &Path) -> Vec<OsString> {
     ["octrls", WATCH, "--config"].map(OsString::from).into_iter().chain([file.into()]).collect()
 }
 
+/// Whether `text` would do as a settings file.
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(super) fn try_text(text: &str) -> Result<(), ConfigError> {
+    let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(Path::new("f")), text)?;
+    Arguments::from_arg_matches(&matches).map(drop).map_err(|error| ConfigError::Together(error.to_string()))
+}
+
 /// The sample.
 fn text() -> String {
     let mut top = Arguments::command();

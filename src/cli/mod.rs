@@ -87,6 +87,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
+/// Whether `text` would do as a settings file of `octrls watch`; if not, the code and the reason.
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(crate) fn try_settings(text: &str) -> Result<(), (&'static str, String)> {
+    config::try_text(text).map_err(|error| (error.code(), error.to_string()))
+}
+
 /// The model that the arguments name: one that this build carries, or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
     let network = network(arguments).map_err(|e| coded(e.code(), e))?;
@@ -140,6 +146,11 @@ fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
 /// A path as it is printed: with `/` on every system.
 fn printed(path: &std::path::Path) -> String {
     crate::screen::printed(path)
+}
+
+/// Text for a person's terminal: in quotes, with escapes, where a file's name would steer it or begin a line.
+fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains(char::is_control) { format!("{text:?}").into() } else { text.into() }
 }
 
 /// What came of printing; a reader that has seen enough is no failure.

@@ -61,6 +61,11 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
         roots: roots.to_vec(),
         stability: tuning.stability,
         poll: arguments.poll.map(Duration::from_secs_f64),
+        poll_roots: arguments
+            .poll_root
+            .iter()
+            .map(|(root, every)| (root.clone(), Duration::from_secs_f64(*every)))
+            .collect(),
         workers: arguments.jobs.map_or_else(default_jobs, usize::from),
         attempts: tuning.attempts,
         until_idle: arguments.once,

@@ -20,6 +20,8 @@ mod error;
 mod event;
 mod exports;
 mod filter;
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(crate) mod fuzzing;
 mod handle;
 mod hands;
 mod history;

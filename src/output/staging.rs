@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::OutputError;
-use crate::durable::sync_folder;
+use crate::{confined, durable::sync_folder};
 
 /// The file whose presence marks a folder as one of ours; written last.
 pub const RESULT_FILE: &str = "result.json";
@@ -49,18 +49,18 @@ impl Staging {
     /// at all. Returns false, and removes nothing, where there is none that this program wrote.
     ///
     /// # Errors
-    /// [`OutputError`] when it cannot be removed.
+    /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
-        let is_folder = fs::symlink_metadata(target).is_ok_and(|found| found.is_dir());
-        if !is_folder || !target.join(RESULT_FILE).is_file() {
+        let io = |e| OutputError::io(target, e);
+        confined::check(root_of(&self.folder), target).map_err(io)?;
+        if !is_ours(target) {
             return Ok(false);
         }
-        let io = |e| OutputError::io(target, e);
         fs::create_dir_all(&self.folder).map_err(io)?;
         let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(&self.folder).map_err(io)?;
         fs::rename(target, old.path().join("old")).map_err(io)?;
-        let root = self.folder.ancestors().nth(2);
-        for above in target.ancestors().skip(1).take_while(|above| Some(*above) != root) {
+        let root = root_of(&self.folder);
+        for above in target.ancestors().skip(1).take_while(|above| *above != root) {
             // Fails where there is something else in it.
             if fs::remove_dir(above).is_err() {
                 sync_folder(above).map_err(io)?;
@@ -100,16 +100,17 @@ impl StagedFolder {
     /// Renames the folder to `target`, in place of earlier results there.
     ///
     /// # Errors
-    /// [`OutputError::Foreign`] when `target` holds something that this program did not write.
+    /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
+    /// does not lie in the folder for results.
     pub(super) fn publish(self, target: &Path) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let parent = target.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(io)?;
+        confined::make_parents(root_of(&self.staging), target).map_err(io)?;
         sync_folder(self.path()).map_err(io)?;
 
         let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(&self.staging).map_err(io)?;
         if fs::symlink_metadata(target).is_ok() {
-            if !target.join(RESULT_FILE).is_file() {
+            if !is_ours(target) {
                 return Err(OutputError::Foreign { path: target.to_owned() });
             }
             fs::rename(target, old.path().join("old")).map_err(io)?;
@@ -119,6 +120,16 @@ impl StagedFolder {
         let _moved = self.folder.keep();
         sync_folder(parent).map_err(io)
     }
+}
+
+/// The folder for results whose staging place is `staging`.
+fn root_of(staging: &Path) -> &Path {
+    staging.ancestors().nth(2).unwrap_or(staging)
+}
+
+/// Whether a folder, and no link to one, holds results of this program.
+fn is_ours(target: &Path) -> bool {
+    fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) && target.join(RESULT_FILE).is_file()
 }
 
 #[cfg(test)]

@@ -116,6 +116,9 @@ pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
     let path = path_of(scan);
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
     let mut text = String::new();
+    if !is_sidecar(scan, &path) {
+        return Ok(Stated::default());
+    }
     let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {
         Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("it is far too long".to_owned())),
@@ -142,6 +145,17 @@ pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
 
 fn degree(um: f64) -> Result<f64, String> {
     if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um to a degree are not those of an eye")) }
+}
+
+/// Whether the file at `path` counts as the sidecar of `scan`: no pipe, which would be waited for, and a link only beside a scan
+/// that is one as well.
+fn is_sidecar(scan: &Path, path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
+        Ok(found) => found.is_file(),
+        // Why it cannot be looked at is said when it is opened.
+        Err(_) => true,
+    }
 }
 
 /// Accepts spacings that a retinal scanner can have, 0.1 to 500 um.

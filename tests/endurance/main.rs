@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod bombs;
+mod clock;
 mod crowd;
 mod disks;
 mod power;

@@ -24,6 +24,8 @@ use path::PathColumn;
 use rows::{Row, is_occupied, remember};
 use rusqlite::{Connection, OptionalExtension, params};
 
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(super) use database::STEPS;
 use database::VERSION;
 pub(super) use database::open as open_database;
 pub(super) use records::Records;
