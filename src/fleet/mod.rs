@@ -23,12 +23,15 @@
 //! [`Processor`]: crate::engine::Processor
 
 mod dispatcher;
+mod errand;
 mod error;
 mod inbox;
 mod link;
 mod parcel;
+mod scratch;
 mod server;
 mod stations;
+mod turn;
 mod wire;
 pub(crate) mod worker;
 

@@ -21,7 +21,7 @@ use std::{
 const MAGIC: &[u8] = b"octrls parcel 1\n";
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 1024;
-/// Deepest name, in folders and file.
+/// Deepest name in a parcel, in folders and file.
 const DEEPEST: usize = 4;
 
 /// What may be in a parcel.
@@ -147,9 +147,7 @@ pub(super) fn unpack(
         if let Some(error) = content.failed {
             return Err(ParcelError::Read(error));
         }
-        let unread = content.left;
         taken.map_err(ParcelError::Write)?;
-        debug_assert_eq!(unread, 0, "what is not read would be taken for the next name");
     }
     // Reading on to the end is what has the sender's digest checked.
     match source.read(&mut [0]) {
@@ -199,14 +197,14 @@ fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], ParcelError> 
 fn checked(name: &[u8]) -> Result<PathBuf, ParcelError> {
     let refused = || ParcelError::Refused(format!("{:?} is no name of a file", String::from_utf8_lossy(name)));
     let path = from_bytes(name).ok_or_else(refused)?;
-    is_below(&path).then_some(path).ok_or_else(refused)
+    is_below(&path, DEEPEST).then_some(path).ok_or_else(refused)
 }
 
-/// Whether a path has neither a root nor `..` nor anything else that leads elsewhere, and no more parts than any of ours.
-pub(super) fn is_below(path: &Path) -> bool {
+/// Whether a path has neither a root nor `..` nor anything else that leads elsewhere, and at most `deepest` parts.
+pub(super) fn is_below(path: &Path, deepest: usize) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     let parts = || path.components();
-    let plain = parts().all(|part| matches!(part, Component::Normal(_))) && (1..=DEEPEST).contains(&parts().count());
+    let plain = parts().all(|part| matches!(part, Component::Normal(_))) && (1..=deepest).contains(&parts().count());
     // Components are silent about `a//b`, `a/.` and `a/`.
     let whole = path == parts().collect::<PathBuf>() && bytes.len() == parts().collect::<PathBuf>().as_os_str().len();
     plain && whole && bytes.len() <= LONGEST_NAME && !bytes.contains(&0)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::QueueName;
 use crate::{
     engine::{ScanChange, ScanSummary, SegmenterOptions, sound},
-    scan::{BScan, MAX_PIXELS},
+    scan::BScan,
     serial::{self, StaticStr, fixed},
 };
 
@@ -20,8 +20,8 @@ use crate::{
 const VERSION: u32 = 1;
 /// Hexadecimal digits of a model's hash that name it in a subject.
 const MODEL_DIGITS: usize = 16;
-/// Longest signal, unpacked: a B-scan of the most pixels there may be, and what was found in it.
-const LONGEST_SIGNAL: u64 = MAX_PIXELS * 2 + (64 << 20);
+/// Longest signal, unpacked, in bytes; what a server lets through is a mebibyte before.
+const LONGEST_SIGNAL: u64 = 64 << 20;
 /// Longest job or outcome, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 20;
 

@@ -1,0 +1,441 @@
+//! One job in the hands of a worker.
+
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream::{AckKind, Message};
+use bytes::Bytes;
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use tempfile::TempDir;
+
+use super::{
+    error::code,
+    link::{Full, Link, Stopped, TICK},
+    parcel::{self, Limits, Packing, ParcelError, Part, is_below},
+    stations::{self, Stations, Trouble},
+    wire::{self, Address, Ending, Job, Outcome, Signal, Source},
+    worker::Workshop,
+};
+use crate::{
+    engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, digest},
+    output::OutputError,
+};
+
+/// Signs of life in the time after which a silent worker is taken for lost.
+const BEATS: u32 = 4;
+/// A scan that is told to end gets as long again to do so, and at most this.
+const LONGEST_GRACE: Duration = Duration::from_mins(1);
+/// Time between two B-scans that are sent to be looked at.
+const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
+/// Files of a scan: the most B-scans of an export, and a few.
+const MOST_FILES: u32 = 20_000;
+/// Deepest path below the shared folder.
+const DEEPEST: usize = 128;
+
+/// What became of a job.
+pub(super) enum Given {
+    Done,
+    Failed { code: &'static str },
+    /// It goes back to the queue.
+    Back,
+    /// Another had settled it.
+    Settled,
+}
+
+/// A job, from its delivery to its outcome.
+pub(super) struct Turn<'a> {
+    shop: &'a Arc<Workshop>,
+    message: &'a Message,
+    id: ScanId,
+}
+
+/// Carries the end of patience, or a stop, through the processor.
+struct LetGo;
+
+/// Why there are no results.
+enum Failure {
+    Error(ProcessError),
+    /// The worker stops.
+    Stopped,
+}
+
+impl From<Stopped> for Failure {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<ProcessError> for Failure {
+    fn from(error: ProcessError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(shop: &'a Arc<Workshop>, message: &'a Message) -> Self {
+        Self { shop, message, id: shop.next_id() }
+    }
+
+    /// Works on the job and stores its outcome.
+    pub(super) fn run(&self) -> Given {
+        let Some(address) = Address::of_subject(&self.message.subject) else {
+            // Nobody can be told: such a subject is none of ours.
+            self.acknowledge();
+            return Given::Settled;
+        };
+        let beating = self.beat(&address);
+        let given = self.attempt(&address);
+        beating.abort();
+        given.unwrap_or(Given::Back)
+    }
+
+    fn attempt(&self, address: &Address) -> Result<Given, Stopped> {
+        let (delivery, sequence) = match self.message.info() {
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
+            Err(_) => (1, 0),
+        };
+        let outcome_subject = self.link().names().outcome(address);
+        if self.is_settled(&outcome_subject)? {
+            self.acknowledge();
+            return Ok(Given::Settled);
+        }
+        let job: Result<Job, ProcessError> = wire::of_json(&self.message.payload).map_err(|reason| nonsense(&reason));
+        let name = job.as_ref().map_or_else(|_| PathBuf::from(&address.key), |job| job.name.clone());
+        self.shop.scan(self.id, ScanChange::Seen { path: name, bytes: 0 });
+        self.shop.scan(self.id, ScanChange::Running { attempt: delivery });
+        let made = match job {
+            Err(error) => Err(Failure::Error(error)),
+            Ok(_) if delivery > self.shop.options.deliveries => Err(Failure::Error(too_often(delivery))),
+            Ok(job) => self.work(job, address),
+        };
+        let (ending, given, object) = match made {
+            Ok((summary, folder)) => {
+                let object = format!("{}.{}.{delivery}", address.key, self.shop.options.name.replace('.', "-"));
+                match self.upload(&folder, &summary, &object) {
+                    Ok(()) => {
+                        self.shop.scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
+                        let bare = ScanSummary { out: PathBuf::new(), ..summary };
+                        (Ending::Done { summary: Box::new(bare), object: object.clone() }, Given::Done, Some(object))
+                    }
+                    Err(Failure::Stopped) => return Err(Stopped),
+                    Err(Failure::Error(error)) => self.failed(error, delivery),
+                }
+            }
+            Err(Failure::Stopped) => return Err(Stopped),
+            Err(Failure::Error(error)) => self.failed(error, delivery),
+        };
+        if !self.give(sequence, &outcome_subject, ending, object)? {
+            return Ok(Given::Settled);
+        }
+        self.acknowledge();
+        Ok(given)
+    }
+
+    fn failed(&self, error: ProcessError, delivery: u32) -> (Ending, Given, Option<String>) {
+        let ProcessError { code, reason, transient } = error;
+        let change = if transient {
+            let (reason, next_attempt) = (reason.clone(), delivery + 1);
+            ScanChange::Retrying { code, reason, next_attempt, after: Duration::ZERO }
+        } else {
+            ScanChange::Quarantined { code, reason: reason.clone() }
+        };
+        self.shop.scan(self.id, change);
+        (Ending::Failed { code, reason, transient }, Given::Failed { code }, None)
+    }
+
+    fn link(&self) -> &'a Link {
+        &self.shop.link
+    }
+
+    fn tick(&self) -> Result<(), Stopped> {
+        if self.shop.stops.is_aborting() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn ask<T, E: From<Stopped>, F>(&self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, Trouble<E>>>,
+    {
+        self.link().insist(&mut || self.tick(), work)
+    }
+
+    /// Keeps the job ours, and says so to the watcher, until it is aborted.
+    fn beat(&self, address: &Address) -> tokio::task::JoinHandle<()> {
+        let (client, acker) = (self.link().client().clone(), self.message.clone());
+        let (subject, every) = (self.link().names().signal(address), self.shop.options.patience / BEATS);
+        let alive: Bytes = Signal::Alive.packed().unwrap_or_default().into();
+        self.link().spawn(async move {
+            loop {
+                // While the server is away nobody hears it, and another worker may be given the job.
+                let _ = client.publish(subject.clone(), alive.clone()).await;
+                tokio::time::sleep(every).await;
+                let _ = acker.ack_with(AckKind::Progress).await;
+            }
+        })
+    }
+
+    fn is_settled(&self, outcome: &str) -> Result<bool, Stopped> {
+        let subject = outcome.to_owned();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { Ok(queue.outcome::<Stopped>(&subject).await?.is_some()) }
+        })
+    }
+
+    /// The results of the job in a folder of their own.
+    fn work(&self, job: Job, address: &Address) -> Result<(ScanSummary, TempDir), Failure> {
+        let shop = self.shop;
+        let folder = shop.scratch.job().map_err(|e| of_disk(shop.scratch.path(), e))?;
+        if !is_below(&job.name, DEEPEST) {
+            return Err(nonsense("its scan has a name that leads elsewhere").into());
+        }
+        let segmenter = Segmenter::new(shop.network.clone(), job.options, folder.path());
+        if segmenter.fingerprint() != job.fingerprint {
+            let reason = format!("version {} of octrls asks version {}, which would give other results", printable(&job.octrls), env!("CARGO_PKG_VERSION"));
+            return Err(ProcessError { code: code::JOB, reason, transient: true }.into());
+        }
+        let scan = match &job.source {
+            Source::Object(name) => self.download(name, &job.name, &folder.path().join("scan"))?,
+            Source::Shared(path) => self.shared(path)?,
+        };
+        if digest(&scan).ok().as_ref() != Some(&job.content) {
+            return Err(elsewhere("its content is not the one that was found").into());
+        }
+        let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let limit = shop.options.limit.into_iter().chain(asked).min();
+        let signals = self.link().names().signal(address);
+        let (result, folder) = self.segment(segmenter, scan, job.name, folder, signals, limit)?;
+        Ok((result?, folder))
+    }
+
+    /// Has another thread do the work, so that a scan that does not end can be left behind.
+    fn segment(
+        &self,
+        segmenter: Segmenter,
+        scan: PathBuf,
+        name: PathBuf,
+        folder: TempDir,
+        signals: String,
+        limit: Option<Duration>,
+    ) -> Result<(Result<ScanSummary, ProcessError>, TempDir), Failure> {
+        let (let_go, (sender, result)) = (Arc::new(AtomicBool::new(false)), bounded(1));
+        let (shop, id, told) = (Arc::clone(self.shop), self.id, Arc::clone(&let_go));
+        let out = result_folder(folder.path());
+        let work = move || {
+            let mut shown: Option<Instant> = None;
+            let mut report = |change: ScanChange| {
+                if told.load(Ordering::Relaxed) {
+                    resume_unwind(Box::new(LetGo));
+                }
+                let picture = matches!(change, ScanChange::BScan(_));
+                if shop.link.is_up() && !(picture && shown.is_some_and(|at| at.elapsed() < BETWEEN_PICTURES)) {
+                    shown = picture.then(Instant::now).or(shown);
+                    signal(&shop.link, &signals, change.clone());
+                }
+                shop.scan(id, change);
+            };
+            let process = AssertUnwindSafe(|| segmenter.process(&scan, &name, &out, &mut report));
+            let result = match catch_unwind(process) {
+                Ok(result) => result,
+                Err(payload) if payload.is::<LetGo>() => Err(too_long()),
+                Err(payload) => Err(panicked(payload.as_ref())),
+            };
+            // The folder goes when its last user does.
+            let _ = sender.send((result, folder));
+        };
+        let spawned = thread::Builder::new().name("octrls-job".to_owned()).spawn(work);
+        let thread = spawned.map_err(|e| ProcessError {
+            code: "E-ENGINE-THREAD",
+            reason: format!("cannot start a thread: {e}"),
+            transient: true,
+        })?;
+        let begun = Instant::now();
+        loop {
+            match result.recv_timeout(TICK) {
+                Ok(given) if self.shop.stops.is_aborting() && let_go.load(Ordering::Relaxed) => {
+                    drop(given);
+                    return Err(Failure::Stopped);
+                }
+                Ok(given) => return Ok(given),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let _ = thread.join();
+                    return Err(panicked(&"the thread has ended").into());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let taken = begun.elapsed();
+            let is_late = |limit: Duration| taken >= limit;
+            if self.shop.stops.is_aborting() || limit.is_some_and(is_late) {
+                let_go.store(true, Ordering::Relaxed);
+            }
+            if limit.is_some_and(|limit| is_late(limit + limit.min(LONGEST_GRACE))) {
+                self.shop.leave_behind();
+                return Err(too_long().into());
+            }
+        }
+    }
+
+    /// Unpacks the scan into `folder`; the first file is the scan.
+    fn download(&self, object: &str, name: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+        let wanted = object.to_owned();
+        let found = self.ask::<_, Failure, _>(move |queue| {
+            let wanted = wanted.clone();
+            async move { stations::get(&queue.scans, &wanted).await }
+        })?;
+        let parcel = found.ok_or_else(|| elsewhere("it is not in the store any more"))?;
+        let mut ticking = || self.tick();
+        let mut source = self.link().reader(parcel, &mut ticking);
+        let limits = Limits { files: MOST_FILES, bytes: self.shop.options.max_bytes };
+        let mut first = None;
+        let unpacked = parcel::unpack(&mut source, limits, |name, content| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            io::copy(content, &mut std::fs::File::create_new(&path)?)?;
+            first.get_or_insert(path);
+            Ok(())
+        });
+        match unpacked {
+            Ok(()) => {}
+            Err(_) if self.shop.stops.is_aborting() => return Err(Failure::Stopped),
+            Err(ParcelError::Refused(reason)) => return Err(nonsense(&reason).into()),
+            Err(ParcelError::Write(error)) => return Err(of_disk(folder, error).into()),
+            Err(ParcelError::Read(error)) => return Err(elsewhere(&format!("it breaks off: {error}")).into()),
+        }
+        // Readers look at the name, too.
+        let fits = |path: &PathBuf| path.file_name() == name.file_name();
+        first.filter(fits).ok_or_else(|| nonsense("its files are not those of its scan").into())
+    }
+
+    /// The scan on storage that the watcher sees as well.
+    fn shared(&self, path: &Path) -> Result<PathBuf, ProcessError> {
+        let share = self.shop.options.share.as_ref();
+        let share = share.ok_or_else(|| elsewhere("this worker has no --queue-share to find it on"))?;
+        if !is_below(path, DEEPEST) {
+            return Err(nonsense("its path leads out of the shared folder"));
+        }
+        let found = std::fs::canonicalize(share.join(path));
+        let found = found.map_err(|e| elsewhere(&format!("it cannot be found on the shared folder: {}", e.kind())))?;
+        if !found.starts_with(share) {
+            return Err(nonsense("a link leads out of the shared folder"));
+        }
+        let bytes = std::fs::metadata(&found).map_or(0, |m| m.len());
+        if bytes > self.shop.options.max_bytes {
+            let reason = format!("the file has {bytes} bytes, {} is the limit", self.shop.options.max_bytes);
+            return Err(ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false });
+        }
+        Ok(found)
+    }
+
+    fn upload(&self, folder: &TempDir, summary: &ScanSummary, object: &str) -> Result<(), Failure> {
+        let files = files_below(&summary.out).map_err(|e| of_disk(folder.path(), e))?;
+        self.ask(move |queue| {
+            let packing = Packing::of(&files).map_err(Trouble::Own);
+            let object = object.to_owned();
+            async move {
+                let stored = async { stations::put(&queue.results, &object, &mut Full(packing?)).await };
+                stored.await.map_err(|trouble| match trouble {
+                    Trouble::Queue(reason) => Trouble::Queue(reason),
+                    Trouble::Own(error) => Trouble::Own(Failure::Error(of_disk(Path::new("the results"), error))),
+                })
+            }
+        })
+    }
+
+    /// Stores the outcome; false where the job was settled without us.
+    fn give(&self, sequence: u64, subject: &str, ending: Ending, object: Option<String>) -> Result<bool, Stopped> {
+        let outcome = Outcome { worker: self.shop.options.name.clone(), ending };
+        // What is written here can be encoded.
+        let content = wire::to_json(&outcome).unwrap_or_default();
+        let subject = subject.to_owned();
+        self.ask(move |queue| {
+            let (subject, content, object) = (subject.clone(), content.clone(), object.clone());
+            async move {
+                let is_wanted = queue.has_message::<Stopped>(sequence).await?;
+                if is_wanted && queue.publish(subject.clone(), content.clone()).await? {
+                    return Ok(true);
+                }
+                // Ours may have been stored although nobody told us so.
+                if queue.outcome(&subject).await?.as_deref() == Some(content.as_slice()) {
+                    return Ok(true);
+                }
+                if let Some(object) = object {
+                    stations::remove(&queue.results, &object).await?;
+                }
+                Ok(false)
+            }
+        })
+    }
+
+    /// Takes the job off the queue.
+    fn acknowledge(&self) {
+        // Where that fails the job is delivered again, and its outcome found.
+        let _ = self.link().wait(self.message.double_ack(), &mut || self.tick());
+    }
+}
+
+/// Sends what happens to whoever watches; it may be lost.
+fn signal(link: &Link, subject: &str, change: ScanChange) {
+    let Ok(packed) = Signal::Change(change).packed() else { return };
+    if packed.len() < link.client().max_payload() {
+        let sent = link.client().publish(subject.to_owned(), packed.into());
+        let _ = link.wait(sent, &mut || Err(Stopped));
+    }
+}
+
+fn result_folder(folder: &Path) -> PathBuf {
+    folder.join("result")
+}
+
+/// Every file below `folder`, by its path there.
+fn files_below(folder: &Path) -> io::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from)?;
+        if entry.file_type().is_file() {
+            let name = entry.path().strip_prefix(folder).map_err(io::Error::other)?.to_owned();
+            parts.push(Part { name, path: entry.into_path() });
+        }
+    }
+    Ok(parts)
+}
+
+fn nonsense(reason: &str) -> ProcessError {
+    ProcessError { code: code::JOB, reason: format!("the job is refused: {reason}"), transient: false }
+}
+
+fn elsewhere(reason: &str) -> ProcessError {
+    ProcessError { code: code::SCAN, reason: format!("the scan cannot be had: {reason}"), transient: true }
+}
+
+fn too_often(delivery: u32) -> ProcessError {
+    let reason = format!("{} workers took it, and each was gone before it was done", delivery - 1);
+    ProcessError { code: code::DELIVERIES, reason, transient: false }
+}
+
+fn too_long() -> ProcessError {
+    let reason = "the scan took longer than it may".to_owned();
+    ProcessError { code: "E-TIMEOUT", reason, transient: false }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> ProcessError {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let reason = format!("internal error: {}", text.unwrap_or("no message"));
+    ProcessError { code: "E-PANIC", reason, transient: false }
+}
+
+fn of_disk(path: &Path, error: io::Error) -> ProcessError {
+    OutputError::io(path, error).into()
+}
+
+fn printable(text: &str) -> String {
+    text.chars().take(64).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
