@@ -9,6 +9,8 @@ mod crowd;
 mod disks;
 mod power;
 mod soak;
+#[path = "../support/scans.rs"]
+mod scans;
 #[path = "../support/stub.rs"]
 mod stub;
 #[path = "../support/mod.rs"]
