@@ -64,6 +64,7 @@ fn check(file: &Path) -> ExitCode {
     let checked = load(file, &command_line(file)).and_then(|(arguments, values)| {
         // The files that it names are part of it.
         arguments.results.options()?;
+        arguments.queue.queue()?;
         arguments.roots()?;
         Ok(values)
     });

@@ -43,8 +43,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     };
     let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
     let service = Service::default();
-    let watch =
-        Watch { options, segment, history: None, screen, neighbours, service, queue: None, no_follow_up: true };
+    let watch = Watch { options, segment, history: None, screen, neighbours, service, queue: None, no_follow_up: true };
     watch.run(network, arguments.image.image)
 }
 

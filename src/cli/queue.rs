@@ -49,8 +49,8 @@ pub(super) struct ServerArguments {
 pub(super) struct WatchQueueArguments {
     /// Have workers elsewhere do the work, by a queue in NATS JetStream: nats://HOST or tls://HOST, of a cluster with commas
     /// between; see `octrls worker`
-    #[arg(long, value_name = "URL", hide_env_values = true)]
-    queue: Option<ServerUrl>,
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
     #[command(flatten)]
     server: ServerArguments,
 }
@@ -62,15 +62,17 @@ pub(super) struct Queue {
 }
 
 impl ServerArguments {
-    /// The queue at `url`.
-    pub(super) fn server(&self, url: &ServerUrl) -> anyhow::Result<Server> {
+    /// The queue at `url`, which is no value of its own kind: the parser of the command line would repeat a wrong one, login
+    /// and all.
+    pub(super) fn server(&self, url: &str) -> anyhow::Result<Server> {
+        let url: ServerUrl = url.parse().map_err(|reason| anyhow::anyhow!("E-FLEET-URL: {reason}"))?;
         let login = match (&self.queue_creds, &self.queue_login) {
             (Some(path), _) => Login::Credentials(path.clone()),
             (None, Some(path)) => Login::of_file(path).map_err(failed)?,
             (None, None) => Login::Nobody,
         };
         Ok(Server {
-            url: url.clone(),
+            url,
             name: self.queue_name.clone(),
             login,
             ca: self.queue_ca.clone(),

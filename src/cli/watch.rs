@@ -13,8 +13,8 @@ use crossbeam_channel::Receiver;
 
 use crate::{
     engine::{
-        Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter, SegmenterOptions,
-        resolve,
+        Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter,
+        SegmenterOptions, resolve,
     },
     network::Network,
     screen::{
@@ -28,8 +28,8 @@ use super::{
     args::WatchArguments,
     coded, config, default_jobs, load_network,
     neighbours::Neighbours,
-    queue::Queue,
     on_signals,
+    queue::Queue,
     service::{Reader, Service, tuning},
 };
 

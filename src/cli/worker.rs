@@ -1,9 +1,9 @@
 //! `octrls worker`: works on the scans of watchers elsewhere.
 
 use std::{
-    env, fs,
+    env,
     ffi::OsString,
-    io,
+    fs, io,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, OnceLock},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     engine::ScanId,
     fleet::{
-        Link, ServerUrl, Teller,
+        Link, Teller,
         worker::{self, Stops, WorkerOptions},
     },
     screen::{self, Controls},
@@ -38,7 +38,7 @@ const LONGEST_NAME: usize = 64;
 pub(super) struct WorkerArguments {
     /// The queue in NATS JetStream: nats://HOST or tls://HOST, of a cluster with commas between
     #[arg(long, value_name = "URL", required_unless_present = "config")]
-    queue: Option<ServerUrl>,
+    queue: Option<String>,
     #[command(flatten)]
     server: ServerArguments,
     /// TOML file with any of these options; the command line beats it
@@ -102,15 +102,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let link = Link::open(&server, Teller::default()).map_err(failed)?;
     let (events, told) = unbounded();
     let stops = Stops::default();
-    let mut sinks: Vec<(Slot, Box<dyn Sink>)> = Vec::new();
-    #[cfg(unix)]
-    {
-        // A worker that is stuck with too many scans ends by itself.
-        if let Some(systemd) = crate::service::Systemd::start(|_| true)? {
-            sinks.push((Slot::Systemd, Box::new(systemd)));
-        }
-    }
-    let (relay, _) = Relay::start(told, sinks)?;
+    let (relay, _) = Relay::start(told, sinks()?)?;
     let (drained, aborted) = (stops.clone(), stops.clone());
     on_signals(move || drained.drain(), move || aborted.abort())?;
     let result = Arc::new(OnceLock::new());
@@ -136,6 +128,19 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Who reads of it beside the screen.
+#[cfg(unix)]
+fn sinks() -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
+    // A worker that is stuck with too many scans ends by itself.
+    let systemd = crate::service::Systemd::start(|_| true)?;
+    Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn Sink>)).into_iter().collect())
+}
+
+#[cfg(not(unix))]
+fn sinks() -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
+    Ok(Vec::new())
+}
+
 /// What a reader of the lines can ask of a worker: to stop.
 struct WorkerControls(Stops);
 
@@ -156,7 +161,8 @@ impl Controls for WorkerControls {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let fits = (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let fits = (1..=LONGEST_NAME).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     fits.then(|| text.to_owned()).ok_or_else(|| format!("not 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, -, _ and ."))
 }
 

@@ -249,12 +249,7 @@ impl Bench {
     }
 
     /// Runs the processor; `None` when the engine is being stopped.
-    fn process(
-        &self,
-        task: &Task,
-        attempt: u32,
-        overdue: &AtomicBool,
-    ) -> Option<Result<ScanSummary, ProcessError>> {
+    fn process(&self, task: &Task, attempt: u32, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
         let mut waiting = false;
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {

@@ -15,9 +15,7 @@ use super::{FleetError, errand::Errand, inbox::Inbox, link::Link, parcel::Part, 
 use crate::{
     digest::{hex, sha256, sha256_of_file},
     durable,
-    engine::{
-        ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest,
-    },
+    engine::{ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest},
     network::Network,
     output::Staging,
     scan::{self, ReadError},
@@ -48,6 +46,8 @@ pub(crate) struct Dispatcher {
 pub(super) struct Cargo {
     /// The scan first.
     pub(super) parts: Vec<Part>,
+    /// Of all parts.
+    pub(super) bytes: u64,
     /// SHA-256 of the scan.
     pub(super) content: String,
     pub(super) address: Address,
@@ -68,9 +68,8 @@ impl Dispatcher {
         share: Option<&Path>,
         limit: Option<Duration>,
     ) -> Result<Self, FleetError> {
-        let resolved = |path: &Path| {
-            fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source })
-        };
+        let resolved =
+            |path: &Path| fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source });
         let share = share.map(resolved).transpose()?;
         let watcher = name_in(&out.join(STATE_FOLDER))?;
         let fingerprint = Segmenter::new(network.clone(), options.clone(), out).fingerprint();
@@ -102,11 +101,12 @@ impl Dispatcher {
         let mut words = format!("{}\n{}\n{content}\n", self.fingerprint, hex(name.as_os_str().as_encoded_bytes()));
         for part in &parts[1..] {
             let digest = sha256_of_file(&part.path).map_err(unreadable)?;
-            words.push_str(&format!("{} {digest}\n", hex(part.name.as_os_str().as_encoded_bytes())));
+            words.extend([&hex(part.name.as_os_str().as_encoded_bytes()), " ", &digest, "\n"]);
         }
         let address = Address { watcher: self.watcher.clone(), key: sha256(words.as_bytes()) };
         let shared = self.share.as_ref().and_then(|share| scan.strip_prefix(share).ok()).map(Path::to_owned);
-        Ok(Cargo { parts, content, address, shared })
+        let bytes = parts.iter().map(|part| fs::metadata(&part.path).map_or(0, |m| m.len())).sum();
+        Ok(Cargo { parts, bytes, content, address, shared })
     }
 }
 

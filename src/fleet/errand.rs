@@ -102,7 +102,7 @@ impl<'a> Errand<'a> {
         F: Future<Output = Result<T, Trouble<ProcessError>>>,
     {
         let Self { fleet, report, running, .. } = self;
-        fleet.link.insist(&mut || tick(fleet, *report, *running), work)
+        fleet.link.insist(&mut || tick(fleet, &mut **report, *running), work)
     }
 
     fn look(&mut self) -> Result<Option<Bytes>, ProcessError> {
@@ -133,6 +133,7 @@ impl<'a> Errand<'a> {
         let job = Job {
             octrls: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.to_owned(),
+            bytes: self.cargo.bytes,
             content: self.cargo.content.clone(),
             fingerprint: self.fleet.fingerprint.clone(),
             options: self.fleet.options.clone(),
@@ -229,7 +230,7 @@ impl<'a> Errand<'a> {
             let parcel = found.ok_or_else(|| refused("they are gone"))?;
             let folder = self.fleet.staging.begin()?;
             let Self { fleet, report, running, .. } = self;
-            let mut ticking = || tick(fleet, *report, *running);
+            let mut ticking = || tick(fleet, &mut **report, *running);
             let mut source = fleet.link.reader(parcel, &mut ticking);
             match parcel::unpack(&mut source, RESULT, |name, content| folder.receive(name, content)) {
                 Ok(()) => {
@@ -245,7 +246,7 @@ impl<'a> Errand<'a> {
                     }
                     let reason = format!("results break off: {error}");
                     let Self { fleet, report, running, .. } = self;
-                    fleet.link.pause(&reason, &mut || tick(fleet, *report, *running))?;
+                    fleet.link.pause(&reason, &mut || tick(fleet, &mut **report, *running))?;
                 }
             }
         }
@@ -257,14 +258,14 @@ impl<'a> Errand<'a> {
         self.ask(move |queue| {
             let (job, outcome, key) = (job.clone(), outcome.clone(), key.clone());
             async move {
-                queue.remove_job(&job).await?;
-                stations::remove(&queue.scans, &key).await?;
-                if let Some(bytes) = queue.outcome(&outcome).await?
+                queue.remove_job::<ProcessError>(&job).await?;
+                stations::remove::<ProcessError>(&queue.scans, &key).await?;
+                if let Some(bytes) = queue.outcome::<ProcessError>(&outcome).await?
                     && let Ok(Outcome { ending: Ending::Done { object, .. }, .. }) = wire::of_json(&bytes)
                     // Nobody else's.
                     && object.starts_with(&key)
                 {
-                    stations::remove(&queue.results, &object).await?;
+                    stations::remove::<ProcessError>(&queue.results, &object).await?;
                 }
                 queue.remove_outcome(&outcome).await
             }
@@ -321,7 +322,9 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let folder = Staging::of(out.path()).begin().unwrap();
         assert_eq!(is_of("abc", &folder).unwrap_err().code, "E-FLEET-RESULT");
-        for (text, fits) in [("{", false), ("{}", false), (r#"{"scan":{"sha256":"abc"}}"#, true), (r#"{"sha256":"abc"}"#, true)] {
+        for (text, fits) in
+            [("{", false), ("{}", false), (r#"{"scan":{"sha256":"abc"}}"#, true), (r#"{"sha256":"abc"}"#, true)]
+        {
             std::fs::write(folder.path().join(RESULT_FILE), text).unwrap();
             assert_eq!(is_of("abc", &folder).is_ok(), fits, "{text}");
         }

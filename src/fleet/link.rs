@@ -3,10 +3,7 @@
 use std::{
     io::{self, Read},
     pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     thread,
     time::{Duration, Instant},
@@ -85,18 +82,21 @@ impl Teller {
     pub(super) fn trouble(&self, code: &'static str, text: String) {
         {
             let mut ears = self.ears();
-            ears.told.retain(|(_, at)| at.elapsed() < SILENCE);
-            if ears.told.iter().any(|(told, _)| *told == code) {
+            if ears.told.iter().any(|(told, at)| *told == code && at.elapsed() < SILENCE) {
                 return;
             }
+            ears.told.retain(|(told, _)| *told != code);
             ears.told.push((code, Instant::now()));
         }
         self.notice(Level::Warning, Some(code), text);
     }
 
-    /// It is over; the next is told at once.
-    fn over(&self, code: &'static str) {
-        self.ears().told.retain(|(told, _)| *told != code);
+    /// It is over, and the next is told at once. Whether it was told.
+    fn over(&self, code: &'static str) -> bool {
+        let mut ears = self.ears();
+        let before = ears.told.len();
+        ears.told.retain(|(told, _)| *told != code);
+        ears.told.len() < before
     }
 }
 
@@ -251,28 +251,21 @@ impl Link {
 }
 
 fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOptions, FleetError> {
-    let up = AtomicBool::new(true);
     let (teller, name) = (teller.clone(), name.to_owned());
     let heard = move |event: Event| {
         match event {
             Event::Disconnected => {
-                up.store(false, Ordering::Relaxed);
                 teller.trouble(code::AWAY, away(&name, "the connection is lost"));
             }
             Event::Connected => {
-                teller.over(code::AWAY);
-                if !up.swap(true, Ordering::Relaxed) {
+                if teller.over(code::AWAY) {
                     teller.notice(Level::Info, None, format!("the queue at {name} is there again"));
                 }
             }
             Event::ServerError(error) => {
                 teller.trouble(code::QUEUE, format!("the queue at {name} says: {error}"));
             }
-            Event::ClientError(_)
-            | Event::SlowConsumer(_)
-            | Event::LameDuckMode
-            | Event::Draining
-            | Event::Closed => {}
+            Event::ClientError(_) | Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }
         std::future::ready(())
     };
@@ -344,8 +337,8 @@ pub(super) struct Blocking<'a, R> {
 
 impl<R: AsyncRead + Unpin> Read for Blocking<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = async { timeout(STALLED, self.source.read(buffer)).await };
-        match self.link.wait(read, self.tick) {
+        let Self { link, source, tick } = self;
+        match link.wait(async { timeout(STALLED, source.read(buffer)).await }, &mut **tick) {
             Ok(read) => read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
             Err(Stopped) => Err(io::ErrorKind::ConnectionAborted.into()),
         }

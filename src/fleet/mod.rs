@@ -26,6 +26,7 @@ mod dispatcher;
 mod errand;
 mod error;
 mod inbox;
+mod labour;
 mod link;
 mod parcel;
 mod scratch;

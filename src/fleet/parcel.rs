@@ -57,7 +57,6 @@ pub(super) struct Part {
 #[derive(Debug)]
 pub(super) struct Packing {
     pieces: VecDeque<Piece>,
-    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -73,22 +72,16 @@ impl Packing {
         let too_many = |_| io::Error::other("too many files");
         let mut start = MAGIC.to_vec();
         start.extend(u32::try_from(parts.len()).map_err(too_many)?.to_le_bytes());
-        let (mut pieces, mut sum) = (VecDeque::from([Piece::Words(Cursor::new(start))]), 0);
+        let mut pieces = VecDeque::from([Piece::Words(Cursor::new(start))]);
         for Part { name, path } in parts {
             let name = to_bytes(name)?;
             let length = u16::try_from(name.len()).map_err(|_| io::Error::other("a file name is too long"))?;
             let bytes = std::fs::metadata(path)?.len();
-            sum += bytes;
             let words = [&length.to_le_bytes()[..], &name, &bytes.to_le_bytes()].concat();
             pieces.push_back(Piece::Words(Cursor::new(words)));
             pieces.push_back(Piece::File { path: path.clone(), bytes });
         }
-        Ok(Self { pieces, bytes: sum })
-    }
-
-    /// Bytes of all contents.
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
+        Ok(Self { pieces })
     }
 }
 
@@ -139,9 +132,8 @@ pub(super) fn unpack(
         source.read_exact(&mut name).map_err(ParcelError::Read)?;
         let name = checked(&name)?;
         let bytes = u64::from_le_bytes(array(source)?);
-        left = left
-            .checked_sub(bytes)
-            .ok_or_else(|| ParcelError::Refused(format!("more than {} bytes", limits.bytes)))?;
+        left =
+            left.checked_sub(bytes).ok_or_else(|| ParcelError::Refused(format!("more than {} bytes", limits.bytes)))?;
         let mut content = Content { source: &mut *source, left: bytes, failed: None };
         let taken = take(&name, &mut content);
         if let Some(error) = content.failed {
@@ -273,7 +265,6 @@ mod tests {
             parts.push(Part { name: name.into(), path });
         }
         let mut packing = Packing::of(&parts).unwrap();
-        assert_eq!(packing.bytes(), 5);
         let mut bytes = Vec::new();
         packing.read_to_end(&mut bytes).unwrap();
         let files = unpacked(&bytes).unwrap();

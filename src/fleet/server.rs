@@ -148,7 +148,8 @@ impl FromStr for QueueName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let fits =
+            (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         fits.then(|| Self(text.to_owned())).ok_or_else(|| "not 1 to 32 of A-Z, a-z, 0-9, - and _".to_owned())
     }
 }
@@ -191,7 +192,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_without_repeating_it() {
-        for wrong in ["http://s3cret@host", "nats://", "nats://s3cret@", "nats://s3cret:%zz@host", "nats://a:s3cret:c@host"] {
+        for wrong in
+            ["http://s3cret@host", "nats://", "nats://s3cret@", "nats://s3cret:%zz@host", "nats://a:s3cret:c@host"]
+        {
             let error = wrong.parse::<ServerUrl>().unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }
@@ -204,10 +207,9 @@ mod tests {
     fn a_file_holds_a_password_or_a_token() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
-        for (text, login) in [
-            ("ward:p:w\n", Login::Password("ward".into(), "p:w".into())),
-            ("t0ken", Login::Token("t0ken".into())),
-        ] {
+        for (text, login) in
+            [("ward:p:w\n", Login::Password("ward".into(), "p:w".into())), ("t0ken", Login::Token("t0ken".into()))]
+        {
             fs::write(&path, text).unwrap();
             assert_eq!(Login::of_file(&path).unwrap(), login);
         }

@@ -10,7 +10,9 @@ use async_nats::{
         context::PublishErrorKind,
         message::PublishMessage,
         object_store::{self, GetErrorKind, Object, ObjectMetadata, ObjectStore, PutErrorKind},
-        stream::{self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
+        stream::{
+            self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy, StorageType, Stream,
+        },
     },
 };
 use bytes::Bytes;

@@ -1,25 +1,19 @@
 //! One job in the hands of a worker.
 
 use std::{
-    any::Any,
     io,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
 use async_nats::jetstream::{AckKind, Message};
 use bytes::Bytes;
-use crossbeam_channel::{RecvTimeoutError, bounded};
 use tempfile::TempDir;
 
 use super::{
     error::code,
+    labour::Labour,
     link::{Full, Link, Stopped, TICK},
     parcel::{self, Limits, Packing, ParcelError, Part, is_below},
     stations::{self, Stations, Trouble},
@@ -27,16 +21,12 @@ use super::{
     worker::Workshop,
 };
 use crate::{
-    engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, digest},
+    engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummary, Segmenter, digest},
     output::OutputError,
 };
 
 /// Signs of life in the time after which a silent worker is taken for lost.
 const BEATS: u32 = 4;
-/// A scan that is told to end gets as long again to do so, and at most this.
-const LONGEST_GRACE: Duration = Duration::from_mins(1);
-/// Time between two B-scans that are sent to be looked at.
-const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 /// Files of a scan: the most B-scans of an export, and a few.
 const MOST_FILES: u32 = 20_000;
 /// Deepest path below the shared folder.
@@ -45,7 +35,9 @@ const DEEPEST: usize = 128;
 /// What became of a job.
 pub(super) enum Given {
     Done,
-    Failed { code: &'static str },
+    Failed {
+        code: &'static str,
+    },
     /// It goes back to the queue.
     Back,
     /// Another had settled it.
@@ -59,11 +51,9 @@ pub(super) struct Turn<'a> {
     id: ScanId,
 }
 
-/// Carries the end of patience, or a stop, through the processor.
-struct LetGo;
-
 /// Why there are no results.
-enum Failure {
+pub(super) enum Failure {
+    /// The scan's fault, or this box's.
     Error(ProcessError),
     /// The worker stops.
     Stopped,
@@ -110,8 +100,9 @@ impl<'a> Turn<'a> {
             return Ok(Given::Settled);
         }
         let job: Result<Job, ProcessError> = wire::of_json(&self.message.payload).map_err(|reason| nonsense(&reason));
-        let name = job.as_ref().map_or_else(|_| PathBuf::from(&address.key), |job| job.name.clone());
-        self.shop.scan(self.id, ScanChange::Seen { path: name, bytes: 0 });
+        let nameless = || (PathBuf::from(&address.key), self.message.payload.len() as u64);
+        let (path, bytes) = job.as_ref().map_or_else(|_| nameless(), |job| (job.name.clone(), job.bytes));
+        self.shop.scan(self.id, ScanChange::Seen { path, bytes });
         self.shop.scan(self.id, ScanChange::Running { attempt: delivery });
         let made = match job {
             Err(error) => Err(Failure::Error(error)),
@@ -200,7 +191,11 @@ impl<'a> Turn<'a> {
         }
         let segmenter = Segmenter::new(shop.network.clone(), job.options, folder.path());
         if segmenter.fingerprint() != job.fingerprint {
-            let reason = format!("version {} of octrls asks version {}, which would give other results", printable(&job.octrls), env!("CARGO_PKG_VERSION"));
+            let reason = format!(
+                "version {} of octrls asks version {}, which would give other results",
+                printable(&job.octrls),
+                env!("CARGO_PKG_VERSION")
+            );
             return Err(ProcessError { code: code::JOB, reason, transient: true }.into());
         }
         let scan = match &job.source {
@@ -213,75 +208,8 @@ impl<'a> Turn<'a> {
         let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
         let limit = shop.options.limit.into_iter().chain(asked).min();
         let signals = self.link().names().signal(address);
-        let (result, folder) = self.segment(segmenter, scan, job.name, folder, signals, limit)?;
-        Ok((result?, folder))
-    }
-
-    /// Has another thread do the work, so that a scan that does not end can be left behind.
-    fn segment(
-        &self,
-        segmenter: Segmenter,
-        scan: PathBuf,
-        name: PathBuf,
-        folder: TempDir,
-        signals: String,
-        limit: Option<Duration>,
-    ) -> Result<(Result<ScanSummary, ProcessError>, TempDir), Failure> {
-        let (let_go, (sender, result)) = (Arc::new(AtomicBool::new(false)), bounded(1));
-        let (shop, id, told) = (Arc::clone(self.shop), self.id, Arc::clone(&let_go));
-        let out = result_folder(folder.path());
-        let work = move || {
-            let mut shown: Option<Instant> = None;
-            let mut report = |change: ScanChange| {
-                if told.load(Ordering::Relaxed) {
-                    resume_unwind(Box::new(LetGo));
-                }
-                let picture = matches!(change, ScanChange::BScan(_));
-                if shop.link.is_up() && !(picture && shown.is_some_and(|at| at.elapsed() < BETWEEN_PICTURES)) {
-                    shown = picture.then(Instant::now).or(shown);
-                    signal(&shop.link, &signals, change.clone());
-                }
-                shop.scan(id, change);
-            };
-            let process = AssertUnwindSafe(|| segmenter.process(&scan, &name, &out, &mut report));
-            let result = match catch_unwind(process) {
-                Ok(result) => result,
-                Err(payload) if payload.is::<LetGo>() => Err(too_long()),
-                Err(payload) => Err(panicked(payload.as_ref())),
-            };
-            // The folder goes when its last user does.
-            let _ = sender.send((result, folder));
-        };
-        let spawned = thread::Builder::new().name("octrls-job".to_owned()).spawn(work);
-        let thread = spawned.map_err(|e| ProcessError {
-            code: "E-ENGINE-THREAD",
-            reason: format!("cannot start a thread: {e}"),
-            transient: true,
-        })?;
-        let begun = Instant::now();
-        loop {
-            match result.recv_timeout(TICK) {
-                Ok(given) if self.shop.stops.is_aborting() && let_go.load(Ordering::Relaxed) => {
-                    drop(given);
-                    return Err(Failure::Stopped);
-                }
-                Ok(given) => return Ok(given),
-                Err(RecvTimeoutError::Disconnected) => {
-                    let _ = thread.join();
-                    return Err(panicked(&"the thread has ended").into());
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let taken = begun.elapsed();
-            let is_late = |limit: Duration| taken >= limit;
-            if self.shop.stops.is_aborting() || limit.is_some_and(is_late) {
-                let_go.store(true, Ordering::Relaxed);
-            }
-            if limit.is_some_and(|limit| is_late(limit + limit.min(LONGEST_GRACE))) {
-                self.shop.leave_behind();
-                return Err(too_long().into());
-            }
-        }
+        let labour = Labour { shop, id: self.id, signals, limit };
+        labour.segment(segmenter, scan, job.name, folder)
     }
 
     /// Unpacks the scan into `folder`; the first file is the scan.
@@ -360,15 +288,15 @@ impl<'a> Turn<'a> {
             let (subject, content, object) = (subject.clone(), content.clone(), object.clone());
             async move {
                 let is_wanted = queue.has_message::<Stopped>(sequence).await?;
-                if is_wanted && queue.publish(subject.clone(), content.clone()).await? {
+                if is_wanted && queue.publish::<Stopped>(subject.clone(), content.clone()).await? {
                     return Ok(true);
                 }
                 // Ours may have been stored although nobody told us so.
-                if queue.outcome(&subject).await?.as_deref() == Some(content.as_slice()) {
+                if queue.outcome::<Stopped>(&subject).await?.as_deref() == Some(content.as_slice()) {
                     return Ok(true);
                 }
                 if let Some(object) = object {
-                    stations::remove(&queue.results, &object).await?;
+                    stations::remove::<Stopped>(&queue.results, &object).await?;
                 }
                 Ok(false)
             }
@@ -380,19 +308,6 @@ impl<'a> Turn<'a> {
         // Where that fails the job is delivered again, and its outcome found.
         let _ = self.link().wait(self.message.double_ack(), &mut || self.tick());
     }
-}
-
-/// Sends what happens to whoever watches; it may be lost.
-fn signal(link: &Link, subject: &str, change: ScanChange) {
-    let Ok(packed) = Signal::Change(change).packed() else { return };
-    if packed.len() < link.client().max_payload() {
-        let sent = link.client().publish(subject.to_owned(), packed.into());
-        let _ = link.wait(sent, &mut || Err(Stopped));
-    }
-}
-
-fn result_folder(folder: &Path) -> PathBuf {
-    folder.join("result")
 }
 
 /// Every file below `folder`, by its path there.
@@ -419,17 +334,6 @@ fn elsewhere(reason: &str) -> ProcessError {
 fn too_often(delivery: u32) -> ProcessError {
     let reason = format!("{} workers took it, and each was gone before it was done", delivery - 1);
     ProcessError { code: code::DELIVERIES, reason, transient: false }
-}
-
-fn too_long() -> ProcessError {
-    let reason = "the scan took longer than it may".to_owned();
-    ProcessError { code: "E-TIMEOUT", reason, transient: false }
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> ProcessError {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let reason = format!("internal error: {}", text.unwrap_or("no message"));
-    ProcessError { code: "E-PANIC", reason, transient: false }
 }
 
 fn of_disk(path: &Path, error: io::Error) -> ProcessError {

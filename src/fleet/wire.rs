@@ -46,6 +46,8 @@ pub(super) struct Job {
     /// What results may call the scan.
     #[serde(with = "serial::path")]
     pub(super) name: PathBuf,
+    /// Size of all its files.
+    pub(super) bytes: u64,
     /// SHA-256 of its content.
     pub(super) content: String,
     /// What the asker's results depend on beside the content; the worker's must be the same.

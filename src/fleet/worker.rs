@@ -4,14 +4,14 @@ use std::{
     fs, io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
 use crossbeam_channel::Sender;
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -19,9 +19,8 @@ use jiff::Timestamp;
 use super::{
     FleetError,
     error::code,
-    link::{Link, Stopped, TICK},
+    link::{Link, Stopped, TICK, Tick, chain},
     scratch::Scratch,
-    stations::Trouble,
     turn::{Given, Turn},
     wire::Names,
 };
@@ -96,7 +95,8 @@ pub(super) struct Workshop {
     pub(super) options: WorkerOptions,
     pub(super) stops: Stops,
     pub(super) scratch: Scratch,
-    events: Sender<Event>,
+    /// None once it is over, whoever is left behind.
+    events: Mutex<Option<Sender<Event>>>,
     scans: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
@@ -117,9 +117,10 @@ pub(crate) fn run(
     events: Sender<Event>,
 ) -> Result<Totals, FleetError> {
     let scratch = Scratch::make(&options.scratch)?;
-    let share = options.share.as_deref().map(|path| {
-        fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source })
-    });
+    let share = options
+        .share
+        .as_deref()
+        .map(|path| fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source }));
     let options = WorkerOptions { share: share.transpose()?, ..options };
     let shop = Arc::new(Workshop {
         link,
@@ -127,7 +128,7 @@ pub(crate) fn run(
         options,
         stops,
         scratch,
-        events,
+        events: Mutex::new(Some(events)),
         scans: AtomicU64::default(),
         done: AtomicU64::default(),
         failed: AtomicU64::default(),
@@ -162,21 +163,20 @@ pub(crate) fn run(
         let _ = place.join();
     }
     let count = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-    let totals = Totals {
-        done: count(&shop.done),
-        already_done: 0,
-        quarantined: count(&shop.failed),
-        left: count(&shop.left),
-    };
+    let totals =
+        Totals { done: count(&shop.done), already_done: 0, quarantined: count(&shop.failed), left: count(&shop.left) };
     shop.emit(EventKind::Stopped(totals));
+    shop.events.lock().unwrap_or_else(PoisonError::into_inner).take();
     shop.link.teller().listen(|_, _, _| {});
     Ok(totals)
 }
 
 impl Workshop {
     pub(super) fn emit(&self, kind: EventKind) {
-        // Nobody reading is no error: jobs are worked on all the same.
-        let _ = self.events.send(Event { at: Timestamp::now(), kind });
+        if let Some(events) = self.events.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // Nobody reading is no error: jobs are worked on all the same.
+            let _ = events.send(Event { at: Timestamp::now(), kind });
+        }
     }
 
     pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
@@ -199,8 +199,9 @@ impl Workshop {
 
     /// Takes one job after the other.
     fn place(self: &Arc<Self>) {
+        let mut consumer = None;
         while !self.stops.is_draining() {
-            let Some(message) = self.pull() else { continue };
+            let Some(message) = self.pull(&mut consumer) else { continue };
             self.running.fetch_add(1, Ordering::Relaxed);
             let given = Turn::new(self, &message).run();
             self.running.fetch_sub(1, Ordering::Relaxed);
@@ -223,34 +224,38 @@ impl Workshop {
         }
     }
 
-    /// The next job; `None` where there is none yet.
-    fn pull(&self) -> Option<Message> {
-        let model = self.network.file_sha256();
-        let (name, subjects) = (Names::consumer(model), self.link.names().jobs_of(model));
-        let patience = self.options.patience;
+    /// The next job from `known`, which is looked for where there is none; `None` where there is no job yet.
+    fn pull(&self, known: &mut Option<PullConsumer>) -> Option<Message> {
         let mut tick = || if self.stops.is_draining() { Err(Stopped) } else { Ok(()) };
-        let consumer = self.link.insist::<_, Stopped, _>(&mut tick, |queue| {
-            let (name, subjects) = (name.clone(), subjects.clone());
-            async move { queue.consumer(name, subjects, patience).await }
-        });
-        let consumer = consumer.ok()?;
+        let consumer = match known.take() {
+            Some(consumer) => consumer,
+            None => self.consumer(&mut tick).ok()?,
+        };
         let pull = async {
-            let mut batch = consumer.batch().max_messages(1).expires(PULL).messages().await.map_err(|e| Trouble::queue(&e))?;
-            match batch.next().await {
-                Some(Ok(message)) => Ok::<_, Trouble<Stopped>>(Some(message)),
-                Some(Err(error)) => Err(Trouble::Queue(error.to_string())),
-                None => Ok(None),
-            }
+            let batch = consumer.batch().max_messages(1).expires(PULL).messages().await;
+            batch.map_err(|e| chain(&e))?.next().await.transpose().map_err(|e| e.to_string())
         };
         // A pull that is cut short might have a job delivered to nobody.
-        match self.link.wait(pull, &mut || Ok(())) {
-            Ok(Ok(message)) => message,
-            Ok(Err(Trouble::Queue(reason))) => {
+        match self.link.wait(pull, &mut || Ok(())).ok()? {
+            Ok(message) => {
+                *known = Some(consumer);
+                message
+            }
+            Err(reason) => {
                 let _ = self.link.pause(&reason, &mut tick);
                 None
             }
-            Ok(Err(Trouble::Own(Stopped))) | Err(Stopped) => None,
         }
+    }
+
+    fn consumer(&self, tick: Tick<'_>) -> Result<PullConsumer, Stopped> {
+        let model = self.network.file_sha256();
+        let (name, subjects) = (Names::consumer(model), self.link.names().jobs_of(model));
+        let patience = self.options.patience;
+        self.link.insist(tick, |queue| {
+            let (name, subjects) = (name.clone(), subjects.clone());
+            async move { queue.consumer(name, subjects, patience).await }
+        })
     }
 
     /// Leaves jobs to others for a while.

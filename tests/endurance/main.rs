@@ -8,9 +8,9 @@ mod bombs;
 mod crowd;
 mod disks;
 mod power;
-mod soak;
 #[path = "../support/scans.rs"]
 mod scans;
+mod soak;
 #[path = "../support/stub.rs"]
 mod stub;
 #[path = "../support/mod.rs"]

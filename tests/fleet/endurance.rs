@@ -47,7 +47,9 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
     let client = fleet.client();
     assert!(client.left().iter().all(|(_, messages)| *messages == 0), "{:?}", client.left());
     redelivered += workers.iter().map(|worker| redeliveries(&worker.text())).sum::<usize>();
-    eprintln!("{scans} scans, {kills} workers killed, the server killed once: {redelivered} deliveries again, {seconds:.0} s");
+    eprintln!(
+        "{scans} scans, {kills} workers killed, the server killed once: {redelivered} deliveries again, {seconds:.0} s"
+    );
 }
 
 /// How many jobs were not delivered for the first time.

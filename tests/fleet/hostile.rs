@@ -31,7 +31,8 @@ impl Client {
                     ..pull::Config::default()
                 };
                 let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;
-                let mut batch = consumer.batch().max_messages(1).expires(Duration::from_secs(3)).messages().await.ok()?;
+                let mut batch =
+                    consumer.batch().max_messages(1).expires(Duration::from_secs(3)).messages().await.ok()?;
                 batch.next().await?.ok()
             });
             taken.is_some()
@@ -54,7 +55,8 @@ impl Client {
             };
             store.put(name.as_str(), &mut &bytes[..]).await.unwrap();
             let object = object.unwrap_or(&name);
-            let outcome = json!({"worker": "stranger\u{1b}[2J", "ending": {"Done": {"summary": summary, "object": object}}});
+            let outcome =
+                json!({"worker": "stranger\u{1b}[2J", "ending": {"Done": {"summary": summary, "object": object}}});
             let subject = format!("octrls.outcomes.{watcher}.{key}");
             self.jetstream.publish(subject, outcome.to_string().into()).await.unwrap().await.unwrap();
         });

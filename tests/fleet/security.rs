@@ -46,7 +46,8 @@ fn a_token_opens_the_queue() {
 /// A key and a certificate for `name`, signed by `ca` or by itself; `None` where there is no openssl.
 fn certificate(folder: &std::path::Path, name: &str, ca: Option<&str>) -> Option<()> {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let run = |arguments: Vec<String>| Command::new("openssl").args(arguments).output().ok()?.status.success().then_some(());
+    let run =
+        |arguments: Vec<String>| Command::new("openssl").args(arguments).output().ok()?.status.success().then_some(());
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (key, certificate) = (path(&format!("{name}.key")), path(&format!("{name}.pem")));
     let mut arguments = words("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj");

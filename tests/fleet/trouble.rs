@@ -86,7 +86,8 @@ fn work_waits_for_a_server_that_is_away_and_no_attempt_counts() {
     crate::rig::until("five results", || watcher.count(" done ") == 5);
     assert!(watcher.terminate().success(), "{}", watcher.text());
     assert!(worker.terminate().success(), "{}", worker.text());
-    let all: Vec<String> = names.into_iter().chain((4..=5).map(|n| format!("ward-{}/scan-{n:04}.png", n % 3))).collect();
+    let all: Vec<String> =
+        names.into_iter().chain((4..=5).map(|n| format!("ward-{}/scan-{n:04}.png", n % 3))).collect();
     fleet.assert_results(&all);
     assert_eq!((watcher.count(" retry "), watcher.count(" quarantined ")), (0, 0), "{}", watcher.text());
     let told = watcher.count("E-FLEET-AWAY");

@@ -43,7 +43,8 @@ fn results_are_those_that_this_box_alone_would_give() {
     command.args(["--lateral-um", "11.5", "--out"]).arg(alone.path()).arg(fleet.root()).assert().success();
     let files = |out: &std::path::Path| {
         let folder = out.join(&names[0]);
-        let mut files: Vec<_> = files_below(&folder).iter().map(|p| p.strip_prefix(&folder).unwrap().to_owned()).collect();
+        let mut files: Vec<_> =
+            files_below(&folder).iter().map(|p| p.strip_prefix(&folder).unwrap().to_owned()).collect();
         files.sort();
         files
     };
