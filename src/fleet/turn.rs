@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{
     error::code,
     labour::Labour,
-    link::{Full, Link, Stopped, TICK},
+    link::{Full, Link, Stopped},
     parcel::{self, Limits, Packing, ParcelError, Part, is_below},
     stations::{self, Stations, Trouble},
     wire::{self, Address, Ending, Job, Outcome, Signal, Source},

@@ -180,9 +180,11 @@ impl Fleet {
         self.workers += 1;
         let name = format!("worker-{}", self.workers);
         let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-        let scratch = self.dir.path().join("scratch");
-        command.args(["worker", "--model", "edge", "--jobs", "1", "--patience", "2", "--queue", url, "--name", &name]);
-        command.arg("--scratch").arg(scratch).args(more);
+        command.args(["worker", "--jobs", "1", "--patience", "2", "--queue", url, "--name", &name]);
+        if !more.contains(&"--model") {
+            command.args(["--model", "edge"]);
+        }
+        command.arg("--scratch").arg(self.dir.path().join("scratch")).args(more);
         Process::start(command, self.dir.path().join(format!("{name}.log")))
     }
 
@@ -192,7 +194,10 @@ impl Fleet {
 
     pub(crate) fn watcher_at(&self, url: &str, more: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-        command.args(["watch", "--plain", "--model", "edge", "--stable", "0.2", "--min-free", "0", "--queue", url]);
+        command.args(["watch", "--model", "edge", "--stable", "0.2", "--min-free", "0", "--queue", url]);
+        if !more.contains(&"--json") {
+            command.arg("--plain");
+        }
         command.args(more).arg("--out").arg(self.out()).arg(self.root());
         Process::start(command, self.dir.path().join("watcher.log"))
     }
@@ -242,11 +247,9 @@ impl Client {
     /// Messages in each stream of the queue but the markers of removed objects.
     pub(crate) fn left(&self) -> Vec<(String, u64)> {
         let of = |stream: &str| {
-            let info = self.runtime.block_on(async {
-                let stream = self.jetstream.get_stream(stream).await.unwrap();
-                stream.cached_info().state.messages
-            });
-            (stream.to_owned(), info)
+            let info = self.runtime.block_on(self.jetstream.get_stream(stream));
+            // One that nobody has made yet is empty.
+            (stream.to_owned(), info.map_or(0, |stream| stream.cached_info().state.messages))
         };
         ["octrls-jobs", "octrls-outcomes"].into_iter().map(of).collect()
     }
