@@ -17,6 +17,7 @@ use super::{
     follow_up::{FollowUpArguments, HistoryArguments},
     limits::LimitArguments,
     neighbours::{SegmentNetArguments, WatchNetArguments},
+    queue::WatchQueueArguments,
     service_args::ServiceArguments,
 };
 use crate::{
@@ -47,6 +48,9 @@ pub(super) enum Command {
     Segment(Box<SegmentArguments>),
     /// Watch a folder and segment every scan that arrives
     Watch(Box<WatchArguments>),
+    /// Work on the scans of watchers elsewhere, which come by a queue
+    #[cfg(feature = "fleet")]
+    Worker(Box<super::worker::WorkerArguments>),
     /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing
     #[cfg(unix)]
     Top(super::top::TopArguments),
@@ -227,7 +231,7 @@ pub(super) struct WatchArguments {
     /// Stop once everything that is there has been worked through
     #[arg(long)]
     pub(super) once: bool,
-    /// Scans to work on at once [default: one a core]
+    /// Scans to work on at once [default: one a core; with --queue, 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
@@ -238,6 +242,8 @@ pub(super) struct WatchArguments {
     pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
+    #[command(flatten)]
+    pub(super) queue: WatchQueueArguments,
     #[command(flatten)]
     pub(super) image: ImageArguments,
     #[command(flatten)]

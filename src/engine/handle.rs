@@ -72,7 +72,10 @@ impl Engine {
         let state = options.out.join(STATE_FOLDER);
         let guard = lock_out(&options.out)?;
         let recipe = Recipe { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
-        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        if processor.works_elsewhere() {
+            ledger.forgive_ends()?;
+        }
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();

@@ -6,6 +6,8 @@ use std::{
     time::Instant,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     digest::{sha256, sha256_of_file},
     layer::EzConvention,
@@ -17,12 +19,13 @@ use crate::{
     },
     scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
+    serial::shared_option,
 };
 
 use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, pieces::in_order};
 
 /// What the operator says of scans and of their results.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SegmenterOptions {
     /// What scan files may not state.
     pub read: ReadOptions,
@@ -33,6 +36,7 @@ pub struct SegmenterOptions {
     /// Beyond which limits a scan is flagged.
     pub gates: Gates,
     /// What the thickness of volumes is compared with.
+    #[serde(with = "shared_option")]
     pub reference: Option<Arc<ReferenceTable>>,
 }
 
@@ -212,7 +216,7 @@ impl Processor for Segmenter {
 }
 
 /// The digest of a scan's content; of several files that of their digests, a line each.
-fn digest(scan: &Path) -> Result<String, ReadError> {
+pub(crate) fn digest(scan: &Path) -> Result<String, ReadError> {
     let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
     let digests: Vec<String> = scan::files(scan)?.iter().map(digest).collect::<Result<_, _>>()?;
     Ok(match digests.as_slice() {

@@ -198,7 +198,7 @@ impl Bench {
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process(task, overdue) {
+            None => match self.process(task, attempt, overdue) {
                 Some(result) => result,
                 None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
             },
@@ -232,6 +232,7 @@ impl Bench {
                 }
             }
             (Err(_), Some(verdict)) => self.released(content, verdict),
+            (Err(error), None) if error.is_put_off() => self.released(content, Verdict::Aborted),
             (Err(error), None) if is_of_the_disk(&error) => self.released(content, Verdict::Held(error)),
             (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
@@ -256,13 +257,22 @@ impl Bench {
     }
 
     /// Runs the processor; `None` when the engine is being stopped.
-    fn process(&self, task: &Task, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
+    fn process(&self, task: &Task, attempt: u32, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
+        let mut waiting = false;
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {
                 resume_unwind(Box::new(LetGo));
             }
             self.life.beat();
-            self.outlet.scan(task.id, change);
+            let waits = match change {
+                ScanChange::Queued => true,
+                ScanChange::Running { .. } => false,
+                other => return self.outlet.scan(task.id, other),
+            };
+            self.hands.renew(task.id);
+            if std::mem::replace(&mut waiting, waits) != waits {
+                self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
+            }
         };
         let (scan, out) = (self.roots.locate(&task.path), self.out.join(&task.path));
         match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &task.path, &out, &mut report))) {

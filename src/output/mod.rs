@@ -40,5 +40,7 @@ pub use overlay::overlay;
 pub use pictures::Pictures;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
+#[cfg(feature = "fleet")]
+pub(crate) use staging::StagedFolder;
 pub use staging::{RESULT_FILE, Staging};
 pub use writer::{DeviceFindings, ResultWriter, ScanContext};

@@ -276,7 +276,7 @@ pub trait ScanReader: Send {
 }
 
 /// What the operator says of scans.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReadOptions {
     /// Axial spacing in micrometres, for files that carry none.
     pub axial_um: Option<f64>,

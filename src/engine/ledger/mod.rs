@@ -164,6 +164,15 @@ impl Ledger {
         Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
     }
 
+    /// Attempts during which the program ended do not count.
+    pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
+            [CRASH_CODE],
+        )?;
+        Ok(())
+    }
+
     /// Takes what was asked for since the last time: files that are to be looked at, the empty path for all.
     pub(super) fn take_requests(&mut self) -> Result<Vec<PathBuf>, LedgerError> {
         if !self.db.prepare_cached("SELECT 1 FROM requests LIMIT 1")?.exists([])? {

@@ -19,7 +19,7 @@ const XU_2018: &str = include_str!("xu-2018.toml");
 const HALF_INTERVAL: f32 = 1.96;
 
 /// Mean and standard deviation of a group's thickness, in micrometres.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTable {
     /// What it is called.
