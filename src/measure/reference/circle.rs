@@ -6,7 +6,7 @@ use super::{ReferenceError, Standing};
 use crate::measure::enface::{COVERED, CircleProfile};
 
 /// Mean and standard deviation of a group's nerve fibre thickness along a circle, in micrometres.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CircleTable {
     /// What it is called.
