@@ -113,6 +113,10 @@ bench *more:
 torture kills="500" scans="200":
     OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
 
+# Kill workers of a fleet again and again, and its server once, while they share 1,000 scans. Needs nats-server
+fleet scans="1000":
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --test fleet -- --nocapture every_scan_has_one_result
+
 # Many files at once, for the engine alone and for the whole program: time, memory, open files
 crowd files="100000" small="10000":
     OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test endurance -- --nocapture crowd

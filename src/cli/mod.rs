@@ -23,6 +23,8 @@ mod neighbours;
 mod node_args;
 mod phantom;
 mod quarantine;
+#[cfg_attr(not(feature = "fleet"), path = "no_queue.rs")]
+mod queue;
 #[cfg(feature = "dicom-net")]
 mod receive;
 mod redo;
@@ -34,6 +36,8 @@ mod service_args;
 #[cfg_attr(not(unix), path = "no_top.rs")]
 mod top;
 mod watch;
+#[cfg(feature = "fleet")]
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -74,6 +78,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(unix)]
         Command::Top(a) => top::run(&a),
         Command::Watch(a) => watch::run(&a, line),
+        #[cfg(feature = "fleet")]
+        Command::Worker(a) => worker::run(&a, &line),
         Command::Phantom(a) => phantom::run(&a),
         #[cfg(feature = "dicom-net")]
         Command::Receive(a) => receive::run(&a),

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     crew::Crew,
+    exports::Exports,
     filter::Filter,
     hands::Hands,
     ledger::{Ledger, Recipe},
@@ -71,7 +72,10 @@ impl Engine {
         let state = options.out.join(STATE_FOLDER);
         let guard = lock_out(&options.out)?;
         let recipe = Recipe { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
-        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        if processor.works_elsewhere() {
+            ledger.forgive_ends()?;
+        }
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();
@@ -92,6 +96,7 @@ impl Engine {
             outlet: Outlet::new(events),
             abort: Arc::default(),
             life: Life::default(),
+            exports: Exports::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
             roots: options.roots.clone(),
@@ -112,7 +117,8 @@ impl Engine {
             requests.push(request_sender);
             let territory = Territory::new(&root.path, &options.out, filter.clone());
             let intervals = (options.rescan, options.poll_of(&root.path));
-            let watcher = Watcher::new((number, root.name.clone()), territory, intervals, asked, report_sender.clone());
+            let (whose, exports) = ((number, root.name.clone()), bench.exports.clone());
+            let watcher = Watcher::new(whose, territory, intervals, exports, asked, report_sender.clone());
             crew.add_watcher(spawn("watcher", move || watcher.run())?);
         }
         drop(report_sender);

@@ -36,6 +36,7 @@ mod retention;
 mod roots;
 mod scheduler;
 mod segmenter;
+pub(crate) mod sound;
 mod stamp;
 mod steward;
 mod territory;
@@ -53,5 +54,7 @@ pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
 pub use processor::{ProcessError, Processor};
+#[cfg(feature = "fleet")]
+pub(crate) use segmenter::digest;
 pub use segmenter::{Segmenter, SegmenterOptions};
 pub use steward::{Quarantined, Redo, Steward, StewardError};

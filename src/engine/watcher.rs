@@ -110,6 +110,7 @@ impl Watcher {
         (number, name): (usize, PathBuf),
         territory: Territory,
         (rescan, poll): (Duration, Option<Duration>),
+        exports: Exports,
         requests: Receiver<Request>,
         reports: Sender<Report>,
     ) -> Self {
@@ -130,7 +131,7 @@ impl Watcher {
             root,
             next_probe: now,
             next_walk: now,
-            exports: Exports::default(),
+            exports,
             fresh: HashSet::new(),
             unreadable: HashSet::new(),
         }

@@ -76,7 +76,7 @@ impl OutputError {
         matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History(_))
     }
 
-    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             _ if Outside::caused(&source) => Self::Outside { reason: source.to_string() },

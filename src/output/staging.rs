@@ -1,8 +1,10 @@
 //! Folders that appear whole: written aside, synced, then renamed into place.
 
+#[cfg(feature = "fleet")]
+use std::io::Read;
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -22,7 +24,7 @@ pub struct Staging {
 }
 
 /// A folder being written.
-pub(super) struct StagedFolder {
+pub(crate) struct StagedFolder {
     staging: PathBuf,
     folder: TempDir,
 }
@@ -40,7 +42,7 @@ impl Staging {
     /// [`OutputError`] when a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         match fs::remove_dir_all(&self.folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
             _ => Ok(()),
         }
     }
@@ -71,7 +73,7 @@ impl Staging {
         Ok(true)
     }
 
-    pub(super) fn begin(&self) -> Result<StagedFolder, OutputError> {
+    pub(crate) fn begin(&self) -> Result<StagedFolder, OutputError> {
         fs::create_dir_all(&self.folder).map_err(|e| OutputError::io(&self.folder, e))?;
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
@@ -82,7 +84,7 @@ impl Staging {
 }
 
 impl StagedFolder {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -97,12 +99,45 @@ impl StagedFolder {
         write().map_err(|e| OutputError::io(&path, e))
     }
 
+    /// Writes the file `name`, a path below the folder, from `content`, and syncs it.
+    ///
+    /// # Errors
+    /// What reading `content` says, or [`OutputError`] as an error of its own when the file is there already or cannot be
+    /// written.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
+        let path = self.path().join(name);
+        let failed = |error| io::Error::other(OutputError::io(&path, error));
+        fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut block = vec![0; 1 << 16];
+        loop {
+            match content.read(&mut block)? {
+                0 => return file.sync_all().map_err(failed),
+                read => file.write_all(&block[..read]).map_err(failed)?,
+            }
+        }
+    }
+
+    /// Syncs the names in the folders below.
+    ///
+    /// # Errors
+    /// [`OutputError`] when that fails.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn sync_below(&self) -> Result<(), OutputError> {
+        let entries = fs::read_dir(self.path()).map_err(|e| OutputError::io(self.path(), e))?;
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            sync_folder(&entry.path()).map_err(|e| OutputError::io(&entry.path(), e))?;
+        }
+        Ok(())
+    }
+
     /// Renames the folder to `target`, in place of earlier results there.
     ///
     /// # Errors
     /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
     /// does not lie in the folder for results.
-    pub(super) fn publish(self, target: &Path) -> Result<(), OutputError> {
+    pub(crate) fn publish(self, target: &Path) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let parent = target.parent().unwrap_or(Path::new("."));
         confined::make_parents(root_of(&self.staging), target).map_err(io)?;

@@ -114,7 +114,9 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         axial,
         lateral: axial.map(|_| Spacing { um: 11.4, from: Provenance::Header }),
         eye: Some(Eye::Right),
+        eye_from: None,
         pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Unknown },
+        pattern_from: None,
         tracks: Vec::new(),
         places: None,
     }))

@@ -9,6 +9,8 @@ mod clock;
 mod crowd;
 mod disks;
 mod power;
+#[path = "../support/scans.rs"]
+mod scans;
 mod soak;
 #[path = "../support/stub.rs"]
 mod stub;

@@ -23,7 +23,7 @@ mod object;
 mod plane;
 mod segments;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{OutputError, record::ResultRecord};
 use crate::{
@@ -32,7 +32,8 @@ use crate::{
 };
 
 /// Which DICOM objects the results of a DICOM scan have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum DicomResults {
     /// None.
     None,
