@@ -110,13 +110,13 @@ impl SetScore {
     /// Mean IoU of background and the seven layers.
     #[must_use]
     pub fn mean_iou(&self) -> Option<f64> {
-        mean(LABELLED_CLASSES.filter_map(|c| self.overlap.iou(c)))
+        mean_iou(&self.overlap)
     }
 
     /// Mean Dice of the seven layers.
     #[must_use]
     pub fn mean_dice(&self) -> Option<f64> {
-        mean(LABELLED_CLASSES.skip(1).filter_map(|c| self.overlap.dice(c)))
+        mean_dice(&self.overlap)
     }
 
     /// Mean over the boundaries of their mean absolute errors, in pixels.
@@ -124,6 +124,18 @@ impl SetScore {
     pub fn mean_absolute(&self) -> Option<f64> {
         mean(self.boundaries.iter().filter_map(BoundaryError::mean_absolute))
     }
+}
+
+/// Mean IoU of background and the seven layers.
+#[must_use]
+pub fn mean_iou(overlap: &Overlap) -> Option<f64> {
+    mean(LABELLED_CLASSES.filter_map(|c| overlap.iou(c)))
+}
+
+/// Mean Dice of the seven layers.
+#[must_use]
+pub fn mean_dice(overlap: &Overlap) -> Option<f64> {
+    mean(LABELLED_CLASSES.skip(1).filter_map(|c| overlap.dice(c)))
 }
 
 /// Accuracy of each set, by name.

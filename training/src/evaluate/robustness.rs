@@ -34,10 +34,14 @@ pub struct RobustnessReport {
 /// # Errors
 /// [`ModelError`] when the network fails.
 pub fn robustness(network: &Network, samples: &[Sample]) -> Result<Vec<RobustnessReport>, ModelError> {
-    DISTURBANCES.iter().map(|(name, disturbance)| under(network, samples, name, *disturbance)).collect()
+    DISTURBANCES.iter().map(|(name, disturbance)| robustness_under(network, samples, name, *disturbance)).collect()
 }
 
-fn under(
+/// Accuracy of `network` on `samples` under `disturbance`, called `name`.
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn robustness_under(
     network: &Network,
     samples: &[Sample],
     name: &'static str,
