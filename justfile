@@ -32,9 +32,9 @@ train name steps width more:
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
 
-# What each step of the recipe brings: small networks, each without one step, side by side in `training/runs/ablation-*`
-ablation steps="1000" width="8" crop="160x256":
-    training/ablation {{steps}} {{width}} {{crop}}
+# What each step of the recipe brings: trainings, each without one step, side by side in `training/runs/ablation-*`
+ablation steps="400" start="models/edge.onnx" crop="160x256":
+    training/ablation {{steps}} {{start}} {{crop}}
 
 # The figures of a model's card, and a page with its worst scans, in `training/runs`
 evaluate-unet-640: (evaluate "unet-640")

@@ -181,12 +181,11 @@ impl Calibrate {
         }
         let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
         let best = best_trial(ours).context("no temperature to try")?;
-        let FittedCalibration { calibration, widening, unseen } = fit_calibration(&samples, best);
+        let FittedCalibration { calibration, unseen } = fit_calibration(&samples, best);
         println!("\n| set | in 95 % intervals that were fitted to the other sets |\n| --- | ---: |");
         for (set, share) in unseen {
             println!("| {set} | {:.1} % |", 100.0 * share);
         }
-        println!("\nFor sets like none of these, all intervals are widened by {widening:.2}.");
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
         for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
             println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);

@@ -22,9 +22,6 @@ const GROUPS: usize = 4;
 const SCALES: (f32, usize) = (0.5, 24);
 const FLOORS: (f32, usize) = (0.1, 28);
 const STEP: f32 = 1.15;
-/// Factors by which intervals may be widened for sets that they were not fitted to, and the factor from one to the next.
-const WIDENINGS: i32 = 40;
-const WIDENING_STEP: f32 = 1.02;
 /// Fewest labelled A-scans from which an interval is fitted.
 const FEWEST: usize = 500;
 
@@ -62,6 +59,8 @@ struct Extracted {
 struct Miss {
     deviation: f32,
     error: f32,
+    /// What the doubt about the scan multiplies deviations by.
+    doubt: f32,
     /// So that every set counts the same.
     weight: f64,
     /// The set, by number.
@@ -73,9 +72,8 @@ struct Miss {
 pub struct FittedCalibration {
     /// The calibration.
     pub calibration: Calibration,
-    /// By how much its intervals are wider than those that fit the samples best, see [`fit_calibration`].
-    pub widening: f32,
-    /// For each set, the share of labels in intervals that were fitted to the other sets alone, not widened.
+    /// For each set, the share of labels in intervals that were fitted to the other sets alone: what a set may expect that
+    /// took no part in the fit.
     pub unseen: Vec<(String, f64)>,
 }
 
@@ -123,39 +121,46 @@ pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a
 }
 
 /// Fits the intervals of every boundary, and the limit of a visible choroid, to what `trial` found in `samples`. A boundary
-/// with too few labels gets the widest of the others.
-///
-/// Intervals that fit some sets are too narrow for another, whose scanner and grader differ. So they are widened by the
-/// factor at which intervals that were fitted to all sets but one hold what they promise in that one, on average.
+/// with too few labels gets the widest of the others. The median doubt about a scan is the usual one.
 #[must_use]
 pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
     let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
+    let doubting = Calibration { usual_doubt: usual_doubt(samples, trial), ..Calibration::default() };
     let sets: BTreeSet<&str> = samples.iter().map(|s| s.set.as_str()).collect();
     let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
         let (truth, weight) = (truth(sample), scans(&sample.set).recip());
         let set = sets.iter().position(|s| *s == sample.set).unwrap_or(0);
+        let doubt = doubting.doubt(surfaces.confidence_where_found());
         for boundary in Boundary::ALL {
             let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
             let both = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
                 let error = (row.as_ref()? - truth.as_ref()?).abs() / grid;
-                Some(Miss { deviation: deviation / grid, error, weight, set })
+                Some(Miss { deviation: deviation / grid, error, doubt, weight, set })
             });
             errors[boundary.index()].extend(both);
         }
     }
-    let held_out: Vec<HeldOut> = (0..sets.len()).map(|set| HeldOut::new(&errors, set)).collect();
-    let widening = widening(&held_out);
-    let unseen = sets.iter().zip(&held_out).map(|(set, h)| ((*set).to_owned(), h.coverage(1.0))).collect();
-    let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)).map(|i| widened(i, widening)));
+    let held = |(i, set): (usize, &&str)| Some(((*set).to_owned(), HeldOut::new(&errors, i).coverage()?));
+    let unseen = sets.iter().enumerate().filter_map(held).collect();
+    let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
     let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
     let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
     let calibration = Calibration {
         temperature: trial.accuracy.temperature,
         intervals: fitted.map(|i| i.unwrap_or(other)),
         choroid_limit: fit_choroid_limit(samples, trial),
+        ..doubting
     };
-    FittedCalibration { calibration, widening, unseen }
+    FittedCalibration { calibration, unseen }
+}
+
+/// The median doubt about a scan.
+fn usual_doubt(samples: &[Sample], trial: &Trial) -> Option<f32> {
+    let found = samples.iter().zip(&trial.extracted).map(|(_, e)| e.surfaces.confidence_where_found());
+    let mut doubts: Vec<f32> = found.filter(|&c| c > 0.0).map(|c| 1.0 - c).collect();
+    doubts.sort_by(f32::total_cmp);
+    doubts.get(doubts.len() / 2).copied()
 }
 
 /// The errors in one set, beside the intervals that were fitted to the others.
@@ -165,25 +170,15 @@ impl HeldOut {
     fn new(errors: &[Vec<Miss>; BOUNDARIES], set: usize) -> Self {
         let parts = errors.iter().map(|all| all.iter().copied().partition::<Vec<Miss>, _>(|miss| miss.set == set));
         let enough = parts.filter(|(held, rest)| !held.is_empty() && rest.len() >= FEWEST);
-        Self(enough.map(|(held, rest)| (fit(rest), held)).collect())
+        let doubted = |held: Vec<Miss>| held.into_iter().map(|m| Miss { error: m.error / m.doubt, ..m }).collect();
+        Self(enough.map(|(held, rest)| (fit(rest), doubted(held))).collect())
     }
 
-    /// Share of the errors that the intervals hold when they are widened by `factor`.
-    fn coverage(&self, factor: f32) -> f64 {
-        mean(self.0.iter().map(|(interval, held)| coverage(held, widened(*interval, factor)))).unwrap_or(1.0)
+    /// Share of the errors that the intervals hold, widened by doubt, mean over the boundaries; `None` where there is nothing
+    /// to fit to.
+    fn coverage(&self) -> Option<f64> {
+        mean(self.0.iter().map(|(interval, held)| coverage(held, *interval)))
     }
-}
-
-/// The least factor at which the promise holds in sets that took no part in the fit, on average; 1 where there is no
-/// other set to fit to.
-fn widening(held_out: &[HeldOut]) -> f32 {
-    let factors = (0..WIDENINGS).map(|i| WIDENING_STEP.powi(i));
-    let holds = |factor: &f32| mean(held_out.iter().map(|h| h.coverage(*factor))).is_none_or(|c| c >= PROMISED);
-    factors.clone().find(holds).or_else(|| factors.last()).unwrap_or(1.0)
-}
-
-fn widened(interval: Interval, factor: f32) -> Interval {
-    Interval { scale: interval.scale * factor, floor: interval.floor * factor }
 }
 
 /// The limit that best keeps the choroid-sclera boundary where a reader traced it and leaves it out where a reader could
@@ -269,7 +264,13 @@ mod tests {
         let made = Interval { scale: 2.0, floor: 0.6 };
         let deviations = [0.05_f32, 0.3, 1.0, 3.0];
         let errors = deviations.into_iter().flat_map(|deviation| {
-            half_normal(400).map(move |z| Miss { deviation, error: z * made.widen(deviation), weight: 1.0, set: 0 })
+            half_normal(400).map(move |z| Miss {
+                deviation,
+                error: z * made.widen(deviation),
+                doubt: 1.0,
+                weight: 1.0,
+                set: 0,
+            })
         });
         let found = fit(errors.collect());
         assert!(
@@ -279,26 +280,24 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_widened_for_sets_that_were_not_fitted() {
-        // Two sets whose errors differ by a factor of two: neither's intervals hold in the other.
-        let errors = |made: f32, set: usize| {
-            half_normal(600).map(move |z| Miss { deviation: 1.0, error: z * made, weight: 1.0, set })
+    fn a_set_that_was_held_out_shows_whether_intervals_carry_over() {
+        let errors = |made: f32, doubt: f32, set: usize| {
+            half_normal(600).map(move |z| Miss { deviation: 1.0, error: z * made, doubt, weight: 1.0, set })
         };
-        let held_out = |sets: &[(f32, usize)]| {
-            let all: Vec<Miss> = sets.iter().flat_map(|&(made, set)| errors(made, set)).collect();
-            let errors = std::array::from_fn(|_| all.clone());
-            sets.iter().map(|&(_, set)| HeldOut::new(&errors, set)).collect::<Vec<_>>()
+        let coverage = |other: f32, doubt: f32| {
+            let all: Vec<Miss> = errors(1.0, 1.0, 0).chain(errors(other, doubt, 1)).collect();
+            HeldOut::new(&std::array::from_fn(|_| all.clone()), 1).coverage().expect("a set to fit to")
         };
-        let alike = widening(&held_out(&[(1.0, 0), (1.0, 1)]));
-        let unlike = held_out(&[(1.0, 0), (2.0, 1)]);
-        assert!(alike < 1.1 && widening(&unlike) > 1.3, "{alike} {}", widening(&unlike));
-        assert!(unlike[1].coverage(1.0) < 0.8 && unlike[1].coverage(2.0) > 0.93);
-        assert!((widening(&held_out(&[(1.0, 0)])) - 1.0).abs() < 1e-6, "a single set says nothing of others");
+        assert!((coverage(1.0, 1.0) - 0.95).abs() < 0.03);
+        assert!(coverage(2.0, 1.0) < 0.8);
+        assert!((coverage(2.0, 2.0) - 0.95).abs() < 0.03, "doubt makes up for it");
+        let single: Vec<Miss> = errors(1.0, 1.0, 0).collect();
+        assert_eq!(HeldOut::new(&std::array::from_fn(|_| single.clone()), 0).coverage(), None);
     }
 
     #[test]
     fn every_set_counts_the_same() {
-        let error = |error, weight| Miss { deviation: 1.0, error, weight, set: 0 };
+        let error = |error, weight| Miss { deviation: 1.0, error, doubt: 1.0, weight, set: 0 };
         let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
         assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Evaluation;
 use crate::{
     data::{Part, Sample},
-    score::{SetScore, mean, mean_dice, mean_iou, truth},
+    score::{SetScore, Surest, mean, mean_dice, mean_iou, truth},
 };
 
 /// Shares of the A-scans that are kept, the surest first.
@@ -159,8 +159,10 @@ impl ScanReport {
 pub struct RiskReport {
     /// Share of the A-scans that is kept.
     pub kept: f64,
-    /// Mean absolute boundary error of these in pixels.
+    /// Mean absolute boundary error in pixels of those with the largest confidence.
     pub mean_absolute_px: Option<f64>,
+    /// The same of those with the smallest deviation.
+    pub by_deviation_px: Option<f64>,
 }
 
 impl Report {
@@ -214,11 +216,18 @@ impl SetReport {
             graders_overlap: None,
             coverage_95: score.coverage.share(),
             choroid_left_out: score.left_out.share(),
-            risk: KEPT.map(|kept| RiskReport { kept, mean_absolute_px: score.risk(kept) }).to_vec(),
+            risk: KEPT.map(|kept| RiskReport::new(score, kept)).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,
             between_graders: None,
         }
+    }
+}
+
+impl RiskReport {
+    fn new(score: &SetScore, kept: f64) -> Self {
+        let risk = |surest| score.risk(kept, surest);
+        Self { kept, mean_absolute_px: risk(Surest::Confidence), by_deviation_px: risk(Surest::Deviation) }
     }
 }
 

@@ -51,11 +51,12 @@ pub fn robustness_under(
     let mut verdicts = Vec::with_capacity(samples.len());
     for (seed, sample) in (1..).zip(samples) {
         let (bscan, truth) = disturbance.apply(&sample.bscan, &truth(sample), seed);
-        let surfaces = segment(network, &Sample { bscan, ..sample.clone() })?;
+        let disturbed = Sample { bscan, ..sample.clone() };
+        let surfaces = segment(network, &disturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(Quality::of(&surfaces).verdict());
+        verdicts.push(Quality::of(&disturbed.bscan, &surfaces).verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
     let scale = f64::from(disturbance.rows_per_row());

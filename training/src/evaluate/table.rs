@@ -133,11 +133,14 @@ fn confidence(report: &Report) -> Table {
     let kept = report.sets.values().next().map_or(&[][..], |s| &s.risk);
     let head = ["set".to_owned(), "in the 95 % interval".to_owned()].into_iter();
     let head = head.chain(kept.iter().map(|r| format!("surest {:.0} %", 100.0 * r.kept)));
-    let mut table = Table::new("Error in px where the least confident A-scans are left out", 1, head);
+    let mut table =
+        Table::new("Error in px where the A-scans of least confidence, or of largest deviation, are left out", 1, head);
     for (name, set) in &report.sets {
         let coverage = set.coverage_95.map_or_else(none, |share| format!("{:.1} %", 100.0 * share));
         let cells = [name.clone(), coverage].into_iter();
         table.push(cells.chain(set.risk.iter().map(|r| number(r.mean_absolute_px, 2))));
+        let cells = [format!("{name}, by deviation"), none()].into_iter();
+        table.push(cells.chain(set.risk.iter().map(|r| number(r.by_deviation_px, 2))));
     }
     table
 }
