@@ -22,8 +22,8 @@ training := "cargo run --release --manifest-path training/Cargo.toml --no-defaul
 # Train, calibrate and export models/unet-640.onnx anew, in `training/runs`; LIBTORCH names LibTorch 2.9.0
 train-unet-640 steps="17000": (train "unet-640" steps "16" "")
 
-# The same for models/edge.onnx: half as wide, with the run of unet-640 for its teacher
-train-edge steps="9300": (train "edge" steps "8" "--teacher training/runs/unet-640")
+# The same for models/edge.onnx: half as wide, with models/unet-640.onnx for its teacher
+train-edge steps="9300": (train "edge" steps "8" "--teacher models/unet-640.onnx")
 
 [private]
 train name steps width more:
@@ -31,6 +31,10 @@ train name steps width more:
     {{training}} export training/runs/{{name}} training/runs/{{name}}.onnx --name {{name}}
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
+
+# What each step of the recipe brings: trainings, each without one step, side by side in `training/runs/ablation-*`
+ablation steps="400" start="models/edge.onnx" crop="160x256":
+    training/ablation {{steps}} {{start}} {{crop}}
 
 # The figures of a model's card, and a page with its worst scans, in `training/runs`
 evaluate-unet-640: (evaluate "unet-640")

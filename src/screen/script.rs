@@ -95,8 +95,8 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     SegmentedBScan {
         index,
         signal: Signal::of(&bscan, &surfaces),
+        quality: Quality::of(&bscan, &surfaces),
         bscan,
-        quality: Quality::of(&surfaces),
         surfaces,
         thicknesses,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
