@@ -88,15 +88,19 @@ impl StagedFolder {
         self.folder.path()
     }
 
+    /// Begins one file; who writes it syncs it.
+    pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
+        let path = self.path().join(name);
+        match File::create_new(&path) {
+            Ok(file) => Ok((path, file)),
+            Err(e) => Err(OutputError::io(&path, e)),
+        }
+    }
+
     /// Writes one file and syncs it.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), OutputError> {
-        let path = self.path().join(name);
-        let write = || {
-            let mut file = File::create_new(&path)?;
-            file.write_all(content)?;
-            file.sync_all()
-        };
-        write().map_err(|e| OutputError::io(&path, e))
+        let (path, mut file) = self.create(name)?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| OutputError::io(&path, e))
     }
 
     /// Writes the file `name`, a path below the folder, from `content`, and syncs it.

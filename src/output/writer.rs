@@ -18,7 +18,6 @@ use crate::{
     },
     scan::{BoundaryRows, DicomOrigin, FundusImage, ScanHeader},
     segment::SegmentedBScan,
-    surface::Surfaces,
 };
 
 use super::{
@@ -86,7 +85,7 @@ pub struct ScanContext<'a> {
 struct DicomParts {
     origin: DicomOrigin,
     results: DicomResults,
-    surfaces: Vec<Surfaces>,
+    heights: dicom::Heights,
 }
 
 impl ResultWriter {
@@ -96,14 +95,15 @@ impl ResultWriter {
     /// [`OutputError`] when nothing can be written.
     pub fn begin(staging: &Staging, target: &Path, header: &ScanHeader) -> Result<Self, OutputError> {
         let unit = if header.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels };
+        let folder = staging.begin()?;
         Ok(Self {
-            folder: staging.begin()?,
             target: target.to_owned(),
             header: header.clone(),
             unit,
-            boundaries: Table::boundaries()?,
-            uncertainty: Table::uncertainty()?,
-            thickness: Table::thickness(unit)?,
+            boundaries: Table::boundaries(&folder)?,
+            uncertainty: Table::uncertainty(&folder)?,
+            thickness: Table::thickness(&folder, unit)?,
+            folder,
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
@@ -118,7 +118,8 @@ impl ResultWriter {
     /// Has `results` written too, as objects of the study of `origin`.
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
-        self.dicom = Some(DicomParts { origin, results, surfaces: Vec::new() });
+        let heights = dicom::Heights::new(self.header.width, self.header.height);
+        self.dicom = Some(DicomParts { origin, results, heights });
         self
     }
 
@@ -156,7 +157,7 @@ impl ResultWriter {
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
         if let Some(dicom) = &mut self.dicom {
-            dicom.surfaces.push(bscan.surfaces.clone());
+            dicom.heights.add(&bscan.surfaces);
         }
         self.picture("mask", bscan.index, &pictures.mask)?;
         self.picture("overlay", bscan.index, &pictures.overlay)?;
@@ -176,9 +177,7 @@ impl ResultWriter {
         let maps = fields.zip(volume.as_ref());
         let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
         if let Some(measures) = &volume {
-            let (name, content) = Table::etdrs(measures)?.finish()?;
-            self.folder.write(name, &content)?;
-            self.files.push(name.to_owned());
+            self.files.push(Table::etdrs(&self.folder, measures)?.finish()?.to_owned());
         }
         if let Some(maps) = &maps {
             let name = "thickness-maps.png";
@@ -186,9 +185,8 @@ impl ResultWriter {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
         }
-        for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
-            self.folder.write(name, &content)?;
-            self.files.push(name.to_owned());
+        for table in [&mut self.boundaries, &mut self.uncertainty, &mut self.thickness] {
+            self.files.push(table.finish()?.to_owned());
         }
         let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
@@ -237,8 +235,8 @@ impl ResultWriter {
             self.folder.write(REPORT_FILE, pdf)?;
             self.files.push(REPORT_FILE.to_owned());
         }
-        if let Some(DicomParts { origin, results, surfaces }) = &self.dicom {
-            let parts = dicom::Results { origin, header: &self.header, record: &record, surfaces, pdf: pdf.as_deref() };
+        if let Some(DicomParts { origin, results, heights }) = &self.dicom {
+            let parts = dicom::Results { origin, header: &self.header, record: &record, heights, pdf: pdf.as_deref() };
             let (objects, described) = parts.objects(*results)?;
             for (name, content) in objects {
                 self.folder.write(name, &content)?;
