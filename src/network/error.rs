@@ -16,6 +16,18 @@ pub enum ModelError {
     /// The file is no ONNX model, or one that the runtime cannot execute.
     #[error("the model cannot be loaded: {0}")]
     Load(String),
+    /// The model has an operator that this build does not know.
+    #[error(
+        "the model cannot be loaded: its node {node} is a {operator}; this build knows {}, and one with --features every-operator \
+         all of tract's",
+        super::onnx::OPERATORS.join(", ")
+    )]
+    Operator {
+        /// Name of the node.
+        node: String,
+        /// Name of the operator.
+        operator: String,
+    },
     /// The model lacks the description that this program needs, or describes something else.
     #[error("the model's description is not usable: {key}: {reason}")]
     Metadata {
@@ -42,6 +54,7 @@ impl ModelError {
         match self {
             Self::Io { .. } => "E-MODEL-IO",
             Self::Load(_) => "E-MODEL-LOAD",
+            Self::Operator { .. } => "E-MODEL-OPERATOR",
             Self::Metadata { .. } => "E-MODEL-METADATA",
             Self::Run(_) => "E-MODEL-RUN",
             Self::Device(_) => "E-MODEL-DEVICE",

@@ -12,6 +12,7 @@ mod gpu;
 mod gpu;
 mod logits;
 mod metadata;
+mod onnx;
 mod operators;
 mod placement;
 mod runtime;

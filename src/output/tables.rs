@@ -1,41 +1,46 @@
 //! `boundaries.csv`, `uncertainty.csv`, `thickness.csv`, and `etdrs.csv` of volumes.
 
+use std::{fs::File, path::PathBuf};
+
 use crate::{
     layer::{Boundary, Measured},
     measure::{ThicknessUnit, enface::VolumeMeasures},
     segment::SegmentedBScan,
 };
 
-use super::OutputError;
+use super::{OutputError, staging::StagedFolder};
 
-/// A CSV table in memory; B-scans are added in order.
+/// Bytes of a table that wait for more before they are written.
+const BUFFER: usize = 1 << 16;
+
+/// A CSV table, written as its rows come: volumes may have any number of them. B-scans are added in order.
 pub(super) struct Table {
     name: &'static str,
-    csv: csv::Writer<Vec<u8>>,
+    path: PathBuf,
+    csv: csv::Writer<File>,
 }
 
 impl Table {
     /// `bscan,ascan,ILM,...,CSB`; rows are 0-based and fractional, empty where not determined.
-    pub(super) fn boundaries() -> Result<Self, OutputError> {
-        Self::per_boundary("boundaries.csv")
+    pub(super) fn boundaries(folder: &StagedFolder) -> Result<Self, OutputError> {
+        Self::per_boundary(folder, "boundaries.csv")
     }
 
     /// `bscan,ascan,ILM,...,CSB`; standard deviations of the rows in pixels, empty where not determined.
-    pub(super) fn uncertainty() -> Result<Self, OutputError> {
-        Self::per_boundary("uncertainty.csv")
+    pub(super) fn uncertainty(folder: &StagedFolder) -> Result<Self, OutputError> {
+        Self::per_boundary(folder, "uncertainty.csv")
     }
 
     /// `bscan,ascan,nfl_um,...,choroid_um,retina_um,confidence`, with `_px` where the axial spacing is unknown.
-    pub(super) fn thickness(unit: ThicknessUnit) -> Result<Self, OutputError> {
+    pub(super) fn thickness(folder: &StagedFolder, unit: ThicknessUnit) -> Result<Self, OutputError> {
         let layers = Measured::all().into_iter().map(|l| format!("{}_{}", l.key(), unit.symbol()));
-        Self::new("thickness.csv", layers.chain(["confidence".to_owned()]))
+        Self::per_ascan(folder, "thickness.csv", layers.chain(["confidence".to_owned()]))
     }
 
     /// `layer,subfield,mean_um,coverage,volume_mm3`: a row for each layer and subfield of a volume.
-    pub(super) fn etdrs(measures: &VolumeMeasures) -> Result<Self, OutputError> {
+    pub(super) fn etdrs(folder: &StagedFolder, measures: &VolumeMeasures) -> Result<Self, OutputError> {
         let columns = ["layer", "subfield", "mean_um", "coverage", "volume_mm3"];
-        let mut table = Self { name: "etdrs.csv", csv: csv::Writer::from_writer(Vec::new()) };
-        table.record(columns.into_iter().map(str::to_owned))?;
+        let mut table = Self::new(folder, "etdrs.csv", columns.into_iter().map(str::to_owned))?;
         for measured in &measures.etdrs {
             for field in &measured.grid.subfields {
                 let figures = [format!("{:.3}", field.coverage), format!("{:.5}", field.volume_mm3)];
@@ -46,14 +51,28 @@ impl Table {
         Ok(table)
     }
 
-    fn new(name: &'static str, columns: impl Iterator<Item = String>) -> Result<Self, OutputError> {
-        let mut table = Self { name, csv: csv::Writer::from_writer(Vec::new()) };
-        table.record(["bscan".to_owned(), "ascan".to_owned()].into_iter().chain(columns))?;
+    fn new(
+        folder: &StagedFolder,
+        name: &'static str,
+        columns: impl Iterator<Item = String>,
+    ) -> Result<Self, OutputError> {
+        let (path, file) = folder.create(name)?;
+        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER).from_writer(file);
+        let mut table = Self { name, path, csv };
+        table.record(columns)?;
         Ok(table)
     }
 
-    fn per_boundary(name: &'static str) -> Result<Self, OutputError> {
-        Self::new(name, Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
+    fn per_ascan(
+        folder: &StagedFolder,
+        name: &'static str,
+        columns: impl Iterator<Item = String>,
+    ) -> Result<Self, OutputError> {
+        Self::new(folder, name, ["bscan".to_owned(), "ascan".to_owned()].into_iter().chain(columns))
+    }
+
+    fn per_boundary(folder: &StagedFolder, name: &'static str) -> Result<Self, OutputError> {
+        Self::per_ascan(folder, name, Boundary::ALL.into_iter().map(|b| b.name().to_owned()))
     }
 
     /// Adds the boundary rows of a B-scan.
@@ -89,18 +108,17 @@ impl Table {
     }
 
     fn record(&mut self, fields: impl Iterator<Item = String>) -> Result<(), OutputError> {
-        self.csv
-            .write_record(fields)
-            .map_err(|e| OutputError::Encode { file: self.name.to_owned(), reason: e.to_string() })
+        self.csv.write_record(fields).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => OutputError::io(&self.path, error),
+            other => OutputError::Encode { file: self.name.to_owned(), reason: format!("{other:?}") },
+        })
     }
 
-    /// Name and content of the file; the table is empty after that.
-    pub(super) fn finish(&mut self) -> Result<(&'static str, Vec<u8>), OutputError> {
-        let name = self.name;
-        let csv = std::mem::replace(&mut self.csv, csv::Writer::from_writer(Vec::new()));
-        let content =
-            csv.into_inner().map_err(|e| OutputError::Encode { file: name.to_owned(), reason: e.to_string() })?;
-        Ok((name, content))
+    /// Writes and syncs what is left; returns the name of the file.
+    pub(super) fn finish(&mut self) -> Result<&'static str, OutputError> {
+        let synced = self.csv.flush().and_then(|()| self.csv.get_ref().sync_all());
+        synced.map_err(|error| OutputError::io(&self.path, error))?;
+        Ok(self.name)
     }
 }
 

@@ -11,14 +11,13 @@ use crate::{
     engine::{EyeScan, HistoryTurn, ScanSummary},
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{
-        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict,
+        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, Volume, VolumeMeasures},
         follow_up::{FollowUp, Measures, Visit},
         reference::ReferenceTable,
     },
     scan::{BoundaryRows, DicomOrigin, FundusImage, ScanHeader},
     segment::SegmentedBScan,
-    surface::Surfaces,
 };
 
 use super::{
@@ -26,7 +25,7 @@ use super::{
     localizer::Localizer,
     maps::thickness_maps,
     pictures::{Pictures, png},
-    record::{BScanRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
+    record::{BScanRecord, CircleReferenceRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
     report::Report,
     staging::StagedFolder,
     tables::Table,
@@ -46,7 +45,7 @@ pub struct ResultWriter {
     bscans: Vec<BScanRecord>,
     volume: Volume,
     device: DeviceDifference,
-    signals: Vec<(Signal, Option<f32>)>,
+    facts: Vec<BScanFacts>,
     dicom: Option<DicomParts>,
     /// The B-scan that the report shows.
     shown: Option<SegmentedBScan>,
@@ -86,7 +85,7 @@ pub struct ScanContext<'a> {
 struct DicomParts {
     origin: DicomOrigin,
     results: DicomResults,
-    surfaces: Vec<Surfaces>,
+    heights: dicom::Heights,
 }
 
 impl ResultWriter {
@@ -96,18 +95,19 @@ impl ResultWriter {
     /// [`OutputError`] when nothing can be written.
     pub fn begin(staging: &Staging, target: &Path, header: &ScanHeader) -> Result<Self, OutputError> {
         let unit = if header.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels };
+        let folder = staging.begin()?;
         Ok(Self {
-            folder: staging.begin()?,
             target: target.to_owned(),
             header: header.clone(),
             unit,
-            boundaries: Table::boundaries()?,
-            uncertainty: Table::uncertainty()?,
-            thickness: Table::thickness(unit)?,
+            boundaries: Table::boundaries(&folder)?,
+            uncertainty: Table::uncertainty(&folder)?,
+            thickness: Table::thickness(&folder, unit)?,
+            folder,
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
-            signals: Vec::new(),
+            facts: Vec::new(),
             dicom: None,
             shown: None,
             fundus: None,
@@ -118,7 +118,8 @@ impl ResultWriter {
     /// Has `results` written too, as objects of the study of `origin`.
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
-        self.dicom = Some(DicomParts { origin, results, surfaces: Vec::new() });
+        let heights = dicom::Heights::new(self.header.width, self.header.height);
+        self.dicom = Some(DicomParts { origin, results, heights });
         self
     }
 
@@ -140,22 +141,27 @@ impl ResultWriter {
         pictures: &Pictures,
     ) -> Result<(), OutputError> {
         self.device.add(&bscan.surfaces, &device.boundaries);
-        self.signals.push((bscan.signal, device.signal_db));
+        self.facts.push(BScanFacts {
+            signal: bscan.signal,
+            device_signal_db: device.signal_db,
+            quality: bscan.quality,
+        });
         if bscan.index == self.header.bscans / 2 {
             self.shown = Some(bscan.clone());
         }
-        if let Some(&track) = self.header.tracks.get(bscan.index) {
+        let place = self.header.tracks.get(bscan.index).copied();
+        if let Some(track) = place {
             self.volume.add(track, &bscan.thicknesses);
         }
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
         if let Some(dicom) = &mut self.dicom {
-            dicom.surfaces.push(bscan.surfaces.clone());
+            dicom.heights.add(&bscan.surfaces);
         }
         self.picture("mask", bscan.index, &pictures.mask)?;
         self.picture("overlay", bscan.index, &pictures.overlay)?;
-        self.bscans.push(BScanRecord::new(bscan));
+        self.bscans.push(BScanRecord::new(bscan, place));
         Ok(())
     }
 
@@ -171,9 +177,7 @@ impl ResultWriter {
         let maps = fields.zip(volume.as_ref());
         let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
         if let Some(measures) = &volume {
-            let (name, content) = Table::etdrs(measures)?.finish()?;
-            self.folder.write(name, &content)?;
-            self.files.push(name.to_owned());
+            self.files.push(Table::etdrs(&self.folder, measures)?.finish()?.to_owned());
         }
         if let Some(maps) = &maps {
             let name = "thickness-maps.png";
@@ -181,19 +185,21 @@ impl ResultWriter {
             self.folder.write(name, &content)?;
             self.files.push(name.to_owned());
         }
-        for (name, content) in [self.boundaries.finish()?, self.uncertainty.finish()?, self.thickness.finish()?] {
-            self.folder.write(name, &content)?;
-            self.files.push(name.to_owned());
+        for table in [&mut self.boundaries, &mut self.uncertainty, &mut self.thickness] {
+            self.files.push(table.finish()?.to_owned());
         }
         let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let facts = ScanFacts::over(&self.signals, decentration);
+        let facts = ScanFacts::over(&self.facts, decentration);
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
-        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
         let circle = self.volume.circle();
+        let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
+        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+        let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
+        let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));
         let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
         let history = history.filter(|_| !measures.is_empty());
         let visit = history.map(|(_, eye)| Visit { acquired: eye.subject.acquired, verdict, measures });
@@ -216,6 +222,7 @@ impl ResultWriter {
             volume,
             reference,
             circle,
+            circle_reference,
             follow_up,
             device: self.device.records(self.header.axial),
             dicom: None,
@@ -228,8 +235,8 @@ impl ResultWriter {
             self.folder.write(REPORT_FILE, pdf)?;
             self.files.push(REPORT_FILE.to_owned());
         }
-        if let Some(DicomParts { origin, results, surfaces }) = &self.dicom {
-            let parts = dicom::Results { origin, header: &self.header, record: &record, surfaces, pdf: pdf.as_deref() };
+        if let Some(DicomParts { origin, results, heights }) = &self.dicom {
+            let parts = dicom::Results { origin, header: &self.header, record: &record, heights, pdf: pdf.as_deref() };
             let (objects, described) = parts.objects(*results)?;
             for (name, content) in objects {
                 self.folder.write(name, &content)?;
@@ -252,6 +259,7 @@ impl ResultWriter {
             eye: self.header.eye,
             unit: self.unit,
             mean_thickness,
+            etdrs,
             verdict,
             flags,
             confidence,
@@ -277,9 +285,7 @@ impl ResultWriter {
 
     fn report(&self, record: &ResultRecord<'_>, maps: Option<&RgbImage>) -> Result<Option<Vec<u8>>, OutputError> {
         let report = self.shown.as_ref().map(|shown| {
-            let tracks = &self.header.tracks;
-            let fundus = self.fundus.as_ref().filter(|_| !tracks.is_empty());
-            let localizer = fundus.map(|fundus| Localizer { fundus, tracks, shown: shown.index });
+            let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
             Report { record, shown, maps, localizer }.pdf()
         });
         report.transpose().map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })

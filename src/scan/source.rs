@@ -44,7 +44,13 @@ impl Source {
                 self.bytes
             )));
         }
-        let mut bytes = vec![0; count as usize];
+        // Where addresses have 32 bits, a file may be longer than memory can be.
+        let Ok(size) = isize::try_from(count) else {
+            return Err(ReadError::Malformed(format!(
+                "{count} bytes in one piece are more than this machine can hold"
+            )));
+        };
+        let mut bytes = vec![0; size as usize];
         let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
         read.map_err(|source| match source.kind() {
             // The file has shrunk since it was opened.

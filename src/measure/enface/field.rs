@@ -1,15 +1,48 @@
 //! Thickness at any place that a scan covers, interpolated between its A-scans and B-scans.
 
+use std::sync::Arc;
+
 use super::{rows::Rows, star::Star};
 use crate::scan::{Place, Track};
 
 /// Thickness along one B-scan, and where it lies.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Slice {
     /// Where the A-scans lie.
     pub track: Track,
-    /// Thickness in each A-scan, in micrometres; `None` where it was not determined.
-    pub thickness: Vec<Option<f32>>,
+    /// Thickness in each A-scan.
+    pub thickness: AScanThickness,
+}
+
+/// Thickness in each A-scan of a B-scan, in micrometres. It is all that a volume keeps of its B-scans until the last one has come,
+/// hence four bytes a value; clones share them.
+#[derive(Clone, Debug)]
+pub struct AScanThickness(
+    /// No number where it was not determined.
+    Arc<[f32]>,
+);
+
+impl AScanThickness {
+    /// Number of A-scans.
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Thickness in A-scan `ascan`; `None` where it was not determined.
+    fn at(&self, ascan: usize) -> Option<f32> {
+        Some(self.0[ascan]).filter(|thickness| !thickness.is_nan())
+    }
+
+    /// Thickness in each A-scan, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Option<f32>> + '_ {
+        (0..self.count()).map(|ascan| self.at(ascan))
+    }
+}
+
+impl FromIterator<Option<f32>> for AScanThickness {
+    fn from_iter<I: IntoIterator<Item = Option<f32>>>(values: I) -> Self {
+        Self(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+    }
 }
 
 /// Thickness over the area between parallel B-scans, or between those of a star.
@@ -76,33 +109,33 @@ pub(super) struct Profile {
     pub(super) first: f64,
     /// Distance of two A-scans in millimetres.
     pub(super) step: f64,
-    thickness: Vec<Option<f32>>,
+    thickness: AScanThickness,
 }
 
 impl Profile {
     /// The thickness of a B-scan that runs from `start` to `end`, half a spacing beyond its outermost A-scans.
-    pub(super) fn new(start: f64, end: f64, thickness: &[Option<f32>]) -> Self {
-        let step = (end - start) / thickness.len() as f64;
-        Self { first: start + 0.5 * step, step, thickness: thickness.to_vec() }
+    pub(super) fn new(start: f64, end: f64, thickness: &AScanThickness) -> Self {
+        let step = (end - start) / thickness.count() as f64;
+        Self { first: start + 0.5 * step, step, thickness: thickness.clone() }
     }
 
     /// Place of the last A-scan.
     pub(super) fn last(&self) -> f64 {
-        self.first + self.step * (self.thickness.len() - 1) as f64
+        self.first + self.step * (self.thickness.count() - 1) as f64
     }
 
     pub(super) fn at(&self, u: f64) -> Option<f32> {
         let at = (u - self.first) / self.step;
-        let last = self.thickness.len() - 1;
+        let last = self.thickness.count() - 1;
         if !(-0.5..=last as f64 + 0.5).contains(&at) {
             return None;
         }
         let at = at.clamp(0.0, last as f64);
         let (left, share) = (at.floor() as usize, at.fract() as f32);
         if share == 0.0 {
-            return self.thickness[left];
+            return self.thickness.at(left);
         }
-        Some(self.thickness[left]? * (1.0 - share) + self.thickness[left + 1]? * share)
+        Some(self.thickness.at(left)? * (1.0 - share) + self.thickness.at(left + 1)? * share)
     }
 }
 
@@ -110,7 +143,7 @@ impl Slice {
     /// The ends of the B-scan, where it is a line of several A-scans.
     pub(super) fn line(&self) -> Option<(Place, Place)> {
         match self.track {
-            Track::Line { start, end } if self.thickness.len() > 1 => Some((start, end)),
+            Track::Line { start, end } if self.thickness.count() > 1 => Some((start, end)),
             _ => None,
         }
     }
@@ -186,7 +219,8 @@ pub(super) mod tests {
 
     #[test]
     fn crossing_lines_a_single_line_and_a_circle_are_no_area() {
-        let line = |start, end| Slice { track: Track::Line { start, end }, thickness: vec![Some(1.0); 4] };
+        let line =
+            |start, end| Slice { track: Track::Line { start, end }, thickness: [Some(1.0); 4].into_iter().collect() };
         let at = |x, y| Place { x, y };
         let one = line(at(0.0, 0.0), at(4.0, 0.0));
         assert!(ThicknessField::new(std::slice::from_ref(&one)).is_none());

@@ -13,7 +13,7 @@ mod volume;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};
 pub use etdrs::{COVERED, ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
-pub use field::{Slice, ThicknessField};
+pub use field::{AScanThickness, Slice, ThicknessField};
 pub use fovea::{Centre, CentreSource, find_fovea};
 pub use gcipl::{GciplSector, GciplThickness, SectorThickness};
 pub use sector::{Side, side};

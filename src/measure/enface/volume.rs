@@ -59,7 +59,7 @@ impl Volume {
     pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
         if thicknesses.unit == ThicknessUnit::Micrometres {
             for (slices, of) in self.slices.iter_mut().zip(thicknesses.iter()) {
-                slices.push(Slice { track, thickness: of.profile.clone() });
+                slices.push(Slice { track, thickness: of.profile.iter().copied().collect() });
             }
         }
     }
@@ -93,7 +93,8 @@ impl Volume {
     #[must_use]
     pub fn circle(&self) -> Option<CircleProfile> {
         let [slice] = self.slices[Layer::Nfl.index()].as_slice() else { return None };
-        CircleProfile::measure(&slice.track, &slice.thickness, self.eye?)
+        let thickness: Vec<_> = slice.thickness.iter().collect();
+        CircleProfile::measure(&slice.track, &thickness, self.eye?)
     }
 }
 

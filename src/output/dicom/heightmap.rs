@@ -52,7 +52,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
 }
 
 fn rows(results: &Results) -> Vec<f32> {
-    let frame = |b: Boundary| results.surfaces.iter().flat_map(move |s| s.rows(b).iter().map(|r| r.unwrap_or(UNKNOWN)));
+    let frame = |b: Boundary| results.heights.rows(b).map(|row| row.unwrap_or(UNKNOWN));
     Boundary::ALL.into_iter().flat_map(frame).collect()
 }
 

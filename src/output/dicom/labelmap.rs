@@ -11,7 +11,7 @@ use super::{
     object::{Kind, Object},
     segments::{self, Segment},
 };
-use crate::{scan::DicomReference, surface::Surfaces};
+use crate::scan::DicomReference;
 
 /// The number of what is no layer.
 const BACKGROUND: u16 = 0;
@@ -30,9 +30,9 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     segments::describe(&mut object, results, reference, &described);
     let along = [(tags::IN_STACK_POSITION_NUMBER, tags::FRAME_CONTENT_SEQUENCE)];
     segments::dimensions(&mut object, reference, "label map", &along);
-    let mut pixels: Vec<u8> = results.surfaces.iter().flat_map(Surfaces::mask).collect();
+    let frames = results.heights.bscans();
+    let mut pixels: Vec<u8> = (0..frames).flat_map(|bscan| results.heights.mask(bscan)).collect();
     pixels.resize(pixels.len().next_multiple_of(2), 0);
-    let frames = results.surfaces.len();
     let groups = (0..frames).map(|bscan| masks::groups(None, bscan, results, reference)).collect();
     let header = results.header;
     object.put([

@@ -70,13 +70,14 @@ struct Frame {
 /// The frames that have any pixel, segment by segment, and their pixels: a bit each, the first in the lowest bit, without a
 /// gap between frames (PS3.5, 8.1.1).
 fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
-    let masks: Vec<Vec<u8>> = results.surfaces.iter().map(crate::surface::Surfaces::mask).collect();
     let (mut frames, mut bits) = (Vec::new(), Bits::default());
     for layer in Layer::ALL {
-        for (bscan, mask) in masks.iter().enumerate() {
+        // Drawn anew for each layer: all masks of a volume at once take a byte for each of its pixels.
+        for bscan in 0..results.heights.bscans() {
+            let mask = results.heights.mask(bscan);
             if mask.contains(&layer.class()) {
                 frames.push(Frame { segment: u16::from(layer.class()), bscan });
-                for &class in mask {
+                for class in mask {
                     bits.push(class == layer.class());
                 }
             }

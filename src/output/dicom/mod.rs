@@ -16,6 +16,7 @@ mod codes;
 mod content;
 mod document;
 mod heightmap;
+mod heights;
 mod labelmap;
 mod masks;
 mod measures;
@@ -23,16 +24,16 @@ mod object;
 mod plane;
 mod segments;
 
-use serde::Serialize;
+pub(super) use heights::Heights;
+
+use serde::{Deserialize, Serialize};
 
 use super::{OutputError, record::ResultRecord};
-use crate::{
-    scan::{DicomOrigin, DicomReference, ScanHeader},
-    surface::Surfaces,
-};
+use crate::scan::{DicomOrigin, DicomReference, ScanHeader};
 
 /// Which DICOM objects the results of a DICOM scan have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum DicomResults {
     /// None.
     None,
@@ -81,7 +82,7 @@ pub(super) struct Results<'a> {
     pub(super) header: &'a ScanHeader,
     pub(super) record: &'a ResultRecord<'a>,
     /// The boundaries of every B-scan.
-    pub(super) surfaces: &'a [Surfaces],
+    pub(super) heights: &'a Heights,
     /// The report, where there is one.
     pub(super) pdf: Option<&'a [u8]>,
 }
@@ -104,7 +105,7 @@ impl Results<'_> {
             record.left_out.push(reason.to_owned());
             return Ok((files, record));
         };
-        let seen = self.surfaces.iter().any(Surfaces::has_lines);
+        let seen = self.heights.has_lines();
         let mut add = |object: object::Object| {
             record.objects.push(object.record());
             files.push(object.encode()?);

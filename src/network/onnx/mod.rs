@@ -1,0 +1,117 @@
+//! From an ONNX file to tract's graph.
+//!
+//! tract's own reader brings every operator of ONNX into the binary, with the rules by which it infers shapes backwards. A UNet
+//! needs few of them, and its shapes follow from its input; so these are read here. The feature `every-operator` adds tract's reader
+//! for the others.
+
+mod operators;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use tract_onnx::{
+    data_resolver::MmapDataResolver,
+    pb::{ModelProto, NodeProto},
+    prelude::*,
+    tensor::load_tensor,
+    tract_core::internal::{TractErrorContext, bail, ensure, format_err},
+};
+
+pub(super) use operators::OPERATORS;
+
+use super::{InputSize, ModelError};
+
+/// The graph of a model of one image of one channel.
+///
+/// # Errors
+/// [`ModelError::Operator`] when the model has an operator that this build does not know, [`ModelError::Load`] when it is no such
+/// model, or a node has inputs or attributes that tract cannot do.
+pub(super) fn graph(proto: &ModelProto, size: InputSize) -> Result<TypedModel, ModelError> {
+    let read = match foreign(proto) {
+        None => read(proto, size),
+        #[cfg(feature = "every-operator")]
+        Some(_) => by_tract(proto, size),
+        #[cfg(not(feature = "every-operator"))]
+        Some(node) => {
+            return Err(ModelError::Operator { node: name(node).to_owned(), operator: node.op_type.clone() });
+        }
+    };
+    read.map_err(|e| ModelError::Load(format!("{e:#}")))
+}
+
+/// The graph as tract's own reader has it.
+#[cfg(any(test, feature = "every-operator"))]
+fn by_tract(proto: &ModelProto, InputSize { width, height }: InputSize) -> TractResult<TypedModel> {
+    let model = tract_onnx::onnx().model_for_proto_model(proto)?;
+    model.with_input_fact(0, f32::fact([1, 1, height, width]).into())?.into_typed()
+}
+
+/// A node whose operator is none of [`OPERATORS`].
+fn foreign(proto: &ModelProto) -> Option<&NodeProto> {
+    let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    nodes.into_iter().find(|node| !ours(&node.domain) || !OPERATORS.contains(&node.op_type.as_str()))
+}
+
+/// The graph of a model whose nodes all have one of [`OPERATORS`].
+fn read(proto: &ModelProto, InputSize { width, height }: InputSize) -> TractResult<TypedModel> {
+    let graph = proto.graph.as_ref().ok_or_else(|| format_err!("the file has no graph"))?;
+    let opset = proto.opset_import.iter().find(|import| ours(&import.domain)).map_or(0, |import| import.version);
+    let mut reading = Reading { model: TypedModel::default(), outlets: HashMap::new(), opset };
+    for tensor in &graph.initializer {
+        let constant = reading.model.add_const(&tensor.name, load_tensor(&MmapDataResolver, tensor, None)?)?;
+        reading.outlets.insert(&tensor.name, constant);
+    }
+    let mut images = graph.input.iter().filter(|input| !reading.outlets.contains_key(input.name.as_str()));
+    let (Some(image), None) = (images.next(), images.next()) else { bail!("the model does not have one input") };
+    let source = reading.model.add_source(&image.name, f32::fact([1, 1, height, width]))?;
+    reading.outlets.insert(&image.name, source);
+    for node in &graph.node {
+        reading.node(node).with_context(|| format!("node {} ({})", name(node), node.op_type))?;
+    }
+    let Some(output) = graph.output.first() else { bail!("the model has no output") };
+    let Some(&output) = reading.outlets.get(output.name.as_str()) else { bail!("nothing gives {}", output.name) };
+    reading.model.select_output_outlets(&[output])?;
+    Ok(reading.model)
+}
+
+/// Whether a domain is that of ONNX itself.
+fn ours(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+/// The name of a node; nodes need none of their own.
+fn name(node: &NodeProto) -> &str {
+    match node.output.first() {
+        Some(output) if node.name.is_empty() => output,
+        _ => &node.name,
+    }
+}
+
+struct Reading<'a> {
+    model: TypedModel,
+    /// Where each value of the file comes out.
+    outlets: HashMap<&'a str, OutletId>,
+    /// Version of ONNX's operators.
+    opset: i64,
+}
+
+impl<'a> Reading<'a> {
+    fn node(&mut self, node: &'a NodeProto) -> TractResult<()> {
+        // What is optional and left out at the end may be there without a name.
+        let mut inputs = Vec::new();
+        for value in &node.input {
+            let outlet = self.outlets.get(value.as_str()).copied();
+            ensure!(outlet.is_some() || value.is_empty(), "nothing before it gives {value}");
+            inputs.push(outlet);
+        }
+        let name = self.model.unique_name(name(node)).into_owned();
+        let output = operators::wire(&mut self.model, self.opset, node, &name, &inputs)?;
+        let unread = node.output.iter().skip(1).find(|value| !value.is_empty());
+        ensure!(unread.is_none() || node.op_type == "Dropout", "it has more than one output");
+        if let Some(value) = node.output.first() {
+            self.outlets.insert(value, output);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,397 @@
+//! ONNX's operators in tract's.
+
+use std::sync::Arc;
+
+use tract_onnx::{
+    data_resolver::MmapDataResolver,
+    pb::NodeProto,
+    prelude::*,
+    tensor::load_tensor,
+    tract_core::{
+        internal::{DimLike, TypedOp, bail, ensure, format_err, tvec},
+        ops::{
+            array::{Pad, PadMode, TypedConcat},
+            change_axes::wire_with_rank_broadcast,
+            cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool},
+            math,
+            nn::{self, DataFormat, Reduce, Reducer, resize::Interpolator},
+        },
+    },
+};
+use tract_onnx_opl::resize::{AspectRatio, CoordTransform, Nearest, Resize};
+
+/// What [`wire`] knows: what UNets are made of, in the forms in which they are exported.
+pub(in crate::network) const OPERATORS: [&str; 23] = [
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Conv",
+    "ConvTranspose",
+    "Div",
+    "Dropout",
+    "HardSwish",
+    "Identity",
+    "InstanceNormalization",
+    "LeakyRelu",
+    "MaxPool",
+    "Mul",
+    "Pad",
+    "Relu",
+    "Resize",
+    "Sigmoid",
+    "Softmax",
+    "Sub",
+    "Tanh",
+];
+
+/// Adds `node` to `model` under `name`; `inputs` are `None` where one is left out. Returns where its first output comes out.
+pub(super) fn wire(
+    model: &mut TypedModel,
+    opset: i64,
+    node: &NodeProto,
+    name: &str,
+    inputs: &[Option<OutletId>],
+) -> TractResult<OutletId> {
+    let mut call = Call { model, opset, node, name, inputs };
+    match node.op_type.as_str() {
+        "Add" => call.pair(math::add()),
+        "AveragePool" => call.average_pool(),
+        "BatchNormalization" => call.batch_normalization(),
+        "Clip" => call.clip(),
+        "Concat" => call.concat(),
+        "Constant" => call.konst(),
+        "Conv" => call.convolution(),
+        "ConvTranspose" => call.up_convolution(),
+        "Div" => call.pair(math::div()),
+        // In inference it passes its input on.
+        "Dropout" | "Identity" => call.input(0),
+        "HardSwish" => call.alone(nn::hard_swish()),
+        "InstanceNormalization" => call.instance_normalization(),
+        "LeakyRelu" => call.alone(nn::leaky_relu(node.get_attr_opt("alpha")?.unwrap_or(0.01))),
+        "MaxPool" => call.max_pool(),
+        "Mul" => call.pair(math::mul()),
+        "Pad" => call.pad(),
+        "Relu" => call.bound("low", math::max(), 0.0),
+        "Resize" => call.resize(),
+        "Sigmoid" => call.alone(nn::sigmoid()),
+        "Softmax" => call.softmax(),
+        "Sub" => call.pair(math::sub()),
+        "Tanh" => call.alone(math::tanh()),
+        other => bail!("{other} is not known"),
+    }
+}
+
+struct Call<'a> {
+    model: &'a mut TypedModel,
+    opset: i64,
+    node: &'a NodeProto,
+    name: &'a str,
+    inputs: &'a [Option<OutletId>],
+}
+
+impl Call<'_> {
+    fn input(&self, number: usize) -> TractResult<OutletId> {
+        self.optional(number).ok_or_else(|| format_err!("input {number} is missing"))
+    }
+
+    fn optional(&self, number: usize) -> Option<OutletId> {
+        self.inputs.get(number).copied().flatten()
+    }
+
+    /// The value of an input, which must be known.
+    fn known(&self, number: usize) -> TractResult<Arc<Tensor>> {
+        let fact = self.model.outlet_fact(self.input(number)?)?;
+        fact.konst.clone().ok_or_else(|| format_err!("input {number} is not constant"))
+    }
+
+    fn numbers<T: Datum + Copy>(&self, number: usize) -> TractResult<Vec<T>> {
+        let value = self.known(number)?;
+        Ok(value.cast_to::<T>()?.view().as_slice::<T>()?.to_vec())
+    }
+
+    fn rank(&self) -> TractResult<usize> {
+        Ok(self.model.outlet_fact(self.input(0)?)?.rank())
+    }
+
+    fn channels(&self) -> TractResult<usize> {
+        let shape = &self.model.outlet_fact(self.input(0)?)?.shape;
+        ensure!(shape.rank() > 2, "its input is no image");
+        Ok(shape[1].to_usize()?)
+    }
+
+    fn wire(&mut self, part: &str, op: impl Into<Box<dyn TypedOp>>, inputs: &[OutletId]) -> TractResult<OutletId> {
+        let name = if part.is_empty() { self.name.to_owned() } else { format!("{}.{part}", self.name) };
+        Ok(wire_with_rank_broadcast(name, self.model, op, inputs)?[0])
+    }
+
+    fn konst_of(&mut self, part: &str, value: Tensor) -> TractResult<OutletId> {
+        self.model.add_const(format!("{}.{part}", self.name), value)
+    }
+
+    fn alone(&mut self, op: impl Into<Box<dyn TypedOp>>) -> TractResult<OutletId> {
+        let input = self.input(0)?;
+        self.wire("", op, &[input])
+    }
+
+    fn pair(&mut self, op: impl Into<Box<dyn TypedOp>>) -> TractResult<OutletId> {
+        let inputs = [self.input(0)?, self.input(1)?];
+        self.wire("", op, &inputs)
+    }
+
+    /// `op` of the input and one number.
+    fn bound(&mut self, part: &str, op: impl Into<Box<dyn TypedOp>>, value: f32) -> TractResult<OutletId> {
+        let value = Tensor::from_shape(&vec![1; self.rank()?], &[value])?;
+        let (input, value) = (self.input(0)?, self.konst_of(&format!("{part}.cst"), value)?);
+        self.wire(part, op, &[input, value])
+    }
+
+    fn clip(&mut self) -> TractResult<OutletId> {
+        let stated = |call: &Self, name: &str, number: usize| -> TractResult<Option<f32>> {
+            if call.opset < 11 {
+                return call.node.get_attr_opt(name);
+            }
+            let Some(_) = call.optional(number) else { return Ok(None) };
+            Ok(call.numbers::<f32>(number)?.first().copied())
+        };
+        let (low, high) = (stated(self, "min", 1)?.unwrap_or(f32::MIN), stated(self, "max", 2)?.unwrap_or(f32::MAX));
+        let at_least = self.bound("low", math::max(), low)?;
+        let high = Tensor::from_shape(&vec![1; self.rank()?], &[high])?;
+        let high = self.konst_of("high.cst", high)?;
+        self.wire("high", math::min(), &[at_least, high])
+    }
+
+    fn concat(&mut self) -> TractResult<OutletId> {
+        let axis = self.axis(self.node.get_attr("axis")?)?;
+        let inputs: Vec<_> = (0..self.inputs.len()).map(|i| self.input(i)).collect::<TractResult<_>>()?;
+        ensure!(!inputs.is_empty(), "it has no inputs");
+        Ok(self.model.wire_node(self.name, TypedConcat::new(axis), &inputs)?[0])
+    }
+
+    fn axis(&self, stated: i64) -> TractResult<usize> {
+        let rank = self.rank()?;
+        let axis = if stated < 0 { stated + rank as i64 } else { stated };
+        usize::try_from(axis).ok().filter(|axis| *axis < rank).ok_or_else(|| format_err!("it has no axis {stated}"))
+    }
+
+    fn konst(&mut self) -> TractResult<OutletId> {
+        let value = if let Some(tensor) = self.node.get_attr_opt("value")? {
+            load_tensor(&MmapDataResolver, tensor, None)?
+        } else if let Some(value) = self.node.get_attr_opt::<f32>("value_float")? {
+            tensor0(value)
+        } else if let Some(values) = self.node.get_attr_opt_vec::<f32>("value_floats")? {
+            tensor1(&values)
+        } else if let Some(value) = self.node.get_attr_opt::<i64>("value_int")? {
+            tensor0(value)
+        } else {
+            tensor1(&self.node.get_attr_vec::<i64>("value_ints")?)
+        };
+        self.model.add_const(self.name, value)
+    }
+
+    fn convolution(&mut self) -> TractResult<OutletId> {
+        let (input, kernel, channels) = (self.input(0)?, self.input(1)?, self.channels()?);
+        let group: usize = self.node.get_attr_opt("group")?.unwrap_or(1);
+        let shape = self.known(1)?.shape().to_vec();
+        let fits = shape.len() == self.rank()? && group > 0 && shape[1].checked_mul(group) == Some(channels);
+        ensure!(fits, "its kernel is {shape:?}, and it has {channels} channels in {group} groups");
+        let bias = self.bias(shape[0])?;
+        let conv = Conv {
+            pool_spec: self.window(&shape[2..], false, channels, shape[0])?,
+            kernel_fmt: KernelFormat::OIHW,
+            group,
+            q_params: None,
+        };
+        self.model.wire_node(self.name, conv, &[input, kernel, bias]).map(|out| out[0])
+    }
+
+    fn up_convolution(&mut self) -> TractResult<OutletId> {
+        let (input, kernel, channels) = (self.input(0)?, self.known(1)?, self.channels()?);
+        let group: usize = self.node.get_attr_opt("group")?.unwrap_or(1);
+        let shape = kernel.shape().to_vec();
+        let fits = shape.len() == self.rank()? && group > 0 && shape[0] == channels && channels.is_multiple_of(group);
+        ensure!(fits, "its kernel is {shape:?}, and it has {channels} channels in {group} groups");
+        ensure!(self.node.get_attr_opt_tvec::<i64>("output_shape")?.is_none(), "output_shape is not known");
+        // ONNX has [group x input, output, y, x], tract [group x output, input, y, x].
+        let kernel = kernel.into_tensor().split_axis(0, group)?.move_axis(1, 2)?.collapse_axis_with_next(0);
+        let kernel = self.konst_of("kernel", kernel)?;
+        let outputs = shape[1] * group;
+        let bias = self.bias(outputs)?;
+        let pool_spec = self.window(&shape[2..], false, channels, outputs)?;
+        let more = self.node.get_attr_opt_tvec("output_padding")?.unwrap_or_else(|| tvec!(0; shape.len() - 2));
+        let deconv = Deconv::new(pool_spec, KernelFormat::OIHW, more, group);
+        self.model.wire_node(self.name, deconv, &[input, kernel, bias]).map(|out| out[0])
+    }
+
+    fn bias(&mut self, channels: usize) -> TractResult<OutletId> {
+        let values = match self.optional(2) {
+            Some(_) => self.numbers::<f32>(2)?,
+            None => vec![0.0; channels],
+        };
+        ensure!(values.len() == channels, "it has {} biases for {channels} channels", values.len());
+        self.konst_of("bias", tensor1(&values))
+    }
+
+    /// The window of a convolution, or of a pooling, which may round its size up.
+    fn window(&self, kernel: &[usize], pools: bool, inputs: usize, outputs: usize) -> TractResult<PoolSpec> {
+        let node = self.node;
+        let ceil = pools && node.get_attr_opt::<i64>("ceil_mode")?.unwrap_or(0) == 1;
+        let explicit = |before: TVec<usize>, after: TVec<usize>| {
+            if pools {
+                PaddingSpec::ExplicitOnnxPool(before, after, ceil)
+            } else {
+                PaddingSpec::Explicit(before, after)
+            }
+        };
+        let padding = match node.get_attr_opt_tvec::<usize>("pads")? {
+            Some(pads) => {
+                ensure!(pads.len() == 2 * kernel.len(), "its pads are {pads:?}");
+                explicit(pads[..kernel.len()].into(), pads[kernel.len()..].into())
+            }
+            None => match node.get_attr_opt::<&str>("auto_pad")?.unwrap_or("NOTSET") {
+                "NOTSET" => explicit(tvec!(0; kernel.len()), tvec!(0; kernel.len())),
+                "VALID" => PaddingSpec::Valid,
+                "SAME_UPPER" => PaddingSpec::SameUpper,
+                "SAME_LOWER" => PaddingSpec::SameLower,
+                other => bail!("auto_pad {other} is not known"),
+            },
+        };
+        let strides = node.get_attr_opt_tvec("strides")?;
+        let dilations = node.get_attr_opt_tvec("dilations")?;
+        Ok(PoolSpec::new(DataFormat::NCHW, kernel.into(), padding, dilations, strides, inputs, outputs))
+    }
+
+    fn pool_window(&self) -> TractResult<PoolSpec> {
+        let kernel = self.node.get_attr_vec::<usize>("kernel_shape")?;
+        ensure!(kernel.len() + 2 == self.rank()?, "its kernel is {kernel:?}");
+        let channels = self.channels()?;
+        self.window(&kernel, true, channels, channels)
+    }
+
+    fn max_pool(&mut self) -> TractResult<OutletId> {
+        let pool_spec = self.pool_window()?;
+        self.alone(MaxPool { pool_spec, with_index_outputs: None })
+    }
+
+    fn average_pool(&mut self) -> TractResult<OutletId> {
+        let pool_spec = self.pool_window()?;
+        let count_include_pad = self.node.get_attr_opt::<i64>("count_include_pad")?.unwrap_or(0) == 1;
+        self.alone(SumPool { pool_spec, count_include_pad, normalize: true })
+    }
+
+    fn batch_normalization(&mut self) -> TractResult<OutletId> {
+        let epsilon: f32 = self.node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        let channels = self.channels()?;
+        let mut stated = Vec::new();
+        for number in 1..5 {
+            let values = self.numbers::<f32>(number)?;
+            ensure!(values.len() == channels, "input {number} has {} values for {channels} channels", values.len());
+            stated.push(values);
+        }
+        let [scale, shift, mean, variance] = &stated[..] else { bail!("it has {} inputs", stated.len() + 1) };
+        let slope: Vec<f32> = scale.iter().zip(variance).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+        let rest = shift.iter().zip(mean).zip(&slope);
+        let intercept: Vec<f32> = rest.map(|((shift, mean), slope)| shift - mean * slope).collect();
+        let input = self.input(0)?;
+        self.line(input, &slope, &intercept)
+    }
+
+    /// `slope * input + intercept`, a pair for each channel.
+    fn line(&mut self, input: OutletId, slope: &[f32], intercept: &[f32]) -> TractResult<OutletId> {
+        let mut shape = vec![1; self.rank()?];
+        shape[1] = slope.len();
+        let slope = self.konst_of("slope", Tensor::from_shape(&shape, slope)?)?;
+        let intercept = self.konst_of("intercept", Tensor::from_shape(&shape, intercept)?)?;
+        let product = self.wire("mul", math::mul(), &[input, slope])?;
+        self.wire("", math::add(), &[product, intercept])
+    }
+
+    fn instance_normalization(&mut self) -> TractResult<OutletId> {
+        let epsilon: f32 = self.node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        let (input, channels, rank) = (self.input(0)?, self.channels()?, self.rank()?);
+        let (scale, shift) = (self.numbers::<f32>(1)?, self.numbers::<f32>(2)?);
+        ensure!(scale.len() == channels && shift.len() == channels, "it has {channels} channels");
+        let shape = self.model.outlet_fact(input)?.shape.as_concrete().unwrap_or_default();
+        let area: usize = shape.iter().skip(2).product();
+        let number = |value: f32| Tensor::from_shape(&vec![1; rank], &[value]);
+        let share = self.konst_of("share", number(1.0 / area as f32)?)?;
+        let epsilon = self.konst_of("epsilon", number(epsilon)?)?;
+        let sum = || Reduce { axes: (2..rank).collect(), reducer: Reducer::Sum };
+
+        let total = self.wire("total", sum(), &[input])?;
+        let mean = self.wire("mean", math::mul(), &[total, share])?;
+        let difference = self.wire("difference", math::sub(), &[input, mean])?;
+        let square = self.wire("square", math::square(), &[difference])?;
+        let squares = self.wire("squares", sum(), &[square])?;
+        let variance = self.wire("variance", math::mul(), &[squares, share])?;
+        let variance = self.wire("positive", math::add(), &[variance, epsilon])?;
+        let factor = self.wire("factor", math::rsqrt(), &[variance])?;
+        let standard = self.wire("standard", math::mul(), &[difference, factor])?;
+        self.line(standard, &scale, &shift)
+    }
+
+    fn pad(&mut self) -> TractResult<OutletId> {
+        let rank = self.rank()?;
+        let (stated, value) = if self.opset < 11 {
+            (self.node.get_attr_vec("pads")?, self.node.get_attr_opt("value")?.unwrap_or(0.0))
+        } else {
+            let value = self.optional(2).map(|_| self.numbers::<f32>(2)).transpose()?;
+            (self.numbers::<i64>(1)?, value.and_then(|v| v.first().copied()).unwrap_or(0.0))
+        };
+        let axes: Vec<usize> = match self.optional(3) {
+            Some(_) => self.numbers::<i64>(3)?.into_iter().map(|axis| self.axis(axis)).collect::<TractResult<_>>()?,
+            None => (0..rank).collect(),
+        };
+        ensure!(stated.len() == 2 * axes.len(), "its pads are {stated:?}");
+        let mode = match self.node.get_attr_opt::<&str>("mode")?.unwrap_or("constant") {
+            "constant" => PadMode::Constant(Arc::new(value.into())),
+            "reflect" => PadMode::Reflect,
+            "edge" => PadMode::Edge,
+            other => bail!("mode {other} is not known"),
+        };
+        let mut pads = vec![(0, 0); rank];
+        for (i, &axis) in axes.iter().enumerate() {
+            pads[axis] = (usize::try_from(stated[i])?, usize::try_from(stated[i + axes.len()])?);
+        }
+        self.alone(Pad { pads, mode })
+    }
+
+    fn softmax(&mut self) -> TractResult<OutletId> {
+        let axis = self.axis(self.node.get_attr_opt("axis")?.unwrap_or(if self.opset < 13 { 1 } else { -1 }))?;
+        // Before version 13 all axes from this one on were one.
+        let axes = if self.opset < 13 { (axis..self.rank()?).collect() } else { tvec!(axis) };
+        self.alone(nn::Softmax { axes, quant_output_dt: None, ..nn::Softmax::default() })
+    }
+
+    fn resize(&mut self) -> TractResult<OutletId> {
+        let node = self.node;
+        ensure!(self.opset >= 11, "Resize of version {} is not known", self.opset);
+        // tract counts the inputs that are there.
+        let mut present = vec![self.input(0)?];
+        let mut place = |number: usize| {
+            self.optional(number).map(|outlet| {
+                present.push(outlet);
+                present.len() - 1
+            })
+        };
+        let (roi, scales, sizes) = (place(1), place(2), place(3));
+        let text = |key, default| -> TractResult<&str> { Ok(node.get_attr_opt(key)?.unwrap_or(default)) };
+        let resize = Resize {
+            axes: node.get_attr_opt_vec("axes")?,
+            coord_transformer: CoordTransform::parse(text("coordinate_transformation_mode", "half_pixel")?)?,
+            interpolator: Interpolator::parse(text("mode", "nearest")?)?,
+            nearest: Nearest::parse(text("nearest_mode", "round_prefer_floor")?)?,
+            antialias: node.get_attr_opt::<i64>("antialias")?.unwrap_or(0) != 0,
+            cubic_coeff_a_bits: node.get_attr_opt::<f32>("cubic_coeff_a")?.unwrap_or(-0.75).to_bits(),
+            exclude_outside: node.get_attr_opt::<i64>("exclude_outside")?.unwrap_or(0) != 0,
+            extrapolation_value_bits: node.get_attr_opt::<f32>("extrapolation_value")?.unwrap_or(0.0).to_bits(),
+            keep_aspect_ratio_policy: AspectRatio::parse(text("keep_aspect_ratio_policy", "stretch")?)?,
+            optional_roi_input: roi,
+            optional_scales_input: scales,
+            optional_sizes_input: sizes,
+        };
+        Ok(self.model.wire_node(self.name, resize, &present)?[0])
+    }
+}
