@@ -138,6 +138,12 @@ impl Call<'_> {
 
     fn pair(&mut self, op: impl Into<Box<dyn TypedOp>>) -> TractResult<OutletId> {
         let inputs = [self.input(0)?, self.input(1)?];
+        let shape =
+            |outlet| Ok::<_, TractError>(self.model.outlet_fact(outlet)?.shape.as_concrete().unwrap_or_default());
+        let (one, two) = (shape(inputs[0])?, shape(inputs[1])?);
+        // tract would leave it open whether sizes that differ are equal.
+        let fit = one.iter().rev().zip(two.iter().rev()).all(|(a, b)| a == b || *a == 1 || *b == 1);
+        ensure!(fit, "its inputs have the shapes {one:?} and {two:?}");
         self.wire("", op, &inputs)
     }
 
