@@ -283,6 +283,6 @@ fn an_eye_without_a_name_has_left_and_right_and_no_nose() {
     assert!((right - expected("nfl", (1.5, 3.0), (1.0, 0.0))).abs() < 1.0 && right > left + 20.0);
     let names: Vec<String> = Subfield::all(None).map(Subfield::name).into();
     assert!(!names.iter().any(|n| n.contains(['N', 'T'])), "{names:?}");
-    let field = ThicknessField::new(&[Slice { track: line(FOVEA, 0.0, 6.0, 0.0), thickness: vec![Some(1.0); 9] }]);
+    let field = ThicknessField::new(&[Slice { track: line(FOVEA, 0.0, 6.0, 0.0), thickness: std::iter::repeat_n(Some(1.0), 9).collect() }]);
     assert!(field.is_none(), "one B-scan has no area");
 }

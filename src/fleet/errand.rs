@@ -16,7 +16,7 @@ use super::{
     inbox::{Mail, Mailbox},
     link::{Full, Stopped, TICK},
     parcel::{self, Limits, Packing, ParcelError, is_below},
-    stations::{self, Stations, Trouble},
+    stations::{Stations, Trouble},
     wire::{self, Ending, Job, Outcome, Signal, Source},
 };
 use crate::{
@@ -158,7 +158,7 @@ impl<'a> Errand<'a> {
             let object = object.clone();
             let name = name.clone();
             async move {
-                let stored = async { stations::put(&queue.scans, &object, &mut Full(packing?)).await };
+                let stored = async { queue.scans.put(&object, &mut Full(packing?)).await };
                 stored.await.map_err(|trouble| match trouble {
                     Trouble::Queue(reason) => Trouble::Queue(reason),
                     Trouble::Own(source) => Trouble::Own(ReadError::Io { path: name, source }.into()),
@@ -225,7 +225,7 @@ impl<'a> Errand<'a> {
             let name = object.to_owned();
             let found = self.ask(move |queue| {
                 let name = name.clone();
-                async move { stations::get(&queue.results, &name).await }
+                async move { queue.results.get(&name).await }
             })?;
             let parcel = found.ok_or_else(|| refused("they are gone"))?;
             let folder = self.fleet.staging.begin()?;
@@ -259,13 +259,13 @@ impl<'a> Errand<'a> {
             let (job, outcome, key) = (job.clone(), outcome.clone(), key.clone());
             async move {
                 queue.remove_job::<ProcessError>(&job).await?;
-                stations::remove::<ProcessError>(&queue.scans, &key).await?;
+                queue.scans.remove::<ProcessError>(&key).await?;
                 if let Some(bytes) = queue.outcome::<ProcessError>(&outcome).await?
                     && let Ok(Outcome { ending: Ending::Done { object, .. }, .. }) = wire::of_json(&bytes)
                     // Nobody else's.
                     && object.starts_with(&key)
                 {
-                    stations::remove::<ProcessError>(&queue.results, &object).await?;
+                    queue.results.remove::<ProcessError>(&object).await?;
                 }
                 queue.remove_outcome(&outcome).await
             }

@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, connection::State};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, connection::State};
+use bytes::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     runtime::{Builder, Runtime},
     time::timeout,
 };
@@ -20,7 +21,7 @@ use super::{
     FleetError, Login, Server,
     error::code,
     server::read_secret,
-    stations::{Stations, Trouble},
+    stations::{Object, Stations, Trouble},
     wire::Names,
 };
 use crate::engine::Level;
@@ -127,7 +128,7 @@ impl Link {
         let addresses = server.url.addresses();
         let client = runtime.block_on(async {
             match options.clone().connect(addresses.clone()).await {
-                Err(error) if may_pass(error.kind()) => {
+                Err(error) if may_pass(&error) => {
                     teller.trouble(code::AWAY, away(&name, &error.to_string()));
                     options.retry_on_initial_connect().connect(addresses).await
                 }
@@ -244,9 +245,9 @@ impl Link {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `source` for synchronous readers.
-    pub(super) const fn reader<'a, R>(&'a self, source: R, tick: Tick<'a>) -> Blocking<'a, R> {
-        Blocking { link: self, source, tick }
+    /// `object` for synchronous readers.
+    pub(super) const fn reader<'a>(&'a self, object: Object, tick: Tick<'a>) -> Blocking<'a> {
+        Blocking { link: self, object, chunk: Bytes::new(), tick }
     }
 }
 
@@ -305,9 +306,11 @@ fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOption
     Ok(options)
 }
 
-/// Whether a connection that fails like this may succeed later.
-const fn may_pass(kind: ConnectErrorKind) -> bool {
-    matches!(kind, ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::TimedOut)
+/// Whether a connection that fails like this may succeed later: a certificate that is refused is none of that kind.
+fn may_pass(error: &ConnectError) -> bool {
+    let kind = matches!(error.kind(), ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::TimedOut);
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    kind && source.is_none_or(|source| source.kind() != io::ErrorKind::InvalidData)
 }
 
 fn away(server: &str, reason: &str) -> String {
@@ -329,19 +332,28 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A reader that waits, each time for no longer than a server may be silent.
-pub(super) struct Blocking<'a, R> {
+pub(super) struct Blocking<'a> {
     link: &'a Link,
-    source: R,
+    object: Object,
+    chunk: Bytes,
     tick: Tick<'a>,
 }
 
-impl<R: AsyncRead + Unpin> Read for Blocking<'_, R> {
+impl Read for Blocking<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Self { link, source, tick } = self;
-        match link.wait(async { timeout(STALLED, source.read(buffer)).await }, &mut **tick) {
-            Ok(read) => read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-            Err(Stopped) => Err(io::ErrorKind::ConnectionAborted.into()),
+        let Self { link, object, chunk, tick } = self;
+        while chunk.is_empty() && !buffer.is_empty() {
+            let next = link.wait(async { timeout(STALLED, object.chunk()).await }, &mut **tick);
+            match next.map_err(|Stopped| io::Error::from(io::ErrorKind::ConnectionAborted))? {
+                Ok(Ok(Some(more))) => *chunk = more,
+                Ok(Ok(None)) => return Ok(0),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
         }
+        let most = buffer.len().min(chunk.len());
+        buffer[..most].copy_from_slice(&chunk.split_to(most));
+        Ok(most)
     }
 }
 

@@ -7,6 +7,7 @@
 //!               its name, a path with '/'    bytes
 //!               bytes of its content         u64
 //!               its content                  bytes
+//! SHA-256 of everything before               32 bytes
 //! ```
 //!
 //! Numbers are little-endian. Whoever unpacks a parcel trusts nothing in it: see [`Limits`] and [`checked`].
@@ -18,7 +19,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 const MAGIC: &[u8] = b"octrls parcel 1\n";
+/// Bytes of a digest.
+const DIGEST: usize = 32;
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 1024;
 /// Deepest name in a parcel, in folders and file.
@@ -57,6 +62,8 @@ pub(super) struct Part {
 #[derive(Debug)]
 pub(super) struct Packing {
     pieces: VecDeque<Piece>,
+    digest: Sha256,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -81,7 +88,7 @@ impl Packing {
             pieces.push_back(Piece::Words(Cursor::new(words)));
             pieces.push_back(Piece::File { path: path.clone(), bytes });
         }
-        Ok(Self { pieces })
+        Ok(Self { pieces, digest: Sha256::new(), ended: false })
     }
 }
 
@@ -105,9 +112,17 @@ impl Read for Packing {
                 }
             };
             if read > 0 || buffer.is_empty() {
+                if !self.ended {
+                    self.digest.update(&buffer[..read]);
+                }
                 return Ok(read);
             }
             self.pieces.pop_front();
+            if self.pieces.is_empty() && !self.ended {
+                self.ended = true;
+                let digest = std::mem::take(&mut self.digest).finalize();
+                self.pieces.push_back(Piece::Words(Cursor::new(digest.to_vec())));
+            }
         }
         Ok(0)
     }
@@ -119,6 +134,7 @@ pub(super) fn unpack(
     limits: Limits,
     mut take: impl FnMut(&Path, &mut dyn Read) -> io::Result<()>,
 ) -> Result<(), ParcelError> {
+    let source = &mut Hashing { source, digest: Sha256::new() };
     if array::<{ MAGIC.len() }>(source)? != MAGIC {
         return Err(ParcelError::Refused("this is no parcel of files".to_owned()));
     }
@@ -141,11 +157,28 @@ pub(super) fn unpack(
         }
         taken.map_err(ParcelError::Write)?;
     }
-    // Reading on to the end is what has the sender's digest checked.
+    let found = source.digest.clone().finalize();
+    if array::<DIGEST>(source)?[..] != found[..] {
+        return Err(ParcelError::Refused("it was changed on its way".to_owned()));
+    }
     match source.read(&mut [0]) {
         Ok(0) => Ok(()),
         Ok(_) => Err(ParcelError::Refused("more than the files that it lists".to_owned())),
         Err(error) => Err(ParcelError::Read(error)),
+    }
+}
+
+/// Takes the digest of what is read.
+struct Hashing<'a> {
+    source: &'a mut dyn Read,
+    digest: Sha256,
+}
+
+impl Read for Hashing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.digest.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -241,6 +274,12 @@ mod tests {
             bytes.extend((content.len() as u64).to_le_bytes());
             bytes.extend(*content);
         }
+        sealed(bytes)
+    }
+
+    fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let digest = Sha256::digest(&bytes);
+        bytes.extend(digest);
         bytes
     }
 
@@ -272,8 +311,11 @@ mod tests {
             files,
             [("a.png".into(), b"scan".to_vec()), ("deep/b".into(), Vec::new()), ("c d".into(), b"x".to_vec())]
         );
-        for end in 0..bytes.len() {
-            unpacked(&bytes[..end]).unwrap_err();
+        for at in 0..bytes.len() {
+            unpacked(&bytes[..at]).unwrap_err();
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            unpacked(&changed).unwrap_err();
         }
     }
 
@@ -310,8 +352,8 @@ mod tests {
         assert!(matches!(unpacked(&long), Err(ParcelError::Refused(_))));
         // A size that is declared is not yet there.
         let mut liar = packed(&[(b"a", b"")]);
-        let at = liar.len() - 8;
-        liar[at..].copy_from_slice(&900_u64.to_le_bytes());
+        let at = liar.len() - DIGEST - 8;
+        liar[at..at + 8].copy_from_slice(&900_u64.to_le_bytes());
         assert!(matches!(unpacked(&liar), Err(ParcelError::Read(_))));
     }
 }

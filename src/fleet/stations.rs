@@ -8,10 +8,11 @@ use async_nats::{
         self, Context,
         consumer::{AckPolicy, PullConsumer, pull},
         context::PublishErrorKind,
-        message::PublishMessage,
-        object_store::{self, GetErrorKind, Object, ObjectMetadata, ObjectStore, PutErrorKind},
+        message::{PublishMessage, StreamMessage},
+        object_store::{self, InfoErrorKind, ObjectMetadata, ObjectStore, PutErrorKind},
         stream::{
-            self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy, StorageType, Stream,
+            self, DirectGetErrorKind, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy,
+            StorageType, Stream,
         },
     },
 };
@@ -23,7 +24,10 @@ use super::{link::chain, wire::Names};
 /// What nobody fetches goes after that time; the watcher publishes anew what it still wants.
 const KEEP: Duration = Duration::from_hours(24 * 14);
 /// Bytes of an object in one message.
-const CHUNK: usize = 128 << 10;
+const CHUNK: usize = 256 << 10;
+/// Looks for a part of an object that is not there yet, and the pause between two of them.
+const LAG: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Jobs that may be in the hands of workers at once.
 const MOST_IN_HAND: i64 = 100_000;
 
@@ -47,8 +51,23 @@ pub(super) struct Stations {
     jetstream: Context,
     jobs: Stream,
     outcomes: Stream,
-    pub(super) scans: ObjectStore,
-    pub(super) results: ObjectStore,
+    pub(super) scans: Store,
+    pub(super) results: Store,
+}
+
+/// An object store. Objects are read message by message, not by a consumer: up to nats-server 2.9.10 at least, a purge of one
+/// object has consumers of the others skip what they have not had yet.
+pub(super) struct Store {
+    objects: ObjectStore,
+    stream: Stream,
+}
+
+/// An object that is being read.
+pub(super) struct Object {
+    stream: Stream,
+    subject: String,
+    next: u64,
+    chunks: usize,
 }
 
 impl Stations {
@@ -74,8 +93,8 @@ impl Stations {
             return Err(format!("the stream {} is there but no work queue", names.job_stream()));
         }
         let outcomes = jetstream.get_or_create_stream(outcomes).await.map_err(|e| chain(&e))?;
-        let scans = store(&jetstream, names.scan_store()).await?;
-        let results = store(&jetstream, names.result_store()).await?;
+        let scans = Store::open(&jetstream, names.scan_store()).await?;
+        let results = Store::open(&jetstream, names.result_store()).await?;
         Ok(Self { jetstream, jobs, outcomes, scans, results })
     }
 
@@ -105,11 +124,18 @@ impl Stations {
     }
 
     pub(super) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, Trouble<E>> {
-        last(&self.outcomes, subject).await
+        Ok(last(&self.outcomes, subject).await?.map(|message| message.payload))
     }
 
+    /// Takes a job off the queue; not by a purge, which some servers have all consumers skip what is left of the others.
     pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
-        self.jobs.purge().filter(subject).await.map(drop).map_err(|e| Trouble::queue(&e))
+        let Some(message) = last(&self.jobs, subject).await? else { return Ok(()) };
+        match self.jobs.delete_message(message.sequence).await {
+            Ok(_) => Ok(()),
+            // Acknowledged meanwhile.
+            Err(_) if !self.has_job(subject).await? => Ok(()),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
     }
 
     pub(super) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
@@ -137,49 +163,89 @@ impl Stations {
     }
 }
 
-async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<Bytes>, Trouble<E>> {
+async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, Trouble<E>> {
     match stream.get_last_raw_message_by_subject(subject).await {
-        Ok(message) => Ok(Some(message.payload)),
+        Ok(message) => Ok(Some(message)),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
         Err(error) => Err(Trouble::queue(&error)),
     }
 }
 
-async fn store(jetstream: &Context, bucket: String) -> Result<ObjectStore, String> {
-    if let Ok(store) = jetstream.get_object_store(&bucket).await {
-        return Ok(store);
+impl Store {
+    async fn open(jetstream: &Context, bucket: String) -> Result<Self, String> {
+        let name = format!("OBJ_{bucket}");
+        let objects = match jetstream.get_object_store(&bucket).await {
+            Ok(objects) => objects,
+            Err(_) => {
+                let (max_age, num_replicas) = (KEEP, 1);
+                let config = object_store::Config { bucket, max_age, num_replicas, ..object_store::Config::default() };
+                jetstream.create_object_store(config).await.map_err(|e| chain(&e))?
+            }
+        };
+        let stream = jetstream.get_stream(&name).await.map_err(|e| chain(&e))?;
+        if !stream.cached_info().config.allow_direct {
+            return Err(format!("the stream {name} is there but does not allow direct access"));
+        }
+        Ok(Self { objects, stream })
     }
-    let config = object_store::Config { bucket, max_age: KEEP, num_replicas: 1, ..object_store::Config::default() };
-    jetstream.create_object_store(config).await.map_err(|e| chain(&e))
+
+    /// Stores what `content` has as the object `name`, in place of one that is there.
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        content: &mut (impl AsyncRead + Unpin),
+    ) -> Result<(), Trouble<io::Error>> {
+        let metadata = ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK), ..ObjectMetadata::default() };
+        match self.objects.put(metadata, content).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == PutErrorKind::ReadChunks => {
+                Err(Trouble::Own(io::Error::other(chain(&error))))
+            }
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// The object `name`; `None` where there is none.
+    pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, Trouble<E>> {
+        match self.objects.info(name).await {
+            Ok(info) if info.deleted => Ok(None),
+            Ok(info) => {
+                let subject = format!("$O.{}.C.{}", info.bucket, info.nuid);
+                // Whoever stored it may have put anything there.
+                let plain = subject.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'>'));
+                Ok(plain.then(|| Object { stream: self.stream.clone(), subject, next: 1, chunks: info.chunks }))
+            }
+            Err(error) if matches!(error.kind(), InfoErrorKind::NotFound | InfoErrorKind::InvalidName) => Ok(None),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// Removes the object `name`, if it is there.
+    pub(super) async fn remove<E>(&self, name: &str) -> Result<(), Trouble<E>> {
+        if self.get::<E>(name).await?.is_none() {
+            return Ok(());
+        }
+        self.objects.delete(name).await.map_err(|e| Trouble::queue(&e))
+    }
 }
 
-/// Stores what `content` has as the object `name`, in place of one that is there.
-pub(super) async fn put(
-    store: &ObjectStore,
-    name: &str,
-    content: &mut (impl AsyncRead + Unpin),
-) -> Result<(), Trouble<io::Error>> {
-    let metadata = ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK), ..ObjectMetadata::default() };
-    match store.put(metadata, content).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == PutErrorKind::ReadChunks => Err(Trouble::Own(io::Error::other(chain(&error)))),
-        Err(error) => Err(Trouble::queue(&error)),
+impl Object {
+    /// Its next bytes; `None` at its end.
+    pub(super) async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
+        if self.chunks == 0 {
+            return Ok(None);
+        }
+        let mut patience = LAG;
+        let message = loop {
+            match self.stream.direct_get_next_for_subject(self.subject.as_str(), Some(self.next)).await {
+                Ok(message) => break message,
+                // A replica may lag behind the one that was written to.
+                Err(error) if error.kind() == DirectGetErrorKind::NotFound && patience > 0 => patience -= 1,
+                Err(error) => return Err(io::Error::other(chain(&error))),
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        };
+        (self.next, self.chunks) = (message.sequence + 1, self.chunks - 1);
+        Ok(Some(message.payload))
     }
-}
-
-/// The object `name`; `None` where there is none.
-pub(super) async fn get<E>(store: &ObjectStore, name: &str) -> Result<Option<Object>, Trouble<E>> {
-    match store.get(name).await {
-        Ok(object) => Ok(Some(object)),
-        Err(error) if matches!(error.kind(), GetErrorKind::NotFound | GetErrorKind::InvalidName) => Ok(None),
-        Err(error) => Err(Trouble::queue(&error)),
-    }
-}
-
-/// Removes the object `name`, if it is there.
-pub(super) async fn remove<E>(store: &ObjectStore, name: &str) -> Result<(), Trouble<E>> {
-    if get::<E>(store, name).await?.is_none() {
-        return Ok(());
-    }
-    store.delete(name).await.map_err(|e| Trouble::queue(&e))
 }

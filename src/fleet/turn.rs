@@ -16,7 +16,7 @@ use super::{
     labour::Labour,
     link::{Full, Link, Stopped},
     parcel::{self, Limits, Packing, ParcelError, Part, is_below},
-    stations::{self, Stations, Trouble},
+    stations::{Stations, Trouble},
     wire::{self, Address, Ending, Job, Outcome, Signal, Source},
     worker::Workshop,
 };
@@ -217,7 +217,7 @@ impl<'a> Turn<'a> {
         let wanted = object.to_owned();
         let found = self.ask::<_, Failure, _>(move |queue| {
             let wanted = wanted.clone();
-            async move { stations::get(&queue.scans, &wanted).await }
+            async move { queue.scans.get(&wanted).await }
         })?;
         let parcel = found.ok_or_else(|| elsewhere("it is not in the store any more"))?;
         let mut ticking = || self.tick();
@@ -269,7 +269,7 @@ impl<'a> Turn<'a> {
             let packing = Packing::of(&files).map_err(Trouble::Own);
             let object = object.to_owned();
             async move {
-                let stored = async { stations::put(&queue.results, &object, &mut Full(packing?)).await };
+                let stored = async { queue.results.put(&object, &mut Full(packing?)).await };
                 stored.await.map_err(|trouble| match trouble {
                     Trouble::Queue(reason) => Trouble::Queue(reason),
                     Trouble::Own(error) => Trouble::Own(Failure::Error(of_disk(Path::new("the results"), error))),
@@ -296,7 +296,7 @@ impl<'a> Turn<'a> {
                     return Ok(true);
                 }
                 if let Some(object) = object {
-                    stations::remove::<Stopped>(&queue.results, &object).await?;
+                    queue.results.remove::<Stopped>(&object).await?;
                 }
                 Ok(false)
             }

@@ -111,7 +111,7 @@ impl Report<'_> {
         };
         let program = format!("OCT-RLS {} with model {}", record.octrls, record.model.words());
         let lines = [
-            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans of the file."),
+            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans that were read."),
             "Thickness: vertical, along the A-scan; over all A-scans in which both boundaries were found.".to_owned(),
             "Names after the IN-OCT consensus; ONL with the myoid zone; retina from the ILM to Bruch's membrane."
                 .to_owned(),

@@ -9,6 +9,7 @@ use async_nats::jetstream::{
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::rig::{Client, Fleet, files_below, until};
 
@@ -79,6 +80,8 @@ fn parcel(files: &[(&str, &[u8])]) -> Vec<u8> {
         bytes.extend((content.len() as u64).to_le_bytes());
         bytes.extend(*content);
     }
+    let digest = Sha256::digest(&bytes);
+    bytes.extend(digest);
     bytes
 }
 

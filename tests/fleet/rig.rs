@@ -233,8 +233,8 @@ impl Fleet {
     /// A client of the queue that is neither a watcher nor a worker.
     pub(crate) fn client(&self) -> Client {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let client = runtime.block_on(async_nats::connect(self.url())).unwrap();
-        Client { jetstream: async_nats::jetstream::new(client), runtime }
+        let connect = async { async_nats::jetstream::new(async_nats::connect(self.url()).await.unwrap()) };
+        Client { jetstream: runtime.block_on(connect), runtime }
     }
 }
 
