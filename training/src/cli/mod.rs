@@ -20,7 +20,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a network, or continue a training.
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// Write the network of a run as an ONNX file.
     Export(export::Export),
     /// Measure the accuracy of an exported network on labelled scans.

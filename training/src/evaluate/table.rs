@@ -165,7 +165,7 @@ pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
 pub fn comparison_table(models: &[Comparison]) -> Table {
     let first = models.first();
     let parts: Vec<_> = first.into_iter().flat_map(|m| m.parts.iter().map(|(part, _)| *part)).collect();
-    let sets: Vec<_> = first.into_iter().flat_map(|m| m.parts.last()).flat_map(|(_, s)| s).map(|s| &s.set).collect();
+    let sets: Vec<_> = first.into_iter().filter_map(|m| m.parts.last()).flat_map(|(_, s)| s).map(|s| &s.set).collect();
     let disturbed = first.into_iter().flat_map(|m| m.disturbed.iter().map(|d| d.disturbance));
     let head = std::iter::once("model".to_owned())
         .chain(parts.iter().flat_map(|part| [format!("{part}, Dice"), format!("{part}, px")]))
