@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use super::{FleetError, errand::Errand, inbox::Inbox, link::Link, parcel::Part, wire::Address};
+use crossbeam_channel::unbounded;
+
+use super::{FleetError, errand::Errand, inbox::Inbox, leftovers::sweep, link::Link, parcel::Part, wire::Address};
 use crate::{
     digest::{hex, sha256, sha256_of_file},
     durable,
@@ -72,9 +74,12 @@ impl Dispatcher {
             |path: &Path| fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source });
         let share = share.map(resolved).transpose()?;
         let watcher = name_in(&out.join(STATE_FOLDER))?;
+        let (stray, strays) = unbounded();
+        let inbox = Inbox::open(&link, &watcher, stray);
+        sweep(&link, network.file_sha256().to_owned(), strays, inbox.clone())?;
         let fingerprint = Segmenter::new(network.clone(), options.clone(), out).fingerprint();
         Ok(Self {
-            inbox: Inbox::open(&link, &watcher),
+            inbox,
             link,
             watcher,
             model: network.file_sha256().to_owned(),

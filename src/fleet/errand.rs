@@ -14,6 +14,7 @@ use super::{
     dispatcher::{Cargo, Dispatcher},
     error::code,
     inbox::{Mail, Mailbox},
+    leftovers::Leftovers,
     link::{Full, Stopped, TICK},
     parcel::{self, Limits, Packing, ParcelError, is_below},
     stations::{Stations, Trouble},
@@ -252,24 +253,12 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// Takes everything out of the queue; the outcome last, so that one that is interrupted is taken up again.
+    /// Takes everything out of the queue.
     fn clear(&mut self) -> Result<(), ProcessError> {
-        let (job, outcome, key) = (self.job.clone(), self.outcome.clone(), self.cargo.address.key.clone());
-        self.ask(move |queue| {
-            let (job, outcome, key) = (job.clone(), outcome.clone(), key.clone());
-            async move {
-                queue.remove_job::<ProcessError>(&job).await?;
-                queue.scans.remove::<ProcessError>(&key).await?;
-                if let Some(bytes) = queue.outcome::<ProcessError>(&outcome).await?
-                    && let Ok(Outcome { ending: Ending::Done { object, .. }, .. }) = wire::of_json(&bytes)
-                    // Nobody else's.
-                    && object.starts_with(&key)
-                {
-                    queue.results.remove::<ProcessError>(&object).await?;
-                }
-                queue.remove_outcome(&outcome).await
-            }
-        })
+        let leftovers = Leftovers::of(&self.fleet.link, &self.fleet.model, &self.cargo.address);
+        self.ask(move |queue| leftovers.clone().remove(queue))?;
+        self.fleet.inbox.settled(&self.cargo.address.key);
+        Ok(())
     }
 }
 

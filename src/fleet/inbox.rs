@@ -1,7 +1,7 @@
 //! What workers say, handed to whoever waits for it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,11 +18,19 @@ use super::{
 /// Signals of one job that may wait to be read; those after them are lost, as B-scans are for any reader that lags.
 const WAITING: usize = 32;
 
+/// Jobs that are through and still known.
+const REMEMBERED: usize = 4096;
+
 /// Where those who wait for a job have their mail.
 #[derive(Clone, Default)]
 pub(super) struct Inbox(Arc<Mutex<Boxes>>);
 
-type Boxes = HashMap<String, Sender<Mail>>;
+#[derive(Default)]
+struct Boxes {
+    open: HashMap<String, Sender<Mail>>,
+    /// The keys of jobs that are through, the latest last.
+    settled: VecDeque<String>,
+}
 
 /// News of a job.
 pub(super) enum Mail {
@@ -40,8 +48,8 @@ pub(super) struct Mailbox {
 }
 
 impl Inbox {
-    /// Begins to sort what comes for `watcher`.
-    pub(super) fn open(link: &Link, watcher: &str) -> Self {
+    /// Begins to sort what comes for `watcher`. What is said of jobs that are through goes to `strays`.
+    pub(super) fn open(link: &Link, watcher: &str, strays: Sender<Address>) -> Self {
         let inbox = Self::default();
         let (client, subjects, boxes) = (link.client().clone(), Names::mail_for(link.names(), watcher), inbox.clone());
         link.spawn(async move {
@@ -50,10 +58,13 @@ impl Inbox {
             let outcomes = outcomes.map(|message| (message, true));
             let mut news = select(outcomes, signals.map(|message| (message, false)));
             while let Some((message, is_outcome)) = news.next().await {
-                let Some(Address { key, .. }) = Address::of_subject(&message.subject) else { continue };
-                if let Some(sender) = boxes.boxes().get(&key) {
+                let Some(address) = Address::of_subject(&message.subject) else { continue };
+                let boxes = boxes.boxes();
+                if let Some(sender) = boxes.open.get(&address.key) {
                     // An outcome that finds no room is found all the same, later.
                     let _ = sender.try_send(if is_outcome { Mail::Outcome } else { Mail::Signal(message.payload) });
+                } else if boxes.settled.contains(&address.key) {
+                    let _ = strays.send(address);
                 }
             }
         });
@@ -63,8 +74,25 @@ impl Inbox {
     /// The mail of the job `key` from now on.
     pub(super) fn of(&self, key: &str) -> Mailbox {
         let (sender, mail) = bounded(WAITING);
-        self.boxes().insert(key.to_owned(), sender);
+        let mut boxes = self.boxes();
+        boxes.settled.retain(|settled| settled != key);
+        boxes.open.insert(key.to_owned(), sender);
+        drop(boxes);
         Mailbox { inbox: self.clone(), key: key.to_owned(), mail }
+    }
+
+    /// The job `key` is through, and nobody waits for its mail.
+    pub(super) fn settled(&self, key: &str) {
+        let mut boxes = self.boxes();
+        boxes.settled.push_back(key.to_owned());
+        if boxes.settled.len() > REMEMBERED {
+            boxes.settled.pop_front();
+        }
+    }
+
+    /// Whether somebody waits for the mail of the job `key`.
+    pub(super) fn is_open(&self, key: &str) -> bool {
+        self.boxes().open.contains_key(key)
     }
 
     fn boxes(&self) -> MutexGuard<'_, Boxes> {
@@ -74,7 +102,7 @@ impl Inbox {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        self.inbox.boxes().remove(&self.key);
+        self.inbox.boxes().open.remove(&self.key);
     }
 }
 

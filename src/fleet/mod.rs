@@ -27,6 +27,7 @@ mod errand;
 mod error;
 mod inbox;
 mod labour;
+mod leftovers;
 mod link;
 mod parcel;
 mod scratch;
