@@ -22,7 +22,7 @@ pub(crate) struct Outside {
 impl Outside {
     /// Whether this is why `error` happened.
     pub(crate) fn caused(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|source| source.is::<Self>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 

@@ -54,7 +54,9 @@ mod tests {
     fn seeds_and_what_was_found_keep_all_promises() {
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions");
         for (name, target, seeds) in TARGETS {
-            seeds().iter().for_each(|seed| target(seed));
+            for seed in seeds() {
+                target(&seed);
+            }
             for file in fs::read_dir(kept.join(name)).into_iter().flatten() {
                 target(&fs::read(file.unwrap().path()).unwrap());
             }

@@ -100,7 +100,10 @@ fn expected(layer: &str, (a, b): (f64, f64), (nasal, up): (f64, f64)) -> f64 {
     }
 }
 
-const FIELDS: [(&str, (f64, f64), (f64, f64)); 9] = [
+/// Name of a subfield, its radii in millimetres, and its side: towards nose and upwards.
+type Field = (&'static str, (f64, f64), (f64, f64));
+
+const FIELDS: [Field; 9] = [
     ("C", (0.0, 0.5), (0.0, 0.0)),
     ("S1", (0.5, 1.5), (0.0, 1.0)),
     ("N1", (0.5, 1.5), (1.0, 0.0)),

@@ -224,7 +224,7 @@ fn nothing_listens_on_the_network_unless_asked_to() {
     rig.start("metrics = '127.0.0.1:0'\nno_socket = true", |_| ());
     rig.until_line("figures at");
     assert_eq!(listening(rig.pid()).len(), 1);
-    assert_eq!(listening_here(rig.pid()), [PathBuf::new(); 0]);
+    assert_eq!(listening_here(rig.pid()), Vec::<PathBuf>::new());
     assert!(!rig.socket().exists());
     rig.finish();
 }

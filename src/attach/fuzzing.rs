@@ -107,14 +107,18 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
 
     let sent = |messages: &[Message], kind: u8| {
         let mut bytes = vec![kind];
-        messages.iter().for_each(|message| super::frame::send(&mut bytes, message).unwrap());
+        for message in messages {
+            super::frame::send(&mut bytes, message).unwrap();
+        }
         bytes
     };
     // Without pixels, so that it stays short.
     let events: Vec<_> =
         script::morning().into_iter().filter(|event| !format!("{event:?}").contains("BScan(")).collect();
     let mut model = Model::default();
-    events.iter().for_each(|event| model.apply(event));
+    for event in &events {
+        model.apply(event);
+    }
     let state = Message::State(Box::new(model));
     let mut messages = vec![state.clone(), Message::Live];
     messages.extend(events.into_iter().map(|event| Message::Event(Box::new(event))));
@@ -134,7 +138,9 @@ pub(crate) fn client_seeds() -> Vec<Vec<u8>> {
     let requests =
         [Request::Drain, Request::Abort, Request::Pause(true), Request::Rescan, Request::Retry(ScanId(1 << 40))];
     let mut bytes = vec![1];
-    requests.iter().for_each(|request| super::frame::send(&mut bytes, request).unwrap());
+    for request in &requests {
+        super::frame::send(&mut bytes, request).unwrap();
+    }
     let greeted = [&[0], super::frame::greeting().as_bytes(), b"\n", &bytes[1..]].concat();
     vec![bytes, greeted]
 }

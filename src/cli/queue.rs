@@ -20,6 +20,7 @@ const IN_FLIGHT: usize = 32;
 
 /// How to reach a queue.
 #[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "each is the name of its option")]
 pub(super) struct ServerArguments {
     /// What the names of its streams, stores and subjects begin with
     #[arg(long, value_name = "NAME", default_value = "octrls", requires = "queue")]

@@ -118,15 +118,12 @@ impl Watch {
         // What is received comes into the first folder.
         let root = self.options.roots.first().cloned().unwrap_or_default();
         let (out, once) = (self.options.out.clone(), self.options.until_idle);
-        let (processor, ear) = match self.queue {
-            Some(queue) => {
-                let (processor, ear) = queue.processor(&network, self.segment, &out, self.options.timeout)?;
-                (processor, Some(ear))
-            }
-            None => {
-                let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
-                (Arc::new(segmenter) as Arc<dyn Processor>, None)
-            }
+        let (processor, ear) = if let Some(queue) = self.queue {
+            let (processor, ear) = queue.processor(&network, self.segment, &out, self.options.timeout)?;
+            (processor, Some(ear))
+        } else {
+            let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
+            (Arc::new(segmenter) as Arc<dyn Processor>, None)
         };
         let processor = self.neighbours.served_by(processor);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;

@@ -228,7 +228,7 @@ pub(crate) fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineErr
     });
     let poll_roots = polled.collect::<Result<_, _>>()?;
     let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
-    Ok(EngineOptions { roots, out, workers, attempts, poll_roots, ..options })
+    Ok(EngineOptions { roots, out, poll_roots, workers, attempts, ..options })
 }
 
 /// Takes the output folder for this process; the lock ends with the returned file, however the process ends.

@@ -236,6 +236,7 @@ pub(super) fn is_below(path: &Path, deepest: usize) -> bool {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere not every name has bytes")]
 fn to_bytes(path: &Path) -> io::Result<Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
     Ok(path.as_os_str().as_bytes().to_vec())

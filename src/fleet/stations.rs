@@ -174,13 +174,12 @@ async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>
 impl Store {
     async fn open(jetstream: &Context, bucket: String) -> Result<Self, String> {
         let name = format!("OBJ_{bucket}");
-        let objects = match jetstream.get_object_store(&bucket).await {
-            Ok(objects) => objects,
-            Err(_) => {
-                let (max_age, num_replicas) = (KEEP, 1);
-                let config = object_store::Config { bucket, max_age, num_replicas, ..object_store::Config::default() };
-                jetstream.create_object_store(config).await.map_err(|e| chain(&e))?
-            }
+        let objects = if let Ok(objects) = jetstream.get_object_store(&bucket).await {
+            objects
+        } else {
+            let (max_age, num_replicas) = (KEEP, 1);
+            let config = object_store::Config { bucket, max_age, num_replicas, ..object_store::Config::default() };
+            jetstream.create_object_store(config).await.map_err(|e| chain(&e))?
         };
         let stream = jetstream.get_stream(&name).await.map_err(|e| chain(&e))?;
         if !stream.cached_info().config.allow_direct {

@@ -47,12 +47,11 @@ impl Client {
         let (key, watcher) = (tokens.next().unwrap(), tokens.next().unwrap());
         self.runtime.block_on(async {
             let name = format!("{key}.fake");
-            let store = match self.jetstream.get_object_store("octrls-results").await {
-                Ok(store) => store,
-                Err(_) => {
-                    let config = object_store::Config { bucket: "octrls-results".into(), ..Default::default() };
-                    self.jetstream.create_object_store(config).await.unwrap()
-                }
+            let store = if let Ok(store) = self.jetstream.get_object_store("octrls-results").await {
+                store
+            } else {
+                let config = object_store::Config { bucket: "octrls-results".into(), ..Default::default() };
+                self.jetstream.create_object_store(config).await.unwrap()
             };
             store.put(name.as_str(), &mut &bytes[..]).await.unwrap();
             let object = object.unwrap_or(&name);

@@ -119,8 +119,9 @@ impl Fleet {
     pub(crate) fn start_server(&mut self) {
         let path = self.dir.path().join("nats.conf");
         let store = self.dir.path().join("nats");
+        let store = store.display();
         let text = format!(
-            "host: 127.0.0.1\nport: {}\njetstream {{ store_dir: {store:?}, max_mem: 64M, max_file: 4G }}\n{}\n",
+            "host: 127.0.0.1\nport: {}\njetstream {{ store_dir: \"{store}\", max_mem: 64M, max_file: 4G }}\n{}\n",
             self.port, self.config
         );
         fs::write(&path, text).unwrap();

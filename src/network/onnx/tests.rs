@@ -108,6 +108,7 @@ fn run(model: TypedModel) -> TValue {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_operator_gives_what_tracts_reader_makes_of_it() {
     let one = |op: &str, attributes| vec![node(op, &["x"], "y", attributes)];
     let two = |op: &str| vec![node(op, &["x", "b"], "y", vec![])];
