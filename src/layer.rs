@@ -157,7 +157,7 @@ impl Measured {
 }
 
 /// Where the ellipsoid zone ends and the RPE begins. Graders draw that boundary in two ways, some 5 px (20 um) apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "app", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum EzConvention {

@@ -11,7 +11,8 @@
 //! - [`phantom`]: synthetic scans with exact labels;
 //! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the
 //!   dashboard and its siblings, the command line;
-//! - `node` (feature `dicom-net`): DICOM by network.
+//! - `node` (feature `dicom-net`): DICOM by network;
+//! - `fleet` (feature `fleet`): a watcher's work done on other boxes.
 //!
 //! `ARCHITECTURE.md` shows how a scan travels through them.
 
@@ -33,13 +34,22 @@ pub mod cli;
 #[cfg(feature = "app")]
 mod config;
 #[cfg(feature = "app")]
+mod confined;
+#[cfg(feature = "app")]
 mod doctor;
 #[cfg(feature = "app")]
 mod durable;
 #[cfg(feature = "app")]
 pub mod engine;
+#[cfg(feature = "fleet")]
+mod fleet;
+#[cfg(all(feature = "app", unix, any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "app")]
 mod metrics;
+#[cfg(feature = "app")]
+mod mounts;
 #[cfg(feature = "dicom-net")]
 pub mod node;
 #[cfg(feature = "app")]

@@ -71,7 +71,7 @@ pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found,
         let logits = turn.run_on(placement, prepared)?;
         network_time += start.elapsed();
         let surfaces = extract_on(turn.threads(), &logits, placement, &options);
-        let quality = Quality::of(&surfaces);
+        let quality = Quality::of(bscan, &surfaces);
         Ok((surfaces, quality))
     };
     let whole = network.placement(bscan);

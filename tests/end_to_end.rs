@@ -139,7 +139,9 @@ fn a_folder_of_images_is_a_volume_in_their_natural_order() {
     octrls().arg("segment").arg(scans.join("phantom-000002.png")).arg("--out").arg(&out).assert().success();
     let (record, second) = (result(&out.join("volume")), result(&out.join("phantom-000002.png")));
     assert_eq!((&record["scan"]["bscans"], &record["scan"]["eye"]), (&2.into(), &"OS".into()));
-    assert_eq!(record["scan"]["axial"]["from"], "sidecar");
+    assert_eq!((&record["scan"]["axial"]["from"], &record["scan"]["eye_from"]), (&"sidecar".into(), &"sidecar".into()));
+    let second_y = record["bscans"][1]["place"]["line"]["start"]["y"].as_f64().expect("a place");
+    assert!((second_y - 0.18).abs() < 1e-9, "{second_y}");
     assert_eq!(record["bscans"][0]["confidence"], second["bscans"][0]["confidence"]);
     assert!(out.join("volume/mask-001.png").is_file());
     assert_eq!((&record["scan"]["places"], &second["scan"]["places"]), (&"sidecar".into(), &serde_json::Value::Null));
@@ -166,7 +168,11 @@ fn gates_of_the_site_s_own_flag_a_scan_and_broken_settings_are_refused() {
     assert_eq!(quality()["flags"], "");
     segment("--gates", "snr_db = 99\ntilt = 0").assert().success();
     assert_eq!(quality()["flags"], "SB");
-    assert_eq!(quality()["criteria"][1]["gate"], 99.0);
+    let judged = quality()["criteria"].as_array().expect("criteria").clone();
+    let gate = |measure: &str| judged.iter().find(|j| j["measure"] == measure).expect("a measure")["gate"].clone();
+    assert_eq!((gate("snr_db"), gate("tilt")), (99.0.into(), 0.0.into()));
+    segment("--gates", "coverage = 1.1\ncontrast = 99\nconfidence = 1.1").assert().success();
+    assert_eq!(quality()["flags"], "OSA");
     for (option, text, code) in [
         ("--gates", "snr = 1", "E-CONFIG-GATES"),
         ("--gates", "\u{0}", "E-CONFIG-GATES"),

@@ -164,13 +164,18 @@ fn nothing_to_attach_to_is_told() {
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("E-ATTACH-CONNECT"));
 }
 
-/// The sockets of a process that listen at, or are bound to, an address of the network.
-fn listening(pid: u32) -> Vec<String> {
+/// The inodes of the sockets of a process.
+fn sockets(pid: u32) -> Vec<String> {
     let own = fs::read_dir(format!("/proc/{pid}/fd")).expect("its files").filter_map(|file| {
         let target = fs::read_link(file.ok()?.path()).ok()?;
         Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
     });
-    let own: Vec<String> = own.collect();
+    own.collect()
+}
+
+/// The sockets of a process that listen at, or are bound to, an address of the network.
+fn listening(pid: u32) -> Vec<String> {
+    let own = sockets(pid);
     let mut found = Vec::new();
     for table in ["tcp", "tcp6", "udp", "udp6", "raw", "raw6"] {
         let lines = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
@@ -184,6 +189,20 @@ fn listening(pid: u32) -> Vec<String> {
     found
 }
 
+/// Where the Unix sockets of a process listen.
+fn listening_here(pid: u32) -> Vec<PathBuf> {
+    /// `SO_ACCEPTCON`, see proc_net_unix(5).
+    const ACCEPTS: u32 = 1 << 16;
+    let own = sockets(pid);
+    let table = fs::read_to_string(format!("/proc/{pid}/net/unix")).expect("a table");
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let listens = |fields: &Vec<&str>| {
+        let flags = u32::from_str_radix(fields[3], 16).expect("flags");
+        flags & ACCEPTS != 0 && own.iter().any(|inode| inode == fields[6])
+    };
+    lines.filter(listens).map(|fields| fields.get(7).map_or_else(PathBuf::new, PathBuf::from)).collect()
+}
+
 #[test]
 fn nothing_listens_on_the_network_unless_asked_to() {
     if !Path::new("/proc/self/net/tcp").exists() {
@@ -195,6 +214,9 @@ fn nothing_listens_on_the_network_unless_asked_to() {
     rig.scan(1);
     rig.until_line(" done ");
     assert_eq!(listening(rig.pid()), [""; 0]);
+    // The socket is made under another name.
+    let [here] = listening_here(rig.pid()).try_into().expect("one socket");
+    assert_eq!(here.parent(), rig.socket().parent());
     assert!(rig.socket().exists());
     rig.finish();
     // The same look finds what was asked for.
@@ -202,6 +224,7 @@ fn nothing_listens_on_the_network_unless_asked_to() {
     rig.start("metrics = '127.0.0.1:0'\nno_socket = true", |_| ());
     rig.until_line("figures at");
     assert_eq!(listening(rig.pid()).len(), 1);
+    assert_eq!(listening_here(rig.pid()), [PathBuf::new(); 0]);
     assert!(!rig.socket().exists());
     rig.finish();
 }

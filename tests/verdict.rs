@@ -1,11 +1,13 @@
 //! The shipped models tell a retina from everything else that may land in a folder.
 
+mod support;
+
 use octrls::{
     layer::EzConvention,
     measure::Verdict,
     network::{Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
-    scan::BScan,
+    scan::{self, BScan, ReadOptions},
     segment::{SegmentedBScan, segment},
 };
 
@@ -96,6 +98,21 @@ fn a_scan_upside_down_is_no_retina_and_the_same_scan_upright_is_one() {
         assert_no_retina("upside down", &turned_over(bscan.clone()));
         for (model, out) in judged(&bscan) {
             assert_eq!(out.verdict(), Verdict::Good, "upright, {model}");
+        }
+    }
+}
+
+#[test]
+fn real_scans_upside_down_are_no_retina_and_upright_they_are_good() {
+    let Some(data) = support::real_data("real_scans_upside_down_are_no_retina_and_upright_they_are_good") else {
+        return;
+    };
+    for scan in ["Subject07_01", "Subject08_01", "Subject08_09"] {
+        let path = data.join(format!("tian_healthy/images/{scan}.png"));
+        let bscan = scan::open(&path, ReadOptions::default()).and_then(|mut r| r.bscan(0)).expect("a scan");
+        assert_no_retina(scan, &turned_over(bscan.clone()));
+        for (model, out) in judged(&bscan) {
+            assert_eq!(out.verdict(), Verdict::Good, "{scan}, {model}");
         }
     }
 }

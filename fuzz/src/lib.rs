@@ -25,9 +25,10 @@ pub fn folder() -> TempDir {
 pub fn read(folder: &TempDir, name: &str, bytes: &[u8]) {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file in the temporary folder");
-    for options in
-        [ReadOptions::default(), ReadOptions { allow_missing: true, series: Some(1), ..ReadOptions::default() }]
-    {
+    for options in [
+        ReadOptions::default(),
+        ReadOptions { allow_missing: true, series: Some(1), um_per_degree: Some(293.3), ..ReadOptions::default() },
+    ] {
         if let Err(error) = read_with(&path, options) {
             assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
         }
@@ -42,7 +43,8 @@ fn read_with(path: &Path, options: ReadOptions) -> Result<(), scan::ReadError> {
     if header.width * header.height > MAX_PIXELS {
         return Ok(());
     }
-    reader.fundus()?;
+    let fundus = reader.fundus()?;
+    assert!(fundus.is_none_or(|f| f.pixels.len() == f.width * f.height && [0, header.bscans].contains(&f.lines.len())));
     for index in 0..header.bscans.min(MAX_BSCANS) {
         let bscan = reader.bscan(index)?;
         assert_eq!((bscan.width, bscan.height), (header.width, header.height));

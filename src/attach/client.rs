@@ -1,7 +1,7 @@
 //! A screen's end: connects, takes the state so far, and passes events and requests on.
 
 use std::{
-    io::{self, BufReader},
+    io::{self, BufReader, Read},
     net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
@@ -126,7 +126,8 @@ impl Controls for Line {
     }
 }
 
-fn state(reader: &mut BufReader<UnixStream>) -> Result<Model, AttachError> {
+/// Takes the state so far, up to the mark.
+pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
     let Message::State(mut model) = message(reader)? else {
         return Err(AttachError::Malformed("no state at the beginning".to_owned()));
     };
@@ -142,7 +143,8 @@ fn state(reader: &mut BufReader<UnixStream>) -> Result<Model, AttachError> {
     }
 }
 
-fn message(reader: &mut BufReader<UnixStream>) -> Result<Message, AttachError> {
+/// Takes one message, if what it says can be shown.
+pub(super) fn message(reader: &mut impl Read) -> Result<Message, AttachError> {
     let message = frame::receive(reader, frame::LONGEST_MESSAGE)?;
     if sound::is_sound(&message) {
         Ok(message)

@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     net::Shutdown,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
@@ -210,7 +211,7 @@ fn serve<C: Controls + Send + Sync + 'static>(
     let requests = stream.try_clone()?;
     let (hub, controls) = (Arc::clone(shared), Arc::clone(controls));
     let listen = move || {
-        listen(&requests, &*controls);
+        listen(&mut &requests, &*controls, BREATH);
         hub.lock().clients.remove(&id);
     };
     let listener = thread::Builder::new().name("octrls-requests".into()).spawn(listen);
@@ -234,12 +235,12 @@ fn tell(stream: &mut UnixStream, model: Model, events: &Receiver<Event>) -> io::
     events.iter().try_for_each(|event| frame::send(stream, &Message::Event(Box::new(event))))
 }
 
-/// Passes on what a client asks, at a pace that nobody can flood the engine with.
-fn listen(mut stream: &UnixStream, controls: &dyn Controls) {
-    if frame::expect_greeting(&mut stream).is_err() {
+/// Passes on what a client asks, with so much `breath` between that nobody can flood the engine.
+pub(super) fn listen(stream: &mut impl Read, controls: &dyn Controls, breath: Duration) {
+    if frame::expect_greeting(stream).is_err() {
         return;
     }
-    while let Ok(request) = frame::receive(&mut stream, frame::LONGEST_REQUEST) {
+    while let Ok(request) = frame::receive(stream, frame::LONGEST_REQUEST) {
         match request {
             Request::Drain => controls.drain(),
             Request::Abort => controls.abort(),
@@ -247,6 +248,6 @@ fn listen(mut stream: &UnixStream, controls: &dyn Controls) {
             Request::Rescan => controls.rescan(),
             Request::Retry(id) => controls.retry(id),
         }
-        thread::sleep(BREATH);
+        thread::sleep(breath);
     }
 }

@@ -17,6 +17,8 @@
 mod client;
 mod error;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hub;
 mod sound;
 

@@ -1,54 +1,17 @@
 //! Checks of what came over the socket, so that nothing further on can stumble over it.
 
-use std::time::Duration;
-
 use super::Message;
-use crate::{
-    engine::{EventKind, ScanChange},
-    scan::{MAX_PIXELS, MAX_SIDE, ScanHeader},
-    segment::SegmentedBScan,
-};
-
-/// Most B-scans in a scan, A-scans aside; far more than any reader lets through.
-const MOST_BSCANS: usize = 1_000_000;
-
-/// The longest time that a figure may state.
-const LONGEST: Duration = Duration::from_hours(24 * 365);
+use crate::engine::{EventKind, sound};
 
 /// Whether a message holds together.
 pub(super) fn is_sound(message: &Message) -> bool {
     match message {
         Message::State(model) => model.is_sound(),
-        Message::Picture(_, picture) => bscan(picture),
+        Message::Picture(_, picture) => sound::bscan(picture),
         Message::Live => true,
         Message::Event(event) => match &event.kind {
-            EventKind::Scan { change, .. } => match change {
-                ScanChange::Opened(header) => is_possible(header),
-                ScanChange::BScan(segmented) => bscan(segmented),
-                ScanChange::Done(summary) => summary.bscans < MOST_BSCANS && summary.elapsed < LONGEST,
-                ScanChange::Retrying { after, .. } => *after < LONGEST,
-                _ => true,
-            },
+            EventKind::Scan { change, .. } => sound::change(change),
             _ => true,
         },
     }
-}
-
-fn is_possible(header: &ScanHeader) -> bool {
-    let sides = header.width as u64 <= MAX_SIDE && header.height as u64 <= MAX_SIDE;
-    sides && (1..MOST_BSCANS).contains(&header.bscans) && header.tracks.len() <= header.bscans
-}
-
-fn bscan(segmented: &SegmentedBScan) -> bool {
-    let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
-    let pixels = (image.width as u64).checked_mul(image.height as u64);
-    let whole = pixels.is_some_and(|n| n > 0 && n <= MAX_PIXELS && n == image.intensity.len() as u64);
-    let layers = segmented.thicknesses.layers.iter().chain([&segmented.thicknesses.retina]);
-    whole
-        && segmented.index < MOST_BSCANS
-        && surfaces.is_whole()
-        && (surfaces.width(), surfaces.height()) == (image.width, image.height)
-        && layers.into_iter().all(|layer| layer.profile.len() == image.width)
-        && segmented.network_time < LONGEST
-        && segmented.surface_time < LONGEST
 }

@@ -17,6 +17,7 @@ use super::{
     follow_up::{FollowUpArguments, HistoryArguments},
     limits::LimitArguments,
     neighbours::{SegmentNetArguments, WatchNetArguments},
+    queue::WatchQueueArguments,
     service_args::ServiceArguments,
 };
 use crate::{
@@ -44,9 +45,12 @@ pub(super) enum Command {
     /// Let synthetic scans arrive in a temporary folder and show the dashboard working on them
     Demo(DemoArguments),
     /// Segment scans and write the results
-    Segment(SegmentArguments),
+    Segment(Box<SegmentArguments>),
     /// Watch a folder and segment every scan that arrives
     Watch(Box<WatchArguments>),
+    /// Work on the scans of watchers elsewhere, which come by a queue
+    #[cfg(feature = "fleet")]
+    Worker(Box<super::worker::WorkerArguments>),
     /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing
     #[cfg(unix)]
     Top(super::top::TopArguments),
@@ -94,6 +98,9 @@ pub(super) struct ReadArguments {
     /// Lateral spacing in micrometres, for scans that do not state their own
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) lateral_um: Option<f64>,
+    /// Micrometres on the retina to a degree, for files that state places in degrees alone (.E2E); 293 is usual
+    #[arg(long, value_name = "UM", value_parser = degree)]
+    pub(super) um_per_degree: Option<f64>,
     /// Take exports of which some images are missing, without these
     #[arg(long)]
     pub(super) allow_missing: bool,
@@ -104,8 +111,8 @@ pub(super) struct ReadArguments {
 
 impl ReadArguments {
     pub(super) const fn options(&self) -> ReadOptions {
-        let Self { axial_um, lateral_um, allow_missing, series } = *self;
-        ReadOptions { axial_um, lateral_um, allow_missing, series }
+        let Self { axial_um, lateral_um, um_per_degree, allow_missing, series } = *self;
+        ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series }
     }
 }
 
@@ -209,9 +216,12 @@ pub(super) struct WatchArguments {
     /// One JSON object for each change instead of the dashboard
     #[arg(long)]
     pub(super) json: bool,
-    /// Look for changes every so many seconds instead of waiting to be told; for network shares
+    /// Look for changes every so many seconds instead of waiting to be told [default: 10 on network shares]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) poll: Option<f64>,
+    /// The same for one of several folders, as in /srv/share=10; several are allowed
+    #[arg(long, value_name = "DIR=SECONDS", value_parser = folder_and_seconds)]
+    pub(super) poll_root: Vec<(PathBuf, f64)>,
     /// Take a scan once its size and modification time stood still for so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(super) stable: f64,
@@ -221,7 +231,7 @@ pub(super) struct WatchArguments {
     /// Stop once everything that is there has been worked through
     #[arg(long)]
     pub(super) once: bool,
-    /// Scans to work on at once [default: one a core]
+    /// Scans to work on at once [default: one a core; with --queue, 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     #[command(flatten)]
@@ -232,6 +242,8 @@ pub(super) struct WatchArguments {
     pub(super) follow_up: FollowUpArguments,
     #[command(flatten)]
     pub(super) net: WatchNetArguments,
+    #[command(flatten)]
+    pub(super) queue: WatchQueueArguments,
     #[command(flatten)]
     pub(super) image: ImageArguments,
     #[command(flatten)]
@@ -320,8 +332,17 @@ pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
     if text.parse() == Ok(0.0) { Ok(0.0) } else { seconds(text) }
 }
 
+fn folder_and_seconds(text: &str) -> Result<(PathBuf, f64), String> {
+    let (folder, every) = text.rsplit_once('=').ok_or("not DIR=SECONDS")?;
+    Ok((folder.into(), seconds(every)?))
+}
+
 fn spacing(text: &str) -> Result<f64, String> {
     number_in(text, 0.1, 500.0)
+}
+
+fn degree(text: &str) -> Result<f64, String> {
+    number_in(text, 200.0, 400.0)
 }
 
 fn number_in(text: &str, min: f64, max: f64) -> Result<f64, String> {

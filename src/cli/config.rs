@@ -22,6 +22,13 @@ pub(super) const INSTALLED: &str = "/etc/octrls/octrls.toml";
 /// Name of the command whose options they are.
 const WATCH: &str = "watch";
 
+/// Name of the command of a worker, which has a settings file, too.
+#[cfg(feature = "fleet")]
+const WORKER: &str = "worker";
+
+/// The option whose value may hold a password.
+const SECRET: &str = "queue";
+
 /// What the sample sets.
 const SET: [(&str, &str); 2] = [("roots", "/srv/oct/in"), ("out", "/srv/oct/out")];
 
@@ -57,6 +64,7 @@ fn check(file: &Path) -> ExitCode {
     let checked = load(file, &command_line(file)).and_then(|(arguments, values)| {
         // The files that it names are part of it.
         arguments.results.options()?;
+        arguments.queue.queue()?;
         arguments.roots()?;
         Ok(values)
     });
@@ -67,7 +75,9 @@ fn check(file: &Path) -> ExitCode {
             let defaults = defaults.unwrap_or_default();
             for (key, value) in values.iter().filter(|(key, value)| defaults.get(*key) != Some(value)) {
                 let words: Vec<_> = value.iter().map(|v| v.to_string_lossy()).collect();
-                println!("  {key} = {}", words.join(", "));
+                let words = words.join(", ");
+                let shown = if key == SECRET && words.contains('@') { "(an address with a login)" } else { &words };
+                println!("  {key} = {shown}");
             }
             ExitCode::SUCCESS
         }
@@ -80,6 +90,13 @@ fn check(file: &Path) -> ExitCode {
 
 fn command_line(file: &Path) -> Vec<OsString> {
     ["octrls", WATCH, "--config"].map(OsString::from).into_iter().chain([file.into()]).collect()
+}
+
+/// Whether `text` would do as a settings file.
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(super) fn try_text(text: &str) -> Result<(), ConfigError> {
+    let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(Path::new("f")), text)?;
+    Arguments::from_arg_matches(&matches).map(drop).map_err(|error| ConfigError::Together(error.to_string()))
 }
 
 /// The sample.
@@ -95,16 +112,33 @@ fn text() -> String {
 /// # Errors
 /// When the file cannot be read or is wrong; the first word is a stable code.
 pub(super) fn load(file: &Path, arguments: &[OsString]) -> anyhow::Result<(WatchArguments, Values)> {
+    match merged(file, WATCH, arguments)? {
+        (Command::Watch(watch), values) => Ok((*watch, values)),
+        _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a watcher"),
+    }
+}
+
+/// The arguments of the worker that the command line `arguments` and the settings in `file` make together.
+///
+/// # Errors
+/// As [`load`].
+#[cfg(feature = "fleet")]
+pub(super) fn load_worker(file: &Path, arguments: &[OsString]) -> anyhow::Result<super::worker::WorkerArguments> {
+    match merged(file, WORKER, arguments)?.0 {
+        Command::Worker(worker) => Ok(*worker),
+        _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a worker"),
+    }
+}
+
+/// The command `name` that the command line `arguments` and the settings in `file` make together.
+fn merged(file: &Path, name: &str, arguments: &[OsString]) -> anyhow::Result<(Command, Values)> {
     let text = settings(file, "E-CONFIG-IO")?;
     let wrong = |error: ConfigError| {
         let code = error.code();
         anyhow::Error::new(error).context(file.display().to_string()).context(code)
     };
-    let (matches, values) = merge(&Arguments::command(), WATCH, arguments, &text).map_err(wrong)?;
-    match Arguments::from_arg_matches(&matches).context("E-CONFIG-TOGETHER")?.command {
-        Command::Watch(watch) => Ok((*watch, values)),
-        _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a watcher"),
-    }
+    let (matches, values) = merge(&Arguments::command(), name, arguments, &text).map_err(wrong)?;
+    Ok((Arguments::from_arg_matches(&matches).context("E-CONFIG-TOGETHER")?.command, values))
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     };
     let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
     let service = Service::default();
-    Watch { options, segment, history: None, screen, neighbours, service }.run(network, arguments.image.image)
+    let watch = Watch { options, segment, history: None, screen, neighbours, service, queue: None, no_follow_up: true };
+    watch.run(network, arguments.image.image)
 }
 
 /// Lets one scan arrive, then waits.

@@ -28,7 +28,7 @@ struct RepeatabilityArguments {
 pub(super) struct FollowUpArguments {
     /// Neither keep what is measured of an eye nor compare it with earlier visits
     #[arg(long)]
-    no_follow_up: bool,
+    pub(super) no_follow_up: bool,
     #[command(flatten)]
     table: RepeatabilityArguments,
 }

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{coded, neighbours::delivered, printed, steward};
+use super::{coded, harmless, neighbours::delivered, printed, steward};
 use crate::engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]
@@ -59,9 +59,9 @@ fn line(out: &mut impl Write, entry: &LedgerEntry) -> std::io::Result<()> {
     let time = entry.finished.or(entry.started).map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let seconds = entry.seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
     let (state, time) = (entry.state.name(), time.unwrap_or_default());
-    write!(out, "{state:<11}  {time:<20}  {seconds:>9}  {}", printed(&entry.path))?;
+    write!(out, "{state:<11}  {time:<20}  {seconds:>9}  {}", harmless(&printed(&entry.path)))?;
     match (&entry.code, &entry.reason) {
-        (Some(code), Some(reason)) => writeln!(out, "  {code}: {reason}"),
+        (Some(code), Some(reason)) => writeln!(out, "  {code}: {}", harmless(reason)),
         _ => writeln!(out),
     }
 }

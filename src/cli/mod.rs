@@ -23,6 +23,8 @@ mod neighbours;
 mod node_args;
 mod phantom;
 mod quarantine;
+#[cfg_attr(not(feature = "fleet"), path = "no_queue.rs")]
+mod queue;
 #[cfg(feature = "dicom-net")]
 mod receive;
 mod redo;
@@ -34,6 +36,8 @@ mod service_args;
 #[cfg_attr(not(unix), path = "no_top.rs")]
 mod top;
 mod watch;
+#[cfg(feature = "fleet")]
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -74,6 +78,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(unix)]
         Command::Top(a) => top::run(&a),
         Command::Watch(a) => watch::run(&a, line),
+        #[cfg(feature = "fleet")]
+        Command::Worker(a) => worker::run(&a, &line),
         Command::Phantom(a) => phantom::run(&a),
         #[cfg(feature = "dicom-net")]
         Command::Receive(a) => receive::run(&a),
@@ -85,6 +91,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         eprintln!("octrls: {error:#}");
         ExitCode::from(NOT_STARTED)
     })
+}
+
+/// Whether `text` would do as a settings file of `octrls watch`; if not, the code and the reason.
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(crate) fn try_settings(text: &str) -> Result<(), (&'static str, String)> {
+    config::try_text(text).map_err(|error| (error.code(), error.to_string()))
 }
 
 /// The model that the arguments name: one that this build carries, or a file.
@@ -140,6 +152,11 @@ fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
 /// A path as it is printed: with `/` on every system.
 fn printed(path: &std::path::Path) -> String {
     crate::screen::printed(path)
+}
+
+/// Text for a person's terminal: in quotes, with escapes, where a file's name would steer it or begin a line.
+fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains(char::is_control) { format!("{text:?}").into() } else { text.into() }
 }
 
 /// What came of printing; a reader that has seen enough is no failure.

@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode>
         ("temperature", calibration.temperature.to_string()),
         ("intervals", intervals.join(" ")),
         ("choroid_limit", calibration.choroid_limit.to_string()),
+        ("usual_doubt", calibration.usual_doubt.map_or_else(|| "none".to_owned(), |doubt| doubt.to_string())),
         ("ez_shift", ez_shift.to_string()),
         ("training_data", training_data.clone()),
         ("weights_sha256", weights_sha256.clone()),

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use crate::{
-    engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary, Segmenter},
+    engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary},
     node::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop},
 };
 
@@ -81,12 +81,12 @@ pub(super) struct Stops(Vec<Stop>);
 
 impl Neighbours {
     /// The processor, which leaves its results for delivery where they are to be delivered.
-    pub(super) fn served_by(&self, segmenter: Segmenter) -> Arc<dyn Processor> {
+    pub(super) fn served_by(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
         match self.delivery {
             Some(ref delivery) => {
-                Arc::new(Delivered { segmenter, outbox: self.outbox.clone(), delivery: delivery.clone() })
+                Arc::new(Delivered { processor, outbox: self.outbox.clone(), delivery: delivery.clone() })
             }
-            None => Arc::new(segmenter),
+            None => processor,
         }
     }
 
@@ -143,9 +143,9 @@ impl Stops {
     }
 }
 
-/// A segmenter whose results are delivered.
+/// A processor whose results are delivered.
 struct Delivered {
-    segmenter: Segmenter,
+    processor: Arc<dyn Processor>,
     outbox: Outbox,
     delivery: Delivery,
 }
@@ -158,7 +158,7 @@ impl Processor for Delivered {
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
-        let summary = self.segmenter.process(scan, name, out, report)?;
+        let summary = self.processor.process(scan, name, out, report)?;
         self.outbox.put(out.to_owned());
         Ok(summary)
     }
@@ -168,10 +168,18 @@ impl Processor for Delivered {
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
-        self.segmenter.recover()
+        self.processor.recover()
+    }
+
+    fn drain(&self) {
+        self.processor.drain();
+    }
+
+    fn works_elsewhere(&self) -> bool {
+        self.processor.works_elsewhere()
     }
 
     fn fingerprint(&self) -> String {
-        self.segmenter.fingerprint()
+        self.processor.fingerprint()
     }
 }

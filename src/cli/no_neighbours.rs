@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use crate::engine::{Processor, Remote, Segmenter};
+use crate::engine::{Processor, Remote};
 
 #[derive(Args)]
 pub(super) struct WatchNetArguments {}
@@ -40,8 +40,8 @@ pub(super) struct Neighbours {}
 
 #[expect(clippy::unused_self, reason = "it has parts where there are nodes")]
 impl Neighbours {
-    pub(super) fn served_by(&self, segmenter: Segmenter) -> Arc<dyn Processor> {
-        Arc::new(segmenter)
+    pub(super) fn served_by(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
+        processor
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "nodes may fail to start")]

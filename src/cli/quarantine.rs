@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{SOME_FAILED, printed, steward};
+use super::{SOME_FAILED, harmless, printed, steward};
 use crate::engine::{Quarantined, Steward, StewardError};
 
 #[derive(Args)]
@@ -49,7 +49,20 @@ struct ChoiceArguments {
     /// Folder for results of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Print a JSON object for each scan
+    #[arg(long)]
+    json: bool,
 }
+
+/// What is done with scans in quarantine, in words and as programs are told.
+struct Deed {
+    act: fn(&mut Steward, &Quarantined) -> Result<(), StewardError>,
+    text: &'static str,
+    word: &'static str,
+}
+
+const RETRY: Deed = Deed { act: Steward::release, text: "will be processed anew", word: "asked" };
+const DROP: Deed = Deed { act: Steward::drop_quarantined, text: "is removed", word: "removed" };
 
 pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
@@ -57,15 +70,15 @@ pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
             super::unless_unread(print(&steward(&list.out)?, list.json))?;
             Ok(ExitCode::SUCCESS)
         }
-        QuarantineCommand::Retry(choice) => choice.each("will be processed anew", Steward::release),
-        QuarantineCommand::Drop(choice) => choice.each("is removed", Steward::drop_quarantined),
+        QuarantineCommand::Retry(choice) => choice.each(&RETRY),
+        QuarantineCommand::Drop(choice) => choice.each(&DROP),
     }
 }
 
 /// Moves everything in quarantine back, to be processed anew.
-pub(super) fn release_all(steward: &mut Steward) -> ExitCode {
+pub(super) fn release_all(steward: &mut Steward, as_json: bool) -> ExitCode {
     let all = steward.quarantined();
-    each(steward, &all, "will be processed anew", Steward::release)
+    each(steward, &all, &RETRY, as_json)
 }
 
 fn print(steward: &Steward, as_json: bool) -> std::io::Result<()> {
@@ -81,18 +94,19 @@ fn print(steward: &Steward, as_json: bool) -> std::io::Result<()> {
             writeln!(out, "{object}")?;
         } else {
             let stays = if *moved { "" } else { "  (lies where it was found)" };
-            writeln!(out, "{}  {place}  {code}: {reason}{stays}", time.strftime("%Y-%m-%dT%H:%M:%SZ"))?;
+            let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
+            writeln!(out, "{time}  {}  {}: {}{stays}", harmless(&place), harmless(code), harmless(reason))?;
         }
     }
     out.flush()
 }
 
 impl ChoiceArguments {
-    fn each(&self, done: &str, act: Act) -> anyhow::Result<ExitCode> {
+    fn each(&self, deed: &Deed) -> anyhow::Result<ExitCode> {
         let mut steward = steward(&self.out)?;
         let there = steward.quarantined();
         if self.all {
-            return Ok(each(&mut steward, &there, done, act));
+            return Ok(each(&mut steward, &there, deed, self.json));
         }
         let is = |scan: &Quarantined, place: &Path| steward.place_of(scan) == place || scan.place == place;
         let (mut chosen, mut missing) = (Vec::new(), false);
@@ -101,27 +115,35 @@ impl ChoiceArguments {
             let found = there.iter().find(|scan| is(scan, &place));
             if found.is_none() {
                 missing = true;
-                eprintln!("E-QUARANTINE-NONE: there is no {} in quarantine", printed(&place));
+                let place = printed(&place);
+                let reason = format!("there is no {place} in quarantine");
+                tell(&place, Err(("E-QUARANTINE-NONE", reason)), self.json);
             }
             chosen.extend(found.cloned());
         }
-        let code = each(&mut steward, &chosen, done, act);
+        let code = each(&mut steward, &chosen, deed, self.json);
         Ok(if missing { ExitCode::from(SOME_FAILED) } else { code })
     }
 }
 
-type Act = fn(&mut Steward, &Quarantined) -> Result<(), StewardError>;
-
-fn each(steward: &mut Steward, scans: &[Quarantined], done: &str, act: Act) -> ExitCode {
+fn each(steward: &mut Steward, scans: &[Quarantined], deed: &Deed, as_json: bool) -> ExitCode {
     let mut failed = false;
     for scan in scans {
-        match act(steward, scan) {
-            Ok(()) => println!("{}  {done}", printed(steward.place_of(scan))),
-            Err(error) => {
-                failed = true;
-                eprintln!("{}: {error}", error.code());
-            }
-        }
+        let done = (deed.act)(steward, scan).map_err(|error| (error.code(), error.to_string()));
+        failed |= done.is_err();
+        tell(&printed(steward.place_of(scan)), done.map(|()| deed), as_json);
     }
     if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
+}
+
+/// Prints what became of the scan at `place`: what was done, or a stable code and the reason.
+fn tell(place: &str, done: Result<&Deed, (&str, String)>, as_json: bool) {
+    match (done, as_json) {
+        (Ok(deed), false) => println!("{}  {}", harmless(place), deed.text),
+        (Ok(deed), true) => println!("{}", json!({ "place": place, "outcome": deed.word })),
+        (Err((code, reason)), false) => eprintln!("{code}: {}", harmless(&reason)),
+        (Err((code, reason)), true) => {
+            println!("{}", json!({ "place": place, "outcome": "failed", "code": code, "reason": reason }));
+        }
+    }
 }

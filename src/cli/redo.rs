@@ -3,8 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use serde_json::json;
 
-use super::{SOME_FAILED, coded, printed, quarantine::release_all, steward};
+use super::{SOME_FAILED, coded, harmless, printed, quarantine::release_all, steward};
 use crate::engine::Redo;
 
 #[derive(Args)]
@@ -21,32 +22,42 @@ pub(super) struct RedoArguments {
     /// Folder for results of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Print a JSON object for each scan, or one with their count
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &RedoArguments) -> anyhow::Result<ExitCode> {
     let mut steward = steward(&arguments.out)?;
     if arguments.failed {
-        return Ok(release_all(&mut steward));
+        return Ok(release_all(&mut steward, arguments.json));
     }
     if arguments.all {
         let count = steward.redo_all().map_err(|e| coded(e.code(), e))?;
-        println!("{count} scans will be processed anew");
+        if arguments.json {
+            println!("{}", json!({ "asked": count }));
+        } else {
+            println!("{count} scans will be processed anew");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut failed = false;
     for scan in &arguments.scans {
         let path = steward.below_root(scan);
-        let problem = match steward.redo(&path).map_err(|e| coded(e.code(), e))? {
-            Redo::Asked => {
-                println!("{}  will be processed anew", printed(&path));
-                continue;
-            }
-            Redo::Running => "is being worked on",
-            Redo::Gone => "is not in the watched folders any more",
-            Redo::Unknown => "is not in the ledger; a watcher takes new scans by itself",
+        let outcome = steward.redo(&path).map_err(|e| coded(e.code(), e))?;
+        let (word, text) = match outcome {
+            Redo::Asked => ("asked", "will be processed anew"),
+            Redo::Running => ("running", "is being worked on"),
+            Redo::Gone => ("gone", "is not in the watched folders any more"),
+            Redo::Unknown => ("unknown", "is not in the ledger; a watcher takes new scans by itself"),
         };
-        failed = true;
-        eprintln!("{}  {problem}", printed(&path));
+        failed |= outcome != Redo::Asked;
+        let path = printed(&path);
+        match (arguments.json, outcome) {
+            (true, _) => println!("{}", json!({ "path": path, "outcome": word })),
+            (false, Redo::Asked) => println!("{}  {text}", harmless(&path)),
+            (false, _) => eprintln!("{}  {text}", harmless(&path)),
+        }
     }
     Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
 }

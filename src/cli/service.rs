@@ -81,7 +81,9 @@ impl Service {
             sinks.push((Slot::MetricsFile, Box::new(TextFile::new(path, figures.clone(), remote.clone()))));
         }
         #[cfg(unix)]
-        if let Some(systemd) = crate::service::Systemd::start(remote.clone())? {
+        let asked = remote.clone();
+        #[cfg(unix)]
+        if let Some(systemd) = crate::service::Systemd::start(move |patience| asked.is_alive(patience))? {
             sinks.push((Slot::Systemd, Box::new(systemd)));
         }
         let (relay, switch) = Relay::start(events, sinks)?;

@@ -13,7 +13,8 @@ use crossbeam_channel::Receiver;
 
 use crate::{
     engine::{
-        Engine, EngineOptions, Event, History, Level, ModelFacts, Remote, ScanId, Segmenter, SegmenterOptions, resolve,
+        Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter,
+        SegmenterOptions, resolve,
     },
     network::Network,
     screen::{
@@ -28,6 +29,7 @@ use super::{
     coded, config, default_jobs, load_network,
     neighbours::Neighbours,
     on_signals,
+    queue::Queue,
     service::{Reader, Service, tuning},
 };
 
@@ -53,6 +55,7 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
         _ => None,
     };
     let segment = arguments.results.options()?;
+    let queue = arguments.queue.queue()?;
     let network = load_network(&arguments.model)?;
     let roots = arguments.roots()?;
     let out = out_of(arguments, &roots[0]);
@@ -61,17 +64,27 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
         roots: roots.to_vec(),
         stability: tuning.stability,
         poll: arguments.poll.map(Duration::from_secs_f64),
-        workers: arguments.jobs.map_or_else(default_jobs, usize::from),
+        poll_roots: arguments
+            .poll_root
+            .iter()
+            .map(|(root, every)| (root.clone(), Duration::from_secs_f64(*every)))
+            .collect(),
+        workers: arguments.jobs.map(usize::from).or(arguments.queue.default_jobs()).unwrap_or_else(default_jobs),
         attempts: tuning.attempts,
         until_idle: arguments.once,
         ..arguments.limits.options(EngineOptions::new(&roots[0], out))
     };
     // Before anything is made below a root that is not there.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
-    let history = arguments.follow_up.history(&options.out)?;
+    // What workers elsewhere measure does not reach the history.
+    let history = match queue {
+        Some(_) => None,
+        None => arguments.follow_up.history(&options.out)?,
+    };
     let screen = screen::choose(asked);
     let service = Service::new(arguments, &options.out, settings);
-    let watch = Watch { options, segment, history, screen, neighbours: arguments.net.neighbours(), service };
+    let (neighbours, no_follow_up) = (arguments.net.neighbours(), arguments.follow_up.no_follow_up);
+    let watch = Watch { options, segment, history, screen, neighbours, service, queue, no_follow_up };
     watch.run(network, arguments.image.image)
 }
 
@@ -89,6 +102,10 @@ pub(super) struct Watch {
     pub(super) screen: ScreenKind,
     pub(super) neighbours: Neighbours,
     pub(super) service: Service,
+    /// Where the work is done by others.
+    pub(super) queue: Option<Queue>,
+    /// Whether nobody wants scans to be followed up.
+    pub(super) no_follow_up: bool,
 }
 
 impl Watch {
@@ -101,9 +118,21 @@ impl Watch {
         // What is received comes into the first folder.
         let root = self.options.roots.first().cloned().unwrap_or_default();
         let (out, once) = (self.options.out.clone(), self.options.until_idle);
-        let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
-        let processor = self.neighbours.served_by(segmenter);
+        let (processor, ear) = match self.queue {
+            Some(queue) => {
+                let (processor, ear) = queue.processor(&network, self.segment, &out, self.options.timeout)?;
+                (processor, Some(ear))
+            }
+            None => {
+                let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
+                (Arc::new(segmenter) as Arc<dyn Processor>, None)
+            }
+        };
+        let processor = self.neighbours.served_by(processor);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
+        if let Some(ear) = ear {
+            ear.listen(engine.remote(), self.no_follow_up);
+        }
         let remote = engine.remote();
         watched.on_gpu_failure(move |reason| {
             remote.notice(Level::Warning, Some("E-MODEL-DEVICE"), format!("the GPU failed, the CPU goes on: {reason}"));

@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Finding, mounts::Mount};
-use crate::durable::unfinished_file;
+use super::Finding;
+use crate::{durable::unfinished_file, mounts::Mount};
 
 /// Free space below which results soon find no place, in bytes.
 const LITTLE: u64 = 2 << 30;
@@ -49,11 +49,6 @@ pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
         _ => Finding::ok(CHECK, format!("{shown} can be read and written")),
     }];
     found.push(match mount {
-        Some(mount) if mount.is_share() && !folders.polls => Finding::problem(
-            "share",
-            format!("{shown} is on a network share ({}), which does not tell of new files", mount.kind),
-            "look every ten seconds: poll = 10 in the settings, or --poll 10",
-        ),
         Some(mount) if mount.is_share() => {
             Finding::ok("share", format!("a network share ({}), which is looked at again and again", mount.kind))
         }

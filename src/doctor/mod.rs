@@ -4,7 +4,6 @@
 
 mod folders;
 mod machine;
-mod mounts;
 
 use std::fmt::{self, Display};
 

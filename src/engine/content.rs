@@ -1,7 +1,7 @@
 //! What a scan is made of, whatever its name: SHA-256 of the file and of the sidecar beside it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -18,13 +18,15 @@ impl Content {
     pub(super) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
         let mut key = digest(path)?;
-        match digest(&sidecar_of(path)) {
-            Ok(sidecar) => {
+        let sidecar = sidecar_of(path);
+        // A pipe of that name would be waited for.
+        match fs::symlink_metadata(&sidecar) {
+            Ok(found) if found.is_file() => {
                 key.push('+');
-                key.push_str(&sidecar);
+                key.push_str(&digest(&sidecar)?);
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
         Ok(Self(key))
     }
@@ -39,7 +41,7 @@ impl Content {
         Self(format!("too-large:{}:{}:{}", stamp.scan.bytes, stamp.scan.modified_ns, path.display()))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn named(key: &str) -> Self {
         Self(key.to_owned())
     }

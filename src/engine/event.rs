@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
     layer::LAYERS,
-    measure::{ThicknessUnit, Verdict},
+    measure::{EtdrsSummary, ThicknessUnit, Verdict},
     scan::{Eye, ScanHeader},
     segment::SegmentedBScan,
     serial::{self, StaticStr, fixed, fixed_option, shared},
@@ -157,6 +157,8 @@ pub struct ScanSummary {
     pub unit: ThicknessUnit,
     /// Mean thickness of each layer over all B-scans, in the order of `Layer::ALL`.
     pub mean_thickness: [Option<f32>; LAYERS],
+    /// Thickness by subfield, of a volume whose B-scans have their places.
+    pub etdrs: Option<EtdrsSummary>,
     /// Whether the results can be trusted.
     pub verdict: Verdict,
     /// Letters of the OSCAR-IB criteria that it does not meet; empty where none.

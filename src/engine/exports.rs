@@ -1,46 +1,120 @@
 //! Files that are no scans of their own but parts of an export folder.
+//!
+//! An export's images may stand still before the XML that lists them arrives, and are taken for scans then. What became of them
+//! goes as soon as the XML is there: those that wait are dropped, and results that lie already are withdrawn.
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::stamp::Stamp;
+use super::{
+    Level,
+    backlog::Task,
+    content::Content,
+    stamp::Stamp,
+    worker::{Bench, Verdict, lock},
+};
 use crate::scan::{self, ExportParts};
 
-/// The exports that were sighted, and the images that each lists.
-#[derive(Debug, Default)]
+/// The exports that were sighted, and the images that each lists; shared by those who look and those who work.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Exports {
-    by_folder: HashMap<PathBuf, Vec<Export>>,
+    by_folder: Arc<Mutex<HashMap<PathBuf, Vec<Export>>>>,
 }
 
 #[derive(Debug)]
 struct Export {
     path: PathBuf,
     stamp: Stamp,
-    parts: ExportParts,
+    parts: Arc<ExportParts>,
 }
 
 impl Exports {
     /// Takes note of the file at `path`, which looks like `stamp`; a changed one is read again.
-    pub(super) fn sighted(&mut self, path: &Path, stamp: Stamp) {
+    pub(super) fn sighted(&self, path: &Path, stamp: Stamp) {
         let Some(folder) = path.parent().filter(|_| scan::may_have_parts(path)) else { return };
-        let exports = self.by_folder.entry(folder.to_owned()).or_default();
-        if !exports.iter().any(|e| e.path == path && e.stamp == stamp) {
-            exports.retain(|e| e.path != path);
-            exports.push(Export { path: path.to_owned(), stamp, parts: scan::parts(path) });
+        let known = |e: &Export| e.path == path && e.stamp == stamp;
+        if self.all().get(folder).is_some_and(|exports| exports.iter().any(known)) {
+            return;
         }
+        // A file on a share may take its time, for which nobody else should wait.
+        let parts = Arc::new(scan::parts(path));
+        let mut all = self.all();
+        let exports = all.entry(folder.to_owned()).or_default();
+        exports.retain(|e| e.path != path);
+        exports.push(Export { path: path.to_owned(), stamp, parts });
     }
 
     /// Takes note that there is no file at `path`.
-    pub(super) fn gone(&mut self, path: &Path) {
-        let Some(exports) = path.parent().and_then(|folder| self.by_folder.get_mut(folder)) else { return };
+    pub(super) fn gone(&self, path: &Path) {
+        let mut all = self.all();
+        let Some(exports) = path.parent().and_then(|folder| all.get_mut(folder)) else { return };
         exports.retain(|e| e.path != path);
     }
 
     /// Whether an export lists the file at `path`.
     pub(super) fn list(&self, path: &Path) -> bool {
-        let near = path.ancestors().skip(1).take(2).filter_map(|folder| self.by_folder.get(folder));
+        let all = self.all();
+        let near = path.ancestors().skip(1).take(2).filter_map(|folder| all.get(folder));
         near.flatten().any(|export| export.parts.contains(path))
+    }
+
+    /// What the export at `path` lists.
+    fn parts(&self, path: &Path) -> Option<Arc<ExportParts>> {
+        let all = self.all();
+        let export = all.get(path.parent()?)?.iter().find(|e| e.path == path)?;
+        Some(Arc::clone(&export.parts))
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<Export>>> {
+        self.by_folder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bench {
+    /// Whether the scan of `task` turned out to be a part of another.
+    pub(super) fn is_part(&self, task: &Task) -> bool {
+        self.exports.list(&self.roots.locate(&task.path))
+    }
+
+    /// Removes what images of the export of `task` gave as scans of their own.
+    pub(super) fn withdraw_parts(&self, task: &Task) {
+        let Some(parts) = self.exports.parts(&self.roots.locate(&task.path)) else { return };
+        let mut count = 0;
+        for part in parts.files().iter().filter_map(|file| self.roots.name(file)) {
+            let withdrawn = lock(&self.ledger).withdraw(&part);
+            match withdrawn {
+                Ok(true) => count += u32::from(self.withdraw(&part)),
+                Ok(false) => {}
+                Err(error) => self.outlet.notice(Level::Warning, Some(error.code()), error.to_string()),
+            }
+        }
+        if count > 0 {
+            let text = format!(
+                "{} lists {count} images that had results of their own; these are removed",
+                task.path.display()
+            );
+            self.outlet.notice(Level::Info, None, text);
+        }
+    }
+
+    /// Settles a scan that turned out to be a part of another while it was worked on.
+    pub(super) fn set_aside(&self, task: &Task, content: &Content) -> Verdict {
+        self.withdraw(&task.path);
+        match lock(&self.ledger).set_aside(content) {
+            Ok(()) => Verdict::Vanished,
+            Err(error) => Verdict::LedgerFailed(error),
+        }
+    }
+
+    /// Removes the results of the part called `name`.
+    pub(super) fn withdraw(&self, name: &Path) -> bool {
+        self.staging.discard(&self.out.join(name)).unwrap_or_else(|error| {
+            let text = format!("results under {} cannot be removed: {error}", name.display());
+            self.outlet.notice(Level::Warning, Some(error.code()), text);
+            false
+        })
     }
 }

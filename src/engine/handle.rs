@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     crew::Crew,
+    exports::Exports,
     filter::Filter,
     hands::Hands,
     ledger::{Ledger, Recipe},
@@ -27,7 +28,7 @@ use super::{
     watcher::Watcher,
     worker::Bench,
 };
-use crate::output::Staging;
+use crate::{confined::make_parents, durable::lock_file, output::Staging};
 
 /// Folder below the output folder for what the engine itself keeps there.
 pub(crate) const STATE_FOLDER: &str = ".octrls";
@@ -71,7 +72,10 @@ impl Engine {
         let state = options.out.join(STATE_FOLDER);
         let guard = lock_out(&options.out)?;
         let recipe = Recipe { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
-        let ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        if processor.works_elsewhere() {
+            ledger.forgive_ends()?;
+        }
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();
@@ -92,6 +96,7 @@ impl Engine {
             outlet: Outlet::new(events),
             abort: Arc::default(),
             life: Life::default(),
+            exports: Exports::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
             roots: options.roots.clone(),
@@ -111,8 +116,9 @@ impl Engine {
             let (request_sender, asked) = unbounded();
             requests.push(request_sender);
             let territory = Territory::new(&root.path, &options.out, filter.clone());
-            let intervals = (options.rescan, options.poll);
-            let watcher = Watcher::new((number, root.name.clone()), territory, intervals, asked, report_sender.clone());
+            let intervals = (options.rescan, options.poll_of(&root.path));
+            let (whose, exports) = ((number, root.name.clone()), bench.exports.clone());
+            let watcher = Watcher::new(whose, territory, intervals, exports, asked, report_sender.clone());
             crew.add_watcher(spawn("watcher", move || watcher.run())?);
         }
         drop(report_sender);
@@ -216,17 +222,21 @@ pub(crate) fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineErr
     if roots.iter().any(|root| root.starts_with(&out)) {
         return Err(EngineError::OutHoldsRoot { path: out });
     }
+    let polled = options.poll_roots.iter().map(|(path, every)| match fs::canonicalize(path) {
+        Ok(root) if roots.contains(&root) => Ok((root, *every)),
+        _ => Err(EngineError::Roots { problem: format!("{} is to be polled and is none of them", path.display()) }),
+    });
+    let poll_roots = polled.collect::<Result<_, _>>()?;
     let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
-    Ok(EngineOptions { roots, out, workers, attempts, ..options })
+    Ok(EngineOptions { roots, out, workers, attempts, poll_roots, ..options })
 }
 
 /// Takes the output folder for this process; the lock ends with the returned file, however the process ends.
 pub(crate) fn lock_out(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
-    let state = out.join(STATE_FOLDER);
-    fs::create_dir_all(&state).map_err(failed)?;
-    let path: PathBuf = state.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    let path = out.join(STATE_FOLDER).join("lock");
+    make_parents(out, &path).map_err(failed)?;
+    let file = lock_file(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(EngineError::Locked { path: out.to_owned() }),

@@ -45,6 +45,13 @@ impl Hands {
         self.lock().get_mut(&id).map(|hand| hand.content = Some(content.clone())).is_some()
     }
 
+    /// The time that the scan `id` may take begins now.
+    pub(super) fn renew(&self, id: ScanId) {
+        if let Some(hand) = self.lock().get_mut(&id) {
+            hand.since = Instant::now();
+        }
+    }
+
     /// Takes it upon the caller to settle the scan `id`; false when somebody else has done so.
     pub(super) fn claim(&self, id: ScanId) -> bool {
         self.lock().remove(&id).is_some()

@@ -1,7 +1,7 @@
 //! What was measured of each eye before, kept in the ledger under pseudonyms.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,6 +16,7 @@ use super::{
     ledger::open_database,
 };
 use crate::{
+    confined::{Outside, make_parents},
     digest::{KEY, hmac_sha256},
     measure::follow_up::{FollowUp, Protocol, Repeatability, Visit},
     scan::{Eye, Moment, Subject},
@@ -63,8 +64,12 @@ impl History {
     /// [`LedgerError`] when ledger or secret cannot be read or made.
     pub fn open(out: &Path, repeatability: Arc<Repeatability>) -> Result<Self, LedgerError> {
         let state = out.join(STATE_FOLDER);
-        fs::create_dir_all(&state)?;
-        let db = open_database(&state.join(LEDGER_FILE))?;
+        let file = state.join(LEDGER_FILE);
+        make_parents(out, &file).map_err(|error| match error {
+            error if Outside::caused(&error) => LedgerError::Damaged(error.to_string()),
+            error => error.into(),
+        })?;
+        let db = open_database(&file)?;
         // What is deleted is overwritten.
         db.pragma_update(None, "secure_delete", "ON")?;
         let (secret, new) = secret(&state.join(SECRET_FILE))?;
@@ -186,6 +191,9 @@ fn damaged(what: &str) -> LedgerError {
 /// The secret in `file`, and whether it was made just now.
 fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
     let mut found = Vec::new();
+    if file.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is a link")));
+    }
     match File::open(file).and_then(|f| f.take(KEY as u64 + 1).read_to_end(&mut found)) {
         Ok(_) => {
             let wrong =

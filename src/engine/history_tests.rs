@@ -1,3 +1,5 @@
+use std::fs;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -48,7 +50,9 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
         axial: None,
         lateral: None,
         eye: Some(taken.eye),
+        eye_from: None,
         pattern: taken.pattern,
+        pattern_from: None,
         tracks: vec![Track::Line { start: Place::default(), end }],
         places: None,
     };

@@ -20,6 +20,8 @@ mod error;
 mod event;
 mod exports;
 mod filter;
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(crate) mod fuzzing;
 mod handle;
 mod hands;
 mod history;
@@ -34,6 +36,7 @@ mod retention;
 mod roots;
 mod scheduler;
 mod segmenter;
+pub(crate) mod sound;
 mod stamp;
 mod steward;
 mod territory;
@@ -51,5 +54,7 @@ pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
 pub use processor::{ProcessError, Processor};
+#[cfg(feature = "fleet")]
+pub(crate) use segmenter::digest;
 pub use segmenter::{Segmenter, SegmenterOptions};
 pub use steward::{Quarantined, Redo, Steward, StewardError};

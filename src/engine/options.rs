@@ -1,6 +1,9 @@
 //! What an operator can set.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What the engine watches, where it leaves results, and how patient it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,11 @@ pub struct EngineOptions {
     pub stability: Duration,
     /// Time from one walk through the whole root to the next, beside the events of the operating system.
     pub rescan: Duration,
-    /// Walk this often and ask for no events: network shares send none, and no error either.
+    /// Walk this often and ask for no events: network shares send none, and no error either. Roots on file systems that are
+    /// known to be such are walked every ten seconds where nothing is said.
     pub poll: Option<Duration>,
+    /// The same for single roots, instead of what holds for all.
+    pub poll_roots: Vec<(PathBuf, Duration)>,
     /// Scans worked on at once, at least one.
     pub workers: usize,
     /// Attempts before a scan goes to quarantine, at least one.
@@ -50,6 +56,7 @@ impl EngineOptions {
             stability: Duration::from_secs(5),
             rescan: Duration::from_mins(1),
             poll: None,
+            poll_roots: Vec::new(),
             workers: 1,
             attempts: 3,
             backoff: Duration::from_secs(10),
@@ -59,6 +66,12 @@ impl EngineOptions {
             keep: None,
             until_idle: false,
         }
+    }
+
+    /// How often the root at `path`, canonical, is walked instead of asking for events; `None` where nothing is said.
+    pub(super) fn poll_of(&self, path: &Path) -> Option<Duration> {
+        let own = self.poll_roots.iter().find(|(root, _)| root == path);
+        own.map(|(_, every)| *every).or(self.poll)
     }
 
     /// The wait after the given failed attempt, 1 for the first.

@@ -72,11 +72,12 @@ mod tests {
         let (sender, receiver) = unbounded();
         let outlet = Outlet::new(sender);
         let surfaces = Surfaces::undetermined(1, 1);
+        let pixels = BScan { width: 1, height: 1, intensity: vec![0.0] };
         let bscan = Arc::new(SegmentedBScan {
             index: 0,
-            bscan: BScan { width: 1, height: 1, intensity: vec![0.0] },
             thicknesses: Thicknesses::measure(&surfaces, None),
-            quality: Quality::of(&surfaces),
+            quality: Quality::of(&pixels, &surfaces),
+            bscan: pixels,
             signal: Signal::default(),
             surfaces,
             network_time: Duration::ZERO,

@@ -11,7 +11,9 @@ pub trait Processor: Send + Sync {
     /// Processes the scan at `scan` and leaves its results in the folder `out`, whole or not at all.
     ///
     /// `name` is the path that results may carry: that of the scan below the watched root. `report` is told of
-    /// [`ScanChange::Opened`] and each [`ScanChange::BScan`].
+    /// [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that has others do the work tells of
+    /// [`ScanChange::Queued`] while the scan waits for them and of [`ScanChange::Running`] while they have it, again and again:
+    /// repetitions are no events, but the time that a scan may take begins anew with each.
     ///
     /// # Errors
     /// [`ProcessError`], and nothing is left in `out` that was not there before.
@@ -37,6 +39,14 @@ pub trait Processor: Send + Sync {
         true
     }
 
+    /// No further scan will come. A processor whose scans wait elsewhere lets go of them, with [`ProcessError::put_off`].
+    fn drain(&self) {}
+
+    /// Whether scans are worked on in other processes, so that the end of this one is not the fault of any scan.
+    fn works_elsewhere(&self) -> bool {
+        false
+    }
+
     /// A text that changes whenever the same content would give another result: model and settings.
     fn fingerprint(&self) -> String;
 }
@@ -51,4 +61,19 @@ pub struct ProcessError {
     pub reason: String,
     /// Whether another attempt may succeed.
     pub transient: bool,
+}
+
+/// The code of a scan that a processor let go of; nobody is told of it.
+const PUT_OFF: &str = "E-ENGINE-PUT-OFF";
+
+impl ProcessError {
+    /// The scan is let go of unfinished since the engine stops: the attempt does not count, and the next start takes it up.
+    #[must_use]
+    pub fn put_off() -> Self {
+        Self { code: PUT_OFF, reason: "left for the next start".to_owned(), transient: true }
+    }
+
+    pub(super) fn is_put_off(&self) -> bool {
+        self.code == PUT_OFF
+    }
 }

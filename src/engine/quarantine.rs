@@ -1,7 +1,8 @@
 //! The quarantine folder: scans that cannot be processed, each with the reason beside it.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::{roots::Roots, stamp::sidecar_of};
-use crate::durable::{move_file, write_new};
+use crate::{
+    confined::{is_plain, make_parents},
+    durable::{move_file, write_new},
+};
 
 /// What is written beside a quarantined scan.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +34,9 @@ pub(super) struct Note<'a> {
     /// Version of octrls that gave it up.
     pub(super) octrls: &'static str,
 }
+
+/// Longest file with a reason, in bytes; a usual one has four hundred.
+const MAX_REASON: u64 = 1 << 20;
 
 /// Ending of the file with the reason.
 const REASON: &str = ".reason.json";
@@ -78,6 +85,11 @@ impl Quarantine {
         Self { roots, folder }
     }
 
+    /// The folder for results, which this one lies in.
+    fn out(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// A place by its path within this folder.
     pub(super) fn within<'a>(&self, place: &'a Path) -> &'a Path {
         place.strip_prefix(&self.folder).unwrap_or(place)
@@ -85,17 +97,23 @@ impl Quarantine {
 
     /// What lies here, by place. Files without a reason that can be read are not ours.
     pub(super) fn list(&self) -> Vec<Quarantined> {
+        // A link would lead to what is none of ours.
+        if !fs::symlink_metadata(&self.folder).is_ok_and(|found| found.is_dir()) {
+            return Vec::new();
+        }
         let entries = WalkDir::new(&self.folder).sort_by_file_name().into_iter().filter_map(Result::ok);
         entries.filter(|entry| entry.file_type().is_file()).filter_map(|entry| self.read(entry.path())).collect()
     }
 
     fn read(&self, note: &Path) -> Option<Quarantined> {
         let place = without_reason(note)?;
-        let Written { code, reason, attempts, path, sha256, time } =
-            serde_json::from_slice(&fs::read(note).ok()?).ok()?;
+        let mut text = Vec::new();
+        fs::File::open(note).ok()?.take(MAX_REASON + 1).read_to_end(&mut text).ok()?;
+        let Written { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
         let below = place.strip_prefix(&self.folder).ok()?;
-        // A name that is not UTF-8 is in no note, but it is that of the place.
-        let path = if below.to_string_lossy() == path { below.to_owned() } else { path.into() };
+        // A name that is not UTF-8 is in no note, but it is that of the place; so is one that leads elsewhere in none of ours.
+        let own = below.to_string_lossy() == path || !is_plain(Path::new(&path));
+        let path = if own { below.to_owned() } else { path.into() };
         let moved = place.is_file();
         Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time })
     }
@@ -130,11 +148,14 @@ impl Quarantine {
     /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
     pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
         let scan = self.roots.locate(path);
+        if !self.roots.root_of(path).is_some_and(Path::is_dir) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the watched folder is not there"));
+        }
         if scan.try_exists()? {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file lies there now"));
         }
-        if let Some(folder) = scan.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(root) = self.roots.root_of(path) {
+            make_parents(root, &scan)?;
         }
         let sidecar = sidecar_of(place);
         if sidecar.exists() {
@@ -148,9 +169,7 @@ impl Quarantine {
     /// Writes the reason beside the first free name for `path`, which takes that name.
     fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<PathBuf> {
         let wanted = self.folder.join(path);
-        if let Some(folder) = wanted.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        make_parents(self.out(), &wanted)?;
         let mut place = wanted.clone();
         for number in 2.. {
             if !place.try_exists()? {

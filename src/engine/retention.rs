@@ -8,6 +8,7 @@ use super::{
     LedgerError, Level,
     worker::{Bench, lock},
 };
+use crate::output::OutputError;
 
 /// Time between two rounds.
 const EVERY: Duration = Duration::from_hours(1);
@@ -49,9 +50,12 @@ fn round(bench: &Bench, age: Duration, stop: &Receiver<()>) -> Result<usize, Led
             match bench.staging.discard(&folder) {
                 Ok(removed) => count += usize::from(removed),
                 Err(error) => {
+                    let elsewhere = matches!(error, OutputError::Outside { .. });
                     let text = format!("old results cannot be removed: {error}");
                     bench.outlet.notice(Level::Warning, Some(error.code()), text);
-                    return Ok(count);
+                    if !elsewhere {
+                        return Ok(count);
+                    }
                 }
             }
         }

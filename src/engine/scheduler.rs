@@ -162,6 +162,7 @@ impl Scheduler {
 
     pub(super) fn stop(&mut self) {
         if self.requests.take().is_some() {
+            self.bench.processor.drain();
             self.outlet.emit(EventKind::Draining { running: self.running });
         }
     }

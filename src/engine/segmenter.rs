@@ -6,6 +6,8 @@ use std::{
     time::Instant,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     digest::{sha256, sha256_of_file},
     layer::EzConvention,
@@ -17,12 +19,13 @@ use crate::{
     },
     scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
     segment::segment,
+    serial::shared_option,
 };
 
 use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, pieces::in_order};
 
 /// What the operator says of scans and of their results.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SegmenterOptions {
     /// What scan files may not state.
     pub read: ReadOptions,
@@ -33,6 +36,7 @@ pub struct SegmenterOptions {
     /// Beyond which limits a scan is flagged.
     pub gates: Gates,
     /// What the thickness of volumes is compared with.
+    #[serde(with = "shared_option")]
     pub reference: Option<Arc<ReferenceTable>>,
 }
 
@@ -119,7 +123,7 @@ impl Segmenter {
         in_order(self.network.threads(), header.bscans, next, work, take)?;
         let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
-        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header);
+        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
         Ok(results.finish(ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -197,21 +201,22 @@ impl Processor for Segmenter {
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
         let SegmenterOptions { read, ez, dicom, gates, reference } = &self.options;
-        let ReadOptions { axial_um, lateral_um, allow_missing, series } = *read;
+        let ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series } = *read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
         let series = series.map_or(String::new(), |n| format!(" series {n}"));
         let (axial, lateral) = (um(axial_um), um(lateral_um));
+        let degree = um_per_degree.map(|um| format!(" degree {um}")).unwrap_or_default();
         let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
         let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
         let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
         let followed = self.history.as_ref().map(table).unwrap_or_default();
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral} {written}{followed}")
+        format!("{RESULT_SCHEMA} {model} {axial} {lateral}{degree} {written}{followed}")
     }
 }
 
 /// The digest of a scan's content; of several files that of their digests, a line each.
-fn digest(scan: &Path) -> Result<String, ReadError> {
+pub(crate) fn digest(scan: &Path) -> Result<String, ReadError> {
     let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
     let digests: Vec<String> = scan::files(scan)?.iter().map(digest).collect::<Result<_, _>>()?;
     Ok(match digests.as_slice() {

@@ -40,7 +40,8 @@ impl Stamp {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let sidecar = fs::metadata(sidecar_of(path)).ok().filter(Metadata::is_file).as_ref().map(FileStamp::of);
+        let sidecar = fs::symlink_metadata(sidecar_of(path)).ok().filter(Metadata::is_file);
+        let sidecar = sidecar.as_ref().map(FileStamp::of);
         Ok(Some(Self { scan: FileStamp::of(&metadata), sidecar }))
     }
 }

@@ -79,7 +79,11 @@ impl Steward {
             return Err(missing());
         }
         let records = Records::open(&file)?;
-        let roots = Roots::named(records.roots()?);
+        let roots = records.roots()?;
+        if let Some((_, path)) = roots.iter().find(|(_, path)| !path.is_absolute()) {
+            return Err(LedgerError::Damaged(format!("a watched folder is called {}", path.display())));
+        }
+        let roots = Roots::named(roots);
         let quarantine = Quarantine::new(roots.clone(), out.join(QUARANTINE_FOLDER));
         Ok(Self { records, roots, quarantine })
     }

@@ -21,13 +21,16 @@ use notify::{
 use walkdir::WalkDir;
 
 use super::{Level, exports::Exports, stamp::Stamp, territory::Territory};
-use crate::scan::may_have_parts;
+use crate::{mounts::Mount, scan::may_have_parts};
 
 /// Time between two looks at whether the root is there.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 /// Time between two walks where the system gives no events although it was asked.
 const FALLBACK_POLL: Duration = Duration::from_secs(10);
+
+/// Time between two walks of a share, which gives no events and no error either.
+const SHARE_POLL: Duration = Duration::from_secs(10);
 
 /// Hints that may wait; more of them mean a walk is cheaper.
 const HINTS: usize = 4096;
@@ -82,7 +85,10 @@ pub(super) struct Watcher {
     name: PathBuf,
     territory: Territory,
     rescan: Duration,
+    /// Time between two walks where there are to be no events.
     poll: Option<Duration>,
+    /// Whether it was asked for, and holds wherever the root lies.
+    poll_asked: bool,
     requests: Receiver<Request>,
     reports: Sender<Report>,
     hints: (Sender<Hint>, Receiver<Hint>),
@@ -104,6 +110,7 @@ impl Watcher {
         (number, name): (usize, PathBuf),
         territory: Territory,
         (rescan, poll): (Duration, Option<Duration>),
+        exports: Exports,
         requests: Receiver<Request>,
         reports: Sender<Report>,
     ) -> Self {
@@ -115,6 +122,7 @@ impl Watcher {
             territory,
             rescan,
             poll,
+            poll_asked: poll.is_some(),
             requests,
             reports,
             hints: bounded(HINTS),
@@ -123,7 +131,7 @@ impl Watcher {
             root,
             next_probe: now,
             next_walk: now,
-            exports: Exports::default(),
+            exports,
             fresh: HashSet::new(),
             unreadable: HashSet::new(),
         }
@@ -177,7 +185,13 @@ impl Watcher {
     /// Asks the system for events, unless polling was asked for.
     fn arm(&mut self) -> Result<(), Stopped> {
         self.native = None;
-        if self.poll.is_some() || self.root.is_none() {
+        if self.root.is_none() {
+            return Ok(());
+        }
+        if !self.poll_asked {
+            self.find_share()?;
+        }
+        if self.poll.is_some() {
             return Ok(());
         }
         let (hints, missed) = (self.hints.0.clone(), Arc::clone(&self.missed));
@@ -198,6 +212,18 @@ impl Watcher {
             Err(error) => self.fall_back(&error.to_string())?,
         }
         Ok(())
+    }
+
+    /// Polls the root where it is a share, which may be mounted long after the start.
+    fn find_share(&mut self) -> Result<(), Stopped> {
+        let Some(share) = Mount::of(self.territory.root()).filter(Mount::is_share) else {
+            self.poll = None;
+            return Ok(());
+        };
+        self.poll = Some(SHARE_POLL);
+        let seconds = SHARE_POLL.as_secs();
+        let text = format!("a network share ({}) tells of no new files; it is looked at every {seconds} s", share.kind);
+        self.report(Finding::Notice(Level::Info, "W-WATCH-POLLING", text))
     }
 
     fn fall_back(&mut self, problem: &str) -> Result<(), Stopped> {

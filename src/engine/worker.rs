@@ -18,6 +18,7 @@ use super::{
     Level, ProcessError, Processor, ScanChange, ScanSummary,
     backlog::Task,
     content::Content,
+    exports::Exports,
     hands::{Hand, Hands},
     ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
     life::Life,
@@ -86,6 +87,7 @@ pub(super) struct Bench {
     /// Set when running scans are to be given up.
     pub(super) abort: Arc<AtomicBool>,
     pub(super) life: Life,
+    pub(super) exports: Exports,
 }
 
 /// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
@@ -126,7 +128,7 @@ impl Bench {
     }
 
     fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
-        if let Some(verdict) = self.displaced(task) {
+        if let Some(verdict) = self.displaced(task).or_else(|| self.is_part(task).then_some(Verdict::Vanished)) {
             return self.mine(task).map(|()| (None, verdict));
         }
         if task.stamp.scan.bytes > self.max_bytes {
@@ -196,7 +198,7 @@ impl Bench {
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process(task, overdue) {
+            None => match self.process(task, attempt, overdue) {
                 Some(result) => result,
                 None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
             },
@@ -216,14 +218,21 @@ impl Bench {
     ) -> Verdict {
         match outcome {
             (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
+            // The export that lists it arrived meanwhile; a part is not given up for its own faults either.
+            _ if self.is_part(task) => self.set_aside(task, content),
             (Ok(summary), _) => {
                 self.discard_earlier(task, content);
-                match lock(&self.ledger).done(&task.path, task.stamp, content) {
-                    Ok(()) => Verdict::Done(Arc::new(summary)),
+                let noted = lock(&self.ledger).done(&task.path, task.stamp, content);
+                match noted {
+                    Ok(()) => {
+                        self.withdraw_parts(task);
+                        Verdict::Done(Arc::new(summary))
+                    }
                     Err(error) => Verdict::LedgerFailed(error),
                 }
             }
             (Err(_), Some(verdict)) => self.released(content, verdict),
+            (Err(error), None) if error.is_put_off() => self.released(content, Verdict::Aborted),
             (Err(error), None) if is_of_the_disk(&error) => self.released(content, Verdict::Held(error)),
             (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
@@ -248,13 +257,22 @@ impl Bench {
     }
 
     /// Runs the processor; `None` when the engine is being stopped.
-    fn process(&self, task: &Task, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
+    fn process(&self, task: &Task, attempt: u32, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
+        let mut waiting = false;
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {
                 resume_unwind(Box::new(LetGo));
             }
             self.life.beat();
-            self.outlet.scan(task.id, change);
+            let waits = match change {
+                ScanChange::Queued => true,
+                ScanChange::Running { .. } => false,
+                other => return self.outlet.scan(task.id, other),
+            };
+            self.hands.renew(task.id);
+            if std::mem::replace(&mut waiting, waits) != waits {
+                self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
+            }
         };
         let (scan, out) = (self.roots.locate(&task.path), self.out.join(&task.path));
         match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &task.path, &out, &mut report))) {

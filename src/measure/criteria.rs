@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Signal, Verdict};
+use super::{Quality, Signal, Verdict};
 
 /// Limits beyond which a scan is flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,12 +12,18 @@ use super::{Signal, Verdict};
 pub struct Gates {
     /// O: largest share of A-scans in which the image's edge cuts off the retina.
     pub cut_off: f32,
+    /// O: least share of A-scans in which the retina was found.
+    pub coverage: f32,
     /// S: least signal in decibels as the scanner itself states it; 15 is asked of a Spectralis, 10 of a Cirrus.
     pub device_signal_db: f32,
     /// S: least signal to noise in decibels as measured here, where the scanner states none.
     pub snr_db: f32,
+    /// S: least contrast to noise of the retina against the vitreous.
+    pub contrast: f32,
     /// C: largest distance of the fovea from the middle of a volume, in millimetres.
     pub decentration_mm: f32,
+    /// A: least mean confidence of the A-scans in which the retina was found.
+    pub confidence: f32,
     /// I: largest share of A-scans that are less than half as bright as the median one.
     pub dark: f32,
     /// B: largest difference of the ONL's brightness between the image's halves, as a share of the retina's.
@@ -26,9 +32,20 @@ pub struct Gates {
 
 impl Default for Gates {
     /// Of 130 B-scans of Spectralis, Optovue and Bioptigen scanners, single frames have 12.8 to 16.3 dB of signal to noise and
-    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277.
+    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277. Of 64 B-scans of these and a Cirrus, `contrast` is 0.89
+    /// to 1.9 in single frames and 1.6 or more in averaged ones; `coverage` is 0.91 or more, `confidence` 0.82 or more.
     fn default() -> Self {
-        Self { cut_off: 0.02, device_signal_db: 15.0, snr_db: 15.0, decentration_mm: 0.5, dark: 0.15, tilt: 0.3 }
+        Self {
+            cut_off: 0.02,
+            coverage: 0.9,
+            device_signal_db: 15.0,
+            snr_db: 15.0,
+            contrast: 1.0,
+            decentration_mm: 0.5,
+            confidence: 0.8,
+            dark: 0.15,
+            tilt: 0.3,
+        }
     }
 }
 
@@ -49,8 +66,9 @@ impl Gates {
     /// [`GatesError`] when it names a gate that there is not, or has a value that is no number.
     pub fn parse(text: &str) -> Result<Self, GatesError> {
         let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
-        let Self { cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt } = gates;
-        let values = [cut_off, device_signal_db, snr_db, decentration_mm, dark, tilt];
+        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt } =
+            gates;
+        let values = [cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt];
         if values.iter().all(|v| v.is_finite()) {
             Ok(gates)
         } else {
@@ -107,11 +125,13 @@ pub enum Outcome {
     NotJudged,
 }
 
-/// What became of one criterion.
+/// What became of one measure of a criterion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Judged {
-    /// Which.
+    /// Which criterion.
     pub criterion: Criterion,
+    /// What was asked: the name of its gate, or `verdict`; of what is not measured, `none`.
+    pub measure: &'static str,
     /// Whether it is met.
     pub outcome: Outcome,
     /// What was measured, in the unit of its gate.
@@ -130,6 +150,21 @@ pub struct ScanFacts {
     pub signal: Signal,
     /// Distance of the fovea from the middle of the volume in millimetres; `None` where no fovea was found.
     pub decentration_mm: Option<f32>,
+    /// Share of A-scans in which the retina was found, 0 to 1.
+    pub coverage: Option<f32>,
+    /// Mean confidence of these, 0 to 1; `None` where there are none.
+    pub confidence: Option<f32>,
+}
+
+/// What is known of one B-scan.
+#[derive(Clone, Copy, Debug)]
+pub struct BScanFacts {
+    /// Its image.
+    pub signal: Signal,
+    /// The decibels that the scanner states.
+    pub device_signal_db: Option<f32>,
+    /// What its verdict rests on.
+    pub quality: Quality,
 }
 
 /// The quality of a scan.
@@ -140,25 +175,31 @@ pub struct ScanQuality {
     pub facts: ScanFacts,
     /// Letters of the criteria that are not met, in the order of the name; empty where none.
     pub flags: String,
-    /// Every criterion.
-    pub criteria: [Judged; 7],
+    /// Every measure of every criterion.
+    pub criteria: [Judged; 10],
 }
 
 impl ScanFacts {
-    /// The facts of a scan from those of its B-scans: the image, and what the scanner states of its signal.
+    /// The facts of a scan from those of its B-scans.
     #[must_use]
-    pub fn over(bscans: &[(Signal, Option<f32>)], decentration_mm: Option<f32>) -> Self {
-        let all = |f: &dyn Fn(&Signal) -> Option<f32>| bscans.iter().filter_map(|(s, _)| f(s)).collect::<Vec<f32>>();
-        let mean = |values: Vec<f32>| (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32);
+    pub fn over(bscans: &[BScanFacts], decentration_mm: Option<f32>) -> Self {
+        let all = |f: &dyn Fn(&Signal) -> Option<f32>| bscans.iter().filter_map(|b| f(&b.signal)).collect::<Vec<f32>>();
         let signal = Signal {
             snr_db: median(all(&|s| s.snr_db)),
             contrast: median(all(&|s| s.contrast)),
-            dark: mean(all(&|s| s.dark)),
+            dark: mean(&all(&|s| s.dark)),
             tilt: median(all(&|s| s.tilt)),
-            cut_off: mean(all(&|s| s.cut_off)),
+            cut_off: mean(&all(&|s| s.cut_off)),
         };
-        let device_signal_db = median(bscans.iter().filter_map(|(_, db)| *db).collect());
-        Self { device_signal_db, signal, decentration_mm }
+        let found: f32 = bscans.iter().map(|b| b.quality.found).sum();
+        let confidence: f32 = bscans.iter().map(|b| b.quality.confidence * b.quality.found).sum();
+        Self {
+            device_signal_db: median(bscans.iter().filter_map(|b| b.device_signal_db).collect()),
+            signal,
+            decentration_mm,
+            coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
+            confidence: (found > 0.0).then(|| confidence / found),
+        }
     }
 }
 
@@ -166,37 +207,57 @@ impl ScanQuality {
     /// Judges a scan. Pathology is for a person to see: that criterion is never judged.
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
-        let at_most = |criterion, measured: Option<f32>, gate: f32| judged(criterion, measured, gate, |v| v <= gate);
-        let at_least = |criterion, measured: Option<f32>, gate: f32| judged(criterion, measured, gate, |v| v >= gate);
-        let without_figures = |criterion, outcome| Judged { criterion, outcome, measured: None, gate: None };
-        let ScanFacts { device_signal_db, signal, decentration_mm } = facts;
+        use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
+        let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
-            at_most(Criterion::Obvious, signal.cut_off, gates.cut_off),
+            Judged::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
+            Judged::at_least((Obvious, "coverage"), coverage, gates.coverage),
             match device_signal_db {
-                Some(_) => at_least(Criterion::Signal, device_signal_db, gates.device_signal_db),
-                None => at_least(Criterion::Signal, signal.snr_db, gates.snr_db),
+                Some(_) => Judged::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db),
+                None => Judged::at_least((Strength, "snr_db"), signal.snr_db, gates.snr_db),
             },
-            at_most(Criterion::Centration, decentration_mm, gates.decentration_mm),
-            without_figures(
-                Criterion::Algorithm,
-                if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged },
-            ),
-            without_figures(Criterion::Retina, Outcome::NotJudged),
-            at_most(Criterion::Illumination, signal.dark, gates.dark),
-            at_most(Criterion::Beam, signal.tilt, gates.tilt),
+            Judged::at_least((Strength, "contrast"), signal.contrast, gates.contrast),
+            Judged::at_most((Centration, "decentration_mm"), decentration_mm, gates.decentration_mm),
+            Judged { criterion: Algorithm, measure: "verdict", outcome: good, measured: None, gate: None },
+            Judged::at_least((Algorithm, "confidence"), confidence, gates.confidence),
+            Judged { criterion: Retina, measure: "none", outcome: Outcome::NotJudged, measured: None, gate: None },
+            Judged::at_most((Illumination, "dark"), signal.dark, gates.dark),
+            Judged::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
         ];
-        let flagged = criteria.iter().filter(|j| j.outcome == Outcome::Flagged);
-        Self { facts, flags: flagged.map(|j| j.criterion.letter()).collect(), criteria }
+        let mut flags: Vec<char> =
+            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(|j| j.criterion.letter()).collect();
+        flags.dedup();
+        Self { facts, flags: flags.into_iter().collect(), criteria }
     }
 }
 
-fn judged(criterion: Criterion, measured: Option<f32>, gate: f32, meets: impl Fn(f32) -> bool) -> Judged {
-    let outcome = match measured.map(meets) {
-        Some(true) => Outcome::Met,
-        Some(false) => Outcome::Flagged,
-        None => Outcome::NotJudged,
-    };
-    Judged { criterion, outcome, measured, gate: Some(gate) }
+impl Judged {
+    fn at_most(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
+        Self::held_against(of, measured, gate, |v| v <= gate)
+    }
+
+    fn at_least(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
+        Self::held_against(of, measured, gate, |v| v >= gate)
+    }
+
+    fn held_against(
+        (criterion, measure): (Criterion, &'static str),
+        measured: Option<f32>,
+        gate: f32,
+        meets: impl Fn(f32) -> bool,
+    ) -> Self {
+        let outcome = match measured.map(meets) {
+            Some(true) => Outcome::Met,
+            Some(false) => Outcome::Flagged,
+            None => Outcome::NotJudged,
+        };
+        Self { criterion, measure, outcome, measured, gate: Some(gate) }
+    }
+}
+
+fn mean(values: &[f32]) -> Option<f32> {
+    (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32)
 }
 
 fn median(mut values: Vec<f32>) -> Option<f32> {
@@ -211,7 +272,13 @@ mod tests {
     fn good() -> ScanFacts {
         let signal =
             Signal { snr_db: Some(25.0), contrast: Some(3.0), dark: Some(0.01), tilt: Some(0.05), cut_off: Some(0.0) };
-        ScanFacts { device_signal_db: None, signal, decentration_mm: Some(0.1) }
+        ScanFacts {
+            device_signal_db: None,
+            signal,
+            decentration_mm: Some(0.1),
+            coverage: Some(1.0),
+            confidence: Some(0.95),
+        }
     }
 
     fn flags(facts: ScanFacts, verdict: Verdict) -> String {
@@ -227,7 +294,15 @@ mod tests {
         };
         assert_eq!(with(|_| ()), "");
         assert_eq!(with(|f| f.signal.cut_off = Some(0.2)), "O");
+        assert_eq!(with(|f| f.coverage = Some(0.6)), "O");
         assert_eq!(with(|f| f.signal.snr_db = Some(3.0)), "S");
+        assert_eq!(with(|f| f.signal.contrast = Some(0.4)), "S");
+        assert_eq!(with(|f| f.confidence = Some(0.7)), "A");
+        assert_eq!(
+            with(|f| (f.signal.snr_db, f.signal.contrast, f.signal.cut_off) = (Some(3.0), Some(0.4), Some(0.2))),
+            "OS",
+            "a letter once"
+        );
         assert_eq!(with(|f| f.device_signal_db = Some(12.0)), "S");
         assert_eq!(with(|f| f.decentration_mm = Some(0.9)), "C");
         assert_eq!(with(|f| f.signal.dark = Some(0.5)), "I");
@@ -246,16 +321,22 @@ mod tests {
     fn what_is_not_known_is_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 6);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
         assert_eq!(judged.flags, "A");
     }
 
     #[test]
     fn a_volume_has_medians_and_mean_shares() {
-        let bscan = |snr: f32, cut: f32| (Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() }, None);
-        let facts = ScanFacts::over(&[bscan(10.0, 0.0), bscan(20.0, 0.3), bscan(90.0, 0.0)], None);
+        let bscan = |snr: f32, cut: f32, found: f32| BScanFacts {
+            signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
+            device_signal_db: None,
+            quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
+        };
+        let facts = ScanFacts::over(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
+        assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
+        assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan as far as a retina was found");
     }
 
     #[test]

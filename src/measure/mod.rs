@@ -8,9 +8,11 @@ pub mod follow_up;
 mod quality;
 pub mod reference;
 mod signal;
+mod summary;
 mod thickness;
 
-pub use criteria::{Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
+pub use criteria::{BScanFacts, Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;
+pub use summary::EtdrsSummary;
 pub use thickness::{LayerThickness, ThicknessUnit, Thicknesses};

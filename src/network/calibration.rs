@@ -36,15 +36,28 @@ pub struct Calibration {
     /// Largest deviation that the class probabilities may imply for the choroid-sclera boundary, in rows of the
     /// network's grid; beyond it, the boundary counts as not visible.
     pub choroid_limit: f32,
+    /// Doubt about a scan (one minus the mean confidence of its A-scans) up to which the intervals hold as they are; beyond it,
+    /// they grow in proportion to it. `None`: they are the same for all scans.
+    ///
+    /// Doubt rises on scanners and eyes unlike those of the training, where intervals that were fitted to others are too
+    /// narrow. They never shrink: a network can be sure of a line that another grader draws elsewhere.
+    #[serde(default)]
+    pub usual_doubt: Option<f32>,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES], choroid_limit: 20.0 }
+        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES], choroid_limit: 20.0, usual_doubt: None }
     }
 }
 
 impl Calibration {
+    /// What the deviations in a scan are multiplied by, whose A-scans have this mean `confidence`.
+    #[must_use]
+    pub fn doubt(&self, confidence: f32) -> f32 {
+        self.usual_doubt.map_or(1.0, |usual| ((1.0 - confidence) / usual).max(1.0))
+    }
+
     /// The intervals as text: `scale:floor` of each boundary, comma-separated.
     pub(super) fn intervals_text(&self) -> String {
         self.intervals.map(|i| format!("{}:{}", i.scale, i.floor)).join(",")
@@ -84,6 +97,14 @@ mod tests {
         {
             assert_eq!(Calibration::parse_intervals(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn intervals_grow_with_doubt_and_never_shrink() {
+        let calibration = Calibration { usual_doubt: Some(0.08), ..Calibration::default() };
+        assert!((calibration.doubt(0.92) - 1.0).abs() < 1e-5 && (calibration.doubt(0.84) - 2.0).abs() < 1e-5);
+        assert!((calibration.doubt(0.99) - 1.0).abs() < 1e-6);
+        assert!((Calibration::default().doubt(0.5) - 1.0).abs() < 1e-6);
     }
 
     #[test]

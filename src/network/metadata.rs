@@ -63,6 +63,7 @@ const PREPROCESSING: &str = "octrls.preprocessing";
 const TEMPERATURE: &str = "octrls.temperature";
 const INTERVALS: &str = "octrls.intervals";
 const CHOROID_LIMIT: &str = "octrls.choroid_limit";
+const USUAL_DOUBT: &str = "octrls.usual_doubt";
 const EZ_SHIFT: &str = "octrls.ez_shift";
 const TRAINING_DATA: &str = "octrls.training_data";
 const WEIGHTS: &str = "octrls.weights_sha256";
@@ -77,7 +78,7 @@ impl ModelMetadata {
     /// The properties as they stand in the model file.
     #[must_use]
     pub fn to_properties(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut properties = vec![
             (NAME, self.name.clone()),
             (VERSION, self.version.clone()),
             (CLASS_NAMES, Self::class_names()),
@@ -89,7 +90,9 @@ impl ModelMetadata {
             (EZ_SHIFT, self.ez_shift.to_string()),
             (TRAINING_DATA, self.training_data.clone()),
             (WEIGHTS, self.weights_sha256.clone()),
-        ]
+        ];
+        properties.extend(self.calibration.usual_doubt.map(|doubt| (USUAL_DOUBT, doubt.to_string())));
+        properties
     }
 
     /// Reads the properties of a model file.
@@ -125,13 +128,14 @@ impl ModelMetadata {
         let choroid_limit = all.get(CHOROID_LIMIT);
         let choroid_limit =
             choroid_limit.map_or(Ok(uncalibrated.choroid_limit), |t| number(CHOROID_LIMIT, t, 0.1, 1000.0))?;
+        let usual_doubt = all.get(USUAL_DOUBT).map(|t| number(USUAL_DOUBT, t, 0.01, 1.0)).transpose()?;
         let ez_shift = all.get(EZ_SHIFT).map_or(Ok(0.0), |t| number(EZ_SHIFT, t, 0.0, 50.0))?;
         Ok(Self {
             name: get(NAME)?.to_owned(),
             version: get(VERSION)?.to_owned(),
             input,
             preprocessing,
-            calibration: Calibration { temperature, intervals, choroid_limit },
+            calibration: Calibration { temperature, intervals, choroid_limit, usual_doubt },
             ez_shift,
             training_data: get(TRAINING_DATA)?.to_owned(),
             weights_sha256: get(WEIGHTS)?.to_owned(),
@@ -149,7 +153,7 @@ mod tests {
             version: "1".to_owned(),
             input: InputSize { width: 640, height: 480 },
             preprocessing: Preprocessing::FitCentreStandardise,
-            calibration: Calibration { temperature: 1.5, ..Calibration::default() },
+            calibration: Calibration { temperature: 1.5, usual_doubt: Some(0.08), ..Calibration::default() },
             ez_shift: 6.0,
             training_data: "phantom".to_owned(),
             weights_sha256: "ab".to_owned(),
@@ -165,7 +169,8 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, CHOROID_LIMIT, EZ_SHIFT] {
+        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, CHOROID_LIMIT, USUAL_DOUBT, EZ_SHIFT]
+        {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {
                 if *key == broken {

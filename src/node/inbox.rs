@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, NodeError, negotiation::Context, session::Refusal, uid};
 use crate::{
     digest::{hex, sha256_of_reader},
-    durable::{sync_folder, unfinished_file},
+    durable::{lock_file, sync_folder, unfinished_file},
     scan::dicom::{Meta, check_lengths, identifiers},
 };
 
@@ -56,7 +56,7 @@ impl Inbox {
     /// Takes the folder for this process, and removes what a crash left of instances.
     pub(super) fn open(folder: &Path, limit: u64) -> Result<Self, NodeError> {
         let failed = |source: io::Error| NodeError::Inbox { path: folder.to_owned(), source };
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(failed)?;
+        let lock = lock_file(&folder.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(NodeError::Locked { path: folder.to_owned() }),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::engine::LedgerError;
+use crate::{confined::Outside, engine::LedgerError};
 
 /// Why results could not be written. Each kind has a stable [`code`](OutputError::code).
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,12 @@ pub enum OutputError {
         /// The folder.
         path: PathBuf,
     },
+    /// The results would lie outside the folder for results.
+    #[error("{reason}; nothing is written there")]
+    Outside {
+        /// Where they would lie.
+        reason: String,
+    },
     /// A result could not be encoded.
     #[error("cannot encode {file}: {reason}")]
     Encode {
@@ -58,6 +64,7 @@ impl OutputError {
             Self::Denied { .. } => "E-OUT-DENIED",
             Self::Io { .. } => "E-OUT-IO",
             Self::Foreign { .. } => "E-OUT-FOREIGN",
+            Self::Outside { .. } => "E-OUT-OUTSIDE",
             Self::Encode { .. } => "E-OUT-ENCODE",
             Self::History(error) => error.code(),
         }
@@ -69,9 +76,10 @@ impl OutputError {
         matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History(_))
     }
 
-    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
+            _ if Outside::caused(&source) => Self::Outside { reason: source.to_string() },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied { path },
             _ => Self::Io { path, source },

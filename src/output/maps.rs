@@ -5,19 +5,21 @@ use image::{Rgb, RgbImage};
 use super::canvas::{self, FAINT, INK, PAPER};
 use crate::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, ThicknessField, VolumeMeasures},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessField, VolumeMeasures, side},
     scan::{Eye, Place},
 };
 
 /// What the scan does not cover or the network could not tell.
 const UNKNOWN: [u8; 3] = [60, 60, 66];
 /// Longer side of a map in pixels.
-const SIDE: f64 = 300.0;
+const SIDE: f64 = 360.0;
 const MARGIN: u32 = 14;
-const TITLE: u32 = 18;
+const TITLE: u32 = 26;
 const BAR: u32 = 14;
+/// Enlargement of letters, which must be read in a report too.
+const LETTERS: u32 = 2;
 /// Room for the figures of a colour bar.
-const FIGURES: u32 = 60;
+const FIGURES: u32 = 70;
 const COLUMNS: u32 = 3;
 /// Most points that are set along a circle.
 const MOST_STEPS: f64 = 16_384.0;
@@ -64,11 +66,12 @@ pub(super) fn thickness_maps(
         panel.draw(&mut image, of, field, grid, measures.centre);
     }
     let centre = match measures.centre.from {
-        CentreSource::Fovea => "circles of 1, 3 and 6 mm about the fovea",
-        CentreSource::ScanMiddle => "circles of 1, 3 and 6 mm about the middle of the scan: no fovea found",
+        CentreSource::Fovea => "circles: 1, 3, 6 mm about the fovea",
+        CentreSource::ScanMiddle => "circles: 1, 3, 6 mm about the scan's middle, no fovea found",
     };
     let note = format!("um; {centre}; grey: unknown; research use only");
-    canvas::text(&mut image, MARGIN, size.1 - TITLE, 1, FAINT, &note);
+    let letters = if canvas::text_width(note.len() as u32, LETTERS) + MARGIN < size.0 { LETTERS } else { 1 };
+    canvas::text(&mut image, MARGIN, size.1 - TITLE + 4, letters, FAINT, &note);
     Some(image)
 }
 
@@ -90,14 +93,32 @@ impl Panel {
             let colour = value.map_or(UNKNOWN, |v| colour(v / top));
             image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
         }
-        canvas::text(image, self.left, self.top - TITLE + 5, 1, INK, of.name());
+        canvas::text(image, self.left, self.top - TITLE + 5, LETTERS, INK, of.name());
         for radius in ETDRS_RADII_MM {
             self.ring(image, centre.place, radius);
         }
         if let Some(grid) = grid {
             self.figures(image, grid, centre.place);
         }
+        self.sides(image);
         self.bar(image, top);
+    }
+
+    /// Which way the nose is, in the upper corners; left and right of an eye that nobody named.
+    fn sides(&self, image: &mut RgbImage) {
+        let letter = |right: f64| match side((right, 0.0), self.eye) {
+            Side::Nasal => "N",
+            Side::Temporal => "T",
+            Side::Left => "L",
+            _ => "R",
+        };
+        let width = canvas::text_width(1, LETTERS);
+        for (x, text) in
+            [(self.left + 3, letter(-1.0)), (self.left + self.width.saturating_sub(width + 3), letter(1.0))]
+        {
+            canvas::fill(image, x - 1, self.top + 2, width + 1, 8 * LETTERS + 1, PAPER);
+            canvas::text(image, x, self.top + 3, LETTERS, INK, text);
+        }
     }
 
     /// The place at the middle of a pixel.
@@ -129,15 +150,18 @@ impl Panel {
 
     /// The mean of each subfield in its middle.
     fn figures(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
+        // The middles of two subfields are 1 mm apart.
+        let room = (1.0 / self.mm_per_pixel) as u32;
+        let letters = if canvas::text_width(3, LETTERS) + 4 <= room { LETTERS } else { 1 };
         for field in &grid.subfields {
             let Some(mean) = field.mean_um else { continue };
             let (right, down) = field.at.middle(self.eye);
             let Some((x, y)) = self.pixel(Place { x: centre.x + right, y: centre.y + down }) else { continue };
             let text = format!("{mean:.0}");
-            let width = canvas::text_width(text.len() as u32, 1);
-            let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4));
-            canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 9, PAPER);
-            canvas::text(image, x, y, 1, INK, &text);
+            let width = canvas::text_width(text.len() as u32, letters);
+            let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * letters));
+            canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * letters + 1, PAPER);
+            canvas::text(image, x, y, letters, INK, &text);
         }
     }
 
@@ -148,8 +172,8 @@ impl Panel {
             canvas::fill(image, x, self.top + y, BAR, 1, colour(share));
         }
         for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
-            let y = self.top + (share * self.height.saturating_sub(8) as f32) as u32;
-            canvas::text(image, x + BAR + 4, y, 1, FAINT, &format!("{value:.0}"));
+            let y = self.top + (share * self.height.saturating_sub(8 * LETTERS) as f32) as u32;
+            canvas::text(image, x + BAR + 4, y, LETTERS, FAINT, &format!("{value:.0}"));
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
 mod canvas;
+mod circle_page;
 mod dicom;
 mod error;
 #[cfg(feature = "parquet")]
@@ -28,6 +29,7 @@ mod report;
 mod series;
 mod staging;
 mod tables;
+mod volume_page;
 mod writer;
 
 pub use dicom::DicomResults;
@@ -38,5 +40,7 @@ pub use overlay::overlay;
 pub use pictures::Pictures;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
+#[cfg(feature = "fleet")]
+pub(crate) use staging::StagedFolder;
 pub use staging::{RESULT_FILE, Staging};
 pub use writer::{DeviceFindings, ResultWriter, ScanContext};

@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage};
 
 use crate::{
     layer::{Boundary, MEASURED},
-    measure::ThicknessUnit,
+    measure::{ThicknessUnit, enface::COVERED},
     segment::SegmentedBScan,
 };
 
@@ -75,7 +75,9 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
     line(image, INK, &format!("thickness, mean ({})", unit.symbol()));
     for layer in bscan.thicknesses.iter() {
         let mean = layer.mean.map_or("-".to_owned(), |m| format!("{m:.1}"));
-        line(image, INK, &format!("{:<10}{mean:>8}", layer.of.name()));
+        // A mean over a part of the scan must not pass for one over all of it.
+        let part = layer.mean.filter(|_| layer.coverage < COVERED).map(|_| format!("{:.0} %", 100.0 * layer.coverage));
+        line(image, INK, &format!("{:<10}{mean:>8}{:>7}", layer.of.name(), part.unwrap_or_default()));
     }
     if unit == ThicknessUnit::Pixels {
         line(image, FAINT, "no axial spacing known");

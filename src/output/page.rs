@@ -46,6 +46,11 @@ impl Style {
         Self { bold: true, ..self }
     }
 
+    /// For dark ground.
+    pub(super) const fn white(self) -> Self {
+        Self { grey: 1.0, ..self }
+    }
+
     pub(super) const fn quiet(self) -> Self {
         Self { grey: 0.45, ..self }
     }

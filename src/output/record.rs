@@ -10,10 +10,10 @@ use crate::{
         accuracy::BoundaryError,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
-        reference::{Comparison, ReferenceTable},
+        reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing},
+    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject, Track},
     segment::SegmentedBScan,
     surface::Surfaces,
 };
@@ -35,18 +35,48 @@ pub struct ScanRecord {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) eye: Option<Eye>,
+    pub(super) eye_from: Option<Provenance>,
     pub(super) pattern: Pattern,
+    pub(super) pattern_from: Option<Provenance>,
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
     pub(super) places: Option<Provenance>,
+    /// When the scan was taken, by the scanner's clock, and with what; where the file says whose eye it is.
+    pub(super) acquired: Option<String>,
+    pub(super) device: Option<String>,
 }
 
 impl ScanRecord {
     /// Describes a scan; `series` is the one that was asked for, if any.
     #[must_use]
     pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
-        let ScanHeader { format, bscans, width, height, axial, lateral, eye, pattern, places, .. } = *header;
-        Self { path, sha256, series, format, bscans, width, height, eye, pattern, axial, lateral, places }
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, eye_from, .. } = *header;
+        let ScanHeader { pattern, pattern_from, places, .. } = *header;
+        Self {
+            path,
+            sha256,
+            series,
+            format,
+            bscans,
+            width,
+            height,
+            eye,
+            eye_from,
+            pattern,
+            pattern_from,
+            axial,
+            lateral,
+            places,
+            acquired: None,
+            device: None,
+        }
+    }
+
+    /// With what the file says of when and with what the scan was taken.
+    #[must_use]
+    pub fn taken(self, subject: Option<&Subject>) -> Self {
+        let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
+        Self { acquired: subject.map(|s| s.acquired.to_string()), device, ..self }
     }
 }
 
@@ -104,6 +134,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) reference: Option<ReferenceRecord>,
     pub(super) circle: Option<CircleProfile>,
+    pub(super) circle_reference: Option<CircleReferenceRecord>,
     pub(super) follow_up: Option<FollowUp>,
     pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
@@ -130,6 +161,25 @@ impl ReferenceRecord {
     }
 }
 
+/// A circle's thickness beside that of a reference group.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CircleReferenceRecord {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) population: String,
+    pub(super) values: Vec<CircleComparison>,
+}
+
+impl CircleReferenceRecord {
+    /// `None` without a circle or a table of circles, and of a circle whose radius is not that of the table's.
+    pub(super) fn of(table: Option<&ReferenceTable>, circle: Option<&CircleProfile>) -> Option<Self> {
+        let (table, circle) = table?.circle.as_ref().zip(circle)?;
+        let CircleTable { name, source, population, .. } = table.clone();
+        let values = table.compare(circle);
+        table.holds_for(circle.radius_mm).then_some(Self { name, source, population, values })
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct LayerRecord {
     layer: &'static str,
@@ -144,6 +194,7 @@ pub(super) struct LayerRecord {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BScanRecord {
     index: usize,
+    place: Option<Track>,
     verdict: Verdict,
     quality: Quality,
     signal: Signal,
@@ -190,9 +241,10 @@ impl LayerRecord {
 }
 
 impl BScanRecord {
-    pub(super) fn new(bscan: &SegmentedBScan) -> Self {
+    pub(super) fn new(bscan: &SegmentedBScan, place: Option<Track>) -> Self {
         Self {
             index: bscan.index,
+            place,
             verdict: bscan.verdict(),
             quality: bscan.quality,
             signal: bscan.signal,
@@ -235,9 +287,9 @@ pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct DeviceRecord {
-    boundary: &'static str,
+    pub(super) boundary: &'static str,
     unit: ThicknessUnit,
-    mean_absolute: Option<f64>,
+    pub(super) mean_absolute: Option<f64>,
     bias: Option<f64>,
     compared: u64,
     missed: u64,

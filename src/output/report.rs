@@ -4,26 +4,24 @@ use image::RgbImage;
 
 use super::{
     canvas::PAPER,
+    circle_page::circle_page,
     follow_up_page::follow_up_page,
     localizer::Localizer,
     page::{Align, HEIGHT, Page, Picture, Style, WIDTH, pdf},
-    record::{LayerRecord, ReferenceRecord, ResultRecord},
+    record::{DeviceRecord, LayerRecord, ResultRecord},
+    volume_page::volume_page,
 };
 use crate::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{
-        Criterion, Judged, Outcome, ScanQuality, Verdict,
-        enface::{COVERED, CentreSource, CircleProfile, Side, VolumeMeasures},
-        reference::Standing,
-    },
+    measure::{Criterion, Judged, Outcome, ScanQuality, Verdict},
     scan::{Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
 
 pub(super) const MARGIN: f32 = 42.0;
-const RIGHT: f32 = WIDTH - MARGIN;
-const BODY: Style = Style::of(9.0);
-const LINE: f32 = 13.0;
+pub(super) const RIGHT: f32 = WIDTH - MARGIN;
+pub(super) const BODY: Style = Style::of(9.0);
+pub(super) const LINE: f32 = 13.0;
 /// Most height of a B-scan's picture.
 const PICTURE: f32 = 250.0;
 
@@ -51,7 +49,9 @@ impl Report<'_> {
         if let (Some(measures), Some(maps)) = (&self.record.volume, self.maps) {
             pages.push(volume_page(measures, self.record.reference.as_ref(), maps));
         }
-        pages.extend(self.record.circle.as_ref().map(circle_page));
+        let compared = self.record.circle_reference.as_ref();
+        let localizer = self.localizer.as_ref();
+        pages.extend(self.record.circle.as_ref().map(|circle| circle_page(circle, compared, localizer)));
         pages.extend(self.record.follow_up.as_ref().map(follow_up_page));
         let count = pages.len();
         for (i, page) in pages.iter_mut().enumerate() {
@@ -69,7 +69,7 @@ impl Report<'_> {
         let record = self.record;
         page.text(MARGIN, 58.0, Style::of(18.0).bold(), Align::Left, "Retinal layers");
         let created = record.created.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &created);
+        page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &format!("report of {created}"));
         page.rule((MARGIN, 68.0), (RIGHT, 68.0));
         let mut y = 86.0;
         for (left, right) in self.facts() {
@@ -94,9 +94,7 @@ impl Report<'_> {
         y = self.methods(&mut page, y + 20.0);
         if let Some(localizer) = &self.localizer {
             let top = y + 4.0;
-            let (width, _) = localizer.draw(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
-            let words = "fundus; the line of the B-scan above stands out";
-            page.text(MARGIN + width + 10.0, top + 9.0, Style::of(7.5).quiet(), Align::Left, words);
+            localizer.draw_with_words(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
         }
         page
     }
@@ -113,7 +111,7 @@ impl Report<'_> {
         };
         let program = format!("OCT-RLS {} with model {}", record.octrls, record.model.words());
         let lines = [
-            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans of the file."),
+            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans that were read."),
             "Thickness: vertical, along the A-scan; over all A-scans in which both boundaries were found.".to_owned(),
             "Names after the IN-OCT consensus; ONL with the myoid zone; retina from the ILM to Bruch's membrane."
                 .to_owned(),
@@ -123,10 +121,20 @@ impl Report<'_> {
                 .to_owned(),
             "Averaging, tracking, pupil and room light are not in what was read.".to_owned(),
         ];
+        let lines = lines.into_iter().chain(self.device_lines()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }
         top + 11.0 + 9.5 * lines.len() as f32
+    }
+
+    /// How far the lines lie from the scanner's own, where these are in the file.
+    fn device_lines(&self) -> Option<String> {
+        let number = |record: &DeviceRecord| Some(format!("{} {:.1}", record.boundary, record.mean_absolute?));
+        let all: Vec<String> = self.record.device.iter().filter_map(number).collect();
+        let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
+        let words = format!("Mean absolute difference to the scanner's own lines, {unit}: {}.", all.join(", "));
+        (!all.is_empty()).then_some(words)
     }
 
     /// Pairs of facts, two a line.
@@ -135,16 +143,22 @@ impl Report<'_> {
         let spacing = |s: Option<Spacing>, unknown: &str| {
             s.map_or_else(|| unknown.to_owned(), |s| format!("{:.2} \u{b5}m, from the {}", s.um, source(s.from)))
         };
+        let known = |what: &str, from: Option<Provenance>| match from {
+            Some(from) => format!("{what}, from the {}", source(from)),
+            None => "not known".to_owned(),
+        };
         let eye = match scan.eye {
-            Some(Eye::Right) => "right (OD)",
-            Some(Eye::Left) => "left (OS)",
-            None => "not known",
+            Some(Eye::Right) => known("right (OD)", scan.eye_from),
+            Some(Eye::Left) => known("left (OS)", scan.eye_from),
+            None => "not known".to_owned(),
         };
+        let places = match scan.places {
+            Some(Provenance::Convention) => "by convention of the format, not stated".to_owned(),
+            from => known("known", from),
+        };
+        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " "));
+        let unknown = || "not stated".to_owned();
         let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
-        let ends = match record.ellipsoid_zone {
-            EzConvention::WithOuterSegments => "with outer segments",
-            EzConvention::BandAlone => "bright band alone",
-        };
         let verdict = format!("{}, confidence {:.2}", record.verdict.words(), record.confidence);
         let facts = &record.quality.facts;
         let signal = match (facts.device_signal_db, facts.signal.snr_db) {
@@ -153,11 +167,12 @@ impl Report<'_> {
             (None, None) => "not measured".to_owned(),
         };
         vec![
-            (("Scan", shortened(&scan.path, 34)), ("Eye", eye.to_owned())),
-            (("Format", scan.format.to_owned()), ("Pattern", pattern(scan.pattern).to_owned())),
-            (("B-scans", size), ("Axial", spacing(scan.axial, "not known: thickness in pixels"))),
-            (("Model", record.model.words()), ("Lateral", spacing(scan.lateral, "not known"))),
-            (("Ellipsoid zone", ends.to_owned()), ("Verdict", verdict)),
+            (("Scan", shortened(&scan.path, 34)), ("Eye", eye)),
+            (("Taken", acquired.unwrap_or_else(unknown)), ("Pattern", known(pattern(scan.pattern), scan.pattern_from))),
+            (("Scanner", shortened(&scan.device.clone().unwrap_or_else(unknown), 34)), ("Places", places)),
+            (("Format", scan.format.to_owned()), ("Axial", spacing(scan.axial, "not known: thickness in pixels"))),
+            (("B-scans", size), ("Lateral", spacing(scan.lateral, "not known"))),
+            (("Model", record.model.words()), ("Verdict", verdict)),
             (("Signal", signal), ("OSCAR-IB", oscar_ib(&record.quality))),
         ]
     }
@@ -178,10 +193,13 @@ impl Report<'_> {
                 |(x, row): (usize, &Option<f32>)| row.map(|row| (MARGIN + scale * (x as f32 + 0.5), top + scale * row));
             page.curve(rows.iter().enumerate().map(point), 0.7, boundary.colour());
         }
+        self.scale_bars(page, (MARGIN, top + size.1), scale);
         let x = MARGIN + size.0 + 12.0;
         let mut y = top + 10.0;
         if self.record.scan.bscans > 1 {
-            page.text(x, y, BODY.quiet(), Align::Left, &format!("B-scan {}", self.shown.index));
+            // Counted from 1, as people do; files count from 0.
+            let words = format!("B-scan {} of {}", self.shown.index + 1, self.record.scan.bscans);
+            page.text(x, y, BODY.quiet(), Align::Left, &words);
             y += LINE;
         }
         for boundary in Boundary::ALL {
@@ -195,6 +213,25 @@ impl Report<'_> {
             y += LINE;
         }
         top + size.1.max(y - top)
+    }
+
+    /// What 200 micrometres in depth and 1 mm along the scan are on a picture whose lower left corner is `corner`, as far as that
+    /// is known.
+    fn scale_bars(&self, page: &mut Page, corner: (f32, f32), scale: f32) {
+        const DEPTH_UM: f32 = 200.0;
+        const ACROSS_UM: f32 = 1000.0;
+        const BAR: [u8; 3] = [255, 255, 255];
+        let style = Style::of(6.5).white();
+        let (x, y) = (corner.0 + 6.0, corner.1 - 6.0);
+        let points = |um: f32, spacing: Option<Spacing>| spacing.map(|s| scale * um / s.um as f32);
+        if let Some(height) = points(DEPTH_UM, self.record.scan.axial) {
+            page.fill((x, y - height), (1.0, height), BAR);
+            page.text(x + 4.0, y - height + 5.0, style, Align::Left, "200 \u{b5}m");
+        }
+        if let Some(width) = points(ACROSS_UM, self.record.scan.lateral) {
+            page.fill((x, y), (width, 1.0), BAR);
+            page.text(x + 4.0, y - 3.0, style, Align::Left, "1 mm");
+        }
     }
 
     /// The table of thicknesses; returns where it ends.
@@ -226,130 +263,20 @@ fn figures(layer: &LayerRecord) -> [String; 5] {
 
 /// The criteria that are not met, in letters and words.
 fn oscar_ib(quality: &ScanQuality) -> String {
-    let word = |j: &Judged| match j.criterion {
-        Criterion::Obvious => "cut off",
-        Criterion::Signal => "signal",
-        Criterion::Centration => "centring",
-        Criterion::Algorithm => "lines",
-        Criterion::Retina => "pathology",
-        Criterion::Illumination => "dark parts",
-        Criterion::Beam => "beam",
+    let word = |j: &Judged| match (j.criterion, j.measure) {
+        (Criterion::Obvious, "coverage") => "coverage",
+        (Criterion::Obvious, _) => "cut off",
+        (Criterion::Signal, "contrast") => "contrast",
+        (Criterion::Signal, _) => "signal",
+        (Criterion::Centration, _) => "centring",
+        (Criterion::Algorithm, "confidence") => "confidence",
+        (Criterion::Algorithm, _) => "lines",
+        (Criterion::Retina, _) => "pathology",
+        (Criterion::Illumination, _) => "dark parts",
+        (Criterion::Beam, _) => "beam",
     };
     let flagged: Vec<&str> = quality.criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(word).collect();
     if flagged.is_empty() { "no flag".to_owned() } else { format!("{}: {}", quality.flags, flagged.join(", ")) }
-}
-
-fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
-    let mut page = Page::new();
-    page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
-    let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
-    let size = (scale * maps.width() as f32, scale * maps.height() as f32);
-    let picture = Picture { width: maps.width(), height: maps.height(), pixels: maps.as_raw().clone(), coloured: true };
-    page.picture((MARGIN, 70.0), size, picture);
-    let mut y = 70.0 + size.1 + 24.0;
-    let centre = match measures.centre.from {
-        CentreSource::Fovea => "about the fovea",
-        CentreSource::ScanMiddle => "about the middle of the scan (no fovea was found)",
-    };
-    page.text(MARGIN, y, BODY.bold(), Align::Left, &format!("ETDRS subfields {centre}, mean in \u{b5}m"));
-    y += LINE + 2.0;
-    let column = |i: usize| MARGIN + 92.0 + 42.0 * i as f32;
-    for (i, field) in measures.etdrs.iter().flat_map(|g| &g.grid.subfields).take(9).enumerate() {
-        page.text(column(i), y, BODY.quiet(), Align::Right, &field.at.name());
-    }
-    page.text(RIGHT, y, BODY.quiet(), Align::Right, "mm\u{b3}");
-    page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
-    for measured in &measures.etdrs {
-        y += LINE;
-        page.text(MARGIN, y + 4.0, BODY, Align::Left, measured.layer);
-        for (i, field) in measured.grid.subfields.iter().enumerate() {
-            // A subfield that is not covered is marked, not filled in.
-            let mark = if field.coverage < COVERED { "*" } else { "" };
-            let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
-            let compared = reference.into_iter().flat_map(|r| &r.values);
-            let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
-            if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
-                page.fill((column(i) - 27.0, y - 5.0), (30.0, 12.0), colour);
-            }
-            page.text(column(i), y + 4.0, BODY, Align::Right, &text);
-        }
-        page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
-    }
-    y += LINE + 8.0;
-    let note = "* covered by less than 95 %; the mean is over the covered part, volumes are of the covered part.";
-    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, note);
-    if let Some(reference) = reference {
-        y += LINE;
-        for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
-            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(PAPER));
-            page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
-        }
-        let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
-        page.text(MARGIN + 120.0, y, Style::of(8.0), Align::Left, &words);
-        y += LINE - 2.0;
-        let source = format!("{}. Other devices and programs measure some micrometres more or less.", reference.source);
-        page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, &source);
-    }
-    if let Some(gcipl) = &measures.gcipl {
-        let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
-        let (average, minimum) = (number(gcipl.average_um), number(gcipl.minimum_um));
-        let text = format!("GCL+IPL in the elliptical annulus: average {average}, minimum {minimum} \u{b5}m");
-        page.text(MARGIN, y + LINE, BODY, Align::Left, &text);
-    }
-    page
-}
-
-/// The ground under a value that is not within the reference.
-const fn shade(standing: Standing) -> Option<[u8; 3]> {
-    match standing {
-        Standing::Below => Some([190, 215, 240]),
-        Standing::Within => None,
-        Standing::Above => Some([250, 215, 170]),
-    }
-}
-
-fn circle_page(circle: &CircleProfile) -> Page {
-    let mut page = Page::new();
-    page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
-    let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
-    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, number(circle.mean_um));
-    page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
-    let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
-    let most = circle.tsnit_um.iter().flatten().copied().fold(100.0, f32::max);
-    let most = (most / 50.0).ceil() * 50.0;
-    let level = |um: f32| top + height * (1.0 - um / most);
-    for um in [0.0, 0.5 * most, most] {
-        page.rule((left, level(um)), (left + width, level(um)));
-        page.text(left - 4.0, level(um) + 3.0, Style::of(8.0).quiet(), Align::Right, &format!("{um:.0}"));
-    }
-    for (i, name) in ["T", "S", "N", "I", "T"].into_iter().enumerate() {
-        let x = left + 0.25 * width * i as f32;
-        page.text(x, top + height + 14.0, BODY.quiet(), Align::Centre, name);
-    }
-    let count = circle.tsnit_um.len().max(1) as f32;
-    let point = |(i, um): (usize, &Option<f32>)| um.map(|um| (left + width * (i as f32 + 0.5) / count, level(um)));
-    page.curve(circle.tsnit_um.iter().enumerate().map(point), 1.2, Boundary::NflGcl.colour());
-    let mut y = top + height + 40.0;
-    for quadrant in &circle.quadrants {
-        let name = match quadrant.side {
-            Side::Temporal => "temporal",
-            Side::Superior => "superior",
-            Side::Nasal => "nasal",
-            _ => "inferior",
-        };
-        let text = format!("{} \u{b5}m, {:.0} % measured", number(quadrant.mean_um), 100.0 * quadrant.coverage);
-        page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
-        page.text(MARGIN + 78.0, y, BODY, Align::Left, &text);
-        y += LINE;
-    }
-    y += 10.0;
-    page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours");
-    for (i, hour) in circle.clock_hours.iter().enumerate() {
-        let x = MARGIN + 92.0 + 34.0 * i as f32;
-        page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
-        page.text(x, y + LINE, BODY, Align::Right, &number(hour.mean_um));
-    }
-    page
 }
 
 const fn source(from: Provenance) -> &'static str {
@@ -358,6 +285,8 @@ const fn source(from: Provenance) -> &'static str {
         Provenance::Sidecar => "sidecar",
         Provenance::Operator => "operator",
         Provenance::Format => "format",
+        Provenance::Name => "file's name",
+        Provenance::Convention => "format's convention",
     }
 }
 

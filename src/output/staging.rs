@@ -1,15 +1,17 @@
 //! Folders that appear whole: written aside, synced, then renamed into place.
 
+#[cfg(feature = "fleet")]
+use std::io::Read;
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 
 use super::OutputError;
-use crate::durable::sync_folder;
+use crate::{confined, durable::sync_folder};
 
 /// The file whose presence marks a folder as one of ours; written last.
 pub const RESULT_FILE: &str = "result.json";
@@ -22,7 +24,7 @@ pub struct Staging {
 }
 
 /// A folder being written.
-pub(super) struct StagedFolder {
+pub(crate) struct StagedFolder {
     staging: PathBuf,
     folder: TempDir,
 }
@@ -40,7 +42,7 @@ impl Staging {
     /// [`OutputError`] when a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         match fs::remove_dir_all(&self.folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
             _ => Ok(()),
         }
     }
@@ -49,18 +51,18 @@ impl Staging {
     /// at all. Returns false, and removes nothing, where there is none that this program wrote.
     ///
     /// # Errors
-    /// [`OutputError`] when it cannot be removed.
+    /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
-        let is_folder = fs::symlink_metadata(target).is_ok_and(|found| found.is_dir());
-        if !is_folder || !target.join(RESULT_FILE).is_file() {
+        let io = |e| OutputError::io(target, e);
+        confined::check(root_of(&self.folder), target).map_err(io)?;
+        if !is_ours(target) {
             return Ok(false);
         }
-        let io = |e| OutputError::io(target, e);
         fs::create_dir_all(&self.folder).map_err(io)?;
         let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(&self.folder).map_err(io)?;
         fs::rename(target, old.path().join("old")).map_err(io)?;
-        let root = self.folder.ancestors().nth(2);
-        for above in target.ancestors().skip(1).take_while(|above| Some(*above) != root) {
+        let root = root_of(&self.folder);
+        for above in target.ancestors().skip(1).take_while(|above| *above != root) {
             // Fails where there is something else in it.
             if fs::remove_dir(above).is_err() {
                 sync_folder(above).map_err(io)?;
@@ -71,7 +73,7 @@ impl Staging {
         Ok(true)
     }
 
-    pub(super) fn begin(&self) -> Result<StagedFolder, OutputError> {
+    pub(crate) fn begin(&self) -> Result<StagedFolder, OutputError> {
         fs::create_dir_all(&self.folder).map_err(|e| OutputError::io(&self.folder, e))?;
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
@@ -82,7 +84,7 @@ impl Staging {
 }
 
 impl StagedFolder {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -101,19 +103,53 @@ impl StagedFolder {
         file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| OutputError::io(&path, e))
     }
 
+    /// Writes the file `name`, a path below the folder, from `content`, and syncs it.
+    ///
+    /// # Errors
+    /// What reading `content` says, or [`OutputError`] as an error of its own when the file is there already or cannot be
+    /// written.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
+        let path = self.path().join(name);
+        let failed = |error| io::Error::other(OutputError::io(&path, error));
+        fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut block = vec![0; 1 << 16];
+        loop {
+            match content.read(&mut block)? {
+                0 => return file.sync_all().map_err(failed),
+                read => file.write_all(&block[..read]).map_err(failed)?,
+            }
+        }
+    }
+
+    /// Syncs the names in the folders below.
+    ///
+    /// # Errors
+    /// [`OutputError`] when that fails.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn sync_below(&self) -> Result<(), OutputError> {
+        let entries = fs::read_dir(self.path()).map_err(|e| OutputError::io(self.path(), e))?;
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            sync_folder(&entry.path()).map_err(|e| OutputError::io(&entry.path(), e))?;
+        }
+        Ok(())
+    }
+
     /// Renames the folder to `target`, in place of earlier results there.
     ///
     /// # Errors
-    /// [`OutputError::Foreign`] when `target` holds something that this program did not write.
-    pub(super) fn publish(self, target: &Path) -> Result<(), OutputError> {
+    /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
+    /// does not lie in the folder for results.
+    pub(crate) fn publish(self, target: &Path) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let parent = target.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(io)?;
+        confined::make_parents(root_of(&self.staging), target).map_err(io)?;
         sync_folder(self.path()).map_err(io)?;
 
         let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(&self.staging).map_err(io)?;
         if fs::symlink_metadata(target).is_ok() {
-            if !target.join(RESULT_FILE).is_file() {
+            if !is_ours(target) {
                 return Err(OutputError::Foreign { path: target.to_owned() });
             }
             fs::rename(target, old.path().join("old")).map_err(io)?;
@@ -123,6 +159,16 @@ impl StagedFolder {
         let _moved = self.folder.keep();
         sync_folder(parent).map_err(io)
     }
+}
+
+/// The folder for results whose staging place is `staging`.
+fn root_of(staging: &Path) -> &Path {
+    staging.ancestors().nth(2).unwrap_or(staging)
+}
+
+/// Whether a folder, and no link to one, holds results of this program.
+fn is_ours(target: &Path) -> bool {
+    fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) && target.join(RESULT_FILE).is_file()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
     engine::{EyeScan, HistoryTurn, ScanSummary},
     layer::{Boundary, EzConvention, LAYERS, Measured},
     measure::{
-        Gates, ScanFacts, ScanQuality, Signal, ThicknessUnit, Verdict,
+        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, Volume, VolumeMeasures},
         follow_up::{FollowUp, Measures, Visit},
         reference::ReferenceTable,
@@ -25,7 +25,7 @@ use super::{
     localizer::Localizer,
     maps::thickness_maps,
     pictures::{Pictures, png},
-    record::{BScanRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
+    record::{BScanRecord, CircleReferenceRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
     report::Report,
     staging::StagedFolder,
     tables::Table,
@@ -45,7 +45,7 @@ pub struct ResultWriter {
     bscans: Vec<BScanRecord>,
     volume: Volume,
     device: DeviceDifference,
-    signals: Vec<(Signal, Option<f32>)>,
+    facts: Vec<BScanFacts>,
     dicom: Option<DicomParts>,
     /// The B-scan that the report shows.
     shown: Option<SegmentedBScan>,
@@ -107,7 +107,7 @@ impl ResultWriter {
             bscans: Vec::new(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
-            signals: Vec::new(),
+            facts: Vec::new(),
             dicom: None,
             shown: None,
             fundus: None,
@@ -141,11 +141,16 @@ impl ResultWriter {
         pictures: &Pictures,
     ) -> Result<(), OutputError> {
         self.device.add(&bscan.surfaces, &device.boundaries);
-        self.signals.push((bscan.signal, device.signal_db));
+        self.facts.push(BScanFacts {
+            signal: bscan.signal,
+            device_signal_db: device.signal_db,
+            quality: bscan.quality,
+        });
         if bscan.index == self.header.bscans / 2 {
             self.shown = Some(bscan.clone());
         }
-        if let Some(&track) = self.header.tracks.get(bscan.index) {
+        let place = self.header.tracks.get(bscan.index).copied();
+        if let Some(track) = place {
             self.volume.add(track, &bscan.thicknesses);
         }
         self.boundaries.add_boundaries(bscan)?;
@@ -156,7 +161,7 @@ impl ResultWriter {
         }
         self.picture("mask", bscan.index, &pictures.mask)?;
         self.picture("overlay", bscan.index, &pictures.overlay)?;
-        self.bscans.push(BScanRecord::new(bscan));
+        self.bscans.push(BScanRecord::new(bscan, place));
         Ok(())
     }
 
@@ -187,11 +192,14 @@ impl ResultWriter {
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
         let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let facts = ScanFacts::over(&self.signals, decentration);
+        let facts = ScanFacts::over(&self.facts, decentration);
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
-        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
         let circle = self.volume.circle();
+        let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
+        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+        let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
+        let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));
         let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
         let history = history.filter(|_| !measures.is_empty());
         let visit = history.map(|(_, eye)| Visit { acquired: eye.subject.acquired, verdict, measures });
@@ -214,6 +222,7 @@ impl ResultWriter {
             volume,
             reference,
             circle,
+            circle_reference,
             follow_up,
             device: self.device.records(self.header.axial),
             dicom: None,
@@ -250,6 +259,7 @@ impl ResultWriter {
             eye: self.header.eye,
             unit: self.unit,
             mean_thickness,
+            etdrs,
             verdict,
             flags,
             confidence,
@@ -275,9 +285,7 @@ impl ResultWriter {
 
     fn report(&self, record: &ResultRecord<'_>, maps: Option<&RgbImage>) -> Result<Option<Vec<u8>>, OutputError> {
         let report = self.shown.as_ref().map(|shown| {
-            let tracks = &self.header.tracks;
-            let fundus = self.fundus.as_ref().filter(|_| !tracks.is_empty());
-            let localizer = fundus.map(|fundus| Localizer { fundus, tracks, shown: shown.index });
+            let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
             Report { record, shown, maps, localizer }.pdf()
         });
         report.transpose().map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{
-    BScan, Eye, MILLIMETRE, Pattern, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, Eye, MILLIMETRE, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
     source::{Fields, Source},
@@ -91,6 +91,13 @@ impl Bioptigen {
             return Err(ReadError::Malformed(format!("a frame of {} bytes, {expected} were declared", odd.size)));
         }
         let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
+        let pattern = match declared.kind {
+            _ if count == 1 => Pattern::Line,
+            Some(1) => Pattern::RasterVolume,
+            Some(3) => Pattern::Radial,
+            _ => Pattern::Unknown,
+        };
+        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Bioptigen OCT",
             bscans: count as usize,
@@ -98,13 +105,10 @@ impl Bioptigen {
             height,
             axial: spacing(declared.depth_mm, height).or(stated.axial),
             lateral: spacing(declared.length_mm, width).or(stated.lateral),
-            eye: Eye::in_name(path).or(stated.eye),
-            pattern: match declared.kind {
-                _ if count == 1 => Pattern::Line,
-                Some(1) => Pattern::RasterVolume,
-                Some(3) => Pattern::Radial,
-                _ => Pattern::Unknown,
-            },
+            eye,
+            eye_from,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+            pattern,
             tracks: Vec::new(),
             places: None,
         };

@@ -3,12 +3,14 @@
 //! 8-bit samples without any header: what they are stands in the file's name alone, as in
 //! `ID_Macular Cube 512x128_3-20-2019_16-21-23_OD_sn17573_cube_raw.img`. Frames follow each other; in a frame, rows of samples
 //! along the depth, each row over the A-scans, turned by 180 degrees. From public descriptions (AURA tools, RETIMAT,
-//! LibOctData, MITRE's Zeiss2Dcm), which agree on this; on the order of the B-scans they do not, so that no places are given.
+//! LibOctData, MITRE's Zeiss2Dcm), which agree on this. The B-scans of a cube are laid over its 6 mm from above to below, as
+//! the first three have them; the fourth keeps them as stored and says nothing of where they lie.
 
 use std::path::Path;
 
 use super::{
-    BScan, Eye, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing, dimensions, sidecar::Stated,
+    BScan, Eye, MILLIMETRE, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing, dimensions,
+    sidecar::{End, Rows, Stated},
     source::Source,
 };
 
@@ -26,6 +28,9 @@ pub struct Cirrus {
     /// Whether the A-scans of a frame run from right to left.
     mirrored: bool,
 }
+
+/// A-scans and B-scans of cubes that need no name.
+const CUBES: [(u64, u64); 2] = [(512, 128), (200, 200)];
 
 /// What a name says.
 struct Kind {
@@ -49,6 +54,7 @@ impl Cirrus {
         let (width, height) = dimensions::check(kind.width, DEPTH)?;
         let of_the_format = |um: f64| Some(Spacing { um, from: Provenance::Format });
         let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
+        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Zeiss Cirrus .img",
             bscans: kind.bscans as usize,
@@ -56,12 +62,21 @@ impl Cirrus {
             height,
             axial: stated.axial.or(of_the_format(DEPTH_UM / DEPTH as f64)),
             lateral: stated.lateral.or(nominal),
-            eye: Eye::in_name(path).or(stated.eye),
+            eye,
+            eye_from,
             pattern: if kind.cube { Pattern::RasterVolume } else { Pattern::Unknown },
+            pattern_from: kind.cube.then_some(Provenance::Name),
             tracks: Vec::new(),
             places: None,
         };
         let header = header.placed(stated);
+        // A spacing that somebody states may be that of another scan than a cube of 6 mm.
+        let header = match nominal {
+            Some(nominal) if header.lateral == Some(nominal) => {
+                header.laid(Rows::new(CUBE_UM / MILLIMETRE / kind.bscans as f64, End::Superior), Provenance::Convention)
+            }
+            _ => header,
+        };
         Ok(Self { source, header, mirrored: kind.cube })
     }
 }
@@ -76,7 +91,7 @@ impl Kind {
             high(1024, 5)
         } else {
             let named = fields(path).find_map(size_in);
-            let of_a_cube = [(512, 128), (200, 200)].into_iter().find(|(w, n)| w * n * DEPTH == bytes);
+            let of_a_cube = CUBES.into_iter().find(|(w, n)| w * n * DEPTH == bytes);
             let (width, bscans) = named.or(of_a_cube)?;
             Self { width, bscans, cube: true }
         };

@@ -133,6 +133,17 @@ impl ExportParts {
         Self { folder, names: names().unwrap_or_default() }
     }
 
+    /// Those that are there.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
+        // A folder that cannot be read has none.
+        let there = Folder::of(&self.folder.join("x")).map(|there| there.0).unwrap_or_default();
+        there.into_values().filter(|path| self.contains(path)).collect()
+    }
+
     /// Whether the file at `path` is one of them: by its name, beside the XML or in a folder beside it.
     #[must_use]
     pub fn contains(&self, path: &Path) -> bool {
@@ -173,9 +184,9 @@ impl ScanReader for HeidelbergExport {
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
-        let BScan { width, height, intensity } = open_image(path)?.bscan(0)?;
-        let pixels = intensity.iter().map(|v| (v * 255.0).round() as u8).collect();
-        Ok(Some(FundusImage { width, height, pixels, pixel_mm: *pixel_mm }))
+        let image = open_image(path)?.bscan(0)?;
+        let pixels = FundusImage::grey(&image);
+        Ok(Some(FundusImage::placed((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
     }
 }
 
@@ -206,7 +217,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
     let (width, height) = dimensions::check(first.width, first.height)?;
     let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
     let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
-    let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter).or(stated.eye);
+    let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter);
+    let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
     let tracks: Vec<Track> = bscans.iter().filter_map(|b| b.track).collect();
     let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
         (_, Some(Track::Circle { .. })) => Pattern::Circle,
@@ -224,7 +236,9 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
         axial: spacing(first.scale_mm[1]).or(stated.axial),
         lateral: spacing(first.scale_mm[0]).or(stated.lateral),
         eye,
+        eye_from,
         pattern,
+        pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
         places: (!tracks.is_empty()).then_some(Provenance::Header),
         tracks,
     })

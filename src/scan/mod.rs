@@ -11,6 +11,7 @@ mod dimensions;
 mod e2e;
 mod error;
 mod folder;
+mod fundus;
 mod heidelberg;
 mod heyex;
 mod j2k;
@@ -34,6 +35,7 @@ pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use e2e::HeidelbergE2e;
 pub use error::ReadError;
 pub use folder::ImageFolder;
+pub use fundus::FundusImage;
 pub use heyex::{ExportParts, HeidelbergExport};
 pub use place::{Place, Track};
 pub use raster::Raster;
@@ -58,7 +60,7 @@ pub struct BScan {
     pub intensity: Vec<f32>,
 }
 
-/// Where a fact about a scan's geometry came from.
+/// Where a fact about a scan came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
@@ -70,6 +72,10 @@ pub enum Provenance {
     Operator,
     /// Not stated, but the same for every scan of this format.
     Format,
+    /// Stated by the file's name alone.
+    Name,
+    /// Not stated: as other readers of the format have it, or one file at hand shows it.
+    Convention,
 }
 
 /// A sample spacing in micrometres and where it came from.
@@ -174,10 +180,14 @@ pub struct ScanHeader {
     pub axial: Option<Spacing>,
     /// Spacing from A-scan to A-scan; `None` where nobody stated it.
     pub lateral: Option<Spacing>,
-    /// Which eye, where the file says.
+    /// Which eye, where somebody says.
     pub eye: Option<Eye>,
+    /// Who said which eye it is; `None` where nobody did.
+    pub eye_from: Option<Provenance>,
     /// How the B-scans lie.
     pub pattern: Pattern,
+    /// Who said how they lie; `None` where nobody did.
+    pub pattern_from: Option<Provenance>,
     /// Where each B-scan lies, in their order; empty where nobody said.
     pub tracks: Vec<Track>,
     /// Who said where they lie; `None` where nobody did.
@@ -187,16 +197,22 @@ pub struct ScanHeader {
 impl ScanHeader {
     /// The header with the places that a sidecar states, where the file of a volume states none.
     fn placed(self, stated: &sidecar::Stated) -> Self {
+        match stated.rows {
+            Some(rows) => self.laid(rows, Provenance::Sidecar),
+            None => self,
+        }
+    }
+
+    /// The header of a volume whose B-scans follow each other as `rows` says, where nobody else said how they lie.
+    fn laid(self, rows: sidecar::Rows, from: Provenance) -> Self {
         let volume = self.bscans > 1 && matches!(self.pattern, Pattern::RasterVolume | Pattern::Unknown);
-        let (true, true, Some(rows), Some(lateral)) = (volume, self.tracks.is_empty(), stated.rows, self.lateral)
-        else {
-            return self;
-        };
+        let (true, true, Some(lateral)) = (volume, self.tracks.is_empty(), self.lateral) else { return self };
         let tracks = rows.tracks(self.bscans, lateral.mm() * self.width as f64);
         if tracks.is_empty() {
             return self;
         }
-        Self { tracks, pattern: Pattern::RasterVolume, places: Some(Provenance::Sidecar), ..self }
+        let pattern_from = self.pattern_from.or(Some(from));
+        Self { tracks, pattern: Pattern::RasterVolume, pattern_from, places: Some(from), ..self }
     }
 
     /// Whether the scan has a B-scan at `index`.
@@ -204,19 +220,6 @@ impl ScanHeader {
         let count = self.bscans;
         if index < count { Ok(()) } else { Err(ReadError::NoSuchBScan { index, count }) }
     }
-}
-
-/// The image of the fundus that a scanner takes beside its B-scans.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FundusImage {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Grey values, row-major, `width * height`.
-    pub pixels: Vec<u8>,
-    /// Millimetres from column to column and from row to row; the upper left corner is [`Place`] 0, 0.
-    pub pixel_mm: [f64; 2],
 }
 
 /// Rows of one boundary in each A-scan; `None` where it was not determined.
@@ -273,12 +276,14 @@ pub trait ScanReader: Send {
 }
 
 /// What the operator says of scans.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReadOptions {
     /// Axial spacing in micrometres, for files that carry none.
     pub axial_um: Option<f64>,
     /// Lateral spacing in micrometres, for files that carry none.
     pub lateral_um: Option<f64>,
+    /// Micrometres on the retina to a degree, for files that state places in degrees.
+    pub um_per_degree: Option<f64>,
     /// Take an export of which some images are missing, without these.
     pub allow_missing: bool,
     /// Of a file that holds several series of B-scans, the one to take; 1 is the first.

@@ -57,6 +57,7 @@ impl Raster {
         let first = pages.first().copied();
         let (width, height) = reader(path, format, first)?.into_dimensions().map_err(|e| read_error(path, e))?;
         let (width, height) = dimensions::check(width.into(), height.into())?;
+        let (eye, eye_from) = stated.eye_or(None);
         let header = ScanHeader {
             format: name,
             bscans: pages.len().max(1),
@@ -64,8 +65,10 @@ impl Raster {
             height,
             axial: stated.axial,
             lateral: stated.lateral,
-            eye: stated.eye,
+            eye,
+            eye_from,
             pattern: Pattern::Unknown,
+            pattern_from: None,
             tracks: Vec::new(),
             places: None,
         };

@@ -6,6 +6,7 @@
 //! axial_um = 3.87    # micrometres from sample to sample along an A-scan
 //! lateral_um = 11.3  # micrometres from A-scan to A-scan
 //! eye = "OD"
+//! um_per_degree = 293.3       # of a file that states places in degrees: micrometres on the retina to a degree
 //! between_um = 240.0          # of a volume: micrometres from B-scan to B-scan,
 //! first_bscan = "superior"    # and which end comes first; A-scans run from left to right on the fundus image
 //! ```
@@ -27,6 +28,8 @@ pub(super) struct Stated {
     pub(super) lateral: Option<Spacing>,
     pub(super) eye: Option<Eye>,
     pub(super) rows: Option<Rows>,
+    /// Micrometres to a degree, as a spacing.
+    pub(super) degree: Option<Spacing>,
 }
 
 /// How the B-scans of a volume follow each other.
@@ -39,12 +42,16 @@ pub(super) struct Rows {
 /// An end of a volume of horizontal B-scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum End {
+pub(super) enum End {
     Superior,
     Inferior,
 }
 
 impl Rows {
+    pub(super) const fn new(between_mm: f64, first: End) -> Self {
+        Self { between_mm, first }
+    }
+
     /// Where `count` B-scans of so many millimetres lie, the volume's upper left corner being [`Place`] 0, 0; none where no
     /// scanner draws such lines.
     pub(super) fn tracks(self, count: usize, length_mm: f64) -> Vec<Track> {
@@ -65,7 +72,15 @@ impl Stated {
                 *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Hint)?, from });
             }
         }
+        if let (None, Some(um)) = (self.degree, options.um_per_degree) {
+            self.degree = Some(Spacing { um: degree(um).map_err(ReadError::Hint)?, from });
+        }
         Ok(())
+    }
+
+    /// The eye and who says so: the file itself, else the sidecar.
+    pub(super) fn eye_or(&self, own: Option<(Eye, Provenance)>) -> (Option<Eye>, Option<Provenance>) {
+        own.or(self.eye.map(|eye| (eye, Provenance::Sidecar))).unzip()
     }
 }
 
@@ -75,12 +90,16 @@ struct SidecarFile {
     axial_um: Option<f64>,
     lateral_um: Option<f64>,
     eye: Option<Eye>,
+    um_per_degree: Option<f64>,
     between_um: Option<f64>,
     first_bscan: Option<End>,
 }
 
 /// Longest sidecar, in bytes; a real one has a hundred.
 const MAX_BYTES: u64 = 64 * 1024;
+
+/// Micrometres to a degree that an eye can have: 293 is usual, and it grows with the eye's length.
+const DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
 
 /// Distances of B-scans that a retinal scanner can draw, in micrometres.
 const BETWEEN: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
@@ -97,6 +116,9 @@ pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
     let path = path_of(scan);
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
     let mut text = String::new();
+    if !is_sidecar(scan, &path) {
+        return Ok(Stated::default());
+    }
     let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {
         Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("it is far too long".to_owned())),
@@ -116,7 +138,24 @@ pub(super) fn read(scan: &Path) -> Result<Stated, ReadError> {
         (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
         (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
     };
-    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows })
+    let degree = file.um_per_degree.map(degree).transpose().map_err(broken)?;
+    let degree = degree.map(|um| Spacing { um, from: Provenance::Sidecar });
+    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows, degree })
+}
+
+fn degree(um: f64) -> Result<f64, String> {
+    if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um to a degree are not those of an eye")) }
+}
+
+/// Whether the file at `path` counts as the sidecar of `scan`: no pipe, which would be waited for, and a link only beside a scan
+/// that is one as well.
+fn is_sidecar(scan: &Path, path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
+        Ok(found) => found.is_file(),
+        // Why it cannot be looked at is said when it is opened.
+        Err(_) => true,
+    }
 }
 
 /// Accepts spacings that a retinal scanner can have, 0.1 to 500 um.

@@ -126,7 +126,8 @@ impl HeidelbergVol {
             5 => Pattern::Radial,
             _ => Pattern::Unknown,
         };
-        let eye = std::str::from_utf8(&start[84..86]).ok().and_then(Eye::of_code).or(stated.eye);
+        let eye = std::str::from_utf8(&start[84..86]).ok().and_then(Eye::of_code);
+        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         // The time of the examination, and the patient's identifier.
         let acquired = Moment::of_filetime(fields.u64(88)?);
         let patient = latin(fields.slice(140, 21)?);
@@ -139,7 +140,9 @@ impl HeidelbergVol {
             axial: spacing(fields.f64(40)?).or(stated.axial),
             lateral: spacing(fields.f64(24)?).or(stated.lateral),
             eye,
+            eye_from,
             pattern,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             places: (!tracks.is_empty()).then_some(Provenance::Header),
             tracks,
         };
@@ -186,7 +189,7 @@ impl ScanReader for HeidelbergVol {
         }
         let (width, height) = dimensions::check(width, height)?;
         let pixels = self.source.read(HEADER_BYTES, (width * height) as u64)?;
-        Ok(Some(FundusImage { width, height, pixels, pixel_mm }))
+        Ok(Some(FundusImage::placed((width, height), pixels, pixel_mm, &self.header.tracks)))
     }
 }
 

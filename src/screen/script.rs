@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::octrls::{
     engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session},
-    layer::{BOUNDARIES, LAYERS},
-    measure::{Quality, Signal, ThicknessUnit, Thicknesses, Verdict},
+    layer::{BOUNDARIES, LAYERS, MEASURED, Measured},
+    measure::{
+        EtdrsSummary, Quality, Signal, ThicknessUnit, Thicknesses, Verdict, enface::CentreSource, reference::Standing,
+    },
     scan::{BScan, Eye, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
     surface::Surfaces,
@@ -93,8 +95,8 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     SegmentedBScan {
         index,
         signal: Signal::of(&bscan, &surfaces),
+        quality: Quality::of(&bscan, &surfaces),
         bscan,
-        quality: Quality::of(&surfaces),
         surfaces,
         thicknesses,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
@@ -112,7 +114,9 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         axial,
         lateral: axial.map(|_| Spacing { um: 11.4, from: Provenance::Header }),
         eye: Some(Eye::Right),
+        eye_from: None,
         pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Unknown },
+        pattern_from: None,
         tracks: Vec::new(),
         places: None,
     }))
@@ -126,6 +130,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         eye: Some(Eye::Right),
         unit: ThicknessUnit::Micrometres,
         mean_thickness: [31.2, 68.9, 34.0, 29.7, 87.5, 41.6, 17.4].map(Some).into_iter().chain([None]).collect_array(),
+        etdrs: (bscans > 1).then(etdrs),
         verdict: Verdict::Good,
         flags: String::new(),
         confidence: 0.93,
@@ -133,6 +138,18 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         out: PathBuf::from("/srv/oct/out/scan"),
         elapsed: Duration::from_secs_f64(seconds),
     }))
+}
+
+/// Thickness by subfield: that of the retina, with one subfield below its reference and one that is not covered.
+fn etdrs() -> EtdrsSummary {
+    let retina = [261.0, 335.0, 340.0, 330.0, 322.0, 301.0, 312.0, 249.0].map(Some);
+    let mut summary =
+        EtdrsSummary { mean_um: [[None; 9]; MEASURED], standing: [[None; 9]; MEASURED], centre: CentreSource::Fovea };
+    let of = Measured::Retina.index();
+    summary.mean_um[of][..8].copy_from_slice(&retina);
+    summary.standing[of][..8].fill(Some(Standing::Within));
+    summary.standing[of][7] = Some(Standing::Below);
+    summary
 }
 
 /// A file of this name is found.

@@ -5,7 +5,7 @@ use std::{env, io, thread, time::Duration};
 use sd_notify::NotifyState;
 
 use super::{Sink, Tally};
-use crate::engine::{Event, EventKind, Remote};
+use crate::engine::{Event, EventKind};
 
 /// Tells systemd how it goes.
 pub(crate) struct Systemd {
@@ -14,15 +14,15 @@ pub(crate) struct Systemd {
 }
 
 impl Systemd {
-    /// Feeds the watchdog while the process lives; `None` where nobody wants to be told anything.
+    /// Feeds the watchdog while `is_alive` says so within the time it is given; `None` where nobody wants to be told anything.
     ///
     /// # Errors
     /// When the system gives no thread for the watchdog.
-    pub(crate) fn start(remote: Remote) -> io::Result<Option<Self>> {
+    pub(crate) fn start(is_alive: impl Fn(Duration) -> bool + Send + 'static) -> io::Result<Option<Self>> {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(None);
         }
-        sd_notify::watchdog_enabled().map(|limit| watch(remote, limit)).transpose()?;
+        sd_notify::watchdog_enabled().map(|limit| watch(is_alive, limit)).transpose()?;
         Ok(Some(Self { tally: Tally::default(), told: String::new() }))
     }
 }
@@ -60,14 +60,14 @@ pub(crate) fn reload(work: impl FnOnce()) {
     ready();
 }
 
-/// Feeds the watchdog as long as the engine shows signs of life, three times in the time `limit`. An engine that has stopped
+/// Feeds the watchdog as long as there are signs of life, three times in the time `limit`. An engine that has stopped
 /// leaves others to finish, such as the delivery of results.
-fn watch(remote: Remote, limit: Duration) -> io::Result<()> {
+fn watch(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) -> io::Result<()> {
     let period = limit / 3;
     let work = move || {
         loop {
             // An engine that does not answer is asked again: only a whole limit of silence is its end.
-            if remote.is_alive(period / 2) {
+            if is_alive(period / 2) {
                 tell(&[NotifyState::Watchdog]);
             }
             thread::sleep(period);

@@ -130,6 +130,8 @@ pub fn extract_on(threads: usize, logits: &Logits, placement: &Placement, option
         out.confidence[ascan] = column.confidence;
         out.disc[ascan] = column.disc;
     }
+    let doubt = options.calibration.doubt(out.confidence_where_found());
+    out.deviations.iter_mut().flatten().for_each(|deviation| *deviation *= doubt);
     out
 }
 
@@ -249,6 +251,22 @@ mod tests {
         }
         assert_eq!(out.mask(), mask);
         assert!(out.confidence().iter().all(|&c| c > 0.99));
+    }
+
+    #[test]
+    fn deviations_grow_with_the_doubt_about_the_scan() {
+        let mask = layered_mask(32, 64, [10, 14, 20, 24, 27, 36, 40, 43, 55]);
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let deviation = |margin, usual_doubt| {
+            let calibration = Calibration { usual_doubt, ..Calibration::default() };
+            let options = ExtractOptions { calibration, ..ExtractOptions::default() };
+            let out = extract(&logits_of(&mask, 32, 64, margin), &placement, &options);
+            (out.deviations(Boundary::InlOpl)[5], 1.0 - out.confidence_where_found())
+        };
+        for margin in [3.0, 4.0, 12.0] {
+            let ((plain, doubt), (scaled, _)) = (deviation(margin, None), deviation(margin, Some(0.01)));
+            assert!((scaled - plain * (doubt / 0.01).max(1.0)).abs() < 1e-4 * plain, "{plain} {scaled} {doubt}");
+        }
     }
 
     #[test]

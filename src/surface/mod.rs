@@ -106,6 +106,14 @@ impl Surfaces {
         &self.confidence
     }
 
+    /// Mean confidence of the A-scans that have any, 0 to 1; 0 where none has.
+    #[must_use]
+    pub fn confidence_where_found(&self) -> f32 {
+        let found = self.confidence.iter().filter(|&&c| c > 0.0);
+        let (sum, n) = found.fold((0.0, 0_u32), |(sum, n), c| (sum + c, n + 1));
+        sum / n.max(1) as f32
+    }
+
     /// Whether A-scan `ascan` shows the optic disc: nerve fibres, and none of the layers below them.
     #[must_use]
     pub fn shows_disc(&self, ascan: usize) -> bool {

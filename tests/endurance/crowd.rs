@@ -1,8 +1,9 @@
-//! Many files at once. `OCTRLS_CROWD` sets how many.
+//! Many files at once: `OCTRLS_CROWD` sets how many for the engine alone, `OCTRLS_FILES` for the whole program.
 
 use std::{
     fs,
     path::Path,
+    process::Stdio,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -10,7 +11,7 @@ use std::{
 
 use octrls::engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals};
 
-use crate::{handles, memory, setting, stub::summary};
+use crate::{handles, listed, memory, setting, stub::summary, torture::scan, watcher};
 
 /// Leaves a result of a few bytes.
 struct Marker;
@@ -83,4 +84,48 @@ fn a_crowd_of_files_takes_neither_memory_nor_handles() {
         grown / 1024,
         again.as_secs_f64()
     );
+}
+
+/// Of a hundred files there are one scan of its own, so many copies of the first scan, and images that break off.
+const COPIES: u64 = 49;
+
+#[test]
+fn the_program_works_through_a_crowd_of_small_files() {
+    let count = setting("OCTRLS_FILES", 200);
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    let first = scan(0);
+    for number in 0..count {
+        let bytes = match number % 100 {
+            0 => scan(number / 100),
+            1..=COPIES => first.clone(),
+            _ => [&first[..60], &number.to_le_bytes()].concat(),
+        };
+        fs::write(root.join(format!("{number:05}.png")), bytes).unwrap();
+    }
+    let begun = Instant::now();
+    let mut command = watcher(&root, &out, "0.2", &["--once", "--jobs", "2", "--min-free", "0"]);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let (pid, mut most, mut open) = (child.id().to_string(), 0, 0);
+    while child.try_wait().unwrap().is_none() {
+        most = memory(&pid, "VmHWM").unwrap_or(most);
+        open = open.max(handles(&pid));
+        thread::sleep(Duration::from_millis(20));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let found = listed(&out);
+    let of = |state: &str| found.iter().filter(|object| object["state"] == state).count() as u64;
+    let (scans, copies) =
+        (count.div_ceil(100), (0..count).filter(|n| (1..=COPIES).contains(&(n % 100))).count() as u64);
+    assert_eq!((of("written"), of("quarantined")), (scans, count - scans - copies));
+    assert_eq!(found.len() as u64, count - copies, "one row for each content");
+    eprintln!(
+        "{count} small files for the whole program, {scans} scans, {copies} copies, the rest broken: {seconds:.1} s, at most {} MiB, \
+         {open} open files",
+        most / 1024
+    );
+    // A scan takes some 60 MiB, and two kilobytes a file hold its path and its place in the queue.
+    assert!(most < 256 * 1024 + 2 * count, "{most} KiB for {count} files");
+    assert!(open < 64, "{open} open files");
 }

@@ -51,12 +51,15 @@ impl Drop for SmallDisk {
 }
 
 /// A watcher whose lines are read.
-struct Watcher(Child, Receiver<String>);
+pub(crate) struct Watcher(Child, Receiver<String>);
 
 impl Watcher {
     fn start(root: &Path, out: &Path, more: &[&str]) -> Self {
-        let mut command = watcher(root, out, "0.1", &["--jobs", "1"]);
-        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(watcher(root, out, "0.1", &["--jobs", "1"]).args(more))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, received) = channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -64,7 +67,7 @@ impl Watcher {
     }
 
     /// Reads on to the line that holds `text`, and returns all lines until then.
-    fn until(&mut self, text: &str) -> String {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         let mut all = String::new();
         loop {
             let line = self.1.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" in {all}"));
@@ -139,6 +142,41 @@ fn results_that_may_not_be_written_are_said_at_the_start() {
     let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(text.contains("E-ENGINE-OUT"), "{text}");
     assert!(dir.path().join("a.png").exists());
+}
+
+#[test]
+fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() {
+    const TEST: &str = "a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing";
+    let dir = tempfile::tempdir().unwrap();
+    let (server, root, out) = (dir.path().join("server"), dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&server).unwrap();
+    fs::create_dir(&root).unwrap();
+    let mount = || Command::new("mount").arg("--bind").args([&server, &root]).stderr(Stdio::null()).status();
+    let unmount = || assert!(Command::new("umount").arg("-l").arg(&root).status().unwrap().success());
+    if !mount().is_ok_and(|status| status.success()) {
+        eprintln!("{TEST}: skipped, nothing can be mounted (that takes root)");
+        return;
+    }
+    let mut watcher = Watcher::start(&root, &out, &["--min-free", "0", "--poll", "0.2"]);
+    fs::write(root.join("a.png"), scan(1)).unwrap();
+    watcher.until("done a.png");
+    for (round, name) in ["b.png", "c.png"].into_iter().enumerate() {
+        unmount();
+        // The empty folder under the share is not the share.
+        let lines = watcher.until("W-WATCH-REPLACED");
+        fs::write(server.join(name), scan(2 + round as u64)).unwrap();
+        thread::sleep(Duration::from_millis(600));
+        assert!(mount().unwrap().success());
+        let lines = lines + &watcher.until(&format!("done {name}"));
+        assert!(!lines.contains("running a.png") && !lines.contains("vanished"), "{lines}");
+        assert!(out.join("a.png/result.json").is_file(), "nothing is deleted");
+    }
+    drop(watcher);
+    unmount();
+    let listed = crate::listed(&out);
+    let known: Vec<_> = listed.iter().map(|o| (o["path"].as_str().unwrap(), &o["state"], &o["attempts"])).collect();
+    let (written, once) = ("written".into(), 1.into());
+    assert_eq!(known, ["a.png", "b.png", "c.png"].map(|name| (name, &written, &once)));
 }
 
 /// Runs a watcher once as nobody, or says that it cannot.

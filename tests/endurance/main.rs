@@ -5,9 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod bombs;
+mod clock;
 mod crowd;
 mod disks;
 mod power;
+#[path = "../support/scans.rs"]
+mod scans;
 mod soak;
 #[path = "../support/stub.rs"]
 mod stub;

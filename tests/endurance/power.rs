@@ -17,7 +17,11 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{listed, setting, support::result, torture::scan, watcher};
 
-const IMAGE_BYTES: u64 = 96 << 20;
+/// Scans that arrive between two cuts.
+const SCANS_PER_CUT: u64 = 4;
+
+/// Size of the image, and how much more it has for each scan: results of one take 312 KiB.
+const IMAGE_BYTES: (u64, u64) = (64 << 20, 512 << 10);
 
 /// A mounted image; dropping it unmounts.
 struct Mounted(PathBuf);
@@ -94,7 +98,8 @@ fn what_was_done_before_a_power_cut_stays_done() {
     let dir = tempfile::tempdir().unwrap();
     let (root, mut image) = (dir.path().join("in"), dir.path().join("image-0"));
     fs::create_dir(&root).unwrap();
-    File::create(&image).unwrap().set_len(IMAGE_BYTES).unwrap();
+    let bytes = IMAGE_BYTES.0 + cuts * SCANS_PER_CUT * IMAGE_BYTES.1;
+    File::create(&image).unwrap().set_len(bytes).unwrap();
     let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).stderr(Stdio::null()).status();
     if !made.is_ok_and(|status| status.success()) {
         eprintln!("what_was_done_before_a_power_cut_stays_done: skipped, there is no mkfs.ext4");
@@ -109,7 +114,7 @@ fn what_was_done_before_a_power_cut_stays_done() {
             );
             return;
         };
-        for _ in 0..4 {
+        for _ in 0..SCANS_PER_CUT {
             fs::write(root.join(format!("{scans:04}.png")), scan(scans)).unwrap();
             scans += 1;
         }
@@ -135,7 +140,8 @@ fn what_was_done_before_a_power_cut_stays_done() {
     }
     let disk = Mounted::new(&image, &dir.path().join("last")).unwrap();
     let out = disk.0.join("out");
-    assert!(watch(&root, &out, &["--once"]).stdout(Stdio::null()).status().unwrap().success());
+    let rest = watch(&root, &out, &["--once"]).output().unwrap();
+    assert!(rest.status.success(), "{}", String::from_utf8_lossy(&[rest.stdout, rest.stderr].concat()));
     for number in 0..scans {
         let record = result(&out.join(format!("{number:04}.png")));
         assert_eq!(record["scan"]["path"], format!("{number:04}.png"));

@@ -1,7 +1,11 @@
-//! Scans that arrive one after the other for as long as `OCTRLS_SOAK_MINUTES` says, at four fifths of what the box can do.
+//! Scans that arrive for as long as `OCTRLS_SOAK_MINUTES` says, at random, as patients do, at four fifths of what the box can do.
+//!
+//! What it can do is measured all the while: with one worker, a scan is in service from when it had stood still, or the scan
+//! before it was done, until it is done itself. The time to the next arrival follows the mean of the latest scans, so that the
+//! load stays what it is to be where other programs slow the box down; the load that came of it is told.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -11,12 +15,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use crate::{handles, memory, setting, torture::scan};
 
-/// Scans that keep every worker busy for a while.
+/// Scans that come first, all at once, to learn what the box can do.
 const BATCH: u64 = 12;
+/// Scans whose mean time in service sets the pace.
+const LATEST: usize = 100;
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOAD: f64 = 0.8;
 /// Window in which a file must stand still, in seconds.
@@ -24,39 +32,100 @@ const WINDOW: &str = "0.5";
 
 struct Watcher {
     child: Child,
-    done: Receiver<(String, Instant)>,
+    /// Words of the events `queued` and `done`, each with its scan and time.
+    events: Receiver<(String, String, Instant)>,
 }
 
 impl Watcher {
     fn start(root: &Path, out: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-        command.args(["watch", "--json", "--model", "edge", "--stable", WINDOW, "--min-free", "0"]);
+        command.args(["watch", "--json", "--model", "edge", "--jobs", "1", "--stable", WINDOW, "--min-free", "0"]);
         command.arg("--out").arg(out).arg(root).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (sender, done) = channel();
+        let (sender, events) = channel();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let event: Value = serde_json::from_str(&line).unwrap();
-                if event["event"] == "done" {
-                    let path = event["path"].as_str().unwrap().to_owned();
-                    let _ = sender.send((path, Instant::now()));
+                let text = |key: &str| event[key].as_str().map(str::to_owned);
+                if let (Some(word), Some(path)) = (text("event"), text("path"))
+                    && ["queued", "done"].contains(&word.as_str())
+                {
+                    let _ = sender.send((word, path, Instant::now()));
                 }
             }
         });
-        Self { child, done }
+        Self { child, events }
     }
 
-    fn pid(&self) -> String {
-        self.child.id().to_string()
+    fn figures(&self) -> Figures {
+        let pid = self.child.id().to_string();
+        Figures { kib: memory(&pid, "VmRSS").unwrap(), most: memory(&pid, "VmHWM").unwrap(), open: handles(&pid) }
     }
 }
 
-fn arrive(root: &Path, name: &str, bytes: &[u8]) -> Instant {
-    let part = root.join(format!("{name}.part"));
-    fs::write(&part, bytes).unwrap();
-    fs::rename(part, root.join(name)).unwrap();
-    Instant::now()
+/// What the watcher takes of the box.
+struct Figures {
+    kib: u64,
+    most: u64,
+    open: usize,
+}
+
+/// Scans on their way, and what became known of those that are done.
+#[derive(Default)]
+struct Tally {
+    arrived: HashMap<String, Instant>,
+    queued: HashMap<String, Instant>,
+    last_done: Option<Instant>,
+    /// From arrival to results, in seconds.
+    latencies: Vec<f64>,
+    /// In service, in seconds.
+    service: f64,
+    latest: VecDeque<f64>,
+}
+
+impl Tally {
+    fn arrive(&mut self, root: &Path, name: &str, bytes: &[u8]) {
+        let part = root.join(format!("{name}.part"));
+        fs::write(&part, bytes).unwrap();
+        fs::rename(part, root.join(name)).unwrap();
+        self.arrived.insert(name.to_owned(), Instant::now());
+    }
+
+    fn note(&mut self, (word, name, at): (String, String, Instant)) {
+        if word == "queued" {
+            self.queued.insert(name, at);
+            return;
+        }
+        let begun = self.queued.remove(&name).into_iter().chain(self.last_done).max().unwrap();
+        let seconds = at.saturating_duration_since(begun).as_secs_f64();
+        self.last_done = Some(at);
+        self.service += seconds;
+        self.latest.push_back(seconds);
+        if self.latest.len() > LATEST {
+            self.latest.pop_front();
+        }
+        let arrived = self.arrived.remove(&name).unwrap();
+        self.latencies.push(at.saturating_duration_since(arrived).as_secs_f64());
+    }
+
+    /// Takes note of what happens until `end`.
+    fn until(&mut self, end: Instant, watcher: &Watcher) {
+        while let Ok(event) = watcher.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.note(event);
+        }
+    }
+
+    /// Takes note of all that are on their way.
+    fn finish(&mut self, watcher: &Watcher) {
+        while !self.arrived.is_empty() {
+            self.note(watcher.events.recv_timeout(PATIENCE).unwrap());
+        }
+    }
+
+    fn mean_service(&self) -> f64 {
+        self.latest.iter().sum::<f64>() / self.latest.len() as f64
+    }
 }
 
 fn percentile(sorted: &[f64], share: f64) -> f64 {
@@ -70,55 +139,56 @@ fn latency_and_memory_stay_under_steady_load() {
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
     fs::create_dir(&root).unwrap();
     let mut watcher = Watcher::start(&root, &out);
-
-    // What the box can do.
-    let scans: Vec<Vec<u8>> = (0..BATCH).map(scan).collect();
-    let begun = Instant::now();
-    for (number, bytes) in scans.iter().enumerate() {
-        arrive(&root, &format!("batch-{number}.png"), bytes);
+    let mut tally = Tally::default();
+    for number in 0..BATCH {
+        tally.arrive(&root, &format!("batch-{number}.png"), &scan(number));
     }
-    for _ in 0..BATCH {
-        watcher.done.recv_timeout(PATIENCE).unwrap();
-    }
-    let window: f64 = WINDOW.parse().unwrap();
-    let each = (begun.elapsed().as_secs_f64() - window).max(0.01) / BATCH as f64;
-    let every = Duration::from_secs_f64(each / LOAD);
+    tally.finish(&watcher);
 
     let soak = Duration::from_secs((60 * minutes).max(8));
-    let (memory_before, handles_before) = (memory(&watcher.pid(), "VmRSS").unwrap(), handles(&watcher.pid()));
-    let (mut arrived, mut latencies) = (HashMap::new(), Vec::new());
+    let before = watcher.figures();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
     let begun = Instant::now();
-    let mut number = BATCH;
+    let (mut number, mut next, mut told) = (BATCH, begun, begun);
+    let mut tally = Tally { latest: tally.latest, ..Tally::default() };
     while begun.elapsed() < soak {
-        let name = format!("soak-{number}.png");
-        let bytes = scan(number);
-        arrived.insert(name.clone(), arrive(&root, &name, &bytes));
+        tally.arrive(&root, &format!("soak-{number}.png"), &scan(number));
         number += 1;
-        let next = begun + every * (number - BATCH) as u32;
-        while let Ok((name, at)) = watcher.done.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            latencies.push((at - arrived.remove(&name).unwrap()).as_secs_f64());
+        let pause = -(1.0 - rng.random::<f64>()).ln() * tally.mean_service() / LOAD;
+        next += Duration::from_secs_f64(pause);
+        tally.until(next, &watcher);
+        if told.elapsed() > Duration::from_mins(5) {
+            told = Instant::now();
+            let (now, minute) = (watcher.figures(), begun.elapsed().as_secs() / 60);
+            let service = tally.mean_service();
+            eprintln!(
+                "minute {minute}: {number} scans, {service:.2} s in service, {} MiB, {} open files",
+                now.kib / 1024,
+                now.open
+            );
         }
     }
-    while !arrived.is_empty() {
-        let (name, at) = watcher.done.recv_timeout(PATIENCE).unwrap();
-        latencies.push((at - arrived.remove(&name).unwrap()).as_secs_f64());
-    }
-    let (memory_after, handles_after) = (memory(&watcher.pid(), "VmRSS").unwrap(), handles(&watcher.pid()));
-    let most = memory(&watcher.pid(), "VmHWM").unwrap();
+    tally.finish(&watcher);
+    let (after, seconds) = (watcher.figures(), begun.elapsed().as_secs_f64());
     watcher.child.kill().unwrap();
     watcher.child.wait().unwrap();
-    latencies.sort_by(f64::total_cmp);
-    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| percentile(&latencies, share));
+
+    let count = tally.latencies.len();
+    tally.latencies.sort_by(f64::total_cmp);
+    let [p50, p95, p99, longest] = [0.5, 0.95, 0.99, 1.0].map(|share| percentile(&tally.latencies, share));
     eprintln!(
-        "{} scans in {:.0} s, one every {:.2} s: from arrival to results p50 {p50:.2} s, p95 {p95:.2} s, p99 {p99:.2} s \
-         (of which {WINDOW} s the window); memory {} MiB, then {} MiB, at most {} MiB; open files {handles_before}, then {handles_after}",
-        latencies.len(),
-        begun.elapsed().as_secs_f64(),
-        every.as_secs_f64(),
-        memory_before / 1024,
-        memory_after / 1024,
-        most / 1024,
+        "{count} scans in {seconds:.0} s, {:.2} s each in service, load {:.2}: from arrival to results p50 {p50:.2} s, \
+         p95 {p95:.2} s, p99 {p99:.2} s, at most {longest:.2} s (of which {WINDOW} s the window); memory {} MiB, then {} MiB, at \
+         most {} MiB; open files {}, then {}",
+        tally.service / count as f64,
+        tally.service / seconds,
+        before.kib / 1024,
+        after.kib / 1024,
+        after.most / 1024,
+        before.open,
+        after.open,
     );
-    assert!(memory_after < memory_before + 128 * 1024, "{memory_before} KiB before, {memory_after} KiB after");
-    assert!(handles_after <= handles_before + 8, "{handles_before} open files before, {handles_after} after");
+    assert_eq!(count as u64, number - BATCH, "each scan has its result");
+    assert!(after.kib < before.kib + 128 * 1024, "{} KiB before, {} KiB after", before.kib, after.kib);
+    assert!(after.open <= before.open + 8, "{} open files before, {} after", before.open, after.open);
 }

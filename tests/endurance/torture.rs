@@ -16,25 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use octrls::phantom::{Phantom, PhantomOptions};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use crate::scans::scan;
 use crate::{listed, setting, support::result, watcher};
 
 /// Far longer than anything takes; it ends a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(20);
-
-/// A small scan of its own content.
-pub(crate) fn scan(seed: u64) -> Vec<u8> {
-    let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
-    let bscan = Phantom::generate(&options, seed).bscan;
-    let pixels = bscan.intensity.iter().map(|v| (255.0 * v) as u8).collect();
-    let image = image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap();
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
 
 /// How a scan arrives: bit by bit under its own name, by rename, or rewritten after half a window.
 fn arrive(root: &Path, number: u64, bytes: &[u8], rng: &mut ChaCha8Rng) {

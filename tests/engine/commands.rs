@@ -96,6 +96,39 @@ fn a_scan_is_redone_at_the_next_start() {
 }
 
 #[test]
+fn programs_are_told_what_became_of_each_wish() {
+    let rig = Rig::new();
+    rig.put("a.png", "gate");
+    rig.put("b.png", "bad");
+    let mut session = rig.start();
+    session.until("running a.png 1");
+    session.until("quarantined b.png E-READ-FORMAT");
+    let told = |command: &[&str]| {
+        let (ok, text) = rig.command(&[command, &["--json"]].concat());
+        (ok, objects(&text))
+    };
+    let wish = |path: &str, outcome: &str| serde_json::json!({ "path": path, "outcome": outcome });
+    assert_eq!(told(&["redo", "a.png", "c.png"]), (false, vec![wish("a.png", "running"), wish("c.png", "unknown")]));
+    let (ok, dropped) = told(&["quarantine", "drop", "b.png", "c.png"]);
+    assert!(!ok);
+    assert_eq!(dropped[0]["outcome"], "failed");
+    assert_eq!((&dropped[0]["place"], &dropped[0]["code"]), (&"c.png".into(), &"E-QUARANTINE-NONE".into()));
+    assert_eq!(dropped[1], serde_json::json!({ "place": "b.png", "outcome": "removed" }));
+    rig.open_gate();
+    session.until("done a.png");
+    session.forget();
+    rig.open_gate();
+    assert_eq!(told(&["redo", "a.png"]), (true, vec![wish("a.png", "asked")]));
+    session.until("done a.png");
+    session.finish();
+    assert_eq!(told(&["redo", "--all"]), (true, vec![serde_json::json!({ "asked": 1 })]));
+    fs::remove_file(rig.scan("a.png")).unwrap();
+    assert_eq!(told(&["redo", "a.png"]), (false, vec![wish("a.png", "gone")]));
+    assert_eq!(told(&["quarantine", "retry", "--all"]), (true, Vec::new()));
+    assert_eq!(told(&["redo", "--failed"]), (true, Vec::new()));
+}
+
+#[test]
 fn redone_from_a_copy_the_earlier_results_go() {
     let rig = Rig::new();
     rig.put("a.png", "the same");

@@ -90,6 +90,36 @@ fn the_images_of_an_export_are_no_scans_of_their_own() {
     assert_eq!(rig.calls(), ["export/other.tif", "export/z.xml", "sentinel.png"]);
 }
 
+#[test]
+fn images_that_came_long_before_their_export_are_withdrawn() {
+    let listed = |name: &str| {
+        format!("<Image><ImageNumber>1</ImageNumber><ImageData><ExamURL>c:\\x\\{name}</ExamURL></ImageData></Image>")
+    };
+    let rig = Rig::new();
+    let mut session = rig.start();
+    rig.put("export/images/B1.tif", "first image");
+    rig.put("export/other.tif", "scan");
+    session.until("done export/images/B1.tif");
+    session.until("done export/other.tif");
+    // One that a worker has when the export arrives, and that fails.
+    rig.put("export/images/B2.tif", "gate");
+    session.until("running export/images/B2.tif 1");
+    rig.put("export/z.xml", &format!("<HEDX><Series>{}{}</Series></HEDX>", listed("B1.tif"), listed("B2.tif")));
+    session.until("done export/z.xml");
+    rig.fail_gate();
+    session.until("vanished export/images/B2.tif");
+    session.finish();
+    assert!(rig.out("export/z.xml/result.json").is_file() && rig.out("export/other.tif/result.json").is_file());
+    assert!(!rig.out("export/images").exists(), "results of images are gone, and folders that held nothing else");
+    let known = rig.ls();
+    assert!(known.len() == 2 && known.iter().all(|line| line.starts_with("written export/")), "{known:?}");
+    assert!(rig.scan("export/images/B1.tif").is_file() && rig.scan("export/images/B2.tif").is_file());
+    // Nothing is taken again while the export is there.
+    let calls = rig.calls();
+    rig.run_until_idle();
+    assert_eq!(rig.calls(), calls);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_do_not_lead_out_of_the_root() {

@@ -89,7 +89,9 @@ fn header() -> ScanHeader {
         axial: None,
         lateral: None,
         eye: None,
+        eye_from: None,
         pattern: Pattern::Unknown,
+        pattern_from: None,
         tracks: Vec::new(),
         places: None,
     }

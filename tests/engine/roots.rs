@@ -74,6 +74,23 @@ fn quarantine_knows_its_way_back_to_each_root() {
 }
 
 #[test]
+fn each_root_may_be_polled_at_its_own_pace() {
+    let mut rig = two();
+    rig.options.rescan = Duration::from_hours(1);
+    rig.options.poll_roots = vec![(rig.beside("other"), Duration::from_millis(50))];
+    let mut session = rig.start();
+    for (number, name) in ["a.png", "b.png"].into_iter().enumerate() {
+        rig.put(name, &format!("one {number}"));
+        fs::write(rig.beside("other").join(name), format!("two {number}")).unwrap();
+        session.until(&format!("done in/{name}"));
+        session.until(&format!("done other/{name}"));
+    }
+    session.finish();
+    rig.options.poll_roots = vec![(rig.beside(""), Duration::from_secs(1))];
+    assert_eq!(rig.refusal(), "E-ENGINE-ROOTS");
+}
+
+#[test]
 fn roots_that_do_not_go_together_are_refused() {
     let mut rig = two();
     rig.options.roots[1] = rig.scan("below");

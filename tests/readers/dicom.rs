@@ -8,7 +8,7 @@ use dicom_core::{
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use image::ImageFormat;
-use octrls::scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track};
+use octrls::scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track};
 
 use super::{
     Folder, known,
@@ -277,6 +277,88 @@ fn lines_through_one_middle_are_a_star() {
         .native(vec![7; 3 * FRAME]);
     let reader = scan::open(&Folder::new().file("a.dcm", &object.bytes()), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().pattern, Pattern::Radial);
+}
+
+/// Frames that lie on the image 1.2.99 through these points, pairs of row and column.
+fn located(points: &[Vec<f32>], orientation: &str) -> Object {
+    let own = |points: &Vec<f32>| {
+        let coordinates = PrimitiveValue::F32(points.iter().copied().collect());
+        item([sequence(
+            tags::OPHTHALMIC_FRAME_LOCATION_SEQUENCE,
+            vec![item([
+                string(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, "1.2.99"),
+                DataElement::new(tags::REFERENCE_COORDINATES, VR::FL, coordinates),
+                string(tags::OPHTHALMIC_IMAGE_ORIENTATION, VR::CS, orientation),
+            ])],
+        )])
+    };
+    let frames = points.iter().map(own).collect();
+    tomography(points.len()).with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames)).native(vec![
+        7;
+        points.len()
+            * FRAME
+    ])
+}
+
+/// Two frames along lines of another image.
+pub(super) fn on_fundus() -> Vec<u8> {
+    located(&[vec![1.0, 2.0, 1.0, 6.0], vec![2.0, 2.0, 2.0, 6.0]], "LINEAR").bytes()
+}
+
+#[test]
+fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
+    let folder = Folder::new();
+    // Lines of 8 A-scans of 11.7 um, 4 pixels long: 23.4 um to a pixel.
+    let lines: Vec<Vec<f32>> = (0..3).map(|i| vec![10.0 - 2.0 * i as f32, 20.0, 10.0 - 2.0 * i as f32, 24.0]).collect();
+    let path = folder.file("a.dcm", &located(&lines, "LINEAR").bytes());
+    let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.pattern, header.places), (Pattern::RasterVolume, Some(Provenance::Header)));
+    let Track::Line { start, end } = header.tracks[1] else { panic!("no line") };
+    let place = |column: f64, row: f64| Place { x: column * 0.0234, y: row * 0.0234 };
+    assert!(start.distance(place(20.0, 8.0)) < 1e-9 && end.distance(place(24.0, 8.0)) < 1e-9, "{start:?} {end:?}");
+    assert!(reader.fundus().unwrap().is_none(), "the image is not there");
+
+    for name in ["1.2.99.dcm", "a photograph"] {
+        let photograph = tomography(1)
+            .with(string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.99"))
+            .with(string(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_PHOTOGRAPHY8_BIT_IMAGE_STORAGE))
+            .native((0..FRAME as u8).collect());
+        let image = folder.file(name, &photograph.bytes());
+        let fundus = reader.fundus().unwrap().expect(name);
+        assert_eq!((fundus.width, fundus.height, fundus.pixels[9]), (WIDTH.into(), HEIGHT.into(), 9));
+        assert!(fundus.pixel_mm.is_some_and(|[x, y]| (x - 0.0234).abs() < 1e-9 && (y - 0.0234).abs() < 1e-9));
+        assert_eq!(fundus.lines[2], [[20.0, 6.0], [24.0, 6.0]]);
+        std::fs::remove_file(image).unwrap();
+    }
+}
+
+#[test]
+fn a_frame_once_round_the_disc_is_a_circle() {
+    let folder = Folder::new();
+    // From the right, upwards: against the clock, with a radius of 1 pixel for 8 A-scans of 11.7 um.
+    let round = |squeezed: f32| {
+        let point = |i: usize| {
+            let (sin, cos) = (std::f32::consts::TAU * i as f32 / 32.0).sin_cos();
+            [50.0 - squeezed * sin, 40.0 + cos]
+        };
+        vec![(0..32).flat_map(point).collect()]
+    };
+    let path = folder.file("a.dcm", &located(&round(1.0), "NONLINEAR").bytes());
+    let header = scan::open(&path, ReadOptions::default()).unwrap().header().clone();
+    assert_eq!((header.pattern, header.eye), (Pattern::Circle, Some(Eye::Right)));
+    let [Track::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
+    let around = std::f64::consts::TAU * centre.distance(start);
+    assert!((around / (8.0 * 0.0117) - 1.0).abs() < 1e-3 && !clockwise);
+    assert!(start.x > centre.x && (start.y - centre.y).abs() < 1e-6);
+    // No circle, and no two places for one line.
+    for (points, kind) in
+        [(round(0.5), "NONLINEAR"), (vec![vec![1.0, 2.0, 3.0]], "LINEAR"), (vec![vec![1.0, 2.0]], "ELSEWHERE")]
+    {
+        let path = folder.file("b.dcm", &located(&points, kind).bytes());
+        let header = scan::open(&path, ReadOptions::default()).unwrap().header().clone();
+        assert!(header.tracks.is_empty() && header.places.is_none(), "{kind}");
+    }
 }
 
 #[test]

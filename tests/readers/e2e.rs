@@ -2,7 +2,7 @@
 
 use octrls::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, ScanReader, Spacing},
+    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, ScanReader, Spacing, Track},
 };
 
 use super::{FILETIME, Folder, known, read, refusal, subject};
@@ -179,7 +179,78 @@ fn a_volume() {
     let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
     assert_eq!(reader.device_boundaries(1).unwrap(), expected);
     assert!(matches!(reader.device_boundaries(3), Err(ReadError::NoSuchBScan { .. })));
-    assert_eq!((reader.device_signal_db(1).unwrap(), reader.fundus().unwrap()), (Some(28.5), None));
+    assert_eq!(reader.device_signal_db(1).unwrap(), Some(28.5));
+    let fundus = reader.fundus().unwrap().unwrap();
+    assert_eq!((fundus.width, fundus.height, fundus.pixels), (2, 2, vec![9; 4]));
+    assert!(fundus.pixel_mm.is_none() && fundus.lines.is_empty(), "how many degrees it spans is not said");
+}
+
+/// What says that the fundus image of series 3 spans 30 degrees.
+fn angle() -> Chunk {
+    let mut content = vec![0; 59];
+    content[24] = 30;
+    Chunk([7, 70, 3, -1], 0xffff, 5, content)
+}
+
+/// A volume whose places on its fundus image are known.
+pub(super) fn with_angle() -> Vec<u8> {
+    file(&[series(3, b'R', 2), vec![angle()]].concat())
+}
+
+#[test]
+fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
+    let folder = Folder::new();
+    let mut chunks = series(3, b'L', 3);
+    chunks.push(angle());
+    // Edits, which come last and count: lines of two degrees, half a degree apart, the first 1 degree above the middle.
+    let line = |i: i32| metadata([7, 70, 3, 2 * i], [-1.0, 0.5 * i as f32 - 1.0, 1.0, 0.5 * i as f32 - 1.0], 3, 1);
+    chunks.extend((0..3).map(line));
+    let path = folder.file("a.E2E", &file(&chunks));
+    let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
+    assert!(reader.header().tracks.is_empty() && reader.header().lateral.is_none());
+    // On the image the places are known without.
+    let fundus = reader.fundus().unwrap().unwrap();
+    assert!(fundus.pixel_mm.is_none() && fundus.lines.len() == 3);
+    // 30 degrees over 2 pixels.
+    let near = |found: [f32; 2], x: f32, y: f32| (found[0] - x).abs() < 1e-5 && (found[1] - y).abs() < 1e-5;
+    assert!(near(fundus.lines[0][0], 14.0 / 15.0, 14.0 / 15.0) && near(fundus.lines[0][1], 16.0 / 15.0, 14.0 / 15.0));
+
+    let options = ReadOptions { um_per_degree: Some(300.0), ..ReadOptions::default() };
+    let mut reader = scan::open(&path, options).unwrap();
+    let header = reader.header().clone();
+    assert_eq!((header.places, header.tracks.len()), (Some(Provenance::Operator), 3));
+    let lateral = header.lateral.unwrap();
+    assert!((lateral.um - 100.0).abs() < 1e-6 && lateral.from == Provenance::Operator);
+    let Track::Line { start, end } = header.tracks[2] else { panic!("{:?}", header.tracks) };
+    // The image's corner is 15 degrees away.
+    let (left, right) = (Place { x: 4.2, y: 4.5 }, Place { x: 4.8, y: 4.5 });
+    assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{start:?} {end:?}");
+    assert_eq!(reader.fundus().unwrap().unwrap().pixel_mm, Some([4.5, 4.5]));
+
+    folder.file("a.E2E.toml", b"um_per_degree = 250.0");
+    let header = scan::open(&path, options).unwrap().header().clone();
+    assert!(header.places == Some(Provenance::Sidecar) && (header.lateral.unwrap().um - 250.0 / 3.0).abs() < 1e-6);
+    folder.file("a.E2E.toml", b"um_per_degree = 11.0");
+    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+    let options = ReadOptions { um_per_degree: Some(1000.0), ..ReadOptions::default() };
+    folder.file("a.E2E.toml", b"");
+    assert_eq!(scan::open(&path, options).err().unwrap().code(), "E-READ-HINT");
+}
+
+#[test]
+fn a_circle_has_its_centre_in_degrees() {
+    let owner = [7, 70, 3, 0];
+    let mut circle = metadata(owner, [9.0, 1.0, 9.0, 1.0], 0, 2);
+    for (at, value) in [(76, 10.0_f32), (80, 1.0)] {
+        circle.3[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let path = Folder::new();
+    let path = path.file("a.E2E", &file(&[image(owner, 0), laterality([7, 70, 3, -1], 1, b'R'), circle]));
+    let options = ReadOptions { um_per_degree: Some(300.0), ..ReadOptions::default() };
+    let header = scan::open(&path, options).unwrap().header().clone();
+    let [Track::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
+    assert!((centre.distance(start) - 0.3).abs() < 1e-6 && clockwise, "from the temple of a right eye");
+    assert!((header.lateral.unwrap().um - std::f64::consts::TAU * 300.0 / 6.0).abs() < 1e-4);
 }
 
 #[test]

@@ -44,6 +44,9 @@ fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
     let mut reader = scan::open(path, ReadOptions::default())?;
     let bscan = reader.bscan(0)?;
     let header = reader.header().clone();
+    // Without these a scan is one still.
+    let (_, found) = (reader.fundus(), reader.device_boundaries(0));
+    assert!(found.into_iter().flatten().all(|(_, rows)| rows.len() == header.width));
     assert_eq!((bscan.width, bscan.height), (header.width, header.height));
     assert_eq!(bscan.intensity.len(), bscan.width * bscan.height);
     assert!(bscan.intensity.iter().all(|v| (0.0..=1.0).contains(v)));

@@ -16,7 +16,7 @@ const CONTENT: [&str; 7] = [
 ];
 
 /// How many there are.
-const SAMPLES: usize = if cfg!(feature = "dicom") { 16 } else { 11 };
+const SAMPLES: usize = if cfg!(feature = "dicom") { 19 } else { 13 };
 
 fn samples() -> Vec<Vec<u8>> {
     seeds::files().into_iter().map(|(_, bytes)| bytes).collect()

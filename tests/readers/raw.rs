@@ -1,6 +1,6 @@
 //! Zeiss `.img` and Bioptigen `.OCT` files written here, after their public descriptions.
 
-use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions};
+use octrls::scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track};
 
 use super::{Folder, refusal};
 
@@ -23,6 +23,11 @@ fn a_cirrus_cube_is_what_its_name_says() {
     let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
     assert!((axial.um - 1.953_125).abs() < 1e-9 && axial.from == Provenance::Format);
     assert!((lateral.um - 300.0).abs() < 1e-9);
+    assert_eq!((header.eye_from, header.pattern_from), (Some(Provenance::Name), Some(Provenance::Name)));
+    // Two B-scans 3 mm apart, the first above, as a convention.
+    assert_eq!(header.places, Some(Provenance::Convention));
+    let line = |y| Track::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
+    assert_eq!(header.tracks, [line(1.5), line(4.5)]);
     // Turned by 180 degrees: the last sample comes first.
     let bscan = reader.bscan(1).unwrap();
     for (x, y) in [(0, 0), (19, 0), (3, 700), (19, 1023)] {
@@ -40,6 +45,14 @@ fn what_is_stated_counts_more_than_what_is_nominal() {
     let header = scan::open(&path, options).unwrap().header().clone();
     assert!((header.axial.unwrap().um - 2.5).abs() < 1e-9 && header.axial.unwrap().from == Provenance::Operator);
     assert_eq!(header.lateral.unwrap().from, Provenance::Format);
+    // Who states another spacing speaks of another square; who states the places is believed.
+    let options = ReadOptions { lateral_um: Some(150.0), ..ReadOptions::default() };
+    let header = scan::open(&path, options).unwrap().header().clone();
+    assert!(header.tracks.is_empty() && header.places.is_none());
+    folder.file("X_Macular Cube 20x2_OD_cube_raw.img.toml", b"between_um = 2000\nfirst_bscan = 'inferior'");
+    let header = scan::open(&path, ReadOptions::default()).unwrap().header().clone();
+    assert_eq!(header.places, Some(Provenance::Sidecar));
+    assert!(matches!(header.tracks[0], Track::Line { start: Place { y, .. }, .. } if (y - 3.0).abs() < 1e-9));
 }
 
 #[test]
@@ -102,6 +115,7 @@ fn a_bioptigen_file_has_its_ascans_upright() {
     let header = reader.header().clone();
     assert_eq!((header.format, header.bscans, header.width, header.height), ("Bioptigen OCT", 2, 7, 5));
     assert_eq!((header.eye, header.pattern), (Some(Eye::Right), Pattern::RasterVolume));
+    assert_eq!((header.eye_from, header.pattern_from), (Some(Provenance::Name), Some(Provenance::Header)));
     assert!((header.axial.unwrap().um - 4.0).abs() < 1e-9 && (header.lateral.unwrap().um - 50.0).abs() < 1e-9);
     let bscan = reader.bscan(1).unwrap();
     for (x, y) in [(0, 0), (3, 2), (6, 4)] {

@@ -33,6 +33,15 @@ fn share_of_tissue(intensity: &[f32]) -> f64 {
     intensity.iter().filter(|v| (0.05..0.99).contains(*v)).count() as f64 / intensity.len() as f64
 }
 
+/// Pearson's correlation.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let covariance =
+        |a: &[f64], ma: f64, b: &[f64], mb: f64| -> f64 { a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum() };
+    covariance(a, ma, b, mb) / (covariance(a, ma, a, ma) * covariance(b, mb, b, mb)).sqrt()
+}
+
 #[test]
 fn spectralis_lines_and_circles() {
     let Some(folder) = data("formats/heidelberg_vol") else { return };
@@ -127,9 +136,21 @@ fn topcon_files() {
     // On its projection, the vessels come from the left.
     assert_eq!(header.eye, Some(Eye::Left));
     assert!(share_of_tissue(&bscan.intensity) > 0.2);
+    // Of 128 B-scans one is left: which, the file does not say.
+    let mut reader = scan::open(&folder.join("fda_minimized.fda"), ReadOptions::default()).unwrap();
+    assert!(header.tracks.is_empty() && reader.device_boundaries(0).unwrap().is_empty());
+    let fundus = reader.fundus().unwrap().expect("a projection");
+    assert_eq!((fundus.width, fundus.height), (512, 128));
+    // Its lowest row is the B-scan seen from the front.
+    let columns: Vec<f64> = (0..512).map(|x| (0..650).map(|y| f64::from(bscan.intensity[y * 512 + x])).sum()).collect();
+    let row = |y: usize| -> Vec<f64> { fundus.pixels[y * 512..(y + 1) * 512].iter().map(|&v| v.into()).collect() };
+    let (lowest, highest) = (correlation(&columns, &row(127)), correlation(&columns, &row(0)));
+    println!("correlation of the B-scan with the lowest row {lowest:.3}, with the highest {highest:.3}");
+    assert!(lowest > 0.9 && highest < 0.8);
     let Some(folder) = data("formats/topcon_fds") else { return };
     let (header, _) = read(&folder.join("fds_minimized.fds")).unwrap();
     assert_eq!((header.bscans, header.width, header.height), (4, 2, 3));
+    assert_eq!((header.lateral, header.places), (None, None), "of 6 mm two A-scans are left");
 }
 
 #[test]

@@ -22,12 +22,14 @@ pub(super) fn files() -> Vec<(&'static str, Vec<u8>)> {
     files.push(("vol", Vol::default().bytes()));
     files.push(("topcon", topcon::fda(2)));
     files.push(("topcon", topcon::fds()));
+    files.push(("topcon", topcon::with_pictures()));
     files.push(("e2e", e2e::volume()));
+    files.push(("e2e", e2e::with_angle()));
     files.push(("bioptigen", raw::bioptigen("", 0)));
     #[cfg(feature = "dicom")]
     {
-        use super::dicom::{jpeg, jpeg_2000, jpeg_ls, native, rle};
-        files.extend([native(), jpeg_2000(), rle(), jpeg(), jpeg_ls()].map(|bytes| ("dicom", bytes)));
+        use super::dicom::{jpeg, jpeg_2000, jpeg_ls, native, on_fundus, rle};
+        files.extend([native(), jpeg_2000(), rle(), jpeg(), jpeg_ls(), on_fundus()].map(|bytes| ("dicom", bytes)));
     }
     files
 }
@@ -45,7 +47,7 @@ fn others() -> Vec<(&'static str, Vec<u8>)> {
         ("cirrus", named("P_Cube 4x3_OD_z", 4 * 3 * 1024)),
         ("heyex", xml.clone().into_bytes()),
         ("heyex", xml.replace("HEDX", "BODY").into_bytes()),
-        ("sidecar", b"axial_um = 3.87 # Spectralis\nlateral_um = 11.3\neye = \"OS\"\n".to_vec()),
+        ("sidecar", b"axial_um = 3.87 # Spectralis\nlateral_um = 11.3\neye = \"OS\"\num_per_degree = 293.3\n".to_vec()),
     ]
 }
 

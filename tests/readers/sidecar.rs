@@ -22,7 +22,7 @@ fn by(um: f64, from: Provenance) -> Spacing {
 }
 
 const HINTS: ReadOptions =
-    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), allow_missing: false, series: None };
+    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), um_per_degree: None, allow_missing: false, series: None };
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {

@@ -1,6 +1,9 @@
 //! Topcon files written here, chunk by chunk.
 
-use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions};
+use octrls::{
+    layer::Boundary,
+    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track},
+};
 
 use super::{Folder, refusal};
 
@@ -51,14 +54,120 @@ fn file(kind: [u8; 3], eye: u8, images: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 /// A `.fda` of `count` equal B-scans.
 pub(crate) fn fda(count: u32) -> Vec<u8> {
-    let mut images = vec![2];
+    file(*b"FDA", 1, &[("@IMG_JPEG", jpegs(count, 2))])
+}
+
+fn jpegs(count: u32, mode: u8) -> Vec<u8> {
+    let mut images = vec![mode];
     images.extend([829_u32, 3071, WIDTH, HEIGHT, count].map(u32::to_le_bytes).concat());
     images.extend([2, 10, 0, 0]);
     for _ in 0..count {
         images.extend((codestream().len() as u32).to_le_bytes());
         images.extend(codestream());
     }
-    file(*b"FDA", 1, &[("@IMG_JPEG", images)])
+    images
+}
+
+/// A picture of the volume from the front, of six rows.
+fn projection() -> Vec<u8> {
+    let mut bytes = [WIDTH, HEIGHT, 8, 0x0100_0002, codestream().len() as u32].map(u32::to_le_bytes).concat();
+    bytes.extend(codestream());
+    bytes
+}
+
+/// Samples of 8 x 24 whose retina begins at these rows, a B-scan each, as registered.
+fn retinas(first_rows: &[usize]) -> Vec<u8> {
+    const DEPTH: usize = 24;
+    let mut bytes = vec![2];
+    bytes.extend([WIDTH, DEPTH as u32, 16, first_rows.len() as u32].map(u32::to_le_bytes).concat());
+    bytes.push(0);
+    bytes.extend([0, 0, 0, 0, (2 * WIDTH as usize * DEPTH * first_rows.len()) as u32].map(u32::to_le_bytes).concat());
+    for &first in first_rows {
+        let row = |y: usize| [if y >= first { 900_u16 } else { 100 }; WIDTH as usize];
+        bytes.extend((0..DEPTH).flat_map(row).flat_map(u16::to_le_bytes));
+    }
+    bytes
+}
+
+/// The scanner's boundary called `name`, at these distances from the bottom, a B-scan each; the first A-scan has none.
+fn contour(name: &str, distances: &[u16]) -> Vec<u8> {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.resize(22, 0);
+    let size = 2 * WIDTH * distances.len() as u32;
+    bytes.extend([WIDTH, distances.len() as u32, size].map(u32::to_le_bytes).concat());
+    let row = |&d: &u16| std::iter::once(u16::MAX).chain(std::iter::repeat_n(d, WIDTH as usize - 1));
+    bytes.extend(distances.iter().flat_map(row).flat_map(u16::to_le_bytes));
+    bytes
+}
+
+/// A volume with its picture from the front and a boundary of the scanner's own.
+pub(crate) fn with_pictures() -> Vec<u8> {
+    let images = [
+        ("@IMG_MOT_COMP_03", retinas(&[6, 8, 10, 15])),
+        ("@IMG_PROJECTION", projection()),
+        ("@CONTOUR_INFO", contour("RETINA_1", &[17, 15, 13, 8])),
+    ];
+    file(*b"FDS", 0, &images)
+}
+
+#[test]
+fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
+    let folder = Folder::new();
+    let open = |images: &[(&str, Vec<u8>)]| {
+        scan::open(&folder.file("a.fda", &file(*b"FDA", 1, images)), ReadOptions::default()).unwrap()
+    };
+    let mut reader = open(&[("@IMG_JPEG", jpegs(6, 2)), ("@IMG_PROJECTION", projection())]);
+    let header = reader.header().clone();
+    assert_eq!((header.places, header.pattern_from), (Some(Provenance::Convention), Some(Provenance::Header)));
+    // Six B-scans over 4 mm, the first below.
+    let y = |i: usize| 4.0 - (i as f64 + 0.5) * 4.0 / 6.0;
+    for (i, track) in header.tracks.iter().enumerate() {
+        let Track::Line { start, end } = *track else { panic!("{track:?}") };
+        let (left, right) = (Place { x: 0.0, y: y(i) }, Place { x: 4.0, y: y(i) });
+        assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{i}: {track:?}");
+    }
+    let fundus = reader.fundus().unwrap().unwrap();
+    assert_eq!((fundus.width, fundus.height, fundus.lines.len()), (8, 6, 6));
+    assert_eq!((fundus.pixels[0], fundus.pixels[5 * 8 + 3]), (50, 60), "its last row is the uppermost");
+    assert_eq!(fundus.lines[0], [[0.0, 5.5], [8.0, 5.5]], "the first B-scan lies on the lowest row");
+
+    // Of a part of a volume, of vertical B-scans, of a star and of a circle nobody says where they lie.
+    for (count, mode) in [(3, 2), (6, 6), (6, 3), (6, 1)] {
+        let reader = open(&[("@IMG_JPEG", jpegs(count, mode)), ("@IMG_PROJECTION", projection())]);
+        assert!(reader.header().tracks.is_empty() && reader.header().places.is_none(), "{count} of mode {mode}");
+    }
+    folder.file("a.fda.toml", b"between_um = 500\nfirst_bscan = 'superior'");
+    let reader = open(&[("@IMG_JPEG", jpegs(6, 2)), ("@IMG_PROJECTION", projection())]);
+    assert_eq!(reader.header().places, Some(Provenance::Sidecar), "a sidecar comes before a convention");
+}
+
+#[test]
+fn the_scanner_s_boundaries_are_those_of_the_bscan_that_they_fit() {
+    let folder = Folder::new();
+    let first_rows = [6, 8, 10, 15];
+    let distances: Vec<u16> = first_rows.iter().map(|&row| 23 - row as u16).collect();
+    let turned: Vec<u16> = distances.iter().rev().copied().collect();
+    for order in [distances, turned] {
+        let below: Vec<u16> = order.iter().map(|d| d - 4).collect();
+        let images = [
+            ("@IMG_MOT_COMP_03", retinas(&first_rows)),
+            ("@CONTOUR_INFO", contour("RETINA_1", &order)),
+            ("@CONTOUR_INFO", contour("RETINA_2", &order)),
+            ("@CONTOUR_INFO", contour("RETINA_4", &below)),
+            // Of another number of B-scans.
+            ("@CONTOUR_INFO", contour("MULTILAYERS_2", &order[1..])),
+        ];
+        let path = folder.file("a.fds", &file(*b"FDS", 0, &images));
+        let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
+        for index in [2, 0, 3, 1] {
+            let found = reader.device_boundaries(index).unwrap();
+            let names: Vec<Boundary> = found.iter().map(|(b, _)| *b).collect();
+            assert_eq!(names, [Boundary::Ilm, Boundary::RpeBm]);
+            let row = first_rows[index] as f32;
+            assert_eq!((found[0].1[0], found[0].1[1], found[1].1[7]), (None, Some(row), Some(row + 4.0)), "{index}");
+        }
+        assert!(reader.device_boundaries(4).is_err());
+    }
 }
 
 /// A `.fds` of two B-scans of 16-bit samples, as acquired and registered.

@@ -15,6 +15,7 @@ pub(crate) fn summary(out: &Path) -> ScanSummary {
         eye: None,
         unit: ThicknessUnit::Pixels,
         mean_thickness: [None; LAYERS],
+        etdrs: None,
         verdict: Verdict::Good,
         flags: String::new(),
         confidence: 1.0,

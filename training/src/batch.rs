@@ -22,6 +22,7 @@ use crate::{
     augment::{Crop, Frame, as_scanned, negative, vary},
     data::{BELOW, Sample, phantom},
     loss::Target,
+    steps::{Step, Without},
 };
 
 /// Batches that wait for the training step.
@@ -45,11 +46,23 @@ pub struct BatchOptions {
     pub plain_share: f64,
     /// Seed of all that is drawn.
     pub seed: u64,
+    /// What is left out of the recipe.
+    #[serde(default, skip_serializing_if = "Without::is_nothing")]
+    pub without: Without,
 }
 
 impl Default for BatchOptions {
     fn default() -> Self {
-        Self { size: 2, width: 224, height: 320, phantom_share: 0.2, negative_share: 0.05, plain_share: 0.4, seed: 1 }
+        Self {
+            size: 2,
+            width: 224,
+            height: 320,
+            phantom_share: 0.2,
+            negative_share: 0.05,
+            plain_share: 0.4,
+            seed: 1,
+            without: Without::default(),
+        }
     }
 }
 
@@ -59,28 +72,49 @@ pub trait ScanSource: Send + Sync {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame>;
 }
 
-/// Real scans: every set is equally likely, then a subject by the square root of its number of scans, then every scan
-/// of the subject. A subject with a single scan so neither vanishes nor is learnt by heart.
+/// Real scans: a set by its weight, by default every set equally often, then a subject by the square root of its number of
+/// scans, then every scan of the subject. A subject with a single scan so neither vanishes nor is learnt by heart.
 pub struct RealScans {
-    sets: Vec<Vec<Vec<Arc<Frame>>>>,
+    sets: Vec<SetScans>,
 }
+
+/// The scans of a set, subject by subject.
+struct SetScans {
+    weight: f64,
+    subjects: Vec<Vec<Arc<Frame>>>,
+}
+
+/// How often the scans of a set are drawn, by its name; 1 where it has no entry.
+pub type SetWeights = BTreeMap<String, f64>;
 
 impl RealScans {
     /// Takes the samples of the training part.
     #[must_use]
-    pub fn new(samples: &[Sample]) -> Self {
+    pub fn new(samples: &[Sample], weights: &SetWeights) -> Self {
         let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<Arc<Frame>>>> = BTreeMap::new();
         for s in samples {
             sets.entry(&s.set).or_default().entry(&s.subject).or_default().push(Arc::new(Frame::of(s)));
         }
-        Self { sets: sets.into_values().map(|subjects| subjects.into_values().collect()).collect() }
+        let weight = |name: &str| weights.get(name).copied().unwrap_or(1.0);
+        let set = |(name, subjects): (&str, BTreeMap<&str, _>)| SetScans {
+            weight: weight(name),
+            subjects: subjects.into_values().collect(),
+        };
+        Self { sets: sets.into_iter().map(set).collect() }
+    }
+
+    /// Takes the samples so that each of them is equally likely.
+    #[must_use]
+    pub fn unbalanced(samples: &[Sample]) -> Self {
+        let frames = samples.iter().map(|s| Arc::new(Frame::of(s))).collect();
+        Self { sets: vec![SetScans { weight: 1.0, subjects: vec![frames] }] }
     }
 }
 
 impl ScanSource for RealScans {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame> {
-        let set = self.sets.choose(rng);
-        let subject = set.and_then(|s| s.choose_weighted(rng, |scans| (scans.len() as f64).sqrt()).ok());
+        let set = self.sets.choose_weighted(rng, |s| s.weight).ok();
+        let subject = set.and_then(|s| s.subjects.choose_weighted(rng, |scans| (scans.len() as f64).sqrt()).ok());
         let frame = subject.and_then(|s| s.choose(rng));
         frame.cloned().expect("a training part has samples")
     }
@@ -112,7 +146,11 @@ impl Sampler {
     /// The crops of batch number `step`; the same for the same seed.
     #[must_use]
     pub fn crops(&self, step: u64) -> Vec<Crop> {
-        let BatchOptions { size, width, height, phantom_share, negative_share, plain_share, seed } = self.options;
+        let BatchOptions { size, width, height, seed, without, .. } = self.options;
+        let share = |of, step| if without.leaves_out(step) { 0.0 } else { of };
+        let phantom_share = share(self.options.phantom_share, Step::Phantoms);
+        let negative_share = share(self.options.negative_share, Step::Negatives);
+        let plain_share = share(self.options.plain_share, Step::PlainCrops);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(step);
         (0..size)
@@ -120,11 +158,11 @@ impl Sampler {
                 let phantom = self.phantom.as_ref().filter(|_| rng.random_bool(phantom_share));
                 let frame = phantom.unwrap_or(&self.real).draw(&mut rng);
                 if rng.random_bool(negative_share) {
-                    negative(&frame, width, height, &mut rng)
+                    negative(&frame, width, height, without, &mut rng)
                 } else if rng.random_bool(plain_share) {
-                    as_scanned(&frame, width, height, &mut rng)
+                    as_scanned(&frame, width, height, without, &mut rng)
                 } else {
-                    vary(&frame, width, height, &mut rng)
+                    vary(&frame, width, height, without, &mut rng)
                 }
             })
             .collect()
@@ -226,18 +264,26 @@ mod tests {
     #[test]
     fn sets_are_drawn_equally_often_and_subjects_by_the_root_of_their_scans() {
         let many = (0..9).map(|_| sample("a", "many", 0.0));
-        let scans = RealScans::new(&many.chain([sample("a", "one", 0.5), sample("b", "x", 1.0)]).collect::<Vec<_>>());
+        let samples: Vec<_> = many.chain([sample("a", "one", 0.5), sample("b", "x", 1.0)]).collect();
+        assert_shares(&RealScans::new(&samples, &SetWeights::new()), [0.375, 0.125, 0.5]);
+        let thrice = SetWeights::from([("b".to_owned(), 3.0)]);
+        assert_shares(&RealScans::new(&samples, &thrice), [0.1875, 0.0625, 0.75]);
+        assert_shares(&RealScans::unbalanced(&samples), [9.0 / 11.0, 1.0 / 11.0, 1.0 / 11.0]);
+    }
+
+    /// Asserts how often scans of intensity 0, 0.5 and 1 are drawn.
+    fn assert_shares(scans: &RealScans, expected: [f32; 3]) {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let drawn: Vec<f32> = (0..4000).map(|_| scans.draw(&mut rng).bscan.intensity[0]).collect();
         let share = |value: f32| drawn.iter().filter(|v| (**v - value).abs() < 0.1).count() as f32 / 4000.0;
-        for (value, expected) in [(0.0, 0.375), (0.5, 0.125), (1.0, 0.5)] {
+        for (value, expected) in [0.0, 0.5, 1.0].into_iter().zip(expected) {
             assert!((share(value) - expected).abs() < 0.03, "{value}: {}", share(value));
         }
     }
 
     #[test]
     fn the_same_batch_comes_out_of_the_same_seed_and_step() {
-        let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)]));
+        let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)], &SetWeights::new()));
         let shares =
             BatchOptions { phantom_share: 0.0, negative_share: 0.2, plain_share: 0.3, ..BatchOptions::default() };
         let options = BatchOptions { width: 64, height: 96, seed: 4, ..shares };

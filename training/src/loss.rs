@@ -4,6 +4,8 @@
 use burn::{prelude::*, tensor::activation::log_softmax};
 use octrls::layer::CLASSES;
 
+use crate::steps::{Step, Without};
+
 /// Logit added to a class that a label forbids; its probability then vanishes in single precision.
 const FORBIDDEN: f32 = -1e4;
 /// The layers above the choroid.
@@ -58,10 +60,11 @@ impl Loss {
         Self { cross_entropy, dice }
     }
 
-    /// The sum that training minimises.
+    /// The sum that training minimises; without Dice, the cross-entropy alone.
     #[must_use]
-    pub fn total(&self) -> Tensor<1> {
-        self.cross_entropy.clone() + self.dice.clone()
+    pub fn total(&self, without: Without) -> Tensor<1> {
+        let cross_entropy = self.cross_entropy.clone();
+        if without.leaves_out(Step::Dice) { cross_entropy } else { cross_entropy + self.dice.clone() }
     }
 }
 
@@ -129,8 +132,10 @@ mod tests {
         let target = target(&[&[0], &[1], &[7]], &device());
         let right = Loss::new(sure(&[0, 1, 7], &device()), &target);
         let wrong = Loss::new(sure(&[0, 2, 6], &device()), &target);
-        assert!(scalar(&right.total()) < 1e-3);
+        assert!(scalar(&right.total(Without::default())) < 1e-3);
         assert!(scalar(&wrong.cross_entropy) > 10.0 && scalar(&wrong.dice) > scalar(&right.dice) + 0.04);
+        let without = Without::from_iter([Step::Dice]);
+        assert!((scalar(&wrong.total(without)) - scalar(&wrong.cross_entropy)).abs() < 1e-6);
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
         let target = target(&[&[0, CHOROID], &[0, CHOROID], &[1]], &device());
         for class in [0, CHOROID] {
             let loss = Loss::new(sure(&[class, class, 1], &device()), &target);
-            assert!(scalar(&loss.total()) < 1e-3, "{class}");
+            assert!(scalar(&loss.total(Without::default())) < 1e-3, "{class}");
         }
         assert!(scalar(&Loss::new(sure(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
     }
@@ -156,7 +161,7 @@ mod tests {
         let device = device().autodiff();
         let all: Vec<usize> = (0..CLASSES).collect();
         let logits = sure(&[4, 2], &device).require_grad();
-        let gradients = Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total().backward();
+        let gradients = Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total(Without::default()).backward();
         let gradient = logits.grad(&gradients).expect("a gradient").abs().sum_dim(1);
         let [unlabelled, labelled]: [f32; 2] =
             gradient.into_data().try_to_vec().expect("floats").try_into().expect("two pixels");

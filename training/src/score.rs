@@ -29,10 +29,29 @@ pub struct SetScore {
     pub coverage: Share,
     /// How often the choroid-sclera boundary is left out where a reader could not see it.
     pub left_out: Share,
-    /// Confidence and mean absolute boundary error in pixels of each A-scan that could be compared.
-    ascans: Vec<(f32, f32)>,
+    /// Each A-scan that could be compared.
+    ascans: Vec<AScan>,
     /// Axial spacing in micrometres, where the whole set has one.
     pub axial_um: Option<f64>,
+}
+
+/// An A-scan, mean over those of its boundaries that could be compared.
+#[derive(Clone, Copy, Debug)]
+struct AScan {
+    confidence: f32,
+    /// What the network gives for the standard deviation of the error, in pixels.
+    deviation: f32,
+    /// Absolute error in pixels.
+    error: f32,
+}
+
+/// By what the surest A-scans are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surest {
+    /// The largest confidence.
+    Confidence,
+    /// The smallest deviation.
+    Deviation,
 }
 
 /// How often something holds.
@@ -90,33 +109,38 @@ impl SetScore {
             self.left_out.add(surfaces.rows(Boundary::Csb).iter().map(Option::is_none));
         }
         for (x, &confidence) in surfaces.confidence().iter().enumerate() {
-            let errors = Boundary::ALL
-                .into_iter()
-                .zip(truth)
-                .filter_map(|(boundary, truth)| Some(f64::from((surfaces.rows(boundary)[x]? - truth[x]?).abs())));
-            self.ascans.extend(mean(errors).map(|error| (confidence, error as f32)));
+            let errors = Boundary::ALL.into_iter().zip(truth).filter_map(|(boundary, truth)| {
+                let error = (surfaces.rows(boundary)[x]? - truth[x]?).abs();
+                Some((f64::from(error), f64::from(surfaces.deviations(boundary)[x])))
+            });
+            let (error, deviation) = (mean(errors.clone().map(|e| e.0)), mean(errors.map(|e| e.1)));
+            let both = error.zip(deviation);
+            self.ascans.extend(both.map(|(e, d)| AScan { confidence, deviation: d as f32, error: e as f32 }));
         }
     }
 
-    /// Mean absolute boundary error in pixels over the surest share `kept` of the A-scans.
+    /// Mean absolute boundary error in pixels over the share `kept` of the A-scans, the `surest` ones.
     #[must_use]
-    pub fn risk(&self, kept: f64) -> Option<f64> {
+    pub fn risk(&self, kept: f64, surest: Surest) -> Option<f64> {
         let mut ascans = self.ascans.clone();
-        ascans.sort_by(|a, b| b.0.total_cmp(&a.0));
+        match surest {
+            Surest::Confidence => ascans.sort_by(|a, b| b.confidence.total_cmp(&a.confidence)),
+            Surest::Deviation => ascans.sort_by(|a, b| a.deviation.total_cmp(&b.deviation)),
+        }
         ascans.truncate((kept * ascans.len() as f64).ceil() as usize);
-        mean(ascans.into_iter().map(|(_, error)| f64::from(error)))
+        mean(ascans.into_iter().map(|a| f64::from(a.error)))
     }
 
     /// Mean IoU of background and the seven layers.
     #[must_use]
     pub fn mean_iou(&self) -> Option<f64> {
-        mean(LABELLED_CLASSES.filter_map(|c| self.overlap.iou(c)))
+        mean_iou(&self.overlap)
     }
 
     /// Mean Dice of the seven layers.
     #[must_use]
     pub fn mean_dice(&self) -> Option<f64> {
-        mean(LABELLED_CLASSES.skip(1).filter_map(|c| self.overlap.dice(c)))
+        mean_dice(&self.overlap)
     }
 
     /// Mean over the boundaries of their mean absolute errors, in pixels.
@@ -124,6 +148,18 @@ impl SetScore {
     pub fn mean_absolute(&self) -> Option<f64> {
         mean(self.boundaries.iter().filter_map(BoundaryError::mean_absolute))
     }
+}
+
+/// Mean IoU of background and the seven layers.
+#[must_use]
+pub fn mean_iou(overlap: &Overlap) -> Option<f64> {
+    mean(LABELLED_CLASSES.filter_map(|c| overlap.iou(c)))
+}
+
+/// Mean Dice of the seven layers.
+#[must_use]
+pub fn mean_dice(overlap: &Overlap) -> Option<f64> {
+    mean(LABELLED_CLASSES.skip(1).filter_map(|c| overlap.dice(c)))
 }
 
 /// Accuracy of each set, by name.
@@ -212,6 +248,18 @@ mod tests {
         assert_eq!(set.left_out.share(), Some(0.0));
         set.add(&sample, &Surfaces::undetermined(2, 16), &truth(&sample));
         assert_eq!(set.left_out.share(), Some(0.5));
+    }
+
+    #[test]
+    fn the_surest_are_kept() {
+        let ascan = |confidence, deviation, error| AScan { confidence, deviation, error };
+        let ascans = vec![ascan(0.9, 0.5, 1.0), ascan(0.5, 0.1, 2.0), ascan(0.7, 0.9, 6.0)];
+        let set = SetScore { ascans, ..SetScore::default() };
+        let risk = |kept, surest| set.risk(kept, surest).expect("A-scans");
+        assert!((risk(1.0, Surest::Confidence) - 3.0).abs() < 1e-6);
+        assert!((risk(0.3, Surest::Confidence) - 1.0).abs() < 1e-6);
+        assert!((risk(0.3, Surest::Deviation) - 2.0).abs() < 1e-6);
+        assert!((risk(0.6, Surest::Deviation) - 1.5).abs() < 1e-6);
     }
 
     #[test]

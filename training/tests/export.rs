@@ -1,59 +1,26 @@
 //! The exported model computes what the network computes.
 
-use burn::{
-    module::{Module, ModuleMapper, Param},
-    prelude::*,
-};
+mod common;
+
+use burn::{module::Module, prelude::*};
+use common::{Unsettle, description, input, model};
 use octrls::{
-    network::{Calibration, InputSize, Network},
+    network::{InputSize, Network},
     scan::BScan,
 };
 use octrls_training::{
     device::device,
-    export::{Description, ExportError, export},
+    export::{ExportError, export},
     model::{UNet, UNetConfig},
 };
 
-/// Replaces every vector (biases, batch normalisation) by numbers that are neither 0 nor 1, all positive.
-struct Unsettle(f32);
-
-impl ModuleMapper for Unsettle {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if D != 1 {
-            return param;
-        }
-        param.map(|t| {
-            let shape: [usize; D] = t.dims();
-            let n: usize = shape.iter().product();
-            self.0 += 0.37;
-            let values = (0..n).map(|i| 0.8 + 0.5 * (self.0 + i as f32 * 1.3).sin()).collect();
-            Tensor::from_data(TensorData::new(values, shape), &t.device())
-        })
-    }
-}
-
-fn description(width: usize, height: usize) -> Description {
-    Description {
-        name: "test".to_owned(),
-        version: "1".to_owned(),
-        calibration: Calibration { temperature: 1.25, ..Calibration::default() },
-        ez_shift: 6.0,
-        training_data: "none".to_owned(),
-        input: InputSize { width, height },
-    }
-}
-
-fn model(config: UNetConfig) -> UNet {
-    config.init(&device()).valid().map(&mut Unsettle(0.0))
-}
-
 fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
     let model = model(config);
-    let input: Vec<f32> = (0..width * height).map(|i| ((i * 7919) % 1013) as f32 / 400.0 - 1.2).collect();
+    let input = input([width, height]);
     let data = TensorData::new(input.clone(), [1, 1, height, width]);
     let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).into_data().try_to_vec().expect("floats");
 
-    let bytes = export(&model, &description(width, height)).expect("an exportable network");
+    let bytes = export(&model, &description([width, height])).expect("an exportable network");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
     let onnx = network.run_input(&input).expect("a run");
     assert_eq!(onnx.values().len(), burn.len());
@@ -77,7 +44,7 @@ fn so_it_does_without_batch_normalisation() {
 fn the_file_describes_itself_and_its_weights() {
     let config = UNetConfig { width: 4, batch_norm: true };
     let metadata = |model: &UNet| {
-        let bytes = export(model, &description(32, 32)).expect("an exportable network");
+        let bytes = export(model, &description([32, 32])).expect("an exportable network");
         Network::from_bytes(&bytes).expect("a model that the runtime takes").metadata().clone()
     };
     let model = model(config);
@@ -95,7 +62,7 @@ fn the_file_describes_itself_and_its_weights() {
 fn an_exported_network_still_runs_and_trains() {
     let config = UNetConfig { width: 4, batch_norm: true };
     let model = config.init(&device().autodiff());
-    let _ = export(&model, &description(32, 32)).expect("an exportable network");
+    let _ = export(&model, &description([32, 32])).expect("an exportable network");
     let x = Tensor::<4>::ones([1, 1, 32, 32], &device().autodiff());
     let _ = model.forward(x).sum().backward();
 }
@@ -103,12 +70,12 @@ fn an_exported_network_still_runs_and_trains() {
 #[test]
 fn an_input_that_does_not_divide_is_refused() {
     let model = UNetConfig { width: 4, batch_norm: true }.init(&device());
-    assert!(matches!(export(&model, &description(40, 32)), Err(ExportError::Size { .. })));
+    assert!(matches!(export(&model, &description([40, 32])), Err(ExportError::Size { .. })));
 }
 
 #[test]
 fn the_runtime_segments_with_an_exported_network() {
-    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description(64, 448)).expect("exportable");
+    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description([64, 448])).expect("exportable");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
     let bscan = BScan { width: 50, height: 420, intensity: (0..21_000).map(|i| (i % 97) as f32 / 97.0).collect() };
     let (logits, placement) = network.run(&bscan).expect("a run");

@@ -1,15 +1,20 @@
 //! A training runs, stops, continues and leaves what the other commands need.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
-use octrls::{layer::LAYERS, scan::BScan};
+use octrls::{
+    layer::LAYERS,
+    network::{Calibration, InputSize},
+    scan::BScan,
+};
 use octrls_training::{
-    batch::{BatchOptions, RealScans, Sampler},
+    batch::{BatchOptions, RealScans, Sampler, SetWeights},
     data::Sample,
     device::device,
+    export::{Description, export},
     model::UNetConfig,
     train::{Budget, Epoch, RunDir, Schedule, Settings, Trainer},
 };
@@ -37,6 +42,7 @@ fn settings(steps: u64, peak: f64) -> Settings {
             negative_share: 0.0,
             plain_share: 0.5,
             seed: 7,
+            ..BatchOptions::default()
         },
         schedule: Schedule { budget: Budget::Steps(steps), peak, warm_up: 1 },
         epoch_steps: 2,
@@ -48,7 +54,7 @@ fn settings(steps: u64, peak: f64) -> Settings {
 fn train(dir: &Path, settings: Settings, resume: bool) -> Vec<Epoch> {
     let stop = Arc::new(AtomicBool::new(false));
     let samples = [sample()];
-    let sampler = Sampler::new(settings.batch, Box::new(RealScans::new(&samples)), None);
+    let sampler = Sampler::new(settings.batch, Box::new(RealScans::new(&samples, &SetWeights::new())), None);
     let trainer = if resume {
         Trainer::resume(settings, RunDir::open(dir).expect("a run"), &device(), stop)
     } else {
@@ -88,4 +94,35 @@ fn another_network_does_not_continue_a_run() {
     let other = Settings { network: UNetConfig { width: 4, batch_norm: true }, ..settings(1, 1e-3) };
     let run = RunDir::open(folder.path()).expect("a run");
     assert!(Trainer::resume(other, run, &device(), Arc::new(AtomicBool::new(false))).is_err());
+}
+
+/// Writes the best weights of the run in `dir` as an ONNX file.
+fn exported(dir: &Path, network: &UNetConfig) -> PathBuf {
+    let model = RunDir::open(dir).and_then(|run| run.read_model("best.bpk", network, &device())).expect("weights");
+    let description = Description {
+        name: "test".to_owned(),
+        version: "1".to_owned(),
+        calibration: Calibration::default(),
+        ez_shift: 6.0,
+        training_data: "bands".to_owned(),
+        input: InputSize { width: SIDE, height: SIDE },
+    };
+    let path = dir.join("network.onnx");
+    std::fs::write(&path, export(&model, &description).expect("an exportable network")).expect("a file");
+    path
+}
+
+#[test]
+fn a_run_goes_on_from_an_exported_network_and_a_teacher_may_be_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = train(&folder.path().join("first"), settings(40, 1e-2), false);
+    let reached = first.last().and_then(|e| e.validation.as_ref()).expect("a validation").dice;
+    let file = exported(&folder.path().join("first"), &settings(1, 1e-3).network);
+    let going_on = Settings { from: Some(file.clone()), ..settings(2, 1e-9) };
+    let second = train(&folder.path().join("second"), going_on, false);
+    let kept = second[0].validation.as_ref().expect("a validation").dice;
+    assert!(reached > 0.2 && (kept - reached).abs() < 0.02, "{reached} {kept}");
+    let taught = Settings { teacher: Some(file), ..settings(2, 1e-3) };
+    let third = train(&folder.path().join("third"), taught, false);
+    assert!(third[0].imitation.is_some_and(|i| i > 0.0 && i.is_finite()));
 }

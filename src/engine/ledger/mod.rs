@@ -2,12 +2,13 @@
 //!
 //! States of a content under one model: an attempt makes it `running`; success makes it `written`, a failure
 //! `hashed` for the next attempt or `quarantined` after the last. A `written` content becomes `superseded` when its
-//! result folder is overwritten with that of another, and `expired` when its results were old enough to go.
+//! result folder is overwritten with that of another, or when it turns out to be a part of another scan, and `expired` when its results were old enough to go.
 //!
 //! What a scan is before it was read (seen, standing still) is not kept: a walk finds it again. Whether results are delivered is
 //! on record beside them.
 
 mod database;
+mod parts;
 mod path;
 mod records;
 mod rows;
@@ -23,6 +24,8 @@ use path::PathColumn;
 use rows::{Row, is_occupied, remember};
 use rusqlite::{Connection, OptionalExtension, params};
 
+#[cfg(all(unix, any(test, fuzzing)))]
+pub(super) use database::STEPS;
 use database::VERSION;
 pub(super) use database::open as open_database;
 pub(super) use records::Records;
@@ -159,6 +162,15 @@ impl Ledger {
         tx.commit()?;
         let Recipe { fingerprint, model } = recipe;
         Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
+    }
+
+    /// Attempts during which the program ended do not count.
+    pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
+            [CRASH_CODE],
+        )?;
+        Ok(())
     }
 
     /// Takes what was asked for since the last time: files that are to be looked at, the empty path for all.

@@ -1,12 +1,12 @@
 //! Where the fovea is.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ThicknessField;
 use crate::scan::Place;
 
 /// How the centre of a grid was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CentreSource {
     /// The thinnest place of the smoothed retina.

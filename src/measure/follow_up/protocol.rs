@@ -92,7 +92,9 @@ mod tests {
             axial: None,
             lateral: None,
             eye: None,
+            eye_from: None,
             pattern: Pattern::Line,
+            pattern_from: None,
             tracks: vec![Track::Line { start: Place::default(), end }],
             places: None,
         };

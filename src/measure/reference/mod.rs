@@ -3,6 +3,8 @@
 //! A table gives mean and standard deviation for each layer and ETDRS subfield. A value within 1.96 standard deviations of the
 //! mean, where 95 of 100 of the group lie if they are spread normally, is within the reference; that says nothing of health.
 
+mod circle;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::enface::{COVERED, Subfield, VolumeMeasures};
 use crate::{layer::Measured, scan::Eye};
 
+pub use circle::{CircleComparison, CircleTable};
+
 const XU_2018: &str = include_str!("xu-2018.toml");
 /// Half of the 95 % interval of a normal distribution, in standard deviations.
 const HALF_INTERVAL: f32 = 1.96;
 
 /// Mean and standard deviation of a group's thickness, in micrometres.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTable {
     /// What it is called.
@@ -28,7 +32,10 @@ pub struct ReferenceTable {
     #[serde(default)]
     pub note: String,
     /// By [`Measured::key`], then by [`Subfield::name`]: mean and standard deviation.
+    #[serde(default)]
     layers: BTreeMap<String, BTreeMap<String, [f32; 2]>>,
+    /// Of nerve fibres along circles around the disc.
+    pub circle: Option<CircleTable>,
 }
 
 /// Why a reference table cannot be used.
@@ -42,7 +49,7 @@ impl ReferenceError {
 }
 
 /// Where a value lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// More than 1.96 standard deviations below the mean.
@@ -51,6 +58,17 @@ pub enum Standing {
     Within,
     /// More than 1.96 standard deviations above the mean.
     Above,
+}
+
+impl Standing {
+    /// Where a value lies that is `z` standard deviations from the mean.
+    fn of(z: f32) -> Self {
+        match z {
+            z if z < -HALF_INTERVAL => Self::Below,
+            z if z > HALF_INTERVAL => Self::Above,
+            _ => Self::Within,
+        }
+    }
 }
 
 /// One value beside its reference.
@@ -73,7 +91,7 @@ pub struct Comparison {
 }
 
 impl ReferenceTable {
-    /// The table that is shipped: Xu et al. 2018.
+    /// The table that is shipped: Xu et al. 2018 for the macula, and of circles what was found for the Cirrus.
     ///
     /// # Errors
     /// None but by a mistake in the table, which a test would find.
@@ -103,6 +121,9 @@ impl ReferenceTable {
                 }
             }
         }
+        if let Some(circle) = &table.circle {
+            circle.check()?;
+        }
         Ok(table)
     }
 
@@ -117,11 +138,7 @@ impl ReferenceTable {
                 let &[reference_um, reference_sd_um] = self.layers.get(layer)?.get(&field.at.name())?;
                 let mean_um = field.mean_um?;
                 let z = (mean_um - reference_um) / reference_sd_um;
-                let standing = match z {
-                    z if z < -HALF_INTERVAL => Standing::Below,
-                    z if z > HALF_INTERVAL => Standing::Above,
-                    _ => Standing::Within,
-                };
+                let standing = Standing::of(z);
                 Some(Comparison { layer, subfield: field.at, mean_um, reference_um, reference_sd_um, z, standing })
             })
             .collect()

@@ -26,13 +26,14 @@ mod segments;
 
 pub(super) use heights::Heights;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{OutputError, record::ResultRecord};
 use crate::scan::{DicomOrigin, DicomReference, ScanHeader};
 
 /// Which DICOM objects the results of a DICOM scan have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum DicomResults {
     /// None.
     None,

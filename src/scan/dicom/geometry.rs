@@ -7,6 +7,7 @@ use super::{
     eye,
     groups::{FunctionalGroups, numbers},
     is,
+    location::Locations,
 };
 use crate::scan::{Eye, MILLIMETRE, Pattern, Place, Spacing, Track};
 
@@ -20,6 +21,8 @@ pub(super) struct Geometry {
     pub(super) eye: Option<Eye>,
     pub(super) pattern: Pattern,
     pub(super) tracks: Vec<Track>,
+    /// Where the frames lie on an image of the fundus, and millimetres to a pixel of it.
+    pub(super) locations: Option<(Locations, Option<f64>)>,
 }
 
 impl Geometry {
@@ -44,13 +47,24 @@ impl Geometry {
             line(&position, &orientation, lateral?.mm(), width)
         };
         let tracks: Vec<Track> = (0..count).map_while(track).collect();
-        let tracks = if tracks.len() == count { tracks } else { Vec::new() };
-        Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks }
+        let mut tracks = if tracks.len() == count { tracks } else { Vec::new() };
+        let locations = Locations::of(groups, count);
+        let pixel_mm = locations.as_ref().zip(lateral).and_then(|(l, lateral)| l.pixel_mm(lateral.mm() * width as f64));
+        if let (Some(locations), Some(mm)) = (&locations, pixel_mm)
+            && (tracks.is_empty() || locations.are_circles())
+        {
+            tracks = locations.tracks(mm);
+        }
+        let locations = locations.map(|l| (l, pixel_mm));
+        Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
     }
 }
 
 /// What the places imply: parallel lines are a volume, others through one middle a star.
 fn pattern(count: usize, tracks: &[Track]) -> Pattern {
+    if matches!(tracks, [Track::Circle { .. }]) {
+        return Pattern::Circle;
+    }
     let ends = |t: &Track| match *t {
         Track::Line { start, end } => Some((start, end)),
         Track::Circle { .. } => None,

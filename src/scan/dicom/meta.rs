@@ -1,6 +1,5 @@
 //! The group of file meta information: what the object is, how it is encoded and where its data set begins.
 
-#[cfg(feature = "dicom-net")]
 use std::path::Path;
 
 use super::{MAGIC, PREAMBLE, ReadError};
@@ -38,7 +37,6 @@ impl Meta {
     ///
     /// # Errors
     /// [`ReadError`] when it cannot be read or is no DICOM file.
-    #[cfg(feature = "dicom-net")]
     pub(crate) fn of_file(path: &Path) -> Result<Self, ReadError> {
         let mut source = Source::open(path)?;
         let start = source.read(0, FIRST.min(source.bytes()))?;

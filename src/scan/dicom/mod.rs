@@ -8,6 +8,7 @@ mod geometry;
 mod groups;
 mod jpeg_ls;
 mod lengths;
+mod location;
 mod meta;
 mod origin;
 mod subject;
@@ -18,17 +19,18 @@ pub(crate) use lengths::{check as check_lengths, identifiers};
 #[cfg(feature = "dicom-net")]
 pub(crate) use meta::Meta;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 
 use super::{
-    BScan, Eye, Provenance, ReadError, ScanHeader, ScanReader, Subject,
+    BScan, Eye, FundusImage, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Subject,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
 };
 use frames::{Frames, Layout};
+use location::Locations;
 pub use origin::{DicomOrigin, DicomReference, FramePlanes};
 
 /// Names this program in the files it writes and to peers (PS3.7, D.3.3.2).
@@ -46,6 +48,9 @@ pub struct Dicom {
     frames: Frames,
     origin: DicomOrigin,
     subject: Option<Subject>,
+    path: PathBuf,
+    /// Where the frames lie on an image of the fundus, and millimetres to a pixel of it.
+    locations: Option<(Locations, Option<f64>)>,
 }
 
 impl Dicom {
@@ -86,6 +91,7 @@ impl Dicom {
         let frames = Frames::read(&mut collector, layout, &syntax, bytes)?;
 
         let geometry = geometry::Geometry::of(&object, width, count as usize);
+        let (eye, eye_from) = stated.eye_or(geometry.eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
             format: if is(&object, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE) { "DICOM OPT" } else { "DICOM" },
             bscans: count as usize,
@@ -93,14 +99,17 @@ impl Dicom {
             height,
             axial: geometry.axial.or(stated.axial),
             lateral: geometry.lateral.or(stated.lateral),
-            eye: geometry.eye.or(stated.eye),
+            eye,
+            eye_from,
             pattern: geometry.pattern,
+            pattern_from: (geometry.pattern != Pattern::Unknown).then_some(Provenance::Header),
             places: (!geometry.tracks.is_empty()).then_some(Provenance::Header),
             tracks: geometry.tracks,
         };
+        let header = header.placed(stated);
         let origin = DicomOrigin::of(&object, count as usize);
         let subject = subject::of(&object);
-        Ok(Self { header, frames, origin, subject })
+        Ok(Self { header, frames, origin, subject, path: path.to_owned(), locations: geometry.locations })
     }
 }
 
@@ -116,6 +125,13 @@ impl ScanReader for Dicom {
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(self.subject.clone())
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        match &self.locations {
+            Some((locations, pixel_mm)) => locations.fundus(&self.path, *pixel_mm),
+            None => Ok(None),
+        }
     }
 
     fn dicom_origin(&self) -> Option<&DicomOrigin> {

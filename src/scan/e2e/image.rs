@@ -28,6 +28,15 @@ pub(super) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), Rea
     Ok((width, height))
 }
 
+/// Width and height of the image of the fundus whose chunk has a content of `size` bytes that starts with `header`; `None`
+/// of one in another form, or that is not whole.
+pub(super) fn fundus_dimensions(header: &[u8], size: u64) -> Option<(usize, usize)> {
+    let fields = Fields(header);
+    let (width, height) = (fields.u32(16).ok()?, fields.u32(12).ok()?);
+    let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
+    (fields.u32(4).ok()? == GREY8 && size == HEADER_BYTES + (width * height) as u64).then_some((width, height))
+}
+
 /// Display intensities of the samples of a B-scan.
 pub(super) fn intensity(samples: &[u8]) -> Vec<f32> {
     samples.as_chunks::<2>().0.iter().map(|&b| display_intensity(reflectivity(u16::from_le_bytes(b)))).collect()

@@ -2,7 +2,8 @@
 //!
 //! A database in one file: directories list chunks, each with what it belongs to (patient, study, series, slice) and what
 //! it is. A series that holds B-scans is one scan; a file may hold several, of both eyes. Places are in degrees, and how
-//! many millimetres a degree is depends on the eye, so that neither lateral spacing nor places are taken. Layout from public
+//! many millimetres a degree is depends on the eye: sidecar or operator must say it, else neither lateral spacing nor places
+//! are known, and the B-scans are shown on the fundus image alone. Layout from public
 //! descriptions (uocte, LibE2E, private_eye, OCT-Converter), B-scan and chunks checked on a file of a Spectralis.
 
 mod container;
@@ -16,7 +17,8 @@ use self::{
     series::Slice,
 };
 use super::{
-    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Spacing, Subject,
+    BScan, BoundaryRows, FundusImage, MILLIMETRE, Moment, Pattern, Place, Provenance, ReadError, ReadOptions,
+    ScanHeader, ScanReader, Spacing, Subject, Track, fundus,
     heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
     sidecar::Stated,
     source::Fields,
@@ -27,13 +29,26 @@ use crate::layer::Boundary;
 /// Bytes before the rows of a boundary.
 const CONTOUR_HEADER_BYTES: u64 = 36;
 /// Bytes of a B-scan's metadata that are read.
-const METADATA_BYTES: u64 = 76;
+const METADATA_BYTES: u64 = 84;
 
 /// One series of an `.E2E` file; reads one B-scan at a time.
 pub struct HeidelbergE2e {
     container: Container,
     header: ScanHeader,
     bscans: Vec<Slice>,
+    slo: Option<Slo>,
+}
+
+/// The image of the fundus.
+struct Slo {
+    entry: Entry,
+    size: (usize, usize),
+    /// Degrees that it spans in either direction, where the file says.
+    angle: Option<f64>,
+    /// Where the B-scans lie, in degrees from its middle.
+    tracks: Vec<Track>,
+    /// Millimetres to a degree.
+    degree_mm: Option<f64>,
 }
 
 impl HeidelbergE2e {
@@ -53,6 +68,7 @@ impl HeidelbergE2e {
         let mut container = Container::open(path)?;
         let series = series::choose(&mut container, options.series)?;
         let eye = series.eye(&mut container)?;
+        let (fundus, angle) = (series.fundus, series.angle);
         let bscans = series.bscans;
         let mut sizes = Vec::with_capacity(bscans.len());
         let mut metadata = Vec::with_capacity(bscans.len());
@@ -74,20 +90,35 @@ impl HeidelbergE2e {
         check_count(bscans.len(), &metadata, options.allow_missing)?;
         let axial_mm = metadata.first().map(|m| m.axial_mm);
         let axial_mm = axial_mm.filter(|mm| metadata.iter().all(|m| m.axial_mm.to_bits() == mm.to_bits()));
+        let tracks: Vec<Track> = metadata.iter().filter_map(Metadata::track).collect();
+        let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
+        let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
+        let lateral = stated.degree.zip(tracks.first()).and_then(|(degree, track)| {
+            Some(Spacing { from: degree.from, ..Spacing::of_file(degree.um * length(track) / width as f64)? })
+        });
+        let placed = stated.degree.filter(|_| lateral.is_some() && !tracks.is_empty());
+        let corner = 0.5 * angle.unwrap_or(0.0);
+        let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
+        let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
+        let slo = slo.map(|slo| Slo { angle, tracks, degree_mm: stated.degree.map(Spacing::mm), ..slo });
+        let pattern = pattern(&metadata);
+        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
             format: "Heidelberg E2E",
             bscans: bscans.len(),
             width,
             height,
             axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(stated.axial),
-            lateral: stated.lateral,
-            eye: eye.or(stated.eye),
-            pattern: pattern(&metadata),
-            tracks: Vec::new(),
-            places: None,
+            lateral: lateral.or(stated.lateral),
+            eye,
+            eye_from,
+            pattern,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+            tracks: places.unwrap_or_default(),
+            places: placed.map(|degree| degree.from),
         };
         let header = header.placed(stated);
-        Ok(Self { container, header, bscans })
+        Ok(Self { container, header, bscans, slo })
     }
 
     fn slice(&self, index: usize) -> Result<&Slice, ReadError> {
@@ -130,6 +161,21 @@ impl ScanReader for HeidelbergE2e {
         Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
     }
 
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some(Slo { entry, size: (width, height), angle, ref tracks, degree_mm }) = self.slo else {
+            return Ok(None);
+        };
+        let pixels = self.container.read(&entry, image::HEADER_BYTES, (width * height) as u64)?;
+        let Some(angle) = angle else {
+            return Ok(Some(FundusImage { width, height, pixels, pixel_mm: None, lines: Vec::new() }));
+        };
+        let degrees = [width, height].map(|pixels| angle / pixels as f64);
+        let tracks = tracks.iter().map(|track| scaled(track, 0.5 * angle, 1.0));
+        let lines = tracks.map(|track| fundus::points(&track, degrees)).collect();
+        let pixel_mm = degree_mm.map(|mm| degrees.map(|of_pixel| mm * of_pixel));
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
+    }
+
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         /// Kind of the chunk that names the patient, and its identifier's place and length.
         const PATIENT: u32 = 9;
@@ -158,9 +204,70 @@ struct Metadata {
     /// B-scans of the volume; 0 for those that belong to none.
     count: u32,
     kind: u32,
+    /// Of a circle, its centre in degrees on the fundus image.
+    centre: Option<[f32; 2]>,
+}
+
+/// Kinds of a B-scan.
+const LINE: u32 = 1;
+const CIRCLE: u32 = 2;
+/// Farthest place from the middle of a fundus image, in degrees.
+const MOST_DEGREES: f32 = 90.0;
+
+impl Slo {
+    /// The image in the chunk `entry`; `None` of one that is not whole.
+    fn of(container: &mut Container, entry: Entry) -> Result<Option<Self>, ReadError> {
+        if entry.size < image::HEADER_BYTES {
+            return Ok(None);
+        }
+        let start = container.read(&entry, 0, image::HEADER_BYTES)?;
+        let size = image::fundus_dimensions(&start, entry.size);
+        Ok(size.map(|size| Self { entry, size, angle: None, tracks: Vec::new(), degree_mm: None }))
+    }
+}
+
+/// How many degrees the fundus image spans; those of a lens that there is.
+fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
+    const AT: u64 = 24;
+    if entry.size < AT + 2 {
+        return Ok(None);
+    }
+    let degrees = Fields(&container.read(entry, AT, 2)?).u16(0)?;
+    Ok((10..=120).contains(&degrees).then_some(degrees.into()))
+}
+
+/// A track in degrees from the middle of an image as one in millimetres from its corner, `corner` degrees away.
+fn scaled(track: &Track, corner: f64, mm: f64) -> Track {
+    let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
+    match *track {
+        Track::Line { start, end } => Track::Line { start: at(start), end: at(end) },
+        Track::Circle { centre, start, clockwise } => Track::Circle { centre: at(centre), start: at(start), clockwise },
+    }
+}
+
+/// How long a track is, in the unit of its places.
+fn length(track: &Track) -> f64 {
+    match track {
+        Track::Line { start, end } => start.distance(*end),
+        Track::Circle { centre, start, .. } => std::f64::consts::TAU * start.distance(*centre),
+    }
 }
 
 impl Metadata {
+    /// Where the B-scan lies, in degrees from the middle of the fundus image.
+    fn track(&self) -> Option<Track> {
+        let [x0, y0, x1, y1] = self.ends;
+        let place = |x: f32, y: f32| {
+            let near = x.abs() <= MOST_DEGREES && y.abs() <= MOST_DEGREES;
+            near.then_some(Place { x: x.into(), y: y.into() })
+        };
+        match self.kind {
+            LINE => Track::line(place(x0, y0)?, place(x1, y1)?),
+            CIRCLE => self.centre.and_then(|[x, y]| Track::heidelberg_circle(place(x0, y0)?, place(x, y)?)),
+            _ => None,
+        }
+    }
+
     fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
         let bytes = container.read(entry, 0, METADATA_BYTES)?;
         let fields = Fields(&bytes);
@@ -170,6 +277,7 @@ impl Metadata {
             axial_mm: fields.f32(36)?,
             count: fields.u32(64)?,
             kind: fields.u32(72)?,
+            centre: fields.f32(76).ok().zip(fields.f32(80).ok()).map(<[f32; 2]>::from),
         })
     }
 }
@@ -187,8 +295,6 @@ fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Resu
 }
 
 fn pattern(metadata: &[Metadata]) -> Pattern {
-    const LINE: u32 = 1;
-    const CIRCLE: u32 = 2;
     /// Rounding of places, in degrees.
     const NEAR: f32 = 0.05;
 

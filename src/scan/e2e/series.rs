@@ -12,7 +12,9 @@ const IMAGE: u32 = 0x4000_0000;
 const METADATA: u32 = 10_004;
 const CONTOUR: u32 = 10_019;
 const LATERALITY: [u32; 2] = [11, 59];
-/// The part of a slice that is a B-scan.
+const FUNDUS_ANGLE: u32 = 5;
+/// The parts of a slice: the image of the fundus, and the B-scan.
+const FUNDUS: u16 = 0;
 const BSCAN: u16 = 1;
 /// Most series that an error names.
 const MAX_LISTED: usize = 16;
@@ -22,6 +24,10 @@ const MAX_LISTED: usize = 16;
 pub(super) struct Series {
     /// By number, which ascends.
     pub(super) bscans: Vec<Slice>,
+    /// The image of the fundus: that of the series, or of one of its B-scans.
+    pub(super) fundus: Option<Entry>,
+    /// What states how many degrees the fundus image spans.
+    pub(super) angle: Option<Entry>,
     /// What states the eye.
     laterality: HashMap<(u32, i32, u16), Entry>,
 }
@@ -42,6 +48,9 @@ struct Grouped {
     metadata: HashMap<i32, Entry>,
     contours: HashMap<i32, Vec<Entry>>,
     laterality: HashMap<(u32, i32, u16), Entry>,
+    /// By slice; that of the series has -1 and comes first.
+    fundus: BTreeMap<i32, Entry>,
+    angle: Option<Entry>,
 }
 
 /// The series that hold B-scans, in the order of the file. Of chunks that are there twice the last counts: edits are
@@ -56,6 +65,8 @@ pub(super) fn all(entries: &[Entry]) -> Vec<Series> {
                 group.first.get_or_insert(place);
                 group.images.insert(owner.slice, entry);
             }
+            IMAGE if owner.part == FUNDUS => drop(group.fundus.insert(owner.slice.max(-1), entry)),
+            FUNDUS_ANGLE => group.angle = Some(entry),
             METADATA => drop(group.metadata.insert(owner.slice, entry)),
             CONTOUR => group.contours.entry(owner.slice).or_default().push(entry),
             kind if LATERALITY.contains(&kind) => {
@@ -110,7 +121,12 @@ impl Grouped {
             metadata: self.metadata.remove(&number),
             contours: self.contours.remove(&number).unwrap_or_default(),
         };
-        Series { bscans: self.images.into_iter().map(slice).collect(), laterality: self.laterality }
+        Series {
+            bscans: self.images.into_iter().map(slice).collect(),
+            fundus: self.fundus.into_values().next(),
+            angle: self.angle,
+            laterality: self.laterality,
+        }
     }
 }
 

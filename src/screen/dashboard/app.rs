@@ -178,6 +178,7 @@ impl App {
             Action::NextLayer => self.step_layer(1),
             Action::Overlay => self.view.look.overlay = self.view.look.overlay.next(),
             Action::Crop => self.view.look.crop = !self.view.look.crop,
+            Action::Map => self.view.layer_map = !self.view.layer_map,
             Action::LogLevel => {
                 self.view.level = match self.view.level {
                     Level::Info => Level::Warning,
@@ -247,7 +248,7 @@ impl App {
             return;
         }
         match self.view.focus {
-            Panel::Layers | Panel::Profile => self.step_layer(by),
+            Panel::Layers | Panel::Profile | Panel::Map => self.step_layer(by),
             Panel::Log => {
                 let n = self.model.journal.newest(self.view.level).count();
                 self.view.log_scroll = moved(self.view.log_scroll, by, n);

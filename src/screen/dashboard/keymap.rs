@@ -27,6 +27,7 @@ pub(crate) enum Action {
     NextLayer,
     Overlay,
     Crop,
+    Map,
     Filter,
     LogLevel,
     Errors,
@@ -105,8 +106,9 @@ static MAIN: &[Binding] = &[
     bind(&[ch('2')], Action::Focus(Panel::Preview), "panel", PANEL),
     bind(&[ch('3')], Action::Focus(Panel::Layers), "panel", PANEL),
     bind(&[ch('4')], Action::Focus(Panel::Profile), "panel", PANEL),
-    bind(&[ch('5')], Action::Focus(Panel::Throughput), "panel", PANEL),
-    bind(&[ch('6')], Action::Focus(Panel::Log), "panel", PANEL),
+    bind(&[ch('5')], Action::Focus(Panel::Map), "panel", PANEL),
+    bind(&[ch('6')], Action::Focus(Panel::Throughput), "panel", PANEL),
+    bind(&[ch('7')], Action::Focus(Panel::Log), "panel", PANEL),
     bind(&[key(KeyCode::Tab)], Action::FocusNext, "", "next panel, previous panel"),
     bind(&[key(KeyCode::BackTab)], Action::FocusPrevious, "", "next panel, previous panel"),
     bind(&[ch('z'), key(KeyCode::Enter)], Action::Zoom, "zoom", "give the panel the whole screen, or take it back"),
@@ -124,6 +126,7 @@ static MAIN: &[Binding] = &[
     bind(&[ch('/')], Action::Filter, "filter", "show scans whose path or state has these letters"),
     bind(&[ch('o')], Action::Overlay, "overlay", "boundaries: all, of the layer, none"),
     bind(&[ch('c')], Action::Crop, "crop", "from ILM to Bruch's membrane, or the whole B-scan"),
+    bind(&[ch('m')], Action::Map, "map", "map of the layer, or of the whole retina"),
     bind(&[ch('e')], Action::Errors, "errors", "errors only, or the whole log"),
     bind(&[ch('l')], Action::LogLevel, "", "least level in the log"),
     bind(&[ch('R')], Action::Retry, "retry", "take the quarantined scan up once more"),
@@ -243,7 +246,7 @@ mod tests {
         assert!(MAIN.iter().all(|b| !b.help.is_empty()));
         let help = help(Context::Main);
         let find = |keys: &str| help.iter().find(|l| l.keys == keys).map(|l| l.text);
-        assert_eq!(find("1-6"), Some(PANEL));
+        assert_eq!(find("1-7"), Some(PANEL));
         assert_eq!(find("↑ k ↓ j"), Some(MOVE));
         assert_eq!(find("Ctrl-C"), Some(INTERRUPT.help));
     }
@@ -253,7 +256,7 @@ mod tests {
         let hints = hints(Context::Main);
         assert_eq!(hints[0], Line { keys: "q".into(), text: "quit" });
         assert!(hints.contains(&Line { keys: "← →".into(), text: "B-scan" }));
-        assert!(hints.contains(&Line { keys: "1-6".into(), text: "panel" }));
+        assert!(hints.contains(&Line { keys: "1-7".into(), text: "panel" }));
     }
 
     #[test]

@@ -6,14 +6,14 @@
 //!  counters
 //! ┌ 1 Queue ───────────────────┬ 2 B-scan ──────────────────────┐
 //! │                            │                                │
-//! ├ 3 Layers ──────────────────┼ 4 Profile ─────────────────────┤
-//! │                            │                                │
-//! ├ 5 Throughput ──────────────┼ 6 Log ─────────────────────────┤
+//! ├ 3 Layers ──────────────────┼ 4 Profile ──────┬ 5 Map ───────┤
+//! │                            │                 │              │
+//! ├ 6 Throughput ──────────────┼ 7 Log ──────────┴──────────────┤
 //! │                            │                                │
 //! └────────────────────────────┴────────────────────────────────┘
 //!  hints
 //! ```
-//! Below that, the lower four are tabs of one panel; below 60 x 16 nothing can be read and a sentence says so. A
+//! Below that, the lower five are tabs of one panel; below 60 x 16 nothing can be read and a sentence says so. A
 //! zoomed panel takes the place of all.
 
 use ratatui::{
@@ -33,6 +33,8 @@ const SMALLEST: (u16, u16) = (60, 16);
 const WHOLE: (u16, u16) = (110, 34);
 /// Eight layers, their heading and two borders.
 const LAYERS_HEIGHT: u16 = 11;
+/// Five figures abreast, the names of the sides and two borders.
+const MAP_WIDTH: u16 = 36;
 
 /// Draws everything; returns the rows of the list with the focus.
 pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) -> usize {
@@ -92,13 +94,18 @@ fn places(scene: &Scene, body: Rect) -> Vec<Place> {
     let bands: [Rect; 3] = body.layout(&rows.spacing(Spacing::Overlap(1)));
     let left = (body.width * 42 / 100).min(74);
     let pairs = [(Panel::Queue, Panel::Preview), (Panel::Layers, Panel::Profile), (Panel::Throughput, Panel::Log)];
+    let map = |area: Rect| split(area, area.width.saturating_sub(MAP_WIDTH - 1));
     let place = |panel, area| Place { panel, area, tabs: false };
     bands
         .into_iter()
         .zip(pairs)
         .flat_map(|(band, (one, two))| {
             let [l, r] = split(band, left);
-            [place(one, l), place(two, r)]
+            if two == Panel::Profile {
+                let [profile, grid] = map(r);
+                return vec![place(one, l), place(two, profile), place(Panel::Map, grid)];
+            }
+            vec![place(one, l), place(two, r)]
         })
         .collect()
 }

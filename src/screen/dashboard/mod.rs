@@ -203,7 +203,7 @@ fn show(
 }
 
 /// A dashboard without a terminal, attached to what `model` says.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn attached_for_tests(model: Model, zone: TimeZone) -> App {
     let pictures = Pictures::cells(ImageMode::Text, Colours::None);
     let mut app = App::new(Theme::new(Colours::None), pictures, "0.0.0".into(), zone);

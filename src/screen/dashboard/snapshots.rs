@@ -125,7 +125,7 @@ fn question_before_quitting() {
 
 #[test]
 fn zoomed_log() {
-    insta::assert_snapshot!(morning("6z", SMALL));
+    insta::assert_snapshot!(morning("7z", SMALL));
 }
 
 #[test]
@@ -218,6 +218,29 @@ fn done_volume_whose_pixels_are_gone_shows_its_figures() {
     let screen = drawn(&mut app, 120, 40).backend().to_string();
     assert!(screen.contains("no longer kept in memory"), "{screen}");
     assert!(screen.contains("B-scan 1/49"), "{screen}");
+}
+
+/// The screen after the second volume of the morning is done and selected, and `keys` are pressed.
+fn volume_done(keys: &str, (width, height): (u16, u16)) -> String {
+    let mut events = script::morning();
+    events.push(scan(12.0, 4, script::done(49, 9.0)));
+    let mut app = app(Colours::None, &events);
+    press(&mut app, "/P0041");
+    app.key(KeyEvent::from(KeyCode::Enter), &Nobody);
+    press(&mut app, keys);
+    drawn(&mut app, width, height).backend().to_string()
+}
+
+#[test]
+fn a_volume_that_is_done_has_its_map() {
+    insta::assert_snapshot!(volume_done("", LARGE));
+    insta::assert_snapshot!(volume_done("5", SMALL));
+}
+
+#[test]
+fn a_layer_without_a_grid_has_an_empty_map() {
+    let screen = volume_done("m5z", SMALL);
+    assert!(screen.contains("5 Map · NFL µm") && !screen.contains("261"), "{screen}");
 }
 
 #[test]

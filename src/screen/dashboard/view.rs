@@ -13,16 +13,17 @@ pub(crate) enum Panel {
     Preview,
     Layers,
     Profile,
+    Map,
     Throughput,
     Log,
 }
 
 impl Panel {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Queue, Self::Preview, Self::Layers, Self::Profile, Self::Throughput, Self::Log];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Queue, Self::Preview, Self::Layers, Self::Profile, Self::Map, Self::Throughput, Self::Log];
 
     /// Those that share a place as tabs on a small screen.
-    pub(crate) const TABS: [Self; 4] = [Self::Layers, Self::Profile, Self::Throughput, Self::Log];
+    pub(crate) const TABS: [Self; 5] = [Self::Layers, Self::Profile, Self::Map, Self::Throughput, Self::Log];
 
     /// The key that leads to it.
     pub(crate) const fn number(self) -> usize {
@@ -30,7 +31,7 @@ impl Panel {
     }
 
     pub(crate) const fn name(self) -> &'static str {
-        ["Queue", "B-scan", "Layers", "Profile", "Throughput", "Log"][self as usize]
+        ["Queue", "B-scan", "Layers", "Profile", "Map", "Throughput", "Log"][self as usize]
     }
 
     /// The panel `step` places on, round and round.
@@ -65,6 +66,8 @@ pub(crate) struct View {
     /// Whether the selection moves to the scan in work.
     pub(crate) follow: bool,
     pub(crate) look: Look,
+    /// Whether the map is of the selected layer, or of the whole retina.
+    pub(crate) layer_map: bool,
     pub(crate) filter: String,
     pub(crate) level: Level,
     /// Messages above the first shown.
@@ -93,6 +96,7 @@ impl Default for View {
             bscan: None,
             follow: true,
             look: Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl },
+            layer_map: false,
             filter: String::new(),
             level: Level::Info,
             log_scroll: 0,

@@ -36,6 +36,16 @@ pub(super) fn warp(source: &Frame, rng: &mut ChaCha8Rng) -> Frame {
     geometry.sample(source)
 }
 
+/// `source` as it is, shrunk where it is longer than the network's input.
+pub(super) fn fit(source: &Frame) -> Frame {
+    let per = |length: usize| (length as f32 / LONGEST).max(1.0);
+    let (lateral, axial) = (per(source.bscan.width), per(source.bscan.height));
+    let width = (source.bscan.width as f32 / lateral) as usize;
+    let height = (source.bscan.height as f32 / axial) as usize;
+    let shift = vec![0.0; width];
+    Geometry { width, height, left: 0.0, top: 0.0, lateral, axial, flip: false, shift }.sample(source)
+}
+
 /// A scale around 1, log-uniform over [`SCALES`]; often left near 1, which is what scanners deliver.
 fn scale(rng: &mut ChaCha8Rng) -> f32 {
     if chance(rng, 0.3) {
@@ -169,6 +179,14 @@ mod tests {
         let out = identity(20, 30).sample(&frame);
         assert_eq!(out.bscan, frame.bscan);
         assert_eq!(out.codes, frame.codes);
+    }
+
+    #[test]
+    fn a_fitted_frame_is_the_source_and_no_longer_than_the_input() {
+        let frame = step(20, 30, 11);
+        assert_eq!(fit(&frame).bscan, frame.bscan);
+        let long = fit(&step(1300, 40, 7)).bscan;
+        assert_eq!((long.width, long.height), (LONGEST as usize, 40));
     }
 
     #[test]

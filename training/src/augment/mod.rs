@@ -24,7 +24,10 @@ pub use crop::Crop;
 pub use disturb::{DISTURBANCES, Disturbance};
 pub use negative::negative;
 
-use crate::data::Sample;
+use crate::{
+    data::Sample,
+    steps::{Step, Without},
+};
 
 /// A scan with one target a pixel, see [`crate::data::target_codes`].
 #[derive(Clone, Debug)]
@@ -69,20 +72,21 @@ impl Frame {
     }
 }
 
-/// A random variant of `source`, standardised and cropped.
+/// A random variant of `source`, standardised and cropped; `without` some of what varies it.
 #[must_use]
-pub fn vary(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
-    let mut frame = geometry::warp(source, rng);
-    photometric::degrade(&mut frame, rng);
+pub fn vary(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
+    let mut frame =
+        if without.leaves_out(Step::Geometry) { geometry::fit(source) } else { geometry::warp(source, rng) };
+    photometric::degrade(&mut frame, without, rng);
     frame.standardise();
     Crop::around_retina(&frame, width, height, rng)
 }
 
 /// A random crop of `source` as the runtime gives it to the network, mirrored or not.
 #[must_use]
-pub fn as_scanned(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
+pub fn as_scanned(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut frame = source.placed();
-    if chance(rng, 0.5) {
+    if !without.leaves_out(Step::Geometry) && chance(rng, 0.5) {
         let w = frame.bscan.width;
         frame.bscan.intensity.chunks_exact_mut(w).for_each(<[f32]>::reverse);
         frame.codes.chunks_exact_mut(w).for_each(<[u8]>::reverse);
@@ -133,7 +137,7 @@ mod tests {
         let source = Frame::of(&crate::data::phantom(5));
         let mut values: Vec<u32> = source.placed().bscan.intensity.iter().map(|v| v.to_bits()).collect();
         values.sort_unstable();
-        let crop = as_scanned(&source, 96, 96, &mut ChaCha8Rng::seed_from_u64(2));
+        let crop = as_scanned(&source, 96, 96, Without::default(), &mut ChaCha8Rng::seed_from_u64(2));
         assert!(crop.input.iter().all(|v| *v == 0.0 || values.binary_search(&v.to_bits()).is_ok()));
     }
 }

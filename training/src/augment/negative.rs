@@ -5,15 +5,16 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Crop, Frame, chance, noise};
+use crate::steps::Without;
 
 /// A frame of `width` x `height` that shows no retina: noise on uneven light, a scan's own vitreous, a scan upside
 /// down, or the edges and areas of some other picture.
 #[must_use]
-pub fn negative(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
+pub fn negative(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut bscan = match rng.random_range(0..4) {
         0 => vitreous(source, width, height).unwrap_or_else(|| uneven_light(width, height, rng)),
         1 => uneven_light(width, height, rng),
-        2 => return upside_down(source, width, height, rng),
+        2 => return upside_down(source, width, height, without, rng),
         _ => picture(width, height, rng),
     };
     if chance(rng, 0.5) {
@@ -40,8 +41,8 @@ fn uneven_light(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
 }
 
 /// A variant of the scan, turned over: the layers' order, not their look alone, makes a retina.
-fn upside_down(source: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
-    let mut crop = super::vary(source, width, height, rng);
+fn upside_down(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
+    let mut crop = super::vary(source, width, height, without, rng);
     let rows = crop.input.chunks_exact(width).rev().flatten().copied().collect();
     crop.input = rows;
     crop.codes.fill(0);
@@ -92,7 +93,7 @@ mod tests {
     fn every_kind_is_a_full_crop_of_background() {
         let source = Frame::of(&crate::data::phantom(3));
         for seed in 0..24 {
-            let crop = negative(&source, 64, 80, &mut ChaCha8Rng::seed_from_u64(seed));
+            let crop = negative(&source, 64, 80, Without::default(), &mut ChaCha8Rng::seed_from_u64(seed));
             assert_eq!(crop.codes, vec![0; 64 * 80], "seed {seed}");
             assert!(crop.input.len() == 64 * 80 && crop.input.iter().all(|v| v.is_finite()), "seed {seed}");
         }

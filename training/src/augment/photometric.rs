@@ -4,19 +4,36 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Frame, artefact, chance, factor, noise};
+use crate::steps::{Step, Without};
 
-/// Degrades the intensities of `frame` at random; rarely heavily.
-pub(super) fn degrade(frame: &mut Frame, rng: &mut ChaCha8Rng) {
-    if chance(rng, 0.5) {
+/// Degrades the intensities of `frame` at random, rarely heavily; `without` some of it.
+pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng) {
+    let [light, artefacts, noisy] = [Step::Photometric, Step::Artefacts, Step::Noise].map(|s| !without.leaves_out(s));
+    if light && chance(rng, 0.5) {
         artefact::illumination(frame, rng);
     }
-    if chance(rng, 0.35) {
+    if artefacts && chance(rng, 0.35) {
         artefact::shadows(frame, rng);
     }
-    if chance(rng, 0.15) {
+    if artefacts && chance(rng, 0.15) {
         artefact::bands(frame, rng);
     }
     let heavy = chance(rng, 0.08);
+    if noisy {
+        degrade_sharpness(frame, heavy, rng);
+    }
+    if light {
+        tone(frame, heavy, rng);
+    }
+    if artefacts && chance(rng, 0.06) {
+        artefact::scale_marks(frame, rng);
+    }
+    if artefacts && chance(rng, 0.12) {
+        artefact::wedge(frame, rng);
+    }
+}
+
+fn degrade_sharpness(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let blur_first = chance(rng, 0.5);
     if blur_first {
         blur(frame, heavy, rng);
@@ -24,13 +41,6 @@ pub(super) fn degrade(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     add_noise(frame, heavy, rng);
     if !blur_first {
         blur(frame, heavy, rng);
-    }
-    tone(frame, heavy, rng);
-    if chance(rng, 0.06) {
-        artefact::scale_marks(frame, rng);
-    }
-    if chance(rng, 0.12) {
-        artefact::wedge(frame, rng);
     }
 }
 

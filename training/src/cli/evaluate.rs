@@ -10,8 +10,9 @@ use super::labels::Labels;
 use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
-        Evaluation, ModelReport, Report, Table, best_trial, fit_calibration, overlay, page, picture_name, robustness,
-        robustness_table, segment, tables, try_extractions, worst,
+        Comparison, Evaluation, FittedCalibration, ModelReport, Report, Table, best_trial, comparison_table,
+        fit_calibration, overlay, page, picture_name, robustness, robustness_table, segment, tables, try_extractions,
+        worst,
     },
     score::truth,
     train::write_atomically,
@@ -114,6 +115,42 @@ impl Robustness {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// The ONNX files, each with what it is called in the table.
+    #[arg(required = true, value_name = "NAME=ONNX", value_parser = parse_named)]
+    models: Vec<(String, PathBuf)>,
+    #[command(flatten)]
+    labels: Labels,
+    /// A folder for `comparison.json` and `comparison.md`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn parse_named(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write it as NAME=ONNX")?;
+    Ok((name.to_owned(), path.into()))
+}
+
+impl Compare {
+    pub(super) fn run(self) -> Result<()> {
+        let parts = [Part::Val, Part::Test].map(|part| Ok((part, self.labels.load(part)?)));
+        let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut models = Vec::with_capacity(self.models.len());
+        for (name, path) in &self.models {
+            let network = Network::load(path).with_context(|| format!("{}", path.display()))?;
+            models.push(Comparison::new(name, &network, &parts)?);
+            eprintln!("{name} measured");
+        }
+        let table = comparison_table(&models).markdown();
+        print!("{table}");
+        let Some(out) = &self.out else { return Ok(()) };
+        fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+        write_atomically(&out.join("comparison.json"), &serde_json::to_vec_pretty(&models)?)?;
+        write_atomically(&out.join("comparison.md"), table.as_bytes())
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Calibrate {
     #[command(flatten)]
     source: Source,
@@ -144,7 +181,11 @@ impl Calibrate {
         }
         let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
         let best = best_trial(ours).context("no temperature to try")?;
-        let calibration = fit_calibration(&samples, best);
+        let FittedCalibration { calibration, unseen } = fit_calibration(&samples, best);
+        println!("\n| set | in 95 % intervals that were fitted to the other sets |\n| --- | ---: |");
+        for (set, share) in unseen {
+            println!("| {set} | {:.1} % |", 100.0 * share);
+        }
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
         for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
             println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);

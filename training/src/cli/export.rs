@@ -9,12 +9,14 @@ use octrls::network::{Calibration, InputSize, Network};
 use crate::{
     device,
     export::{Description, export},
+    import::Imported,
+    model::UNet,
     train::{RunDir, write_atomically},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Folder of the run.
+    /// Folder of the run, or an exported network that gets another description or calibration.
     run: PathBuf,
     /// The ONNX file to write.
     out: PathBuf,
@@ -39,10 +41,22 @@ pub(super) struct Export {
 }
 
 impl Export {
-    pub(super) fn run(self) -> Result<()> {
+    /// The network, and by how much conventions move the score of its ellipsoid zone.
+    fn network(&self) -> Result<(UNet, f32)> {
+        let device = device::device();
+        if self.run.is_file() {
+            let source = Imported::read(&self.run, &device);
+            let source = source.with_context(|| format!("{} gives no network", self.run.display()))?;
+            return Ok((source.model, source.metadata.ez_shift));
+        }
         let dir = RunDir::open(&self.run)?;
         let settings = dir.settings()?;
-        let model = dir.read_model(&format!("{}.bpk", self.weights), &settings.network, &device::device())?;
+        let model = dir.read_model(&format!("{}.bpk", self.weights), &settings.network, &device)?;
+        Ok((model, settings.ez_shift))
+    }
+
+    pub(super) fn run(self) -> Result<()> {
+        let (model, ez_shift) = self.network()?;
         let calibration = match &self.calibration {
             None => Calibration::default(),
             Some(path) => {
@@ -54,7 +68,7 @@ impl Export {
             name: self.name,
             version: self.model_version,
             calibration,
-            ez_shift: settings.ez_shift,
+            ez_shift,
             training_data: self.training_data,
             input: InputSize { width: self.size, height: self.size },
         };

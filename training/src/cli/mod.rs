@@ -27,6 +27,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Measure how an exported network bears noise, blur, other spacings and artefacts.
     Robustness(evaluate::Robustness),
+    /// Measure several exported networks side by side.
+    Compare(evaluate::Compare),
     /// Find the softmax temperature at which the model's intervals hold what they promise.
     Calibrate(evaluate::Calibrate),
     /// Turn manual annotations (VGG JSON polygons) into index masks.
@@ -46,6 +48,7 @@ impl Arguments {
             Command::Export(export) => export.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
+            Command::Compare(compare) => compare.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Annotations(annotations) => annotations.run(),
             Command::Sheet(sheet) => sheet.run(),

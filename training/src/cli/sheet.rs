@@ -10,7 +10,7 @@ use octrls::{layer::Boundary, measure::accuracy::IGNORE};
 use super::labels::Labels;
 use crate::{
     augment::Crop,
-    batch::{RealScans, Sampler},
+    batch::{RealScans, Sampler, SetWeights},
     data::{BELOW, Part},
     train::Settings,
 };
@@ -38,7 +38,7 @@ impl Sheet {
         options.size = COLUMNS * self.rows.max(1);
         options.seed = self.seed;
         let samples = self.labels.load(Part::Train)?;
-        let crops = Sampler::new(options, Box::new(RealScans::new(&samples)), None).crops(0);
+        let crops = Sampler::new(options, Box::new(RealScans::new(&samples, &SetWeights::new())), None).crops(0);
         // Each crop twice: bare, and with its labels.
         let (cell_w, cell_h) = (2 * options.width + GAP, options.height + GAP);
         let mut sheet = RgbImage::new((COLUMNS * cell_w) as u32, (self.rows.max(1) * cell_h) as u32);

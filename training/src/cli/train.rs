@@ -8,15 +8,17 @@ use std::{
     },
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::labels::Labels;
 use crate::{
-    batch::{BatchOptions, Phantoms, RealScans, Sampler},
+    batch::{BatchOptions, Phantoms, RealScans, Sampler, SetWeights},
     data::Part,
     device,
+    import::Imported,
     model::UNetConfig,
+    steps::Step,
     train::{Budget, RunDir, Schedule, Settings, Trainer, default_run},
 };
 
@@ -29,8 +31,11 @@ pub(super) struct Train {
     run: PathBuf,
     /// Continue the run in this folder. Options that are given replace the stored ones; a new length or learning
     /// rate starts the schedule afresh.
-    #[arg(long, value_name = "RUN", conflicts_with = "run")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run", "from"])]
     resume: Option<PathBuf>,
+    /// Start from the weights of an exported network, as a site does that has labelled scans of its own.
+    #[arg(long, value_name = "ONNX", conflicts_with = "width")]
+    from: Option<PathBuf>,
     /// Length of the training in minutes.
     #[arg(long, conflicts_with = "steps")]
     minutes: Option<f64>,
@@ -58,15 +63,21 @@ pub(super) struct Train {
     /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE [default: 6].
     #[arg(long)]
     ez_shift: Option<f32>,
-    /// Run of another network whose averaged weights are imitated beside the labels.
-    #[arg(long, value_name = "RUN")]
+    /// Another network that is imitated beside the labels: an exported one, or the averaged weights of a run.
+    #[arg(long, value_name = "RUN|ONNX")]
     teacher: Option<PathBuf>,
+    /// Steps of the recipe to leave out, to see what they bring.
+    #[arg(long, value_name = "STEP", value_enum, value_delimiter = ',')]
+    without: Vec<Step>,
+    /// How often the scans of a set are drawn beside those of the others, as in `mine=2` [default: all equally often].
+    #[arg(long = "set-weight", value_name = "SET=WEIGHT", value_parser = parse_weight)]
+    set_weights: Vec<(String, f64)>,
+    /// Progress, 0 to 1, after which batch normalisations use their running statistics [default: 0.75].
+    #[arg(long, value_parser = parse_share)]
+    freeze_norms_at: Option<f64>,
     /// Feature maps at full resolution [default: 16].
     #[arg(long)]
     width: Option<usize>,
-    /// Leave the batch normalisation out.
-    #[arg(long)]
-    no_batch_norm: bool,
     /// Steps in an epoch [default: 250].
     #[arg(long)]
     epoch_steps: Option<u64>,
@@ -91,6 +102,12 @@ fn parse_share(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|v| (0.0..=1.0).contains(v)).ok_or_else(|| "not a number from 0 to 1".to_owned())
 }
 
+fn parse_weight(text: &str) -> Result<(String, f64), String> {
+    let (set, weight) = text.split_once('=').ok_or("write it as SET=WEIGHT")?;
+    let weight = weight.parse().ok().filter(|w: &f64| w.is_finite() && *w > 0.0).ok_or("not a positive number")?;
+    Ok((set.to_owned(), weight))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -100,6 +117,8 @@ impl Default for Settings {
             weight_decay: 1e-2,
             clip: 1.0,
             ez_shift: 6.0,
+            set_weights: SetWeights::new(),
+            from: None,
             teacher: None,
             epoch_steps: 250,
             validate_every: 4,
@@ -126,8 +145,13 @@ impl Train {
         let training = self.labels.load(Part::Train)?;
         let validation = self.labels.load(Part::Val)?;
         eprintln!("training with {}", device::name());
-        let sampler =
-            Sampler::new(trainer.settings().batch, Box::new(RealScans::new(&training)), Some(Box::new(Phantoms)));
+        let Settings { batch, set_weights, .. } = trainer.settings();
+        let real = if batch.without.leaves_out(Step::Balance) {
+            RealScans::unbalanced(&training)
+        } else {
+            RealScans::new(&training, set_weights)
+        };
+        let sampler = Sampler::new(*batch, Box::new(real), Some(Box::new(Phantoms)));
         drop(training);
         trainer.run(sampler, &validation)?;
         Ok(())
@@ -146,8 +170,24 @@ impl Train {
         s.batch.plain_share = self.plain_share.unwrap_or(s.batch.plain_share);
         s.batch.seed = self.seed.unwrap_or(s.batch.seed);
         s.network.width = self.width.unwrap_or(s.network.width);
-        s.network.batch_norm &= !self.no_batch_norm;
+        if let Some(path) = &self.from {
+            // The network is as large as the one it starts from, and moved by conventions as far.
+            let source = Imported::read(path, &device::device());
+            let source = source.with_context(|| format!("{} gives no network", path.display()))?;
+            s.network.width = source.config.width;
+            s.ez_shift = source.metadata.ez_shift;
+            s.from = Some(path.clone());
+        }
+        if !self.without.is_empty() {
+            s.batch.without = self.without.iter().copied().collect();
+        }
+        s.set_weights.extend(self.set_weights.iter().cloned());
+        s.freeze_norms_at = self.freeze_norms_at.unwrap_or(s.freeze_norms_at);
+        s.network.batch_norm &= !s.batch.without.leaves_out(Step::BatchNorm);
         s.ez_shift = self.ez_shift.unwrap_or(s.ez_shift);
+        if s.batch.without.leaves_out(Step::EzConvention) {
+            s.ez_shift = 0.0;
+        }
         s.teacher = self.teacher.clone().or(s.teacher);
         s.epoch_steps = self.epoch_steps.unwrap_or(s.epoch_steps);
         s.validate_every = self.validate_every.unwrap_or(s.validate_every);

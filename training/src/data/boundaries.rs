@@ -44,7 +44,7 @@ pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataEr
 
 /// The index mask that boundary rows imply, `height` rows and no choroid; A-scans in which one of the other boundaries
 /// is missing are left out.
-pub(super) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
+pub(crate) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
     let width = rows[0].len();
     let mut inner = rows.clone();
     inner[Boundary::Csb.index()].fill(None);

@@ -17,6 +17,7 @@ use octrls::{
 };
 
 pub use annotations::{Polygon, annotated_samples, rasterise, read_annotations};
+pub(crate) use boundaries::mask_of_rows;
 pub use boundaries::read_boundaries;
 pub use choroid::add_choroids;
 pub use masks::{read_mask, write_mask};

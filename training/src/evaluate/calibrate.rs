@@ -1,5 +1,7 @@
 //! The calibration at which the model's own intervals hold what they promise.
 
+use std::collections::BTreeSet;
+
 use octrls::{
     layer::{BOUNDARIES, Boundary},
     network::{Calibration, Interval, ModelError, Network},
@@ -9,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     data::{ChoroidLabel, Sample},
-    score::{INTERVAL_95, Score, SetScore, truth},
+    score::{INTERVAL_95, Score, SetScore, mean, truth},
 };
 
 /// Share of labels that a 95 % interval should hold.
@@ -57,8 +59,22 @@ struct Extracted {
 struct Miss {
     deviation: f32,
     error: f32,
+    /// What the doubt about the scan multiplies deviations by.
+    doubt: f32,
     /// So that every set counts the same.
     weight: f64,
+    /// The set, by number.
+    set: usize,
+}
+
+/// A fitted calibration, and what it rests on.
+#[derive(Clone, Debug)]
+pub struct FittedCalibration {
+    /// The calibration.
+    pub calibration: Calibration,
+    /// For each set, the share of labels in intervals that were fitted to the other sets alone: what a set may expect that
+    /// took no part in the fit.
+    pub unseen: Vec<(String, f64)>,
 }
 
 /// Accuracy on `samples` at each of `temperatures` with each of `smoothings`. The network runs once a scan.
@@ -104,30 +120,64 @@ pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a
     trials.into_iter().reduce(|best, t| if error(t) < error(best) { t } else { best })
 }
 
-/// Fits the intervals of every boundary, and the limit of a visible choroid, to what `trial` found in `samples`. A boundary with too few labels gets the
-/// widest of the others.
+/// Fits the intervals of every boundary, and the limit of a visible choroid, to what `trial` found in `samples`. A boundary
+/// with too few labels gets the widest of the others. The median doubt about a scan is the usual one.
 #[must_use]
-pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> Calibration {
+pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
     let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
+    let doubting = Calibration { usual_doubt: usual_doubt(samples, trial), ..Calibration::default() };
+    let sets: BTreeSet<&str> = samples.iter().map(|s| s.set.as_str()).collect();
     let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
         let (truth, weight) = (truth(sample), scans(&sample.set).recip());
+        let set = sets.iter().position(|s| *s == sample.set).unwrap_or(0);
+        let doubt = doubting.doubt(surfaces.confidence_where_found());
         for boundary in Boundary::ALL {
             let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
             let both = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
                 let error = (row.as_ref()? - truth.as_ref()?).abs() / grid;
-                Some(Miss { deviation: deviation / grid, error, weight })
+                Some(Miss { deviation: deviation / grid, error, doubt, weight, set })
             });
             errors[boundary.index()].extend(both);
         }
     }
+    let held = |(i, set): (usize, &&str)| Some(((*set).to_owned(), HeldOut::new(&errors, i).coverage()?));
+    let unseen = sets.iter().enumerate().filter_map(held).collect();
     let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
     let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
     let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
-    Calibration {
+    let calibration = Calibration {
         temperature: trial.accuracy.temperature,
         intervals: fitted.map(|i| i.unwrap_or(other)),
         choroid_limit: fit_choroid_limit(samples, trial),
+        ..doubting
+    };
+    FittedCalibration { calibration, unseen }
+}
+
+/// The median doubt about a scan.
+fn usual_doubt(samples: &[Sample], trial: &Trial) -> Option<f32> {
+    let found = samples.iter().zip(&trial.extracted).map(|(_, e)| e.surfaces.confidence_where_found());
+    let mut doubts: Vec<f32> = found.filter(|&c| c > 0.0).map(|c| 1.0 - c).collect();
+    doubts.sort_by(f32::total_cmp);
+    doubts.get(doubts.len() / 2).copied()
+}
+
+/// The errors in one set, beside the intervals that were fitted to the others.
+struct HeldOut(Vec<(Interval, Vec<Miss>)>);
+
+impl HeldOut {
+    fn new(errors: &[Vec<Miss>; BOUNDARIES], set: usize) -> Self {
+        let parts = errors.iter().map(|all| all.iter().copied().partition::<Vec<Miss>, _>(|miss| miss.set == set));
+        let enough = parts.filter(|(held, rest)| !held.is_empty() && rest.len() >= FEWEST);
+        let doubted = |held: Vec<Miss>| held.into_iter().map(|m| Miss { error: m.error / m.doubt, ..m }).collect();
+        Self(enough.map(|(held, rest)| (fit(rest), doubted(held))).collect())
+    }
+
+    /// Share of the errors that the intervals hold, widened by doubt, mean over the boundaries; `None` where there is nothing
+    /// to fit to.
+    fn coverage(&self) -> Option<f64> {
+        mean(self.0.iter().map(|(interval, held)| coverage(held, *interval)))
     }
 }
 
@@ -214,7 +264,13 @@ mod tests {
         let made = Interval { scale: 2.0, floor: 0.6 };
         let deviations = [0.05_f32, 0.3, 1.0, 3.0];
         let errors = deviations.into_iter().flat_map(|deviation| {
-            half_normal(400).map(move |z| Miss { deviation, error: z * made.widen(deviation), weight: 1.0 })
+            half_normal(400).map(move |z| Miss {
+                deviation,
+                error: z * made.widen(deviation),
+                doubt: 1.0,
+                weight: 1.0,
+                set: 0,
+            })
         });
         let found = fit(errors.collect());
         assert!(
@@ -224,8 +280,24 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_was_held_out_shows_whether_intervals_carry_over() {
+        let errors = |made: f32, doubt: f32, set: usize| {
+            half_normal(600).map(move |z| Miss { deviation: 1.0, error: z * made, doubt, weight: 1.0, set })
+        };
+        let coverage = |other: f32, doubt: f32| {
+            let all: Vec<Miss> = errors(1.0, 1.0, 0).chain(errors(other, doubt, 1)).collect();
+            HeldOut::new(&std::array::from_fn(|_| all.clone()), 1).coverage().expect("a set to fit to")
+        };
+        assert!((coverage(1.0, 1.0) - 0.95).abs() < 0.03);
+        assert!(coverage(2.0, 1.0) < 0.8);
+        assert!((coverage(2.0, 2.0) - 0.95).abs() < 0.03, "doubt makes up for it");
+        let single: Vec<Miss> = errors(1.0, 1.0, 0).collect();
+        assert_eq!(HeldOut::new(&std::array::from_fn(|_| single.clone()), 0).coverage(), None);
+    }
+
+    #[test]
     fn every_set_counts_the_same() {
-        let error = |error, weight| Miss { deviation: 1.0, error, weight };
+        let error = |error, weight| Miss { deviation: 1.0, error, doubt: 1.0, weight, set: 0 };
         let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
         assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
     }

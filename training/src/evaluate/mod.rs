@@ -1,6 +1,7 @@
 //! Accuracy of a model file, measured with the runtime that will run it.
 
 mod calibrate;
+mod compare;
 mod overlay;
 mod page;
 mod report;
@@ -9,23 +10,24 @@ mod table;
 
 use octrls::{
     layer::BOUNDARIES,
-    measure::accuracy::BoundaryError,
+    measure::accuracy::{BoundaryError, IGNORE, Overlap},
     network::{ModelError, Network},
     segment::find,
     surface::Surfaces,
 };
 
 use crate::{
-    data::{BoundaryRows, Sample},
+    data::{BELOW, BoundaryRows, Sample, mask_of_rows},
     score::Score,
 };
 
-pub use calibrate::{Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
+pub use calibrate::{FittedCalibration, Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
+pub use compare::{Comparison, SetFigures, on_its_side, upside_down};
 pub use overlay::overlay;
 pub use page::{page, picture_name, worst};
-pub use report::{BoundaryReport, ModelReport, Report, ScanReport, SetReport};
-pub use robustness::{RobustnessReport, robustness};
-pub use table::{Table, robustness_table, tables};
+pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, ScanReport, SetReport};
+pub use robustness::{RobustnessReport, robustness, robustness_under};
+pub use table::{Table, comparison_table, robustness_table, tables};
 
 /// Accuracy of a model, and how far two graders differ from it and from each other.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,8 @@ pub struct Evaluation {
     pub second_grader: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
     /// Second against first grader, by set; boundaries only.
     pub between_graders: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
+    /// How far the masks of the two graders agree, by set.
+    pub graders_overlap: std::collections::BTreeMap<String, Overlap>,
     /// Each scan.
     pub scans: Vec<ScanReport>,
 }
@@ -54,6 +58,13 @@ impl Evaluation {
         if let Some(first) = &sample.boundaries {
             add(self.between_graders.entry(sample.set.clone()).or_default(), first);
         }
+        let (mut second, mut first) = (mask_of_rows(second, sample.bscan.height), sample.mask.clone());
+        for (second, first) in second.iter_mut().zip(&mut first) {
+            if *second == IGNORE || *first == BELOW {
+                (*second, *first) = (0, IGNORE);
+            }
+        }
+        self.graders_overlap.entry(sample.set.clone()).or_default().add(&second, &first);
     }
 }
 
@@ -110,6 +121,8 @@ mod tests {
         assert_eq!(mean(&evaluation.score.0["graded"].boundaries), Some(1.0));
         assert_eq!(mean(&evaluation.second_grader["graded"]), Some(2.0));
         assert_eq!(mean(&evaluation.between_graders["graded"]), Some(3.0));
+        // Layers of two rows, moved by three.
+        assert_eq!(crate::score::mean_dice(&evaluation.graders_overlap["graded"]), Some(0.0));
     }
 
     #[test]
@@ -121,7 +134,7 @@ mod tests {
         assert_eq!((ilm.bias_px, ilm.compared, ilm.missed), (Some(1.0), WIDTH as u64, 0));
         assert_eq!(set.boundaries.len(), BOUNDARIES - 1, "nobody labelled the choroid");
         // Layers of two rows, half of each hit.
-        assert!((set.dice["INL"] - 0.5).abs() < 1e-9 && (set.iou["INL"] - 1.0 / 3.0).abs() < 1e-9);
+        assert!((set.overlap.dice["INL"] - 0.5).abs() < 1e-9 && (set.overlap.iou["INL"] - 1.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]

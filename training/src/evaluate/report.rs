@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use octrls::{
     layer::{BOUNDARIES, Boundary, CLASSES, Layer},
-    measure::accuracy::BoundaryError,
+    measure::accuracy::{BoundaryError, Overlap},
     network::Network,
     surface::Surfaces,
 };
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Evaluation;
 use crate::{
     data::{Part, Sample},
-    score::{SetScore, mean, truth},
+    score::{SetScore, Surest, mean, mean_dice, mean_iou, truth},
 };
 
 /// Shares of the A-scans that are kept, the surest first.
@@ -62,11 +62,9 @@ pub struct BoundaryReport {
     pub missed: u64,
 }
 
-/// Accuracy on one set.
+/// How far index masks agree.
 #[derive(Clone, Debug, Serialize)]
-pub struct SetReport {
-    /// Number of B-scans.
-    pub bscans: usize,
+pub struct OverlapReport {
     /// Share of labelled pixels whose class is right.
     pub pixel_accuracy: Option<f64>,
     /// Mean IoU of background and the seven layers above the choroid.
@@ -77,6 +75,19 @@ pub struct SetReport {
     pub iou: BTreeMap<&'static str, f64>,
     /// Dice of each labelled class.
     pub dice: BTreeMap<&'static str, f64>,
+}
+
+/// Accuracy on one set.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetReport {
+    /// Number of B-scans.
+    pub bscans: usize,
+    /// Agreement with the first or only grader.
+    #[serde(flatten)]
+    pub overlap: OverlapReport,
+    /// Agreement of the second grader with the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graders_overlap: Option<OverlapReport>,
     /// Share of labelled rows within 1.96 standard deviations of the model's.
     pub coverage_95: Option<f64>,
     /// Share of A-scans without a choroid-sclera boundary where a reader could not see one.
@@ -148,8 +159,10 @@ impl ScanReport {
 pub struct RiskReport {
     /// Share of the A-scans that is kept.
     pub kept: f64,
-    /// Mean absolute boundary error of these in pixels.
+    /// Mean absolute boundary error in pixels of those with the largest confidence.
     pub mean_absolute_px: Option<f64>,
+    /// The same of those with the smallest deviation.
+    pub by_deviation_px: Option<f64>,
 }
 
 impl Report {
@@ -163,6 +176,7 @@ impl Report {
             let report = SetReport {
                 second_grader: graders(&evaluation.second_grader, name, score.axial_um),
                 between_graders: graders(&evaluation.between_graders, name, score.axial_um),
+                graders_overlap: evaluation.graders_overlap.get(name).map(OverlapReport::new),
                 ..SetReport::new(score)
             };
             (name.clone(), report)
@@ -178,26 +192,42 @@ impl Report {
     }
 }
 
-impl SetReport {
-    fn new(score: &SetScore) -> Self {
-        let labelled = |class: &usize| score.overlap.is_labelled(*class);
+impl OverlapReport {
+    fn new(overlap: &Overlap) -> Self {
+        let labelled = |class: &usize| overlap.is_labelled(*class);
         let figures = |of: &dyn Fn(usize) -> Option<f64>| {
             (0..CLASSES).filter(labelled).filter_map(|c| Some((class_name(c), of(c)?))).collect()
         };
         Self {
+            pixel_accuracy: overlap.pixel_accuracy(),
+            mean_iou: mean_iou(overlap),
+            mean_dice: mean_dice(overlap),
+            iou: figures(&|c| overlap.iou(c)),
+            dice: figures(&|c| overlap.dice(c)),
+        }
+    }
+}
+
+impl SetReport {
+    fn new(score: &SetScore) -> Self {
+        Self {
             bscans: score.bscans,
-            pixel_accuracy: score.overlap.pixel_accuracy(),
-            mean_iou: score.mean_iou(),
-            mean_dice: score.mean_dice(),
-            iou: figures(&|c| score.overlap.iou(c)),
-            dice: figures(&|c| score.overlap.dice(c)),
+            overlap: OverlapReport::new(&score.overlap),
+            graders_overlap: None,
             coverage_95: score.coverage.share(),
             choroid_left_out: score.left_out.share(),
-            risk: KEPT.map(|kept| RiskReport { kept, mean_absolute_px: score.risk(kept) }).to_vec(),
+            risk: KEPT.map(|kept| RiskReport::new(score, kept)).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,
             between_graders: None,
         }
+    }
+}
+
+impl RiskReport {
+    fn new(score: &SetScore, kept: f64) -> Self {
+        let risk = |surest| score.risk(kept, surest);
+        Self { kept, mean_absolute_px: risk(Surest::Confidence), by_deviation_px: risk(Surest::Deviation) }
     }
 }
 

@@ -34,10 +34,14 @@ pub struct RobustnessReport {
 /// # Errors
 /// [`ModelError`] when the network fails.
 pub fn robustness(network: &Network, samples: &[Sample]) -> Result<Vec<RobustnessReport>, ModelError> {
-    DISTURBANCES.iter().map(|(name, disturbance)| under(network, samples, name, *disturbance)).collect()
+    DISTURBANCES.iter().map(|(name, disturbance)| robustness_under(network, samples, name, *disturbance)).collect()
 }
 
-fn under(
+/// Accuracy of `network` on `samples` under `disturbance`, called `name`.
+///
+/// # Errors
+/// [`ModelError`] when the network fails.
+pub fn robustness_under(
     network: &Network,
     samples: &[Sample],
     name: &'static str,
@@ -47,11 +51,12 @@ fn under(
     let mut verdicts = Vec::with_capacity(samples.len());
     for (seed, sample) in (1..).zip(samples) {
         let (bscan, truth) = disturbance.apply(&sample.bscan, &truth(sample), seed);
-        let surfaces = segment(network, &Sample { bscan, ..sample.clone() })?;
+        let disturbed = Sample { bscan, ..sample.clone() };
+        let surfaces = segment(network, &disturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(Quality::of(&surfaces).verdict());
+        verdicts.push(Quality::of(&disturbed.bscan, &surfaces).verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
     let scale = f64::from(disturbance.rows_per_row());

@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use octrls::layer::{Boundary, CLASSES};
 
+use crate::data::Part;
+
 use super::{
-    RobustnessReport,
-    report::{BoundaryReport, Report, SetReport, class_name},
+    Comparison, RobustnessReport,
+    report::{BoundaryReport, OverlapReport, Report, class_name},
 };
 
 /// A table of text cells, the first row its head.
@@ -66,21 +68,27 @@ pub(super) fn escape(text: &str) -> String {
 /// The tables of `report`.
 #[must_use]
 pub fn tables(report: &Report) -> Vec<Table> {
-    let iou = classes(report, "IoU", |s| (&s.iou, s.mean_iou));
-    let dice = classes(report, "Dice", |s| (&s.dice, s.mean_dice));
+    let iou = classes(report, "IoU", |o| (&o.iou, o.mean_iou));
+    let dice = classes(report, "Dice", |o| (&o.dice, o.mean_dice));
     vec![iou, dice, boundaries(report), confidence(report)]
 }
 
 type Classes<'a> = (&'a std::collections::BTreeMap<&'static str, f64>, Option<f64>);
 
-fn classes(report: &Report, figure: &str, of: impl Fn(&SetReport) -> Classes<'_>) -> Table {
+fn classes(report: &Report, figure: &str, of: impl Fn(&OverlapReport) -> Classes<'_>) -> Table {
     let names: Vec<_> = (0..CLASSES).map(class_name).collect();
     let head = ["set", "B-scans", "mean", "pixel accuracy"].into_iter().chain(names.iter().copied());
     let mut table = Table::new(&format!("{figure} of the classes"), 1, head);
     for (name, set) in &report.sets {
-        let (classes, mean) = of(set);
-        let cells = [name.clone(), set.bscans.to_string(), number(mean, 3), number(set.pixel_accuracy, 4)];
-        table.push(cells.into_iter().chain(names.iter().map(|n| number(classes.get(n).copied(), 3))));
+        let mut line = |name: String, overlap| {
+            let (classes, mean) = of(overlap);
+            let cells = [name, set.bscans.to_string(), number(mean, 3), number(overlap.pixel_accuracy, 4)];
+            table.push(cells.into_iter().chain(names.iter().map(|n| number(classes.get(n).copied(), 3))));
+        };
+        line(name.clone(), &set.overlap);
+        if let Some(graders) = &set.graders_overlap {
+            line(format!("{name}: grader 2 to grader 1"), graders);
+        }
     }
     table
 }
@@ -125,11 +133,14 @@ fn confidence(report: &Report) -> Table {
     let kept = report.sets.values().next().map_or(&[][..], |s| &s.risk);
     let head = ["set".to_owned(), "in the 95 % interval".to_owned()].into_iter();
     let head = head.chain(kept.iter().map(|r| format!("surest {:.0} %", 100.0 * r.kept)));
-    let mut table = Table::new("Error in px where the least confident A-scans are left out", 1, head);
+    let mut table =
+        Table::new("Error in px where the A-scans of least confidence, or of largest deviation, are left out", 1, head);
     for (name, set) in &report.sets {
         let coverage = set.coverage_95.map_or_else(none, |share| format!("{:.1} %", 100.0 * share));
         let cells = [name.clone(), coverage].into_iter();
         table.push(cells.chain(set.risk.iter().map(|r| number(r.mean_absolute_px, 2))));
+        let cells = [format!("{name}, by deviation"), none()].into_iter();
+        table.push(cells.chain(set.risk.iter().map(|r| number(r.by_deviation_px, 2))));
     }
     table
 }
@@ -144,6 +155,34 @@ pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
         let figures = [share(row.missed), share(row.good), share(row.not_a_retina)];
         let cells = [row.disturbance.to_owned(), number(row.mean_absolute_px, 2)];
         table.push(cells.into_iter().chain(figures));
+    }
+    table
+}
+
+/// The table of models side by side: Dice and boundary error as means over the sets of each part and for each set of the
+/// last, boundary error under disturbances, and how far turned scans are told apart.
+#[must_use]
+pub fn comparison_table(models: &[Comparison]) -> Table {
+    let first = models.first();
+    let parts: Vec<_> = first.into_iter().flat_map(|m| m.parts.iter().map(|(part, _)| *part)).collect();
+    let sets: Vec<_> = first.into_iter().flat_map(|m| m.parts.last()).flat_map(|(_, s)| s).map(|s| &s.set).collect();
+    let disturbed = first.into_iter().flat_map(|m| m.disturbed.iter().map(|d| d.disturbance));
+    let head = std::iter::once("model".to_owned())
+        .chain(parts.iter().flat_map(|part| [format!("{part}, Dice"), format!("{part}, px")]))
+        .chain(sets.iter().map(|set| format!("{set}, Dice")))
+        .chain(disturbed.map(|name| format!("{name}, px")))
+        .chain(["turned scans told apart".to_owned()]);
+    let mut table = Table::new("Models side by side", 1, head);
+    for model in models {
+        let over =
+            |part| [number(model.over_sets(part, |s| s.dice), 3), number(model.over_sets(part, |s| s.boundary_px), 2)];
+        let (_, last) = model.parts.last().cloned().unwrap_or((Part::Test, Vec::new()));
+        let cells = std::iter::once(model.name.clone())
+            .chain(parts.iter().flat_map(|&part| over(part)))
+            .chain(sets.iter().map(|set| number(last.iter().find(|s| s.set == **set).and_then(|s| s.dice), 3)))
+            .chain(model.disturbed.iter().map(|d| number(d.mean_absolute_px, 2)))
+            .chain([number(model.told_apart, 3)]);
+        table.push(cells);
     }
     table
 }

@@ -3,7 +3,7 @@
 
 mod fold;
 mod graph;
-mod proto;
+pub(crate) mod proto;
 mod trace;
 
 use octrls::{

@@ -9,7 +9,7 @@ mod validate;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -32,8 +32,9 @@ pub use schedule::{Budget, Schedule};
 pub use validate::{segment, validate};
 
 use crate::{
-    batch::{Batch, BatchOptions, Sampler},
+    batch::{Batch, BatchOptions, Sampler, SetWeights},
     data::Sample,
+    import::Imported,
     loss::{Loss, imitation},
     model::{UNet, UNetConfig},
     score::{Score, SetScore},
@@ -57,7 +58,13 @@ pub struct Settings {
     /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE, in logits.
     #[serde(default)]
     pub ez_shift: f32,
-    /// The run whose averaged network is imitated beside the labels.
+    /// How often the scans of each set are drawn.
+    #[serde(default, skip_serializing_if = "SetWeights::is_empty")]
+    pub set_weights: SetWeights,
+    /// The exported network that the run starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// The run whose averaged network, or the exported network that, is imitated beside the labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<PathBuf>,
     /// Steps in an epoch; each ends with a checkpoint.
@@ -130,6 +137,8 @@ pub struct Trainer {
     dir: RunDir,
     device: Device,
     model: UNet,
+    /// The network to start from, until the training begins.
+    source: Option<UNet>,
     teacher: Option<UNet>,
     average: Average,
     optimizer: ModuleOptimizer,
@@ -142,16 +151,18 @@ impl Trainer {
     /// Starts a run in `dir`. Setting `stop` ends it after the step in progress.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the teacher not be read.
+    /// When the folder cannot be written, or the teacher or the network to start from not be read.
     pub fn start(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
         device.seed(settings.batch.seed);
-        dir.write_settings(&settings)?;
         let model = settings.network.init(&device.clone().autodiff());
+        let source = settings.from.as_deref().map(|path| imported(path, device)).transpose()?;
         let teacher = teacher(&settings, device)?;
+        dir.write_settings(&settings)?;
         let average = Average::new(model.valid(), 0);
         let optimizer = optimizer(&settings);
         let (state, history) = (State::default(), Vec::new());
-        Ok(Self { settings, dir, device: device.clone(), model, teacher, average, optimizer, state, history, stop })
+        let device = device.clone();
+        Ok(Self { settings, dir, device, model, source, teacher, average, optimizer, state, history, stop })
     }
 
     /// Continues the run in `dir` with `settings`; another schedule than the stored one starts afresh.
@@ -172,7 +183,8 @@ impl Trainer {
         let optimizer = dir.load_optimizer(optimizer(&settings))?;
         let history = dir.history()?;
         dir.write_settings(&settings)?;
-        Ok(Self { settings, dir, device: device.clone(), model, teacher, average, optimizer, state, history, stop })
+        let (device, source) = (device.clone(), None);
+        Ok(Self { settings, dir, device, model, source, teacher, average, optimizer, state, history, stop })
     }
 
     /// Trains to the end of the schedule, validating on `validation`, and writes the report.
@@ -180,8 +192,13 @@ impl Trainer {
     /// # Errors
     /// When the loss is no longer a number, or a checkpoint cannot be written.
     pub fn run(mut self, sampler: Sampler, validation: &[Sample]) -> Result<Vec<Epoch>> {
-        let batches = sampler.prefetch(self.state.step);
         let mut progress = Progress::new(&self.settings);
+        if let Some(source) = self.source.take() {
+            self.start_from(source, &sampler);
+            let start = self.validate(validation)?;
+            progress.say(&format!("starts at a Dice of {:.4}, {:.3} px", start.dice, start.boundary_px));
+        }
+        let batches = sampler.prefetch(self.state.step);
         let mut frozen = false;
         while !self.state.finished && !self.stop.load(Ordering::Relaxed) {
             if !frozen && self.progress() >= self.settings.freeze_norms_at {
@@ -264,11 +281,25 @@ impl Trainer {
         let value = |l: &Tensor<1>| f64::from(l.clone().into_scalar::<f32>());
         let values = [value(&loss.cross_entropy), value(&loss.dice), imitation.as_ref().map_or(0.0, value)];
         anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is no number at step {}", self.state.step);
-        let total = imitation.into_iter().fold(loss.total(), |total, part| total + part);
+        let total = loss.total(self.settings.batch.without);
+        let total = imitation.into_iter().fold(total, |total, part| total + part);
         let gradients = GradientsParams::from_grads(total.backward(), &self.model);
         self.model = self.optimizer.step(rate, self.model.clone(), gradients);
         self.average.update(&self.model);
         Ok(values)
+    }
+
+    /// Takes over the weights of `source`; its normalisations, which were folded away, are set anew from crops of `sampler`.
+    fn start_from(&mut self, source: UNet, sampler: &Sampler) {
+        let input = |i| Batch::new(&sampler.crops(u64::MAX - i)).into_tensors(0.0, &self.device).0;
+        let source = if self.settings.network.batch_norm {
+            source.with_norms(&(0..MEASURED_BATCHES).map(input).collect::<Vec<_>>())
+        } else {
+            source
+        };
+        let autodiff = self.device.clone().autodiff();
+        self.model = self.settings.network.init(&autodiff).load_record(source.clone().into_record());
+        self.average = Average::new(source, 0);
     }
 
     fn validate(&mut self, samples: &[Sample]) -> Result<Validation> {
@@ -284,9 +315,20 @@ impl Trainer {
     }
 }
 
+/// Batches from which the statistics of folded normalisations are measured anew.
+const MEASURED_BATCHES: u64 = 24;
+
+fn imported(path: &Path, device: &Device) -> Result<UNet> {
+    let imported = Imported::read(path, device).with_context(|| format!("{} gives no network", path.display()))?;
+    Ok(imported.model)
+}
+
 fn teacher(settings: &Settings, device: &Device) -> Result<Option<UNet>> {
-    let Some(run) = &settings.teacher else { return Ok(None) };
-    let run = RunDir::open(run)?;
+    let Some(path) = &settings.teacher else { return Ok(None) };
+    if path.is_file() {
+        return imported(path, device).map(Some);
+    }
+    let run = RunDir::open(path)?;
     let network = run.settings()?.network;
     run.averaged(&network, device).map(Some)
 }

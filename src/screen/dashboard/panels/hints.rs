@@ -1,7 +1,7 @@
 //! The last line: keys that count just now, or an answer to the last one.
 //!
 //! ```text
-//!  q quit  ? help  space pause  1-6 panel  z zoom  ↑ ↓ move  ← → B-scan  [ ] layer
+//!  q quit  ? help  space pause  1-7 panel  z zoom  ↑ ↓ move  ← → B-scan  [ ] layer
 //! ```
 
 use ratatui::{

@@ -1,7 +1,7 @@
-//! Panel 6: messages, the newest on top.
+//! Panel 7: messages, the newest on top.
 //!
 //! ```text
-//! ┌ 6 Log · from info ─────────────────────── 1 error ┐
+//! ┌ 7 Log · from info ─────────────────────── 1 error ┐
 //! │12:41:05 info  P0040_OS.vol done: 49 B-scans in 2.1 s │
 //! │12:40:51 ERROR P0037_OD.vol E-READ-TRUNCATED truncated …  │
 //! └────────────────────────────────────────────────────┘

@@ -23,6 +23,7 @@ pub(crate) mod help;
 pub(crate) mod hints;
 mod layers;
 mod log;
+mod map;
 mod preview;
 mod profile;
 mod queue;
@@ -68,6 +69,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, place: &Place, buf: &
         Panel::Preview => preview::draw(scene, pictures, inner, buf),
         Panel::Layers => layers::draw(scene, inner, buf),
         Panel::Profile => profile::draw(scene, inner, buf),
+        Panel::Map => map::draw(scene, inner, buf),
         Panel::Throughput => throughput::draw(scene, inner, buf),
         Panel::Log => log::draw(scene, inner, buf),
     };

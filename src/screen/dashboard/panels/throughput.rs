@@ -1,7 +1,7 @@
-//! Panel 5: B-scans a second, the present on the right.
+//! Panel 6: B-scans a second, the present on the right.
 //!
 //! ```text
-//! ┌ 5 Throughput · B-scan/s ────────── max 5.2 ┐
+//! ┌ 6 Throughput · B-scan/s ────────── max 5.2 ┐
 //! │   ▄  ▂▁ ▁  ▂ ▂  ▃▁    ▂ ▂  ▃  ▁    ▂▂ ▂ ▃▃ │
 //! │▄████▅██▇█▆▄███▇▅██▅█▇▆█▆██▇█▇▄██▆█▅██▇█▇██ │
 //! └────────────────────────────────────────────┘

@@ -27,15 +27,15 @@ const SHARES: [&str; 16] = [
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
+pub(crate) struct Mount {
     point: PathBuf,
-    pub(super) kind: String,
-    pub(super) read_only: bool,
+    pub(crate) kind: String,
+    pub(crate) read_only: bool,
 }
 
 impl Mount {
     /// The one that `path`, which must be absolute and without links, lies on; `None` where the system does not say.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         Self::find(path, &fs::read_to_string("/proc/self/mountinfo").ok()?)
     }
 
@@ -56,8 +56,8 @@ impl Mount {
         Some(Self { point: unescaped(point).into(), kind, read_only })
     }
 
-    /// Whether it is another machine's.
-    pub(super) fn is_share(&self) -> bool {
+    /// Whether it is another machine's, and tells nothing of new files.
+    pub(crate) fn is_share(&self) -> bool {
         SHARES.contains(&self.kind.as_str())
     }
 }

@@ -4,16 +4,24 @@
 //! name, size, content; a length of 0 ends them. B-scans are JPEG 2000 codestreams in `@IMG_JPEG`, or 16-bit samples in
 //! `@IMG_MOT_COMP_03` (registered) and `@IMG_SCAN_03`. Which chunks there are counts, not the kind. Names and offsets as in
 //! the public descriptions of the uocte project, checked on files of a 3D OCT-1000.
+//!
+//! `@IMG_PROJECTION` shows the volume from the front, a row a B-scan. In the file at hand, its one B-scan is the projection's
+//! first row, and the picture that the scanner shows its operator is the projection upside down: B-scans run from below to
+//! above. No description says so, hence places of horizontal volumes are a convention, and those of others are not known.
+
+mod contours;
 
 use std::path::Path;
 
+use self::contours::DeviceLines;
 use super::{
-    BScan, Eye, MILLIMETRE, Pattern, ReadError, ScanHeader, ScanReader, Spacing,
+    BScan, BoundaryRows, Eye, FundusImage, MILLIMETRE, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Spacing,
     dimensions::{self, MAX_BSCANS},
-    j2k,
-    sidecar::Stated,
+    fundus, j2k,
+    sidecar::{End, Rows, Stated},
     source::{Fields, Source},
 };
+use crate::layer::Boundary;
 
 const MAGIC: &[u8] = b"FOCT";
 const FIRST_CHUNK: u64 = 15;
@@ -25,6 +33,18 @@ pub struct Topcon {
     source: Source,
     header: ScanHeader,
     bscans: Bscans,
+    projection: Option<Projection>,
+    lines: DeviceLines,
+}
+
+/// The volume from the front.
+struct Projection {
+    width: usize,
+    /// B-scans.
+    height: usize,
+    /// Place and size of the codestream.
+    stream: (u64, u64),
+    pixel_mm: Option<[f64; 2]>,
 }
 
 /// Where the B-scans are.
@@ -79,11 +99,19 @@ impl Topcon {
             Fields(&content).f64(at).ok()
         };
         let (length_mm, axial_um) = (field("@PARAM_SCAN_04", 12), field("@PARAM_SCAN_04", 28));
+        let across_mm = field("@PARAM_SCAN_04", 20);
         let pattern = pattern(frames.mode);
         // Of a circle, the radius is stated.
         let around = if pattern == Pattern::Circle { std::f64::consts::TAU } else { 1.0 };
         let lateral_um = length_mm.map(|mm| mm * around * MILLIMETRE / width as f64);
-        let eye = find("@CAPTURE_INFO_02").and_then(|c| source.read(c.at, 1).ok()).map(|b| b[0]);
+        let eye = match find("@CAPTURE_INFO_02").and_then(|c| source.read(c.at, 1).ok()).map(|b| b[0]) {
+            Some(0) => Some(Eye::Right),
+            Some(1) => Some(Eye::Left),
+            _ => None,
+        };
+        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut source, c, length_mm, across_mm));
+        let lines = DeviceLines::of(&mut source, &chunks, (width, frames.count as usize));
         let header = ScanHeader {
             format: "Topcon",
             bscans: frames.count as usize,
@@ -91,18 +119,24 @@ impl Topcon {
             height,
             axial: axial_um.and_then(Spacing::of_file).or(stated.axial),
             lateral: lateral_um.and_then(Spacing::of_file).or(stated.lateral),
-            eye: match eye {
-                Some(0) => Some(Eye::Right),
-                Some(1) => Some(Eye::Left),
-                _ => stated.eye,
-            },
+            eye,
+            eye_from,
             pattern,
-            // In which order a volume's B-scans run, the files at hand do not tell.
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             tracks: Vec::new(),
             places: None,
         };
         let header = header.placed(stated);
-        Ok(Self { source, header, bscans })
+        // A volume of which B-scans are missing does not tell which.
+        let whole = projection.as_ref().is_none_or(|p| p.height == header.bscans);
+        let stated_here = header.lateral.is_some_and(|s| s.from == Provenance::Header);
+        let header = match across_mm {
+            Some(mm) if frames.mode == HORIZONTAL && whole && stated_here && (0.1..100.0).contains(&mm) => {
+                header.laid(Rows::new(mm / frames.count as f64, End::Inferior), Provenance::Convention)
+            }
+            _ => header,
+        };
+        Ok(Self { source, header, bscans, projection, lines })
     }
 }
 
@@ -128,6 +162,45 @@ impl ScanReader for Topcon {
                 Ok(BScan { width, height, intensity: intensity.collect() })
             }
         }
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, bscans, .. } = self.header;
+        if self.lines.undecided() {
+            // The middle one lies in the same place in either order.
+            let some = [0, bscans / 4, bscans - 1 - bscans / 4, bscans - 1];
+            let samples = some.into_iter().map(|i| Ok((i, self.bscan(i)?))).collect::<Result<Vec<_>, ReadError>>()?;
+            self.lines.decide(&mut self.source, &samples, bscans)?;
+        }
+        self.lines.rows(&mut self.source, index, bscans, (width, height))
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some(Projection { width, height, stream: (at, size), pixel_mm }) = self.projection else { return Ok(None) };
+        let image = j2k::decode(&self.source.read(at, size)?, width, height)?;
+        let pixels = FundusImage::grey(&image).chunks_exact(width).rev().flatten().copied().collect();
+        let lines = self.header.tracks.iter().zip(pixel_mm.into_iter().cycle());
+        let lines = lines.map(|(track, mm)| fundus::points(track, mm)).collect();
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
+    }
+}
+
+impl Projection {
+    /// The picture in `chunk`: width, height, bits, coding, size, a codestream; `None` of one in another form.
+    fn of(source: &mut Source, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
+        const HEADER_BYTES: u64 = 20;
+        let start = source.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
+        let fields = Fields(&start);
+        let (width, height) = (fields.u32(0).ok()?, fields.u32(4).ok()?);
+        let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
+        let size = u64::from(fields.u32(16).ok()?);
+        let mm = |length: Option<f64>, pixels: usize| {
+            length.map(|mm| mm / pixels as f64).filter(|mm| (1e-4..10.0).contains(mm))
+        };
+        let pixel_mm = mm(across, width).zip(mm(down, height)).map(<[f64; 2]>::from);
+        let whole = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
+        whole.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
     }
 }
 
@@ -200,11 +273,14 @@ fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, B
     Ok((frames, Bscans::Samples(chunk.at + header)))
 }
 
+/// The mode of a volume of horizontal B-scans.
+const HORIZONTAL: u8 = 2;
+
 const fn pattern(mode: u8) -> Pattern {
     match mode {
         0 => Pattern::Line,
         1 => Pattern::Circle,
-        2 | 6 => Pattern::RasterVolume,
+        HORIZONTAL | 6 => Pattern::RasterVolume,
         3 => Pattern::Radial,
         _ => Pattern::Unknown,
     }

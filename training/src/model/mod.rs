@@ -1,5 +1,7 @@
 //! The network: a U-Net of five levels that keeps the input's size.
 
+mod norms;
+
 use burn::{
     module::{Module, ModuleMapper, Param},
     nn::{
@@ -70,16 +72,21 @@ impl UNet {
     /// Class scores, not yet normalised, of a batch of inputs.
     #[must_use]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.forward_observed(input, &mut |_| {})
+    }
+
+    /// The same; `observe` sees what each 3 x 3 convolution puts out, before it is normalised.
+    fn forward_observed(&self, input: Tensor<4>, observe: &mut dyn FnMut(&Tensor<4>)) -> Tensor<4> {
         let mut x = input;
         let mut skips = Vec::with_capacity(self.down.len());
         for block in &self.down {
-            let features = block.forward(x);
+            let features = block.forward(x, observe);
             x = self.pool.forward(features.clone());
             skips.push(features);
         }
-        x = self.bottom.forward(x);
+        x = self.bottom.forward(x, observe);
         for ((up, merge), skip) in self.up.iter().zip(&self.merge).zip(skips.into_iter().rev()) {
-            x = merge.forward(Tensor::cat(vec![skip, up.forward(x)], 1));
+            x = merge.forward(Tensor::cat(vec![skip, up.forward(x)], 1), observe);
         }
         self.head.forward(x)
     }
@@ -116,17 +123,17 @@ impl DoubleConv {
         Self { first: conv(from), first_norm: norm(), second: conv(to), second_norm: norm() }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = Self::stage(&self.first, self.first_norm.as_ref(), x);
-        Self::stage(&self.second, self.second_norm.as_ref(), x)
-    }
-
-    fn stage(conv: &Conv2d, norm: Option<&BatchNorm>, x: Tensor<4>) -> Tensor<4> {
-        let x = conv.forward(x);
-        relu(match norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        })
+    fn forward(&self, x: Tensor<4>, observe: &mut dyn FnMut(&Tensor<4>)) -> Tensor<4> {
+        let mut stage = |conv: &Conv2d, norm: Option<&BatchNorm>, x| {
+            let x = conv.forward(x);
+            observe(&x);
+            relu(match norm {
+                Some(norm) => norm.forward(x),
+                None => x,
+            })
+        };
+        let x = stage(&self.first, self.first_norm.as_ref(), x);
+        stage(&self.second, self.second_norm.as_ref(), x)
     }
 }
 

@@ -1,0 +1,46 @@
+//! In the place of `queue` where the program has no fleet.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use clap::Args;
+
+use crate::{
+    engine::{Processor, Remote, SegmenterOptions},
+    network::Network,
+};
+
+#[derive(Args)]
+pub(super) struct WatchQueueArguments {}
+
+/// There is none.
+pub(super) enum Queue {}
+
+/// There is nothing to hear.
+pub(super) struct Ear;
+
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it has arguments where there is a fleet")]
+impl WatchQueueArguments {
+    pub(super) const fn queue(&self) -> anyhow::Result<Option<Queue>> {
+        Ok(None)
+    }
+
+    pub(super) const fn default_jobs(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl Queue {
+    pub(super) const fn processor(
+        self,
+        _: &Network,
+        _: SegmenterOptions,
+        _: &Path,
+        _: Option<Duration>,
+    ) -> anyhow::Result<(Arc<dyn Processor>, Ear)> {
+        match self {}
+    }
+}
+
+impl Ear {
+    pub(super) fn listen(self, _: Remote, _: bool) {}
+}

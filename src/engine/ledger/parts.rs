@@ -1,0 +1,30 @@
+//! Scans that turn out to be parts of others: images whose export came after them.
+
+use std::path::Path;
+
+use rusqlite::params;
+
+use super::{Ledger, LedgerError, now, path::PathColumn};
+use crate::engine::content::Content;
+
+impl Ledger {
+    /// An attempt came to nothing, since `content` is a part of another scan.
+    pub(in crate::engine) fn set_aside(&mut self, content: &Content) -> Result<(), LedgerError> {
+        self.leave(content);
+        self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, attempts = 0, changed = ?1
+             WHERE content = ?2 AND fingerprint = ?3",
+            params![now(), content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// The results of the scan at `path` are to go, since it is a part of another; returns whether there are any.
+    pub(in crate::engine) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
+        let withdrawn = self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",
+            params![now(), PathColumn(path)],
+        )?;
+        Ok(withdrawn > 0)
+    }
+}

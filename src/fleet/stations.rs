@@ -1,0 +1,251 @@
+//! The streams and stores of a queue, and what is done with them.
+
+use std::{io, time::Duration};
+
+use async_nats::{
+    Client,
+    jetstream::{
+        self, Context,
+        consumer::{AckPolicy, PullConsumer, pull},
+        context::PublishErrorKind,
+        message::{PublishMessage, StreamMessage},
+        object_store::{self, InfoErrorKind, ObjectMetadata, ObjectStore, PutErrorKind},
+        stream::{
+            self, DirectGetErrorKind, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy,
+            StorageType, Stream,
+        },
+    },
+};
+use bytes::Bytes;
+use tokio::io::AsyncRead;
+
+use super::{link::chain, wire::Names};
+
+/// What nobody fetches goes after that time; the watcher publishes anew what it still wants.
+const KEEP: Duration = Duration::from_hours(24 * 14);
+/// Bytes of an object in one message.
+const CHUNK: usize = 256 << 10;
+/// Looks for a part of an object that is not there yet, and the pause between two of them.
+const LAG: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// Jobs that may be in the hands of workers at once.
+const MOST_IN_HAND: i64 = 100_000;
+
+/// Why something did not come about.
+#[derive(Debug)]
+pub(super) enum Trouble<E> {
+    /// The queue stands in the way: for now, as far as anyone can tell.
+    Queue(String),
+    /// Something else does.
+    Own(E),
+}
+
+impl<E> Trouble<E> {
+    pub(super) fn queue(error: &dyn std::error::Error) -> Self {
+        Self::Queue(chain(error))
+    }
+}
+
+/// The streams and stores of a queue.
+pub(super) struct Stations {
+    jetstream: Context,
+    jobs: Stream,
+    outcomes: Stream,
+    pub(super) scans: Store,
+    pub(super) results: Store,
+}
+
+/// An object store. Objects are read message by message, not by a consumer: up to nats-server 2.9.10 at least, a purge of one
+/// object has consumers of the others skip what they have not had yet.
+pub(super) struct Store {
+    objects: ObjectStore,
+    stream: Stream,
+}
+
+/// An object that is being read.
+pub(super) struct Object {
+    stream: Stream,
+    subject: String,
+    next: u64,
+    chunks: usize,
+}
+
+impl Stations {
+    /// Finds streams and stores, or makes them.
+    pub(super) async fn make(client: &Client, names: &Names) -> Result<Self, String> {
+        let jetstream = jetstream::new(client.clone());
+        let base = stream::Config { max_age: KEEP, storage: StorageType::File, ..stream::Config::default() };
+        let jobs = stream::Config {
+            name: names.job_stream(),
+            subjects: vec![names.all_jobs()],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            ..base.clone()
+        };
+        let outcomes = stream::Config {
+            name: names.outcome_stream(),
+            subjects: vec![names.all_outcomes()],
+            max_messages_per_subject: 1,
+            ..base
+        };
+        let jobs = jetstream.get_or_create_stream(jobs).await.map_err(|e| chain(&e))?;
+        if jobs.cached_info().config.retention != RetentionPolicy::WorkQueue {
+            return Err(format!("the stream {} is there but no work queue", names.job_stream()));
+        }
+        let outcomes = jetstream.get_or_create_stream(outcomes).await.map_err(|e| chain(&e))?;
+        let scans = Store::open(&jetstream, names.scan_store()).await?;
+        let results = Store::open(&jetstream, names.result_store()).await?;
+        Ok(Self { jetstream, jobs, outcomes, scans, results })
+    }
+
+    /// Publishes a job, or an outcome, unless there is one already: false then.
+    pub(super) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, Trouble<E>> {
+        let message = PublishMessage::build().payload(Bytes::from(content)).expected_last_subject_sequence(0);
+        let sent = self.jetstream.send_publish(subject, message).await.map_err(|e| Trouble::queue(&e))?;
+        match sent.await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// Whether the job of that subject still is to be done.
+    pub(super) async fn has_job<E>(&self, subject: &str) -> Result<bool, Trouble<E>> {
+        Ok(last(&self.jobs, subject).await?.is_some())
+    }
+
+    /// Whether that very message still is in the stream of jobs.
+    pub(super) async fn has_message<E>(&self, sequence: u64) -> Result<bool, Trouble<E>> {
+        match self.jobs.get_raw_message(sequence).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    pub(super) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, Trouble<E>> {
+        Ok(last(&self.outcomes, subject).await?.map(|message| message.payload))
+    }
+
+    /// Takes a job off the queue; not by a purge, which some servers have all consumers skip what is left of the others.
+    pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
+        let Some(message) = last(&self.jobs, subject).await? else { return Ok(()) };
+        match self.jobs.delete_message(message.sequence).await {
+            Ok(_) => Ok(()),
+            // Acknowledged meanwhile.
+            Err(_) if !self.has_job(subject).await? => Ok(()),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    pub(super) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
+        self.outcomes.purge().filter(subject).await.map(drop).map_err(|e| Trouble::queue(&e))
+    }
+
+    /// The consumer that all workers with one model share; a job that is silent for `patience` goes to another of them.
+    pub(super) async fn consumer<E>(
+        &self,
+        name: String,
+        subjects: String,
+        patience: Duration,
+    ) -> Result<PullConsumer, Trouble<E>> {
+        let config = pull::Config {
+            durable_name: Some(name),
+            filter_subject: subjects,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: patience,
+            // Workers count: one that sees the last delivery says so to the watcher, which the server could not.
+            max_deliver: -1,
+            max_ack_pending: MOST_IN_HAND,
+            ..pull::Config::default()
+        };
+        self.jobs.create_consumer(config).await.map_err(|e| Trouble::queue(&e))
+    }
+}
+
+async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, Trouble<E>> {
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(Trouble::queue(&error)),
+    }
+}
+
+impl Store {
+    async fn open(jetstream: &Context, bucket: String) -> Result<Self, String> {
+        let name = format!("OBJ_{bucket}");
+        let objects = match jetstream.get_object_store(&bucket).await {
+            Ok(objects) => objects,
+            Err(_) => {
+                let (max_age, num_replicas) = (KEEP, 1);
+                let config = object_store::Config { bucket, max_age, num_replicas, ..object_store::Config::default() };
+                jetstream.create_object_store(config).await.map_err(|e| chain(&e))?
+            }
+        };
+        let stream = jetstream.get_stream(&name).await.map_err(|e| chain(&e))?;
+        if !stream.cached_info().config.allow_direct {
+            return Err(format!("the stream {name} is there but does not allow direct access"));
+        }
+        Ok(Self { objects, stream })
+    }
+
+    /// Stores what `content` has as the object `name`, in place of one that is there.
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        content: &mut (impl AsyncRead + Unpin),
+    ) -> Result<(), Trouble<io::Error>> {
+        let metadata = ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK), ..ObjectMetadata::default() };
+        match self.objects.put(metadata, content).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == PutErrorKind::ReadChunks => {
+                Err(Trouble::Own(io::Error::other(chain(&error))))
+            }
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// The object `name`; `None` where there is none.
+    pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, Trouble<E>> {
+        match self.objects.info(name).await {
+            Ok(info) if info.deleted => Ok(None),
+            Ok(info) => {
+                let subject = format!("$O.{}.C.{}", info.bucket, info.nuid);
+                // Whoever stored it may have put anything there.
+                let plain = subject.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'>'));
+                Ok(plain.then(|| Object { stream: self.stream.clone(), subject, next: 1, chunks: info.chunks }))
+            }
+            Err(error) if matches!(error.kind(), InfoErrorKind::NotFound | InfoErrorKind::InvalidName) => Ok(None),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// Removes the object `name`, if it is there.
+    pub(super) async fn remove<E>(&self, name: &str) -> Result<(), Trouble<E>> {
+        if self.get::<E>(name).await?.is_none() {
+            return Ok(());
+        }
+        self.objects.delete(name).await.map_err(|e| Trouble::queue(&e))
+    }
+}
+
+impl Object {
+    /// Its next bytes; `None` at its end.
+    pub(super) async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
+        if self.chunks == 0 {
+            return Ok(None);
+        }
+        let mut patience = LAG;
+        let message = loop {
+            match self.stream.direct_get_next_for_subject(self.subject.as_str(), Some(self.next)).await {
+                Ok(message) => break message,
+                // A replica may lag behind the one that was written to.
+                Err(error) if error.kind() == DirectGetErrorKind::NotFound && patience > 0 => patience -= 1,
+                Err(error) => return Err(io::Error::other(chain(&error))),
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        };
+        (self.next, self.chunks) = (message.sequence + 1, self.chunks - 1);
+        Ok(Some(message.payload))
+    }
+}

@@ -1,0 +1,75 @@
+//! What the fuzz targets feed: settings, ledgers and the attach socket, which no public function takes as bytes. Not part of
+//! the program: only its tests and `cargo fuzz` compile it.
+//!
+//! Each function may refuse its input, with a code and words, and panics where a promise is broken.
+
+use crate::{attach, cli, engine};
+
+/// The text of a settings file of `octrls watch`.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Err((code, words)) = cli::try_settings(text) {
+        assert!(code.starts_with("E-CONFIG-") && !words.is_empty());
+    }
+}
+
+/// A ledger, whole or row by row, and the notes of a quarantine beside it; see `engine/fuzzing.rs`.
+pub fn ledger(bytes: &[u8]) {
+    engine::fuzzing::run(bytes);
+}
+
+/// What a server of the attach socket sends to a screen.
+pub fn attach_server(bytes: &[u8]) {
+    attach::fuzzing::from_server(bytes);
+}
+
+/// What a screen sends to the server.
+pub fn attach_client(bytes: &[u8]) {
+    attach::fuzzing::from_client(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+    const TARGETS: [Target; 4] = [
+        ("config", config, config_seeds),
+        ("ledger", ledger, engine::fuzzing::seeds),
+        ("attach_server", attach_server, attach::fuzzing::server_seeds),
+        ("attach_client", attach_client, attach::fuzzing::client_seeds),
+    ];
+
+    fn config_seeds() -> Vec<Vec<u8>> {
+        let sample = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/octrls.toml")).unwrap();
+        let all = "roots = ['/in', \"/b\"]\nout = '/o'\nmodel = 'edge'\njobs = 2\npoll = 1e1\npoll_root = ['/b=3']\nstable = 0x2\n\
+                   json = true\nattempts = 7\nlog_format = 'json'\n[limits]\nx.y = { z = 1 }\n";
+        vec![sample, all.into()]
+    }
+
+    #[test]
+    fn seeds_and_what_was_found_keep_all_promises() {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions");
+        for (name, target, seeds) in TARGETS {
+            seeds().iter().for_each(|seed| target(seed));
+            for file in fs::read_dir(kept.join(name)).into_iter().flatten() {
+                target(&fs::read(file.unwrap().path()).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "writes the first inputs of the fuzz targets"]
+    fn write_fuzz_corpora() {
+        for (name, _, seeds) in TARGETS {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+            fs::create_dir_all(&folder).unwrap();
+            for (number, seed) in seeds().into_iter().enumerate() {
+                fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Watchers and workers that share the work by a queue, with a real `nats-server`.
+//!
+//! Without that program the tests say that they are skipped. `just fleet` runs the long form of the last one, whose figures are
+//! in `docs/reliability.md`.
+
+#![cfg(all(feature = "fleet", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod endurance;
+mod hostile;
+mod rig;
+#[path = "../support/scans.rs"]
+mod scans;
+mod security;
+#[path = "../support/mod.rs"]
+mod support;
+mod trouble;
+mod work;

@@ -1,0 +1,149 @@
+//! Several models side by side: accuracy on two parts of the data, under a few disturbances, and whether pictures without a
+//! retina are told from scans.
+
+use octrls::{
+    measure::Quality,
+    network::{ModelError, Network},
+    scan::BScan,
+    segment::find,
+};
+use serde::Serialize;
+
+use super::{RobustnessReport, robustness_under, segment};
+use crate::{
+    augment::DISTURBANCES,
+    data::{Part, Sample},
+    score::{Score, SetScore, mean},
+};
+
+/// The disturbances that models are compared under; of every kind that a step of the recipe should help with, one.
+const COMPARED: [&str; 5] =
+    ["lateral spacing x 2", "gamma 2", "speckle, deviation 0.4", "shadows of 90 % of the light", "white wedge, 25 %"];
+
+/// Accuracy on one set.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetFigures {
+    /// The set.
+    pub set: String,
+    /// Mean Dice of the seven layers.
+    pub dice: Option<f64>,
+    /// Mean absolute error of the boundaries in pixels.
+    pub boundary_px: Option<f64>,
+}
+
+/// What one model reaches.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// What the model is called here.
+    pub name: String,
+    /// Accuracy on each set of each part.
+    pub parts: Vec<(Part, Vec<SetFigures>)>,
+    /// Accuracy under each disturbance.
+    pub disturbed: Vec<RobustnessReport>,
+    /// How often a scan has a higher confidence than a scan upside down or on its side (area under the curve); with 1, a
+    /// limit tells them apart.
+    pub told_apart: Option<f64>,
+}
+
+impl Comparison {
+    /// Measures `network` on the samples of each of `parts`; those of the last are disturbed and turned too.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the network fails.
+    pub fn new(name: &str, network: &Network, parts: &[(Part, Vec<Sample>)]) -> Result<Self, ModelError> {
+        let of_part = |(part, samples): &(Part, Vec<Sample>)| Ok((*part, accuracy(network, samples)?));
+        let last = parts.last().map_or(&[][..], |(_, samples)| samples);
+        let disturbed = DISTURBANCES.iter().filter(|(name, _)| COMPARED.contains(name));
+        Ok(Self {
+            name: name.to_owned(),
+            parts: parts.iter().map(of_part).collect::<Result<_, ModelError>>()?,
+            disturbed: disturbed
+                .map(|(name, d)| robustness_under(network, last, name, *d))
+                .collect::<Result<_, _>>()?,
+            told_apart: told_apart(network, last)?,
+        })
+    }
+
+    /// Mean over the sets of `part` of a figure of each.
+    #[must_use]
+    pub fn over_sets(&self, part: Part, figure: impl Fn(&SetFigures) -> Option<f64>) -> Option<f64> {
+        mean(self.parts.iter().filter(|(p, _)| *p == part).flat_map(|(_, sets)| sets).filter_map(figure))
+    }
+}
+
+fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetFigures>, ModelError> {
+    let mut score = Score::default();
+    for sample in samples {
+        score.add(sample, &segment(network, sample)?);
+    }
+    let figures = |(set, score): (String, SetScore)| SetFigures {
+        set,
+        dice: score.mean_dice(),
+        boundary_px: score.mean_absolute(),
+    };
+    Ok(score.0.into_iter().map(figures).collect())
+}
+
+fn told_apart(network: &Network, samples: &[Sample]) -> Result<Option<f64>, ModelError> {
+    let (mut scans, mut turned) = (Vec::new(), Vec::new());
+    for sample in samples {
+        let quality = |bscan: &BScan| Ok::<_, ModelError>(find(network, bscan, sample.ez)?.quality);
+        scans.push(seen(quality(&sample.bscan)?));
+        turned.push(seen(quality(&upside_down(&sample.bscan))?));
+        turned.push(seen(quality(&on_its_side(&sample.bscan))?));
+    }
+    Ok(higher(&scans, &turned))
+}
+
+/// Confidence over the whole scan: where nothing is found, there is none.
+fn seen(quality: Quality) -> f32 {
+    quality.confidence * quality.found
+}
+
+/// How often one of `scans` lies above one of `others`; half of the equal ones count.
+fn higher(scans: &[f32], others: &[f32]) -> Option<f64> {
+    let pairs = scans.iter().flat_map(|s| others.iter().map(move |o| s.total_cmp(o)));
+    mean(pairs.map(|order| f64::from(order as i8).mul_add(0.5, 0.5)))
+}
+
+/// The scan turned over: vitreous below.
+#[must_use]
+pub fn upside_down(bscan: &BScan) -> BScan {
+    let intensity = bscan.intensity.chunks_exact(bscan.width).rev().flatten().copied().collect();
+    BScan { intensity, ..bscan.clone() }
+}
+
+/// The scan turned by a quarter.
+#[must_use]
+pub fn on_its_side(bscan: &BScan) -> BScan {
+    let (width, height) = (bscan.height, bscan.width);
+    let at = |i: usize| bscan.intensity[i % width * height + i / width];
+    BScan { width, height, intensity: (0..width * height).map(at).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_above_all_others_is_told_apart() {
+        assert_eq!(higher(&[0.8, 0.9], &[0.1, 0.2]), Some(1.0));
+        assert_eq!(higher(&[0.8, 0.2], &[0.5]), Some(0.5));
+        assert_eq!(higher(&[0.5], &[0.5]), Some(0.5));
+        assert_eq!(higher(&[], &[0.5]), None);
+    }
+
+    #[test]
+    fn turning_keeps_every_pixel() {
+        let bscan = BScan { width: 3, height: 2, intensity: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
+        assert_eq!(upside_down(&bscan).intensity, [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
+        let side = on_its_side(&bscan);
+        assert_eq!((side.width, side.height), (2, 3));
+        assert_eq!(side.intensity, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn the_compared_disturbances_exist() {
+        assert!(COMPARED.iter().all(|name| DISTURBANCES.iter().any(|(n, _)| n == name)));
+    }
+}

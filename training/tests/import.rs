@@ -1,0 +1,120 @@
+//! What was exported can be trained further: read back it is the same network, with or without batch normalisations.
+
+mod common;
+
+use std::path::Path;
+
+use burn::prelude::*;
+use common::{description, input, model};
+use octrls::network::Network;
+use octrls_training::{
+    augment::{Frame, as_scanned},
+    data::phantom,
+    device::device,
+    export::export,
+    import::{ImportError, Imported},
+    model::{UNet, UNetConfig},
+    steps::Without,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const SIDES: [usize; 2] = [48, 64];
+
+fn tensor(values: &[f32], device: &Device) -> Tensor<4> {
+    let [width, height] = SIDES;
+    Tensor::from_data(TensorData::new(values.to_vec(), [1, 1, height, width]), device)
+}
+
+fn output(model: &UNet, device: &Device) -> Vec<f32> {
+    let out = model.forward(tensor(&input(SIDES), device)).into_data();
+    out.try_to_vec().expect("floats")
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn exported(model: &UNet) -> Vec<u8> {
+    export(model, &description(SIDES)).expect("an exportable network")
+}
+
+fn imported(bytes: &[u8]) -> Imported {
+    Imported::from_bytes(bytes, &device()).expect("an own file")
+}
+
+#[test]
+fn a_network_comes_back_as_it_was_exported() {
+    let source = model(UNetConfig { width: 6, batch_norm: true });
+    let bytes = exported(&source);
+    let back = imported(&bytes);
+    assert_eq!((back.config.width, back.metadata.ez_shift), (6, 6.0));
+    assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-4);
+    let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
+    assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+}
+
+#[test]
+fn normalisations_set_anew_change_nothing() {
+    let back = imported(&exported(&model(UNetConfig { width: 6, batch_norm: true }))).model;
+    let before = output(&back, &device());
+    let normed = back.clone().with_norms(&[tensor(&input(SIDES), &device())]);
+    assert!(largest_difference(&before, &output(&normed, &device())) < 1e-4);
+    let network = Network::from_bytes(&exported(&normed)).expect("a model that the runtime takes");
+    let again = network.run_input(&input(SIDES)).expect("a run");
+    assert!(largest_difference(&before, again.values()) < 1e-4);
+
+    // In training a normalisation uses the statistics of its batch; here they are those that were measured.
+    let device = device().autodiff();
+    let config = UNetConfig { width: 6, batch_norm: true };
+    let training = config.init(&device).load_record(normed.into_record());
+    assert!(largest_difference(&before, &output(&training, &device)) < 1e-3);
+}
+
+#[test]
+fn a_file_of_another_network_is_refused() {
+    let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false }));
+    let refusal = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
+    assert!(matches!(refusal(b"not a model"), ImportError::Decode(_)));
+    assert!(matches!(refusal(&[]), ImportError::Metadata(_)));
+    let renamed = |from: &str, to: &str| {
+        let text: Vec<u8> = bytes.clone();
+        let at = |text: &[u8]| text.windows(from.len()).position(|w| w == from.as_bytes());
+        let mut text = text;
+        while let Some(i) = at(&text) {
+            text[i..i + from.len()].copy_from_slice(to.as_bytes());
+        }
+        text
+    };
+    assert!(
+        matches!(refusal(&renamed("head.weight", "tail.weight")), ImportError::Missing(name) if name == "head.weight")
+    );
+    assert!(matches!(refusal(&renamed("up.1.bias", "up.9.bias")), ImportError::Missing(name) if name == "up.1.bias"));
+}
+
+#[test]
+fn the_shipped_networks_can_be_trained_further() {
+    for name in ["unet-640", "edge"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../models/{name}.onnx"));
+        let shipped = Imported::read(&path, &device()).expect("a shipped model");
+        let again = Network::from_bytes(&exported(&shipped.model)).expect("a model").metadata().weights_sha256.clone();
+        assert_eq!(again, shipped.metadata.weights_sha256, "{name}");
+
+        let crops: Vec<_> = (0..4).map(crop).collect();
+        let normed = shipped.model.clone().with_norms(&crops);
+        for crop in crops {
+            let logits = |model: &UNet| model.forward(crop.clone()).into_data().try_to_vec::<f32>().expect("floats");
+            let difference = largest_difference(&logits(&shipped.model), &logits(&normed));
+            assert!(difference < 1e-4, "{name}: {difference}");
+        }
+    }
+}
+
+/// A crop of a phantom.
+fn crop(seed: u64) -> Tensor<4> {
+    let [width, height] = [64, 96];
+    let frame = Frame::of(&phantom(seed));
+    let crop = as_scanned(&frame, width, height, Without::default(), &mut ChaCha8Rng::seed_from_u64(seed));
+    Tensor::from_data(TensorData::new(crop.input, [1, 1, height, width]), &device())
+}
