@@ -107,6 +107,8 @@ impl<'a> Reading<'a> {
         }
         let name = self.model.unique_name(name(node)).into_owned();
         let output = operators::wire(&mut self.model, self.opset, node, &name, &inputs)?;
+        let fits = self.model.outlet_fact(output)?.shape.as_concrete().is_some();
+        ensure!(fits, "its inputs are of sizes that do not go together");
         let unread = node.output.iter().skip(1).find(|value| !value.is_empty());
         ensure!(unread.is_none() || node.op_type == "Dropout", "it has more than one output");
         if let Some(value) = node.output.first() {
