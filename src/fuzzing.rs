@@ -32,6 +32,9 @@ pub fn attach_client(bytes: &[u8]) {
 mod tests {
     use std::{fs, path::Path};
 
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
@@ -59,6 +62,32 @@ mod tests {
             }
             for file in fs::read_dir(kept.join(name)).into_iter().flatten() {
                 target(&fs::read(file.unwrap().path()).unwrap());
+            }
+        }
+    }
+
+    /// Any change of a few bytes, a cut, a piece that comes twice: what a fuzzer does, without its patience.
+    #[test]
+    fn changed_seeds_keep_all_promises() {
+        let rounds = std::env::var("OCTRLS_MUTATIONS").map_or(150, |text| text.parse().unwrap());
+        for (name, target, seeds) in TARGETS {
+            let (mut rng, seeds) = (ChaCha8Rng::seed_from_u64(5), seeds());
+            for round in 0..rounds {
+                let mut bytes = seeds[rng.random_range(0..seeds.len())].clone();
+                for _ in 0..rng.random_range(1..6) {
+                    let at = rng.random_range(0..bytes.len());
+                    match rng.random_range(0..4) {
+                        0 => bytes[at] = rng.random(),
+                        1 => bytes[at] ^= 1 << rng.random_range(0..8),
+                        2 => bytes.truncate(at.max(1)),
+                        _ => {
+                            let piece = bytes[at..bytes.len().min(at + 16)].to_vec();
+                            bytes.splice(at..at, piece);
+                        }
+                    }
+                }
+                let kept = std::panic::catch_unwind(|| target(&bytes));
+                assert!(kept.is_ok(), "{name}, round {round}: {bytes:?}");
             }
         }
     }
