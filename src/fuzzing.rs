@@ -78,7 +78,7 @@ mod tests {
                     let at = rng.random_range(0..bytes.len());
                     match rng.random_range(0..4) {
                         0 => bytes[at] = rng.random(),
-                        1 => bytes[at] ^= 1 << rng.random_range(0..8),
+                        1 => bytes[at] ^= 1 << rng.random_range(0..8_u32),
                         2 => bytes.truncate(at.max(1)),
                         _ => {
                             let piece = bytes[at..bytes.len().min(at + 16)].to_vec();
