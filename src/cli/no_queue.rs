@@ -41,6 +41,7 @@ impl Queue {
     }
 }
 
+#[expect(clippy::unused_self, reason = "it has something to tell where there is a fleet")]
 impl Ear {
     pub(super) fn listen(self, _: Remote, _: bool) {}
 }

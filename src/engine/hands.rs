@@ -14,6 +14,11 @@ use super::{ScanId, backlog::Task, content::Content};
 /// A scan that is told to end gets as long again to do so, and at most this.
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 
+/// How much longer a scan may take to end that may take as long as `limit`.
+pub(crate) fn grace(limit: Duration) -> Duration {
+    limit.min(LONGEST_GRACE)
+}
+
 /// The scans in hand. Of a scan that is stuck, either its worker or the engine settles what becomes of it, never both.
 #[derive(Debug, Default)]
 pub(super) struct Hands(Mutex<HashMap<ScanId, Hand>>);
@@ -60,7 +65,7 @@ impl Hands {
     /// Tells workers whose scans took longer than `limit` to let go of them, and takes those scans from them that were told
     /// long enough ago.
     pub(super) fn take_stuck(&self, limit: Duration) -> Vec<Hand> {
-        let grace = limit.min(LONGEST_GRACE);
+        let grace = grace(limit);
         let mut hands = self.lock();
         let mut stuck = Vec::new();
         hands.retain(|_, hand| {

@@ -49,10 +49,14 @@ pub use event::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Sessio
 pub use handle::{Engine, QUARANTINE_FOLDER, Remote};
 pub(crate) use handle::{LEDGER_FILE, STATE_FOLDER};
 pub(crate) use handle::{lock_out, resolve};
+#[cfg(feature = "fleet")]
+pub(crate) use hands::grace;
 pub use history::{EyeScan, History, HistoryTurn};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
+#[cfg(feature = "fleet")]
+pub(crate) use processor::is_of_the_disk;
 pub use processor::{ProcessError, Processor};
 #[cfg(feature = "fleet")]
 pub(crate) use segmenter::digest;

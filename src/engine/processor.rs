@@ -1,6 +1,6 @@
 //! What a worker does with one scan, seen from the engine.
 
-use std::path::Path;
+use std::{any::Any, path::Path};
 
 use super::{ScanChange, ScanSummary};
 
@@ -73,7 +73,24 @@ impl ProcessError {
         Self { code: PUT_OFF, reason: "left for the next start".to_owned(), transient: true }
     }
 
+    /// The scan took longer than it may.
+    pub(crate) fn too_long() -> Self {
+        Self { code: "E-TIMEOUT", reason: "the scan took longer than it may".to_owned(), transient: false }
+    }
+
+    /// The processor panicked with this payload.
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        Self { code: "E-PANIC", reason: format!("internal error: {text}"), transient: false }
+    }
+
     pub(super) fn is_put_off(&self) -> bool {
         self.code == PUT_OFF
     }
+}
+
+/// Whether an error of this code means that no scan could be written, whatever was in it.
+pub(crate) fn is_of_the_disk(code: &str) -> bool {
+    matches!(code, "E-OUT-FULL" | "E-OUT-DENIED")
 }

@@ -1,7 +1,6 @@
 //! What a worker does with one scan, from the file that stood still to the entry in the ledger.
 
 use std::{
-    any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
@@ -23,14 +22,12 @@ use super::{
     ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
     life::Life,
     outlet::Outlet,
+    processor::is_of_the_disk,
     quarantine::{Note, Quarantine},
     roots::Roots,
     stamp::Stamp,
 };
 use crate::output::Staging;
-
-/// The code of a scan that took too long.
-const TIMEOUT_CODE: &str = "E-TIMEOUT";
 
 /// What became of a task.
 #[derive(Debug)]
@@ -122,7 +119,7 @@ impl Bench {
     /// Gives a scan up that its worker does not let go of.
     pub(super) fn give_up_stuck(&self, Hand { task, content, .. }: Hand, outcomes: &Sender<Outcome>) {
         let known = content.unwrap_or_else(|| Content::unreadable(&task.path));
-        let verdict = self.give_up(&task, &known, Failure { error: too_long(), attempts: 1 });
+        let verdict = self.give_up(&task, &known, Failure { error: ProcessError::too_long(), attempts: 1 });
         // An engine that has stopped meanwhile needs to know nothing.
         let _ = outcomes.send(Outcome { task, content: Some(known), verdict, by_worker: false });
     }
@@ -148,7 +145,7 @@ impl Bench {
             Err(_) if late() => {
                 self.mine(task)?;
                 let content = Content::unreadable(&task.path);
-                let verdict = self.give_up(task, &content, Failure { error: too_long(), attempts: 1 });
+                let verdict = self.give_up(task, &content, Failure { error: ProcessError::too_long(), attempts: 1 });
                 return Ok((Some(content), verdict));
             }
             Err(error) => (Content::unreadable(&task.path), Some(error)),
@@ -233,7 +230,7 @@ impl Bench {
             }
             (Err(_), Some(verdict)) => self.released(content, verdict),
             (Err(error), None) if error.is_put_off() => self.released(content, Verdict::Aborted),
-            (Err(error), None) if is_of_the_disk(&error) => self.released(content, Verdict::Held(error)),
+            (Err(error), None) if is_of_the_disk(error.code) => self.released(content, Verdict::Held(error)),
             (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
                     Ok(()) => Verdict::Failed { error, attempt },
@@ -277,12 +274,8 @@ impl Bench {
         let (scan, out) = (self.roots.locate(&task.path), self.out.join(&task.path));
         match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &task.path, &out, &mut report))) {
             Ok(result) => Some(result),
-            Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(too_long())),
-            Err(payload) => Some(Err(ProcessError {
-                code: "E-PANIC",
-                reason: format!("internal error: {}", panic_message(payload.as_ref())),
-                transient: false,
-            })),
+            Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
+            Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
         }
     }
 
@@ -355,22 +348,4 @@ fn note<'a>(task: &Task, content: &'a Content, error: &'a ProcessError, attempts
         time: Timestamp::now(),
         octrls: env!("CARGO_PKG_VERSION"),
     }
-}
-
-fn too_long() -> ProcessError {
-    let reason = "the scan took longer than it may".to_owned();
-    ProcessError { code: TIMEOUT_CODE, reason, transient: false }
-}
-
-/// Whether no scan could be written, whatever was in it.
-fn is_of_the_disk(error: &ProcessError) -> bool {
-    matches!(error.code, "E-OUT-FULL" | "E-OUT-DENIED")
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

@@ -18,7 +18,7 @@ use super::{
     link::{Full, Stopped, TICK},
     parcel::{self, Limits, Packing, ParcelError, is_below},
     stations::{Stations, Trouble},
-    wire::{self, Ending, Job, Outcome, Signal, Source},
+    wire::{self, DEEPEST, Ending, Job, Outcome, Signal, Source},
 };
 use crate::{
     engine::{ProcessError, ScanChange, ScanSummary, sound},
@@ -32,10 +32,10 @@ const LOOK: Duration = Duration::from_secs(5);
 const SILENT: Duration = Duration::from_secs(40);
 /// What may come for results: two pictures for each B-scan and a handful of files, for each series of a file.
 const RESULT: Limits = Limits { files: 100_000, bytes: 16 << 30 };
+/// Most characters of what a worker says.
+const LONGEST: usize = 1000;
 /// Longest `result.json`.
 const LONGEST_RECORD: u64 = 256 << 20;
-/// Deepest path below the shared folder.
-const DEEPEST: usize = 128;
 /// Attempts to read results that break off while the server is there.
 const TRIES: u32 = 3;
 
@@ -79,7 +79,8 @@ impl<'a> Errand<'a> {
         let outcome = wire::of_json(&found.unwrap_or_default()).map_err(|reason| refused(&reason));
         let (settled, is_over) = match outcome {
             Ok(Outcome { worker, ending: Ending::Failed { code, reason, transient } }) => {
-                let reason = format!("{} (worker {})", printable(&reason), printable(&worker));
+                let reason =
+                    format!("{} (worker {})", wire::printable(&reason, LONGEST), wire::printable(&worker, LONGEST));
                 (Err(ProcessError { code, reason, transient }), true)
             }
             Ok(Outcome { ending: Ending::Done { summary, object }, .. }) => {
@@ -293,12 +294,6 @@ fn is_of(content: &str, folder: &StagedFolder) -> Result<(), ProcessError> {
     // Of several series, the list.
     let sha256 = record["scan"]["sha256"].as_str().or(record["sha256"].as_str());
     if sha256 == Some(content) { Ok(()) } else { Err(refused("they are of another scan")) }
-}
-
-/// `text` without what a terminal would obey, and not too long.
-fn printable(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

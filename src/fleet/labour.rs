@@ -1,7 +1,6 @@
 //! The work itself, in a thread that can be left behind: a scan that panics or does not end costs itself alone.
 
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
     sync::{
@@ -21,10 +20,8 @@ use super::{
     wire::Signal,
     worker::Workshop,
 };
-use crate::engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter};
+use crate::engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace};
 
-/// A scan that is told to end gets as long again to do so, and at most this.
-const LONGEST_GRACE: Duration = Duration::from_mins(1);
 /// Time between two B-scans that are sent to be looked at.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 
@@ -71,8 +68,8 @@ impl Labour<'_> {
             let result = match catch_unwind(process) {
                 Ok(result) => result.map_err(Failure::Error),
                 Err(payload) if payload.is::<LetGo>() && theirs.stops.is_aborting() => Err(Failure::Stopped),
-                Err(payload) if payload.is::<LetGo>() => Err(too_long().into()),
-                Err(payload) => Err(panicked(payload.as_ref()).into()),
+                Err(payload) if payload.is::<LetGo>() => Err(ProcessError::too_long().into()),
+                Err(payload) => Err(ProcessError::panicked(payload.as_ref()).into()),
             };
             // The folder goes when its last user does.
             let _ = sender.send(result.map(|summary| (summary, folder)));
@@ -87,16 +84,18 @@ impl Labour<'_> {
         loop {
             match result.recv_timeout(TICK) {
                 Ok(result) => return result,
-                Err(RecvTimeoutError::Disconnected) => return Err(panicked(&"the thread has ended").into()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(ProcessError::panicked(&"the thread has ended").into());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let taken = begun.elapsed();
             if shop.stops.is_aborting() || limit.is_some_and(|limit| taken >= limit) {
                 let_go.store(true, Ordering::Relaxed);
             }
-            if limit.is_some_and(|limit| taken >= limit + limit.min(LONGEST_GRACE)) {
+            if limit.is_some_and(|limit| taken >= limit + grace(limit)) {
                 shop.leave_behind();
-                return Err(too_long().into());
+                return Err(ProcessError::too_long().into());
             }
         }
     }
@@ -109,15 +108,4 @@ fn signal(link: &Link, subject: &str, change: ScanChange) {
         let sent = link.client().publish(subject.to_owned(), packed.into());
         let _ = link.wait(sent, &mut || Err(Stopped));
     }
-}
-
-fn too_long() -> ProcessError {
-    let reason = "the scan took longer than it may".to_owned();
-    ProcessError { code: "E-TIMEOUT", reason, transient: false }
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> ProcessError {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let reason = format!("internal error: {}", text.unwrap_or("no message"));
-    ProcessError { code: "E-PANIC", reason, transient: false }
 }

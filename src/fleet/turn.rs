@@ -17,7 +17,7 @@ use super::{
     link::{Full, Link, Stopped},
     parcel::{self, Limits, Packing, ParcelError, Part, is_below},
     stations::{Stations, Trouble},
-    wire::{self, Address, Ending, Job, Outcome, Signal, Source},
+    wire::{self, Address, DEEPEST, Ending, Job, Outcome, Signal, Source},
     worker::Workshop,
 };
 use crate::{
@@ -29,8 +29,8 @@ use crate::{
 const BEATS: u32 = 4;
 /// Files of a scan: the most B-scans of an export, and a few.
 const MOST_FILES: u32 = 20_000;
-/// Deepest path below the shared folder.
-const DEEPEST: usize = 128;
+/// Most characters of the version that a watcher says it is.
+const LONGEST_VERSION: usize = 64;
 
 /// What became of a job.
 pub(super) enum Given {
@@ -193,7 +193,7 @@ impl<'a> Turn<'a> {
         if segmenter.fingerprint() != job.fingerprint {
             let reason = format!(
                 "version {} of octrls asks version {}, which would give other results",
-                printable(&job.octrls),
+                wire::printable(&job.octrls, LONGEST_VERSION),
                 env!("CARGO_PKG_VERSION")
             );
             return Err(ProcessError { code: code::JOB, reason, transient: true }.into());
@@ -338,8 +338,4 @@ fn too_often(delivery: u32) -> ProcessError {
 
 fn of_disk(path: &Path, error: io::Error) -> ProcessError {
     OutputError::io(path, error).into()
-}
-
-fn printable(text: &str) -> String {
-    text.chars().take(64).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

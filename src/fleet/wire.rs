@@ -16,6 +16,8 @@ use crate::{
     serial::{self, StaticStr, fixed},
 };
 
+/// Deepest path below the folder that watchers and workers share.
+pub(super) const DEEPEST: usize = 128;
 /// Version of everything here; those of another never meet.
 const VERSION: u32 = 1;
 /// Hexadecimal digits of a model's hash that name it in a subject.
@@ -183,6 +185,11 @@ impl Address {
 /// A job or an outcome as it travels: JSON, for those who look into the queue.
 pub(super) fn to_json(message: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_vec(message).map_err(io::Error::other)
+}
+
+/// The first `most` characters of what a stranger says, without what a terminal would obey.
+pub(super) fn printable(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The job or outcome that somebody sent.

@@ -25,7 +25,7 @@ use super::{
     wire::Names,
 };
 use crate::{
-    engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals},
+    engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals, is_of_the_disk},
     network::Network,
 };
 
@@ -209,7 +209,7 @@ impl Workshop {
                 Given::Done => _ = self.done.fetch_add(1, Ordering::Relaxed),
                 Given::Failed { code } => {
                     self.failed.fetch_add(1, Ordering::Relaxed);
-                    if matches!(code, "E-OUT-FULL" | "E-OUT-DENIED") {
+                    if is_of_the_disk(code) {
                         self.hold();
                     }
                 }

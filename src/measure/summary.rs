@@ -38,13 +38,11 @@ impl EtdrsSummary {
         for of in Measured::all() {
             let grid = volume.etdrs.iter().find(|g| g.layer == of.key());
             let fields = grid.iter().flat_map(|g| &g.grid.subfields);
-            for (at, mean) in order.iter().zip(&mut summary.mean_um[of.index()]) {
-                let field = fields.clone().find(|f| f.at == *at && f.coverage >= COVERED);
-                *mean = field.and_then(|f| f.mean_um);
-            }
-            for (at, standing) in order.iter().zip(&mut summary.standing[of.index()]) {
-                let found = compared.iter().find(|c| c.layer == of.key() && c.subfield == *at);
-                *standing = found.map(|c| c.standing);
+            for (i, at) in order.into_iter().enumerate() {
+                let field = fields.clone().find(|f| f.at == at && f.coverage >= COVERED);
+                summary.mean_um[of.index()][i] = field.and_then(|f| f.mean_um);
+                let found = compared.iter().find(|c| c.layer == of.key() && c.subfield == at);
+                summary.standing[of.index()][i] = found.map(|c| c.standing);
             }
         }
         summary

@@ -4,8 +4,8 @@ use super::{
     localizer::Localizer,
     page::{Align, Page, Style},
     record::CircleReferenceRecord,
-    report::{BODY, LINE, MARGIN, RIGHT},
-    volume_page::shade,
+    report::{BODY, LINE, MARGIN, RIGHT, whole},
+    volume_page::{OTHER_DEVICES, shade},
 };
 use crate::{
     layer::Boundary,
@@ -20,8 +20,7 @@ pub(super) fn circle_page(
 ) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
-    let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
-    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, number(circle.mean_um));
+    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, whole(circle.mean_um));
     page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
     let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
     let most = circle.tsnit_um.iter().flatten().copied().fold(100.0, f32::max);
@@ -46,16 +45,15 @@ pub(super) fn circle_page(
     }
     page.rule((MARGIN, y + 4.0), (columns[2] + 60.0, y + 4.0));
     y += 4.0;
-    let coverage = circle.quadrants.iter().map(|q| q.coverage).sum::<f32>() / circle.quadrants.len() as f32;
     let areas = circle.quadrants.iter().map(|q| (q.side.key(), q.mean_um, q.coverage));
-    for (name, mean, coverage) in areas.chain([("mean", circle.mean_um, coverage)]) {
+    for (name, mean, coverage) in areas.chain([("mean", circle.mean_um, circle.coverage())]) {
         y += LINE;
         let compared = reference.and_then(|r| r.values.iter().find(|v| v.area == name));
         if let Some(colour) = compared.and_then(|c| shade(c.standing)) {
             page.fill((columns[0] - 30.0, y - 9.0), (33.0, 12.0), colour);
         }
         page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
-        page.text(columns[0], y, BODY, Align::Right, &number(mean));
+        page.text(columns[0], y, BODY, Align::Right, &whole(mean));
         page.text(columns[1], y, BODY, Align::Right, &format!("{:.0} %", 100.0 * coverage));
         if let Some(c) = compared {
             let words = match c.standing {
@@ -73,8 +71,7 @@ pub(super) fn circle_page(
         let words = "Below or above reference: further than 1.96 SD from the mean of the reference group;";
         page.text(MARGIN, y, small, Align::Left, &format!("{words} {}", reference.population));
         page.text(MARGIN, y + 9.5, small, Align::Left, &format!("{}.", reference.source));
-        let words = "Other devices and programs measure some micrometres more or less.";
-        page.text(MARGIN, y + 19.0, small, Align::Left, words);
+        page.text(MARGIN, y + 19.0, small, Align::Left, OTHER_DEVICES);
         y += 34.0;
     }
     y += 10.0;
@@ -82,7 +79,7 @@ pub(super) fn circle_page(
     for (i, hour) in circle.clock_hours.iter().enumerate() {
         let x = MARGIN + 108.0 + 34.0 * i as f32;
         page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
-        page.text(x, y + LINE, BODY, Align::Right, &number(hour.mean_um));
+        page.text(x, y + LINE, BODY, Align::Right, &whole(hour.mean_um));
     }
     if let Some(localizer) = localizer {
         localizer.draw_with_words(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);

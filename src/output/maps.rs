@@ -90,7 +90,7 @@ impl Panel {
             .collect();
         let top = top_of_scale(&values);
         for (i, value) in (0..).zip(&values) {
-            let colour = value.map_or(UNKNOWN, |v| colour(v / top));
+            let colour = value.map_or(UNKNOWN, |v| viridis(v / top));
             image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
         }
         canvas::text(image, self.left, self.top - TITLE + 5, LETTERS, INK, of.name());
@@ -169,7 +169,7 @@ impl Panel {
         let x = self.left + self.width + 6;
         for y in 0..self.height {
             let share = 1.0 - (y as f32 + 0.5) / self.height as f32;
-            canvas::fill(image, x, self.top + y, BAR, 1, colour(share));
+            canvas::fill(image, x, self.top + y, BAR, 1, viridis(share));
         }
         for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
             let y = self.top + (share * self.height.saturating_sub(8 * LETTERS) as f32) as u32;
@@ -179,7 +179,7 @@ impl Panel {
 }
 
 /// Viridis (van der Walt and Smith, 2015), which reads alike to the colour-blind and in grey.
-fn colour(share: f32) -> [u8; 3] {
+pub(crate) fn viridis(share: f32) -> [u8; 3] {
     let c = colorous::VIRIDIS.eval_continuous(f64::from(share.clamp(0.0, 1.0)));
     [c.r, c.g, c.b]
 }

@@ -36,6 +36,7 @@ pub use dicom::DicomResults;
 pub use error::OutputError;
 #[cfg(feature = "parquet")]
 pub use export::{Export, ExportError, is_result};
+pub(crate) use maps::viridis;
 pub use overlay::overlay;
 pub use pictures::Pictures;
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};

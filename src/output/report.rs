@@ -300,6 +300,11 @@ const fn pattern(pattern: Pattern) -> &'static str {
     }
 }
 
+/// A mean to the micrometre.
+pub(super) fn whole(um: Option<f32>) -> String {
+    um.map_or("-".to_owned(), |um| format!("{um:.0}"))
+}
+
 /// The end of a long path, which says more than its start.
 fn shortened(path: &str, most: usize) -> String {
     let count = path.chars().count();

@@ -6,7 +6,7 @@ use super::{
     canvas::PAPER,
     page::{Align, Page, Picture, Style},
     record::ReferenceRecord,
-    report::{BODY, LINE, MARGIN, RIGHT},
+    report::{BODY, LINE, MARGIN, RIGHT, whole},
 };
 use crate::{
     layer::Measured,
@@ -15,6 +15,9 @@ use crate::{
         reference::Standing,
     },
 };
+
+/// What holds for every reference group.
+pub(super) const OTHER_DEVICES: &str = "Other devices and programs measure some micrometres more or less.";
 
 /// Draws the page; `maps` are the thickness maps.
 pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
@@ -70,16 +73,14 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         let small = Style::of(7.5).quiet();
         page.text(MARGIN, y, small, Align::Left, &format!("{}.", reference.source));
         y += 9.5;
-        let words = "Other devices and programs measure some micrometres more or less.";
-        page.text(MARGIN, y, small, Align::Left, words);
+        page.text(MARGIN, y, small, Align::Left, OTHER_DEVICES);
     }
     if let Some(gcipl) = &measures.gcipl {
-        let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.0}"));
-        let (average, minimum) = (number(gcipl.average_um), number(gcipl.minimum_um));
+        let (average, minimum) = (whole(gcipl.average_um), whole(gcipl.minimum_um));
         y += LINE + 6.0;
         page.text(MARGIN, y, BODY.bold(), Align::Left, "GCL+IPL in the elliptical annulus, mean in \u{b5}m");
         y += LINE + 2.0;
-        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), number(s.mean_um)));
+        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), whole(s.mean_um)));
         let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
         for (i, (name, value)) in all.enumerate() {
             let x = MARGIN + 64.0 * (i as f32 + 1.0);

@@ -69,16 +69,20 @@ fn what_is_no_scan_is_left_alone() {
     assert_eq!(rig.calls(), ["folder.png/a.vol"]);
 }
 
+/// The XML of an export of two images.
+fn export(names: [&str; 2]) -> String {
+    let listed = names.map(|name| {
+        format!("<Image><ImageNumber>1</ImageNumber><ImageData><ExamURL>c:\\x\\{name}</ExamURL></ImageData></Image>")
+    });
+    format!("<HEDX><Series>{}</Series></HEDX>", listed.concat())
+}
+
 #[test]
 fn the_images_of_an_export_are_no_scans_of_their_own() {
-    let listed = |name: &str| {
-        format!("<Image><ImageNumber>1</ImageNumber><ImageData><ExamURL>c:\\x\\{name}</ExamURL></ImageData></Image>")
-    };
-    let xml = format!("<HEDX><Series>{}{}</Series></HEDX>", listed("B1.tif"), listed("B2.tif"));
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(300);
     rig.put("export/images/B1.TIF", "image");
-    rig.put("export/z.xml", &xml);
+    rig.put("export/z.xml", &export(["B1.tif", "B2.tif"]));
     rig.put("export/other.tif", "scan");
     let mut session = rig.start();
     session.until("done export/z.xml");
@@ -92,9 +96,6 @@ fn the_images_of_an_export_are_no_scans_of_their_own() {
 
 #[test]
 fn images_that_came_long_before_their_export_are_withdrawn() {
-    let listed = |name: &str| {
-        format!("<Image><ImageNumber>1</ImageNumber><ImageData><ExamURL>c:\\x\\{name}</ExamURL></ImageData></Image>")
-    };
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("export/images/B1.tif", "first image");
@@ -104,7 +105,7 @@ fn images_that_came_long_before_their_export_are_withdrawn() {
     // One that a worker has when the export arrives, and that fails.
     rig.put("export/images/B2.tif", "gate");
     session.until("running export/images/B2.tif 1");
-    rig.put("export/z.xml", &format!("<HEDX><Series>{}{}</Series></HEDX>", listed("B1.tif"), listed("B2.tif")));
+    rig.put("export/z.xml", &export(["B1.tif", "B2.tif"]));
     session.until("done export/z.xml");
     rig.fail_gate();
     session.until("vanished export/images/B2.tif");

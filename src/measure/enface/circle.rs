@@ -41,6 +41,12 @@ pub struct CircleProfile {
 }
 
 impl CircleProfile {
+    /// Share of the circle in which thickness is known, 0 to 1: mean over its quadrants.
+    #[must_use]
+    pub fn coverage(&self) -> f32 {
+        self.quadrants.iter().map(|q| q.coverage).sum::<f32>() / self.quadrants.len() as f32
+    }
+
     /// Measures the thickness along a circular B-scan, one value an A-scan, in micrometres; `None` where the track is no
     /// circle.
     #[must_use]

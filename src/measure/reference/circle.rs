@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReferenceError, Standing};
+use super::{ReferenceError, Standing, is_possible};
 use crate::measure::enface::{COVERED, CircleProfile};
 
 /// Mean and standard deviation of a group's nerve fibre thickness along a circle, in micrometres.
@@ -49,8 +49,7 @@ impl CircleTable {
             return Err(ReferenceError("circle: radius_mm must be the smallest and the largest radius".to_owned()));
         }
         let values = [self.mean, self.temporal, self.superior, self.nasal, self.inferior];
-        let sound = |[mean, sd]: [f32; 2]| mean > 0.0 && sd > 0.0 && mean.is_finite() && sd.is_finite();
-        if values.into_iter().flatten().all(sound) {
+        if values.into_iter().flatten().all(is_possible) {
             Ok(())
         } else {
             Err(ReferenceError("circle: mean and standard deviation must be positive".to_owned()))
@@ -69,10 +68,9 @@ impl CircleTable {
         if !self.holds_for(circle.radius_mm) {
             return Vec::new();
         }
-        let coverage = circle.quadrants.iter().map(|q| q.coverage).sum::<f32>() / circle.quadrants.len() as f32;
         let quadrants = circle.quadrants.iter().zip([self.temporal, self.superior, self.nasal, self.inferior]);
         let quadrants = quadrants.map(|(q, reference)| (q.side.key(), q.mean_um, q.coverage, reference));
-        std::iter::once(("mean", circle.mean_um, coverage, self.mean))
+        std::iter::once(("mean", circle.mean_um, circle.coverage(), self.mean))
             .chain(quadrants)
             .filter(|&(_, _, coverage, _)| coverage >= COVERED)
             .filter_map(|(area, mean_um, _, reference)| {

@@ -90,6 +90,11 @@ pub struct Comparison {
     pub standing: Standing,
 }
 
+/// Whether a thickness can have this mean and standard deviation.
+fn is_possible([mean, sd]: [f32; 2]) -> bool {
+    mean > 0.0 && sd > 0.0 && mean.is_finite() && sd.is_finite()
+}
+
 impl ReferenceTable {
     /// The table that is shipped: Xu et al. 2018 for the macula, and of circles what was found for the Cirrus.
     ///
@@ -112,11 +117,11 @@ impl ReferenceTable {
             if !Measured::all().iter().any(|m| m.key() == layer) {
                 return Err(broken(format!("there is no layer {layer}")));
             }
-            for (field, &[mean, sd]) in fields {
+            for (field, &values) in fields {
                 if !subfields.contains(field) {
                     return Err(broken(format!("there is no subfield {field}")));
                 }
-                if !(mean > 0.0 && sd > 0.0 && mean.is_finite() && sd.is_finite()) {
+                if !is_possible(values) {
                     return Err(broken(format!("{layer} {field}: mean and standard deviation must be positive")));
                 }
             }

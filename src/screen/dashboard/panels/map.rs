@@ -28,6 +28,7 @@ use crate::{
         enface::{CentreSource, Subfield},
         reference::Standing,
     },
+    output::viridis,
     scan::Eye,
     screen::{
         dashboard::scene::{Scene, unit},
@@ -132,9 +133,8 @@ fn ring(mm: f64) -> i16 {
 
 /// Viridis behind a figure, as in the thickness maps; nothing where there are no colours.
 fn heat(scene: &Scene, share: f32) -> Style {
-    let c = colorous::VIRIDIS.eval_continuous(f64::from(share.clamp(0.0, 1.0)));
     let ink = if share > 0.5 { Color::Black } else { Color::White };
-    let ground = scene.theme.colour([c.r, c.g, c.b]);
+    let ground = scene.theme.colour(viridis(share));
     ground.map_or_else(Style::new, |ground| Style::new().bg(ground).fg(ink))
 }
 
