@@ -13,7 +13,7 @@ use octrls::{
 use prost::Message;
 
 use crate::{
-    export::proto::{FLOAT, ModelProto, TensorProto},
+    export::proto::{ModelProto, TensorProto},
     model::{UNet, UNetConfig},
 };
 
@@ -43,8 +43,8 @@ pub enum ImportError {
     /// A weight of the network is not in the file.
     #[error("it has no weight {0}")]
     Missing(String),
-    /// A weight has another shape than the network's, or other numbers than 32-bit floats.
-    #[error("its weight {name} has the shape {found:?} or other numbers than 32-bit floats, not {wanted:?}")]
+    /// A weight has another shape than the network's, or other numbers than floats of 32 or 16 bits.
+    #[error("its weight {name} has the shape {found:?} or other numbers than floats of 32 or 16 bits, not {wanted:?}")]
     Shape {
         /// The weight.
         name: String,
@@ -116,9 +116,9 @@ impl Fill<'_> {
         let name = self.path.join(".");
         let weight = self.weights.remove(&name).ok_or(ImportError::Missing(name))?;
         let same = weight.dims.iter().map(|&d| usize::try_from(d).ok()).eq(wanted.iter().map(|&d| Some(d)));
-        let whole = weight.raw_data.len() == 4 * wanted.iter().product::<usize>();
-        if same && whole && weight.data_type == FLOAT {
-            Ok(weight.values())
+        let values = weight.values();
+        if same && values.len() == wanted.iter().product::<usize>() {
+            Ok(values)
         } else {
             Err(shape(&weight, wanted.to_vec()))
         }

@@ -10,7 +10,7 @@ use octrls::{
 };
 use octrls_training::{
     device::device,
-    export::{ExportError, export},
+    export::{Description, ExportError, Precision, export, halve},
     model::{UNet, UNetConfig},
 };
 
@@ -56,6 +56,20 @@ fn the_file_describes_itself_and_its_weights() {
     assert_eq!(one.weights_sha256, metadata(&model).weights_sha256);
     let other = model.map(&mut Unsettle(1.0));
     assert_ne!(one.weights_sha256, metadata(&other).weights_sha256);
+}
+
+#[test]
+fn halving_a_file_is_exporting_with_halved_weights() {
+    let model = model(UNetConfig { width: 4, batch_norm: true });
+    let single = export(&model, &description([32, 32])).expect("an exportable network");
+    let half = Description { precision: Precision::Half, ..description([32, 32]) };
+    let half = export(&model, &half).expect("an exportable network");
+    let digest = |file: &[u8]| Network::from_bytes(file).expect("a model").metadata().weights_sha256.clone();
+    assert_eq!(digest(&halve(&single).expect("an exported file")), digest(&half));
+    assert_ne!(digest(&single), digest(&half));
+    assert!(halve(&half).expect("an exported file") == half, "nothing is left to do");
+    assert!(half.len() < single.len() * 2 / 3, "{} of {} bytes", half.len(), single.len());
+    assert!(matches!(halve(b"not a model"), Err(ExportError::Foreign(_))));
 }
 
 #[test]

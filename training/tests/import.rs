@@ -11,7 +11,7 @@ use octrls_training::{
     augment::{Frame, as_scanned},
     data::phantom,
     device::device,
-    export::export,
+    export::{Description, Precision, export},
     import::{ImportError, Imported},
     model::{UNet, UNetConfig},
     steps::Without,
@@ -40,6 +40,11 @@ fn exported(model: &UNet) -> Vec<u8> {
     export(model, &description(SIDES)).expect("an exportable network")
 }
 
+/// With weights of 16 bits.
+fn halved(model: &UNet) -> Vec<u8> {
+    export(model, &Description { precision: Precision::Half, ..description(SIDES) }).expect("an exportable network")
+}
+
 fn imported(bytes: &[u8]) -> Imported {
     Imported::from_bytes(bytes, &device()).expect("an own file")
 }
@@ -53,6 +58,22 @@ fn a_network_comes_back_as_it_was_exported() {
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-4);
     let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
     assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+}
+
+#[test]
+fn so_it_does_with_weights_of_16_bits() {
+    let source = model(UNetConfig { width: 6, batch_norm: true });
+    let bytes = halved(&source);
+    let back = imported(&bytes);
+    assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-2);
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let runtime = network.run_input(&input(SIDES)).expect("a run");
+    assert!(
+        largest_difference(&output(&back.model, &device()), runtime.values()) < 1e-4,
+        "both widen the same weights"
+    );
+    let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
+    assert_eq!(sha(&halved(&back.model)), sha(&bytes), "exported again, it has the very same weights");
 }
 
 #[test]
@@ -98,7 +119,7 @@ fn the_shipped_networks_can_be_trained_further() {
     for name in ["unet-640", "edge"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../models/{name}.onnx"));
         let shipped = Imported::read(&path, &device()).expect("a shipped model");
-        let again = Network::from_bytes(&exported(&shipped.model)).expect("a model").metadata().weights_sha256.clone();
+        let again = Network::from_bytes(&halved(&shipped.model)).expect("a model").metadata().weights_sha256.clone();
         assert_eq!(again, shipped.metadata.weights_sha256, "{name}");
 
         let crops: Vec<_> = (0..4).map(crop).collect();

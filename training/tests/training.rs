@@ -14,7 +14,7 @@ use octrls_training::{
     batch::{BatchOptions, RealScans, Sampler, SetWeights},
     data::Sample,
     device::device,
-    export::{Description, export},
+    export::{Description, Precision, export},
     model::UNetConfig,
     train::{Budget, Epoch, RunDir, Schedule, Settings, Trainer},
 };
@@ -106,6 +106,7 @@ fn exported(dir: &Path, network: &UNetConfig) -> PathBuf {
         ez_shift: 6.0,
         training_data: "bands".to_owned(),
         input: InputSize { width: SIDE, height: SIDE },
+        precision: Precision::default(),
     };
     let path = dir.join("network.onnx");
     std::fs::write(&path, export(&model, &description).expect("an exportable network")).expect("a file");

@@ -11,6 +11,7 @@ use tract_onnx::{
         internal::{DimLike, TypedOp, bail, ensure, format_err, tvec},
         ops::{
             array::{Pad, PadMode, TypedConcat},
+            cast,
             change_axes::wire_with_rank_broadcast,
             cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool},
             math,
@@ -21,10 +22,11 @@ use tract_onnx::{
 use tract_onnx_opl::resize::{AspectRatio, CoordTransform, Nearest, Resize};
 
 /// What [`wire`] knows: what UNets are made of, in the forms in which they are exported.
-pub(in crate::network) const OPERATORS: [&str; 23] = [
+pub(in crate::network) const OPERATORS: [&str; 24] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
+    "Cast",
     "Clip",
     "Concat",
     "Constant",
@@ -60,6 +62,7 @@ pub(super) fn wire(
         "Add" => call.pair(math::add()),
         "AveragePool" => call.average_pool(),
         "BatchNormalization" => call.batch_normalization(),
+        "Cast" => call.cast(),
         "Clip" => call.clip(),
         "Concat" => call.concat(),
         "Constant" => call.konst(),
@@ -152,6 +155,19 @@ impl Call<'_> {
         let value = Tensor::from_shape(&vec![1; self.rank()?], &[value])?;
         let (input, value) = (self.input(0)?, self.konst_of(&format!("{part}.cst"), value)?);
         self.wire(part, op, &[input, value])
+    }
+
+    /// Numbers of another kind. What is constant stays so: weights are stored in less than the network computes with.
+    fn cast(&mut self) -> TractResult<OutletId> {
+        let to: DatumType = self.node.get_attr("to")?;
+        let input = self.input(0)?;
+        match &self.model.outlet_fact(input)?.konst {
+            Some(value) => {
+                let value = value.cast_to_dt(to)?.into_owned();
+                self.model.add_const(self.name, value)
+            }
+            None => self.wire("", cast::cast(to), &[input]),
+        }
     }
 
     fn clip(&mut self) -> TractResult<OutletId> {

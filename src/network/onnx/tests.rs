@@ -54,6 +54,17 @@ fn tensor(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
     }
 }
 
+/// The same in 16 bits each.
+fn half(name: &str, dims: &[usize]) -> TensorProto {
+    let count = dims.iter().product::<usize>();
+    let values = (0..count).map(|i| f16::from_f32((i as f32 * 0.71 + 0.3).sin()));
+    TensorProto {
+        data_type: DataType::Float16 as i32,
+        raw_data: values.flat_map(f16::to_le_bytes).collect(),
+        ..tensor(name, dims, &[])
+    }
+}
+
 fn whole(name: &str, values: &[i64]) -> TensorProto {
     TensorProto {
         name: name.to_owned(),
@@ -141,6 +152,16 @@ fn every_operator_gives_what_tracts_reader_makes_of_it() {
             [norm.clone(), vec![variance()]].concat(),
         ),
         (13, vec![node("InstanceNormalization", &["x", "b", "c"], "y", vec![])], norm.clone()),
+        (
+            13,
+            vec![node("Cast", &["b"], "w", vec![int("to", 1)]), node("Conv", &["x", "w"], "y", vec![])],
+            vec![half("b", &[2, 4, 3, 3])],
+        ),
+        (
+            13,
+            vec![node("Cast", &["x"], "w", vec![int("to", 11)]), node("Cast", &["w"], "y", vec![int("to", 1)])],
+            vec![],
+        ),
         (10, one("Clip", vec![float("min", -0.2), float("max", 0.3)]), vec![]),
         (13, vec![node("Clip", &["x", "", "b"], "y", vec![])], vec![tensor("b", &[], &[0.25])]),
         (13, vec![node("Concat", &["x", "x"], "y", vec![int("axis", -3)])], vec![]),

@@ -1,6 +1,9 @@
 //! `export`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -8,7 +11,7 @@ use octrls::network::{Calibration, InputSize, Network};
 
 use crate::{
     device,
-    export::{Description, export},
+    export::{Description, Precision, export, halve},
     import::Imported,
     model::UNet,
     train::{RunDir, write_atomically},
@@ -38,6 +41,33 @@ pub(super) struct Export {
     /// Width and height of the input.
     #[arg(long, default_value_t = 640)]
     size: usize,
+    /// How weights are stored.
+    #[arg(long, value_enum, default_value_t)]
+    precision: Precision,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Halve {
+    /// Exported model.
+    model: PathBuf,
+    /// The ONNX file to write [default: in place of the model].
+    out: Option<PathBuf>,
+}
+
+impl Halve {
+    pub(super) fn run(self) -> Result<()> {
+        let file = fs::read(&self.model).with_context(|| format!("cannot read {}", self.model.display()))?;
+        let bytes = halve(&file).with_context(|| format!("{} cannot be halved", self.model.display()))?;
+        write(&self.out.unwrap_or(self.model), &bytes)
+    }
+}
+
+/// Writes a model that the runtime takes.
+fn write(path: &Path, model: &[u8]) -> Result<()> {
+    let network = Network::from_bytes(model).context("the runtime refuses the exported model")?;
+    write_atomically(path, model)?;
+    eprintln!("{}: {} bytes, SHA-256 {}", path.display(), model.len(), network.file_sha256());
+    Ok(())
 }
 
 impl Export {
@@ -71,12 +101,8 @@ impl Export {
             ez_shift,
             training_data: self.training_data,
             input: InputSize { width: self.size, height: self.size },
+            precision: self.precision,
         };
-        let bytes = export(&model, &description)?;
-        // The runtime must be able to take what leaves this crate.
-        let network = Network::from_bytes(&bytes).context("the runtime refuses the exported model")?;
-        write_atomically(&self.out, &bytes)?;
-        eprintln!("{}: {} bytes, SHA-256 {}", self.out.display(), bytes.len(), network.file_sha256());
-        Ok(())
+        write(&self.out, &export(&model, &description)?)
     }
 }

@@ -23,6 +23,8 @@ enum Command {
     Train(Box<train::Train>),
     /// Write the network of a run as an ONNX file.
     Export(export::Export),
+    /// Store the weights of an exported network as 16-bit floats: half the file, the same network to within their rounding.
+    Halve(export::Halve),
     /// Measure the accuracy of an exported network on labelled scans.
     Evaluate(evaluate::Evaluate),
     /// Measure how an exported network bears noise, blur, other spacings and artefacts.
@@ -46,6 +48,7 @@ impl Arguments {
         match self.command {
             Command::Train(train) => train.run(),
             Command::Export(export) => export.run(),
+            Command::Halve(halve) => halve.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
             Command::Compare(compare) => compare.run(),

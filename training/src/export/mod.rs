@@ -3,6 +3,7 @@
 
 mod fold;
 mod graph;
+mod precision;
 pub(crate) mod proto;
 mod trace;
 
@@ -13,6 +14,7 @@ use octrls::{
 use prost::Message;
 
 use crate::model::{STRIDE, UNet};
+pub use precision::Precision;
 use proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use trace::Trace;
 
@@ -34,6 +36,8 @@ pub struct Description {
     pub training_data: String,
     /// Size of the input.
     pub input: InputSize,
+    /// How its weights are stored.
+    pub precision: Precision,
 }
 
 /// Why a network could not be exported.
@@ -56,6 +60,12 @@ pub enum ExportError {
     /// A batch normalisation does not follow a convolution of its own.
     #[error("{0} cannot be folded into a convolution")]
     Fold(String),
+    /// A weight is too large for the precision that was asked for.
+    #[error("the weight {0} is beyond the range of 16-bit floats")]
+    Range(String),
+    /// Weights are to be stored anew in a file that is no model of this product.
+    #[error("it is no exported model: {0}")]
+    Foreign(String),
 }
 
 /// The ONNX file of `model`.
@@ -68,7 +78,10 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         return Err(ExportError::Size { width, height });
     }
     let shape = [1, 1, height, width];
-    let graph = graph::graph(Trace::new(model, shape)?, &shape, &[1, CLASSES, height, width])?;
+    let mut graph = graph::graph(Trace::new(model, shape)?, &shape, &[1, CLASSES, height, width])?;
+    if description.precision == Precision::Half {
+        precision::halve(&mut graph)?;
+    }
     let metadata = ModelMetadata {
         name: description.name.clone(),
         version: description.version.clone(),
@@ -79,16 +92,35 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         training_data: description.training_data.clone(),
         weights_sha256: weights_sha256(&graph),
     };
-    let property = |(key, value): (&str, String)| StringStringEntryProto { key: key.to_owned(), value };
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(graph),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
-        metadata_props: metadata.to_properties().into_iter().map(property).collect(),
+        metadata_props: properties_of(&metadata),
     };
     Ok(model.encode_to_vec())
+}
+
+/// An exported file anew, with its weights as 16-bit floats. Nothing else changes but the digest of the weights that it states.
+///
+/// # Errors
+/// [`ExportError`] when it is no such file, or a weight is out of range.
+pub fn halve(file: &[u8]) -> Result<Vec<u8>, ExportError> {
+    let mut model = ModelProto::decode(file).map_err(|e| ExportError::Foreign(e.to_string()))?;
+    let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
+    let mut metadata = ModelMetadata::from_properties(properties).map_err(|e| ExportError::Foreign(e.to_string()))?;
+    let graph = model.graph.as_mut().ok_or_else(|| ExportError::Foreign("it has no graph".to_owned()))?;
+    precision::halve(graph)?;
+    metadata.weights_sha256 = weights_sha256(graph);
+    model.metadata_props = properties_of(&metadata);
+    Ok(model.encode_to_vec())
+}
+
+fn properties_of(metadata: &ModelMetadata) -> Vec<StringStringEntryProto> {
+    let property = |(key, value): (&str, String)| StringStringEntryProto { key: key.to_owned(), value };
+    metadata.to_properties().into_iter().map(property).collect()
 }
 
 /// SHA-256 over the weights: name, a zero byte, and little-endian values of each, in the order of their names.

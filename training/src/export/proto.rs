@@ -3,10 +3,13 @@
 //! Field meanings are those of the ONNX specification.
 #![allow(missing_docs)]
 
+use half::f16;
 use prost::{Message, Oneof};
 
 /// `TensorProto.DataType` of 32-bit floats.
 pub const FLOAT: i32 = 1;
+/// `TensorProto.DataType` of 16-bit floats.
+pub const FLOAT16: i32 = 10;
 const ATTRIBUTE_FLOAT: i32 = 1;
 const ATTRIBUTE_INT: i32 = 2;
 const ATTRIBUTE_INTS: i32 = 7;
@@ -162,8 +165,13 @@ impl TensorProto {
         }
     }
 
+    /// Its floats of 32 or 16 bits; none of what holds other numbers.
     pub fn values(&self) -> Vec<f32> {
-        self.raw_data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+        match self.data_type {
+            FLOAT => self.raw_data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            FLOAT16 => self.raw_data.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use burn::{
 use octrls::network::{Calibration, InputSize};
 use octrls_training::{
     device::device,
-    export::Description,
+    export::{Description, Precision},
     model::{UNet, UNetConfig},
 };
 
@@ -37,6 +37,7 @@ pub fn description([width, height]: [usize; 2]) -> Description {
         ez_shift: 6.0,
         training_data: "none".to_owned(),
         input: InputSize { width, height },
+        precision: Precision::Single,
     }
 }
 

@@ -1,0 +1,106 @@
+//! Weights in 16 bits each: half the file, from which the runtime's arithmetic still takes 32-bit floats.
+
+use half::f16;
+
+use super::{
+    ExportError,
+    proto::{AttributeProto, FLOAT, FLOAT16, GraphProto, NodeProto, TensorProto},
+};
+
+/// How a model file stores weights. Biases are 32-bit floats in any case, and so is everything that a runtime computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Precision {
+    /// As 16-bit floats.
+    #[default]
+    Half,
+    /// As 32-bit floats.
+    Single,
+}
+
+/// What the name of a weight gets when it has become a 32-bit float again.
+const WIDENED: &str = ".float";
+
+/// Stores every weight of `graph` but the biases as 16-bit floats, each rounded to the nearest, and widens it again by a `Cast` ahead of all other
+/// nodes: a runtime folds that when it reads the file. Those that are stored so already stay.
+///
+/// # Errors
+/// [`ExportError::Range`] for a weight that is beyond the range of 16-bit floats.
+pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
+    let mut casts = Vec::new();
+    for weight in graph.initializer.iter_mut().filter(|w| w.data_type == FLOAT && w.dims.len() > 1) {
+        *weight = narrowed(weight)?;
+        let widened = format!("{}{WIDENED}", weight.name);
+        for input in graph.node.iter_mut().flat_map(|node| &mut node.input).filter(|input| **input == weight.name) {
+            input.clone_from(&widened);
+        }
+        casts.push(NodeProto {
+            input: vec![weight.name.clone()],
+            name: format!("Cast_{}", weight.name),
+            op_type: "Cast".to_owned(),
+            attribute: vec![AttributeProto::int("to", FLOAT as usize)],
+            output: vec![widened],
+        });
+    }
+    graph.node.splice(..0, casts);
+    Ok(())
+}
+
+fn narrowed(weight: &TensorProto) -> Result<TensorProto, ExportError> {
+    let values: Vec<f16> = weight.values().into_iter().map(f16::from_f32).collect();
+    if values.iter().all(|v| v.is_finite()) {
+        let raw_data = values.into_iter().flat_map(f16::to_le_bytes).collect();
+        Ok(TensorProto { data_type: FLOAT16, raw_data, ..weight.clone() })
+    } else {
+        Err(ExportError::Range(weight.name.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(values: &[f32]) -> GraphProto {
+        let conv = |input: &str, output: &str| NodeProto {
+            input: [input, "w", "b"].map(str::to_owned).into(),
+            output: vec![output.to_owned()],
+            op_type: "Conv".to_owned(),
+            ..NodeProto::default()
+        };
+        GraphProto {
+            node: vec![conv("x", "t"), conv("t", "y")],
+            initializer: vec![
+                TensorProto::new("b", &[2], &[0.1, 0.2]),
+                TensorProto::new("w", &[2, 1, 1, values.len() / 2], values),
+            ],
+            ..GraphProto::default()
+        }
+    }
+
+    #[test]
+    fn weights_are_rounded_and_biases_are_not() {
+        let mut graph = graph(&[1.0, -0.3, 65_504.0, 1e-9]);
+        halve(&mut graph).expect("weights in range");
+        let [bias, weight] = &graph.initializer[..] else { panic!("two initialisers") };
+        assert_eq!(bias.values(), [0.1, 0.2]);
+        assert_eq!((weight.data_type, weight.raw_data.len()), (FLOAT16, 8));
+        // Ten bits behind the point of -1.2 x 2^-2: -1229 / 4096.
+        assert_eq!(weight.values(), [1.0, -1229.0 / 4096.0, 65_504.0, 0.0]);
+
+        let cast = &graph.node[0];
+        assert_eq!(
+            (cast.op_type.as_str(), &cast.input[..], &cast.output[..]),
+            ("Cast", &["w".to_owned()][..], &["w.float".to_owned()][..])
+        );
+        for conv in &graph.node[1..] {
+            assert_eq!(conv.input[1..], ["w.float", "b"]);
+        }
+        let once = graph.clone();
+        halve(&mut graph).expect("nothing is left to do");
+        assert_eq!(graph, once);
+    }
+
+    #[test]
+    fn a_weight_beyond_the_range_is_refused_by_name() {
+        assert!(matches!(halve(&mut graph(&[1.0, 65_520.0])), Err(ExportError::Range(name)) if name == "w"));
+    }
+}
