@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tract_onnx::prelude::*;
+use tract_core::prelude::*;
 
 use crate::kernel::{Entrance, Exit, STEP};
 

@@ -25,6 +25,7 @@ pub use device::Device;
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
+pub use onnx::proto;
 pub use placement::Placement;
 pub use runtime::{Arithmetic, Network, Turn};
 pub use shipped::ShippedModel;

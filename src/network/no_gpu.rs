@@ -1,6 +1,6 @@
 //! What stands for a GPU in a build without CUDA.
 
-use tract_onnx::prelude::*;
+use tract_core::prelude::*;
 
 use super::{Device, ModelError};
 

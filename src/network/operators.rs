@@ -3,7 +3,7 @@
 use std::{fmt, hash::Hasher, sync::Arc};
 
 use fearless_simd::Level;
-use tract_onnx::tract_core::internal::{
+use tract_core::internal::{
     Datum, DatumExt, EvalContext, EvalOp, ExoticFact, IntoTValue, Op, PlainStorage, StaticName, TDim, TValue, TVec,
     Tensor, TensorStorage, ToDim, TractResult, TypedFact, TypedOp, as_op, bail, op_as_typed_op, op_out_of_plan, tvec,
 };

@@ -1,8 +1,9 @@
 //! Runs a model with tract.
 
-use std::{io::Cursor, ops::Range, path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
-use tract_onnx::prelude::*;
+use prost::Message;
+use tract_core::prelude::*;
 
 use crate::{
     digest::sha256,
@@ -15,7 +16,7 @@ use fearless_simd::Level;
 use super::{
     Device, InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
     gpu::Gpu,
-    onnx,
+    onnx::{self, proto::ModelProto},
     operators::{Held, Machine},
     translate::translate,
 };
@@ -106,11 +107,11 @@ impl Network {
     /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build could never use.
     pub fn from_bytes_on(bytes: &[u8], arithmetic: Arithmetic, device: Device) -> Result<Self, ModelError> {
         let load = |e: TractError| ModelError::Load(format!("{e:#}"));
-        let proto = tract_onnx::Onnx::default().proto_model_for_read(&mut Cursor::new(bytes)).map_err(load)?;
+        let proto = ModelProto::decode(bytes).map_err(|e| ModelError::Load(e.to_string()))?;
         let metadata =
             ModelMetadata::from_properties(proto.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str())))?;
         let InputSize { width, height } = metadata.input;
-        let model = onnx::graph(&proto, metadata.input)?.into_decluttered().map_err(load)?;
+        let model = onnx::graph(bytes, &proto, metadata.input)?.into_decluttered().map_err(load)?;
         let output = model.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
         if output.as_deref() != Some(&[1, CLASSES, height, width]) {
             return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));

@@ -2,21 +2,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tract_onnx::{
-    prelude::*,
-    tract_core::{
-        internal::{DimLike, ToDim, tvec},
-        ops::{
-            array::TypedConcat,
-            binary::TypedBinOp,
-            cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec},
-            einsum::EinSum,
-            konst::Const,
-            math::{Add, Max},
-            nn::DataFormat,
-            source::TypedSource,
-        },
+use tract_core::{
+    internal::{DimLike, ToDim, tvec},
+    ops::{
+        array::TypedConcat,
+        binary::TypedBinOp,
+        cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec},
+        einsum::EinSum,
+        konst::Const,
+        math::{Add, Max},
+        nn::DataFormat,
+        source::TypedSource,
     },
+    prelude::*,
 };
 
 use crate::kernel::{Conv3x3, Head, Stem, UpConv};
@@ -231,6 +229,9 @@ impl Translation<'_> {
 
     fn constant(&self, outlet: OutletId) -> TractResult<Option<Vec<f32>>> {
         let Some(tensor) = &self.from.outlet_fact(outlet)?.konst else { return Ok(None) };
+        if tensor.len() == 0 {
+            return Ok(None);
+        }
         Ok(tensor.view().as_slice::<f32>().ok().map(<[f32]>::to_vec))
     }
 

@@ -8,14 +8,14 @@ use burn::{
 };
 use octrls::{
     layer::CLASSES,
-    network::{ModelError, ModelMetadata},
+    network::{
+        ModelError, ModelMetadata,
+        proto::{ModelProto, TensorProto},
+    },
 };
 use prost::Message;
 
-use crate::{
-    export::proto::{ModelProto, TensorProto},
-    model::{UNet, UNetConfig},
-};
+use crate::model::{UNet, UNetConfig};
 
 /// A network as it was exported: its batch normalisations are folded into its convolutions.
 #[derive(Debug)]

@@ -1,14 +1,12 @@
 //! A network in operators that tract has on the GPU: it has neither maximum pooling nor transposed convolution.
 
-use tract_onnx::{
-    prelude::*,
-    tract_core::{
-        internal::{AxisOp, DimLike, Rewriter, ToDim, tvec},
-        ops::{
-            cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec},
-            nn::{DataFormat, Reduce, Reducer},
-        },
+use tract_core::{
+    internal::{AxisOp, DimLike, Rewriter, ToDim, tvec},
+    ops::{
+        cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec},
+        nn::{DataFormat, Reduce, Reducer},
     },
+    prelude::*,
 };
 
 use super::super::translate::{is, unpadded};
@@ -118,20 +116,22 @@ fn dims(sizes: &[usize]) -> TVec<TDim> {
 
 #[cfg(all(test, feature = "embedded-model"))]
 mod tests {
-    use std::io::Cursor;
-
-    use tract_onnx::tract_core::internal::Approximation;
+    use prost::Message;
+    use tract_core::internal::Approximation;
 
     use super::*;
-    use crate::network::ShippedModel;
+    use crate::network::{
+        InputSize, ShippedModel,
+        onnx::{self, proto::ModelProto},
+    };
 
     #[test]
     fn the_form_for_the_gpu_gives_the_same_scores_without_what_the_gpu_lacks() {
         let (height, width) = (64, 96);
-        let model = tract_onnx::onnx()
-            .model_for_read(&mut Cursor::new(ShippedModel::Edge.file()))
-            .and_then(|m| m.with_input_fact(0, f32::fact([1, 1, height, width]).into()))
-            .and_then(|m| m.into_typed()?.into_decluttered())
+        let file = ShippedModel::Edge.file();
+        let proto = ModelProto::decode(file).expect("a model");
+        let model = onnx::graph(file, &proto, InputSize { width, height })
+            .map(|model| model.into_decluttered().expect("a model"))
             .expect("a model");
         let mut rewritten = model.clone();
         rewrite(&mut rewritten).expect("a model");

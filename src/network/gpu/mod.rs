@@ -10,11 +10,11 @@ use std::{
     },
 };
 
-use tract_cuda as _;
-use tract_onnx::{
+use tract_core::{
     prelude::*,
-    tract_core::runtime::{Runnable, runtime_for_name},
+    runtime::{Runnable, runtime_for_name},
 };
+use tract_cuda as _;
 
 use super::{Device, ModelError};
 
@@ -111,7 +111,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tract_onnx::tract_core::{internal::bail, runtime::State};
+    use tract_core::{internal::bail, runtime::State};
 
     use super::*;
 

@@ -5,35 +5,37 @@
 //! for the others.
 
 mod operators;
+pub mod proto;
+mod resize;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::HashMap;
 
-use tract_onnx::{
-    data_resolver::MmapDataResolver,
-    pb::{ModelProto, NodeProto},
+use tract_core::{
+    internal::{TractErrorContext, bail, ensure, format_err},
     prelude::*,
-    tensor::load_tensor,
-    tract_core::internal::{TractErrorContext, bail, ensure, format_err},
 };
 
 pub(super) use operators::OPERATORS;
+use proto::{ModelProto, NodeProto};
 
 use super::{InputSize, ModelError};
 
-/// The graph of a model of one image of one channel.
+/// The graph of a model of one image of one channel; `file` is what `proto` was read from.
 ///
 /// # Errors
 /// [`ModelError::Operator`] when the model has an operator that this build does not know, [`ModelError::Load`] when it is no such
 /// model, or a node has inputs or attributes that tract cannot do.
-pub(super) fn graph(proto: &ModelProto, size: InputSize) -> Result<TypedModel, ModelError> {
+pub(super) fn graph(file: &[u8], proto: &ModelProto, size: InputSize) -> Result<TypedModel, ModelError> {
     let read = match foreign(proto) {
         None => read(proto, size),
         #[cfg(feature = "every-operator")]
-        Some(_) => by_tract(proto, size),
+        Some(_) => by_tract(file, size),
         #[cfg(not(feature = "every-operator"))]
         Some(node) => {
+            let _ = file;
             return Err(ModelError::Operator { node: name(node).to_owned(), operator: node.op_type.clone() });
         }
     };
@@ -42,8 +44,10 @@ pub(super) fn graph(proto: &ModelProto, size: InputSize) -> Result<TypedModel, M
 
 /// The graph as tract's own reader has it.
 #[cfg(any(test, feature = "every-operator"))]
-fn by_tract(proto: &ModelProto, InputSize { width, height }: InputSize) -> TractResult<TypedModel> {
-    let model = tract_onnx::onnx().model_for_proto_model(proto)?;
+fn by_tract(mut file: &[u8], InputSize { width, height }: InputSize) -> TractResult<TypedModel> {
+    use tract_onnx::prelude::{Framework, InferenceModelExt};
+
+    let model = tract_onnx::onnx().model_for_read(&mut file)?;
     model.with_input_fact(0, f32::fact([1, 1, height, width]).into())?.into_typed()
 }
 
@@ -59,7 +63,7 @@ fn read(proto: &ModelProto, InputSize { width, height }: InputSize) -> TractResu
     let opset = proto.opset_import.iter().find(|import| ours(&import.domain)).map_or(0, |import| import.version);
     let mut reading = Reading { model: TypedModel::default(), outlets: HashMap::new(), opset };
     for tensor in &graph.initializer {
-        let constant = reading.model.add_const(&tensor.name, load_tensor(&MmapDataResolver, tensor, None)?)?;
+        let constant = reading.model.add_const(&tensor.name, values::tensor(tensor)?)?;
         reading.outlets.insert(&tensor.name, constant);
     }
     let mut images = graph.input.iter().filter(|input| !reading.outlets.contains_key(input.name.as_str()));

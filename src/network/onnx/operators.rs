@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use tract_onnx::{
-    data_resolver::MmapDataResolver,
-    pb::NodeProto,
-    prelude::*,
-    tensor::load_tensor,
-    tract_core::{
-        internal::{DimLike, TypedOp, bail, ensure, format_err, tvec},
-        ops::{
-            array::{Pad, PadMode, TypedConcat},
-            cast,
-            change_axes::wire_with_rank_broadcast,
-            cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool},
-            math,
-            nn::{self, DataFormat, Reduce, Reducer, resize::Interpolator},
-        },
+use tract_core::{
+    internal::{DimLike, TractErrorContext, TypedOp, bail, ensure, format_err, tvec},
+    ops::{
+        array::{Pad, PadMode, TypedConcat},
+        cast,
+        change_axes::wire_with_rank_broadcast,
+        cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool},
+        math,
+        nn::{self, DataFormat, Reduce, Reducer},
     },
+    prelude::*,
 };
-use tract_onnx_opl::resize::{AspectRatio, CoordTransform, Nearest, Resize};
+
+use super::{
+    proto::NodeProto,
+    resize,
+    values::{datum_type, tensor},
+};
 
 /// What [`wire`] knows: what UNets are made of, in the forms in which they are exported.
 pub(in crate::network) const OPERATORS: [&str; 24] = [
@@ -73,7 +73,7 @@ pub(super) fn wire(
         "Dropout" | "Identity" => call.input(0),
         "HardSwish" => call.alone(nn::hard_swish()),
         "InstanceNormalization" => call.instance_normalization(),
-        "LeakyRelu" => call.alone(nn::leaky_relu(node.get_attr_opt("alpha")?.unwrap_or(0.01))),
+        "LeakyRelu" => call.alone(nn::leaky_relu(node.float("alpha")?.unwrap_or(0.01))),
         "MaxPool" => call.max_pool(),
         "Mul" => call.pair(math::mul()),
         "Pad" => call.pad(),
@@ -112,6 +112,10 @@ impl Call<'_> {
 
     fn numbers<T: Datum + Copy>(&self, number: usize) -> TractResult<Vec<T>> {
         let value = self.known(number)?;
+        // tract has no slice of nothing.
+        if value.len() == 0 {
+            return Ok(Vec::new());
+        }
         Ok(value.cast_to::<T>()?.view().as_slice::<T>()?.to_vec())
     }
 
@@ -159,7 +163,7 @@ impl Call<'_> {
 
     /// Numbers of another kind. What is constant stays so: weights are stored in less than the network computes with.
     fn cast(&mut self) -> TractResult<OutletId> {
-        let to: DatumType = self.node.get_attr("to")?;
+        let to = datum_type(self.node.int("to")?.context("it does not say to what")?)?;
         let input = self.input(0)?;
         match &self.model.outlet_fact(input)?.konst {
             Some(value) => {
@@ -173,7 +177,7 @@ impl Call<'_> {
     fn clip(&mut self) -> TractResult<OutletId> {
         let stated = |call: &Self, name: &str, number: usize| -> TractResult<Option<f32>> {
             if call.opset < 11 {
-                return call.node.get_attr_opt(name);
+                return call.node.float(name);
             }
             let Some(_) = call.optional(number) else { return Ok(None) };
             Ok(call.numbers::<f32>(number)?.first().copied())
@@ -186,7 +190,7 @@ impl Call<'_> {
     }
 
     fn concat(&mut self) -> TractResult<OutletId> {
-        let axis = self.axis(self.node.get_attr("axis")?)?;
+        let axis = self.axis(self.node.int("axis")?.context("it names no axis")?)?;
         let inputs: Vec<_> = (0..self.inputs.len()).map(|i| self.input(i)).collect::<TractResult<_>>()?;
         ensure!(!inputs.is_empty(), "it has no inputs");
         Ok(self.model.wire_node(self.name, TypedConcat::new(axis), &inputs)?[0])
@@ -199,23 +203,24 @@ impl Call<'_> {
     }
 
     fn konst(&mut self) -> TractResult<OutletId> {
-        let value = if let Some(tensor) = self.node.get_attr_opt("value")? {
-            load_tensor(&MmapDataResolver, tensor, None)?
-        } else if let Some(value) = self.node.get_attr_opt::<f32>("value_float")? {
+        let node = self.node;
+        let value = if let Some(value) = node.tensor("value")? {
+            tensor(value)?
+        } else if let Some(value) = node.float("value_float")? {
             tensor0(value)
-        } else if let Some(values) = self.node.get_attr_opt_vec::<f32>("value_floats")? {
-            tensor1(&values)
-        } else if let Some(value) = self.node.get_attr_opt::<i64>("value_int")? {
+        } else if let Some(values) = node.floats("value_floats")? {
+            tensor1(values)
+        } else if let Some(value) = node.int("value_int")? {
             tensor0(value)
         } else {
-            tensor1(&self.node.get_attr_vec::<i64>("value_ints")?)
+            tensor1(node.ints("value_ints")?.context("it states no value")?)
         };
         self.model.add_const(self.name, value)
     }
 
     fn convolution(&mut self) -> TractResult<OutletId> {
         let (input, kernel, channels) = (self.input(0)?, self.input(1)?, self.channels()?);
-        let group: usize = self.node.get_attr_opt("group")?.unwrap_or(1);
+        let group = usize::try_from(self.node.int("group")?.unwrap_or(1))?;
         let shape = self.known(1)?.shape().to_vec();
         let fits = shape.len() == self.rank()? && group > 0 && shape[1].checked_mul(group) == Some(channels);
         ensure!(fits, "its kernel is {shape:?}, and it has {channels} channels in {group} groups");
@@ -231,18 +236,18 @@ impl Call<'_> {
 
     fn up_convolution(&mut self) -> TractResult<OutletId> {
         let (input, kernel, channels) = (self.input(0)?, self.known(1)?, self.channels()?);
-        let group: usize = self.node.get_attr_opt("group")?.unwrap_or(1);
+        let group = usize::try_from(self.node.int("group")?.unwrap_or(1))?;
         let shape = kernel.shape().to_vec();
         let fits = shape.len() == self.rank()? && group > 0 && shape[0] == channels && channels.is_multiple_of(group);
         ensure!(fits, "its kernel is {shape:?}, and it has {channels} channels in {group} groups");
-        ensure!(self.node.get_attr_opt_tvec::<i64>("output_shape")?.is_none(), "output_shape is not known");
+        ensure!(self.node.ints("output_shape")?.is_none(), "output_shape is not known");
         // ONNX has [group x input, output, y, x], tract [group x output, input, y, x].
         let kernel = kernel.into_tensor().split_axis(0, group)?.move_axis(1, 2)?.collapse_axis_with_next(0);
         let kernel = self.konst_of("kernel", kernel)?;
         let outputs = shape[1] * group;
         let bias = self.bias(outputs)?;
         let pool_spec = self.window(&shape[2..], false, channels, outputs)?;
-        let more = self.node.get_attr_opt_tvec("output_padding")?.unwrap_or_else(|| tvec!(0; shape.len() - 2));
+        let more = self.node.sizes("output_padding")?.unwrap_or_else(|| tvec!(0; shape.len() - 2));
         let deconv = Deconv::new(pool_spec, KernelFormat::OIHW, more, group);
         self.model.wire_node(self.name, deconv, &[input, kernel, bias]).map(|out| out[0])
     }
@@ -259,7 +264,7 @@ impl Call<'_> {
     /// The window of a convolution, or of a pooling, which may round its size up.
     fn window(&self, kernel: &[usize], pools: bool, inputs: usize, outputs: usize) -> TractResult<PoolSpec> {
         let node = self.node;
-        let ceil = pools && node.get_attr_opt::<i64>("ceil_mode")?.unwrap_or(0) == 1;
+        let ceil = pools && node.flag("ceil_mode")?;
         let explicit = |before: TVec<usize>, after: TVec<usize>| {
             if pools {
                 PaddingSpec::ExplicitOnnxPool(before, after, ceil)
@@ -267,12 +272,12 @@ impl Call<'_> {
                 PaddingSpec::Explicit(before, after)
             }
         };
-        let padding = match node.get_attr_opt_tvec::<usize>("pads")? {
+        let padding = match node.sizes("pads")? {
             Some(pads) => {
                 ensure!(pads.len() == 2 * kernel.len(), "its pads are {pads:?}");
                 explicit(pads[..kernel.len()].into(), pads[kernel.len()..].into())
             }
-            None => match node.get_attr_opt::<&str>("auto_pad")?.unwrap_or("NOTSET") {
+            None => match node.text("auto_pad", "NOTSET")? {
                 "NOTSET" => explicit(tvec!(0; kernel.len()), tvec!(0; kernel.len())),
                 "VALID" => PaddingSpec::Valid,
                 "SAME_UPPER" => PaddingSpec::SameUpper,
@@ -280,13 +285,13 @@ impl Call<'_> {
                 other => bail!("auto_pad {other} is not known"),
             },
         };
-        let strides = node.get_attr_opt_tvec("strides")?;
-        let dilations = node.get_attr_opt_tvec("dilations")?;
+        let strides = node.sizes("strides")?;
+        let dilations = node.sizes("dilations")?;
         Ok(PoolSpec::new(DataFormat::NCHW, kernel.into(), padding, dilations, strides, inputs, outputs))
     }
 
     fn pool_window(&self) -> TractResult<PoolSpec> {
-        let kernel = self.node.get_attr_vec::<usize>("kernel_shape")?;
+        let kernel = self.node.sizes("kernel_shape")?.context("it states no kernel")?;
         ensure!(kernel.len() + 2 == self.rank()?, "its kernel is {kernel:?}");
         let channels = self.channels()?;
         self.window(&kernel, true, channels, channels)
@@ -299,12 +304,12 @@ impl Call<'_> {
 
     fn average_pool(&mut self) -> TractResult<OutletId> {
         let pool_spec = self.pool_window()?;
-        let count_include_pad = self.node.get_attr_opt::<i64>("count_include_pad")?.unwrap_or(0) == 1;
+        let count_include_pad = self.node.flag("count_include_pad")?;
         self.alone(SumPool { pool_spec, count_include_pad, normalize: true })
     }
 
     fn batch_normalization(&mut self) -> TractResult<OutletId> {
-        let epsilon: f32 = self.node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        let epsilon = self.node.float("epsilon")?.unwrap_or(1e-5);
         let channels = self.channels()?;
         let mut stated = Vec::new();
         for number in 1..5 {
@@ -331,7 +336,7 @@ impl Call<'_> {
     }
 
     fn instance_normalization(&mut self) -> TractResult<OutletId> {
-        let epsilon: f32 = self.node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        let epsilon = self.node.float("epsilon")?.unwrap_or(1e-5);
         let (input, channels, rank) = (self.input(0)?, self.channels()?, self.rank()?);
         let (scale, shift) = (self.numbers::<f32>(1)?, self.numbers::<f32>(2)?);
         ensure!(scale.len() == channels && shift.len() == channels, "it has {channels} channels");
@@ -357,7 +362,7 @@ impl Call<'_> {
     fn pad(&mut self) -> TractResult<OutletId> {
         let rank = self.rank()?;
         let (stated, value) = if self.opset < 11 {
-            (self.node.get_attr_vec("pads")?, self.node.get_attr_opt("value")?.unwrap_or(0.0))
+            (self.node.ints("pads")?.context("it states no pads")?.to_vec(), self.node.float("value")?.unwrap_or(0.0))
         } else {
             let value = self.optional(2).map(|_| self.numbers::<f32>(2)).transpose()?;
             (self.numbers::<i64>(1)?, value.and_then(|v| v.first().copied()).unwrap_or(0.0))
@@ -367,7 +372,7 @@ impl Call<'_> {
             None => (0..rank).collect(),
         };
         ensure!(stated.len() == 2 * axes.len(), "its pads are {stated:?}");
-        let mode = match self.node.get_attr_opt::<&str>("mode")?.unwrap_or("constant") {
+        let mode = match self.node.text("mode", "constant")? {
             "constant" => PadMode::Constant(Arc::new(value.into())),
             "reflect" => PadMode::Reflect,
             "edge" => PadMode::Edge,
@@ -381,39 +386,20 @@ impl Call<'_> {
     }
 
     fn softmax(&mut self) -> TractResult<OutletId> {
-        let axis = self.axis(self.node.get_attr_opt("axis")?.unwrap_or(if self.opset < 13 { 1 } else { -1 }))?;
+        let axis = self.axis(self.node.int("axis")?.unwrap_or(if self.opset < 13 { 1 } else { -1 }))?;
         // Before version 13 all axes from this one on were one.
         let axes = if self.opset < 13 { (axis..self.rank()?).collect() } else { tvec!(axis) };
         self.alone(nn::Softmax { axes, quant_output_dt: None, ..nn::Softmax::default() })
     }
 
     fn resize(&mut self) -> TractResult<OutletId> {
-        let node = self.node;
         ensure!(self.opset >= 11, "Resize of version {} is not known", self.opset);
-        // tract counts the inputs that are there.
-        let mut present = vec![self.input(0)?];
-        let mut place = |number: usize| {
-            self.optional(number).map(|outlet| {
-                present.push(outlet);
-                present.len() - 1
-            })
+        let shape = self.model.outlet_fact(self.input(0)?)?.shape.as_concrete().unwrap_or_default().to_vec();
+        let inputs = resize::Inputs {
+            region: self.optional(1).map(|_| self.numbers(1)).transpose()?,
+            scales: self.optional(2).map(|_| self.numbers(2)).transpose()?,
+            sizes: self.optional(3).map(|_| self.numbers(3)).transpose()?,
         };
-        let (roi, scales, sizes) = (place(1), place(2), place(3));
-        let text = |key, default| -> TractResult<&str> { Ok(node.get_attr_opt(key)?.unwrap_or(default)) };
-        let resize = Resize {
-            axes: node.get_attr_opt_vec("axes")?,
-            coord_transformer: CoordTransform::parse(text("coordinate_transformation_mode", "half_pixel")?)?,
-            interpolator: Interpolator::parse(text("mode", "nearest")?)?,
-            nearest: Nearest::parse(text("nearest_mode", "round_prefer_floor")?)?,
-            antialias: node.get_attr_opt::<i64>("antialias")?.unwrap_or(0) != 0,
-            cubic_coeff_a_bits: node.get_attr_opt::<f32>("cubic_coeff_a")?.unwrap_or(-0.75).to_bits(),
-            exclude_outside: node.get_attr_opt::<i64>("exclude_outside")?.unwrap_or(0) != 0,
-            extrapolation_value_bits: node.get_attr_opt::<f32>("extrapolation_value")?.unwrap_or(0.0).to_bits(),
-            keep_aspect_ratio_policy: AspectRatio::parse(text("keep_aspect_ratio_policy", "stretch")?)?,
-            optional_roi_input: roi,
-            optional_scales_input: scales,
-            optional_sizes_input: sizes,
-        };
-        Ok(self.model.wire_node(self.name, resize, &present)?[0])
+        self.alone(resize::operator(self.node, &shape, &inputs)?)
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    ExportError,
-    proto::{NodeProto, TensorProto},
-};
+use octrls::network::proto::{NodeProto, TensorProto};
+
+use super::ExportError;
 
 /// Folds every `BatchNormalization` of `nodes` into the `Conv` whose output it alone takes.
 ///
@@ -62,7 +61,9 @@ fn fold(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::proto::AttributeProto, *};
+    use octrls::network::proto::AttributeProto;
+
+    use super::*;
 
     fn node(op_type: &str, input: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
         NodeProto {
@@ -71,6 +72,7 @@ mod tests {
             name: op_type.to_owned(),
             op_type: op_type.to_owned(),
             attribute,
+            ..NodeProto::default()
         }
     }
 

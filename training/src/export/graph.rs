@@ -9,13 +9,9 @@ use burn::{
     },
     tensor::{TensorData, TensorId},
 };
+use octrls::network::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
-use super::{
-    ExportError,
-    fold::fold_batch_norms,
-    proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto},
-    trace::Trace,
-};
+use super::{ExportError, fold::fold_batch_norms, trace::Trace};
 
 /// Name of the graph's input.
 const INPUT: &str = "input";
@@ -61,34 +57,34 @@ impl Builder {
             Op::Module(Module::Conv2d(c)) => {
                 let [(top, bottom), (left, right)] = c.options.padding;
                 let attributes = vec![
-                    AttributeProto::ints("kernel_shape", kernel(&c.weight)),
-                    AttributeProto::ints("strides", c.options.stride),
-                    AttributeProto::ints("pads", [top, left, bottom, right]),
-                    AttributeProto::ints("dilations", c.options.dilation),
-                    AttributeProto::int("group", c.options.groups),
+                    ints("kernel_shape", kernel(&c.weight)),
+                    ints("strides", c.options.stride),
+                    ints("pads", [top, left, bottom, right]),
+                    ints("dilations", c.options.dilation),
+                    int("group", c.options.groups),
                 ];
                 self.node("Conv", [&c.x, &c.weight].into_iter().chain(c.bias.as_ref()), &c.out, attributes)
             }
             Op::Module(Module::ConvTranspose2d(c)) => {
                 let [h, w] = c.options.padding;
                 let attributes = vec![
-                    AttributeProto::ints("kernel_shape", kernel(&c.weight)),
-                    AttributeProto::ints("strides", c.options.stride),
-                    AttributeProto::ints("pads", [h, w, h, w]),
-                    AttributeProto::ints("dilations", c.options.dilation),
-                    AttributeProto::ints("output_padding", c.options.padding_out),
-                    AttributeProto::int("group", c.options.groups),
+                    ints("kernel_shape", kernel(&c.weight)),
+                    ints("strides", c.options.stride),
+                    ints("pads", [h, w, h, w]),
+                    ints("dilations", c.options.dilation),
+                    ints("output_padding", c.options.padding_out),
+                    int("group", c.options.groups),
                 ];
                 self.node("ConvTranspose", [&c.x, &c.weight].into_iter().chain(c.bias.as_ref()), &c.out, attributes)
             }
             Op::Module(Module::MaxPool2d(p)) => {
                 let [h, w] = p.padding;
                 let attributes = vec![
-                    AttributeProto::ints("kernel_shape", p.kernel_size),
-                    AttributeProto::ints("strides", p.stride),
-                    AttributeProto::ints("pads", [h, w, h, w]),
-                    AttributeProto::ints("dilations", p.dilation),
-                    AttributeProto::int("ceil_mode", usize::from(p.ceil_mode)),
+                    ints("kernel_shape", p.kernel_size),
+                    ints("strides", p.stride),
+                    ints("pads", [h, w, h, w]),
+                    ints("dilations", p.dilation),
+                    int("ceil_mode", usize::from(p.ceil_mode)),
                 ];
                 self.node("MaxPool", [&p.x], &p.out, attributes)
             }
@@ -97,9 +93,7 @@ impl Builder {
                 self.node("BatchNormalization", [&b.x, &b.gamma, &b.beta, &b.mean, &b.variance], &b.out, vec![epsilon])
             }
             Op::Activation(Activation::Relu(r)) => self.node("Relu", [&r.input], &r.out, Vec::new()),
-            Op::BaseFloat(Base::Cat(c)) => {
-                self.node("Concat", &c.tensors, &c.out, vec![AttributeProto::int("axis", c.dim)])
-            }
+            Op::BaseFloat(Base::Cat(c)) => self.node("Concat", &c.tensors, &c.out, vec![int("axis", c.dim)]),
             other => Err(ExportError::Operation(format!("{other:?}").chars().take(200).collect())),
         }
     }
@@ -118,6 +112,7 @@ impl Builder {
             input,
             output: vec![self.name(output)],
             attribute,
+            ..NodeProto::default()
         });
         Ok(())
     }
@@ -138,6 +133,14 @@ impl Builder {
     fn name(&self, tensor: &TensorIr) -> String {
         self.names.get(&tensor.id).cloned().unwrap_or_else(|| format!("t{}", tensor.id.value()))
     }
+}
+
+fn ints<const N: usize>(name: &str, values: [usize; N]) -> AttributeProto {
+    AttributeProto::ints(name, &values.map(|v| v as i64))
+}
+
+fn int(name: &str, value: usize) -> AttributeProto {
+    AttributeProto::int(name, value as i64)
 }
 
 fn kernel(weight: &TensorIr) -> [usize; 2] {

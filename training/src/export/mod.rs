@@ -4,18 +4,19 @@
 mod fold;
 mod graph;
 mod precision;
-pub(crate) mod proto;
 mod trace;
 
 use octrls::{
     layer::CLASSES,
-    network::{Calibration, InputSize, ModelMetadata, Preprocessing},
+    network::{
+        Calibration, InputSize, ModelMetadata, Preprocessing,
+        proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto},
+    },
 };
 use prost::Message;
 
 use crate::model::{STRIDE, UNet};
 pub use precision::Precision;
-use proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use trace::Trace;
 
 const IR_VERSION: i64 = 8;

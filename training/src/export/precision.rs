@@ -1,11 +1,8 @@
 //! Weights in 16 bits each: half the file, from which the runtime's arithmetic still takes 32-bit floats.
 
-use half::f16;
+use octrls::network::proto::{AttributeProto, FLOAT, GraphProto, NodeProto, TensorProto};
 
-use super::{
-    ExportError,
-    proto::{AttributeProto, FLOAT, FLOAT16, GraphProto, NodeProto, TensorProto},
-};
+use super::ExportError;
 
 /// How a model file stores weights. Biases are 32-bit floats in any case, and so is everything that a runtime computes with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -37,8 +34,9 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
             input: vec![weight.name.clone()],
             name: format!("Cast_{}", weight.name),
             op_type: "Cast".to_owned(),
-            attribute: vec![AttributeProto::int("to", FLOAT as usize)],
+            attribute: vec![AttributeProto::int("to", FLOAT.into())],
             output: vec![widened],
+            ..NodeProto::default()
         });
     }
     graph.node.splice(..0, casts);
@@ -46,17 +44,14 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
 }
 
 fn narrowed(weight: &TensorProto) -> Result<TensorProto, ExportError> {
-    let values: Vec<f16> = weight.values().into_iter().map(f16::from_f32).collect();
-    if values.iter().all(|v| v.is_finite()) {
-        let raw_data = values.into_iter().flat_map(f16::to_le_bytes).collect();
-        Ok(TensorProto { data_type: FLOAT16, raw_data, ..weight.clone() })
-    } else {
-        Err(ExportError::Range(weight.name.clone()))
-    }
+    let dims: Vec<usize> = weight.dims.iter().map(|&d| d as usize).collect();
+    TensorProto::narrowed(&weight.name, &dims, &weight.values()).ok_or_else(|| ExportError::Range(weight.name.clone()))
 }
 
 #[cfg(test)]
 mod tests {
+    use octrls::network::proto::FLOAT16;
+
     use super::*;
 
     fn graph(values: &[f32]) -> GraphProto {

@@ -3,16 +3,32 @@
 //! Field meanings are those of the ONNX specification.
 #![allow(missing_docs)]
 
-use half::f16;
 use prost::{Message, Oneof};
+use tract_core::prelude::f16;
 
 /// `TensorProto.DataType` of 32-bit floats.
 pub const FLOAT: i32 = 1;
+/// `TensorProto.DataType` of 32-bit integers.
+pub const INT32: i32 = 6;
+/// `TensorProto.DataType` of 64-bit integers.
+pub const INT64: i32 = 7;
 /// `TensorProto.DataType` of 16-bit floats.
 pub const FLOAT16: i32 = 10;
-const ATTRIBUTE_FLOAT: i32 = 1;
-const ATTRIBUTE_INT: i32 = 2;
-const ATTRIBUTE_INTS: i32 = 7;
+/// `TensorProto.DataType` of 64-bit floats.
+pub const DOUBLE: i32 = 11;
+
+/// `AttributeProto.AttributeType` of a float.
+pub const ATTRIBUTE_FLOAT: i32 = 1;
+/// `AttributeProto.AttributeType` of an integer.
+pub const ATTRIBUTE_INT: i32 = 2;
+/// `AttributeProto.AttributeType` of a text.
+pub const ATTRIBUTE_STRING: i32 = 3;
+/// `AttributeProto.AttributeType` of a tensor.
+pub const ATTRIBUTE_TENSOR: i32 = 4;
+/// `AttributeProto.AttributeType` of a list of floats.
+pub const ATTRIBUTE_FLOATS: i32 = 6;
+/// `AttributeProto.AttributeType` of a list of integers.
+pub const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
@@ -72,6 +88,8 @@ pub struct NodeProto {
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
+    #[prost(string, tag = "7")]
+    pub domain: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -82,6 +100,12 @@ pub struct AttributeProto {
     pub f: f32,
     #[prost(int64, tag = "3")]
     pub i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub s: Vec<u8>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -94,10 +118,20 @@ pub struct TensorProto {
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -141,31 +175,51 @@ pub enum DimensionValue {
 }
 
 impl AttributeProto {
-    pub fn int(name: &str, i: usize) -> Self {
-        Self { name: name.to_owned(), i: i as i64, r#type: ATTRIBUTE_INT, ..Self::default() }
+    #[must_use]
+    pub fn int(name: &str, i: i64) -> Self {
+        Self { name: name.to_owned(), i, r#type: ATTRIBUTE_INT, ..Self::default() }
     }
 
+    #[must_use]
     pub fn float(name: &str, f: f32) -> Self {
         Self { name: name.to_owned(), f, r#type: ATTRIBUTE_FLOAT, ..Self::default() }
     }
 
-    pub fn ints<const N: usize>(name: &str, ints: [usize; N]) -> Self {
-        let ints = ints.map(|v| v as i64).to_vec();
-        Self { name: name.to_owned(), ints, r#type: ATTRIBUTE_INTS, ..Self::default() }
+    #[must_use]
+    pub fn ints(name: &str, ints: &[i64]) -> Self {
+        Self { name: name.to_owned(), ints: ints.to_vec(), r#type: ATTRIBUTE_INTS, ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn text(name: &str, s: &str) -> Self {
+        Self { name: name.to_owned(), s: s.as_bytes().to_vec(), r#type: ATTRIBUTE_STRING, ..Self::default() }
     }
 }
 
 impl TensorProto {
+    /// 32-bit floats.
+    #[must_use]
     pub fn new(name: &str, dims: &[usize], values: &[f32]) -> Self {
         Self {
             dims: dims.iter().map(|&d| d as i64).collect(),
             data_type: FLOAT,
             name: name.to_owned(),
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ..Self::default()
         }
     }
 
-    /// Its floats of 32 or 16 bits; none of what holds other numbers.
+    /// The same, each rounded to the nearest 16-bit float; `None` where one is beyond their range.
+    #[must_use]
+    pub fn narrowed(name: &str, dims: &[usize], values: &[f32]) -> Option<Self> {
+        let values: Vec<f16> = values.iter().copied().map(f16::from_f32).collect();
+        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let narrowed = Self { data_type: FLOAT16, raw_data, ..Self::new(name, dims, &[]) };
+        values.iter().all(|v| v.is_finite()).then_some(narrowed)
+    }
+
+    /// Its floats of 32 or 16 bits; none of what holds other numbers, or holds them outside of `raw_data`.
+    #[must_use]
     pub fn values(&self) -> Vec<f32> {
         match self.data_type {
             FLOAT => self.raw_data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
@@ -176,6 +230,8 @@ impl TensorProto {
 }
 
 impl ValueInfoProto {
+    /// An image, or a batch of maps, of 32-bit floats.
+    #[must_use]
     pub fn new(name: &str, dims: &[usize]) -> Self {
         let dim = |&d: &usize| Dimension { value: Some(DimensionValue::Value(d as i64)) };
         let shape = TensorShapeProto { dim: dims.iter().map(dim).collect() };
