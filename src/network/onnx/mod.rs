@@ -28,16 +28,17 @@ use super::{InputSize, ModelError};
 /// # Errors
 /// [`ModelError::Operator`] when the model has an operator that this build does not know, [`ModelError::Load`] when it is no such
 /// model, or a node has inputs or attributes that tract cannot do.
+#[cfg_attr(
+    not(feature = "every-operator"),
+    expect(unused_variables, reason = "tract's own reader alone reads it anew")
+)]
 pub(super) fn graph(file: &[u8], proto: &ModelProto, size: InputSize) -> Result<TypedModel, ModelError> {
     let read = match foreign(proto) {
         None => read(proto, size),
         #[cfg(feature = "every-operator")]
         Some(_) => by_tract(file, size),
         #[cfg(not(feature = "every-operator"))]
-        Some(node) => {
-            let _ = file;
-            return Err(ModelError::Operator { node: name(node).to_owned(), operator: node.op_type.clone() });
-        }
+        Some(node) => return Err(ModelError::Operator { node: name(node).to_owned(), operator: node.op_type.clone() }),
     };
     read.map_err(|e| ModelError::Load(format!("{e:#}")))
 }
