@@ -17,8 +17,8 @@ pub enum Precision {
 /// What the name of a weight gets when it has become a 32-bit float again.
 const WIDENED: &str = ".float";
 
-/// Stores every weight of `graph` but the biases as 16-bit floats, each rounded to the nearest, and widens it again by a `Cast` ahead of all other
-/// nodes: a runtime folds that when it reads the file. Those that are stored so already stay.
+/// Stores every weight of `graph` but the biases as 16-bit floats, each rounded to the nearest, and widens it again by a `Cast`
+/// ahead of all other nodes: a runtime folds that when it reads the file. Those that are stored so already stay.
 ///
 /// # Errors
 /// [`ExportError::Range`] for a weight that is beyond the range of 16-bit floats.
