@@ -53,6 +53,8 @@ pub(crate) use handle::{lock_out, resolve};
 pub(crate) use hands::grace;
 pub use history::{EyeScan, History, HistoryTurn};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
+#[cfg(feature = "fleet")]
+pub(crate) use life::{Life, STUCK};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
 #[cfg(feature = "fleet")]

@@ -81,6 +81,9 @@ impl Segmenter {
     }
 }
 
+/// Told before results are put in place.
+const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
+
 impl Segmenter {
     /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
     fn one(
@@ -124,7 +127,7 @@ impl Segmenter {
         let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
-        Ok(results.finish(ScanContext {
+        let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
             ellipsoid_zone: self.options.ez,
@@ -132,7 +135,8 @@ impl Segmenter {
             reference: self.options.reference.as_deref(),
             history: turn.as_ref().zip(eye.as_ref()),
             elapsed: start.elapsed(),
-        })?)
+        };
+        Ok(results.finish(context, &mut || report(ALIVE))?)
     }
 
     /// Segments each of `count` series into a folder of its own below `out`, which appears as a whole. A series that cannot be
@@ -157,7 +161,7 @@ impl Segmenter {
                 }
             }
         }
-        match (folder.finish(&slashed(task.name), task.sha256, out)?, first_error) {
+        match (folder.finish(&slashed(task.name), task.sha256, out, &mut || report(ALIVE))?, first_error) {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
             (None, None) => Err(ReadError::Malformed("a file of no series".to_owned()).into()),

@@ -116,6 +116,11 @@ impl Fleet {
         Some(fleet)
     }
 
+    /// From its next start on the server has this added to its settings.
+    pub(crate) fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.config);
+    }
+
     pub(crate) fn start_server(&mut self) {
         let path = self.dir.path().join("nats.conf");
         let store = self.dir.path().join("nats");
@@ -253,6 +258,23 @@ impl Client {
             (stream.to_owned(), info.map_or(0, |stream| stream.cached_info().state.messages))
         };
         ["octrls-jobs", "octrls-outcomes"].into_iter().map(of).collect()
+    }
+
+    /// Consumers of jobs: one for each model.
+    pub(crate) fn consumers(&self) -> usize {
+        let stream = self.runtime.block_on(self.jetstream.get_stream("octrls-jobs"));
+        stream.map_or(0, |stream| stream.cached_info().state.consumer_count)
+    }
+
+    /// Has the server lose track of the jobs that it has not delivered yet, as one does that is killed: nats-server 2.9.10 does
+    /// so when another subject is purged, newer ones do not.
+    pub(crate) fn have_the_rest_skipped(&self) {
+        const OTHER: &str = "octrls.jobs.none";
+        self.runtime.block_on(async {
+            self.jetstream.publish(OTHER, "".into()).await.unwrap().await.unwrap();
+            let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
+            stream.purge().filter(OTHER).await.unwrap();
+        });
     }
 
     /// Objects in a store.
