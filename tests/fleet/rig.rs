@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use crate::{scans::scan, support};
@@ -267,19 +268,19 @@ impl Client {
     }
 
     /// Has the server lose track of the jobs that it has not delivered yet, as one does that is killed: nats-server 2.9.10 does
-    /// so when another subject is purged, newer ones do not.
+    /// so when another one of the same consumer is purged, newer ones do not.
     pub(crate) fn have_the_rest_skipped(&self) {
-        const OTHER: &str = "octrls.jobs.none";
         self.runtime.block_on(async {
-            self.jetstream.publish(OTHER, "".into()).await.unwrap().await.unwrap();
             let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
-            stream.purge().filter(OTHER).await.unwrap();
+            let job = stream.info_with_subjects("octrls.jobs.>").await.unwrap().next().await.unwrap().unwrap().0;
+            let other = format!("{}.none", job.rsplit_once('.').unwrap().0);
+            self.jetstream.publish(other.clone(), "".into()).await.unwrap().await.unwrap();
+            stream.purge().filter(other).await.unwrap();
         });
     }
 
     /// Objects in a store.
     pub(crate) fn objects(&self, store: &str) -> Vec<String> {
-        use futures_util::StreamExt;
         self.runtime.block_on(async {
             let store = self.jetstream.get_object_store(store).await.unwrap();
             let list = store.list().await.unwrap();
