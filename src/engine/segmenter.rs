@@ -267,3 +267,45 @@ impl From<OutputError> for ProcessError {
         Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    };
+
+    use super::*;
+    use crate::{
+        network::ShippedModel,
+        phantom::{Phantom, PhantomOptions},
+    };
+
+    #[test]
+    fn a_scan_that_nobody_waits_for_any_more_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (scan, out) = (dir.path().join("a.png"), dir.path().join("out"));
+        let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
+        let bscan = Phantom::generate(&options, 1).bscan;
+        let pixels = bscan.intensity.iter().map(|v| (255.0 * v) as u8).collect();
+        image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap().save(&scan).unwrap();
+        let network = Network::shipped(ShippedModel::Edge).expect("a model");
+        let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
+        let mut seen = 0;
+        let process = |report: &mut dyn FnMut(ScanChange)| {
+            segmenter.process(&scan, Path::new("a.png"), &out.join("a.png"), report)
+        };
+        let given_up = catch_unwind(AssertUnwindSafe(|| {
+            process(&mut |change| match change {
+                ScanChange::BScan(_) => seen += 1,
+                ScanChange::Running { .. } => resume_unwind(Box::new(())),
+                _ => {}
+            })
+        }));
+        assert!(given_up.is_err() && seen == 1, "it was given up when all was done but the last");
+        assert!(!out.join("a.png").exists());
+        assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
+        process(&mut |_| ()).unwrap();
+        assert!(out.join("a.png/result.json").exists());
+    }
+}
