@@ -12,6 +12,7 @@
 //! rest.
 
 mod backlog;
+mod calendar;
 mod candidates;
 mod content;
 mod crew;
