@@ -19,6 +19,10 @@ use crate::config::{ConfigError, Values, merge, sample};
 /// Where the service has its settings.
 pub(super) const INSTALLED: &str = "/etc/octrls/octrls.toml";
 
+/// Where that of a worker has them.
+#[cfg(feature = "fleet")]
+const INSTALLED_WORKER: &str = "/etc/octrls/worker.toml";
+
 /// Name of the command whose options they are.
 const WATCH: &str = "watch";
 
@@ -29,8 +33,16 @@ const WORKER: &str = "worker";
 /// The option whose value may hold a password.
 const SECRET: &str = "queue";
 
-/// What the sample sets.
+/// What the sample of a watcher sets, and what takes a change over.
 const SET: [(&str, &str); 2] = [("roots", "/srv/oct/in"), ("out", "/srv/oct/out")];
+const AFTER: [&str; 2] =
+    ["octrls config check FILE", "systemctl reload octrls     (or restart it: the log says which settings need that)"];
+
+/// The same of a worker.
+#[cfg(feature = "fleet")]
+const SET_WORKER: [(&str, &str); 1] = [("scratch", "/var/cache/octrls-worker")];
+#[cfg(feature = "fleet")]
+const AFTER_WORKER: [&str; 2] = ["octrls config check --worker FILE", "systemctl restart octrls-worker"];
 
 #[derive(Args)]
 pub(super) struct ConfigArguments {
@@ -42,36 +54,69 @@ pub(super) struct ConfigArguments {
 enum ConfigCommand {
     /// Tell whether a settings file of `octrls watch` is right, and what it sets
     Check {
-        /// The file
-        #[arg(value_name = "FILE", default_value = INSTALLED)]
-        file: PathBuf,
+        /// The file [default: that of the service]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// It is one of `octrls worker`
+        #[cfg(feature = "fleet")]
+        #[arg(long)]
+        worker: bool,
     },
     /// Print a settings file with every option, its explanation and its default
-    Sample,
+    Sample {
+        /// One of `octrls worker`
+        #[cfg(feature = "fleet")]
+        #[arg(long)]
+        worker: bool,
+    },
 }
 
 pub(super) fn run(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        ConfigCommand::Check { file } => Ok(check(file)),
-        ConfigCommand::Sample => {
-            std::io::stdout().lock().write_all(text().as_bytes())?;
-            Ok(ExitCode::SUCCESS)
+        #[cfg(feature = "fleet")]
+        ConfigCommand::Check { file, worker: true } => {
+            let file = file.as_deref().unwrap_or(Path::new(INSTALLED_WORKER));
+            Ok(told(file, WORKER, check_worker(file)))
         }
+        ConfigCommand::Check { file, .. } => {
+            let file = file.as_deref().unwrap_or(Path::new(INSTALLED));
+            Ok(told(file, WATCH, check(file)))
+        }
+        #[cfg(feature = "fleet")]
+        ConfigCommand::Sample { worker: true } => print(WORKER, &SET_WORKER, &AFTER_WORKER),
+        ConfigCommand::Sample { .. } => print(WATCH, &SET, &AFTER),
     }
 }
 
-fn check(file: &Path) -> ExitCode {
-    let checked = load(file, &command_line(file)).and_then(|(arguments, values)| {
-        // The files that it names are part of it.
-        arguments.results.options()?;
-        arguments.queue.queue()?;
-        arguments.roots()?;
-        Ok(values)
-    });
+fn print(name: &str, set: &[(&str, &str)], after: &[&str]) -> anyhow::Result<ExitCode> {
+    std::io::stdout().lock().write_all(text(name, set, after).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the settings of a watcher in `file` set.
+fn check(file: &Path) -> anyhow::Result<Values> {
+    let (arguments, values) = load(file, &command_line(WATCH, file))?;
+    // The files that it names are part of it.
+    arguments.results.options()?;
+    arguments.queue.queue()?;
+    arguments.roots()?;
+    Ok(values)
+}
+
+/// What those of a worker set.
+#[cfg(feature = "fleet")]
+fn check_worker(file: &Path) -> anyhow::Result<Values> {
+    let (arguments, values) = load_worker(file, &command_line(WORKER, file))?;
+    arguments.server()?;
+    Ok(values)
+}
+
+/// Tells what the settings in `file` of the command `name` set, or what is wrong with them.
+fn told(file: &Path, name: &str, checked: anyhow::Result<Values>) -> ExitCode {
     match checked {
         Ok(values) => {
             println!("{} is right. It sets:", file.display());
-            let defaults = merge(&Arguments::command(), WATCH, &command_line(file), "").map(|(_, values)| values);
+            let defaults = merge(&Arguments::command(), name, &command_line(name, file), "").map(|(_, values)| values);
             let defaults = defaults.unwrap_or_default();
             for (key, value) in values.iter().filter(|(key, value)| defaults.get(*key) != Some(value)) {
                 let words: Vec<_> = value.iter().map(|v| v.to_string_lossy()).collect();
@@ -88,22 +133,22 @@ fn check(file: &Path) -> ExitCode {
     }
 }
 
-fn command_line(file: &Path) -> Vec<OsString> {
-    ["octrls", WATCH, "--config"].map(OsString::from).into_iter().chain([file.into()]).collect()
+fn command_line(name: &str, file: &Path) -> Vec<OsString> {
+    ["octrls", name, "--config"].map(OsString::from).into_iter().chain([file.into()]).collect()
 }
 
 /// Whether `text` would do as a settings file.
 #[cfg(all(unix, any(test, fuzzing)))]
 pub(super) fn try_text(text: &str) -> Result<(), ConfigError> {
-    let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(Path::new("f")), text)?;
+    let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(WATCH, Path::new("f")), text)?;
     Arguments::from_arg_matches(&matches).map(drop).map_err(|error| ConfigError::Together(error.to_string()))
 }
 
-/// The sample.
-fn text() -> String {
+/// The sample for the command `name`.
+fn text(name: &str, set: &[(&str, &str)], after: &[&str]) -> String {
     let mut top = Arguments::command();
     top.build();
-    top.find_subcommand(WATCH).map(|watch| sample(watch, &SET)).unwrap_or_default()
+    top.find_subcommand(name).map(|command| sample(command, set, after)).unwrap_or_default()
 }
 
 /// The arguments of the watcher that the command line `arguments` and the settings in `file` make together, and every
@@ -118,14 +163,18 @@ pub(super) fn load(file: &Path, arguments: &[OsString]) -> anyhow::Result<(Watch
     }
 }
 
-/// The arguments of the worker that the command line `arguments` and the settings in `file` make together.
+/// The arguments of the worker that the command line `arguments` and the settings in `file` make together, and every option's
+/// value.
 ///
 /// # Errors
 /// As [`load`].
 #[cfg(feature = "fleet")]
-pub(super) fn load_worker(file: &Path, arguments: &[OsString]) -> anyhow::Result<super::worker::WorkerArguments> {
-    match merged(file, WORKER, arguments)?.0 {
-        Command::Worker(worker) => Ok(*worker),
+pub(super) fn load_worker(
+    file: &Path,
+    arguments: &[OsString],
+) -> anyhow::Result<(super::worker::WorkerArguments, Values)> {
+    match merged(file, WORKER, arguments)? {
+        (Command::Worker(worker), values) => Ok((*worker, values)),
         _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a worker"),
     }
 }
@@ -145,37 +194,64 @@ fn merged(file: &Path, name: &str, arguments: &[OsString]) -> anyhow::Result<(Co
 mod tests {
     use super::*;
 
-    fn values(text: &str) -> Values {
-        merge(&Arguments::command(), WATCH, &command_line(Path::new("f")), text).unwrap().1
+    /// A command with a settings file: its name, what its sample sets, and the sample that is packaged.
+    struct Sample {
+        name: &'static str,
+        folders: &'static str,
+        text: String,
+        packaged: &'static str,
     }
 
-    /// The sample with every default in force.
-    fn filled() -> String {
-        let uncommented = |line: &str| match line.strip_prefix('#') {
-            Some(setting) if !setting.starts_with(' ') && !setting.contains('<') => setting.to_owned(),
-            _ => line.to_owned(),
-        };
-        text().lines().map(uncommented).collect::<Vec<_>>().join("\n")
+    impl Sample {
+        fn all() -> Vec<Self> {
+            let folders = "roots = ['/srv/oct/in']\nout = '/srv/oct/out'";
+            vec![
+                Self { name: WATCH, folders, text: text(WATCH, &SET, &AFTER), packaged: "octrls.toml" },
+                #[cfg(feature = "fleet")]
+                Self {
+                    name: WORKER,
+                    folders: "scratch = '/var/cache/octrls-worker'",
+                    text: text(WORKER, &SET_WORKER, &AFTER_WORKER),
+                    packaged: "worker.toml",
+                },
+            ]
+        }
+
+        fn values(&self, text: &str) -> Values {
+            merge(&Arguments::command(), self.name, &command_line(self.name, Path::new("f")), text).unwrap().1
+        }
+
+        /// The sample with every default in force.
+        fn filled(&self) -> String {
+            let uncommented = |line: &str| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') && !setting.contains('<') => setting.to_owned(),
+                _ => line.to_owned(),
+            };
+            self.text.lines().map(uncommented).collect::<Vec<_>>().join("\n")
+        }
     }
 
     #[test]
     fn the_sample_is_the_defaults_and_names_every_option() {
-        let folders = "roots = ['/srv/oct/in']\nout = '/srv/oct/out'";
-        assert_eq!(values(&text()), values(folders));
-        assert_eq!(values(&filled()), values(folders));
-        assert!(filled().lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count() > 15);
-        for key in values(folders).keys() {
-            let named = |line: &str| line.trim_start_matches('#').starts_with(&format!("{key} = "));
-            assert!(text().lines().any(named), "{key}");
+        for sample in Sample::all() {
+            let set = sample.values(sample.folders);
+            assert_eq!(sample.values(&sample.text), set);
+            assert_eq!(sample.values(&sample.filled()), set);
+            assert!(sample.filled().lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count() > 6);
+            for key in set.keys() {
+                let named = |line: &str| line.trim_start_matches('#').starts_with(&format!("{key} = "));
+                assert!(sample.text.lines().any(named), "{key}");
+            }
         }
     }
 
     #[test]
     fn the_packaged_sample_is_the_one_that_this_program_prints() {
-        let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/octrls.toml");
-        let packaged = std::fs::read_to_string(packaged).unwrap();
-        let printed = text();
-        let differs = packaged.lines().zip(printed.lines()).find(|(a, b)| a != b);
-        assert!(packaged == printed, "octrls config sample >packaging/octrls.toml; {differs:?}");
+        for Sample { name, text: printed, packaged, .. } in Sample::all() {
+            let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(packaged);
+            let packaged = std::fs::read_to_string(packaged).unwrap();
+            let differs = packaged.lines().zip(printed.lines()).find(|(a, b)| a != b);
+            assert!(packaged == printed, "CONTRIBUTING.md says how that of {name} is made; {differs:?}");
+        }
     }
 }

@@ -112,7 +112,7 @@ impl Labels {
     fn create(path: &Path, of_volume: bool) -> anyhow::Result<Self> {
         let file = File::create(path).with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))?;
         let mut labels = Self { csv: csv::Writer::from_writer(file), of_volume };
-        labels.record("bscan", Boundary::ALL.map(|b| b.name().to_owned()))?;
+        labels.record("bscan", &Boundary::ALL.map(|b| b.name().to_owned()))?;
         Ok(labels)
     }
 
@@ -120,12 +120,12 @@ impl Labels {
         let index = index.to_string();
         for ascan in 0..phantom.surfaces.width() {
             let row = |b| phantom.surfaces.rows(b)[ascan].map_or_else(String::new, |row| format!("{row:.3}"));
-            self.record(&index, Boundary::ALL.map(row))?;
+            self.record(&index, &Boundary::ALL.map(row))?;
         }
         Ok(self.csv.flush()?)
     }
 
-    fn record(&mut self, bscan: &str, rows: [String; BOUNDARIES]) -> anyhow::Result<()> {
+    fn record(&mut self, bscan: &str, rows: &[String; BOUNDARIES]) -> anyhow::Result<()> {
         let bscan = self.of_volume.then_some(bscan);
         Ok(self.csv.write_record(bscan.into_iter().chain(rows.iter().map(String::as_str)))?)
     }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     engine::ScanId,
     fleet::{
-        Link, Teller,
+        Link, Server, Teller,
         worker::{self, Stops, WorkerOptions},
     },
     screen::{self, Controls},
@@ -33,6 +33,7 @@ use crate::{
 const BYTES_IN_MIB: u64 = 1 << 20;
 /// Longest name of a worker.
 const LONGEST_NAME: usize = 64;
+const NO_QUEUE: &str = "E-CONFIG-TOGETHER: no queue: neither on the command line nor as `queue`";
 
 #[derive(Args)]
 pub(super) struct WorkerArguments {
@@ -76,7 +77,11 @@ pub(super) struct WorkerArguments {
 pub(super) fn run(arguments: &WorkerArguments, line: &[OsString]) -> anyhow::Result<ExitCode> {
     let Some(file) = &arguments.config else { return work(arguments) };
     match config::load_worker(file, line) {
-        Ok(arguments) => work(&arguments),
+        Ok((arguments, _)) if arguments.queue.is_none() => {
+            eprintln!("octrls: {NO_QUEUE}");
+            Ok(ExitCode::from(WRONG_ARGUMENTS))
+        }
+        Ok((arguments, _)) => work(&arguments),
         Err(error) => {
             eprintln!("octrls: {error:#}");
             Ok(ExitCode::from(WRONG_ARGUMENTS))
@@ -84,10 +89,18 @@ pub(super) fn run(arguments: &WorkerArguments, line: &[OsString]) -> anyhow::Res
     }
 }
 
+impl WorkerArguments {
+    /// The queue to work for.
+    ///
+    /// # Errors
+    /// When none is named, or its address is none, or a file that it needs cannot be read.
+    pub(super) fn server(&self) -> anyhow::Result<Server> {
+        self.server.server(self.queue.as_ref().ok_or_else(|| anyhow::anyhow!(NO_QUEUE))?)
+    }
+}
+
 fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
-    let together = "E-CONFIG-TOGETHER: no queue: neither on the command line nor as `queue`";
-    let url = arguments.queue.as_ref().ok_or_else(|| anyhow::anyhow!(together))?;
-    let server = arguments.server.server(url)?;
+    let server = arguments.server()?;
     let network = load_network(&arguments.model)?;
     let options = WorkerOptions {
         name: arguments.name.clone().unwrap_or_else(name_of_box),
@@ -102,7 +115,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let link = Link::open(&server, Teller::default()).map_err(failed)?;
     let (events, told) = unbounded();
     let stops = Stops::default();
-    let (relay, _) = Relay::start(told, sinks()?)?;
+    let (relay, _) = Relay::start(told, sinks(&stops)?)?;
     let (drained, aborted) = (stops.clone(), stops.clone());
     on_signals(move || drained.drain(), move || aborted.abort())?;
     let result = Arc::new(OnceLock::new());
@@ -130,14 +143,14 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
 
 /// Who reads of it beside the screen.
 #[cfg(unix)]
-fn sinks() -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
-    // A worker that is stuck with too many scans ends by itself.
-    let systemd = crate::service::Systemd::start(|_| true)?;
+fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
+    let stops = stops.clone();
+    let systemd = crate::service::Systemd::start(move |_| stops.is_alive())?;
     Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn Sink>)).into_iter().collect())
 }
 
 #[cfg(not(unix))]
-fn sinks() -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
+fn sinks(_: &Stops) -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
     Ok(Vec::new())
 }
 

@@ -9,20 +9,23 @@ use super::{is_list, is_switch, options};
 /// Longest line of an explanation.
 const WIDTH: usize = 100;
 
-/// A settings file with every option of `command`: what it does, and its default, as a comment. Those of `set` are set.
-pub(crate) fn sample(command: &Command, set: &[(&str, &str)]) -> String {
-    let mut out = String::from(
-        "# Settings of `octrls watch --config FILE`. The command line beats this file, and this file beats the defaults.\n\
-         # What stands behind `#` is the default, or an example in <> where there is none. After a change:\n\
-         #   octrls config check FILE\n\
-         #   systemctl reload octrls     (or restart it: the log says which settings need that)\n",
+/// A settings file with every option of `command`: what it does, and its default, as a comment. Those of `set` are set. `after`
+/// are the commands that take a change over.
+pub(crate) fn sample(command: &Command, set: &[(&str, &str)], after: &[&str]) -> String {
+    let mut out = format!(
+        "# Settings of `octrls {} --config FILE`. The command line beats this file, and this file beats the defaults.\n\
+         # What stands behind `#` is the default, or an example in <> where there is none. After a change:\n",
+        command.get_name()
     );
+    for line in after {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "#   {line}");
+    }
     for arg in options(command) {
         let key = arg.get_id().as_str();
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         out.push('\n');
         for line in wrapped(&help) {
-            // Writing to a string cannot fail.
             let _ = writeln!(out, "# {line}");
         }
         let possible = arg.get_possible_values();

@@ -6,11 +6,11 @@ use std::{
 };
 
 /// A worker that is silent for so long is stuck: the longest B-scan on the slowest box takes a minute.
-pub(super) const STUCK: Duration = Duration::from_mins(20);
+pub(crate) const STUCK: Duration = Duration::from_mins(20);
 
 /// When a worker last got on with its scan.
 #[derive(Debug)]
-pub(super) struct Life(Mutex<Instant>);
+pub(crate) struct Life(Mutex<Instant>);
 
 impl Default for Life {
     fn default() -> Self {
@@ -20,12 +20,12 @@ impl Default for Life {
 
 impl Life {
     /// A worker got on.
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// How long none did.
-    pub(super) fn silence(&self) -> Duration {
+    pub(crate) fn silence(&self) -> Duration {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }

@@ -12,6 +12,7 @@
 //! rest.
 
 mod backlog;
+mod calendar;
 mod candidates;
 mod content;
 mod crew;
@@ -53,6 +54,8 @@ pub(crate) use handle::{lock_out, resolve};
 pub(crate) use hands::grace;
 pub use history::{EyeScan, History, HistoryTurn};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
+#[cfg(feature = "fleet")]
+pub(crate) use life::{Life, STUCK};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub(crate) use outlet::is_due;
 #[cfg(feature = "fleet")]

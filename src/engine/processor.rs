@@ -13,7 +13,8 @@ pub trait Processor: Send + Sync {
     /// `name` is the path that results may carry: that of the scan below the watched root. `report` is told of
     /// [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that has others do the work tells of
     /// [`ScanChange::Queued`] while the scan waits for them and of [`ScanChange::Running`] while they have it, again and again:
-    /// repetitions are no events, but the time that a scan may take begins anew with each.
+    /// repetitions are no events, but the time that a scan may take begins anew with each. `report` unwinds once nobody waits for
+    /// the scan any more: every processor tells of `Running` right before it puts results in place, so that none come late.
     ///
     /// # Errors
     /// [`ProcessError`], and nothing is left in `out` that was not there before.

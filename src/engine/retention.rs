@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::{
-    LedgerError, Level,
+    LedgerError, Level, STATE_FOLDER,
+    calendar::Calendar,
     worker::{Bench, lock},
 };
 use crate::output::OutputError;
@@ -15,8 +16,19 @@ const EVERY: Duration = Duration::from_hours(1);
 
 /// Removes what is older than `age`, now and from time to time, until nobody holds the other end of `stop`.
 pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
+    let calendar = Calendar::of(&bench.out.join(STATE_FOLDER));
+    let mut told = None;
     loop {
-        match round(bench, age, stop) {
+        let doubted = calendar.look();
+        if let Some(until) = doubted.filter(|_| told != doubted) {
+            let text = format!(
+                "the clock is more than a month ahead of where it was; if it is right, results that are too old go from {until:.0} on"
+            );
+            bench.outlet.notice(Level::Warning, Some("W-CLOCK"), text);
+        }
+        told = doubted;
+        let removed = if doubted.is_some() { Ok(0) } else { round(bench, age, stop) };
+        match removed {
             Ok(0) => {}
             Ok(count) => {
                 let days = age.as_secs() / 86_400;

@@ -81,6 +81,9 @@ impl Segmenter {
     }
 }
 
+/// Told before results are put in place.
+const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
+
 impl Segmenter {
     /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
     fn one(
@@ -124,7 +127,7 @@ impl Segmenter {
         let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
-        Ok(results.finish(ScanContext {
+        let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
             ellipsoid_zone: self.options.ez,
@@ -132,7 +135,8 @@ impl Segmenter {
             reference: self.options.reference.as_deref(),
             history: turn.as_ref().zip(eye.as_ref()),
             elapsed: start.elapsed(),
-        })?)
+        };
+        Ok(results.finish(context, &mut || report(ALIVE))?)
     }
 
     /// Segments each of `count` series into a folder of its own below `out`, which appears as a whole. A series that cannot be
@@ -157,7 +161,7 @@ impl Segmenter {
                 }
             }
         }
-        match (folder.finish(&slashed(task.name), task.sha256, out)?, first_error) {
+        match (folder.finish(&slashed(task.name), task.sha256, out, &mut || report(ALIVE))?, first_error) {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
             (None, None) => Err(ReadError::Malformed("a file of no series".to_owned()).into()),
@@ -261,5 +265,47 @@ impl From<ModelError> for ProcessError {
 impl From<OutputError> for ProcessError {
     fn from(error: OutputError) -> Self {
         Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    };
+
+    use super::*;
+    use crate::{
+        network::ShippedModel,
+        phantom::{Phantom, PhantomOptions},
+    };
+
+    #[test]
+    fn a_scan_that_nobody_waits_for_any_more_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (scan, out) = (dir.path().join("a.png"), dir.path().join("out"));
+        let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
+        let bscan = Phantom::generate(&options, 1).bscan;
+        let pixels = bscan.intensity.iter().map(|v| (255.0 * v) as u8).collect();
+        image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap().save(&scan).unwrap();
+        let network = Network::shipped(ShippedModel::Edge).expect("a model");
+        let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
+        let mut seen = 0;
+        let process = |report: &mut dyn FnMut(ScanChange)| {
+            segmenter.process(&scan, Path::new("a.png"), &out.join("a.png"), report)
+        };
+        let given_up = catch_unwind(AssertUnwindSafe(|| {
+            process(&mut |change| match change {
+                ScanChange::BScan(_) => seen += 1,
+                ScanChange::Running { .. } => resume_unwind(Box::new(())),
+                _ => {}
+            })
+        }));
+        assert!(given_up.is_err() && seen == 1, "it was given up when all was done but the last");
+        assert!(!out.join("a.png").exists());
+        assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
+        process(&mut |_| ()).unwrap();
+        assert!(out.join("a.png/result.json").exists());
     }
 }

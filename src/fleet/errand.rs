@@ -18,7 +18,7 @@ use super::{
     link::{Full, Stopped, TICK},
     parcel::{self, Limits, Packing, ParcelError, is_below},
     stations::{Stations, Trouble},
-    wire::{self, DEEPEST, Ending, Job, Outcome, Signal, Source},
+    wire::{self, DEEPEST, Ending, Job, Names, Outcome, Signal, Source},
 };
 use crate::{
     engine::{ProcessError, ScanChange, ScanSummary, sound},
@@ -28,6 +28,9 @@ use crate::{
 
 /// Time between two looks for an outcome that nobody told of.
 const LOOK: Duration = Duration::from_secs(5);
+/// Looks, one after the other, at which nobody works on a job that is in the queue and yet counts as delivered. One alone may
+/// come between a worker's acknowledgement and its effect.
+const FORGOTTEN: u32 = 3;
 /// A worker that says nothing for so long has been lost, as far as a screen is concerned.
 const SILENT: Duration = Duration::from_secs(40);
 /// What may come for results: two pictures for each B-scan and a handful of files, for each series of a file.
@@ -123,6 +126,23 @@ impl<'a> Errand<'a> {
         })
     }
 
+    /// Whether the job is in the queue and yet will not be delivered to anyone.
+    fn is_forgotten(&mut self) -> Result<bool, ProcessError> {
+        let (subject, consumer) = (self.job.clone(), Names::consumer(&self.fleet.model));
+        self.ask(move |queue| {
+            let (subject, consumer) = (subject.clone(), consumer.clone());
+            async move { queue.has_forgotten(&subject, &consumer).await }
+        })
+    }
+
+    fn remove_job(&mut self) -> Result<(), ProcessError> {
+        let subject = self.job.clone();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { queue.remove_job(&subject).await }
+        })
+    }
+
     /// Sees to it that the job is in the queue, once.
     fn publish(&mut self) -> Result<(), ProcessError> {
         if self.has_job()? {
@@ -173,6 +193,7 @@ impl<'a> Errand<'a> {
     /// Waits for the outcome, and passes on what is said meanwhile; `None` when neither job nor outcome are there any more.
     fn await_outcome(&mut self, mailbox: &Mailbox) -> Result<Option<Bytes>, ProcessError> {
         let (mut looked, mut heard) = (Instant::now(), Instant::now());
+        let mut forgotten = 0;
         loop {
             match mailbox.mail.recv_timeout(TICK) {
                 Ok(Mail::Signal(bytes)) => {
@@ -204,6 +225,12 @@ impl<'a> Errand<'a> {
                 if !self.has_job()? {
                     return self.look();
                 }
+                forgotten = if !self.running && self.is_forgotten()? { forgotten + 1 } else { 0 };
+                if forgotten >= FORGOTTEN {
+                    // A worker that has it all the same finds it gone, and gives nothing back.
+                    self.remove_job()?;
+                    return self.look();
+                }
             }
         }
     }
@@ -216,7 +243,8 @@ impl<'a> Errand<'a> {
         }
         let folder = self.fetch(object)?;
         folder.sync_below()?;
-        folder.publish(out)?;
+        let running = ScanChange::Running { attempt: 1 };
+        folder.publish(out, &mut || (self.report)(running.clone()))?;
         Ok(Arc::unwrap_or_clone(summary))
     }
 

@@ -46,7 +46,7 @@ impl FleetError {
     /// A code that stays the same across versions.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
-            Self::Denied { .. } => "E-FLEET-DENIED",
+            Self::Denied { .. } => code::DENIED,
             Self::Connect { .. } => "E-FLEET-CONNECT",
             Self::File { .. } => "E-FLEET-FILE",
             Self::Folder { .. } => "E-FLEET-FOLDER",
@@ -59,6 +59,8 @@ impl FleetError {
 pub(super) mod code {
     /// The server is away; work waits.
     pub(in crate::fleet) const AWAY: &str = "E-FLEET-AWAY";
+    /// The server does not let us in, or not any more.
+    pub(in crate::fleet) const DENIED: &str = "E-FLEET-DENIED";
     /// The server refuses something; work waits.
     pub(in crate::fleet) const QUEUE: &str = "E-FLEET-QUEUE";
     /// A job that makes no sense.

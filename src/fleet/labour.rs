@@ -57,6 +57,10 @@ impl Labour<'_> {
                 if told.load(Ordering::Relaxed) {
                     resume_unwind(Box::new(LetGo));
                 }
+                theirs.stops.beat();
+                if matches!(change, ScanChange::Running { .. }) {
+                    return;
+                }
                 let picture = matches!(change, ScanChange::BScan(_));
                 if theirs.link.is_up() && !(picture && shown.is_some_and(|at| at.elapsed() < BETWEEN_PICTURES)) {
                     shown = picture.then(Instant::now).or(shown);
@@ -87,6 +91,8 @@ impl Labour<'_> {
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(ProcessError::panicked(&"the thread has ended").into());
                 }
+                // Without a limit only the scan itself shows whether it gets on.
+                Err(RecvTimeoutError::Timeout) if limit.is_some() => shop.stops.beat(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let taken = begun.elapsed();

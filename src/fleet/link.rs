@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, connection::State};
+use async_nats::{Client, ClientError, ConnectError, ConnectErrorKind, ConnectOptions, Event, connection::State};
 use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -36,6 +36,9 @@ const SILENCE: Duration = Duration::from_mins(10);
 const SLOWEST: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long in the middle of an object is away.
 const STALLED: Duration = Duration::from_secs(30);
+
+/// How an error of the connection tells that a login was refused.
+const DENIAL: &str = "authorization violation";
 
 /// Called now and then while something is waited for.
 pub(super) type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Stopped>;
@@ -259,12 +262,18 @@ fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOption
                 teller.trouble(code::AWAY, away(&name, "the connection is lost"));
             }
             Event::Connected => {
+                teller.over(code::DENIED);
                 if teller.over(code::AWAY) {
                     teller.notice(Level::Info, None, format!("the queue at {name} is there again"));
                 }
             }
             Event::ServerError(error) => {
                 teller.trouble(code::QUEUE, format!("the queue at {name} says: {error}"));
+            }
+            // Of a connection that is to be made again.
+            Event::ClientError(ClientError::Other(reason)) if reason.contains(DENIAL) => {
+                let text = format!("the queue at {name} does not let us in any more, work waits: {reason}");
+                teller.trouble(code::DENIED, text);
             }
             Event::ClientError(_) | Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }

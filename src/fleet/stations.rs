@@ -7,7 +7,7 @@ use async_nats::{
     jetstream::{
         self, Context,
         consumer::{AckPolicy, PullConsumer, pull},
-        context::PublishErrorKind,
+        context::{ConsumerInfoErrorKind, PublishErrorKind},
         message::{PublishMessage, StreamMessage},
         object_store::{self, InfoErrorKind, ObjectMetadata, ObjectStore, PutErrorKind},
         stream::{
@@ -119,6 +119,18 @@ impl Stations {
         match self.jobs.get_raw_message(sequence).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
+            Err(error) => Err(Trouble::queue(&error)),
+        }
+    }
+
+    /// Whether the server has lost track of the job of that subject: it is there, and `consumer` counts it among those that were
+    /// delivered and acknowledged. False where there is no such consumer.
+    pub(super) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, Trouble<E>> {
+        let Some(job) = last(&self.jobs, subject).await? else { return Ok(false) };
+        match self.jobs.consumer_info(consumer).await {
+            // Below the floor everything is acknowledged; whatever is in hand, or waits for another delivery, lies above it.
+            Ok(info) => Ok(job.sequence <= info.ack_floor.stream_sequence),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(false),
             Err(error) => Err(Trouble::queue(&error)),
         }
     }

@@ -149,6 +149,7 @@ impl<'a> Turn<'a> {
     }
 
     fn tick(&self) -> Result<(), Stopped> {
+        self.shop.stops.beat();
         if self.shop.stops.is_aborting() { Err(Stopped) } else { Ok(()) }
     }
 

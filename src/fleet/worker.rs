@@ -25,7 +25,7 @@ use super::{
     wire::Names,
 };
 use crate::{
-    engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals, is_of_the_disk},
+    engine::{Event, EventKind, Level, Life, STUCK, ScanChange, ScanId, Session, Totals, is_of_the_disk},
     network::Network,
 };
 
@@ -65,6 +65,7 @@ pub(crate) struct Stops(Arc<Flags>);
 struct Flags {
     draining: AtomicBool,
     aborting: AtomicBool,
+    life: Life,
 }
 
 impl Stops {
@@ -77,6 +78,16 @@ impl Stops {
     pub(crate) fn abort(&self) {
         self.0.aborting.store(true, Ordering::Relaxed);
         self.drain();
+    }
+
+    /// Whether a place got on, if only with waiting, within the time after which they count as stuck.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.life.silence() <= STUCK
+    }
+
+    /// A place got on.
+    pub(super) fn beat(&self) {
+        self.0.life.beat();
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -201,6 +212,7 @@ impl Workshop {
     fn place(self: &Arc<Self>) {
         let mut consumer = None;
         while !self.stops.is_draining() {
+            self.stops.beat();
             let Some(message) = self.pull(&mut consumer) else { continue };
             self.running.fetch_add(1, Ordering::Relaxed);
             let given = Turn::new(self, &message).run();
@@ -226,7 +238,10 @@ impl Workshop {
 
     /// The next job from `known`, which is looked for where there is none; `None` where there is no job yet.
     fn pull(&self, known: &mut Option<PullConsumer>) -> Option<Message> {
-        let mut tick = || if self.stops.is_draining() { Err(Stopped) } else { Ok(()) };
+        let mut tick = || {
+            self.stops.beat();
+            if self.stops.is_draining() { Err(Stopped) } else { Ok(()) }
+        };
         let consumer = match known.take() {
             Some(consumer) => consumer,
             None => self.consumer(&mut tick).ok()?,
@@ -263,6 +278,7 @@ impl Workshop {
         let mut left = HOLD;
         while !left.is_zero() && !self.stops.is_draining() {
             thread::sleep(TICK);
+            self.stops.beat();
             left = left.saturating_sub(TICK);
         }
     }

@@ -74,11 +74,17 @@ impl SeriesFolder {
     }
 
     /// Puts the folder in place at `target`; `None`, and nothing is there, where no series gave results. `path` and `sha256` are
-    /// those of the file.
+    /// those of the file; `last_call` comes right before, and may unwind.
     ///
     /// # Errors
     /// [`OutputError`] when it cannot be written or put in place.
-    pub fn finish(self, path: &str, sha256: &str, target: &Path) -> Result<Option<ScanSummary>, OutputError> {
+    pub fn finish(
+        self,
+        path: &str,
+        sha256: &str,
+        target: &Path,
+        last_call: &mut dyn FnMut(),
+    ) -> Result<Option<ScanSummary>, OutputError> {
         let Some(summary) = over(&self.summaries, target) else { return Ok(None) };
         let list = ListRecord {
             schema: SERIES_SCHEMA,
@@ -92,7 +98,7 @@ impl SeriesFolder {
         let json = serde_json::to_vec_pretty(&list)
             .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
         self.folder.write(RESULT_FILE, &json)?;
-        self.folder.publish(target)?;
+        self.folder.publish(target, last_call)?;
         Ok(Some(summary))
     }
 }

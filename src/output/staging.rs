@@ -136,18 +136,20 @@ impl StagedFolder {
         Ok(())
     }
 
-    /// Renames the folder to `target`, in place of earlier results there.
+    /// Renames the folder to `target`, in place of earlier results there. `last_call` comes right before, when all is on disk: who
+    /// unwinds from it leaves nothing.
     ///
     /// # Errors
     /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
     /// does not lie in the folder for results.
-    pub(crate) fn publish(self, target: &Path) -> Result<(), OutputError> {
+    pub(crate) fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let parent = target.parent().unwrap_or(Path::new("."));
         confined::make_parents(root_of(&self.staging), target).map_err(io)?;
         sync_folder(self.path()).map_err(io)?;
 
         let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(&self.staging).map_err(io)?;
+        last_call();
         if fs::symlink_metadata(target).is_ok() {
             if !is_ours(target) {
                 return Err(OutputError::Foreign { path: target.to_owned() });
@@ -186,8 +188,8 @@ mod tests {
     fn a_folder_appears_whole_and_replaces_its_predecessor() {
         let out = tempfile::tempdir().expect("tempdir");
         let target = out.path().join("deep/scan.png");
-        stage(out.path(), "first").publish(&target).expect("publish");
-        stage(out.path(), "second").publish(&target).expect("publish again");
+        stage(out.path(), "first").publish(&target, &mut || ()).expect("publish");
+        stage(out.path(), "second").publish(&target, &mut || ()).expect("publish again");
         assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "second");
         let left = fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count();
         assert_eq!(left, 0, "nothing is left in staging");
@@ -206,7 +208,7 @@ mod tests {
         let target = out.path().join("scan.png");
         fs::create_dir(&target).expect("mkdir");
         fs::write(target.join("precious.txt"), "x").expect("write");
-        let refused = stage(out.path(), "x").publish(&target);
+        let refused = stage(out.path(), "x").publish(&target, &mut || ());
         assert_eq!(refused.expect_err("refused").code(), "E-OUT-FOREIGN");
         assert!(target.join("precious.txt").is_file());
     }
@@ -216,7 +218,7 @@ mod tests {
         let out = tempfile::tempdir().expect("tempdir");
         let staging = Staging::of(out.path());
         let (ours, foreign) = (out.path().join("ward/deep/scan.png"), out.path().join("ward/notes"));
-        stage(out.path(), "x").publish(&ours).expect("publish");
+        stage(out.path(), "x").publish(&ours, &mut || ()).expect("publish");
         fs::create_dir(&foreign).expect("mkdir");
         fs::write(foreign.join("precious.txt"), "x").expect("write");
         assert!(!staging.discard(&foreign).expect("discard"));

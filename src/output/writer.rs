@@ -165,11 +165,11 @@ impl ResultWriter {
         Ok(())
     }
 
-    /// Completes the results and puts them in place.
+    /// Completes the results and puts them in place; `last_call` comes right before that, and may unwind.
     ///
     /// # Errors
     /// [`OutputError`] when they cannot be written or put in place.
-    pub fn finish(mut self, context: ScanContext<'_>) -> Result<ScanSummary, OutputError> {
+    pub fn finish(mut self, context: ScanContext<'_>, last_call: &mut dyn FnMut()) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
         let fields = self.volume.fields();
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
@@ -249,7 +249,7 @@ impl ResultWriter {
         let json = serde_json::to_vec_pretty(&record)
             .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
         self.folder.write(RESULT_FILE, &json)?;
-        self.folder.publish(&self.target)?;
+        self.folder.publish(&self.target, last_call)?;
         if let Some(((turn, eye), visit)) = history {
             turn.enter(eye, visit)?;
         }

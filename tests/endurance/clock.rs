@@ -1,7 +1,13 @@
 //! A system clock that jumps. The library libfaketime (Debian's package `faketime`) makes the program see such a clock; where it
 //! is absent, the test is skipped, and says so.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
 
 use crate::{disks::Watcher, listed, torture::scan, watcher};
 
@@ -12,36 +18,90 @@ const LIBRARIES: [&str; 3] = [
     "/usr/lib64/faketime/libfaketimeMT.so.1",
 ];
 
+/// A box whose clock is set at will.
+struct Clocked {
+    dir: TempDir,
+    library: &'static str,
+}
+
+impl Clocked {
+    /// `None` where there is no library for it.
+    fn new(test: &str) -> Option<Self> {
+        let Some(library) = LIBRARIES.into_iter().find(|path| Path::new(path).is_file()) else {
+            eprintln!("{test}: skipped, there is no libfaketime");
+            return None;
+        };
+        let here = Self { dir: tempfile::tempdir().unwrap(), library };
+        fs::create_dir(here.path("in")).unwrap();
+        Some(here)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// How far its clock is from the true one.
+    fn set(&self, offset: &str) {
+        // Replaced, since the program may read it at any moment.
+        fs::write(self.path("next"), offset).unwrap();
+        fs::rename(self.path("next"), self.path("clock")).unwrap();
+    }
+
+    fn put(&self, name: &str, seed: u64) {
+        fs::write(self.path("in").join(name), scan(seed)).unwrap();
+    }
+
+    fn watcher(&self, more: &[&str]) -> Command {
+        let mut command = watcher(&self.path("in"), &self.path("out"), "0.2", &["--jobs", "1", "--min-free", "0"]);
+        command.args(more);
+        command.env("LD_PRELOAD", self.library).env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
+        // Files keep the times that the system gives them, and waiting goes by a clock that nobody sets.
+        command.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command
+    }
+
+    /// What the watcher says while it works through what is there.
+    fn once(&self, more: &[&str]) -> String {
+        let output = self.watcher(more).arg("--once").stdout(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        text
+    }
+}
+
+#[test]
+fn old_results_stay_for_a_week_after_the_clock_has_jumped() {
+    let Some(here) = Clocked::new("old_results_stay_for_a_week") else { return };
+    let (result, keep) = (here.path("out/a.png/result.json"), ["--keep-days", "60"]);
+    here.put("a.png", 1);
+    here.set("+0d");
+    here.once(&keep);
+    for (offset, told) in [("+20d", false), ("+400d", true), ("+406d", true), ("+0d", false), ("+20d", false)] {
+        here.set(offset);
+        let text = here.once(&keep);
+        assert_eq!(text.contains("code=W-CLOCK"), told, "{offset}: {text}");
+        assert!(result.exists(), "{offset}: {text}");
+    }
+    // A clock that says the same for a week is believed.
+    for (offset, stays) in [("+400d", true), ("+408d", false)] {
+        here.set(offset);
+        let text = here.once(&keep);
+        assert_eq!(result.exists(), stays, "{offset}: {text}");
+    }
+    assert_eq!(listed(&here.path("out"))[0]["state"], "expired");
+}
+
 #[test]
 fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() {
-    let Some(library) = LIBRARIES.into_iter().find(|path| Path::new(path).is_file()) else {
-        eprintln!("a_clock_that_jumps_loses_nothing_and_repeats_nothing: skipped, there is no libfaketime");
-        return;
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let (root, out, clock) = (dir.path().join("in"), dir.path().join("out"), dir.path().join("clock"));
-    fs::create_dir(&root).unwrap();
-    let under_clock = |more: &[&str]| {
-        let mut command = watcher(&root, &out, "0.2", &["--jobs", "1", "--min-free", "0"]);
-        command.args(more);
-        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
-        // Files keep the times that the system gives them, and waiting goes by a clock that nobody sets.
-        command.env("NO_FAKE_STAT", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        command
-    };
-    // Replaced, since the program may read it at any moment.
-    let set = |offset: &str| {
-        fs::write(dir.path().join("next"), offset).unwrap();
-        fs::rename(dir.path().join("next"), &clock).unwrap();
-    };
-    set("+0d");
-    let mut running = Watcher::of(&mut under_clock(&[]));
+    let Some(here) = Clocked::new("a_clock_that_jumps_loses_nothing_and_repeats_nothing") else { return };
+    here.set("+0d");
+    let mut running = Watcher::of(&mut here.watcher(&[]));
     let jumps = ["+3650d", "-3650d", "+0d", "-1d", "+400d"];
     let mut years = Vec::new();
     for (number, offset) in jumps.into_iter().enumerate() {
-        set(offset);
+        here.set(offset);
         let name = format!("{number}.png");
-        fs::write(root.join(&name), scan(number as u64)).unwrap();
+        here.put(&name, number as u64);
         let lines = running.until(&format!("done {name}"));
         assert!(!lines.contains("quarantined"), "{lines}");
         let line = lines.lines().last().unwrap();
@@ -50,11 +110,10 @@ fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() {
     assert!(years[0] - years[2] >= 9 && years[2] - years[1] >= 9, "the program sees the clock: {years:?}");
     drop(running);
 
-    set("-3650d");
-    let again = under_clock(&["--once"]).stdout(Stdio::piped()).output().unwrap();
-    let text = String::from_utf8_lossy(&again.stdout).into_owned();
-    assert!(again.status.success() && !text.contains(" running "), "{text}");
-    let listed = listed(&out);
+    here.set("-3650d");
+    let text = here.once(&[]);
+    assert!(!text.contains(" running "), "{text}");
+    let listed = listed(&here.path("out"));
     assert_eq!(listed.len(), jumps.len());
     assert!(
         listed.iter().all(|o| o["state"] == "written" && o["attempts"] == 1 && o["seconds"].as_f64() >= Some(0.0)),

@@ -39,6 +39,22 @@ fn a_stuck_scan_costs_itself_alone() {
 }
 
 #[test]
+fn results_that_come_after_all_replace_none() {
+    let mut rig = Rig::new();
+    rig.options.timeout = Some(LIMIT);
+    rig.put("a.png", "gate 1");
+    let mut session = rig.start();
+    session.until("quarantined a.png E-TIMEOUT");
+    rig.put("a.png", "another scan");
+    session.until("done a.png");
+    rig.open_gate();
+    rig.until_over(2);
+    let (log, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 1, quarantined: 1, ..Totals::default() }, "{log:?}");
+    assert_eq!(rig.result("a.png"), "another scan");
+}
+
+#[test]
 fn so_many_stuck_scans_say_that_something_else_is_wrong() {
     let mut rig = Rig::new();
     rig.options.timeout = Some(LIMIT);

@@ -4,8 +4,11 @@ use std::{
     collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -30,6 +33,17 @@ pub(crate) struct Copier {
     flaky: Mutex<HashSet<PathBuf>>,
     /// Whether the next scan at the gate passes or fails.
     gate: (Sender<bool>, Receiver<bool>),
+    /// How many calls are over, however they ended.
+    over: AtomicUsize,
+}
+
+/// Counts at the end of a call.
+struct Over<'a>(&'a AtomicUsize);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Copier {
@@ -65,9 +79,11 @@ impl Processor for Copier {
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
+        let _over = Over(&self.over);
         let text = fs::read_to_string(scan).unwrap();
         self.calls.lock().unwrap().push(name.display().to_string());
         self.obey(name, &text, report)?;
+        report(ScanChange::Running { attempt: 1 });
         fs::create_dir_all(out).unwrap();
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
@@ -116,7 +132,12 @@ impl Rig {
             workers: 2,
             ..EngineOptions::new(root, dir.path().join("out"))
         };
-        let copier = Arc::new(Copier { calls: Mutex::default(), flaky: Mutex::default(), gate: unbounded() });
+        let copier = Arc::new(Copier {
+            calls: Mutex::default(),
+            flaky: Mutex::default(),
+            gate: unbounded(),
+            over: AtomicUsize::new(0),
+        });
         Self { dir, options, copier }
     }
 
@@ -166,6 +187,15 @@ impl Rig {
         let mut names = self.copier.calls.lock().unwrap().clone();
         names.sort();
         names
+    }
+
+    /// Waits until so many scans were processed, whatever became of them.
+    pub(crate) fn until_over(&self, count: usize) {
+        let begun = Instant::now();
+        while self.copier.over.load(Ordering::SeqCst) < count {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", self.copier.calls);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Lets one scan of the word `gate` pass.

@@ -6,6 +6,7 @@
 #![cfg(all(feature = "fleet", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod credentials;
 mod endurance;
 mod hostile;
 mod rig;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use crate::{scans::scan, support};
@@ -114,6 +115,11 @@ impl Fleet {
         let mut fleet = Self { dir, port, config: config.to_owned(), server: None, workers: 0 };
         fleet.start_server();
         Some(fleet)
+    }
+
+    /// From its next start on the server has this added to its settings.
+    pub(crate) fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.config);
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -255,9 +261,26 @@ impl Client {
         ["octrls-jobs", "octrls-outcomes"].into_iter().map(of).collect()
     }
 
+    /// Consumers of jobs: one for each model.
+    pub(crate) fn consumers(&self) -> usize {
+        let stream = self.runtime.block_on(self.jetstream.get_stream("octrls-jobs"));
+        stream.map_or(0, |stream| stream.cached_info().state.consumer_count)
+    }
+
+    /// Has the server lose track of the jobs that it has not delivered yet, as one does that is killed: nats-server 2.9.10 does
+    /// so when another one of the same consumer is purged, newer ones do not.
+    pub(crate) fn have_the_rest_skipped(&self) {
+        self.runtime.block_on(async {
+            let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
+            let job = stream.info_with_subjects("octrls.jobs.>").await.unwrap().next().await.unwrap().unwrap().0;
+            let other = format!("{}.none", job.rsplit_once('.').unwrap().0);
+            self.jetstream.publish(other.clone(), "".into()).await.unwrap().await.unwrap();
+            stream.purge().filter(other).await.unwrap();
+        });
+    }
+
     /// Objects in a store.
     pub(crate) fn objects(&self, store: &str) -> Vec<String> {
-        use futures_util::StreamExt;
         self.runtime.block_on(async {
             let store = self.jetstream.get_object_store(store).await.unwrap();
             let list = store.list().await.unwrap();

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use async_nats::jetstream::AckKind;
+
 use crate::rig::Fleet;
 
 #[test]
@@ -125,4 +127,44 @@ fn a_scan_that_no_worker_survives_is_quarantined() {
     // A person may send it back, and then it counts anew.
     crate::support::octrls().args(["quarantine", "retry", "--out"]).arg(fleet.out()).arg("--all").assert().success();
     assert!(fleet.watcher(&["--once"]).wait().success());
+}
+
+#[test]
+fn a_job_that_the_server_would_never_deliver_is_published_anew() {
+    const NAME: &str = "a_job_that_the_server_would_never_deliver";
+    let Some(mut fleet) = Fleet::start(NAME, "") else { return };
+    // Makes the consumer, and ends.
+    let mut worker = fleet.worker(&[]);
+    worker.said("started");
+    let client = fleet.client();
+    crate::rig::until("a consumer", || client.consumers() == 1);
+    assert!(worker.terminate().success());
+    let forgotten = fleet.scans(1..=3);
+    let mut watcher = fleet.watcher(&[]);
+    crate::rig::until("three jobs", || client.left()[0].1 == 3);
+    client.have_the_rest_skipped();
+    let names = [forgotten, fleet.scans(4..=4)].concat();
+    crate::rig::until("four jobs", || client.left()[0].1 == 4);
+    // All the while the queue goes on with this one.
+    let held = std::sync::Arc::new(client.take_job());
+    if held.info().unwrap().stream_sequence == 1 {
+        eprintln!("{NAME}: skipped, this server loses track of nothing");
+        return;
+    }
+    let alive = std::sync::Arc::clone(&held);
+    let holding = client.runtime.spawn(async move {
+        loop {
+            alive.ack_with(AckKind::Progress).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    });
+    let worker = fleet.worker(&[]);
+    crate::rig::until("three results", || watcher.count(" done ") == 3);
+    holding.abort();
+    client.runtime.block_on(held.ack_with(AckKind::Nak(None))).unwrap();
+    crate::rig::until("four results", || watcher.count(" done ") == 4);
+    assert!(watcher.terminate().success(), "{}", watcher.text());
+    fleet.assert_results(&names);
+    assert_eq!(worker.count(" done "), 4, "none twice: {}", worker.text());
+    assert_eq!(client.left()[0].1, 0, "none is left");
 }
