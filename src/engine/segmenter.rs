@@ -17,7 +17,7 @@ use crate::{
         DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
         ScanRecord, SeriesFolder, Staging,
     },
-    scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
+    scan::{self, Pattern, ReadError, ReadOptions, ScanFiles, ScanHeader, ScanReader, Subject},
     segment::segment,
     serial::shared_option,
 };
@@ -67,14 +67,14 @@ impl Segmenter {
         &self,
         subject: Option<&'a Subject>,
         header: &ScanHeader,
-        sha256: &str,
+        identity: &str,
         series: Option<u32>,
     ) -> Option<EyeScan<'a>> {
         let series = series.map_or(String::new(), |n| n.to_string());
         Some(EyeScan {
             subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
             eye: header.eye?,
-            scan: format!("{sha256} {series}"),
+            scan: format!("{identity} {series}"),
             model: format!("{} {}", self.network.file_sha256(), self.options.ez.key()),
             protocol: Protocol::of(header),
         })
@@ -82,7 +82,7 @@ impl Segmenter {
 }
 
 impl Segmenter {
-    /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
+    /// Segments the scan in the files of `task`, or one series of it, into the folder `out`.
     fn one(
         &self,
         task: &Task<'_>,
@@ -92,7 +92,7 @@ impl Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let Task { scan, name, sha256 } = *task;
-        let mut reader = scan::open(scan, read).map_err(|e| named(e, name))?;
+        let mut reader = scan::open_files(scan, read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
@@ -121,7 +121,10 @@ impl Segmenter {
             Ok::<_, ProcessError>(())
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
-        let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
+        // Of a DICOM series, more instances may come: it stays the same scan.
+        let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
+        let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
+        let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
         Ok(results.finish(ScanContext {
@@ -165,9 +168,9 @@ impl Segmenter {
     }
 }
 
-/// The file of one scan or of several.
+/// The files of one scan, or the file of several.
 struct Task<'a> {
-    scan: &'a Path,
+    scan: &'a ScanFiles,
     /// What results may call it.
     name: &'a Path,
     sha256: &'a str,
@@ -176,7 +179,7 @@ struct Task<'a> {
 impl Processor for Segmenter {
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
@@ -185,7 +188,7 @@ impl Processor for Segmenter {
         let task = Task { scan, name, sha256: &sha256 };
         let series = match self.options.read.series {
             Some(_) => 1,
-            None => scan::series(scan).map_err(|e| named(e, name))?,
+            None => scan::series(scan.path()).map_err(|e| named(e, name))?,
         };
         if series > 1 {
             self.several(&task, series, out, report)
@@ -215,14 +218,10 @@ impl Processor for Segmenter {
     }
 }
 
-/// The digest of a scan's content; of several files that of their digests, a line each.
-pub(crate) fn digest(scan: &Path) -> Result<String, ReadError> {
+/// The digest of a scan's content, see [`ScanFiles::digest`].
+pub(crate) fn digest(scan: &ScanFiles) -> Result<String, ReadError> {
     let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
-    let digests: Vec<String> = scan::files(scan)?.iter().map(digest).collect::<Result<_, _>>()?;
-    Ok(match digests.as_slice() {
-        [one] => one.clone(),
-        several => sha256(several.join("\n").as_bytes()),
-    })
+    Ok(scan.digest(scan.contents()?.iter().map(digest).collect::<Result<_, _>>()?))
 }
 
 /// What the scanner says of the B-scan at `index`.

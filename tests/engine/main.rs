@@ -15,6 +15,8 @@ mod restart;
 mod rig;
 mod root;
 mod roots;
+#[cfg(feature = "dicom")]
+mod series;
 #[path = "../support/stub.rs"]
 mod stub;
 #[path = "../support/mod.rs"]
