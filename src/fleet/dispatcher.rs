@@ -236,7 +236,9 @@ mod tests {
         assert_eq!(names(&ScanFiles::one(at("e.xml"))), ["e.xml", "1.tif", "deep/2.tif"]);
         write("s1.dcm.toml", "axial_um = 3.87");
         let series = ScanFiles::series(["s10.dcm", "s2.dcm", "s1.dcm"].map(at).to_vec()).unwrap();
-        ["s1.dcm", "s2.dcm", "s10.dcm"].map(|name| write(name, "x"));
+        for name in ["s1.dcm", "s2.dcm", "s10.dcm"] {
+            write(name, "x");
+        }
         assert_eq!(names(&series), ["s1.dcm", "s1.dcm.toml", "s2.dcm", "s10.dcm"]);
     }
 }

@@ -204,7 +204,9 @@ fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
     }
     let Some(mut depths) = depths(&instances) else { return Ok(instances) };
     if depths.first() > depths.last() {
-        depths.iter_mut().for_each(|depth| *depth = -*depth);
+        for depth in &mut depths {
+            *depth = -*depth;
+        }
     }
     let mut placed: Vec<(f64, Instance)> = depths.into_iter().zip(instances).collect();
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
