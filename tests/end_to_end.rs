@@ -55,6 +55,25 @@ fn a_phantom_is_segmented_along_its_labels() {
 }
 
 #[test]
+fn a_synthetic_volume_has_its_bscans_along_its_labels_and_measures_around_the_fovea() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
+    octrls().args(["phantom", "--bscans", "9"]).arg(&scans).assert().success();
+    octrls().arg("segment").arg(&scans).arg("--out").arg(&out).assert().success();
+
+    let folder = out.join("phantom-000001.tif");
+    let found = columns(&folder.join("boundaries.csv"));
+    let label = columns(&scans.join("phantom-000001.boundaries.csv"));
+    assert_eq!(found["bscan"], label["bscan"]);
+    for boundary in &BOUNDARIES[..8] {
+        let (error, coverage) = difference(&found[*boundary], &label[*boundary]);
+        assert!(error < 3.0 && coverage > 0.95, "{boundary}: {error} px, coverage {coverage}");
+    }
+    let centre = &result(&folder)["volume"]["centre"];
+    assert_eq!(centre["from"], "fovea", "{centre}");
+}
+
+#[test]
 fn the_result_names_every_file_of_its_folder() {
     let temp = tempfile::tempdir().expect("tempdir");
     phantoms(temp.path(), 1);

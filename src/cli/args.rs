@@ -295,6 +295,9 @@ pub(super) struct PhantomArguments {
     /// Scans to write
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) count: u32,
+    /// B-scans of each scan; more than one make a volume around the fovea
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) bscans: u32,
     /// Seed of the first scan; the following count up from it
     #[arg(long, default_value = "1")]
     pub(super) seed: u64,

@@ -6,12 +6,12 @@ use anyhow::Context;
 
 use crate::{
     engine::{EngineOptions, SegmenterOptions},
-    phantom::{Phantom, PhantomOptions},
+    phantom::PhantomOptions,
     screen::{self, ScreenKind},
 };
 
 use super::{
-    args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::write_scan,
+    args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::SyntheticScan,
     service::Service, watch::Watch,
 };
 
@@ -49,9 +49,14 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
 
 /// Lets one scan arrive, then waits.
 fn send(root: &Path, seed: u64, wait: Duration) -> anyhow::Result<()> {
-    // The first scans are a healthy eye on a good scanner; later ones vary.
-    let options = if seed % 3 == 1 { PhantomOptions::default() } else { PhantomOptions::random(seed) };
-    write_scan(&root.join(format!("phantom-{seed:03}.png")), &Phantom::generate(&options, seed))?;
+    let scanner = PhantomOptions::default();
+    // The first scans are a healthy eye on a good scanner; later ones vary, and some are volumes of 6 by 6 mm.
+    let (options, bscans) = match seed % 4 {
+        1 => (scanner, 1),
+        2 => (PhantomOptions { width: 512, lateral_um: 11.7, ..scanner }, 25),
+        _ => (PhantomOptions::random(seed), 1),
+    };
+    SyntheticScan { options, seed, bscans }.write(&root.join(format!("phantom-{seed:03}")), None)?;
     thread::sleep(wait);
     Ok(())
 }

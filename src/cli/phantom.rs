@@ -1,63 +1,137 @@
 //! `octrls phantom`: synthetic scans with their exact labels.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::Context;
-use image::GrayImage;
+use tiff::encoder::{TiffEncoder, colortype::Gray8};
 
 use crate::{
-    layer::Boundary,
+    layer::{BOUNDARIES, Boundary},
     phantom::{Phantom, PhantomOptions, PhantomScan},
-    scan::BScan,
+    scan::{BScan, Eye},
 };
 
 use super::{args::PhantomArguments, make_folder};
+
+/// Micrometres from B-scan to B-scan of a volume.
+const BETWEEN_UM: f64 = 240.0;
 
 pub(super) fn run(arguments: &PhantomArguments) -> anyhow::Result<ExitCode> {
     make_folder(&arguments.out)?;
     for seed in (arguments.seed..).take(arguments.count as usize) {
         let options = if arguments.varied { PhantomOptions::random(seed) } else { PhantomOptions::default() };
-        let phantom = Phantom::generate(&options, seed);
-        let name = format!("phantom-{seed:06}");
-        write_scan(&arguments.out.join(format!("{name}.png")), &phantom)?;
-        write_labels(&arguments.out, &name, &phantom)?;
-        println!("{name}.png");
+        let stem = format!("phantom-{seed:06}");
+        let labels = arguments.out.join(format!("{stem}.boundaries.csv"));
+        let scan = SyntheticScan { options, seed, bscans: arguments.bscans };
+        println!("{}", scan.write(&arguments.out.join(stem), Some(&labels))?);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the scan as a PNG with a sidecar that states its spacing and eye.
-///
-/// The picture comes last and by renaming, so that a watcher never sees it without its sidecar or half-written.
-pub(super) fn write_scan(path: &Path, phantom: &PhantomScan) -> anyhow::Result<()> {
-    let text = |p: &Path| format!("E-OUT-IO: cannot write {}", p.display());
-    let sidecar = path.with_added_extension("toml");
-    let eye = serde_json::to_string(&phantom.eye)?;
-    let content = format!("axial_um = {}\nlateral_um = {}\neye = {eye}\n", phantom.axial_um, phantom.lateral_um);
-    fs::write(&sidecar, content).with_context(|| text(&sidecar))?;
-    let partial = path.with_added_extension("part");
-    grey(&phantom.bscan).save_with_format(&partial, image::ImageFormat::Png).with_context(|| text(&partial))?;
-    fs::rename(&partial, path).with_context(|| text(path))
+/// A synthetic scan: one B-scan, or a volume around the fovea from the upper end to the lower.
+pub(super) struct SyntheticScan {
+    pub(super) options: PhantomOptions,
+    pub(super) seed: u64,
+    pub(super) bscans: u32,
 }
 
-/// Writes `NAME.boundaries.csv`, in the convention of the results: 0-based fractional rows, empty outside the frame.
-fn write_labels(folder: &Path, name: &str, phantom: &PhantomScan) -> anyhow::Result<()> {
-    let path = folder.join(format!("{name}.boundaries.csv"));
-    let mut csv =
-        csv::Writer::from_path(&path).with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))?;
-    csv.write_record(Boundary::ALL.map(Boundary::name))?;
-    for ascan in 0..phantom.surfaces.width() {
-        csv.write_record(
-            Boundary::ALL.map(|b| phantom.surfaces.rows(b)[ascan].map_or_else(String::new, |row| format!("{row:.3}"))),
-        )?;
+impl SyntheticScan {
+    /// Writes a TIFF with a page for each B-scan, and beside it a sidecar that states spacings and eye; to `labels` the exact
+    /// boundaries. A single B-scan becomes a PNG. Returns the file's name.
+    ///
+    /// The picture comes last and by renaming, so that a watcher never sees it without its sidecar or half-written.
+    pub(super) fn write(&self, stem: &Path, labels: Option<&Path>) -> anyhow::Result<String> {
+        let path = stem.with_added_extension(if self.bscans > 1 { "tif" } else { "png" });
+        let (partial, sidecar) = (path.with_added_extension("part"), path.with_added_extension("toml"));
+        let failed = |path: &Path| format!("E-OUT-IO: cannot write {}", path.display());
+        let mut labels = labels.map(|path| Labels::create(path, self.bscans > 1)).transpose()?;
+        fs::write(&sidecar, self.sidecar()?).with_context(|| failed(&sidecar))?;
+        if self.bscans > 1 { self.write_tiff(&partial, &mut labels) } else { self.write_png(&partial, &mut labels) }
+            .with_context(|| failed(&path))?;
+        fs::rename(&partial, &path).with_context(|| failed(&path))?;
+        Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
     }
-    csv.flush().with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))
+
+    fn bscans(&self) -> impl Iterator<Item = PhantomScan> {
+        let middle = 0.5 * f64::from(self.bscans - 1);
+        let eye = self.options.anatomy_seed.unwrap_or(self.seed);
+        (0..self.bscans).map(move |i| {
+            if self.bscans == 1 {
+                return Phantom::generate(&self.options, self.seed);
+            }
+            let fovea_offset_um = (middle - f64::from(i)) * BETWEEN_UM;
+            let options = PhantomOptions { anatomy_seed: Some(eye), fovea_offset_um, ..self.options };
+            // Each B-scan has speckle of its own.
+            Phantom::generate(&options, self.seed ^ (u64::from(i) << 32))
+        })
+    }
+
+    fn sidecar(&self) -> anyhow::Result<String> {
+        let PhantomOptions { axial_um, lateral_um, nasal_right, .. } = self.options;
+        let eye = serde_json::to_string(&if nasal_right { Eye::Right } else { Eye::Left })?;
+        let rows = format!("between_um = {BETWEEN_UM}\nfirst_bscan = \"superior\"\n");
+        let rows = if self.bscans > 1 { rows.as_str() } else { "" };
+        Ok(format!("axial_um = {axial_um}\nlateral_um = {lateral_um}\neye = {eye}\n{rows}"))
+    }
+
+    fn write_png(&self, path: &Path, labels: &mut Option<Labels>) -> anyhow::Result<()> {
+        for phantom in self.bscans() {
+            let BScan { width, height, .. } = phantom.bscan;
+            let (format, colour) = (image::ImageFormat::Png, image::ExtendedColorType::L8);
+            let pixels = grey(&phantom.bscan);
+            image::save_buffer_with_format(path, &pixels, width as u32, height as u32, colour, format)?;
+            labels.iter_mut().try_for_each(|labels| labels.add(0, &phantom))?;
+        }
+        Ok(())
+    }
+
+    fn write_tiff(&self, path: &Path, labels: &mut Option<Labels>) -> anyhow::Result<()> {
+        let mut pages = TiffEncoder::new(BufWriter::new(File::create(path)?))?;
+        for (index, phantom) in self.bscans().enumerate() {
+            let BScan { width, height, .. } = phantom.bscan;
+            pages.write_image::<Gray8>(width as u32, height as u32, &grey(&phantom.bscan))?;
+            labels.iter_mut().try_for_each(|labels| labels.add(index, &phantom))?;
+        }
+        Ok(())
+    }
 }
 
-/// The scan as 8-bit grey.
-fn grey(bscan: &BScan) -> GrayImage {
-    GrayImage::from_fn(bscan.width as u32, bscan.height as u32, |x, y| {
-        let intensity = bscan.intensity[y as usize * bscan.width + x as usize];
-        image::Luma([(intensity.clamp(0.0, 1.0) * 255.0).round() as u8])
-    })
+/// A table of exact boundaries in the convention of the results: 0-based fractional rows, empty outside the frame. That of a volume
+/// begins with the number of the B-scan.
+struct Labels {
+    csv: csv::Writer<File>,
+    of_volume: bool,
+}
+
+impl Labels {
+    fn create(path: &Path, of_volume: bool) -> anyhow::Result<Self> {
+        let file = File::create(path).with_context(|| format!("E-OUT-IO: cannot write {}", path.display()))?;
+        let mut labels = Self { csv: csv::Writer::from_writer(file), of_volume };
+        labels.record("bscan", Boundary::ALL.map(|b| b.name().to_owned()))?;
+        Ok(labels)
+    }
+
+    fn add(&mut self, index: usize, phantom: &PhantomScan) -> anyhow::Result<()> {
+        let index = index.to_string();
+        for ascan in 0..phantom.surfaces.width() {
+            let row = |b| phantom.surfaces.rows(b)[ascan].map_or_else(String::new, |row| format!("{row:.3}"));
+            self.record(&index, Boundary::ALL.map(row))?;
+        }
+        Ok(self.csv.flush()?)
+    }
+
+    fn record(&mut self, bscan: &str, rows: [String; BOUNDARIES]) -> anyhow::Result<()> {
+        let bscan = self.of_volume.then_some(bscan);
+        Ok(self.csv.write_record(bscan.into_iter().chain(rows.iter().map(String::as_str)))?)
+    }
+}
+
+/// The B-scan as 8-bit grey.
+fn grey(bscan: &BScan) -> Vec<u8> {
+    bscan.intensity.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
 }
