@@ -232,7 +232,12 @@ fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings,
 /// A reader's error with the path below the root, since folders above it may name a patient.
 fn named(error: ReadError, name: &Path) -> ProcessError {
     match error {
-        ReadError::Io { source, .. } => ReadError::Io { path: name.to_owned(), source }.into(),
+        ReadError::Io { source, path } => {
+            // Of a series, the file that it is called by may not be the one that cannot be read.
+            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
+            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
+            ReadError::Io { path, source }.into()
+        }
         ReadError::Sidecar { reason, .. } => {
             ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
         }

@@ -157,7 +157,7 @@ impl Series {
         let all = self.all();
         let Some((_, there, key)) = find(&all, path) else { return Ok(Some(stamp)) };
         let Some(members) = there.series.get(key) else { return Ok(Some(stamp)) };
-        Ok(Some(stamp.of_series(members.names.len(), members.bytes, members.digest)))
+        Ok(Some(stamp.with_instances(members.names.len(), members.bytes, members.digest)))
     }
 
     /// Looks at the scan called by `path`, of a series at all of its files.
@@ -180,7 +180,7 @@ impl Series {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Some(stamp.of_series(count, bytes, digest)))
+        Ok(Some(stamp.with_instances(count, bytes, digest)))
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, Folder>> {

@@ -61,7 +61,7 @@ impl Stamp {
 
     /// The stamp of a series of `count` files, of which this is the first's: their size, and a time that is that of the first file to
     /// about a second, and another whenever one of them changes, comes or goes. `digest` is the sum of theirs.
-    pub(super) fn of_series(self, count: usize, bytes: u64, digest: u64) -> Self {
+    pub(super) fn with_instances(self, count: usize, bytes: u64, digest: u64) -> Self {
         /// Nanoseconds that make way, about a second.
         const WAY: i64 = (1 << 30) - 1;
         if count < 2 {

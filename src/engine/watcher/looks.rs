@@ -67,7 +67,9 @@ impl Watcher {
                 heads.insert(head);
             }
             for head in heads {
-                if let Some(earlier) = self.series.tell(&head) {
+                // What it was called by may be another scan by now.
+                let earlier = self.series.tell(&head).filter(|e| self.series.head(e).as_ref() != Some(e));
+                if let Some(earlier) = earlier {
                     self.report(Finding::Gone(self.name_of(&earlier)))?;
                 }
                 match self.series.recall(&head) {
