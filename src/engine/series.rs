@@ -235,3 +235,101 @@ impl Members {
 fn place_of(name: &OsStr) -> (NaturalKey, OsString) {
     (natural_key(&name.to_string_lossy()), name.to_owned())
 }
+
+#[cfg(all(test, feature = "dicom"))]
+mod tests {
+    use super::*;
+
+    /// The beginning of a tomography object of one frame.
+    fn instance(series: &str) -> Vec<u8> {
+        let element = |(group, number): (u16, u16), vr: &[u8; 2], value: &str| {
+            let value = if value.len() % 2 == 0 { value.to_owned() } else { format!("{value}\0") };
+            let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr, &(value.len() as u16).to_le_bytes()];
+            [head.concat().as_slice(), value.as_bytes()].concat()
+        };
+        let syntax = element((2, 0x10), b"UI", "1.2.840.10008.1.2.1");
+        let length = [&b"\x02\0\0\0UL\x04\0"[..], &(syntax.len() as u32).to_le_bytes()].concat();
+        let parts = [
+            vec![0; 128],
+            b"DICM".to_vec(),
+            length,
+            syntax,
+            element((8, 0x16), b"UI", "1.2.840.10008.5.1.4.1.1.77.1.5.4"),
+            element((0x20, 0xe), b"UI", series),
+            element((0x28, 0x10), b"US", "\x02\0"),
+        ];
+        parts.concat()
+    }
+
+    struct Place(tempfile::TempDir, Series);
+
+    impl Place {
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        /// Writes a file and looks at it.
+        fn put(&self, name: &str, series: &str, walk: u64) -> Kin {
+            fs::write(self.path(name), instance(series)).unwrap();
+            self.see(name, walk)
+        }
+
+        fn see(&self, name: &str, walk: u64) -> Kin {
+            let path = self.path(name);
+            let stamp = Stamp::take(&path).unwrap().unwrap().scan;
+            self.1.sighted(&path, stamp, walk)
+        }
+
+        /// Names of the files of the scan called by `name`; what is remembered of them is what is there.
+        fn files(&self, name: &str) -> Vec<String> {
+            let path = self.path(name);
+            assert_eq!(self.1.recall(&path).unwrap(), self.1.look(&path).unwrap());
+            let files = self.1.files(&path);
+            files.instances().iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_series_is_what_is_there() {
+        let place = Place(tempfile::tempdir().unwrap(), Series::default());
+        for name in ["10.dcm", "9.dcm", "1.dcm", "x.png"] {
+            assert_eq!(place.put(name, "1.2", 1).is_instance, name != "x.png");
+        }
+        assert_eq!(place.files("1.dcm"), ["1.dcm", "9.dcm", "10.dcm"]);
+        assert_eq!(place.files("9.dcm"), [""; 0], "it is called by another");
+        assert!(place.1.is_follower(&place.path("9.dcm")) && !place.1.is_follower(&place.path("1.dcm")));
+        let before = place.1.recall(&place.path("1.dcm")).unwrap().unwrap();
+
+        // One of another series now, and the first.
+        assert_eq!(place.put("1.dcm", "1.2.3", 2).left, Some(place.path("9.dcm")));
+        assert_eq!(place.files("9.dcm"), ["9.dcm", "10.dcm"]);
+        assert_ne!(place.1.recall(&place.path("9.dcm")).unwrap().unwrap(), before);
+        assert_eq!(place.put("1.dcm", "1.2", 2).left, None);
+        assert_eq!(place.files("1.dcm"), ["1.dcm", "9.dcm", "10.dcm"]);
+
+        assert_eq!((place.1.tell(&place.path("1.dcm")), place.1.tell(&place.path("1.dcm"))), (None, None));
+        place.put("0.dcm", "1.2", 2);
+        assert_eq!(place.1.tell(&place.path("0.dcm")), Some(place.path("1.dcm")));
+        fs::remove_file(place.path("0.dcm")).unwrap();
+        assert_eq!(place.1.gone(&place.path("0.dcm")), Some(place.path("1.dcm")));
+        assert_eq!(place.files("1.dcm").len(), 3);
+    }
+
+    #[test]
+    fn files_that_a_walk_does_not_find_are_forgotten() {
+        let place = Place(tempfile::tempdir().unwrap(), Series::default());
+        for name in ["1.dcm", "2.dcm", "3.dcm"] {
+            place.put(name, "1.2", 1);
+        }
+        fs::remove_file(place.path("1.dcm")).unwrap();
+        place.see("2.dcm", 2);
+        place.see("3.dcm", 2);
+        assert_eq!(place.1.walked(place.0.path(), 2), [place.path("2.dcm")]);
+        assert_eq!(place.files("2.dcm"), ["2.dcm", "3.dcm"]);
+        place.1.tidy(place.0.path());
+        assert_eq!(place.files("2.dcm").len(), 2, "the folder is there");
+        fs::remove_dir_all(place.0.path()).unwrap();
+        place.1.tidy(place.0.path());
+        assert!(place.1.all().is_empty());
+    }
+}
