@@ -280,7 +280,7 @@ mod tests {
             self.1.sighted(&path, stamp, walk)
         }
 
-        /// Names of the files of the scan called by `name`; what is remembered of them is what is there.
+        /// Names of the files of the series called by `name`; what is remembered of them is what is there.
         fn files(&self, name: &str) -> Vec<String> {
             let path = self.path(name);
             assert_eq!(self.1.recall(&path).unwrap(), self.1.look(&path).unwrap());
@@ -296,7 +296,7 @@ mod tests {
             assert_eq!(place.put(name, "1.2", 1).is_instance, name != "x.png");
         }
         assert_eq!(place.files("1.dcm"), ["1.dcm", "9.dcm", "10.dcm"]);
-        assert_eq!(place.files("9.dcm"), [""; 0], "it is called by another");
+        assert_eq!(place.1.files(&place.path("9.dcm")), ScanFiles::one(place.path("9.dcm")), "it is called by another");
         assert!(place.1.is_follower(&place.path("9.dcm")) && !place.1.is_follower(&place.path("1.dcm")));
         let before = place.1.recall(&place.path("1.dcm")).unwrap().unwrap();
 

@@ -55,7 +55,7 @@ pub enum ReadError {
         listed: usize,
     },
     /// The instances of a DICOM series contradict each other, or do not say enough to be put together.
-    #[error("the instances of the DICOM series are no one scan: {0}")]
+    #[error("the DICOM series cannot be put together: {0}")]
     Series(String),
     /// A series that the file does not hold was asked for.
     #[error("series {number} was asked for, the file holds {count}")]

@@ -99,7 +99,7 @@ pub(super) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError
     for path in all {
         let Some(key) = series_key(&path)? else { continue };
         if *of.get_or_insert_with(|| key.clone()) != key {
-            let reason = "the folder has instances of several; segment it without taking it for a volume";
+            let reason = "the folder has instances of several series; segment it without taking it for a volume";
             return Err(ReadError::Series(reason.to_owned()));
         }
         instances.push(path);

@@ -103,7 +103,7 @@ fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
 #[cfg(feature = "dicom")]
 #[test]
 fn dicom_files_in_one_folder_are_looked_at_once_each() {
-    let count = setting("OCTRLS_CROWD", 1000);
+    let count = setting("OCTRLS_FILES", 1000);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
     fs::create_dir(&root).unwrap();

@@ -241,8 +241,8 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
     let eye = item([sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([string(tags::FRAME_LATERALITY, VR::CS, "L")])])]);
     let spacing = sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![item([floats(tags::PIXEL_SPACING, &[0.0039, 0.02])])]);
     let cases = [
-        ("b0.dcm and b1.dcm both have number 1", with(numbered(1))),
-        ("are the same one", with(string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.1"))),
+        ("b0.dcm and b1.dcm both have Instance Number 1", with(numbered(1))),
+        ("b0.dcm and b1.dcm have the same SOP Instance UID", with(string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.1"))),
         ("different sizes, 8 x 6 and 8 x 12", [instance(1), high, instance(3)]),
         ("b0.dcm and b1.dcm are of different patients", with(string(tags::PATIENT_ID, VR::LO, "SECRET"))),
         ("different patients or studies", with(string(tags::STUDY_INSTANCE_UID, VR::UI, "1.9"))),

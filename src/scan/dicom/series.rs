@@ -59,7 +59,7 @@ impl DicomSeries {
         }
         let read = |file: &PathBuf| caught(|| Instance::read(file)).map_err(|error| of_instance(error, file));
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
-        let Some(first) = instances.first() else { return Err(ReadError::Series("there are none".to_owned())) };
+        let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
         instances.iter().try_for_each(|other| first.agrees_with(other))?;
         distinct(&instances)?;
         let mut instances = in_order(instances)?;
@@ -75,7 +75,8 @@ impl DicomSeries {
         }
         let geometry = Geometry::of(Facts::of_series(facts), width, count);
         let header = geometry.header(format, (count, width, height), stated);
-        let origin = DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("there are none".to_owned()))?;
+        let origin =
+            DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
         Ok(Self { header, files, origin, subject, locations: geometry.locations })
     }
 }
@@ -172,13 +173,17 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
     for instance in instances {
         let file = &instance.file;
         if let Some(other) = instance.instance_uid().and_then(|uid| by_uid.insert(uid, file)) {
-            let reason = format!("{} and {} are the same one, or have its identifier", name(other), name(file));
+            let reason = format!("{} and {} have the same SOP Instance UID", name(other), name(file));
             return Err(ReadError::Series(reason));
         }
         if let Some(number) = instance.number
             && let Some(other) = by_number.insert(number, file)
         {
-            return Err(ReadError::Series(format!("{} and {} both have number {number}", name(other), name(file))));
+            return Err(ReadError::Series(format!(
+                "{} and {} both have Instance Number {number}",
+                name(other),
+                name(file)
+            )));
         }
     }
     Ok(())
@@ -199,7 +204,7 @@ fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
         let height = |i: &Instance| i.origin.planes.as_ref().map_or(0.0, |planes| planes.positions[0][2]);
         instances.sort_by(|a, b| height(b).total_cmp(&height(a)));
     } else if instances.len() > 1 {
-        let reason = "they say in which order they come neither by their numbers nor by their places";
+        let reason = "its instances say in which order they come neither by their numbers nor by their places";
         return Err(ReadError::Series(reason.to_owned()));
     }
     let Some(mut depths) = depths(&instances) else { return Ok(instances) };
