@@ -236,14 +236,14 @@ fn place_of(name: &OsStr) -> (NaturalKey, OsString) {
     (natural_key(&name.to_string_lossy()), name.to_owned())
 }
 
-#[cfg(all(test, feature = "dicom"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     /// The beginning of a tomography object of one frame.
     fn instance(series: &str) -> Vec<u8> {
         let element = |(group, number): (u16, u16), vr: &[u8; 2], value: &str| {
-            let value = if value.len() % 2 == 0 { value.to_owned() } else { format!("{value}\0") };
+            let value = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value}\0") };
             let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr, &(value.len() as u16).to_le_bytes()];
             [head.concat().as_slice(), value.as_bytes()].concat()
         };

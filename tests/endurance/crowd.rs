@@ -9,11 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[cfg(feature = "dicom")]
 #[path = "../support/instance.rs"]
 mod instance;
 
-#[cfg(feature = "dicom")]
 use instance::instance;
 use octrls::{
     engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals},
@@ -100,7 +98,6 @@ fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
     );
 }
 
-#[cfg(feature = "dicom")]
 #[test]
 fn dicom_files_in_one_folder_are_looked_at_once_each() {
     let count = setting("OCTRLS_FILES", 1000);

@@ -15,7 +15,6 @@ mod restart;
 mod rig;
 mod root;
 mod roots;
-#[cfg(feature = "dicom")]
 mod series;
 #[path = "../support/stub.rs"]
 mod stub;

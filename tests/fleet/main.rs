@@ -14,7 +14,6 @@ mod scans;
 mod security;
 #[path = "../support/mod.rs"]
 mod support;
-#[cfg(feature = "dicom")]
 #[path = "../dicom_results/scan.rs"]
 #[allow(dead_code, reason = "only a series is needed here")]
 mod tomography;

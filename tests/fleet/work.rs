@@ -107,7 +107,6 @@ fn a_worker_with_another_model_takes_none_of_them() {
     assert_eq!((other.count(" running "), right.count(" done ")), (0, 2));
 }
 
-#[cfg(feature = "dicom")]
 #[test]
 fn a_dicom_series_travels_as_one_scan() {
     for shared in [false, true] {
