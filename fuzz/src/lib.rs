@@ -33,7 +33,22 @@ pub fn read(folder: &TempDir, name: &str, bytes: &[u8]) {
             assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
         }
     }
-    let _ = scan::parts(&path);
+    let _ = (scan::parts(&path), scan::series_key(&path));
+}
+
+/// Opens a DICOM series of two instances that both hold `bytes`.
+///
+/// # Panics
+/// Where the reader breaks its promises.
+pub fn read_series(folder: &TempDir, bytes: &[u8]) {
+    let files = ["1.dcm", "2.dcm"].map(|name| folder.path().join(name));
+    for file in &files {
+        std::fs::write(file, bytes).expect("a file in the temporary folder");
+    }
+    let series = scan::ScanFiles::series(files.to_vec()).expect("two files");
+    if let Err(error) = scan::open_files(&series, ReadOptions::default()) {
+        assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
+    }
 }
 
 fn read_with(path: &Path, options: ReadOptions) -> Result<(), scan::ReadError> {

@@ -10,6 +10,7 @@ use clap::Args;
 use crate::{
     engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary},
     node::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop},
+    scan::ScanFiles,
 };
 
 pub(super) use crate::node::delivered;
@@ -153,7 +154,7 @@ struct Delivered {
 impl Processor for Delivered {
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),

@@ -1,7 +1,7 @@
 //! `octrls segment`: files and folders in, results out, a progress bar between.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,14 +15,14 @@ use crate::{
     engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
-    scan::{self, ExportParts, has_scan_extension, may_have_parts},
+    scan::{self, ExportParts, ScanFiles, has_scan_extension, may_have_parts},
 };
 
 use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder, on_cpu};
 
 /// A scan and the path of its results below the result root.
 struct Job {
-    scan: PathBuf,
+    scan: ScanFiles,
     name: PathBuf,
 }
 
@@ -112,7 +112,7 @@ fn figures(summary: &ScanSummary) -> String {
 }
 
 /// Every scan below the inputs: a file stands for itself, a folder for the scans below it, or for itself where folders are
-/// volumes.
+/// volumes. Instances of one DICOM series in one folder are one scan.
 fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();
@@ -150,7 +150,12 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     if by_name.is_empty() {
         bail!("E-ARGS-EMPTY: no scans found");
     }
-    Ok(by_name.into_iter().map(|(name, scan)| Job { scan, name }).collect())
+    let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
+    let scans = scan::gather(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
+    let scans: HashMap<PathBuf, ScanFiles> = scans.collect();
+    // Of a series, the file that it is called by is the scan, and the others are none.
+    let jobs = by_name.into_iter().filter_map(|(name, file)| Some(Job { scan: scans.get(&file)?.clone(), name }));
+    Ok(jobs.collect())
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

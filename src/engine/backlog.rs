@@ -83,7 +83,7 @@ mod tests {
     use crate::engine::stamp::FileStamp;
 
     fn task(id: u64, modified_ns: i64) -> Task {
-        let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None };
+        let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None, of_series: false };
         Task { id: ScanId(id), path: format!("{id}.png").into(), stamp, queued: Timestamp::UNIX_EPOCH }
     }
 

@@ -6,10 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ScanId, stamp::Stamp};
+use super::{
+    ScanId,
+    stamp::{FileStamp, Stamp},
+};
 
 /// An empty file is usually one whose writer has not begun; it gets this many windows to do so.
 const WINDOWS_FOR_EMPTY: u32 = 12;
+
+/// Further instances of a series get this many windows to come, one after the other.
+const WINDOWS_FOR_SERIES: u32 = 3;
 
 /// The files being watched for stillness.
 ///
@@ -64,7 +70,12 @@ impl Candidates {
             candidate.stamp = stamp;
             candidate.still_since = at;
         }
-        let patience = if stamp.scan.bytes == 0 { self.window * WINDOWS_FOR_EMPTY } else { self.window };
+        let windows = match stamp {
+            Stamp { scan: FileStamp { bytes: 0, .. }, .. } => WINDOWS_FOR_EMPTY,
+            Stamp { of_series: true, .. } => WINDOWS_FOR_SERIES,
+            _ => 1,
+        };
+        let patience = self.window * windows;
         if at.saturating_duration_since(candidate.still_since) >= patience {
             return self.remove(path);
         }
@@ -105,12 +116,11 @@ impl Candidates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::stamp::FileStamp;
 
     const WINDOW: Duration = Duration::from_secs(5);
 
     fn stamp(bytes: u64, modified_ns: i64) -> Stamp {
-        Stamp { scan: FileStamp { bytes, modified_ns }, sidecar: None }
+        Stamp { scan: FileStamp { bytes, modified_ns }, sidecar: None, of_series: false }
     }
 
     /// Feeds looks `(second, bytes, mtime)` and returns the second at which the file is taken.
@@ -139,6 +149,17 @@ mod tests {
     fn an_empty_file_gets_more_time() {
         assert_eq!(taken_at(&[(0, 0, 1), (30, 0, 1), (59, 0, 1), (60, 0, 1)]), Some(60));
         assert_eq!(taken_at(&[(0, 0, 1), (30, 7, 2), (35, 7, 2)]), Some(35));
+    }
+
+    #[test]
+    fn a_series_gets_more_time() {
+        let (start, path) = (Instant::now(), Path::new("a.dcm"));
+        let of = |bytes| Stamp { of_series: true, ..stamp(bytes, 1) };
+        let mut candidates = Candidates::new(WINDOW);
+        candidates.insert(ScanId(1), path.into(), of(1), start);
+        let mut taken =
+            |second, bytes| candidates.observe(path, of(bytes), start + Duration::from_secs(second)).is_some();
+        assert!(!taken(5, 1) && !taken(14, 2) && !taken(28, 2) && taken(29, 2));
     }
 
     #[test]

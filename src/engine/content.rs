@@ -1,4 +1,4 @@
-//! What a scan is made of, whatever its name: SHA-256 of the file and of the sidecar beside it.
+//! What a scan is made of, whatever its name: SHA-256 of the file, or of the files of a series, and of the sidecar beside it.
 
 use std::{
     fs::{self, File},
@@ -7,18 +7,22 @@ use std::{
 };
 
 use super::stamp::{Stamp, sidecar_of};
-use crate::digest::sha256_of_reader;
+use crate::{digest::sha256_of_reader, scan::ScanFiles};
 
 /// A key that is the same exactly for scans that must give the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Content(String);
 
 impl Content {
-    /// Reads the scan at `path` and its sidecar. Fails soon after `cancelled` says so.
-    pub(super) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+    /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` says so.
+    pub(super) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
-        let mut key = digest(path)?;
-        let sidecar = sidecar_of(path);
+        let all = match files.instances() {
+            [] => vec![digest(files.path())?],
+            instances => instances.iter().map(|file| digest(file)).collect::<io::Result<_>>()?,
+        };
+        let mut key = files.digest(all);
+        let sidecar = sidecar_of(files.path());
         // A pipe of that name would be waited for.
         match fs::symlink_metadata(&sidecar) {
             Ok(found) if found.is_file() => {
@@ -81,12 +85,32 @@ mod tests {
         let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
         std::fs::write(&a, "abc").unwrap();
         std::fs::write(&b, "abc").unwrap();
-        let read = |path: &Path| Content::read(path, &|| false).unwrap();
+        let read = |path: &Path| Content::read(&path.into(), &|| false).unwrap();
         assert_eq!(read(&a), read(&b));
         assert_eq!(read(&a).sha256(), Some(ABC));
         std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
         assert_ne!(read(&a), read(&b));
         assert_eq!(read(&b).sha256(), Some(ABC));
-        Content::read(&a, &|| true).unwrap_err();
+        Content::read(&ScanFiles::one(&a), &|| true).unwrap_err();
+    }
+
+    #[test]
+    fn a_series_is_what_its_files_hold_whatever_they_are_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let series = |files: &[(&str, &str)]| {
+            let write = |(name, text): &(&str, &str)| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, text).unwrap();
+                path
+            };
+            let files = ScanFiles::series(files.iter().map(write).collect()).unwrap();
+            Content::read(&files, &|| false).unwrap()
+        };
+        let both = series(&[("1.dcm", "abc"), ("2.dcm", "def")]);
+        assert_eq!(both, series(&[("3.dcm", "def"), ("4.dcm", "abc")]));
+        assert_ne!(both, series(&[("1.dcm", "abc"), ("2.dcm", "deg")]));
+        assert_ne!(both, series(&[("1.dcm", "abc"), ("2.dcm", "def"), ("3.dcm", "def")]));
+        assert_eq!(series(&[("1.dcm", "abc")]).sha256(), Some(ABC));
+        assert!(both.sha256().is_some_and(|digest| digest != ABC));
     }
 }

@@ -16,7 +16,7 @@ use super::{
     stamp::Stamp,
     worker::{Bench, Verdict, lock},
 };
-use crate::scan::{self, ExportParts};
+use crate::scan::{self, ExportParts, ScanFiles};
 
 /// The exports that were sighted, and the images that each lists; shared by those who look and those who work.
 #[derive(Clone, Debug, Default)]
@@ -76,14 +76,17 @@ impl Exports {
 impl Bench {
     /// Whether the scan of `task` turned out to be a part of another.
     pub(super) fn is_part(&self, task: &Task) -> bool {
-        self.exports.list(&self.roots.locate(&task.path))
+        let path = self.roots.locate(&task.path);
+        self.exports.list(&path) || self.series.is_follower(&path)
     }
 
-    /// Removes what images of the export of `task` gave as scans of their own.
-    pub(super) fn withdraw_parts(&self, task: &Task) {
-        let Some(parts) = self.exports.parts(&self.roots.locate(&task.path)) else { return };
+    /// Removes what images of the export of `task`, or other instances of the series `files`, gave as scans of their own.
+    pub(super) fn withdraw_parts(&self, task: &Task, files: &ScanFiles) {
+        let export = self.exports.parts(files.path()).map(|parts| parts.files()).unwrap_or_default();
+        let instances = files.instances().iter().filter(|file| *file != files.path());
         let mut count = 0;
-        for part in parts.files().iter().filter_map(|file| self.roots.name(file)) {
+        for part in export.iter().chain(instances).filter_map(|file| self.roots.name(file)) {
+            self.forget_given_up(&part, None);
             let withdrawn = lock(&self.ledger).withdraw(&part);
             match withdrawn {
                 Ok(true) => count += u32::from(self.withdraw(&part)),
@@ -93,10 +96,24 @@ impl Bench {
         }
         if count > 0 {
             let text = format!(
-                "{} lists {count} images that had results of their own; these are removed",
+                "{} is made of {count} files that had results of their own; these are removed",
                 task.path.display()
             );
             self.outlet.notice(Level::Info, None, text);
+        }
+    }
+
+    /// Forgets that a scan was given up in its place, at `path`: it is done now, in other content, or is a part of another.
+    pub(super) fn forget_given_up(&self, path: &Path, now: Option<&Content>) {
+        let forgotten = match self.quarantine.forget_note(path) {
+            Ok(true) => lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                Err(("E-QUARANTINE", format!("why {} was given up stays on record: {error}", path.display())))
+            }
+        };
+        if let Err((code, text)) = forgotten {
+            self.outlet.notice(Level::Warning, Some(code), text);
         }
     }
 

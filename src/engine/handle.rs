@@ -24,6 +24,7 @@ use super::{
     retention,
     roots::Roots,
     scheduler::{Command, Links, Scheduler},
+    series::Series,
     territory::Territory,
     watcher::Watcher,
     worker::Bench,
@@ -97,6 +98,7 @@ impl Engine {
             abort: Arc::default(),
             life: Life::default(),
             exports: Exports::default(),
+            series: Series::default(),
         });
         bench.outlet.emit(EventKind::Started(Session {
             roots: options.roots.clone(),
@@ -117,8 +119,9 @@ impl Engine {
             requests.push(request_sender);
             let territory = Territory::new(&root.path, &options.out, filter.clone());
             let intervals = (options.rescan, options.poll_of(&root.path));
-            let (whose, exports) = ((number, root.name.clone()), bench.exports.clone());
-            let watcher = Watcher::new(whose, territory, intervals, exports, asked, report_sender.clone());
+            let whose = (number, root.name.clone());
+            let known = (bench.exports.clone(), bench.series.clone());
+            let watcher = Watcher::new(whose, territory, intervals, known, asked, report_sender.clone());
             crew.add_watcher(spawn("watcher", move || watcher.run())?);
         }
         drop(report_sender);

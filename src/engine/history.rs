@@ -43,7 +43,7 @@ pub struct EyeScan<'a> {
     pub subject: &'a Subject,
     /// The eye.
     pub eye: Eye,
-    /// Digest of the scan's content, and what else tells it from others.
+    /// Digest of the scan's content or UID of its DICOM series, and what else tells it from others.
     pub scan: String,
     /// What must be the same in all that is compared: model and settings that move boundaries.
     pub model: String,

@@ -37,6 +37,7 @@ mod retention;
 mod roots;
 mod scheduler;
 mod segmenter;
+mod series;
 pub(crate) mod sound;
 mod stamp;
 mod steward;

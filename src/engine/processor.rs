@@ -3,14 +3,15 @@
 use std::{any::Any, path::Path};
 
 use super::{ScanChange, ScanSummary};
+use crate::scan::ScanFiles;
 
-/// Turns a scan file into a folder of results.
+/// Turns a scan into a folder of results.
 ///
 /// The engine knows when and how often; the processor knows how.
 pub trait Processor: Send + Sync {
-    /// Processes the scan at `scan` and leaves its results in the folder `out`, whole or not at all.
+    /// Processes the scan in the files `scan` and leaves its results in the folder `out`, whole or not at all.
     ///
-    /// `name` is the path that results may carry: that of the scan below the watched root. `report` is told of
+    /// `name` is the path that results may carry: that of the scan, or of the file that it is called by, below the watched root. `report` is told of
     /// [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that has others do the work tells of
     /// [`ScanChange::Queued`] while the scan waits for them and of [`ScanChange::Running`] while they have it, again and again:
     /// repetitions are no events, but the time that a scan may take begins anew with each. `report` unwinds once nobody waits for
@@ -20,7 +21,7 @@ pub trait Processor: Send + Sync {
     /// [`ProcessError`], and nothing is left in `out` that was not there before.
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),

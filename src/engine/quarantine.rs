@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 
 use super::{roots::Roots, stamp::sidecar_of};
 use crate::{
-    confined::{is_plain, make_parents},
+    confined::{check, is_plain, make_parents},
     durable::{move_file, write_new},
 };
 
@@ -143,6 +143,24 @@ impl Quarantine {
     /// Writes the reason for a scan that stays where it is.
     pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
         self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
+    }
+
+    /// Removes the reasons why the scan at `path` was given up in its place; tells whether there were any.
+    pub(super) fn forget_note(&self, path: &Path) -> io::Result<bool> {
+        let (wanted, mut found) = (self.folder.join(path), false);
+        for number in 1.. {
+            let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
+            let (reason, moved) = (reason_of(&place), place.symlink_metadata().is_ok());
+            let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
+            if !moved && noted {
+                check(self.out(), &reason)?;
+                fs::remove_file(&reason)?;
+                found = true;
+            } else if !noted {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.

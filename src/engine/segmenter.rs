@@ -17,7 +17,7 @@ use crate::{
         DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
         ScanRecord, SeriesFolder, Staging,
     },
-    scan::{self, Pattern, ReadError, ReadOptions, ScanHeader, ScanReader, Subject},
+    scan::{self, Pattern, ReadError, ReadOptions, ScanFiles, ScanHeader, ScanReader, Subject},
     segment::segment,
     serial::shared_option,
 };
@@ -67,14 +67,14 @@ impl Segmenter {
         &self,
         subject: Option<&'a Subject>,
         header: &ScanHeader,
-        sha256: &str,
+        identity: &str,
         series: Option<u32>,
     ) -> Option<EyeScan<'a>> {
         let series = series.map_or(String::new(), |n| n.to_string());
         Some(EyeScan {
             subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
             eye: header.eye?,
-            scan: format!("{sha256} {series}"),
+            scan: format!("{identity} {series}"),
             model: format!("{} {}", self.network.file_sha256(), self.options.ez.key()),
             protocol: Protocol::of(header),
         })
@@ -85,7 +85,7 @@ impl Segmenter {
 const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
-    /// Segments the scan in the file of `task`, or one series of it, into the folder `out`.
+    /// Segments the scan in the files of `task`, or one series of it, into the folder `out`.
     fn one(
         &self,
         task: &Task<'_>,
@@ -95,7 +95,7 @@ impl Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let Task { scan, name, sha256 } = *task;
-        let mut reader = scan::open(scan, read).map_err(|e| named(e, name))?;
+        let mut reader = scan::open_files(scan, read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
@@ -124,7 +124,10 @@ impl Segmenter {
             Ok::<_, ProcessError>(())
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
-        let eye = self.eye_scan(subject.as_ref(), &header, sha256, read.series);
+        // Of a DICOM series, more instances may come: it stays the same scan.
+        let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
+        let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
+        let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
         let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
         let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
         let context = ScanContext {
@@ -169,9 +172,9 @@ impl Segmenter {
     }
 }
 
-/// The file of one scan or of several.
+/// The files of one scan, or the file of several.
 struct Task<'a> {
-    scan: &'a Path,
+    scan: &'a ScanFiles,
     /// What results may call it.
     name: &'a Path,
     sha256: &'a str,
@@ -180,7 +183,7 @@ struct Task<'a> {
 impl Processor for Segmenter {
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
@@ -189,7 +192,7 @@ impl Processor for Segmenter {
         let task = Task { scan, name, sha256: &sha256 };
         let series = match self.options.read.series {
             Some(_) => 1,
-            None => scan::series(scan).map_err(|e| named(e, name))?,
+            None => scan::series(scan.path()).map_err(|e| named(e, name))?,
         };
         if series > 1 {
             self.several(&task, series, out, report)
@@ -219,14 +222,10 @@ impl Processor for Segmenter {
     }
 }
 
-/// The digest of a scan's content; of several files that of their digests, a line each.
-pub(crate) fn digest(scan: &Path) -> Result<String, ReadError> {
+/// The digest of a scan's content, see [`ScanFiles::digest`].
+pub(crate) fn digest(scan: &ScanFiles) -> Result<String, ReadError> {
     let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
-    let digests: Vec<String> = scan::files(scan)?.iter().map(digest).collect::<Result<_, _>>()?;
-    Ok(match digests.as_slice() {
-        [one] => one.clone(),
-        several => sha256(several.join("\n").as_bytes()),
-    })
+    Ok(scan.digest(scan.contents()?.iter().map(digest).collect::<Result<_, _>>()?))
 }
 
 /// What the scanner says of the B-scan at `index`.
@@ -237,7 +236,12 @@ fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings,
 /// A reader's error with the path below the root, since folders above it may name a patient.
 fn named(error: ReadError, name: &Path) -> ProcessError {
     match error {
-        ReadError::Io { source, .. } => ReadError::Io { path: name.to_owned(), source }.into(),
+        ReadError::Io { source, path } => {
+            // Of a series, the file that it is called by may not be the one that cannot be read.
+            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
+            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
+            ReadError::Io { path, source }.into()
+        }
         ReadError::Sidecar { reason, .. } => {
             ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
         }

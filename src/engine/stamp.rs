@@ -1,12 +1,14 @@
 //! What tells from outside whether a scan has changed: size and modification time.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, Metadata},
     io,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
+
+use sha2::{Digest, Sha256};
 
 /// Size and modification time of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,16 @@ impl FileStamp {
         });
         Self { bytes: metadata.len(), modified_ns }
     }
+
+    /// A number that is another for another file or one that has changed.
+    pub(super) fn digest(&self, name: &OsStr) -> u64 {
+        let hash = Sha256::new()
+            .chain_update(self.bytes.to_le_bytes())
+            .chain_update(self.modified_ns.to_le_bytes())
+            .chain_update(name.as_encoded_bytes())
+            .finalize();
+        hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
 }
 
 /// The stamp of a scan and of the sidecar beside it, which takes part in the result.
@@ -31,6 +43,8 @@ impl FileStamp {
 pub(super) struct Stamp {
     pub(super) scan: FileStamp,
     pub(super) sidecar: Option<FileStamp>,
+    /// Whether further files may come that belong to the scan.
+    pub(super) of_series: bool,
 }
 
 impl Stamp {
@@ -42,7 +56,19 @@ impl Stamp {
         }
         let sidecar = fs::symlink_metadata(sidecar_of(path)).ok().filter(Metadata::is_file);
         let sidecar = sidecar.as_ref().map(FileStamp::of);
-        Ok(Some(Self { scan: FileStamp::of(&metadata), sidecar }))
+        Ok(Some(Self { scan: FileStamp::of(&metadata), sidecar, of_series: false }))
+    }
+
+    /// The stamp of a series of `count` files, of which this is the first's: their size, and a time that is that of the first file to
+    /// about a second, and another whenever one of them changes, comes or goes. `digest` is the sum of theirs.
+    pub(super) fn with_instances(self, count: usize, bytes: u64, digest: u64) -> Self {
+        /// Nanoseconds that make way, about a second.
+        const WAY: i64 = (1 << 30) - 1;
+        if count < 2 {
+            return Self { of_series: true, ..self };
+        }
+        let modified_ns = (self.scan.modified_ns & !WAY) | (digest as i64 & WAY);
+        Self { scan: FileStamp { bytes, modified_ns }, of_series: true, ..self }
     }
 }
 

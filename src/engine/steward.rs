@@ -15,6 +15,7 @@ use super::{
     quarantine::Quarantine,
     roots::Roots,
 };
+use crate::scan;
 
 pub use super::quarantine::Quarantined;
 
@@ -117,7 +118,12 @@ impl Steward {
             self.release(last)?;
             return Ok(Redo::Asked);
         }
-        let entries = self.records.at(path)?;
+        let mut entries = self.records.at(path)?;
+        if entries.is_empty()
+            && let Some(head) = self.series_of(path)
+        {
+            entries = self.records.at(&head)?;
+        }
         if entries.is_empty() {
             return Ok(Redo::Unknown);
         }
@@ -192,6 +198,12 @@ impl Steward {
             self.records.forget_quarantined(&quarantined.path, quarantined.sha256.as_deref())?;
         }
         Ok(())
+    }
+
+    /// What the series is called by that the file at `path` is an instance of.
+    fn series_of(&self, path: &Path) -> Option<PathBuf> {
+        let scan = scan::around(&self.roots.locate(path)).ok()?;
+        self.roots.name(scan.path())
     }
 
     fn renew(&self, entry: &LedgerEntry) -> Result<Redo, StewardError> {

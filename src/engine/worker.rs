@@ -25,9 +25,10 @@ use super::{
     processor::is_of_the_disk,
     quarantine::{Note, Quarantine},
     roots::Roots,
+    series::Series,
     stamp::Stamp,
 };
-use crate::output::Staging;
+use crate::{output::Staging, scan::ScanFiles};
 
 /// What became of a task.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ pub(super) struct Bench {
     pub(super) abort: Arc<AtomicBool>,
     pub(super) life: Life,
     pub(super) exports: Exports,
+    pub(super) series: Series,
 }
 
 /// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
@@ -125,7 +127,8 @@ impl Bench {
     }
 
     fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
-        if let Some(verdict) = self.displaced(task).or_else(|| self.is_part(task).then_some(Verdict::Vanished)) {
+        let files = self.series.files(&self.roots.locate(&task.path));
+        if let Some(verdict) = self.is_part(task).then_some(Verdict::Vanished).or_else(|| self.displaced(task)) {
             return self.mine(task).map(|()| (None, verdict));
         }
         if task.stamp.scan.bytes > self.max_bytes {
@@ -139,7 +142,7 @@ impl Bench {
             self.life.beat();
             self.aborting() || late()
         };
-        let (content, unreadable) = match Content::read(&self.roots.locate(&task.path), &ended) {
+        let (content, unreadable) = match Content::read(&files, &ended) {
             Ok(content) => (content, None),
             Err(_) if self.aborting() => return self.mine(task).map(|()| (None, Verdict::Aborted)),
             Err(_) if late() => {
@@ -156,7 +159,7 @@ impl Bench {
         // A change while it was read would file the results under a content that never existed.
         let verdict = match self.displaced(task) {
             Some(verdict) => self.mine(task).map(|()| verdict)?,
-            None => self.take(task, &content, unreadable, overdue)?,
+            None => self.take((task, &files), &content, unreadable, overdue)?,
         };
         Ok((Some(content), verdict))
     }
@@ -169,7 +172,7 @@ impl Bench {
     /// Decides by the ledger, and makes an attempt if one is due.
     fn take(
         &self,
-        task: &Task,
+        (task, files): (&Task, &ScanFiles),
         content: &Content,
         unreadable: Option<io::Error>,
         overdue: &AtomicBool,
@@ -195,34 +198,35 @@ impl Bench {
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process(task, attempt, overdue) {
+            None => match self.process((task, files), attempt, overdue) {
                 Some(result) => result,
                 None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
             },
         };
         let displaced = self.displaced(task);
         self.mine(task)?;
-        Ok(self.settle(task, content, attempt, (result, displaced)))
+        Ok(self.settle((task, files), content, attempt, (result, displaced)))
     }
 
     /// Writes down what became of an attempt.
     fn settle(
         &self,
-        task: &Task,
+        (task, files): (&Task, &ScanFiles),
         content: &Content,
         attempt: u32,
         outcome: (Result<ScanSummary, ProcessError>, Option<Verdict>),
     ) -> Verdict {
         match outcome {
-            (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
-            // The export that lists it arrived meanwhile; a part is not given up for its own faults either.
+            // What it is a part of arrived meanwhile; a part is not given up for its own faults either.
             _ if self.is_part(task) => self.set_aside(task, content),
+            (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
             (Ok(summary), _) => {
                 self.discard_earlier(task, content);
                 let noted = lock(&self.ledger).done(&task.path, task.stamp, content);
                 match noted {
                     Ok(()) => {
-                        self.withdraw_parts(task);
+                        self.withdraw_parts(task, files);
+                        self.forget_given_up(&task.path, Some(content));
                         Verdict::Done(Arc::new(summary))
                     }
                     Err(error) => Verdict::LedgerFailed(error),
@@ -254,7 +258,12 @@ impl Bench {
     }
 
     /// Runs the processor; `None` when the engine is being stopped.
-    fn process(&self, task: &Task, attempt: u32, overdue: &AtomicBool) -> Option<Result<ScanSummary, ProcessError>> {
+    fn process(
+        &self,
+        (task, files): (&Task, &ScanFiles),
+        attempt: u32,
+        overdue: &AtomicBool,
+    ) -> Option<Result<ScanSummary, ProcessError>> {
         let mut waiting = false;
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {
@@ -271,8 +280,8 @@ impl Bench {
                 self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
         };
-        let (scan, out) = (self.roots.locate(&task.path), self.out.join(&task.path));
-        match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &task.path, &out, &mut report))) {
+        let out = self.out.join(&task.path);
+        match catch_unwind(AssertUnwindSafe(|| self.processor.process(files, &task.path, &out, &mut report))) {
             Ok(result) => Some(result),
             Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
             Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
@@ -288,9 +297,16 @@ impl Bench {
 
     /// Gives a file up that is too large to be read. It stays where it is: moving it to another disk would fill that one.
     fn refuse(&self, task: &Task, content: &Content) -> Verdict {
-        let reason = format!("the file has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
+        let reason = format!("the scan has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
         let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
-        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, 0)) {
+        self.leave(task, content, Failure { error, attempts: 0 })
+    }
+
+    /// Gives a scan up that stays where it is.
+    fn leave(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
+        // One reason is enough, that of what lies there now.
+        self.forget_given_up(&task.path, Some(content));
+        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, attempts)) {
             let text = format!("the reason why {} is given up cannot be written: {problem}", task.path.display());
             self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
         }
@@ -301,7 +317,13 @@ impl Bench {
         }
     }
 
-    fn give_up(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
+    /// Moves a scan away that is given up. The files of a series stay: an instance that comes late, or a sound copy of a broken one,
+    /// must find the others.
+    fn give_up(&self, task: &Task, content: &Content, failure: Failure) -> Verdict {
+        if !self.series.files(&self.roots.locate(&task.path)).instances().is_empty() {
+            return self.leave(task, content, failure);
+        }
+        let Failure { error, attempts } = failure;
         let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("{} stays where it is, it cannot be quarantined: {problem}", task.path.display());
@@ -317,7 +339,7 @@ impl Bench {
 
     /// Why the file is no longer the one that stood still; `None` while it is.
     fn displaced(&self, task: &Task) -> Option<Verdict> {
-        match Stamp::take(&self.roots.locate(&task.path)) {
+        match self.series.look(&self.roots.locate(&task.path)) {
             Ok(Some(stamp)) if stamp == task.stamp => None,
             Ok(Some(stamp)) => Some(Verdict::Changed(stamp)),
             Ok(None) => Some(Verdict::Vanished),

@@ -20,7 +20,7 @@ use crate::{
     engine::{ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest},
     network::Network,
     output::Staging,
-    scan::{self, ReadError},
+    scan::{self, ReadError, ScanFiles},
 };
 
 /// File below the results with the name by which the queue knows this watcher.
@@ -55,6 +55,8 @@ pub(super) struct Cargo {
     pub(super) address: Address,
     /// Its path below the folder that workers see as well.
     pub(super) shared: Option<PathBuf>,
+    /// The names of the instances of a series, the scan's own among them.
+    pub(super) instances: Vec<PathBuf>,
 }
 
 impl Dispatcher {
@@ -96,7 +98,7 @@ impl Dispatcher {
         self.draining.load(Ordering::Relaxed)
     }
 
-    fn cargo(&self, scan: &Path, name: &Path) -> Result<Cargo, ProcessError> {
+    fn cargo(&self, scan: &ScanFiles, name: &Path) -> Result<Cargo, ProcessError> {
         let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
         let content = digest(scan).map_err(|error| match error {
             ReadError::Io { source, .. } => unreadable(source),
@@ -109,16 +111,17 @@ impl Dispatcher {
             words.extend([&hex(part.name.as_os_str().as_encoded_bytes()), " ", &digest, "\n"]);
         }
         let address = Address { watcher: self.watcher.clone(), key: sha256(words.as_bytes()) };
-        let shared = self.share.as_ref().and_then(|share| scan.strip_prefix(share).ok()).map(Path::to_owned);
+        let shared = self.share.as_ref().and_then(|share| scan.path().strip_prefix(share).ok()).map(Path::to_owned);
+        let instances = scan.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
         let bytes = parts.iter().map(|part| fs::metadata(&part.path).map_or(0, |m| m.len())).sum();
-        Ok(Cargo { parts, bytes, content, address, shared })
+        Ok(Cargo { parts, bytes, content, address, shared, instances })
     }
 }
 
 impl Processor for Dispatcher {
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
@@ -146,8 +149,10 @@ impl Processor for Dispatcher {
     }
 }
 
-/// The scan's own file, its sidecar, and the images of an export, each by its place beside the scan.
-fn parts_of(scan: &Path) -> io::Result<Vec<Part>> {
+/// The scan's own file, its sidecar, and the images of an export or the other instances of a series, each by its place beside the
+/// scan.
+fn parts_of(files: &ScanFiles) -> io::Result<Vec<Part>> {
+    let scan = files.path();
     let folder = scan.parent().unwrap_or(Path::new("."));
     let part = |path: &Path| {
         let name = path.strip_prefix(folder).map_err(io::Error::other)?.to_owned();
@@ -157,6 +162,9 @@ fn parts_of(scan: &Path) -> io::Result<Vec<Part>> {
     let sidecar = scan.with_added_extension("toml");
     if sidecar.is_file() {
         parts.push(part(&sidecar)?);
+    }
+    for instance in files.instances().iter().filter(|file| *file != scan) {
+        parts.push(part(instance)?);
     }
     if scan::may_have_parts(scan) {
         let listed = scan::parts(scan);
@@ -218,12 +226,19 @@ mod tests {
         write("e.xml", &format!("<HEDX><BODY><Series>{}{}</Series></BODY></HEDX>", image("1.tif"), image("2.tif")));
         write("1.tif", "x");
         write("deep/2.tif", "x");
-        let names = |scan: &str| {
-            let parts = parts_of(&dir.path().join(scan)).unwrap();
+        let names = |scan: &ScanFiles| {
+            let parts = parts_of(scan).unwrap();
             parts.iter().map(|part| part.name.to_string_lossy().into_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(names("a.png"), ["a.png", "a.png.toml"]);
-        assert_eq!(names("b.png"), ["b.png"]);
-        assert_eq!(names("e.xml"), ["e.xml", "1.tif", "deep/2.tif"]);
+        let at = |name: &str| dir.path().join(name);
+        assert_eq!(names(&ScanFiles::one(at("a.png"))), ["a.png", "a.png.toml"]);
+        assert_eq!(names(&ScanFiles::one(at("b.png"))), ["b.png"]);
+        assert_eq!(names(&ScanFiles::one(at("e.xml"))), ["e.xml", "1.tif", "deep/2.tif"]);
+        write("s1.dcm.toml", "axial_um = 3.87");
+        let series = ScanFiles::series(["s10.dcm", "s2.dcm", "s1.dcm"].map(at).to_vec()).unwrap();
+        for name in ["s1.dcm", "s2.dcm", "s10.dcm"] {
+            write(name, "x");
+        }
+        assert_eq!(names(&series), ["s1.dcm", "s1.dcm.toml", "s2.dcm", "s10.dcm"]);
     }
 }

@@ -161,6 +161,7 @@ impl<'a> Errand<'a> {
             options: self.fleet.options.clone(),
             seconds: self.fleet.limit.map(|limit| limit.as_secs_f64()),
             source,
+            instances: self.cargo.instances.clone(),
         };
         let encode = |e: io::Error| ProcessError { code: code::JOB, reason: e.to_string(), transient: false };
         let (job, subject) = (wire::to_json(&job).map_err(encode)?, self.job.clone());

@@ -20,7 +20,10 @@ use super::{
     wire::Signal,
     worker::Workshop,
 };
-use crate::engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace};
+use crate::{
+    engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace},
+    scan::ScanFiles,
+};
 
 /// Time between two B-scans that are sent to be looked at.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
@@ -43,7 +46,7 @@ impl Labour<'_> {
     pub(super) fn segment(
         self,
         segmenter: Segmenter,
-        scan: PathBuf,
+        scan: ScanFiles,
         name: PathBuf,
         folder: TempDir,
     ) -> Result<(ScanSummary, TempDir), Failure> {

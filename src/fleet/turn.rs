@@ -23,6 +23,7 @@ use super::{
 use crate::{
     engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummary, Segmenter, digest},
     output::OutputError,
+    scan::ScanFiles,
 };
 
 /// Signs of life in the time after which a silent worker is taken for lost.
@@ -203,6 +204,8 @@ impl<'a> Turn<'a> {
             Source::Object(name) => self.download(name, &job.name, &folder.path().join("scan"))?,
             Source::Shared(path) => self.shared(path)?,
         };
+        let scan = with_instances(scan, &job.instances)?;
+        self.limit(&scan)?;
         if digest(&scan).ok().as_ref() != Some(&job.content) {
             return Err(elsewhere("its content is not the one that was found").into());
         }
@@ -256,12 +259,18 @@ impl<'a> Turn<'a> {
         if !found.starts_with(share) {
             return Err(nonsense("a link leads out of the shared folder"));
         }
-        let bytes = std::fs::metadata(&found).map_or(0, |m| m.len());
+        Ok(found)
+    }
+
+    /// Refuses what is larger than the scans that this worker takes.
+    fn limit(&self, scan: &ScanFiles) -> Result<(), ProcessError> {
+        let files = scan.contents().unwrap_or_default();
+        let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).map_or(0, |m| m.len())).sum();
         if bytes > self.shop.options.max_bytes {
-            let reason = format!("the file has {bytes} bytes, {} is the limit", self.shop.options.max_bytes);
+            let reason = format!("the scan has {bytes} bytes, {} is the limit", self.shop.options.max_bytes);
             return Err(ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false });
         }
-        Ok(found)
+        Ok(())
     }
 
     fn upload(&self, folder: &TempDir, summary: &ScanSummary, object: &str) -> Result<(), Failure> {
@@ -309,6 +318,23 @@ impl<'a> Turn<'a> {
         // Where that fails the job is delivered again, and its outcome found.
         let _ = self.link().wait(self.message.double_ack(), &mut || self.tick());
     }
+}
+
+/// The scan at `path`, or the series whose `instances` lie beside it.
+fn with_instances(path: PathBuf, instances: &[PathBuf]) -> Result<ScanFiles, ProcessError> {
+    if instances.is_empty() {
+        return Ok(ScanFiles::one(path));
+    }
+    let refused = || nonsense("its instances are not those of a series");
+    if instances.len() > MOST_FILES as usize || !instances.iter().all(|name| is_below(name, 1)) {
+        return Err(refused());
+    }
+    let beside: Vec<PathBuf> = instances.iter().map(|name| path.with_file_name(name)).collect();
+    // A link would lead to what is none of the series.
+    if beside.iter().any(|file| file.is_symlink()) {
+        return Err(refused());
+    }
+    ScanFiles::series(beside).filter(|scan| scan.path() == path).ok_or_else(refused)
 }
 
 /// Every file below `folder`, by its path there.

@@ -58,6 +58,9 @@ pub(super) struct Job {
     /// Seconds that it may take.
     pub(super) seconds: Option<f64>,
     pub(super) source: Source,
+    /// Names of the instances of a DICOM series, which lie beside each other.
+    #[serde(default, with = "serial::paths")]
+    pub(super) instances: Vec<PathBuf>,
 }
 
 /// Where a scan lies.

@@ -54,6 +54,9 @@ pub enum ReadError {
         /// Images that are listed.
         listed: usize,
     },
+    /// The instances of a DICOM series contradict each other, or do not say enough to be put together.
+    #[error("the DICOM series cannot be put together: {0}")]
+    Series(String),
     /// A series that the file does not hold was asked for.
     #[error("series {number} was asked for, the file holds {count}")]
     NoSuchSeries {
@@ -89,6 +92,7 @@ impl ReadError {
             Self::TooLarge { .. } => "E-READ-TOO-LARGE",
             Self::Sidecar { .. } => "E-READ-SIDECAR",
             Self::Incomplete { .. } => "E-READ-INCOMPLETE",
+            Self::Series(_) => "E-READ-SERIES",
             Self::NoSuchSeries { .. } => "E-READ-NO-SERIES",
             Self::Hint(_) => "E-READ-HINT",
             Self::NoSuchBScan { .. } => "E-READ-NO-BSCAN",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     BScan, Pattern, ReadError, ScanHeader, ScanReader,
     dimensions::MAX_BSCANS,
+    files::series_key,
     raster::{self, Raster},
     sidecar::Stated,
 };
@@ -59,13 +60,23 @@ impl ScanReader for ImageFolder {
 ///
 /// # Errors
 /// [`ReadError::Io`] when the folder cannot be read.
-pub(super) fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let mut found = files(folder)?;
+    found.retain(|path| raster::has_extension(path));
+    Ok(found)
+}
+
+/// The files in a folder that are not hidden, in the natural order of their names.
+///
+/// # Errors
+/// [`ReadError::Io`] when the folder cannot be read.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let io = |source| ReadError::Io { path: folder.to_owned(), source };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if raster::has_extension(&path) && !name.starts_with('.') && path.is_file() {
+        if !name.starts_with('.') && path.is_file() {
             found.push((natural_key(&name), path));
         }
     }
@@ -73,13 +84,45 @@ pub(super) fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
+/// The files of a folder that is one volume, and whether they are the instances of a DICOM series: those are looked for, by
+/// content and under any name, where there are no images.
+///
+/// # Errors
+/// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
+pub(super) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError> {
+    let all = files(folder)?;
+    if all.iter().any(|path| raster::has_extension(path)) {
+        return Ok((images(folder)?, false));
+    }
+    let mut instances = Vec::new();
+    let mut of = None;
+    for path in all {
+        let Some(key) = series_key(&path)? else { continue };
+        if *of.get_or_insert_with(|| key.clone()) != key {
+            let reason = "the folder has instances of several series; segment it without taking it for a volume";
+            return Err(ReadError::Series(reason.to_owned()));
+        }
+        instances.push(path);
+    }
+    let is_series = !instances.is_empty();
+    Ok((instances, is_series))
+}
+
+/// The natural order of the names of files: see [`natural_key`].
+pub(super) fn natural_key_of(path: &Path) -> NaturalKey {
+    natural_key(&path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// See [`natural_key`].
+pub(crate) type NaturalKey = Vec<(String, usize, String)>;
+
 fn open_image(path: &Path, stated: &Stated) -> Result<Raster, ReadError> {
     Raster::open(path, &raster::first_bytes(path)?, stated)
 }
 
 /// Names in this order are in their natural order: for each number in the name the text before it, how many digits it has,
 /// and the digits, leading zeros left out.
-fn natural_key(name: &str) -> Vec<(String, usize, String)> {
+pub(crate) fn natural_key(name: &str) -> NaturalKey {
     let mut key = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {

@@ -10,6 +10,7 @@ pub(crate) mod dicom;
 mod dimensions;
 mod e2e;
 mod error;
+mod files;
 mod folder;
 mod fundus;
 mod heidelberg;
@@ -25,16 +26,19 @@ mod tiff;
 mod topcon;
 mod vol;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use bioptigen::Bioptigen;
 pub use cirrus::Cirrus;
 #[cfg(feature = "dicom")]
-pub use dicom::{Dicom, DicomOrigin, DicomReference, FramePlanes};
+pub use dicom::{Dicom, DicomOrigin, DicomReference, DicomSeries, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use e2e::HeidelbergE2e;
 pub use error::ReadError;
+pub use files::{ScanFiles, SeriesKey, around, gather, may_be_instance, series_key};
 pub use folder::ImageFolder;
+#[cfg(feature = "app")]
+pub(crate) use folder::{NaturalKey, natural_key};
 pub use fundus::FundusImage;
 pub use heyex::{ExportParts, HeidelbergExport};
 pub use place::{Place, Track};
@@ -290,7 +294,8 @@ pub struct ReadOptions {
     pub series: Option<u32>,
 }
 
-/// Opens a scan: the format is recognised by content, whatever the file's name. A folder is a volume of the images in it.
+/// Opens a scan: the format is recognised by content, whatever the file's name. A folder is a volume of the images in it, or of the
+/// instances of a DICOM series.
 ///
 /// What holds for every file of a format counts last. A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
 ///
@@ -298,18 +303,39 @@ pub struct ReadOptions {
 /// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
 /// [`MAX_PIXELS`] allows.
 pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
+    open_files(&ScanFiles::one(path), options)
+}
+
+/// Opens a scan of one or several files as [`open`] does; the sidecar of a series is that of the file it is called by.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
+    let path = files.path();
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
+    // Only an .E2E file has several.
+    let other = options.series.filter(|&n| n != 1).map(|number| ReadError::NoSuchSeries { number, count: 1 });
+    #[cfg(feature = "dicom")]
+    if !files.instances().is_empty() {
+        if let Some(error) = other {
+            return Err(error);
+        }
+        return Ok(Box::new(DicomSeries::open(files.instances(), &stated)?));
+    }
     if path.is_dir() {
+        #[cfg(feature = "dicom")]
+        if let (instances, true) = folder::of_volume(path)? {
+            return Ok(Box::new(DicomSeries::open(&instances, &stated)?));
+        }
         return Ok(Box::new(ImageFolder::open(path, &stated)?));
     }
     let start = raster::first_bytes(path)?;
     if HeidelbergE2e::recognises(&start) {
         return Ok(Box::new(HeidelbergE2e::open(path, &stated, options)?));
     }
-    // A file of any other format is one series.
-    if let Some(number) = options.series.filter(|&n| n != 1) {
-        return Err(ReadError::NoSuchSeries { number, count: 1 });
+    if let Some(error) = other {
+        return Err(error);
     }
     #[cfg(feature = "dicom")]
     if Dicom::recognises(&start) {
@@ -339,14 +365,6 @@ pub fn series(path: &Path) -> Result<u32, ReadError> {
         return Ok(1);
     }
     HeidelbergE2e::series(path)
-}
-
-/// The files whose content is the scan at `path`: itself, or the images of a folder in the order of their B-scans.
-///
-/// # Errors
-/// [`ReadError::Io`] when a folder cannot be read.
-pub fn files(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    if path.is_dir() { folder::images(path) } else { Ok(vec![path.to_owned()]) }
 }
 
 /// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.

@@ -265,6 +265,61 @@ fn no_objects_where_none_are_wanted() {
 }
 
 #[test]
+fn a_series_of_objects_is_the_volume_and_each_is_named_as_a_source() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let (folder, out) = (temp.path().join("export"), temp.path().join("out"));
+    fs::create_dir(&folder).expect("a folder");
+    for (i, object) in scan::series().iter().enumerate() {
+        scan::write(object, &folder.join(format!("IM{}.dcm", scan::FRAMES - i)));
+    }
+    octrls().arg("segment").arg(&folder).arg("--out").arg(&out).args(["--dicom", "with-masks"]).assert().success();
+    let names: Vec<_> = fs::read_dir(&out).expect("the folder").map(|e| e.expect("an entry").file_name()).collect();
+    assert!(names.iter().filter(|n| !n.to_string_lossy().starts_with('.')).eq(["IM1.dcm"]), "{names:?}");
+
+    let series = out.join("IM1.dcm");
+    for file in ["boundaries.csv", "thickness.csv", "uncertainty.csv"] {
+        assert_eq!(fs::read(series.join(file)).expect(file), fs::read(results().join(file)).expect(file), "{file}");
+    }
+    let (own, whole) = (json(&series), json(results()));
+    assert_eq!(own["scan"]["format"], "DICOM OPT series");
+    for part in ["layers", "volume", "verdict"] {
+        assert_eq!(own[part], whole[part], "{part}");
+    }
+    let open = |name: &str| open_file(series.join(name)).expect("a DICOM file");
+    let uids = |items: &[InMemDicomObject]| -> Vec<String> {
+        items.iter().map(|item| text(item, tags::REFERENCED_SOP_INSTANCE_UID)).collect()
+    };
+    let all: Vec<String> = (0..scan::FRAMES).map(scan::instance_uid).collect();
+    let surfaces = open("surfaces.dcm");
+    let referenced = &items(&surfaces, tags::REFERENCED_SERIES_SEQUENCE)[0];
+    assert_eq!(text(referenced, tags::SERIES_INSTANCE_UID), scan::SERIES);
+    assert_eq!(uids(items(referenced, tags::REFERENCED_INSTANCE_SEQUENCE)), all);
+    let sources = |group: &InMemDicomObject| {
+        let derived = &items(group, tags::DERIVATION_IMAGE_SEQUENCE)[0];
+        let sources = items(derived, tags::SOURCE_IMAGE_SEQUENCE);
+        assert!(sources.iter().all(|source| source.get(tags::REFERENCED_FRAME_NUMBER).is_none()));
+        uids(sources)
+    };
+    assert_eq!(sources(&items(&surfaces, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)[0]), all);
+    let pixels = |file: &DefaultDicomObject| {
+        file.element(tags::FLOAT_PIXEL_DATA).expect("rows").to_multi_float32().expect("rows")
+    };
+    assert_eq!(pixels(&surfaces), pixels(&object("surfaces.dcm")));
+    let masks = open("masks.dcm");
+    for group in items(&masks, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) {
+        let content = &items(group, tags::FRAME_CONTENT_SEQUENCE)[0];
+        let position: usize = numbers(content, tags::IN_STACK_POSITION_NUMBER)[0] as usize;
+        assert_eq!(sources(group), [scan::instance_uid(position - 1)]);
+    }
+    let measures = open("measures.dcm");
+    let study = &items(&measures, tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE)[0];
+    let evidence = &items(study, tags::REFERENCED_SERIES_SEQUENCE)[0];
+    assert_eq!(uids(items(evidence, tags::REFERENCED_SOP_SEQUENCE)), all);
+    assert_eq!(uids(items(&open("report.dcm"), tags::SOURCE_INSTANCE_SEQUENCE)), all);
+    validators::check(&series);
+}
+
+#[test]
 fn validators_find_no_fault() {
     let record = json(results());
     assert_eq!(record["dicom"]["left_out"], serde_json::json!([]));

@@ -41,17 +41,34 @@ fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObj
 
 /// A volume of a right eye.
 pub(crate) fn volume() -> InMemDicomObject {
-    tomography(FRAMES)
+    tomography(0, FRAMES)
+}
+
+/// The same volume as a series of objects, a B-scan each.
+pub(crate) fn series() -> Vec<InMemDicomObject> {
+    let instance = |i: usize| {
+        let mut object = tomography(i, 1);
+        object.put(text(tags::SOP_INSTANCE_UID, VR::UI, &instance_uid(i)));
+        object.put(text(tags::INSTANCE_NUMBER, VR::IS, &(i + 1).to_string()));
+        object
+    };
+    (0..FRAMES).map(instance).collect()
+}
+
+/// Identifier of an object of the series.
+pub(crate) fn instance_uid(i: usize) -> String {
+    format!("{INSTANCE}.{}", i + 1)
 }
 
 /// One B-scan.
 pub(crate) fn bscan() -> InMemDicomObject {
-    tomography(1)
+    tomography(0, 1)
 }
 
-fn tomography(frames: usize) -> InMemDicomObject {
-    let pixels = (0..frames as u64).flat_map(|seed| {
-        let scan = Phantom::generate(&PhantomOptions::default(), seed + 1).bscan;
+fn tomography(first: usize, frames: usize) -> InMemDicomObject {
+    let all = first..first + frames;
+    let pixels = all.clone().flat_map(|seed| {
+        let scan = Phantom::generate(&PhantomOptions::default(), seed as u64 + 1).bscan;
         assert_eq!((scan.width, scan.height), (WIDTH, HEIGHT));
         scan.intensity.into_iter().map(|v| (255.0 * v).round() as u8)
     });
@@ -91,7 +108,7 @@ fn tomography(frames: usize) -> InMemDicomObject {
         word(tags::HIGH_BIT, 7),
         word(tags::PIXEL_REPRESENTATION, 0),
         sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]),
-        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (0..frames).map(own).collect()),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, all.map(own).collect()),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(pixels)),
     ])
 }

@@ -2,14 +2,21 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use octrls::engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals};
+#[path = "../support/instance.rs"]
+mod instance;
+
+use instance::instance;
+use octrls::{
+    engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals},
+    scan::ScanFiles,
+};
 
 use crate::{handles, listed, memory, setting, stub::summary, torture::scan, watcher};
 
@@ -19,7 +26,7 @@ struct Marker;
 impl Processor for Marker {
     fn process(
         &self,
-        _: &Path,
+        _: &ScanFiles,
         _: &Path,
         out: &Path,
         _: &mut dyn FnMut(ScanChange),
@@ -63,6 +70,11 @@ fn a_crowd_of_files_takes_neither_memory_nor_handles() {
         }
         fs::write(folder.join(format!("{number}.png")), format!("scan {number}")).unwrap();
     }
+    work_through(root, out, (count, count));
+}
+
+/// Works through so many files with so many scans, again at the next start, and tells the figures.
+fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
     let options = EngineOptions {
         stability: Duration::from_millis(200),
         workers: 2,
@@ -71,7 +83,7 @@ fn a_crowd_of_files_takes_neither_memory_nor_handles() {
     };
     let (memory_before, handles_before) = (memory("self", "VmRSS").unwrap(), handles("self"));
     let (totals, first, most, open) = run(&options);
-    assert_eq!(totals, Totals { done: count, ..Totals::default() });
+    assert_eq!(totals, Totals { done: scans, ..Totals::default() });
     let grown = most.saturating_sub(memory_before);
     // Two kilobytes a file hold its path and its place in the queue.
     assert!(grown < 32 * 1024 + 2 * count, "{grown} KiB for {count} files");
@@ -79,11 +91,28 @@ fn a_crowd_of_files_takes_neither_memory_nor_handles() {
     let (totals, again, _, _) = run(&options);
     assert_eq!(totals, Totals::default(), "nothing is done twice");
     eprintln!(
-        "{count} files: {:.1} s, {} MiB more memory, {open} open files ({handles_before} before); known at the next start after {:.1} s",
+        "{count} files, {scans} scans: {:.1} s, {} MiB more memory, {open} open files ({handles_before} before); known at the next start after {:.1} s",
         first.as_secs_f64(),
         grown / 1024,
         again.as_secs_f64()
     );
+}
+
+#[test]
+fn dicom_files_in_one_folder_are_looked_at_once_each() {
+    let count = setting("OCTRLS_FILES", 1000);
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&root).unwrap();
+    for number in 0..count {
+        let write = |name: &str, series: &str| {
+            fs::write(root.join(format!("{name}{number}.dcm")), instance(series, 1, &format!("{name} {number}")))
+                .unwrap();
+        };
+        write("alone", &format!("1.3.{number}"));
+        write("bscan", "1.2");
+    }
+    work_through(root, out, (2 * count, count + 1));
 }
 
 /// Of a hundred files there are one scan of its own, so many copies of the first scan, and images that break off.

@@ -15,6 +15,7 @@ mod restart;
 mod rig;
 mod root;
 mod roots;
+mod series;
 #[path = "../support/stub.rs"]
 mod stub;
 #[path = "../support/mod.rs"]

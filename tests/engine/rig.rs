@@ -17,7 +17,7 @@ use octrls::{
         Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
         ScanId, ScanSummary, Totals,
     },
-    scan::{Pattern, ScanHeader},
+    scan::{Pattern, ScanFiles, ScanHeader},
 };
 use tempfile::TempDir;
 
@@ -74,13 +74,14 @@ impl Copier {
 impl Processor for Copier {
     fn process(
         &self,
-        scan: &Path,
+        scan: &ScanFiles,
         name: &Path,
         out: &Path,
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let _over = Over(&self.over);
-        let text = fs::read_to_string(scan).unwrap();
+        let files = scan.contents().unwrap();
+        let text = files.iter().map(|file| words(file)).collect::<Vec<_>>().join(" ");
         self.calls.lock().unwrap().push(name.display().to_string());
         self.obey(name, &text, report)?;
         report(ScanChange::Running { attempt: 1 });
@@ -94,6 +95,14 @@ impl Processor for Copier {
     fn fingerprint(&self) -> String {
         "copier 1".into()
     }
+}
+
+/// What a scan says: its text, or of a DICOM file the preamble, which nobody else reads.
+fn words(file: &Path) -> String {
+    let bytes = fs::read(file).unwrap();
+    let preamble = bytes.get(128..132).is_some_and(|magic| magic == b"DICM");
+    let text = if preamble { bytes[..128].to_vec() } else { bytes };
+    String::from_utf8(text).unwrap().trim_end_matches('\0').to_owned()
 }
 
 fn header() -> ScanHeader {

@@ -15,5 +15,8 @@ mod scans;
 mod security;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../dicom_results/scan.rs"]
+#[allow(dead_code, reason = "only a series is needed here")]
+mod tomography;
 mod trouble;
 mod work;

@@ -106,3 +106,24 @@ fn a_worker_with_another_model_takes_none_of_them() {
     fleet.assert_results(&names);
     assert_eq!((other.count(" running "), right.count(" done ")), (0, 2));
 }
+
+#[test]
+fn a_dicom_series_travels_as_one_scan() {
+    for shared in [false, true] {
+        let Some(mut fleet) = Fleet::start("a_dicom_series", "") else { return };
+        fs::create_dir_all(fleet.root().join("s")).unwrap();
+        for (i, object) in crate::tomography::series().iter().enumerate() {
+            crate::tomography::write(object, &fleet.root().join(format!("s/IM{}.dcm", i + 1)));
+        }
+        let root = fleet.root();
+        let share = ["--queue-share", root.to_str().unwrap()];
+        let more: &[&str] = if shared { &share } else { &[] };
+        let worker = fleet.worker(more);
+        let mut watcher = fleet.watcher(&[&["--once"], more].concat());
+        assert!(watcher.wait().success(), "{}\n{}", watcher.text(), worker.text());
+        let record = crate::support::result(&fleet.out().join("s/IM1.dcm"));
+        assert_eq!((&record["scan"]["bscans"], &record["scan"]["format"]), (&3.into(), &"DICOM OPT series".into()));
+        let states: Vec<_> = fleet.listed().iter().map(|object| object["path"].clone()).collect();
+        assert_eq!(states, ["s/IM1.dcm"]);
+    }
+}

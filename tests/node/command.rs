@@ -9,7 +9,10 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use dicom_dictionary_std::uids;
 
-use crate::rig::{Beside, OPT, Rig, file, free_port, until};
+use crate::{
+    rig::{Beside, OPT, Rig, file, free_port, until},
+    scan,
+};
 
 pub(crate) fn octrls() -> Command {
     let mut command = Command::new(cargo_bin("octrls"));
@@ -89,6 +92,41 @@ fn a_watcher_that_receives() {
     let (watcher, address) = listening(watch.arg(&root), " at=");
     assert!(octrls().args(["send", &format!("OCT@{address}")]).arg(&path).output().unwrap().status.success());
     until(|| root.join("octrls-results/1.2.3.dcm/result.json").is_file().then_some(()));
+    assert!(terminate(watcher));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_series_that_comes_instance_by_instance_is_one_scan() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, export) = (dir.path().join("in"), dir.path().join("export"));
+    for folder in [&root, &export] {
+        fs::create_dir(folder).unwrap();
+    }
+    for (i, object) in scan::series().iter().enumerate().rev() {
+        scan::write(object, &export.join(format!("IM{i}")));
+    }
+    let mut watch = octrls();
+    watch.args(["watch", "--plain", "--model", "edge", "--stable", "0.2", "--receive", "127.0.0.1:0"]);
+    let (watcher, address) = listening(watch.arg(&root), " at=");
+    let target = format!("OCTRLS@{address}");
+    for i in [1, 2, 0] {
+        let sent = octrls().args(["send", &target]).arg(export.join(format!("IM{i}"))).output().unwrap();
+        assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    }
+    let results = root.join("octrls-results");
+    let record = results.join(format!("{}.dcm/result.json", scan::instance_uid(0)));
+    let bscans = || {
+        let record: serde_json::Value = serde_json::from_slice(&fs::read(&record).ok()?).ok()?;
+        (record["scan"]["bscans"] == scan::FRAMES).then_some(())
+    };
+    until(bscans);
+    // Whatever was taken for a scan before its neighbours came has given way.
+    let others = || {
+        let names = fs::read_dir(&results).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        (names.filter(|name| !name.starts_with('.') && name != "quarantine").count() == 1).then_some(())
+    };
+    until(others);
     assert!(terminate(watcher));
 }
 

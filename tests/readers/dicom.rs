@@ -33,16 +33,16 @@ pub(super) fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<In
     DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
 }
 
-fn floats(tag: Tag, values: &[f64]) -> DataElement<InMemDicomObject> {
+pub(super) fn floats(tag: Tag, values: &[f64]) -> DataElement<InMemDicomObject> {
     let text: Vec<String> = values.iter().map(f64::to_string).collect();
     DataElement::new(tag, VR::DS, PrimitiveValue::Strs(text.into()))
 }
 
-fn word(tag: Tag, value: u16) -> DataElement<InMemDicomObject> {
+pub(super) fn word(tag: Tag, value: u16) -> DataElement<InMemDicomObject> {
     DataElement::new(tag, VR::US, PrimitiveValue::from(value))
 }
 
-fn string(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObject> {
+pub(super) fn string(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObject> {
     DataElement::new(tag, vr, PrimitiveValue::from(value))
 }
 
@@ -280,7 +280,7 @@ fn lines_through_one_middle_are_a_star() {
 }
 
 /// Frames that lie on the image 1.2.99 through these points, pairs of row and column.
-fn located(points: &[Vec<f32>], orientation: &str) -> Object {
+pub(super) fn located(points: &[Vec<f32>], orientation: &str) -> Object {
     let own = |points: &Vec<f32>| {
         let coordinates = PrimitiveValue::F32(points.iter().copied().collect());
         item([sequence(

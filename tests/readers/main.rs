@@ -6,6 +6,8 @@ mod broken;
 #[cfg(feature = "dicom")]
 mod dicom;
 #[cfg(feature = "dicom")]
+mod dicom_series;
+#[cfg(feature = "dicom")]
 mod dicom_structure;
 mod e2e;
 mod heyex;

@@ -1,4 +1,4 @@
-//! Scans that turn out to be parts of others: images whose export came after them.
+//! Scans that turn out to be parts of others: images whose export came after them, instances of one series.
 
 use std::path::Path;
 
@@ -15,6 +15,15 @@ impl Ledger {
             "UPDATE scans SET state = 'superseded', result = NULL, attempts = 0, changed = ?1
              WHERE content = ?2 AND fingerprint = ?3",
             params![now(), content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// What was given up at `path` without being moved away lies there no more: `now_there` does, or nothing that is a scan of its own.
+    pub(in crate::engine) fn replaced(&self, path: &Path, now_there: Option<&Content>) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET state = 'superseded', changed = ?1 WHERE path = ?2 AND state = 'quarantined' AND content IS NOT ?3",
+            params![now(), PathColumn(path), now_there.map(Content::key)],
         )?;
         Ok(())
     }

@@ -59,7 +59,7 @@ fn named(content: &str) -> Content {
 }
 
 fn stamp(content: &str) -> Stamp {
-    Stamp { scan: FileStamp { bytes: content.len() as u64, modified_ns: 1 }, sidecar: None }
+    Stamp { scan: FileStamp { bytes: content.len() as u64, modified_ns: 1 }, sidecar: None, of_series: false }
 }
 
 fn found<'a>(path: &'a Path, content: &str) -> Found<'a> {

@@ -72,9 +72,13 @@ pub(super) fn identifier(relation: Relation, title: Code, uid: String) -> Item {
     item([relation.element(), kind("UIDREF"), name(title), string(tags::UID, VR::UI, uid)])
 }
 
-pub(super) fn image(reference: &DicomReference) -> Item {
-    let instance = sequence(tags::REFERENCED_SOP_SEQUENCE, vec![item(referenced(reference))]);
-    item([Relation::Contains.element(), kind("IMAGE"), instance])
+/// The objects of the scan.
+pub(super) fn images(reference: &DicomReference) -> Vec<Item> {
+    let image = |instance| {
+        let instance = sequence(tags::REFERENCED_SOP_SEQUENCE, vec![instance]);
+        item([Relation::Contains.element(), kind("IMAGE"), instance])
+    };
+    referenced(reference).into_iter().map(image).collect()
 }
 
 /// A measured value and what is said of it.

@@ -7,7 +7,7 @@ use super::{
     Results,
     build::{empty, sequence, string},
     codes,
-    object::{Kind, Object, source_image},
+    object::{Kind, Object, source_images},
 };
 use crate::scan::DicomReference;
 
@@ -22,7 +22,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference, pdf: &[u8]) 
         string(tags::BURNED_IN_ANNOTATION, VR::CS, "YES"),
         string(tags::DOCUMENT_TITLE, VR::ST, "OCT retinal layer report"),
         codes::IMAGING_REPORT.sequence(tags::CONCEPT_NAME_CODE_SEQUENCE),
-        sequence(tags::SOURCE_INSTANCE_SEQUENCE, vec![source_image(reference)]),
+        sequence(tags::SOURCE_INSTANCE_SEQUENCE, source_images(reference)),
         string(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, VR::LO, "application/pdf"),
         DataElement::new(tags::ENCAPSULATED_DOCUMENT_LENGTH, VR::UL, PrimitiveValue::from(pdf.len() as u32)),
         DataElement::new(tags::ENCAPSULATED_DOCUMENT, VR::OB, PrimitiveValue::from(bytes)),

@@ -137,7 +137,7 @@ pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, refe
         DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index),
     ]);
     let mut groups =
-        vec![sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]), segments::derivation(reference, Some(bscan + 1))];
+        vec![sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]), segments::derivation(reference, Some(bscan))];
     groups.extend(segment.map(segments::identification));
     let planes = results.origin.planes.as_ref();
     groups.extend(planes.and_then(|p| p.positions.get(bscan)).map(|&p| segments::plane_position(p)));

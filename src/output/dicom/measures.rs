@@ -11,7 +11,7 @@ use super::{
     codes,
     content::{
         Relation::{Contains, Context, Modifies, Property},
-        coded, contained, container, derived, identifier, image, number, site, template, text,
+        coded, contained, container, derived, identifier, images, number, site, template, text,
     },
     object::{Kind, Object, referenced, uid},
 };
@@ -29,7 +29,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Measures, results, reference);
     let series = item([
         string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone()),
-        sequence(tags::REFERENCED_SOP_SEQUENCE, vec![item(referenced(reference))]),
+        sequence(tags::REFERENCED_SOP_SEQUENCE, referenced(reference)),
     ]);
     let evidence = item([
         string(tags::STUDY_INSTANCE_UID, VR::UI, reference.study.clone()),
@@ -53,7 +53,7 @@ fn report(results: &Results, reference: &DicomReference) -> Vec<Item> {
     let model = record.model;
     let program = format!("octrls {}", record.octrls);
     let device = uid(&["device", model.sha256()]);
-    let library = contained(codes::IMAGE_LIBRARY_GROUP, vec![image(reference)]);
+    let library = contained(codes::IMAGE_LIBRARY_GROUP, images(reference));
     let measurements = contained(codes::MEASUREMENTS, groups(results, reference));
     let verdict = format!(
         "{}, confidence {:.2}, ellipsoid zone {}; research use only",

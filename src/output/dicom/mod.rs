@@ -136,6 +136,6 @@ impl Results<'_> {
         let (scan, model, ez) = (&record.scan.sha256, record.model.sha256(), record.ellipsoid_zone.key());
         // Spacing and eye may be the operator's.
         let stated = format!("{:?} {:?} {:?}", self.header.axial, self.header.lateral, self.header.eye);
-        format!("{program} {} {scan} {model} {ez} {stated}", reference.instance)
+        format!("{program} {} {scan} {model} {ez} {stated}", reference.key())
     }
 }

@@ -176,25 +176,46 @@ pub(super) fn uid(parts: &[&str]) -> String {
     format!("2.25.{uuid}")
 }
 
-/// Series and instance of the scan, as every derived object lists them.
+/// Series and instances of the scan, as every derived object lists them.
 pub(super) fn referenced_series(reference: &DicomReference) -> Element {
-    let instances = sequence(tags::REFERENCED_INSTANCE_SEQUENCE, vec![super::build::item(referenced(reference))]);
+    let instances = sequence(tags::REFERENCED_INSTANCE_SEQUENCE, referenced(reference));
     let series = string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone());
     sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![super::build::item([series, instances])])
 }
 
-/// Class and instance of the scan.
-pub(super) fn referenced(reference: &DicomReference) -> [Element; 2] {
-    [
-        string(tags::REFERENCED_SOP_CLASS_UID, VR::UI, reference.class.clone()),
-        string(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, reference.instance.clone()),
-    ]
+/// Class and instance of each object of the scan.
+pub(super) fn referenced(reference: &DicomReference) -> Vec<Item> {
+    reference.instances.iter().map(|instance| one(&reference.class, instance)).collect()
 }
 
-/// Class and instance of the scan, as the image that was processed.
-pub(super) fn source_image(reference: &DicomReference) -> Item {
-    let purpose = codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE);
-    super::build::item(referenced(reference).into_iter().chain([purpose]))
+/// Class and instance of each object of the scan, as the images that were processed.
+pub(super) fn source_images(reference: &DicomReference) -> Vec<Item> {
+    let source = |mut image: Item| {
+        image.put(codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE));
+        image
+    };
+    referenced(reference).into_iter().map(source).collect()
+}
+
+/// The B-scan of that index as an image that was processed: a frame of the scan's only object, or an object of its own.
+pub(super) fn source_bscan(reference: &DicomReference, bscan: usize) -> Item {
+    let (instance, is_frame) = match reference.instances.as_slice() {
+        [only] => (only.as_str(), true),
+        several => (several.get(bscan).map_or("", String::as_str), false),
+    };
+    let mut image = one(&reference.class, instance);
+    image.put(codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE));
+    if is_frame {
+        image.put(integer(tags::REFERENCED_FRAME_NUMBER, bscan + 1));
+    }
+    image
+}
+
+fn one(class: &str, instance: &str) -> Item {
+    super::build::item([
+        string(tags::REFERENCED_SOP_CLASS_UID, VR::UI, class),
+        string(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, instance),
+    ])
 }
 
 #[cfg(test)]

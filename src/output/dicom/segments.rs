@@ -7,7 +7,7 @@ use super::{
     Results,
     build::{Element, Item, decimals, empty, item, sequence, string, word},
     codes::{self, Code},
-    object::{Object, referenced_series, source_image, uid},
+    object::{Object, referenced_series, source_bscan, source_images, uid},
 };
 use crate::{output::ModelRecord, scan::DicomReference};
 
@@ -27,7 +27,7 @@ pub(super) fn describe(object: &mut Object, results: &Results, reference: &Dicom
     let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
     // Without one of its own, the scan is the only thing in its frame of reference.
     let frame_of_reference = results.origin.frame_of_reference.clone();
-    let frame_of_reference = frame_of_reference.unwrap_or_else(|| uid(&["frame of reference", &reference.instance]));
+    let frame_of_reference = frame_of_reference.unwrap_or_else(|| uid(&["frame of reference", &reference.key()]));
     object.put([
         string(tags::FRAME_OF_REFERENCE_UID, VR::UI, frame_of_reference),
         empty(tags::POSITION_REFERENCE_INDICATOR, VR::LO),
@@ -87,7 +87,7 @@ fn lab(colour: [u8; 3]) -> [u16; 3] {
 
 /// An organisation of the dimensions along which the frames lie, each an element and the functional group it is in.
 pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: &str, along: &[(Tag, Tag)]) {
-    let organisation = uid(&["dimensions", kind, &reference.instance]);
+    let organisation = uid(&["dimensions", kind, &reference.key()]);
     let identifier = || string(tags::DIMENSION_ORGANIZATION_UID, VR::UI, organisation.clone());
     let pointer = |tag, to: Tag| dicom_core::DataElement::new(tag, VR::AT, dicom_core::PrimitiveValue::from(to));
     let index = |&(element, group): &(Tag, Tag)| {
@@ -103,17 +103,19 @@ pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: 
     ]);
 }
 
-/// Which image, and which of its frames (from 1, all where none is named), went through the segmentation; of a single frame, pixel
-/// by pixel.
-pub(super) fn derivation(reference: &DicomReference, frame: Option<usize>) -> Element {
-    let mut source = source_image(reference);
-    if let Some(frame) = frame {
-        source.put(super::build::integer(tags::REFERENCED_FRAME_NUMBER, frame));
-        // A pixel lies where that of the source lies (PS3.3, C.7.6.16.2.6).
-        source.put(string(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, "YES"));
-    }
+/// What went through the segmentation: the B-scan of that index, pixel by pixel, or all of the scan.
+pub(super) fn derivation(reference: &DicomReference, bscan: Option<usize>) -> Element {
+    let sources = match bscan {
+        Some(bscan) => {
+            let mut source = source_bscan(reference, bscan);
+            // A pixel lies where that of the source lies (PS3.3, C.7.6.16.2.6).
+            source.put(string(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, "YES"));
+            vec![source]
+        }
+        None => source_images(reference),
+    };
     let derived = item([
-        sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![source]),
+        sequence(tags::SOURCE_IMAGE_SEQUENCE, sources),
         codes::SEGMENTATION.sequence(tags::DERIVATION_CODE_SEQUENCE),
     ]);
     sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derived])

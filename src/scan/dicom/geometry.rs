@@ -6,15 +6,18 @@ use dicom_object::InMemDicomObject;
 use super::{
     eye,
     groups::{FunctionalGroups, numbers},
-    is,
+    is_tomography,
     location::Locations,
 };
-use crate::scan::{Eye, MILLIMETRE, Pattern, Place, Spacing, Track};
+use crate::{
+    scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, Track, sidecar::Stated},
+    serial::StaticStr,
+};
 
 /// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
 const FLAT: f64 = 0.9;
 
-/// What the functional groups say.
+/// How frames lie, and how they were taken.
 pub(super) struct Geometry {
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
@@ -25,13 +28,25 @@ pub(super) struct Geometry {
     pub(super) locations: Option<(Locations, Option<f64>)>,
 }
 
-impl Geometry {
+/// What an object, or a series of them, says of its frames one by one.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) axial: Option<Spacing>,
+    pub(super) lateral: Option<Spacing>,
+    pub(super) eye: Option<Eye>,
+    /// Where each frame lies in space; none unless all say so.
+    pub(super) tracks: Vec<Track>,
+    pub(super) locations: Option<Locations>,
+}
+
+impl Facts {
+    /// Those of an object of `count` frames, each `width` A-scans wide.
     pub(super) fn of(object: &InMemDicomObject, width: usize, count: usize) -> Self {
         let groups = FunctionalGroups::of(object);
         let spacing = groups.numbers(0, tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
-        // Only tomography has its depth along the rows; the spacing of a screenshot is that of the screen.
-        let tomography = is(object, dicom_dictionary_std::uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE);
-        let spacing = spacing.or_else(|| numbers(object, tags::PIXEL_SPACING).filter(|_| tomography));
+        // Only tomography has its depth along the rows, and what lies in space; the spacing of a screenshot is that of the screen.
+        let own = || numbers(object, tags::PIXEL_SPACING).filter(|_| is_tomography(object) || groups.is_plane());
+        let spacing = spacing.or_else(own);
         let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
         let (axial, lateral) = (at(0), at(1));
 
@@ -40,15 +55,36 @@ impl Geometry {
             .and_then(|a| eye(a, tags::FRAME_LATERALITY))
             .or_else(|| eye(object, tags::IMAGE_LATERALITY))
             .or_else(|| eye(object, tags::LATERALITY));
-        let track = |frame: usize| {
-            let position = groups.numbers(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)?;
-            let orientation =
-                groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT)?;
-            line(&position, &orientation, lateral?.mm(), width)
-        };
+        let track = |frame: usize| line(&groups.position(frame)?, &groups.orientation(frame)?, lateral?.mm(), width);
         let tracks: Vec<Track> = (0..count).map_while(track).collect();
-        let mut tracks = if tracks.len() == count { tracks } else { Vec::new() };
-        let locations = Locations::of(groups, count);
+        let tracks = if tracks.len() == count { tracks } else { Vec::new() };
+        Self { axial, lateral, eye, tracks, locations: Locations::of(groups, count) }
+    }
+
+    /// Those of a series, from those of its instances in their order; spacing and eye are those of the first.
+    pub(super) fn of_series(instances: Vec<Self>) -> Self {
+        let count = instances.len();
+        let mut joined = Self::default();
+        let mut locations = Vec::new();
+        for (index, Self { axial, lateral, eye, tracks, locations: own }) in instances.into_iter().enumerate() {
+            if index == 0 {
+                joined = Self { axial, lateral, eye, ..joined };
+            }
+            joined.tracks.extend(tracks);
+            locations.extend(own);
+        }
+        if joined.tracks.len() != count {
+            joined.tracks.clear();
+        }
+        joined.locations = if locations.len() == count { Locations::joined(locations) } else { None };
+        joined
+    }
+}
+
+impl Geometry {
+    /// What follows from `facts` of frames that are `width` A-scans wide.
+    pub(super) fn of(facts: Facts, width: usize, count: usize) -> Self {
+        let Facts { axial, lateral, eye, mut tracks, locations } = facts;
         let pixel_mm = locations.as_ref().zip(lateral).and_then(|(l, lateral)| l.pixel_mm(lateral.mm() * width as f64));
         if let (Some(locations), Some(mm)) = (&locations, pixel_mm)
             && (tracks.is_empty() || locations.are_circles())
@@ -57,6 +93,31 @@ impl Geometry {
         }
         let locations = locations.map(|l| (l, pixel_mm));
         Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
+    }
+
+    /// The header of a scan of `bscans` frames of `width` and `height`; what is not stated is taken from `stated`.
+    pub(super) fn header(
+        &self,
+        format: StaticStr,
+        (bscans, width, height): (usize, usize, usize),
+        stated: &Stated,
+    ) -> ScanHeader {
+        let (eye, eye_from) = stated.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
+        let header = ScanHeader {
+            format,
+            bscans,
+            width,
+            height,
+            axial: self.axial.or(stated.axial),
+            lateral: self.lateral.or(stated.lateral),
+            eye,
+            eye_from,
+            pattern: self.pattern,
+            pattern_from: (self.pattern != Pattern::Unknown).then_some(Provenance::Header),
+            places: (!self.tracks.is_empty()).then_some(Provenance::Header),
+            tracks: self.tracks.clone(),
+        };
+        header.placed(stated)
     }
 }
 

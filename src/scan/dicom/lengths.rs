@@ -2,7 +2,11 @@
 //!
 //! The parser takes memory for a value before it reads it, as much as the file declares.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek},
+    path::Path,
+};
 
 use dicom_core::{Length, VR};
 use dicom_dictionary_std::tags;
@@ -90,15 +94,23 @@ pub(crate) fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
     Ok((class, instance))
 }
 
-type DataSetReader = LazyDataSetReader<DynStatefulDecoder<BufReader<File>>>;
+type DataSetReader<R> = LazyDataSetReader<DynStatefulDecoder<BufReader<R>>>;
 
 /// A reader of the data set in `source`, and whether its pixels are to be compressed.
-fn reader(mut source: Source) -> Result<(DataSetReader, bool), ReadError> {
+fn reader(source: Source) -> Result<(DataSetReader<File>, bool), ReadError> {
+    reader_of(source, |file| file)
+}
+
+/// The same, of what `part` leaves of the file.
+pub(super) fn reader_of<R: Read + Seek>(
+    mut source: Source,
+    part: impl FnOnce(File) -> R,
+) -> Result<(DataSetReader<R>, bool), ReadError> {
     let meta = Meta::read(&mut source)?;
     let Some(syntax) = TransferSyntaxRegistry.get(&meta.syntax) else {
         return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {}", meta.syntax)));
     };
-    let file = BufReader::new(source.into_file_at(meta.start)?);
+    let file = BufReader::new(part(source.into_file_at(meta.start)?));
     let reader = LazyDataSetReader::new_with_ts(file, syntax).map_err(|e| broken(&e))?;
     Ok((reader, syntax.is_encapsulated_pixel_data()))
 }
@@ -121,7 +133,7 @@ fn check_values(vr: VR, length: Length) -> Result<(), ReadError> {
 
 /// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
 /// sequence, and takes stack for each that is open.
-fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
+pub(super) fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
     let left = match token {
         LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
             let sane = depth < MAX_DEPTH;

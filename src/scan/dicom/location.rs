@@ -4,7 +4,10 @@
 //! first pixel: the two ends of a line, or a pair for each A-scan of a curve. How long the frame is in millimetres follows from
 //! its own spacing, and with it the scale of the image.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use dicom_dictionary_std::tags;
 
@@ -68,6 +71,19 @@ impl Locations {
         Some(Self { instance: instance?, frames })
     }
 
+    /// Those of a series, from those of its instances in their order; `None` unless all lie on one image.
+    pub(super) fn joined(instances: Vec<Self>) -> Option<Self> {
+        let mut instances = instances.into_iter();
+        let mut joined = instances.next()?;
+        for Self { instance, frames } in instances {
+            if instance != joined.instance {
+                return None;
+            }
+            joined.frames.extend(frames);
+        }
+        Some(joined)
+    }
+
     /// Whether the frames are circles, which no plane in space describes.
     pub(super) fn are_circles(&self) -> bool {
         self.frames.iter().all(|f| matches!(f, Course::Circle { .. }))
@@ -99,9 +115,9 @@ impl Locations {
         self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// The image, from a file beside the one at `path`; `None` where it is not there.
-    pub(super) fn fundus(&self, path: &Path, pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
-        let Some(file) = self.file_beside(path) else { return Ok(None) };
+    /// The image, from a file beside `scan`, the scan's own files; `None` where it is not there.
+    pub(super) fn fundus(&self, scan: &[PathBuf], pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
+        let Some(file) = self.file_beside(scan) else { return Ok(None) };
         let image = Dicom::open(&file, &Stated::default())?.bscan(0)?;
         let lines = self.frames.iter().map(Course::points).collect();
         let pixel_mm = pixel_mm.map(|mm| [mm, mm]);
@@ -109,15 +125,17 @@ impl Locations {
         Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines }))
     }
 
-    fn file_beside(&self, path: &Path) -> Option<PathBuf> {
-        let folder = path.parent()?;
-        let is_it = |file: &Path| file != path && Meta::of_file(file).is_ok_and(|meta| meta.instance == self.instance);
+    fn file_beside(&self, scan: &[PathBuf]) -> Option<PathBuf> {
+        let folder = scan.first()?.parent()?;
+        let own: HashSet<&Path> = scan.iter().map(PathBuf::as_path).collect();
+        let is_it =
+            |file: &Path| !own.contains(file) && Meta::of_file(file).is_ok_and(|meta| meta.instance == self.instance);
         // As receivers call it, ours among them.
         let likely = folder.join(format!("{}.dcm", self.instance));
         if is_it(&likely) {
             return Some(likely);
         }
-        let files = std::fs::read_dir(folder).ok()?.take(MOST_FILES).filter_map(Result::ok);
+        let files = std::fs::read_dir(folder).ok()?.take(MOST_FILES + own.len()).filter_map(Result::ok);
         files.filter(|e| e.file_type().is_ok_and(|t| t.is_file())).map(|e| e.path()).find(|file| is_it(file))
     }
 }

@@ -6,11 +6,13 @@
 mod frames;
 mod geometry;
 mod groups;
+mod instance;
 mod jpeg_ls;
 mod lengths;
 mod location;
 mod meta;
 mod origin;
+mod series;
 mod subject;
 pub(crate) mod uid;
 
@@ -19,19 +21,27 @@ pub(crate) use lengths::{check as check_lengths, identifiers};
 #[cfg(feature = "dicom-net")]
 pub(crate) use meta::Meta;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::BufReader,
+    panic::UnwindSafe,
+    path::{Path, PathBuf},
+};
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{InMemDicomObject, collector::DicomCollector};
 
 use super::{
-    BScan, Eye, FundusImage, Pattern, Provenance, ReadError, ScanHeader, ScanReader, Subject,
+    BScan, Eye, FundusImage, ReadError, ScanHeader, ScanReader, Subject,
     dimensions::{self, MAX_BSCANS},
     sidecar::Stated,
 };
 use frames::{Frames, Layout};
+use geometry::{Facts, Geometry};
+pub(super) use instance::series_key;
 use location::Locations;
 pub use origin::{DicomOrigin, DicomReference, FramePlanes};
+pub use series::DicomSeries;
 
 /// Names this program in the files it writes and to peers (PS3.7, D.3.3.2).
 #[cfg(feature = "app")]
@@ -61,12 +71,35 @@ impl Dicom {
     }
 
     pub(super) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
-        // Broken structures can make the parser panic; what leads there, the check of lengths may not know in full.
-        std::panic::catch_unwind(|| Self::parse(path, stated))
-            .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: its structure is broken".to_owned())))
+        caught(|| Self::parse(path, stated))
     }
 
     fn parse(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let mut opened = Opened::at(path)?;
+        let object = &opened.object;
+        let (width, height, count) = shape(object)?;
+        let layout = Layout::of(object, width, height, count)?;
+        let geometry = Geometry::of(Facts::of(object, width, count), width, count);
+        let format = if is_tomography(object) { "DICOM OPT" } else { "DICOM" };
+        let header = geometry.header(format, (count, width, height), stated);
+        let (origin, subject) = (DicomOrigin::of(object, count), subject::of(object));
+        let frames = Frames::read(&mut opened.collector, layout, &opened.syntax, opened.bytes)?;
+        Ok(Self { header, frames, origin, subject, path: path.to_owned(), locations: geometry.locations })
+    }
+}
+
+/// A file of which all was read that comes before its pixels.
+struct Opened {
+    collector: DicomCollector<BufReader<File>>,
+    object: InMemDicomObject,
+    /// Transfer syntax.
+    syntax: String,
+    /// Length of the file.
+    bytes: u64,
+}
+
+impl Opened {
+    fn at(path: &Path) -> Result<Self, ReadError> {
         let io = |source| ReadError::Io { path: path.to_owned(), source };
         let bytes = std::fs::metadata(path).map_err(io)?.len();
         lengths::check(path)?;
@@ -75,42 +108,23 @@ impl Dicom {
         let syntax = meta.transfer_syntax().trim_end_matches('\0').to_owned();
         let mut object = InMemDicomObject::new_empty();
         collector.read_dataset_up_to_pixeldata(&mut object).map_err(|e| broken(&e))?;
-
-        let need = |tag, name: &str| {
-            number(&object, tag)
-                .ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
-        };
         refuse_obfuscated(&object)?;
         refuse_results(&object)?;
-        let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
-        let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-        if count == 0 || count > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{count} frames declared")));
-        }
-        let layout = Layout::of(&object, width, height, count as usize)?;
-        let frames = Frames::read(&mut collector, layout, &syntax, bytes)?;
-
-        let geometry = geometry::Geometry::of(&object, width, count as usize);
-        let (eye, eye_from) = stated.eye_or(geometry.eye.map(|eye| (eye, Provenance::Header)));
-        let header = ScanHeader {
-            format: if is(&object, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE) { "DICOM OPT" } else { "DICOM" },
-            bscans: count as usize,
-            width,
-            height,
-            axial: geometry.axial.or(stated.axial),
-            lateral: geometry.lateral.or(stated.lateral),
-            eye,
-            eye_from,
-            pattern: geometry.pattern,
-            pattern_from: (geometry.pattern != Pattern::Unknown).then_some(Provenance::Header),
-            places: (!geometry.tracks.is_empty()).then_some(Provenance::Header),
-            tracks: geometry.tracks,
-        };
-        let header = header.placed(stated);
-        let origin = DicomOrigin::of(&object, count as usize);
-        let subject = subject::of(&object);
-        Ok(Self { header, frames, origin, subject, path: path.to_owned(), locations: geometry.locations })
+        Ok(Self { collector, object, syntax, bytes })
     }
+}
+
+/// A-scans, samples and number of the frames of an object.
+fn shape(object: &InMemDicomObject) -> Result<(usize, usize, usize), ReadError> {
+    let need = |tag, name: &str| {
+        number(object, tag).ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
+    };
+    let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
+    let count = number(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    if count == 0 || count > MAX_BSCANS {
+        return Err(ReadError::Malformed(format!("{count} frames declared")));
+    }
+    Ok((width, height, count as usize))
 }
 
 impl ScanReader for Dicom {
@@ -129,7 +143,7 @@ impl ScanReader for Dicom {
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         match &self.locations {
-            Some((locations, pixel_mm)) => locations.fundus(&self.path, *pixel_mm),
+            Some((locations, pixel_mm)) => locations.fundus(std::slice::from_ref(&self.path), *pixel_mm),
             None => Ok(None),
         }
     }
@@ -137,6 +151,12 @@ impl ScanReader for Dicom {
     fn dicom_origin(&self) -> Option<&DicomOrigin> {
         Some(&self.origin)
     }
+}
+
+/// What `read` gives. Broken structures can make the parser panic; what leads there, the check of lengths may not know in full.
+fn caught<T>(read: impl FnOnce() -> Result<T, ReadError> + UnwindSafe) -> Result<T, ReadError> {
+    std::panic::catch_unwind(read)
+        .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: its structure is broken".to_owned())))
 }
 
 /// Zeiss's own files keep their pixels in private groups, scrambled.
@@ -161,8 +181,8 @@ fn obfuscated() -> ReadError {
     ReadError::Unsupported("Zeiss DICOM with obfuscated pixels; export it as unobfuscated DICOM, or as .img".to_owned())
 }
 
-fn is(object: &InMemDicomObject, class: &str) -> bool {
-    text(object, tags::SOP_CLASS_UID).is_some_and(|uid| uid == class)
+fn is_tomography(object: &InMemDicomObject) -> bool {
+    text(object, tags::SOP_CLASS_UID).is_some_and(|uid| uid == uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE)
 }
 
 fn eye(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<Eye> {

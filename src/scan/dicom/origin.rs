@@ -25,7 +25,7 @@ const SUBJECT: [Tag; 15] = [
     tags::REFERRING_PHYSICIAN_NAME,
 ];
 
-/// The DICOM object that a scan is.
+/// The DICOM object that a scan is, or the series of objects of one frame.
 #[derive(Clone, Debug)]
 pub struct DicomOrigin {
     /// Its identifiers; `None` where one is missing or none.
@@ -40,17 +40,25 @@ pub struct DicomOrigin {
     pub lossy: bool,
 }
 
-/// How other objects name a DICOM object.
+/// How other objects name a DICOM object, or those of a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DicomReference {
     /// SOP Class UID.
     pub class: String,
-    /// SOP Instance UID.
-    pub instance: String,
+    /// SOP Instance UIDs: one, or of a series those of its B-scans in their order.
+    pub instances: Vec<String>,
     /// Series Instance UID.
     pub series: String,
     /// Study Instance UID.
     pub study: String,
+}
+
+impl DicomReference {
+    /// A text that is the same for the same objects alone.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.instances.join("\\")
+    }
 }
 
 /// Where frames lie in patient coordinates, in millimetres (PS3.3, C.7.6.2.1.1).
@@ -76,12 +84,30 @@ impl DicomOrigin {
             lossy: text(object, tags::LOSSY_IMAGE_COMPRESSION).is_some_and(|l| l == "01"),
         }
     }
+
+    /// That of a series, from those of its instances in their order; they agree in patient, study and frame of reference.
+    pub(super) fn of_series(instances: Vec<Self>) -> Option<Self> {
+        let mut instances = instances.into_iter();
+        let mut joined = instances.next()?;
+        for Self { reference, planes, lossy, .. } in instances {
+            joined.lossy |= lossy;
+            joined.reference = joined.reference.zip(reference).map(|(mut all, own)| {
+                all.instances.extend(own.instances);
+                all
+            });
+            joined.planes = joined.planes.zip(planes).and_then(|(mut all, own)| {
+                all.positions.extend(own.positions);
+                ((all.along, all.down) == (own.along, own.down)).then_some(all)
+            });
+        }
+        Some(joined)
+    }
 }
 
 fn reference(object: &InMemDicomObject) -> Option<DicomReference> {
     Some(DicomReference {
         class: uid(object, tags::SOP_CLASS_UID)?,
-        instance: uid(object, tags::SOP_INSTANCE_UID)?,
+        instances: vec![uid(object, tags::SOP_INSTANCE_UID)?],
         series: uid(object, tags::SERIES_INSTANCE_UID)?,
         study: uid(object, tags::STUDY_INSTANCE_UID)?,
     })
@@ -93,11 +119,8 @@ fn uid(object: &InMemDicomObject, tag: Tag) -> Option<String> {
 
 fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {
     let groups = FunctionalGroups::of(object);
-    let position = |frame| {
-        let numbers = groups.numbers(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)?;
-        <[f64; 3]>::try_from(numbers).ok()
-    };
-    let orientation = |frame| groups.numbers(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
+    let position = |frame| <[f64; 3]>::try_from(groups.position(frame)?).ok();
+    let orientation = |frame| groups.orientation(frame);
     let first = orientation(0)?;
     let &[a, b, c, d, e, f] = first.as_slice() else { return None };
     if (1..frames).any(|frame| orientation(frame).as_ref() != Some(&first)) {

@@ -2,8 +2,10 @@
 //!
 //! Its thread alone touches the root before a worker does, so that a share that hangs holds up nobody else.
 
+mod looks;
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -20,7 +22,7 @@ use notify::{
 };
 use walkdir::WalkDir;
 
-use super::{Level, exports::Exports, stamp::Stamp, territory::Territory};
+use super::{Level, exports::Exports, series::Series, stamp::Stamp, territory::Territory};
 use crate::{mounts::Mount, scan::may_have_parts};
 
 /// Time between two looks at whether the root is there.
@@ -99,6 +101,11 @@ pub(super) struct Watcher {
     next_probe: Instant,
     next_walk: Instant,
     exports: Exports,
+    series: Series,
+    /// Instances that were looked at, and whose series are to be told.
+    instances: BTreeSet<PathBuf>,
+    /// Number of the present walk, or the last.
+    walks: u64,
     /// Folders that have just appeared.
     fresh: HashSet<PathBuf>,
     /// Folders that were found unreadable, to say so once.
@@ -110,7 +117,7 @@ impl Watcher {
         (number, name): (usize, PathBuf),
         territory: Territory,
         (rescan, poll): (Duration, Option<Duration>),
-        exports: Exports,
+        (exports, series): (Exports, Series),
         requests: Receiver<Request>,
         reports: Sender<Report>,
     ) -> Self {
@@ -132,6 +139,9 @@ impl Watcher {
             next_probe: now,
             next_walk: now,
             exports,
+            series,
+            instances: BTreeSet::new(),
+            walks: 0,
             fresh: HashSet::new(),
             unreadable: HashSet::new(),
         }
@@ -159,6 +169,7 @@ impl Watcher {
                     self.next_walk = Instant::now() + self.interval();
                 }
                 if whole {
+                    self.series.tidy(self.territory.root());
                     self.report(Finding::Walked)?;
                 }
             }
@@ -275,41 +286,22 @@ impl Watcher {
                 if fs::symlink_metadata(self.territory.root().join(&path)).is_ok_and(|found| found.is_dir()) {
                     self.fresh.insert(path);
                 } else if self.territory.is_scan(&path) {
-                    self.look(path)?;
+                    let at = Instant::now();
+                    self.see(path)?;
+                    self.tell_series(at)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Looks at one file. An image that an export lists is no scan of its own.
-    fn look(&mut self, path: PathBuf) -> Result<(), Stopped> {
-        let at = Instant::now();
-        let whole = self.territory.root().join(&path);
-        match Stamp::take(&whole) {
-            Ok(Some(_)) if self.exports.list(&whole) => self.report(Finding::Gone(self.name.join(path))),
-            Ok(Some(stamp)) => {
-                self.exports.sighted(&whole, stamp);
-                self.report(Finding::Sighted { path: self.name.join(path), stamp, at })
-            }
-            Ok(None) => self.gone(path),
-            Err(error) => {
-                self.probe()?;
-                let gone = error.kind() == io::ErrorKind::NotFound && self.root.is_some();
-                if gone { self.gone(path) } else { Ok(()) }
-            }
-        }
-    }
-
-    fn gone(&mut self, path: PathBuf) -> Result<(), Stopped> {
-        self.exports.gone(&self.territory.root().join(&path));
-        self.report(Finding::Gone(self.name.join(path)))
-    }
-
     /// Sights all scans in a folder below the root; tells whether the folder could be walked.
     fn walk(&mut self, folder: &Path) -> Result<bool, Stopped> {
         let territory = self.territory.clone();
         let below = |path: &Path| path.strip_prefix(territory.root()).map(Path::to_owned).unwrap_or_default();
+        self.walks += 1;
+        // The files of a folder come one after the other, before the folders in it.
+        let mut within = None;
         let entries = WalkDir::new(territory.root().join(folder))
             .follow_links(false)
             // Exports before the images that they list.
@@ -327,8 +319,12 @@ impl Watcher {
             match entry {
                 Ok(entry) => {
                     let path = below(entry.path());
+                    if entry.file_type().is_file() && entry.path().parent() != within.as_deref() {
+                        self.leave(within)?;
+                        within = entry.path().parent().map(Path::to_owned);
+                    }
                     if entry.file_type().is_file() && territory.is_scan(&path) {
-                        self.look(path)?;
+                        self.see(path)?;
                     }
                 }
                 Err(error) if error.depth() == 0 => {
@@ -341,6 +337,7 @@ impl Watcher {
                 return Ok(false);
             }
         }
+        self.leave(within)?;
         Ok(true)
     }
 
