@@ -66,7 +66,7 @@ arm: (release "aarch64-unknown-linux-gnu.2.31") (release "aarch64-unknown-linux-
 
 # The same in a container, with `cross`
 cross target="aarch64-unknown-linux-gnu":
-    CROSS_CONFIG=cross.toml cross build --release --target {{target}}
+    CROSS_CONFIG=cross.toml cross build --release --no-default-features --features shipped --target {{target}}
 
 # A Debian package of a built binary, in target/debian; as in `just deb target/aarch64-unknown-linux-gnu/release/octrls`
 deb binary:
@@ -110,7 +110,7 @@ stages:
 
 # octrls beside onnxruntime and a straight Python pipeline, on an idle machine: the tables of docs/performance.md
 bench *more:
-    cargo build --release --bin octrls --example time_network --example peak
+    cargo build --release --no-default-features --features shipped --bin octrls --example time_network --example peak
     python3 -m venv target/bench && target/bench/bin/pip install --quiet -r benches/requirements.txt
     target/bench/bin/python benches/compare.py target/release/octrls target/release/examples {{more}}
 # Kill the watcher 500 times while 200 scans arrive; each must end with one complete result
