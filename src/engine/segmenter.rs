@@ -297,7 +297,7 @@ mod tests {
         let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
         let mut seen = 0;
         let process = |report: &mut dyn FnMut(ScanChange)| {
-            segmenter.process(&scan, Path::new("a.png"), &out.join("a.png"), report)
+            segmenter.process(&ScanFiles::one(&scan), Path::new("a.png"), &out.join("a.png"), report)
         };
         let given_up = catch_unwind(AssertUnwindSafe(|| {
             process(&mut |change| match change {
