@@ -65,11 +65,13 @@ fn halving_a_file_is_exporting_with_halved_weights() {
     let half = Description { precision: Precision::Half, ..description([32, 32]) };
     let half = export(&model, &half).expect("an exportable network");
     let digest = |file: &[u8]| Network::from_bytes(file).expect("a model").metadata().weights_sha256.clone();
-    assert_eq!(digest(&halve(&single).expect("an exported file")), digest(&half));
+    assert_eq!(digest(&halve(&single, None).expect("an exported file")), digest(&half));
     assert_ne!(digest(&single), digest(&half));
-    assert!(halve(&half).expect("an exported file") == half, "nothing is left to do");
+    let newer = halve(&single, Some("7")).expect("an exported file");
+    assert_eq!(Network::from_bytes(&newer).expect("a model").metadata().version, "7");
+    assert!(halve(&half, None).expect("an exported file") == half, "nothing is left to do");
     assert!(half.len() < single.len() * 2 / 3, "{} of {} bytes", half.len(), single.len());
-    assert!(matches!(halve(b"not a model"), Err(ExportError::Foreign(_))));
+    assert!(matches!(halve(b"not a model", None), Err(ExportError::Foreign(_))));
 }
 
 #[test]

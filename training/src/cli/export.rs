@@ -52,12 +52,16 @@ pub(super) struct Halve {
     model: PathBuf,
     /// The ONNX file to write [default: in place of the model].
     out: Option<PathBuf>,
+    /// Model version in the file [default: as before].
+    #[arg(long)]
+    model_version: Option<String>,
 }
 
 impl Halve {
     pub(super) fn run(self) -> Result<()> {
         let file = fs::read(&self.model).with_context(|| format!("cannot read {}", self.model.display()))?;
-        let bytes = halve(&file).with_context(|| format!("{} cannot be halved", self.model.display()))?;
+        let bytes = halve(&file, self.model_version.as_deref())
+            .with_context(|| format!("{} cannot be halved", self.model.display()))?;
         write(&self.out.unwrap_or(self.model), &bytes)
     }
 }

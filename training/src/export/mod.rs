@@ -104,17 +104,21 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
     Ok(model.encode_to_vec())
 }
 
-/// An exported file anew, with its weights as 16-bit floats. Nothing else changes but the digest of the weights that it states.
+/// An exported file anew, with its weights as 16-bit floats, and another version where one is given. Nothing else changes but the digest
+/// of the weights that it states.
 ///
 /// # Errors
 /// [`ExportError`] when it is no such file, or a weight is out of range.
-pub fn halve(file: &[u8]) -> Result<Vec<u8>, ExportError> {
+pub fn halve(file: &[u8], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
     let mut model = ModelProto::decode(file).map_err(|e| ExportError::Foreign(e.to_string()))?;
     let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
     let mut metadata = ModelMetadata::from_properties(properties).map_err(|e| ExportError::Foreign(e.to_string()))?;
     let graph = model.graph.as_mut().ok_or_else(|| ExportError::Foreign("it has no graph".to_owned()))?;
     precision::halve(graph)?;
     metadata.weights_sha256 = weights_sha256(graph);
+    if let Some(version) = version {
+        version.clone_into(&mut metadata.version);
+    }
     model.metadata_props = properties_of(&metadata);
     Ok(model.encode_to_vec())
 }
