@@ -9,8 +9,9 @@ use crate::{layer::Boundary, scan::BScan, surface::Surfaces};
 /// How far ILM or Bruch's membrane may lie off the straight line through the two A-scans before, in pixels, before it counts as
 /// a jump. The steep rim of an optic disc so is none.
 const STEP: f32 = 6.0;
-/// Rows above the ILM and below Bruch's membrane whose brightness is compared, by their distance from the line.
-const BESIDE: Range<f32> = 5.0..40.0;
+/// Rows above the ILM and below Bruch's membrane whose brightness is compared, by their distance from the line as a share of the
+/// retina's thickness, so that it means the same tissue at any axial spacing.
+const BESIDE: Range<f32> = 0.06..0.5;
 /// Fewest of them that say anything.
 const FEWEST_ROWS: usize = 5;
 
@@ -149,8 +150,9 @@ fn is_upright(bscan: &BScan, x: usize, ilm: f32, bruch: f32) -> Option<bool> {
         let sum: f32 = rows.map(|y| bscan.intensity[y * bscan.width + x]).sum();
         (n >= FEWEST_ROWS).then_some(sum / n as f32)
     };
-    let above = mean(ilm - BESIDE.end, ilm - BESIDE.start)?;
-    Some(mean(bruch + BESIDE.start, bruch + BESIDE.end)? > above)
+    let (near, far) = (BESIDE.start * (bruch - ilm), BESIDE.end * (bruch - ilm));
+    let above = mean(ilm - far, ilm - near)?;
+    Some(mean(bruch + near, bruch + far)? > above)
 }
 
 #[cfg(test)]
