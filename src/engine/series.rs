@@ -157,7 +157,7 @@ impl Series {
         let all = self.all();
         let Some((_, there, key)) = find(&all, path) else { return Ok(Some(stamp)) };
         let Some(members) = there.series.get(key) else { return Ok(Some(stamp)) };
-        Ok(Some(stamp.with_instances(members.names.len(), members.bytes, members.digest)))
+        Ok(Some(members.stamp(stamp)))
     }
 
     /// Looks at the scan called by `path`, of a series at all of its files.
@@ -166,21 +166,16 @@ impl Series {
         if self.head(path).is_none() {
             return Ok(Some(stamp));
         }
-        let files = self.files(path);
-        let (mut bytes, mut digest, mut count) = (0, 0_u64, 0);
-        for file in files.instances() {
-            match Stamp::take(file) {
-                Ok(Some(Stamp { scan, .. })) => {
-                    bytes += scan.bytes;
-                    digest = digest.wrapping_add(scan.digest(file.file_name().unwrap_or_default()));
-                    count += 1;
-                }
+        let mut there = Members::default();
+        for file in self.files(path).instances() {
+            match FileStamp::take(file) {
+                Ok(Some(stamp)) => there.add(file.file_name().unwrap_or_default(), stamp),
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Some(stamp.with_instances(count, bytes, digest)))
+        Ok(Some(there.stamp(stamp)))
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, Folder>> {
@@ -229,6 +224,11 @@ impl Members {
         self.names.remove(&place_of(name));
         self.bytes -= stamp.bytes;
         self.digest = self.digest.wrapping_sub(stamp.digest(name));
+    }
+
+    /// The stamp of the series, of which `first` is its first file's.
+    fn stamp(&self, first: Stamp) -> Stamp {
+        first.with_instances(self.names.len(), self.bytes, self.digest)
     }
 }
 

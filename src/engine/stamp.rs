@@ -19,6 +19,12 @@ pub(super) struct FileStamp {
 }
 
 impl FileStamp {
+    /// Looks at the file at `path`; `None` where a folder, a link or anything else lies there.
+    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(metadata.is_file().then(|| Self::of(&metadata)))
+    }
+
     fn of(metadata: &Metadata) -> Self {
         let modified_ns = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
             Ok(after) => after.as_nanos() as i64,
@@ -50,13 +56,10 @@ pub(super) struct Stamp {
 impl Stamp {
     /// Looks at the scan at `path`; `None` where a folder, a link or anything else but a file lies there.
     pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
-        let metadata = fs::symlink_metadata(path)?;
-        if !metadata.is_file() {
-            return Ok(None);
-        }
+        let Some(scan) = FileStamp::take(path)? else { return Ok(None) };
         let sidecar = fs::symlink_metadata(sidecar_of(path)).ok().filter(Metadata::is_file);
         let sidecar = sidecar.as_ref().map(FileStamp::of);
-        Ok(Some(Self { scan: FileStamp::of(&metadata), sidecar, of_series: false }))
+        Ok(Some(Self { scan, sidecar, of_series: false }))
     }
 
     /// The stamp of a series of `count` files, of which this is the first's: their size, and a time that is that of the first file to

@@ -90,9 +90,10 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
 /// # Errors
 /// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
 pub(super) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError> {
-    let all = files(folder)?;
+    let mut all = files(folder)?;
     if all.iter().any(|path| raster::has_extension(path)) {
-        return Ok((images(folder)?, false));
+        all.retain(|path| raster::has_extension(path));
+        return Ok((all, false));
     }
     let mut instances = Vec::new();
     let mut of = None;
