@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 
 use super::{roots::Roots, stamp::sidecar_of};
 use crate::{
-    confined::{check, is_plain, make_parents},
+    confined::{Held, hold_parent, is_plain, make_parents},
     durable::{move_file, write_new},
 };
 
@@ -119,8 +119,13 @@ impl Quarantine {
     }
 
     /// Removes what lies at `place`, with sidecar and reason; the reason goes last.
-    pub(super) fn forget(place: &Path) -> io::Result<()> {
-        for file in [place.to_owned(), sidecar_of(place), reason_of(place)] {
+    pub(super) fn forget(&self, place: &Path) -> io::Result<()> {
+        let above = match hold_parent(self.out(), place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            held => held?,
+        };
+        let place = above.entry(place);
+        for file in [place.clone(), sidecar_of(&place), reason_of(&place)] {
             match fs::remove_file(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -132,11 +137,14 @@ impl Quarantine {
     /// Moves the scan at `path` below the root here, with its sidecar, and returns where it lies. The reason is
     /// written first and stays even if the scan cannot be moved.
     pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
-        let place = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
-        let scan = self.roots.locate(path);
-        move_file(&scan, &place)?;
+        let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
+        let from = self.roots.locate(path);
+        let root = self.roots.root_of(path).ok_or(io::ErrorKind::NotFound)?;
+        let beside = hold_parent(root, &from)?;
+        let (scan, to) = (beside.entry(&from), above.entry(&place));
+        move_file(&scan, &to)?;
         // The scan alone decides; a sidecar that cannot follow is without effect where it is.
-        let _ = move_file(&sidecar_of(&scan), &sidecar_of(&place));
+        let _ = move_file(&sidecar_of(&scan), &sidecar_of(&to));
         Ok(place)
     }
 
@@ -153,8 +161,7 @@ impl Quarantine {
             let (reason, moved) = (reason_of(&place), place.symlink_metadata().is_ok());
             let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
             if !moved && noted {
-                check(self.out(), &reason)?;
-                fs::remove_file(&reason)?;
+                fs::remove_file(hold_parent(self.out(), &reason)?.entry(&reason))?;
                 found = true;
             } else if !noted {
                 break;
@@ -165,33 +172,35 @@ impl Quarantine {
 
     /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
     pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
-        let scan = self.roots.locate(path);
-        if !self.roots.root_of(path).is_some_and(Path::is_dir) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the watched folder is not there"));
-        }
-        if scan.try_exists()? {
+        let root = self.roots.root_of(path).filter(|root| root.is_dir());
+        let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is not there"))?;
+        let to = self.roots.locate(path);
+        let beside = make_parents(root, &to)?;
+        let to = beside.entry(&to);
+        if to.symlink_metadata().is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file lies there now"));
         }
-        if let Some(root) = self.roots.root_of(path) {
-            make_parents(root, &scan)?;
-        }
-        let sidecar = sidecar_of(place);
+        let above = hold_parent(self.out(), place)?;
+        let scan = above.entry(place);
+        let sidecar = sidecar_of(&scan);
         if sidecar.exists() {
-            move_file(&sidecar, &sidecar_of(&scan))?;
+            move_file(&sidecar, &sidecar_of(&to))?;
         }
-        move_file(place, &scan)?;
-        let _ = fs::remove_file(reason_of(place));
+        move_file(&scan, &to)?;
+        let _ = fs::remove_file(reason_of(&scan));
         Ok(())
     }
 
-    /// Writes the reason beside the first free name for `path`, which takes that name.
-    fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<PathBuf> {
+    /// Writes the reason beside the first free name for `path`, which takes that name; returns the folder of both and where the
+    /// scan is to lie.
+    fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(Held, PathBuf)> {
         let wanted = self.folder.join(path);
-        make_parents(self.out(), &wanted)?;
+        let above = make_parents(self.out(), &wanted)?;
         let mut place = wanted.clone();
         for number in 2.. {
-            if !place.try_exists()? {
-                match write_new(&reason_of(&place), reason) {
+            let free = above.entry(&place);
+            if free.symlink_metadata().is_err() {
+                match write_new(&reason_of(&free), reason) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) => return Err(error),
                     Ok(()) => break,
@@ -199,7 +208,7 @@ impl Quarantine {
             }
             place = numbered(&wanted, number);
         }
-        Ok(place)
+        Ok((above, place))
     }
 }
 
@@ -268,7 +277,7 @@ mod tests {
         assert!(!reason_of(&folder.join("ward/a.2.png")).exists());
         quarantine.put_back(&folder.join("ward/a.3.png"), path).unwrap_err();
         assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
-        Quarantine::forget(&folder.join("ward/a.3.png")).unwrap();
+        quarantine.forget(&folder.join("ward/a.3.png")).unwrap();
         assert_eq!(quarantine.list().len(), 1);
     }
 }

@@ -133,7 +133,7 @@ impl Steward {
         }
         if outcome == Redo::Asked {
             for left in jailed.iter().filter(|quarantined| !quarantined.moved) {
-                Quarantine::forget(&left.place).map_err(|source| failed(left, source))?;
+                self.quarantine.forget(&left.place).map_err(|source| failed(left, source))?;
             }
         }
         Ok(outcome)
@@ -178,7 +178,7 @@ impl Steward {
         let moved = if quarantined.moved {
             self.quarantine.put_back(&quarantined.place, path)
         } else {
-            Quarantine::forget(&quarantined.place)
+            self.quarantine.forget(&quarantined.place)
         };
         moved.map_err(|source| failed(quarantined, source))?;
         for entry in self.records.at(path)?.iter().filter(|entry| entry.state == ScanState::Quarantined) {
@@ -193,7 +193,7 @@ impl Steward {
     /// # Errors
     /// [`StewardError`] when it cannot be removed, or the ledger cannot be used.
     pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
-        Quarantine::forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
+        self.quarantine.forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
         if quarantined.moved {
             self.records.forget_quarantined(&quarantined.path, quarantined.sha256.as_deref())?;
         }

@@ -78,7 +78,7 @@ impl Dispatcher {
         let watcher = name_in(&out.join(STATE_FOLDER))?;
         let (stray, strays) = unbounded();
         let inbox = Inbox::open(&link, &watcher, stray);
-        sweep(&link, network.file_sha256().to_owned(), strays, inbox.clone())?;
+        sweep(&link, network.file_sha256().to_owned(), watcher.clone(), strays, inbox.clone())?;
         let fingerprint = Segmenter::new(network.clone(), options.clone(), out).fingerprint();
         Ok(Self {
             inbox,

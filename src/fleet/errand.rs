@@ -165,6 +165,16 @@ impl<'a> Errand<'a> {
         };
         let encode = |e: io::Error| ProcessError { code: code::JOB, reason: e.to_string(), transient: false };
         let (job, subject) = (wire::to_json(&job).map_err(encode)?, self.job.clone());
+        let most = self.fleet.link.longest_message();
+        if most > 0 && job.len() > most {
+            let reason = format!(
+                "the job of {} bytes, with the names of {} files, is longer than the {most} bytes that the queue's server takes \
+                 (its `max_payload`)",
+                job.len(),
+                self.cargo.instances.len()
+            );
+            return Err(ProcessError { code: code::JOB, reason, transient: false });
+        }
         // One that is there already is as good: it is the same.
         self.ask(move |queue| {
             let (job, subject) = (job.clone(), subject.clone());

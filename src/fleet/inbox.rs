@@ -90,9 +90,10 @@ impl Inbox {
         }
     }
 
-    /// Whether somebody waits for the mail of the job `key`.
-    pub(super) fn is_open(&self, key: &str) -> bool {
-        self.boxes().open.contains_key(key)
+    /// Whether the job `key` is through, and nobody waits for its mail.
+    pub(super) fn is_settled(&self, key: &str) -> bool {
+        let boxes = self.boxes();
+        !boxes.open.contains_key(key) && boxes.settled.iter().any(|settled| settled == key)
     }
 
     fn boxes(&self) -> MutexGuard<'_, Boxes> {

@@ -3,9 +3,10 @@
 use std::{
     sync::{Arc, Weak},
     thread,
+    time::Duration,
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::{
     FleetError,
@@ -14,6 +15,9 @@ use super::{
     stations::{Stations, Trouble},
     wire::{self, Address, Ending, Outcome},
 };
+
+/// Time between two looks whether the server went and came.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Everything in the queue that belongs to one job.
 #[derive(Clone, Debug)]
@@ -51,21 +55,36 @@ impl Leftovers {
 pub(super) fn sweep(
     link: &Arc<Link>,
     model: String,
+    watcher: String,
     strays: Receiver<Address>,
     inbox: Inbox,
 ) -> Result<(), FleetError> {
-    let link: Weak<Link> = Arc::downgrade(link);
+    let (mut connections, link): (_, Weak<Link>) = (link.connections(), Arc::downgrade(link));
     let work = move || {
-        for address in strays {
+        loop {
+            let news = strays.recv_timeout(LOOK);
             let Some(link) = link.upgrade() else { return };
-            // It is tried again by now.
-            if inbox.is_open(&address.key) {
-                continue;
-            }
-            let leftovers = Leftovers::of(&link, &model, &address);
-            let removed = link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| leftovers.clone().remove(queue));
-            if removed.is_err() {
-                return;
+            let found = match news {
+                Ok(address) => Ok(vec![address]),
+                Err(RecvTimeoutError::Disconnected) => return,
+                // The server that is there now may be one that was killed.
+                Err(RecvTimeoutError::Timeout) if link.connections() > connections => {
+                    connections = link.connections();
+                    let subjects = link.names().jobs_for(&model, &watcher);
+                    link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| {
+                        let subjects = subjects.clone();
+                        async move { queue.jobs(&subjects).await }
+                    })
+                }
+                Err(RecvTimeoutError::Timeout) => continue,
+            };
+            // What is open again is tried anew; what was never settled here waits for its turn.
+            for address in found.unwrap_or_default().into_iter().filter(|address| inbox.is_settled(&address.key)) {
+                let leftovers = Leftovers::of(&link, &model, &address);
+                let removed = link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| leftovers.clone().remove(queue));
+                if removed.is_err() {
+                    return;
+                }
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     task::{Context, Poll},
     thread,
     time::{Duration, Instant},
@@ -170,6 +170,16 @@ impl Link {
 
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// How often it was made, the first time included.
+    pub(super) fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// The longest message that the server takes, in bytes.
+    pub(super) fn longest_message(&self) -> usize {
+        self.client.server_info().max_payload
     }
 
     /// Runs `work` beside whoever calls.

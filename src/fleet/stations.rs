@@ -17,9 +17,13 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use tokio::io::AsyncRead;
 
-use super::{link::chain, wire::Names};
+use super::{
+    link::chain,
+    wire::{Address, Names},
+};
 
 /// What nobody fetches goes after that time; the watcher publishes anew what it still wants.
 const KEEP: Duration = Duration::from_hours(24 * 14);
@@ -107,6 +111,17 @@ impl Stations {
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
             Err(error) => Err(Trouble::queue(&error)),
         }
+    }
+
+    /// The jobs in the stream whose subjects match.
+    pub(super) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<Address>, Trouble<E>> {
+        let mut found = self.jobs.info_with_subjects(subjects).await.map_err(|e| Trouble::queue(&e))?;
+        let mut jobs = Vec::new();
+        while let Some(subject) = found.next().await {
+            let (subject, _) = subject.map_err(|e| Trouble::queue(&e))?;
+            jobs.extend(Address::of_subject(&subject));
+        }
+        Ok(jobs)
     }
 
     /// Whether the job of that subject still is to be done.

@@ -148,6 +148,11 @@ impl Names {
         format!("{}.jobs.{VERSION}.{}.>", self.0, digits(model))
     }
 
+    /// The subjects of a watcher's jobs for workers with `model`.
+    pub(super) fn jobs_for(&self, model: &str, watcher: &str) -> String {
+        format!("{}.jobs.{VERSION}.{}.{watcher}.*", self.0, digits(model))
+    }
+
     pub(super) fn job(&self, model: &str, Address { watcher, key }: &Address) -> String {
         format!("{}.jobs.{VERSION}.{}.{watcher}.{key}", self.0, digits(model))
     }

@@ -3,6 +3,7 @@
 #[cfg(feature = "fleet")]
 use std::io::Read;
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -11,7 +12,9 @@ use std::{
 use tempfile::TempDir;
 
 use super::OutputError;
-use crate::{confined, durable::sync_folder};
+use crate::confined::{self, Held};
+#[cfg(feature = "fleet")]
+use crate::durable::sync_folder;
 
 /// The file whose presence marks a folder as one of ours; written last.
 pub const RESULT_FILE: &str = "result.json";
@@ -20,20 +23,25 @@ const PREFIX: &str = "result-";
 /// The place beside the results where folders are written before they are renamed into place.
 #[derive(Clone, Debug)]
 pub struct Staging {
+    out: PathBuf,
     folder: PathBuf,
 }
 
 /// A folder being written.
 pub(crate) struct StagedFolder {
-    staging: PathBuf,
+    staging: Staging,
+    // By what it calls itself while it is held; errors name it as `shown`.
     folder: TempDir,
+    shown: PathBuf,
+    itself: Held,
+    above: Held,
 }
 
 impl Staging {
     /// The staging place of the result root `out`: `out/.octrls/staging`.
     #[must_use]
     pub fn of(out: &Path) -> Self {
-        Self { folder: out.join(".octrls").join("staging") }
+        Self { out: out.to_owned(), folder: out.join(".octrls").join("staging") }
     }
 
     /// Removes what a crash left behind. To be called when no other process writes results there.
@@ -41,7 +49,11 @@ impl Staging {
     /// # Errors
     /// [`OutputError`] when a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
-        match fs::remove_dir_all(&self.folder) {
+        let clear = || {
+            let above = confined::hold_parent(&self.out, &self.folder)?;
+            fs::remove_dir_all(above.entry(&self.folder))
+        };
+        match clear() {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
             _ => Ok(()),
         }
@@ -54,46 +66,60 @@ impl Staging {
     /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
         let io = |e| OutputError::io(target, e);
-        confined::check(root_of(&self.folder), target).map_err(io)?;
-        if !is_ours(target) {
+        let above = match confined::hold_parent(&self.out, target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            held => held.map_err(io)?,
+        };
+        let place = above.entry(target);
+        if !is_ours(&place) {
             return Ok(false);
         }
-        fs::create_dir_all(&self.folder).map_err(io)?;
-        let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(&self.folder).map_err(io)?;
-        fs::rename(target, old.path().join("old")).map_err(io)?;
-        let root = root_of(&self.folder);
-        for above in target.ancestors().skip(1).take_while(|above| *above != root) {
-            // Fails where there is something else in it.
-            if fs::remove_dir(above).is_err() {
-                sync_folder(above).map_err(io)?;
-                break;
-            }
-        }
+        let staging = self.hold()?;
+        let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(staging.path()).map_err(io)?;
+        fs::rename(place, old.path().join("old")).map_err(io)?;
+        self.prune(above, target).map_err(io)?;
         old.close().map_err(io)?;
         Ok(true)
     }
 
+    /// Removes the folders above `target` that are empty, from `held`, which it lay in, upwards.
+    fn prune(&self, mut held: Held, target: &Path) -> io::Result<()> {
+        for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
+            let above = confined::hold_parent(&self.out, empty)?;
+            // Fails where there is something else in it.
+            if fs::remove_dir(above.entry(empty)).is_err() {
+                break;
+            }
+            held = above;
+        }
+        held.sync()
+    }
+
+    fn hold(&self) -> Result<Held, OutputError> {
+        confined::make_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
+    }
+
     pub(crate) fn begin(&self) -> Result<StagedFolder, OutputError> {
-        fs::create_dir_all(&self.folder).map_err(|e| OutputError::io(&self.folder, e))?;
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir_in(&self.folder)
-            .map_err(|e| OutputError::io(&self.folder, e))?;
-        Ok(StagedFolder { staging: self.folder.clone(), folder })
+        let above = self.hold()?;
+        let io = |e| OutputError::io(&self.folder, e);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above.path()).map_err(io)?;
+        let itself = above.folder(name_of(folder.path())).map_err(io)?;
+        let shown = self.folder.join(name_of(folder.path()));
+        Ok(StagedFolder { staging: self.clone(), folder, shown, itself, above })
     }
 }
 
 impl StagedFolder {
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        self.itself.path()
     }
 
     /// Begins one file; who writes it syncs it.
     pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
-        let path = self.path().join(name);
-        match File::create_new(&path) {
-            Ok(file) => Ok((path, file)),
-            Err(e) => Err(OutputError::io(&path, e)),
+        let shown = self.shown.join(name);
+        match File::create_new(self.itself.join(name)) {
+            Ok(file) => Ok((shown, file)),
+            Err(e) => Err(OutputError::io(&shown, e)),
         }
     }
 
@@ -110,8 +136,8 @@ impl StagedFolder {
     /// written.
     #[cfg(feature = "fleet")]
     pub(crate) fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
-        let path = self.path().join(name);
-        let failed = |error| io::Error::other(OutputError::io(&path, error));
+        let path = self.itself.join(name);
+        let failed = |error| io::Error::other(OutputError::io(&self.shown.join(name), error));
         fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         let mut file = File::create_new(&path).map_err(failed)?;
         let mut block = vec![0; 1 << 16];
@@ -129,9 +155,9 @@ impl StagedFolder {
     /// [`OutputError`] when that fails.
     #[cfg(feature = "fleet")]
     pub(crate) fn sync_below(&self) -> Result<(), OutputError> {
-        let entries = fs::read_dir(self.path()).map_err(|e| OutputError::io(self.path(), e))?;
-        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
-            sync_folder(&entry.path()).map_err(|e| OutputError::io(&entry.path(), e))?;
+        let io = |e| OutputError::io(&self.shown, e);
+        for entry in fs::read_dir(self.path()).map_err(io)?.flatten().filter(|entry| entry.path().is_dir()) {
+            sync_folder(&entry.path()).map_err(io)?;
         }
         Ok(())
     }
@@ -144,28 +170,27 @@ impl StagedFolder {
     /// does not lie in the folder for results.
     pub(crate) fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
-        let parent = target.parent().unwrap_or(Path::new("."));
-        confined::make_parents(root_of(&self.staging), target).map_err(io)?;
-        sync_folder(self.path()).map_err(io)?;
+        let above = confined::make_parents(&self.staging.out, target).map_err(io)?;
+        let place = above.entry(target);
+        self.itself.sync().map_err(io)?;
 
-        let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(&self.staging).map_err(io)?;
+        let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(self.above.path()).map_err(io)?;
         last_call();
-        if fs::symlink_metadata(target).is_ok() {
-            if !is_ours(target) {
+        if fs::symlink_metadata(&place).is_ok() {
+            if !is_ours(&place) {
                 return Err(OutputError::Foreign { path: target.to_owned() });
             }
-            fs::rename(target, old.path().join("old")).map_err(io)?;
+            fs::rename(&place, old.path().join("old")).map_err(io)?;
         }
-        fs::rename(self.path(), target).map_err(io)?;
+        fs::rename(self.folder.path(), place).map_err(io)?;
         // The folder has moved; what the guard would remove is gone.
         let _moved = self.folder.keep();
-        sync_folder(parent).map_err(io)
+        above.sync().map_err(io)
     }
 }
 
-/// The folder for results whose staging place is `staging`.
-fn root_of(staging: &Path) -> &Path {
-    staging.ancestors().nth(2).unwrap_or(staging)
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 /// Whether a folder, and no link to one, holds results of this program.
@@ -193,6 +218,26 @@ mod tests {
         assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "second");
         let left = fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count();
         assert_eq!(left, 0, "nothing is left in staging");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_link_that_is_planted_at_the_last_moment_leads_nowhere() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| dir.path().join(name);
+        stage(&at("elsewhere"), "precious").publish(&at("elsewhere/scan.png"), &mut || ()).expect("publish");
+        let folder = stage(&at("out"), "new");
+        let mut plant = || {
+            fs::rename(at("out/ward"), at("out/moved")).expect("rename");
+            std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).expect("link");
+            // The place where folders are written is watched as well.
+            fs::rename(at("out/.octrls/staging"), at("out/.octrls/was")).expect("rename");
+            std::os::unix::fs::symlink(at("elsewhere"), at("out/.octrls/staging")).expect("link");
+        };
+        folder.publish(&at("out/ward/scan.png"), &mut plant).expect("publish");
+        assert_eq!(fs::read_to_string(at("elsewhere/scan.png/a.csv")).expect("read"), "precious");
+        assert_eq!(fs::read_to_string(at("out/moved/scan.png/a.csv")).expect("read"), "new");
+        assert_eq!(fs::read_dir(at("out/.octrls/was")).expect("staging").count(), 0);
     }
 
     #[test]

@@ -46,13 +46,18 @@ pub(crate) fn volume() -> InMemDicomObject {
 
 /// The same volume as a series of objects, a B-scan each.
 pub(crate) fn series() -> Vec<InMemDicomObject> {
+    series_of(FRAMES)
+}
+
+/// A series of so many B-scans.
+pub(crate) fn series_of(bscans: usize) -> Vec<InMemDicomObject> {
     let instance = |i: usize| {
         let mut object = tomography(i, 1);
         object.put(text(tags::SOP_INSTANCE_UID, VR::UI, &instance_uid(i)));
         object.put(text(tags::INSTANCE_NUMBER, VR::IS, &(i + 1).to_string()));
         object
     };
-    (0..FRAMES).map(instance).collect()
+    (0..bscans).map(instance).collect()
 }
 
 /// Identifier of an object of the series.
@@ -114,6 +119,13 @@ fn tomography(first: usize, frames: usize) -> InMemDicomObject {
 }
 
 pub(crate) fn write(object: &InMemDicomObject, path: &Path) {
+    std::fs::write(path, bytes(object)).expect("written");
+}
+
+/// A file of `object`.
+pub(crate) fn bytes(object: &InMemDicomObject) -> Vec<u8> {
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    object.clone().with_meta(meta).expect("an object").write_to_file(path).expect("written");
+    let mut bytes = Vec::new();
+    object.clone().with_meta(meta).expect("an object").write_all(&mut bytes).expect("written");
+    bytes
 }

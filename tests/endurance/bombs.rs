@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{listed, memory, torture::scan, watcher};
+use crate::{listed, memory, scans::scan, watcher};
 
 /// A PNG that declares this size.
 fn png(width: u32, height: u32) -> Vec<u8> {

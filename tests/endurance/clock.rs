@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{disks::Watcher, listed, torture::scan, watcher};
+use crate::{disks::Watcher, listed, scans::scan, watcher};
 
 /// Where Debian and Fedora have the library.
 const LIBRARIES: [&str; 3] = [

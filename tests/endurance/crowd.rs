@@ -18,7 +18,7 @@ use octrls::{
     scan::ScanFiles,
 };
 
-use crate::{handles, listed, memory, setting, stub::summary, torture::scan, watcher};
+use crate::{handles, listed, memory, scans::scan, setting, stub::summary, watcher};
 
 /// Leaves a result of a few bytes.
 struct Marker;

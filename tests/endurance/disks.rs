@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{support::octrls, torture::scan, watcher};
+use crate::{scans::scan, support::octrls, watcher};
 
 /// Far longer than anything takes; it ends a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -4,6 +4,7 @@
 #![cfg(all(feature = "app", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod arrivals;
 mod bombs;
 mod clock;
 mod crowd;
@@ -16,6 +17,9 @@ mod soak;
 mod stub;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../dicom_results/scan.rs"]
+#[allow(dead_code, reason = "only a series is needed here")]
+mod tomography;
 mod torture;
 
 use std::{fs, path::Path, process::Command};

@@ -15,13 +15,18 @@ use std::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{listed, setting, support::result, torture::scan, watcher};
+use crate::{
+    arrivals::{files_of, name_of},
+    listed, setting,
+    support::result,
+    watcher,
+};
 
 /// Scans that arrive between two cuts.
 const SCANS_PER_CUT: u64 = 4;
 
-/// Size of the image, and how much more it has for each scan: results of one take 312 KiB.
-const IMAGE_BYTES: (u64, u64) = (64 << 20, 512 << 10);
+/// Size of the image, and how much more it has for each scan: results of a series take 2 MiB.
+const IMAGE_BYTES: (u64, u64) = (64 << 20, 1 << 20);
 
 /// A mounted image; dropping it unmounts.
 struct Mounted(PathBuf);
@@ -115,7 +120,11 @@ fn what_was_done_before_a_power_cut_stays_done() {
             return;
         };
         for _ in 0..SCANS_PER_CUT {
-            fs::write(root.join(format!("{scans:04}.png")), scan(scans)).unwrap();
+            for (name, bytes) in files_of(scans) {
+                let path = root.join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, bytes).unwrap();
+            }
             scans += 1;
         }
         let (out, after) = (disk.0.join("out"), dir.path().join(format!("image-{cut}")));
@@ -143,8 +152,8 @@ fn what_was_done_before_a_power_cut_stays_done() {
     let rest = watch(&root, &out, &["--once"]).output().unwrap();
     assert!(rest.status.success(), "{}", String::from_utf8_lossy(&[rest.stdout, rest.stderr].concat()));
     for number in 0..scans {
-        let record = result(&out.join(format!("{number:04}.png")));
-        assert_eq!(record["scan"]["path"], format!("{number:04}.png"));
+        let name = name_of(number);
+        assert_eq!(result(&out.join(&name))["scan"]["path"], name.as_str());
     }
     assert_eq!(written(&out).len() as u64, scans);
     eprintln!("{cuts} power cuts over {scans} scans: {told} were told to be done before a cut, and all of them were");

@@ -19,7 +19,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use crate::{handles, memory, setting, torture::scan};
+use crate::{handles, memory, scans::scan, setting};
 
 /// Scans that come first, all at once, to learn what the box can do.
 const BATCH: u64 = 12;

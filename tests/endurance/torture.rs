@@ -19,33 +19,36 @@ use std::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub(crate) use crate::scans::scan;
-use crate::{listed, setting, support::result, watcher};
+use crate::{
+    arrivals::{digest_of, files_of, name_of},
+    listed, setting,
+    support::result,
+    watcher,
+};
 
 /// Far longer than anything takes; it ends a test that would hang.
 const PATIENCE: Duration = Duration::from_mins(20);
 
-/// How a scan arrives: bit by bit under its own name, by rename, or rewritten after half a window.
-fn arrive(root: &Path, number: u64, bytes: &[u8], rng: &mut ChaCha8Rng) {
-    let path = root.join(format!("ward-{}/scan-{number:04}.png", number % 7));
+/// How a file arrives: bit by bit under its own name, by rename, or rewritten after half a window.
+fn arrive(path: &Path, bytes: &[u8], rng: &mut ChaCha8Rng) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    match number % 3 {
+    match rng.random_range(0..3) {
         0 => {
-            let mut file = fs::File::create(&path).unwrap();
+            let mut file = fs::File::create(path).unwrap();
             for part in bytes.chunks(bytes.len() / 3 + 1) {
                 file.write_all(part).unwrap();
                 thread::sleep(Duration::from_millis(rng.random_range(0..40)));
             }
         }
         1 => {
-            let part = path.with_extension("png.part");
+            let part = path.with_added_extension("part");
             fs::write(&part, bytes).unwrap();
             fs::rename(part, path).unwrap();
         }
         _ => {
-            fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
             thread::sleep(Duration::from_millis(rng.random_range(0..60)));
-            fs::write(&path, bytes).unwrap();
+            fs::write(path, bytes).unwrap();
         }
     }
 }
@@ -75,7 +78,9 @@ fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
             // The arrivals take about as long as the kills.
             let pause = 2000 * kills / scans;
             for number in 0..scans {
-                arrive(&root, number, &scan(number), &mut rng);
+                for (name, bytes) in files_of(number) {
+                    arrive(&root.join(name), &bytes, &mut rng);
+                }
                 thread::sleep(Duration::from_millis(rng.random_range(0..=pause)));
             }
             all_arrived.store(true, Ordering::SeqCst);
@@ -98,7 +103,7 @@ fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
 
     let mut contents = BTreeMap::new();
     for number in 0..scans {
-        let name = format!("ward-{}/scan-{number:04}.png", number % 7);
+        let name = name_of(number);
         let folder = out.join(&name);
         let record = result(&folder);
         assert_eq!(record["scan"]["path"], name.as_str());
@@ -107,7 +112,7 @@ fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
             assert!(length > 0, "{name}: {file}");
         }
         let digest = record["scan"]["sha256"].as_str().unwrap().to_owned();
-        assert_eq!(digest, octrls::digest::sha256(&fs::read(root.join(&name)).unwrap()), "{name}");
+        assert_eq!(digest, digest_of(&root, number), "{name}");
         contents.insert(digest, name);
     }
     assert_eq!(contents.len() as u64, scans, "no scan twice");

@@ -279,6 +279,26 @@ impl Client {
         });
     }
 
+    /// The jobs in the queue, by subject.
+    pub(crate) fn jobs(&self) -> Vec<(String, bytes::Bytes)> {
+        self.runtime.block_on(async {
+            let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
+            let mut subjects = stream.info_with_subjects("octrls.jobs.>").await.unwrap();
+            let mut jobs = Vec::new();
+            while let Some(subject) = subjects.next().await {
+                let (subject, _) = subject.unwrap();
+                let message = stream.get_last_raw_message_by_subject(&subject).await.unwrap();
+                jobs.push((subject, message.payload));
+            }
+            jobs
+        })
+    }
+
+    /// Stores a message in the stream of its subject.
+    pub(crate) fn publish(&self, subject: String, content: bytes::Bytes) {
+        self.runtime.block_on(async { self.jetstream.publish(subject, content).await.unwrap().await.unwrap() });
+    }
+
     /// Objects in a store.
     pub(crate) fn objects(&self, store: &str) -> Vec<String> {
         self.runtime.block_on(async {

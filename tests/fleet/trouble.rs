@@ -97,6 +97,49 @@ fn work_waits_for_a_server_that_is_away_and_no_attempt_counts() {
 }
 
 #[test]
+fn a_job_that_a_killed_server_brings_back_is_removed() {
+    let Some(mut fleet) = Fleet::start("a_job_that_a_killed_server_brings_back", "") else { return };
+    fleet.scans(1..=2);
+    let mut watcher = fleet.watcher(&[]);
+    let client = fleet.client();
+    crate::rig::until("two jobs", || client.left()[0].1 == 2);
+    let jobs = client.jobs();
+    let mut worker = fleet.worker(&[]);
+    crate::rig::until("two results", || watcher.count(" done ") == 2);
+    crate::rig::until("no jobs", || client.left()[0].1 == 0);
+    assert!(worker.terminate().success());
+    // One that is done is there again, and so is one of which this watcher knows nothing.
+    let (subject, job) = jobs[0].clone();
+    let unknown = format!("{}.{}", subject.rsplit_once('.').unwrap().0, "0".repeat(64));
+    for subject in [subject, unknown.clone()] {
+        client.publish(subject, job.clone());
+    }
+    fleet.kill_server();
+    fleet.start_server();
+    crate::rig::until("one job", || client.left()[0].1 == 1);
+    assert_eq!(client.jobs()[0].0, unknown);
+    assert!(watcher.terminate().success(), "{}", watcher.text());
+}
+
+#[test]
+fn a_job_that_is_longer_than_the_servers_messages_is_given_up() {
+    let Some(fleet) = Fleet::start("a_job_that_is_longer", "max_payload: 4096") else { return };
+    fs::create_dir_all(fleet.root().join("s")).unwrap();
+    for (i, object) in crate::tomography::series_of(20).iter().enumerate() {
+        let name = format!("s/{:02}{}.dcm", i + 1, "x".repeat(200));
+        crate::tomography::write(object, &fleet.root().join(name));
+    }
+    let share = fleet.root();
+    let mut watcher = fleet.watcher(&["--once", "--queue-share", share.to_str().unwrap()]);
+    assert_eq!(watcher.wait().code(), Some(1), "{}", watcher.text());
+    assert!(
+        watcher.text().contains("code=E-FLEET-JOB") && watcher.text().contains("max_payload"),
+        "{}",
+        watcher.text()
+    );
+}
+
+#[test]
 fn a_scan_that_is_none_is_quarantined_with_the_reason() {
     let Some(mut fleet) = Fleet::start("a_scan_that_is_none", "") else { return };
     fleet.file("holiday.png", b"this is no image");
