@@ -25,8 +25,8 @@ use crate::{
 /// Scans that arrive between two cuts.
 const SCANS_PER_CUT: u64 = 4;
 
-/// Size of the image, and how much more it has for each scan: results of a series take 2 MiB.
-const IMAGE_BYTES: (u64, u64) = (64 << 20, 1 << 20);
+/// Size of the image, and how much more it has for each scan: results of a series take 7 MiB, of others 312 KiB.
+const IMAGE_BYTES: (u64, u64) = (64 << 20, 3 << 20);
 
 /// A mounted image; dropping it unmounts.
 struct Mounted(PathBuf);
