@@ -19,6 +19,7 @@ use walkdir::WalkDir;
 
 use super::{NodeError, Outcome, SendOptions, Target, send};
 use crate::{
+    confined::hold_parent,
     durable::{sync_folder, unfinished_file},
     engine::{Level, QUARANTINE_FOLDER},
     output::RESULT_FILE,
@@ -255,7 +256,17 @@ impl Rounds {
             (self.report)(Level::Warning, Some(error.code()), text);
             false
         };
-        let outcomes = match self.delivery.deliver(folder) {
+        let held = match hold_parent(&self.out, &folder.join(RECORD)) {
+            Ok(held) => held,
+            // Removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
+            Err(error) => {
+                let error = NodeError::File(error.to_string());
+                (self.report)(Level::Error, Some(error.code()), format!("{name} is not delivered: {error}"));
+                return true;
+            }
+        };
+        let outcomes = match self.delivery.deliver(held.path()) {
             Ok(outcomes) => outcomes,
             Err(error) => return later(&error),
         };
@@ -275,5 +286,36 @@ impl Rounds {
             (self.report)(Level::Info, None, format!("{sent} files of {name} delivered to {target}"));
         }
         done
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn what_a_link_leads_to_is_not_delivered() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("elsewhere/scan.png")).unwrap();
+        fs::write(at("elsewhere/scan.png/scan.dcm"), "x").unwrap();
+        fs::create_dir(at("out")).unwrap();
+        std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&told);
+        let rounds = Rounds {
+            delivery: Delivery {
+                target: "NODE@127.0.0.1:1".parse().unwrap(),
+                options: SendOptions::new("OCTRLS".parse().unwrap()),
+            },
+            out: at("out"),
+            outbox: Outbox::default(),
+            report: Arc::new(move |_, code, text| heard.lock().unwrap().push((code, text))),
+        };
+        assert!(rounds.attempt(&at("out/ward/scan.png"), FIRST_WAIT) && rounds.attempt(&at("out/gone"), FIRST_WAIT));
+        let told = told.lock().unwrap();
+        assert!(matches!(&told[..], [(Some("E-NODE-FILE"), text)] if text.contains("leads out of")), "{told:?}");
     }
 }

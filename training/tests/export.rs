@@ -5,12 +5,12 @@ mod common;
 use burn::{module::Module, prelude::*};
 use common::{Unsettle, description, input, model};
 use octrls::{
-    network::{InputSize, Network},
+    network::{Calibration, InputSize, Network},
     scan::BScan,
 };
 use octrls_training::{
     device::device,
-    export::{Description, ExportError, Precision, export, halve},
+    export::{Description, ExportError, Precision, blend, export, halve},
     model::{UNet, UNetConfig},
 };
 
@@ -72,6 +72,27 @@ fn halving_a_file_is_exporting_with_halved_weights() {
     assert!(halve(&half, None).expect("an exported file") == half, "nothing is left to do");
     assert!(half.len() < single.len() * 2 / 3, "{} of {} bytes", half.len(), single.len());
     assert!(matches!(halve(b"not a model", None), Err(ExportError::Foreign(_))));
+}
+
+#[test]
+fn a_blend_lies_between_its_networks_and_is_not_calibrated() {
+    let of = |width: usize| {
+        let model = model(UNetConfig { width, batch_norm: true });
+        export(&model, &description([32, 32])).expect("an exportable network")
+    };
+    let (first, second) = (of(4), of(4));
+    let run = |file: &[u8]| {
+        let network = Network::from_bytes(file).expect("a model");
+        (network.metadata().calibration, network.metadata().weights_sha256.clone())
+    };
+    let itself = blend(&first, &[first.clone(), first.clone()], None).expect("alike");
+    assert_eq!(run(&itself).1, run(&first).1);
+    let between = blend(&first, std::slice::from_ref(&second), Some("7")).expect("alike");
+    assert_eq!(run(&between).0, Calibration::default());
+    assert!(run(&between).1 != run(&first).1 && run(&between).1 != run(&second).1);
+    assert_eq!(Network::from_bytes(&between).expect("a model").metadata().version, "7");
+    assert!(matches!(blend(&first, &[of(8)], None), Err(ExportError::Unlike(_))));
+    assert!(matches!(blend(&first, &[b"not a model".to_vec()], None), Err(ExportError::Foreign(_))));
 }
 
 #[test]

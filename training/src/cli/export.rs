@@ -1,4 +1,4 @@
-//! `export`.
+//! `export`, `halve` and `blend`.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use octrls::network::{Calibration, InputSize, Network};
 
 use crate::{
     device,
-    export::{Description, Precision, export, halve},
+    export::{Description, Precision, blend, export, halve},
     import::Imported,
     model::UNet,
     train::{RunDir, write_atomically},
@@ -57,9 +57,34 @@ pub(super) struct Halve {
     model_version: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Blend {
+    /// The ONNX file to write.
+    out: PathBuf,
+    /// Exported networks that went on from the same one; one that is named twice counts twice.
+    #[arg(required = true, num_args = 2..)]
+    models: Vec<PathBuf>,
+    /// Model version in the file [default: that of the first].
+    #[arg(long)]
+    model_version: Option<String>,
+}
+
+impl Blend {
+    pub(super) fn run(self) -> Result<()> {
+        let mut files = self.models.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?.into_iter();
+        let first = files.next().unwrap_or_default();
+        let bytes = blend(&first, files.as_slice(), self.model_version.as_deref()).context("they cannot be blended")?;
+        write(&self.out, &bytes)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 impl Halve {
     pub(super) fn run(self) -> Result<()> {
-        let file = fs::read(&self.model).with_context(|| format!("cannot read {}", self.model.display()))?;
+        let file = read(&self.model)?;
         let bytes = halve(&file, self.model_version.as_deref())
             .with_context(|| format!("{} cannot be halved", self.model.display()))?;
         write(&self.out.unwrap_or(self.model), &bytes)
@@ -94,7 +119,7 @@ impl Export {
         let calibration = match &self.calibration {
             None => Calibration::default(),
             Some(path) => {
-                let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let bytes = read(path)?;
                 serde_json::from_slice(&bytes).with_context(|| format!("{} is no calibration", path.display()))?
             }
         };

@@ -25,6 +25,8 @@ enum Command {
     Export(export::Export),
     /// Store the weights of an exported network as 16-bit floats: half the file, the same network to within their rounding.
     Halve(export::Halve),
+    /// Write the network whose weights are the mean of those of several exported ones.
+    Blend(export::Blend),
     /// Measure the accuracy of an exported network on labelled scans.
     Evaluate(evaluate::Evaluate),
     /// Measure how an exported network bears noise, blur, other spacings and artefacts.
@@ -49,6 +51,7 @@ impl Arguments {
             Command::Train(train) => train.run(),
             Command::Export(export) => export.run(),
             Command::Halve(halve) => halve.run(),
+            Command::Blend(blend) => blend.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
             Command::Compare(compare) => compare.run(),

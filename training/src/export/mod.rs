@@ -1,6 +1,7 @@
 //! Export to ONNX: opset 17, IR version 8, a fixed input size, logits as output, and the metadata that the runtime
 //! reads back.
 
+mod blend;
 mod fold;
 mod graph;
 mod precision;
@@ -67,6 +68,9 @@ pub enum ExportError {
     /// Weights are to be stored anew in a file that is no model of this product.
     #[error("it is no exported model: {0}")]
     Foreign(String),
+    /// The mean of networks that do not have the same weights, or not the same convention, was asked for.
+    #[error("the networks are of different kinds: {0}")]
+    Unlike(String),
 }
 
 /// The ONNX file of `model`.
@@ -110,17 +114,54 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
 /// # Errors
 /// [`ExportError`] when it is no such file, or a weight is out of range.
 pub fn halve(file: &[u8], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
-    let mut model = ModelProto::decode(file).map_err(|e| ExportError::Foreign(e.to_string()))?;
-    let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
-    let mut metadata = ModelMetadata::from_properties(properties).map_err(|e| ExportError::Foreign(e.to_string()))?;
-    let graph = model.graph.as_mut().ok_or_else(|| ExportError::Foreign("it has no graph".to_owned()))?;
-    precision::halve(graph)?;
-    metadata.weights_sha256 = weights_sha256(graph);
-    if let Some(version) = version {
-        version.clone_into(&mut metadata.version);
+    let mut exported = Exported::read(file)?;
+    precision::halve(&mut exported.graph)?;
+    Ok(exported.written(version))
+}
+
+/// The network whose weights are the mean of those of exported files of one architecture that went on from the same network
+/// (Wortsman et al. 2022). It has the description of the first but is not calibrated, and another version where one is given.
+///
+/// # Errors
+/// [`ExportError`] when one is no such file, or differs from the first in more than its weights' values.
+pub fn blend(first: &[u8], others: &[Vec<u8>], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
+    let mut exported = Exported::read(first)?;
+    let others = others.iter().map(|file| Exported::read(file)).collect::<Result<Vec<_>, _>>()?;
+    if others.iter().any(|other| other.metadata.ez_shift.to_bits() != exported.metadata.ez_shift.to_bits()) {
+        return Err(ExportError::Unlike("the shift of the ellipsoid zone".to_owned()));
     }
-    model.metadata_props = properties_of(&metadata);
-    Ok(model.encode_to_vec())
+    let graphs: Vec<GraphProto> = others.into_iter().map(|other| other.graph).collect();
+    blend::blend(&mut exported.graph, &graphs)?;
+    exported.metadata.calibration = Calibration::default();
+    Ok(exported.written(version))
+}
+
+/// An exported file, taken apart.
+struct Exported {
+    model: ModelProto,
+    graph: GraphProto,
+    metadata: ModelMetadata,
+}
+
+impl Exported {
+    fn read(file: &[u8]) -> Result<Self, ExportError> {
+        let foreign = |e: &dyn std::error::Error| ExportError::Foreign(e.to_string());
+        let mut model = ModelProto::decode(file).map_err(|e| foreign(&e))?;
+        let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
+        let metadata = ModelMetadata::from_properties(properties).map_err(|e| foreign(&e))?;
+        let graph = model.graph.take().ok_or_else(|| ExportError::Foreign("it has no graph".to_owned()))?;
+        Ok(Self { model, graph, metadata })
+    }
+
+    fn written(mut self, version: Option<&str>) -> Vec<u8> {
+        self.metadata.weights_sha256 = weights_sha256(&self.graph);
+        if let Some(version) = version {
+            version.clone_into(&mut self.metadata.version);
+        }
+        self.model.metadata_props = properties_of(&self.metadata);
+        self.model.graph = Some(self.graph);
+        self.model.encode_to_vec()
+    }
 }
 
 fn properties_of(metadata: &ModelMetadata) -> Vec<StringStringEntryProto> {

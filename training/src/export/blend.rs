@@ -1,0 +1,59 @@
+//! The mean of several networks that went different ways from the same start.
+
+use octrls::network::proto::{FLOAT16, GraphProto, TensorProto};
+
+use super::ExportError;
+
+/// Gives `graph` the mean of its own weights and those of the `others`, stored as its own are.
+///
+/// # Errors
+/// [`ExportError::Unlike`] where one of the others has other weights, [`ExportError::Range`] as [`super::halve`].
+pub(super) fn blend(graph: &mut GraphProto, others: &[GraphProto]) -> Result<(), ExportError> {
+    let share = 1.0 / (1 + others.len()) as f64;
+    for weight in &mut graph.initializer {
+        let mut sums: Vec<f64> = weight.values().into_iter().map(f64::from).collect();
+        for other in others {
+            let like = other.initializer.iter().find(|w| w.name == weight.name && w.dims == weight.dims);
+            let values = like.ok_or_else(|| ExportError::Unlike(weight.name.clone()))?.values();
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+        let mean: Vec<f32> = sums.into_iter().map(|sum| (sum * share) as f32).collect();
+        let dims: Vec<usize> = weight.dims.iter().map(|&d| d as usize).collect();
+        let blended = match weight.data_type {
+            FLOAT16 => TensorProto::narrowed(&weight.name, &dims, &mean),
+            _ => Some(TensorProto::new(&weight.name, &dims, &mean)),
+        };
+        *weight = blended.ok_or_else(|| ExportError::Range(weight.name.clone()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(weight: TensorProto) -> GraphProto {
+        GraphProto { initializer: vec![weight], ..GraphProto::default() }
+    }
+
+    #[test]
+    fn weights_become_their_mean_in_the_precision_of_the_first() {
+        let single = |values: &[f32]| graph(TensorProto::new("w", &[2, 1], values));
+        let half = |values: &[f32]| graph(TensorProto::narrowed("w", &[2, 1], values).expect("in range"));
+        let mut first = single(&[1.0, -2.0]);
+        blend(&mut first, &[half(&[2.0, 0.5]), single(&[3.0, 0.0])]).expect("alike");
+        assert_eq!(first, single(&[2.0, -0.5]));
+        let mut first = half(&[1.0, -2.0]);
+        blend(&mut first, &[single(&[2.0, 0.0])]).expect("alike");
+        assert_eq!(first, half(&[1.5, -1.0]));
+    }
+
+    #[test]
+    fn networks_of_another_kind_are_refused_by_the_weight_that_differs() {
+        let mut first = graph(TensorProto::new("w", &[2, 1], &[1.0, 2.0]));
+        for (name, dims) in [("w", [1, 2]), ("v", [2, 1])] {
+            let other = graph(TensorProto::new(name, &dims, &[1.0, 2.0]));
+            assert!(matches!(blend(&mut first, &[other]), Err(ExportError::Unlike(name)) if name == "w"));
+        }
+    }
+}
