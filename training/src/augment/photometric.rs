@@ -9,7 +9,7 @@ use crate::steps::{Step, Without};
 /// Degrades the intensities of `frame` at random, rarely heavily; `without` some of it.
 pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng) {
     let [light, artefacts, noisy] = [Step::Photometric, Step::Artefacts, Step::Noise].map(|s| !without.leaves_out(s));
-    if light && chance(rng, 0.3) {
+    if light && chance(rng, 0.5) {
         artefact::illumination(frame, rng);
     }
     if artefacts && chance(rng, 0.35) {
@@ -45,21 +45,21 @@ fn degrade_sharpness(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
 }
 
 fn blur(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
-    if chance(rng, if heavy { 0.7 } else { 0.2 }) {
+    if chance(rng, if heavy { 0.7 } else { 0.35 }) {
         let most = if heavy { 5 } else { 3 };
         noise::smooth(&mut frame.bscan, rng.random_range(0..most), rng.random_range(0..=most));
     }
 }
 
 fn add_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
-    let most = if heavy { 0.25 } else { 0.08 };
-    if heavy || chance(rng, 0.3) {
+    let most = if heavy { 0.25 } else { 0.10 };
+    if heavy || chance(rng, 0.6) {
         // Squared, so that weak noise is the rule.
         let mut strength = || rng.random_range(0.0..1.0_f32).powi(2) * most;
         let (additive, speckle) = (strength(), 2.0 * strength());
         noise::add_noise(&mut frame.bscan, additive, speckle, rng);
     }
-    if chance(rng, 0.08) {
+    if chance(rng, 0.15) {
         let strength = rng.random_range(0.01..most);
         noise::add_grain(&mut frame.bscan, rng.random_range(2..5), strength, rng);
     }
@@ -69,7 +69,7 @@ fn add_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
 fn tone(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let pixels = &mut frame.bscan.intensity;
     let mean = pixels.iter().sum::<f32>() / pixels.len().max(1) as f32;
-    let gamma = if chance(rng, 0.4) { factor(rng, 1.8) } else { 1.0 };
+    let gamma = if chance(rng, 0.6) { factor(rng, 1.8) } else { 1.0 };
     let contrast = if heavy { rng.random_range(0.25..0.7) } else { factor(rng, 1.5) };
     let brightness = rng.random_range(-0.12..0.12_f32);
     for v in pixels {
