@@ -48,10 +48,10 @@ impl SeriesFolder {
         Ok(Self { folder: staging.begin()?, series: Vec::new(), summaries: Vec::new() })
     }
 
-    /// Where the results of a series are to be left.
+    /// Where the results of a series are to be left, in the folder for results.
     #[must_use]
     pub fn of(&self, number: u32) -> PathBuf {
-        self.folder.path().join(name(number))
+        self.folder.place().join(name(number))
     }
 
     /// The results of a series are there.

@@ -30,9 +30,9 @@ pub struct Staging {
 /// A folder being written.
 pub(crate) struct StagedFolder {
     staging: Staging,
-    // By what it calls itself while it is held; errors name it as `shown`.
+    // By what it calls itself while it is held; errors name it by its place.
     folder: TempDir,
-    shown: PathBuf,
+    place: PathBuf,
     itself: Held,
     above: Held,
 }
@@ -104,19 +104,25 @@ impl Staging {
         let io = |e| OutputError::io(&self.folder, e);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above.path()).map_err(io)?;
         let itself = above.folder(name_of(folder.path())).map_err(io)?;
-        let shown = self.folder.join(name_of(folder.path()));
-        Ok(StagedFolder { staging: self.clone(), folder, shown, itself, above })
+        let place = self.folder.join(name_of(folder.path()));
+        Ok(StagedFolder { staging: self.clone(), folder, place, itself, above })
     }
 }
 
 impl StagedFolder {
+    /// A path that leads to it, whatever takes its name.
     pub(crate) fn path(&self) -> &Path {
         self.itself.path()
     }
 
+    /// Where it lies in the folder for results.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Begins one file; who writes it syncs it.
     pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
-        let shown = self.shown.join(name);
+        let shown = self.place.join(name);
         match File::create_new(self.itself.join(name)) {
             Ok(file) => Ok((shown, file)),
             Err(e) => Err(OutputError::io(&shown, e)),
@@ -137,7 +143,7 @@ impl StagedFolder {
     #[cfg(feature = "fleet")]
     pub(crate) fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
         let path = self.itself.join(name);
-        let failed = |error| io::Error::other(OutputError::io(&self.shown.join(name), error));
+        let failed = |error| io::Error::other(OutputError::io(&self.place.join(name), error));
         fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         let mut file = File::create_new(&path).map_err(failed)?;
         let mut block = vec![0; 1 << 16];
@@ -155,7 +161,7 @@ impl StagedFolder {
     /// [`OutputError`] when that fails.
     #[cfg(feature = "fleet")]
     pub(crate) fn sync_below(&self) -> Result<(), OutputError> {
-        let io = |e| OutputError::io(&self.shown, e);
+        let io = |e| OutputError::io(&self.place, e);
         for entry in fs::read_dir(self.path()).map_err(io)?.flatten().filter(|entry| entry.path().is_dir()) {
             sync_folder(&entry.path()).map_err(io)?;
         }
