@@ -2,7 +2,10 @@
 
 use octrls::network::proto::{FLOAT16, GraphProto, TensorProto};
 
-use super::ExportError;
+use super::{
+    ExportError,
+    precision::{dims, narrowed},
+};
 
 /// Gives `graph` the mean of its own weights and those of the `others`, stored as its own are.
 ///
@@ -18,12 +21,10 @@ pub(super) fn blend(graph: &mut GraphProto, others: &[GraphProto]) -> Result<(),
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
         }
         let mean: Vec<f32> = sums.into_iter().map(|sum| (sum * share) as f32).collect();
-        let dims: Vec<usize> = weight.dims.iter().map(|&d| d as usize).collect();
-        let blended = match weight.data_type {
-            FLOAT16 => TensorProto::narrowed(&weight.name, &dims, &mean),
-            _ => Some(TensorProto::new(&weight.name, &dims, &mean)),
+        *weight = match weight.data_type {
+            FLOAT16 => narrowed(weight, &mean)?,
+            _ => TensorProto::new(&weight.name, &dims(weight), &mean),
         };
-        *weight = blended.ok_or_else(|| ExportError::Range(weight.name.clone()))?;
     }
     Ok(())
 }

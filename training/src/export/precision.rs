@@ -25,7 +25,7 @@ const WIDENED: &str = ".float";
 pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
     let mut casts = Vec::new();
     for weight in graph.initializer.iter_mut().filter(|w| w.data_type == FLOAT && w.dims.len() > 1) {
-        *weight = narrowed(weight)?;
+        *weight = narrowed(weight, &weight.values())?;
         let widened = format!("{}{WIDENED}", weight.name);
         for input in graph.node.iter_mut().flat_map(|node| &mut node.input).filter(|input| **input == weight.name) {
             input.clone_from(&widened);
@@ -43,9 +43,13 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
     Ok(())
 }
 
-fn narrowed(weight: &TensorProto) -> Result<TensorProto, ExportError> {
-    let dims: Vec<usize> = weight.dims.iter().map(|&d| d as usize).collect();
-    TensorProto::narrowed(&weight.name, &dims, &weight.values()).ok_or_else(|| ExportError::Range(weight.name.clone()))
+/// `weight` with other `values`, as 16-bit floats.
+pub(super) fn narrowed(weight: &TensorProto, values: &[f32]) -> Result<TensorProto, ExportError> {
+    TensorProto::narrowed(&weight.name, &dims(weight), values).ok_or_else(|| ExportError::Range(weight.name.clone()))
+}
+
+pub(super) fn dims(weight: &TensorProto) -> Vec<usize> {
+    weight.dims.iter().map(|&d| d as usize).collect()
 }
 
 #[cfg(test)]
