@@ -1,7 +1,7 @@
 //! What each stage of a scan costs: `cargo bench --bench stages`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use octrls::{
+use octrls_core::{
     layer::EzConvention,
     measure::Thicknesses,
     network::{Network, ShippedModel},

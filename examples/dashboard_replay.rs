@@ -1,11 +1,9 @@
 //! Plays a scripted morning through a screen, for work on the screens without scans or a model.
 //!
 //! ```text
-//! cargo run --no-default-features --features app --example dashboard_replay [-- [--speed 4] [plain | json | IMAGE]]
+//! cargo run --example dashboard_replay [-- [--speed 4] [plain | json | IMAGE]]
 //! ```
 //! `IMAGE` is one of the values of `--image`: auto, kitty, sixel, iterm, half, text, off.
-
-extern crate octrls;
 
 use std::{
     io::{self, stdout},
@@ -20,18 +18,12 @@ use std::{
 use clap::ValueEnum;
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
-use octrls::{
-    engine::{Event, EventKind, ScanChange, ScanId, Totals},
-    screen::{
-        Controls,
-        dashboard::{self, DashboardOptions, ImageMode},
-        json, plain,
-    },
+use octrls_engine::{Event, EventKind, ScanChange, ScanId, Totals};
+use octrls_tui::{
+    Controls,
+    dashboard::{self, DashboardOptions, ImageMode},
+    fixtures, json, plain,
 };
-
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::expect_used, reason = "shared with the tests")]
-#[path = "../src/screen/script.rs"]
-mod script;
 
 /// A stand-in for the engine's handle.
 #[derive(Clone, Default)]
@@ -63,16 +55,16 @@ impl Player {
         let tell = |kind| {
             let _ = events.send(Event { at: Timestamp::now(), kind });
         };
-        let mut clock = script::start();
-        let finish = |id, bscans, seconds| EventKind::Scan { id: ScanId(id), change: script::done(bscans, seconds) };
-        let scripted = script::morning().into_iter().map(|event| (event.at, event.kind));
+        let mut clock = fixtures::start();
+        let finish = |id, bscans, seconds| EventKind::Scan { id: ScanId(id), change: fixtures::done(bscans, seconds) };
+        let scripted = fixtures::morning().into_iter().map(|event| (event.at, event.kind));
         let rest = (31..49).map(|index| {
-            let bscan = Arc::new(script::retina(index, Some(script::AXIAL)));
+            let bscan = Arc::new(fixtures::retina(index, Some(fixtures::AXIAL)));
             let seconds = 7.0 + 0.2 * index as f64;
-            let event = script::scan(seconds, 4, ScanChange::BScan(bscan));
+            let event = fixtures::scan(seconds, 4, ScanChange::BScan(bscan));
             (event.at, event.kind)
         });
-        let end = script::event(18.0, finish(4, 49, 10.7));
+        let end = fixtures::event(18.0, finish(4, 49, 10.7));
         for (at, kind) in scripted.chain(rest).chain([(end.at, end.kind)]) {
             let wait = at.duration_since(clock).as_secs_f64().max(0.0) / speed;
             clock = clock.max(at);

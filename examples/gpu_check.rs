@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use octrls::{
+use octrls_core::{
     layer::{Boundary, EzConvention},
     network::{Device, Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
@@ -59,10 +59,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// The boundaries in the whole frame: the CPU would otherwise look at a band of it alone.
 fn surfaces(network: &Network, scan: &BScan) -> Result<Surfaces, Box<dyn Error>> {
-    let placement = octrls::network::Placement::new(scan.width, scan.height, network.metadata().input);
+    let placement = octrls_core::network::Placement::new(scan.width, scan.height, network.metadata().input);
     let scores = network.run_on(&placement, &placement.prepare(scan))?;
-    let options = octrls::surface::ExtractOptions::of(network.metadata(), EzConvention::default());
-    Ok(octrls::surface::extract(&scores, &placement, &options))
+    let options = octrls_core::surface::ExtractOptions::of(network.metadata(), EzConvention::default());
+    Ok(octrls_core::surface::extract(&scores, &placement, &options))
 }
 
 fn time(network: &Network, scans: &[BScan]) -> Result<Duration, Box<dyn Error>> {

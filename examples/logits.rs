@@ -5,7 +5,7 @@
 
 use std::{error::Error, path::Path};
 
-use octrls::network::Network;
+use octrls_core::network::Network;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use image::{Rgb, RgbImage};
-use octrls::{
+use octrls_core::{
     layer::Boundary,
     phantom::{Phantom, PhantomOptions, PhantomScan},
 };

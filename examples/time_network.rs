@@ -6,7 +6,7 @@
 
 use std::{error::Error, fs, time::Instant};
 
-use octrls::{
+use octrls_core::{
     layer::EzConvention,
     network::{Arithmetic, Network, Placement},
     phantom::{Phantom, PhantomOptions},

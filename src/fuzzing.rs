@@ -3,7 +3,9 @@
 //!
 //! Each function may refuse its input, with a code and words, and panics where a promise is broken.
 
-use crate::{attach, cli, engine};
+use crate::cli;
+use octrls_engine as engine;
+use octrls_tui::attach;
 
 /// The text of a settings file of `octrls watch`.
 pub fn config(bytes: &[u8]) {

@@ -1,5 +1,4 @@
 //! The program writes in its own folder alone, whatever names and links lead elsewhere, and waits for nothing that is no file.
-#![cfg(all(feature = "app", unix))]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod support;
@@ -52,7 +51,7 @@ impl Rig {
     fn elsewhere(&self) -> BTreeMap<PathBuf, String> {
         let entries = walkdir::WalkDir::new(self.path("elsewhere")).into_iter().map(Result::unwrap);
         entries
-            .map(|entry| (entry.path().to_owned(), octrls::digest::sha256_of_file(entry.path()).unwrap_or_default()))
+            .map(|entry| (entry.path().to_owned(), octrls_fs::digest::sha256_of_file(entry.path()).unwrap_or_default()))
             .collect()
     }
 

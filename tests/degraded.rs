@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use octrls::{
+use octrls_core::{
     layer::EzConvention,
     measure::{BScanFacts, Gates, ScanFacts, ScanQuality},
     network::{Network, ShippedModel},
@@ -64,7 +64,7 @@ fn noise_costs_signal_and_contrast() {
 fn a_retina_that_leaves_the_image_is_cut_off() {
     // Shifted upwards until the fovea's rims are above the first row.
     let BScan { width, height, intensity } = Phantom::generate(&options(), 5).bscan;
-    let ilm = Phantom::generate(&options(), 5).surfaces.rows(octrls::layer::Boundary::Ilm).to_vec();
+    let ilm = Phantom::generate(&options(), 5).surfaces.rows(octrls_core::layer::Boundary::Ilm).to_vec();
     let mut rows: Vec<f32> = ilm.iter().flatten().copied().collect();
     rows.sort_by(f32::total_cmp);
     let shift = rows[rows.len() / 3] as usize;

@@ -1,6 +1,5 @@
 //! Results as one Parquet file, read back and held against their tables.
 
-#![cfg(feature = "parquet")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod support;

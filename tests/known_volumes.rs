@@ -5,7 +5,7 @@
 
 use std::f64::consts::{FRAC_PI_4, PI, SQRT_2, TAU};
 
-use octrls::{
+use octrls_core::{
     layer::{BOUNDARIES, Layer},
     measure::{
         Thicknesses,

@@ -1,5 +1,4 @@
 //! The watcher as a service: settings, screens that attach, figures, signs of life, what it listens at.
-#![cfg(unix)]
 
 mod support;
 

@@ -2,14 +2,16 @@
 
 mod support;
 
-use octrls::{
+use octrls_core::{
     layer::EzConvention,
     measure::Verdict,
     network::{Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
-    scan::{self, BScan, ReadOptions},
+    scan::BScan,
     segment::{SegmentedBScan, segment},
 };
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 
 const WIDTH: usize = 512;
 const HEIGHT: usize = 496;

@@ -2,7 +2,8 @@
 
 use std::{path::Path, sync::Once};
 
-use octrls::scan::{self, ReadOptions};
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 use tempfile::TempDir;
 
 /// Most B-scans that are read of one scan.

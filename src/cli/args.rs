@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-#[cfg(feature = "dicom-net")]
 use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
@@ -20,17 +20,17 @@ use super::{
     queue::WatchQueueArguments,
     service_args::ServiceArguments,
 };
-use crate::{
-    engine::SegmenterOptions,
+use octrls_core::{
     layer::EzConvention,
     measure::{
         Gates, GatesError,
         reference::{ReferenceError, ReferenceTable},
     },
     network::{Device, ShippedModel},
-    output::DicomResults,
-    scan::ReadOptions,
 };
+use octrls_engine::SegmenterOptions;
+use octrls_readers::ReadOptions;
+use octrls_report::DicomResults;
 
 /// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
 #[derive(Parser)]
@@ -49,10 +49,8 @@ pub(super) enum Command {
     /// Watch a folder and segment every scan that arrives
     Watch(Box<WatchArguments>),
     /// Work on the scans of watchers elsewhere, which come by a queue
-    #[cfg(feature = "fleet")]
     Worker(Box<super::worker::WorkerArguments>),
     /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing
-    #[cfg(unix)]
     Top(super::top::TopArguments),
     /// Look at folders, disk, model, clock and settings, and say what to do about what is wrong
     Doctor(super::doctor::DoctorArguments),
@@ -71,10 +69,8 @@ pub(super) enum Command {
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
     /// Receive scans from DICOM nodes into a folder
-    #[cfg(feature = "dicom-net")]
     Receive(ReceiveArguments),
     /// Send DICOM files to a node
-    #[cfg(feature = "dicom-net")]
     Send(SendArguments),
     /// Tell about the model
     Model(ModelCommandArguments),
@@ -116,10 +112,18 @@ impl ReadArguments {
     }
 }
 
+/// Parses a convention by its name; the core itself knows nothing of clap.
+fn ez_convention() -> impl TypedValueParser<Value = EzConvention> {
+    let values = EzConvention::ALL.map(|c| PossibleValue::new(c.option()).help(c.description()));
+    PossibleValuesParser::new(values).try_map(|name| {
+        EzConvention::ALL.into_iter().find(|c| c.option() == name).ok_or("not an ellipsoid zone convention")
+    })
+}
+
 #[derive(Args)]
 pub(super) struct ConventionArguments {
     /// Where the ellipsoid zone ends: at the RPE's own band, or already below its bright band
-    #[arg(long, value_name = "HOW", default_value = "with-outer-segments")]
+    #[arg(long, value_name = "HOW", default_value = "with-outer-segments", value_parser = ez_convention())]
     pub(super) ellipsoid_zone: EzConvention,
 }
 
@@ -264,7 +268,7 @@ impl WatchArguments {
 pub(super) struct ImageArguments {
     /// How the dashboard draws B-scans
     #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(super) image: crate::screen::ImageMode,
+    pub(super) image: octrls_tui::ImageMode,
 }
 
 #[derive(Args)]

@@ -20,14 +20,12 @@ use crate::config::{ConfigError, Values, merge, sample};
 pub(super) const INSTALLED: &str = "/etc/octrls/octrls.toml";
 
 /// Where that of a worker has them.
-#[cfg(feature = "fleet")]
 const INSTALLED_WORKER: &str = "/etc/octrls/worker.toml";
 
 /// Name of the command whose options they are.
 const WATCH: &str = "watch";
 
 /// Name of the command of a worker, which has a settings file, too.
-#[cfg(feature = "fleet")]
 const WORKER: &str = "worker";
 
 /// The option whose value may hold a password.
@@ -39,9 +37,7 @@ const AFTER: [&str; 2] =
     ["octrls config check FILE", "systemctl reload octrls     (or restart it: the log says which settings need that)"];
 
 /// The same of a worker.
-#[cfg(feature = "fleet")]
 const SET_WORKER: [(&str, &str); 1] = [("scratch", "/var/cache/octrls-worker")];
-#[cfg(feature = "fleet")]
 const AFTER_WORKER: [&str; 2] = ["octrls config check --worker FILE", "systemctl restart octrls-worker"];
 
 #[derive(Args)]
@@ -58,14 +54,12 @@ enum ConfigCommand {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
         /// It is one of `octrls worker`
-        #[cfg(feature = "fleet")]
         #[arg(long)]
         worker: bool,
     },
     /// Print a settings file with every option, its explanation and its default
     Sample {
         /// One of `octrls worker`
-        #[cfg(feature = "fleet")]
         #[arg(long)]
         worker: bool,
     },
@@ -73,7 +67,6 @@ enum ConfigCommand {
 
 pub(super) fn run(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        #[cfg(feature = "fleet")]
         ConfigCommand::Check { file, worker: true } => {
             let file = file.as_deref().unwrap_or(Path::new(INSTALLED_WORKER));
             Ok(told(file, WORKER, check_worker(file)))
@@ -82,7 +75,6 @@ pub(super) fn run(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             let file = file.as_deref().unwrap_or(Path::new(INSTALLED));
             Ok(told(file, WATCH, check(file)))
         }
-        #[cfg(feature = "fleet")]
         ConfigCommand::Sample { worker: true } => print(WORKER, &SET_WORKER, &AFTER_WORKER),
         ConfigCommand::Sample { .. } => print(WATCH, &SET, &AFTER),
     }
@@ -104,7 +96,6 @@ fn check(file: &Path) -> anyhow::Result<Values> {
 }
 
 /// What those of a worker set.
-#[cfg(feature = "fleet")]
 fn check_worker(file: &Path) -> anyhow::Result<Values> {
     let (arguments, values) = load_worker(file, &command_line(WORKER, file))?;
     arguments.server()?;
@@ -138,7 +129,7 @@ fn command_line(name: &str, file: &Path) -> Vec<OsString> {
 }
 
 /// Whether `text` would do as a settings file.
-#[cfg(all(unix, any(test, fuzzing)))]
+#[cfg(any(test, fuzzing))]
 pub(super) fn try_text(text: &str) -> Result<(), ConfigError> {
     let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(WATCH, Path::new("f")), text)?;
     Arguments::from_arg_matches(&matches).map(drop).map_err(|error| ConfigError::Together(error.to_string()))
@@ -168,7 +159,6 @@ pub(super) fn load(file: &Path, arguments: &[OsString]) -> anyhow::Result<(Watch
 ///
 /// # Errors
 /// As [`load`].
-#[cfg(feature = "fleet")]
 pub(super) fn load_worker(
     file: &Path,
     arguments: &[OsString],
@@ -207,7 +197,6 @@ mod tests {
             let folders = "roots = ['/srv/oct/in']\nout = '/srv/oct/out'";
             vec![
                 Self { name: WATCH, folders, text: text(WATCH, &SET, &AFTER), packaged: "octrls.toml" },
-                #[cfg(feature = "fleet")]
                 Self {
                     name: WORKER,
                     folders: "scratch = '/var/cache/octrls-worker'",

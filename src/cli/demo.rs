@@ -4,11 +4,10 @@ use std::{path::Path, process::ExitCode, thread, time::Duration};
 
 use anyhow::Context;
 
-use crate::{
-    engine::{EngineOptions, SegmenterOptions},
-    phantom::PhantomOptions,
-    screen::{self, ScreenKind},
-};
+use octrls_core::phantom::PhantomOptions;
+use octrls_engine::{EngineOptions, SegmenterOptions};
+use octrls_tui as screen;
+use octrls_tui::ScreenKind;
 
 use super::{
     args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::SyntheticScan,

@@ -16,11 +16,9 @@ use super::{
     config, network,
     watch::out_of,
 };
-use crate::{
-    doctor::{self, Finding, Folders, Grade},
-    engine::LEDGER_FILE,
-    network::{Device, ShippedModel},
-};
+use crate::doctor::{self, Finding, Folders, Grade};
+use octrls_core::network::{Device, ShippedModel};
+use octrls_engine::LEDGER_FILE;
 
 #[derive(Args)]
 pub(super) struct DoctorArguments {
@@ -60,7 +58,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
         if !watcher.service.no_socket {
             found.push(socket(&super::service::socket(watcher, &folders.out)));
         }
-        ledger = Some(folders.out.join(crate::engine::STATE_FOLDER).join(LEDGER_FILE));
+        ledger = Some(folders.out.join(octrls_engine::STATE_FOLDER).join(LEDGER_FILE));
     }
     let model = arguments.model.clone().or_else(|| watcher.as_ref().map(|watcher| watcher.model.model.clone()));
     let device = watcher.as_ref().map_or_else(Device::default, |watcher| watcher.model.device);
@@ -116,10 +114,7 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
 
 /// An administrator may do what the service may not.
 fn user() -> Option<Finding> {
-    #[cfg(unix)]
     let is_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").ok()?) == 0;
-    #[cfg(not(unix))]
-    let is_root = false;
     is_root.then(|| {
         Finding::warning(
             "user",
@@ -129,7 +124,6 @@ fn user() -> Option<Finding> {
     })
 }
 
-#[cfg(unix)]
 fn socket(path: &Path) -> Finding {
     const CHECK: &str = "socket";
     /// Longest path of a socket on Linux, in bytes.
@@ -142,7 +136,7 @@ fn socket(path: &Path) -> Finding {
     if fs::symlink_metadata(path).is_err() {
         return Finding::ok(CHECK, format!("nobody listens at {shown}: the watcher does not run"));
     }
-    match crate::attach::Attached::connect(path) {
+    match octrls_tui::attach::Attached::connect(path) {
         Ok(attached) => {
             // A connection that broke meanwhile tells nothing about the socket.
             let _ = attached.leave();
@@ -153,9 +147,4 @@ fn socket(path: &Path) -> Finding {
             Finding::warning(CHECK, format!("{}: {error}", error.code()), advice)
         }
     }
-}
-
-#[cfg(not(unix))]
-fn socket(_: &Path) -> Finding {
-    Finding::ok("socket", "there is none on this system")
 }

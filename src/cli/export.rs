@@ -14,25 +14,18 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use super::{SOME_FAILED, printed};
-#[cfg(feature = "parquet")]
-use crate::{
-    cli::coded,
-    output::{Export, ExportError, is_result},
-};
-use crate::{
-    durable::{sync_folder, unfinished_file},
-    output::RESULT_FILE,
-};
+use crate::cli::coded;
+use octrls_fs::durable::{sync_folder, unfinished_file};
+use octrls_report::RESULT_FILE;
+use octrls_report::{Export, ExportError, is_result};
 
 #[derive(Args)]
 pub(super) struct ExportArguments {
     /// Write the boundaries and thickness of all A-scans to this Parquet file, a row each
-    #[cfg(feature = "parquet")]
     #[arg(long, value_name = "FILE", conflicts_with = "json", required_unless_present = "json")]
     parquet: Option<PathBuf>,
     /// Write each result.json as one line to this file, `-` for the standard output, with its folder
     #[arg(long, value_name = "FILE")]
-    #[cfg_attr(not(feature = "parquet"), arg(required = true))]
     json: Option<PathBuf>,
     /// Result folders, or folders to search for them
     #[arg(required = true, value_name = "DIR")]
@@ -40,7 +33,6 @@ pub(super) struct ExportArguments {
 }
 
 pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
-    #[cfg(feature = "parquet")]
     if let Some(file) = &arguments.parquet {
         return tables(file, &folders(&arguments.inputs, &is_result)?);
     }
@@ -121,7 +113,6 @@ fn write(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -
     sync_folder(folder).with_context(text)
 }
 
-#[cfg(feature = "parquet")]
 fn tables(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode> {
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let text = || format!("E-OUT-IO: cannot write {}", target.display());

@@ -8,10 +8,8 @@ use std::{
 use clap::Args;
 
 use super::{args::settings, coded};
-use crate::{
-    engine::History,
-    measure::follow_up::{Repeatability, RepeatabilityError},
-};
+use octrls_core::measure::follow_up::{Repeatability, RepeatabilityError};
+use octrls_engine::History;
 
 /// Name of the table of repeatabilities that is shipped.
 const PUBLISHED: &str = "published";

@@ -8,7 +8,9 @@ use std::{
 use clap::Args;
 
 use super::{SOME_FAILED, coded, follow_up::published};
-use crate::scan::{self, ReadError, ReadOptions, Subject};
+use octrls_core::scan::Subject;
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 #[derive(Args)]
 pub(super) struct ForgetArguments {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::seconds_or_none;
-use crate::engine::EngineOptions;
+use octrls_engine::EngineOptions;
 
 const BYTES_IN_MIB: u64 = 1 << 20;
 const SECONDS_IN_DAY: u64 = 86_400;

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{coded, harmless, neighbours::delivered, printed, steward};
-use crate::engine::{LedgerEntry, ScanState};
+use octrls_engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]
 pub(super) struct LsArguments {

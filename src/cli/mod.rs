@@ -17,26 +17,19 @@ mod forget;
 mod limits;
 mod ls;
 mod model;
-#[cfg_attr(not(feature = "dicom-net"), path = "no_neighbours.rs")]
 mod neighbours;
-#[cfg(feature = "dicom-net")]
 mod node_args;
 mod phantom;
 mod quarantine;
-#[cfg_attr(not(feature = "fleet"), path = "no_queue.rs")]
 mod queue;
-#[cfg(feature = "dicom-net")]
 mod receive;
 mod redo;
 mod segment;
-#[cfg(feature = "dicom-net")]
 mod send;
 mod service;
 mod service_args;
-#[cfg_attr(not(unix), path = "no_top.rs")]
 mod top;
 mod watch;
-#[cfg(feature = "fleet")]
 mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -45,11 +38,9 @@ use anyhow::Context;
 use clap::Parser;
 use signal_hook::consts::TERM_SIGNALS;
 
-use crate::{
-    engine::Steward,
-    network::{ModelError, Network, ShippedModel},
-};
 use args::{Arguments, Command, ModelArguments};
+use octrls_core::network::{ModelError, Network, ShippedModel};
+use octrls_engine::Steward;
 
 /// Some scans or files failed.
 const SOME_FAILED: u8 = 1;
@@ -75,15 +66,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Redo(a) => redo::run(&a),
         Command::Quarantine(a) => quarantine::run(&a),
         Command::Segment(a) => segment::run(&a),
-        #[cfg(unix)]
         Command::Top(a) => top::run(&a),
         Command::Watch(a) => watch::run(&a, line),
-        #[cfg(feature = "fleet")]
         Command::Worker(a) => worker::run(&a, &line),
         Command::Phantom(a) => phantom::run(&a),
-        #[cfg(feature = "dicom-net")]
         Command::Receive(a) => receive::run(&a),
-        #[cfg(feature = "dicom-net")]
         Command::Send(a) => send::run(&a),
         Command::Model(a) => model::run(&a),
     };
@@ -94,7 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Whether `text` would do as a settings file of `octrls watch`; if not, the code and the reason.
-#[cfg(all(unix, any(test, fuzzing)))]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn try_settings(text: &str) -> Result<(), (&'static str, String)> {
     config::try_text(text).map_err(|error| (error.code(), error.to_string()))
 }
@@ -151,7 +138,7 @@ fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
 
 /// A path as it is printed: with `/` on every system.
 fn printed(path: &std::path::Path) -> String {
-    crate::screen::printed(path)
+    octrls_tui::printed(path)
 }
 
 /// Text for a person's terminal: in quotes, with escapes, where a file's name would steer it or begin a line.

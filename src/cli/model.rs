@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{layer::Boundary, network::ModelMetadata};
+use octrls_core::{layer::Boundary, network::ModelMetadata};
 
 use super::{
     args::{ModelCommand, ModelCommandArguments},

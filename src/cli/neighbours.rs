@@ -7,13 +7,11 @@ use std::{
 
 use clap::Args;
 
-use crate::{
-    engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary},
-    node::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop},
-    scan::ScanFiles,
-};
+use octrls_dicom_net::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop};
+use octrls_engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary};
+use octrls_readers::ScanFiles;
 
-pub(super) use crate::node::delivered;
+pub(super) use octrls_dicom_net::delivered;
 
 use super::{
     coded,

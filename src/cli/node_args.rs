@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::args::seconds;
-use crate::node::{AeTitle, Delivery, ListenerOptions, SendOptions, Target};
+use octrls_dicom_net::{AeTitle, Delivery, ListenerOptions, SendOptions, Target};
 
 const BYTES_IN_MIB: u64 = 1 << 20;
 

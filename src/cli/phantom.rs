@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use tiff::encoder::{TiffEncoder, colortype::Gray8};
 
-use crate::{
+use octrls_core::{
     layer::{BOUNDARIES, Boundary},
     phantom::{Phantom, PhantomOptions, PhantomScan},
     scan::{BScan, Eye},

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{SOME_FAILED, harmless, printed, steward};
-use crate::engine::{Quarantined, Steward, StewardError};
+use octrls_engine::{Quarantined, Steward, StewardError};
 
 #[derive(Args)]
 pub(super) struct QuarantineArguments {

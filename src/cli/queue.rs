@@ -9,11 +9,9 @@ use std::{
 use clap::Args;
 
 use super::coded;
-use crate::{
-    engine::{Level, Processor, Remote, SegmenterOptions},
-    fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Teller},
-    network::Network,
-};
+use octrls_core::network::Network;
+use octrls_engine::{Level, Processor, Remote, SegmenterOptions};
+use octrls_fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Teller};
 
 /// Scans in the queue at once when nobody says.
 const IN_FLIGHT: usize = 32;

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::node::{Listener, NodeEvent};
+use octrls_dicom_net::{Listener, NodeEvent};
 
 use super::{coded, make_folder, node_args::ReceiveArguments, on_signals};
 

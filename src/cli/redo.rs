@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{SOME_FAILED, coded, harmless, printed, quarantine::release_all, steward};
-use crate::engine::Redo;
+use octrls_engine::Redo;
 
 #[derive(Args)]
 pub(super) struct RedoArguments {

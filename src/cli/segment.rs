@@ -11,12 +11,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::WalkDir;
 
-use crate::{
-    engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out},
+use octrls_core::{
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
-    scan::{self, ExportParts, ScanFiles, has_scan_extension, may_have_parts},
 };
+use octrls_engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out};
+use octrls_readers as scan;
+use octrls_readers::{ExportParts, ScanFiles, has_scan_extension, may_have_parts};
 
 use super::{SOME_FAILED, args::SegmentArguments, coded, default_jobs, load_network, make_folder, on_cpu};
 

@@ -10,10 +10,9 @@ use std::{
 use anyhow::{Context, bail};
 use walkdir::WalkDir;
 
-use crate::{
-    node::{self, Outcome},
-    scan::Dicom,
-};
+use octrls_dicom_net as node;
+use octrls_dicom_net::Outcome;
+use octrls_readers::Dicom;
 
 use super::{SOME_FAILED, coded, node_args::SendArguments, on_signals};
 

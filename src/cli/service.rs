@@ -16,10 +16,11 @@ use crossbeam_channel::Receiver;
 use super::{args::WatchArguments, config};
 use crate::{
     config::Values,
-    engine::{Event, Level, Remote, Tuning},
     metrics::{Figures, Health, TextFile, serve},
-    service::{Log, LogOptions, Relay, Sink, Slot, Switch},
+    service::{Log, LogOptions, Relay, Slot, Switch},
 };
+use octrls_engine::EventSink;
+use octrls_engine::{Event, Level, Remote, Tuning};
 
 /// Settings that take effect while the watcher runs; all others do at the next start.
 const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_mib", "metrics_file", "stable"];
@@ -58,7 +59,7 @@ impl Service {
 
     /// Begins, with the `events` of the engine that `remote` steers. What cannot be done is told, and the rest is done.
     pub(super) fn start(self, events: Receiver<Event>, remote: &Remote, out: &Path) -> anyhow::Result<Relay> {
-        let mut sinks: Vec<(Slot, Box<dyn Sink>)> = Vec::new();
+        let mut sinks: Vec<(Slot, Box<dyn EventSink>)> = Vec::new();
         if let Some(path) = &self.socket {
             attach(path, remote, &mut sinks);
         }
@@ -80,9 +81,7 @@ impl Service {
         if let Some(path) = self.metrics_file.clone() {
             sinks.push((Slot::MetricsFile, Box::new(TextFile::new(path, figures.clone(), remote.clone()))));
         }
-        #[cfg(unix)]
         let asked = remote.clone();
-        #[cfg(unix)]
         if let Some(systemd) = crate::service::Systemd::start(move |patience| asked.is_alive(patience))? {
             sinks.push((Slot::Systemd, Box::new(systemd)));
         }
@@ -107,18 +106,14 @@ fn default_socket(out: &Path) -> PathBuf {
     runtime.map_or_else(|| super::top::socket_of(out), |folder| Path::new(folder).join(super::top::SOCKET))
 }
 
-#[cfg(unix)]
-fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn Sink>)>) {
-    use crate::attach::Hub;
+fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
+    use octrls_tui::attach::Hub;
 
     match Hub::open(path, super::watch::EngineControls(remote.clone())) {
         Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
         Err(error) => remote.notice(Level::Warning, Some(error.code()), error.to_string()),
     }
 }
-
-#[cfg(not(unix))]
-fn attach(_: &Path, _: &Remote, _: &mut Vec<(Slot, Box<dyn Sink>)>) {}
 
 /// Reads the settings again when asked to.
 struct Reload {
@@ -132,7 +127,6 @@ struct Reload {
 
 impl Reload {
     /// Waits for SIGHUP, again and again.
-    #[cfg(unix)]
     fn start(mut self) -> io::Result<()> {
         let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
         let work = move || {
@@ -141,12 +135,6 @@ impl Reload {
             }
         };
         thread::Builder::new().name("octrls-reload".to_owned()).spawn(work).map(drop)
-    }
-
-    #[cfg(not(unix))]
-    fn start(self) -> io::Result<()> {
-        drop(self);
-        Ok(())
     }
 
     fn again(&mut self) {
@@ -182,17 +170,16 @@ impl Reload {
     fn replace(&mut self, arguments: &WatchArguments) {
         let log = arguments.service.log();
         // Also where nothing changed: another program may have moved the file away.
-        let sink = log.clone().map(|options| Box::new(Log::new(options, self.remote.clone())) as Box<dyn Sink>);
+        let sink = log.clone().map(|options| Box::new(Log::new(options, self.remote.clone())) as Box<dyn EventSink>);
         if sink.is_some() || self.log.is_some() {
             self.switch.put(Slot::Log, sink);
         }
         self.log = log;
         if arguments.service.metrics_file != self.metrics_file {
             self.metrics_file.clone_from(&arguments.service.metrics_file);
-            let sink = self
-                .metrics_file
-                .clone()
-                .map(|path| Box::new(TextFile::new(path, self.figures.clone(), self.remote.clone())) as Box<dyn Sink>);
+            let sink = self.metrics_file.clone().map(|path| {
+                Box::new(TextFile::new(path, self.figures.clone(), self.remote.clone())) as Box<dyn EventSink>
+            });
             self.switch.put(Slot::MetricsFile, sink);
         }
     }

@@ -9,17 +9,16 @@ use std::{
 use clap::Args;
 
 use super::{args::ImageArguments, coded};
-use crate::{
+use octrls_tui as screen;
+use octrls_tui::{
+    ScreenKind,
     attach::Attached,
-    screen::{
-        self, ScreenKind,
-        dashboard::{DashboardOptions, Desk},
-        json::JsonLines,
-        plain::PlainLines,
-    },
+    dashboard::{DashboardOptions, Desk},
+    json::JsonLines,
+    plain::PlainLines,
 };
 
-pub(super) use crate::attach::{SOCKET, socket_of};
+pub(super) use octrls_tui::attach::{SOCKET, socket_of};
 
 /// Where the service has its socket.
 pub(super) const INSTALLED: &str = "/run/octrls/octrls.sock";

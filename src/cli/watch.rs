@@ -11,16 +11,15 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use crate::{
-    engine::{
-        Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter,
-        SegmenterOptions, resolve,
-    },
-    network::Network,
-    screen::{
-        self, Controls, ScreenKind,
-        dashboard::{DashboardOptions, Desk, ImageMode},
-    },
+use octrls_core::network::Network;
+use octrls_engine::{
+    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter, SegmenterOptions,
+    resolve,
+};
+use octrls_tui as screen;
+use octrls_tui::{
+    Controls, ScreenKind,
+    dashboard::{DashboardOptions, Desk, ImageMode},
 };
 
 use super::{
@@ -147,7 +146,6 @@ impl Watch {
                 aborted.1.abort();
             },
         )?;
-        #[cfg(unix)]
         crate::service::ready();
         show(self.screen, &relay.events, engine.remote(), image)?;
         let totals = engine.join();

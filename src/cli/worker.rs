@@ -20,15 +20,15 @@ use super::{
     config, default_jobs, load_network, on_signals,
     queue::{ServerArguments, failed},
 };
-use crate::{
-    engine::ScanId,
-    fleet::{
-        Link, Server, Teller,
-        worker::{self, Stops, WorkerOptions},
-    },
-    screen::{self, Controls},
-    service::{Relay, Sink, Slot},
+use crate::service::{Relay, Slot};
+use octrls_engine::EventSink;
+use octrls_engine::ScanId;
+use octrls_fleet::{
+    Link, Server, Teller,
+    worker::{self, Stops, WorkerOptions},
 };
+use octrls_tui as screen;
+use octrls_tui::Controls;
 
 const BYTES_IN_MIB: u64 = 1 << 20;
 /// Longest name of a worker.
@@ -123,7 +123,6 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let working = thread::Builder::new().name("octrls-worker".to_owned()).spawn(move || {
         let _ = kept.set(worker::run(link, network, options, steered, events));
     })?;
-    #[cfg(unix)]
     crate::service::ready();
     let controls = WorkerControls(stops);
     if arguments.json {
@@ -142,16 +141,10 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Who reads of it beside the screen.
-#[cfg(unix)]
-fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
+fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
     let stops = stops.clone();
     let systemd = crate::service::Systemd::start(move |_| stops.is_alive())?;
-    Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn Sink>)).into_iter().collect())
-}
-
-#[cfg(not(unix))]
-fn sinks(_: &Stops) -> io::Result<Vec<(Slot, Box<dyn Sink>)>> {
-    Ok(Vec::new())
+    Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn EventSink>)).into_iter().collect())
 }
 
 /// What a reader of the lines can ask of a worker: to stop.

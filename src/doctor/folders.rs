@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Finding;
-use crate::{durable::unfinished_file, mounts::Mount};
+use octrls_fs::{durable::unfinished_file, mounts::Mount};
 
 /// Free space below which results soon find no place, in bytes.
 const LITTLE: u64 = 2 << 30;
@@ -117,14 +117,8 @@ fn disk(folder: &Path) -> Option<Finding> {
     })
 }
 
-#[cfg(unix)]
 fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
-}
-
-#[cfg(not(unix))]
-fn is_writable(folder: &Path) -> bool {
-    fs::metadata(folder).is_ok_and(|folder| !folder.permissions().readonly())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::{
+use octrls_core::{
     layer::EzConvention,
     network::{ModelError, Network},
     phantom::{Phantom, PhantomOptions},

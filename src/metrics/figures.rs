@@ -8,11 +8,10 @@ use prometheus::{
     Registry, TextEncoder, core::Collector,
 };
 
-use crate::{
-    engine::{Event, EventKind, Level, ScanChange},
-    measure::Verdict,
-    service::{Sink, Tally},
-};
+use crate::service::Tally;
+use octrls_core::measure::Verdict;
+use octrls_engine::EventSink;
+use octrls_engine::{Event, EventKind, Level, ScanChange};
 
 /// Bounds of a scan's time, in seconds: a line on a fast machine to a large volume on a slow one.
 const SCAN_SECONDS: [f64; 12] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
@@ -153,7 +152,7 @@ pub(crate) struct Keeper {
     tally: Tally,
 }
 
-impl Sink for Keeper {
+impl EventSink for Keeper {
     fn event(&mut self, event: &Event) {
         self.tally.event(event);
         let figures = &self.figures;
@@ -214,7 +213,7 @@ fn now() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::screen::script;
+    use octrls_tui::fixtures;
 
     #[test]
     fn the_morning_in_figures() {

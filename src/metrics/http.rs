@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::Figures;
-use crate::engine::Remote;
+use octrls_engine::Remote;
 
 /// Longest head of a request, in bytes.
 const LONGEST: usize = 8 << 10;

@@ -7,11 +7,9 @@ use std::{
 };
 
 use super::Figures;
-use crate::{
-    durable::unfinished_file,
-    engine::{Event, EventKind, Level, Remote},
-    service::Sink,
-};
+use octrls_engine::EventSink;
+use octrls_engine::{Event, EventKind, Level, Remote};
+use octrls_fs::durable::unfinished_file;
 
 /// Time between two writings.
 const PERIOD: Duration = Duration::from_secs(15);
@@ -46,7 +44,7 @@ impl TextFile {
     }
 }
 
-impl Sink for TextFile {
+impl EventSink for TextFile {
     fn event(&mut self, event: &Event) {
         if matches!(event.kind, EventKind::Stopped(_)) {
             self.write();

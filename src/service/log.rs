@@ -9,11 +9,9 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Sink;
-use crate::{
-    engine::{Event, EventKind, Level, Remote},
-    screen::{json::JsonLines, plain::PlainLines},
-};
+use octrls_engine::EventSink;
+use octrls_engine::{Event, EventKind, Level, Remote};
+use octrls_tui::{json::JsonLines, plain::PlainLines};
 
 /// Code of the notice that the log cannot be written.
 const CODE: &str = "E-LOG";
@@ -83,7 +81,7 @@ impl Log {
     }
 }
 
-impl Sink for Log {
+impl EventSink for Log {
     fn event(&mut self, event: &Event) {
         if self.lost > 0 {
             let text = format!("{} events before this one are not in the log", self.lost);

@@ -9,19 +9,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use crate::engine::{Event, is_due};
+use octrls_engine::{Event, EventSink, is_due};
 
 /// Time between two ticks.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Reads events, and never waits for long.
-pub(crate) trait Sink: Send {
-    /// Takes note of an event.
-    fn event(&mut self, event: &Event);
-
-    /// About a second has passed.
-    fn tick(&mut self) {}
-}
 
 /// What a sink is for; there is one of each at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +24,7 @@ pub(crate) enum Slot {
     Systemd,
 }
 
-type Sinks = BTreeMap<Slot, Box<dyn Sink>>;
+type Sinks = BTreeMap<Slot, Box<dyn EventSink>>;
 
 /// A thread that hands events on.
 pub(crate) struct Relay {
@@ -44,11 +35,11 @@ pub(crate) struct Relay {
 
 /// Puts sinks in the place of others while a relay works.
 #[derive(Clone)]
-pub(crate) struct Switch(Sender<(Slot, Option<Box<dyn Sink>>)>);
+pub(crate) struct Switch(Sender<(Slot, Option<Box<dyn EventSink>>)>);
 
 impl Switch {
     /// From now on `sink` has the place `slot`, or nobody.
-    pub(crate) fn put(&self, slot: Slot, sink: Option<Box<dyn Sink>>) {
+    pub(crate) fn put(&self, slot: Slot, sink: Option<Box<dyn EventSink>>) {
         // A relay that has ended needs no sinks.
         let _ = self.0.send((slot, sink));
     }
@@ -59,7 +50,7 @@ impl Relay {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start(events: Receiver<Event>, sinks: Vec<(Slot, Box<dyn Sink>)>) -> io::Result<(Self, Switch)> {
+    pub(crate) fn start(events: Receiver<Event>, sinks: Vec<(Slot, Box<dyn EventSink>)>) -> io::Result<(Self, Switch)> {
         let (screen, shown) = unbounded();
         let (switch, mut changes) = unbounded();
         let mut sinks = Sinks::from_iter(sinks);
@@ -116,11 +107,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::screen::script;
+    use octrls_tui::fixtures;
 
     struct Counter(Arc<AtomicUsize>);
 
-    impl Sink for Counter {
+    impl EventSink for Counter {
         fn event(&mut self, _: &Event) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -130,7 +121,7 @@ mod tests {
     fn every_sink_and_the_screen_get_every_event() {
         let (sender, events) = unbounded();
         let counts = [Arc::<AtomicUsize>::default(), Arc::default()];
-        let sink = |i: usize| Box::new(Counter(Arc::clone(&counts[i]))) as Box<dyn Sink>;
+        let sink = |i: usize| Box::new(Counter(Arc::clone(&counts[i]))) as Box<dyn EventSink>;
         let (relay, switch) = Relay::start(events, vec![(Slot::Log, sink(0)), (Slot::Metrics, sink(1))]).unwrap();
         let morning = script::morning();
         for event in morning.iter().take(3) {

@@ -4,8 +4,9 @@ use std::{env, io, thread, time::Duration};
 
 use sd_notify::NotifyState;
 
-use super::{Sink, Tally};
-use crate::engine::{Event, EventKind};
+use super::Tally;
+use octrls_engine::EventSink;
+use octrls_engine::{Event, EventKind};
 
 /// Tells systemd how it goes.
 pub(crate) struct Systemd {
@@ -27,7 +28,7 @@ impl Systemd {
     }
 }
 
-impl Sink for Systemd {
+impl EventSink for Systemd {
     fn event(&mut self, event: &Event) {
         self.tally.event(event);
         if matches!(event.kind, EventKind::Draining { .. }) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{Event, EventKind, ScanChange, ScanId};
+use octrls_engine::{Event, EventKind, ScanChange, ScanId};
 
 /// Where a scan is that is not through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::screen::script;
+    use octrls_tui::fixtures;
 
     #[test]
     fn the_morning_is_counted() {

@@ -170,7 +170,7 @@ fn the_label_map_is_the_mask_and_describes_every_number() {
     let frame = &items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)[0];
     assert!(frame.get(tags::SEGMENT_IDENTIFICATION_SEQUENCE).is_none());
     validators::check_label_map(&file);
-    let refused = octrls::scan::open(&file, octrls::scan::ReadOptions::default()).err();
+    let refused = octrls_readers::open(&file, octrls_readers::ReadOptions::default()).err();
     assert_eq!(refused.map(|e| e.code()), Some("E-READ-UNSUPPORTED"));
 }
 
@@ -227,7 +227,7 @@ fn measures_are_the_figures_of_the_result() {
 #[test]
 fn our_own_results_are_no_scans() {
     for name in OBJECTS {
-        let refused = octrls::scan::open(&results().join(name), octrls::scan::ReadOptions::default()).err();
+        let refused = octrls_readers::open(&results().join(name), octrls_readers::ReadOptions::default()).err();
         assert_eq!(refused.map(|e| e.code()), Some("E-READ-UNSUPPORTED"), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
-use octrls::phantom::{Phantom, PhantomOptions};
+use octrls_core::phantom::{Phantom, PhantomOptions};
 
 pub(crate) const FRAMES: usize = 3;
 pub(crate) const WIDTH: usize = 768;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
-use octrls::{digest::sha256_of_file, scan::ScanFiles};
+use octrls_fs::digest::sha256_of_file;
+use octrls_readers::ScanFiles;
 
 use crate::{scans::scan, tomography};
 

@@ -13,10 +13,8 @@ use std::{
 mod instance;
 
 use instance::instance;
-use octrls::{
-    engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals},
-    scan::ScanFiles,
-};
+use octrls_engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals};
+use octrls_readers::ScanFiles;
 
 use crate::{handles, listed, memory, scans::scan, setting, stub::summary, watcher};
 

@@ -1,7 +1,6 @@
 //! The program and its engine under what a year in a clinic does to them. Each test has a short form that runs with all others;
 //! `just torture`, `just crowd` and `just soak` run the long forms, whose figures are in `docs/reliability.md`.
 
-#![cfg(all(feature = "app", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod arrivals;

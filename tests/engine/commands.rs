@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use octrls::engine::Totals;
+use octrls_engine::Totals;
 use serde_json::Value;
 
 use crate::{rig::Rig, support::octrls};

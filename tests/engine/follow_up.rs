@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use octrls::phantom::{Phantom, PhantomOptions};
+use octrls_core::phantom::{Phantom, PhantomOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 

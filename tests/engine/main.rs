@@ -1,7 +1,6 @@
 //! The engine seen from outside, by its events and by what lies on disk: with a processor that only copies, and as a whole
 //! where an eye is followed up.
 
-#![cfg(feature = "app")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod bounds;
@@ -9,7 +8,6 @@ mod commands;
 mod failures;
 mod follow_up;
 mod intake;
-#[cfg(unix)]
 mod names;
 mod restart;
 mod rig;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use octrls::engine::Totals;
+use octrls_engine::Totals;
 
 use crate::rig::{Rig, lines_of};
 

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use octrls::engine::Totals;
+use octrls_engine::Totals;
 use rusqlite::{Connection, params};
 
 use crate::rig::{Rig, lines_of};
@@ -74,7 +74,7 @@ fn an_engine_without_handles_drains() {
     let rig = Rig::new();
     let session = rig.start();
     let events = session.abandon();
-    assert!(events.iter().any(|event| matches!(event.kind, octrls::engine::EventKind::Stopped(_))));
+    assert!(events.iter().any(|event| matches!(event.kind, octrls_engine::EventKind::Stopped(_))));
 }
 
 /// Writes into the ledger what a crash during the given attempt leaves there.

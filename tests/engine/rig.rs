@@ -12,13 +12,12 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use octrls::{
-    engine::{
-        Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
-        ScanId, ScanSummary, Totals,
-    },
-    scan::{Pattern, ScanFiles, ScanHeader},
+use octrls_core::scan::{Pattern, ScanHeader};
+use octrls_engine::{
+    Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
+    ScanId, ScanSummary, Totals,
 };
+use octrls_readers::ScanFiles;
 use tempfile::TempDir;
 
 use crate::{stub::summary, support::octrls};

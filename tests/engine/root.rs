@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use octrls::engine::Totals;
+use octrls_engine::Totals;
 
 use crate::rig::Rig;
 

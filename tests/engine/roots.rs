@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use octrls::engine::Totals;
+use octrls_engine::Totals;
 
 use crate::rig::Rig;
 
@@ -36,7 +36,7 @@ fn a_second_root_leads_to_nothing_twice() {
     let rig = two();
     let mut alone = two();
     rig.put("a.png", "one");
-    alone.options = octrls::engine::EngineOptions { roots: vec![rig.options.roots[0].clone()], ..rig.options.clone() };
+    alone.options = octrls_engine::EngineOptions { roots: vec![rig.options.roots[0].clone()], ..rig.options.clone() };
     alone.run_until_idle();
     let (_, totals) = rig.run_until_idle();
     assert_eq!(totals, Totals { already_done: 1, ..Totals::default() });

@@ -5,7 +5,7 @@ mod instance;
 
 use std::{fs, thread::sleep, time::Duration};
 
-use octrls::engine::{EngineOptions, Totals};
+use octrls_engine::{EngineOptions, Totals};
 
 use self::instance::instance;
 use crate::rig::{Rig, lines_of};

@@ -88,7 +88,7 @@ fn parcel(files: &[(&str, &[u8])]) -> Vec<u8> {
 fn hostile_results_are_refused_and_touch_nothing() {
     let Some(mut fleet) = Fleet::start("hostile_results", "") else { return };
     let names = fleet.scans(1..=1);
-    let sha256 = octrls::digest::sha256(&crate::scans::scan(1));
+    let sha256 = octrls_fs::digest::sha256(&crate::scans::scan(1));
     let good = format!("{{\"scan\":{{\"sha256\":\"{sha256}\"}}}}");
     let evil = fleet.dir.path().join("evil");
     let absolute = evil.to_str().unwrap();

@@ -3,7 +3,6 @@
 //! Without that program the tests say that they are skipped. `just fleet` runs the long form of the last one, whose figures are
 //! in `docs/reliability.md`.
 
-#![cfg(all(feature = "fleet", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod credentials;

@@ -223,7 +223,7 @@ impl Fleet {
             let record = support::result(&folder);
             assert_eq!(record["scan"]["path"], name.as_str());
             let bytes = fs::read(self.root().join(name)).unwrap();
-            assert_eq!(record["scan"]["sha256"], octrls::digest::sha256(&bytes), "{name}");
+            assert_eq!(record["scan"]["sha256"], octrls_fs::digest::sha256(&bytes), "{name}");
             for file in record["files"].as_array().unwrap() {
                 assert!(fs::metadata(folder.join(file.as_str().unwrap())).unwrap().len() > 0, "{name}: {file}");
             }

@@ -9,10 +9,8 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use dicom_dictionary_std::uids;
 
-use crate::{
-    rig::{Beside, OPT, Rig, file, free_port, until},
-    scan,
-};
+use crate::rig::{Beside, OPT, Rig, file, free_port, until};
+use octrls_readers as scan;
 
 pub(crate) fn octrls() -> Command {
     let mut command = Command::new(cargo_bin("octrls"));
@@ -35,14 +33,12 @@ pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
     (Beside::of(child), address)
 }
 
-#[cfg(unix)]
 pub(crate) fn terminate(beside: Beside) -> bool {
     assert!(Command::new("kill").arg(beside.id().to_string()).output().unwrap().status.success());
     beside.ended()
 }
 
 #[test]
-#[cfg(unix)]
 fn receiving_and_sending() {
     let dir = tempfile::tempdir().unwrap();
     let (inbox, outbox) = (dir.path().join("in"), dir.path().join("out"));
@@ -81,7 +77,6 @@ fn wrong_arguments() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_watcher_that_receives() {
     let dir = tempfile::tempdir().unwrap();
     let (root, path) = (dir.path().join("in"), dir.path().join("a.dcm"));
@@ -96,7 +91,6 @@ fn a_watcher_that_receives() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_series_that_comes_instance_by_instance_is_one_scan() {
     let dir = tempfile::tempdir().unwrap();
     let (root, export) = (dir.path().join("in"), dir.path().join("export"));

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use dicom_dictionary_std::uids;
-use octrls::node::{NodeEvent, echo, send};
+use octrls_dicom_net::{NodeEvent, echo, send};
 
 use crate::rig::{Beside, OPT, Rig, data_set, file, free_port, program, sender, until};
 

@@ -8,10 +8,8 @@ use std::{
 };
 
 use dicom_dictionary_std::uids;
-use octrls::{
-    engine::Level,
-    node::{Courier, Delivery, NodeEvent, Outbox},
-};
+use octrls_dicom_net::{Courier, Delivery, NodeEvent, Outbox};
+use octrls_engine::Level;
 
 use crate::rig::{OPT, Rig, file, free_port, sender, until};
 

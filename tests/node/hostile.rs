@@ -7,7 +7,7 @@ use std::{
 
 use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{PDataValueType, Pdu};
-use octrls::node::{Ending, NodeEvent, Stop, echo, send};
+use octrls_dicom_net::{Ending, NodeEvent, Stop, echo, send};
 use rand::{Rng, SeedableRng};
 
 use crate::rig::{OPT, Peer, Rig, data_set, file, sender, until};

@@ -1,6 +1,5 @@
 //! DICOM by network: our own nodes against each other, against peers that misbehave, and against other programs.
 
-#![cfg(feature = "dicom-net")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod command;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use dicom_dictionary_std::uids;
-use octrls::node::{NodeEvent, echo, send};
+use octrls_dicom_net::{NodeEvent, echo, send};
 
 use crate::command::{listening, octrls, terminate};
 use crate::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
@@ -109,7 +109,6 @@ fn a_scan_goes_to_us_and_back() {
 
 /// Through the watcher: the scan comes from the archive by C-STORE, the results go back to it and are read over DICOMweb.
 #[test]
-#[cfg(unix)]
 fn a_scan_comes_back_as_results_of_its_study() {
     let (dir, us) = (tempfile::tempdir().unwrap(), free_port());
     let name = "a_scan_comes_back_as_results_of_its_study";

@@ -18,7 +18,7 @@ use dicom_transfer_syntax_registry::entries::IMPLICIT_VR_LITTLE_ENDIAN;
 use dicom_ul::pdu::{
     AssociationRQ, PDataValue, PDataValueType, Pdu, PresentationContextProposed, UserVariableItem, read_pdu, write_pdu,
 };
-use octrls::node::{AeTitle, Listener, ListenerOptions, NodeEvent, SendOptions, Target};
+use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent, SendOptions, Target};
 use tempfile::TempDir;
 
 /// Far longer than anything takes; it ends tests that would hang.

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use dicom_dictionary_std::uids;
-use octrls::node::{Ending, Listener, NodeError, NodeEvent, echo, send};
+use octrls_dicom_net::{Ending, Listener, NodeError, NodeEvent, echo, send};
 
 use crate::rig::{OPT, Rig, data_set, file, free_port, options, sender, title};
 
@@ -89,10 +89,10 @@ fn titles_decide_who_may_call() {
 #[test]
 fn other_machines_are_heard_only_by_name() {
     let dir = tempfile::tempdir().unwrap();
-    let open = octrls::node::ListenerOptions { address: "0.0.0.0:0".parse().unwrap(), ..options() };
+    let open = octrls_dicom_net::ListenerOptions { address: "0.0.0.0:0".parse().unwrap(), ..options() };
     let refused = Listener::start(dir.path(), open.clone(), |_| ()).unwrap_err();
     assert_eq!(refused.code(), "E-NODE-OPEN");
-    let named = octrls::node::ListenerOptions { allowed: vec![title("SCANNER")], ..open };
+    let named = octrls_dicom_net::ListenerOptions { allowed: vec![title("SCANNER")], ..open };
     let listener = Listener::start(dir.path(), named.clone(), |_| ()).unwrap();
     let second = Listener::start(dir.path(), named, |_| ()).unwrap_err();
     assert_eq!(second.code(), "E-NODE-LOCKED");
@@ -125,12 +125,12 @@ fn a_lost_folder_is_a_status_and_a_second_attempt_succeeds() {
     let path = rig.put("a.dcm", &file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     let away = rig.dir.path().join("away");
     fs::rename(rig.inbox(), &away).unwrap();
-    let impatient = octrls::node::SendOptions { retries: 0, ..sender("TEST") };
+    let impatient = octrls_dicom_net::SendOptions { retries: 0, ..sender("TEST") };
     let outcomes = send(&rig.target(), std::slice::from_ref(&path), &impatient).unwrap();
     let Err(error @ NodeError::Status { status: 0xa700, .. }) = &outcomes[0].result else { panic!("{outcomes:?}") };
     assert!(error.is_transient() && !error.to_string().contains("/in"), "no path of ours: {error}");
 
-    let patient = octrls::node::SendOptions { retries: 5, backoff: Duration::from_millis(200), ..sender("TEST") };
+    let patient = octrls_dicom_net::SendOptions { retries: 5, backoff: Duration::from_millis(200), ..sender("TEST") };
     let (target, inbox) = (rig.target(), rig.inbox());
     let sending = std::thread::spawn(move || send(&target, &[path], &patient).unwrap());
     std::thread::sleep(Duration::from_millis(100));

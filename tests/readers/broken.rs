@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat};
-use octrls::scan::{self, ReadOptions};
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 
 use super::{
     Folder,
@@ -187,7 +188,6 @@ fn what_is_no_file_is_refused() {
     assert_eq!(refusal(&inner), "E-READ-UNSUPPORTED");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_file_without_permission_is_a_passing_fault() {
     use std::os::unix::fs::PermissionsExt;
@@ -204,13 +204,11 @@ fn a_file_without_permission_is_a_passing_fault() {
     assert!(error.is_transient());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_device_is_refused_without_waiting_for_it() {
     assert_eq!(refusal(Path::new("/dev/zero")), "E-READ-UNSUPPORTED");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_is_followed() {
     let folder = Folder::new();

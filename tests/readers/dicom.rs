@@ -8,7 +8,9 @@ use dicom_core::{
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use image::ImageFormat;
-use octrls::scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track};
+use octrls_core::scan::{Eye, Pattern, Place, Provenance, Track};
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{
     Folder, known,

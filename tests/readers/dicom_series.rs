@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use octrls::scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, ScanFiles, ScanReader, Track};
+use octrls_core::scan::{Eye, Pattern, Place, Track};
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
 use proptest::prelude::*;
 
 use super::{

@@ -2,7 +2,8 @@
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
-use octrls::scan::{self, ReadOptions};
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 
 use super::{
     Folder,

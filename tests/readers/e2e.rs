@@ -1,9 +1,11 @@
 //! Heidelberg `.E2E` files written here, directory by directory.
 
-use octrls::{
+use octrls_core::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, ScanReader, Spacing, Track},
+    scan::{Eye, Pattern, Place, Provenance, Spacing, Track},
 };
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions, ScanReader};
 
 use super::{FILETIME, Folder, known, read, refusal, subject};
 

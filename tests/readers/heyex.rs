@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use octrls::{
+use octrls_core::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Place, ReadError, ReadOptions, Track},
+    scan::{Eye, Pattern, Place, Track},
 };
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{Folder, known, refusal, subject};
 

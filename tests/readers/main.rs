@@ -3,11 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
-#[cfg(feature = "dicom")]
 mod dicom;
-#[cfg(feature = "dicom")]
 mod dicom_series;
-#[cfg(feature = "dicom")]
 mod dicom_structure;
 mod e2e;
 mod heyex;
@@ -23,7 +20,9 @@ mod vol;
 
 use std::path::{Path, PathBuf};
 
-use octrls::scan::{self, BScan, ReadError, ReadOptions, ScanHeader};
+use octrls_core::scan::{BScan, ScanHeader};
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 use tempfile::TempDir;
 
 /// A folder for one test's files.

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
-use octrls::scan::{Pattern, ReadOptions};
+use octrls_core::scan::Pattern;
+use octrls_readers::ReadOptions;
 
 use super::{Folder, read, refusal};
 
@@ -89,7 +90,7 @@ fn content_decides_not_the_name() {
 fn a_raster_image_has_one_bscan_that_can_be_read_again() {
     let folder = Folder::new();
     let path = folder.file("a.png", &encode(&grey_image(9, 8), ImageFormat::Png));
-    let mut reader = octrls::scan::open(&path, ReadOptions::default()).unwrap();
+    let mut reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
     assert_eq!(reader.bscan(0).unwrap(), reader.bscan(0).unwrap());
     assert_eq!(reader.bscan(1).unwrap_err().code(), "E-READ-NO-BSCAN");
     assert_eq!(reader.bscan(usize::MAX).unwrap_err().code(), "E-READ-NO-BSCAN");
@@ -139,7 +140,7 @@ fn the_pages_of_a_tiff_are_the_bscans_of_a_volume_and_a_thumbnail_is_none() {
         agrees("one.tif", &tiff_of_pages(big_endian, 1, 0), "TIFF", 0.0, grey_value);
         agrees("thumbnail.tif", &tiff_of_pages(big_endian, 2, 1), "TIFF", 0.0, grey_value);
         let path = folder.file("ten.tif", &tiff_of_pages(big_endian, 10, 0));
-        let mut reader = octrls::scan::open(&path, ReadOptions::default()).unwrap();
+        let mut reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
         assert_eq!(reader.header().bscans, 10);
         let row = WIDTH as usize;
         let first = reader.bscan(0).unwrap().intensity;

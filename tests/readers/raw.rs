@@ -1,6 +1,8 @@
 //! Zeiss `.img` and Bioptigen `.OCT` files written here, after their public descriptions.
 
-use octrls::scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track};
+use octrls_core::scan::{Eye, Pattern, Place, Provenance, Track};
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{Folder, refusal};
 

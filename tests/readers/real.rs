@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use octrls::{
+use octrls_core::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, Track},
+    scan::{Eye, Pattern, Provenance, Track},
 };
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::read;
 

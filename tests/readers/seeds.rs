@@ -26,7 +26,6 @@ pub(super) fn files() -> Vec<(&'static str, Vec<u8>)> {
     files.push(("e2e", e2e::volume()));
     files.push(("e2e", e2e::with_angle()));
     files.push(("bioptigen", raw::bioptigen("", 0)));
-    #[cfg(feature = "dicom")]
     {
         use super::dicom::{jpeg, jpeg_2000, jpeg_ls, native, on_fundus, rle};
         files.extend([native(), jpeg_2000(), rle(), jpeg(), jpeg_ls(), on_fundus()].map(|bytes| ("dicom", bytes)));

@@ -1,7 +1,5 @@
 //! A file of several series, through the command.
 
-#![cfg(feature = "app")]
-
 use std::fs;
 
 use assert_cmd::Command;

@@ -1,7 +1,9 @@
 //! The sidecar and the operator's word.
 
 use image::ImageFormat;
-use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, Spacing, Track};
+use octrls_core::scan::{Eye, Pattern, Provenance, Spacing, Track};
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{
     Folder,

@@ -1,9 +1,11 @@
 //! Topcon files written here, chunk by chunk.
 
-use octrls::{
+use octrls_core::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Track},
+    scan::{Eye, Pattern, Place, Provenance, Track},
 };
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{Folder, refusal};
 

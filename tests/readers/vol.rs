@@ -1,9 +1,11 @@
 //! Heidelberg `.vol` files written here, byte by byte.
 
-use octrls::{
+use octrls_core::{
     layer::Boundary,
-    scan::{self, Eye, Pattern, Place, Provenance, ReadError, ReadOptions, Spacing, Track},
+    scan::{Eye, Pattern, Place, Provenance, Spacing, Track},
 };
+use octrls_readers as scan;
+use octrls_readers::{ReadError, ReadOptions};
 
 use super::{FILETIME, Folder, known, refusal, subject};
 

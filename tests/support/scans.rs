@@ -1,6 +1,6 @@
 //! Scans for tests that need many.
 
-use octrls::phantom::{Phantom, PhantomOptions};
+use octrls_core::phantom::{Phantom, PhantomOptions};
 
 /// A small scan of its own content, as PNG.
 pub(crate) fn scan(seed: u64) -> Vec<u8> {

@@ -2,11 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use octrls::{
-    engine::ScanSummary,
+use octrls_core::{
     layer::LAYERS,
     measure::{ThicknessUnit, Verdict},
 };
+use octrls_engine::ScanSummary;
 
 pub(crate) fn summary(out: &Path) -> ScanSummary {
     ScanSummary {

@@ -10,10 +10,7 @@ use std::{
 };
 
 use burn::prelude::*;
-use octrls::{
-    layer::{CLASSES, EzConvention, Layer},
-    measure::accuracy::IGNORE,
-};
+use octrls_core::{layer::{CLASSES, EzConvention, Layer}, measure::accuracy::IGNORE};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -252,7 +249,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
 
     use super::*;
 

@@ -6,13 +6,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     prelude::*,
 };
-use octrls::{
-    layer::CLASSES,
-    network::{
-        ModelError, ModelMetadata,
-        proto::{ModelProto, TensorProto},
-    },
-};
+use octrls_core::{layer::CLASSES, network::{proto::{ModelProto, TensorProto}, ModelError, ModelMetadata}};
 use prost::Message;
 
 use crate::model::{UNet, UNetConfig};

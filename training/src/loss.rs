@@ -2,7 +2,7 @@
 //! its teacher.
 
 use burn::{prelude::*, tensor::activation::log_softmax};
-use octrls::layer::CLASSES;
+use octrls_core::layer::CLASSES;
 
 use crate::steps::{Step, Without};
 

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use octrls::{
-    layer::{BOUNDARIES, Boundary, Layer},
-    measure::accuracy::{BoundaryError, IGNORE, Overlap, boundaries_of_mask},
-    surface::Surfaces,
-};
+use octrls_core::{layer::{BOUNDARIES, Boundary, Layer}, measure::accuracy::{boundaries_of_mask, BoundaryError, IGNORE, Overlap}, surface::Surfaces};
 
 use crate::data::{BELOW, BoundaryRows, ChoroidLabel, Sample};
 
@@ -200,7 +196,7 @@ pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
 
     use super::*;
 

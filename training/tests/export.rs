@@ -4,10 +4,7 @@ mod common;
 
 use burn::{module::Module, prelude::*};
 use common::{Unsettle, description, input, model};
-use octrls::{
-    network::{Calibration, InputSize, Network},
-    scan::BScan,
-};
+use octrls_core::{network::{Calibration, InputSize, Network}, scan::BScan};
 use octrls_training::{
     device::device,
     export::{Description, ExportError, Precision, blend, export, halve},

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::prelude::*;
 use common::{description, input, model};
-use octrls::network::Network;
+use octrls_core::network::Network;
 use octrls_training::{
     augment::{Frame, as_scanned},
     data::phantom,

@@ -5,11 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use octrls::{
-    layer::LAYERS,
-    network::{Calibration, InputSize},
-    scan::BScan,
-};
+use octrls_core::{layer::LAYERS, network::{Calibration, InputSize}, scan::BScan};
 use octrls_training::{
     batch::{BatchOptions, RealScans, Sampler, SetWeights},
     data::Sample,

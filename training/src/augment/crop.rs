@@ -1,6 +1,6 @@
 //! The part of a frame that the network sees in one step.
 
-use octrls::{layer::EzConvention, measure::accuracy::IGNORE};
+use octrls_core::{layer::EzConvention, measure::accuracy::IGNORE};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -85,7 +85,7 @@ fn start(wish: f32, frame: usize, crop: usize, rng: &mut ChaCha8Rng) -> isize {
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
     use rand::SeedableRng;
 
     use super::*;

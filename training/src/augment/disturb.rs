@@ -1,7 +1,7 @@
 //! Single disturbances of known strength: what a model must bear, one at a time.
 
 use image::{ImageBuffer, Luma, imageops};
-use octrls::{layer::BOUNDARIES, scan::BScan};
+use octrls_core::{layer::BOUNDARIES, scan::BScan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! Another geometry: scale, place, flip and tilt.
 
-use octrls::scan::BScan;
+use octrls_core::scan::BScan;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -169,7 +169,7 @@ mod tests {
                 intensity: (0..width * height).map(|i| f32::from(u8::from(below(i)))).collect(),
             },
             codes: (0..width * height).map(|i| u8::from(below(i))).collect(),
-            ez: octrls::layer::EzConvention::default(),
+            ez: octrls_core::layer::EzConvention::default(),
         }
     }
 

@@ -11,12 +11,7 @@ mod negative;
 mod noise;
 mod photometric;
 
-use octrls::{
-    layer::EzConvention,
-    measure::accuracy::IGNORE,
-    network::{InputSize, Placement},
-    scan::BScan,
-};
+use octrls_core::{layer::EzConvention, measure::accuracy::IGNORE, network::{InputSize, Placement}, scan::BScan};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -68,7 +63,7 @@ impl Frame {
 
     /// Whether a code is that of a layer.
     fn is_layer(code: u8) -> bool {
-        code != 0 && usize::from(code) < octrls::layer::CLASSES
+        code != 0 && usize::from(code) < octrls_core::layer::CLASSES
     }
 }
 

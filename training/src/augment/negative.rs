@@ -1,6 +1,6 @@
 //! Scans without a retina, all background.
 
-use octrls::scan::BScan;
+use octrls_core::scan::BScan;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! Noise and smoothing of display intensities.
 
-use octrls::scan::BScan;
+use octrls_core::scan::BScan;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 

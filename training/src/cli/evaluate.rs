@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use octrls::{layer::Boundary, network::Network, surface::ExtractOptions};
+use octrls_core::{layer::Boundary, network::Network, surface::ExtractOptions};
 
 use super::labels::Labels;
 use crate::{

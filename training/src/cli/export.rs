@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Args;
-use octrls::network::{Calibration, InputSize, Network};
+use octrls_core::network::{Calibration, InputSize, Network};
 
 use crate::{
     device,

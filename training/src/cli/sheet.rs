@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use image::{Rgb, RgbImage};
-use octrls::{layer::Boundary, measure::accuracy::IGNORE};
+use octrls_core::{layer::Boundary, measure::accuracy::IGNORE};
 
 use super::labels::Labels;
 use crate::{

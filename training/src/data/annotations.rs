@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use octrls::{
-    layer::Layer,
-    scan::{self, ReadOptions},
-};
+use octrls_core::layer::Layer;
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 use serde::Deserialize;
 
 use super::{ChoroidLabel, DataError, Sample};

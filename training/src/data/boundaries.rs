@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use octrls::{layer::Boundary, measure::accuracy::IGNORE, surface::Surfaces};
+use octrls_core::{layer::Boundary, measure::accuracy::IGNORE, surface::Surfaces};
 
 use super::{BoundaryRows, DataError};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use octrls::layer::Layer;
+use octrls_core::layer::Layer;
 
 use super::{ChoroidLabel, DataError, Polygon, Sample, read_annotations};
 
@@ -47,7 +47,7 @@ fn lower_edge(polygons: &[Polygon], width: usize) -> Vec<Option<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
 
     use super::*;
 

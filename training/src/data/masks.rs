@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, ImageFormat};
-use octrls::{layer::CLASSES, measure::accuracy::IGNORE};
+use octrls_core::{layer::CLASSES, measure::accuracy::IGNORE};
 
 use super::DataError;
 

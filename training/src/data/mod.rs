@@ -11,10 +11,8 @@ mod target;
 
 use std::path::PathBuf;
 
-use octrls::{
-    layer::{BOUNDARIES, EzConvention, Layer},
-    scan::{BScan, ReadError},
-};
+use octrls_core::{layer::{BOUNDARIES, EzConvention, Layer}, scan::BScan};
+use octrls_readers::ReadError;
 
 pub use annotations::{Polygon, annotated_samples, rasterise, read_annotations};
 pub(crate) use boundaries::mask_of_rows;
@@ -55,7 +53,7 @@ pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
 pub struct Sample {
     /// The scan.
     pub bscan: BScan,
-    /// Index mask, `width * height` classes; [`octrls::measure::accuracy::IGNORE`] where nobody labelled, [`BELOW`]
+    /// Index mask, `width * height` classes; [`octrls_core::measure::accuracy::IGNORE`] where nobody labelled, [`BELOW`]
     /// where only the choroid was not.
     pub mask: Vec<u8>,
     /// Name of the data set.

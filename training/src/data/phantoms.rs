@@ -1,11 +1,6 @@
 //! Phantoms as labelled samples.
 
-use octrls::{
-    layer::{Boundary, EzConvention, Layer},
-    measure::accuracy::IGNORE,
-    phantom::{Phantom, PhantomOptions},
-    surface::Surfaces,
-};
+use octrls_core::{layer::{Boundary, EzConvention, Layer}, measure::accuracy::IGNORE, phantom::{Phantom, PhantomOptions}, surface::Surfaces};
 
 use super::{BELOW, ChoroidLabel, Sample};
 

@@ -10,10 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls::{
-    layer::{Boundary, EzConvention},
-    scan::{self, BScan, ReadOptions},
-};
+use octrls_core::{layer::{Boundary, EzConvention}, scan::BScan};
+use octrls_readers as scan;
+use octrls_readers::ReadOptions;
 
 use super::{
     BoundaryRows, ChoroidLabel, DataError, Part, Polygon, Sample, Splits,
@@ -207,7 +206,7 @@ mod tests {
         let sample = only(data.path());
         let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
         assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
-        assert!(column(2).iter().all(|&c| c == octrls::measure::accuracy::IGNORE), "a table with a gap labels nothing");
+        assert!(column(2).iter().all(|&c| c == octrls_core::measure::accuracy::IGNORE), "a table with a gap labels nothing");
         let traced = [Some(20.0), Some(20.0), Some(20.0), Some(20.0), Some(20.0), None];
         assert_eq!(sample.choroid, ChoroidLabel::Traced(traced.to_vec()));
         assert_eq!((sample.subject.as_str(), sample.id.as_str()), ("7", "eye_7"));

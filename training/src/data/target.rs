@@ -1,9 +1,6 @@
 //! From an index mask to what the network may answer at each pixel.
 
-use octrls::{
-    layer::{CLASSES, Layer},
-    measure::accuracy::IGNORE,
-};
+use octrls_core::{layer::{CLASSES, Layer}, measure::accuracy::IGNORE};
 
 use super::{ChoroidLabel, Sample};
 
@@ -56,7 +53,7 @@ fn below(sample: &Sample, x: usize, y: usize) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
 
     use super::*;
 

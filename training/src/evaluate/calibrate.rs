@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use octrls::{
-    layer::{BOUNDARIES, Boundary},
-    network::{Calibration, Interval, ModelError, Network},
-    surface::{ExtractOptions, Surfaces, extract},
-};
+use octrls_core::{layer::{BOUNDARIES, Boundary}, network::{Calibration, Interval, ModelError, Network}, surface::{extract, ExtractOptions, Surfaces}};
 use serde::Serialize;
 
 use crate::{
@@ -310,7 +306,7 @@ mod tests {
     fn the_choroid_limit_parts_what_was_seen_from_what_was_not() {
         let width = 4;
         let of = |deviation: f32, choroid: ChoroidLabel| {
-            let bscan = octrls::scan::BScan { width, height: 64, intensity: vec![0.0; width * 64] };
+            let bscan = octrls_core::scan::BScan { width, height: 64, intensity: vec![0.0; width * 64] };
             let sample = Sample { choroid, ..Sample::new(bscan, vec![0; width * 64]) };
             let rows = std::array::from_fn(|k| vec![Some(5.0 * (k + 1) as f32); width]);
             let surfaces = Surfaces::exact(64, rows).with_deviation(deviation);

@@ -1,15 +1,11 @@
 //! Several models side by side: accuracy on two parts of the data, under a few disturbances, and whether pictures without a
 //! retina are told from scans.
 
-use octrls::{
-    measure::Quality,
-    network::{ModelError, Network},
-    scan::BScan,
-    segment::find,
-};
+use octrls_core::{measure::Quality, network::{ModelError, Network}, scan::BScan, segment::find};
 use serde::Serialize;
 
-use super::{RobustnessReport, robustness_under, segment};
+use octrls_core::segment;
+use super::{robustness_under, RobustnessReport};
 use crate::{
     augment::DISTURBANCES,
     data::{Part, Sample},

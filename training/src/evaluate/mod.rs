@@ -8,13 +8,7 @@ mod report;
 mod robustness;
 mod table;
 
-use octrls::{
-    layer::BOUNDARIES,
-    measure::accuracy::{BoundaryError, IGNORE, Overlap},
-    network::{ModelError, Network},
-    segment::find,
-    surface::Surfaces,
-};
+use octrls_core::{layer::BOUNDARIES, measure::accuracy::{BoundaryError, IGNORE, Overlap}, network::{ModelError, Network}, segment::find, surface::Surfaces};
 
 use crate::{
     data::{BELOW, BoundaryRows, Sample, mask_of_rows},
@@ -50,7 +44,7 @@ impl Evaluation {
         self.score.add(sample, surfaces);
         self.scans.push(ScanReport::new(sample, surfaces));
         let Some(second) = &sample.second_grader else { return };
-        let model = octrls::layer::Boundary::ALL.map(|b| surfaces.rows(b).to_vec());
+        let model = octrls_core::layer::Boundary::ALL.map(|b| surfaces.rows(b).to_vec());
         let add = |errors: &mut [BoundaryError; BOUNDARIES], rows: &BoundaryRows| {
             errors.iter_mut().zip(rows).zip(second).for_each(|((e, rows), second)| e.add(rows, second));
         };
@@ -78,7 +72,7 @@ pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelErro
 
 #[cfg(test)]
 mod tests {
-    use octrls::scan::BScan;
+    use octrls_core::scan::BScan;
 
     use super::*;
     use crate::data::Part;
@@ -177,7 +171,7 @@ mod tests {
         assert_eq!(image.dimensions(), (2 * WIDTH as u32, 2 * HEIGHT as u32));
         // The edge of a row that begins at 2.0 lies between the picture's rows 3 and 4.
         let coloured: Vec<u32> =
-            (0..8).filter(|&y| image.get_pixel(0, y).0 == octrls::layer::Boundary::Ilm.colour()).collect();
+            (0..8).filter(|&y| image.get_pixel(0, y).0 == octrls_core::layer::Boundary::Ilm.colour()).collect();
         assert_eq!(coloured, [4]);
     }
 }

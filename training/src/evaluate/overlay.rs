@@ -1,7 +1,7 @@
 //! Pictures of segmentations, to look at.
 
 use image::{Rgb, RgbImage};
-use octrls::{layer::Boundary, surface::Surfaces};
+use octrls_core::{layer::Boundary, surface::Surfaces};
 
 use crate::data::{BoundaryRows, Sample};
 

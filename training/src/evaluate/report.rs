@@ -2,12 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use octrls::{
-    layer::{BOUNDARIES, Boundary, CLASSES, Layer},
-    measure::accuracy::{BoundaryError, Overlap},
-    network::Network,
-    surface::Surfaces,
-};
+use octrls_core::{layer::{BOUNDARIES, Boundary, CLASSES, Layer}, measure::accuracy::{BoundaryError, Overlap}, network::Network, surface::Surfaces};
 use serde::Serialize;
 
 use super::Evaluation;

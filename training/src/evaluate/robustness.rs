@@ -1,13 +1,9 @@
 //! How a model bears disturbances.
 
-use octrls::{
-    layer::{BOUNDARIES, Boundary},
-    measure::{Quality, Verdict, accuracy::BoundaryError},
-    network::{ModelError, Network},
-};
+use octrls_core::{layer::{BOUNDARIES, Boundary}, measure::{accuracy::BoundaryError, Quality, Verdict}, network::{ModelError, Network}};
 use serde::Serialize;
 
-use super::segment;
+use octrls_core::segment;
 use crate::{
     augment::{DISTURBANCES, Disturbance},
     data::Sample,

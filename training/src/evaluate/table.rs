@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use octrls::layer::{Boundary, CLASSES};
+use octrls_core::layer::{Boundary, CLASSES};
 
 use crate::data::Part;
 

@@ -1,6 +1,6 @@
 //! The mean of several networks that went different ways from the same start.
 
-use octrls::network::proto::{FLOAT16, GraphProto, TensorProto};
+use octrls_core::network::proto::{FLOAT16, GraphProto, TensorProto};
 
 use super::{
     ExportError,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use octrls::network::proto::{NodeProto, TensorProto};
+use octrls_core::network::proto::{NodeProto, TensorProto};
 
 use super::ExportError;
 
@@ -61,7 +61,7 @@ fn fold(
 
 #[cfg(test)]
 mod tests {
-    use octrls::network::proto::AttributeProto;
+    use octrls_core::network::proto::AttributeProto;
 
     use super::*;
 

@@ -9,7 +9,7 @@ use burn::{
     },
     tensor::{TensorData, TensorId},
 };
-use octrls::network::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use octrls_core::network::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::{ExportError, fold::fold_batch_norms, trace::Trace};
 

@@ -7,13 +7,7 @@ mod graph;
 mod precision;
 mod trace;
 
-use octrls::{
-    layer::CLASSES,
-    network::{
-        Calibration, InputSize, ModelMetadata, Preprocessing,
-        proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto},
-    },
-};
+use octrls_core::{layer::CLASSES, network::{proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto}, Calibration, InputSize, ModelMetadata, Preprocessing}};
 use prost::Message;
 
 use crate::model::{STRIDE, UNet};
@@ -178,5 +172,5 @@ fn weights_sha256(graph: &GraphProto) -> String {
         .flatten()
         .copied()
         .collect();
-    octrls::digest::sha256(&bytes)
+    octrls_fs::digest::sha256(&bytes)
 }

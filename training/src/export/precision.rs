@@ -1,6 +1,6 @@
 //! Weights in 16 bits each: half the file, from which the runtime's arithmetic still takes 32-bit floats.
 
-use octrls::network::proto::{AttributeProto, FLOAT, GraphProto, NodeProto, TensorProto};
+use octrls_core::network::proto::{AttributeProto, FLOAT, GraphProto, NodeProto, TensorProto};
 
 use super::ExportError;
 
@@ -54,7 +54,7 @@ pub(super) fn dims(weight: &TensorProto) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use octrls::network::proto::FLOAT16;
+    use octrls_core::network::proto::FLOAT16;
 
     use super::*;
 

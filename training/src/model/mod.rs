@@ -12,7 +12,7 @@ use burn::{
     prelude::*,
     tensor::activation::relu,
 };
-use octrls::layer::CLASSES;
+use octrls_core::layer::CLASSES;
 use serde::{Deserialize, Serialize};
 
 /// Width and height of an input must be multiples of this: four poolings halve it four times.

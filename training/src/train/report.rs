@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use octrls::layer::{Boundary, Layer};
+use octrls_core::layer::{Boundary, Layer};
 use plotters::prelude::*;
 use serde::Serialize;
 

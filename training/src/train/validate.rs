@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 use burn::prelude::*;
-use octrls::{
-    network::{InputSize, Logits, Placement},
-    surface::{ExtractOptions, Surfaces, extract},
-};
+use octrls_core::{network::{InputSize, Logits, Placement}, surface::{extract, ExtractOptions, Surfaces}};
 
 use crate::{
     augment::LONGEST,

@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     prelude::*,
 };
-use octrls::network::{Calibration, InputSize};
+use octrls_core::network::{Calibration, InputSize};
 use octrls_training::{
     device::device,
     export::{Description, Precision},

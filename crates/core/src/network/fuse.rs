@@ -1,0 +1,81 @@
+//! Makes one operator of several where a network's first level is narrow.
+
+use std::sync::Arc;
+
+use tract_core::prelude::*;
+
+use octrls_kernel::{Entrance, Exit, STEP};
+
+use super::operators::{Kernel, Machine, Operator};
+
+/// Puts the first level of a model of our operators into one on the way down and one on the way up, where it is narrow and
+/// images are of a width that they take; other models stay as they are.
+pub(super) fn fuse(model: &mut TypedModel, unit: usize, machine: &Machine) -> TractResult<()> {
+    let Some(level) = Level::find(model).filter(|_| unit.is_multiple_of(STEP)) else { return Ok(()) };
+    let operator = |kernel| Box::new(Operator { kernel: Arc::new(kernel), machine: machine.clone() });
+    let Level { down, up, image, below, entrance, exit } = level;
+    model.nodes[down].op = operator(Kernel::Entrance(entrance));
+    model.add_edge(image, InletId::new(down, 0))?;
+    model.nodes[up].op = operator(Kernel::Exit(exit));
+    model.add_edge(OutletId::new(down, 0), InletId::new(up, 0))?;
+    model.add_edge(below, InletId::new(up, 1))
+}
+
+/// The first level of a UNet.
+struct Level {
+    /// The node that gives the map for the way up, and its half for the level below.
+    down: usize,
+    /// The node that gives the scores.
+    up: usize,
+    image: OutletId,
+    /// What the level below gives back.
+    below: OutletId,
+    entrance: Entrance,
+    exit: Exit,
+}
+
+impl Level {
+    fn find(model: &TypedModel) -> Option<Self> {
+        let up = model.outputs.first()?.node;
+        let Kernel::Head(head) = kernel(model, up)? else { return None };
+        let second = sole_input(model, up)?;
+        let Kernel::Conv(second_conv) = kernel(model, second)? else { return None };
+        let first = sole_input(model, second)?;
+        let Kernel::Conv(first_conv) = kernel(model, first)? else { return None };
+        let [left, right] = *model.nodes[first].inputs.as_slice() else { return None };
+        let skip_first = matches!(kernel(model, left.node)?, Kernel::ConvPool(_));
+        let (skip, risen) = if skip_first { (left, right) } else { (right, left) };
+        let Kernel::Up(up_conv) = kernel(model, risen.node)? else { return None };
+        let below = *model.nodes[risen.node].inputs.first()?;
+        let down = skip.node;
+        let Kernel::ConvPool(down_conv) = kernel(model, down)? else { return None };
+        let stem = sole_input(model, down)?;
+        let Kernel::Stem(stem_conv) = kernel(model, stem)? else { return None };
+        let image = *model.nodes[stem].inputs.first()?;
+        let unshared = [second, first, risen.node, stem, down].into_iter().all(|node| {
+            let [first, ..] = model.nodes[node].outputs.as_slice() else { return false };
+            first.successors.len() == 1
+        });
+        (unshared && skip.slot == 0).then_some(())?;
+        Some(Self {
+            down,
+            up,
+            image,
+            below,
+            entrance: Entrance::of(stem_conv, down_conv)?,
+            exit: Exit::of(up_conv, first_conv, second_conv, head, skip_first)?,
+        })
+    }
+}
+
+fn kernel(model: &TypedModel, node: usize) -> Option<&Kernel> {
+    model.nodes[node].op_as::<Operator>().map(|operator| &*operator.kernel)
+}
+
+/// The node of the one input that `node` has.
+fn sole_input(model: &TypedModel, node: usize) -> Option<usize> {
+    match model.nodes[node].inputs.as_slice() {
+        [OutletId { node, slot: 0 }] => Some(*node),
+        _ => None,
+    }
+}

@@ -1,0 +1,31 @@
+//! The network: what a model file says of itself, how a B-scan becomes its input, and how it is run.
+
+mod band;
+mod calibration;
+mod device;
+mod error;
+mod fuse;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_gpu.rs"]
+mod gpu;
+mod logits;
+mod metadata;
+mod onnx;
+mod operators;
+mod placement;
+pub mod proto;
+mod runtime;
+mod shipped;
+mod translate;
+
+pub use band::retina_band;
+pub use calibration::{Calibration, Interval};
+pub use device::Device;
+pub use error::ModelError;
+pub use logits::Logits;
+pub use metadata::{InputSize, ModelMetadata, Preprocessing};
+pub use placement::Placement;
+pub use runtime::{Arithmetic, Network, Turn};
+pub use shipped::ShippedModel;

@@ -1,0 +1,56 @@
+//! The models that come with the program.
+
+/// A model that comes with the program, inside the binary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShippedModel {
+    /// The most accurate one.
+    #[default]
+    Unet640,
+    /// The fastest one that is nearly as accurate.
+    Edge,
+}
+
+impl ShippedModel {
+    /// Every shipped model.
+    pub const ALL: [Self; 2] = [Self::Unet640, Self::Edge];
+
+    /// Its name, as in its file and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unet640 => "unet-640",
+            Self::Edge => "edge",
+        }
+    }
+
+    /// The model of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.name() == name)
+    }
+
+    /// The content of its file.
+    #[cfg(feature = "embedded-model")]
+    pub(super) const fn file(self) -> &'static [u8] {
+        match self {
+            Self::Unet640 => include_bytes!("../../../../models/unet-640.onnx"),
+            Self::Edge => include_bytes!("../../../../models/edge.onnx"),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "embedded-model"))]
+mod tests {
+    use super::*;
+    use crate::network::Network;
+
+    #[test]
+    fn every_shipped_model_loads_and_bears_its_name() {
+        for model in ShippedModel::ALL {
+            let network = Network::shipped(model).expect("a model that loads");
+            assert_eq!(network.metadata().name, model.name());
+            assert_eq!(ShippedModel::by_name(model.name()), Some(model));
+        }
+        assert_eq!(ShippedModel::by_name("model.onnx"), None);
+    }
+}

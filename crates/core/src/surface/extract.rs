@@ -1,0 +1,398 @@
+//! Boundaries of a B-scan from the class scores of its network run.
+
+use fearless_simd::{Level, Simd, dispatch};
+
+use crate::{
+    layer::{BOUNDARIES, Boundary, EzConvention, Layer},
+    network::{Calibration, Logits, ModelMetadata, Placement},
+};
+use octrls_kernel::share;
+
+use super::{
+    Surfaces,
+    chain::{LANES, Posterior, Solver},
+    smooth::smooth,
+    visibility,
+};
+
+/// When a boundary counts as determined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExtractOptions {
+    /// The model's calibration, from its metadata.
+    pub calibration: Calibration,
+    /// Added to the score of the ellipsoid zone and taken from that of the RPE, so that the boundary between them
+    /// follows a convention.
+    pub ez_bias: f32,
+    /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
+    pub max_deviation: f32,
+    /// Largest probability that the boundary lies outside the frame.
+    pub max_outside: f32,
+    /// Fewest expected rows between ILM and Bruch's membrane for an A-scan to show a retina at all.
+    pub min_retina: f32,
+    /// Fewest expected rows of ONL, ellipsoid zone and RPE; where a retina has less, it is the optic disc.
+    pub min_outer: f32,
+    /// Standard deviation of the window in which neighbouring A-scans steady each other, in columns of the network's
+    /// grid; 0: none.
+    pub smoothing: f32,
+    /// Fewest expected rows of choroid for its outer boundary to be visible.
+    pub min_choroid: f32,
+}
+
+impl Default for ExtractOptions {
+    fn default() -> Self {
+        Self {
+            calibration: Calibration::default(),
+            ez_bias: 0.0,
+            max_deviation: 12.0,
+            max_outside: 0.5,
+            min_retina: 8.0,
+            min_outer: 4.0,
+            // Lowers the error of unet-640 on validation scans by 1 %; wider windows gain nothing.
+            smoothing: 3.0,
+            min_choroid: 8.0,
+        }
+    }
+}
+
+impl ExtractOptions {
+    /// The usual options for a model, with the boundary below the ellipsoid zone as `convention` draws it.
+    #[must_use]
+    pub fn of(model: &ModelMetadata, convention: EzConvention) -> Self {
+        Self { calibration: model.calibration, ez_bias: convention.bias(model.ez_shift), ..Self::default() }
+    }
+
+    /// What is added to the score of `class`.
+    const fn bias(&self, class: usize) -> f32 {
+        if class == Layer::Ez.class() as usize {
+            self.ez_bias
+        } else if class == Layer::Rpe.class() as usize {
+            -self.ez_bias
+        } else {
+            0.0
+        }
+    }
+
+    /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
+    fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
+        posterior.retina[lane] >= self.min_retina
+            && posterior.outer[lane] < self.min_outer
+            && posterior.below[Boundary::RpeBm.index()][lane] <= self.max_outside
+    }
+
+    fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
+        let layered = boundary <= Boundary::NflGcl.index() || !disc;
+        // How open the end of the choroid may stay is judged over neighbouring A-scans.
+        let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
+            (f32::INFINITY, posterior.choroid[lane] >= self.min_choroid)
+        } else {
+            (self.max_deviation, true)
+        };
+        shown
+            && layered
+            && posterior.retina[lane] >= self.min_retina
+            && posterior.deviation[boundary][lane] <= max_deviation
+            && posterior.above[boundary][lane] <= self.max_outside
+            && posterior.below[boundary][lane] <= self.max_outside
+    }
+}
+
+/// One column of the network's grid.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Column {
+    pub(super) rows: [Option<f32>; BOUNDARIES],
+    pub(super) deviations: [f32; BOUNDARIES],
+    pub(super) confidence: f32,
+    pub(super) disc: bool,
+}
+
+/// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
+#[must_use]
+pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
+    extract_on(1, logits, placement, options)
+}
+
+/// The same on `threads` threads.
+#[must_use]
+pub fn extract_on(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
+    let mut columns = solve_columns(threads, logits, placement, options);
+    visibility::judge(&mut columns, options.calibration.choroid_limit);
+    smooth(&mut columns, options.smoothing, placement.height as f32);
+    let scale = placement.rows_per_row();
+    let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);
+    for ascan in 0..placement.scan_width {
+        let at = placement.column_of(ascan);
+        let (left, share) = (at.floor() as usize, at.fract());
+        let column = interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
+        for k in 0..BOUNDARIES {
+            out.rows[k][ascan] = column.rows[k].map(|row| placement.row_of(row));
+            out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
+        }
+        out.confidence[ascan] = column.confidence;
+        out.disc[ascan] = column.disc;
+    }
+    let doubt = options.calibration.doubt(out.confidence_where_found());
+    out.deviations.iter_mut().flatten().for_each(|deviation| *deviation *= doubt);
+    out
+}
+
+fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
+    let level = Level::new();
+    let mut columns = vec![Column::default(); placement.width];
+    let strips = columns.chunks_mut(LANES).enumerate();
+    share(threads, strips, Solver::default, |(strip, columns), solver| {
+        let first = placement.left + strip * LANES;
+        dispatch!(level, simd => simd.vectorize(#[inline(always)] || {
+            solve_strip(solver, first, columns, logits, placement, options);
+        }));
+    });
+    columns
+}
+
+/// Solves as many A-scans as there are `columns`, from column `first` of the grid on.
+#[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
+#[inline(always)]
+fn solve_strip(
+    solver: &mut Solver,
+    first: usize,
+    columns: &mut [Column],
+    logits: &Logits,
+    placement: &Placement,
+    options: &ExtractOptions,
+) {
+    // The last strip repeats its last column rather than reading past the scan.
+    let used = columns.len();
+    let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
+        let line = &logits.row(class, placement.top + row)[first..][..used];
+        let bias = options.bias(class);
+        let mut lanes = line.first_chunk().copied().unwrap_or_else(|| std::array::from_fn(|l| line[l.min(used - 1)]));
+        for score in &mut lanes {
+            *score += bias;
+        }
+        lanes
+    });
+    for (lane, solved) in columns.iter_mut().enumerate() {
+        *solved = column(&posterior, lane, options);
+    }
+}
+
+fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {
+    let disc = options.is_disc(posterior, lane);
+    let determined = |k| options.is_determined(posterior, k, lane, disc);
+    Column {
+        rows: std::array::from_fn(|k| determined(k).then_some(posterior.mean[k][lane])),
+        deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
+        confidence: if posterior.retina[lane] >= options.min_retina { posterior.agreement[lane] } else { 0.0 },
+        disc,
+    }
+}
+
+/// Between two columns; where they differ in what is determined, the nearer one counts, which keeps the order.
+fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
+    let same = left.rows.iter().zip(&right.rows).all(|(l, r)| l.is_some() == r.is_some());
+    if !same || share == 0.0 {
+        return if share < 0.5 { *left } else { *right };
+    }
+    let mix = |l: f32, r: f32| l + (r - l) * share;
+    let mut mixed = Column {
+        rows: std::array::from_fn(|k| left.rows[k].zip(right.rows[k]).map(|(l, r)| mix(l, r))),
+        deviations: std::array::from_fn(|k| mix(left.deviations[k], right.deviations[k])),
+        confidence: mix(left.confidence, right.confidence),
+        disc: if share < 0.5 { left.disc } else { right.disc },
+    };
+    // Rounding may swap boundaries that coincide.
+    let mut last = 0.0_f32;
+    for row in mixed.rows.iter_mut().flatten() {
+        *row = row.max(last);
+        last = *row;
+    }
+    mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        layer::{CLASSES, Measured},
+        network::InputSize,
+    };
+
+    /// Scores of +`margin` for the class of a mask, 0 for the others.
+    fn logits_of(mask: &[u8], width: usize, height: usize, margin: f32) -> Logits {
+        let mut values = vec![0.0; CLASSES * width * height];
+        for (i, &class) in mask.iter().enumerate() {
+            values[usize::from(class) * width * height + i] = margin;
+        }
+        Logits::new(width, height, values).expect("the right number of scores")
+    }
+
+    fn layered_mask(width: usize, height: usize, edges: [usize; BOUNDARIES]) -> Vec<u8> {
+        let mut mask = vec![0; width * height];
+        for layer in Layer::ALL {
+            for y in edges[layer.upper().index()]..edges[layer.lower().index()] {
+                mask[y * width..(y + 1) * width].fill(layer.class());
+            }
+        }
+        mask
+    }
+
+    #[test]
+    fn a_clear_class_map_gives_its_own_edges() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
+        let mask = layered_mask(32, 64, edges);
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let out = extract(&logits_of(&mask, 32, 64, 12.0), &placement, &ExtractOptions::default());
+        for (k, boundary) in Boundary::ALL.into_iter().enumerate() {
+            for row in out.rows(boundary) {
+                let row = row.expect("determined");
+                assert!((row - edges[k] as f32).abs() < 0.05, "{boundary:?}: {row} for {}", edges[k]);
+            }
+        }
+        assert_eq!(out.mask(), mask);
+        assert!(out.confidence().iter().all(|&c| c > 0.99));
+    }
+
+    #[test]
+    fn deviations_grow_with_the_doubt_about_the_scan() {
+        let mask = layered_mask(32, 64, [10, 14, 20, 24, 27, 36, 40, 43, 55]);
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let deviation = |margin, usual_doubt| {
+            let calibration = Calibration { usual_doubt, ..Calibration::default() };
+            let options = ExtractOptions { calibration, ..ExtractOptions::default() };
+            let out = extract(&logits_of(&mask, 32, 64, margin), &placement, &options);
+            (out.deviations(Boundary::InlOpl)[5], 1.0 - out.confidence_where_found())
+        };
+        for margin in [3.0, 4.0, 12.0] {
+            let ((plain, doubt), (scaled, _)) = (deviation(margin, None), deviation(margin, Some(0.01)));
+            assert!((scaled - plain * (doubt / 0.01).max(1.0)).abs() < 1e-4 * plain, "{plain} {scaled} {doubt}");
+        }
+    }
+
+    #[test]
+    fn the_bias_decides_what_lies_open_between_ellipsoid_zone_and_rpe() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 48, 58];
+        let mut scores = vec![0.0; CLASSES * 32 * 64];
+        for (i, class) in layered_mask(32, 64, edges).into_iter().enumerate() {
+            let open = (38..44).contains(&(i / 32));
+            for class in if open { [6, 7] } else { [class, class] } {
+                scores[usize::from(class) * 32 * 64 + i] = 30.0;
+            }
+        }
+        let logits = Logits::new(32, 64, scores).expect("the right number of scores");
+        let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
+        let edge = |ez_bias| {
+            let options = ExtractOptions { ez_bias, ..ExtractOptions::default() };
+            extract(&logits, &placement, &options).rows(Boundary::EzRpe)[9].expect("determined")
+        };
+        assert!((edge(5.0) - 44.0).abs() < 0.05 && (edge(-5.0) - 38.0).abs() < 0.05, "{} {}", edge(5.0), edge(-5.0));
+    }
+
+    #[test]
+    fn an_island_of_another_class_above_the_retina_costs_no_line() {
+        let edges = [40, 44, 50, 54, 57, 66, 70, 73, 85];
+        let mut mask = layered_mask(32, 96, edges);
+        mask[15 * 32..25 * 32].fill(Layer::Rpe.class());
+        let placement = Placement::new(32, 96, InputSize { width: 32, height: 96 });
+        let out = extract(&logits_of(&mask, 32, 96, 14.0), &placement, &ExtractOptions::default());
+        let ilm = out.rows(Boundary::Ilm)[5].expect("determined");
+        let bruch = out.rows(Boundary::RpeBm)[5].expect("determined");
+        assert!((ilm - 40.0).abs() < 1.0 && (bruch - 73.0).abs() < 1.0, "{ilm} {bruch}");
+    }
+
+    #[test]
+    fn edges_come_back_on_the_pixel_grid_of_a_larger_scan() {
+        let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
+        let mask = layered_mask(32, 64, edges);
+        let placement = Placement::new(80, 160, InputSize { width: 32, height: 64 });
+        let out = extract(&logits_of(&mask, 32, 64, 12.0), &placement, &ExtractOptions::default());
+        assert_eq!((out.width(), out.height()), (80, 160));
+        for (k, boundary) in Boundary::ALL.into_iter().enumerate() {
+            for row in out.rows(boundary) {
+                assert!((row.expect("determined") - 2.5 * edges[k] as f32).abs() < 0.2);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_do_not_count_the_padding() {
+        let edges = [30, 34, 40, 44, 47, 56, 60, 63, 75];
+        let mask = layered_mask(48, 450, edges);
+        let placement = Placement::new(20, 420, InputSize { width: 48, height: 450 });
+        assert_eq!(placement.top, 15);
+        let out = extract(&logits_of(&mask, 48, 450, 12.0), &placement, &ExtractOptions::default());
+        assert!((out.rows(Boundary::Ilm)[7].expect("determined") - 15.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn a_boundary_outside_the_frame_is_not_determined() {
+        // The frame starts inside the INL and ends inside the RPE.
+        let mask = layered_mask(16, 32, [0, 0, 0, 4, 10, 20, 25, 32, 32]);
+        let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
+        let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());
+        let seen: Vec<_> = Boundary::ALL.into_iter().filter(|&b| out.rows(b)[3].is_some()).collect();
+        assert_eq!(seen, [Boundary::InlOpl, Boundary::OplOnl, Boundary::OnlEz, Boundary::EzRpe]);
+    }
+
+    #[test]
+    fn in_the_optic_disc_only_the_nerve_fibres_have_edges_and_no_thickness() {
+        let mask = layered_mask(16, 64, [10, 50, 50, 50, 50, 50, 50, 50, 50]);
+        let placement = Placement::new(16, 64, InputSize { width: 16, height: 64 });
+        let out = extract(&logits_of(&mask, 16, 64, 12.0), &placement, &ExtractOptions::default());
+        let seen: Vec<_> = Boundary::ALL.into_iter().filter(|&b| out.rows(b)[3].is_some()).collect();
+        assert_eq!(seen, [Boundary::Ilm, Boundary::NflGcl]);
+        assert!(out.shows_disc(3) && out.mask() == mask);
+        assert!(out.thickness_px(Measured::Layer(Layer::Nfl)).all(|t| t.is_none()));
+    }
+
+    #[test]
+    fn a_retina_that_the_frame_cuts_is_no_disc() {
+        let mask = layered_mask(16, 32, [10, 20, 30, 32, 32, 32, 32, 32, 32]);
+        let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
+        let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());
+        assert!(!out.shows_disc(3));
+        assert!(out.thickness_px(Measured::Layer(Layer::Nfl)).all(|t| t.is_some()));
+    }
+
+    #[test]
+    fn an_image_without_a_retina_has_no_boundaries() {
+        let placement = Placement::new(16, 64, InputSize { width: 16, height: 64 });
+        let out = extract(&logits_of(&[0; 16 * 64], 16, 64, 8.0), &placement, &ExtractOptions::default());
+        assert!(Boundary::ALL.into_iter().all(|b| out.rows(b).iter().all(Option::is_none)));
+        assert!(out.mask().iter().all(|&c| c == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn boundaries_never_cross_and_stay_in_the_frame(
+            seed in prop::collection::vec(prop_oneof![8 => -30.0..30.0_f32, 1 => Just(f32::NAN), 1 => Just(f32::INFINITY)],
+                CLASSES * 20 * 24),
+            scan in (2_usize..60, 2_usize..60),
+            temperature in 0.3..4.0_f32,
+            ez_bias in -20.0..20.0_f32,
+        ) {
+            let logits = Logits::new(20, 24, seed).expect("the right number of scores");
+            let placement = Placement::new(scan.0, scan.1, InputSize { width: 20, height: 24 });
+            let calibration = Calibration { temperature, ..Calibration::default() };
+            let lenient = ExtractOptions {
+                calibration: Calibration { choroid_limit: 1e9, ..calibration },
+                ez_bias,
+                max_deviation: 1e9,
+                max_outside: 1.0,
+                min_retina: 0.0,
+                min_outer: 0.0,
+                smoothing: 2.0,
+                min_choroid: 0.0,
+            };
+            for options in [lenient, ExtractOptions { calibration, ..Default::default() }] {
+                let out = extract(&logits, &placement, &options);
+                for ascan in 0..scan.0 {
+                    let rows: Vec<f32> = Boundary::ALL.iter().filter_map(|&b| out.rows(b)[ascan]).collect();
+                    prop_assert!(rows.is_sorted(), "{rows:?}");
+                    prop_assert!(rows.iter().all(|r| (0.0..=scan.1 as f32 + 1e-3).contains(r)), "{rows:?}");
+                    prop_assert!((0.0..=1.0).contains(&out.confidence()[ascan]));
+                }
+            }
+        }
+    }
+}

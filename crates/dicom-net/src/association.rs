@@ -1,0 +1,191 @@
+//! The requesting side of one association.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Seek, SeekFrom},
+    net::{TcpStream, ToSocketAddrs},
+    path::Path,
+};
+
+use dicom_dictionary_std::uids;
+use dicom_ul::pdu::{
+    AssociationRJResult, AssociationRQ, PDataValueType, Pdu, PresentationContextProposed, PresentationContextResult,
+    PresentationContextResultReason, UserVariableItem,
+};
+
+use super::{
+    NodeError, SendOptions, Target,
+    command::{Command, MAX_COMMAND},
+    negotiation::{APPLICATION_CONTEXT, Context, PROTOCOL_VERSION, user_variables},
+    wire::{Wire, WireError, Work},
+};
+use octrls_readers::dicom::Meta;
+
+/// Presentation contexts that one association can have: odd numbers of one byte.
+pub(super) const MAX_CONTEXTS: usize = 128;
+
+/// Longest unit of a peer that does not say.
+const USUAL_PDU: u32 = 16 * 1024;
+
+/// An association that was accepted.
+pub(super) struct Association<'a> {
+    target: &'a Target,
+    wire: Wire,
+    /// What was proposed, and what became of it.
+    contexts: Vec<(Context, u8, PresentationContextResultReason)>,
+    max_pdu: u32,
+    messages: u16,
+}
+
+impl<'a> Association<'a> {
+    /// Asks for an association with one context for each of at most [`MAX_CONTEXTS`] `contexts`.
+    pub(super) fn request(
+        target: &'a Target,
+        contexts: Vec<Context>,
+        options: &SendOptions,
+    ) -> Result<Self, NodeError> {
+        let socket = connect(target, options)?;
+        let broken = |error: &WireError| broken(target, error);
+        let mut wire = Wire::new(socket, options.timeout, options.stop.clone()).map_err(|e| broken(&e))?;
+        let proposed = contexts.iter().zip((1..=u8::MAX).step_by(2)).map(|(context, id)| PresentationContextProposed {
+            id,
+            abstract_syntax: context.class.clone(),
+            transfer_syntaxes: vec![context.syntax.clone()],
+        });
+        let request = AssociationRQ {
+            protocol_version: PROTOCOL_VERSION,
+            calling_ae_title: options.title.as_str().to_owned(),
+            called_ae_title: target.title().as_str().to_owned(),
+            application_context_name: APPLICATION_CONTEXT.to_owned(),
+            presentation_contexts: proposed.collect(),
+            user_variables: user_variables(),
+        };
+        wire.send(&Pdu::AssociationRQ(request)).map_err(|e| broken(&e))?;
+        let answer = match wire.receive(Work::UnderWay).map_err(|e| broken(&e))? {
+            Pdu::AssociationAC(answer) => answer,
+            Pdu::AssociationRJ(rejection) => {
+                let transient = rejection.result == AssociationRJResult::Transient;
+                let reason = rejection.source.to_string();
+                return Err(NodeError::Rejected { target: target.clone(), reason, transient });
+            }
+            _ => {
+                wire.abort();
+                return Err(broken(&WireError::Protocol("no answer to the request for an association".to_owned())));
+            }
+        };
+        let max_pdu = answer.user_variables.iter().find_map(|v| match v {
+            UserVariableItem::MaxLength(0) => Some(u32::MAX),
+            UserVariableItem::MaxLength(length) => Some(*length),
+            _ => None,
+        });
+        let mut results: BTreeMap<u8, PresentationContextResult> =
+            answer.presentation_contexts.into_iter().map(|result| (result.id, result)).collect();
+        let contexts = contexts.into_iter().zip((1..=u8::MAX).step_by(2)).map(|(context, id)| {
+            let reason = results.remove(&id).map_or(PresentationContextResultReason::NoReason, |r| r.reason);
+            (context, id, reason)
+        });
+        let max_pdu = max_pdu.unwrap_or(USUAL_PDU);
+        Ok(Self { target, wire, contexts: contexts.collect(), max_pdu, messages: 0 })
+    }
+
+    /// Asks whether the target is there.
+    pub(super) fn echo(&mut self) -> Result<(), NodeError> {
+        let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned();
+        let context = self.context(&Context { class: uids::VERIFICATION.to_owned(), syntax })?;
+        let request = Command::echo(self.message(), uids::VERIFICATION);
+        let sent = self.wire.send_command(context, &request);
+        let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
+        if response.status == 0 { Ok(()) } else { Err(self.failure(response)) }
+    }
+
+    /// Sends the data set of a file as it is; returns the status, which is success or a warning.
+    pub(super) fn store(&mut self, path: &Path, meta: &Meta) -> Result<u16, NodeError> {
+        let context = self.context(&Context::of(meta))?;
+        let file = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(meta.start))?;
+            Ok(file)
+        });
+        let file = file.map_err(|e| NodeError::File(e.to_string()))?;
+        let request = Command::store(self.message(), &meta.class, &meta.instance);
+        let sent = self.wire.send_command(context, &request);
+        let sent = sent.and_then(|()| self.wire.send_data(context, self.max_pdu, file));
+        let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
+        // The warnings of PS3.7, C.3.
+        match response.status {
+            status @ (0 | 0x0001 | 0x0107 | 0x0116 | 0xb000..=0xbfff) => Ok(status),
+            _ => Err(self.failure(response)),
+        }
+    }
+
+    /// Says goodbye.
+    pub(super) fn release(mut self) {
+        // Everything that was sent was answered: what goes wrong now changes nothing.
+        if self.wire.send(&Pdu::ReleaseRQ).is_ok() {
+            let _ = self.wire.receive(Work::UnderWay);
+        }
+        self.wire.close();
+    }
+
+    fn failure(&self, response: Command) -> NodeError {
+        NodeError::Status { target: self.target.clone(), status: response.status, comment: response.comment }
+    }
+
+    fn message(&mut self) -> u16 {
+        self.messages = self.messages.wrapping_add(1);
+        self.messages
+    }
+
+    fn context(&self, wanted: &Context) -> Result<u8, NodeError> {
+        let what = || format!("{} in {}", wanted.class, wanted.syntax);
+        match self.contexts.iter().find(|(context, ..)| context == wanted) {
+            Some((_, id, PresentationContextResultReason::Acceptance)) => Ok(*id),
+            Some((_, _, reason)) => Err(NodeError::NotTaken { what: what(), reason: reason.to_string() }),
+            None => Err(NodeError::NotTaken { what: what(), reason: "not proposed".to_owned() }),
+        }
+    }
+
+    /// Waits for the response to `request`.
+    fn response(&mut self, request: &Command) -> Result<Command, WireError> {
+        let mut bytes = Vec::new();
+        loop {
+            let values = match self.wire.receive(Work::UnderWay)? {
+                Pdu::PData { data } => data,
+                Pdu::AbortRQ { .. } => return Err(WireError::Closed),
+                _ => return Err(WireError::Protocol("a unit out of place".to_owned())),
+            };
+            for value in values {
+                if value.value_type != PDataValueType::Command || bytes.len() > MAX_COMMAND {
+                    return Err(WireError::Protocol("data in place of a response".to_owned()));
+                }
+                bytes.extend_from_slice(&value.data);
+                if value.is_last {
+                    let response = Command::decode(&bytes).filter(|r| r.is_response() && r.message == request.message);
+                    return response.ok_or_else(|| WireError::Protocol("no response to the request".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn of(meta: &Meta) -> Self {
+        Self { class: meta.class.clone(), syntax: meta.syntax.clone() }
+    }
+}
+
+fn connect(target: &Target, options: &SendOptions) -> Result<TcpStream, NodeError> {
+    let failed = |source| NodeError::Connect { target: target.clone(), source };
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in target.address().to_socket_addrs().map_err(failed)? {
+        match TcpStream::connect_timeout(&address, options.timeout) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
+}
+
+fn broken(target: &Target, error: &WireError) -> NodeError {
+    NodeError::Broken { target: target.clone(), reason: error.to_string() }
+}

@@ -1,0 +1,216 @@
+//! Sending files to a node.
+
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use dicom_dictionary_std::uids;
+
+use super::{
+    AeTitle, NodeError, Stop, Target,
+    association::{Association, MAX_CONTEXTS},
+    negotiation::Context,
+    uid,
+};
+use octrls_readers::dicom::Meta;
+
+/// As whom to send, and how patiently.
+#[derive(Clone, Debug)]
+pub struct SendOptions {
+    /// Our own title.
+    pub title: AeTitle,
+    /// Further attempts after one that failed for a passing reason.
+    pub retries: u32,
+    /// Wait before the first of them; it doubles with each further one.
+    pub backoff: Duration,
+    /// Longest wait for the target, whatever it is to do.
+    pub timeout: Duration,
+    /// Asks to stop: after the file under way, or at once.
+    pub stop: Stop,
+}
+
+impl SendOptions {
+    /// Usual settings for a node called `title`.
+    #[must_use]
+    pub fn new(title: AeTitle) -> Self {
+        let (backoff, timeout) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { title, retries: 3, backoff, timeout, stop: Stop::default() }
+    }
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The file.
+    pub path: PathBuf,
+    /// The status with which the target took it, 0 or that of a warning; or why it did not.
+    pub result: Result<u16, NodeError>,
+}
+
+/// A file that is still to be sent.
+struct Item {
+    index: usize,
+    meta: Meta,
+    /// Why the last attempt failed.
+    failure: Option<NodeError>,
+}
+
+/// Asks whether `target` is there (C-ECHO), once.
+///
+/// # Errors
+/// [`NodeError`] when it is not, or refuses.
+pub fn echo(target: &Target, options: &SendOptions) -> Result<(), NodeError> {
+    let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned();
+    let context = Context { class: uids::VERIFICATION.to_owned(), syntax };
+    let mut association = Association::request(target, vec![context], options)?;
+    association.echo()?;
+    association.release();
+    Ok(())
+}
+
+/// Sends DICOM files as they are stored (C-STORE). The outcomes are in the order of `files`.
+///
+/// # Errors
+/// [`NodeError`] when the target gave no association at all, after all attempts; then nothing was sent.
+pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result<Vec<Outcome>, NodeError> {
+    let mut results: Vec<Option<Result<u16, NodeError>>> = Vec::with_capacity(files.len());
+    let mut items = Vec::new();
+    for (index, path) in files.iter().enumerate() {
+        results.push(match examine(path) {
+            Ok(meta) => {
+                items.push(Item { index, meta, failure: None });
+                None
+            }
+            Err(error) => Some(Err(error)),
+        });
+    }
+
+    let mut associated = items.is_empty();
+    let mut attempt = 0;
+    let trouble = loop {
+        let round = Round { target, files, options };
+        let trouble = round.run(&mut items, &mut results, &mut associated).err();
+        let hopeless = trouble.as_ref().is_some_and(|error| !error.is_transient());
+        if items.is_empty() || hopeless || attempt >= options.retries || options.stop.draining() {
+            break trouble;
+        }
+        pause(options.backoff.saturating_mul(1 << attempt.min(16)), &options.stop);
+        attempt += 1;
+    };
+    match trouble {
+        Some(error) if !associated => return Err(error),
+        _ => {}
+    }
+    let reason = trouble.map_or_else(|| "this program is stopping".to_owned(), |error| error.to_string());
+    for Item { index, failure, .. } in items {
+        results[index] = Some(Err(failure.unwrap_or_else(|| NodeError::Unsent(reason.clone()))));
+    }
+    let unsent = || Err(NodeError::Unsent(reason.clone()));
+    let outcome =
+        |(path, result): (&PathBuf, Option<_>)| Outcome { path: path.clone(), result: result.unwrap_or_else(unsent) };
+    Ok(files.iter().zip(results).map(outcome).collect())
+}
+
+/// What a file is, where it can be sent.
+fn examine(path: &std::path::Path) -> Result<Meta, NodeError> {
+    let meta = Meta::of_file(path).map_err(|e| NodeError::File(e.to_string()))?;
+    for (uid, name) in [(&meta.class, "SOP class"), (&meta.instance, "SOP instance"), (&meta.syntax, "transfer syntax")]
+    {
+        if uid::checked(uid).is_none() {
+            return Err(NodeError::File(format!("the file states no {name} UID")));
+        }
+    }
+    Ok(meta)
+}
+
+/// One attempt at everything that is left.
+struct Round<'a> {
+    target: &'a Target,
+    files: &'a [PathBuf],
+    options: &'a SendOptions,
+}
+
+impl Round<'_> {
+    /// Leaves in `items` what may be tried again.
+    ///
+    /// # Errors
+    /// Why an association was not had or broke off; the rest was not tried then.
+    fn run(
+        &self,
+        items: &mut Vec<Item>,
+        results: &mut [Option<Result<u16, NodeError>>],
+        associated: &mut bool,
+    ) -> Result<(), NodeError> {
+        let mut todo = std::mem::take(items).into_iter().peekable();
+        while todo.peek().is_some() {
+            let mut contexts: Vec<Context> = Vec::new();
+            let mut batch = Vec::new();
+            while let Some(item) =
+                todo.next_if(|item| contexts.contains(&Context::of(&item.meta)) || contexts.len() < MAX_CONTEXTS)
+            {
+                let context = Context::of(&item.meta);
+                if !contexts.contains(&context) {
+                    contexts.push(context);
+                }
+                batch.push(item);
+            }
+            let done = self.associate(contexts, batch, items, results, associated);
+            if done.is_err() || self.options.stop.draining() {
+                items.extend(todo);
+                return done;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a batch through one association.
+    fn associate(
+        &self,
+        contexts: Vec<Context>,
+        batch: Vec<Item>,
+        left: &mut Vec<Item>,
+        results: &mut [Option<Result<u16, NodeError>>],
+        associated: &mut bool,
+    ) -> Result<(), NodeError> {
+        let mut association = match Association::request(self.target, contexts, self.options) {
+            Ok(association) => association,
+            Err(error) => {
+                left.extend(batch);
+                return Err(error);
+            }
+        };
+        *associated = true;
+        let mut batch = batch.into_iter();
+        while let Some(item) = batch.next() {
+            if self.options.stop.draining() {
+                left.push(item);
+                break;
+            }
+            match association.store(&self.files[item.index], &item.meta) {
+                Err(NodeError::Broken { target, reason }) => {
+                    // Behind the others, which it would keep from their turn if the fault were its own.
+                    left.extend(batch);
+                    let failure = NodeError::Broken { target: target.clone(), reason: reason.clone() };
+                    left.push(Item { failure: Some(failure), ..item });
+                    return Err(NodeError::Broken { target, reason });
+                }
+                Err(error) if error.is_transient() => left.push(Item { failure: Some(error), ..item }),
+                result => results[item.index] = Some(result),
+            }
+        }
+        left.extend(batch);
+        association.release();
+        Ok(())
+    }
+}
+
+/// Waits, unless a stop is asked for.
+fn pause(time: Duration, stop: &Stop) {
+    const TICK: Duration = Duration::from_millis(100);
+    let end = Instant::now() + time;
+    while !stop.draining() && Instant::now() < end {
+        thread::sleep(TICK.min(end.saturating_duration_since(Instant::now())));
+    }
+}

@@ -1,0 +1,308 @@
+//! Ledgers that come from anywhere: any file, rows of any content in the schema of any version, notes of a quarantine, and
+//! rows of the history of eyes. Whatever is in them: it is refused with a code, or worked with, and nothing outside the two
+//! folders changes.
+
+#![allow(clippy::unwrap_used, reason = "what fails here is a fault that the fuzzer is to find")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ToSql, types::Value};
+
+use super::{
+    EyeScan, History, LedgerError, Steward,
+    content::Content,
+    handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+    ledger::{Found, Ledger, Recipe, STEPS, open_database},
+    stamp::Stamp,
+};
+use octrls_core::{
+    measure::{
+        Verdict,
+        follow_up::{Measures, Protocol, Repeatability, Visit},
+    },
+    scan::{Eye, Moment, Pattern, Subject},
+};
+use octrls_report::{RESULT_FILE, Staging};
+
+/// Texts that are worth more than any: states, paths, times, contents.
+const WORDS: [&str; 24] = [
+    "a.png",
+    "ward/b.png",
+    "../elsewhere",
+    "/elsewhere",
+    "",
+    "..",
+    ".octrls",
+    "hashed",
+    "running",
+    "written",
+    "quarantined",
+    "superseded",
+    "expired",
+    "queued",
+    "done",
+    "delivered",
+    "2026-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999Z",
+    FINGERPRINT,
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    "unreadable:a.png",
+    "too-large:1:2:a.png",
+    "E-CRASH",
+    "a.png.toml",
+];
+
+const FINGERPRINT: &str = "octrls.result/1 abc";
+
+/// Names of scans that are asked for.
+const PATHS: [&str; 5] = ["a.png", "ward/b.png", "../elsewhere", "/elsewhere", ""];
+
+/// Tables that rows go into, each with its columns, by the schema's version. That of the roots, where an operator's commands put
+/// files back, is not among them: whoever wrote it chose the folders.
+const TABLES: [&[(&str, usize)]; 3] = [
+    &[("scans", 10), ("paths", 6)],
+    &[("scans", 10), ("paths", 6), ("visits", 9)],
+    &[("scans", 16), ("paths", 6), ("visits", 9), ("requests", 1)],
+];
+
+/// The first byte tells what the rest is: 0 the file of the ledger, 1 to 3 rows for one of that version, 4 a note in the
+/// quarantine, 5 the columns of a row of the history, with zeros between.
+pub(crate) fn run(bytes: &[u8]) {
+    let Some((kind, rest)) = bytes.split_first() else { return };
+    let place = Place::new();
+    match kind % 6 {
+        0 => fs::write(place.ledger(), rest).unwrap(),
+        version @ 1..=3 => fill(&place.ledger(), version.into(), rest),
+        4 => place.quarantine("a.png", rest),
+        _ => return history(&place, rest),
+    }
+    if kind % 6 != 4 {
+        place.quarantine(
+            "a.png",
+            br#"{"code":"E-X","reason":"","attempts":1,"path":"a.png","time":"2026-01-01T00:00:00Z"}"#,
+        );
+    }
+    refused(as_engine(&place));
+    refused(as_operator(&place));
+    place.is_untouched_elsewhere();
+}
+
+fn refused(result: Result<(), LedgerError>) {
+    if let Err(error) = result {
+        assert!(error.code().starts_with("E-LEDGER") && !error.to_string().is_empty());
+    }
+}
+
+/// A watched folder, one for results, and one that is none of ours.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let place = Self(dir.unwrap());
+        for folder in ["in", "elsewhere", "out/.octrls", "out/quarantine", "out/a.png"] {
+            fs::create_dir_all(place.path(folder)).unwrap();
+        }
+        for file in ["in/a.png", "out/a.png/result.json", "elsewhere/result.json", "elsewhere/precious"] {
+            fs::write(place.path(file), "{}").unwrap();
+        }
+        place
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.path("out").join(STATE_FOLDER).join(LEDGER_FILE)
+    }
+
+    fn quarantine(&self, name: &str, note: &[u8]) {
+        let folder = self.path("out").join(QUARANTINE_FOLDER);
+        fs::write(folder.join(name), "scan").unwrap();
+        fs::write(folder.join(format!("{name}.reason.json")), note).unwrap();
+    }
+
+    fn is_untouched_elsewhere(&self) {
+        let names = |folder: &Path| {
+            let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(self.0.path()), ["elsewhere", "in", "out"]);
+        assert_eq!(names(&self.path("elsewhere")), ["precious", RESULT_FILE]);
+    }
+}
+
+/// Takes values one after the other, until there are no more bytes.
+struct Values<'a>(&'a [u8]);
+
+impl Values<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn value(&mut self) -> Option<Value> {
+        let kind = self.byte()?;
+        Some(match kind {
+            0 => Value::Null,
+            1 => Value::Integer(self.byte()?.into()),
+            2 => {
+                let (bytes, rest) = self.0.split_first_chunk::<8>()?;
+                self.0 = rest;
+                Value::Integer(i64::from_le_bytes(*bytes))
+            }
+            3 | 4 => {
+                let length = usize::from(self.byte()?).min(self.0.len());
+                let (bytes, rest) = self.0.split_at(length);
+                self.0 = rest;
+                if kind == 3 { Value::Blob(bytes.into()) } else { Value::Text(String::from_utf8_lossy(bytes).into()) }
+            }
+            5 => Value::Real(f64::from(self.byte()?) - 128.5),
+            word => Value::Text(WORDS[usize::from(word) % WORDS.len()].into()),
+        })
+    }
+}
+
+/// Makes a ledger of this version with rows of these values; what the schema refuses is left out.
+fn fill(file: &Path, version: usize, bytes: &[u8]) {
+    let db = Connection::open(file).unwrap();
+    STEPS[..version].iter().for_each(|step| db.execute_batch(step).unwrap());
+    let mut values = Values(bytes);
+    while let Some(table) = values.byte() {
+        let tables = TABLES[version - 1];
+        let (name, columns) = tables[usize::from(table) % tables.len()];
+        let row: Vec<Value> = std::iter::from_fn(|| values.value()).take(columns).collect();
+        let marks = vec!["?"; columns].join(", ");
+        let row: Vec<&dyn ToSql> = row.iter().map(|value| value as &dyn ToSql).collect();
+        let _ = db.execute(&format!("INSERT OR REPLACE INTO {name} VALUES ({marks})"), row.as_slice());
+    }
+}
+
+fn as_engine(place: &Place) -> Result<(), LedgerError> {
+    let (out, root) = (place.path("out"), place.path("in"));
+    let recipe = Recipe { fingerprint: FINGERPRINT.into(), model: "abc".into() };
+    let mut ledger = Ledger::open(&place.ledger(), &out, recipe, &[(String::new(), root.clone())])?;
+    let staging = Staging::of(&out);
+    let stamp = Stamp::take(&root.join("a.png")).unwrap().unwrap();
+    ledger.take_requests()?;
+    for path in PATHS.map(Path::new) {
+        ledger.recall(path, stamp)?;
+        for word in &WORDS[18..22] {
+            let content = Content::named(word);
+            ledger.begin(Found { path, stamp, queued: Timestamp::UNIX_EPOCH }, &content, 3)?;
+            if let Some(earlier) = ledger.earlier_result(&content)? {
+                let _ = staging.discard(&out.join(earlier));
+            }
+            ledger.failed(&content, "E-X", "why")?;
+        }
+    }
+    let mut last = i64::MIN;
+    while let Some((row, _)) = ledger.outdated(Duration::ZERO, last)?.last() {
+        for (row, result) in ledger.outdated(Duration::ZERO, last)? {
+            let _ = staging.discard(&out.join(result));
+            ledger.expire(row)?;
+        }
+        last = *row;
+    }
+    Ok(())
+}
+
+fn as_operator(place: &Place) -> Result<(), LedgerError> {
+    let mut steward = Steward::open(&place.path("out"))?;
+    let mut count = 0;
+    steward.each(&mut |entry| count += usize::from(!entry.config.is_empty()))?;
+    for path in PATHS.map(Path::new) {
+        let _ = steward.redo(&steward.below_root(path));
+    }
+    let _ = steward.redo_all();
+    for scan in steward.quarantined() {
+        let _ = steward.release(&scan);
+    }
+    for scan in steward.quarantined() {
+        let _ = steward.drop_quarantined(&scan);
+    }
+    Ok(())
+}
+
+/// Enters a visit, puts other columns into its row, and compares another with it.
+fn history(place: &Place, bytes: &[u8]) {
+    let table = Arc::new(Repeatability::published().unwrap());
+    let history = History::open(&place.path("out"), table).unwrap();
+    let subject = |date| Subject::new("P", "", Moment::of_digits(date, "").unwrap(), "device").unwrap();
+    let (before, after) = (subject("20250101"), subject("20260101"));
+    let protocol =
+        Protocol { pattern: Pattern::Line, bscans: 1, width: 9, length_mm: None, direction_deg: None, across_mm: None };
+    let scan = |subject| EyeScan {
+        subject,
+        eye: Eye::Right,
+        scan: String::new(),
+        model: String::new(),
+        protocol: protocol.clone(),
+    };
+    let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default() };
+    history.turn().enter(&scan(&before), &visit(before.acquired)).unwrap();
+    let db = open_database(&place.ledger()).unwrap();
+    let mut columns = bytes.splitn(4, |byte| *byte == 0).map(String::from_utf8_lossy);
+    let mut next = || columns.next().unwrap_or_default().into_owned();
+    let seconds = next().parse::<i64>().unwrap_or_default();
+    let row: [&dyn ToSql; 4] = [&seconds, &next(), &next(), &next()];
+    db.execute("UPDATE visits SET acquired = ?1, protocol = ?2, verdict = ?3, measures = ?4", row).unwrap();
+    let other = EyeScan { scan: "other".into(), ..scan(&after) };
+    if let Err(error) = history.turn().compare(&other, &visit(after.acquired)) {
+        assert_eq!(error.code(), "E-LEDGER");
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let word = |text: &str| WORDS.iter().position(|word| *word == text).unwrap() as u8 + WORDS.len() as u8;
+    let words = |texts: &[&str]| texts.iter().map(|text| word(text)).collect::<Vec<u8>>();
+    let text = |text: &str| [&[4, text.len() as u8], text.as_bytes()].concat();
+    let time = "2026-01-01T00:00:00Z";
+    let old =
+        [vec![0], text("x"), words(&[FINGERPRINT, "done"]), vec![1, 1, 0, 0], words(&["a.png", "a.png", time, time])]
+            .concat();
+    let new = [
+        vec![0],
+        text("x"),
+        words(&[FINGERPRINT, "written"]),
+        vec![1, 1, 0, 0],
+        words(&["a.png", "../elsewhere"]),
+        vec![1, 9],
+        text("abc"),
+        words(&[time, time, time]),
+        vec![5, 200],
+        words(&[time, time]),
+    ]
+    .concat();
+    let path = [vec![1], words(&["a.png"]), vec![1, 2, 1, 0, 0, 0], text("x")].concat();
+    let whole = {
+        let place = Place::new();
+        let db = Connection::open(place.ledger()).unwrap();
+        db.pragma_update(None, "page_size", 512).unwrap();
+        drop(db);
+        fill(&place.ledger(), 3, &[new.clone(), path.clone()].concat());
+        fs::read(place.ledger()).unwrap()
+    };
+    let note = br#"{"code":"E-READ-FORMAT","reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
+    let visit = b"1735689600\0{\"pattern\":\"line\",\"bscans\":1,\"width\":9,\"length_mm\":8.8,\"direction_deg\":0.0,\"across_mm\":null}\0\"good\"\0{\"mean/retina\":300.0}";
+    let kinds: [(u8, Vec<u8>); 6] = [
+        (0, whole),
+        (1, [old.clone(), path.clone()].concat()),
+        (2, [old, path.clone()].concat()),
+        (3, [new, path, vec![3], words(&["a.png"])].concat()),
+        (4, note.to_vec()),
+        (5, visit.to_vec()),
+    ];
+    kinds.map(|(kind, rest)| [vec![kind], rest].concat()).into()
+}

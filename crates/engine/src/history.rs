@@ -1,0 +1,255 @@
+//! What was measured of each eye before, kept in the ledger under pseudonyms.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use octrls_report::{EyeVisits, OutputError};
+use rusqlite::{Connection, params};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    LedgerError,
+    handle::{LEDGER_FILE, STATE_FOLDER},
+    ledger::open_database,
+};
+use octrls_core::{
+    measure::follow_up::{FollowUp, Protocol, Repeatability, Visit},
+    scan::{Eye, Moment, Subject},
+};
+use octrls_fs::confined::{Outside, make_parents};
+use octrls_fs::digest::{KEY, hmac_sha256};
+
+/// The secret without which nothing in the ledger leads to a patient.
+const SECRET_FILE: &str = "follow-up.key";
+
+/// The measures of earlier scans, by eye.
+///
+/// A patient is known by HMAC-SHA-256 of the identifier in the scan's file with a random secret that lies beside the ledger,
+/// readable by its owner alone; the identifier itself is kept nowhere.
+#[derive(Debug)]
+pub struct History {
+    db: Mutex<Connection>,
+    secret: [u8; KEY],
+    repeatability: Arc<Repeatability>,
+}
+
+/// A scan that is to be held against earlier ones of its eye.
+#[derive(Debug)]
+pub struct EyeScan<'a> {
+    /// Patient, time and scanner.
+    pub subject: &'a Subject,
+    /// The eye.
+    pub eye: Eye,
+    /// Digest of the scan's content or UID of its DICOM series, and what else tells it from others.
+    pub scan: String,
+    /// What must be the same in all that is compared: model and settings that move boundaries.
+    pub model: String,
+    /// How it was laid over the retina.
+    pub protocol: Protocol,
+}
+
+/// The history while one scan is compared and entered; others wait, so that of two scans of an eye the second sees the first.
+pub struct HistoryTurn<'a> {
+    db: MutexGuard<'a, Connection>,
+    history: &'a History,
+}
+
+impl History {
+    /// Opens or creates the history of the result folder `out`.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when ledger or secret cannot be read or made.
+    pub fn open(out: &Path, repeatability: Arc<Repeatability>) -> Result<Self, LedgerError> {
+        let state = out.join(STATE_FOLDER);
+        let file = state.join(LEDGER_FILE);
+        make_parents(out, &file).map_err(|error| match error {
+            error if Outside::caused(&error) => LedgerError::Damaged(error.to_string()),
+            error => error.into(),
+        })?;
+        let db = open_database(&file)?;
+        // What is deleted is overwritten.
+        db.pragma_update(None, "secure_delete", "ON")?;
+        let (secret, new) = secret(&state.join(SECRET_FILE))?;
+        if new {
+            // Nothing that was entered with another secret can be found again.
+            db.execute("DELETE FROM visits", [])?;
+        }
+        Ok(Self { db: Mutex::new(db), secret, repeatability })
+    }
+
+    /// What changes are held against.
+    #[must_use]
+    pub fn repeatability(&self) -> &Repeatability {
+        &self.repeatability
+    }
+
+    /// Takes the history for one scan.
+    #[must_use]
+    pub fn turn(&self) -> HistoryTurn<'_> {
+        // The database itself stays consistent, whatever a panic interrupted.
+        HistoryTurn { db: self.db.lock().unwrap_or_else(PoisonError::into_inner), history: self }
+    }
+
+    /// Forgets every scan of the patient of `subject`; returns how many there were.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the ledger cannot be written.
+    pub fn forget(&self, subject: &Subject) -> Result<usize, LedgerError> {
+        let db = self.turn().db;
+        let count = db.execute("DELETE FROM visits WHERE patient = ?1", [self.pseudonym(subject)])?;
+        // Else the rows would live on in the log. A ledger that another process reads keeps it until that is done.
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(count)
+    }
+
+    fn pseudonym(&self, subject: &Subject) -> String {
+        hmac_sha256(&self.secret, &subject.identity())
+    }
+}
+
+impl HistoryTurn<'_> {
+    /// What has become of the eye of `scan` since its earlier scans by the same scanner, laid in the same way and measured by
+    /// the same model; `now` is what is measured in it.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn compare(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<Option<FollowUp>, LedgerError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT acquired, protocol, verdict, measures FROM visits
+             WHERE patient = ?1 AND eye = ?2 AND model = ?3 AND device = ?4 AND scan <> ?5",
+        )?;
+        let key = [
+            self.history.pseudonym(scan.subject),
+            text(&scan.eye),
+            scan.model.clone(),
+            scan.subject.device.clone(),
+            self.number(scan),
+        ];
+        let rows = query.query_map(key, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+        })?;
+        let mut others = Vec::new();
+        for row in rows {
+            let (seconds, protocol, verdict, measures) = row?;
+            let acquired = Moment::of_seconds(seconds).ok_or_else(|| damaged("a time"))?;
+            let (protocol, verdict) = (parsed::<Protocol>(&protocol)?, parsed(&verdict)?);
+            let visit = Visit { acquired, verdict, measures: parsed(&measures)? };
+            if protocol.pattern != scan.protocol.pattern {
+                continue;
+            }
+            let same = protocol.covers_the_same(&scan.protocol);
+            others.push(if same { visit } else { Visit { measures: visit.measures.anchored(), ..visit } });
+        }
+        Ok(FollowUp::of(now, &others, &self.history.repeatability))
+    }
+
+    /// Enters what was measured in `scan`, in place of what was entered of it before.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the ledger cannot be written.
+    pub fn enter(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<(), LedgerError> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO visits (patient, eye, scan, model, device, acquired, protocol, verdict, measures)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                self.history.pseudonym(scan.subject),
+                text(&scan.eye),
+                self.number(scan),
+                scan.model,
+                scan.subject.device,
+                now.acquired.seconds(),
+                text(&scan.protocol),
+                text(&now.verdict),
+                text(&now.measures),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What tells the scan from others, and leads to no file: the ledger knows files by their digests, too.
+    fn number(&self, scan: &EyeScan<'_>) -> String {
+        hmac_sha256(&self.history.secret, scan.scan.as_bytes())
+    }
+}
+
+/// The scan of an eye, while the history is taken for it.
+#[derive(Clone, Copy)]
+pub(crate) struct ScanVisit<'a> {
+    pub(crate) turn: &'a HistoryTurn<'a>,
+    pub(crate) scan: &'a EyeScan<'a>,
+}
+
+impl EyeVisits for ScanVisit<'_> {
+    fn acquired(&self) -> Moment {
+        self.scan.subject.acquired
+    }
+
+    fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError> {
+        self.turn.compare(self.scan, now).map_err(output_error)
+    }
+
+    fn enter(&self, now: &Visit) -> Result<(), OutputError> {
+        self.turn.enter(self.scan, now).map_err(output_error)
+    }
+}
+
+fn output_error(error: LedgerError) -> OutputError {
+    OutputError::History { code: error.code(), reason: error.to_string() }
+}
+
+fn text(value: &impl Serialize) -> String {
+    // Only maps with keys that are no text, and writers that fail, cannot be written.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, LedgerError> {
+    serde_json::from_str(text).map_err(|_| damaged("a row"))
+}
+
+fn damaged(what: &str) -> LedgerError {
+    LedgerError::Damaged(format!("{what} of the history of eyes cannot be read"))
+}
+
+/// The secret in `file`, and whether it was made just now.
+fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
+    let mut found = Vec::new();
+    if file.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is a link")));
+    }
+    match File::open(file).and_then(|f| f.take(KEY as u64 + 1).read_to_end(&mut found)) {
+        Ok(_) => {
+            let wrong =
+                |_| io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is not {KEY} bytes long"));
+            Ok((found.try_into().map_err(wrong)?, false))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut secret = [0; KEY];
+            getrandom::fill(&mut secret).map_err(io::Error::other)?;
+            match write_secret(file, &secret) {
+                // Another process was faster; its secret counts.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self::secret(file),
+                written => written.map(|()| (secret, true)),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the secret so that it appears whole, for its owner alone.
+fn write_secret(file: &Path, secret: &[u8; KEY]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // Temporary files are their owner's alone from the start.
+    let mut staged = tempfile::Builder::new().prefix(".follow-up-").tempfile_in(folder)?;
+    staged.write_all(secret)?;
+    staged.as_file().sync_all()?;
+    staged.persist_noclobber(file)?;
+    octrls_fs::durable::sync_folder(folder)
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

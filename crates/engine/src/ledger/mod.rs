@@ -1,0 +1,401 @@
+//! The ledger: which contents were processed, across restarts, crashes and power cuts.
+//!
+//! States of a content under one model: an attempt makes it `running`; success makes it `written`, a failure
+//! `hashed` for the next attempt or `quarantined` after the last. A `written` content becomes `superseded` when its
+//! result folder is overwritten with that of another, or when it turns out to be a part of another scan, and `expired` when its results were old enough to go.
+//!
+//! What a scan is before it was read (seen, standing still) is not kept: a walk finds it again. Whether results are delivered is
+//! on record beside them.
+
+mod database;
+mod parts;
+mod path;
+mod records;
+mod rows;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use path::PathColumn;
+use rows::{Row, is_occupied, remember};
+use rusqlite::{Connection, OptionalExtension, params};
+
+#[cfg(any(test, fuzzing))]
+pub(super) use database::STEPS;
+use database::VERSION;
+pub(super) use database::open as open_database;
+pub(super) use records::Records;
+pub use records::{LedgerEntry, ScanState};
+
+use super::{content::Content, stamp::Stamp};
+
+/// The code of a scan during whose attempts the program ended.
+pub(super) const CRASH_CODE: &str = "E-CRASH";
+
+const CRASH_REASON: &str = "the program ended while it worked on this scan";
+
+/// Why the ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The database cannot be opened, read or written.
+    #[error("the ledger cannot be used: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The database is damaged.
+    #[error("the ledger is damaged: {0}")]
+    Damaged(String),
+    /// The secret beside it cannot be read or made.
+    #[error("the secret of the follow-up cannot be used: {0}")]
+    Secret(#[from] std::io::Error),
+    /// There is no ledger.
+    #[error("there is no ledger in {path}; name the folder for results of a watcher", path = path.display())]
+    Missing {
+        /// The folder for results.
+        path: PathBuf,
+    },
+    /// A newer version of the program wrote the ledger.
+    #[error("the ledger has version {found}, this octrls knows version {VERSION}; use the newer octrls")]
+    Newer {
+        /// Its version.
+        found: i64,
+    },
+}
+
+impl LedgerError {
+    /// A code that stays the same across versions, for scripts.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Database(_) | Self::Damaged(_) => "E-LEDGER",
+            Self::Missing { .. } => "E-LEDGER-MISSING",
+            Self::Secret(_) => "E-LEDGER-SECRET",
+            Self::Newer { .. } => "E-LEDGER-NEWER",
+        }
+    }
+}
+
+/// What is known of a file by its stamp alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recall {
+    /// Nothing, or its results have vanished: it is to be taken.
+    Unknown,
+    /// Its results are there.
+    Done,
+    /// It was given up and could not be moved away.
+    Quarantined,
+}
+
+/// What is to be done with a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Intake {
+    /// The given attempt, which counts from now on.
+    Run { attempt: u32 },
+    /// Nothing, its results are there.
+    AlreadyDone,
+    /// To wait: another worker has it.
+    Busy,
+    /// To be given up: so many attempts ended the program.
+    Exhausted { attempts: u32, reason: String },
+}
+
+/// The table of contents and of paths, for one model.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    db: Connection,
+    fingerprint: String,
+    /// SHA-256 of the model file.
+    model: String,
+    /// The output folder, to see whether results are still there.
+    out: PathBuf,
+    /// Contents in work in this process, and since when.
+    busy: HashMap<Content, Instant>,
+}
+
+/// What makes results differ: the processor's fingerprint, and the SHA-256 of its model.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) fingerprint: String,
+    pub(super) model: String,
+}
+
+/// A file that stood still.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// Below the root.
+    pub(super) path: &'a Path,
+    pub(super) stamp: Stamp,
+    /// When it had stood still.
+    pub(super) queued: Timestamp,
+}
+
+impl Ledger {
+    /// Opens or creates the database at `file`. The caller holds the lock on `out`: attempts that seem to be
+    /// running are the traces of a crash.
+    pub(super) fn open(
+        file: &Path,
+        out: &Path,
+        recipe: Recipe,
+        roots: &[(String, PathBuf)],
+    ) -> Result<Self, LedgerError> {
+        let mut db = open_database(file)?;
+        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(LedgerError::Damaged(verdict));
+        }
+        db.execute(
+            "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2 WHERE state = 'running'",
+            params![CRASH_CODE, CRASH_REASON],
+        )?;
+        // Permissions may have been mended, which changes no stamp.
+        db.execute_batch(
+            "DELETE FROM paths WHERE content LIKE 'unreadable:%'; DELETE FROM scans WHERE content LIKE 'unreadable:%';",
+        )?;
+        let tx = db.transaction()?;
+        // The first walk looks at everything anyway.
+        tx.execute_batch("DELETE FROM requests; DELETE FROM roots;")?;
+        for (name, path) in roots {
+            tx.execute("INSERT INTO roots VALUES (?1, ?2)", params![name, PathColumn(path.as_path())])?;
+        }
+        tx.commit()?;
+        let Recipe { fingerprint, model } = recipe;
+        Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
+    }
+
+    /// Attempts during which the program ended do not count.
+    pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
+            [CRASH_CODE],
+        )?;
+        Ok(())
+    }
+
+    /// Takes what was asked for since the last time: files that are to be looked at, the empty path for all.
+    pub(super) fn take_requests(&mut self) -> Result<Vec<PathBuf>, LedgerError> {
+        if !self.db.prepare_cached("SELECT 1 FROM requests LIMIT 1")?.exists([])? {
+            return Ok(Vec::new());
+        }
+        let mut take = self.db.prepare_cached("DELETE FROM requests RETURNING path")?;
+        let paths = take.query_map([], |row| Ok(row.get::<_, PathColumn<PathBuf>>(0)?.0))?.collect::<Result<_, _>>()?;
+        Ok(paths)
+    }
+
+    /// Whether a worker has `content` now.
+    pub(super) fn is_busy(&self, content: &Content) -> bool {
+        self.busy.contains_key(content)
+    }
+
+    /// What is known of the file at `path` while it has the given stamp.
+    pub(super) fn recall(&self, path: &Path, stamp: Stamp) -> Result<Recall, LedgerError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
+             WHERE paths.path = ?2 AND paths.bytes = ?3 AND modified_ns = ?4
+               AND sidecar_bytes IS ?5 AND sidecar_modified_ns IS ?6",
+        )?;
+        let found = query
+            .query_row(
+                params![
+                    self.fingerprint,
+                    PathColumn(path),
+                    stamp.scan.bytes as i64,
+                    stamp.scan.modified_ns,
+                    stamp.sidecar.map(|s| s.bytes as i64),
+                    stamp.sidecar.map(|s| s.modified_ns),
+                ],
+                |row| {
+                    let result = row.get::<_, Option<PathColumn<PathBuf>>>(1)?.map(|path| path.0);
+                    Ok((row.get::<_, String>(0)?, result, row.get::<_, PathColumn<PathBuf>>(2)?.0))
+                },
+            )
+            .optional()?;
+        let Some((state, result, taken)) = found else { return Ok(Recall::Unknown) };
+        let there = || result.as_ref().is_some_and(|result| has_results(&self.out, result));
+        Ok(match state.as_str() {
+            "written" if there() => Recall::Done,
+            // Its results are to be made anew from the file at another path.
+            "hashed" | "running" if taken != path && there() => Recall::Done,
+            "expired" => Recall::Done,
+            "quarantined" => Recall::Quarantined,
+            _ => Recall::Unknown,
+        })
+    }
+
+    /// Decides on `content`, found at `path`; a decision for an attempt is on disk before it is returned, and holds
+    /// until [`done`](Self::done), [`failed`](Self::failed), [`quarantined`](Self::quarantined) or
+    /// [`release`](Self::release).
+    pub(super) fn begin(
+        &mut self,
+        Found { path, stamp, queued }: Found<'_>,
+        content: &Content,
+        attempts_allowed: u32,
+    ) -> Result<Intake, LedgerError> {
+        if self.busy.contains_key(content) {
+            return Ok(Intake::Busy);
+        }
+        let tx = self.db.transaction()?;
+        let known = Row::find(&tx, content, &self.fingerprint)?;
+        let attempts = match known {
+            Some(Row { ref state, .. }) if state == "expired" => {
+                remember(&tx, path, stamp, content)?;
+                tx.commit()?;
+                return Ok(Intake::AlreadyDone);
+            }
+            Some(Row { ref state, result: Some(ref result), .. }) if state == "written" => {
+                // Under this path's results there may lie those of what was here before; they must go.
+                if has_results(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
+                    remember(&tx, path, stamp, content)?;
+                    tx.commit()?;
+                    return Ok(Intake::AlreadyDone);
+                }
+                0
+            }
+            Some(Row { state, attempts, code, reason, .. }) if state == "hashed" => {
+                if attempts >= attempts_allowed && code.as_deref() == Some(CRASH_CODE) {
+                    return Ok(Intake::Exhausted { attempts, reason: reason.unwrap_or_default() });
+                }
+                attempts
+            }
+            // Given up or overwritten before: whoever brings it back wants it tried anew.
+            _ => 0,
+        };
+        let attempt = attempts + 1;
+        tx.execute(
+            "INSERT INTO scans (content, fingerprint, state, attempts, path, first_taken, changed, started, bytes, model, queued)
+             VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET state = 'running', attempts = ?3, path = ?4, changed = ?5, started = ?5, bytes = ?6,
+                                       model = ?7, queued = ?8, code = NULL, reason = NULL, finished = NULL, seconds = NULL",
+            params![
+                content.key(),
+                self.fingerprint,
+                attempt,
+                PathColumn(path),
+                now(),
+                stamp.scan.bytes as i64,
+                self.model,
+                queued.to_string(),
+            ],
+        )?;
+        // A path under which something else lay before is taken: what is remembered of it is wrong from now on.
+        remember(&tx, path, stamp, content)?;
+        tx.commit()?;
+        self.busy.insert(content.clone(), Instant::now());
+        Ok(Intake::Run { attempt })
+    }
+
+    /// The results of `content` are on disk, in the folder `path` below the output folder.
+    pub(super) fn done(&mut self, path: &Path, stamp: Stamp, content: &Content) -> Result<(), LedgerError> {
+        let seconds = self.leave(content);
+        let tx = self.db.transaction()?;
+        tx.execute(
+            "UPDATE scans SET state = iif(state = 'written', 'superseded', state), result = NULL, changed = ?1
+             WHERE result = ?2 AND NOT (content = ?3 AND fingerprint = ?4)",
+            params![now(), PathColumn(path), content.key(), self.fingerprint],
+        )?;
+        tx.execute(
+            "UPDATE scans SET state = 'written', result = ?1, changed = ?2, finished = ?2, seconds = ?3
+             WHERE content = ?4 AND fingerprint = ?5",
+            params![PathColumn(path), now(), seconds, content.key(), self.fingerprint],
+        )?;
+        remember(&tx, path, stamp, content)?;
+        Ok(tx.commit()?)
+    }
+
+    /// An attempt failed, another follows.
+    pub(super) fn failed(&mut self, content: &Content, code: &str, reason: &str) -> Result<(), LedgerError> {
+        let seconds = self.leave(content);
+        self.db.execute(
+            "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2, changed = ?3, finished = ?3, seconds = ?4
+             WHERE content = ?5 AND fingerprint = ?6",
+            params![code, reason, now(), seconds, content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// An attempt came to nothing through no fault of the scan, and does not count.
+    pub(super) fn release(&mut self, content: &Content) -> Result<(), LedgerError> {
+        self.leave(content);
+        self.db.execute(
+            "UPDATE scans SET state = 'hashed', attempts = max(attempts - 1, 0), changed = ?1
+             WHERE content = ?2 AND fingerprint = ?3",
+            params![now(), content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// The file is given up. `in_place` tells the stamp of one that could not be moved away, so that it is left
+    /// alone from now on.
+    pub(super) fn quarantined(
+        &mut self,
+        path: &Path,
+        in_place: Option<Stamp>,
+        content: &Content,
+        (code, reason): (&str, &str),
+    ) -> Result<(), LedgerError> {
+        let seconds = self.leave(content);
+        let tx = self.db.transaction()?;
+        // A scan that was never begun, because it cannot be read or is too large, has no row yet.
+        tx.execute(
+            "INSERT INTO scans (content, fingerprint, state, attempts, path, code, reason, first_taken, changed, finished, model)
+             VALUES (?1, ?2, 'quarantined', 0, ?3, ?4, ?5, ?6, ?6, ?6, ?8)
+             ON CONFLICT DO UPDATE SET state = 'quarantined', code = ?4, reason = ?5, changed = ?6, finished = ?6, seconds = ?7",
+            params![content.key(), self.fingerprint, PathColumn(path), code, reason, now(), seconds, self.model],
+        )?;
+        match in_place {
+            Some(stamp) => remember(&tx, path, stamp, content)?,
+            None => _ = tx.execute("DELETE FROM paths WHERE path = ?1", [PathColumn(path)])?,
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// The folder below the output folder that holds earlier results of `content`, by this model with these settings.
+    pub(super) fn earlier_result(&self, content: &Content) -> Result<Option<PathBuf>, LedgerError> {
+        let mut query = self.db.prepare_cached("SELECT result FROM scans WHERE content = ?1 AND fingerprint = ?2")?;
+        let found =
+            query.query_row([content.key(), &self.fingerprint], |row| row.get::<_, Option<PathColumn<PathBuf>>>(0));
+        Ok(found.optional()?.flatten().map(|path| path.0))
+    }
+
+    /// Result folders that were written longer than `age` ago, each with a number for [`expire`](Self::expire): a few at a
+    /// time, those of higher numbers than `after`.
+    pub(super) fn outdated(&self, age: Duration, after: i64) -> Result<Vec<(i64, PathBuf)>, LedgerError> {
+        const A_FEW: u32 = 256;
+        let Ok(limit) = Timestamp::now().checked_sub(age) else { return Ok(Vec::new()) };
+        let mut query = self.db.prepare_cached(
+            "SELECT rowid, result FROM scans WHERE state = 'written' AND result IS NOT NULL AND finished < ?1 AND rowid > ?2
+             ORDER BY rowid LIMIT ?3",
+        )?;
+        let rows = query.query_map(params![limit.to_string(), after, A_FEW], |row| {
+            Ok((row.get(0)?, row.get::<_, PathColumn<PathBuf>>(1)?.0))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The results of the given row have gone because of their age; its content is not processed again.
+    pub(super) fn expire(&self, row: i64) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET state = 'expired', result = NULL, changed = ?1 WHERE rowid = ?2 AND state = 'written'",
+            params![now(), row],
+        )?;
+        Ok(())
+    }
+
+    /// Nobody works on `content` any more; returns for how many seconds it was in work.
+    fn leave(&mut self, content: &Content) -> Option<f64> {
+        self.busy.remove(content).map(|since| since.elapsed().as_secs_f64())
+    }
+}
+
+/// Results that cannot be looked at count as there: an unreachable disk is no reason to do everything again.
+fn has_results(out: &Path, result: &Path) -> bool {
+    out.join(result).try_exists().unwrap_or(true)
+}
+
+fn now() -> String {
+    Timestamp::now().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! The ledger as an operator reads and steers it, beside a running engine or without one.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{LedgerError, database, now, path::PathColumn};
+use octrls_fs::digest::sha256;
+
+/// How far a content is, under one model with one group of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ScanState {
+    /// It was read, and waits for its first or a further attempt.
+    Hashed,
+    /// A worker has it, or had it when the program ended.
+    Running,
+    /// Its results are on disk.
+    Written,
+    /// They are, and a node has all DICOM objects among them.
+    Delivered,
+    /// It was given up.
+    Quarantined,
+    /// Its results were replaced by those of other content, another model or other settings.
+    Superseded,
+    /// Its results were removed because of their age.
+    Expired,
+}
+
+impl ScanState {
+    /// All states, in the order in which a scan may reach them.
+    pub const ALL: [Self; 7] = [
+        Self::Hashed,
+        Self::Running,
+        Self::Written,
+        Self::Delivered,
+        Self::Quarantined,
+        Self::Superseded,
+        Self::Expired,
+    ];
+
+    /// Its name, as printed and as asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hashed => "hashed",
+            Self::Running => "running",
+            Self::Written => "written",
+            Self::Delivered => "delivered",
+            Self::Quarantined => "quarantined",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+        }
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl std::str::FromStr for ScanState {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::of_name(name).ok_or_else(|| format!("not one of {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+/// What the ledger knows of one content under one model with one group of settings.
+#[derive(Clone, Debug)]
+pub struct LedgerEntry {
+    /// How far it is. [`ScanState::Delivered`] is not in the ledger but on record beside the results.
+    pub state: ScanState,
+    /// Below the root, as last taken.
+    pub path: PathBuf,
+    /// Folder below the output folder that holds its results.
+    pub result: Option<PathBuf>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Stable code of the last failure.
+    pub code: Option<String>,
+    /// The last failure in words.
+    pub reason: Option<String>,
+    /// SHA-256 of the scan in hexadecimal; `None` where it was never read.
+    pub sha256: Option<String>,
+    /// Size of the scan in bytes.
+    pub bytes: Option<u64>,
+    /// SHA-256 of the model file, in hexadecimal.
+    pub model: Option<String>,
+    /// SHA-256 of all that makes results differ, model and settings, in hexadecimal.
+    pub config: String,
+    /// When the file had stood still.
+    pub queued: Option<Timestamp>,
+    /// When the last attempt began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+    pub(crate) content: String,
+    pub(crate) fingerprint: String,
+}
+
+/// The database, opened by a command.
+#[derive(Debug)]
+pub(crate) struct Records {
+    db: Connection,
+}
+
+const COLUMNS: &str = "state, path, result, attempts, code, reason, content, bytes, model, fingerprint, queued, started, finished, \
+                       seconds";
+
+impl Records {
+    pub(crate) fn open(file: &Path) -> Result<Self, LedgerError> {
+        Ok(Self { db: database::open(file)? })
+    }
+
+    /// The watched folders of the engine's last start, each with its name; the only one has none.
+    pub(crate) fn roots(&self) -> Result<Vec<(String, PathBuf)>, LedgerError> {
+        let mut query = self.db.prepare("SELECT name, path FROM roots")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, PathColumn<PathBuf>>(1)?.0)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Hands every entry to `take`, by path.
+    pub(crate) fn each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
+        let mut query = self.db.prepare(&format!("SELECT {COLUMNS} FROM scans ORDER BY path, first_taken"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            take(entry(row)?);
+        }
+        Ok(())
+    }
+
+    /// The entries of what was last seen or taken at `path`.
+    pub(crate) fn at(&self, path: &Path) -> Result<Vec<LedgerEntry>, LedgerError> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM scans
+             WHERE path = ?1 OR content IN (SELECT paths.content FROM paths WHERE paths.path = ?1)"
+        ))?;
+        let rows = query.query_map([PathColumn(path)], entry)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// All paths at which the content of `entry` was seen.
+    pub(crate) fn paths_of(&self, entry: &LedgerEntry) -> Result<Vec<PathBuf>, LedgerError> {
+        let mut query = self.db.prepare_cached("SELECT path FROM paths WHERE content = ?1")?;
+        let rows = query.query_map([&entry.content], |row| Ok(row.get::<_, PathColumn<PathBuf>>(0)?.0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes the content of `entry` one that waits for its first attempt, from the file at `path`; tells whether it did, which
+    /// it does not where a worker has taken it meanwhile.
+    pub(crate) fn renew(&self, entry: &LedgerEntry, path: &Path) -> Result<bool, LedgerError> {
+        let changed = self.db.execute(
+            "UPDATE scans SET state = 'hashed', attempts = 0, code = NULL, reason = NULL, path = ?1, changed = ?2
+             WHERE content = ?3 AND fingerprint = ?4 AND state NOT IN ('running', 'superseded')",
+            params![PathColumn(path), now(), entry.content, entry.fingerprint],
+        )?;
+        Ok(changed > 0)
+    }
+
+    /// Forgets contents of the scan with this digest that were given up, so that they are new when they come again.
+    pub(crate) fn forget_quarantined(&self, path: &Path, sha256: Option<&str>) -> Result<(), LedgerError> {
+        self.db.execute(
+            "DELETE FROM scans WHERE state = 'quarantined' AND path = ?1
+             AND (?2 IS NULL OR content = ?2 OR content GLOB ?2 || '+*')",
+            params![PathColumn(path), sha256],
+        )?;
+        Ok(())
+    }
+
+    /// Asks a running engine to look at the file at `path`, at all files where that is empty.
+    pub(crate) fn ask(&self, path: &Path) -> Result<(), LedgerError> {
+        self.db.execute("INSERT OR IGNORE INTO requests VALUES (?1)", [PathColumn(path)])?;
+        Ok(())
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    let time =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?.and_then(|text| text.parse().ok()));
+    let (state, content, fingerprint): (String, String, String) = (row.get(0)?, row.get(6)?, row.get(9)?);
+    let digest = content.split('+').next().filter(|digest| !digest.contains(':'));
+    Ok(LedgerEntry {
+        // The schema allows no other.
+        state: ScanState::of_name(&state).unwrap_or(ScanState::Hashed),
+        path: row.get::<_, PathColumn<PathBuf>>(1)?.0,
+        result: row.get::<_, Option<PathColumn<PathBuf>>>(2)?.map(|path| path.0),
+        attempts: row.get(3)?,
+        code: row.get(4)?,
+        reason: row.get(5)?,
+        sha256: digest.map(str::to_owned),
+        bytes: row.get::<_, Option<i64>>(7)?.map(|bytes| bytes as u64),
+        model: row.get(8)?,
+        config: sha256(fingerprint.as_bytes()),
+        queued: time(10)?,
+        started: time(11)?,
+        finished: time(12)?,
+        seconds: row.get(13)?,
+        content,
+        fingerprint,
+    })
+}

@@ -1,0 +1,96 @@
+//! The engine's end of the event channel.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::Sender;
+use jiff::Timestamp;
+
+use super::{Event, EventKind, Level, ScanChange, ScanId};
+
+/// B-scans carry pixels, so only this many unread events may lie before one.
+const BACKLOG_FOR_BSCANS: usize = 32;
+
+/// Whether an event is sent to a reader who has `unread` before it.
+pub fn is_due(kind: &EventKind, unread: usize) -> bool {
+    !matches!(kind, EventKind::Scan { change: ScanChange::BScan(_), .. }) || unread < BACKLOG_FOR_BSCANS
+}
+
+/// Sends events and never waits for a reader: a screen that lags misses B-scans, but no change of a state.
+#[derive(Clone, Debug)]
+pub(super) struct Outlet(Arc<Mutex<Option<Sender<Event>>>>);
+
+impl Outlet {
+    pub(super) fn new(sender: Sender<Event>) -> Self {
+        Self(Arc::new(Mutex::new(Some(sender))))
+    }
+
+    /// Sends nothing any more, whoever tries: a thread that is stuck must not keep readers waiting for it.
+    pub(super) fn close(&self) {
+        self.sender().take();
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<Sender<Event>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        if let Some(sender) = self.sender().as_ref() {
+            // Nobody reading is no error: the engine runs the same without a screen.
+            let _ = sender.send(Event { at: Timestamp::now(), kind });
+        }
+    }
+
+    pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
+        let kind = EventKind::Scan { id, change };
+        let unread = self.sender().as_ref().map_or(0, Sender::len);
+        if is_due(&kind, unread) {
+            self.emit(kind);
+        }
+    }
+
+    pub(super) fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+        self.emit(EventKind::Notice { level, code, text });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use octrls_core::{
+        measure::{Quality, Signal, Thicknesses},
+        scan::BScan,
+        segment::SegmentedBScan,
+        surface::Surfaces,
+    };
+
+    #[test]
+    fn a_lagging_screen_misses_bscans_but_no_state() {
+        let (sender, receiver) = unbounded();
+        let outlet = Outlet::new(sender);
+        let surfaces = Surfaces::undetermined(1, 1);
+        let pixels = BScan { width: 1, height: 1, intensity: vec![0.0] };
+        let bscan = Arc::new(SegmentedBScan {
+            index: 0,
+            thicknesses: Thicknesses::measure(&surfaces, None),
+            quality: Quality::of(&pixels, &surfaces),
+            bscan: pixels,
+            signal: Signal::default(),
+            surfaces,
+            network_time: Duration::ZERO,
+            surface_time: Duration::ZERO,
+        });
+        for _ in 0..1000 {
+            outlet.scan(ScanId(1), ScanChange::BScan(Arc::clone(&bscan)));
+            outlet.scan(ScanId(1), ScanChange::Queued);
+        }
+        drop(outlet);
+        let (bscans, states): (Vec<Event>, Vec<Event>) = receiver
+            .iter()
+            .partition(|event| matches!(event.kind, EventKind::Scan { change: ScanChange::BScan(_), .. }));
+        assert_eq!((bscans.len(), states.len()), (BACKLOG_FOR_BSCANS / 2, 1000));
+    }
+}

@@ -1,0 +1,283 @@
+//! The quarantine folder: scans that cannot be processed, each with the reason beside it.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use super::{roots::Roots, stamp::sidecar_of};
+use octrls_fs::{
+    confined::{Held, hold_parent, is_plain, make_parents},
+    durable::{move_file, write_new},
+};
+
+/// What is written beside a quarantined scan.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Note<'a> {
+    /// Stable code of the error.
+    pub(super) code: &'static str,
+    /// The error in words.
+    pub(super) reason: &'a str,
+    /// Attempts that were made.
+    pub(super) attempts: u32,
+    /// Where the scan lay below the watched root.
+    pub(super) path: String,
+    /// SHA-256 of the scan, where it could be read.
+    pub(super) sha256: Option<&'a str>,
+    /// When it was given up.
+    pub(super) time: Timestamp,
+    /// Version of octrls that gave it up.
+    pub(super) octrls: &'static str,
+}
+
+/// Longest file with a reason, in bytes; a usual one has four hundred.
+const MAX_REASON: u64 = 1 << 20;
+
+/// Ending of the file with the reason.
+const REASON: &str = ".reason.json";
+
+/// A scan that was given up.
+#[derive(Clone, Debug)]
+pub struct Quarantined {
+    /// Where it lies now, absolute; where it would lie, had it been moved.
+    pub place: PathBuf,
+    /// Where it was found, below the root.
+    pub path: PathBuf,
+    /// Whether it was moved; one that could not be is given up where it was found.
+    pub moved: bool,
+    /// Stable code of the error.
+    pub code: String,
+    /// The error in words.
+    pub reason: String,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// SHA-256 of the scan, where it could be read.
+    pub sha256: Option<String>,
+    /// When it was given up.
+    pub time: Timestamp,
+}
+
+/// What is read of a [`Note`].
+#[derive(Deserialize)]
+struct Written {
+    code: String,
+    reason: String,
+    attempts: u32,
+    path: String,
+    sha256: Option<String>,
+    time: Timestamp,
+}
+
+/// The folder that scans are moved to.
+#[derive(Clone, Debug)]
+pub(super) struct Quarantine {
+    roots: Roots,
+    folder: PathBuf,
+}
+
+impl Quarantine {
+    pub(super) fn new(roots: Roots, folder: PathBuf) -> Self {
+        Self { roots, folder }
+    }
+
+    /// The folder for results, which this one lies in.
+    fn out(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
+    /// A place by its path within this folder.
+    pub(super) fn within<'a>(&self, place: &'a Path) -> &'a Path {
+        place.strip_prefix(&self.folder).unwrap_or(place)
+    }
+
+    /// What lies here, by place. Files without a reason that can be read are not ours.
+    pub(super) fn list(&self) -> Vec<Quarantined> {
+        // A link would lead to what is none of ours.
+        if !fs::symlink_metadata(&self.folder).is_ok_and(|found| found.is_dir()) {
+            return Vec::new();
+        }
+        let entries = WalkDir::new(&self.folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+        entries.filter(|entry| entry.file_type().is_file()).filter_map(|entry| self.read(entry.path())).collect()
+    }
+
+    fn read(&self, note: &Path) -> Option<Quarantined> {
+        let place = without_reason(note)?;
+        let mut text = Vec::new();
+        fs::File::open(note).ok()?.take(MAX_REASON + 1).read_to_end(&mut text).ok()?;
+        let Written { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
+        let below = place.strip_prefix(&self.folder).ok()?;
+        // A name that is not UTF-8 is in no note, but it is that of the place; so is one that leads elsewhere in none of ours.
+        let own = below.to_string_lossy() == path || !is_plain(Path::new(&path));
+        let path = if own { below.to_owned() } else { path.into() };
+        let moved = place.is_file();
+        Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time })
+    }
+
+    /// Removes what lies at `place`, with sidecar and reason; the reason goes last.
+    pub(super) fn forget(&self, place: &Path) -> io::Result<()> {
+        let above = match hold_parent(self.out(), place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            held => held?,
+        };
+        let place = above.entry(place);
+        for file in [place.clone(), sidecar_of(&place), reason_of(&place)] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the scan at `path` below the root here, with its sidecar, and returns where it lies. The reason is
+    /// written first and stays even if the scan cannot be moved.
+    pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+        let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
+        let from = self.roots.locate(path);
+        let root = self.roots.root_of(path).ok_or(io::ErrorKind::NotFound)?;
+        let beside = hold_parent(root, &from)?;
+        let (scan, to) = (beside.entry(&from), above.entry(&place));
+        move_file(&scan, &to)?;
+        // The scan alone decides; a sidecar that cannot follow is without effect where it is.
+        let _ = move_file(&sidecar_of(&scan), &sidecar_of(&to));
+        Ok(place)
+    }
+
+    /// Writes the reason for a scan that stays where it is.
+    pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
+        self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
+    }
+
+    /// Removes the reasons why the scan at `path` was given up in its place; tells whether there were any.
+    pub(super) fn forget_note(&self, path: &Path) -> io::Result<bool> {
+        let (wanted, mut found) = (self.folder.join(path), false);
+        for number in 1.. {
+            let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
+            let (reason, moved) = (reason_of(&place), place.symlink_metadata().is_ok());
+            let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
+            if !moved && noted {
+                fs::remove_file(hold_parent(self.out(), &reason)?.entry(&reason))?;
+                found = true;
+            } else if !noted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
+    pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
+        let root = self.roots.root_of(path).filter(|root| root.is_dir());
+        let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is not there"))?;
+        let to = self.roots.locate(path);
+        let beside = make_parents(root, &to)?;
+        let to = beside.entry(&to);
+        if to.symlink_metadata().is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file lies there now"));
+        }
+        let above = hold_parent(self.out(), place)?;
+        let scan = above.entry(place);
+        let sidecar = sidecar_of(&scan);
+        if sidecar.exists() {
+            move_file(&sidecar, &sidecar_of(&to))?;
+        }
+        move_file(&scan, &to)?;
+        let _ = fs::remove_file(reason_of(&scan));
+        Ok(())
+    }
+
+    /// Writes the reason beside the first free name for `path`, which takes that name; returns the folder of both and where the
+    /// scan is to lie.
+    fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(Held, PathBuf)> {
+        let wanted = self.folder.join(path);
+        let above = make_parents(self.out(), &wanted)?;
+        let mut place = wanted.clone();
+        for number in 2.. {
+            let free = above.entry(&place);
+            if free.symlink_metadata().is_err() {
+                match write_new(&reason_of(&free), reason) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(error),
+                    Ok(()) => break,
+                }
+            }
+            place = numbered(&wanted, number);
+        }
+        Ok((above, place))
+    }
+}
+
+/// The file with the reason for the scan at `place`.
+fn reason_of(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(REASON);
+    name.into()
+}
+
+/// The scan of which the file at `note` tells the reason.
+fn without_reason(note: &Path) -> Option<PathBuf> {
+    let is_note = note.as_os_str().as_encoded_bytes().ends_with(REASON.as_bytes());
+    // Takes one ending off at a time, so that names stay what they are.
+    is_note.then(|| note.with_extension("").with_extension(""))
+}
+
+/// `scan.2.png` for `scan.png`: the ending stays, so that the file still opens.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".{number}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scan_lies_beside_its_own_reason_and_can_go_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, folder) = (dir.path().join("in"), dir.path().join("quarantine"));
+        let quarantine = Quarantine::new(Roots::one(&root), folder.clone());
+        let path = Path::new("ward/a.png");
+        let note = Note {
+            code: "E-X",
+            reason: "why",
+            attempts: 1,
+            path: path.display().to_string(),
+            sha256: None,
+            time: Timestamp::UNIX_EPOCH,
+            octrls: "0",
+        };
+        for (content, expected) in [("1", "ward/a.png"), ("2", "ward/a.2.png"), ("3", "ward/a.3.png")] {
+            fs::create_dir_all(root.join("ward")).unwrap();
+            fs::write(root.join(path), content).unwrap();
+            fs::write(root.join("ward/a.png.toml"), content).unwrap();
+            let place = quarantine.put(path, &note).unwrap();
+            assert_eq!(place, folder.join(expected));
+            assert_eq!(fs::read_to_string(&place).unwrap(), content);
+            assert_eq!(fs::read_to_string(sidecar_of(&place)).unwrap(), content);
+            assert!(fs::read_to_string(reason_of(&place)).unwrap().contains("E-X"));
+            assert!(!root.join(path).exists());
+        }
+        let listed = quarantine.list();
+        let places: Vec<_> = listed.iter().map(|q| q.place.strip_prefix(&folder).unwrap().to_str().unwrap()).collect();
+        assert_eq!(places, ["ward/a.2.png", "ward/a.3.png", "ward/a.png"]);
+        assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-X" && q.attempts == 1));
+
+        quarantine.put_back(&folder.join("ward/a.2.png"), path).unwrap();
+        assert_eq!(fs::read_to_string(root.join("ward/a.png.toml")).unwrap(), "2");
+        assert!(!reason_of(&folder.join("ward/a.2.png")).exists());
+        quarantine.put_back(&folder.join("ward/a.3.png"), path).unwrap_err();
+        assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
+        quarantine.forget(&folder.join("ward/a.3.png")).unwrap();
+        assert_eq!(quarantine.list().len(), 1);
+    }
+}

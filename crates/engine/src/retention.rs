@@ -1,0 +1,75 @@
+//! Removes results that are old enough: folders that the ledger knows as results of this engine, and no others.
+
+use std::{sync::Arc, time::Duration};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::{
+    LedgerError, Level, STATE_FOLDER,
+    calendar::Calendar,
+    worker::{Bench, lock},
+};
+use octrls_report::OutputError;
+
+/// Time between two rounds.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Removes what is older than `age`, now and from time to time, until nobody holds the other end of `stop`.
+pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
+    let calendar = Calendar::of(&bench.out.join(STATE_FOLDER));
+    let mut told = None;
+    loop {
+        let doubted = calendar.look();
+        if let Some(until) = doubted.filter(|_| told != doubted) {
+            let text = format!(
+                "the clock is more than a month ahead of where it was; if it is right, results that are too old go from {until:.0} on"
+            );
+            bench.outlet.notice(Level::Warning, Some("W-CLOCK"), text);
+        }
+        told = doubted;
+        let removed = if doubted.is_some() { Ok(0) } else { round(bench, age, stop) };
+        match removed {
+            Ok(0) => {}
+            Ok(count) => {
+                let days = age.as_secs() / 86_400;
+                let text = format!("{count} results were older than {days} days and are removed");
+                bench.outlet.notice(Level::Info, None, text);
+            }
+            Err(error) => bench.outlet.notice(Level::Error, Some(error.code()), error.to_string()),
+        }
+        if stop.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+fn round(bench: &Bench, age: Duration, stop: &Receiver<()>) -> Result<usize, LedgerError> {
+    let (mut count, mut last) = (0, 0);
+    loop {
+        let found = lock(&bench.ledger).outdated(age, last)?;
+        let Some(&(row, _)) = found.last() else { return Ok(count) };
+        last = row;
+        for (row, result) in found {
+            if stop.try_recv().is_err_and(|error| error.is_disconnected()) {
+                return Ok(count);
+            }
+            let folder = bench.out.join(&result);
+            if !bench.processor.may_be_removed(&folder) {
+                continue;
+            }
+            // Known to be gone before it is: a crash between the two leaves a folder too much, and nothing is done again.
+            lock(&bench.ledger).expire(row)?;
+            match bench.staging.discard(&folder) {
+                Ok(removed) => count += usize::from(removed),
+                Err(error) => {
+                    let elsewhere = matches!(error, OutputError::Outside { .. });
+                    let text = format!("old results cannot be removed: {error}");
+                    bench.outlet.notice(Level::Warning, Some(error.code()), text);
+                    if !elsewhere {
+                        return Ok(count);
+                    }
+                }
+            }
+        }
+    }
+}

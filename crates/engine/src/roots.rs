@@ -1,0 +1,167 @@
+//! The watched folders, and how a scan in one of them is called.
+//!
+//! A scan in the only root is called by its path below it. Of several roots each has a name, that of the folder, and a scan is
+//! called by this name and its path below: so are its results, and so it stays whatever other roots come and go.
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::EngineError;
+
+/// The watched folders.
+#[derive(Clone, Debug)]
+pub(super) struct Roots(Arc<[Root]>);
+
+/// A watched folder.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    /// What the names of its scans begin with; empty where it is the only one.
+    pub(super) name: PathBuf,
+    /// Canonical.
+    pub(super) path: PathBuf,
+}
+
+impl Roots {
+    /// The roots at `paths`, which must be folders that are there; none may lie in another.
+    pub fn resolve(paths: &[PathBuf]) -> Result<Self, EngineError> {
+        let whole = |path: &PathBuf| {
+            let root = fs::canonicalize(path).and_then(|root| {
+                fs::read_dir(&root)?;
+                Ok(root)
+            });
+            root.map_err(|source| EngineError::Root { path: path.clone(), source })
+        };
+        let folders: Vec<PathBuf> = paths.iter().map(whole).collect::<Result<_, _>>()?;
+        for (index, path) in folders.iter().enumerate() {
+            let others = folders.iter().enumerate().filter(|(other, _)| *other != index);
+            if let Some((_, within)) = others.into_iter().find(|(_, other)| path.starts_with(other)) {
+                return Err(EngineError::Roots { problem: format!("{} lies in {}", path.display(), within.display()) });
+            }
+        }
+        let named = match folders.as_slice() {
+            [] => {
+                let source = io::ErrorKind::InvalidInput.into();
+                return Err(EngineError::Root { path: PathBuf::new(), source });
+            }
+            [_] => vec![String::new()],
+            _ => names(&folders)?,
+        };
+        Ok(Self::named(named.into_iter().zip(folders).collect()))
+    }
+
+    /// The roots of these names.
+    pub(super) fn named(roots: Vec<(String, PathBuf)>) -> Self {
+        Self(roots.into_iter().map(|(name, path)| Root { name: name.into(), path }).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn one(path: &Path) -> Self {
+        Self::named(vec![(String::new(), path.to_owned())])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Root> {
+        self.0.iter()
+    }
+
+    /// Names and paths, as the ledger keeps them.
+    pub(super) fn pairs(&self) -> Vec<(String, PathBuf)> {
+        self.iter().map(|root| (root.name.to_string_lossy().into_owned(), root.path.clone())).collect()
+    }
+
+    /// Which root the scan called `name` lies in, by its number.
+    pub(super) fn number_of(&self, name: &Path) -> usize {
+        self.0.iter().position(|root| name.starts_with(&root.name)).unwrap_or(0)
+    }
+
+    /// The folder of the root that the scan called `name` lies in.
+    pub(super) fn root_of(&self, name: &Path) -> Option<&Path> {
+        self.0.get(self.number_of(name)).map(|root| root.path.as_path())
+    }
+
+    /// Where the scan called `name` lies.
+    pub(super) fn locate(&self, name: &Path) -> PathBuf {
+        let Some(root) = self.0.get(self.number_of(name)) else { return name.to_owned() };
+        root.path.join(name.strip_prefix(&root.name).unwrap_or(name))
+    }
+
+    /// What the scan at the absolute path `path` is called; `None` outside all roots.
+    pub(super) fn name(&self, path: &Path) -> Option<PathBuf> {
+        self.0.iter().find_map(|root| Some(root.name.join(path.strip_prefix(&root.path).ok()?)))
+    }
+}
+
+/// A name for each of several folders: its own, or with that of the folder above where two are called the same.
+fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
+    let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
+    let own: Vec<String> = folders.iter().map(|folder| text(folder.file_name())).collect();
+    let long =
+        |folder: &PathBuf| format!("{}-{}", text(folder.parent().and_then(Path::file_name)), text(folder.file_name()));
+    let distinct = folders.iter().zip(&own).map(|(folder, name)| {
+        let once = own.iter().filter(|other| *other == name).count() == 1;
+        if once { name.clone() } else { long(folder) }
+    });
+    let names: Vec<String> = distinct.collect();
+    let mut seen = HashSet::new();
+    for name in &names {
+        // Results of all roots lie side by side; a hidden name would be among the engine's own.
+        if name.is_empty() || name.starts_with('.') || name == super::QUARANTINE_FOLDER || !seen.insert(name) {
+            let problem =
+                format!("the results of two of them would lie in \"{name}\", or where none may lie; rename one");
+            return Err(EngineError::Roots { problem });
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folders(paths: &[&str]) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let dir = tempfile::tempdir().unwrap();
+        let made = paths.iter().map(|path| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(&path).unwrap();
+            path
+        });
+        let made = made.collect();
+        (dir, made)
+    }
+
+    #[test]
+    fn the_only_root_has_no_name() {
+        let (_dir, folders) = folders(&["in"]);
+        let roots = Roots::resolve(&folders).unwrap();
+        let scan = folders[0].canonicalize().unwrap().join("ward/a.png");
+        assert_eq!(roots.locate(Path::new("ward/a.png")), scan);
+        assert_eq!(roots.name(&scan), Some("ward/a.png".into()));
+    }
+
+    #[test]
+    fn scans_of_several_roots_are_told_apart() {
+        let (_dir, folders) = folders(&["left/export", "right/export", "other"]);
+        let roots = Roots::resolve(&folders).unwrap();
+        for (name, folder) in [("left-export/a.png", 0), ("right-export/a.png", 1), ("other/b/a.png", 2)] {
+            let whole = roots.locate(Path::new(name));
+            assert!(whole.starts_with(folders[folder].canonicalize().unwrap()), "{}", whole.display());
+            assert_eq!(roots.name(&whole), Some(name.into()));
+            assert_eq!(roots.number_of(Path::new(name)), folder);
+        }
+        assert_eq!(roots.name(Path::new("/elsewhere/a.png")), None);
+    }
+
+    #[test]
+    fn roots_that_overlap_or_are_called_the_same_are_refused() {
+        for paths in [&["a", "a/b"][..], &["a", "a"], &["x/a/in", "y/a/in"], &["a", "quarantine"], &["a", ".b"]] {
+            let (_dir, folders) = folders(paths);
+            assert_eq!(Roots::resolve(&folders).unwrap_err().code(), "E-ENGINE-ROOTS", "{paths:?}");
+        }
+        assert_eq!(Roots::resolve(&["/nowhere/at/all".into()]).unwrap_err().code(), "E-ENGINE-ROOT");
+        assert_eq!(Roots::resolve(&[]).unwrap_err().code(), "E-ENGINE-ROOT");
+    }
+}

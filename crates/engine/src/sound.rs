@@ -1,0 +1,44 @@
+//! Checks of what another process says of a scan, so that nothing further on can stumble over it.
+
+use std::time::Duration;
+
+use super::ScanChange;
+use octrls_core::{scan::ScanHeader, segment::SegmentedBScan};
+use octrls_readers::{MAX_PIXELS, MAX_SIDE};
+
+/// Most B-scans in a scan, A-scans aside; far more than any reader lets through.
+const MOST_BSCANS: usize = 1_000_000;
+
+/// The longest time that a figure may state.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+/// Whether what is said holds together.
+pub fn change(change: &ScanChange) -> bool {
+    match change {
+        ScanChange::Opened(header) => is_possible(header),
+        ScanChange::BScan(segmented) => bscan(segmented),
+        ScanChange::Done(summary) => summary.bscans < MOST_BSCANS && summary.elapsed < LONGEST,
+        ScanChange::Retrying { after, .. } => *after < LONGEST,
+        _ => true,
+    }
+}
+
+fn is_possible(header: &ScanHeader) -> bool {
+    let sides = header.width as u64 <= MAX_SIDE && header.height as u64 <= MAX_SIDE;
+    sides && (1..MOST_BSCANS).contains(&header.bscans) && header.tracks.len() <= header.bscans
+}
+
+/// Whether a B-scan and what was found in it belong together.
+pub fn bscan(segmented: &SegmentedBScan) -> bool {
+    let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
+    let pixels = (image.width as u64).checked_mul(image.height as u64);
+    let whole = pixels.is_some_and(|n| n > 0 && n <= MAX_PIXELS && n == image.intensity.len() as u64);
+    let layers = segmented.thicknesses.layers.iter().chain([&segmented.thicknesses.retina]);
+    whole
+        && segmented.index < MOST_BSCANS
+        && surfaces.is_whole()
+        && (surfaces.width(), surfaces.height()) == (image.width, image.height)
+        && layers.into_iter().all(|layer| layer.profile.len() == image.width)
+        && segmented.network_time < LONGEST
+        && segmented.surface_time < LONGEST
+}

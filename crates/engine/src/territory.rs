@@ -1,0 +1,107 @@
+//! Which files below the root may be scans, by name alone.
+
+use std::{
+    ffi::OsStr,
+    path::{Component, Path, PathBuf},
+};
+
+use super::filter::Filter;
+use octrls_readers::has_scan_extension;
+
+/// Endings under which programs write what is not finished yet.
+const UNFINISHED: [&str; 10] =
+    ["crdownload", "download", "filepart", "incomplete", "opdownload", "part", "partial", "temp", "tmp", "uploading"];
+
+/// Folders that file servers fill with thumbnails and deleted files.
+const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System Volume Information"];
+
+/// The watched root less what in it is not the scanners'.
+#[derive(Clone, Debug)]
+pub(super) struct Territory {
+    root: PathBuf,
+    /// The folder for results, where it lies below the root.
+    out: Option<PathBuf>,
+    filter: Filter,
+}
+
+impl Territory {
+    /// Both paths must be canonical.
+    pub(super) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
+        Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file that a change of the absolute path `path` concerns, as a path below the root: a sidecar's change
+    /// concerns its scan. `None` outside the territory.
+    pub(super) fn concerned(&self, path: &Path) -> Option<PathBuf> {
+        let path = path.strip_prefix(&self.root).ok()?;
+        let path = if path.extension() == Some(OsStr::new("toml")) { path.with_extension("") } else { path.to_owned() };
+        self.admits(&path).then_some(path)
+    }
+
+    /// Whether `path`, below the root, is neither hidden, unfinished, a server's, a result nor excluded.
+    pub(super) fn admits(&self, path: &Path) -> bool {
+        let own = self.out.as_ref().is_some_and(|out| path.starts_with(out));
+        let ours = |part| matches!(part, Component::Normal(name) if !is_foreign(name));
+        !own && path.components().all(ours) && self.filter.admits(path)
+    }
+
+    /// Whether the admitted file at `path` is to be looked at.
+    pub(super) fn is_scan(&self, path: &Path) -> bool {
+        has_scan_extension(path) && self.filter.wants(path) && self.admits(path)
+    }
+}
+
+fn is_foreign(name: &OsStr) -> bool {
+    let text = name.to_string_lossy();
+    let ending = Path::new(name).extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    text.starts_with(['.', '~'])
+        || text.ends_with('~')
+        || ending.is_some_and(|ending| UNFINISHED.contains(&ending.as_str()))
+        || SERVER_FOLDERS.contains(&text.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EngineOptions;
+
+    fn territory(out: &str) -> Territory {
+        let options = EngineOptions { exclude: vec!["trial".into()], ..EngineOptions::new("/in", out) };
+        Territory::new(Path::new("/in"), Path::new(out), Filter::of(&options).unwrap())
+    }
+
+    #[test]
+    fn scans_are_told_from_what_lies_beside_them() {
+        let territory = territory("/in/results");
+        for (path, expected) in [
+            ("a.png", true),
+            ("ward 3/B.VOL", true),
+            ("a.png.toml", false),
+            ("notes.txt", false),
+            (".a.png", false),
+            ("~a.png", false),
+            ("a.png.part", false),
+            ("a.png~", false),
+            (".cache/a.png", false),
+            ("x.tmp/a.png", false),
+            ("@eaDir/a.png", false),
+            ("results/a.png/overlay.png", false),
+            ("results 2/a.png", true),
+            ("trial/a.png", false),
+            ("../a.png", false),
+        ] {
+            assert_eq!(territory.is_scan(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_sidecar_concerns_its_scan() {
+        let territory = territory("/out");
+        assert_eq!(territory.concerned(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
+        assert_eq!(territory.concerned(Path::new("/elsewhere/b.png")), None);
+    }
+}

@@ -1,0 +1,374 @@
+//! What a worker does with one scan, from the file that stood still to the entry in the ledger.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use jiff::Timestamp;
+
+use super::{
+    Level, ProcessError, Processor, ScanChange, ScanSummary,
+    backlog::Task,
+    content::Content,
+    exports::Exports,
+    hands::{Hand, Hands},
+    ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
+    life::Life,
+    outlet::Outlet,
+    processor::is_of_the_disk,
+    quarantine::{Note, Quarantine},
+    roots::Roots,
+    series::Series,
+    stamp::Stamp,
+};
+use octrls_readers::ScanFiles;
+use octrls_report::Staging;
+
+/// What became of a task.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) task: Task,
+    /// What it was made of, where the worker came to know.
+    pub(super) content: Option<Content>,
+    pub(super) verdict: Verdict,
+    /// Whether its worker is free for another.
+    pub(super) by_worker: bool,
+}
+
+/// How a task ended.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Done(Arc<ScanSummary>),
+    AlreadyDone,
+    /// Another worker has the same content.
+    Busy,
+    /// The file no longer is what stood still.
+    Changed(Stamp),
+    Vanished,
+    /// The file system does not answer.
+    Unreachable,
+    /// This attempt failed, another is due.
+    Failed {
+        error: ProcessError,
+        attempt: u32,
+    },
+    /// Results cannot be written, which is not the scan's fault; the attempt does not count.
+    Held(ProcessError),
+    /// Given up; `place` is where the file lies now, if it could be moved.
+    Quarantined {
+        error: ProcessError,
+        place: Option<PathBuf>,
+    },
+    /// The engine is being stopped.
+    Aborted,
+    LedgerFailed(LedgerError),
+}
+
+/// What all workers share.
+pub(super) struct Bench {
+    pub(super) roots: Roots,
+    pub(super) out: PathBuf,
+    pub(super) staging: Staging,
+    pub(super) attempts: AtomicU32,
+    pub(super) max_bytes: u64,
+    pub(super) hands: Hands,
+    pub(super) processor: Arc<dyn Processor>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+    pub(super) quarantine: Quarantine,
+    pub(super) outlet: Outlet,
+    /// Set when running scans are to be given up.
+    pub(super) abort: Arc<AtomicBool>,
+    pub(super) life: Life,
+    pub(super) exports: Exports,
+    pub(super) series: Series,
+}
+
+/// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
+pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Carries an abort or the end of patience through the processor, which can be left between two B-scans by unwinding alone.
+struct LetGo;
+
+/// The scan is no longer this worker's, which took too long and has been replaced.
+struct LeftBehind;
+
+/// The failed attempt of one scan.
+struct Failure {
+    error: ProcessError,
+    attempts: u32,
+}
+
+impl Bench {
+    /// Works through `tasks` until there are no more senders.
+    pub(super) fn work(&self, number: usize, tasks: &Receiver<Task>, outcomes: &Sender<Outcome>) {
+        for task in tasks {
+            let overdue = self.hands.take(number, &task);
+            let Ok((content, verdict)) = self.run(&task, &overdue) else { return };
+            if outcomes.send(Outcome { task, content, verdict, by_worker: true }).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives a scan up that its worker does not let go of.
+    pub(super) fn give_up_stuck(&self, Hand { task, content, .. }: Hand, outcomes: &Sender<Outcome>) {
+        let known = content.unwrap_or_else(|| Content::unreadable(&task.path));
+        let verdict = self.give_up(&task, &known, Failure { error: ProcessError::too_long(), attempts: 1 });
+        // An engine that has stopped meanwhile needs to know nothing.
+        let _ = outcomes.send(Outcome { task, content: Some(known), verdict, by_worker: false });
+    }
+
+    fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
+        let files = self.series.files(&self.roots.locate(&task.path));
+        if let Some(verdict) = self.is_part(task).then_some(Verdict::Vanished).or_else(|| self.displaced(task)) {
+            return self.mine(task).map(|()| (None, verdict));
+        }
+        if task.stamp.scan.bytes > self.max_bytes {
+            self.mine(task)?;
+            let content = Content::too_large(&task.path, task.stamp);
+            let verdict = self.refuse(task, &content);
+            return Ok((Some(content), verdict));
+        }
+        let late = || overdue.load(Ordering::Relaxed);
+        let ended = || {
+            self.life.beat();
+            self.aborting() || late()
+        };
+        let (content, unreadable) = match Content::read(&files, &ended) {
+            Ok(content) => (content, None),
+            Err(_) if self.aborting() => return self.mine(task).map(|()| (None, Verdict::Aborted)),
+            Err(_) if late() => {
+                self.mine(task)?;
+                let content = Content::unreadable(&task.path);
+                let verdict = self.give_up(task, &content, Failure { error: ProcessError::too_long(), attempts: 1 });
+                return Ok((Some(content), verdict));
+            }
+            Err(error) => (Content::unreadable(&task.path), Some(error)),
+        };
+        if !self.hands.know(task.id, &content) {
+            return Err(LeftBehind);
+        }
+        // A change while it was read would file the results under a content that never existed.
+        let verdict = match self.displaced(task) {
+            Some(verdict) => self.mine(task).map(|()| verdict)?,
+            None => self.take((task, &files), &content, unreadable, overdue)?,
+        };
+        Ok((Some(content), verdict))
+    }
+
+    /// Takes it upon this worker to settle the task.
+    fn mine(&self, task: &Task) -> Result<(), LeftBehind> {
+        if self.hands.claim(task.id) { Ok(()) } else { Err(LeftBehind) }
+    }
+
+    /// Decides by the ledger, and makes an attempt if one is due.
+    fn take(
+        &self,
+        (task, files): (&Task, &ScanFiles),
+        content: &Content,
+        unreadable: Option<io::Error>,
+        overdue: &AtomicBool,
+    ) -> Result<Verdict, LeftBehind> {
+        let found = Found { path: &task.path, stamp: task.stamp, queued: task.queued };
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        let intake = lock(&self.ledger).begin(found, content, attempts);
+        let attempt = match intake {
+            Ok(Intake::Run { attempt }) => attempt,
+            Ok(Intake::AlreadyDone) => return self.mine(task).map(|()| Verdict::AlreadyDone),
+            Ok(Intake::Busy) => return self.mine(task).map(|()| Verdict::Busy),
+            Ok(Intake::Exhausted { attempts, reason }) => {
+                self.mine(task)?;
+                let error = ProcessError { code: CRASH_CODE, reason, transient: false };
+                return Ok(self.give_up(task, content, Failure { error, attempts }));
+            }
+            Err(error) => return self.mine(task).map(|()| Verdict::LedgerFailed(error)),
+        };
+        self.outlet.scan(task.id, ScanChange::Running { attempt });
+        let result = match unreadable {
+            Some(error) => Err(ProcessError {
+                code: "E-READ-IO",
+                reason: format!("cannot read the file: {error}"),
+                transient: true,
+            }),
+            None => match self.process((task, files), attempt, overdue) {
+                Some(result) => result,
+                None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
+            },
+        };
+        let displaced = self.displaced(task);
+        self.mine(task)?;
+        Ok(self.settle((task, files), content, attempt, (result, displaced)))
+    }
+
+    /// Writes down what became of an attempt.
+    fn settle(
+        &self,
+        (task, files): (&Task, &ScanFiles),
+        content: &Content,
+        attempt: u32,
+        outcome: (Result<ScanSummary, ProcessError>, Option<Verdict>),
+    ) -> Verdict {
+        match outcome {
+            // What it is a part of arrived meanwhile; a part is not given up for its own faults either.
+            _ if self.is_part(task) => self.set_aside(task, content),
+            (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
+            (Ok(summary), _) => {
+                self.discard_earlier(task, content);
+                let noted = lock(&self.ledger).done(&task.path, task.stamp, content);
+                match noted {
+                    Ok(()) => {
+                        self.withdraw_parts(task, files);
+                        self.forget_given_up(&task.path, Some(content));
+                        Verdict::Done(Arc::new(summary))
+                    }
+                    Err(error) => Verdict::LedgerFailed(error),
+                }
+            }
+            (Err(_), Some(verdict)) => self.released(content, verdict),
+            (Err(error), None) if error.is_put_off() => self.released(content, Verdict::Aborted),
+            (Err(error), None) if is_of_the_disk(error.code) => self.released(content, Verdict::Held(error)),
+            (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
+                match lock(&self.ledger).failed(content, error.code, &error.reason) {
+                    Ok(()) => Verdict::Failed { error, attempt },
+                    Err(error) => Verdict::LedgerFailed(error),
+                }
+            }
+            (Err(error), None) => self.give_up(task, content, Failure { error, attempts: attempt }),
+        }
+    }
+
+    /// Removes earlier results of the same content that lie under another path.
+    fn discard_earlier(&self, task: &Task, content: &Content) {
+        let earlier = lock(&self.ledger).earlier_result(content);
+        let Ok(Some(earlier)) = earlier else { return };
+        if earlier != task.path
+            && let Err(error) = self.staging.discard(&self.out.join(&earlier))
+        {
+            let text = format!("earlier results under {} cannot be removed: {error}", earlier.display());
+            self.outlet.notice(Level::Warning, Some(error.code()), text);
+        }
+    }
+
+    /// Runs the processor; `None` when the engine is being stopped.
+    fn process(
+        &self,
+        (task, files): (&Task, &ScanFiles),
+        attempt: u32,
+        overdue: &AtomicBool,
+    ) -> Option<Result<ScanSummary, ProcessError>> {
+        let mut waiting = false;
+        let mut report = |change| {
+            if self.aborting() || overdue.load(Ordering::Relaxed) {
+                resume_unwind(Box::new(LetGo));
+            }
+            self.life.beat();
+            let waits = match change {
+                ScanChange::Queued => true,
+                ScanChange::Running { .. } => false,
+                other => return self.outlet.scan(task.id, other),
+            };
+            self.hands.renew(task.id);
+            if std::mem::replace(&mut waiting, waits) != waits {
+                self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
+            }
+        };
+        let out = self.out.join(&task.path);
+        match catch_unwind(AssertUnwindSafe(|| self.processor.process(files, &task.path, &out, &mut report))) {
+            Ok(result) => Some(result),
+            Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
+            Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
+        }
+    }
+
+    fn released(&self, content: &Content, verdict: Verdict) -> Verdict {
+        match lock(&self.ledger).release(content) {
+            Ok(()) => verdict,
+            Err(error) => Verdict::LedgerFailed(error),
+        }
+    }
+
+    /// Gives a file up that is too large to be read. It stays where it is: moving it to another disk would fill that one.
+    fn refuse(&self, task: &Task, content: &Content) -> Verdict {
+        let reason = format!("the scan has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
+        let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
+        self.leave(task, content, Failure { error, attempts: 0 })
+    }
+
+    /// Gives a scan up that stays where it is.
+    fn leave(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
+        // One reason is enough, that of what lies there now.
+        self.forget_given_up(&task.path, Some(content));
+        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, attempts)) {
+            let text = format!("the reason why {} is given up cannot be written: {problem}", task.path.display());
+            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+        }
+        let failure = (error.code, error.reason.as_str());
+        match lock(&self.ledger).quarantined(&task.path, Some(task.stamp), content, failure) {
+            Ok(()) => Verdict::Quarantined { error, place: None },
+            Err(error) => Verdict::LedgerFailed(error),
+        }
+    }
+
+    /// Moves a scan away that is given up. The files of a series stay: an instance that comes late, or a sound copy of a broken one,
+    /// must find the others.
+    fn give_up(&self, task: &Task, content: &Content, failure: Failure) -> Verdict {
+        if !self.series.files(&self.roots.locate(&task.path)).instances().is_empty() {
+            return self.leave(task, content, failure);
+        }
+        let Failure { error, attempts } = failure;
+        let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
+        let place = place.inspect_err(|problem| {
+            let text = format!("{} stays where it is, it cannot be quarantined: {problem}", task.path.display());
+            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+        });
+        let in_place = place.is_err().then_some(task.stamp);
+        let noted = lock(&self.ledger).quarantined(&task.path, in_place, content, (error.code, &error.reason));
+        if let Err(problem) = noted {
+            self.outlet.notice(Level::Error, Some(problem.code()), problem.to_string());
+        }
+        Verdict::Quarantined { error, place: place.ok() }
+    }
+
+    /// Why the file is no longer the one that stood still; `None` while it is.
+    fn displaced(&self, task: &Task) -> Option<Verdict> {
+        match self.series.look(&self.roots.locate(&task.path)) {
+            Ok(Some(stamp)) if stamp == task.stamp => None,
+            Ok(Some(stamp)) => Some(Verdict::Changed(stamp)),
+            Ok(None) => Some(Verdict::Vanished),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_root(&task.path) => {
+                Some(Verdict::Vanished)
+            }
+            Err(_) => Some(Verdict::Unreachable),
+        }
+    }
+
+    fn has_root(&self, path: &Path) -> bool {
+        self.roots.root_of(path).is_some_and(Path::is_dir)
+    }
+
+    fn aborting(&self) -> bool {
+        self.abort.load(Ordering::Relaxed)
+    }
+}
+
+/// What is written of a scan that is given up.
+fn note<'a>(task: &Task, content: &'a Content, error: &'a ProcessError, attempts: u32) -> Note<'a> {
+    Note {
+        code: error.code,
+        reason: &error.reason,
+        attempts,
+        path: task.path.display().to_string(),
+        sha256: content.sha256(),
+        time: Timestamp::now(),
+        octrls: env!("CARGO_PKG_VERSION"),
+    }
+}

@@ -1,0 +1,353 @@
+//! One scan on its way to a worker and back.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use crossbeam_channel::RecvTimeoutError;
+
+use super::{
+    dispatcher::{Cargo, Dispatcher},
+    error::code,
+    inbox::{Mail, Mailbox},
+    leftovers::Leftovers,
+    link::{Full, Stopped, TICK},
+    parcel::{self, Limits, Packing, ParcelError, is_below},
+    stations::{Stations, Trouble},
+    wire::{self, DEEPEST, Ending, Job, Names, Outcome, Signal, Source},
+};
+use octrls_engine::{ProcessError, ScanChange, ScanSummary, sound};
+use octrls_readers::ReadError;
+use octrls_report::{OutputError, RESULT_FILE, StagedFolder};
+
+/// Time between two looks for an outcome that nobody told of.
+const LOOK: Duration = Duration::from_secs(5);
+/// Looks, one after the other, at which nobody works on a job that is in the queue and yet counts as delivered. One alone may
+/// come between a worker's acknowledgement and its effect.
+const FORGOTTEN: u32 = 3;
+/// A worker that says nothing for so long has been lost, as far as a screen is concerned.
+const SILENT: Duration = Duration::from_secs(40);
+/// What may come for results: two pictures for each B-scan and a handful of files, for each series of a file.
+const RESULT: Limits = Limits { files: 100_000, bytes: 16 << 30 };
+/// Most characters of what a worker says.
+const LONGEST: usize = 1000;
+/// Longest `result.json`.
+const LONGEST_RECORD: u64 = 256 << 20;
+/// Attempts to read results that break off while the server is there.
+const TRIES: u32 = 3;
+
+/// One scan, from its publication to its results.
+pub(super) struct Errand<'a> {
+    fleet: &'a Dispatcher,
+    cargo: &'a Cargo,
+    name: &'a Path,
+    report: &'a mut dyn FnMut(ScanChange),
+    /// Whether a worker has it.
+    running: bool,
+    job: String,
+    outcome: String,
+}
+
+impl From<Stopped> for ProcessError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::put_off()
+    }
+}
+
+impl<'a> Errand<'a> {
+    pub(super) fn new(
+        fleet: &'a Dispatcher,
+        cargo: &'a Cargo,
+        name: &'a Path,
+        report: &'a mut dyn FnMut(ScanChange),
+    ) -> Self {
+        let names = fleet.link.names();
+        let (job, outcome) = (names.job(&fleet.model, &cargo.address), names.outcome(&cargo.address));
+        Self { fleet, cargo, name, report, running: false, job, outcome }
+    }
+
+    /// Publishes the job unless it was published before, waits for its outcome, and puts the results into `out`.
+    pub(super) fn run(mut self, mailbox: &Mailbox, out: &Path) -> Result<ScanSummary, ProcessError> {
+        let mut found = self.look()?;
+        while found.is_none() {
+            self.publish()?;
+            found = self.await_outcome(mailbox)?;
+        }
+        let outcome = wire::of_json(&found.unwrap_or_default()).map_err(|reason| refused(&reason));
+        let (settled, is_over) = match outcome {
+            Ok(Outcome { worker, ending: Ending::Failed { code, reason, transient } }) => {
+                let reason =
+                    format!("{} (worker {})", wire::printable(&reason, LONGEST), wire::printable(&worker, LONGEST));
+                (Err(ProcessError { code, reason, transient }), true)
+            }
+            Ok(Outcome { ending: Ending::Done { summary, object }, .. }) => {
+                let settled = self.receive(*summary, &object, out);
+                // A disk that is full, or a stop, leaves the outcome for the next attempt.
+                let stays = |e: &ProcessError| e.transient && e.code != code::RESULT;
+                let is_over = !settled.as_ref().is_err_and(stays);
+                (settled, is_over)
+            }
+            Err(error) => (Err(error), true),
+        };
+        if is_over {
+            self.clear()?;
+        }
+        settled
+    }
+
+    /// Asks the queue, until it answers.
+    fn ask<T, F>(&mut self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, ProcessError>
+    where
+        F: Future<Output = Result<T, Trouble<ProcessError>>>,
+    {
+        let Self { fleet, report, running, .. } = self;
+        fleet.link.insist(&mut || tick(fleet, &mut **report, *running), work)
+    }
+
+    fn look(&mut self) -> Result<Option<Bytes>, ProcessError> {
+        let subject = self.outcome.clone();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { queue.outcome(&subject).await }
+        })
+    }
+
+    fn has_job(&mut self) -> Result<bool, ProcessError> {
+        let subject = self.job.clone();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { queue.has_job(&subject).await }
+        })
+    }
+
+    /// Whether the job is in the queue and yet will not be delivered to anyone.
+    fn is_forgotten(&mut self) -> Result<bool, ProcessError> {
+        let (subject, consumer) = (self.job.clone(), Names::consumer(&self.fleet.model));
+        self.ask(move |queue| {
+            let (subject, consumer) = (subject.clone(), consumer.clone());
+            async move { queue.has_forgotten(&subject, &consumer).await }
+        })
+    }
+
+    fn remove_job(&mut self) -> Result<(), ProcessError> {
+        let subject = self.job.clone();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { queue.remove_job(&subject).await }
+        })
+    }
+
+    /// Sees to it that the job is in the queue, once.
+    fn publish(&mut self) -> Result<(), ProcessError> {
+        if self.has_job()? {
+            return Ok(());
+        }
+        let source = match &self.cargo.shared {
+            Some(path) if is_below(path, DEEPEST) => Source::Shared(path.clone()),
+            _ => self.upload()?,
+        };
+        let job = Job {
+            octrls: env!("CARGO_PKG_VERSION").to_owned(),
+            name: self.name.to_owned(),
+            bytes: self.cargo.bytes,
+            content: self.cargo.content.clone(),
+            fingerprint: self.fleet.fingerprint.clone(),
+            options: self.fleet.options.clone(),
+            seconds: self.fleet.limit.map(|limit| limit.as_secs_f64()),
+            source,
+            instances: self.cargo.instances.clone(),
+        };
+        let encode = |e: io::Error| ProcessError { code: code::JOB, reason: e.to_string(), transient: false };
+        let (job, subject) = (wire::to_json(&job).map_err(encode)?, self.job.clone());
+        let most = self.fleet.link.longest_message();
+        if most > 0 && job.len() > most {
+            let reason = format!(
+                "the job of {} bytes, with the names of {} files, is longer than the {most} bytes that the queue's server takes \
+                 (its `max_payload`)",
+                job.len(),
+                self.cargo.instances.len()
+            );
+            return Err(ProcessError { code: code::JOB, reason, transient: false });
+        }
+        // One that is there already is as good: it is the same.
+        self.ask(move |queue| {
+            let (job, subject) = (job.clone(), subject.clone());
+            async move { queue.publish(subject, job).await }
+        })
+        .map(drop)
+    }
+
+    fn upload(&mut self) -> Result<Source, ProcessError> {
+        let (parts, key, name) = (&self.cargo.parts, self.cargo.address.key.clone(), self.name.to_owned());
+        let object = key.clone();
+        self.ask(move |queue| {
+            let packing = Packing::of(parts).map_err(Trouble::Own);
+            let object = object.clone();
+            let name = name.clone();
+            async move {
+                let stored = async { queue.scans.put(&object, &mut Full(packing?)).await };
+                stored.await.map_err(|trouble| match trouble {
+                    Trouble::Queue(reason) => Trouble::Queue(reason),
+                    Trouble::Own(source) => Trouble::Own(ReadError::Io { path: name, source }.into()),
+                })
+            }
+        })?;
+        Ok(Source::Object(key))
+    }
+
+    /// Waits for the outcome, and passes on what is said meanwhile; `None` when neither job nor outcome are there any more.
+    fn await_outcome(&mut self, mailbox: &Mailbox) -> Result<Option<Bytes>, ProcessError> {
+        let (mut looked, mut heard) = (Instant::now(), Instant::now());
+        let mut forgotten = 0;
+        loop {
+            match mailbox.mail.recv_timeout(TICK) {
+                Ok(Mail::Signal(bytes)) => {
+                    let signal = Signal::unpacked(&bytes);
+                    if signal.is_some() {
+                        (self.running, heard) = (true, Instant::now());
+                    }
+                    if let Some(Signal::Change(change)) = signal {
+                        tick(self.fleet, self.report, self.running)?;
+                        (self.report)(change);
+                    }
+                }
+                Ok(Mail::Outcome) => {
+                    if let Some(outcome) = self.look()? {
+                        return Ok(Some(outcome));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK),
+            }
+            self.running &= self.fleet.link.is_up() && heard.elapsed() < SILENT;
+            tick(self.fleet, self.report, self.running)?;
+            if looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                if let Some(outcome) = self.look()? {
+                    return Ok(Some(outcome));
+                }
+                // The worker stores the outcome before it acknowledges the job.
+                if !self.has_job()? {
+                    return self.look();
+                }
+                forgotten = if !self.running && self.is_forgotten()? { forgotten + 1 } else { 0 };
+                if forgotten >= FORGOTTEN {
+                    // A worker that has it all the same finds it gone, and gives nothing back.
+                    self.remove_job()?;
+                    return self.look();
+                }
+            }
+        }
+    }
+
+    /// Puts the results into `out`.
+    fn receive(&mut self, summary: ScanSummary, object: &str, out: &Path) -> Result<ScanSummary, ProcessError> {
+        let summary = Arc::new(ScanSummary { out: out.to_owned(), follow_up: None, ..summary });
+        if !sound::change(&ScanChange::Done(Arc::clone(&summary))) {
+            return Err(refused("figures that no scan has"));
+        }
+        let folder = self.fetch(object)?;
+        folder.sync_below()?;
+        let running = ScanChange::Running { attempt: 1 };
+        folder.publish(out, &mut || (self.report)(running.clone()))?;
+        Ok(Arc::unwrap_or_clone(summary))
+    }
+
+    /// Brings the results home, as far as they are results of this scan.
+    fn fetch(&mut self, object: &str) -> Result<StagedFolder, ProcessError> {
+        let mut tries = 0;
+        loop {
+            let name = object.to_owned();
+            let found = self.ask(move |queue| {
+                let name = name.clone();
+                async move { queue.results.get(&name).await }
+            })?;
+            let parcel = found.ok_or_else(|| refused("they are gone"))?;
+            let folder = self.fleet.staging.begin()?;
+            let Self { fleet, report, running, .. } = self;
+            let mut ticking = || tick(fleet, &mut **report, *running);
+            let mut source = fleet.link.reader(parcel, &mut ticking);
+            match parcel::unpack(&mut source, RESULT, |name, content| folder.receive(name, content)) {
+                Ok(()) => {
+                    is_of(&self.cargo.content, &folder)?;
+                    return Ok(folder);
+                }
+                Err(ParcelError::Refused(reason)) => return Err(refused(&reason)),
+                Err(ParcelError::Write(error)) => return Err(error_of_disk(error, object)),
+                Err(ParcelError::Read(error)) => {
+                    tries += u32::from(self.fleet.link.is_up());
+                    if tries >= TRIES {
+                        return Err(refused(&format!("they break off: {error}")));
+                    }
+                    let reason = format!("results break off: {error}");
+                    let Self { fleet, report, running, .. } = self;
+                    fleet.link.pause(&reason, &mut || tick(fleet, &mut **report, *running))?;
+                }
+            }
+        }
+    }
+
+    /// Takes everything out of the queue.
+    fn clear(&mut self) -> Result<(), ProcessError> {
+        let leftovers = Leftovers::of(&self.fleet.link, &self.fleet.model, &self.cargo.address);
+        self.ask(move |queue| leftovers.clone().remove(queue))?;
+        self.fleet.inbox.settled(&self.cargo.address.key);
+        Ok(())
+    }
+}
+
+/// Reports where the scan is, which is a sign of life as well.
+fn tick(fleet: &Dispatcher, report: &mut dyn FnMut(ScanChange), running: bool) -> Result<(), Stopped> {
+    report(if running { ScanChange::Running { attempt: 1 } } else { ScanChange::Queued });
+    if fleet.is_draining() { Err(Stopped) } else { Ok(()) }
+}
+
+/// What came for results is none; another worker may do better.
+fn refused(reason: &str) -> ProcessError {
+    ProcessError { code: code::RESULT, reason: format!("what came for results is refused: {reason}"), transient: true }
+}
+
+fn error_of_disk(error: io::Error, object: &str) -> ProcessError {
+    match error.downcast::<OutputError>() {
+        Ok(OutputError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            refused("a file of the same name twice")
+        }
+        Ok(error) => error.into(),
+        Err(error) => refused(&format!("{object}: {error}")),
+    }
+}
+
+/// Whether `folder` holds results, and of that content.
+fn is_of(content: &str, folder: &StagedFolder) -> Result<(), ProcessError> {
+    let path = folder.path().join(RESULT_FILE);
+    let mut text = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_RECORD).read_to_end(&mut text));
+    read.map_err(|_| refused("there is no result.json"))?;
+    let record: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("result.json is no JSON"))?;
+    // Of several series, the list.
+    let sha256 = record["scan"]["sha256"].as_str().or(record["sha256"].as_str());
+    if sha256 == Some(content) { Ok(()) } else { Err(refused("they are of another scan")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octrls_report::Staging;
+
+    #[test]
+    fn results_of_another_scan_are_refused() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = Staging::of(out.path()).begin().unwrap();
+        assert_eq!(is_of("abc", &folder).unwrap_err().code, "E-FLEET-RESULT");
+        for (text, fits) in
+            [("{", false), ("{}", false), (r#"{"scan":{"sha256":"abc"}}"#, true), (r#"{"sha256":"abc"}"#, true)]
+        {
+            std::fs::write(folder.path().join(RESULT_FILE), text).unwrap();
+            assert_eq!(is_of("abc", &folder).is_ok(), fits, "{text}");
+        }
+    }
+}

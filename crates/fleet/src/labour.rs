@@ -1,0 +1,118 @@
+//! The work itself, in a thread that can be left behind: a scan that panics or does not end costs itself alone.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use tempfile::TempDir;
+
+use super::{
+    link::{Link, Stopped, TICK},
+    turn::Failure,
+    wire::Signal,
+    worker::Workshop,
+};
+use octrls_engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace};
+use octrls_readers::ScanFiles;
+
+/// Time between two B-scans that are sent to be looked at.
+const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
+
+/// A scan that is to be segmented.
+pub(super) struct Labour<'a> {
+    pub(super) shop: &'a Arc<Workshop>,
+    pub(super) id: ScanId,
+    /// Where the watcher hears of it.
+    pub(super) signals: String,
+    /// How long it may take.
+    pub(super) limit: Option<Duration>,
+}
+
+/// Carries the end of patience, or a stop, through the processor.
+struct LetGo;
+
+impl Labour<'_> {
+    /// Segments `scan`, which results may call `name`, into a folder below `folder`; what is in that goes when it is dropped.
+    pub(super) fn segment(
+        self,
+        segmenter: Segmenter,
+        scan: ScanFiles,
+        name: PathBuf,
+        folder: TempDir,
+    ) -> Result<(ScanSummary, TempDir), Failure> {
+        let Self { shop, id, signals, limit } = self;
+        let (let_go, (sender, result)) = (Arc::new(AtomicBool::new(false)), bounded(1));
+        let (theirs, told) = (Arc::clone(shop), Arc::clone(&let_go));
+        let out = folder.path().join("result");
+        let work = move || {
+            let mut shown: Option<Instant> = None;
+            let mut report = |change: ScanChange| {
+                if told.load(Ordering::Relaxed) {
+                    resume_unwind(Box::new(LetGo));
+                }
+                theirs.stops.beat();
+                if matches!(change, ScanChange::Running { .. }) {
+                    return;
+                }
+                let picture = matches!(change, ScanChange::BScan(_));
+                if theirs.link.is_up() && !(picture && shown.is_some_and(|at| at.elapsed() < BETWEEN_PICTURES)) {
+                    shown = picture.then(Instant::now).or(shown);
+                    signal(&theirs.link, &signals, change.clone());
+                }
+                theirs.scan(id, change);
+            };
+            let process = AssertUnwindSafe(|| segmenter.process(&scan, &name, &out, &mut report));
+            let result = match catch_unwind(process) {
+                Ok(result) => result.map_err(Failure::Error),
+                Err(payload) if payload.is::<LetGo>() && theirs.stops.is_aborting() => Err(Failure::Stopped),
+                Err(payload) if payload.is::<LetGo>() => Err(ProcessError::too_long().into()),
+                Err(payload) => Err(ProcessError::panicked(payload.as_ref()).into()),
+            };
+            // The folder goes when its last user does.
+            let _ = sender.send(result.map(|summary| (summary, folder)));
+        };
+        let spawned = thread::Builder::new().name("octrls-job".to_owned()).spawn(work);
+        spawned.map_err(|e| ProcessError {
+            code: "E-ENGINE-THREAD",
+            reason: format!("cannot start a thread: {e}"),
+            transient: true,
+        })?;
+        let begun = Instant::now();
+        loop {
+            match result.recv_timeout(TICK) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(ProcessError::panicked(&"the thread has ended").into());
+                }
+                // Without a limit only the scan itself shows whether it gets on.
+                Err(RecvTimeoutError::Timeout) if limit.is_some() => shop.stops.beat(),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let taken = begun.elapsed();
+            if shop.stops.is_aborting() || limit.is_some_and(|limit| taken >= limit) {
+                let_go.store(true, Ordering::Relaxed);
+            }
+            if limit.is_some_and(|limit| taken >= limit + grace(limit)) {
+                shop.leave_behind();
+                return Err(ProcessError::too_long().into());
+            }
+        }
+    }
+}
+
+/// Sends what happens to whoever watches; it may be lost.
+fn signal(link: &Link, subject: &str, change: ScanChange) {
+    let Ok(packed) = Signal::Change(change).packed() else { return };
+    if packed.len() < link.client().max_payload() {
+        let sent = link.client().publish(subject.to_owned(), packed.into());
+        let _ = link.wait(sent, &mut || Err(Stopped));
+    }
+}

@@ -1,0 +1,393 @@
+//! The connection: it makes itself again, says once when it cannot, and lets synchronous code wait.
+
+use std::{
+    io::{self, Read},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll},
+    thread,
+    time::{Duration, Instant},
+};
+
+use async_nats::{Client, ClientError, ConnectError, ConnectErrorKind, ConnectOptions, Event, connection::State};
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+use super::{
+    FleetError, Login, Server,
+    error::code,
+    server::read_secret,
+    stations::{Object, Stations, Trouble},
+    wire::Names,
+};
+use octrls_engine::Level;
+
+/// Time between two ticks of whoever waits.
+pub(super) const TICK: Duration = Duration::from_millis(500);
+/// Pause before what the server refused is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Time between two notices of the same trouble.
+const SILENCE: Duration = Duration::from_mins(10);
+/// Longest pause between two attempts to connect.
+const SLOWEST: Duration = Duration::from_secs(5);
+/// A server that says nothing for so long in the middle of an object is away.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// How an error of the connection tells that a login was refused.
+const DENIAL: &str = "authorization violation";
+
+/// Called now and then while something is waited for.
+pub(super) type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Stopped>;
+
+/// Whoever waited does so no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+type Tell = Box<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
+
+/// Tells an operator; what comes before anyone listens is kept.
+#[derive(Clone, Default)]
+pub struct Teller(Arc<Mutex<Ears>>);
+
+#[derive(Default)]
+struct Ears {
+    tell: Option<Tell>,
+    kept: Vec<(Level, Option<&'static str>, String)>,
+    told: Vec<(&'static str, Instant)>,
+}
+
+impl Teller {
+    fn ears(&self) -> MutexGuard<'_, Ears> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on `tell` is called, first with what was kept.
+    pub fn listen(&self, tell: impl Fn(Level, Option<&'static str>, String) + Send + Sync + 'static) {
+        let mut ears = self.ears();
+        for (level, code, text) in ears.kept.drain(..) {
+            tell(level, code, text);
+        }
+        ears.tell = Some(Box::new(tell));
+    }
+
+    pub(super) fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+        let mut ears = self.ears();
+        match &ears.tell {
+            Some(tell) => tell(level, code, text),
+            None => ears.kept.push((level, code, text)),
+        }
+    }
+
+    /// The same for a trouble that goes on: it is told now and then.
+    pub(super) fn trouble(&self, code: &'static str, text: String) {
+        {
+            let mut ears = self.ears();
+            if ears.told.iter().any(|(told, at)| *told == code && at.elapsed() < SILENCE) {
+                return;
+            }
+            ears.told.retain(|(told, _)| *told != code);
+            ears.told.push((code, Instant::now()));
+        }
+        self.notice(Level::Warning, Some(code), text);
+    }
+
+    /// It is over, and the next is told at once. Whether it was told.
+    fn over(&self, code: &'static str) -> bool {
+        let mut ears = self.ears();
+        let before = ears.told.len();
+        ears.told.retain(|(told, _)| *told != code);
+        ears.told.len() < before
+    }
+}
+
+/// A connection to a queue. Dropping it ends it.
+pub struct Link {
+    runtime: Runtime,
+    client: Client,
+    names: Names,
+    server: String,
+    teller: Teller,
+    stations: Mutex<Option<Arc<Stations>>>,
+}
+
+impl Link {
+    /// Connects to `server`. One that cannot be reached now is told and waited for.
+    ///
+    /// # Errors
+    /// [`FleetError`] when it does not let us in, or when its certificate or ours cannot be used.
+    pub fn open(server: &Server, teller: Teller) -> Result<Arc<Self>, FleetError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("octrls-queue")
+            .enable_all()
+            .build()
+            .map_err(FleetError::Thread)?;
+        let name = server.url.to_string();
+        let options = options(server, &name, &teller)?;
+        let addresses = server.url.addresses();
+        let client = runtime.block_on(async {
+            match options.clone().connect(addresses.clone()).await {
+                Err(error) if may_pass(&error) => {
+                    teller.trouble(code::AWAY, away(&name, &error.to_string()));
+                    options.retry_on_initial_connect().connect(addresses).await
+                }
+                other => other,
+            }
+        });
+        let client = client.map_err(|error| {
+            let (server, reason) = (name.clone(), chain(&error));
+            match error.kind() {
+                ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                    FleetError::Denied { server, reason }
+                }
+                _ => FleetError::Connect { server, reason },
+            }
+        })?;
+        let names = Names::of(&server.name);
+        Ok(Arc::new(Self { runtime, client, names, server: name, teller, stations: Mutex::default() }))
+    }
+
+    pub(super) const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) const fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
+    /// Where it leads, without any login.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// How often it was made, the first time included.
+    pub(super) fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// The longest message that the server takes, in bytes.
+    pub(super) fn longest_message(&self) -> usize {
+        self.client.server_info().max_payload
+    }
+
+    /// Runs `work` beside whoever calls.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(work)
+    }
+
+    /// Waits for `work`, and calls `tick` twice a second meanwhile.
+    ///
+    /// # Errors
+    /// [`Stopped`] when `tick` says so; it may unwind as well.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>, tick: Tick<'_>) -> Result<T, Stopped> {
+        let mut work = pin!(work);
+        loop {
+            match self.runtime.block_on(async { timeout(TICK, work.as_mut()).await }) {
+                Ok(done) => return Ok(done),
+                Err(_) => tick()?,
+            }
+        }
+    }
+
+    /// Attempts `work` until the queue does not stand in its way.
+    ///
+    /// # Errors
+    /// What `work` itself says is wrong beside the queue, or that `tick` ends it.
+    pub(super) fn insist<T, E: From<Stopped>, F>(
+        &self,
+        tick: Tick<'_>,
+        mut work: impl FnMut(Arc<Stations>) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, Trouble<E>>>,
+    {
+        loop {
+            let attempt = async {
+                let stations = self.stations().await.map_err(Trouble::Queue)?;
+                work(stations).await
+            };
+            match self.wait(attempt, tick)? {
+                Ok(done) => {
+                    self.teller.over(code::QUEUE);
+                    return Ok(done);
+                }
+                Err(Trouble::Own(error)) => return Err(error),
+                Err(Trouble::Queue(reason)) => self.pause(&reason, tick)?,
+            }
+        }
+    }
+
+    /// Says what is wrong with the queue, and waits a little.
+    pub(super) fn pause(&self, reason: &str, tick: Tick<'_>) -> Result<(), Stopped> {
+        if self.is_up() {
+            self.teller.trouble(code::QUEUE, format!("the queue at {} refuses, work waits: {reason}", self.server));
+        }
+        // Streams may have been removed; those that are missing are made again.
+        *self.locked() = None;
+        let until = Instant::now() + PAUSE;
+        while Instant::now() < until {
+            thread::sleep(TICK.min(PAUSE));
+            tick()?;
+        }
+        Ok(())
+    }
+
+    /// Streams and stores, made where they are missing.
+    async fn stations(&self) -> Result<Arc<Stations>, String> {
+        if let Some(known) = self.locked().clone() {
+            return Ok(known);
+        }
+        let made = Arc::new(Stations::make(&self.client, &self.names).await?);
+        *self.locked() = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<Arc<Stations>>> {
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `object` for synchronous readers.
+    pub(super) const fn reader<'a>(&'a self, object: Object, tick: Tick<'a>) -> Blocking<'a> {
+        Blocking { link: self, object, chunk: Bytes::new(), tick }
+    }
+}
+
+fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOptions, FleetError> {
+    let (teller, name) = (teller.clone(), name.to_owned());
+    let heard = move |event: Event| {
+        match event {
+            Event::Disconnected => {
+                teller.trouble(code::AWAY, away(&name, "the connection is lost"));
+            }
+            Event::Connected => {
+                teller.over(code::DENIED);
+                if teller.over(code::AWAY) {
+                    teller.notice(Level::Info, None, format!("the queue at {name} is there again"));
+                }
+            }
+            Event::ServerError(error) => {
+                teller.trouble(code::QUEUE, format!("the queue at {name} says: {error}"));
+            }
+            // Of a connection that is to be made again.
+            Event::ClientError(ClientError::Other(reason)) if reason.contains(DENIAL) => {
+                let text = format!("the queue at {name} does not let us in any more, work waits: {reason}");
+                teller.trouble(code::DENIED, text);
+            }
+            Event::ClientError(_) | Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining | Event::Closed => {}
+        }
+        std::future::ready(())
+    };
+    let options = ConnectOptions::new()
+        .name("octrls")
+        .event_callback(heard)
+        .reconnect_delay_callback(|attempts| SLOWEST.min(Duration::from_millis(200 * attempts.min(100) as u64)));
+    let login = if server.login == Login::Nobody { server.url.login() } else { &server.login };
+    let mut options = match login.clone() {
+        Login::Nobody => options,
+        Login::Password(user, password) => options.user_and_password(user, password),
+        Login::Token(token) => options.token(token),
+        Login::Credentials(path) => {
+            let text = read_secret(&path).map_err(|source| FleetError::File { path: path.clone(), source })?;
+            // The parser's own words might repeat what it was given.
+            options
+                .credentials(&text)
+                .map_err(|_| FleetError::File { path, source: io::Error::other("it holds no credentials of NATS") })?
+        }
+    };
+    let pem = |path: &std::path::Path| {
+        std::fs::read(path).map_err(|source| FleetError::File { path: path.to_owned(), source }).and_then(|bytes| {
+            let whole = bytes.windows(10).any(|w| w == b"-----BEGIN");
+            let source = io::Error::other("it holds no certificate or key in PEM");
+            if whole { Ok(()) } else { Err(FleetError::File { path: path.to_owned(), source }) }
+        })
+    };
+    if let Some(ca) = &server.ca {
+        pem(ca)?;
+        options = options.add_root_certificates(ca.clone()).require_tls(true);
+    }
+    if let Some((certificate, key)) = &server.certificate {
+        pem(certificate)?;
+        pem(key)?;
+        options = options.add_client_certificate(certificate.clone(), key.clone()).require_tls(true);
+    }
+    Ok(options)
+}
+
+/// Whether a connection that fails like this may succeed later: a certificate that is refused is none of that kind.
+fn may_pass(error: &ConnectError) -> bool {
+    let kind = matches!(error.kind(), ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::TimedOut);
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    kind && source.is_none_or(|source| source.kind() != io::ErrorKind::InvalidData)
+}
+
+fn away(server: &str, reason: &str) -> String {
+    format!("the queue at {server} cannot be reached, work waits: {reason}")
+}
+
+/// An error with what led to it.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// A reader that waits, each time for no longer than a server may be silent.
+pub(super) struct Blocking<'a> {
+    link: &'a Link,
+    object: Object,
+    chunk: Bytes,
+    tick: Tick<'a>,
+}
+
+impl Read for Blocking<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { link, object, chunk, tick } = self;
+        while chunk.is_empty() && !buffer.is_empty() {
+            let next = link.wait(async { timeout(STALLED, object.chunk()).await }, &mut **tick);
+            match next.map_err(|Stopped| io::Error::from(io::ErrorKind::ConnectionAborted))? {
+                Ok(Ok(Some(more))) => *chunk = more,
+                Ok(Ok(None)) => return Ok(0),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        let most = buffer.len().min(chunk.len());
+        buffer[..most].copy_from_slice(&chunk.split_to(most));
+        Ok(most)
+    }
+}
+
+/// A synchronous reader for whoever waits for it in this very thread; each block is as full as can be.
+pub(super) struct Full<R>(pub(super) R);
+
+impl<R: Read + Unpin> AsyncRead for Full<R> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while buffer.remaining() > 0 {
+            let read = self.0.read(buffer.initialize_unfilled())?;
+            if read == 0 {
+                break;
+            }
+            buffer.advance(read);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,221 @@
+//! Where the queue is, and who we are there.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use async_nats::ServerAddr;
+
+use super::FleetError;
+
+/// Longest file with a secret, in bytes.
+const LONGEST_SECRET: u64 = 1 << 16;
+
+/// How a server knows us.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// By nothing, or by our certificate alone.
+    Nobody,
+    /// By name and password.
+    Password(String, String),
+    /// By a token.
+    Token(String),
+    /// By a credentials file of NATS: JWT and nkey seed.
+    Credentials(PathBuf),
+}
+
+/// The addresses of a NATS server or cluster, without the login that the text may have held.
+#[derive(Clone, Debug)]
+pub struct ServerUrl {
+    addresses: Vec<ServerAddr>,
+    login: Login,
+}
+
+/// What streams, stores and subjects of a fleet begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueName(String);
+
+/// A queue, and what is needed to use it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub url: ServerUrl,
+    pub name: QueueName,
+    /// Beats that of the URL, unless it is nobody.
+    pub login: Login,
+    /// Certificates of those that vouch for the server, in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// Says of which kind it is, and no more.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "nobody",
+            Self::Password(..) => "a password",
+            Self::Token(_) => "a token",
+            Self::Credentials(_) => "a credentials file",
+        })
+    }
+}
+
+impl Login {
+    /// Reads `user:password` or a token from a file.
+    ///
+    /// # Errors
+    /// [`FleetError::File`] when it cannot be read or is empty.
+    pub fn of_file(path: &Path) -> Result<Self, FleetError> {
+        let failed = |source| FleetError::File { path: path.to_owned(), source };
+        let text = read_secret(path).map_err(failed)?;
+        let line = text.trim();
+        if line.is_empty() || line.contains(char::is_control) {
+            return Err(failed(io::Error::other("it must hold one line, user:password or a token")));
+        }
+        Ok(Self::of(line))
+    }
+
+    fn of(text: &str) -> Self {
+        match text.split_once(':') {
+            Some((user, password)) => Self::Password(user.to_owned(), password.to_owned()),
+            None => Self::Token(text.to_owned()),
+        }
+    }
+}
+
+/// The text of a short file.
+pub(super) fn read_secret(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > LONGEST_SECRET {
+        return Err(io::Error::other("it is far too long"));
+    }
+    fs::read_to_string(path)
+}
+
+impl FromStr for ServerUrl {
+    type Err = String;
+
+    /// Takes addresses such as `nats://user:password@host:4222` or `tls://token@host`, of a cluster with commas between them.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (mut addresses, mut login) = (Vec::new(), Login::Nobody);
+        for one in text.split(',').map(str::trim) {
+            let (scheme, rest) = one.split_once("://").unwrap_or(("nats", one));
+            if !matches!(scheme, "nats" | "tls") {
+                return Err("an address of a queue begins with nats:// or tls://".to_owned());
+            }
+            let (secret, host) = rest.rsplit_once('@').map_or((None, rest), |(secret, host)| (Some(secret), host));
+            if host.is_empty() {
+                return Err("an address of a queue names a host".to_owned());
+            }
+            if let Some(secret) = secret {
+                let decoded = secret.split(':').map(percent_decoded).collect::<Option<Vec<_>>>();
+                let decoded = decoded.ok_or_else(|| "the login in the address is not percent-encoded".to_owned())?;
+                login = match decoded.as_slice() {
+                    [token] => Login::Token(token.clone()),
+                    [user, password] => Login::Password(user.clone(), password.clone()),
+                    _ => return Err("the login in the address has more than two parts".to_owned()),
+                };
+            }
+            // The parser's own words may repeat what it was given; here that holds no secret any more.
+            addresses.push(format!("{scheme}://{host}").parse().map_err(|e: io::Error| e.to_string())?);
+        }
+        Ok(Self { addresses, login })
+    }
+}
+
+impl ServerUrl {
+    pub(super) fn addresses(&self) -> Vec<ServerAddr> {
+        self.addresses.clone()
+    }
+
+    pub(super) const fn login(&self) -> &Login {
+        &self.login
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, address) in self.addresses.iter().enumerate() {
+            let between = if i > 0 { "," } else { "" };
+            write!(f, "{between}{}", address.as_url_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for QueueName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits =
+            (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        fits.then(|| Self(text.to_owned())).ok_or_else(|| "not 1 to 32 of A-Z, a-z, 0-9, - and _".to_owned())
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `%41` and the like as the bytes that they stand for; `None` where they stand for no text.
+fn percent_decoded(text: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            bytes.push(first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_the_address_is_taken_out_of_it() {
+        let url: ServerUrl = "nats://ward:p%40ss@one:4222, tls://two".parse().unwrap();
+        assert_eq!(url.login, Login::Password("ward".into(), "p@ss".into()));
+        assert_eq!(url.to_string(), "nats://one:4222,tls://two");
+        let url: ServerUrl = "s3cret@host".parse().unwrap();
+        assert_eq!((url.login.clone(), url.to_string().as_str()), (Login::Token("s3cret".into()), "nats://host"));
+        assert!(!format!("{url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_repeating_it() {
+        for wrong in
+            ["http://s3cret@host", "nats://", "nats://s3cret@", "nats://s3cret:%zz@host", "nats://a:s3cret:c@host"]
+        {
+            let error = wrong.parse::<ServerUrl>().unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        for wrong in ["", "a.b", "a b", "ä", &"x".repeat(33)] {
+            wrong.parse::<QueueName>().unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_file_holds_a_password_or_a_token() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        for (text, login) in
+            [("ward:p:w\n", Login::Password("ward".into(), "p:w".into())), ("t0ken", Login::Token("t0ken".into()))]
+        {
+            fs::write(&path, text).unwrap();
+            assert_eq!(Login::of_file(&path).unwrap(), login);
+        }
+        for wrong in ["", "a\nb"] {
+            fs::write(&path, wrong).unwrap();
+            assert_eq!(Login::of_file(&path).unwrap_err().code(), "E-FLEET-FILE");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! One job in the hands of a worker.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_nats::jetstream::{AckKind, Message};
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::{
+    error::code,
+    labour::Labour,
+    link::{Full, Link, Stopped},
+    parcel::{self, Limits, Packing, ParcelError, Part, is_below},
+    stations::{Stations, Trouble},
+    wire::{self, Address, DEEPEST, Ending, Job, Outcome, Signal, Source},
+    worker::Workshop,
+};
+use octrls_engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummary, Segmenter, digest};
+use octrls_readers::ScanFiles;
+use octrls_report::OutputError;
+
+/// Signs of life in the time after which a silent worker is taken for lost.
+const BEATS: u32 = 4;
+/// Files of a scan: the most B-scans of an export, and a few.
+const MOST_FILES: u32 = 20_000;
+/// Most characters of the version that a watcher says it is.
+const LONGEST_VERSION: usize = 64;
+
+/// What became of a job.
+pub(super) enum Given {
+    Done,
+    Failed {
+        code: &'static str,
+    },
+    /// It goes back to the queue.
+    Back,
+    /// Another had settled it.
+    Settled,
+}
+
+/// A job, from its delivery to its outcome.
+pub(super) struct Turn<'a> {
+    shop: &'a Arc<Workshop>,
+    message: &'a Message,
+    id: ScanId,
+}
+
+/// Why there are no results.
+pub(super) enum Failure {
+    /// The scan's fault, or this box's.
+    Error(ProcessError),
+    /// The worker stops.
+    Stopped,
+}
+
+impl From<Stopped> for Failure {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<ProcessError> for Failure {
+    fn from(error: ProcessError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(shop: &'a Arc<Workshop>, message: &'a Message) -> Self {
+        Self { shop, message, id: shop.next_id() }
+    }
+
+    /// Works on the job and stores its outcome.
+    pub(super) fn run(&self) -> Given {
+        let Some(address) = Address::of_subject(&self.message.subject) else {
+            // Nobody can be told: such a subject is none of ours.
+            self.acknowledge();
+            return Given::Settled;
+        };
+        let beating = self.beat(&address);
+        let given = self.attempt(&address);
+        beating.abort();
+        given.unwrap_or(Given::Back)
+    }
+
+    fn attempt(&self, address: &Address) -> Result<Given, Stopped> {
+        let (delivery, sequence) = match self.message.info() {
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
+            Err(_) => (1, 0),
+        };
+        let outcome_subject = self.link().names().outcome(address);
+        if self.is_settled(&outcome_subject)? {
+            self.acknowledge();
+            return Ok(Given::Settled);
+        }
+        let job: Result<Job, ProcessError> = wire::of_json(&self.message.payload).map_err(|reason| nonsense(&reason));
+        let nameless = || (PathBuf::from(&address.key), self.message.payload.len() as u64);
+        let (path, bytes) = job.as_ref().map_or_else(|_| nameless(), |job| (job.name.clone(), job.bytes));
+        self.shop.scan(self.id, ScanChange::Seen { path, bytes });
+        self.shop.scan(self.id, ScanChange::Running { attempt: delivery });
+        let made = match job {
+            Err(error) => Err(Failure::Error(error)),
+            Ok(_) if delivery > self.shop.options.deliveries => Err(Failure::Error(too_often(delivery))),
+            Ok(job) => self.work(job, address),
+        };
+        let (ending, given, object) = match made {
+            Ok((summary, folder)) => {
+                let object = format!("{}.{}.{delivery}", address.key, self.shop.options.name.replace('.', "-"));
+                match self.upload(&folder, &summary, &object) {
+                    Ok(()) => {
+                        self.shop.scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
+                        let bare = ScanSummary { out: PathBuf::new(), ..summary };
+                        (Ending::Done { summary: Box::new(bare), object: object.clone() }, Given::Done, Some(object))
+                    }
+                    Err(Failure::Stopped) => return Err(Stopped),
+                    Err(Failure::Error(error)) => self.failed(error, delivery),
+                }
+            }
+            Err(Failure::Stopped) => return Err(Stopped),
+            Err(Failure::Error(error)) => self.failed(error, delivery),
+        };
+        if !self.give(sequence, &outcome_subject, ending, object)? {
+            return Ok(Given::Settled);
+        }
+        self.acknowledge();
+        Ok(given)
+    }
+
+    fn failed(&self, error: ProcessError, delivery: u32) -> (Ending, Given, Option<String>) {
+        let ProcessError { code, reason, transient } = error;
+        let change = if transient {
+            let (reason, next_attempt) = (reason.clone(), delivery + 1);
+            ScanChange::Retrying { code, reason, next_attempt, after: Duration::ZERO }
+        } else {
+            ScanChange::Quarantined { code, reason: reason.clone() }
+        };
+        self.shop.scan(self.id, change);
+        (Ending::Failed { code, reason, transient }, Given::Failed { code }, None)
+    }
+
+    fn link(&self) -> &'a Link {
+        &self.shop.link
+    }
+
+    fn tick(&self) -> Result<(), Stopped> {
+        self.shop.stops.beat();
+        if self.shop.stops.is_aborting() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn ask<T, E: From<Stopped>, F>(&self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, Trouble<E>>>,
+    {
+        self.link().insist(&mut || self.tick(), work)
+    }
+
+    /// Keeps the job ours, and says so to the watcher, until it is aborted.
+    fn beat(&self, address: &Address) -> tokio::task::JoinHandle<()> {
+        let (client, acker) = (self.link().client().clone(), self.message.clone());
+        let (subject, every) = (self.link().names().signal(address), self.shop.options.patience / BEATS);
+        let alive: Bytes = Signal::Alive.packed().unwrap_or_default().into();
+        self.link().spawn(async move {
+            loop {
+                // While the server is away nobody hears it, and another worker may be given the job.
+                let _ = client.publish(subject.clone(), alive.clone()).await;
+                tokio::time::sleep(every).await;
+                let _ = acker.ack_with(AckKind::Progress).await;
+            }
+        })
+    }
+
+    fn is_settled(&self, outcome: &str) -> Result<bool, Stopped> {
+        let subject = outcome.to_owned();
+        self.ask(move |queue| {
+            let subject = subject.clone();
+            async move { Ok(queue.outcome::<Stopped>(&subject).await?.is_some()) }
+        })
+    }
+
+    /// The results of the job in a folder of their own.
+    fn work(&self, job: Job, address: &Address) -> Result<(ScanSummary, TempDir), Failure> {
+        let shop = self.shop;
+        let folder = shop.scratch.job().map_err(|e| of_disk(shop.scratch.path(), e))?;
+        if !is_below(&job.name, DEEPEST) {
+            return Err(nonsense("its scan has a name that leads elsewhere").into());
+        }
+        let segmenter = Segmenter::new(shop.network.clone(), job.options, folder.path());
+        if segmenter.fingerprint() != job.fingerprint {
+            let reason = format!(
+                "version {} of octrls asks version {}, which would give other results",
+                wire::printable(&job.octrls, LONGEST_VERSION),
+                env!("CARGO_PKG_VERSION")
+            );
+            return Err(ProcessError { code: code::JOB, reason, transient: true }.into());
+        }
+        let scan = match &job.source {
+            Source::Object(name) => self.download(name, &job.name, &folder.path().join("scan"))?,
+            Source::Shared(path) => self.shared(path)?,
+        };
+        let scan = with_instances(scan, &job.instances)?;
+        self.limit(&scan)?;
+        if digest(&scan).ok().as_ref() != Some(&job.content) {
+            return Err(elsewhere("its content is not the one that was found").into());
+        }
+        let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let limit = shop.options.limit.into_iter().chain(asked).min();
+        let signals = self.link().names().signal(address);
+        let labour = Labour { shop, id: self.id, signals, limit };
+        labour.segment(segmenter, scan, job.name, folder)
+    }
+
+    /// Unpacks the scan into `folder`; the first file is the scan.
+    fn download(&self, object: &str, name: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+        let wanted = object.to_owned();
+        let found = self.ask::<_, Failure, _>(move |queue| {
+            let wanted = wanted.clone();
+            async move { queue.scans.get(&wanted).await }
+        })?;
+        let parcel = found.ok_or_else(|| elsewhere("it is not in the store any more"))?;
+        let mut ticking = || self.tick();
+        let mut source = self.link().reader(parcel, &mut ticking);
+        let limits = Limits { files: MOST_FILES, bytes: self.shop.options.max_bytes };
+        let mut first = None;
+        let unpacked = parcel::unpack(&mut source, limits, |name, content| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            io::copy(content, &mut std::fs::File::create_new(&path)?)?;
+            first.get_or_insert(path);
+            Ok(())
+        });
+        match unpacked {
+            Ok(()) => {}
+            Err(_) if self.shop.stops.is_aborting() => return Err(Failure::Stopped),
+            Err(ParcelError::Refused(reason)) => return Err(nonsense(&reason).into()),
+            Err(ParcelError::Write(error)) => return Err(of_disk(folder, error).into()),
+            Err(ParcelError::Read(error)) => return Err(elsewhere(&format!("it breaks off: {error}")).into()),
+        }
+        // Readers look at the name, too.
+        let fits = |path: &PathBuf| path.file_name() == name.file_name();
+        first.filter(fits).ok_or_else(|| nonsense("its files are not those of its scan").into())
+    }
+
+    /// The scan on storage that the watcher sees as well.
+    fn shared(&self, path: &Path) -> Result<PathBuf, ProcessError> {
+        let share = self.shop.options.share.as_ref();
+        let share = share.ok_or_else(|| elsewhere("this worker has no --queue-share to find it on"))?;
+        if !is_below(path, DEEPEST) {
+            return Err(nonsense("its path leads out of the shared folder"));
+        }
+        let found = std::fs::canonicalize(share.join(path));
+        let found = found.map_err(|e| elsewhere(&format!("it cannot be found on the shared folder: {}", e.kind())))?;
+        if !found.starts_with(share) {
+            return Err(nonsense("a link leads out of the shared folder"));
+        }
+        Ok(found)
+    }
+
+    /// Refuses what is larger than the scans that this worker takes.
+    fn limit(&self, scan: &ScanFiles) -> Result<(), ProcessError> {
+        let files = scan.contents().unwrap_or_default();
+        let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).map_or(0, |m| m.len())).sum();
+        if bytes > self.shop.options.max_bytes {
+            let reason = format!("the scan has {bytes} bytes, {} is the limit", self.shop.options.max_bytes);
+            return Err(ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false });
+        }
+        Ok(())
+    }
+
+    fn upload(&self, folder: &TempDir, summary: &ScanSummary, object: &str) -> Result<(), Failure> {
+        let files = files_below(&summary.out).map_err(|e| of_disk(folder.path(), e))?;
+        self.ask(move |queue| {
+            let packing = Packing::of(&files).map_err(Trouble::Own);
+            let object = object.to_owned();
+            async move {
+                let stored = async { queue.results.put(&object, &mut Full(packing?)).await };
+                stored.await.map_err(|trouble| match trouble {
+                    Trouble::Queue(reason) => Trouble::Queue(reason),
+                    Trouble::Own(error) => Trouble::Own(Failure::Error(of_disk(Path::new("the results"), error))),
+                })
+            }
+        })
+    }
+
+    /// Stores the outcome; false where the job was settled without us.
+    fn give(&self, sequence: u64, subject: &str, ending: Ending, object: Option<String>) -> Result<bool, Stopped> {
+        let outcome = Outcome { worker: self.shop.options.name.clone(), ending };
+        // What is written here can be encoded.
+        let content = wire::to_json(&outcome).unwrap_or_default();
+        let subject = subject.to_owned();
+        self.ask(move |queue| {
+            let (subject, content, object) = (subject.clone(), content.clone(), object.clone());
+            async move {
+                let is_wanted = queue.has_message::<Stopped>(sequence).await?;
+                if is_wanted && queue.publish::<Stopped>(subject.clone(), content.clone()).await? {
+                    return Ok(true);
+                }
+                // Ours may have been stored although nobody told us so.
+                if queue.outcome::<Stopped>(&subject).await?.as_deref() == Some(content.as_slice()) {
+                    return Ok(true);
+                }
+                if let Some(object) = object {
+                    queue.results.remove::<Stopped>(&object).await?;
+                }
+                Ok(false)
+            }
+        })
+    }
+
+    /// Takes the job off the queue.
+    fn acknowledge(&self) {
+        // Where that fails the job is delivered again, and its outcome found.
+        let _ = self.link().wait(self.message.double_ack(), &mut || self.tick());
+    }
+}
+
+/// The scan at `path`, or the series whose `instances` lie beside it.
+fn with_instances(path: PathBuf, instances: &[PathBuf]) -> Result<ScanFiles, ProcessError> {
+    if instances.is_empty() {
+        return Ok(ScanFiles::one(path));
+    }
+    let refused = || nonsense("its instances are not those of a series");
+    if instances.len() > MOST_FILES as usize || !instances.iter().all(|name| is_below(name, 1)) {
+        return Err(refused());
+    }
+    let beside: Vec<PathBuf> = instances.iter().map(|name| path.with_file_name(name)).collect();
+    // A link would lead to what is none of the series.
+    if beside.iter().any(|file| file.is_symlink()) {
+        return Err(refused());
+    }
+    ScanFiles::series(beside).filter(|scan| scan.path() == path).ok_or_else(refused)
+}
+
+/// Every file below `folder`, by its path there.
+fn files_below(folder: &Path) -> io::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from)?;
+        if entry.file_type().is_file() {
+            let name = entry.path().strip_prefix(folder).map_err(io::Error::other)?.to_owned();
+            parts.push(Part { name, path: entry.into_path() });
+        }
+    }
+    Ok(parts)
+}
+
+fn nonsense(reason: &str) -> ProcessError {
+    ProcessError { code: code::JOB, reason: format!("the job is refused: {reason}"), transient: false }
+}
+
+fn elsewhere(reason: &str) -> ProcessError {
+    ProcessError { code: code::SCAN, reason: format!("the scan cannot be had: {reason}"), transient: true }
+}
+
+fn too_often(delivery: u32) -> ProcessError {
+    let reason = format!("{} workers took it, and each was gone before it was done", delivery - 1);
+    ProcessError { code: code::DELIVERIES, reason, transient: false }
+}
+
+fn of_disk(path: &Path, error: io::Error) -> ProcessError {
+    OutputError::io(path, error).into()
+}

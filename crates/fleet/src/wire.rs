@@ -1,0 +1,288 @@
+//! What travels through the queue, and under which names.
+
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+use serde::{Deserialize, Serialize};
+
+use super::QueueName;
+use octrls_core::{
+    scan::BScan,
+    serial::{self, StaticStr, fixed},
+};
+use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, sound};
+
+/// Deepest path below the folder that watchers and workers share.
+pub(super) const DEEPEST: usize = 128;
+/// Version of everything here; those of another never meet.
+const VERSION: u32 = 1;
+/// Hexadecimal digits of a model's hash that name it in a subject.
+const MODEL_DIGITS: usize = 16;
+/// Longest signal, unpacked, in bytes; what a server lets through is a mebibyte before.
+const LONGEST_SIGNAL: u64 = 64 << 20;
+/// Longest job or outcome, in bytes.
+const LONGEST_MESSAGE: usize = 1 << 20;
+
+/// The names of everything that belongs to a queue.
+#[derive(Clone, Debug)]
+pub(super) struct Names(String);
+
+/// Who waits for a job, and which of theirs it is; each fits into a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// The watcher's own name: [`Address::WATCHER_DIGITS`] hexadecimal digits.
+    pub(super) watcher: String,
+    /// SHA-256 of everything that the result depends on, in hexadecimal.
+    pub(super) key: String,
+}
+
+/// A scan to be worked on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// Version of the program that asks.
+    pub(super) octrls: String,
+    /// What results may call the scan.
+    #[serde(with = "serial::path")]
+    pub(super) name: PathBuf,
+    /// Size of all its files.
+    pub(super) bytes: u64,
+    /// SHA-256 of its content.
+    pub(super) content: String,
+    /// What the asker's results depend on beside the content; the worker's must be the same.
+    pub(super) fingerprint: String,
+    pub(super) options: SegmenterOptions,
+    /// Seconds that it may take.
+    pub(super) seconds: Option<f64>,
+    pub(super) source: Source,
+    /// Names of the instances of a DICOM series, which lie beside each other.
+    #[serde(default, with = "serial::paths")]
+    pub(super) instances: Vec<PathBuf>,
+}
+
+/// Where a scan lies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Source {
+    /// A parcel in the object store; the first file in it is the scan.
+    Object(String),
+    /// A path below the folder that watcher and worker share.
+    Shared(#[serde(with = "serial::path")] PathBuf),
+}
+
+/// What became of a job.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Name of the worker.
+    pub(super) worker: String,
+    pub(super) ending: Ending,
+}
+
+/// How a job ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Ending {
+    /// The results are a parcel in the object store.
+    Done { summary: Box<ScanSummary>, object: String },
+    /// There are none.
+    Failed {
+        #[serde(with = "fixed")]
+        code: StaticStr,
+        reason: String,
+        transient: bool,
+    },
+}
+
+/// What a worker says of a job in its hands.
+#[derive(Debug)]
+pub(super) enum Signal {
+    /// It has it, and is alive.
+    Alive,
+    /// The engine's own event.
+    Change(ScanChange),
+}
+
+/// A signal on its way. A B-scan travels with 8 bits a pixel: it is there to be looked at.
+#[derive(Serialize, Deserialize)]
+enum Packed {
+    Alive,
+    Change(ScanChange, Vec<u8>),
+}
+
+impl Names {
+    pub(super) fn of(queue: &QueueName) -> Self {
+        Self(queue.to_string())
+    }
+
+    pub(super) fn job_stream(&self) -> String {
+        format!("{}-jobs", self.0)
+    }
+
+    pub(super) fn outcome_stream(&self) -> String {
+        format!("{}-outcomes", self.0)
+    }
+
+    pub(super) fn scan_store(&self) -> String {
+        format!("{}-scans", self.0)
+    }
+
+    pub(super) fn result_store(&self) -> String {
+        format!("{}-results", self.0)
+    }
+
+    /// The consumer that workers with the model of that hash share.
+    pub(super) fn consumer(model: &str) -> String {
+        format!("v{VERSION}-{}", digits(model))
+    }
+
+    pub(super) fn all_jobs(&self) -> String {
+        format!("{}.jobs.>", self.0)
+    }
+
+    pub(super) fn all_outcomes(&self) -> String {
+        format!("{}.outcomes.>", self.0)
+    }
+
+    pub(super) fn jobs_of(&self, model: &str) -> String {
+        format!("{}.jobs.{VERSION}.{}.>", self.0, digits(model))
+    }
+
+    /// The subjects of a watcher's jobs for workers with `model`.
+    pub(super) fn jobs_for(&self, model: &str, watcher: &str) -> String {
+        format!("{}.jobs.{VERSION}.{}.{watcher}.*", self.0, digits(model))
+    }
+
+    pub(super) fn job(&self, model: &str, Address { watcher, key }: &Address) -> String {
+        format!("{}.jobs.{VERSION}.{}.{watcher}.{key}", self.0, digits(model))
+    }
+
+    pub(super) fn outcome(&self, Address { watcher, key }: &Address) -> String {
+        format!("{}.outcomes.{watcher}.{key}", self.0)
+    }
+
+    pub(super) fn signal(&self, Address { watcher, key }: &Address) -> String {
+        format!("{}.signals.{watcher}.{key}", self.0)
+    }
+
+    /// The subjects of all outcomes and signals for a watcher.
+    pub(super) fn mail_for(&self, watcher: &str) -> [String; 2] {
+        [format!("{}.outcomes.{watcher}.*", self.0), format!("{}.signals.{watcher}.*", self.0)]
+    }
+}
+
+fn digits(model: &str) -> &str {
+    model.get(..MODEL_DIGITS).unwrap_or(model)
+}
+
+impl Address {
+    pub(super) const WATCHER_DIGITS: usize = 16;
+    const KEY_DIGITS: usize = 64;
+
+    /// The address that a job's subject ends with.
+    pub(super) fn of_subject(subject: &str) -> Option<Self> {
+        let mut last = subject.rsplit('.');
+        let (key, watcher) = (last.next()?, last.next()?);
+        let hexadecimal = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let ours = key.len() == Self::KEY_DIGITS && watcher.len() == Self::WATCHER_DIGITS;
+        (ours && hexadecimal(key) && hexadecimal(watcher))
+            .then(|| Self { watcher: watcher.to_owned(), key: key.to_owned() })
+    }
+}
+
+/// A job or an outcome as it travels: JSON, for those who look into the queue.
+pub(super) fn to_json(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    serde_json::to_vec(message).map_err(io::Error::other)
+}
+
+/// The first `most` characters of what a stranger says, without what a terminal would obey.
+pub(super) fn printable(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The job or outcome that somebody sent.
+pub(super) fn of_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    if bytes.len() > LONGEST_MESSAGE {
+        return Err(format!("{} bytes are too many", bytes.len()));
+    }
+    serde_json::from_slice(bytes).map_err(|e| e.to_string())
+}
+
+impl Signal {
+    /// As it travels.
+    pub(super) fn packed(self) -> io::Result<Vec<u8>> {
+        let packed = match self {
+            Self::Alive => Packed::Alive,
+            Self::Change(ScanChange::BScan(segmented)) => {
+                let pixels = segmented.bscan.intensity.iter().map(|v| (255.0 * v).round() as u8).collect();
+                let mut bare = Arc::unwrap_or_clone(segmented);
+                bare.bscan.intensity = Vec::new();
+                Packed::Change(ScanChange::BScan(Arc::new(bare)), pixels)
+            }
+            Self::Change(change) => Packed::Change(change, Vec::new()),
+        };
+        postcard::to_io(&packed, ZlibEncoder::new(Vec::new(), Compression::fast())).map_err(io::Error::other)?.finish()
+    }
+
+    /// What somebody sent; `None` for what makes no sense.
+    pub(super) fn unpacked(bytes: &[u8]) -> Option<Self> {
+        let mut content = Vec::new();
+        ZlibDecoder::new(bytes).take(LONGEST_SIGNAL).read_to_end(&mut content).ok()?;
+        let change = match postcard::from_bytes(&content).ok()? {
+            Packed::Alive => return Some(Self::Alive),
+            Packed::Change(ScanChange::BScan(mut segmented), pixels) => {
+                let BScan { width, height, .. } = segmented.bscan;
+                if width.checked_mul(height) != Some(pixels.len()) {
+                    return None;
+                }
+                Arc::make_mut(&mut segmented).bscan.intensity =
+                    pixels.into_iter().map(|v| f32::from(v) / 255.0).collect();
+                ScanChange::BScan(segmented)
+            }
+            Packed::Change(change @ ScanChange::Opened(_), _) => change,
+            // A worker decides nothing else.
+            Packed::Change(..) => return None,
+        };
+        sound::change(&change).then_some(Self::Change(change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octrls_core::{layer::EzConvention, measure::reference::ReferenceTable};
+    use octrls_readers::ReadOptions;
+
+    #[test]
+    fn a_subject_says_whose_job_it_is() {
+        let names = Names::of(&"octrls".parse().unwrap());
+        let address = Address { watcher: "0123456789abcdef".into(), key: "a".repeat(64) };
+        let model = "f".repeat(64);
+        assert_eq!(Address::of_subject(&names.job(&model, &address)), Some(address.clone()));
+        for wrong in ["", "a", "x.y", &names.signal(&Address { key: "A".repeat(64), ..address.clone() })] {
+            assert_eq!(Address::of_subject(wrong), None);
+        }
+        assert!(names.job(&model, &address).starts_with(names.jobs_of(&model).trim_end_matches('>')));
+    }
+
+    #[test]
+    fn settings_travel_unchanged() {
+        let options = SegmenterOptions {
+            read: ReadOptions { axial_um: Some(3.87), ..ReadOptions::default() },
+            ez: EzConvention::BandAlone,
+            reference: Some(Arc::new(ReferenceTable::shipped().unwrap())),
+            ..SegmenterOptions::default()
+        };
+        let there: SegmenterOptions = of_json(&to_json(&options).unwrap()).unwrap();
+        assert_eq!(format!("{options:?}"), format!("{there:?}"));
+    }
+
+    #[test]
+    fn a_signal_that_makes_no_sense_is_dropped() {
+        assert!(matches!(Signal::unpacked(&Signal::Alive.packed().unwrap()), Some(Signal::Alive)));
+        let vanished = Signal::Change(ScanChange::Vanished).packed().unwrap();
+        assert!(Signal::unpacked(&vanished).is_none(), "that is not for a worker to say");
+        assert!(Signal::unpacked(b"").is_none());
+        assert!(Signal::unpacked(&[0x78; 100]).is_none());
+    }
+}

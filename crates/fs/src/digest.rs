@@ -1,0 +1,98 @@
+//! SHA-256 as lower-case hexadecimal, with a key and without.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use sha2::{Digest, Sha256};
+
+const BLOCK: usize = 1 << 16;
+/// Bytes of a block of SHA-256 (FIPS 180-4).
+const HASH_BLOCK: usize = 64;
+/// Bytes of a key.
+pub const KEY: usize = 32;
+
+/// The digest of `bytes`.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The digest of a file's content, read block by block.
+///
+/// # Errors
+/// What the system says when the file cannot be read.
+pub fn sha256_of_file(path: &Path) -> io::Result<String> {
+    sha256_of_reader(File::open(path)?)
+}
+
+/// The digest of everything that `reader` has, read block by block.
+///
+/// # Errors
+/// The first error of `reader` other than an interruption.
+pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK];
+    loop {
+        match reader.read(&mut block) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(n) => hasher.update(&block[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// The keyed digest of `message`: HMAC with SHA-256 (RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8; KEY], message: &[u8]) -> String {
+    // A key that is shorter than a block is filled with zeros.
+    let pad = |byte: u8| {
+        let mut block = [byte; HASH_BLOCK];
+        block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
+        block
+    };
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
+    hex(&Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
+}
+
+/// `bytes` as lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // FIPS 180-2, appendix B.1.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn the_keyed_digest_is_that_of_the_standard() {
+        // RFC 4231, test cases 1 and 2; their keys are shorter and filled with zeros, as HMAC itself does.
+        let mut key = [0; KEY];
+        key[..20].fill(0x0b);
+        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        assert_eq!(hmac_sha256(&key, b"Hi There"), expected);
+        let mut key = [0; KEY];
+        key[..4].copy_from_slice(b"Jefe");
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac_sha256(&key, b"what do ya want for nothing?"), expected);
+    }
+
+    #[test]
+    fn bytes_and_files_have_the_same_digest() {
+        let file = std::env::temp_dir().join(format!("octrls-digest-{}", std::process::id()));
+        std::fs::write(&file, b"abc").expect("write");
+        let of_file = sha256_of_file(&file).expect("read");
+        std::fs::remove_file(&file).expect("remove");
+        assert_eq!((of_file.as_str(), sha256(b"abc").as_str()), (ABC, ABC));
+    }
+}

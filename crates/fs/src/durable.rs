@@ -1,0 +1,105 @@
+//! File operations that survive a power cut, or did not happen.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
+
+/// What the names of unfinished files begin with; hidden names are no scans.
+const PREFIX: &str = ".octrls-";
+
+/// Writes a file that must not exist yet; it appears whole or not at all.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    let mut file = unfinished_file(folder, PREFIX)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    sync_folder(folder)
+}
+
+/// Moves a file, across file systems by copying it; where that fails, `from` is still whole.
+pub fn move_file(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_and_remove(from, to),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(folder_of(to)),
+    }
+}
+
+fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = folder_of(to);
+    let mut source = File::open(from)?;
+    let mut copy = unfinished_file(folder, PREFIX)?;
+    let expected = source.metadata()?;
+    let copied = io::copy(&mut source, &mut copy)?;
+    if copied != expected.len() {
+        return Err(io::Error::other("the file changed while it was copied"));
+    }
+    if let Ok(modified) = expected.modified() {
+        copy.as_file().set_modified(modified)?;
+    }
+    copy.as_file().sync_all()?;
+    copy.persist_noclobber(to)?;
+    sync_folder(folder)?;
+    fs::remove_file(from).inspect_err(|_| {
+        // Two files of one name in two places would be worse than the one that cannot be moved.
+        let _ = fs::remove_file(to);
+    })
+}
+
+/// A file whose name begins with `prefix` and that vanishes unless it is persisted, with the permissions that any new file gets.
+pub fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(prefix).tempfile_in(folder)
+}
+
+/// Opens a file to be locked, and makes it where it is missing; a link is not followed.
+pub fn lock_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.open(path)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the names in a folder durable; only Unix needs it and can do it.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_keeps_content_and_time_and_removes_the_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&from, "scan").unwrap();
+        let modified = fs::metadata(&from).unwrap().modified().unwrap();
+        copy_and_remove(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"scan");
+        assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), modified);
+        assert!(!from.exists());
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        copy_and_remove(&from, &to).unwrap_err();
+        write_new(&to, b"new").unwrap_err();
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        assert_eq!(fs::read(&from).unwrap(), b"new");
+    }
+}

@@ -1,0 +1,6 @@
+//! File operations that are durable and stay within their folder.
+
+pub mod confined;
+pub mod digest;
+pub mod durable;
+pub mod mounts;

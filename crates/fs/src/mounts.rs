@@ -1,0 +1,96 @@
+//! What kind of file system a folder lies on.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// File systems whose files other machines change without a word to this one.
+const SHARES: [&str; 16] = [
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "fuse.glusterfs",
+    "fuse.rclone",
+    "fuse.smbnetfs",
+    "fuse.sshfs",
+    "fuse.vmhgfs-fuse",
+    "glusterfs",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+];
+
+/// A mounted file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    point: PathBuf,
+    pub kind: String,
+    pub read_only: bool,
+}
+
+impl Mount {
+    /// The one that `path`, which must be absolute and without links, lies on; `None` where the system does not say.
+    pub fn of(path: &Path) -> Option<Self> {
+        Self::find(path, &fs::read_to_string("/proc/self/mountinfo").ok()?)
+    }
+
+    fn find(path: &Path, table: &str) -> Option<Self> {
+        let holding = table.lines().filter_map(Self::parse).filter(|mount| path.starts_with(&mount.point));
+        // Of several at one point, the last hides the others.
+        holding.max_by_key(|mount| mount.point.components().count())
+    }
+
+    /// A line of `/proc/self/mountinfo`, see proc(5).
+    fn parse(line: &str) -> Option<Self> {
+        let (before, after) = line.split_once(" - ")?;
+        let mut fields = before.split(' ').skip(4);
+        let (point, options) = (fields.next()?, fields.next()?);
+        let mut source = after.split(' ');
+        let (kind, whole) = (source.next()?.to_owned(), source.nth(1).unwrap_or_default());
+        let read_only = [options, whole].iter().any(|options| options.split(',').any(|option| option == "ro"));
+        Some(Self { point: unescaped(point).into(), kind, read_only })
+    }
+
+    /// Whether it is another machine's, and tells nothing of new files.
+    pub fn is_share(&self) -> bool {
+        SHARES.contains(&self.kind.as_str())
+    }
+}
+
+/// Spaces and the like are written as `\040`.
+fn unescaped(text: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (code, sign)| text.replace(code, sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:35 / /srv/oct rw,relatime shared:2 - xfs /dev/sdb1 rw
+41 40 0:36 / /srv/oct/in ro,relatime - cifs //scanner/export rw,vers=3.0
+42 22 0:37 / /mnt/my\\040share rw - nfs4 box:/x rw
+43 22 0:38 / /mnt/old rw - ext4 /dev/sdc ro
+";
+
+    #[test]
+    fn the_nearest_mount_counts() {
+        let found =
+            |path: &str| Mount::find(Path::new(path), TABLE).map(|m| (m.kind.clone(), m.is_share(), m.read_only));
+        assert_eq!(found("/home/x"), Some(("ext4".into(), false, false)));
+        assert_eq!(found("/srv/oct/out"), Some(("xfs".into(), false, false)));
+        assert_eq!(found("/srv/oct/in/deep"), Some(("cifs".into(), true, true)));
+        assert_eq!(found("/srv/octopus"), Some(("ext4".into(), false, false)));
+        assert_eq!(found("/mnt/my share/a"), Some(("nfs4".into(), true, false)));
+        assert_eq!(found("/mnt/old"), Some(("ext4".into(), false, true)));
+        assert_eq!(Mount::find(Path::new("/x"), "nonsense"), None);
+    }
+}

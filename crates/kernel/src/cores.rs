@@ -1,0 +1,110 @@
+//! How many threads a run may use.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The machine's cores, shared evenly among the runs that are under way; clones count together.
+///
+/// One run alone takes them all and is done soonest; where several wait, each takes one, which costs least in total, and
+/// there are never more runs than cores, so that memory stays within bounds.
+#[derive(Clone, Debug)]
+pub struct Cores(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    counts: Mutex<Counts>,
+    ended: Condvar,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    cores: usize,
+    runs: usize,
+}
+
+impl Cores {
+    pub fn new(number: usize) -> Self {
+        Self(Arc::new(Shared { counts: Mutex::new(Counts { cores: number.max(1), runs: 0 }), ended: Condvar::new() }))
+    }
+
+    /// Shares out another number of cores from now on.
+    pub fn set(&self, number: usize) {
+        self.counts().cores = number.max(1);
+    }
+
+    /// How many there are to share.
+    pub fn number(&self) -> usize {
+        self.counts().cores
+    }
+
+    /// Waits until fewer runs are under way than there are cores, then counts one more until the guard is dropped.
+    pub fn enter(&self) -> Run<'_> {
+        let free = |counts: &mut Counts| counts.runs >= counts.cores;
+        let mut counts = self.0.ended.wait_while(self.counts(), free).unwrap_or_else(PoisonError::into_inner);
+        counts.runs += 1;
+        Run(self)
+    }
+
+    /// The threads that one run may use at this moment, at least one.
+    pub fn share(&self) -> usize {
+        let Counts { cores, runs } = *self.counts();
+        (cores / runs.max(1)).max(1)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run under way.
+pub struct Run<'a>(&'a Cores);
+
+impl Run<'_> {
+    /// The threads that it may use at this moment, at least one.
+    pub fn share(&self) -> usize {
+        self.0.share()
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.0.counts().runs -= 1;
+        self.0.0.ended.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_share_the_cores_and_each_has_at_least_one() {
+        let cores = Cores::new(4);
+        let first = cores.enter();
+        assert_eq!(cores.share(), 4);
+        let second = cores.enter();
+        assert_eq!(cores.clone().share(), 2);
+        let third = cores.enter();
+        assert_eq!(cores.share(), 1);
+        drop((second, third));
+        assert_eq!(cores.share(), 4);
+        drop(first);
+        cores.set(0);
+        assert_eq!((cores.number(), cores.share()), (1, 1));
+    }
+
+    #[test]
+    fn there_are_never_more_runs_than_cores() {
+        let cores = Cores::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let _run = cores.enter();
+                        assert!(cores.counts().runs <= 2);
+                    }
+                });
+            }
+        });
+        assert_eq!(cores.counts().runs, 0);
+    }
+}

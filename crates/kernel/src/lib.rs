@@ -1,0 +1,38 @@
+//! The arithmetic of a UNet in SIMD: 3 x 3 convolution, 2 x 2 up-convolution, pooling and the 1 x 1 head.
+//!
+//! Activations are [`FeatureMap`]s: channels last, so that a vector holds neighbouring channels of one pixel, with a
+//! margin of zeros, so that no convolution asks where the image ends. Each operator runs on every instruction set that
+//! [`fearless_simd`] knows and picks the widest of the machine.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what runs on vectors has to be compiled within its caller, for the same instruction set"
+)]
+
+mod cores;
+mod entrance;
+mod exit;
+mod head;
+mod lines;
+mod map;
+mod memory;
+mod product;
+mod stem;
+mod strips;
+mod upconv;
+mod winograd;
+
+pub use cores::{Cores, Run};
+pub use entrance::Entrance;
+pub use exit::Exit;
+pub use head::Head;
+pub use lines::{Lines, STEP};
+pub use map::FeatureMap;
+pub use memory::{Buffer, Pool};
+pub use stem::Stem;
+pub use strips::share;
+pub use upconv::UpConv;
+pub use winograd::Conv3x3;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Transposed 2 x 2 convolution with stride 2.
+
+use fearless_simd::{Level, Simd, dispatch};
+
+use super::{
+    map::FeatureMap,
+    product::{Panels, product},
+    strips::share,
+};
+
+/// Doubles height and width: every pixel becomes 2 x 2 pixels, each with weights of its own, plus bias.
+#[derive(Clone, Debug)]
+pub struct UpConv {
+    /// For the upper and the lower output row: input channels by the output channels of the left, then the right pixel.
+    weights: [Panels; 2],
+    bias: Vec<f32>,
+}
+
+impl UpConv {
+    /// Whether so many channels can be made.
+    pub const fn fit(outputs: usize) -> bool {
+        Panels::fit(outputs)
+    }
+
+    /// `weights` is `[outputs][inputs][2][2]`, `bias` has a value for each output; [`UpConv::fit`] holds.
+    pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
+        let outputs = bias.len();
+        let weights = [0, 1].map(|dy| {
+            Panels::new(inputs, 2 * outputs, |i, n| {
+                let (dx, o) = (n / outputs, n % outputs);
+                weights[(o * inputs + i) * 4 + dy * 2 + dx]
+            })
+        });
+        Self { weights, bias: [bias, bias].concat() }
+    }
+
+    /// Channels of the maps it makes.
+    pub fn outputs(&self) -> usize {
+        self.bias.len() / 2
+    }
+
+    /// `out` has twice the height and width of `source`.
+    pub fn run(&self, level: Level, threads: usize, source: &FeatureMap, out: &mut FeatureMap) {
+        let stride = out.stride();
+        let strips = out.rows_mut().chunks_mut(2 * stride).enumerate();
+        share(
+            threads,
+            strips,
+            || (),
+            |(y, rows), ()| {
+                dispatch!(level, simd => self.rows(simd, source.row(y), rows, stride));
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn rows<S: Simd>(&self, simd: S, pixels: &[f32], rows: &mut [f32], stride: usize) {
+        let margin = self.outputs();
+        for (dy, row) in rows.chunks_exact_mut(stride).enumerate() {
+            self.row(simd, pixels, dy, &mut row[margin..stride - margin]);
+        }
+    }
+
+    /// The upper (`dy` is 0) or the lower row that becomes of a row of pixels.
+    #[inline(always)]
+    pub(super) fn row<S: Simd>(&self, simd: S, pixels: &[f32], dy: usize, out: &mut [f32]) {
+        product(simd, pixels, &self.weights[dy], Some(&self.bias), out, self.bias.len());
+    }
+}

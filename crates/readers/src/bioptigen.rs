@@ -1,0 +1,189 @@
+//! Bioptigen `.OCT`.
+//!
+//! Layout (little endian): a magic number and a version, then records of key length, key, data length, data. `FRAMEHEADER`
+//! and each `FRAMEDATA` hold records of their own. Samples of an A-scan lie together. From public descriptions (Bioptigen's
+//! published reader for Matlab, the AURA tools, LibOctData).
+
+use crate::header::HeaderExt as _;
+use std::path::Path;
+
+use super::{
+    ReadError, ScanReader,
+    dimensions::{self, MAX_BSCANS},
+    sidecar::Stated,
+    source::{Fields, Source},
+};
+use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
+
+const MAGIC: [u8; 4] = 209_561_509_u32.to_le_bytes();
+const FIRST_RECORD: u64 = 6;
+/// Most records that one container may hold; a frame has some five.
+const MAX_RECORDS: usize = 2 * MAX_BSCANS as usize;
+const MAX_KEY: u64 = 256;
+
+/// A `.OCT` file; reads one B-scan at a time.
+pub struct Bioptigen {
+    source: Source,
+    header: ScanHeader,
+    bytes_per_sample: u64,
+    /// Where the samples of each frame begin.
+    frames: Vec<u64>,
+}
+
+struct Record {
+    key: String,
+    at: u64,
+    size: u64,
+}
+
+#[derive(Default)]
+struct Declared {
+    count: Option<u64>,
+    ascans: Option<u64>,
+    depth: Option<u64>,
+    format: Option<u64>,
+    kind: Option<u64>,
+    depth_mm: Option<f64>,
+    length_mm: Option<f64>,
+}
+
+impl Bioptigen {
+    /// Whether `start`, the first bytes of a file, are those of a Bioptigen file.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        start.starts_with(&MAGIC)
+    }
+
+    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let mut source = Source::open(path)?;
+        let all = source.bytes();
+        let (mut declared, mut samples) = (Declared::default(), Vec::new());
+        for record in records(&mut source, FIRST_RECORD, all)? {
+            if samples.len() as u64 > MAX_BSCANS {
+                return Err(ReadError::Malformed("more frames than a scan has".to_owned()));
+            }
+            match record.key.as_str() {
+                "FRAMEHEADER" => declared = Declared::read(&mut source, &record)?,
+                "FRAMEDATA" => {
+                    let parts = records(&mut source, record.at, record.at + record.size)?;
+                    samples.extend(parts.into_iter().find(|r| r.key == "FRAMESAMPLES"));
+                }
+                _ => {}
+            }
+        }
+        let need = |value: Option<u64>, name: &str| {
+            value.ok_or_else(|| ReadError::Malformed(format!("the Bioptigen file does not state its {name}")))
+        };
+        let (width, height) =
+            dimensions::check(need(declared.ascans, "LINECOUNT")?, need(declared.depth, "LINELENGTH")?)?;
+        let count = need(declared.count, "FRAMECOUNT")?;
+        if count == 0 || count > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{count} frames declared")));
+        }
+        let bytes_per_sample = match declared.format {
+            Some(1) => 1,
+            None | Some(2) => 2,
+            Some(other) => return Err(ReadError::Unsupported(format!("Bioptigen samples of format {other}"))),
+        };
+        if (samples.len() as u64) < count {
+            return Err(ReadError::Truncated(format!("{} of {count} frames are there", samples.len())));
+        }
+        let expected = (width * height) as u64 * bytes_per_sample;
+        if let Some(odd) = samples.iter().find(|r| r.size != expected) {
+            return Err(ReadError::Malformed(format!("a frame of {} bytes, {expected} were declared", odd.size)));
+        }
+        let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
+        let pattern = match declared.kind {
+            _ if count == 1 => Pattern::Line,
+            Some(1) => Pattern::RasterVolume,
+            Some(3) => Pattern::Radial,
+            _ => Pattern::Unknown,
+        };
+        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
+        let header = ScanHeader {
+            format: "Bioptigen OCT",
+            bscans: count as usize,
+            width,
+            height,
+            axial: spacing(declared.depth_mm, height).or(stated.axial),
+            lateral: spacing(declared.length_mm, width).or(stated.lateral),
+            eye,
+            eye_from,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+            pattern,
+            tracks: Vec::new(),
+            places: None,
+        };
+        let header = header.placed(stated);
+        Ok(Self { source, header, bytes_per_sample, frames: samples.into_iter().map(|r| r.at).collect() })
+    }
+}
+
+impl ScanReader for Bioptigen {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
+        let bytes = self.source.read(self.frames[index], (width * height) as u64 * self.bytes_per_sample)?;
+        let sample = |i: usize| match self.bytes_per_sample {
+            1 => u16::from(bytes[i]),
+            _ => u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]),
+        };
+        let most = (0..width * height).map(sample).max().unwrap_or(0).max(1);
+        let grey = |i: usize| f32::from(sample(i)) / f32::from(most);
+        let intensity = (0..height).flat_map(|y| (0..width).map(move |x| x * height + y)).map(grey).collect();
+        Ok(BScan { width, height, intensity })
+    }
+}
+
+impl Declared {
+    fn read(source: &mut Source, header: &Record) -> Result<Self, ReadError> {
+        let mut declared = Self::default();
+        for record in records(source, header.at, header.at + header.size)? {
+            if !matches!(record.size, 4 | 8) {
+                continue;
+            }
+            let bytes = source.read(record.at, record.size)?;
+            let whole = if record.size == 4 { Some(u64::from(Fields(&bytes).u32(0)?)) } else { None };
+            let length = if record.size == 8 { Some(Fields(&bytes).f64(0)?) } else { None };
+            match record.key.as_str() {
+                "FRAMECOUNT" => declared.count = whole,
+                "LINECOUNT" => declared.ascans = whole,
+                "LINELENGTH" => declared.depth = whole,
+                "SAMPLEFORMAT" => declared.format = whole,
+                "SCANTYPE" => declared.kind = whole,
+                "SCANDEPTH" => declared.depth_mm = length,
+                "AZSCANLENGTH" => declared.length_mm = length,
+                _ => {}
+            }
+        }
+        Ok(declared)
+    }
+}
+
+/// The records from `at` to `end`; a key length of 0 ends them earlier.
+fn records(source: &mut Source, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
+    let mut records = Vec::new();
+    while at + 4 <= end {
+        let length = u64::from(Fields(&source.read(at, 4)?).u32(0)?);
+        if length == 0 {
+            break;
+        }
+        if length > MAX_KEY || records.len() == MAX_RECORDS {
+            return Err(ReadError::Malformed("the records of the Bioptigen file make no sense".to_owned()));
+        }
+        let start = source.read(at + 4, length + 4)?;
+        let (key, size) = start.split_at(length as usize);
+        let (content, size) = (at + 8 + length, u64::from(Fields(size).u32(0)?));
+        if content + size > end {
+            return Err(ReadError::Truncated("a record ends after what holds it".to_owned()));
+        }
+        let key = String::from_utf8_lossy(key).trim_end_matches('\0').to_owned();
+        records.push(Record { key, at: content, size });
+        at = content + size;
+    }
+    Ok(records)
+}

@@ -1,0 +1,4 @@
+//! Image codecs that several formats use.
+
+pub(crate) mod j2k;
+pub(crate) mod jpeg;

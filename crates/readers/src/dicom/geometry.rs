@@ -1,0 +1,161 @@
+//! Spacing, eye and place of DICOM frames.
+
+use crate::header::HeaderExt as _;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::{
+    eye,
+    groups::{FunctionalGroups, numbers},
+    is_tomography,
+    location::Locations,
+};
+use crate::sidecar::Stated;
+use octrls_core::{
+    scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, Track},
+    serial::StaticStr,
+};
+
+/// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
+const FLAT: f64 = 0.9;
+
+/// How frames lie, and how they were taken.
+pub(crate) struct Geometry {
+    pub(crate) axial: Option<Spacing>,
+    pub(crate) lateral: Option<Spacing>,
+    pub(crate) eye: Option<Eye>,
+    pub(crate) pattern: Pattern,
+    pub(crate) tracks: Vec<Track>,
+    /// Where the frames lie on an image of the fundus, and millimetres to a pixel of it.
+    pub(crate) locations: Option<(Locations, Option<f64>)>,
+}
+
+/// What an object, or a series of them, says of its frames one by one.
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) axial: Option<Spacing>,
+    pub(crate) lateral: Option<Spacing>,
+    pub(crate) eye: Option<Eye>,
+    /// Where each frame lies in space; none unless all say so.
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) locations: Option<Locations>,
+}
+
+impl Facts {
+    /// Those of an object of `count` frames, each `width` A-scans wide.
+    pub(crate) fn of(object: &InMemDicomObject, width: usize, count: usize) -> Self {
+        let groups = FunctionalGroups::of(object);
+        let spacing = groups.numbers(0, tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
+        // Only tomography has its depth along the rows, and what lies in space; the spacing of a screenshot is that of the screen.
+        let own = || numbers(object, tags::PIXEL_SPACING).filter(|_| is_tomography(object) || groups.is_plane());
+        let spacing = spacing.or_else(own);
+        let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
+        let (axial, lateral) = (at(0), at(1));
+
+        let anatomy = groups.group(0, tags::FRAME_ANATOMY_SEQUENCE);
+        let eye = anatomy
+            .and_then(|a| eye(a, tags::FRAME_LATERALITY))
+            .or_else(|| eye(object, tags::IMAGE_LATERALITY))
+            .or_else(|| eye(object, tags::LATERALITY));
+        let track = |frame: usize| line(&groups.position(frame)?, &groups.orientation(frame)?, lateral?.mm(), width);
+        let tracks: Vec<Track> = (0..count).map_while(track).collect();
+        let tracks = if tracks.len() == count { tracks } else { Vec::new() };
+        Self { axial, lateral, eye, tracks, locations: Locations::of(groups, count) }
+    }
+
+    /// Those of a series, from those of its instances in their order; spacing and eye are those of the first.
+    pub(crate) fn of_series(instances: Vec<Self>) -> Self {
+        let count = instances.len();
+        let mut joined = Self::default();
+        let mut locations = Vec::new();
+        for (index, Self { axial, lateral, eye, tracks, locations: own }) in instances.into_iter().enumerate() {
+            if index == 0 {
+                joined = Self { axial, lateral, eye, ..joined };
+            }
+            joined.tracks.extend(tracks);
+            locations.extend(own);
+        }
+        if joined.tracks.len() != count {
+            joined.tracks.clear();
+        }
+        joined.locations = if locations.len() == count { Locations::joined(locations) } else { None };
+        joined
+    }
+}
+
+impl Geometry {
+    /// What follows from `facts` of frames that are `width` A-scans wide.
+    pub(crate) fn of(facts: Facts, width: usize, count: usize) -> Self {
+        let Facts { axial, lateral, eye, mut tracks, locations } = facts;
+        let pixel_mm = locations.as_ref().zip(lateral).and_then(|(l, lateral)| l.pixel_mm(lateral.mm() * width as f64));
+        if let (Some(locations), Some(mm)) = (&locations, pixel_mm)
+            && (tracks.is_empty() || locations.are_circles())
+        {
+            tracks = locations.tracks(mm);
+        }
+        let locations = locations.map(|l| (l, pixel_mm));
+        Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
+    }
+
+    /// The header of a scan of `bscans` frames of `width` and `height`; what is not stated is taken from `stated`.
+    pub(crate) fn header(
+        &self,
+        format: StaticStr,
+        (bscans, width, height): (usize, usize, usize),
+        stated: &Stated,
+    ) -> ScanHeader {
+        let (eye, eye_from) = stated.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
+        let header = ScanHeader {
+            format,
+            bscans,
+            width,
+            height,
+            axial: self.axial.or(stated.axial),
+            lateral: self.lateral.or(stated.lateral),
+            eye,
+            eye_from,
+            pattern: self.pattern,
+            pattern_from: (self.pattern != Pattern::Unknown).then_some(Provenance::Header),
+            places: (!self.tracks.is_empty()).then_some(Provenance::Header),
+            tracks: self.tracks.clone(),
+        };
+        header.placed(stated)
+    }
+}
+
+/// What the places imply: parallel lines are a volume, others through one middle a star.
+fn pattern(count: usize, tracks: &[Track]) -> Pattern {
+    if matches!(tracks, [Track::Circle { .. }]) {
+        return Pattern::Circle;
+    }
+    let ends = |t: &Track| match *t {
+        Track::Line { start, end } => Some((start, end)),
+        Track::Circle { .. } => None,
+    };
+    let lines: Vec<(Place, Place)> = tracks.iter().filter_map(ends).collect();
+    let Some(&(start, end)) = lines.first() else {
+        return if count == 1 { Pattern::Line } else { Pattern::Unknown };
+    };
+    let (dx, dy, length) = (end.x - start.x, end.y - start.y, start.distance(end));
+    let parallel =
+        |&(a, b): &(Place, Place)| (dx * (b.y - a.y) - dy * (b.x - a.x)).abs() < 0.05 * length * a.distance(b);
+    let middle = start.towards(end, 0.5);
+    match lines.len() {
+        1 => Pattern::Line,
+        _ if lines.iter().all(parallel) => Pattern::RasterVolume,
+        _ if lines.iter().all(|(a, b)| a.towards(*b, 0.5).distance(middle) < 0.1 * length) => Pattern::Radial,
+        _ => Pattern::Unknown,
+    }
+}
+
+/// Where a frame lies, seen from the front: patient coordinates run to the patient's left, which is to the right of the
+/// picture, to the back, and up. The position is the centre of the first pixel.
+fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Option<Track> {
+    let (&[x, _, z], &[right, _, up, ..]) = (position, orientation) else { return None };
+    let length = right.hypot(up);
+    if !(FLAT..1.1).contains(&length) || !x.is_finite() || !z.is_finite() {
+        return None;
+    }
+    let at = |ascan: f64| Place { x: x + ascan * step_mm * right, y: -(z + ascan * step_mm * up) };
+    Track::line(at(-0.5), at(width as f64 - 0.5))
+}

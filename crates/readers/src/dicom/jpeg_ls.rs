@@ -1,0 +1,37 @@
+//! JPEG-LS (ITU-T T.87), lossless and near-lossless, of one component.
+
+use std::borrow::Cow;
+
+use jpegls::CodecError;
+
+use super::ReadError;
+
+/// Samples of a frame, row by row; its header must say the size that the file declares.
+pub(crate) fn decode(frame: &[u8], width: usize, height: usize) -> Result<Vec<u16>, ReadError> {
+    let frame = without_fill(frame)?;
+    // On frames that no encoder writes, the decoder's sums overflow, which a build with overflow checks answers with a panic.
+    let decoded = std::panic::catch_unwind(|| jpegls::decode(&frame, width as u32, height as u32));
+    match decoded {
+        Ok(Ok((samples, ..))) => Ok(samples),
+        Ok(Err(CodecError::Truncated { .. })) => Err(ReadError::Truncated("a JPEG-LS frame ends early".to_owned())),
+        Ok(Err(CodecError::Unsupported(what))) => Err(ReadError::Unsupported(what)),
+        Ok(Err(error)) => Err(ReadError::Malformed(format!("JPEG-LS: {error}"))),
+        Err(_) => Err(ReadError::Malformed("JPEG-LS: no samples that an encoder writes".to_owned())),
+    }
+}
+
+/// The frame without the padding of its fragment and without fill bytes before its end marker, which the decoder does not
+/// expect: encoders even its length with either.
+fn without_fill(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
+    let length = frame.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    let Some(body) = frame[..length].strip_suffix(b"\xff\xd9") else {
+        return Err(ReadError::Truncated("a JPEG-LS frame without its end".to_owned()));
+    };
+    let filled = body.iter().rev().take_while(|&&b| b == 0xff).count();
+    if filled == 0 {
+        return Ok(Cow::Borrowed(&frame[..length]));
+    }
+    let mut whole = body[..body.len() - filled].to_vec();
+    whole.extend(b"\xff\xd9");
+    Ok(Cow::Owned(whole))
+}

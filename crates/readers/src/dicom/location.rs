@@ -1,0 +1,169 @@
+//! Where frames lie on the image of the fundus that they refer to, and that image.
+//!
+//! The Ophthalmic Frame Location (PS3.3, C.8.17.10) gives row and column in the other image, from the upper left corner of its
+//! first pixel: the two ends of a line, or a pair for each A-scan of a curve. How long the frame is in millimetres follows from
+//! its own spacing, and with it the scale of the image.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use dicom_dictionary_std::tags;
+
+use super::{
+    Dicom, FundusImage, ReadError, ScanReader,
+    groups::{FunctionalGroups, numbers},
+    meta::Meta,
+    text, uid,
+};
+use crate::sidecar::Stated;
+use octrls_core::scan::{Place, Track};
+
+/// Most files beside a scan among which its fundus image is looked for.
+const MOST_FILES: usize = 256;
+/// Largest difference of the scales that follow from single frames, as a share.
+const SAME_SCALE: f64 = 0.1;
+/// Largest deviation of a circle's points from its radius, as a share.
+const ROUND: f64 = 0.05;
+/// Fewest points of a circle.
+const FEWEST: usize = 16;
+
+/// Where the frames of an object lie on one other image.
+pub(crate) struct Locations {
+    /// Its SOP Instance UID.
+    instance: String,
+    /// For each frame columns and rows.
+    frames: Vec<Course>,
+}
+
+/// The course of one frame, in columns and rows.
+enum Course {
+    Line(Vec<Place>),
+    /// Once round its centre.
+    Circle {
+        points: Vec<Place>,
+        centre: Place,
+        radius: f64,
+    },
+}
+
+impl Locations {
+    /// Those of `count` frames; `None` unless all lie on one image, on lines or circles.
+    pub(crate) fn of(groups: FunctionalGroups<'_>, count: usize) -> Option<Self> {
+        let mut instance = None;
+        let mut frames = Vec::new();
+        for frame in 0..count {
+            let location = groups.group(frame, tags::OPHTHALMIC_FRAME_LOCATION_SEQUENCE)?;
+            let of = uid::checked(&text(location, tags::REFERENCED_SOP_INSTANCE_UID)?)?.to_owned();
+            if *instance.get_or_insert_with(|| of.clone()) != of {
+                return None;
+            }
+            let pairs = numbers(location, tags::REFERENCE_COORDINATES)?;
+            let (pairs, rest) = pairs.as_chunks::<2>();
+            let points: Vec<Place> = pairs.iter().map(|&[row, column]| Place { x: column, y: row }).collect();
+            let kind = text(location, tags::OPHTHALMIC_IMAGE_ORIENTATION)?;
+            frames.push(match kind.as_str() {
+                "LINEAR" if points.len() == 2 && rest.is_empty() => Course::Line(points),
+                "NONLINEAR" if rest.is_empty() => circle(points)?,
+                _ => return None,
+            });
+        }
+        Some(Self { instance: instance?, frames })
+    }
+
+    /// Those of a series, from those of its instances in their order; `None` unless all lie on one image.
+    pub(crate) fn joined(instances: Vec<Self>) -> Option<Self> {
+        let mut instances = instances.into_iter();
+        let mut joined = instances.next()?;
+        for Self { instance, frames } in instances {
+            if instance != joined.instance {
+                return None;
+            }
+            joined.frames.extend(frames);
+        }
+        Some(joined)
+    }
+
+    /// Whether the frames are circles, which no plane in space describes.
+    pub(crate) fn are_circles(&self) -> bool {
+        self.frames.iter().all(|f| matches!(f, Course::Circle { .. }))
+    }
+
+    /// Millimetres to a pixel of the image, where each frame is `length_mm` long.
+    pub(crate) fn pixel_mm(&self, length_mm: f64) -> Option<f64> {
+        let mut scales: Vec<f64> = self.frames.iter().map(|f| length_mm / f.length()).collect();
+        scales.sort_by(f64::total_cmp);
+        let middle = *scales.get(scales.len() / 2)?;
+        let same = scales.iter().all(|s| (s / middle - 1.0).abs() <= SAME_SCALE);
+        (same && middle.is_finite() && middle > 0.0).then_some(middle)
+    }
+
+    /// Where each frame lies in millimetres, from the image's upper left corner; none unless all are tracks that a scanner draws.
+    pub(crate) fn tracks(&self, pixel_mm: f64) -> Vec<Track> {
+        let mm = |p: Place| Place { x: p.x * pixel_mm, y: p.y * pixel_mm };
+        let track = |course: &Course| match course {
+            Course::Line(points) => Track::line(mm(points[0]), mm(points[1])),
+            Course::Circle { points, centre, .. } => {
+                let (first, quarter) = (points[0], points[points.len() / 4]);
+                let turn =
+                    (first.x - centre.x) * (quarter.y - centre.y) - (first.y - centre.y) * (quarter.x - centre.x);
+                // Downwards is positive, so that a positive turn follows the clock.
+                let (centre, start) = (mm(*centre), mm(first));
+                Track::line(centre, start).map(|_| Track::Circle { centre, start, clockwise: turn > 0.0 })
+            }
+        };
+        self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The image, from a file beside `scan`, the scan's own files; `None` where it is not there.
+    pub(crate) fn fundus(&self, scan: &[PathBuf], pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
+        let Some(file) = self.file_beside(scan) else { return Ok(None) };
+        let image = Dicom::open(&file, &Stated::default())?.bscan(0)?;
+        let lines = self.frames.iter().map(Course::points).collect();
+        let pixel_mm = pixel_mm.map(|mm| [mm, mm]);
+        let pixels = FundusImage::grey(&image);
+        Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines }))
+    }
+
+    fn file_beside(&self, scan: &[PathBuf]) -> Option<PathBuf> {
+        let folder = scan.first()?.parent()?;
+        let own: HashSet<&Path> = scan.iter().map(PathBuf::as_path).collect();
+        let is_it =
+            |file: &Path| !own.contains(file) && Meta::of_file(file).is_ok_and(|meta| meta.instance == self.instance);
+        // As receivers call it, ours among them.
+        let likely = folder.join(format!("{}.dcm", self.instance));
+        if is_it(&likely) {
+            return Some(likely);
+        }
+        let files = std::fs::read_dir(folder).ok()?.take(MOST_FILES + own.len()).filter_map(Result::ok);
+        files.filter(|e| e.file_type().is_ok_and(|t| t.is_file())).map(|e| e.path()).find(|file| is_it(file))
+    }
+}
+
+impl Course {
+    fn length(&self) -> f64 {
+        match self {
+            Self::Line(points) => points[0].distance(points[1]),
+            Self::Circle { radius, .. } => std::f64::consts::TAU * radius,
+        }
+    }
+
+    fn points(&self) -> Vec<[f32; 2]> {
+        let (Self::Line(points) | Self::Circle { points, .. }) = self;
+        points.iter().map(|p| [p.x as f32, p.y as f32]).collect()
+    }
+}
+
+/// The circle through `points`, evenly spaced once round; `None` where they lie on none.
+fn circle(points: Vec<Place>) -> Option<Course> {
+    let count = points.len();
+    if count < FEWEST {
+        return None;
+    }
+    let sum = points.iter().fold(Place::default(), |sum, p| Place { x: sum.x + p.x, y: sum.y + p.y });
+    let centre = Place { x: sum.x / count as f64, y: sum.y / count as f64 };
+    let radius = points.iter().map(|p| p.distance(centre)).sum::<f64>() / count as f64;
+    let round = points.iter().all(|p| (p.distance(centre) - radius).abs() <= ROUND * radius);
+    (round && radius > 0.0).then_some(Course::Circle { points, centre, radius })
+}

@@ -1,0 +1,90 @@
+//! The group of file meta information: what the object is, how it is encoded and where its data set begins.
+
+use std::path::Path;
+
+use super::{MAGIC, PREAMBLE, ReadError};
+use crate::source::{Fields, Source};
+
+/// Where the elements of the file begin.
+const FIRST: u64 = (PREAMBLE + MAGIC.len()) as u64;
+/// The first element: how many bytes of meta information follow it.
+const GROUP_LENGTH: &[u8] = b"\x02\0\0\0UL\x04\0";
+const GROUP_LENGTH_BYTES: u64 = 12;
+const META_GROUP: u16 = 2;
+/// Value representations whose length has 16 bits (PS3.5, section 7.1.2).
+const SHORT: [&[u8; 2]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
+/// Longest identifier, in bytes, with some grace.
+pub(crate) const MAX_UID: u64 = 256;
+
+/// File meta information. An identifier that the file does not state is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// SOP class of the object.
+    pub class: String,
+    /// SOP instance of the object.
+    pub instance: String,
+    /// Transfer syntax of the data set.
+    pub syntax: String,
+    /// Byte at which the data set begins.
+    pub start: u64,
+}
+
+impl Meta {
+    /// The meta information of the file at `path`.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it cannot be read or is no DICOM file.
+    pub fn of_file(path: &Path) -> Result<Self, ReadError> {
+        let mut source = Source::open(path)?;
+        let start = source.read(0, FIRST.min(source.bytes()))?;
+        if super::Dicom::recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
+    }
+
+    /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends as the parser ends it:
+    /// with the element that reaches its stated length.
+    pub(crate) fn read(source: &mut Source) -> Result<Self, ReadError> {
+        let broken = || ReadError::Malformed("the DICOM file's meta information is not as long as it says".to_owned());
+        let first = source.read(FIRST, GROUP_LENGTH_BYTES)?;
+        if !first.starts_with(GROUP_LENGTH) {
+            return Err(broken());
+        }
+        let mut meta = Self { start: FIRST + GROUP_LENGTH_BYTES, ..Self::default() };
+        let end = meta.start + u64::from(Fields(&first).u32(8)?);
+        while meta.start < end {
+            let header = source.read(meta.start, 12)?;
+            let fields = Fields(&header);
+            if fields.u16(0)? != META_GROUP {
+                return Err(broken());
+            }
+            let short = SHORT.iter().any(|vr| header[4..6] == **vr);
+            let (start, length) = if short {
+                (meta.start + 8, u64::from(fields.u16(6)?))
+            } else {
+                (meta.start + 12, u64::from(fields.u32(8)?))
+            };
+            if start + length > source.bytes() {
+                return Err(too_long(length, source.bytes()));
+            }
+            let uid = match fields.u16(2)? {
+                0x0002 => Some(&mut meta.class),
+                0x0003 => Some(&mut meta.instance),
+                0x0010 => Some(&mut meta.syntax),
+                _ => None,
+            };
+            if let Some(uid) = uid {
+                let bytes = source.read(start, length.min(MAX_UID))?;
+                String::from_utf8_lossy(&bytes).trim_end_matches(['\0', ' ']).clone_into(uid);
+            }
+            meta.start = start + length;
+        }
+        Ok(meta)
+    }
+}
+
+/// A length that the file of so many bytes does not have.
+pub(crate) fn too_long(length: u64, bytes: u64) -> ReadError {
+    ReadError::Truncated(format!("{length} bytes declared, the DICOM file has {bytes}"))
+}

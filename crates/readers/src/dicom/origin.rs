@@ -1,0 +1,131 @@
+//! What objects made from a DICOM file must repeat of it, or refer to.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::{groups::FunctionalGroups, text, uid};
+
+/// Attributes of patient and study: the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
+const SUBJECT: [Tag; 15] = [
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::PATIENT_BIRTH_DATE,
+    tags::PATIENT_SEX,
+    tags::PATIENT_AGE,
+    tags::PATIENT_IDENTITY_REMOVED,
+    tags::DEIDENTIFICATION_METHOD,
+    tags::STUDY_INSTANCE_UID,
+    tags::STUDY_DATE,
+    tags::STUDY_TIME,
+    tags::STUDY_ID,
+    tags::STUDY_DESCRIPTION,
+    tags::ACCESSION_NUMBER,
+    tags::REFERRING_PHYSICIAN_NAME,
+];
+
+/// The DICOM object that a scan is, or the series of objects of one frame.
+#[derive(Clone, Debug)]
+pub struct DicomOrigin {
+    /// Its identifiers; `None` where one is missing or none.
+    pub reference: Option<DicomReference>,
+    /// The patient's and the study's attributes, as far as it has them.
+    pub subject: InMemDicomObject,
+    /// UID of the frame of reference of its positions.
+    pub frame_of_reference: Option<String>,
+    /// Where each frame lies, where it says so of all.
+    pub planes: Option<FramePlanes>,
+    /// Whether its pixels went through a compression with losses.
+    pub lossy: bool,
+}
+
+/// How other objects name a DICOM object, or those of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DicomReference {
+    /// SOP Class UID.
+    pub class: String,
+    /// SOP Instance UIDs: one, or of a series those of its B-scans in their order.
+    pub instances: Vec<String>,
+    /// Series Instance UID.
+    pub series: String,
+    /// Study Instance UID.
+    pub study: String,
+}
+
+impl DicomReference {
+    /// A text that is the same for the same objects alone.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.instances.join("\\")
+    }
+}
+
+/// Where frames lie in patient coordinates, in millimetres (PS3.3, C.7.6.2.1.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FramePlanes {
+    /// Centre of the first pixel of each frame.
+    pub positions: Vec<[f64; 3]>,
+    /// Direction from A-scan to A-scan, the same in all frames.
+    pub along: [f64; 3],
+    /// Direction from sample to sample of an A-scan.
+    pub down: [f64; 3],
+}
+
+impl DicomOrigin {
+    pub(crate) fn of(object: &InMemDicomObject, frames: usize) -> Self {
+        Self {
+            reference: reference(object),
+            subject: InMemDicomObject::from_element_iter(
+                SUBJECT.into_iter().filter_map(|tag| object.get(tag).cloned()),
+            ),
+            frame_of_reference: uid(object, tags::FRAME_OF_REFERENCE_UID),
+            planes: planes(object, frames),
+            lossy: text(object, tags::LOSSY_IMAGE_COMPRESSION).is_some_and(|l| l == "01"),
+        }
+    }
+
+    /// That of a series, from those of its instances in their order; they agree in patient, study and frame of reference.
+    pub(crate) fn of_series(instances: Vec<Self>) -> Option<Self> {
+        let mut instances = instances.into_iter();
+        let mut joined = instances.next()?;
+        for Self { reference, planes, lossy, .. } in instances {
+            joined.lossy |= lossy;
+            joined.reference = joined.reference.zip(reference).map(|(mut all, own)| {
+                all.instances.extend(own.instances);
+                all
+            });
+            joined.planes = joined.planes.zip(planes).and_then(|(mut all, own)| {
+                all.positions.extend(own.positions);
+                ((all.along, all.down) == (own.along, own.down)).then_some(all)
+            });
+        }
+        Some(joined)
+    }
+}
+
+fn reference(object: &InMemDicomObject) -> Option<DicomReference> {
+    Some(DicomReference {
+        class: uid(object, tags::SOP_CLASS_UID)?,
+        instances: vec![uid(object, tags::SOP_INSTANCE_UID)?],
+        series: uid(object, tags::SERIES_INSTANCE_UID)?,
+        study: uid(object, tags::STUDY_INSTANCE_UID)?,
+    })
+}
+
+fn uid(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+    uid::checked(&text(object, tag)?).map(str::to_owned)
+}
+
+fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {
+    let groups = FunctionalGroups::of(object);
+    let position = |frame| <[f64; 3]>::try_from(groups.position(frame)?).ok();
+    let orientation = |frame| groups.orientation(frame);
+    let first = orientation(0)?;
+    let &[a, b, c, d, e, f] = first.as_slice() else { return None };
+    if (1..frames).any(|frame| orientation(frame).as_ref() != Some(&first)) {
+        return None;
+    }
+    let positions: Option<Vec<_>> = (0..frames).map(position).collect();
+    Some(FramePlanes { positions: positions?, along: [a, b, c], down: [d, e, f] })
+}

@@ -1,0 +1,250 @@
+//! A series of DICOM objects of one frame as one scan: a B-scan an object.
+//!
+//! The objects are looked at without their pixels, must agree in all that a scan has one of, and are put in order by their places
+//! where they lie side by side, else by their numbers. The pixels of one are read when its B-scan is asked for.
+
+use crate::header::HeaderExt as _;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use dicom_dictionary_std::tags;
+
+use super::{
+    BScan, Dicom, DicomOrigin, FundusImage, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Stated, Subject,
+    caught,
+    geometry::{Facts, Geometry},
+    groups::FunctionalGroups,
+    is_tomography,
+    location::Locations,
+    number, shape, subject, text,
+};
+use octrls_core::scan::Spacing;
+
+/// Largest difference of two spacings that are the same, as a share: writers round them.
+const SAME_SPACING: f64 = 1e-3;
+/// Least distance of two B-scans side by side, in millimetres.
+const APART: f64 = 1e-4;
+
+/// The instances of a DICOM series, one B-scan each; reads one at a time.
+pub struct DicomSeries {
+    header: ScanHeader,
+    files: Vec<PathBuf>,
+    origin: DicomOrigin,
+    subject: Option<Subject>,
+    /// Where the B-scans lie on an image of the fundus, and millimetres to a pixel of it.
+    locations: Option<(Locations, Option<f64>)>,
+}
+
+/// One instance without its pixels.
+struct Instance {
+    file: PathBuf,
+    /// What places it within the series: Instance Number, and In-Stack Position Number.
+    number: Option<i64>,
+    in_stack: Option<u64>,
+    tomography: bool,
+    size: (usize, usize),
+    study: Option<String>,
+    patient: Option<String>,
+    facts: Facts,
+    origin: DicomOrigin,
+    subject: Option<Subject>,
+}
+
+impl DicomSeries {
+    /// Opens the series whose instances are `files`.
+    pub(crate) fn open(files: &[PathBuf], stated: &Stated) -> Result<Self, ReadError> {
+        if files.len() as u64 > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{} instances in one series", files.len())));
+        }
+        let read = |file: &PathBuf| caught(|| Instance::read(file)).map_err(|error| of_instance(error, file));
+        let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
+        let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
+        instances.iter().try_for_each(|other| first.agrees_with(other))?;
+        distinct(&instances)?;
+        let mut instances = in_order(instances)?;
+
+        let (count, (width, height)) = (instances.len(), instances[0].size);
+        let format = if instances[0].tomography { "DICOM OPT series" } else { "DICOM series" };
+        let subject = instances[0].subject.take();
+        let (mut files, mut facts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
+        for Instance { file, facts: own, origin, .. } in instances {
+            files.push(file);
+            facts.push(own);
+            origins.push(origin);
+        }
+        let geometry = Geometry::of(Facts::of_series(facts), width, count);
+        let header = geometry.header(format, (count, width, height), stated);
+        let origin =
+            DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
+        Ok(Self { header, files, origin, subject, locations: geometry.locations })
+    }
+}
+
+impl ScanReader for DicomSeries {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let file = &self.files[index];
+        let mut instance = Dicom::open(file, &Stated::default()).map_err(|error| of_instance(error, file))?;
+        let (found, header) = (instance.header(), &self.header);
+        if (found.bscans, found.width, found.height) != (1, header.width, header.height) {
+            return Err(ReadError::Series(format!("{} has changed its size", name(file))));
+        }
+        instance.bscan(0).map_err(|error| of_instance(error, file))
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        match &self.locations {
+            Some((locations, pixel_mm)) => locations.fundus(&self.files, *pixel_mm),
+            None => Ok(None),
+        }
+    }
+
+    fn dicom_origin(&self) -> Option<&DicomOrigin> {
+        Some(&self.origin)
+    }
+}
+
+impl Instance {
+    fn read(file: &Path) -> Result<Self, ReadError> {
+        let object = Opened::at(file)?.object;
+        let (width, height, count) = shape(&object)?;
+        if count != 1 {
+            return Err(ReadError::Series(format!("{} has {count} frames", name(file))));
+        }
+        let content = FunctionalGroups::of(&object).group(0, tags::FRAME_CONTENT_SEQUENCE);
+        Ok(Self {
+            file: file.to_owned(),
+            number: object.get(tags::INSTANCE_NUMBER).and_then(|e| e.to_int().ok()),
+            in_stack: content.and_then(|c| number(c, tags::IN_STACK_POSITION_NUMBER)),
+            tomography: is_tomography(&object),
+            size: (width, height),
+            study: text(&object, tags::STUDY_INSTANCE_UID),
+            patient: text(&object, tags::PATIENT_ID),
+            facts: Facts::of(&object, width, 1),
+            origin: DicomOrigin::of(&object, 1),
+            subject: subject::of(&object),
+        })
+    }
+
+    /// Whether `other` may be of the same scan.
+    fn agrees_with(&self, other: &Self) -> Result<(), ReadError> {
+        let contradict =
+            |what: &str| Err(ReadError::Series(format!("{} and {} {what}", name(&self.file), name(&other.file))));
+        let same = |a: Option<Spacing>, b: Option<Spacing>| match (a, b) {
+            (Some(a), Some(b)) => (a.um / b.um - 1.0).abs() <= SAME_SPACING,
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let (own, others) = (&self.facts, &other.facts);
+        let ((width, height), (others_width, others_height)) = (self.size, other.size);
+        if (&self.study, &self.patient) != (&other.study, &other.patient) {
+            contradict("are of different patients or studies")
+        } else if own.eye != others.eye {
+            contradict("are not said to be of the same eye")
+        } else if self.size != other.size {
+            contradict(&format!("are of different sizes, {width} x {height} and {others_width} x {others_height}"))
+        } else if !same(own.axial, others.axial) || !same(own.lateral, others.lateral) {
+            contradict("have different spacings")
+        } else if self.origin.planes.is_some() != other.origin.planes.is_some() {
+            contradict("contradict each other: only one of them says where it lies")
+        } else if self.origin.planes.is_some() && self.origin.frame_of_reference != other.origin.frame_of_reference {
+            contradict("have different frames of reference")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn instance_uid(&self) -> Option<&String> {
+        self.origin.reference.as_ref()?.instances.first()
+    }
+}
+
+/// Whether no two instances are the same one, or have the same number.
+fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
+    let (mut by_uid, mut by_number) = (HashMap::new(), HashMap::new());
+    for instance in instances {
+        let file = &instance.file;
+        if let Some(other) = instance.instance_uid().and_then(|uid| by_uid.insert(uid, file)) {
+            let reason = format!("{} and {} have the same SOP Instance UID", name(other), name(file));
+            return Err(ReadError::Series(reason));
+        }
+        if let Some(number) = instance.number
+            && let Some(other) = by_number.insert(number, file)
+        {
+            return Err(ReadError::Series(format!(
+                "{} and {} both have Instance Number {number}",
+                name(other),
+                name(file)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// B-scans that lie side by side in the order of their places, from the end whose number is the lowest, or the upper one; others in
+/// that of their numbers.
+fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
+    let mut in_stack: Vec<u64> = instances.iter().filter_map(|i| i.in_stack).collect();
+    in_stack.sort_unstable();
+    in_stack.dedup();
+    if instances.iter().all(|i| i.number.is_some()) {
+        instances.sort_by_key(|i| i.number);
+    } else if in_stack.len() == instances.len() {
+        instances.sort_by_key(|i| i.in_stack);
+    } else if depths(&instances).is_some() {
+        // Patient coordinates run upwards.
+        let height = |i: &Instance| i.origin.planes.as_ref().map_or(0.0, |planes| planes.positions[0][2]);
+        instances.sort_by(|a, b| height(b).total_cmp(&height(a)));
+    } else if instances.len() > 1 {
+        let reason = "its instances say in which order they come neither by their numbers nor by their places";
+        return Err(ReadError::Series(reason.to_owned()));
+    }
+    let Some(mut depths) = depths(&instances) else { return Ok(instances) };
+    if depths.first() > depths.last() {
+        for depth in &mut depths {
+            *depth = -*depth;
+        }
+    }
+    let mut placed: Vec<(f64, Instance)> = depths.into_iter().zip(instances).collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(placed.into_iter().map(|(_, instance)| instance).collect())
+}
+
+/// How far the B-scans lie along the direction across them, in millimetres; `None` unless all lie side by side.
+fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
+    let planes: Vec<_> = instances.iter().map(|i| i.origin.planes.as_ref()).collect::<Option<_>>()?;
+    let ([a, b, c], [d, e, f]) = planes.first().map(|p| (p.along, p.down))?;
+    let across = [b * f - c * e, c * d - a * f, a * e - b * d];
+    let same = |u: [f64; 3], v: [f64; 3]| u.iter().zip(v).all(|(u, v)| (u - v).abs() < 1e-3);
+    if !planes.iter().all(|p| same(p.along, [a, b, c]) && same(p.down, [d, e, f])) {
+        return None;
+    }
+    let depths: Vec<f64> = planes.iter().map(|p| p.positions[0].iter().zip(across).map(|(p, n)| p * n).sum()).collect();
+    let mut sorted = depths.clone();
+    sorted.sort_by(f64::total_cmp);
+    sorted.windows(2).all(|pair| pair[1] - pair[0] > APART).then_some(depths)
+}
+
+/// `error`, of the instance in `file`.
+fn of_instance(error: ReadError, file: &Path) -> ReadError {
+    let named = |reason: &str| format!("{}: {reason}", name(file));
+    match error {
+        ReadError::Truncated(reason) => ReadError::Truncated(named(&reason)),
+        ReadError::Malformed(reason) => ReadError::Malformed(named(&reason)),
+        ReadError::Unsupported(reason) => ReadError::Unsupported(named(&reason)),
+        other => other,
+    }
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,317 @@
+//! Heidelberg `.E2E` exports.
+//!
+//! A database in one file: directories list chunks, each with what it belongs to (patient, study, series, slice) and what
+//! it is. A series that holds B-scans is one scan; a file may hold several, of both eyes. Places are in degrees, and how
+//! many millimetres a degree is depends on the eye: sidecar or operator must say it, else neither lateral spacing nor places
+//! are known, and the B-scans are shown on the fundus image alone. Layout from public
+//! descriptions (uocte, LibE2E, private_eye, OCT-Converter), B-scan and chunks checked on a file of a Spectralis.
+
+mod container;
+mod image;
+mod series;
+
+use crate::header::HeaderExt as _;
+use std::path::Path;
+
+use self::{
+    container::{Container, Entry},
+    series::Slice,
+};
+use crate::{
+    FundusImage, ReadError, ReadOptions, ScanReader, fundus,
+    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
+    sidecar::Stated,
+    source::Fields,
+};
+use octrls_core::layer::Boundary;
+use octrls_core::scan::{
+    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
+    subject::latin,
+};
+
+/// Bytes before the rows of a boundary.
+const CONTOUR_HEADER_BYTES: u64 = 36;
+/// Bytes of a B-scan's metadata that are read.
+const METADATA_BYTES: u64 = 84;
+
+/// One series of an `.E2E` file; reads one B-scan at a time.
+pub struct HeidelbergE2e {
+    container: Container,
+    header: ScanHeader,
+    bscans: Vec<Slice>,
+    slo: Option<Slo>,
+}
+
+/// The image of the fundus.
+struct Slo {
+    entry: Entry,
+    size: (usize, usize),
+    /// Degrees that it spans in either direction, where the file says.
+    angle: Option<f64>,
+    /// Where the B-scans lie, in degrees from its middle.
+    tracks: Vec<Track>,
+    /// Millimetres to a degree.
+    degree_mm: Option<f64>,
+}
+
+impl HeidelbergE2e {
+    /// Whether `start`, the first bytes of a file, are those of an `.E2E`.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        Container::recognises(start)
+    }
+
+    /// How many series the file at `path` holds; one where none has B-scans, which opening it tells.
+    pub(crate) fn series(path: &Path) -> Result<u32, ReadError> {
+        let count = series::all(&Container::open(path)?.entries).len();
+        Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
+    }
+
+    pub(crate) fn open(path: &Path, stated: &Stated, options: ReadOptions) -> Result<Self, ReadError> {
+        let mut container = Container::open(path)?;
+        let series = series::choose(&mut container, options.series)?;
+        let eye = series.eye(&mut container)?;
+        let (fundus, angle) = (series.fundus, series.angle);
+        let bscans = series.bscans;
+        let mut sizes = Vec::with_capacity(bscans.len());
+        let mut metadata = Vec::with_capacity(bscans.len());
+        for slice in &bscans {
+            let start = container.read(&slice.image, 0, image::HEADER_BYTES)?;
+            let size = image::dimensions(&start, slice.image.size)?;
+            sizes.push(size);
+            if let Some(entry) = &slice.metadata {
+                // What speaks of another size speaks of another image.
+                metadata.extend(Some(Metadata::read(&mut container, entry)?).filter(|m| m.size == size));
+            }
+        }
+        let (width, height) = sizes[0];
+        if sizes.iter().any(|&size| size != (width, height)) {
+            return Err(ReadError::Unsupported("a series of B-scans of different sizes".to_owned()));
+        }
+        // What not every B-scan states counts as not stated.
+        metadata.truncate(if metadata.len() == bscans.len() { bscans.len() } else { 0 });
+        check_count(bscans.len(), &metadata, options.allow_missing)?;
+        let axial_mm = metadata.first().map(|m| m.axial_mm);
+        let axial_mm = axial_mm.filter(|mm| metadata.iter().all(|m| m.axial_mm.to_bits() == mm.to_bits()));
+        let tracks: Vec<Track> = metadata.iter().filter_map(Metadata::track).collect();
+        let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
+        let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
+        let lateral = stated.degree.zip(tracks.first()).and_then(|(degree, track)| {
+            Some(Spacing { from: degree.from, ..Spacing::of_file(degree.um * length(track) / width as f64)? })
+        });
+        let placed = stated.degree.filter(|_| lateral.is_some() && !tracks.is_empty());
+        let corner = 0.5 * angle.unwrap_or(0.0);
+        let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
+        let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
+        let slo = slo.map(|slo| Slo { angle, tracks, degree_mm: stated.degree.map(Spacing::mm), ..slo });
+        let pattern = pattern(&metadata);
+        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let header = ScanHeader {
+            format: "Heidelberg E2E",
+            bscans: bscans.len(),
+            width,
+            height,
+            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(stated.axial),
+            lateral: lateral.or(stated.lateral),
+            eye,
+            eye_from,
+            pattern,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+            tracks: places.unwrap_or_default(),
+            places: placed.map(|degree| degree.from),
+        };
+        let header = header.placed(stated);
+        Ok(Self { container, header, bscans, slo })
+    }
+
+    fn slice(&self, index: usize) -> Result<&Slice, ReadError> {
+        self.bscans.get(index).ok_or(ReadError::NoSuchBScan { index, count: self.bscans.len() })
+    }
+}
+
+impl ScanReader for HeidelbergE2e {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        let ScanHeader { width, height, .. } = self.header;
+        let entry = self.slice(index)?.image;
+        let samples = self.container.read(&entry, image::HEADER_BYTES, 2 * (width * height) as u64)?;
+        Ok(BScan { width, height, intensity: image::intensity(&samples) })
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        let ScanHeader { width, height, .. } = self.header;
+        let mut found: [Option<BoundaryRows>; DEVICE_BOUNDARIES.len()] = Default::default();
+        for entry in self.slice(index)?.contours.clone() {
+            let start = self.container.read(&entry, 0, CONTOUR_HEADER_BYTES)?;
+            let (number, length) = (Fields(&start).u32(4)? as usize, u64::from(Fields(&start).u32(12)?));
+            let rows_bytes = 4 * length;
+            if entry.size < CONTOUR_HEADER_BYTES + rows_bytes {
+                return Err(ReadError::Malformed(format!("a boundary of {length} rows in {} bytes", entry.size)));
+            }
+            let Some(slot) = found.get_mut(number).filter(|_| length == width as u64) else { continue };
+            let rows = self.container.read(&entry, CONTOUR_HEADER_BYTES, rows_bytes)?;
+            *slot = boundary_rows(rows.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)), height);
+        }
+        Ok(DEVICE_BOUNDARIES.into_iter().zip(found).filter_map(|(boundary, rows)| Some((boundary?, rows?))).collect())
+    }
+
+    fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
+        const AT: u64 = 156;
+        let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
+        Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some(Slo { entry, size: (width, height), angle, ref tracks, degree_mm }) = self.slo else {
+            return Ok(None);
+        };
+        let pixels = self.container.read(&entry, image::HEADER_BYTES, (width * height) as u64)?;
+        let Some(angle) = angle else {
+            return Ok(Some(FundusImage { width, height, pixels, pixel_mm: None, lines: Vec::new() }));
+        };
+        let degrees = [width, height].map(|pixels| angle / pixels as f64);
+        let tracks = tracks.iter().map(|track| scaled(track, 0.5 * angle, 1.0));
+        let lines = tracks.map(|track| fundus::points(&track, degrees)).collect();
+        let pixel_mm = degree_mm.map(|mm| degrees.map(|of_pixel| mm * of_pixel));
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        /// Kind of the chunk that names the patient, and its identifier's place and length.
+        const PATIENT: u32 = 9;
+        const IDENTIFIER: (u64, u64) = (102, 21);
+        /// Place of the time of a B-scan in its metadata.
+        const TIME: u64 = 88;
+
+        let first = self.slice(0)?;
+        let (owner, metadata) = (first.image.owner.patient, first.metadata);
+        // Edits are appended, so that the last counts.
+        let patient = self.container.entries.iter().rfind(|e| e.kind == PATIENT && e.owner.patient == owner).copied();
+        let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
+        let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
+        let time = self.container.read(&metadata, TIME, 8)?;
+        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(Fields(&time).u64(0)?) };
+        Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)))
+    }
+}
+
+/// What the scanner says of one B-scan.
+struct Metadata {
+    size: (usize, usize),
+    /// In degrees on the fundus image: x and y of the first and of the last A-scan.
+    ends: [f32; 4],
+    axial_mm: f32,
+    /// B-scans of the volume; 0 for those that belong to none.
+    count: u32,
+    kind: u32,
+    /// Of a circle, its centre in degrees on the fundus image.
+    centre: Option<[f32; 2]>,
+}
+
+/// Kinds of a B-scan.
+const LINE: u32 = 1;
+const CIRCLE: u32 = 2;
+/// Farthest place from the middle of a fundus image, in degrees.
+const MOST_DEGREES: f32 = 90.0;
+
+impl Slo {
+    /// The image in the chunk `entry`; `None` of one that is not whole.
+    fn of(container: &mut Container, entry: Entry) -> Result<Option<Self>, ReadError> {
+        if entry.size < image::HEADER_BYTES {
+            return Ok(None);
+        }
+        let start = container.read(&entry, 0, image::HEADER_BYTES)?;
+        let size = image::fundus_dimensions(&start, entry.size);
+        Ok(size.map(|size| Self { entry, size, angle: None, tracks: Vec::new(), degree_mm: None }))
+    }
+}
+
+/// How many degrees the fundus image spans; those of a lens that there is.
+fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
+    const AT: u64 = 24;
+    if entry.size < AT + 2 {
+        return Ok(None);
+    }
+    let degrees = Fields(&container.read(entry, AT, 2)?).u16(0)?;
+    Ok((10..=120).contains(&degrees).then_some(degrees.into()))
+}
+
+/// A track in degrees from the middle of an image as one in millimetres from its corner, `corner` degrees away.
+fn scaled(track: &Track, corner: f64, mm: f64) -> Track {
+    let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
+    match *track {
+        Track::Line { start, end } => Track::Line { start: at(start), end: at(end) },
+        Track::Circle { centre, start, clockwise } => Track::Circle { centre: at(centre), start: at(start), clockwise },
+    }
+}
+
+/// How long a track is, in the unit of its places.
+fn length(track: &Track) -> f64 {
+    match track {
+        Track::Line { start, end } => start.distance(*end),
+        Track::Circle { centre, start, .. } => std::f64::consts::TAU * start.distance(*centre),
+    }
+}
+
+impl Metadata {
+    /// Where the B-scan lies, in degrees from the middle of the fundus image.
+    fn track(&self) -> Option<Track> {
+        let [x0, y0, x1, y1] = self.ends;
+        let place = |x: f32, y: f32| {
+            let near = x.abs() <= MOST_DEGREES && y.abs() <= MOST_DEGREES;
+            near.then_some(Place { x: x.into(), y: y.into() })
+        };
+        match self.kind {
+            LINE => Track::line(place(x0, y0)?, place(x1, y1)?),
+            CIRCLE => self.centre.and_then(|[x, y]| Track::heidelberg_circle(place(x0, y0)?, place(x, y)?)),
+            _ => None,
+        }
+    }
+
+    fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
+        let bytes = container.read(entry, 0, METADATA_BYTES)?;
+        let fields = Fields(&bytes);
+        Ok(Self {
+            size: (fields.u32(8)? as usize, fields.u32(4)? as usize),
+            ends: [fields.f32(12)?, fields.f32(16)?, fields.f32(20)?, fields.f32(24)?],
+            axial_mm: fields.f32(36)?,
+            count: fields.u32(64)?,
+            kind: fields.u32(72)?,
+            centre: fields.f32(76).ok().zip(fields.f32(80).ok()).map(<[f32; 2]>::from),
+        })
+    }
+}
+
+/// Whether the series has as many B-scans as each of them says.
+fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
+    let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
+    if there < listed && !allow_missing {
+        return Err(ReadError::Incomplete { there, listed });
+    }
+    if there > listed && listed > 0 {
+        return Err(ReadError::Malformed(format!("{there} B-scans in a volume of {listed}")));
+    }
+    Ok(())
+}
+
+fn pattern(metadata: &[Metadata]) -> Pattern {
+    /// Rounding of places, in degrees.
+    const NEAR: f32 = 0.05;
+
+    let all = |kind| metadata.iter().all(|m| m.kind == kind);
+    let same = |of: fn([f32; 4]) -> [f32; 2]| {
+        let [first_x, first_y] = of(metadata[0].ends);
+        metadata.iter().map(|m| of(m.ends)).all(|[x, y]| (x - first_x).abs() < NEAR && (y - first_y).abs() < NEAR)
+    };
+    match metadata.len() {
+        0 => Pattern::Unknown,
+        _ if all(CIRCLE) => Pattern::Circle,
+        1 if all(LINE) => Pattern::Line,
+        _ if all(LINE) && same(|[x0, y0, x1, y1]| [x1 - x0, y1 - y0]) => Pattern::RasterVolume,
+        _ if all(LINE) && same(|[x0, y0, x1, y1]| [f32::midpoint(x0, x1), f32::midpoint(y0, y1)]) => Pattern::Radial,
+        _ => Pattern::Unknown,
+    }
+}

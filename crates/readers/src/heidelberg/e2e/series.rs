@@ -1,0 +1,146 @@
+//! Which chunks of an `.E2E` file make up one scan.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::container::{Container, Entry};
+use crate::{ReadError, dimensions::MAX_BSCANS, source::Fields};
+use octrls_core::scan::Eye;
+
+/// Kinds of chunks that are read.
+const IMAGE: u32 = 0x4000_0000;
+const METADATA: u32 = 10_004;
+const CONTOUR: u32 = 10_019;
+const LATERALITY: [u32; 2] = [11, 59];
+const FUNDUS_ANGLE: u32 = 5;
+/// The parts of a slice: the image of the fundus, and the B-scan.
+const FUNDUS: u16 = 0;
+const BSCAN: u16 = 1;
+/// Most series that an error names.
+const MAX_LISTED: usize = 16;
+
+/// The B-scans of one acquisition.
+#[derive(Default)]
+pub(crate) struct Series {
+    /// By number, which ascends.
+    pub(crate) bscans: Vec<Slice>,
+    /// The image of the fundus: that of the series, or of one of its B-scans.
+    pub(crate) fundus: Option<Entry>,
+    /// What states how many degrees the fundus image spans.
+    pub(crate) angle: Option<Entry>,
+    /// What states the eye.
+    laterality: HashMap<(u32, i32, u16), Entry>,
+}
+
+/// The chunks of one B-scan.
+pub(crate) struct Slice {
+    pub(crate) image: Entry,
+    pub(crate) metadata: Option<Entry>,
+    /// In the order in which they were written; of one boundary the last counts.
+    pub(crate) contours: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Grouped {
+    /// Place of its first B-scan among all entries.
+    first: Option<usize>,
+    images: BTreeMap<i32, Entry>,
+    metadata: HashMap<i32, Entry>,
+    contours: HashMap<i32, Vec<Entry>>,
+    laterality: HashMap<(u32, i32, u16), Entry>,
+    /// By slice; that of the series has -1 and comes first.
+    fundus: BTreeMap<i32, Entry>,
+    angle: Option<Entry>,
+}
+
+/// The series that hold B-scans, in the order of the file. Of chunks that are there twice the last counts: edits are
+/// appended.
+pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
+    let mut groups: HashMap<_, Grouped> = HashMap::new();
+    for (place, &entry) in entries.iter().enumerate() {
+        let owner = entry.owner;
+        let group = groups.entry((owner.patient, owner.study, owner.series)).or_default();
+        match entry.kind {
+            IMAGE if owner.slice >= 0 && owner.part == BSCAN => {
+                group.first.get_or_insert(place);
+                group.images.insert(owner.slice, entry);
+            }
+            IMAGE if owner.part == FUNDUS => drop(group.fundus.insert(owner.slice.max(-1), entry)),
+            FUNDUS_ANGLE => group.angle = Some(entry),
+            METADATA => drop(group.metadata.insert(owner.slice, entry)),
+            CONTOUR => group.contours.entry(owner.slice).or_default().push(entry),
+            kind if LATERALITY.contains(&kind) => {
+                group.laterality.insert((kind, owner.slice, owner.part), entry);
+            }
+            _ => {}
+        }
+    }
+    let mut groups: Vec<Grouped> = groups.into_values().filter(|g| g.first.is_some()).collect();
+    groups.sort_by_key(|g| g.first);
+    groups.into_iter().map(Grouped::into_series).collect()
+}
+
+/// The series that was asked for, or the only one; none is chosen silently.
+pub(crate) fn choose(container: &mut Container, asked: Option<u32>) -> Result<Series, ReadError> {
+    let mut series = all(&container.entries);
+    let count = series.len();
+    if count == 0 {
+        return Err(ReadError::Unsupported("a Heidelberg container without B-scans".to_owned()));
+    }
+    let chosen = match asked {
+        Some(number) if number == 0 || number as usize > count => {
+            return Err(ReadError::NoSuchSeries { number, count });
+        }
+        Some(number) => series.swap_remove(number as usize - 1),
+        None if count == 1 => series.swap_remove(0),
+        None => return Err(ReadError::Unsupported(listing(container, &series)?)),
+    };
+    if chosen.bscans.len() as u64 > MAX_BSCANS {
+        return Err(ReadError::Malformed(format!("{} B-scans in one series", chosen.bscans.len())));
+    }
+    Ok(chosen)
+}
+
+/// What the file holds, for whoever has to choose.
+fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadError> {
+    let mut parts = Vec::new();
+    for (number, series) in (1..).zip(series.iter().take(MAX_LISTED)) {
+        let eye = series.eye(container)?.map_or("eye not stated", Eye::code);
+        parts.push(format!("{number}: {eye}, {} B-scans", series.bscans.len()));
+    }
+    if series.len() > MAX_LISTED {
+        parts.push(format!("{} more", series.len() - MAX_LISTED));
+    }
+    Ok(format!("a file of {} series ({}); choose one with --series", series.len(), parts.join("; ")))
+}
+
+impl Grouped {
+    fn into_series(mut self) -> Series {
+        let slice = |(number, image)| Slice {
+            image,
+            metadata: self.metadata.remove(&number),
+            contours: self.contours.remove(&number).unwrap_or_default(),
+        };
+        Series {
+            bscans: self.images.into_iter().map(slice).collect(),
+            fundus: self.fundus.into_values().next(),
+            angle: self.angle,
+            laterality: self.laterality,
+        }
+    }
+}
+
+impl Series {
+    /// The eye, where all that state it agree.
+    pub(crate) fn eye(&self, container: &mut Container) -> Result<Option<Eye>, ReadError> {
+        let mut found = None;
+        for entry in self.laterality.values() {
+            let letter = Fields(&container.read(entry, 14, 1)?).u8(0)?;
+            let Some(eye) = Eye::of_letter(&char::from(letter).to_string()) else { continue };
+            if found.is_some_and(|other| other != eye) {
+                return Ok(None);
+            }
+            found = Some(eye);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,384 @@
+//! Heidelberg export folder: an XML file and the images that it lists.
+//!
+//! The folder is the scan, the XML file its door; it is complete when every listed image is there. Element names as in
+//! exports of the Spectralis Viewing Module: `Series/Image/OphthalmicAcquisitionContext` holds the size, `ScaleX`,
+//! `ScaleY` and place in millimetres, `ImageData/ExamURL` the image's path on the machine that exported it, of which the
+//! file name alone counts.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::{
+    FundusImage, Raster, ReadError, ScanReader,
+    dimensions::{self, MAX_BSCANS},
+    heidelberg::{DEVICE, signal_db},
+    raster,
+    sidecar::Stated,
+};
+use octrls_core::layer::Boundary;
+use octrls_core::scan::{
+    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
+};
+
+/// Largest XML file: one of 400 B-scans with eleven boundaries each has 20 MB.
+const MAX_BYTES: u64 = 128 << 20;
+/// Most nodes of the XML; an image has some sixty.
+const MAX_NODES: u32 = 2_000_000;
+
+/// A Heidelberg export folder; reads one image at a time.
+pub struct HeidelbergExport {
+    header: ScanHeader,
+    images: Vec<PathBuf>,
+    found: Vec<DeviceFindings>,
+    fundus: Option<(PathBuf, [f64; 2])>,
+    subject: Option<Subject>,
+}
+
+/// What the scanner says of a B-scan.
+struct DeviceFindings {
+    boundaries: Vec<(Boundary, BoundaryRows)>,
+    signal_db: Option<f32>,
+}
+
+/// One image as the XML lists it.
+struct Listed {
+    number: i64,
+    file: Option<PathBuf>,
+    width: u64,
+    height: u64,
+    scale_mm: [f64; 2],
+    track: Option<Track>,
+    found: DeviceFindings,
+}
+
+impl HeidelbergExport {
+    /// Whether `start`, the first bytes of a file, may be those of an export's XML.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+        let text = String::from_utf8_lossy(&text[..text.len().min(512)]).to_uppercase();
+        let text = text.trim_start();
+        text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
+    }
+
+    pub(crate) fn open(path: &Path, stated: &Stated, allow_missing: bool) -> Result<Self, ReadError> {
+        let text = read_text(path)?;
+        let document = parsed(&text)?;
+        let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
+        let mut series = scans.filter(|s| s.children().any(|i| i.has_tag_name("Image") && is_bscan(i)));
+        let Some(first) = series.next() else {
+            return Err(ReadError::Malformed("the XML lists no B-scans".to_owned()));
+        };
+        if series.next().is_some() {
+            return Err(ReadError::Unsupported(
+                "an export of several series; export each into its own folder".to_owned(),
+            ));
+        }
+        let folder = Folder::of(path)?;
+        let subject = subject(first);
+        let images = first.children().filter(|n| n.has_tag_name("Image"));
+        let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
+        if bscans.len() as u64 > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{} B-scans listed", bscans.len())));
+        }
+        let listed = bscans.len();
+        let mut bscans = bscans.into_iter().map(|i| Listed::of(i, &folder)).collect::<Result<Vec<_>, _>>()?;
+        bscans.sort_by_key(|b| b.number);
+        bscans.retain(|b| b.file.is_some());
+        if bscans.len() < listed && (!allow_missing || bscans.is_empty()) {
+            return Err(ReadError::Incomplete { there: bscans.len(), listed });
+        }
+        let fundus = others.into_iter().find_map(|i| {
+            let image = Listed::of(i, &folder).ok()?;
+            let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
+            image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
+        });
+        let header = header(first, &bscans, stated)?;
+        let (images, found) = bscans.into_iter().filter_map(|b| Some((b.file?, b.found))).unzip();
+        Ok(Self { header, images, found, fundus, subject })
+    }
+
+    fn image(&self, index: usize) -> Result<&Path, ReadError> {
+        let count = self.images.len();
+        self.images.get(index).map(PathBuf::as_path).ok_or(ReadError::NoSuchBScan { index, count })
+    }
+}
+
+/// The images that an export lists, whether they are there or not.
+#[derive(Clone, Debug, Default)]
+pub struct ExportParts {
+    folder: PathBuf,
+    /// File names in lower case.
+    names: HashSet<String>,
+}
+
+impl ExportParts {
+    /// Those of the export of the XML file `path`; none where it is no export.
+    pub(crate) fn of(path: &Path) -> Self {
+        let names = || {
+            let text = read_text(path).ok()?;
+            let document = parsed(&text).ok()?;
+            let images = document.descendants().filter(|n| n.has_tag_name("Image"));
+            let of_image = |image| {
+                let number = text_of_number(image).unwrap_or_default();
+                file_names(text_at(image, &["ImageData", "ExamURL"]), number)
+            };
+            Some(images.flat_map(of_image).collect())
+        };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self { folder, names: names().unwrap_or_default() }
+    }
+
+    /// Those that are there.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
+        // A folder that cannot be read has none.
+        let there = Folder::of(&self.folder.join("x")).map(|there| there.0).unwrap_or_default();
+        there.into_values().filter(|path| self.contains(path)).collect()
+    }
+
+    /// Whether the file at `path` is one of them: by its name, beside the XML or in a folder beside it.
+    #[must_use]
+    pub fn contains(&self, path: &Path) -> bool {
+        let near = path.ancestors().skip(1).take(2).any(|folder| folder == self.folder);
+        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase());
+        near && name.is_some_and(|n| self.names.contains(&n))
+    }
+}
+
+impl ScanReader for HeidelbergExport {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        let path = self.image(index)?;
+        let bscan = open_image(path)?.bscan(0)?;
+        if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
+            let (w, h) = (self.header.width, self.header.height);
+            return Err(ReadError::Malformed(format!("the image of B-scan {index} is not {w} x {h} as listed")));
+        }
+        Ok(bscan)
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        self.image(index)?;
+        Ok(self.found[index].boundaries.clone())
+    }
+
+    fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
+        self.image(index)?;
+        Ok(self.found[index].signal_db)
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
+        let image = open_image(path)?.bscan(0)?;
+        let pixels = FundusImage::grey(&image);
+        Ok(Some(FundusImage::placed((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
+    }
+}
+
+/// The patient of a series, and when its first B-scan was taken.
+fn subject(series: Node<'_, '_>) -> Option<Subject> {
+    let above = |name| series.ancestors().find(|n| n.has_tag_name(name));
+    let patient = text_at(above("Patient")?, &["PatientID"])?;
+    let date = series.children().chain(above("Study")?.children());
+    let date =
+        date.filter(|n| n.has_tag_name("StudyDate") || n.has_tag_name("ExamDate")).find_map(|n| child(n, "Date"))?;
+    let time = series.descendants().filter(|n| n.has_tag_name("AcquisitionTime")).find_map(|n| child(n, "Time"));
+    let part = |node, name: &str| number(node, &[name]).map(|v| v as i64);
+    let clock = |name| time.and_then(|t| part(t, name)).unwrap_or(0);
+    let date = (part(date, "Year")?, part(date, "Month")?, part(date, "Day")?);
+    let acquired = Moment::new(date, (clock("Hour"), clock("Minute"), clock("Second")))?;
+    Subject::new(patient, "", acquired, DEVICE)
+}
+
+fn open_image(path: &Path) -> Result<Raster, ReadError> {
+    Raster::open(path, &raster::first_bytes(path)?, &Stated::default())
+}
+
+fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<ScanHeader, ReadError> {
+    let first = bscans.first().ok_or_else(|| ReadError::Malformed("the XML lists no B-scans".to_owned()))?;
+    if bscans.iter().any(|b| (b.width, b.height) != (first.width, first.height)) {
+        return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
+    }
+    let (width, height) = dimensions::check(first.width, first.height)?;
+    let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
+    let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
+    let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter);
+    let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+    let tracks: Vec<Track> = bscans.iter().filter_map(|b| b.track).collect();
+    let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
+        (_, Some(Track::Circle { .. })) => Pattern::Circle,
+        ("Volume", _) => Pattern::RasterVolume,
+        ("Star" | "Radial", _) => Pattern::Radial,
+        _ if bscans.len() == 1 => Pattern::Line,
+        _ => Pattern::Unknown,
+    };
+    let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
+    Ok(ScanHeader {
+        format: "Heidelberg XML export",
+        bscans: bscans.len(),
+        width,
+        height,
+        axial: spacing(first.scale_mm[1]).or(stated.axial),
+        lateral: spacing(first.scale_mm[0]).or(stated.lateral),
+        eye,
+        eye_from,
+        pattern,
+        pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+        places: (!tracks.is_empty()).then_some(Provenance::Header),
+        tracks,
+    })
+}
+
+impl Listed {
+    fn of(image: Node<'_, '_>, folder: &Folder) -> Result<Self, ReadError> {
+        const CONTEXT: &str = "OphthalmicAcquisitionContext";
+        let name = text_of_number(image).unwrap_or_default();
+        let need = |field: &str| {
+            number(image, &[CONTEXT, field])
+                .ok_or_else(|| ReadError::Malformed(format!("image {name} does not state its {field}")))
+        };
+        let place = |field: &str| {
+            let at = |axis| number(image, &[CONTEXT, field, "Coord", axis]);
+            Some(Place { x: at("X")?, y: at("Y")? })
+        };
+        let track = match (place("Start"), place("End"), place("Center")) {
+            (Some(start), _, Some(centre)) => Track::heidelberg_circle(start, centre),
+            (Some(start), Some(end), _) => Track::line(start, end),
+            _ => None,
+        };
+        let width = need("Width")?;
+        let size = |v: f64| if (0.0..=1e6).contains(&v) { v as u64 } else { 0 };
+        let lines = child(image, "Segmentation").into_iter().flat_map(|s| s.children());
+        Ok(Self {
+            number: name.parse().unwrap_or(i64::MAX),
+            file: folder.find(text_at(image, &["ImageData", "ExamURL"]), name),
+            width: size(width),
+            height: size(need("Height")?),
+            scale_mm: [number(image, &[CONTEXT, "ScaleX"]), number(image, &[CONTEXT, "ScaleY"])]
+                .map(|mm| mm.unwrap_or(f64::NAN)),
+            track,
+            found: DeviceFindings {
+                boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
+                signal_db: number(image, &[CONTEXT, "ImageQuality"]).and_then(|db| signal_db(db as f32)),
+            },
+        })
+    }
+}
+
+/// A boundary of the scanner's own, where it is one of ours and has a row for each A-scan.
+fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
+    let boundary = match text_at(line, &["Name"])? {
+        "ILM" => Boundary::Ilm,
+        "BM" => Boundary::RpeBm,
+        "RNFL" => Boundary::NflGcl,
+        "IPL" => Boundary::IplInl,
+        "INL" => Boundary::InlOpl,
+        "OPL" => Boundary::OplOnl,
+        _ => return None,
+    };
+    let rows: BoundaryRows = text_at(line, &["Array"])?
+        .split_ascii_whitespace()
+        .map(|v| v.parse().ok().filter(|v: &f32| v.is_finite() && (0.0..1e6).contains(v)))
+        .collect();
+    (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
+}
+
+/// The files of the export, by their names in lower case.
+struct Folder(HashMap<String, PathBuf>);
+
+impl Folder {
+    /// The files beside the XML and in the folders beside it; names that differ only in case are one.
+    fn of(xml: &Path) -> Result<Self, ReadError> {
+        let folder = xml.parent().unwrap_or_else(|| Path::new("."));
+        let io = |source| ReadError::Io { path: folder.to_owned(), source };
+        let mut files = HashMap::new();
+        let mut folders = vec![(folder.to_owned(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(io)? {
+                let entry = entry.map_err(io)?;
+                let kind = entry.file_type().map_err(io)?;
+                if kind.is_dir() && depth == 0 {
+                    folders.push((entry.path(), 1));
+                } else if kind.is_file() {
+                    // The folder itself is read first, and counts.
+                    files.entry(entry.file_name().to_string_lossy().to_lowercase()).or_insert_with(|| entry.path());
+                }
+            }
+        }
+        Ok(Self(files))
+    }
+
+    fn find(&self, url: Option<&str>, number: &str) -> Option<PathBuf> {
+        file_names(url, number).iter().find_map(|n| self.0.get(n)).cloned()
+    }
+}
+
+/// How the file of an image may be called, in lower case: as the last part of its URL, whatever folders of another machine
+/// come before; without a URL, after the image's number, alone or with `-Input`, as anonymised exports have them.
+fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
+    match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
+        Some(name) => vec![name.to_lowercase()],
+        None => ["", "-input"]
+            .iter()
+            .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
+            .collect(),
+    }
+}
+
+fn parsed(text: &str) -> Result<Document<'_>, ReadError> {
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("no valid XML: {e}")))
+}
+
+/// The text of the XML file; older exports are in Latin-1.
+fn read_text(path: &Path) -> Result<String, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ReadError::Malformed("the XML is far too long".to_owned()));
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect()))
+}
+
+fn is_bscan(image: Node<'_, '_>) -> bool {
+    match text_at(image, &["ImageType", "Type"]) {
+        Some(kind) => kind == "OCT",
+        None => text_at(image, &["OphthalmicAcquisitionContext", "Start", "Coord", "X"]).is_some(),
+    }
+}
+
+fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|n| n.has_tag_name(name))
+}
+
+fn text_at<'a>(node: Node<'a, '_>, path: &[&str]) -> Option<&'a str> {
+    let found = path.iter().try_fold(node, |node, name| child(node, name))?;
+    found.text().map(str::trim).filter(|t| !t.is_empty())
+}
+
+/// What numbers an image within its series.
+fn text_of_number<'a>(image: Node<'a, '_>) -> Option<&'a str> {
+    text_at(image, &["ImageNumber"]).or_else(|| text_at(image, &["ID"]))
+}
+
+fn number(node: Node<'_, '_>, path: &[&str]) -> Option<f64> {
+    text_at(node, path)?.parse().ok().filter(|v: &f64| v.is_finite())
+}

@@ -1,0 +1,154 @@
+//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. One image is one B-scan, and each page of a TIFF.
+
+mod tiff;
+
+use crate::header::HeaderExt as _;
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind};
+
+use super::{ReadError, ScanReader, codec::jpeg, dimensions, sidecar::Stated};
+use octrls_core::scan::{BScan, Pattern, ScanHeader};
+
+/// Bytes read to recognise a format; a `.vol` header is the longest.
+const SNIFF_BYTES: u64 = 2048;
+/// Most memory a decoder may take; a 16-bit RGBA frame of the largest size fits.
+const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
+
+/// A raster image or the pages of a TIFF; each decoded when its B-scan is asked for.
+pub struct Raster {
+    path: PathBuf,
+    format: ImageFormat,
+    /// Of a TIFF of several pages.
+    pages: Vec<tiff::Directory>,
+    header: ScanHeader,
+}
+
+/// Whether a file name is one of an image, by its ending.
+pub(crate) fn has_extension(path: &Path) -> bool {
+    super::has_extension(path, &["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"])
+}
+
+/// The first bytes of a file, at most as many as are needed to recognise its format.
+pub(crate) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    // Opening a pipe would wait for a writer for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(ReadError::Unsupported("a folder or a device, not a file".to_owned()));
+    }
+    let mut start = Vec::new();
+    File::open(path).map_err(io)?.take(SNIFF_BYTES).read_to_end(&mut start).map_err(io)?;
+    if start.is_empty() { Err(ReadError::Empty) } else { Ok(start) }
+}
+
+impl Raster {
+    pub(crate) fn open(path: &Path, start: &[u8], stated: &Stated) -> Result<Self, ReadError> {
+        let (format, name) = match image::guess_format(start) {
+            Ok(f @ ImageFormat::Png) => (f, "PNG"),
+            Ok(f @ ImageFormat::Tiff) => (f, "TIFF"),
+            Ok(f @ ImageFormat::Jpeg) => (f, "JPEG"),
+            Ok(f @ ImageFormat::Bmp) => (f, "BMP"),
+            _ => return Err(ReadError::UnknownFormat),
+        };
+        let pages = match format {
+            ImageFormat::Tiff => tiff::pages(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?,
+            _ => Vec::new(),
+        };
+        let first = pages.first().copied();
+        let (width, height) = reader(path, format, first)?.into_dimensions().map_err(|e| read_error(path, e))?;
+        let (width, height) = dimensions::check(width.into(), height.into())?;
+        let (eye, eye_from) = stated.eye_or(None);
+        let header = ScanHeader {
+            format: name,
+            bscans: pages.len().max(1),
+            width,
+            height,
+            axial: stated.axial,
+            lateral: stated.lateral,
+            eye,
+            eye_from,
+            pattern: Pattern::Unknown,
+            pattern_from: None,
+            tracks: Vec::new(),
+            places: None,
+        };
+        let header = header.placed(stated);
+        Ok(Self { path: path.to_owned(), format, pages, header })
+    }
+}
+
+impl ScanReader for Raster {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let page = self.pages.get(index).copied();
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(DECODER_BYTES);
+        let mut decoder =
+            reader(&self.path, self.format, page)?.into_decoder().map_err(|e| read_error(&self.path, e))?;
+        decoder.set_limits(limits).map_err(|e| read_error(&self.path, e))?;
+        let image = DynamicImage::from_decoder(decoder).map_err(|e| read_error(&self.path, e))?;
+        let bscan = from_image(&image);
+        if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
+            let problem = if self.header.bscans > 1 {
+                "pages of different sizes"
+            } else {
+                "a frame that is not of its declared size"
+            };
+            return Err(ReadError::Malformed(problem.to_owned()));
+        }
+        Ok(bscan)
+    }
+}
+
+/// Intensities of an image: grey as it is, colour by luminance, alpha left out.
+fn from_image(image: &DynamicImage) -> BScan {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let intensity = match image {
+        DynamicImage::ImageLuma8(grey) => grey.as_raw().iter().map(|&v| f32::from(v) / 255.0).collect(),
+        other => other.to_luma16().as_raw().iter().map(|&v| f32::from(v) / 65_535.0).collect(),
+    };
+    BScan { width, height, intensity }
+}
+
+fn reader(
+    path: &Path,
+    format: ImageFormat,
+    page: Option<tiff::Directory>,
+) -> Result<ImageReader<BufReader<tiff::Page<File>>>, ReadError> {
+    if format == ImageFormat::Jpeg {
+        jpeg::walk(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?;
+    }
+    Ok(ImageReader::with_format(BufReader::new(tiff::Page::new(open_file(path)?, page)), format))
+}
+
+fn open_file(path: &Path) -> Result<File, ReadError> {
+    File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
+}
+
+fn read_error(path: &Path, error: ImageError) -> ReadError {
+    match error {
+        ImageError::IoError(e) => io_error(path, e),
+        ImageError::Unsupported(e) => ReadError::Unsupported(e.to_string()),
+        ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
+            ReadError::Unsupported("the image needs more memory than a scan may take".to_owned())
+        }
+        other => ReadError::Malformed(other.to_string()),
+    }
+}
+
+/// Decoders report broken content through `io::Error` too; only the system's own errors carry a number.
+fn io_error(path: &Path, error: std::io::Error) -> ReadError {
+    match error {
+        e if e.kind() == std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("the image ends early".to_owned()),
+        source if source.raw_os_error().is_some() => ReadError::Io { path: path.to_owned(), source },
+        e => ReadError::Malformed(e.to_string()),
+    }
+}

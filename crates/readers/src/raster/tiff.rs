@@ -1,0 +1,139 @@
+//! The pages of a TIFF file, each read as if it were the only one.
+//!
+//! The decoder hands out the first page only. Pages form a chain: the header names the place of the first directory,
+//! and each directory ends with the place of the next (TIFF 6.0, section 2; `BigTIFF` alike with 64 bits). A
+//! [`Page`] shows the file with another first directory.
+
+use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
+
+/// Most directories that are followed; a chain may run in circles.
+const MOST: usize = 8192;
+
+/// Where one page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Directory {
+    at: u64,
+    order: Order,
+}
+
+/// The pages that are not reduced copies (thumbnails) or masks of others, at most [`MOST`].
+pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error> {
+    let head: [u8; 4] = bytes(&mut file)?;
+    let little = head.starts_with(b"II");
+    let order = Order { little, big_tiff: head.contains(&43) };
+    if order.big_tiff {
+        file.seek_relative(4)?;
+    }
+    let mut pages = Vec::new();
+    let mut next = order.offset(&mut file)?;
+    for _ in 0..MOST {
+        if next == 0 {
+            return Ok(pages);
+        }
+        let at = next;
+        file.seek(SeekFrom::Start(at))?;
+        let entries = if order.big_tiff { order.u64(&mut file)? } else { order.u16(&mut file)?.into() };
+        if entries > 4096 {
+            return Err(Error::new(ErrorKind::InvalidData, "a page declares far too many fields"));
+        }
+        let mut reduced = false;
+        for _ in 0..entries {
+            let tag = order.u16(&mut file)?;
+            file.seek_relative(if order.big_tiff { 10 } else { 6 })?;
+            let value = order.offset(&mut file)?;
+            // Tag 254, NewSubfileType: bit 0 marks a reduced copy, bit 2 a transparency mask.
+            reduced |= tag == 254 && value & 0b101 != 0;
+        }
+        if !reduced {
+            pages.push(Directory { at, order });
+        }
+        next = order.offset(&mut file)?;
+    }
+    Err(Error::new(ErrorKind::InvalidData, "its pages have no end"))
+}
+
+/// A file that begins with a page of its own choice.
+pub(crate) struct Page<R> {
+    file: R,
+    at: u64,
+    /// Bytes that are shown in place of the file's own, and where.
+    patch: Vec<u8>,
+    patch_at: u64,
+}
+
+impl<R: Read + Seek> Page<R> {
+    /// `file` from its start, as it is or with `first` as its first directory.
+    pub(crate) fn new(file: R, first: Option<Directory>) -> Self {
+        let (patch_at, patch) = match first {
+            Some(Directory { at, order }) => (if order.big_tiff { 8 } else { 4 }, order.offset_bytes(at)),
+            None => (0, Vec::new()),
+        };
+        Self { file, at: 0, patch, patch_at }
+    }
+}
+
+impl<R: Read> Read for Page<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let read = self.file.read(buffer)?;
+        for (i, &byte) in self.patch.iter().enumerate() {
+            let place = (self.patch_at + i as u64).checked_sub(self.at).and_then(|p| usize::try_from(p).ok());
+            if let Some(shown) = place.and_then(|p| buffer[..read].get_mut(p)) {
+                *shown = byte;
+            }
+        }
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Page<R> {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
+        self.at = self.file.seek(to)?;
+        Ok(self.at)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    little: bool,
+    big_tiff: bool,
+}
+
+impl Order {
+    fn u16(self, file: &mut impl Read) -> Result<u16, Error> {
+        let raw = bytes(file)?;
+        Ok(if self.little { u16::from_le_bytes(raw) } else { u16::from_be_bytes(raw) })
+    }
+
+    fn u32(self, file: &mut impl Read) -> Result<u32, Error> {
+        let raw = bytes(file)?;
+        Ok(if self.little { u32::from_le_bytes(raw) } else { u32::from_be_bytes(raw) })
+    }
+
+    fn u64(self, file: &mut impl Read) -> Result<u64, Error> {
+        let raw = bytes(file)?;
+        Ok(if self.little { u64::from_le_bytes(raw) } else { u64::from_be_bytes(raw) })
+    }
+
+    /// An offset as it stands in the file. Those of the classic variant fit 32 bits, where they were read from.
+    fn offset_bytes(self, offset: u64) -> Vec<u8> {
+        let short = offset as u32;
+        match (self.big_tiff, self.little) {
+            (true, true) => offset.to_le_bytes().to_vec(),
+            (true, false) => offset.to_be_bytes().to_vec(),
+            (false, true) => short.to_le_bytes().to_vec(),
+            (false, false) => short.to_be_bytes().to_vec(),
+        }
+    }
+
+    /// A number as wide as the variant's offsets.
+    fn offset(self, file: &mut impl Read) -> Result<u64, Error> {
+        if self.big_tiff { self.u64(file) } else { Ok(self.u32(file)?.into()) }
+    }
+}
+
+fn bytes<const N: usize>(file: &mut impl Read) -> Result<[u8; N], Error> {
+    let mut out = [0; N];
+    file.read_exact(&mut out)?;
+    Ok(out)
+}

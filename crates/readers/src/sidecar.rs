@@ -1,0 +1,161 @@
+//! The sidecar: a TOML file beside a scan that states what the scan's own format cannot.
+//!
+//! For `a/b.png` it is `a/b.png.toml`:
+//!
+//! ```toml
+//! axial_um = 3.87    # micrometres from sample to sample along an A-scan
+//! lateral_um = 11.3  # micrometres from A-scan to A-scan
+//! eye = "OD"
+//! um_per_degree = 293.3       # of a file that states places in degrees: micrometres on the retina to a degree
+//! between_um = 240.0          # of a volume: micrometres from B-scan to B-scan,
+//! first_bscan = "superior"    # and which end comes first; A-scans run from left to right on the fundus image
+//! ```
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use octrls_core::scan::plausible;
+use serde::Deserialize;
+
+use super::{ReadError, ReadOptions};
+use octrls_core::scan::{Eye, MILLIMETRE, Place, Provenance, Spacing, Track};
+
+/// What others than the scan's own file say of its geometry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stated {
+    pub(crate) axial: Option<Spacing>,
+    pub(crate) lateral: Option<Spacing>,
+    pub(crate) eye: Option<Eye>,
+    pub(crate) rows: Option<Rows>,
+    /// Micrometres to a degree, as a spacing.
+    pub(crate) degree: Option<Spacing>,
+}
+
+/// How the B-scans of a volume follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    between_mm: f64,
+    first: End,
+}
+
+/// An end of a volume of horizontal B-scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum End {
+    Superior,
+    Inferior,
+}
+
+impl Rows {
+    pub(crate) const fn new(between_mm: f64, first: End) -> Self {
+        Self { between_mm, first }
+    }
+
+    /// Where `count` B-scans of so many millimetres lie, the volume's upper left corner being [`Place`] 0, 0; none where no
+    /// scanner draws such lines.
+    pub(crate) fn tracks(self, count: usize, length_mm: f64) -> Vec<Track> {
+        let line = |i: usize| {
+            let above = if self.first == End::Superior { i } else { count - 1 - i };
+            let y = (above as f64 + 0.5) * self.between_mm;
+            Track::line(Place { x: 0.0, y }, Place { x: length_mm, y })
+        };
+        (0..count).map(line).collect::<Option<_>>().unwrap_or_default()
+    }
+}
+
+impl Stated {
+    /// Takes from `options` what is not yet known.
+    pub(crate) fn fill_from(&mut self, options: ReadOptions, from: Provenance) -> Result<(), ReadError> {
+        for (slot, um) in [(&mut self.axial, options.axial_um), (&mut self.lateral, options.lateral_um)] {
+            if let (None, Some(um)) = (&slot, um) {
+                *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Hint)?, from });
+            }
+        }
+        if let (None, Some(um)) = (self.degree, options.um_per_degree) {
+            self.degree = Some(Spacing { um: degree(um).map_err(ReadError::Hint)?, from });
+        }
+        Ok(())
+    }
+
+    /// The eye and who says so: the file itself, else the sidecar.
+    pub(crate) fn eye_or(&self, own: Option<(Eye, Provenance)>) -> (Option<Eye>, Option<Provenance>) {
+        own.or(self.eye.map(|eye| (eye, Provenance::Sidecar))).unzip()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SidecarFile {
+    axial_um: Option<f64>,
+    lateral_um: Option<f64>,
+    eye: Option<Eye>,
+    um_per_degree: Option<f64>,
+    between_um: Option<f64>,
+    first_bscan: Option<End>,
+}
+
+/// Longest sidecar, in bytes; a real one has a hundred.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Micrometres to a degree that an eye can have: 293 is usual, and it grows with the eye's length.
+const DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
+
+/// Distances of B-scans that a retinal scanner can draw, in micrometres.
+const BETWEEN: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
+
+/// Path of the sidecar of `scan`: its name with `.toml` appended.
+fn path_of(scan: &Path) -> PathBuf {
+    let mut name = scan.as_os_str().to_owned();
+    name.push(".toml");
+    name.into()
+}
+
+/// Reads the sidecar of `scan`; nothing is stated where there is none.
+pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
+    let path = path_of(scan);
+    let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
+    let mut text = String::new();
+    if !is_sidecar(scan, &path) {
+        return Ok(Stated::default());
+    }
+    let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("it is far too long".to_owned())),
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Stated::default()),
+        Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("it is not text".to_owned())),
+        Err(source) => return Err(ReadError::Io { path, source }),
+    }
+    let file: SidecarFile = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
+    let spacing = |um: Option<f64>| {
+        um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()
+    };
+    let rows = match (file.between_um, file.first_bscan) {
+        (Some(um), Some(first)) if BETWEEN.contains(&um) => Some(Rows { between_mm: um / MILLIMETRE, first }),
+        (Some(um), Some(_)) => return Err(broken(format!("B-scans {um} um apart are not those of a retinal scan"))),
+        (None, None) => None,
+        (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
+        (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
+    };
+    let degree = file.um_per_degree.map(degree).transpose().map_err(broken)?;
+    let degree = degree.map(|um| Spacing { um, from: Provenance::Sidecar });
+    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows, degree })
+}
+
+fn degree(um: f64) -> Result<f64, String> {
+    if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um to a degree are not those of an eye")) }
+}
+
+/// Whether the file at `path` counts as the sidecar of `scan`: no pipe, which would be waited for, and a link only beside a scan
+/// that is one as well.
+fn is_sidecar(scan: &Path, path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
+        Ok(found) => found.is_file(),
+        // Why it cannot be looked at is said when it is opened.
+        Err(_) => true,
+    }
+}

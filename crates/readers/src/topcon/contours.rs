@@ -1,0 +1,136 @@
+//! The scanner's own boundaries in `@CONTOUR_INFO`, a chunk each: name, coding, width, rows, then 16-bit distances from the
+//! bottom of the image.
+
+use super::{
+    super::{
+        ReadError,
+        source::{Fields, Source},
+    },
+    Chunk,
+};
+use octrls_core::layer::Boundary;
+use octrls_core::scan::{BScan, BoundaryRows};
+
+const HEADER_BYTES: u64 = 34;
+/// Larger distances stand for those not found.
+const FARTHEST: u16 = 10_000;
+/// Most chunks that are taken; a file has some ten.
+const MOST: usize = 32;
+
+/// One boundary in all B-scans.
+#[derive(Clone, Copy)]
+pub(crate) struct Contours {
+    boundary: Boundary,
+    /// Where its distances begin.
+    at: u64,
+}
+
+/// The boundaries that the scanner found.
+#[derive(Default)]
+pub(crate) struct DeviceLines {
+    found: Vec<Contours>,
+    /// Whether the first row is that of the last B-scan; `None` until the images were asked.
+    reversed: Option<bool>,
+}
+
+impl DeviceLines {
+    /// Those in `chunks` that have a row for each of `count` B-scans, `width` wide: of a volume of which B-scans are missing, it
+    /// is not known which row is whose.
+    pub(crate) fn of(source: &mut Source, chunks: &[Chunk], (width, count): (usize, usize)) -> Self {
+        let chunks = chunks.iter().filter(|c| c.name == "@CONTOUR_INFO").take(MOST);
+        let found: Vec<Contours> = chunks.filter_map(|c| contours(source, c, (width, count))).collect();
+        Self { found, reversed: (count == 1).then_some(false) }
+    }
+
+    /// Whether it is not known yet which row is whose. Readers of the format differ on it, so that the images must
+    /// [decide](Self::decide).
+    pub(crate) fn undecided(&self) -> bool {
+        self.reversed.is_none() && !self.found.is_empty()
+    }
+
+    /// Learns the order from B-scans, each with its index: on the ILM it gets brighter downwards, in the right order most.
+    pub(crate) fn decide(
+        &mut self,
+        source: &mut Source,
+        samples: &[(usize, BScan)],
+        count: usize,
+    ) -> Result<(), ReadError> {
+        let Some(&lines) = self.found.iter().find(|c| c.boundary == Boundary::Ilm) else {
+            // Nothing to decide by: none is better than one on the wrong image.
+            self.found.clear();
+            return Ok(());
+        };
+        let (mut kept, mut turned) = (0.0, 0.0);
+        for (index, image) in samples {
+            kept += step(image, &lines.rows(source, *index, (image.width, image.height))?);
+            turned += step(image, &lines.rows(source, count - 1 - index, (image.width, image.height))?);
+        }
+        self.reversed = Some(turned > kept);
+        Ok(())
+    }
+
+    /// The boundaries of the B-scan at `index` of `count`.
+    pub(crate) fn rows(
+        &self,
+        source: &mut Source,
+        index: usize,
+        count: usize,
+        size: (usize, usize),
+    ) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        let row = if self.reversed == Some(true) { count - 1 - index } else { index };
+        let mut all = Vec::new();
+        for lines in &self.found {
+            let rows = lines.rows(source, row, size)?;
+            all.extend(rows.iter().any(Option::is_some).then_some((lines.boundary, rows)));
+        }
+        Ok(all)
+    }
+}
+
+impl Contours {
+    fn rows(self, source: &mut Source, row: usize, (width, height): (usize, usize)) -> Result<BoundaryRows, ReadError> {
+        let bytes = source.read(self.at + 2 * (row * width) as u64, 2 * width as u64)?;
+        let (distances, _) = bytes.as_chunks::<2>();
+        let last = height as f32 - 1.0;
+        let row = |d: u16| Some(last - f32::from(d)).filter(|row| d > 0 && d <= FARTHEST && *row >= 0.0);
+        Ok(distances.iter().map(|&b| row(u16::from_le_bytes(b))).collect())
+    }
+}
+
+fn contours(source: &mut Source, chunk: &Chunk, (width, count): (usize, usize)) -> Option<Contours> {
+    if chunk.size < HEADER_BYTES {
+        return None;
+    }
+    let start = source.read(chunk.at, HEADER_BYTES).ok()?;
+    let fields = Fields(&start);
+    let name = String::from_utf8_lossy(&start[..20]).trim_end_matches('\0').to_owned();
+    let boundary = match name.as_str() {
+        "RETINA_1" | "MULTILAYERS_1" => Boundary::Ilm,
+        "RETINA_4" | "MULTILAYERS_7" => Boundary::RpeBm,
+        "MULTILAYERS_2" => Boundary::NflGcl,
+        "MULTILAYERS_4" => Boundary::IplInl,
+        "MULTILAYERS_8" => Boundary::InlOpl,
+        _ => return None,
+    };
+    let bytes = 2 * (width * count) as u64;
+    let whole = fields.u8(21).ok()? == 0
+        && (fields.u32(22).ok()?, fields.u32(26).ok()?) == (width as u32, count as u32)
+        && u64::from(fields.u32(30).ok()?) == bytes
+        && chunk.size >= HEADER_BYTES + bytes;
+    whole.then_some(Contours { boundary, at: chunk.at + HEADER_BYTES })
+}
+
+/// How much brighter the image is below a boundary than above it, on average.
+fn step(image: &BScan, rows: &[Option<f32>]) -> f32 {
+    const REACH: usize = 4;
+    let mean = |x: usize, from: usize| {
+        (from..from + REACH).map(|y| image.intensity[y * image.width + x]).sum::<f32>() / REACH as f32
+    };
+    let steps = rows.iter().enumerate().filter_map(|(x, row)| {
+        let row =
+            row.map(|row| row as usize).filter(|r| (REACH..image.height - REACH.min(image.height)).contains(r))?;
+        Some(mean(x, row) - mean(x, row - REACH))
+    });
+    let (sum, count) = steps.fold((0.0, 0.0_f32), |(sum, count), step| (sum + step, count + 1.0));
+    sum / count.max(1.0)
+}

@@ -1,0 +1,290 @@
+//! Topcon `.fda` and `.fds`.
+//!
+//! Layout (little endian): `FOCT`, the kind (`FDA`, `FDS`, `FAA`) and two version numbers, then chunks: length of the name,
+//! name, size, content; a length of 0 ends them. B-scans are JPEG 2000 codestreams in `@IMG_JPEG`, or 16-bit samples in
+//! `@IMG_MOT_COMP_03` (registered) and `@IMG_SCAN_03`. Which chunks there are counts, not the kind. Names and offsets as in
+//! the public descriptions of the uocte project, checked on files of a 3D OCT-1000.
+//!
+//! `@IMG_PROJECTION` shows the volume from the front, a row a B-scan. In the file at hand, its one B-scan is the projection's
+//! first row, and the picture that the scanner shows its operator is the projection upside down: B-scans run from below to
+//! above. No description says so, hence places of horizontal volumes are a convention, and those of others are not known.
+
+mod contours;
+
+use crate::header::HeaderExt as _;
+use std::path::Path;
+
+use self::contours::DeviceLines;
+use super::{
+    FundusImage, ReadError, ScanReader,
+    codec::j2k,
+    dimensions::{self, MAX_BSCANS},
+    fundus,
+    sidecar::{End, Rows, Stated},
+    source::{Fields, Source},
+};
+use octrls_core::layer::Boundary;
+use octrls_core::scan::{BScan, BoundaryRows, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
+
+const MAGIC: &[u8] = b"FOCT";
+const FIRST_CHUNK: u64 = 15;
+/// Most chunks that are followed; real files have some twenty.
+const MAX_CHUNKS: usize = 4096;
+
+/// A `.fda` or `.fds` file; reads one B-scan at a time.
+pub struct Topcon {
+    source: Source,
+    header: ScanHeader,
+    bscans: Bscans,
+    projection: Option<Projection>,
+    lines: DeviceLines,
+}
+
+/// The volume from the front.
+struct Projection {
+    width: usize,
+    /// B-scans.
+    height: usize,
+    /// Place and size of the codestream.
+    stream: (u64, u64),
+    pixel_mm: Option<[f64; 2]>,
+}
+
+/// Where the B-scans are.
+enum Bscans {
+    /// A codestream each: place and size.
+    Jpeg2000(Vec<(u64, u64)>),
+    /// 16-bit samples, one B-scan after the other, from this place on.
+    Samples(u64),
+}
+
+struct Chunk {
+    name: String,
+    at: u64,
+    size: u64,
+}
+
+/// What a chunk of images states before them.
+struct Frames {
+    mode: u8,
+    width: u64,
+    height: u64,
+    count: u64,
+}
+
+impl Topcon {
+    /// Whether `start`, the first bytes of a file, are those of a Topcon file.
+    #[must_use]
+    pub fn recognises(start: &[u8]) -> bool {
+        start.starts_with(MAGIC)
+    }
+
+    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let mut source = Source::open(path)?;
+        let chunks = chunks(&mut source)?;
+        let find = |name: &str| chunks.iter().find(|c| c.name == name);
+        let (frames, bscans) = if let Some(chunk) = find("@IMG_JPEG") {
+            codestreams(&mut source, chunk)?
+        } else if let Some(chunk) = find("@IMG_MOT_COMP_03") {
+            samples(&mut source, chunk, 38)?
+        } else if let Some(chunk) = find("@IMG_SCAN_03") {
+            samples(&mut source, chunk, 22)?
+        } else {
+            return Err(ReadError::Unsupported("a Topcon file without B-scans in a form that is known".to_owned()));
+        };
+        let (width, height) = dimensions::check(frames.width, frames.height)?;
+        if frames.count == 0 || frames.count > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("{} B-scans declared", frames.count)));
+        }
+        let mut field = |name: &str, at: usize| {
+            let chunk = find(name)?;
+            let content = source.read(chunk.at, chunk.size.min(256)).ok()?;
+            Fields(&content).f64(at).ok()
+        };
+        let (length_mm, axial_um) = (field("@PARAM_SCAN_04", 12), field("@PARAM_SCAN_04", 28));
+        let across_mm = field("@PARAM_SCAN_04", 20);
+        let pattern = pattern(frames.mode);
+        // Of a circle, the radius is stated.
+        let around = if pattern == Pattern::Circle { std::f64::consts::TAU } else { 1.0 };
+        let lateral_um = length_mm.map(|mm| mm * around * MILLIMETRE / width as f64);
+        let eye = match find("@CAPTURE_INFO_02").and_then(|c| source.read(c.at, 1).ok()).map(|b| b[0]) {
+            Some(0) => Some(Eye::Right),
+            Some(1) => Some(Eye::Left),
+            _ => None,
+        };
+        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut source, c, length_mm, across_mm));
+        let lines = DeviceLines::of(&mut source, &chunks, (width, frames.count as usize));
+        let header = ScanHeader {
+            format: "Topcon",
+            bscans: frames.count as usize,
+            width,
+            height,
+            axial: axial_um.and_then(Spacing::of_file).or(stated.axial),
+            lateral: lateral_um.and_then(Spacing::of_file).or(stated.lateral),
+            eye,
+            eye_from,
+            pattern,
+            pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
+            tracks: Vec::new(),
+            places: None,
+        };
+        let header = header.placed(stated);
+        // A volume of which B-scans are missing does not tell which.
+        let whole = projection.as_ref().is_none_or(|p| p.height == header.bscans);
+        let stated_here = header.lateral.is_some_and(|s| s.from == Provenance::Header);
+        let header = match across_mm {
+            Some(mm) if frames.mode == HORIZONTAL && whole && stated_here && (0.1..100.0).contains(&mm) => {
+                header.laid(Rows::new(mm / frames.count as f64, End::Inferior), Provenance::Convention)
+            }
+            _ => header,
+        };
+        Ok(Self { source, header, bscans, projection, lines })
+    }
+}
+
+impl ScanReader for Topcon {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
+        match &self.bscans {
+            Bscans::Jpeg2000(places) => {
+                let (at, size) = places[index];
+                j2k::decode(&self.source.read(at, size)?, width, height)
+            }
+            Bscans::Samples(first) => {
+                let size = 2 * (width * height) as u64;
+                let bytes = self.source.read(first + index as u64 * size, size)?;
+                let (samples, _) = bytes.as_chunks::<2>();
+                let most = samples.iter().map(|&b| u16::from_le_bytes(b)).max().unwrap_or(0).max(1);
+                let intensity = samples.iter().map(|&b| f32::from(u16::from_le_bytes(b)) / f32::from(most));
+                Ok(BScan { width, height, intensity: intensity.collect() })
+            }
+        }
+    }
+
+    fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, bscans, .. } = self.header;
+        if self.lines.undecided() {
+            // The middle one lies in the same place in either order.
+            let some = [0, bscans / 4, bscans - 1 - bscans / 4, bscans - 1];
+            let samples = some.into_iter().map(|i| Ok((i, self.bscan(i)?))).collect::<Result<Vec<_>, ReadError>>()?;
+            self.lines.decide(&mut self.source, &samples, bscans)?;
+        }
+        self.lines.rows(&mut self.source, index, bscans, (width, height))
+    }
+
+    fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
+        let Some(Projection { width, height, stream: (at, size), pixel_mm }) = self.projection else { return Ok(None) };
+        let image = j2k::decode(&self.source.read(at, size)?, width, height)?;
+        let pixels = FundusImage::grey(&image).chunks_exact(width).rev().flatten().copied().collect();
+        let lines = self.header.tracks.iter().zip(pixel_mm.into_iter().cycle());
+        let lines = lines.map(|(track, mm)| fundus::points(track, mm)).collect();
+        Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
+    }
+}
+
+impl Projection {
+    /// The picture in `chunk`: width, height, bits, coding, size, a codestream; `None` of one in another form.
+    fn of(source: &mut Source, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
+        const HEADER_BYTES: u64 = 20;
+        let start = source.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
+        let fields = Fields(&start);
+        let (width, height) = (fields.u32(0).ok()?, fields.u32(4).ok()?);
+        let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
+        let size = u64::from(fields.u32(16).ok()?);
+        let mm = |length: Option<f64>, pixels: usize| {
+            length.map(|mm| mm / pixels as f64).filter(|mm| (1e-4..10.0).contains(mm))
+        };
+        let pixel_mm = mm(across, width).zip(mm(down, height)).map(<[f64; 2]>::from);
+        let whole = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
+        whole.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
+    }
+}
+
+fn chunks(source: &mut Source) -> Result<Vec<Chunk>, ReadError> {
+    let mut chunks = Vec::new();
+    let mut at = FIRST_CHUNK;
+    while chunks.len() < MAX_CHUNKS {
+        let name_length = u64::from(source.read(at, 1)?[0]);
+        if name_length == 0 {
+            return Ok(chunks);
+        }
+        let start = source.read(at + 1, name_length + 4)?;
+        let (name, size) = start.split_at(name_length as usize);
+        let (at_content, size) = (at + 1 + name_length + 4, u64::from(Fields(size).u32(0)?));
+        if at_content + size > source.bytes() {
+            let name = String::from_utf8_lossy(name).into_owned();
+            return Err(ReadError::Truncated(format!("{name} of {size} bytes ends after the file")));
+        }
+        let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
+        chunks.push(Chunk { name, at: at_content, size });
+        at = at_content + size;
+    }
+    Err(ReadError::Malformed("its chunks have no end".to_owned()))
+}
+
+/// A chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then each with its
+/// size.
+fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
+    const FIRST: u64 = 25;
+    let start = source.read(chunk.at, FIRST.min(chunk.size))?;
+    let start = Fields(&start);
+    let frames = Frames {
+        mode: start.u8(0)?,
+        width: start.u32(9)?.into(),
+        height: start.u32(13)?.into(),
+        count: start.u32(17)?.into(),
+    };
+    let end = chunk.at + chunk.size;
+    let mut places = Vec::new();
+    let mut at = chunk.at + FIRST;
+    for index in 0..frames.count.min(MAX_BSCANS) {
+        let size = u64::from(Fields(&source.read(at, 4)?).u32(0)?);
+        if at + 4 + size > end {
+            return Err(ReadError::Truncated(format!("B-scan {index} ends after its chunk")));
+        }
+        places.push((at + 4, size));
+        at += 4 + size;
+    }
+    Ok((frames, Bscans::Jpeg2000(places)))
+}
+
+/// A chunk of 16-bit samples: mode, width, height, bits, count; the samples after `header` bytes, their size before them.
+fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
+    let start = source.read(chunk.at, header.min(chunk.size))?;
+    let start = Fields(&start);
+    let (bits, size) = (start.u32(9)?, start.u32(header as usize - 4)?);
+    let frames = Frames {
+        mode: start.u8(0)?,
+        width: start.u32(1)?.into(),
+        height: start.u32(5)?.into(),
+        count: start.u32(13)?.into(),
+    };
+    if bits != 16 || start.u8(17)? != 0 {
+        return Err(ReadError::Unsupported(format!("Topcon samples of {bits} bits or in a coding of their own")));
+    }
+    let expected = frames.width.checked_mul(frames.height).and_then(|p| p.checked_mul(2 * frames.count));
+    if expected != Some(size.into()) || u64::from(size) + header > chunk.size {
+        return Err(ReadError::Malformed(format!("{size} bytes of samples do not fit the declared sizes")));
+    }
+    Ok((frames, Bscans::Samples(chunk.at + header)))
+}
+
+/// The mode of a volume of horizontal B-scans.
+const HORIZONTAL: u8 = 2;
+
+const fn pattern(mode: u8) -> Pattern {
+    match mode {
+        0 => Pattern::Line,
+        1 => Pattern::Circle,
+        HORIZONTAL | 6 => Pattern::RasterVolume,
+        3 => Pattern::Radial,
+        _ => Pattern::Unknown,
+    }
+}

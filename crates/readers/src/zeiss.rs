@@ -1,0 +1,137 @@
+//! Zeiss Cirrus `.img` raw exports.
+//!
+//! 8-bit samples without any header: what they are stands in the file's name alone, as in
+//! `ID_Macular Cube 512x128_3-20-2019_16-21-23_OD_sn17573_cube_raw.img`. Frames follow each other; in a frame, rows of samples
+//! along the depth, each row over the A-scans, turned by 180 degrees. From public descriptions (AURA tools, RETIMAT,
+//! LibOctData, MITRE's Zeiss2Dcm), which agree on this. The B-scans of a cube are laid over its 6 mm from above to below, as
+//! the first three have them; the fourth keeps them as stored and says nothing of where they lie.
+
+use crate::header::HeaderExt as _;
+use std::path::Path;
+
+use super::{
+    ReadError, ScanReader, dimensions,
+    sidecar::{End, Rows, Stated},
+    source::Source,
+};
+use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
+
+/// Samples along an A-scan.
+const DEPTH: u64 = 1024;
+/// Depth of a scan, the same for every Cirrus cube and raster, in micrometres.
+const DEPTH_UM: f64 = 2000.0;
+/// Side of a macular or optic disc cube, in micrometres.
+const CUBE_UM: f64 = 6000.0;
+
+/// A `.img` file; reads one B-scan at a time.
+pub struct Cirrus {
+    source: Source,
+    header: ScanHeader,
+    /// Whether the A-scans of a frame run from right to left.
+    mirrored: bool,
+}
+
+/// A-scans and B-scans of cubes that need no name.
+const CUBES: [(u64, u64); 2] = [(512, 128), (200, 200)];
+
+/// What a name says.
+struct Kind {
+    width: u64,
+    bscans: u64,
+    cube: bool,
+}
+
+impl Cirrus {
+    /// Whether a file of that name and of `bytes` bytes can be an export: its size must be that of the scan it names, or of
+    /// one of the two cubes where it names none.
+    #[must_use]
+    pub fn recognises(path: &Path, bytes: u64) -> bool {
+        let named_so = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("img"));
+        named_so && Kind::of(path, bytes).is_some()
+    }
+
+    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+        let source = Source::open(path)?;
+        let kind = Kind::of(path, source.bytes()).ok_or(ReadError::UnknownFormat)?;
+        let (width, height) = dimensions::check(kind.width, DEPTH)?;
+        let of_the_format = |um: f64| Some(Spacing { um, from: Provenance::Format });
+        let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
+        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
+        let header = ScanHeader {
+            format: "Zeiss Cirrus .img",
+            bscans: kind.bscans as usize,
+            width,
+            height,
+            axial: stated.axial.or(of_the_format(DEPTH_UM / DEPTH as f64)),
+            lateral: stated.lateral.or(nominal),
+            eye,
+            eye_from,
+            pattern: if kind.cube { Pattern::RasterVolume } else { Pattern::Unknown },
+            pattern_from: kind.cube.then_some(Provenance::Name),
+            tracks: Vec::new(),
+            places: None,
+        };
+        let header = header.placed(stated);
+        // A spacing that somebody states may be that of another scan than a cube of 6 mm.
+        let header = match nominal {
+            Some(nominal) if header.lateral == Some(nominal) => {
+                header.laid(Rows::new(CUBE_UM / MILLIMETRE / kind.bscans as f64, End::Superior), Provenance::Convention)
+            }
+            _ => header,
+        };
+        Ok(Self { source, header, mirrored: kind.cube })
+    }
+}
+
+impl Kind {
+    fn of(path: &Path, bytes: u64) -> Option<Self> {
+        let stem = path.file_stem()?.to_str()?.to_ascii_lowercase();
+        let high = |width: u64, bscans: u64| Self { width, bscans, cube: false };
+        let kind = if stem.contains("hidef") {
+            high(if stem.contains("optic disc") { 1000 } else { 1024 }, 2)
+        } else if stem.contains("5 line") {
+            high(1024, 5)
+        } else {
+            let named = fields(path).find_map(size_in);
+            let of_a_cube = CUBES.into_iter().find(|(w, n)| w * n * DEPTH == bytes);
+            let (width, bscans) = named.or(of_a_cube)?;
+            Self { width, bscans, cube: true }
+        };
+        (kind.width.checked_mul(kind.bscans)?.checked_mul(DEPTH)? == bytes && bytes > 0).then_some(kind)
+    }
+}
+
+impl ScanReader for Cirrus {
+    fn header(&self) -> &ScanHeader {
+        &self.header
+    }
+
+    fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
+        self.header.check_index(index)?;
+        let ScanHeader { width, height, .. } = self.header;
+        let size = (width * height) as u64;
+        let bytes = self.source.read(index as u64 * size, size)?;
+        let mut intensity = Vec::with_capacity(width * height);
+        for row in bytes.chunks_exact(width).rev() {
+            let grey = |&v: &u8| f32::from(v) / 255.0;
+            if self.mirrored {
+                intensity.extend(row.iter().rev().map(grey));
+            } else {
+                intensity.extend(row.iter().map(grey));
+            }
+        }
+        Ok(BScan { width, height, intensity })
+    }
+}
+
+/// The parts of the name between underscores.
+fn fields(path: &Path) -> impl DoubleEndedIterator<Item = &str> {
+    path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().split('_')
+}
+
+/// A-scans and B-scans, where a field ends in both, as `Macular Cube 512x128` does.
+fn size_in(field: &str) -> Option<(u64, u64)> {
+    let (ascans, bscans) = field.rsplit(' ').next()?.split_once('x')?;
+    let number = |s: &str| s.parse().ok().filter(|v| (2..=4096).contains(v));
+    Some((number(ascans)?, number(bscans)?))
+}

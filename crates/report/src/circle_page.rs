@@ -1,0 +1,88 @@
+//! The page of a report that has what a circle around the optic disc adds.
+
+use super::{
+    localizer::Localizer,
+    page::{Align, Page, Style},
+    record::CircleReferenceRecord,
+    report::{BODY, LINE, MARGIN, RIGHT, whole},
+    volume_page::{OTHER_DEVICES, shade},
+};
+use octrls_core::{
+    layer::Boundary,
+    measure::{enface::CircleProfile, reference::Standing},
+};
+
+/// Draws the page.
+pub(super) fn circle_page(
+    circle: &CircleProfile,
+    reference: Option<&CircleReferenceRecord>,
+    localizer: Option<&Localizer<'_>>,
+) -> Page {
+    let mut page = Page::new();
+    page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
+    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, whole(circle.mean_um));
+    page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
+    let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
+    let most = circle.tsnit_um.iter().flatten().copied().fold(100.0, f32::max);
+    let most = (most / 50.0).ceil() * 50.0;
+    let level = |um: f32| top + height * (1.0 - um / most);
+    for um in [0.0, 0.5 * most, most] {
+        page.rule((left, level(um)), (left + width, level(um)));
+        page.text(left - 4.0, level(um) + 3.0, Style::of(8.0).quiet(), Align::Right, &format!("{um:.0}"));
+    }
+    page.text(left - 4.0, top - 8.0, Style::of(8.0).quiet(), Align::Right, "\u{b5}m");
+    for (i, name) in ["T", "S", "N", "I", "T"].into_iter().enumerate() {
+        let x = left + 0.25 * width * i as f32;
+        page.text(x, top + height + 14.0, BODY.quiet(), Align::Centre, name);
+    }
+    let count = circle.tsnit_um.len().max(1) as f32;
+    let point = |(i, um): (usize, &Option<f32>)| um.map(|um| (left + width * (i as f32 + 0.5) / count, level(um)));
+    page.curve(circle.tsnit_um.iter().enumerate().map(point), 1.2, Boundary::NflGcl.colour());
+    let mut y = top + height + 40.0;
+    let columns = [150.0, 230.0, 330.0];
+    for (x, name) in columns.into_iter().zip(["mean, \u{b5}m", "measured", "reference"]) {
+        page.text(x, y, BODY.quiet(), Align::Right, name);
+    }
+    page.rule((MARGIN, y + 4.0), (columns[2] + 60.0, y + 4.0));
+    y += 4.0;
+    let areas = circle.quadrants.iter().map(|q| (q.side.key(), q.mean_um, q.coverage));
+    for (name, mean, coverage) in areas.chain([("mean", circle.mean_um, circle.coverage())]) {
+        y += LINE;
+        let compared = reference.and_then(|r| r.values.iter().find(|v| v.area == name));
+        if let Some(colour) = compared.and_then(|c| shade(c.standing)) {
+            page.fill((columns[0] - 30.0, y - 9.0), (33.0, 12.0), colour);
+        }
+        page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
+        page.text(columns[0], y, BODY, Align::Right, &whole(mean));
+        page.text(columns[1], y, BODY, Align::Right, &format!("{:.0} %", 100.0 * coverage));
+        if let Some(c) = compared {
+            let words = match c.standing {
+                Standing::Below => ", below",
+                Standing::Within => "",
+                Standing::Above => ", above",
+            };
+            let text = format!("{:.0} \u{b1} {:.0}{words}", c.reference_um, c.reference_sd_um);
+            page.text(columns[2] - 40.0, y, BODY, Align::Left, &text);
+        }
+    }
+    y += LINE + 4.0;
+    if let Some(reference) = reference {
+        let small = Style::of(7.5).quiet();
+        let words = "Below or above reference: further than 1.96 SD from the mean of the reference group;";
+        page.text(MARGIN, y, small, Align::Left, &format!("{words} {}", reference.population));
+        page.text(MARGIN, y + 9.5, small, Align::Left, &format!("{}.", reference.source));
+        page.text(MARGIN, y + 19.0, small, Align::Left, OTHER_DEVICES);
+        y += 34.0;
+    }
+    y += 10.0;
+    page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours, \u{b5}m");
+    for (i, hour) in circle.clock_hours.iter().enumerate() {
+        let x = MARGIN + 108.0 + 34.0 * i as f32;
+        page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
+        page.text(x, y + LINE, BODY, Align::Right, &whole(hour.mean_um));
+    }
+    if let Some(localizer) = localizer {
+        localizer.draw_with_words(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
+    }
+    page
+}

@@ -1,0 +1,31 @@
+//! Encapsulated PDF: the report (PS3.3, A.45.1).
+
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::tags;
+
+use super::{
+    Results,
+    build::{empty, sequence, string},
+    codes,
+    object::{Kind, Object, source_images},
+};
+use octrls_readers::DicomReference;
+
+pub(super) fn object(results: &Results, reference: &DicomReference, pdf: &[u8]) -> Object {
+    let mut object = Object::new(Kind::Report, results, reference);
+    let mut bytes = pdf.to_vec();
+    bytes.resize(pdf.len().next_multiple_of(2), 0);
+    object.put([
+        string(tags::CONVERSION_TYPE, VR::CS, "WSD"),
+        empty(tags::ACQUISITION_DATE_TIME, VR::DT),
+        // It shows the name of the scan's file, which may say who it is of.
+        string(tags::BURNED_IN_ANNOTATION, VR::CS, "YES"),
+        string(tags::DOCUMENT_TITLE, VR::ST, "OCT retinal layer report"),
+        codes::IMAGING_REPORT.sequence(tags::CONCEPT_NAME_CODE_SEQUENCE),
+        sequence(tags::SOURCE_INSTANCE_SEQUENCE, source_images(reference)),
+        string(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, VR::LO, "application/pdf"),
+        DataElement::new(tags::ENCAPSULATED_DOCUMENT_LENGTH, VR::UL, PrimitiveValue::from(pdf.len() as u32)),
+        DataElement::new(tags::ENCAPSULATED_DOCUMENT, VR::OB, PrimitiveValue::from(bytes)),
+    ]);
+    object
+}

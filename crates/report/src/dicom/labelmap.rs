@@ -1,0 +1,55 @@
+//! Segmentation as a label map: a frame for each B-scan, whose pixels are the numbers of the layers (PS3.3, A.51, with the
+//! segmentation type LABELMAP of Supplement 243).
+
+use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
+use dicom_dictionary_std::tags;
+
+use super::{
+    Results,
+    build::{integer, sequence, string, word},
+    codes, masks,
+    object::{Kind, Object},
+    segments::{self, Segment},
+};
+use octrls_readers::DicomReference;
+
+/// The number of what is no layer.
+const BACKGROUND: u16 = 0;
+
+pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+    let mut object = Object::new(Kind::LabelMap, results, reference);
+    // Every number that occurs is described, that of the background too.
+    let background = Segment {
+        number: BACKGROUND,
+        label: "Background",
+        category: codes::BACKGROUND,
+        what: codes::BACKGROUND,
+        colour: [0; 3],
+    };
+    let described: Vec<Segment> = std::iter::once(background).chain(masks::layers()).collect();
+    segments::describe(&mut object, results, reference, &described);
+    let along = [(tags::IN_STACK_POSITION_NUMBER, tags::FRAME_CONTENT_SEQUENCE)];
+    segments::dimensions(&mut object, reference, "label map", &along);
+    let frames = results.heights.bscans();
+    let mut pixels: Vec<u8> = (0..frames).flat_map(|bscan| results.heights.mask(bscan)).collect();
+    pixels.resize(pixels.len().next_multiple_of(2), 0);
+    let groups = (0..frames).map(|bscan| masks::groups(None, bscan, results, reference)).collect();
+    let header = results.header;
+    object.put([
+        string(tags::SEGMENTATION_TYPE, VR::CS, "LABELMAP"),
+        string(tags::SEGMENTS_OVERLAP, VR::CS, "NO"),
+        string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
+        integer(tags::NUMBER_OF_FRAMES, frames),
+        word(tags::ROWS, header.height as u16),
+        word(tags::COLUMNS, header.width as u16),
+        word(tags::BITS_ALLOCATED, 8),
+        word(tags::BITS_STORED, 8),
+        word(tags::HIGH_BIT, 7),
+        word(tags::PIXEL_REPRESENTATION, 0),
+        word(tags::PIXEL_PADDING_VALUE, BACKGROUND),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![masks::shared(results)]),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
+        DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
+    ]);
+    object
+}

@@ -1,0 +1,157 @@
+//! Segmentation, binary: a frame for each layer in each B-scan that shows it (PS3.3, A.51).
+
+use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
+use dicom_dictionary_std::tags;
+
+use super::{
+    Results,
+    build::{Item, integer, item, sequence, string, word},
+    codes,
+    object::{Kind, Object},
+    plane::EnFace,
+    segments::{self, Segment},
+};
+use octrls_core::layer::{LAYERS, Layer, Measured};
+use octrls_readers::DicomReference;
+
+pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+    let mut object = Object::new(Kind::Masks, results, reference);
+    segments::describe(&mut object, results, reference, &layers());
+    segments::dimensions(
+        &mut object,
+        reference,
+        "masks",
+        &[
+            (tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE),
+            (tags::IN_STACK_POSITION_NUMBER, tags::FRAME_CONTENT_SEQUENCE),
+        ],
+    );
+    let (frames, pixels) = frames(results);
+    let groups = frames.iter().map(|f| groups(Some(f.segment), f.bscan, results, reference)).collect();
+    let header = results.header;
+    object.put([
+        string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
+        string(tags::SEGMENTS_OVERLAP, VR::CS, "NO"),
+        string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
+        integer(tags::NUMBER_OF_FRAMES, frames.len()),
+        word(tags::ROWS, header.height as u16),
+        word(tags::COLUMNS, header.width as u16),
+        word(tags::BITS_ALLOCATED, 1),
+        word(tags::BITS_STORED, 1),
+        word(tags::HIGH_BIT, 0),
+        word(tags::PIXEL_REPRESENTATION, 0),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(results)]),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
+        DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
+    ]);
+    object
+}
+
+/// The layers as segments, each numbered as its class.
+pub(super) fn layers() -> [Segment; LAYERS] {
+    Layer::ALL.map(|layer| Segment {
+        number: layer.class().into(),
+        label: layer.name(),
+        category: codes::ANATOMICAL_STRUCTURE,
+        what: codes::measured(Measured::Layer(layer)),
+        colour: layer.lower().colour(),
+    })
+}
+
+/// A frame: the number of its segment, and the B-scan.
+#[derive(Clone, Copy)]
+struct Frame {
+    segment: u16,
+    bscan: usize,
+}
+
+/// The frames that have any pixel, segment by segment, and their pixels: a bit each, the first in the lowest bit, without a
+/// gap between frames (PS3.5, 8.1.1).
+fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
+    let (mut frames, mut bits) = (Vec::new(), Bits::default());
+    for layer in Layer::ALL {
+        // Drawn anew for each layer: all masks of a volume at once take a byte for each of its pixels.
+        for bscan in 0..results.heights.bscans() {
+            let mask = results.heights.mask(bscan);
+            if mask.contains(&layer.class()) {
+                frames.push(Frame { segment: u16::from(layer.class()), bscan });
+                for class in mask {
+                    bits.push(class == layer.class());
+                }
+            }
+        }
+    }
+    (frames, bits.finish())
+}
+
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    open: u8,
+    count: u8,
+}
+
+impl Bits {
+    fn push(&mut self, bit: bool) {
+        self.open |= u8::from(bit) << self.count;
+        self.count += 1;
+        if self.count == 8 {
+            self.bytes.push(self.open);
+            (self.open, self.count) = (0, 0);
+        }
+    }
+
+    /// All bytes, an even number of them.
+    fn finish(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            self.bytes.push(self.open);
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(2), 0);
+        self.bytes
+    }
+}
+
+/// What holds for all frames.
+pub(super) fn shared(results: &Results) -> Item {
+    let (header, planes) = (results.header, results.origin.planes.as_ref());
+    let mut groups = Vec::new();
+    if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
+        let (axial_mm, lateral_mm) = (axial.mm(), lateral.mm());
+        // A B-scan that stands alone is taken to be as thick as its A-scans are apart: a thickness must be stated.
+        let thickness_mm = planes.and_then(EnFace::of).and_then(|p| p.distance_mm).unwrap_or(lateral_mm);
+        groups.push(segments::pixel_measures(axial_mm, lateral_mm, Some(thickness_mm)));
+    }
+    groups.extend(planes.map(|p| segments::plane_orientation(p.along, p.down)));
+    item(groups)
+}
+
+/// What holds for the frame of a B-scan; of one segment where it is of one alone.
+pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, reference: &DicomReference) -> Item {
+    let position = bscan as u32 + 1;
+    let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([position]).collect());
+    let content = item([
+        string(tags::STACK_ID, VR::SH, "1"),
+        DataElement::new(tags::IN_STACK_POSITION_NUMBER, VR::UL, PrimitiveValue::from(position)),
+        DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index),
+    ]);
+    let mut groups =
+        vec![sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]), segments::derivation(reference, Some(bscan))];
+    groups.extend(segment.map(segments::identification));
+    let planes = results.origin.planes.as_ref();
+    groups.extend(planes.and_then(|p| p.positions.get(bscan)).map(|&p| segments::plane_position(p)));
+    item(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bits;
+
+    #[test]
+    fn bits_fill_bytes_from_below_and_bytes_are_even() {
+        let mut bits = Bits::default();
+        for i in 0..17 {
+            bits.push(i == 0 || i == 9 || i == 16);
+        }
+        assert_eq!(bits.finish(), [1, 2, 1, 0]);
+    }
+}

@@ -1,0 +1,155 @@
+//! Structured report after TID 1500: a group of measurements (TID 1501) for each layer, and one for the circle around the
+//! disc.
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::{
+    Results,
+    build::{Item, item, sequence, string},
+    codes,
+    content::{
+        Relation::{Contains, Context, Modifies, Property},
+        coded, contained, container, derived, identifier, images, number, site, template, text,
+    },
+    object::{Kind, Object, referenced, uid},
+};
+use crate::record::LayerRecord;
+use octrls_core::{
+    layer::{Layer, Measured},
+    measure::{
+        ThicknessUnit,
+        enface::{COVERED, CircleProfile, MeasuredGrid},
+    },
+};
+use octrls_readers::DicomReference;
+
+pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+    let mut object = Object::new(Kind::Measures, results, reference);
+    let series = item([
+        string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone()),
+        sequence(tags::REFERENCED_SOP_SEQUENCE, referenced(reference)),
+    ]);
+    let evidence = item([
+        string(tags::STUDY_INSTANCE_UID, VR::UI, reference.study.clone()),
+        sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![series]),
+    ]);
+    object.put([
+        sequence(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, Vec::<InMemDicomObject>::new()),
+        sequence(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE, Vec::<InMemDicomObject>::new()),
+        string(tags::COMPLETION_FLAG, VR::CS, "COMPLETE"),
+        string(tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED"),
+        string(tags::PRELIMINARY_FLAG, VR::CS, "FINAL"),
+        sequence(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, vec![evidence]),
+        template("1500"),
+    ]);
+    object.put(container(codes::MEASUREMENT_REPORT, report(results, reference)));
+    object
+}
+
+fn report(results: &Results, reference: &DicomReference) -> Vec<Item> {
+    let record = results.record;
+    let model = record.model;
+    let program = format!("octrls {}", record.octrls);
+    let device = uid(&["device", model.sha256()]);
+    let library = contained(codes::IMAGE_LIBRARY_GROUP, images(reference));
+    let measurements = contained(codes::MEASUREMENTS, groups(results, reference));
+    let verdict = format!(
+        "{}, confidence {:.2}, ellipsoid zone {}; research use only",
+        record.verdict.words(),
+        record.confidence,
+        record.ellipsoid_zone.key().replace('_', " ")
+    );
+    vec![
+        coded(Modifies, codes::LANGUAGE, codes::ENGLISH),
+        coded(Context, codes::OBSERVER_TYPE, codes::DEVICE),
+        identifier(Context, codes::DEVICE_UID, device),
+        text(Context, codes::DEVICE_NAME, "octrls"),
+        text(Context, codes::DEVICE_MODEL, &format!("{program}, {} {}", model.name(), model.version())),
+        coded(Modifies, codes::PROCEDURE, codes::RETINAL_OCT),
+        contained(codes::IMAGE_LIBRARY, vec![library]),
+        measurements,
+        contained(codes::QUALITATIVE, vec![text(Contains, codes::VERDICT, &verdict)]),
+    ]
+}
+
+fn groups(results: &Results, reference: &DicomReference) -> Vec<Item> {
+    let record = results.record;
+    let grids = record.volume.iter().flat_map(|v| &v.etdrs);
+    let layers = Measured::all().into_iter().zip(&record.layers);
+    let mut groups: Vec<Item> = layers
+        .filter_map(|(of, figures)| {
+            let mut values = whole(figures, record.unit);
+            values.extend(grids.clone().filter(|g| g.layer == of.key()).flat_map(|g| grid(of, g)));
+            (!values.is_empty()).then(|| group(results, reference, of.name(), of, values))
+        })
+        .collect();
+    if let Some(profile) = &record.circle {
+        let fibres = Measured::Layer(Layer::Nfl);
+        groups.push(group(results, reference, "NFL around the disc", fibres, circle(profile)));
+    }
+    groups
+}
+
+fn group(results: &Results, reference: &DicomReference, name: &str, of: Measured, values: Vec<Item>) -> Item {
+    let record = results.record;
+    let tracking = uid(&["measures", &results.identity(reference), name]);
+    let head = [
+        text(Context, codes::TRACKING, name),
+        identifier(Context, codes::TRACKING_UID, tracking),
+        coded(Contains, codes::FINDING, codes::measured(of)),
+        site(results.header.eye),
+        text(Modifies, codes::ALGORITHM_NAME, &format!("octrls {}", record.model.name())),
+        text(Modifies, codes::ALGORITHM_VERSION, &format!("{}, {}", record.octrls, record.model.version())),
+    ];
+    let method = codes::method(of).map(|method| coded(Modifies, codes::METHOD, method));
+    let mut group = contained(codes::GROUP, head.into_iter().chain(method).chain(values).collect());
+    group.put(template("1501"));
+    group
+}
+
+/// The figures over the whole scan.
+fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
+    let unit = match unit {
+        ThicknessUnit::Micrometres => codes::MICROMETRE,
+        ThicknessUnit::Pixels => codes::PIXELS,
+    };
+    let values = [
+        (figures.mean, codes::MEAN),
+        (figures.sd, codes::DEVIATION),
+        (figures.min, codes::MINIMUM),
+        (figures.max, codes::MAXIMUM),
+    ];
+    let known = values.into_iter().filter_map(|(value, how)| Some((value?, how)));
+    known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
+}
+
+/// What the ETDRS grid has of `of`, where it is covered: a receiver takes a value for that of all of the area.
+fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
+    let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
+        let said = vec![derived(codes::MEAN), coverage(field.coverage)];
+        Some(number(Contains, codes::subfield(of, field.at), rounded(field.mean_um?.into()), codes::MICROMETRE, said))
+    });
+    let volume = (measured.grid.coverage >= COVERED).then(|| {
+        let said = vec![coverage(measured.grid.coverage)];
+        let value = (1e4 * measured.grid.volume_mm3).round() / 1e4;
+        number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, said)
+    });
+    fields.chain(volume).collect()
+}
+
+fn circle(profile: &CircleProfile) -> Vec<Item> {
+    let thickness = |title, um: f32| number(Contains, title, rounded(um.into()), codes::MICROMETRE, Vec::new());
+    let quadrants = profile.quadrants.iter().filter_map(|q| Some(thickness(codes::quadrant(q.side)?, q.mean_um?)));
+    profile.mean_um.map(|um| thickness(codes::CIRCLE_MEAN, um)).into_iter().chain(quadrants).collect()
+}
+
+fn coverage(share: f32) -> Item {
+    number(Property, codes::COVERAGE, rounded(100.0 * f64::from(share)), codes::PERCENT, Vec::new())
+}
+
+/// To a hundredth: more is not known.
+fn rounded(value: f64) -> f64 {
+    (100.0 * value).round() / 100.0
+}

@@ -1,0 +1,102 @@
+//! The page of the report that holds an eye against its earlier visits.
+
+use super::{
+    page::{Align, Page, Style, WIDTH},
+    report::MARGIN,
+};
+use octrls_core::measure::follow_up::{Change, FollowUp, Standing};
+
+const RIGHT: f32 = WIDTH - MARGIN;
+const BODY: Style = Style::of(9.0);
+const LINE: f32 = 13.0;
+/// Right edges of the columns of numbers.
+const COLUMNS: [f32; 4] = [205.0, 255.0, 305.0, 375.0];
+/// Left edge of the verdicts.
+const VERDICT: f32 = 385.0;
+/// Most rows that fit.
+const MOST_ROWS: usize = 40;
+
+/// The page.
+pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
+    let mut page = Page::new();
+    page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Follow-up");
+    let dates = format!(
+        "this scan {}, previous visit {} ({}), first visit {} ({})",
+        day(&follow_up.acquired),
+        day(&follow_up.previous.acquired),
+        follow_up.previous.verdict.words(),
+        day(&follow_up.first.acquired),
+        follow_up.first.verdict.words(),
+    );
+    page.text(MARGIN, 76.0, BODY, Align::Left, &dates);
+    let mut y = 100.0;
+    page.text(MARGIN, y, BODY.bold(), Align::Left, "\u{b5}m");
+    for (x, name) in COLUMNS.into_iter().zip(["now", "previous", "change", "repeatability"]) {
+        page.text(x, y, BODY.quiet(), Align::Right, name);
+    }
+    page.text(VERDICT, y, BODY.quiet(), Align::Left, "change since the previous visit");
+    page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
+    y += 5.0;
+    for change in shown(follow_up) {
+        y += LINE;
+        page.text(MARGIN, y, BODY, Align::Left, &label(&change.measure));
+        let limit = change.repeatability_um.map_or("not known".to_owned(), |um| format!("\u{b1} {um:.1}"));
+        let numbers = [
+            format!("{:.1}", change.um),
+            format!("{:.1}", change.previous_um),
+            format!("{:+.1}", change.change_um),
+            limit,
+        ];
+        for (x, number) in COLUMNS.into_iter().zip(numbers) {
+            page.text(x, y, BODY, Align::Right, &number);
+        }
+        let words = change.standing.map_or("no repeatability known", Standing::words);
+        let style = match change.standing {
+            Some(Standing::Thinner | Standing::Thicker) => BODY.bold(),
+            Some(Standing::Within) => BODY,
+            None => BODY.quiet(),
+        };
+        page.text(VERDICT, y, style, Align::Left, words);
+    }
+    y += LINE + 10.0;
+    let small = Style::of(7.5).quiet();
+    let about = format!("Repeatability: table \"{}\". {}", follow_up.repeatability, follow_up.note);
+    let lines = [
+        "Scans of the same eye by the same scanner, laid in the same way, measured by the same model.".to_owned(),
+        "Beyond repeatability: two measurements of an unchanged eye lie so far apart in fewer than 5 of 100 cases."
+            .to_owned(),
+        about,
+        "Every measure, the change since the first visit and where each repeatability comes from: result.json."
+            .to_owned(),
+    ];
+    for line in &lines {
+        page.text(MARGIN, y, small, Align::Left, line);
+        y += 9.5;
+    }
+    page
+}
+
+/// The changes of the retina and those with a known repeatability; where that leaves little, all there are.
+fn shown(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
+    let main = |c: &&Change| c.repeatability_um.is_some() || c.measure.contains("/retina");
+    let all = follow_up.changes.iter().filter(main).count() < 2;
+    follow_up.changes.iter().filter(move |c| all || main(c)).take(MOST_ROWS)
+}
+
+/// The name of a measure for a reader.
+fn label(measure: &str) -> String {
+    let parts: Vec<&str> = measure.split('/').collect();
+    let layer =
+        |key: &str| key.replace('_', "+").to_uppercase().replace("RETINA", "retina").replace("CHOROID", "choroid");
+    match parts.as_slice() {
+        ["mean", of] => format!("{}, whole scan", layer(of)),
+        ["etdrs", of, "grid"] => format!("{}, ETDRS grid", layer(of)),
+        ["gcipl", at] => format!("GCL+IPL {}", at.replace('_', "-")),
+        ["etdrs" | "circle", of, at] => format!("{} {at}", layer(of)),
+        _ => measure.to_owned(),
+    }
+}
+
+fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or(moment)
+}

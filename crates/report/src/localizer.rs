@@ -1,0 +1,78 @@
+//! The image of the fundus with the lines along which the B-scans lie.
+
+use super::{
+    canvas::PAPER,
+    page::{Align, Page, Picture, Style},
+};
+use octrls_readers::FundusImage;
+
+const LINE: [u8; 3] = [0, 158, 115];
+const SHOWN: [u8; 3] = [240, 228, 66];
+const BAR: [u8; 3] = [255, 255, 255];
+/// Most lines that are drawn each; of denser volumes, evenly chosen ones.
+const MOST_LINES: usize = 13;
+
+/// What the fundus shows of a scan.
+pub(super) struct Localizer<'a> {
+    pub(super) fundus: &'a FundusImage,
+    /// The B-scan that the report shows.
+    pub(super) shown: usize,
+}
+
+impl Localizer<'_> {
+    /// Draws it with its upper left corner at `at`, at most `room` wide and high; returns its size in points.
+    pub(super) fn draw(&self, page: &mut Page, at: (f32, f32), room: f32) -> (f32, f32) {
+        let FundusImage { width, height, pixels, pixel_mm, lines } = self.fundus;
+        // Without a scale, pixels are taken to be square.
+        let [across, down] = pixel_mm.map_or([1.0, 1.0], |mm| mm.map(|mm| mm as f32));
+        let (wide, high) = (*width as f32 * across, *height as f32 * down);
+        let scale = room / wide.max(high);
+        let size = (scale * wide, scale * high);
+        let picture = Picture { width: *width as u32, height: *height as u32, pixels: pixels.clone(), coloured: false };
+        page.picture(at, size, picture);
+        let inside = |&[column, row]: &[f32; 2]| {
+            let (x, y) = (scale * across * column, scale * down * row);
+            ((0.0..=size.0).contains(&x) && (0.0..=size.1).contains(&y)).then_some((at.0 + x, at.1 + y))
+        };
+        let mut curve = |line: &[[f32; 2]], width: f32, colour: [u8; 3]| match line {
+            // A line that leaves the image is drawn as far as it lies within.
+            [[x0, y0], [x1, y1]] => {
+                const STEPS: u8 = 90;
+                let at = |t: f32| [x0 + t * (x1 - x0), y0 + t * (y1 - y0)];
+                let points = (0..=STEPS).map(|i| inside(&at(f32::from(i) / f32::from(STEPS))));
+                page.curve(points, width, colour);
+            }
+            curved => page.curve(curved.iter().map(inside), width, colour),
+        };
+        let every = lines.len().div_ceil(MOST_LINES).max(1);
+        lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE));
+        if let Some(line) = lines.get(self.shown) {
+            curve(line, 0.8, SHOWN);
+        }
+        if pixel_mm.is_some() && wide > 2.0 {
+            let (left, below) = (at.0 + 5.0, at.1 + size.1 - 5.0);
+            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), PAPER);
+            page.fill((left, below), (scale, 1.2), BAR);
+            page.text(left, below - 2.0, Style::of(6.5).white(), Align::Left, "1 mm");
+        }
+        size
+    }
+
+    /// Draws it, and beside it what it shows.
+    pub(super) fn draw_with_words(&self, page: &mut Page, at: (f32, f32), room: f32) {
+        let (width, _) = self.draw(page, at, room);
+        for (i, words) in self.words().iter().enumerate() {
+            let place = (at.0 + width + 10.0, at.1 + 9.0 + 10.0 * i as f32);
+            page.text(place.0, place.1, Style::of(7.5).quiet(), Align::Left, words);
+        }
+    }
+
+    /// What is drawn.
+    fn words(&self) -> [&'static str; 2] {
+        match self.fundus.lines.len() {
+            0 => ["fundus", "where on it the B-scans lie is not known"],
+            1 => ["fundus", "the line of the B-scan"],
+            _ => ["fundus", "the line of the B-scan shown is yellow"],
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Thickness maps of a volume: every layer and the retina seen from the front, each with its own scale.
+
+use image::{Rgb, RgbImage};
+
+use super::canvas::{self, FAINT, INK, PAPER};
+use octrls_core::{
+    layer::Measured,
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessField, VolumeMeasures, side},
+    scan::{Eye, Place},
+};
+
+/// What the scan does not cover or the network could not tell.
+const UNKNOWN: [u8; 3] = [60, 60, 66];
+/// Longer side of a map in pixels.
+const SIDE: f64 = 360.0;
+const MARGIN: u32 = 14;
+const TITLE: u32 = 26;
+const BAR: u32 = 14;
+/// Enlargement of letters, which must be read in a report too.
+const LETTERS: u32 = 2;
+/// Room for the figures of a colour bar.
+const FIGURES: u32 = 70;
+const COLUMNS: u32 = 3;
+/// Most points that are set along a circle.
+const MOST_STEPS: f64 = 16_384.0;
+/// Least extent of a map in either direction, in millimetres; less is no area to look at.
+const LEAST_MM: f64 = 0.5;
+/// Steps to which the top of a scale is rounded, in micrometres.
+const ROUND: f32 = 10.0;
+
+/// Where a map lies in the picture.
+struct Panel {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+    /// Upper left corner on the retina.
+    corner: Place,
+    mm_per_pixel: f64,
+    eye: Option<Eye>,
+}
+
+/// Draws the maps of a volume of `eye` from its `fields`; `None` where they cover no area to look at.
+#[must_use]
+pub(super) fn thickness_maps(
+    fields: &[ThicknessField],
+    measures: &VolumeMeasures,
+    eye: Option<Eye>,
+) -> Option<RgbImage> {
+    let (low, high) = fields.first()?.extent();
+    let (across, down) = (high.x - low.x, high.y - low.y);
+    if across.min(down) < LEAST_MM {
+        return None;
+    }
+    let mm_per_pixel = across.max(down) / SIDE;
+    let size = |mm: f64| ((mm / mm_per_pixel).round() as u32).max(1);
+    let (width, height) = (size(across), size(down));
+    let cell = (width + MARGIN + BAR + FIGURES, height + TITLE + MARGIN);
+    let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
+    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + TITLE);
+    let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(PAPER));
+    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(fields)) {
+        let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE);
+        let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye };
+        let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
+        panel.draw(&mut image, of, field, grid, measures.centre);
+    }
+    let centre = match measures.centre.from {
+        CentreSource::Fovea => "circles: 1, 3, 6 mm about the fovea",
+        CentreSource::ScanMiddle => "circles: 1, 3, 6 mm about the scan's middle, no fovea found",
+    };
+    let note = format!("um; {centre}; grey: unknown; research use only");
+    let letters = if canvas::text_width(note.len() as u32, LETTERS) + MARGIN < size.0 { LETTERS } else { 1 };
+    canvas::text(&mut image, MARGIN, size.1 - TITLE + 4, letters, FAINT, &note);
+    Some(image)
+}
+
+impl Panel {
+    fn draw(
+        &self,
+        image: &mut RgbImage,
+        of: Measured,
+        field: &ThicknessField,
+        grid: Option<&EtdrsGrid>,
+        centre: Centre,
+    ) {
+        let values: Vec<Option<f32>> = (0..self.height)
+            .flat_map(|y| (0..self.width).map(move |x| (x, y)))
+            .map(|(x, y)| field.at(self.place(x, y)))
+            .collect();
+        let top = top_of_scale(&values);
+        for (i, value) in (0..).zip(&values) {
+            let colour = value.map_or(UNKNOWN, |v| viridis(v / top));
+            image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
+        }
+        canvas::text(image, self.left, self.top - TITLE + 5, LETTERS, INK, of.name());
+        for radius in ETDRS_RADII_MM {
+            self.ring(image, centre.place, radius);
+        }
+        if let Some(grid) = grid {
+            self.figures(image, grid, centre.place);
+        }
+        self.sides(image);
+        self.bar(image, top);
+    }
+
+    /// Which way the nose is, in the upper corners; left and right of an eye that nobody named.
+    fn sides(&self, image: &mut RgbImage) {
+        let letter = |right: f64| match side((right, 0.0), self.eye) {
+            Side::Nasal => "N",
+            Side::Temporal => "T",
+            Side::Left => "L",
+            _ => "R",
+        };
+        let width = canvas::text_width(1, LETTERS);
+        for (x, text) in
+            [(self.left + 3, letter(-1.0)), (self.left + self.width.saturating_sub(width + 3), letter(1.0))]
+        {
+            canvas::fill(image, x - 1, self.top + 2, width + 1, 8 * LETTERS + 1, PAPER);
+            canvas::text(image, x, self.top + 3, LETTERS, INK, text);
+        }
+    }
+
+    /// The place at the middle of a pixel.
+    fn place(&self, x: u32, y: u32) -> Place {
+        let mm = |pixel: u32| (f64::from(pixel) + 0.5) * self.mm_per_pixel;
+        Place { x: self.corner.x + mm(x), y: self.corner.y + mm(y) }
+    }
+
+    /// The pixel of a place, from the picture's corner; `None` outside the map.
+    fn pixel(&self, place: Place) -> Option<(u32, u32)> {
+        let at = |mm: f64, side: u32| {
+            let pixel = mm / self.mm_per_pixel;
+            (0.0..f64::from(side)).contains(&pixel).then_some(pixel as u32)
+        };
+        let (x, y) = (at(place.x - self.corner.x, self.width)?, at(place.y - self.corner.y, self.height)?);
+        Some((self.left + x, self.top + y))
+    }
+
+    fn ring(&self, image: &mut RgbImage, centre: Place, radius: f64) {
+        let around = std::f64::consts::TAU * radius / self.mm_per_pixel;
+        let steps = (2.0 * around.ceil()).min(MOST_STEPS) as u32;
+        for step in 0..steps {
+            let (sin, cos) = (std::f64::consts::TAU * f64::from(step) / f64::from(steps)).sin_cos();
+            if let Some((x, y)) = self.pixel(Place { x: centre.x + radius * cos, y: centre.y + radius * sin }) {
+                image.put_pixel(x, y, Rgb(INK));
+            }
+        }
+    }
+
+    /// The mean of each subfield in its middle.
+    fn figures(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
+        // The middles of two subfields are 1 mm apart.
+        let room = (1.0 / self.mm_per_pixel) as u32;
+        let letters = if canvas::text_width(3, LETTERS) + 4 <= room { LETTERS } else { 1 };
+        for field in &grid.subfields {
+            let Some(mean) = field.mean_um else { continue };
+            let (right, down) = field.at.middle(self.eye);
+            let Some((x, y)) = self.pixel(Place { x: centre.x + right, y: centre.y + down }) else { continue };
+            let text = format!("{mean:.0}");
+            let width = canvas::text_width(text.len() as u32, letters);
+            let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * letters));
+            canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * letters + 1, PAPER);
+            canvas::text(image, x, y, letters, INK, &text);
+        }
+    }
+
+    fn bar(&self, image: &mut RgbImage, top: f32) {
+        let x = self.left + self.width + 6;
+        for y in 0..self.height {
+            let share = 1.0 - (y as f32 + 0.5) / self.height as f32;
+            canvas::fill(image, x, self.top + y, BAR, 1, viridis(share));
+        }
+        for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
+            let y = self.top + (share * self.height.saturating_sub(8 * LETTERS) as f32) as u32;
+            canvas::text(image, x + BAR + 4, y, LETTERS, FAINT, &format!("{value:.0}"));
+        }
+    }
+}
+
+/// Viridis (van der Walt and Smith, 2015), which reads alike to the colour-blind and in grey.
+pub fn viridis(share: f32) -> [u8; 3] {
+    let c = colorous::VIRIDIS.eval_continuous(f64::from(share.clamp(0.0, 1.0)));
+    [c.r, c.g, c.b]
+}
+
+/// A round number that nearly all values stay below.
+fn top_of_scale(values: &[Option<f32>]) -> f32 {
+    let mut known: Vec<f32> = values.iter().flatten().copied().collect();
+    known.sort_by(f32::total_cmp);
+    let high = known.get(known.len() * 99 / 100).copied().unwrap_or(ROUND);
+    (high / ROUND).ceil().max(1.0) * ROUND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octrls_core::{
+        measure::{Thicknesses, enface::Volume},
+        scan::{Provenance, Spacing, Track},
+        surface::Surfaces,
+    };
+
+    /// Layers of 10 px at the left and 30 px at the right half of nine B-scans.
+    fn volume() -> Volume {
+        let mut volume = Volume::new(Some(Eye::Right));
+        let rows = |k: usize| (0..80).map(|x| Some(if x < 40 { 10.0 } else { 30.0 } * k as f32)).collect();
+        let surfaces = Surfaces::exact(400, std::array::from_fn(rows));
+        let axial = Some(Spacing { um: 1.0, from: Provenance::Header });
+        for i in 0..9 {
+            let y = 0.5 * f64::from(i);
+            let track = Track::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
+            volume.add(track, &Thicknesses::measure(&surfaces, axial));
+        }
+        volume
+    }
+
+    #[test]
+    fn thin_is_dark_and_thick_is_bright_on_its_side() {
+        let volume = volume();
+        let fields = volume.fields().expect("an area");
+        let image = thickness_maps(&fields, &volume.measure(&fields), Some(Eye::Right)).expect("maps");
+        let light = |x: u32| image.get_pixel(x, MARGIN + TITLE + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
+        assert!(light(MARGIN + 20) + 80 < light(MARGIN + 270), "{} {}", light(MARGIN + 20), light(MARGIN + 270));
+    }
+
+    #[test]
+    fn the_scale_ends_above_nearly_all_values() {
+        let values: Vec<_> = (0..1000).map(|i| Some(0.3 * i as f32)).chain([None]).collect();
+        assert!((top_of_scale(&values) - 300.0).abs() < 1e-3);
+        assert!((top_of_scale(&[None]) - 10.0).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,47 @@
+//! The pictures of one B-scan, as files.
+
+use std::io::Cursor;
+
+use image::{
+    ExtendedColorType, ImageEncoder,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
+
+use octrls_core::segment::SegmentedBScan;
+
+use super::{OutputError, overlay::overlay};
+
+/// The class map and the overlay of a B-scan as PNG; to draw them takes longer than anything else but the network.
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    pub(super) mask: Vec<u8>,
+    pub(super) overlay: Vec<u8>,
+}
+
+impl Pictures {
+    /// Draws `bscan`.
+    ///
+    /// # Errors
+    /// [`OutputError::Encode`] when a picture cannot be encoded.
+    pub fn draw(bscan: &SegmentedBScan) -> Result<Self, OutputError> {
+        let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
+        let mask = png("mask", &bscan.surfaces.mask(), (width, height), ExtendedColorType::L8)?;
+        let drawn = overlay(bscan);
+        let overlay = png("overlay", drawn.as_raw(), drawn.dimensions(), ExtendedColorType::Rgb8)?;
+        Ok(Self { mask, overlay })
+    }
+}
+
+/// A PNG of `pixels`; an error names `file`.
+pub(super) fn png(
+    file: &str,
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    colour: ExtendedColorType,
+) -> Result<Vec<u8>, OutputError> {
+    let mut png = Cursor::new(Vec::new());
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(pixels, width, height, colour)
+        .map_err(|e| OutputError::Encode { file: file.to_owned(), reason: e.to_string() })?;
+    Ok(png.into_inner())
+}

@@ -1,0 +1,319 @@
+//! `result.json`: everything about a result, in one documented and versioned file (`docs/result.md`).
+
+use serde::Serialize;
+
+use super::dicom::DicomRecord;
+use octrls_core::{
+    layer::{BOUNDARIES, Boundary, EzConvention, Measured},
+    measure::{
+        LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
+        accuracy::BoundaryError,
+        enface::{CircleProfile, VolumeMeasures},
+        follow_up::FollowUp,
+        reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
+    },
+    network::Network,
+    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject, Track},
+    segment::SegmentedBScan,
+    surface::Surfaces,
+};
+
+/// Version of the file's structure; a change that readers must know of raises it.
+pub const RESULT_SCHEMA: &str = "octrls.result/1";
+
+/// The scan, as the file states it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScanRecord {
+    /// Path below the watched root, or the name that was given.
+    pub path: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    /// The series that was asked for, where the file holds several.
+    pub(super) series: Option<u32>,
+    pub(super) format: &'static str,
+    pub(super) bscans: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) eye: Option<Eye>,
+    pub(super) eye_from: Option<Provenance>,
+    pub(super) pattern: Pattern,
+    pub(super) pattern_from: Option<Provenance>,
+    pub(super) axial: Option<Spacing>,
+    pub(super) lateral: Option<Spacing>,
+    pub(super) places: Option<Provenance>,
+    /// When the scan was taken, by the scanner's clock, and with what; where the file says whose eye it is.
+    pub(super) acquired: Option<String>,
+    pub(super) device: Option<String>,
+}
+
+impl ScanRecord {
+    /// Describes a scan; `series` is the one that was asked for, if any.
+    #[must_use]
+    pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
+        let ScanHeader { format, bscans, width, height, axial, lateral, eye, eye_from, .. } = *header;
+        let ScanHeader { pattern, pattern_from, places, .. } = *header;
+        Self {
+            path,
+            sha256,
+            series,
+            format,
+            bscans,
+            width,
+            height,
+            eye,
+            eye_from,
+            pattern,
+            pattern_from,
+            axial,
+            lateral,
+            places,
+            acquired: None,
+            device: None,
+        }
+    }
+
+    /// With what the file says of when and with what the scan was taken.
+    #[must_use]
+    pub fn taken(self, subject: Option<&Subject>) -> Self {
+        let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
+        Self { acquired: subject.map(|s| s.acquired.to_string()), device, ..self }
+    }
+}
+
+/// The model, as results name it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelRecord {
+    name: String,
+    version: String,
+    sha256: String,
+}
+
+impl ModelRecord {
+    /// Describes a network.
+    #[must_use]
+    pub fn new(network: &Network) -> Self {
+        let metadata = network.metadata();
+        Self {
+            name: metadata.name.clone(),
+            version: metadata.version.clone(),
+            sha256: network.file_sha256().to_owned(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Name, version and the start of the file's hash.
+    pub(super) fn words(&self) -> String {
+        format!("{} {} ({})", self.name, self.version, self.sha256.get(..8).unwrap_or_default())
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ResultRecord<'a> {
+    pub(super) schema: &'static str,
+    pub(super) octrls: &'static str,
+    pub(super) created: jiff::Timestamp,
+    pub(super) scan: &'a ScanRecord,
+    pub(super) model: &'a ModelRecord,
+    pub(super) ellipsoid_zone: EzConvention,
+    pub(super) verdict: Verdict,
+    pub(super) quality: ScanQuality,
+    pub(super) unit: ThicknessUnit,
+    pub(super) confidence: f32,
+    pub(super) layers: Vec<LayerRecord>,
+    pub(super) volume: Option<VolumeMeasures>,
+    pub(super) reference: Option<ReferenceRecord>,
+    pub(super) circle: Option<CircleProfile>,
+    pub(super) circle_reference: Option<CircleReferenceRecord>,
+    pub(super) follow_up: Option<FollowUp>,
+    pub(super) device: Vec<DeviceRecord>,
+    pub(super) bscans: &'a [BScanRecord],
+    pub(super) dicom: Option<DicomRecord>,
+    pub(super) seconds: f64,
+    pub(super) files: Vec<String>,
+    pub(super) notice: &'static str,
+}
+
+/// A volume's thickness beside that of a reference group.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReferenceRecord {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) population: String,
+    pub(super) note: String,
+    pub(super) values: Vec<Comparison>,
+}
+
+impl ReferenceRecord {
+    pub(super) fn new(table: &ReferenceTable, volume: &VolumeMeasures) -> Self {
+        let ReferenceTable { name, source, population, note, .. } = table.clone();
+        Self { name, source, population, note, values: table.compare(volume) }
+    }
+}
+
+/// A circle's thickness beside that of a reference group.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CircleReferenceRecord {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) population: String,
+    pub(super) values: Vec<CircleComparison>,
+}
+
+impl CircleReferenceRecord {
+    /// `None` without a circle or a table of circles, and of a circle whose radius is not that of the table's.
+    pub(super) fn of(table: Option<&ReferenceTable>, circle: Option<&CircleProfile>) -> Option<Self> {
+        let (table, circle) = table?.circle.as_ref().zip(circle)?;
+        let CircleTable { name, source, population, .. } = table.clone();
+        let values = table.compare(circle);
+        table.holds_for(circle.radius_mm).then_some(Self { name, source, population, values })
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LayerRecord {
+    layer: &'static str,
+    name: &'static str,
+    pub(super) mean: Option<f32>,
+    pub(super) sd: Option<f32>,
+    pub(super) min: Option<f32>,
+    pub(super) max: Option<f32>,
+    pub(super) coverage: f32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct BScanRecord {
+    index: usize,
+    place: Option<Track>,
+    verdict: Verdict,
+    quality: Quality,
+    signal: Signal,
+    confidence: f32,
+    layers: Vec<LayerRecord>,
+    boundaries: Vec<BoundaryRecord>,
+    network_seconds: f64,
+    surface_seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct BoundaryRecord {
+    boundary: &'static str,
+    coverage: f32,
+    mean_deviation_px: Option<f32>,
+}
+
+impl LayerRecord {
+    fn new(thickness: &LayerThickness) -> Self {
+        let LayerThickness { of, mean, sd, min, max, coverage, .. } = *thickness;
+        Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage }
+    }
+
+    /// The figures of one layer, or of the retina, over several B-scans of equal width.
+    pub(super) fn over(bscans: &[BScanRecord], of: Measured) -> Self {
+        let records = || bscans.iter().map(|b| &b.layers[of.index()]);
+        let weight: f32 = records().map(|l| l.coverage).sum();
+        let weighted = |value: &dyn Fn(&Self) -> Option<f32>| {
+            (weight > 0.0).then(|| records().filter_map(|l| Some(value(l)? * l.coverage)).sum::<f32>() / weight)
+        };
+        let mean = weighted(&|l| l.mean);
+        // Variance within the B-scans and between them.
+        let variance = mean.and_then(|mean| weighted(&|l| Some(l.sd?.powi(2) + (l.mean? - mean).powi(2))));
+        Self {
+            layer: of.key(),
+            name: of.name(),
+            mean,
+            sd: variance.map(f32::sqrt),
+            min: records().filter_map(|l| l.min).reduce(f32::min),
+            max: records().filter_map(|l| l.max).reduce(f32::max),
+            coverage: weight / bscans.len().max(1) as f32,
+        }
+    }
+}
+
+impl BScanRecord {
+    pub(super) fn new(bscan: &SegmentedBScan, place: Option<Track>) -> Self {
+        Self {
+            index: bscan.index,
+            place,
+            verdict: bscan.verdict(),
+            quality: bscan.quality,
+            signal: bscan.signal,
+            confidence: bscan.confidence(),
+            layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
+            boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
+            network_seconds: bscan.network_time.as_secs_f64(),
+            surface_seconds: bscan.surface_time.as_secs_f64(),
+        }
+    }
+
+    pub(super) const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    pub(super) const fn confidence(&self) -> f32 {
+        self.confidence
+    }
+}
+
+impl BoundaryRecord {
+    fn new(bscan: &SegmentedBScan, boundary: Boundary) -> Self {
+        let rows = bscan.surfaces.rows(boundary);
+        let known: Vec<f32> = rows
+            .iter()
+            .zip(bscan.surfaces.deviations(boundary))
+            .filter_map(|(row, deviation)| row.map(|_| *deviation))
+            .collect();
+        Self {
+            boundary: boundary.name(),
+            coverage: known.len() as f32 / rows.len().max(1) as f32,
+            mean_deviation_px: (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32),
+        }
+    }
+}
+
+/// How far our boundaries are from the scanner's own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeviceRecord {
+    pub(super) boundary: &'static str,
+    unit: ThicknessUnit,
+    pub(super) mean_absolute: Option<f64>,
+    bias: Option<f64>,
+    compared: u64,
+    missed: u64,
+}
+
+impl DeviceDifference {
+    pub(super) fn add(&mut self, surfaces: &Surfaces, device: &[(Boundary, BoundaryRows)]) {
+        for (boundary, rows) in device {
+            self.0[boundary.index()].add(surfaces.rows(*boundary), rows);
+        }
+    }
+
+    /// One record for each boundary that the scanner found.
+    pub(super) fn records(&self, axial: Option<Spacing>) -> Vec<DeviceRecord> {
+        let (unit, scale) = axial.map_or((ThicknessUnit::Pixels, 1.0), |s| (ThicknessUnit::Micrometres, s.um));
+        let found = Boundary::ALL.into_iter().zip(&self.0).filter(|(_, e)| e.compared + e.missed > 0);
+        let record = |(boundary, error): (Boundary, &BoundaryError)| DeviceRecord {
+            boundary: boundary.name(),
+            unit,
+            mean_absolute: error.mean_absolute().map(|px| px * scale),
+            bias: error.bias().map(|px| px * scale),
+            compared: error.compared,
+            missed: error.missed,
+        };
+        found.map(record).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! The results of a file of several series: a folder for each, and a `result.json` that lists them.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::ScanSummary;
+use super::{OutputError, RESULT_FILE, Staging, staging::StagedFolder};
+use octrls_core::{layer::LAYERS, measure::Verdict, scan::Eye};
+
+/// Version of the list's structure.
+const SERIES_SCHEMA: &str = "octrls.series/1";
+
+/// The folder of a file of several series; nothing is seen of it before [`SeriesFolder::finish`].
+pub struct SeriesFolder {
+    folder: StagedFolder,
+    series: Vec<SeriesRecord>,
+    summaries: Vec<ScanSummary>,
+}
+
+/// A series of the file.
+#[derive(Serialize)]
+struct SeriesRecord {
+    series: u32,
+    folder: Option<String>,
+    eye: Option<Eye>,
+    bscans: Option<usize>,
+    code: Option<&'static str>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListRecord<'a> {
+    schema: &'static str,
+    octrls: &'static str,
+    created: jiff::Timestamp,
+    path: &'a str,
+    sha256: &'a str,
+    series: &'a [SeriesRecord],
+    notice: &'static str,
+}
+
+impl SeriesFolder {
+    /// Begins the folder.
+    ///
+    /// # Errors
+    /// [`OutputError`] when nothing can be written.
+    pub fn begin(staging: &Staging) -> Result<Self, OutputError> {
+        Ok(Self { folder: staging.begin()?, series: Vec::new(), summaries: Vec::new() })
+    }
+
+    /// Where the results of a series are to be left, in the folder for results.
+    #[must_use]
+    pub fn of(&self, number: u32) -> PathBuf {
+        self.folder.place().join(name(number))
+    }
+
+    /// The results of a series are there.
+    pub fn done(&mut self, number: u32, summary: &ScanSummary) {
+        self.series.push(SeriesRecord {
+            series: number,
+            folder: Some(name(number)),
+            eye: summary.eye,
+            bscans: Some(summary.bscans),
+            code: None,
+            reason: None,
+        });
+        self.summaries.push(summary.clone());
+    }
+
+    /// A series gave no results.
+    pub fn failed(&mut self, number: u32, code: &'static str, reason: &str) {
+        let (code, reason) = (Some(code), Some(reason.to_owned()));
+        self.series.push(SeriesRecord { series: number, folder: None, eye: None, bscans: None, code, reason });
+    }
+
+    /// Puts the folder in place at `target`; `None`, and nothing is there, where no series gave results. `path` and `sha256` are
+    /// those of the file; `last_call` comes right before, and may unwind.
+    ///
+    /// # Errors
+    /// [`OutputError`] when it cannot be written or put in place.
+    pub fn finish(
+        self,
+        path: &str,
+        sha256: &str,
+        target: &Path,
+        last_call: &mut dyn FnMut(),
+    ) -> Result<Option<ScanSummary>, OutputError> {
+        let Some(summary) = over(&self.summaries, target) else { return Ok(None) };
+        let list = ListRecord {
+            schema: SERIES_SCHEMA,
+            octrls: env!("CARGO_PKG_VERSION"),
+            created: jiff::Timestamp::now(),
+            path,
+            sha256,
+            series: &self.series,
+            notice: "research use only, not a medical device",
+        };
+        let json = serde_json::to_vec_pretty(&list)
+            .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
+        self.folder.write(RESULT_FILE, &json)?;
+        self.folder.publish(target, last_call)?;
+        Ok(Some(summary))
+    }
+}
+
+fn name(number: u32) -> String {
+    format!("series-{number}")
+}
+
+/// The figures of several series as one: thickness and confidence by their shares of the B-scans.
+fn over(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
+    let first = all.first()?;
+    let same = |unit| all.iter().all(|s| s.unit == unit);
+    let weighted = |value: &dyn Fn(&ScanSummary) -> Option<f32>| {
+        let known = all.iter().filter_map(|s| Some((value(s)?, s.bscans as f32)));
+        let (sum, weight) = known.fold((0.0, 0.0), |(sum, weight), (v, w)| (sum + v * w, weight + w));
+        (weight > 0.0).then(|| sum / weight)
+    };
+    let mean_thickness: [Option<f32>; LAYERS] =
+        std::array::from_fn(|i| weighted(&|s| s.mean_thickness[i]).filter(|_| same(first.unit)));
+    let letters = ["O", "S", "C", "A", "R", "I", "B"];
+    let said: Vec<&str> = all.iter().filter_map(|s| s.follow_up.as_deref()).collect();
+    Some(ScanSummary {
+        series: all.len() as u32,
+        bscans: all.iter().map(|s| s.bscans).sum(),
+        eye: first.eye.filter(|&eye| all.iter().all(|s| s.eye == Some(eye))),
+        unit: first.unit,
+        mean_thickness,
+        etdrs: if let [one] = all { one.etdrs.clone() } else { None },
+        verdict: Verdict::over(all.iter().map(|s| s.verdict)),
+        flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
+        confidence: weighted(&|s| Some(s.confidence)).unwrap_or_default(),
+        follow_up: (!said.is_empty()).then(|| said.join("; ")),
+        out: out.to_owned(),
+        elapsed: all.iter().map(|s| s.elapsed).sum(),
+    })
+}

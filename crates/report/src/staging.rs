@@ -1,0 +1,287 @@
+//! Folders that appear whole: written aside, synced, then renamed into place.
+
+use std::io::Read;
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::OutputError;
+use octrls_fs::confined::{self, Held};
+use octrls_fs::durable::sync_folder;
+
+/// The file whose presence marks a folder as one of ours; written last.
+pub const RESULT_FILE: &str = "result.json";
+const PREFIX: &str = "result-";
+
+/// The place beside the results where folders are written before they are renamed into place.
+#[derive(Clone, Debug)]
+pub struct Staging {
+    out: PathBuf,
+    folder: PathBuf,
+}
+
+/// A folder being written.
+pub struct StagedFolder {
+    staging: Staging,
+    // By what it calls itself while it is held; errors name it by its place.
+    folder: TempDir,
+    place: PathBuf,
+    itself: Held,
+    above: Held,
+}
+
+impl Staging {
+    /// The staging place of the result root `out`: `out/.octrls/staging`.
+    #[must_use]
+    pub fn of(out: &Path) -> Self {
+        Self { out: out.to_owned(), folder: out.join(".octrls").join("staging") }
+    }
+
+    /// Removes what a crash left behind. To be called when no other process writes results there.
+    ///
+    /// # Errors
+    /// [`OutputError`] when a leftover cannot be removed.
+    pub fn clear(&self) -> Result<(), OutputError> {
+        let clear = || {
+            let above = confined::hold_parent(&self.out, &self.folder)?;
+            fs::remove_dir_all(above.entry(&self.folder))
+        };
+        match clear() {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(OutputError::io(&self.folder, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the result folder `target`, with the folders above it that are empty then; whoever looks sees it whole or not
+    /// at all. Returns false, and removes nothing, where there is none that this program wrote.
+    ///
+    /// # Errors
+    /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
+    pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
+        let io = |e| OutputError::io(target, e);
+        let above = match confined::hold_parent(&self.out, target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            held => held.map_err(io)?,
+        };
+        let place = above.entry(target);
+        if !is_ours(&place) {
+            return Ok(false);
+        }
+        let staging = self.hold()?;
+        let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(staging.path()).map_err(io)?;
+        fs::rename(place, old.path().join("old")).map_err(io)?;
+        self.prune(above, target).map_err(io)?;
+        old.close().map_err(io)?;
+        Ok(true)
+    }
+
+    /// Removes the folders above `target` that are empty, from `held`, which it lay in, upwards.
+    fn prune(&self, mut held: Held, target: &Path) -> io::Result<()> {
+        for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
+            let above = confined::hold_parent(&self.out, empty)?;
+            // Fails where there is something else in it.
+            if fs::remove_dir(above.entry(empty)).is_err() {
+                break;
+            }
+            held = above;
+        }
+        held.sync()
+    }
+
+    fn hold(&self) -> Result<Held, OutputError> {
+        confined::make_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
+    }
+
+    pub fn begin(&self) -> Result<StagedFolder, OutputError> {
+        let above = self.hold()?;
+        let io = |e| OutputError::io(&self.folder, e);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above.path()).map_err(io)?;
+        let itself = above.folder(name_of(folder.path())).map_err(io)?;
+        let place = self.folder.join(name_of(folder.path()));
+        Ok(StagedFolder { staging: self.clone(), folder, place, itself, above })
+    }
+}
+
+impl StagedFolder {
+    /// A path that leads to it, whatever takes its name.
+    pub fn path(&self) -> &Path {
+        self.itself.path()
+    }
+
+    /// Where it lies in the folder for results.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Begins one file; who writes it syncs it.
+    pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
+        let shown = self.place.join(name);
+        match File::create_new(self.itself.join(name)) {
+            Ok(file) => Ok((shown, file)),
+            Err(e) => Err(OutputError::io(&shown, e)),
+        }
+    }
+
+    /// Writes one file and syncs it.
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), OutputError> {
+        let (path, mut file) = self.create(name)?;
+        file.write_all(content).and_then(|()| file.sync_all()).map_err(|e| OutputError::io(&path, e))
+    }
+
+    /// Writes the file `name`, a path below the folder, from `content`, and syncs it.
+    ///
+    /// # Errors
+    /// What reading `content` says, or [`OutputError`] as an error of its own when the file is there already or cannot be
+    /// written.
+    pub fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
+        let path = self.itself.join(name);
+        let failed = |error| io::Error::other(OutputError::io(&self.place.join(name), error));
+        fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut block = vec![0; 1 << 16];
+        loop {
+            match content.read(&mut block)? {
+                0 => return file.sync_all().map_err(failed),
+                read => file.write_all(&block[..read]).map_err(failed)?,
+            }
+        }
+    }
+
+    /// Syncs the names in the folders below.
+    ///
+    /// # Errors
+    /// [`OutputError`] when that fails.
+    pub fn sync_below(&self) -> Result<(), OutputError> {
+        let io = |e| OutputError::io(&self.place, e);
+        for entry in fs::read_dir(self.path()).map_err(io)?.flatten().filter(|entry| entry.path().is_dir()) {
+            sync_folder(&entry.path()).map_err(io)?;
+        }
+        Ok(())
+    }
+
+    /// Renames the folder to `target`, in place of earlier results there. `last_call` comes right before, when all is on disk: who
+    /// unwinds from it leaves nothing.
+    ///
+    /// # Errors
+    /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
+    /// does not lie in the folder for results.
+    pub fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
+        let io = |e| OutputError::io(target, e);
+        let above = confined::make_parents(&self.staging.out, target).map_err(io)?;
+        let place = above.entry(target);
+        self.itself.sync().map_err(io)?;
+
+        let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(self.above.path()).map_err(io)?;
+        last_call();
+        if fs::symlink_metadata(&place).is_ok() {
+            if !is_ours(&place) {
+                return Err(OutputError::Foreign { path: target.to_owned() });
+            }
+            fs::rename(&place, old.path().join("old")).map_err(io)?;
+        }
+        fs::rename(self.folder.path(), place).map_err(io)?;
+        // The folder has moved; what the guard would remove is gone.
+        let _moved = self.folder.keep();
+        above.sync().map_err(io)
+    }
+}
+
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
+/// Whether a folder, and no link to one, holds results of this program.
+fn is_ours(target: &Path) -> bool {
+    fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) && target.join(RESULT_FILE).is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(out: &Path, content: &str) -> StagedFolder {
+        let folder = Staging::of(out).begin().expect("staging");
+        folder.write("a.csv", content.as_bytes()).expect("write");
+        folder.write(RESULT_FILE, b"{}").expect("write");
+        folder
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_its_predecessor() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let target = out.path().join("deep/scan.png");
+        stage(out.path(), "first").publish(&target, &mut || ()).expect("publish");
+        stage(out.path(), "second").publish(&target, &mut || ()).expect("publish again");
+        assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "second");
+        let left = fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count();
+        assert_eq!(left, 0, "nothing is left in staging");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_link_that_is_planted_at_the_last_moment_leads_nowhere() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| dir.path().join(name);
+        stage(&at("elsewhere"), "precious").publish(&at("elsewhere/scan.png"), &mut || ()).expect("publish");
+        let folder = stage(&at("out"), "new");
+        let mut plant = || {
+            fs::rename(at("out/ward"), at("out/moved")).expect("rename");
+            std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).expect("link");
+            // The place where folders are written is watched as well.
+            fs::rename(at("out/.octrls/staging"), at("out/.octrls/was")).expect("rename");
+            std::os::unix::fs::symlink(at("elsewhere"), at("out/.octrls/staging")).expect("link");
+        };
+        folder.publish(&at("out/ward/scan.png"), &mut plant).expect("publish");
+        assert_eq!(fs::read_to_string(at("elsewhere/scan.png/a.csv")).expect("read"), "precious");
+        assert_eq!(fs::read_to_string(at("out/moved/scan.png/a.csv")).expect("read"), "new");
+        assert_eq!(fs::read_dir(at("out/.octrls/was")).expect("staging").count(), 0);
+    }
+
+    #[test]
+    fn an_abandoned_folder_leaves_nothing() {
+        let out = tempfile::tempdir().expect("tempdir");
+        drop(stage(out.path(), "x"));
+        assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
+    }
+
+    #[test]
+    fn what_others_wrote_is_left_alone() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let target = out.path().join("scan.png");
+        fs::create_dir(&target).expect("mkdir");
+        fs::write(target.join("precious.txt"), "x").expect("write");
+        let refused = stage(out.path(), "x").publish(&target, &mut || ());
+        assert_eq!(refused.expect_err("refused").code(), "E-OUT-FOREIGN");
+        assert!(target.join("precious.txt").is_file());
+    }
+
+    #[test]
+    fn only_our_own_folders_are_discarded() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let staging = Staging::of(out.path());
+        let (ours, foreign) = (out.path().join("ward/deep/scan.png"), out.path().join("ward/notes"));
+        stage(out.path(), "x").publish(&ours, &mut || ()).expect("publish");
+        fs::create_dir(&foreign).expect("mkdir");
+        fs::write(foreign.join("precious.txt"), "x").expect("write");
+        assert!(!staging.discard(&foreign).expect("discard"));
+        assert!(!staging.discard(&out.path().join("nothing")).expect("discard"));
+        assert!(staging.discard(&ours).expect("discard"));
+        assert!(!out.path().join("ward/deep").exists(), "folders that were made for it go with it");
+        assert!(foreign.join("precious.txt").is_file());
+        assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_cleared() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let kept = stage(out.path(), "x").folder.keep();
+        Staging::of(out.path()).clear().expect("clear");
+        assert!(!kept.exists());
+        Staging::of(out.path()).clear().expect("clear nothing");
+    }
+}

@@ -1,0 +1,50 @@
+//! The figures of a finished scan.
+
+use std::{path::PathBuf, time::Duration};
+
+use octrls_core::{
+    layer::LAYERS,
+    measure::{EtdrsSummary, ThicknessUnit, Verdict},
+    scan::Eye,
+    serial,
+};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+/// The figures of a finished scan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScanSummary {
+    /// Series of B-scans in the file that have results, each in a folder of its own where there are several.
+    pub series: u32,
+    /// B-scans in the scan, or in all of its series.
+    pub bscans: usize,
+    /// Which eye, where known.
+    pub eye: Option<Eye>,
+    /// Unit of the thicknesses.
+    pub unit: ThicknessUnit,
+    /// Mean thickness of each layer over all B-scans, in the order of `Layer::ALL`.
+    pub mean_thickness: [Option<f32>; LAYERS],
+    /// Thickness by subfield, of a volume whose B-scans have their places.
+    pub etdrs: Option<EtdrsSummary>,
+    /// Whether the results can be trusted.
+    pub verdict: Verdict,
+    /// Letters of the OSCAR-IB criteria that it does not meet; empty where none.
+    pub flags: String,
+    /// Mean confidence, 0 to 1.
+    pub confidence: f32,
+    /// Change since the visit before, in words, where there is one to compare with.
+    pub follow_up: Option<String>,
+    /// Folder with the results.
+    #[serde(with = "serial::path")]
+    pub out: PathBuf,
+    /// Time from taking the scan to its results on disk.
+    #[serde(rename = "seconds", serialize_with = "as_seconds", deserialize_with = "of_seconds")]
+    pub elapsed: Duration,
+}
+
+fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn of_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+}

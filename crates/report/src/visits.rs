@@ -1,0 +1,26 @@
+//! Earlier visits of an eye, as the writer of results sees them.
+
+use octrls_core::{
+    measure::follow_up::{FollowUp, Visit},
+    scan::Moment,
+};
+
+use crate::OutputError;
+
+/// Earlier visits of one eye, and the place for the visit of one scan.
+pub trait EyeVisits {
+    /// When the scan was taken.
+    fn acquired(&self) -> Moment;
+
+    /// Compares `now` with the earlier visits; `None` if there is none to compare with.
+    ///
+    /// # Errors
+    /// [`OutputError::History`] when they cannot be read.
+    fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError>;
+
+    /// Stores `now` as the visit of this scan, in place of an earlier entry of the same scan.
+    ///
+    /// # Errors
+    /// [`OutputError::History`] when it cannot be written.
+    fn enter(&self, now: &Visit) -> Result<(), OutputError>;
+}

@@ -1,0 +1,105 @@
+//! The page of a report that has what a volume adds: maps, ETDRS subfields, the ganglion cell annulus.
+
+use image::RgbImage;
+
+use super::{
+    canvas::PAPER,
+    page::{Align, Page, Picture, Style},
+    record::ReferenceRecord,
+    report::{BODY, LINE, MARGIN, RIGHT, whole},
+};
+use octrls_core::{
+    layer::Measured,
+    measure::{
+        enface::{COVERED, CentreSource, VolumeMeasures},
+        reference::Standing,
+    },
+};
+
+/// What holds for every reference group.
+pub(super) const OTHER_DEVICES: &str = "Other devices and programs measure some micrometres more or less.";
+
+/// Draws the page; `maps` are the thickness maps.
+pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
+    let mut page = Page::new();
+    page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
+    let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
+    let size = (scale * maps.width() as f32, scale * maps.height() as f32);
+    let picture = Picture { width: maps.width(), height: maps.height(), pixels: maps.as_raw().clone(), coloured: true };
+    page.picture((MARGIN, 70.0), size, picture);
+    let mut y = 70.0 + size.1 + 24.0;
+    let centre = match measures.centre.from {
+        CentreSource::Fovea => "about the fovea",
+        CentreSource::ScanMiddle => "about the middle of the scan (no fovea was found)",
+    };
+    page.text(MARGIN, y, BODY.bold(), Align::Left, &format!("ETDRS subfields {centre}, mean in \u{b5}m"));
+    y += LINE + 2.0;
+    let column = |i: usize| MARGIN + 92.0 + 42.0 * i as f32;
+    for (i, field) in measures.etdrs.iter().flat_map(|g| &g.grid.subfields).take(9).enumerate() {
+        page.text(column(i), y, BODY.quiet(), Align::Right, &field.at.name());
+    }
+    page.text(RIGHT, y, BODY.quiet(), Align::Right, "mm\u{b3}");
+    page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
+    for measured in &measures.etdrs {
+        y += LINE;
+        let name =
+            Measured::all().into_iter().find(|of| of.key() == measured.layer).map_or(measured.layer, Measured::name);
+        page.text(MARGIN, y + 4.0, BODY, Align::Left, name);
+        for (i, field) in measured.grid.subfields.iter().enumerate() {
+            // A subfield that is not covered is marked, not filled in.
+            let mark = if field.coverage < COVERED { "*" } else { "" };
+            let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
+            let compared = reference.into_iter().flat_map(|r| &r.values);
+            let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
+            if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
+                page.fill((column(i) - 27.0, y - 5.0), (30.0, 12.0), colour);
+            }
+            page.text(column(i), y + 4.0, BODY, Align::Right, &text);
+        }
+        page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
+    }
+    y += LINE + 8.0;
+    let note = "* covered by less than 95 %; the mean is over the covered part, volumes are of the covered part.";
+    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, note);
+    if let Some(reference) = reference {
+        y += LINE;
+        for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
+            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(PAPER));
+            page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
+        }
+        let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
+        page.text(MARGIN + 120.0, y, Style::of(8.0), Align::Left, &words);
+        y += LINE - 2.0;
+        let small = Style::of(7.5).quiet();
+        page.text(MARGIN, y, small, Align::Left, &format!("{}.", reference.source));
+        y += 9.5;
+        page.text(MARGIN, y, small, Align::Left, OTHER_DEVICES);
+    }
+    if let Some(gcipl) = &measures.gcipl {
+        let (average, minimum) = (whole(gcipl.average_um), whole(gcipl.minimum_um));
+        y += LINE + 6.0;
+        page.text(MARGIN, y, BODY.bold(), Align::Left, "GCL+IPL in the elliptical annulus, mean in \u{b5}m");
+        y += LINE + 2.0;
+        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), whole(s.mean_um)));
+        let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
+        for (i, (name, value)) in all.enumerate() {
+            let x = MARGIN + 64.0 * (i as f32 + 1.0);
+            page.text(x, y, Style::of(7.0).quiet(), Align::Right, &name);
+            page.text(x, y + LINE, BODY, Align::Right, &value);
+        }
+        if gcipl.coverage < COVERED {
+            let note = format!("The scan covers {:.0} % of the annulus.", 100.0 * gcipl.coverage);
+            page.text(MARGIN, y + 2.0 * LINE, Style::of(8.0).quiet(), Align::Left, &note);
+        }
+    }
+    page
+}
+
+/// The ground under a value that is not within the reference.
+pub(super) const fn shade(standing: Standing) -> Option<[u8; 3]> {
+    match standing {
+        Standing::Below => Some([190, 215, 240]),
+        Standing::Within => None,
+        Standing::Above => Some([250, 215, 170]),
+    }
+}

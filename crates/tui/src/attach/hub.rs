@@ -1,0 +1,251 @@
+//! The engine's end: the socket, and a queue for each screen that is attached.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read},
+    net::Shutdown,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use super::{AttachError, Message, Request, frame};
+use crate::{Controls, state::Model};
+use octrls_engine::EventSink;
+use octrls_engine::{Event, EventKind, is_due};
+
+/// Screens at once.
+const MOST_CLIENTS: usize = 8;
+/// Unread events after which a client is cut off.
+const QUEUE: usize = 4096;
+/// How long a client may take to accept what is written to it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the last events of an engine may take to reach the screens.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Time between two requests of one client that are heeded.
+const BREATH: Duration = Duration::from_millis(20);
+/// Owner and group may attach.
+const MODE: u32 = 0o660;
+
+/// Lets screens attach, until dropped.
+#[derive(Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    /// Device and inode of the socket, by which it is known to be ours.
+    identity: (u64, u64),
+    /// Answers nothing until the last writer is gone.
+    writers: Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    ended: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    model: Model,
+    clients: HashMap<u64, Client>,
+    last: u64,
+    /// The engine has stopped: who comes now sees how it ended.
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct Client {
+    queue: Sender<Event>,
+    stream: UnixStream,
+}
+
+impl Client {
+    /// Puts an event into the client's queue; false when it has fallen too far behind, and is cut off.
+    fn tell(&self, event: &Event) -> bool {
+        if !is_due(&event.kind, self.queue.len()) {
+            return true;
+        }
+        let full = matches!(self.queue.try_send(event.clone()), Err(TrySendError::Full(_)));
+        if full {
+            // Ends a write that waits, and with it the client's threads.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+        !full
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hub {
+    /// Opens a socket at `path`, for its owner and group alone; what screens ask goes to `controls`. A socket that nobody
+    /// listens at any more is replaced.
+    ///
+    /// # Errors
+    /// [`AttachError::Socket`] when there is another file at `path`, somebody listens there, or it cannot be made.
+    pub fn open(path: &Path, controls: impl Controls + Send + Sync + 'static) -> Result<Self, AttachError> {
+        let failed = |source| AttachError::Socket { path: path.to_owned(), source };
+        let (listener, identity) = bind(path).map_err(failed)?;
+        let shared = Arc::new(Shared { state: Mutex::default(), ended: AtomicBool::new(false) });
+        let (alive, writers) = bounded(0);
+        let (hub, controls) = (Arc::clone(&shared), Arc::new(controls));
+        let accept = move || accept(&listener, &hub, &controls, &alive);
+        thread::Builder::new().name("octrls-attach".into()).spawn(accept).map_err(failed)?;
+        Ok(Self { shared, path: path.to_owned(), identity, writers })
+    }
+}
+
+impl EventSink for Hub {
+    /// Tells all who are attached; who has fallen too far behind is cut off.
+    fn event(&mut self, event: &Event) {
+        let mut state = self.shared.lock();
+        state.model.apply(event);
+        state.clients.retain(|_, client| client.tell(event));
+        if matches!(event.kind, EventKind::Stopped(_)) {
+            state.stopped = true;
+            state.clients.clear();
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Relaxed);
+        self.shared.lock().clients.clear();
+        // The thread that accepts sees the end only when somebody comes.
+        let _ = UnixStream::connect(&self.path);
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+        // Nothing is ever sent: the end of all writers is the end of the channel.
+        let _ = self.writers.recv_timeout(FAREWELL);
+    }
+}
+
+/// Makes the socket under another name, so that at `path` it never has wider permissions than it should.
+fn bind(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
+    match fs::symlink_metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another octrls listens there"));
+        }
+        _ => {}
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let unfinished = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let _ = fs::remove_file(&unfinished);
+    let listener = UnixListener::bind(&unfinished)?;
+    let placed = fs::set_permissions(&unfinished, fs::Permissions::from_mode(MODE))
+        .and_then(|()| fs::symlink_metadata(&unfinished))
+        .and_then(|file| fs::rename(&unfinished, path).map(|()| (file.dev(), file.ino())));
+    let identity = placed.inspect_err(|_| _ = fs::remove_file(&unfinished))?;
+    Ok((listener, identity))
+}
+
+fn accept<C: Controls + Send + Sync + 'static>(
+    listener: &UnixListener,
+    shared: &Arc<Shared>,
+    controls: &Arc<C>,
+    alive: &Sender<()>,
+) {
+    for stream in listener.incoming() {
+        if shared.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        // Without file handles every attempt fails at once.
+        let Ok(stream) = stream else {
+            thread::sleep(Duration::from_secs(1));
+            continue;
+        };
+        let (shared, controls, alive) = (Arc::clone(shared), Arc::clone(controls), alive.clone());
+        // Where the system gives no thread, the client is left alone.
+        let serve = move || {
+            // A client that goes away is no failure of the engine's.
+            let _ = serve(stream, &shared, &controls);
+            drop(alive);
+        };
+        let _ = thread::Builder::new().name("octrls-attached".into()).spawn(serve);
+    }
+}
+
+/// Sends one client the state so far and what happens, until either end is gone.
+fn serve<C: Controls + Send + Sync + 'static>(
+    mut stream: UnixStream,
+    shared: &Arc<Shared>,
+    controls: &Arc<C>,
+) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let (queue, events) = bounded(QUEUE);
+    let client = Client { queue, stream: stream.try_clone()? };
+    let (id, model) = {
+        let mut state = shared.lock();
+        if state.clients.len() >= MOST_CLIENTS {
+            drop(state);
+            return frame::greet(stream, frame::BUSY);
+        }
+        state.last += 1;
+        let id = state.last;
+        if !state.stopped {
+            state.clients.insert(id, client);
+        }
+        (id, state.model.clone())
+    };
+    let requests = stream.try_clone()?;
+    let (hub, controls) = (Arc::clone(shared), Arc::clone(controls));
+    let listen = move || {
+        listen(&mut &requests, &*controls, BREATH);
+        hub.lock().clients.remove(&id);
+    };
+    let listener = thread::Builder::new().name("octrls-requests".into()).spawn(listen);
+    let sent = listener.and_then(|_| {
+        frame::greet(&stream, &frame::greeting())?;
+        tell(&mut stream, model, &events)
+    });
+    shared.lock().clients.remove(&id);
+    // Ends the thread that listens as well.
+    let _ = stream.shutdown(Shutdown::Both);
+    sent
+}
+
+fn tell(stream: &mut UnixStream, model: Model, events: &Receiver<Event>) -> io::Result<()> {
+    let pictures = model.pictures();
+    frame::send(stream, &Message::State(Box::new(model)))?;
+    for (id, picture) in pictures {
+        frame::send(stream, &Message::Picture(id, picture))?;
+    }
+    frame::send(stream, &Message::Live)?;
+    events.iter().try_for_each(|event| frame::send(stream, &Message::Event(Box::new(event))))
+}
+
+/// Passes on what a client asks, with so much `breath` between that nobody can flood the engine.
+pub(super) fn listen(stream: &mut impl Read, controls: &dyn Controls, breath: Duration) {
+    if frame::expect_greeting(stream).is_err() {
+        return;
+    }
+    while let Ok(request) = frame::receive(stream, frame::LONGEST_REQUEST) {
+        match request {
+            Request::Drain => controls.drain(),
+            Request::Abort => controls.abort(),
+            Request::Pause(paused) => controls.pause(paused),
+            Request::Rescan => controls.rescan(),
+            Request::Retry(id) => controls.retry(id),
+        }
+        thread::sleep(breath);
+    }
+}

@@ -1,0 +1,179 @@
+//! Images by a terminal's graphics protocol, encoded in a worker.
+
+use std::{
+    io::{Write, stdout},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use image::{DynamicImage, RgbImage};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Rect, Size},
+    widgets::Widget,
+};
+use ratatui_image::{
+    Image, Resize,
+    picker::{Picker, ProtocolType, cap_parser::QueryStdioOptions},
+    protocol::Protocol,
+};
+
+use super::{
+    picture::Picture,
+    pictures::{ImageMode, Key},
+};
+
+/// How long the terminal may take to say what it can do.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Most pixels along a side of an image; a terminal scales no better than it was sent.
+const MAX_SIDE: usize = 2000;
+
+/// An encoded image, or none where encoding failed.
+pub(crate) struct Reply {
+    key: Key,
+    image: Option<Protocol>,
+}
+
+/// One image at a time, asked for and shown when it is ready.
+pub(crate) struct Graphics {
+    protocol: ProtocolType,
+    requests: Sender<Key>,
+    replies: Receiver<Reply>,
+    pending: Option<Key>,
+    ready: Option<(Key, Protocol)>,
+    /// Encoding failed once: cells from then on.
+    failed: bool,
+}
+
+impl std::fmt::Debug for Graphics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graphics").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}
+
+impl Graphics {
+    /// Asks the terminal what it can do; `None` where cells are as good. Has to be called in raw mode and before keys
+    /// are read, as the answer comes the way of keys.
+    pub(crate) fn ask_terminal(mode: ImageMode) -> Option<Self> {
+        let mut picker = query()?;
+        match mode {
+            ImageMode::Kitty => picker.set_protocol_type(ProtocolType::Kitty),
+            ImageMode::Sixel => picker.set_protocol_type(ProtocolType::Sixel),
+            ImageMode::Iterm => picker.set_protocol_type(ProtocolType::Iterm2),
+            _ => {}
+        }
+        (picker.protocol_type() != ProtocolType::Halfblocks).then(|| Self::start(picker)).flatten()
+    }
+
+    fn start(picker: Picker) -> Option<Self> {
+        let protocol = picker.protocol_type();
+        let (requests, asked) = bounded::<Key>(1);
+        let (answer, replies) = bounded(1);
+        let work = move || {
+            for key in asked {
+                let image = encode(&picker, &key);
+                if answer.send(Reply { key, image }).is_err() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().name("pictures".into()).spawn(work).ok()?;
+        Some(Self { protocol, requests, replies, pending: None, ready: None, failed: false })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self.protocol {
+            ProtocolType::Kitty => "kitty",
+            ProtocolType::Sixel => "sixel",
+            ProtocolType::Iterm2 => "iterm",
+            ProtocolType::Halfblocks => "half blocks",
+        }
+    }
+
+    pub(crate) fn replies(&self) -> &Receiver<Reply> {
+        &self.replies
+    }
+
+    pub(crate) fn accept(&mut self, reply: Reply) {
+        self.pending = None;
+        match reply.image {
+            Some(image) => self.ready = Some((reply.key, image)),
+            None => self.failed = true,
+        }
+    }
+
+    /// Shows the image of `key`; until it is ready, the last one of the same place. False where there is neither.
+    pub(crate) fn draw(&mut self, key: &Key, area: Rect, buf: &mut Buffer) -> bool {
+        if self.failed {
+            return false;
+        }
+        let current = self.ready.as_ref().is_some_and(|(ready, _)| ready == key);
+        if !current && self.pending.is_none() && self.requests.try_send(key.clone()).is_ok() {
+            self.pending = Some(key.clone());
+        }
+        match &self.ready {
+            Some((ready, image)) if (ready.width, ready.height) == (key.width, key.height) => {
+                Image::new(image).render(area, buf);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn query() -> Option<Picker> {
+    let start = Instant::now();
+    let options = QueryStdioOptions { timeout: PATIENCE, ..QueryStdioOptions::default() };
+    let picker = Picker::from_query_stdio_with_options(options).ok();
+    if start.elapsed() >= PATIENCE {
+        // The picker still waits for an answer and would take the next key for one. Inside tmux, its question went to
+        // the terminal around tmux; tmux itself answers this one.
+        let asked = write!(stdout(), "\x1b[5n").and_then(|()| stdout().flush());
+        if asked.is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    picker
+}
+
+fn encode(picker: &Picker, key: &Key) -> Option<Protocol> {
+    let font = picker.font_size();
+    let pixels = |cells: u16, size: u16| (usize::from(cells) * usize::from(size.max(1))).min(MAX_SIDE);
+    let (width, height) = (pixels(key.width, font.width), pixels(key.height, font.height));
+    let picture = Picture::draw(&key.bscan, key.look, width, height);
+    let pixels = picture.rgb.into_flattened();
+    let image = RgbImage::from_raw(width as u32, height as u32, pixels)?;
+    let size = Size::new(key.width, key.height);
+    picker.new_protocol(DynamicImage::ImageRgb8(image), size, Resize::Fit(None)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        dashboard::picture::{Look, Overlay},
+        fixtures::retina,
+    };
+    use octrls_core::layer::Layer;
+
+    #[test]
+    fn an_image_is_shown_once_the_worker_has_it() {
+        let mut picker = Picker::halfblocks();
+        picker.set_protocol_type(ProtocolType::Kitty);
+        let mut graphics = Graphics::start(picker).unwrap();
+        let area = Rect::new(0, 0, 30, 10);
+        let look = Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+        let key = Key { bscan: Arc::new(retina(0, None)), look, width: 30, height: 10 };
+        let mut buf = Buffer::empty(area);
+        assert!(!graphics.draw(&key, area, &mut buf), "nothing is ready yet");
+        let reply = graphics.replies().recv().unwrap();
+        graphics.accept(reply);
+        assert!(graphics.draw(&key, area, &mut buf));
+        assert!(buf.content[0].symbol().contains("\x1b_G"), "kitty's escape");
+        let other = Key { width: 20, ..key };
+        assert!(!graphics.draw(&other, Rect::new(0, 0, 20, 10), &mut buf), "an image of another size is not shown");
+    }
+}

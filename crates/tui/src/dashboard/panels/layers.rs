@@ -1,0 +1,102 @@
+//! Panel 3: thickness of every layer.
+//!
+//! ```text
+//! ┌ 3 Layers · µm ────────────────── B-scan 31/49 ┐
+//! │   layer       mean     min–max   cover  along │
+//! │>1 NFL         31.2   12.0–58.3    100%  ▅▅▄▅▄ │
+//! └───────────────────────────────────────────────┘
+//! ```
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::Title;
+use crate::{
+    dashboard::{
+        scene::{Scene, unit},
+        text,
+    },
+    state::{LayerFigures, Scan},
+};
+use octrls_core::{
+    layer::{LAYERS, Layer},
+    measure::ThicknessUnit,
+};
+
+/// Cells before the sparkline.
+const COLUMNS: usize = 39;
+
+pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+    let theme = scene.theme;
+    let width = usize::from(area.width);
+    let heading = format!("   {:<8}{:>7}{:>13}{:>7}  along", "layer", "mean", "min–max", "cover");
+    buf.set_string(area.x, area.y, text::head(&heading, width), theme.quiet());
+    let figures = scene.figures();
+    let full = scene.frame.and_then(|(_, frame)| frame.full.as_ref());
+    let shown = usize::from(area.height.saturating_sub(1));
+    let first = scene.view.look.layer.index().saturating_sub(shown.saturating_sub(1)).min(LAYERS - 1);
+    for (layer, y) in Layer::ALL.into_iter().skip(first).zip(area.top() + 1..area.bottom()) {
+        let selected = layer == scene.view.look.layer;
+        if selected {
+            buf.set_style(Rect { y, height: 1, ..area }, theme.selected());
+        }
+        let of_layer = figures.as_ref().map(|f| f.layers[layer.index()]);
+        let mut spans = vec![
+            Span::styled(if selected { ">" } else { " " }, theme.focus()),
+            Span::styled(format!("{} ", layer.class()), theme.boundary(layer.upper())),
+            Span::styled(format!("{:<8}", layer.name()), if selected { theme.strong() } else { Style::new() }),
+        ];
+        spans.extend(columns(scene, of_layer));
+        if let Some(bscan) = full
+            && let Some(bars) = text::sparkline(
+                &bscan.thicknesses.layers[layer.index()].profile,
+                width.saturating_sub(COLUMNS + 1).min(40),
+            )
+        {
+            spans.push(Span::styled(format!("  {bars}"), theme.boundary(layer.upper())));
+        }
+        buf.set_line(area.x, y, &Line::from(spans), area.width);
+    }
+    title(scene, figures.map(|f| f.unit))
+}
+
+fn title(scene: &Scene, known: Option<ThicknessUnit>) -> Title {
+    let left = match known {
+        Some(ThicknessUnit::Pixels) => "px: no axial spacing known".into(),
+        Some(known) => unit(known).into(),
+        None => String::new(),
+    };
+    let right = match (scene.frame, scene.scan.and_then(Scan::bscans)) {
+        (Some((index, _)), Some(total)) => format!("B-scan {}/{total}", index + 1),
+        (None, Some(total)) if known.is_some() => format!("mean of {total}"),
+        _ => String::new(),
+    };
+    Title { left, right }
+}
+
+fn columns(scene: &Scene, figures: Option<LayerFigures>) -> Vec<Span<'static>> {
+    let theme = scene.theme;
+    let Some(LayerFigures { mean, min, max, coverage }) = figures else {
+        return vec![Span::styled(format!("{:>7}{:>13}{:>7}", "-", "-", "-"), theme.quiet())];
+    };
+    let one = |value: Option<f32>| value.map_or("-".to_owned(), |v| format!("{v:.1}"));
+    let range = match (min, max) {
+        (Some(min), Some(max)) => format!("{min:.1}–{max:.1}"),
+        _ => "-".into(),
+    };
+    let cover = coverage.map_or("-".to_owned(), |c| format!("{:.0}%", c * 100.0));
+    // Less than nine tenths of a layer deserves a look; the mark says so without the colour.
+    let low = coverage.is_some_and(|c| c < 0.9);
+    vec![
+        Span::styled(format!("{:>7}", one(mean)), theme.strong()),
+        Span::raw(format!("{range:>13}")),
+        Span::styled(
+            format!("{:>7}", if low { format!("!{cover}") } else { cover }),
+            if low { theme.warn() } else { theme.quiet() },
+        ),
+    ]
+}

@@ -1,0 +1,149 @@
+//! Panel 5: thickness in the nine ETDRS subfields, as the fundus is seen from the front.
+//!
+//! ```text
+//! ┌ 5 Map · Retina µm ────── OD ┐
+//! │              S              │
+//! │             301             │
+//! │             335             │
+//! │                             │
+//! │T 278   322   261   340  312 N│
+//! │                             │
+//! │             330             │
+//! │             289▼            │
+//! │▼▲ reference  I              │
+//! └─────────────────────────────┘
+//! ```
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Style},
+};
+
+use super::{Title, sentence};
+use crate::{
+    dashboard::scene::{Scene, unit},
+    state::{Scan, State},
+};
+use octrls_core::{
+    layer::Measured,
+    measure::{
+        EtdrsSummary, ThicknessUnit,
+        enface::{CentreSource, Subfield},
+        reference::Standing,
+    },
+    scan::Eye,
+};
+use octrls_report::viridis;
+
+/// A figure of three digits with a mark beside it, and a gap.
+const STEP: u16 = 6;
+/// Five figures, the names of the sides and their gaps.
+const WIDTH: u16 = 5 * STEP + 4;
+/// Five figures one above the other, and the names of the sides.
+const HEIGHT: u16 = 7;
+
+pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+    let of = if scene.view.layer_map { Measured::Layer(scene.view.look.layer) } else { Measured::Retina };
+    let left = format!("{} {}", of.name(), unit(ThicknessUnit::Micrometres));
+    let Some((summary, etdrs)) =
+        scene.scan.and_then(|s| s.summary.as_deref()).and_then(|s| Some((s, s.etdrs.as_ref()?)))
+    else {
+        sentence(why_not(scene.scan), scene.theme.quiet(), area, buf);
+        return Title { left, right: String::new() };
+    };
+    if area.width < WIDTH || area.height < HEIGHT {
+        sentence("no room for the grid", scene.theme.quiet(), area, buf);
+        return Title { left, right: String::new() };
+    }
+    grid(scene, etdrs, of, summary.eye, area, buf);
+    let right = match (etdrs.centre, summary.eye) {
+        (CentreSource::ScanMiddle, _) => "no fovea found",
+        (CentreSource::Fovea, Some(Eye::Right)) => "OD",
+        (CentreSource::Fovea, Some(Eye::Left)) => "OS",
+        (CentreSource::Fovea, None) => "which eye unknown",
+    };
+    Title { left, right: right.into() }
+}
+
+const fn why_not(scan: Option<&Scan>) -> &'static str {
+    match scan {
+        Some(scan) if matches!(scan.state, State::Running | State::Queued | State::Seen) => {
+            "follows when the scan is done"
+        }
+        Some(_) => "a grid needs a volume whose B-scans have their places and spacing",
+        None => "no volume yet",
+    }
+}
+
+fn grid(scene: &Scene, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    // With room to spare the rings are told apart by a gap, as across.
+    let spread = |ring: i16| if area.height >= 9 { 2 * ring - ring.signum() } else { ring };
+    let middle = (area.x + area.width / 2, area.y + area.height / 2);
+    let means = &etdrs.mean_um[of.index()];
+    let known = || means.iter().flatten().copied();
+    let (low, high) = (known().fold(f32::MAX, f32::min), known().fold(0.0, f32::max));
+    for (i, subfield) in Subfield::all(eye).into_iter().enumerate() {
+        let (right, down) = subfield.middle(eye);
+        let x = middle.0.saturating_add_signed(ring(right) * STEP as i16);
+        let y = middle.1.saturating_add_signed(spread(ring(down)));
+        let Some(mean) = means[i] else {
+            buf.set_string(x - 1, y, " - ", theme.quiet());
+            continue;
+        };
+        let share = if high > low { (mean - low) / (high - low) } else { 0.5 };
+        buf.set_string(x - 2, y, format!("{mean:>4.0} "), heat(scene, share));
+        let mark = match etdrs.standing[of.index()][i] {
+            Some(Standing::Below) => "▼",
+            Some(Standing::Above) => "▲",
+            Some(Standing::Within) | None => "",
+        };
+        buf.set_string(x + 3, y, mark, theme.warn());
+    }
+    if etdrs.standing[of.index()].iter().flatten().any(|s| *s != Standing::Within) {
+        buf.set_string(area.x, area.bottom() - 1, "▼▲ reference", theme.quiet());
+    }
+    sides(eye, middle, area.height, theme.quiet(), buf);
+}
+
+/// Names the ends of the grid about `middle`.
+fn sides(eye: Option<Eye>, middle: (u16, u16), height: u16, style: Style, buf: &mut Buffer) {
+    let (left, right) = match eye {
+        Some(Eye::Right) => ("T", "N"),
+        Some(Eye::Left) => ("N", "T"),
+        None => ("L", "R"),
+    };
+    let (reach, top) = (2 * STEP + 4, height.min(9) / 2);
+    for (x, y, name) in [
+        (middle.0 - reach, middle.1, left),
+        (middle.0 + reach, middle.1, right),
+        (middle.0, middle.1 - top, "S"),
+        (middle.0, middle.1 + top, "I"),
+    ] {
+        buf.set_string(x, y, name, style);
+    }
+}
+
+/// How many rings out a distance in millimetres lies, with its sign.
+fn ring(mm: f64) -> i16 {
+    let rings = if mm.abs() > 1.5 { 2 } else { i16::from(mm.abs() > 0.5) };
+    if mm < 0.0 { -rings } else { rings }
+}
+
+/// Viridis behind a figure, as in the thickness maps; nothing where there are no colours.
+fn heat(scene: &Scene, share: f32) -> Style {
+    let ink = if share > 0.5 { Color::Black } else { Color::White };
+    let ground = scene.theme.colour(viridis(share));
+    ground.map_or_else(Style::new, |ground| Style::new().bg(ground).fg(ink))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_has_its_ring() {
+        assert_eq!([0.0, 1.0, -1.0, 2.25, -2.25].map(ring), [0, 1, -1, 2, -2]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Panel 4: thickness of the selected layer along the B-scan.
+//!
+//! ```text
+//! ┌ 4 Profile · GCL+IPL µm ──────── mean 68.9 ┐
+//! │100│⣀⠤⠤⠤⠤⠤⣀                     ⣀⠤⠤⠤⠤⠤⠤⣀  │
+//! │ 50│       ⠉⠲⡀            ⢀⠎⠁           ⠉⠉│
+//! │  0│         ⠑⠒⠒⠤⠤⠤⠤⠒⠒⠊⠁                 │
+//! │   └─────────────────────────────────────  │
+//! │   0               2.2 mm            4.4 mm │
+//! └────────────────────────────────────────────┘
+//! ```
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    symbols::Marker,
+    widgets::{Axis, Chart, Dataset, GraphType, Widget},
+};
+
+use super::{Title, sentence};
+use crate::dashboard::{
+    scene::{Scene, unit},
+    text,
+};
+use octrls_core::measure::LayerThickness;
+
+pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+    let layer = scene.view.look.layer;
+    let Some(bscan) = scene.frame.and_then(|(_, frame)| frame.full.as_ref()) else {
+        let words = if scene.frame.is_some() { "this B-scan's profile is no longer kept" } else { "no profile yet" };
+        sentence(words, scene.theme.quiet(), area, buf);
+        return Title { left: layer.name().into(), right: String::new() };
+    };
+    let thickness = &bscan.thicknesses.layers[layer.index()];
+    let unit = unit(bscan.thicknesses.unit);
+    let left = format!("{} {unit}", layer.name());
+    let Some(top) = thickness.max else {
+        sentence("this layer was not determined anywhere", scene.theme.quiet(), area, buf);
+        return Title { left, right: String::new() };
+    };
+    chart(scene, thickness, f64::from(top), area, buf);
+    let right = thickness.mean.map_or_else(String::new, |mean| format!("mean {mean:.1} {unit}"));
+    Title { left, right }
+}
+
+fn chart(scene: &Scene, thickness: &LayerThickness, top: f64, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let lateral = scene.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
+    let count = thickness.profile.len();
+    let end = lateral.map_or(count as f64, |spacing| count as f64 * spacing.um / 1000.0);
+    // Braille has two columns of dots a cell.
+    let bins = count.min(2 * usize::from(area.width)).max(1);
+    let values = text::binned(&thickness.profile, bins);
+    let runs: Vec<Vec<(f64, f64)>> = runs(&values)
+        .into_iter()
+        .map(|run| run.into_iter().map(|(i, v)| ((i as f64 + 0.5) / bins as f64 * end, f64::from(v))).collect())
+        .collect();
+    let datasets = runs
+        .iter()
+        .map(|run| {
+            let set = Dataset::default().data(run).marker(Marker::Braille).style(theme.boundary(thickness.of.upper()));
+            set.graph_type(if run.len() > 1 { GraphType::Line } else { GraphType::Scatter })
+        })
+        .collect();
+    let ceiling = ceiling(top);
+    let digits = usize::from(ceiling < 4.0);
+    let rows = [0.0, ceiling / 2.0, ceiling].map(|v| format!("{v:.digits$}"));
+    let columns = match lateral {
+        Some(_) => ["0".to_owned(), format!("{:.1}", end / 2.0), format!("{end:.1} mm")],
+        None => ["1".to_owned(), (count / 2).to_string(), format!("A-scan {count}")],
+    };
+    let axis = |bounds, labels: [String; 3]| Axis::default().bounds(bounds).labels(labels).style(theme.quiet());
+    Chart::new(datasets)
+        .x_axis(axis([0.0, end], columns))
+        .y_axis(axis([0.0, ceiling], rows))
+        .legend_position(None)
+        .render(area, buf);
+}
+
+/// Neighbouring values without a gap, each with its position.
+fn runs(values: &[Option<f32>]) -> Vec<Vec<(usize, f32)>> {
+    let mut runs = vec![Vec::new()];
+    for (i, value) in values.iter().enumerate() {
+        match (value, runs.last_mut()) {
+            (Some(value), Some(run)) => run.push((i, *value)),
+            (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
+            _ => {}
+        }
+    }
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+/// A round number above `value`.
+fn ceiling(value: f64) -> f64 {
+    let value = value.max(0.1);
+    let power = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    steps.into_iter().map(|s| s * power).find(|s| *s >= value).unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_part_the_curve() {
+        let values = [None, Some(1.0), Some(2.0), None, None, Some(3.0), None];
+        assert_eq!(runs(&values), [vec![(1, 1.0), (2, 2.0)], vec![(5, 3.0)]]);
+        assert!(runs(&[None]).is_empty());
+    }
+
+    #[test]
+    fn the_axis_ends_on_a_round_number() {
+        for (value, expected) in [(95.0, 100.0), (101.0, 120.0), (0.0, 0.1), (31.2, 40.0), (7.0, 8.0)] {
+            assert!((ceiling(value) - expected).abs() < 1e-9, "{value}");
+        }
+    }
+}

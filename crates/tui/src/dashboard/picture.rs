@@ -1,0 +1,248 @@
+//! A B-scan and its boundaries as pixels of any size, or as characters.
+
+use std::ops::Range;
+
+use octrls_core::{
+    layer::{Boundary, Layer},
+    scan::BScan,
+    segment::SegmentedBScan,
+    surface::Surfaces,
+};
+
+/// Which boundaries are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Overlay {
+    All,
+    /// Those of the selected layer.
+    Layer,
+    None,
+}
+
+impl Overlay {
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::All => Self::Layer,
+            Self::Layer => Self::None,
+            Self::None => Self::All,
+        }
+    }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Layer => "layer",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How a B-scan is to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Look {
+    /// Only from ILM to Bruch's membrane.
+    pub(crate) crop: bool,
+    pub(crate) overlay: Overlay,
+    /// The selected layer; its boundaries win where several meet.
+    pub(crate) layer: Layer,
+}
+
+impl Look {
+    /// The boundaries to draw, the most important last.
+    fn boundaries(self) -> Vec<Boundary> {
+        let own = [self.layer.lower(), self.layer.upper()];
+        match self.overlay {
+            Overlay::All => Boundary::ALL.into_iter().rev().filter(|b| !own.contains(b)).chain(own).collect(),
+            Overlay::Layer => own.into(),
+            Overlay::None => Vec::new(),
+        }
+    }
+}
+
+/// RGB pixels, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) rgb: Vec<[u8; 3]>,
+}
+
+impl Picture {
+    /// Draws `bscan` in `width` x `height` pixels, whatever its own shape.
+    pub(crate) fn draw(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Self {
+        let rows = rows(bscan, look.crop);
+        let grey = grey(&bscan.bscan, &rows, width, height);
+        let mut rgb: Vec<[u8; 3]> = grey.iter().map(|g| [(g * 255.0).round() as u8; 3]).collect();
+        let thickness = (height / 240).max(1);
+        for boundary in look.boundaries() {
+            for (x, span) in line(&bscan.surfaces, boundary, &rows, width, height).into_iter().enumerate() {
+                let Some(span) = span else { continue };
+                for y in span.start..(span.end + thickness - 1).min(height) {
+                    rgb[y * width + x] = boundary.colour();
+                }
+            }
+        }
+        Self { width, height, rgb }
+    }
+}
+
+/// `bscan` in characters: shades for its pixels, and on the upper boundary of each layer the layer's number; `=` on
+/// the last boundary.
+pub(crate) fn text(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Vec<String> {
+    const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
+    let rows = rows(bscan, look.crop);
+    let grey = grey(&bscan.bscan, &rows, width, height);
+    let mut cells: Vec<char> = grey.iter().map(|g| SHADES[((g * 5.0) as usize).min(4)]).collect();
+    for boundary in look.boundaries() {
+        let mark = char::from_digit(boundary.index() as u32 + 1, 9).unwrap_or('=');
+        for (x, span) in line(&bscan.surfaces, boundary, &rows, width, height).into_iter().enumerate() {
+            for y in span.unwrap_or_default() {
+                cells[y * width + x] = mark;
+            }
+        }
+    }
+    cells.chunks(width.max(1)).map(|row| row.iter().collect()).collect()
+}
+
+/// The rows to show: all, or those from ILM to Bruch's membrane with a margin.
+fn rows(bscan: &SegmentedBScan, crop: bool) -> Range<usize> {
+    let height = bscan.bscan.height;
+    let known = |boundary| bscan.surfaces.rows(boundary).iter().flatten().copied();
+    let top = known(Boundary::Ilm).reduce(f32::min);
+    let bottom = known(Boundary::RpeBm).reduce(f32::max);
+    match (top, bottom) {
+        (Some(top), Some(bottom)) if crop && bottom > top => {
+            let margin = (bottom - top) * 0.06 + 2.0;
+            let from = (top - margin).max(0.0) as usize;
+            let to = ((bottom + margin).ceil() as usize).min(height);
+            if from < to { from..to } else { 0..height }
+        }
+        _ => 0..height,
+    }
+}
+
+/// Means over the area of each pixel, stretched so that the darkest and brightest few per cent are black and white.
+fn grey(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) -> Vec<f32> {
+    if bscan.width == 0 || rows.is_empty() {
+        return vec![0.0; width * height];
+    }
+    let bin = |i: usize, n: usize, size: usize| {
+        let from = i * size / n;
+        from..((i + 1) * size / n).max(from + 1)
+    };
+    let mut out = Vec::with_capacity(width * height);
+    for y in 0..height {
+        let ys = bin(y, height, rows.len());
+        for x in 0..width {
+            let xs = bin(x, width, bscan.width);
+            let area = ys.len() * xs.len();
+            let row = |y: usize| {
+                let start = (rows.start + y) * bscan.width;
+                bscan.intensity[start + xs.start..start + xs.end].iter().sum::<f32>()
+            };
+            out.push(ys.clone().map(row).sum::<f32>() / area as f32);
+        }
+    }
+    let mut sorted = out.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let at = |q: f32| sorted.get(((sorted.len().max(1) - 1) as f32 * q) as usize).copied().unwrap_or(0.0);
+    let (low, high) = (at(0.01), at(0.99));
+    let scale = if high - low > 1e-3 { 1.0 / (high - low) } else { 1.0 };
+    out.iter().map(|v| ((v - low) * scale).clamp(0.0, 1.0)).collect()
+}
+
+/// Rows of pixels that a boundary takes in each column; neighbouring columns join up.
+fn line(
+    surfaces: &Surfaces,
+    boundary: Boundary,
+    rows: &Range<usize>,
+    width: usize,
+    height: usize,
+) -> Vec<Option<Range<usize>>> {
+    let means = crate::dashboard::text::binned(surfaces.rows(boundary), width);
+    let pixel = |row: f32| {
+        let y = (row - rows.start as f32) / rows.len() as f32 * height as f32;
+        (y >= 0.0 && y < height as f32).then_some(y as usize)
+    };
+    let mut previous = None;
+    means
+        .into_iter()
+        .map(|mean| {
+            let y = mean.and_then(pixel);
+            let span = y.map(|y| match previous {
+                Some(p) if p < y => p + 1..y + 1,
+                Some(p) if p > y => y..p,
+                _ => y..y + 1,
+            });
+            previous = y;
+            span
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::retina;
+
+    const LOOK: Look = Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+
+    #[test]
+    fn the_crop_holds_every_retinal_boundary() {
+        let bscan = retina(0, None);
+        let rows = rows(&bscan, true);
+        assert!(rows.len() < bscan.bscan.height);
+        for boundary in &Boundary::ALL[..8] {
+            let inside = |row: &f32| rows.contains(&(*row as usize));
+            assert!(bscan.surfaces.rows(*boundary).iter().flatten().all(inside), "{boundary:?}");
+        }
+        assert_eq!(super::rows(&bscan, false), 0..256);
+    }
+
+    #[test]
+    fn nothing_determined_is_shown_whole() {
+        let mut bscan = retina(0, None);
+        bscan.surfaces = Surfaces::undetermined(384, 256);
+        assert_eq!(rows(&bscan, true), 0..256);
+        let picture = Picture::draw(&bscan, LOOK, 40, 20);
+        assert!(picture.rgb.iter().all(|[r, g, b]| r == g && g == b), "no line anywhere");
+    }
+
+    #[test]
+    fn boundaries_are_drawn_in_their_colours() {
+        let colours = |look, width, height| {
+            let picture = Picture::draw(&retina(0, None), look, width, height);
+            assert_eq!(picture.rgb.len(), width * height);
+            let drawn = |b: &Boundary| picture.rgb.contains(&b.colour());
+            Boundary::ALL.into_iter().filter(drawn).collect::<Vec<_>>()
+        };
+        // White is also a grey, hence without the boundary that is white.
+        let but_white = |all: Vec<Boundary>| all.into_iter().filter(|b| *b != Boundary::OnlEz).collect::<Vec<_>>();
+        assert_eq!(but_white(colours(LOOK, 200, 160)).len(), 7);
+        let layer = Look { overlay: Overlay::Layer, ..LOOK };
+        assert_eq!(but_white(colours(layer, 70, 40)), [Boundary::Ilm, Boundary::NflGcl]);
+        assert_eq!(but_white(colours(Look { overlay: Overlay::None, ..LOOK }, 70, 40)), []);
+    }
+
+    #[test]
+    fn pictures_of_any_size_can_be_drawn() {
+        for (width, height) in [(1, 1), (3, 900), (900, 3), (384, 256), (0, 0)] {
+            for crop in [false, true] {
+                let look = Look { crop, ..LOOK };
+                assert_eq!(Picture::draw(&retina(0, None), look, width, height).rgb.len(), width * height);
+                text(&retina(0, None), look, width, height);
+            }
+        }
+    }
+
+    #[test]
+    fn characters_name_the_layers() {
+        let lines = text(&retina(0, None), LOOK, 60, 40);
+        assert_eq!(lines.len(), 40);
+        let all = lines.concat();
+        for digit in '1'..='8' {
+            assert!(all.contains(digit), "{digit}");
+        }
+        let column: String = lines.iter().filter_map(|l| l.chars().nth(2)).filter(char::is_ascii_digit).collect();
+        assert_eq!(column, "12345678");
+    }
+}

@@ -1,0 +1,60 @@
+//! What one drawing is made from, gathered once for all panels.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{theme::Theme, view::View};
+use crate::state::{Figures, Frame, LayerFigures, Model, Scan};
+use octrls_core::measure::ThicknessUnit;
+
+/// The model and the view as of one moment.
+pub(crate) struct Scene<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) view: &'a View,
+    pub(crate) theme: Theme,
+    pub(crate) now: Timestamp,
+    pub(crate) version: &'a str,
+    pub(crate) zone: &'a TimeZone,
+    /// Scans that the filter leaves.
+    pub(crate) rows: Vec<&'a Scan>,
+    pub(crate) scan: Option<&'a Scan>,
+    /// The B-scan to show, and its index.
+    pub(crate) frame: Option<(usize, &'a Frame)>,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(
+        model: &'a Model,
+        view: &'a View,
+        theme: Theme,
+        now: Timestamp,
+        version: &'a str,
+        zone: &'a TimeZone,
+    ) -> Self {
+        let scan = view.selected.and_then(|id| model.scan(id));
+        let frame = scan.and_then(|s| s.frame(view.bscan));
+        Self { model, view, theme, now, version, zone, rows: model.rows(&view.filter), scan, frame }
+    }
+
+    /// The figures to show: of the B-scan, or the means of a finished scan whose B-scans are no longer known.
+    pub(crate) fn figures(&self) -> Option<Figures> {
+        if let Some((_, frame)) = self.frame {
+            return Some(frame.figures.clone());
+        }
+        let summary = self.scan?.summary.as_ref()?;
+        let layers = summary.mean_thickness.map(|mean| LayerFigures { mean, ..LayerFigures::default() });
+        Some(Figures { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
+    }
+
+    /// Time of day at `at`, in the operator's zone.
+    pub(crate) fn clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+}
+
+/// A unit as a person reads it.
+pub(crate) const fn unit(unit: ThicknessUnit) -> &'static str {
+    match unit {
+        ThicknessUnit::Micrometres => "µm",
+        ThicknessUnit::Pixels => "px",
+    }
+}

@@ -1,0 +1,257 @@
+//! Whole screens, as drawn from the scripted morning at a frozen time.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::SignedDuration;
+use ratatui::{
+    Terminal,
+    backend::TestBackend,
+    crossterm::event::{KeyCode, KeyEvent},
+};
+
+use super::*;
+use crate::fixtures::{self, event, scan};
+use octrls_core::measure::Verdict;
+use octrls_engine::{EventKind, ScanChange, ScanId, ScanSummary};
+
+struct Nobody;
+
+impl Controls for Nobody {
+    fn drain(&self) {}
+    fn abort(&self) {}
+    fn pause(&self, _: bool) {}
+    fn rescan(&self) {}
+
+    fn retry(&self, _: ScanId) {}
+}
+
+fn app(colours: Colours, events: &[Event]) -> App {
+    let pictures = Pictures::cells(ImageMode::Auto, colours);
+    let mut app = App::new(Theme::new(colours), pictures, "0.0.0".into(), TimeZone::UTC);
+    for event in events {
+        app.event(event);
+    }
+    app
+}
+
+fn press(app: &mut App, keys: &str) {
+    for c in keys.chars() {
+        let code = if c == '\t' { KeyCode::Tab } else { KeyCode::Char(c) };
+        app.key(KeyEvent::from(code), &Nobody);
+    }
+}
+
+fn drawn(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let now = fixtures::start() + SignedDuration::from_millis(12_700);
+    terminal.draw(|frame| app.draw(frame, now)).unwrap();
+    terminal
+}
+
+fn morning(keys: &str, (width, height): (u16, u16)) -> String {
+    let mut app = app(Colours::None, &fixtures::morning());
+    press(&mut app, keys);
+    drawn(&mut app, width, height).backend().to_string()
+}
+
+const LARGE: (u16, u16) = (120, 40);
+const SMALL: (u16, u16) = (80, 24);
+
+#[test]
+fn large_in_colour() {
+    let mut app = app(Colours::True, &fixtures::morning());
+    insta::assert_snapshot!(drawn(&mut app, 120, 40).backend());
+}
+
+#[test]
+fn large_without_colour() {
+    insta::assert_snapshot!(morning("", LARGE));
+}
+
+#[test]
+fn without_colour_no_cell_has_a_colour_or_attribute() {
+    let mut app = app(Colours::None, &fixtures::morning());
+    for keys in ["", "?", "q"] {
+        press(&mut app, keys);
+        let terminal = drawn(&mut app, 120, 40);
+        let plain = |cell: &ratatui::buffer::Cell| cell.style() == ratatui::buffer::Cell::EMPTY.style();
+        assert!(terminal.backend().buffer().content.iter().all(plain));
+    }
+}
+
+#[test]
+fn small() {
+    insta::assert_snapshot!(morning("", SMALL));
+}
+
+#[test]
+fn small_with_the_profile_of_another_layer() {
+    insta::assert_snapshot!(morning("]4", SMALL));
+}
+
+#[test]
+fn small_with_the_log() {
+    insta::assert_snapshot!(morning("e", SMALL));
+}
+
+#[test]
+fn smallest() {
+    insta::assert_snapshot!(morning("", (60, 16)));
+}
+
+#[test]
+fn too_small() {
+    insta::assert_snapshot!(morning("", (59, 15)));
+}
+
+#[test]
+fn help() {
+    insta::assert_snapshot!(morning("?", SMALL));
+    let scrolls = morning("?", (60, 16));
+    assert!(scrolls.contains("scroll"), "{scrolls}");
+}
+
+#[test]
+fn help_on_a_large_screen() {
+    insta::assert_snapshot!(morning("?", LARGE));
+}
+
+#[test]
+fn question_before_quitting() {
+    insta::assert_snapshot!(morning("q", SMALL));
+}
+
+#[test]
+fn zoomed_log() {
+    insta::assert_snapshot!(morning("7z", SMALL));
+}
+
+#[test]
+fn filter_being_typed_shows_why_a_scan_was_quarantined() {
+    insta::assert_snapshot!(morning("/quar", LARGE));
+}
+
+#[test]
+fn scan_without_axial_spacing() {
+    insta::assert_snapshot!(morning("/OS_line", LARGE));
+}
+
+#[test]
+fn before_the_first_scan() {
+    insta::assert_snapshot!(drawn(&mut app(Colours::None, &[fixtures::started()]), 120, 40).backend());
+}
+
+#[test]
+fn before_the_engine_is_up() {
+    insta::assert_snapshot!(drawn(&mut app(Colours::None, &[]), 80, 24).backend());
+}
+
+#[test]
+fn offline() {
+    let events = [fixtures::started(), event(1.0, EventKind::RootOnline(false))];
+    insta::assert_snapshot!(drawn(&mut app(Colours::None, &events), 80, 24).backend());
+}
+
+#[test]
+fn paused_then_draining() {
+    let mut app = app(Colours::None, &fixtures::morning());
+    press(&mut app, " ");
+    let first_line = |app: &mut App| drawn(app, 120, 40).backend().to_string().lines().next().unwrap_or("").to_owned();
+    assert!(first_line(&mut app).contains("‖ PAUSED"));
+    app.event(&event(13.0, EventKind::Draining { running: 2 }));
+    assert!(first_line(&mut app).contains("◆ DRAINING"));
+    press(&mut app, "qa");
+    assert!(first_line(&mut app).contains("◆ STOPPING"));
+    app.event(&event(14.0, EventKind::Stopped(Totals::default())));
+    assert!(first_line(&mut app).contains("■ STOPPED"));
+}
+
+#[test]
+fn a_scan_that_must_be_looked_at_says_so() {
+    let mut events = fixtures::morning();
+    for (id, verdict) in [(0, Verdict::Doubtful), (1, Verdict::NotARetina)] {
+        let ScanChange::Done(summary) = fixtures::done(1, 0.2) else { panic!("a finished scan") };
+        let summary = ScanSummary { verdict, ..(*summary).clone() };
+        events.push(scan(12.0, id, ScanChange::Done(Arc::new(summary))));
+    }
+    let ScanChange::Done(summary) = fixtures::done(1, 0.2) else { panic!("a finished scan") };
+    let flagged = ScanSummary { flags: "SI".into(), ..(*summary).clone() };
+    events.push(scan(12.0, 2, ScanChange::Done(Arc::new(flagged))));
+    let screen = drawn(&mut app(Colours::None, &events), 120, 40).backend().to_string();
+    for words in [
+        "P0036_OD_line.png   doubtful",
+        "P0036_OS_line.png   no retina",
+        "P0036_OS_line.png not a retina: ",
+        " done SI",
+    ] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+}
+
+#[test]
+fn long_folders_are_shortened() {
+    let mut events = fixtures::morning();
+    if let EventKind::Started(session) = &mut events[0].kind {
+        session.roots = vec![PathBuf::from("/mnt/clinic/scanner-room-2/spectralis/export/2026/incoming scans")];
+        session.out = PathBuf::from("/mnt/clinic/results/octrls/spectralis/2026/results");
+        session.model = "a-model-with-a-rather-long-name".into();
+    }
+    for (width, height) in [SMALL, LARGE, (60, 16)] {
+        let screen = drawn(&mut app(Colours::None, &events), width, height).backend().to_string();
+        let line = screen.lines().next().unwrap_or("").to_owned();
+        assert!(line.contains("research use only") && line.contains("● LIVE 10:00:12"), "{line}");
+    }
+}
+
+#[test]
+fn done_volume_whose_pixels_are_gone_shows_its_figures() {
+    let mut events = fixtures::morning();
+    events.push(scan(12.0, 4, fixtures::done(49, 9.0)));
+    let mut app = app(Colours::None, &events);
+    press(&mut app, "/P0041");
+    app.key(KeyEvent::from(KeyCode::Enter), &Nobody);
+    for _ in 0..30 {
+        app.key(KeyEvent::from(KeyCode::Left), &Nobody);
+    }
+    let screen = drawn(&mut app, 120, 40).backend().to_string();
+    assert!(screen.contains("no longer kept in memory"), "{screen}");
+    assert!(screen.contains("B-scan 1/49"), "{screen}");
+}
+
+/// The screen after the second volume of the morning is done and selected, and `keys` are pressed.
+fn volume_done(keys: &str, (width, height): (u16, u16)) -> String {
+    let mut events = fixtures::morning();
+    events.push(scan(12.0, 4, fixtures::done(49, 9.0)));
+    let mut app = app(Colours::None, &events);
+    press(&mut app, "/P0041");
+    app.key(KeyEvent::from(KeyCode::Enter), &Nobody);
+    press(&mut app, keys);
+    drawn(&mut app, width, height).backend().to_string()
+}
+
+#[test]
+fn a_volume_that_is_done_has_its_map() {
+    insta::assert_snapshot!(volume_done("", LARGE));
+    insta::assert_snapshot!(volume_done("5", SMALL));
+}
+
+#[test]
+fn a_layer_without_a_grid_has_an_empty_map() {
+    let screen = volume_done("m5z", SMALL);
+    assert!(screen.contains("5 Map · NFL µm") && !screen.contains("261"), "{screen}");
+}
+
+#[test]
+fn a_scan_that_waits_says_so() {
+    let events = [fixtures::started(), scan(1.0, 1, fixtures::seen("a.png")), scan(2.0, 1, ScanChange::Queued)];
+    let screen = drawn(&mut app(Colours::None, &events), 80, 24).backend().to_string();
+    assert!(screen.contains("waits for a worker"), "{screen}");
+}
+
+#[test]
+fn the_summary_is_a_sentence() {
+    let totals = Totals { done: 128, already_done: 0, quarantined: 1, left: 0 };
+    assert_eq!(summary(&totals), "octrls: 128 done, 1 quarantined, none left");
+    let totals = Totals { already_done: 3, left: 7, ..totals };
+    assert_eq!(summary(&totals), "octrls: 128 done, 3 known already, 1 quarantined, 7 left for the next start");
+}

@@ -1,0 +1,201 @@
+//! Named colours. Whatever a colour says is also said by a glyph or a word.
+
+use std::env;
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::state::State;
+use octrls_core::layer::Boundary;
+use octrls_engine::Level;
+
+/// How many colours the terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// None: the operator asked for none with `NO_COLOR`.
+    None,
+    /// The 256 of xterm.
+    Ansi256,
+    /// 24 bits.
+    True,
+}
+
+impl Colours {
+    /// What `NO_COLOR` and `COLORTERM` say.
+    #[must_use]
+    pub fn detect() -> Self {
+        let var = |name| env::var(name).unwrap_or_default();
+        Self::of(&var("NO_COLOR"), &var("COLORTERM"))
+    }
+
+    fn of(no_color: &str, colorterm: &str) -> Self {
+        match (no_color, colorterm) {
+            ("", "truecolor" | "24bit") => Self::True,
+            ("", _) => Self::Ansi256,
+            _ => Self::None,
+        }
+    }
+}
+
+const BLUE: [u8; 3] = [86, 180, 233];
+const GREEN: [u8; 3] = [0, 158, 115];
+const ORANGE: [u8; 3] = [230, 159, 0];
+const VERMILION: [u8; 3] = [213, 94, 0];
+const GREY: [u8; 3] = [138, 138, 138];
+
+/// The styles of the dashboard. Without colours every style is plain: a terminal that drops colours drops the
+/// attributes that come with them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Theme {
+    colours: Colours,
+}
+
+impl Theme {
+    pub(crate) const fn new(colours: Colours) -> Self {
+        Self { colours }
+    }
+
+    pub(crate) const fn colours(self) -> Colours {
+        self.colours
+    }
+
+    /// What is secondary.
+    pub(crate) fn quiet(self) -> Style {
+        self.ink(GREY)
+    }
+
+    /// Headings and names.
+    pub(crate) fn strong(self) -> Style {
+        if self.colours == Colours::None {
+            return Style::new();
+        }
+        // On a frame, the frame's colour would shine through.
+        Style::new().fg(Color::Reset).add_modifier(Modifier::BOLD)
+    }
+
+    /// Frames of panels without the focus.
+    pub(crate) fn frame(self) -> Style {
+        self.ink([98, 98, 98])
+    }
+
+    /// Frame and title of the panel with the focus.
+    pub(crate) fn focus(self) -> Style {
+        self.ink(BLUE).patch(self.attribute(Modifier::BOLD))
+    }
+
+    /// The selected row; its `>` marker says the same.
+    pub(crate) fn selected(self) -> Style {
+        match self.colours {
+            Colours::None => Style::new(),
+            Colours::Ansi256 => Style::new().bg(Color::Indexed(237)).add_modifier(Modifier::BOLD),
+            Colours::True => Style::new().bg(Color::Rgb(48, 56, 66)).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// Keys in the hint bar and in the help.
+    pub(crate) fn key(self) -> Style {
+        self.focus()
+    }
+
+    /// What works.
+    pub(crate) fn good(self) -> Style {
+        self.ink(GREEN)
+    }
+
+    /// What goes on just now, bars and sparklines.
+    pub(crate) fn active(self) -> Style {
+        self.ink(BLUE)
+    }
+
+    /// What deserves a look.
+    pub(crate) fn warn(self) -> Style {
+        self.ink(ORANGE)
+    }
+
+    /// What needs a person.
+    pub(crate) fn bad(self) -> Style {
+        self.ink(VERMILION).patch(self.attribute(Modifier::BOLD))
+    }
+
+    pub(crate) fn state(self, state: &State) -> Style {
+        match state {
+            State::Running => self.active(),
+            State::Done => self.good(),
+            State::Retry { .. } => self.warn(),
+            State::Quarantined { .. } => self.bad(),
+            State::Seen | State::Queued | State::Known | State::Vanished => self.quiet(),
+        }
+    }
+
+    pub(crate) fn level(self, level: Level) -> Style {
+        match level {
+            Level::Info => self.quiet(),
+            Level::Warning => self.warn(),
+            Level::Error => self.bad(),
+        }
+    }
+
+    pub(crate) fn boundary(self, boundary: Boundary) -> Style {
+        self.ink(boundary.colour())
+    }
+
+    /// The terminal's nearest colour; `None` where there are none.
+    pub(crate) fn colour(self, rgb: [u8; 3]) -> Option<Color> {
+        match self.colours {
+            Colours::None => None,
+            Colours::Ansi256 => Some(Color::Indexed(nearest(rgb))),
+            Colours::True => Some(Color::Rgb(rgb[0], rgb[1], rgb[2])),
+        }
+    }
+
+    fn ink(self, rgb: [u8; 3]) -> Style {
+        self.colour(rgb).map_or_else(Style::new, |colour| Style::new().fg(colour))
+    }
+
+    fn attribute(self, modifier: Modifier) -> Style {
+        if self.colours == Colours::None { Style::new() } else { Style::new().add_modifier(modifier) }
+    }
+}
+
+/// Nearest of xterm's 6 x 6 x 6 cube and its 24 greys; the first 16 differ from terminal to terminal.
+fn nearest(rgb: [u8; 3]) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let step = |v: u8| (0..6_u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
+    let [r, g, b] = rgb.map(step);
+    let cube = [r, g, b].map(|i| STEPS[usize::from(i)]);
+    let mean = rgb.iter().map(|v| u16::from(*v)).sum::<u16>() / 3;
+    let ramp = (mean.saturating_sub(3) / 10).min(23) as u8;
+    let grey = [8 + 10 * ramp; 3];
+    let distance = |c: [u8; 3]| c.iter().zip(rgb).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>();
+    if distance(grey) < distance(cube) { 232 + ramp } else { 16 + 36 * r + 6 * g + b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_follow_the_environment() {
+        assert_eq!(Colours::of("", "truecolor"), Colours::True);
+        assert_eq!(Colours::of("", ""), Colours::Ansi256);
+        assert_eq!(Colours::of("1", "truecolor"), Colours::None);
+    }
+
+    #[test]
+    fn the_256_colours_are_met_closely() {
+        let check = |rgb, expected| assert_eq!(nearest(rgb), expected, "{rgb:?}");
+        check([0, 0, 0], 16);
+        check([255, 255, 255], 231);
+        check([128, 128, 128], 244);
+        check([86, 180, 233], 74);
+        check([213, 94, 0], 166);
+    }
+
+    #[test]
+    fn without_colours_no_style_has_any() {
+        let theme = Theme::new(Colours::None);
+        for style in [theme.quiet(), theme.strong(), theme.focus(), theme.selected(), theme.bad(), theme.warn()] {
+            assert_eq!(style, Style::new());
+        }
+        assert_eq!(theme.colour([1, 2, 3]), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! The last messages for the operator.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use octrls_engine::Level;
+
+const CAPACITY: usize = 500;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) level: Level,
+    pub(crate) text: String,
+}
+
+/// A ring of messages.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    entries: VecDeque<Entry>,
+    /// Errors since the start, those that left the ring included.
+    errors: u64,
+}
+
+impl Journal {
+    pub(crate) fn push(&mut self, at: Timestamp, level: Level, text: String) {
+        if self.entries.len() == CAPACITY {
+            self.entries.pop_front();
+        }
+        self.errors += u64::from(level == Level::Error);
+        self.entries.push_back(Entry { at, level, text });
+    }
+
+    /// Messages of at least `level`, the newest first.
+    pub(crate) fn newest(&self, level: Level) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev().filter(move |e| e.level >= level)
+    }
+
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_forgets_the_oldest_but_counts_every_error() {
+        let mut journal = Journal::default();
+        for i in 0..CAPACITY + 3 {
+            journal.push(Timestamp::UNIX_EPOCH, if i < 2 { Level::Error } else { Level::Info }, i.to_string());
+        }
+        assert_eq!(journal.newest(Level::Info).count(), CAPACITY);
+        assert_eq!(journal.newest(Level::Info).next().map(|e| e.text.as_str()), Some("502"));
+        assert_eq!(journal.newest(Level::Warning).count(), 0);
+        assert_eq!(journal.errors(), 2);
+    }
+}

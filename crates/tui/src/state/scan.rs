@@ -1,0 +1,128 @@
+//! One scan's row.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Figures;
+use octrls_core::{
+    scan::ScanHeader,
+    segment::SegmentedBScan,
+    serial::{StaticStr, fixed, shared_option},
+};
+use octrls_engine::{ScanId, ScanSummary};
+
+/// Where a scan is in its life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Seen,
+    Queued,
+    Running,
+    Retry {
+        due: Timestamp,
+        #[serde(with = "fixed")]
+        code: StaticStr,
+        reason: String,
+    },
+    Done,
+    Known,
+    Vanished,
+    Quarantined {
+        #[serde(with = "fixed")]
+        code: StaticStr,
+        reason: String,
+    },
+}
+
+impl State {
+    /// The state in a word.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retry { .. } => "retry",
+            Self::Done => "done",
+            Self::Known => "known",
+            Self::Vanished => "vanished",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+
+    /// The state in a character.
+    pub(crate) const fn glyph(&self) -> char {
+        match self {
+            Self::Seen => '◌',
+            Self::Queued => '·',
+            Self::Running => '▶',
+            Self::Retry { .. } => '↻',
+            Self::Done => '✓',
+            Self::Known => '=',
+            Self::Vanished => '∅',
+            Self::Quarantined { .. } => '✗',
+        }
+    }
+}
+
+/// What is kept of one B-scan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    pub(crate) figures: Figures,
+    /// Pixels, boundaries and profiles, while they are kept. They travel apart, as they are large.
+    #[serde(skip)]
+    pub(crate) full: Option<Arc<SegmentedBScan>>,
+}
+
+/// What is known of one scan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Scan {
+    pub(crate) id: ScanId,
+    /// Path below the root.
+    pub(crate) name: String,
+    /// Size of its file when it was seen.
+    pub(crate) bytes: u64,
+    pub(crate) state: State,
+    #[serde(with = "shared_option")]
+    pub(crate) header: Option<Arc<ScanHeader>>,
+    #[serde(with = "shared_option")]
+    pub(crate) summary: Option<Arc<ScanSummary>>,
+    pub(crate) frames: BTreeMap<usize, Frame>,
+    /// B-scans segmented so far in this attempt.
+    pub(crate) progress: usize,
+    /// The B-scan that came last.
+    pub(crate) latest: Option<usize>,
+    pub(crate) attempt: u32,
+    pub(crate) changed: Timestamp,
+    pub(crate) started: Option<Timestamp>,
+}
+
+impl Scan {
+    pub(crate) fn new(id: ScanId, name: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            bytes: 0,
+            state: State::Seen,
+            header: None,
+            summary: None,
+            frames: BTreeMap::new(),
+            progress: 0,
+            latest: None,
+            attempt: 0,
+            changed: at,
+            started: None,
+        }
+    }
+
+    /// B-scans in the scan, where its header was read.
+    pub(crate) fn bscans(&self) -> Option<usize> {
+        self.header.as_ref().map(|h| h.bscans).or_else(|| self.summary.as_ref().map(|s| s.bscans))
+    }
+
+    /// The kept B-scan at `index`, or the one that came last.
+    pub(crate) fn frame(&self, index: Option<usize>) -> Option<(usize, &Frame)> {
+        let index = index.or(self.latest)?;
+        self.frames.get(&index).map(|frame| (index, frame))
+    }
+}
