@@ -1,4 +1,4 @@
-//! Checks of what another process says of a scan, so that nothing further on can stumble over it.
+//! Validates events from another process, so that later code can rely on them.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::{
     segment::SegmentedBScan,
 };
 
-/// Most B-scans in a scan, A-scans aside; far more than any reader lets through.
+/// Upper limit for the number of B-scans in a scan; far above what any reader accepts.
 const MOST_BSCANS: usize = 1_000_000;
 
-/// The longest time that a figure may state.
+/// Upper limit for durations.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// Whether what is said holds together.
+/// Whether the change is plausible.
 pub(crate) fn change(change: &ScanChange) -> bool {
     match change {
         ScanChange::Opened(header) => is_possible(header),
@@ -30,7 +30,7 @@ fn is_possible(header: &ScanHeader) -> bool {
     sides && (1..MOST_BSCANS).contains(&header.bscans) && header.tracks.len() <= header.bscans
 }
 
-/// Whether a B-scan and what was found in it belong together.
+/// Whether a B-scan and its surfaces, thicknesses and times are consistent.
 pub(crate) fn bscan(segmented: &SegmentedBScan) -> bool {
     let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
     let pixels = (image.width as u64).checked_mul(image.height as u64);
