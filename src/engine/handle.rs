@@ -44,7 +44,7 @@ const REPORTS: usize = 1024;
 
 /// A running engine.
 ///
-/// Dropping it together with all its [`Remote`]s drains it.
+/// Dropping it and all its [`Remote`]s drains it.
 #[derive(Debug)]
 pub struct Engine {
     remote: Remote,

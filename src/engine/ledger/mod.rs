@@ -102,7 +102,7 @@ pub(super) enum Intake {
     Exhausted { attempts: u32, reason: String },
 }
 
-/// The table of contents and of paths, for one model.
+/// Access to the ledger for one model and set of settings.
 #[derive(Debug)]
 pub(super) struct Ledger {
     db: Connection,
