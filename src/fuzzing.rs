@@ -1,13 +1,13 @@
-//! What the fuzz targets feed: settings, ledgers and the attach socket, which no public function takes as bytes. Not part of
-//! the program: only its tests and `cargo fuzz` compile it.
+//! Fuzz targets for settings, ledgers and the attach socket, which no public function accepts as bytes. Only tests and
+//! `cargo fuzz` compile this module.
 //!
-//! Each function may refuse its input, with a code and words, and panics where a promise is broken.
+//! Each function may reject its input with a code and a message; it panics if an invariant is broken.
 
 use crate::cli;
 use octrls_engine as engine;
 use octrls_tui::attach;
 
-/// The text of a settings file of `octrls watch`.
+/// Parses a settings file of `octrls watch`.
 pub fn config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err((code, words)) = cli::try_settings(text) {
@@ -15,17 +15,17 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
-/// A ledger, whole or row by row, and the notes of a quarantine beside it; see `engine/fuzzing.rs`.
+/// Opens a ledger, given as a file or as rows, with quarantine notes beside it; see `engine/fuzzing.rs`.
 pub fn ledger(bytes: &[u8]) {
     engine::fuzzing::run(bytes);
 }
 
-/// What a server of the attach socket sends to a screen.
+/// Parses what a server of the attach socket sends to a screen.
 pub fn attach_server(bytes: &[u8]) {
     attach::fuzzing::from_server(bytes);
 }
 
-/// What a screen sends to the server.
+/// Parses what a screen sends to the server.
 pub fn attach_client(bytes: &[u8]) {
     attach::fuzzing::from_client(bytes);
 }
@@ -68,7 +68,7 @@ mod tests {
         }
     }
 
-    /// Any change of a few bytes, a cut, a piece that comes twice: what a fuzzer does, without its patience.
+    /// Like a short fuzzer run: random byte changes, truncations and repeated pieces.
     #[test]
     fn changed_seeds_keep_all_promises() {
         let rounds = std::env::var("OCTRLS_MUTATIONS").map_or(150, |text| text.parse().unwrap());
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "writes the first inputs of the fuzz targets"]
+    #[ignore = "writes the seed corpora of the fuzz targets"]
     fn write_fuzz_corpora() {
         for (name, _, seeds) in TARGETS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);

@@ -1,4 +1,5 @@
-//! The program writes in its own folder alone, whatever names and links lead elsewhere, and waits for nothing that is no file.
+//! The program writes only in its own folders, whatever names and links say, and never blocks on something that is not
+//! a file.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod support;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use support::octrls;
 use tempfile::TempDir;
 
-/// A watched folder, one for results, and one that is none of either's business.
+/// A watched folder, a results folder, and a third folder that must stay untouched.
 struct Rig(TempDir);
 
 impl Rig {
@@ -24,7 +25,7 @@ impl Rig {
         for folder in ["in", "out", "elsewhere/ward", "elsewhere/results"] {
             fs::create_dir_all(rig.path(folder)).unwrap();
         }
-        // What the program would take for results of its own, were they in its folder.
+        // Looks like results of the program, but outside its folder.
         fs::write(rig.path("elsewhere/results/result.json"), "{}").unwrap();
         fs::write(rig.path("elsewhere/ward/precious.txt"), "x").unwrap();
         rig
@@ -34,7 +35,7 @@ impl Rig {
         self.0.path().join(name)
     }
 
-    /// Leaves a scan in the watched folder.
+    /// Writes a phantom scan into the watched folder.
     fn scan(&self, name: &str, seed: u32) {
         let folder = tempfile::tempdir().unwrap();
         octrls().args(["phantom", "--seed", &seed.to_string()]).arg(folder.path()).assert().success();
@@ -47,7 +48,7 @@ impl Rig {
         symlink(self.path(to), self.path(at)).unwrap();
     }
 
-    /// Everything in the folder beside, with its content.
+    /// All entries of the third folder with their content.
     fn elsewhere(&self) -> BTreeMap<PathBuf, String> {
         let entries = walkdir::WalkDir::new(self.path("elsewhere")).into_iter().map(Result::unwrap);
         entries
@@ -55,7 +56,7 @@ impl Rig {
             .collect()
     }
 
-    /// Works through what is there; returns the exit code and all that was said.
+    /// Processes the watched folder; returns the exit code and all output.
     fn watch(&self, more: &[&str]) -> (Option<i32>, String) {
         let before = self.elsewhere();
         let mut command = octrls();
@@ -78,7 +79,7 @@ impl Rig {
         (output.status.code(), text)
     }
 
-    /// What the ledger says of each scan: state, path, code.
+    /// State, path and error code of each scan in the ledger.
     fn ls(&self) -> Vec<String> {
         let output = octrls().args(["ls", "--json", "--out"]).arg(self.path("out")).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -104,7 +105,7 @@ fn results_do_not_follow_links_that_were_planted_among_them() {
         "{text}"
     );
     assert!(rig.path("out/quarantine/ward/a.png").is_file());
-    // Without the links they are done after all.
+    // Without the links the scans succeed.
     fs::remove_file(rig.path("out/ward")).unwrap();
     fs::remove_file(rig.path("out/b.png")).unwrap();
     octrls().args(["redo", "--failed", "--out"]).arg(rig.path("out")).assert().success();
@@ -122,7 +123,7 @@ fn neither_quarantine_nor_retention_follow_links() {
     assert!(text.contains("E-QUARANTINE") && rig.path("in/bad.png").is_file(), "{text}");
     assert_eq!(rig.ls().len(), 2);
 
-    // Results that are old go; what a link puts in their place stays.
+    // Old results are removed, but not what a link puts in their place.
     let before = rig.elsewhere();
     fs::rename(rig.path("out/ward"), rig.path("moved")).unwrap();
     fs::create_dir(rig.path("elsewhere/ward/a.png")).unwrap();
@@ -131,7 +132,7 @@ fn neither_quarantine_nor_retention_follow_links() {
     let ledger = rusqlite::Connection::open(rig.path("out/.octrls/ledger.sqlite")).unwrap();
     ledger.execute("UPDATE scans SET finished = '2001-01-01T00:00:00Z' WHERE state = 'written'", []).unwrap();
     drop(ledger);
-    // While there is a scan to work on, so that there is time to look for old results.
+    // Processing a scan leaves time for the removal of old results.
     rig.scan("later.png", 2);
     let (_, text) = rig.watch(&["--keep-days", "1"]);
     assert!(text.contains("E-OUT-OUTSIDE"), "{text}");
@@ -155,7 +156,7 @@ fn what_the_program_keeps_for_itself_is_no_link() {
         assert!(code == Some(3) && text.contains(error), "{name}: {text}");
         assert!(!rig.path("elsewhere/made").exists());
     }
-    // Staging is replaced, and what a link to it leads to is not cleared.
+    // A link in place of the staging folder is replaced; its target is not cleared.
     let rig = Rig::new();
     fs::create_dir(rig.path("out/.octrls")).unwrap();
     rig.link("elsewhere", "out/.octrls/staging");
@@ -198,7 +199,7 @@ fn notes_that_were_not_written_here_send_nothing_elsewhere() {
         fs::write(folder.join(format!("{number}.png.reason.json")), forged).unwrap();
     }
     fs::write(folder.join("long.png.reason.json"), " ".repeat(2 << 20) + &text).unwrap();
-    // A link in the watched folder leads elsewhere, and a note sends a scan there.
+    // A link in the watched folder leads elsewhere, and a note names a path through it.
     rig.link("elsewhere", "in/linked");
     fs::write(folder.join("5.png"), "forged").unwrap();
     fs::write(folder.join("5.png.reason.json"), text.replace("\"bad.png\"", "\"linked/x.png\"")).unwrap();
@@ -212,7 +213,7 @@ fn notes_that_were_not_written_here_send_nothing_elsewhere() {
     let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let outcomes: Vec<_> =
         objects.map(|o| format!("{} {}", o["place"].as_str().unwrap(), o["outcome"].as_str().unwrap())).collect();
-    // Under their own names they go into the watched folder, where they belong.
+    // Scans with plain names return to the watched folder.
     let expected = ["0.png asked", "1.png asked", "2.png asked", "3.png asked", "5.png failed", "bad.png asked"];
     assert_eq!(outcomes, expected, "{text}");
     for name in ["0.png", "1.png", "2.png", "3.png", "bad.png"] {

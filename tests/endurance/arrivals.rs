@@ -1,4 +1,4 @@
-//! What arrives in the long runs: small scans, and now and then a DICOM series of one file a B-scan.
+//! Files for the long runs: small scans, and some DICOM series with one file per B-scan.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use octrls_readers::ScanFiles;
 
 use crate::{scans::scan, tomography};
 
-/// The names of the files of scan `number` below the root.
+/// Paths of the files of scan `number` below the root.
 fn names_of(number: u64) -> Vec<String> {
     let ward = number % 7;
     if number % 4 == 3 {
@@ -20,7 +20,7 @@ fn names_of(number: u64) -> Vec<String> {
     }
 }
 
-/// The files of scan `number`, by their names below the root.
+/// The files of scan `number`: paths below the root, and contents.
 pub(crate) fn files_of(number: u64) -> Vec<(String, Vec<u8>)> {
     let names = names_of(number);
     if names.len() == 1 {
@@ -34,12 +34,12 @@ pub(crate) fn files_of(number: u64) -> Vec<(String, Vec<u8>)> {
     names.into_iter().zip(instances).collect()
 }
 
-/// What scan `number` is called: as its first file.
+/// Name of scan `number`: the path of its first file.
 pub(crate) fn name_of(number: u64) -> String {
     names_of(number).swap_remove(0)
 }
 
-/// SHA-256 that results must have of the scan below `root`.
+/// The SHA-256 that the results of scan `number` must state.
 pub(crate) fn digest_of(root: &Path, number: u64) -> String {
     let paths: Vec<_> = names_of(number).into_iter().map(|name| root.join(name)).collect();
     let digests = paths.iter().map(|path| sha256_of_file(path).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! Files that are small, or claim to be, and would be huge in memory.
+//! Decompression bombs: small files that are, or claim to be, huge in memory.
 
 use std::{
     fs::{self, File},
@@ -25,7 +25,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n".as_slice(), &chunk(b"IHDR", &header), &chunk(b"IDAT", &data), &chunk(b"IEND", b"")].concat()
 }
 
-/// A grey TIFF of one strip that declares this size.
+/// A grey TIFF with one strip that declares this size.
 fn tiff(width: u32, height: u32) -> Vec<u8> {
     let entry = |tag: u16, value: u32| {
         [&tag.to_le_bytes()[..], &4_u16.to_le_bytes(), &1_u32.to_le_bytes(), &value.to_le_bytes()].concat()
@@ -37,7 +37,7 @@ fn tiff(width: u32, height: u32) -> Vec<u8> {
     [start, (tags.len() as u16).to_le_bytes().to_vec(), directory, vec![0; 4]].concat()
 }
 
-/// An Ophthalmic Tomography object that declares this many frames of this size.
+/// An Ophthalmic Tomography object that declares this number and size of frames.
 fn dicom(frames: &str, side: u16) -> Vec<u8> {
     let element = |group: u16, number: u16, kind: &[u8; 2], value: &[u8]| {
         let mut value = value.to_vec();
@@ -80,7 +80,7 @@ fn dicom(frames: &str, side: u16) -> Vec<u8> {
     [vec![0; 128], b"DICM".to_vec(), length, meta, body].concat()
 }
 
-/// Works through `root`; returns the largest memory in KiB.
+/// Processes `root`; returns the peak memory in KiB.
 fn peak(root: &Path, out: &Path) -> u64 {
     let mut command = watcher(root, out, "0.1", &["--once", "--jobs", "1", "--min-free", "0"]);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();

@@ -1,5 +1,5 @@
-//! A system clock that jumps. The library libfaketime (Debian's package `faketime`) makes the program see such a clock; where it
-//! is absent, the test is skipped, and says so.
+//! A system clock that jumps. The library libfaketime (Debian package `faketime`) simulates it; without the library the
+//! tests are skipped with a message.
 
 use std::{
     fs,
@@ -11,21 +11,21 @@ use tempfile::TempDir;
 
 use crate::{disks::Watcher, listed, scans::scan, watcher};
 
-/// Where Debian and Fedora have the library.
+/// Paths of the library on Debian and Fedora.
 const LIBRARIES: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib64/faketime/libfaketimeMT.so.1",
 ];
 
-/// A box whose clock is set at will.
+/// A watcher whose clock the test sets.
 struct Clocked {
     dir: TempDir,
     library: &'static str,
 }
 
 impl Clocked {
-    /// `None` where there is no library for it.
+    /// `None` if the library is missing.
     fn new(test: &str) -> Option<Self> {
         let Some(library) = LIBRARIES.into_iter().find(|path| Path::new(path).is_file()) else {
             eprintln!("{test}: skipped, there is no libfaketime");
@@ -40,9 +40,9 @@ impl Clocked {
         self.dir.path().join(name)
     }
 
-    /// How far its clock is from the true one.
+    /// Sets the offset from the true time.
     fn set(&self, offset: &str) {
-        // Replaced, since the program may read it at any moment.
+        // Renamed into place, because the program may read the file at any moment.
         fs::write(self.path("next"), offset).unwrap();
         fs::rename(self.path("next"), self.path("clock")).unwrap();
     }
@@ -55,12 +55,12 @@ impl Clocked {
         let mut command = watcher(&self.path("in"), &self.path("out"), "0.2", &["--jobs", "1", "--min-free", "0"]);
         command.args(more);
         command.env("LD_PRELOAD", self.library).env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
-        // Files keep the times that the system gives them, and waiting goes by a clock that nobody sets.
+        // File times stay real, and waiting uses the monotonic clock.
         command.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command
     }
 
-    /// What the watcher says while it works through what is there.
+    /// Output of a watcher that processes all files and stops.
     fn once(&self, more: &[&str]) -> String {
         let output = self.watcher(more).arg("--once").stdout(Stdio::piped()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -82,7 +82,7 @@ fn old_results_stay_for_a_week_after_the_clock_has_jumped() {
         assert_eq!(text.contains("code=W-CLOCK"), told, "{offset}: {text}");
         assert!(result.exists(), "{offset}: {text}");
     }
-    // A clock that says the same for a week is believed.
+    // After a week the clock is trusted again.
     for (offset, stays) in [("+400d", true), ("+408d", false)] {
         here.set(offset);
         let text = here.once(&keep);

@@ -1,4 +1,4 @@
-//! Many files at once: `OCTRLS_CROWD` sets how many for the engine alone, `OCTRLS_FILES` for the whole program.
+//! Many files at once. `OCTRLS_CROWD` sets their number for the engine alone, `OCTRLS_FILES` for the whole program.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use octrls_readers::ScanFiles;
 
 use crate::{handles, listed, memory, scans::scan, setting, stub::summary, watcher};
 
-/// Leaves a result of a few bytes.
+/// Writes a result of a few bytes.
 struct Marker;
 
 impl Processor for Marker {
@@ -39,7 +39,7 @@ impl Processor for Marker {
     }
 }
 
-/// Works through what is there; returns the totals, the time, the largest memory in KiB and the most open files.
+/// Processes all files; returns the totals, the duration, the peak memory in KiB and the maximum of open files.
 fn run(options: &EngineOptions) -> (Totals, Duration, u64, usize) {
     let begun = Instant::now();
     let (engine, events) = Engine::start(options.clone(), Arc::new(Marker), ModelFacts::default()).unwrap();
@@ -71,7 +71,7 @@ fn a_crowd_of_files_takes_neither_memory_nor_handles() {
     work_through(root, out, (count, count));
 }
 
-/// Works through so many files with so many scans, again at the next start, and tells the figures.
+/// Processes `count` files with `scans` scans, restarts, and prints the figures.
 fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
     let options = EngineOptions {
         stability: Duration::from_millis(200),
@@ -83,7 +83,7 @@ fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
     let (totals, first, most, open) = run(&options);
     assert_eq!(totals, Totals { done: scans, ..Totals::default() });
     let grown = most.saturating_sub(memory_before);
-    // Two kilobytes a file hold its path and its place in the queue.
+    // 2 KiB for each file: its path and its place in the queue.
     assert!(grown < 32 * 1024 + 2 * count, "{grown} KiB for {count} files");
     assert!(open < handles_before + 64, "{open} open files, {handles_before} before");
     let (totals, again, _, _) = run(&options);
@@ -113,7 +113,7 @@ fn dicom_files_in_one_folder_are_looked_at_once_each() {
     work_through(root, out, (2 * count, count + 1));
 }
 
-/// Of a hundred files there are one scan of its own, so many copies of the first scan, and images that break off.
+/// In every hundred files, this many copy the first scan, one is a scan of its own, and the rest are truncated images.
 const COPIES: u64 = 49;
 
 #[test]
@@ -152,7 +152,7 @@ fn the_program_works_through_a_crowd_of_small_files() {
          {open} open files",
         most / 1024
     );
-    // A scan takes some 60 MiB, and two kilobytes a file hold its path and its place in the queue.
+    // About 60 MiB for a scan, and 2 KiB for each file: its path and its place in the queue.
     assert!(most < 256 * 1024 + 2 * count, "{most} KiB for {count} files");
     assert!(open < 64, "{open} open files");
 }

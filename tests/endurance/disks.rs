@@ -1,5 +1,5 @@
-//! Disks that are full, and folders that may not be read or written. What needs rights that the tests lack is skipped, and says
-//! so.
+//! Full disks, and folders without read or write permission. Tests that need more rights than they have are skipped
+//! with a message.
 
 use std::{
     fs,
@@ -16,17 +16,17 @@ use tempfile::TempDir;
 
 use crate::{scans::scan, support::octrls, watcher};
 
-/// Far longer than anything takes; it ends a test that would hang.
+/// Timeout for tests that hang; far longer than any step takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Uid and gid of nobody, whom permissions hold back.
+/// Uid and gid of `nobody`, who is bound by permissions.
 const NOBODY: u32 = 65534;
 
 /// A small disk in memory.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// `None` where it cannot be mounted.
+    /// `None` if it cannot be mounted.
     fn mount(test: &str, mib: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={mib}m");
@@ -35,7 +35,7 @@ impl SmallDisk {
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(dir));
         }
-        eprintln!("{test}: skipped, a disk in memory cannot be mounted (that takes root)");
+        eprintln!("{test}: skipped, cannot mount a disk in memory (needs root)");
         None
     }
 
@@ -50,7 +50,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A watcher whose lines are read.
+/// A running watcher and its output lines.
 pub(crate) struct Watcher(Child, Receiver<String>);
 
 impl Watcher {
@@ -66,7 +66,7 @@ impl Watcher {
         Self(child, received)
     }
 
-    /// Reads on to the line that holds `text`, and returns all lines until then.
+    /// Reads up to the line that contains `text`; returns all lines up to it.
     pub(crate) fn until(&mut self, text: &str) -> String {
         let mut all = String::new();
         loop {
@@ -154,7 +154,7 @@ fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() 
     let mount = || Command::new("mount").arg("--bind").args([&server, &root]).stderr(Stdio::null()).status();
     let unmount = || assert!(Command::new("umount").arg("-l").arg(&root).status().unwrap().success());
     if !mount().is_ok_and(|status| status.success()) {
-        eprintln!("{TEST}: skipped, nothing can be mounted (that takes root)");
+        eprintln!("{TEST}: skipped, cannot mount anything (needs root)");
         return;
     }
     let mut watcher = Watcher::start(&root, &out, &["--min-free", "0", "--poll", "0.2"]);
@@ -162,7 +162,7 @@ fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() 
     watcher.until("done a.png");
     for (round, name) in ["b.png", "c.png"].into_iter().enumerate() {
         unmount();
-        // The empty folder under the share is not the share.
+        // The empty mount point is not the share.
         let lines = watcher.until("W-WATCH-REPLACED");
         fs::write(server.join(name), scan(2 + round as u64)).unwrap();
         thread::sleep(Duration::from_millis(600));
@@ -179,7 +179,7 @@ fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() 
     assert_eq!(known, ["a.png", "b.png", "c.png"].map(|name| (name, &written, &once)));
 }
 
-/// Runs a watcher once as nobody, or says that it cannot.
+/// Runs a watcher once as `nobody`; prints a message and returns `None` if that is not possible.
 fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> {
     let mut command = watcher(root, out, "0.1", &["--once", "--attempts", "1", "--min-free", "0"]);
     command.uid(NOBODY).gid(NOBODY);
@@ -189,7 +189,7 @@ fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> 
             Some((output.status.code().unwrap(), text))
         }
         Err(error) => {
-            eprintln!("{test}: skipped, nothing can be run as another user: {error}");
+            eprintln!("{test}: skipped, cannot run as another user: {error}");
             None
         }
     }

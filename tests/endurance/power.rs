@@ -1,5 +1,5 @@
-//! Power cuts: the disk with the results is an ext4 image, and what a cut leaves is a copy of that image in mid-work, without what
-//! the file system had not yet written. `OCTRLS_CUTS` sets how many there are. It takes root, and is skipped without.
+//! Power cuts. The results are on an ext4 image; a cut copies the image while the watcher works, without what the file
+//! system has not written yet. `OCTRLS_CUTS` sets the number of cuts. Needs root, otherwise skipped.
 
 use std::{
     collections::BTreeMap,
@@ -25,16 +25,16 @@ use crate::{
 /// Scans that arrive between two cuts.
 const SCANS_PER_CUT: u64 = 4;
 
-/// Size of the image, and how much more it has for each scan: results of a series take 7 MiB, of others 312 KiB.
+/// Base size of the image, and extra size for each scan: results of a series take 7 MiB, of others 312 KiB.
 const IMAGE_BYTES: (u64, u64) = (64 << 20, 3 << 20);
 
-/// A mounted image; dropping it unmounts.
+/// A mounted image; unmounted when dropped.
 struct Mounted(PathBuf);
 
 impl Mounted {
     fn new(image: &Path, at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        // The file system writes by itself only every five minutes: what is on the disk was asked for.
+        // The file system writes on its own only every five minutes, so everything on disk was synced explicitly.
         let mut mount = Command::new("mount");
         mount.args(["-o", "loop,commit=300"]).args([image, at]).stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
@@ -51,7 +51,7 @@ fn signal(name: &str, pid: u32) {
     assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
-/// Every file below a folder, with its content.
+/// All files below a folder with their contents.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
     let files = entries.filter(|entry| entry.file_type().is_file());
@@ -64,7 +64,7 @@ fn watch(root: &Path, out: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Works until the power goes; returns the scans that were told to be done, with their results.
+/// Works until the power cut; returns the scans reported as done, with their results.
 fn work_until_the_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce()) -> BTreeMap<String, Contents> {
     let mut child = watch(root, out, &[]).spawn().unwrap();
     let (sender, done) = channel();
@@ -78,7 +78,7 @@ fn work_until_the_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce
     });
     thread::sleep(life);
     signal("-STOP", child.id());
-    // What was told by now is in the pipe, and its reader has a moment to take it.
+    // Reports made so far are in the pipe; the reader needs a moment to receive them.
     thread::sleep(Duration::from_millis(100));
     let told: Vec<String> = done.try_iter().collect();
     copy();
@@ -91,7 +91,7 @@ fn work_until_the_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce
 
 type Contents = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Paths of the scans that the ledger knows as written.
+/// Paths of the scans that the ledger lists as written.
 fn written(out: &Path) -> Vec<String> {
     let objects = listed(out).into_iter().filter(|object| object["state"] == "written");
     objects.map(|object| object["path"].as_str().unwrap().to_owned()).collect()
@@ -114,9 +114,7 @@ fn what_was_done_before_a_power_cut_stays_done() {
     let (mut scans, mut told) = (0, 0);
     for cut in 1..=cuts {
         let Some(disk) = Mounted::new(&image, &dir.path().join(format!("disk-{cut}"))) else {
-            eprintln!(
-                "what_was_done_before_a_power_cut_stays_done: skipped, an image cannot be mounted (that takes root)"
-            );
+            eprintln!("what_was_done_before_a_power_cut_stays_done: skipped, cannot mount an image (needs root)");
             return;
         };
         for _ in 0..SCANS_PER_CUT {
@@ -156,5 +154,5 @@ fn what_was_done_before_a_power_cut_stays_done() {
         assert_eq!(result(&out.join(&name))["scan"]["path"], name.as_str());
     }
     assert_eq!(written(&out).len() as u64, scans);
-    eprintln!("{cuts} power cuts over {scans} scans: {told} were told to be done before a cut, and all of them were");
+    eprintln!("{cuts} power cuts over {scans} scans: {told} were reported as done before a cut, and all of them were");
 }

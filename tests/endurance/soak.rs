@@ -1,8 +1,9 @@
-//! Scans that arrive for as long as `OCTRLS_SOAK_MINUTES` says, at random, as patients do, at four fifths of what the box can do.
+//! Scans that arrive at random for `OCTRLS_SOAK_MINUTES` minutes, at 80 % of the watcher's capacity.
 //!
-//! What it can do is measured all the while: with one worker, a scan is in service from when it had stood still, or the scan
-//! before it was done, until it is done itself. The time to the next arrival follows the mean of the latest scans, so that the
-//! load stays what it is to be where other programs slow the box down; the load that came of it is told.
+//! The capacity is measured continuously. With one worker, the service time of a scan runs from when it is queued, or
+//! from when the previous scan is done if that is later, until it is done. The time to the next arrival follows the
+//! mean of the latest service times, so that the load stays constant even if other programs slow the computer down. The
+//! test prints the actual load.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,18 +22,18 @@ use serde_json::Value;
 
 use crate::{handles, memory, scans::scan, setting};
 
-/// Scans that come first, all at once, to learn what the box can do.
+/// Scans that arrive at once at the start, to measure the capacity.
 const BATCH: u64 = 12;
-/// Scans whose mean time in service sets the pace.
+/// Number of latest scans whose mean service time sets the pace.
 const LATEST: usize = 100;
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOAD: f64 = 0.8;
-/// Window in which a file must stand still, in seconds.
+/// Seconds a file must stay unchanged.
 const WINDOW: &str = "0.5";
 
 struct Watcher {
     child: Child,
-    /// Words of the events `queued` and `done`, each with its scan and time.
+    /// Events `queued` and `done`: event, scan and time.
     events: Receiver<(String, String, Instant)>,
 }
 
@@ -64,14 +65,14 @@ impl Watcher {
     }
 }
 
-/// What the watcher takes of the box.
+/// Resources used by the watcher.
 struct Figures {
     kib: u64,
     most: u64,
     open: usize,
 }
 
-/// Scans on their way, and what became known of those that are done.
+/// Scans under way, and times of those that are done.
 #[derive(Default)]
 struct Tally {
     arrived: HashMap<String, Instant>,
@@ -79,7 +80,7 @@ struct Tally {
     last_done: Option<Instant>,
     /// From arrival to results, in seconds.
     latencies: Vec<f64>,
-    /// In service, in seconds.
+    /// Total service time in seconds.
     service: f64,
     latest: VecDeque<f64>,
 }
@@ -109,14 +110,14 @@ impl Tally {
         self.latencies.push(at.saturating_duration_since(arrived).as_secs_f64());
     }
 
-    /// Takes note of what happens until `end`.
+    /// Records events until `end`.
     fn until(&mut self, end: Instant, watcher: &Watcher) {
         while let Ok(event) = watcher.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
             self.note(event);
         }
     }
 
-    /// Takes note of all that are on their way.
+    /// Records events until all scans are done.
     fn finish(&mut self, watcher: &Watcher) {
         while !self.arrived.is_empty() {
             self.note(watcher.events.recv_timeout(PATIENCE).unwrap());

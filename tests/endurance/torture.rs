@@ -1,4 +1,4 @@
-//! The whole program, killed without warning again and again while scans arrive: each scan ends with one complete result.
+//! The whole program, killed repeatedly while scans arrive: each scan must end with one complete result.
 //!
 //! `OCTRLS_KILLS` and `OCTRLS_SCANS` set the length; `just torture` runs the long form.
 
@@ -26,10 +26,10 @@ use crate::{
     watcher,
 };
 
-/// Far longer than anything takes; it ends a test that would hang.
+/// Timeout for tests that hang; far longer than any step takes.
 const PATIENCE: Duration = Duration::from_mins(20);
 
-/// How a file arrives: bit by bit under its own name, by rename, or rewritten after half a window.
+/// Lets a file arrive: written in pieces, renamed into place, or rewritten after half a window.
 fn arrive(path: &Path, bytes: &[u8], rng: &mut ChaCha8Rng) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     match rng.random_range(0..3) {
@@ -54,7 +54,7 @@ fn arrive(path: &Path, bytes: &[u8], rng: &mut ChaCha8Rng) {
 }
 
 fn start(root: &Path, out: &Path, more: &[&str]) -> Child {
-    // A kill counts as an attempt, since it cannot be told from a scan that ends the program.
+    // A kill counts as an attempt, since it looks like a scan that crashes the program.
     let mut command = watcher(root, out, "0.5", &["--attempts", "100", "--min-free", "0"]);
     command.args(more).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
@@ -91,7 +91,7 @@ fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for _ in 0..kills {
         let mut child = start(&root, &out, &[]);
-        // From before it has opened its ledger to the middle of its third scan.
+        // The range covers the time from before the ledger is opened to the middle of the third scan.
         thread::sleep(Duration::from_millis(rng.random_range(20..2200)));
         child.kill().unwrap();
         child.wait().unwrap();

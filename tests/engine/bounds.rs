@@ -1,4 +1,4 @@
-//! What one scan, one file and the disk may cost.
+//! Limits of time, size and disk space.
 
 use std::{fs, time::Duration};
 
@@ -33,7 +33,7 @@ fn a_stuck_scan_costs_itself_alone() {
     assert_eq!(totals, Totals { done: 1, quarantined: 2, ..Totals::default() }, "{log:?}");
     assert!(log.contains(&"quarantined a.png E-TIMEOUT".into()), "{log:?}");
     assert_eq!(fs::read_to_string(rig.out("quarantine/a.png")).unwrap(), "stuck 1");
-    // The next start knows what became of it.
+    // The next start remembers the outcome.
     let (log, _) = rig.run_until_idle();
     assert_eq!(log, ["started", "draining 0", "stopped"]);
 }

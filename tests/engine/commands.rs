@@ -1,4 +1,4 @@
-//! The commands that read and steer the ledger, beside a running engine and without one.
+//! Commands that read and change the ledger, with and without a running engine.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ fn without_a_ledger_the_commands_say_so() {
 #[test]
 fn a_scan_is_redone_by_a_running_engine() {
     let mut rig = Rig::new();
-    // Only the wish itself may lead to a look at the file.
+    // No walk may find the file; only the request may.
     rig.options.rescan = std::time::Duration::from_hours(1);
     let mut session = rig.start();
     rig.put("ward/a.png", "scan");
@@ -181,7 +181,7 @@ fn quarantine_is_listed_sent_back_and_thrown_away() {
     }
     assert_eq!(rig.ls(), ["quarantined c.png", "quarantined ward/a.png"]);
 
-    // While it lies there nobody can mend it; here its name is what a test mends.
+    // The test repairs the quarantined file by replacing its content.
     fs::write(rig.out("quarantine/ward/a.png"), "mended").unwrap();
     assert_eq!(rig.command(&["quarantine", "retry", "ward/a.png"]).1, "ward/a.png  will be processed anew\n");
     session.until("done ward/a.png");
@@ -198,7 +198,7 @@ fn what_could_not_be_moved_is_listed_and_tried_again_in_place() {
     let rig = Rig::new();
     fs::create_dir_all(rig.out("quarantine/a.png")).unwrap();
     rig.put("a.png", "bad");
-    // A folder of that name does not stop it: it takes the next one.
+    // A folder already has the file's name in quarantine, so the next free name is used.
     rig.run_until_idle();
     assert_eq!(objects(&rig.command(&["quarantine", "list", "--json"]).1)[0]["place"], "a.2.png");
     assert!(rig.command(&["redo", "a.png"]).0);

@@ -1,4 +1,4 @@
-//! Retries, quarantine, and what one scan may not do to others.
+//! Retries, quarantine, and isolation of scans from each other.
 
 use std::fs;
 

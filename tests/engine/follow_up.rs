@@ -1,4 +1,4 @@
-//! An eye's visits, through the command: phantoms as `.vol` files with dates and a patient.
+//! Follow-up through the command line: phantoms as `.vol` files with dates and a patient.
 
 use std::{fs, path::Path};
 
@@ -11,11 +11,11 @@ use crate::support::{octrls, result};
 const BSCANS: usize = 5;
 const WIDTH: usize = 256;
 const LATERAL_MM: f64 = 0.026;
-/// Distance of two B-scans in millimetres.
+/// Distance between two B-scans in millimetres.
 const APART: f64 = 0.5;
 const PATIENT: &str = "Mustermann-4711";
 
-/// A volume about the fovea of a right eye, taken at a `FILETIME`; the axial spacing stretches every thickness.
+/// A volume around the fovea of a right eye, taken at a `FILETIME`. A larger `axial_mm` makes every layer thicker.
 fn vol(patient: &str, filetime: u64, axial_mm: f64) -> Vec<u8> {
     let mut header = vec![0; 2048];
     let mut put = |at: usize, value: &[u8]| header[at..at + value.len()].copy_from_slice(value);
@@ -41,13 +41,13 @@ fn vol(patient: &str, filetime: u64, axial_mm: f64) -> Vec<u8> {
             header[16 + 8 * k..24 + 8 * k].copy_from_slice(&f64::to_le_bytes(mm));
         }
         bytes.extend(header);
-        // Files hold reflectivity, of which the fourth root is shown.
+        // Files store reflectivity; its fourth root is displayed.
         bytes.extend(scan.into_iter().flat_map(|v| v.powi(4).to_le_bytes()));
     }
     bytes
 }
 
-/// How far a B-scan lies below the fovea in millimetres.
+/// Distance of a B-scan below the fovea in millimetres.
 fn offset(bscan: usize) -> f64 {
     (bscan as f64 - (BSCANS / 2) as f64) * APART
 }
@@ -66,14 +66,14 @@ fn bscan(index: usize) -> Vec<f32> {
     Phantom::generate(&options, 100 + index as u64).bscan.intensity
 }
 
-/// Noon, UTC, so many days after 2025-01-01.
+/// Noon UTC, `day` days after 2025-01-01, as a `FILETIME`.
 const fn noon(day: u64) -> u64 {
     const NEW_YEAR: u64 = 13_380_163_200;
     (NEW_YEAR + day * 86_400 + 43_200) * 10_000_000
 }
 
 const HEALTHY: f64 = 0.003_87;
-/// A tenth thinner.
+/// Ten per cent thinner.
 const THINNER: f64 = 0.9 * HEALTHY;
 
 struct Clinic(TempDir);
@@ -92,7 +92,7 @@ impl Clinic {
         self.0.path().join("out")
     }
 
-    /// Works through what is there; returns what was printed.
+    /// Processes all files; returns the output.
     fn watch(&self, more: &[&str]) -> String {
         let mut command = octrls();
         command.args(["watch", "--once", "--plain", "--stable", "0.1", "--jobs", "1", "--model", "edge"]).args(more);
@@ -106,7 +106,7 @@ impl Clinic {
     }
 }
 
-/// Dates of the previous and the first visit.
+/// Dates of the previous and first visits.
 fn dates(follow_up: &Value) -> [&str; 2] {
     ["previous", "first"].map(|visit| follow_up[visit]["acquired"].as_str().unwrap().split('T').next().unwrap())
 }
@@ -144,7 +144,7 @@ fn an_eye_is_held_against_its_earlier_visits() {
     assert_eq!((&layer["standing"], &layer["repeatability_um"]), (&Value::Null, &Value::Null));
     assert!(said.contains("since 2025-01-10: 1 of 1 beyond repeatability: etdrs/retina/C -"), "{said}");
 
-    // An older scan comes late: it has nothing before it, and what comes then finds all in their order.
+    // An older scan arrives late. It has no predecessor, and later scans find all visits in order.
     clinic.arrives("old.vol", &vol(PATIENT, noon(2), HEALTHY));
     clinic.watch(&[]);
     assert_eq!(clinic.follow_up("old.vol"), Value::Null);

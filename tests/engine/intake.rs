@@ -1,4 +1,4 @@
-//! What is taken, when, and how often.
+//! Which files are processed, when, and how often.
 
 use std::{fs, io::Write, thread::sleep, time::Duration};
 
@@ -86,7 +86,7 @@ fn the_images_of_an_export_are_no_scans_of_their_own() {
     rig.put("export/other.tif", "scan");
     let mut session = rig.start();
     session.until("done export/z.xml");
-    // Listed, and late.
+    // A listed image that arrives late.
     rig.put("export/images/b2.tif", "image");
     rig.put("sentinel.png", "sentinel");
     session.until("done sentinel.png");
@@ -102,7 +102,7 @@ fn images_that_came_long_before_their_export_are_withdrawn() {
     rig.put("export/other.tif", "scan");
     session.until("done export/images/B1.tif");
     session.until("done export/other.tif");
-    // One that a worker has when the export arrives, and that fails.
+    // A listed image that is being processed when the export arrives, and then fails.
     rig.put("export/images/B2.tif", "gate");
     session.until("running export/images/B2.tif 1");
     rig.put("export/z.xml", &export(["B1.tif", "B2.tif"]));
@@ -115,7 +115,7 @@ fn images_that_came_long_before_their_export_are_withdrawn() {
     let known = rig.ls();
     assert!(known.len() == 2 && known.iter().all(|line| line.starts_with("written export/")), "{known:?}");
     assert!(rig.scan("export/images/B1.tif").is_file() && rig.scan("export/images/B2.tif").is_file());
-    // Nothing is taken again while the export is there.
+    // Nothing is processed again while the export exists.
     let calls = rig.calls();
     rig.run_until_idle();
     assert_eq!(rig.calls(), calls);

@@ -1,5 +1,5 @@
-//! The engine seen from outside, by its events and by what lies on disk: with a processor that only copies, and as a whole
-//! where an eye is followed up.
+//! Tests of the engine through its events and files: mostly with a processor that only copies, and with the whole
+//! program for follow-up.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 

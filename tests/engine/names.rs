@@ -1,4 +1,4 @@
-//! Names, links and times that a file system of today may have.
+//! Unusual names, links and times.
 
 use std::{
     ffi::OsStr,
@@ -113,7 +113,7 @@ fn times_of_the_future_and_of_the_past_delay_nothing() {
     }
     let (_, totals) = rig.run_until_idle();
     assert_eq!(totals, Totals { done: 2, ..Totals::default() });
-    // The clock of the scanner is set back, and a scan is written anew with the same size.
+    // The scanner's clock is set back, and a scan is rewritten with the same size.
     rig.put("past.png", "PAST.png");
     File::options().write(true).open(rig.scan("past.png")).unwrap().set_modified(now - years).unwrap();
     let (log, totals) = rig.run_until_idle();

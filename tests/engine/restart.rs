@@ -1,4 +1,4 @@
-//! What outlives a process, and what stops it.
+//! Restarts, crashes and stops.
 
 use std::{fs, time::Duration};
 
@@ -77,7 +77,7 @@ fn an_engine_without_handles_drains() {
     assert!(events.iter().any(|event| matches!(event.kind, octrls_engine::EventKind::Stopped(_))));
 }
 
-/// Writes into the ledger what a crash during the given attempt leaves there.
+/// Puts the ledger into the state that a crash during the given attempt leaves.
 fn crash(rig: &Rig, attempt: u32) {
     let ledger = Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
     let changed = ledger.execute("UPDATE scans SET state = 'running', attempts = ?1", params![attempt]).unwrap();

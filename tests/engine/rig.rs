@@ -1,4 +1,4 @@
-//! A watched folder, a processor that does as the scan's content says, and the events as lines of text.
+//! Test fixture: a watched folder, a processor that obeys words in the scan file, and events as lines of text.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,21 +22,21 @@ use tempfile::TempDir;
 
 use crate::{stub::summary, support::octrls};
 
-/// Far longer than anything takes; it ends tests that would hang.
+/// Timeout for tests that hang; far longer than any step takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Copies a scan to `result.txt`, unless the scan begins with a word that tells it otherwise.
+/// Copies a scan to `result.txt`, unless its first word says otherwise.
 pub(crate) struct Copier {
-    /// Names of the scans it was given.
+    /// Names of the scans processed.
     calls: Mutex<Vec<String>>,
     flaky: Mutex<HashSet<PathBuf>>,
-    /// Whether the next scan at the gate passes or fails.
+    /// Whether the next scan at the gate succeeds or fails.
     gate: (Sender<bool>, Receiver<bool>),
-    /// How many calls are over, however they ended.
+    /// Number of finished calls, whatever their outcome.
     over: AtomicUsize,
 }
 
-/// Counts at the end of a call.
+/// Increments the counter when a call ends.
 struct Over<'a>(&'a AtomicUsize);
 
 impl Drop for Over<'_> {
@@ -57,7 +57,7 @@ impl Copier {
             Some("panic") => panic!("as it was told"),
             Some("gate") if self.gate.1.recv_timeout(PATIENCE).unwrap() => Ok(()),
             Some("gate") => error("E-READ-IO", true),
-            // Deaf to every wish, as a decoder in a loop or a disk that does not answer.
+            // Ignores cancellation, as a looping decoder or a hanging disk does.
             Some("stuck") => loop {
                 std::thread::park();
             },
@@ -96,7 +96,7 @@ impl Processor for Copier {
     }
 }
 
-/// What a scan says: its text, or of a DICOM file the preamble, which nobody else reads.
+/// The words in a scan: its text, or the preamble of a DICOM file, which has no other use.
 fn words(file: &Path) -> String {
     let bytes = fs::read(file).unwrap();
     let preamble = bytes.get(128..132).is_some_and(|magic| magic == b"DICM");
@@ -121,7 +121,7 @@ fn header() -> ScanHeader {
     }
 }
 
-/// Everything a test needs; dropping it removes all files.
+/// Everything a test needs. Dropping it deletes all files.
 pub(crate) struct Rig {
     dir: TempDir,
     pub(crate) options: EngineOptions,
@@ -159,45 +159,45 @@ impl Rig {
         self.options.roots[0].join(name)
     }
 
-    /// A path in the folder for results.
+    /// A path in the results folder.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         self.options.out.join(name)
     }
 
-    /// Leaves a scan in the watched folder.
+    /// Writes a scan into the watched folder.
     pub(crate) fn put(&self, name: &str, text: &str) {
         let path = self.scan(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// What the results of a scan hold.
+    /// Content of a scan's results.
     pub(crate) fn result(&self, name: &str) -> String {
         fs::read_to_string(self.out(name).join("result.txt")).unwrap()
     }
 
-    /// Calls the command with the folder for results; returns whether it succeeded and what it printed, errors last.
+    /// Runs a command on the results folder; returns whether it succeeded, and its output followed by its errors.
     pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
         let output = octrls().args(arguments).arg("--out").arg(self.out("")).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
     }
 
-    /// What `octrls ls` says of every scan: its state and path.
+    /// State and path of every scan, by `octrls ls`.
     pub(crate) fn ls(&self) -> Vec<String> {
         let (_, text) = self.command(&["ls", "--json"]);
         let objects = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         objects.map(|o| format!("{} {}", o["state"].as_str().unwrap(), o["path"].as_str().unwrap())).collect()
     }
 
-    /// Names of the scans that were processed so far, sorted.
+    /// Names of the scans processed so far, sorted.
     pub(crate) fn calls(&self) -> Vec<String> {
         let mut names = self.copier.calls.lock().unwrap().clone();
         names.sort();
         names
     }
 
-    /// Waits until so many scans were processed, whatever became of them.
+    /// Waits until `count` calls have finished, whatever their outcome.
     pub(crate) fn until_over(&self, count: usize) {
         let begun = Instant::now();
         while self.copier.over.load(Ordering::SeqCst) < count {
@@ -206,12 +206,12 @@ impl Rig {
         }
     }
 
-    /// Lets one scan of the word `gate` pass.
+    /// Lets one `gate` scan succeed.
     pub(crate) fn open_gate(&self) {
         self.copier.gate.0.send(true).unwrap();
     }
 
-    /// Lets one scan of the word `gate` fail.
+    /// Lets one `gate` scan fail.
     pub(crate) fn fail_gate(&self) {
         self.copier.gate.0.send(false).unwrap();
     }
@@ -220,7 +220,7 @@ impl Rig {
         self.start_with(self.options.clone()).unwrap()
     }
 
-    /// The code with which the engine refuses to start.
+    /// The error code with which the engine refuses to start.
     pub(crate) fn refusal(&self) -> &'static str {
         match self.start_with(self.options.clone()) {
             Err(error) => error.code(),
@@ -228,7 +228,7 @@ impl Rig {
         }
     }
 
-    /// Processes what is there and returns what happened.
+    /// Processes all files; returns the events and totals.
     pub(crate) fn run_until_idle(&self) -> (Vec<String>, Totals) {
         self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().collect()
     }
@@ -240,7 +240,7 @@ impl Rig {
     }
 }
 
-/// A running engine and what it has told so far.
+/// A running engine and its events so far.
 pub(crate) struct Session {
     pub(crate) remote: Remote,
     engine: Engine,
@@ -251,7 +251,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads events until one reads like `line`, which may have been read before.
+    /// Waits until an event reads like `line`; events read earlier count too.
     pub(crate) fn until(&mut self, line: &str) {
         while !self.log.iter().any(|known| known == line) {
             match self.events.recv_timeout(PATIENCE) {
@@ -273,18 +273,18 @@ impl Session {
         self.ids[name]
     }
 
-    /// Drains the engine and returns what happened, and what became of the scans.
+    /// Drains the engine; returns the events and totals.
     pub(crate) fn finish(self) -> (Vec<String>, Totals) {
         self.remote.drain();
         self.collect()
     }
 
-    /// Lets go of everything that could steer the engine, and returns the events still to come.
+    /// Drops every handle to the engine and returns the remaining events.
     pub(crate) fn abandon(self) -> Receiver<Event> {
         self.events
     }
 
-    /// Waits until the engine stops of itself.
+    /// Waits until the engine stops by itself.
     pub(crate) fn collect(mut self) -> (Vec<String>, Totals) {
         self.until("stopped");
         let totals = self.engine.join();

@@ -1,4 +1,4 @@
-//! A root that goes away, as a network share does.
+//! A root that disappears, like a network share.
 
 use std::{fs, time::Duration};
 
@@ -46,7 +46,7 @@ fn a_scan_interrupted_by_the_loss_of_the_root_is_not_at_fault() {
     rig.put("a.png", "gate");
     let mut session = rig.start();
     session.until("running a.png 1");
-    // It has been read, and stands at the gate.
+    // It was read and now waits at the gate.
     while rig.calls().is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -1,4 +1,4 @@
-//! Several watched folders, and patterns of names.
+//! Several watched folders, and include and exclude patterns.
 
 use std::{fs, time::Duration};
 

@@ -1,4 +1,4 @@
-//! DICOM series of one file a B-scan.
+//! DICOM series with one file per B-scan.
 
 #[path = "../support/instance.rs"]
 mod instance;
@@ -10,7 +10,7 @@ use octrls_engine::{EngineOptions, Totals};
 use self::instance::instance;
 use crate::rig::{Rig, lines_of};
 
-/// Leaves an instance of the series 1.2 that says `words`.
+/// Writes an instance of the series 1.2 with the given words.
 fn put(rig: &Rig, name: &str, words: &str) {
     put_of(rig, name, "1.2", 1, words);
 }
@@ -34,7 +34,7 @@ fn the_instances_of_a_series_in_one_folder_are_one_scan() {
     assert_eq!(rig.calls(), ["s/1.dcm", "s/3.dcm", "s/volume.dcm", "t/4.dcm"], "{log:?}");
     assert_eq!(totals, Totals { done: 4, ..Totals::default() });
     assert_eq!(rig.result("s/1.dcm"), "first second third");
-    // The same files are known again.
+    // The same files are recognised.
     let (log, _) = rig.run_until_idle();
     assert_eq!(log, ["started", "draining 0", "stopped"]);
     assert_eq!(rig.calls().len(), 4);
@@ -68,7 +68,7 @@ fn an_instance_that_comes_late_replaces_the_results() {
     session.until("done s/2.dcm");
     assert_eq!(rig.result("s/2.dcm"), "2 3");
     session.forget();
-    // It comes first among their names, by which the scan is called from now on.
+    // Its name comes first, so the scan is now named after it.
     put(&rig, "s/1.dcm", "1");
     session.until("done s/1.dcm");
     session.finish();
@@ -96,7 +96,7 @@ fn an_instance_that_changes_or_goes_away_makes_other_results() {
         session.until("done 1.dcm");
         assert_eq!(rig.result("1.dcm"), "1 three");
         session.forget();
-        // Nothing of it is other than its name.
+        // Only the name changes.
         fs::rename(rig.scan("1.dcm"), rig.scan("4.dcm")).unwrap();
         session.until("already done 3.dcm");
         session.finish();
@@ -112,7 +112,7 @@ fn a_series_that_grows_while_it_is_processed_is_processed_again() {
         put(&rig, "1.dcm", "gate");
         session.until("running 1.dcm 1");
         put(&rig, late, "late");
-        // It is known to have come once this one is.
+        // When this scan is done, the late instance has been noticed.
         rig.put("sentinel.png", "sentinel");
         session.until("done sentinel.png");
         rig.open_gate();
@@ -136,7 +136,7 @@ fn a_series_that_is_given_up_stays_until_it_is_made_whole() {
     assert!(rig.scan("s/1.dcm").is_file() && rig.scan("s/2.dcm").is_file());
     let listed = || rig.command(&["quarantine", "list", "--json"]).1;
     assert!(listed().contains("E-READ-FORMAT"), "{}", listed());
-    // By whatever instance it is called.
+    // Any instance may name the series.
     session.forget();
     let (asked, text) = rig.command(&["redo", "s/2.dcm"]);
     assert!(asked, "{text}");

@@ -1,4 +1,4 @@
-//! What serde needs to carry events from one process to another of the same version.
+//! Serde helpers that carry events between processes of the same version.
 
 use std::{
     collections::BTreeSet,
@@ -7,15 +7,15 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-/// A text that lives as long as the program. By this name serde does not take it for one that is borrowed from its input.
+/// A `'static` text. The alias keeps serde from treating the field as borrowed from the input.
 pub type StaticStr = &'static str;
 
-/// Different texts that may come from elsewhere while a process lives; the program itself has fewer.
+/// Limit for interned texts from outside; the program itself uses fewer.
 const MOST: usize = 1024;
-/// Longest of them, in bytes.
+/// Longest interned text in bytes.
 const LONGEST: usize = 64;
 
-/// The text that is equal to `text` and stays; `None` where it is none that this program could have sent.
+/// Returns the `'static` copy of `text`; `None` if this program cannot have sent it.
 fn intern(text: &str) -> Option<StaticStr> {
     static KNOWN: Mutex<BTreeSet<StaticStr>> = Mutex::new(BTreeSet::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,10 +31,10 @@ fn intern(text: &str) -> Option<StaticStr> {
 }
 
 fn interned<E: Error>(text: &str) -> Result<StaticStr, E> {
-    intern(text).ok_or_else(|| E::custom("a code or name that this program does not know"))
+    intern(text).ok_or_else(|| E::custom("unknown code or name"))
 }
 
-/// For fields that are a [`StaticStr`].
+/// For fields of type [`StaticStr`].
 pub mod fixed {
     use super::{Deserialize, Deserializer, Serializer, StaticStr, interned};
 
@@ -47,7 +47,7 @@ pub mod fixed {
     }
 }
 
-/// For fields that are a [`StaticStr`] or none.
+/// For fields of type `Option<StaticStr>`.
 pub mod fixed_option {
     use serde::Serialize;
 
@@ -62,7 +62,7 @@ pub mod fixed_option {
     }
 }
 
-/// For fields behind an `Arc`.
+/// For `Arc` fields.
 pub mod shared {
     use std::sync::Arc;
 
@@ -79,7 +79,7 @@ pub mod shared {
     }
 }
 
-/// For fields behind an `Arc`, or none.
+/// For `Option<Arc<_>>` fields.
 pub mod shared_option {
     use std::sync::Arc;
 
@@ -113,7 +113,7 @@ pub mod bscan {
         surface::Surfaces,
     };
 
-    /// The fields of a [`SegmentedBScan`], which itself is not made to travel.
+    /// The fields of [`SegmentedBScan`], which does not implement serde's traits itself.
     #[derive(Serialize, Deserialize)]
     #[serde(remote = "SegmentedBScan")]
     struct Fields {
@@ -136,7 +136,7 @@ pub mod bscan {
     }
 }
 
-/// For paths, whose bytes need not be Unicode.
+/// For paths, which need not be Unicode.
 pub mod path {
     use std::path::{Path, PathBuf};
 
@@ -161,11 +161,11 @@ pub mod paths {
 
     use super::{Deserialize, Deserializer, Serializer, path};
 
-    /// A path by its bytes.
+    /// An owned path, by its bytes.
     #[derive(Deserialize)]
     struct Owned(#[serde(with = "path")] PathBuf);
 
-    /// The same, borrowed.
+    /// A borrowed path, by its bytes.
     #[derive(serde::Serialize)]
     struct Borrowed<'a>(#[serde(serialize_with = "path::serialize")] &'a PathBuf);
 

@@ -1,4 +1,4 @@
-//! Scans that stood still and wait: for a worker, for a further attempt, or for another file of the same content.
+//! Queued scans: ready, delayed before a retry, or parked until a worker finishes the same content.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
@@ -6,19 +6,19 @@ use jiff::Timestamp;
 
 use super::{ScanId, content::Content, stamp::Stamp};
 
-/// One scan on its way through the engine.
+/// A scan on its way through the engine.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) id: ScanId,
-    /// Below the root.
+    /// Path below the root.
     pub(super) path: PathBuf,
-    /// As it stood still.
+    /// The stamp when the file stopped changing.
     pub(super) stamp: Stamp,
-    /// When it had stood still.
+    /// When the file was queued.
     pub(super) queued: Timestamp,
 }
 
-/// The waiting tasks; those whose file is oldest come first.
+/// The queued tasks, oldest file first.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     ready: BTreeMap<(i64, ScanId), Task>,
@@ -35,13 +35,13 @@ impl Backlog {
         self.ready.insert((task.stamp.scan.modified_ns, task.id), task);
     }
 
-    /// The first task that `may_go`.
+    /// Removes and returns the first task that `may_go`.
     pub(super) fn pop(&mut self, may_go: impl Fn(&Task) -> bool) -> Option<Task> {
         let key = self.ready.iter().find(|(_, task)| may_go(task)).map(|(key, _)| *key)?;
         self.ready.remove(&key)
     }
 
-    /// Holds `task` back until the time `until`.
+    /// Delays `task` until `until`.
     pub(super) fn delay(&mut self, task: Task, until: Instant) {
         self.delayed.insert((until, task.id), task);
     }
@@ -51,7 +51,7 @@ impl Backlog {
         self.delayed.first_key_value().map(|((until, _), _)| *until)
     }
 
-    /// Makes those ready whose delay has ended.
+    /// Makes tasks ready whose delay has ended.
     pub(super) fn ripen(&mut self, now: Instant) {
         while let Some(entry) = self.delayed.first_entry().filter(|entry| entry.key().0 <= now) {
             let task = entry.remove();
@@ -59,12 +59,12 @@ impl Backlog {
         }
     }
 
-    /// Holds `task` back until a worker is through with the same content.
+    /// Parks `task` until a worker finishes the same content.
     pub(super) fn park(&mut self, content: Content, task: Task) {
         self.parked.push((content, task));
     }
 
-    /// Makes those ready that waited for `content`.
+    /// Makes tasks ready that were parked for `content`.
     pub(super) fn release(&mut self, content: &Content) {
         let (free, parked) = std::mem::take(&mut self.parked).into_iter().partition(|(parked, _)| parked == content);
         self.parked = parked;

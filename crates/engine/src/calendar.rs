@@ -1,7 +1,7 @@
-//! Whether the box's clock is to be believed where it says that results are old.
+//! Guards the removal of old results against a wrong system clock.
 //!
-//! A clock that jumps ahead by years makes everything older than it may become. So the time of the latest look is kept beside the
-//! ledger; after a jump nothing is removed for some days, in which somebody may put the clock right.
+//! If the clock jumps ahead by years, every result looks too old. The time of the last check is therefore stored beside
+//! the ledger. After a jump nothing is removed for some days, so that someone can correct the clock.
 
 use std::{
     fs, io,
@@ -14,35 +14,35 @@ use serde::{Deserialize, Serialize};
 use octrls_fs::durable::unfinished_file;
 
 const FILE: &str = "calendar.json";
-/// A clock that is further ahead than that of when it was looked at last has jumped, or the box was off for long.
+/// If the clock advances further than this between two checks, it jumped or the computer was off for long.
 const JUMP: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// Time that is left to put it right.
+/// Time to correct the clock before it is trusted again.
 const PROBATION: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// What is kept of the clock.
+/// The stored state of the clock.
 #[derive(Debug)]
 pub(super) struct Calendar {
     file: PathBuf,
 }
 
-/// What the latest look saw.
+/// Result of the last check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Page {
     seen: Timestamp,
-    /// When the clock had jumped, if it is not believed for that; by the clock itself.
+    /// When the clock jumped, by its own time; `None` if it is trusted.
     jumped: Option<Timestamp>,
 }
 
 impl Calendar {
-    /// That of the ledger in `folder`.
+    /// The clock state beside the ledger in `folder`.
     pub(super) fn of(folder: &Path) -> Self {
         Self { file: folder.join(FILE) }
     }
 
-    /// Looks at the clock; when it is not to be believed yet, the time from which it is.
+    /// Checks the clock. Returns the time from which it is trusted, or `None` if it is trusted now.
     pub(super) fn look(&self) -> Option<Timestamp> {
         let page = self.read().unwrap_or(Page { seen: Timestamp::now(), jumped: None }).next(Timestamp::now());
-        // A full disk is to be emptied all the same.
+        // If the disk is full, old results must still be removed.
         let _ = self.write(page);
         page.jumped.and_then(|jumped| jumped.checked_add(PROBATION).ok())
     }
@@ -55,19 +55,19 @@ impl Calendar {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let mut file = unfinished_file(folder, ".octrls-")?;
         serde_json::to_writer(&mut file, &page)?;
-        // Renamed over what is there, hence no link is followed.
+        // Renaming over the file follows no link.
         file.persist(&self.file)?;
         Ok(())
     }
 }
 
 impl Page {
-    /// The page after this one.
+    /// The state after a check at `now`.
     fn next(self, now: Timestamp) -> Self {
         let jumped = if now.duration_since(self.seen) > JUMP {
             Some(now)
         } else {
-            // One that goes back behind its jump has been put right.
+            // A clock that goes back to before its jump was corrected.
             self.jumped.filter(|&jumped| now >= jumped && now.duration_since(jumped) < PROBATION)
         };
         Self { seen: now, jumped }
@@ -82,7 +82,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The jump that is held against the clock, after it was looked at, at these times.
+    /// The jump that counts against the clock after checks at these times.
     fn held(times: &[&str]) -> Option<Timestamp> {
         let first = Page { seen: at(times[0]), jumped: None };
         times.iter().fold(first, |page, time| page.next(at(time))).jumped
@@ -101,7 +101,7 @@ mod tests {
     fn a_clock_that_is_put_right_is_believed_at_once() {
         let right = "2026-01-01T02:00:00Z";
         assert_eq!(held(&["2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z", right, "2026-01-01T03:00:00Z"]), None);
-        // The other way round: it was wrong before.
+        // The other way round: the clock was wrong before.
         assert_eq!(held(&["1970-01-01T00:00:00Z", right]), Some(at(right)));
     }
 

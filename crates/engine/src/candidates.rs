@@ -1,4 +1,4 @@
-//! Files that were found and are not taken yet, because they may still be growing.
+//! Files that were found but may still be growing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,20 +11,20 @@ use super::{
     stamp::{FileStamp, Stamp},
 };
 
-/// An empty file is usually one whose writer has not begun; it gets this many windows to do so.
+/// An empty file gets this many windows, since its writer has usually not begun.
 const WINDOWS_FOR_EMPTY: u32 = 12;
 
-/// Further instances of a series get this many windows to come, one after the other.
+/// A series gets this many windows without change, so that further instances can arrive.
 const WINDOWS_FOR_SERIES: u32 = 3;
 
-/// The files being watched for stillness.
+/// The files that are checked for changes.
 ///
-/// Time comes in with each look and is monotonic, so that setting the clock neither delays nor hastens anything.
+/// Times come from a monotonic clock, so that setting the system clock has no effect.
 #[derive(Debug)]
 pub(super) struct Candidates {
     window: Duration,
     entries: HashMap<PathBuf, Candidate>,
-    /// When to look at which file again.
+    /// When to check which file again.
     agenda: BTreeMap<(Instant, ScanId), PathBuf>,
 }
 
@@ -41,7 +41,7 @@ impl Candidates {
         Self { window, entries: HashMap::new(), agenda: BTreeMap::new() }
     }
 
-    /// Asks for another time of stillness.
+    /// Changes the time a file must stay unchanged.
     pub(super) fn set_window(&mut self, window: Duration) {
         self.window = window;
     }
@@ -54,7 +54,7 @@ impl Candidates {
         self.entries.contains_key(path)
     }
 
-    /// Begins to watch `path`, which looked like `stamp` at the time `at`.
+    /// Adds `path`, which had `stamp` at the time `at`.
     pub(super) fn insert(&mut self, id: ScanId, path: PathBuf, stamp: Stamp, at: Instant) {
         self.remove(&path);
         let next_look = at + self.window;
@@ -62,8 +62,8 @@ impl Candidates {
         self.entries.insert(path, Candidate { id, stamp, still_since: at, next_look });
     }
 
-    /// Takes note that `path` looked like `stamp` at the time `at`. Returns it, and watches it no longer, once it
-    /// has stood still long enough.
+    /// Records that `path` had `stamp` at the time `at`. Removes the file and returns its id once it has been unchanged
+    /// long enough.
     pub(super) fn observe(&mut self, path: &Path, stamp: Stamp, at: Instant) -> Option<ScanId> {
         let candidate = self.entries.get_mut(path)?;
         if candidate.stamp != stamp {
@@ -88,19 +88,19 @@ impl Candidates {
         None
     }
 
-    /// Stops watching `path`.
+    /// Removes `path`.
     pub(super) fn remove(&mut self, path: &Path) -> Option<ScanId> {
         let candidate = self.entries.remove(path)?;
         self.agenda.remove(&(candidate.next_look, candidate.id));
         Some(candidate.id)
     }
 
-    /// When the next look is due.
+    /// When the next check is due.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.agenda.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The next file to look at, if it is due by `now`. It comes up again a window later, should nobody look.
+    /// The next file to check, if it is due by `now`. It comes up again one window later unless it is observed before.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<PathBuf> {
         let due = self.agenda.first_entry().filter(|entry| entry.key().0 <= now)?;
         let ((_, id), path) = due.remove_entry();
@@ -123,7 +123,7 @@ mod tests {
         Stamp { scan: FileStamp { bytes, modified_ns }, sidecar: None, of_series: false }
     }
 
-    /// Feeds looks `(second, bytes, mtime)` and returns the second at which the file is taken.
+    /// Feeds observations `(second, bytes, mtime)` and returns the second at which the file is taken.
     fn taken_at(looks: &[(u64, u64, i64)]) -> Option<u64> {
         let (start, path) = (Instant::now(), Path::new("a.png"));
         let mut candidates = Candidates::new(WINDOW);

@@ -1,4 +1,4 @@
-//! What a scan is made of, whatever its name: SHA-256 of the file, or of the files of a series, and of the sidecar beside it.
+//! Identity of a scan's content, independent of its name: SHA-256 of its files and of its sidecar.
 
 use std::{
     fs::{self, File},
@@ -10,12 +10,12 @@ use super::stamp::{Stamp, sidecar_of};
 use octrls_fs::digest::sha256_of_reader;
 use octrls_readers::ScanFiles;
 
-/// A key that is the same exactly for scans that must give the same result.
+/// A key that is equal exactly for scans that must give the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Content(String);
 
 impl Content {
-    /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` says so.
+    /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` returns true.
     pub(super) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
         let all = match files.instances() {
@@ -24,7 +24,7 @@ impl Content {
         };
         let mut key = files.digest(all);
         let sidecar = sidecar_of(files.path());
-        // A pipe of that name would be waited for.
+        // Opening a pipe of that name would block.
         match fs::symlink_metadata(&sidecar) {
             Ok(found) if found.is_file() => {
                 key.push('+');
@@ -36,12 +36,12 @@ impl Content {
         Ok(Self(key))
     }
 
-    /// Stands for a file that nobody can read, at `path` below the root.
+    /// Key of a file that cannot be read, at `path` below the root.
     pub(super) fn unreadable(path: &Path) -> Self {
         Self(format!("unreadable:{}", path.display()))
     }
 
-    /// Stands for a file that is too large to be read, at `path` below the root.
+    /// Key of a file that is too large to read, at `path` below the root.
     pub(super) fn too_large(path: &Path, stamp: Stamp) -> Self {
         Self(format!("too-large:{}:{}:{}", stamp.scan.bytes, stamp.scan.modified_ns, path.display()))
     }
@@ -51,18 +51,18 @@ impl Content {
         Self(key.to_owned())
     }
 
-    /// As the ledger stores it.
+    /// The key as stored in the ledger.
     pub(super) fn key(&self) -> &str {
         &self.0
     }
 
-    /// SHA-256 of the scan alone, in hexadecimal; `None` where it could not be read.
+    /// SHA-256 of the scan without its sidecar, in hexadecimal; `None` if it could not be read.
     pub(super) fn sha256(&self) -> Option<&str> {
         (!self.0.contains(':')).then(|| self.0.split('+').next().unwrap_or_default())
     }
 }
 
-/// A file that can be given up between two blocks.
+/// A file whose reading can be cancelled between two blocks.
 struct Cancellable<'a> {
     file: File,
     cancelled: &'a dyn Fn() -> bool,

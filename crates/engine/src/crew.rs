@@ -1,4 +1,4 @@
-//! The threads of workers and watchers, and those that were left behind with a scan that they do not let go of.
+//! The threads of workers and watchers, and stuck threads that were abandoned.
 
 use std::{
     collections::HashMap,
@@ -15,10 +15,10 @@ use super::{
     worker::{Bench, Outcome},
 };
 
-/// Threads that may be left behind. More of them say that a disk or a share hangs rather than that scans are broken.
+/// Limit for abandoned threads. Beyond it, a hanging disk or share is more likely than broken scans.
 const MOST_LEFT_BEHIND: usize = 8;
 
-/// The workers, and the watchers that must not be missed.
+/// The workers, and the watchers without which the engine must stop.
 pub(super) struct Crew {
     bench: Arc<Bench>,
     tasks: Receiver<Task>,
@@ -53,8 +53,8 @@ impl Crew {
         Ok(())
     }
 
-    /// Leaves the worker behind that does not let go of its scan, takes another in its place, and gives the scan up in a
-    /// thread of its own, since the disk may be what hangs.
+    /// Abandons a stuck worker, starts another in its place and fails the scan. A separate thread does the latter,
+    /// because the disk itself may hang.
     pub(super) fn replace(&mut self, stuck: Hand) -> io::Result<()> {
         self.left_behind.extend(self.workers.remove(&stuck.worker));
         let (bench, outcomes) = (Arc::clone(&self.bench), self.outcomes.clone());
@@ -62,28 +62,28 @@ impl Crew {
         self.hire()
     }
 
-    /// Whether so many threads are left behind that no further scan should be begun.
+    /// Whether so many threads are abandoned that no new scan may start.
     pub(super) fn is_stuck(&mut self) -> bool {
         self.left_behind.retain(|thread| !thread.is_finished());
         self.left_behind.len() >= MOST_LEFT_BEHIND
     }
 
-    /// Whether a worker has ended although there is work.
+    /// Whether a worker thread ended unexpectedly.
     pub(super) fn has_lost_a_worker(&self) -> bool {
         self.workers.values().any(JoinHandle::is_finished)
     }
 
-    /// Adds a watcher. It is never waited for: on a share that hangs it cannot end, and it holds nothing that others wait for.
+    /// Adds a watcher. It is never joined: it cannot end while its share hangs, and it holds nothing that others need.
     pub(super) fn add_watcher(&mut self, watcher: JoinHandle<()>) {
         self.watchers.push(watcher);
     }
 
-    /// Whether a watcher has ended although it is wanted.
+    /// Whether a watcher thread ended unexpectedly.
     pub(super) fn has_lost_a_watcher(&self) -> bool {
         self.watchers.iter().any(JoinHandle::is_finished)
     }
 
-    /// Waits for the workers, who end when nobody sends tasks any more; those left behind end with the process.
+    /// Joins the workers, which end when the task channel closes. Abandoned threads end with the process.
     pub(super) fn dismiss(self) {
         for worker in self.workers.into_values() {
             let _ = worker.join();

@@ -1,4 +1,4 @@
-//! Whether there is room for results.
+//! Checks the free space for results.
 
 use std::{
     io,
@@ -8,15 +8,15 @@ use std::{
 
 use super::{EventKind, Level, outlet::Outlet};
 
-/// Time between two looks while there is too little.
+/// Time between two checks while space is low.
 const EVERY: Duration = Duration::from_secs(2);
 
 const MIB: u64 = 1 << 20;
 
-/// The space on the disk with the results, looked at from time to time.
+/// Free space on the disk with the results.
 pub(super) struct Disk {
     free: Box<dyn Fn() -> io::Result<u64> + Send>,
-    /// Bytes that must be free.
+    /// Bytes that must stay free.
     wanted: u64,
     low: bool,
     next: Instant,
@@ -28,23 +28,22 @@ impl Disk {
         Self { free: Box::new(move || fs4::available_space(&out)), wanted, low: false, next: Instant::now() }
     }
 
-    /// Whether too little is free; tells when that changes.
+    /// Whether too little space is free; sends a notice when that changes.
     pub(super) fn is_low(&mut self, now: Instant, outlet: &Outlet) -> bool {
         if self.wanted == 0 || (self.low && now < self.next) {
             return self.low;
         }
         self.next = now + EVERY;
-        // A disk that cannot be asked is no reason to stop; writing to it will tell.
+        // If free space cannot be determined, carry on; a full disk shows up when results are written.
         let Ok(free) = (self.free)() else { return self.low };
         let was = std::mem::replace(&mut self.low, free < self.wanted);
         if was != self.low {
             let (free, wanted) = (free / MIB, self.wanted / MIB);
             let (level, code, text) = if self.low {
-                let text =
-                    format!("{free} MiB are free for results, {wanted} MiB are to stay free; no further scan is begun");
+                let text = format!("only {free} MiB free for results, {wanted} MiB required; no new scans are started");
                 (Level::Error, Some("E-ENGINE-DISK"), text)
             } else {
-                (Level::Info, None, format!("{free} MiB are free for results again; work goes on"))
+                (Level::Info, None, format!("{free} MiB free for results again; scans are started again"))
             };
             outlet.emit(EventKind::Notice { level, code, text });
         }
@@ -81,7 +80,7 @@ mod tests {
             low.push(disk.is_low(now, &outlet));
             if low[step] {
                 free.store(100 * MIB, Ordering::Relaxed);
-                assert!(disk.is_low(now + EVERY / 2, &outlet), "not asked again so soon");
+                assert!(disk.is_low(now + EVERY / 2, &outlet), "not checked again so soon");
             }
         }
         assert_eq!(low, [false, true, true, true, false, false]);

@@ -1,64 +1,64 @@
-//! Why the engine could not start.
+//! Errors of the engine at its start.
 
 use std::{io, path::PathBuf};
 
 use super::ledger::LedgerError;
 
-/// Why the engine could not start. Each kind has a stable [`code`](EngineError::code).
+/// Why the engine cannot start. Each variant has a stable [`code`](EngineError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The folder to watch is missing or no folder.
+    /// A watched folder is missing or not a folder.
     #[error("cannot watch {path}: {source}", path = path.display())]
     Root {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The folder for results cannot be written.
+    /// The results folder cannot be written.
     #[error("cannot write results to {path}: {source}", path = path.display())]
     Out {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Results would lie among the scans, and be taken for scans.
-    #[error("{path} is or holds the watched folder; results need a folder of their own", path = path.display())]
+    /// The results folder contains a watched folder, so results would be taken for scans.
+    #[error("the results folder {path} is or contains a watched folder; choose another", path = path.display())]
     OutHoldsRoot {
-        /// The folder for results.
+        /// The results folder.
         path: PathBuf,
     },
-    /// Several watched folders cannot be watched together.
-    #[error("the watched folders do not go together: {problem}")]
+    /// Several folders cannot be watched together.
+    #[error("cannot watch these folders together: {problem}")]
     Roots {
         /// Why.
         problem: String,
     },
-    /// A pattern of names is none.
-    #[error("\"{pattern}\" is no pattern of names: {problem}")]
+    /// A file name pattern is invalid.
+    #[error("invalid pattern \"{pattern}\": {problem}")]
     Pattern {
-        /// What was given.
+        /// The pattern.
         pattern: String,
         /// What is wrong with it.
         problem: String,
     },
-    /// Another engine works with the same folder for results.
-    #[error("another octrls is working with {path}", path = path.display())]
+    /// Another engine uses the same results folder.
+    #[error("another octrls is using {path}", path = path.display())]
     Locked {
-        /// The folder for results.
+        /// The results folder.
         path: PathBuf,
     },
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The system gave no thread.
+    /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
 
 impl EngineError {
-    /// A code that stays the same across versions, for scripts.
+    /// A stable code for scripts.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What happens, as every screen learns of it.
+//! Events that the engine reports to screens and logs.
 //!
-//! The engine sends [`Event`]s and knows nothing of who reads them; the dashboard, plain lines and JSON lines are
-//! siblings. No event carries an identifier of a patient: a scan is its path below the watched root.
+//! The engine sends [`Event`]s and does not know who reads them: dashboard, plain lines and JSON lines are equal
+//! readers. No event carries a patient identifier; a scan is identified by its path below the watched root.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,11 +17,11 @@ use octrls_core::{
     serial::{self, StaticStr, fixed, fixed_option, shared},
 };
 
-/// Names one scan while a process lives; in the order in which scans were first seen.
+/// Id of a scan within one process, in the order in which scans were first seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScanId(pub u64);
 
-/// One thing that happened, and when.
+/// An event and its time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// When it happened.
@@ -30,10 +30,10 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened.
+/// Kinds of events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum EventKind {
-    /// The engine is up; always the first event.
+    /// The engine has started; always the first event.
     Started(Session),
     /// A scan changed its state.
     Scan {
@@ -42,44 +42,44 @@ pub enum EventKind {
         /// What changed.
         change: ScanChange,
     },
-    /// The watched folder, or the last of several that was still there, went away, or one came back; nothing is forgotten
+    /// All watched folders became unreachable (`false`), or one is reachable again (`true`). Queued scans are kept
     /// meanwhile.
     RootOnline(bool),
-    /// The operator holds scans back from the workers, or no longer does; files are watched meanwhile.
+    /// The operator paused (`true`) or resumed (`false`) processing. Files are watched meanwhile.
     Paused(bool),
-    /// Something an operator should read that concerns no single scan.
+    /// A message to the operator that is not about a single scan.
     Notice {
         /// How serious it is.
         level: Level,
-        /// Stable code of an error, where it is one.
+        /// Stable code, if it is an error or a warning with one.
         #[serde(with = "fixed_option")]
         code: Option<StaticStr>,
         /// The message.
         text: String,
     },
-    /// No further scan is taken; the running ones are finished.
+    /// The engine is stopping: no new scan starts, the running ones finish.
     Draining {
-        /// Scans still in work.
+        /// Number of running scans.
         running: usize,
     },
     /// The engine has stopped; always the last event.
     Stopped(Totals),
 }
 
-/// What the engine works with, told once at its start.
+/// Facts about a session, sent once at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// The watched folders.
     #[serde(with = "serial::paths")]
     pub roots: Vec<PathBuf>,
-    /// Where results go.
+    /// The results folder.
     #[serde(with = "serial::path")]
     pub out: PathBuf,
     /// Name of the model.
     pub model: String,
     /// SHA-256 of the model file.
     pub model_sha256: String,
-    /// Scans that are worked on at once.
+    /// Number of workers.
     pub workers: usize,
 }
 
@@ -87,74 +87,74 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// For the record.
+    /// Information only.
     Info,
-    /// Worth a look.
+    /// May need attention.
     Warning,
-    /// Needs a person.
+    /// Needs action.
     Error,
 }
 
-/// A change in the life of one scan.
+/// A state change of one scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ScanChange {
-    /// A file was found; its size and modification time are being watched.
+    /// A file was found. It is checked until it stops changing.
     Seen {
         /// Path below the root.
         #[serde(with = "serial::path")]
         path: PathBuf,
-        /// Its size now.
+        /// Its current size.
         bytes: u64,
     },
-    /// The file stood still and waits for a worker.
+    /// The file stopped changing and waits for a worker.
     Queued,
-    /// The same content was processed before; nothing is done.
+    /// The same content was processed before; nothing to do.
     AlreadyDone,
-    /// The file went away before it was taken.
+    /// The file disappeared before it was processed.
     Vanished,
-    /// A worker took it.
+    /// A worker started on it.
     Running {
         /// 1 for the first attempt.
         attempt: u32,
     },
     /// The file's header was read.
     Opened(#[serde(with = "shared")] Arc<ScanHeader>),
-    /// One B-scan is segmented and measured.
+    /// A B-scan was segmented and measured.
     BScan(#[serde(with = "serial::bscan")] Arc<SegmentedBScan>),
     /// All results are on disk.
     Done(#[serde(with = "shared")] Arc<ScanSummary>),
-    /// An attempt failed, another follows.
+    /// An attempt failed; a retry follows.
     Retrying {
         /// Stable code of the error.
         #[serde(with = "fixed")]
         code: StaticStr,
-        /// The error in words.
+        /// The error message.
         reason: String,
-        /// The attempt that comes next.
+        /// Number of the next attempt.
         next_attempt: u32,
-        /// When it comes.
+        /// Delay before the next attempt.
         after: Duration,
     },
-    /// No attempt succeeded; the file lies in the quarantine folder, the reason beside it.
+    /// All attempts failed. The file is in quarantine, with a note beside it.
     Quarantined {
         /// Stable code of the error.
         #[serde(with = "fixed")]
         code: StaticStr,
-        /// The error in words.
+        /// The error message.
         reason: String,
     },
 }
 
-/// What became of the scans of a session.
+/// Counts of a session by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Scans with results on disk.
     pub done: u64,
-    /// Scans whose content was known already.
+    /// Scans whose content was already processed.
     pub already_done: u64,
     /// Scans in quarantine.
     pub quarantined: u64,
-    /// Scans that were waiting or unfinished at the end; the next start takes them up.
+    /// Scans still waiting or unfinished at the end; the next start continues with them.
     pub left: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Files that are no scans of their own but parts of an export folder.
+//! Files that are parts of an export folder, not scans of their own.
 //!
-//! An export's images may stand still before the XML that lists them arrives, and are taken for scans then. What became of them
-//! goes as soon as the XML is there: those that wait are dropped, and results that lie already are withdrawn.
+//! An export's images may be complete before the XML that lists them arrives, and are then processed as scans. When the
+//! XML arrives, queued images are dropped and existing results are removed.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use super::{
 use octrls_readers as scan;
 use octrls_readers::{ExportParts, ScanFiles};
 
-/// The exports that were sighted, and the images that each lists; shared by those who look and those who work.
+/// The exports seen so far and the images that each lists. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exports {
     by_folder: Arc<Mutex<HashMap<PathBuf, Vec<Export>>>>,
@@ -33,14 +33,14 @@ struct Export {
 }
 
 impl Exports {
-    /// Takes note of the file at `path`, which looks like `stamp`; a changed one is read again.
+    /// Records the file at `path`, which has `stamp`. A changed file is read again.
     pub(super) fn sighted(&self, path: &Path, stamp: Stamp) {
         let Some(folder) = path.parent().filter(|_| scan::may_have_parts(path)) else { return };
         let known = |e: &Export| e.path == path && e.stamp == stamp;
         if self.all().get(folder).is_some_and(|exports| exports.iter().any(known)) {
             return;
         }
-        // A file on a share may take its time, for which nobody else should wait.
+        // Read without the lock: a file on a slow share must not block others.
         let parts = Arc::new(scan::parts(path));
         let mut all = self.all();
         let exports = all.entry(folder.to_owned()).or_default();
@@ -48,7 +48,7 @@ impl Exports {
         exports.push(Export { path: path.to_owned(), stamp, parts });
     }
 
-    /// Takes note that there is no file at `path`.
+    /// Records that there is no file at `path`.
     pub(super) fn gone(&self, path: &Path) {
         let mut all = self.all();
         let Some(exports) = path.parent().and_then(|folder| all.get_mut(folder)) else { return };
@@ -62,7 +62,7 @@ impl Exports {
         near.flatten().any(|export| export.parts.contains(path))
     }
 
-    /// What the export at `path` lists.
+    /// The parts that the export at `path` lists.
     fn parts(&self, path: &Path) -> Option<Arc<ExportParts>> {
         let all = self.all();
         let export = all.get(path.parent()?)?.iter().find(|e| e.path == path)?;
@@ -75,13 +75,14 @@ impl Exports {
 }
 
 impl Bench {
-    /// Whether the scan of `task` turned out to be a part of another.
+    /// Whether the scan of `task` turned out to be part of another.
     pub(super) fn is_part(&self, task: &Task) -> bool {
         let path = self.roots.locate(&task.path);
         self.exports.list(&path) || self.series.is_follower(&path)
     }
 
-    /// Removes what images of the export of `task`, or other instances of the series `files`, gave as scans of their own.
+    /// Removes results that images of the export of `task`, or other instances of the series `files`, had as separate
+    /// scans.
     pub(super) fn withdraw_parts(&self, task: &Task, files: &ScanFiles) {
         let export = self.exports.parts(files.path()).map(|parts| parts.files()).unwrap_or_default();
         let instances = files.instances().iter().filter(|file| *file != files.path());
@@ -97,20 +98,21 @@ impl Bench {
         }
         if count > 0 {
             let text = format!(
-                "{} is made of {count} files that had results of their own; these are removed",
+                "{} includes {count} files that had separate results; these results were removed",
                 task.path.display()
             );
             self.outlet.notice(Level::Info, None, text);
         }
     }
 
-    /// Forgets that a scan was given up in its place, at `path`: it is done now, in other content, or is a part of another.
+    /// Removes the quarantine note of a scan that failed in place at `path`, because it has now succeeded or is part of
+    /// another. `now` is its new content.
     pub(super) fn forget_given_up(&self, path: &Path, now: Option<&Content>) {
         let forgotten = match self.quarantine.forget_note(path) {
             Ok(true) => lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
             Ok(false) => Ok(()),
             Err(error) => {
-                Err(("E-QUARANTINE", format!("why {} was given up stays on record: {error}", path.display())))
+                Err(("E-QUARANTINE", format!("cannot remove the quarantine note of {}: {error}", path.display())))
             }
         };
         if let Err((code, text)) = forgotten {
@@ -118,7 +120,7 @@ impl Bench {
         }
     }
 
-    /// Settles a scan that turned out to be a part of another while it was worked on.
+    /// Records that a running scan turned out to be part of another, and removes its results.
     pub(super) fn set_aside(&self, task: &Task, content: &Content) -> Verdict {
         self.withdraw(&task.path);
         match lock(&self.ledger).set_aside(content) {
@@ -130,7 +132,7 @@ impl Bench {
     /// Removes the results of the part called `name`.
     pub(super) fn withdraw(&self, name: &Path) -> bool {
         self.staging.discard(&self.out.join(name)).unwrap_or_else(|error| {
-            let text = format!("results under {} cannot be removed: {error}", name.display());
+            let text = format!("cannot remove the results in {}: {error}", name.display());
             self.outlet.notice(Level::Warning, Some(error.code()), text);
             false
         })

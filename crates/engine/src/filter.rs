@@ -1,4 +1,4 @@
-//! Which names an operator wants, and which not.
+//! The operator's include and exclude patterns.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{EngineError, EngineOptions};
 
-/// The operator's patterns. One without `/` is held against the name alone, at any depth; another against the path below the
-/// root.
+/// The compiled patterns. A pattern without `/` is matched against names at any depth, any other against the path below
+/// the root.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
     include: Option<GlobSet>,
@@ -20,12 +20,12 @@ impl Filter {
         Ok(Self { include, exclude: set(&options.exclude)? })
     }
 
-    /// Whether neither `path`, below the root, nor a folder that it lies in is to be left alone.
+    /// Whether neither `path` (below the root) nor a folder that contains it is excluded.
     pub(super) fn admits(&self, path: &Path) -> bool {
         self.exclude.is_empty() || !path.ancestors().any(|part| self.exclude.is_match(part))
     }
 
-    /// Whether a scan at `path` is wanted.
+    /// Whether `path` matches the include patterns, if there are any.
     pub(super) fn wants(&self, path: &Path) -> bool {
         self.include.as_ref().is_none_or(|include| include.is_match(path))
     }
@@ -45,7 +45,7 @@ fn glob(pattern: &str) -> Result<Glob, EngineError> {
         None if pattern.trim_end_matches('/').contains('/') => pattern.to_owned(),
         None => format!("**/{pattern}"),
     };
-    // A slash at the end says "folder"; what is in it goes with it anyway.
+    // A trailing slash marks a folder; its contents are excluded with it anyway.
     let glob = GlobBuilder::new(whole.trim_end_matches('/')).literal_separator(true).build();
     glob.map_err(|e| EngineError::Pattern { pattern: pattern.to_owned(), problem: e.kind().to_string() })
 }

@@ -1,8 +1,8 @@
-//! Ledgers that come from anywhere: any file, rows of any content in the schema of any version, notes of a quarantine, and
-//! rows of the history of eyes. Whatever is in them: it is refused with a code, or worked with, and nothing outside the two
-//! folders changes.
+//! Fuzz target for ledgers: arbitrary files, arbitrary rows in each schema version, quarantine notes and rows of the
+//! follow-up history. The input must be rejected with a code or processed, and nothing outside the two folders may
+//! change.
 
-#![allow(clippy::unwrap_used, reason = "what fails here is a fault that the fuzzer is to find")]
+#![allow(clippy::unwrap_used, reason = "a failure here is a bug for the fuzzer to find")]
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ use octrls_core::{
 };
 use octrls_report::{RESULT_FILE, Staging};
 
-/// Texts that are worth more than any: states, paths, times, contents.
+/// Texts that the code treats specially: states, paths, times, content keys.
 const WORDS: [&str; 24] = [
     "a.png",
     "ward/b.png",
@@ -60,19 +60,19 @@ const WORDS: [&str; 24] = [
 
 const FINGERPRINT: &str = "octrls.result/1 abc";
 
-/// Names of scans that are asked for.
+/// Paths to query.
 const PATHS: [&str; 5] = ["a.png", "ward/b.png", "../elsewhere", "/elsewhere", ""];
 
-/// Tables that rows go into, each with its columns, by the schema's version. That of the roots, where an operator's commands put
-/// files back, is not among them: whoever wrote it chose the folders.
+/// Tables to fill with their column counts, for each schema version. The table of roots is left out: operator commands
+/// move files back into these folders, so whoever writes it chooses where.
 const TABLES: [&[(&str, usize)]; 3] = [
     &[("scans", 10), ("paths", 6)],
     &[("scans", 10), ("paths", 6), ("visits", 9)],
     &[("scans", 16), ("paths", 6), ("visits", 9), ("requests", 1)],
 ];
 
-/// The first byte tells what the rest is: 0 the file of the ledger, 1 to 3 rows for one of that version, 4 a note in the
-/// quarantine, 5 the columns of a row of the history, with zeros between.
+/// The first byte selects how the rest is used: 0 the ledger file, 1 to 3 rows of that schema version, 4 a quarantine
+/// note, 5 the columns of a history row, separated by zeros.
 pub(crate) fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let place = Place::new();
@@ -99,7 +99,7 @@ fn refused(result: Result<(), LedgerError>) {
     }
 }
 
-/// A watched folder, one for results, and one that is none of ours.
+/// A watched folder, a results folder, and a folder that must stay untouched.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -141,7 +141,7 @@ impl Place {
     }
 }
 
-/// Takes values one after the other, until there are no more bytes.
+/// Decodes values one after the other until the bytes run out.
 struct Values<'a>(&'a [u8]);
 
 impl Values<'_> {
@@ -173,7 +173,7 @@ impl Values<'_> {
     }
 }
 
-/// Makes a ledger of this version with rows of these values; what the schema refuses is left out.
+/// Creates a ledger of this version with rows of these values. Rows that violate the schema are skipped.
 fn fill(file: &Path, version: usize, bytes: &[u8]) {
     let db = Connection::open(file).unwrap();
     STEPS[..version].iter().for_each(|step| db.execute_batch(step).unwrap());
@@ -234,7 +234,7 @@ fn as_operator(place: &Place) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Enters a visit, puts other columns into its row, and compares another with it.
+/// Enters a visit, overwrites columns of its row, and compares another visit with it.
 fn history(place: &Place, bytes: &[u8]) {
     let table = Arc::new(Repeatability::published().unwrap());
     let history = History::open(&place.path("out"), table).unwrap();

@@ -1,4 +1,4 @@
-//! Starting and steering the engine.
+//! Starts and controls the engine.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -32,38 +32,39 @@ use super::{
 use octrls_fs::{confined::make_parents, durable::lock_file};
 use octrls_report::Staging;
 
-/// Folder below the output folder for what the engine itself keeps there.
+/// Folder below the output folder for the engine's own files.
 pub const STATE_FOLDER: &str = ".octrls";
-/// File of the ledger in it.
+/// The ledger file in it.
 pub const LEDGER_FILE: &str = "ledger.sqlite";
 
-/// Folder below the output folder for scans that were given up.
+/// Folder below the output folder for failed scans.
 pub const QUARANTINE_FOLDER: &str = "quarantine";
 
-/// Sightings that may wait for the scheduler; the watcher waits when there are more.
+/// Capacity of the report channel; watchers block when it is full.
 const REPORTS: usize = 1024;
 
 /// A running engine.
 ///
-/// Dropping it together with all its [`Remote`]s drains it.
+/// Dropping it and all its [`Remote`]s drains it.
 #[derive(Debug)]
 pub struct Engine {
     remote: Remote,
     scheduler: JoinHandle<Totals>,
 }
 
-/// Steers an engine from any thread, also from that of a signal handler. After the engine has stopped, nothing
-/// happens.
+/// Controls an engine from any thread, including a signal handler's. Calls have no effect once the engine has stopped.
 #[derive(Clone, Debug)]
 pub struct Remote(Sender<Command>);
 
 impl Engine {
-    /// Starts watching and working. Events come through the returned channel, [`EventKind::Started`] first and
-    /// [`EventKind::Stopped`] last; whether anyone reads them makes no difference to the work.
+    /// Starts watching and processing.
+    ///
+    /// The returned channel carries the events, from [`EventKind::Started`] to [`EventKind::Stopped`]. The engine works
+    /// the same whether or not they are read.
     ///
     /// # Errors
-    /// [`EngineError`] when the root is missing, the output folder cannot be written or is in use by another
-    /// engine, or the ledger in it is broken or newer than this program.
+    /// [`EngineError`] if a root is missing, the output folder is not writable or in use by another engine, or its
+    /// ledger is damaged or newer than this program.
     pub fn start(
         options: EngineOptions,
         processor: Arc<dyn Processor>,
@@ -150,14 +151,14 @@ impl Engine {
         Ok((Self { remote: Remote(command_sender), scheduler }, receiver))
     }
 
-    /// A means to steer the engine from elsewhere.
+    /// A handle for controlling the engine from elsewhere.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }
 
-    /// Waits until the engine has stopped, after [`Remote::drain`] or [`Remote::abort`] or when it has nothing left
-    /// to do with [`EngineOptions::until_idle`].
+    /// Waits until the engine has stopped: after [`Remote::drain`] or [`Remote::abort`], or when nothing is left to do
+    /// with [`EngineOptions::until_idle`].
     #[must_use]
     pub fn join(self) -> Totals {
         let Self { remote, scheduler } = self;
@@ -168,38 +169,38 @@ impl Engine {
 }
 
 impl Remote {
-    /// Takes no further scan, finishes the running ones, and stops. What is left is taken up at the next start.
+    /// Starts no new scan, finishes the running ones and stops. The next start continues with the rest.
     pub fn drain(&self) {
         self.send(Command::Drain);
     }
 
-    /// Stops as soon as each worker is through with its current B-scan; the running scans count as not begun.
+    /// Stops as soon as each worker finishes its current B-scan. The running attempts do not count.
     pub fn abort(&self) {
         self.send(Command::Abort);
     }
 
-    /// Hands no further scan to the workers, or goes on; files are watched meanwhile.
+    /// Pauses or resumes the workers. Files are watched meanwhile.
     pub fn pause(&self, paused: bool) {
         self.send(Command::Pause(paused));
     }
 
-    /// Moves a scan that was quarantined in this session back and processes it anew.
+    /// Moves a scan that was quarantined in this session back and processes it again.
     pub fn retry(&self, id: ScanId) {
         self.send(Command::Retry(id));
     }
 
-    /// Walks through the whole root now.
+    /// Walks through all roots now.
     pub fn rescan(&self) {
         self.send(Command::Rescan);
     }
 
-    /// Works with other settings from now on.
+    /// Applies other settings from now on.
     pub fn tune(&self, tuning: Tuning) {
         self.send(Command::Tune(tuning));
     }
 
-    /// Whether the engine gets on with its work, for a watchdog: false when its scheduler does not answer within
-    /// `patience`, or no worker of those that have a scan got on with it for twenty minutes. True once it has stopped.
+    /// Whether the engine makes progress, for a watchdog. False if the scheduler does not answer within `patience`, or
+    /// if scans are running and no worker has progressed for twenty minutes. True after the engine has stopped.
     #[must_use]
     pub fn is_alive(&self, patience: Duration) -> bool {
         let (reply, answer) = bounded(1);
@@ -207,18 +208,18 @@ impl Remote {
         !matches!(answer.recv_timeout(patience), Ok(false) | Err(RecvTimeoutError::Timeout))
     }
 
-    /// Tells an operator of what concerns the engine's folders, but is not the engine's own doing.
+    /// Sends a notice about the engine's folders that does not come from the engine itself.
     pub fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
         self.send(Command::Notice(level, code, text));
     }
 
     fn send(&self, command: Command) {
-        // An engine that has stopped needs no steering.
+        // Fails only if the engine has stopped.
         let _ = self.0.send(command);
     }
 }
 
-/// Makes the folders absolute and the counts sensible; the roots must be there, the output folder is made.
+/// Makes folders absolute and raises counts to their minimum. The roots must exist; the output folder is created.
 pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     let roots: Vec<PathBuf> = Roots::resolve(&options.roots)?.iter().map(|root| root.path.clone()).collect();
     let out = fs::create_dir_all(&options.out).and_then(|()| fs::canonicalize(&options.out));
@@ -228,14 +229,16 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     }
     let polled = options.poll_roots.iter().map(|(path, every)| match fs::canonicalize(path) {
         Ok(root) if roots.contains(&root) => Ok((root, *every)),
-        _ => Err(EngineError::Roots { problem: format!("{} is to be polled and is none of them", path.display()) }),
+        _ => {
+            Err(EngineError::Roots { problem: format!("{} has a polling interval but is not watched", path.display()) })
+        }
     });
     let poll_roots = polled.collect::<Result<_, _>>()?;
     let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
     Ok(EngineOptions { roots, out, poll_roots, workers, attempts, ..options })
 }
 
-/// Takes the output folder for this process; the lock ends with the returned file, however the process ends.
+/// Locks the output folder for this process. The lock ends with the returned file, even on a crash.
 pub fn lock_out(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
     let path = out.join(STATE_FOLDER).join("lock");
@@ -267,7 +270,7 @@ mod tests {
         let answers = thread::spawn(move || {
             for good in [true, false] {
                 while let Ok(command) = commands.recv() {
-                    // Those from before are no longer waited for.
+                    // Earlier questions have timed out.
                     if let Command::Ask(reply) = command
                         && reply.send_timeout(good, Duration::from_millis(1)).is_ok()
                     {

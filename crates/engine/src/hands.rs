@@ -1,4 +1,4 @@
-//! Which worker has which scan in hand, since when, and who may settle it.
+//! The running scans: which worker has which scan, since when, and who may settle it.
 
 use std::{
     collections::HashMap,
@@ -11,32 +11,32 @@ use std::{
 
 use super::{ScanId, backlog::Task, content::Content};
 
-/// A scan that is told to end gets as long again to do so, and at most this.
+/// Upper limit for the extra time a cancelled scan gets to stop.
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 
-/// How much longer a scan may take to end that may take as long as `limit`.
+/// Extra time that a scan with the time limit `limit` gets to stop after it is cancelled.
 pub fn grace(limit: Duration) -> Duration {
     limit.min(LONGEST_GRACE)
 }
 
-/// The scans in hand. Of a scan that is stuck, either its worker or the engine settles what becomes of it, never both.
+/// The running scans. A stuck scan is settled either by its worker or by the engine, never by both.
 #[derive(Debug, Default)]
 pub(super) struct Hands(Mutex<HashMap<ScanId, Hand>>);
 
-/// A scan in the hand of a worker.
+/// A running scan.
 #[derive(Clone, Debug)]
 pub(super) struct Hand {
     pub(super) task: Task,
     /// Number of the worker.
     pub(super) worker: usize,
-    /// What it is made of, once that is known.
+    /// Its content, once known.
     pub(super) content: Option<Content>,
     since: Instant,
     overdue: Arc<AtomicBool>,
 }
 
 impl Hands {
-    /// The worker of this number takes `task`; the returned flag is set when it has taken too long.
+    /// Records that worker number `worker` took `task`. The returned flag is set when the scan exceeds the time limit.
     pub(super) fn take(&self, worker: usize, task: &Task) -> Arc<AtomicBool> {
         let overdue = Arc::<AtomicBool>::default();
         let hand =
@@ -45,25 +45,24 @@ impl Hands {
         overdue
     }
 
-    /// The scan `id` is made of `content`; false when it is in nobody's hand any more.
+    /// Records the content of the scan `id`; false if the scan is no longer listed.
     pub(super) fn know(&self, id: ScanId, content: &Content) -> bool {
         self.lock().get_mut(&id).map(|hand| hand.content = Some(content.clone())).is_some()
     }
 
-    /// The time that the scan `id` may take begins now.
+    /// Restarts the time limit of the scan `id`.
     pub(super) fn renew(&self, id: ScanId) {
         if let Some(hand) = self.lock().get_mut(&id) {
             hand.since = Instant::now();
         }
     }
 
-    /// Takes it upon the caller to settle the scan `id`; false when somebody else has done so.
+    /// Claims the right to settle the scan `id`; false if someone else has claimed it.
     pub(super) fn claim(&self, id: ScanId) -> bool {
         self.lock().remove(&id).is_some()
     }
 
-    /// Tells workers whose scans took longer than `limit` to let go of them, and takes those scans from them that were told
-    /// long enough ago.
+    /// Cancels scans that run longer than `limit`. Removes and returns those whose grace period has also passed.
     pub(super) fn take_stuck(&self, limit: Duration) -> Vec<Hand> {
         let grace = grace(limit);
         let mut hands = self.lock();
@@ -83,7 +82,7 @@ impl Hands {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ScanId, Hand>> {
-        // Each change is a single step, so that a panic leaves nothing half done.
+        // Each change is a single step, so a panic leaves no partial state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What was measured of each eye before, kept in the ledger under pseudonyms.
+//! Measures of earlier scans of each eye, stored in the ledger under pseudonyms.
 
 use std::{
     fs::File,
@@ -23,13 +23,13 @@ use octrls_core::{
 use octrls_fs::confined::{Outside, make_parents};
 use octrls_fs::digest::{KEY, hmac_sha256};
 
-/// The secret without which nothing in the ledger leads to a patient.
+/// The secret key. Without it nothing in the ledger can be traced to a patient.
 const SECRET_FILE: &str = "follow-up.key";
 
-/// The measures of earlier scans, by eye.
+/// Measures of earlier scans, by eye.
 ///
-/// A patient is known by HMAC-SHA-256 of the identifier in the scan's file with a random secret that lies beside the ledger,
-/// readable by its owner alone; the identifier itself is kept nowhere.
+/// A patient is identified by HMAC-SHA-256 of the identifier in the scan file. The key is random and stored beside the
+/// ledger, readable by its owner only. The identifier itself is never stored.
 #[derive(Debug)]
 pub struct History {
     db: Mutex<Connection>,
@@ -37,32 +37,33 @@ pub struct History {
     repeatability: Arc<Repeatability>,
 }
 
-/// A scan that is to be held against earlier ones of its eye.
+/// A scan to compare with earlier scans of the same eye.
 #[derive(Debug)]
 pub struct EyeScan<'a> {
-    /// Patient, time and scanner.
+    /// Patient, acquisition time and scanner.
     pub subject: &'a Subject,
     /// The eye.
     pub eye: Eye,
-    /// Digest of the scan's content or UID of its DICOM series, and what else tells it from others.
+    /// Unique name of the scan: the digest of its content or the UID of its DICOM series, and the series number if any.
     pub scan: String,
-    /// What must be the same in all that is compared: model and settings that move boundaries.
+    /// Model and boundary settings; only scans with equal values are compared.
     pub model: String,
-    /// How it was laid over the retina.
+    /// The scan pattern on the retina.
     pub protocol: Protocol,
 }
 
-/// The history while one scan is compared and entered; others wait, so that of two scans of an eye the second sees the first.
+/// Exclusive access to the history while one scan is compared and entered. Of two scans of an eye, the second thus sees
+/// the first.
 pub struct HistoryTurn<'a> {
     db: MutexGuard<'a, Connection>,
     history: &'a History,
 }
 
 impl History {
-    /// Opens or creates the history of the result folder `out`.
+    /// Opens or creates the history in the results folder `out`.
     ///
     /// # Errors
-    /// [`LedgerError`] when ledger or secret cannot be read or made.
+    /// [`LedgerError`] if the ledger or the key cannot be read or created.
     pub fn open(out: &Path, repeatability: Arc<Repeatability>) -> Result<Self, LedgerError> {
         let state = out.join(STATE_FOLDER);
         let file = state.join(LEDGER_FILE);
@@ -71,37 +72,38 @@ impl History {
             error => error.into(),
         })?;
         let db = open_database(&file)?;
-        // What is deleted is overwritten.
+        // Deleted rows are overwritten.
         db.pragma_update(None, "secure_delete", "ON")?;
         let (secret, new) = secret(&state.join(SECRET_FILE))?;
         if new {
-            // Nothing that was entered with another secret can be found again.
+            // Entries made with another key can never be found again.
             db.execute("DELETE FROM visits", [])?;
         }
         Ok(Self { db: Mutex::new(db), secret, repeatability })
     }
 
-    /// What changes are held against.
+    /// The repeatability limits that changes are compared with.
     #[must_use]
     pub fn repeatability(&self) -> &Repeatability {
         &self.repeatability
     }
 
-    /// Takes the history for one scan.
+    /// Waits for exclusive access to the history.
     #[must_use]
     pub fn turn(&self) -> HistoryTurn<'_> {
-        // The database itself stays consistent, whatever a panic interrupted.
+        // The database stays consistent even after a panic.
         HistoryTurn { db: self.db.lock().unwrap_or_else(PoisonError::into_inner), history: self }
     }
 
-    /// Forgets every scan of the patient of `subject`; returns how many there were.
+    /// Deletes every scan of the patient of `subject`; returns their number.
     ///
     /// # Errors
-    /// [`LedgerError`] when the ledger cannot be written.
+    /// [`LedgerError`] if the ledger cannot be written.
     pub fn forget(&self, subject: &Subject) -> Result<usize, LedgerError> {
         let db = self.turn().db;
         let count = db.execute("DELETE FROM visits WHERE patient = ?1", [self.pseudonym(subject)])?;
-        // Else the rows would live on in the log. A ledger that another process reads keeps it until that is done.
+        // Otherwise the rows would remain in the write-ahead log. If another process reads the ledger, they remain
+        // until it is done.
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(count)
     }
@@ -112,11 +114,11 @@ impl History {
 }
 
 impl HistoryTurn<'_> {
-    /// What has become of the eye of `scan` since its earlier scans by the same scanner, laid in the same way and measured by
-    /// the same model; `now` is what is measured in it.
+    /// Compares `now`, the measures of `scan`, with earlier scans of the eye by the same scanner, scan pattern and
+    /// model.
     ///
     /// # Errors
-    /// [`LedgerError`] when the ledger cannot be read.
+    /// [`LedgerError`] if the ledger cannot be read.
     pub fn compare(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<Option<FollowUp>, LedgerError> {
         let mut query = self.db.prepare_cached(
             "SELECT acquired, protocol, verdict, measures FROM visits
@@ -147,10 +149,10 @@ impl HistoryTurn<'_> {
         Ok(FollowUp::of(now, &others, &self.history.repeatability))
     }
 
-    /// Enters what was measured in `scan`, in place of what was entered of it before.
+    /// Enters the measures of `scan`, replacing earlier ones of the same scan.
     ///
     /// # Errors
-    /// [`LedgerError`] when the ledger cannot be written.
+    /// [`LedgerError`] if the ledger cannot be written.
     pub fn enter(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<(), LedgerError> {
         self.db.execute(
             "INSERT OR REPLACE INTO visits (patient, eye, scan, model, device, acquired, protocol, verdict, measures)
@@ -170,7 +172,7 @@ impl HistoryTurn<'_> {
         Ok(())
     }
 
-    /// What tells the scan from others, and leads to no file: the ledger knows files by their digests, too.
+    /// Pseudonym of the scan. It is keyed because the ledger also stores plain digests of files.
     fn number(&self, scan: &EyeScan<'_>) -> String {
         hmac_sha256(&self.history.secret, scan.scan.as_bytes())
     }
@@ -202,7 +204,7 @@ fn output_error(error: LedgerError) -> OutputError {
 }
 
 fn text(value: &impl Serialize) -> String {
-    // Only maps with keys that are no text, and writers that fail, cannot be written.
+    // Serialisation fails only for maps with keys that are not text and for failing writers; neither occurs here.
     serde_json::to_string(value).unwrap_or_default()
 }
 
@@ -211,10 +213,10 @@ fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, LedgerError> {
 }
 
 fn damaged(what: &str) -> LedgerError {
-    LedgerError::Damaged(format!("{what} of the history of eyes cannot be read"))
+    LedgerError::Damaged(format!("cannot read {what} in the follow-up history"))
 }
 
-/// The secret in `file`, and whether it was made just now.
+/// Reads or creates the key in `file`; returns it and whether it is new.
 fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
     let mut found = Vec::new();
     if file.is_symlink() {
@@ -230,7 +232,7 @@ fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
             let mut secret = [0; KEY];
             getrandom::fill(&mut secret).map_err(io::Error::other)?;
             match write_secret(file, &secret) {
-                // Another process was faster; its secret counts.
+                // Another process created it first; use that one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self::secret(file),
                 written => written.map(|()| (secret, true)),
             }
@@ -239,10 +241,10 @@ fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
     }
 }
 
-/// Writes the secret so that it appears whole, for its owner alone.
+/// Writes the key atomically, readable by its owner only.
 fn write_secret(file: &Path, secret: &[u8; KEY]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    // Temporary files are their owner's alone from the start.
+    // Temporary files are private from the start.
     let mut staged = tempfile::Builder::new().prefix(".follow-up-").tempfile_in(folder)?;
     staged.write_all(secret)?;
     staged.as_file().sync_all()?;

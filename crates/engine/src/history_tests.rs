@@ -9,7 +9,7 @@ use octrls_core::{
     scan::{Pattern, Place, ScanHeader, Track},
 };
 
-/// A scan of an eye at a time, and what its retina measures.
+/// A scan of an eye, and its retinal thickness in micrometres.
 struct Taken {
     patient: &'static str,
     eye: Eye,
@@ -37,7 +37,7 @@ fn open(folder: &TempDir) -> History {
     History::open(folder.path(), Arc::new(Repeatability::published().unwrap())).unwrap()
 }
 
-/// Enters a scan and returns how much its retina has changed.
+/// Enters a scan and returns the change of its retina.
 fn take(history: &History, taken: &Taken) -> Option<f32> {
     let acquired = Moment::of_digits(taken.date, "").unwrap();
     let subject = Subject::new(taken.patient, "", acquired, taken.device).unwrap();

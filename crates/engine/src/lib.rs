@@ -1,15 +1,14 @@
-//! The engine: watches a folder, decides what is ready, works through it, and tells what happens.
+//! The engine: watches folders, queues files that are ready, processes them and reports events.
 //!
-//! It runs the same with any screen or none: it sends [`Event`]s into a channel. Three kinds of threads work
-//! together, and share nothing but channels, the ledger and the list of what is in hand:
+//! It runs the same with or without a screen: it sends [`Event`]s into a channel. Three kinds of threads share only
+//! channels, the ledger and the list of running scans:
 //!
-//! - the *watcher* of each root looks at it and reports which files lie there;
-//! - the *scheduler* waits until a file stands still, recognises what was done before, and keeps the queue;
-//! - the *workers* run a [`Processor`] on one scan each, and write down in the ledger what became of it.
+//! - a *watcher* for each root looks for files and reports them;
+//! - the *scheduler* waits until a file stops changing, skips what is already done and keeps the queue;
+//! - the *workers* each run a [`Processor`] on one scan and record the outcome in the ledger.
 //!
-//! A scan passes through `candidates` (seen, perhaps growing), `backlog` (queued), a worker (running) and ends
-//! done, already done, vanished, or quarantined. In memory there is only what has not ended; the ledger knows the
-//! rest.
+//! A scan passes through `candidates` (seen, maybe still growing), `backlog` (queued) and a worker (running). It ends
+//! as done, already done, vanished or quarantined. Only unfinished scans are in memory; the ledger knows the rest.
 
 mod backlog;
 mod calendar;

@@ -1,14 +1,14 @@
-//! Signs of life of the workers.
+//! Heartbeat of the workers.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// A worker that is silent for so long is stuck: the longest B-scan on the slowest box takes a minute.
+/// Silence after which a worker counts as stuck. The longest B-scan on the slowest computer takes a minute.
 pub const STUCK: Duration = Duration::from_mins(20);
 
-/// When a worker last got on with its scan.
+/// When a worker last made progress.
 #[derive(Debug)]
 pub struct Life(Mutex<Instant>);
 
@@ -19,12 +19,12 @@ impl Default for Life {
 }
 
 impl Life {
-    /// A worker got on.
+    /// Records progress of a worker.
     pub fn beat(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// How long none did.
+    /// Time since the last progress.
     pub fn silence(&self) -> Duration {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }

@@ -1,51 +1,52 @@
-//! What an operator can set.
+//! Settings of the engine.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// What the engine watches, where it leaves results, and how patient it is.
+/// What the engine watches, where it writes results, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// The watched folders; they must exist at the start and may go away and come back later. Of several each has its results
-    /// in a folder of its own name.
+    /// Watched folders. They must exist at the start and may disappear and return later. If there are several, each has
+    /// its own results folder.
     pub roots: Vec<PathBuf>,
-    /// Where results go. It may lie below a root, and is then not watched; it may neither be a root nor hold one.
+    /// The results folder. It may lie below a root (it is then not watched), but must not be or contain one.
     pub out: PathBuf,
-    /// Patterns (globs) of the scans that are taken, by path below the root, or by name where they have no `/`; none: all.
+    /// Glob patterns of scans to process; all if empty. A pattern with `/` matches the path below the root, any other
+    /// the name.
     pub include: Vec<String>,
-    /// Patterns of files and folders that are left alone.
+    /// Glob patterns of files and folders to ignore.
     pub exclude: Vec<String>,
-    /// How long size and modification time of a scan must stand still before it is taken.
+    /// How long the size and modification time of a file must stay unchanged before it is processed.
     pub stability: Duration,
-    /// Time from one walk through the whole root to the next, beside the events of the operating system.
+    /// Interval of full walks through a root, in addition to change events.
     pub rescan: Duration,
-    /// Walk this often and ask for no events: network shares send none, and no error either. Roots on file systems that are
-    /// known to be such are walked every ten seconds where nothing is said.
+    /// Polling interval, used instead of change events: network shares send none and report no error either. If `None`,
+    /// roots on known network file systems are polled every ten seconds.
     pub poll: Option<Duration>,
-    /// The same for single roots, instead of what holds for all.
+    /// Polling intervals of single roots; they override `poll`.
     pub poll_roots: Vec<(PathBuf, Duration)>,
-    /// Scans worked on at once, at least one.
+    /// Number of scans processed at once, at least one.
     pub workers: usize,
-    /// Attempts before a scan goes to quarantine, at least one.
+    /// Number of attempts before a scan is quarantined, at least one.
     pub attempts: u32,
-    /// Wait before the second attempt; it doubles with each further one.
+    /// Delay before the second attempt; it doubles with each further one.
     pub backoff: Duration,
-    /// How long a scan may take; after that it is given up, and a thread that does not let go of it is left behind.
+    /// Time limit of a scan. A scan that exceeds it fails, and a thread that does not stop is abandoned.
     pub timeout: Option<Duration>,
-    /// The largest file that is taken, in bytes; a larger one is given up without being read.
+    /// Size limit of a file in bytes; larger files fail without being read.
     pub max_bytes: u64,
-    /// Bytes that must be free where results go; with less no further scan is begun.
+    /// Bytes that must be free for results; with less, no new scan starts.
     pub min_free: u64,
-    /// How long results are kept; `None`: for ever. Scans, and what this engine did not write, are never removed.
+    /// How long results are kept; `None` means forever. Scans and files of others are never removed.
     pub keep: Option<Duration>,
-    /// Stop once everything in the root is processed instead of waiting for more.
+    /// Stop when everything in the roots is processed.
     pub until_idle: bool,
 }
 
 impl EngineOptions {
-    /// Usual settings for watching `root`: no limit of time or free space, and results that stay.
+    /// Default settings for watching `root`: no time limit, no required free space, results kept forever.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, out: impl Into<PathBuf>) -> Self {
         Self {
@@ -68,13 +69,13 @@ impl EngineOptions {
         }
     }
 
-    /// How often the root at `path`, canonical, is walked instead of asking for events; `None` where nothing is said.
+    /// Polling interval of the root at the canonical `path`; `None` if not set.
     pub(super) fn poll_of(&self, path: &Path) -> Option<Duration> {
         let own = self.poll_roots.iter().find(|(root, _)| root == path);
         own.map(|(_, every)| *every).or(self.poll)
     }
 
-    /// The wait after the given failed attempt, 1 for the first.
+    /// Delay after the given failed attempt, counted from 1.
     pub(super) fn backoff_after(&self, attempt: u32) -> Duration {
         const MAX_DOUBLINGS: u32 = 8;
         self.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(MAX_DOUBLINGS))
@@ -84,13 +85,13 @@ impl EngineOptions {
 /// Settings that can change while the engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// See [`EngineOptions::stability`]. Files that are being watched already keep the time of their next look.
+    /// See [`EngineOptions::stability`]. Files already being checked keep the time of their next check.
     pub stability: Duration,
     /// See [`EngineOptions::attempts`].
     pub attempts: u32,
 }
 
-/// The model that the processor runs, for those who read the events.
+/// Facts about the model, for readers of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelFacts {
     /// Name of the model.

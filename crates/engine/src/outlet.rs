@@ -7,15 +7,15 @@ use jiff::Timestamp;
 
 use super::{Event, EventKind, Level, ScanChange, ScanId};
 
-/// B-scans carry pixels, so only this many unread events may lie before one.
+/// B-scans carry pixels, so they are dropped once this many events are unread.
 const BACKLOG_FOR_BSCANS: usize = 32;
 
-/// Whether an event is sent to a reader who has `unread` before it.
+/// Whether to send an event to a reader with `unread` pending events.
 pub fn is_due(kind: &EventKind, unread: usize) -> bool {
     !matches!(kind, EventKind::Scan { change: ScanChange::BScan(_), .. }) || unread < BACKLOG_FOR_BSCANS
 }
 
-/// Sends events and never waits for a reader: a screen that lags misses B-scans, but no change of a state.
+/// Sends events without ever waiting for a reader. A slow screen misses B-scans but no state change.
 #[derive(Clone, Debug)]
 pub(super) struct Outlet(Arc<Mutex<Option<Sender<Event>>>>);
 
@@ -24,7 +24,7 @@ impl Outlet {
         Self(Arc::new(Mutex::new(Some(sender))))
     }
 
-    /// Sends nothing any more, whoever tries: a thread that is stuck must not keep readers waiting for it.
+    /// Drops all later events, so that readers do not wait for a stuck thread.
     pub(super) fn close(&self) {
         self.sender().take();
     }
@@ -35,7 +35,7 @@ impl Outlet {
 
     pub(super) fn emit(&self, kind: EventKind) {
         if let Some(sender) = self.sender().as_ref() {
-            // Nobody reading is no error: the engine runs the same without a screen.
+            // The engine runs without a screen too, so a closed channel is no error.
             let _ = sender.send(Event { at: Timestamp::now(), kind });
         }
     }

@@ -1,4 +1,4 @@
-//! Works on the pieces of one scan on several threads, and keeps their order.
+//! Processes the pieces of a scan on several threads and keeps their order.
 
 use std::{
     collections::BTreeMap,
@@ -7,18 +7,17 @@ use std::{
 
 use crossbeam_channel::{bounded, unbounded};
 
-/// Pieces that wait or are worked on, for each thread: enough that none waits for the next, and few enough that memory does
-/// not grow with the scan.
+/// Pieces in flight for each thread: enough to keep it busy, few enough that memory does not grow with the scan.
 const AHEAD: usize = 2;
 
-/// Makes `count` pieces by `next`, gives each to `work` on one of `threads` threads, and what comes of it to `take`. `next` and
-/// `take` are called on this thread, each in the order of the pieces.
+/// Runs a pipeline over `count` pieces: `next` creates each piece, `work` processes it on one of `threads` threads, and
+/// `take` receives the result. `next` and `take` run on the calling thread, in order.
 ///
 /// # Errors
-/// The first error of any of the three; pieces after it are not taken.
+/// The first error of any of the three; later pieces are not passed to `take`.
 ///
 /// # Panics
-/// When `work` does.
+/// If `work` panics.
 pub(super) fn in_order<A: Send, B: Send, E: Send>(
     threads: usize,
     count: usize,
@@ -50,7 +49,8 @@ pub(super) fn in_order<A: Send, B: Send, E: Send>(
         for wanted in 0..count {
             while made < count && made < wanted + threads * AHEAD {
                 let piece = next(made)?;
-                // A queue with room for all pieces on their way never blocks, and its readers live as long as it does.
+                // The queue has room for all pieces in flight, so sending never blocks; its readers live as long as it
+                // does.
                 todo.send((made, piece))
                     .unwrap_or_else(|_| unreachable!("the threads read until the queue is dropped"));
                 made += 1;

@@ -1,4 +1,4 @@
-//! What a worker does with one scan, seen from the engine.
+//! The engine's interface to what processes a scan.
 
 use std::{any::Any, path::Path};
 
@@ -7,18 +7,21 @@ use octrls_readers::ScanFiles;
 
 /// Turns a scan into a folder of results.
 ///
-/// The engine knows when and how often; the processor knows how.
+/// The engine decides when and how often to run it.
 pub trait Processor: Send + Sync {
-    /// Processes the scan in the files `scan` and leaves its results in the folder `out`, whole or not at all.
+    /// Processes the scan in the files `scan` and writes its results to the folder `out`, all or nothing.
     ///
-    /// `name` is the path that results may carry: that of the scan, or of the file that it is called by, below the watched root. `report` is told of
-    /// [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that has others do the work tells of
-    /// [`ScanChange::Queued`] while the scan waits for them and of [`ScanChange::Running`] while they have it, again and again:
-    /// repetitions are no events, but the time that a scan may take begins anew with each. `report` unwinds once nobody waits for
-    /// the scan any more: every processor tells of `Running` right before it puts results in place, so that none come late.
+    /// `name` is the path that results may mention: the path below the watched root of the scan, or of the file that
+    /// names it.
+    ///
+    /// `report` receives [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that delegates the work
+    /// reports [`ScanChange::Queued`] while the scan waits and [`ScanChange::Running`] while it is processed. It may
+    /// repeat them: repetitions send no event, but each one restarts the time limit. `report` unwinds if the scan was
+    /// cancelled. Every processor must report `Running` right before it publishes results, so that a cancelled scan
+    /// publishes none.
     ///
     /// # Errors
-    /// [`ProcessError`], and nothing is left in `out` that was not there before.
+    /// [`ProcessError`]; `out` is then unchanged.
     fn process(
         &self,
         scan: &ScanFiles,
@@ -27,57 +30,58 @@ pub trait Processor: Send + Sync {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError>;
 
-    /// Removes what a crash left behind. Called once before the first scan, when no other process works with the
-    /// results.
+    /// Removes leftovers of a crash. Called once before the first scan, while no other process uses the results.
     ///
     /// # Errors
-    /// [`ProcessError`] when something cannot be removed; work begins nevertheless.
+    /// [`ProcessError`] if something cannot be removed; processing starts anyway.
     fn recover(&self) -> Result<(), ProcessError> {
         Ok(())
     }
 
-    /// Whether the results in the folder `out` may be removed once they are old: nothing else is to be done with them.
+    /// Whether the results in the folder `out` may be removed once they are old, because nothing else needs them.
     fn may_be_removed(&self, _out: &Path) -> bool {
         true
     }
 
-    /// No further scan will come. A processor whose scans wait elsewhere lets go of them, with [`ProcessError::put_off`].
+    /// Called when no further scan will come. A processor whose scans wait elsewhere returns them with
+    /// [`ProcessError::put_off`].
     fn drain(&self) {}
 
-    /// Whether scans are worked on in other processes, so that the end of this one is not the fault of any scan.
+    /// Whether other processes do the work. If so, a crash of this process is not blamed on any scan.
     fn works_elsewhere(&self) -> bool {
         false
     }
 
-    /// A text that changes whenever the same content would give another result: model and settings.
+    /// A text that differs whenever the same content would give another result: model and settings.
     fn fingerprint(&self) -> String;
 }
 
-/// Why a scan gave no results.
+/// Why processing a scan failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct ProcessError {
     /// Stable code.
     pub code: &'static str,
-    /// The error in words, without patient data.
+    /// Error message without patient data.
     pub reason: String,
     /// Whether another attempt may succeed.
     pub transient: bool,
 }
 
-/// The code of a scan that a processor let go of; nobody is told of it.
+/// Code of a scan that a processor returned unfinished; never shown.
 const PUT_OFF: &str = "E-ENGINE-PUT-OFF";
 
 impl ProcessError {
-    /// The scan is let go of unfinished since the engine stops: the attempt does not count, and the next start takes it up.
+    /// The scan is returned unfinished because the engine stops. The attempt does not count, and the next start takes
+    /// the scan up.
     #[must_use]
     pub fn put_off() -> Self {
         Self { code: PUT_OFF, reason: "left for the next start".to_owned(), transient: true }
     }
 
-    /// The scan took longer than it may.
+    /// The scan exceeded the time limit.
     pub fn too_long() -> Self {
-        Self { code: "E-TIMEOUT", reason: "the scan took longer than it may".to_owned(), transient: false }
+        Self { code: "E-TIMEOUT", reason: "the scan exceeded the time limit".to_owned(), transient: false }
     }
 
     /// The processor panicked with this payload.
@@ -92,7 +96,7 @@ impl ProcessError {
     }
 }
 
-/// Whether an error of this code means that no scan could be written, whatever was in it.
+/// Whether this error code means that no scan's results can be written.
 pub fn is_of_the_disk(code: &str) -> bool {
     matches!(code, "E-OUT-FULL" | "E-OUT-DENIED")
 }

@@ -1,4 +1,4 @@
-//! The quarantine folder: scans that cannot be processed, each with the reason beside it.
+//! The quarantine folder: scans that failed, each with a note beside it.
 
 use std::{
     fs,
@@ -16,53 +16,53 @@ use octrls_fs::{
     durable::{move_file, write_new},
 };
 
-/// What is written beside a quarantined scan.
+/// The note beside a quarantined scan.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Note<'a> {
     /// Stable code of the error.
     pub(super) code: &'static str,
-    /// The error in words.
+    /// Error message.
     pub(super) reason: &'a str,
-    /// Attempts that were made.
+    /// Number of attempts.
     pub(super) attempts: u32,
-    /// Where the scan lay below the watched root.
+    /// Path of the scan below the watched root.
     pub(super) path: String,
-    /// SHA-256 of the scan, where it could be read.
+    /// SHA-256 of the scan, if it could be read.
     pub(super) sha256: Option<&'a str>,
-    /// When it was given up.
+    /// When it failed.
     pub(super) time: Timestamp,
-    /// Version of octrls that gave it up.
+    /// Version of octrls that wrote the note.
     pub(super) octrls: &'static str,
 }
 
-/// Longest file with a reason, in bytes; a usual one has four hundred.
+/// Size limit of a note in bytes; a typical one has 400.
 const MAX_REASON: u64 = 1 << 20;
 
-/// Ending of the file with the reason.
+/// Suffix of a note's file name.
 const REASON: &str = ".reason.json";
 
-/// A scan that was given up.
+/// A scan in quarantine.
 #[derive(Clone, Debug)]
 pub struct Quarantined {
-    /// Where it lies now, absolute; where it would lie, had it been moved.
+    /// Absolute path in the quarantine folder; if the scan was not moved, the path it would have.
     pub place: PathBuf,
-    /// Where it was found, below the root.
+    /// Original path below the root.
     pub path: PathBuf,
-    /// Whether it was moved; one that could not be is given up where it was found.
+    /// Whether the file was moved; otherwise it is still at its original path.
     pub moved: bool,
     /// Stable code of the error.
     pub code: String,
-    /// The error in words.
+    /// Error message.
     pub reason: String,
-    /// Attempts that were made.
+    /// Number of attempts.
     pub attempts: u32,
-    /// SHA-256 of the scan, where it could be read.
+    /// SHA-256 of the scan, if it could be read.
     pub sha256: Option<String>,
-    /// When it was given up.
+    /// When it failed.
     pub time: Timestamp,
 }
 
-/// What is read of a [`Note`].
+/// The fields read from a [`Note`].
 #[derive(Deserialize)]
 struct Written {
     code: String,
@@ -73,7 +73,7 @@ struct Written {
     time: Timestamp,
 }
 
-/// The folder that scans are moved to.
+/// The folder for failed scans.
 #[derive(Clone, Debug)]
 pub(super) struct Quarantine {
     roots: Roots,
@@ -85,19 +85,19 @@ impl Quarantine {
         Self { roots, folder }
     }
 
-    /// The folder for results, which this one lies in.
+    /// The results folder, which contains this one.
     fn out(&self) -> &Path {
         self.folder.parent().unwrap_or(&self.folder)
     }
 
-    /// A place by its path within this folder.
+    /// `place` relative to the quarantine folder.
     pub(super) fn within<'a>(&self, place: &'a Path) -> &'a Path {
         place.strip_prefix(&self.folder).unwrap_or(place)
     }
 
-    /// What lies here, by place. Files without a reason that can be read are not ours.
+    /// Lists the quarantine by place. Files without a readable note are ignored.
     pub(super) fn list(&self) -> Vec<Quarantined> {
-        // A link would lead to what is none of ours.
+        // A link would lead to a folder that is not ours.
         if !fs::symlink_metadata(&self.folder).is_ok_and(|found| found.is_dir()) {
             return Vec::new();
         }
@@ -111,14 +111,15 @@ impl Quarantine {
         fs::File::open(note).ok()?.take(MAX_REASON + 1).read_to_end(&mut text).ok()?;
         let Written { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
         let below = place.strip_prefix(&self.folder).ok()?;
-        // A name that is not UTF-8 is in no note, but it is that of the place; so is one that leads elsewhere in none of ours.
+        // Notes cannot hold names that are not UTF-8; such a name is taken from the place. So is a name that leads
+        // elsewhere, which we never write.
         let own = below.to_string_lossy() == path || !is_plain(Path::new(&path));
         let path = if own { below.to_owned() } else { path.into() };
         let moved = place.is_file();
         Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time })
     }
 
-    /// Removes what lies at `place`, with sidecar and reason; the reason goes last.
+    /// Deletes the scan at `place`, its sidecar and finally its note.
     pub(super) fn forget(&self, place: &Path) -> io::Result<()> {
         let above = match hold_parent(self.out(), place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -134,8 +135,8 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Moves the scan at `path` below the root here, with its sidecar, and returns where it lies. The reason is
-    /// written first and stays even if the scan cannot be moved.
+    /// Moves the scan at `path` (below the root) and its sidecar to quarantine; returns its new place. The note is
+    /// written first and stays even if the move fails.
     pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
         let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
         let from = self.roots.locate(path);
@@ -143,17 +144,17 @@ impl Quarantine {
         let beside = hold_parent(root, &from)?;
         let (scan, to) = (beside.entry(&from), above.entry(&place));
         move_file(&scan, &to)?;
-        // The scan alone decides; a sidecar that cannot follow is without effect where it is.
+        // Only the scan must move; a sidecar left behind has no effect.
         let _ = move_file(&sidecar_of(&scan), &sidecar_of(&to));
         Ok(place)
     }
 
-    /// Writes the reason for a scan that stays where it is.
+    /// Writes the note for a scan that stays at its original path.
     pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
         self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
     }
 
-    /// Removes the reasons why the scan at `path` was given up in its place; tells whether there were any.
+    /// Deletes the notes of a scan that failed in place at `path`; returns whether there were any.
     pub(super) fn forget_note(&self, path: &Path) -> io::Result<bool> {
         let (wanted, mut found) = (self.folder.join(path), false);
         for number in 1.. {
@@ -170,15 +171,15 @@ impl Quarantine {
         Ok(found)
     }
 
-    /// Moves a scan that lies at `place` back to `path` below the root. Nothing there is overwritten.
+    /// Moves the scan at `place` back to `path` below the root. Never overwrites a file.
     pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
         let root = self.roots.root_of(path).filter(|root| root.is_dir());
-        let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is not there"))?;
+        let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is missing"))?;
         let to = self.roots.locate(path);
         let beside = make_parents(root, &to)?;
         let to = beside.entry(&to);
         if to.symlink_metadata().is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file lies there now"));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file has taken its original path"));
         }
         let above = hold_parent(self.out(), place)?;
         let scan = above.entry(place);
@@ -191,8 +192,8 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Writes the reason beside the first free name for `path`, which takes that name; returns the folder of both and where the
-    /// scan is to lie.
+    /// Writes the note beside the first free name for `path`, which reserves that name. Returns the folder and the
+    /// place for the scan.
     fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(Held, PathBuf)> {
         let wanted = self.folder.join(path);
         let above = make_parents(self.out(), &wanted)?;
@@ -212,21 +213,21 @@ impl Quarantine {
     }
 }
 
-/// The file with the reason for the scan at `place`.
+/// The note for the scan at `place`.
 fn reason_of(place: &Path) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
     name.push(REASON);
     name.into()
 }
 
-/// The scan of which the file at `note` tells the reason.
+/// The scan that the note at `note` belongs to.
 fn without_reason(note: &Path) -> Option<PathBuf> {
     let is_note = note.as_os_str().as_encoded_bytes().ends_with(REASON.as_bytes());
-    // Takes one ending off at a time, so that names stay what they are.
+    // Removes one extension at a time, so that other dots in the name stay.
     is_note.then(|| note.with_extension("").with_extension(""))
 }
 
-/// `scan.2.png` for `scan.png`: the ending stays, so that the file still opens.
+/// `scan.2.png` for `scan.png`: the extension stays, so that the file still opens.
 fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(format!(".{number}"));

@@ -1,4 +1,4 @@
-//! Removes results that are old enough: folders that the ledger knows as results of this engine, and no others.
+//! Removes old results: only folders that the ledger lists as results of this engine.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use octrls_report::OutputError;
 /// Time between two rounds.
 const EVERY: Duration = Duration::from_hours(1);
 
-/// Removes what is older than `age`, now and from time to time, until nobody holds the other end of `stop`.
+/// Removes results older than `age`, now and every hour, until the sender of `stop` is dropped.
 pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
     let calendar = Calendar::of(&bench.out.join(STATE_FOLDER));
     let mut told = None;
@@ -22,7 +22,7 @@ pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
         let doubted = calendar.look();
         if let Some(until) = doubted.filter(|_| told != doubted) {
             let text = format!(
-                "the clock is more than a month ahead of where it was; if it is right, results that are too old go from {until:.0} on"
+                "the system clock jumped ahead by over a month, check it; no old results are removed until {until:.0}"
             );
             bench.outlet.notice(Level::Warning, Some("W-CLOCK"), text);
         }
@@ -32,7 +32,7 @@ pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
             Ok(0) => {}
             Ok(count) => {
                 let days = age.as_secs() / 86_400;
-                let text = format!("{count} results were older than {days} days and are removed");
+                let text = format!("removed {count} results older than {days} days");
                 bench.outlet.notice(Level::Info, None, text);
             }
             Err(error) => bench.outlet.notice(Level::Error, Some(error.code()), error.to_string()),
@@ -57,13 +57,13 @@ fn round(bench: &Bench, age: Duration, stop: &Receiver<()>) -> Result<usize, Led
             if !bench.processor.may_be_removed(&folder) {
                 continue;
             }
-            // Known to be gone before it is: a crash between the two leaves a folder too much, and nothing is done again.
+            // The ledger is updated first: a crash in between leaves an extra folder, but nothing is processed again.
             lock(&bench.ledger).expire(row)?;
             match bench.staging.discard(&folder) {
                 Ok(removed) => count += usize::from(removed),
                 Err(error) => {
                     let elsewhere = matches!(error, OutputError::Outside { .. });
-                    let text = format!("old results cannot be removed: {error}");
+                    let text = format!("cannot remove old results: {error}");
                     bench.outlet.notice(Level::Warning, Some(error.code()), text);
                     if !elsewhere {
                         return Ok(count);

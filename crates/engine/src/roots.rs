@@ -1,7 +1,8 @@
-//! The watched folders, and how a scan in one of them is called.
+//! The watched folders, and the names of scans in them.
 //!
-//! A scan in the only root is called by its path below it. Of several roots each has a name, that of the folder, and a scan is
-//! called by this name and its path below: so are its results, and so it stays whatever other roots come and go.
+//! With a single root, a scan is named by its path below it. With several roots, each root has a name (its folder name)
+//! and a scan's name is the root's name followed by the path below it. Results use the same names, so they stay valid
+//! when other roots are added or removed.
 
 use std::{
     collections::HashSet,
@@ -20,14 +21,14 @@ pub(super) struct Roots(Arc<[Root]>);
 /// A watched folder.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
-    /// What the names of its scans begin with; empty where it is the only one.
+    /// First part of the names of its scans; empty for a single root.
     pub(super) name: PathBuf,
     /// Canonical.
     pub(super) path: PathBuf,
 }
 
 impl Roots {
-    /// The roots at `paths`, which must be folders that are there; none may lie in another.
+    /// Resolves `paths`, which must be existing folders, none inside another.
     pub fn resolve(paths: &[PathBuf]) -> Result<Self, EngineError> {
         let whole = |path: &PathBuf| {
             let root = fs::canonicalize(path).and_then(|root| {
@@ -40,7 +41,9 @@ impl Roots {
         for (index, path) in folders.iter().enumerate() {
             let others = folders.iter().enumerate().filter(|(other, _)| *other != index);
             if let Some((_, within)) = others.into_iter().find(|(_, other)| path.starts_with(other)) {
-                return Err(EngineError::Roots { problem: format!("{} lies in {}", path.display(), within.display()) });
+                return Err(EngineError::Roots {
+                    problem: format!("{} is inside {}", path.display(), within.display()),
+                });
             }
         }
         let named = match folders.as_slice() {
@@ -54,7 +57,7 @@ impl Roots {
         Ok(Self::named(named.into_iter().zip(folders).collect()))
     }
 
-    /// The roots of these names.
+    /// Roots with the given names.
     pub(super) fn named(roots: Vec<(String, PathBuf)>) -> Self {
         Self(roots.into_iter().map(|(name, path)| Root { name: name.into(), path }).collect())
     }
@@ -68,34 +71,34 @@ impl Roots {
         self.0.iter()
     }
 
-    /// Names and paths, as the ledger keeps them.
+    /// Names and paths, as stored in the ledger.
     pub(super) fn pairs(&self) -> Vec<(String, PathBuf)> {
         self.iter().map(|root| (root.name.to_string_lossy().into_owned(), root.path.clone())).collect()
     }
 
-    /// Which root the scan called `name` lies in, by its number.
+    /// Index of the root that contains the scan `name`.
     pub(super) fn number_of(&self, name: &Path) -> usize {
         self.0.iter().position(|root| name.starts_with(&root.name)).unwrap_or(0)
     }
 
-    /// The folder of the root that the scan called `name` lies in.
+    /// Folder of the root that contains the scan `name`.
     pub(super) fn root_of(&self, name: &Path) -> Option<&Path> {
         self.0.get(self.number_of(name)).map(|root| root.path.as_path())
     }
 
-    /// Where the scan called `name` lies.
+    /// Absolute path of the scan `name`.
     pub(super) fn locate(&self, name: &Path) -> PathBuf {
         let Some(root) = self.0.get(self.number_of(name)) else { return name.to_owned() };
         root.path.join(name.strip_prefix(&root.name).unwrap_or(name))
     }
 
-    /// What the scan at the absolute path `path` is called; `None` outside all roots.
+    /// Name of the scan at the absolute path `path`; `None` outside all roots.
     pub(super) fn name(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|root| Some(root.name.join(path.strip_prefix(&root.path).ok()?)))
     }
 }
 
-/// A name for each of several folders: its own, or with that of the folder above where two are called the same.
+/// A name for each folder: its own, prefixed with the parent's name if two are equal.
 fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
     let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
     let own: Vec<String> = folders.iter().map(|folder| text(folder.file_name())).collect();
@@ -108,10 +111,9 @@ fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
     let names: Vec<String> = distinct.collect();
     let mut seen = HashSet::new();
     for name in &names {
-        // Results of all roots lie side by side; a hidden name would be among the engine's own.
+        // Results of all roots are siblings; a hidden name could clash with the engine's own folder.
         if name.is_empty() || name.starts_with('.') || name == super::QUARANTINE_FOLDER || !seen.insert(name) {
-            let problem =
-                format!("the results of two of them would lie in \"{name}\", or where none may lie; rename one");
+            let problem = format!("the folder name \"{name}\" is reserved or used twice; rename one of the folders");
             return Err(EngineError::Roots { problem });
         }
     }

@@ -1,4 +1,4 @@
-//! The engine's own thread: it alone knows which scan is where, and hands the next one to a worker.
+//! The engine's own thread. It alone tracks the state of every scan and assigns scans to workers.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -24,13 +24,13 @@ use super::{
     worker::{Bench, Outcome, Verdict, lock},
 };
 
-/// Quarantined scans of this session that an operator may send back.
+/// Limit for the scans of this session that an operator may send back from quarantine.
 const MAX_RETRIABLE: usize = 10_000;
 
-/// Looks that a watcher may be asked for before it has made one.
+/// Limit for the pending requests to a watcher.
 const WAITING_REQUESTS: usize = 1 << 16;
 
-/// What an operator asks for.
+/// A command from an operator or the program.
 #[derive(Clone, Debug)]
 pub(super) enum Command {
     Drain,
@@ -39,15 +39,15 @@ pub(super) enum Command {
     Retry(ScanId),
     Rescan,
     Tune(Tuning),
-    /// Whether the workers get on.
+    /// Asks whether the workers make progress.
     Ask(Sender<bool>),
     Notice(Level, Option<&'static str>, String),
 }
 
-/// The ends of the channels to the other threads.
+/// The scheduler's ends of the channels to the other threads.
 pub(super) struct Links {
     pub(super) commands: Receiver<Command>,
-    /// To the watcher of each root.
+    /// One for the watcher of each root.
     pub(super) requests: Vec<Sender<Request>>,
     pub(super) reports: Receiver<Report>,
     pub(super) tasks: Sender<Task>,
@@ -63,24 +63,24 @@ pub(super) struct Scheduler {
     pub(super) disk: Disk,
     pub(super) candidates: Candidates,
     pub(super) backlog: Backlog,
-    /// Paths of the scans in the backlog and with the workers.
+    /// Paths of queued and running scans.
     pub(super) taken: HashSet<PathBuf>,
     pub(super) retriable: BTreeMap<ScanId, (Task, PathBuf)>,
-    /// Files that were moved to quarantine, while sightings from before may still come in.
+    /// Files just moved to quarantine; reports from before the move may still arrive.
     pub(super) moved: HashMap<PathBuf, Instant>,
     pub(super) running: usize,
-    /// Scans that are being given up because their workers were left behind with them.
+    /// Stuck scans that are being failed after their workers were abandoned.
     pub(super) burials: usize,
     last_id: u64,
-    /// Which roots are there, and which were walked through.
+    /// Whether each root is reachable, and whether it was walked completely.
     online: Vec<bool>,
     walked: Vec<bool>,
     pub(super) paused: bool,
     aborted: bool,
-    /// The lines to the watchers; cut when the engine is stopping.
+    /// Channels to the watchers; dropped when the engine stops.
     pub(super) requests: Option<Vec<Sender<Request>>>,
     pub(super) next_upkeep: Instant,
-    /// When a trouble of the whole engine was last told, by its code.
+    /// When each engine-wide problem was last reported, by its code.
     pub(super) told: HashMap<&'static str, Instant>,
     pub(super) totals: Totals,
 }
@@ -113,7 +113,7 @@ impl Scheduler {
         }
     }
 
-    /// Runs until a stop is asked for and the running scans are finished; then `finish` waits for the other threads.
+    /// Runs until a stop is requested and the running scans finish; then calls `finish` to join the other threads.
     pub(super) fn run(mut self, links: Links, finish: impl FnOnce(Crew)) -> Totals {
         let Links { mut commands, requests, mut reports, tasks, outcomes } = links;
         self.requests = Some(requests);
@@ -129,12 +129,12 @@ impl Scheduler {
                 },
                 recv(reports) -> report => match report {
                     Ok(report) => self.note(report),
-                    Err(_) => self.break_down("no watcher is left"),
+                    Err(_) => self.break_down("all watchers have stopped"),
                 },
                 recv(commands) -> command => if let Ok(command) = command {
                     self.obey(command);
                 } else {
-                    // Nobody is left who could ever stop it.
+                    // No handle is left that could stop the engine.
                     commands = never();
                     self.stop();
                 },
@@ -167,13 +167,13 @@ impl Scheduler {
         }
     }
 
-    /// Stops because a thread was lost: an engine that only seems to watch would be worse than none.
+    /// Stops because a thread was lost. An engine that only seems to watch is worse than none.
     pub(super) fn break_down(&mut self, what: &str) {
         self.outlet.notice(Level::Error, Some("E-ENGINE-BROKEN"), format!("internal error: {what}"));
         self.stop();
     }
 
-    /// Hands scans to free workers.
+    /// Assigns scans to free workers.
     fn dispatch(&mut self, tasks: &Sender<Task>) {
         if self.requests.is_none() || !self.is_online() || self.paused {
             return;
@@ -189,12 +189,12 @@ impl Scheduler {
         {
             self.running += 1;
             self.bench.life.beat();
-            // Fails only when no worker is left, which the outcomes tell as well.
+            // Fails only if no worker is left, which the next maintenance detects.
             let _ = tasks.send(task);
         }
     }
 
-    /// Asks for a look at the candidates that are due.
+    /// Requests checks of the candidates that are due.
     fn ask(&mut self) {
         if !self.is_online() {
             return;
@@ -203,19 +203,19 @@ impl Scheduler {
         let now = Instant::now();
         while let Some(path) = self.candidates.take_due(now) {
             let root = self.bench.roots.number_of(&path);
-            // A watcher that hangs with its share is asked no more than it can answer.
+            // The watcher of a hanging share gets no more requests than it can answer.
             if self.online[root] && requests[root].len() < WAITING_REQUESTS {
                 let _ = requests[root].send(Request::Look(path));
             }
         }
     }
 
-    /// Whether any root is there.
+    /// Whether any root is reachable.
     pub(super) fn is_online(&self) -> bool {
         self.online.contains(&true)
     }
 
-    /// How long nothing is due.
+    /// Time until something is due.
     fn wait(&self) -> Duration {
         let mut due = self.next_upkeep;
         if self.requests.is_some() && self.is_online() {
@@ -245,9 +245,9 @@ impl Scheduler {
         if self.online.len() > 1 {
             let folder = self.options.roots[root].display();
             let (level, code, text) = if online {
-                (Level::Info, None, format!("{folder} is there again"))
+                (Level::Info, None, format!("{folder} is reachable again"))
             } else {
-                let text = format!("{folder} cannot be reached; nothing is lost meanwhile");
+                let text = format!("cannot reach {folder}; its scans wait until it returns");
                 (Level::Warning, Some("W-WATCH-OFFLINE"), text)
             };
             self.outlet.notice(level, code, text);
@@ -258,7 +258,7 @@ impl Scheduler {
     }
 
     fn sighted(&mut self, path: PathBuf, stamp: Stamp, at: Instant) {
-        // Sightings come in the order in which they were made: whatever moved earlier than this one is through.
+        // Reports arrive in order, so moves earlier than this one can be forgotten.
         self.moved.retain(|_, when| *when >= at);
         if self.taken.contains(&path) || self.moved.contains_key(&path) {
             return;
@@ -277,12 +277,12 @@ impl Scheduler {
                 self.last_id += 1;
                 self.watch(ScanId(self.last_id), path, stamp, at);
             }
-            // The next walk sights it again.
+            // The next walk reports the file again.
             Err(error) => self.tell(error.code(), error.to_string()),
         }
     }
 
-    /// Makes a file a candidate.
+    /// Adds a file to the candidates.
     fn watch(&mut self, id: ScanId, path: PathBuf, stamp: Stamp, at: Instant) {
         self.outlet.scan(id, ScanChange::Seen { path: path.clone(), bytes: stamp.scan.bytes });
         self.candidates.insert(id, path, stamp, at);
@@ -300,7 +300,7 @@ impl Scheduler {
             self.burials -= 1;
         }
         if let (Verdict::Busy, Some(content)) = (&verdict, &content)
-            // The other worker may be through by now, and would release nobody.
+            // If the other worker has already finished, nothing would release this task.
             && lock(&self.ledger).is_busy(content)
         {
             return self.backlog.park(content.clone(), task);
@@ -321,7 +321,7 @@ impl Scheduler {
                 return self.backlog.delay(task, now + self.options.backoff_after(1));
             }
             Verdict::Held(error) => {
-                self.tell(error.code, format!("results cannot be written, scans wait: {}", error.reason));
+                self.tell(error.code, format!("cannot write results, scans wait: {}", error.reason));
                 if self.options.until_idle {
                     self.stop();
                 }
@@ -382,7 +382,7 @@ impl Scheduler {
             }
             Command::Ask(reply) => {
                 let stuck = self.running > 0 && self.bench.life.silence() > STUCK;
-                // Who asked may have lost patience.
+                // The caller may have timed out.
                 let _ = reply.send(!stuck);
             }
             Command::Retry(id) => self.retry(id),

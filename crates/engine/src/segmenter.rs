@@ -1,4 +1,4 @@
-//! The processor that segments: reader, network, surfaces, measures, results.
+//! The processor that segments scans: reads, runs the network, extracts surfaces, measures and writes results.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,18 +27,18 @@ use octrls_report::{
 use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, history::ScanVisit, pieces::in_order};
 use octrls_report::EyeVisits;
 
-/// What the operator says of scans and of their results.
+/// The operator's settings for reading, measuring and results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SegmenterOptions {
-    /// What scan files may not state.
+    /// Values that scan files may not state.
     pub read: ReadOptions,
     /// Where the ellipsoid zone ends.
     pub ez: EzConvention,
-    /// Which DICOM objects the results of a DICOM scan have.
+    /// Which DICOM objects to write for a DICOM scan.
     pub dicom: DicomResults,
-    /// Beyond which limits a scan is flagged.
+    /// Limits beyond which a scan is flagged.
     pub gates: Gates,
-    /// What the thickness of volumes is compared with.
+    /// Normative data for the thickness of volumes.
     #[serde(with = "shared_option")]
     pub reference: Option<Arc<ReferenceTable>>,
 }
@@ -52,20 +52,20 @@ pub struct Segmenter {
 }
 
 impl Segmenter {
-    /// A segmenter that writes below the result root `out`.
+    /// A segmenter that writes below the results folder `out`.
     #[must_use]
     pub fn new(network: Network, options: SegmenterOptions, out: &Path) -> Self {
         Self { network, options, staging: Staging::of(out), history: None }
     }
 
-    /// Compares each scan with earlier ones of its eye in `history`, and enters it there.
+    /// Compares each scan with earlier scans of its eye in `history`, then adds it.
     #[must_use]
     pub fn with_history(mut self, history: Option<Arc<History>>) -> Self {
         self.history = history;
         self
     }
 
-    /// The scan with `header` for its follow-up; `None` where the file does not say whose eye it is, or how its B-scans lie.
+    /// The follow-up key of the scan; `None` if the file does not state patient, eye or scan pattern.
     fn eye_scan<'a>(
         &self,
         subject: Option<&'a Subject>,
@@ -84,11 +84,11 @@ impl Segmenter {
     }
 }
 
-/// Told before results are put in place.
+/// Reported before results are published.
 const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
-    /// Segments the scan in the files of `task`, or one series of it, into the folder `out`.
+    /// Segments the scan of `task`, or one series of it, into the folder `out`.
     fn one(
         &self,
         task: &Task<'_>,
@@ -106,7 +106,7 @@ impl Segmenter {
         if let Some(origin) = reader.dicom_origin() {
             results = results.with_dicom(origin.clone(), self.options.dicom);
         }
-        // An image of the fundus, or a patient, that cannot be read takes nothing from the results.
+        // An unreadable fundus image or patient record must not fail the scan.
         if let Ok(Some(fundus)) = reader.fundus() {
             results = results.with_fundus(fundus);
         }
@@ -127,7 +127,7 @@ impl Segmenter {
             Ok::<_, ProcessError>(())
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
-        // Of a DICOM series, more instances may come: it stays the same scan.
+        // More instances of a DICOM series may arrive later; the series UID keeps it the same scan.
         let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
         let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
         let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
@@ -146,8 +146,8 @@ impl Segmenter {
         Ok(results.finish(context, &mut || report(ALIVE))?)
     }
 
-    /// Segments each of `count` series into a folder of its own below `out`, which appears as a whole. A series that cannot be
-    /// read takes nothing from the others.
+    /// Segments each of `count` series into its own folder below `out`, which appears atomically. A series that cannot
+    /// be read does not affect the others.
     fn several(
         &self,
         task: &Task<'_>,
@@ -171,15 +171,15 @@ impl Segmenter {
         match (folder.finish(&slashed(task.name), task.sha256, out, &mut || report(ALIVE))?, first_error) {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
-            (None, None) => Err(ReadError::Malformed("a file of no series".to_owned()).into()),
+            (None, None) => Err(ReadError::Malformed("it contains no series".to_owned()).into()),
         }
     }
 }
 
-/// The files of one scan, or the file of several.
+/// The files of a scan, or a file that holds several series.
 struct Task<'a> {
     scan: &'a ScanFiles,
-    /// What results may call it.
+    /// Path to mention in results.
     name: &'a Path,
     sha256: &'a str,
 }
@@ -226,22 +226,22 @@ impl Processor for Segmenter {
     }
 }
 
-/// The digest of a scan's content, see [`ScanFiles::digest`].
+/// Digest of a scan's content, see [`ScanFiles::digest`].
 pub fn digest(scan: &ScanFiles) -> Result<String, ReadError> {
     let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
     Ok(scan.digest(scan.contents()?.iter().map(digest).collect::<Result<_, _>>()?))
 }
 
-/// What the scanner says of the B-scan at `index`.
+/// The scanner's own values for the B-scan at `index`.
 fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings, ReadError> {
     Ok(DeviceFindings { boundaries: reader.device_boundaries(index)?, signal_db: reader.device_signal_db(index)? })
 }
 
-/// A reader's error with the path below the root, since folders above it may name a patient.
+/// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
 fn named(error: ReadError, name: &Path) -> ProcessError {
     match error {
         ReadError::Io { source, path } => {
-            // Of a series, the file that it is called by may not be the one that cannot be read.
+            // In a series, the unreadable file may not be the one that names the scan.
             let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
             let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
             ReadError::Io { path, source }.into()
@@ -253,7 +253,7 @@ fn named(error: ReadError, name: &Path) -> ProcessError {
     }
 }
 
-/// A path as results carry it: with `/` on every system.
+/// `path` with `/` on every system, as results contain it.
 fn slashed(path: &Path) -> String {
     path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
@@ -310,7 +310,7 @@ mod tests {
                 _ => {}
             })
         }));
-        assert!(given_up.is_err() && seen == 1, "it was given up when all was done but the last");
+        assert!(given_up.is_err() && seen == 1, "it was cancelled right before publishing");
         assert!(!out.join("a.png").exists());
         assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
         process(&mut |_| ()).unwrap();

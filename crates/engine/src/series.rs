@@ -1,8 +1,8 @@
-//! DICOM files that are B-scans of one series, and so no scans of their own.
+//! DICOM files that are the B-scans of one series, not scans of their own.
 //!
-//! Instances of one series in one folder are one scan, called by the first of them in the natural order of their names. Nothing says
-//! how many there will be: the scan is taken once none has changed and none has come for a while, and one that comes later makes
-//! its content another.
+//! Instances of one series in one folder form one scan. It is named by the first file in the natural order of names.
+//! The number of instances is not stated anywhere: the scan is processed once no instance has changed or arrived for a
+//! while, and a later instance changes its content.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,24 +15,24 @@ use std::{
 use super::stamp::{FileStamp, Stamp};
 use octrls_readers::{NaturalKey, ScanFiles, SeriesKey, may_be_instance, natural_key, series_key};
 
-/// The DICOM files that were sighted, and which of them belong together; shared by those who look and those who work.
+/// The DICOM files seen so far, grouped by series. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Series(Arc<Mutex<HashMap<PathBuf, Folder>>>);
 
-/// What is known of one folder.
+/// The known files and series of one folder.
 #[derive(Debug, Default)]
 struct Folder {
     files: HashMap<OsString, Known>,
     series: HashMap<Arc<SeriesKey>, Members>,
 }
 
-/// A file that was looked at.
+/// A known file.
 #[derive(Debug)]
 struct Known {
     stamp: FileStamp,
-    /// The series that it is an instance of.
+    /// The series of this instance.
     of: Option<Arc<SeriesKey>>,
-    /// The last walk that came upon it.
+    /// Number of the last walk that found the file.
     walk: u64,
 }
 
@@ -40,25 +40,25 @@ struct Known {
 #[derive(Debug, Default)]
 struct Members {
     names: BTreeSet<(NaturalKey, OsString)>,
-    /// Sums over all of them, so that one that changes costs no look at the others.
+    /// Sums over all instances, so that a change of one needs no check of the others.
     bytes: u64,
     digest: u64,
-    /// What the series was last told to be called by.
+    /// The first file as last reported for the series.
     told: Option<OsString>,
 }
 
-/// What a look at a file has shown.
+/// Result of a check of a file.
 #[derive(Debug, Default)]
 pub(super) struct Kin {
-    /// Whether it is an instance of a series.
+    /// Whether the file is an instance of a series.
     pub(super) is_instance: bool,
-    /// What the series is called by that it was an instance of before.
+    /// The first file of the series that the file has left.
     pub(super) left: Option<PathBuf>,
 }
 
 impl Series {
-    /// Takes note of the file at `path`, which looks like `stamp`, upon the walk of that number; a changed one is read again, as far
-    /// as its pixels.
+    /// Records the file at `path`, which has `stamp` and was found by walk number `walk`. A changed file is read again,
+    /// up to its pixel data.
     pub(super) fn sighted(&self, path: &Path, stamp: FileStamp, walk: u64) -> Kin {
         let (true, Some(folder), Some(name)) = (may_be_instance(path), path.parent(), path.file_name()) else {
             return Kin::default();
@@ -69,9 +69,9 @@ impl Series {
             known.walk = walk;
             return Kin { is_instance: known.of.is_some(), left: None };
         }
-        // A file on a share may take its time, for which nobody else should wait.
+        // Read without the lock: a file on a slow share must not block others.
         let Ok(of) = series_key(path) else {
-            // The next look may be luckier.
+            // The next check may succeed.
             return Kin { is_instance: false, left: self.gone(path) };
         };
         let mut all = self.all();
@@ -87,7 +87,7 @@ impl Series {
         Kin { is_instance, left }
     }
 
-    /// Takes note that there is no file at `path`; returns what the series is called by now that it was an instance of.
+    /// Records that there is no file at `path`; returns the first file of the series it belonged to.
     pub(super) fn gone(&self, path: &Path) -> Option<PathBuf> {
         let (folder, name) = (path.parent()?, path.file_name()?);
         let mut all = self.all();
@@ -96,8 +96,8 @@ impl Series {
         Some(folder.join(there.first(&key)?))
     }
 
-    /// Takes note that the walk of that number came upon all files of `folder`: the others are gone. Returns what the series are
-    /// called by that lost any.
+    /// Records that walk number `walk` found all files of `folder`; the others are gone. Returns the first files of the
+    /// series that lost instances.
     pub(super) fn walked(&self, folder: &Path, walk: u64) -> Vec<PathBuf> {
         let mut all = self.all();
         let Some(there) = all.get_mut(folder) else { return Vec::new() };
@@ -107,7 +107,7 @@ impl Series {
         lost.iter().filter_map(|key| Some(folder.join(there.first(key)?))).collect()
     }
 
-    /// Forgets folders below `root` that are no more.
+    /// Forgets folders below `root` that no longer exist.
     pub(super) fn tidy(&self, root: &Path) {
         let is_gone =
             |folder: &PathBuf| fs::symlink_metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
@@ -117,19 +117,19 @@ impl Series {
         }
     }
 
-    /// What the series is called by that the file at `path` is an instance of; `None` of any other file.
+    /// First file of the series that the file at `path` belongs to; `None` for any other file.
     pub(super) fn head(&self, path: &Path) -> Option<PathBuf> {
         let all = self.all();
         let (folder, there, key) = find(&all, path)?;
         Some(folder.join(there.first(key)?))
     }
 
-    /// Whether the file at `path` is an instance of a series that is called by another.
+    /// Whether the file at `path` is an instance of a series, but not its first file.
     pub(super) fn is_follower(&self, path: &Path) -> bool {
         self.head(path).is_some_and(|head| head != path)
     }
 
-    /// Takes note that the series is told to be called by the file `head`; returns what it was called by before, where that was
+    /// Records that the series is reported under its first file `head`; returns the previous first file if it was
     /// another.
     pub(super) fn tell(&self, head: &Path) -> Option<PathBuf> {
         let mut all = self.all();
@@ -139,7 +139,7 @@ impl Series {
         Some(head.with_file_name(before)).filter(|before| before != head)
     }
 
-    /// The files of the scan that is called by `path`.
+    /// The files of the scan named by `path`.
     pub(super) fn files(&self, path: &Path) -> ScanFiles {
         let instances = || {
             let all = self.all();
@@ -151,7 +151,8 @@ impl Series {
         instances().and_then(ScanFiles::series).unwrap_or_else(|| ScanFiles::one(path))
     }
 
-    /// Looks at the scan called by `path`, of a series at its first file and its sidecar; the others count as they were last sighted.
+    /// Stamps the scan named by `path`. For a series, only the first file and the sidecar are checked; the others count
+    /// as last seen.
     pub(super) fn recall(&self, path: &Path) -> io::Result<Option<Stamp>> {
         let Some(stamp) = Stamp::take(path)? else { return Ok(None) };
         let all = self.all();
@@ -160,7 +161,7 @@ impl Series {
         Ok(Some(members.stamp(stamp)))
     }
 
-    /// Looks at the scan called by `path`, of a series at all of its files.
+    /// Stamps the scan named by `path`. For a series, all of its files are checked.
     pub(super) fn look(&self, path: &Path) -> io::Result<Option<Stamp>> {
         let Some(stamp) = Stamp::take(path)? else { return Ok(None) };
         if self.head(path).is_none() {
@@ -183,7 +184,7 @@ impl Series {
     }
 }
 
-/// The folder of the instance at `path`, and its series.
+/// The folder and series of the instance at `path`.
 fn find<'a>(all: &'a HashMap<PathBuf, Folder>, path: &'a Path) -> Option<(&'a Path, &'a Folder, &'a Arc<SeriesKey>)> {
     let folder = path.parent()?;
     let there = all.get(folder)?;
@@ -191,12 +192,12 @@ fn find<'a>(all: &'a HashMap<PathBuf, Folder>, path: &'a Path) -> Option<(&'a Pa
 }
 
 impl Folder {
-    /// The one copy of `key` that all instances share.
+    /// The copy of `key` that all instances share.
     fn key(&self, key: SeriesKey) -> Arc<SeriesKey> {
         self.series.get_key_value(&key).map_or_else(|| Arc::new(key), |(known, _)| Arc::clone(known))
     }
 
-    /// Forgets the file `name`; returns the series that it was an instance of.
+    /// Forgets the file `name`; returns the series it belonged to.
     fn remove(&mut self, name: &OsStr) -> Option<Arc<SeriesKey>> {
         let Known { stamp, of, .. } = self.files.remove(name)?;
         let key = of?;
@@ -226,7 +227,7 @@ impl Members {
         self.digest = self.digest.wrapping_sub(stamp.digest(name));
     }
 
-    /// The stamp of the series, of which `first` is its first file's.
+    /// The stamp of the series, given that of its first file.
     fn stamp(&self, first: Stamp) -> Stamp {
         first.with_instances(self.names.len(), self.bytes, self.digest)
     }
@@ -240,7 +241,7 @@ fn place_of(name: &OsStr) -> (NaturalKey, OsString) {
 mod tests {
     use super::*;
 
-    /// The beginning of a tomography object of one frame.
+    /// The start of a tomography object with one frame.
     fn instance(series: &str) -> Vec<u8> {
         let element = |(group, number): (u16, u16), vr: &[u8; 2], value: &str| {
             let value = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value}\0") };
@@ -268,7 +269,7 @@ mod tests {
             self.0.path().join(name)
         }
 
-        /// Writes a file and looks at it.
+        /// Writes a file and records it.
         fn put(&self, name: &str, series: &str, walk: u64) -> Kin {
             fs::write(self.path(name), instance(series)).unwrap();
             self.see(name, walk)
@@ -280,7 +281,7 @@ mod tests {
             self.1.sighted(&path, stamp, walk)
         }
 
-        /// Names of the files of the series called by `name`; what is remembered of them is what is there.
+        /// File names of the series named by `name`. Also asserts that the recorded state matches the disk.
         fn files(&self, name: &str) -> Vec<String> {
             let path = self.path(name);
             assert_eq!(self.1.recall(&path).unwrap(), self.1.look(&path).unwrap());
@@ -300,7 +301,7 @@ mod tests {
         assert!(place.1.is_follower(&place.path("9.dcm")) && !place.1.is_follower(&place.path("1.dcm")));
         let before = place.1.recall(&place.path("1.dcm")).unwrap().unwrap();
 
-        // One of another series now, and the first.
+        // The first file now belongs to another series.
         assert_eq!(place.put("1.dcm", "1.2.3", 2).left, Some(place.path("9.dcm")));
         assert_eq!(place.files("9.dcm"), ["9.dcm", "10.dcm"]);
         assert_ne!(place.1.recall(&place.path("9.dcm")).unwrap().unwrap(), before);

@@ -1,4 +1,4 @@
-//! Checks of what another process says of a scan, so that nothing further on can stumble over it.
+//! Validates events from another process, so that later code can rely on them.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::ScanChange;
 use octrls_core::{scan::ScanHeader, segment::SegmentedBScan};
 use octrls_readers::{MAX_PIXELS, MAX_SIDE};
 
-/// Most B-scans in a scan, A-scans aside; far more than any reader lets through.
+/// Upper limit for the number of B-scans in a scan; far above what any reader accepts.
 const MOST_BSCANS: usize = 1_000_000;
 
-/// The longest time that a figure may state.
+/// Upper limit for durations.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// Whether what is said holds together.
+/// Whether the change is plausible.
 pub fn change(change: &ScanChange) -> bool {
     match change {
         ScanChange::Opened(header) => is_possible(header),
@@ -28,7 +28,7 @@ fn is_possible(header: &ScanHeader) -> bool {
     sides && (1..MOST_BSCANS).contains(&header.bscans) && header.tracks.len() <= header.bscans
 }
 
-/// Whether a B-scan and what was found in it belong together.
+/// Whether a B-scan and its surfaces, thicknesses and times are consistent.
 pub fn bscan(segmented: &SegmentedBScan) -> bool {
     let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
     let pixels = (image.width as u64).checked_mul(image.height as u64);

@@ -1,4 +1,4 @@
-//! What tells from outside whether a scan has changed: size and modification time.
+//! Stamps: size and modification time, which show whether a scan has changed without reading it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileStamp {
     pub(super) bytes: u64,
-    /// Nanoseconds since 1970, negative before. Only ever compared for equality, so that a wrong clock is harmless.
+    /// Nanoseconds since 1970, negative before. Only compared for equality, so a wrong clock does no harm.
     pub(super) modified_ns: i64,
 }
 
 impl FileStamp {
-    /// Looks at the file at `path`; `None` where a folder, a link or anything else lies there.
+    /// Stamps the file at `path`; `None` if it is a folder, a link or anything else.
     pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
         let metadata = fs::symlink_metadata(path)?;
         Ok(metadata.is_file().then(|| Self::of(&metadata)))
@@ -33,7 +33,7 @@ impl FileStamp {
         Self { bytes: metadata.len(), modified_ns }
     }
 
-    /// A number that is another for another file or one that has changed.
+    /// A hash of the name and stamp, which changes with either.
     pub fn digest(&self, name: &OsStr) -> u64 {
         let hash = Sha256::new()
             .chain_update(self.bytes.to_le_bytes())
@@ -44,17 +44,17 @@ impl FileStamp {
     }
 }
 
-/// The stamp of a scan and of the sidecar beside it, which takes part in the result.
+/// The stamps of a scan and of its sidecar, which affects the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) scan: FileStamp,
     pub(super) sidecar: Option<FileStamp>,
-    /// Whether further files may come that belong to the scan.
+    /// Whether further files of the scan may arrive.
     pub(super) of_series: bool,
 }
 
 impl Stamp {
-    /// Looks at the scan at `path`; `None` where a folder, a link or anything else but a file lies there.
+    /// Stamps the scan at `path`; `None` if it is a folder, a link or anything else but a file.
     pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
         let Some(scan) = FileStamp::take(path)? else { return Ok(None) };
         let sidecar = fs::symlink_metadata(sidecar_of(path)).ok().filter(Metadata::is_file);
@@ -62,10 +62,11 @@ impl Stamp {
         Ok(Some(Self { scan, sidecar, of_series: false }))
     }
 
-    /// The stamp of a series of `count` files, of which this is the first's: their size, and a time that is that of the first file to
-    /// about a second, and another whenever one of them changes, comes or goes. `digest` is the sum of theirs.
+    /// The stamp of a series of `count` files, of which `self` belongs to the first. `bytes` is their total size and
+    /// `digest` the sum of their digests. The time equals that of the first file to within about a second; its lower
+    /// bits change whenever a file changes, arrives or disappears.
     pub(super) fn with_instances(self, count: usize, bytes: u64, digest: u64) -> Self {
-        /// Nanoseconds that make way, about a second.
+        /// Mask of the bits that `digest` replaces: about a second.
         const WAY: i64 = (1 << 30) - 1;
         if count < 2 {
             return Self { of_series: true, ..self };
@@ -75,7 +76,7 @@ impl Stamp {
     }
 }
 
-/// The sidecar that would belong to the scan at `path`.
+/// The sidecar path for the scan at `path`.
 pub(super) fn sidecar_of(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".toml");

@@ -1,7 +1,7 @@
-//! What an operator does with ledger and quarantine from another process, while an engine works with them or while none does.
+//! Operator access to ledger and quarantine from another process, with or without a running engine.
 //!
-//! Changes go into the ledger at once; a running engine learns from it within seconds which files to look at, and the next
-//! start looks at all of them.
+//! Changes go straight into the ledger. A running engine finds requests within seconds; the next start checks all files
+//! anyway.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use octrls_readers as scan;
 
 pub use super::quarantine::Quarantined;
 
-/// The ledger and the quarantine of one folder for results.
+/// The ledger and quarantine of a results folder.
 #[derive(Debug)]
 pub struct Steward {
     records: Records,
@@ -27,20 +27,20 @@ pub struct Steward {
     quarantine: Quarantine,
 }
 
-/// What became of a wish.
+/// Outcome of a request to process a scan again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redo {
-    /// It will be worked on.
+    /// The scan will be processed.
     Asked,
-    /// A worker has it now.
+    /// A worker is processing it now.
     Running,
-    /// No file of this content is in the watched folders any more.
+    /// No file with this content is left in the watched folders.
     Gone,
-    /// The ledger knows nothing under this path.
+    /// The ledger has no entry for this path.
     Unknown,
 }
 
-/// Why something in quarantine stays there.
+/// Why an operation on ledger or quarantine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StewardError {
     /// The ledger cannot be used.
@@ -49,15 +49,15 @@ pub enum StewardError {
     /// A file cannot be moved or removed.
     #[error("{path} stays in quarantine: {source}", path = path.display())]
     Quarantine {
-        /// Its place in the quarantine folder.
+        /// Path in the quarantine folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl StewardError {
-    /// A code that stays the same across versions, for scripts.
+    /// A stable code for scripts.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -68,10 +68,10 @@ impl StewardError {
 }
 
 impl Steward {
-    /// Opens what the engine keeps in the folder for results `out`.
+    /// Opens the ledger and quarantine in the results folder `out`.
     ///
     /// # Errors
-    /// [`LedgerError`] when there is no ledger, or it cannot be used.
+    /// [`LedgerError`] if there is no ledger or it cannot be used.
     pub fn open(out: &Path) -> Result<Self, LedgerError> {
         let missing = || LedgerError::Missing { path: out.to_owned() };
         let out = out.canonicalize().map_err(|_| missing())?;
@@ -82,34 +82,34 @@ impl Steward {
         let records = Records::open(&file)?;
         let roots = records.roots()?;
         if let Some((_, path)) = roots.iter().find(|(_, path)| !path.is_absolute()) {
-            return Err(LedgerError::Damaged(format!("a watched folder is called {}", path.display())));
+            return Err(LedgerError::Damaged(format!("a watched folder has a relative path: {}", path.display())));
         }
         let roots = Roots::named(roots);
         let quarantine = Quarantine::new(roots.clone(), out.join(QUARANTINE_FOLDER));
         Ok(Self { records, roots, quarantine })
     }
 
-    /// Hands every entry of the ledger to `take`, by path.
+    /// Passes every ledger entry to `take`, sorted by path.
     ///
     /// # Errors
-    /// [`LedgerError`] when the ledger cannot be read.
+    /// [`LedgerError`] if the ledger cannot be read.
     pub fn each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
         self.records.each(take)
     }
 
-    /// The path by which the ledger knows the file that an operator calls `path`: below the root already, or anywhere in the
+    /// The ledger's path for the file that the operator calls `path`, given either below the root or anywhere in the
     /// file system.
     #[must_use]
     pub fn below_root(&self, path: &Path) -> PathBuf {
         let whole = path.canonicalize().ok().and_then(|whole| self.roots.name(&whole));
-        // A file that is gone has no canonical path; its name may still say enough.
+        // A missing file has no canonical path, but its path as given may match a root.
         whole.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
     }
 
-    /// Lets the scan at `path`, below the root, be processed anew; one in quarantine is moved back first.
+    /// Requests that the scan at `path`, below the root, be processed again. A scan in quarantine is moved back first.
     ///
     /// # Errors
-    /// [`StewardError`] when the ledger cannot be used or a file cannot be moved.
+    /// [`StewardError`] if the ledger cannot be used or a file cannot be moved.
     pub fn redo(&mut self, path: &Path) -> Result<Redo, StewardError> {
         let jailed: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
         if let Some(last) = jailed.last()
@@ -139,10 +139,11 @@ impl Steward {
         Ok(outcome)
     }
 
-    /// Lets everything be processed anew that the ledger has and that is still in the watched folders; returns how much.
+    /// Requests that everything in the ledger that is still in the watched folders be processed again; returns the
+    /// count.
     ///
     /// # Errors
-    /// [`StewardError`] when the ledger cannot be used.
+    /// [`StewardError`] if the ledger cannot be used.
     pub fn redo_all(&mut self) -> Result<usize, StewardError> {
         let mut entries = Vec::new();
         self.records.each(&mut |entry| entries.push(entry))?;
@@ -156,23 +157,23 @@ impl Steward {
         Ok(count)
     }
 
-    /// What is in quarantine, by place.
+    /// The scans in quarantine, sorted by place.
     #[must_use]
     pub fn quarantined(&self) -> Vec<Quarantined> {
         self.quarantine.list()
     }
 
-    /// The place of a scan within the quarantine folder.
+    /// Path of a scan within the quarantine folder.
     #[must_use]
     pub fn place_of<'a>(&self, quarantined: &'a Quarantined) -> &'a Path {
         self.quarantine.within(&quarantined.place)
     }
 
-    /// Moves a scan back to where it was found, and lets it be processed anew; one that could not be moved away is processed
-    /// anew where it is.
+    /// Moves a scan back to its original path and requests that it be processed again. A scan that was not moved is
+    /// processed where it is.
     ///
     /// # Errors
-    /// [`StewardError`] when it cannot be moved, or the ledger cannot be used.
+    /// [`StewardError`] if it cannot be moved or the ledger cannot be used.
     pub fn release(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
         let path = &quarantined.path;
         let moved = if quarantined.moved {
@@ -187,11 +188,11 @@ impl Steward {
         Ok(self.records.ask(path)?)
     }
 
-    /// Removes a scan from quarantine for good, with its sidecar and the reason. A file that could not be moved there stays
-    /// where it is, and stays given up.
+    /// Deletes a scan from quarantine with its sidecar and note. A scan that was not moved stays where it is and stays
+    /// quarantined.
     ///
     /// # Errors
-    /// [`StewardError`] when it cannot be removed, or the ledger cannot be used.
+    /// [`StewardError`] if it cannot be deleted or the ledger cannot be used.
     pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
         self.quarantine.forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
         if quarantined.moved {
@@ -200,7 +201,7 @@ impl Steward {
         Ok(())
     }
 
-    /// What the series is called by that the file at `path` is an instance of.
+    /// Name of the series that the file at `path` belongs to.
     fn series_of(&self, path: &Path) -> Option<PathBuf> {
         let scan = scan::around(&self.roots.locate(path)).ok()?;
         self.roots.name(scan.path())
@@ -218,7 +219,7 @@ impl Steward {
         Ok(Redo::Asked)
     }
 
-    /// A path below the root where the content of `entry` lies, that of its results first.
+    /// A path below the root where the content of `entry` still exists, preferably the one its results are named after.
     fn source(&self, entry: &LedgerEntry) -> Result<Option<PathBuf>, LedgerError> {
         let mut paths: Vec<PathBuf> = entry.result.iter().cloned().chain([entry.path.clone()]).collect();
         paths.extend(self.records.paths_of(entry)?);

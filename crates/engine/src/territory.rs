@@ -1,4 +1,4 @@
-//! Which files below the root may be scans, by name alone.
+//! Decides by name alone which files below the root may be scans.
 
 use std::{
     ffi::OsStr,
@@ -8,18 +8,18 @@ use std::{
 use super::filter::Filter;
 use octrls_readers::has_scan_extension;
 
-/// Endings under which programs write what is not finished yet.
+/// Extensions that programs give to unfinished files.
 const UNFINISHED: [&str; 10] =
     ["crdownload", "download", "filepart", "incomplete", "opdownload", "part", "partial", "temp", "tmp", "uploading"];
 
-/// Folders that file servers fill with thumbnails and deleted files.
+/// Folders where file servers keep thumbnails and deleted files.
 const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System Volume Information"];
 
-/// The watched root less what in it is not the scanners'.
+/// The part of a watched root where scans may be.
 #[derive(Clone, Debug)]
 pub(super) struct Territory {
     root: PathBuf,
-    /// The folder for results, where it lies below the root.
+    /// The results folder, if it lies below the root.
     out: Option<PathBuf>,
     filter: Filter,
 }
@@ -34,22 +34,22 @@ impl Territory {
         &self.root
     }
 
-    /// The file that a change of the absolute path `path` concerns, as a path below the root: a sidecar's change
-    /// concerns its scan. `None` outside the territory.
+    /// The file, as a path below the root, that a change of the absolute path `path` is about. A change of a sidecar is
+    /// about its scan. `None` if the file is out of scope.
     pub(super) fn concerned(&self, path: &Path) -> Option<PathBuf> {
         let path = path.strip_prefix(&self.root).ok()?;
         let path = if path.extension() == Some(OsStr::new("toml")) { path.with_extension("") } else { path.to_owned() };
         self.admits(&path).then_some(path)
     }
 
-    /// Whether `path`, below the root, is neither hidden, unfinished, a server's, a result nor excluded.
+    /// Whether `path`, below the root, is none of: hidden, unfinished, a server's file, a result, excluded.
     pub(super) fn admits(&self, path: &Path) -> bool {
         let own = self.out.as_ref().is_some_and(|out| path.starts_with(out));
         let ours = |part| matches!(part, Component::Normal(name) if !is_foreign(name));
         !own && path.components().all(ours) && self.filter.admits(path)
     }
 
-    /// Whether the admitted file at `path` is to be looked at.
+    /// Whether to check the file at `path`.
     pub(super) fn is_scan(&self, path: &Path) -> bool {
         has_scan_extension(path) && self.filter.wants(path) && self.admits(path)
     }

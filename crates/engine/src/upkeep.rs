@@ -1,16 +1,16 @@
-//! What the engine's own thread does beside handing out scans: what operators ask for, and what goes wrong with the box.
+//! The scheduler's maintenance: stuck scans, lost threads and operator requests.
 
 use std::time::{Duration, Instant};
 
 use super::{Level, ScanChange, ScanId, scheduler::Scheduler, watcher::Request, worker::lock};
 
-/// Time between two looks at what operators ask for and at scans that take too long.
+/// Time between two rounds of maintenance.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The same for limits shorter than that.
+/// Shortest interval, used with short time limits.
 const SOONEST: Duration = Duration::from_millis(50);
 
-/// Time between two notices of the same trouble.
+/// Time before the same problem is reported again.
 const SILENCE: Duration = Duration::from_mins(10);
 
 impl Scheduler {
@@ -19,10 +19,10 @@ impl Scheduler {
         self.next_upkeep = Instant::now() + every;
         if self.crew.has_lost_a_worker() {
             self.running = 0;
-            self.break_down("a worker has ended");
+            self.break_down("a worker thread has ended");
         }
         if self.requests.is_some() && self.crew.has_lost_a_watcher() {
-            self.break_down("a watcher has ended");
+            self.break_down("a watcher thread has ended");
         }
         self.replace_stuck();
         self.serve_operators();
@@ -34,12 +34,12 @@ impl Scheduler {
             self.running -= 1;
             self.burials += 1;
             if let Err(error) = self.crew.replace(hand) {
-                self.break_down(&format!("a worker that is stuck cannot be replaced: {error}"));
+                self.break_down(&format!("cannot replace a stuck worker: {error}"));
             }
         }
     }
 
-    /// Looks at the files that an operator asked for by another process.
+    /// Checks the files that operators requested from other processes.
     fn serve_operators(&mut self) {
         if self.requests.is_none() {
             return;
@@ -66,10 +66,10 @@ impl Scheduler {
         }
     }
 
-    /// Begins no further scan, since there is no room for results or too many scans are stuck.
+    /// Starts no new scan, because space is low or too many scans are stuck.
     pub(super) fn hold(&mut self) {
         if self.crew.is_stuck() {
-            let text = "so many scans are stuck that no further one is begun; does a disk or a share hang? A restart ends them";
+            let text = "too many stuck scans to start new ones; check for a hanging disk or share, then restart";
             self.tell("E-ENGINE-STUCK", text.to_owned());
         }
         if self.options.until_idle && self.running == 0 {
@@ -77,7 +77,7 @@ impl Scheduler {
         }
     }
 
-    /// Sends a quarantined scan back to where it was found, and to the workers.
+    /// Moves a quarantined scan back to its original path and queues it.
     pub(super) fn retry(&mut self, id: ScanId) {
         let Some((task, place)) = self.retriable.remove(&id) else { return };
         match self.bench.quarantine.put_back(&place, &task.path) {
@@ -89,14 +89,14 @@ impl Scheduler {
                 self.enqueue(task);
             }
             Err(error) => {
-                let text = format!("{} cannot be taken out of quarantine: {error}", task.path.display());
+                let text = format!("cannot move {} out of quarantine: {error}", task.path.display());
                 self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
                 self.retriable.insert(id, (task, place));
             }
         }
     }
 
-    /// Says what is wrong with more than one scan, though not for every single one.
+    /// Reports a problem that concerns more than one scan, at most once in ten minutes.
     pub(super) fn tell(&mut self, code: &'static str, text: String) {
         if self.told.get(code).is_none_or(|told| told.elapsed() >= SILENCE) {
             self.told.insert(code, Instant::now());

@@ -1,4 +1,4 @@
-//! What a worker does with one scan, from the file that stood still to the entry in the ledger.
+//! The workers: process one scan at a time, from the queue to the ledger.
 
 use std::{
     io,
@@ -31,14 +31,14 @@ use super::{
 use octrls_readers::ScanFiles;
 use octrls_report::Staging;
 
-/// What became of a task.
+/// How a task ended, with its content.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) task: Task,
-    /// What it was made of, where the worker came to know.
+    /// Its content, if known.
     pub(super) content: Option<Content>,
     pub(super) verdict: Verdict,
-    /// Whether its worker is free for another.
+    /// Whether the worker finished it. If false, the worker was stuck and is replaced.
     pub(super) by_worker: bool,
 }
 
@@ -47,26 +47,26 @@ pub(super) struct Outcome {
 pub(super) enum Verdict {
     Done(Arc<ScanSummary>),
     AlreadyDone,
-    /// Another worker has the same content.
+    /// Another worker is processing the same content.
     Busy,
-    /// The file no longer is what stood still.
+    /// The file has changed since it was queued.
     Changed(Stamp),
     Vanished,
     /// The file system does not answer.
     Unreachable,
-    /// This attempt failed, another is due.
+    /// The attempt failed; a retry follows.
     Failed {
         error: ProcessError,
         attempt: u32,
     },
-    /// Results cannot be written, which is not the scan's fault; the attempt does not count.
+    /// Results cannot be written, through no fault of the scan; the attempt does not count.
     Held(ProcessError),
-    /// Given up; `place` is where the file lies now, if it could be moved.
+    /// Failed for good; `place` is the path in quarantine if the file could be moved.
     Quarantined {
         error: ProcessError,
         place: Option<PathBuf>,
     },
-    /// The engine is being stopped.
+    /// The engine is stopping.
     Aborted,
     LedgerFailed(LedgerError),
 }
@@ -83,32 +83,32 @@ pub(super) struct Bench {
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) quarantine: Quarantine,
     pub(super) outlet: Outlet,
-    /// Set when running scans are to be given up.
+    /// Set to cancel the running scans.
     pub(super) abort: Arc<AtomicBool>,
     pub(super) life: Life,
     pub(super) exports: Exports,
     pub(super) series: Series,
 }
 
-/// Locks the ledger; the database itself keeps it consistent, whatever a panic interrupted.
+/// Locks the ledger. The database stays consistent even after a panic.
 pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Carries an abort or the end of patience through the processor, which can be left between two B-scans by unwinding alone.
+/// Panic payload that cancels a scan between two B-scans; unwinding is the only way out of the processor.
 struct LetGo;
 
-/// The scan is no longer this worker's, which took too long and has been replaced.
+/// The scan no longer belongs to this worker, which was stuck and has been replaced.
 struct LeftBehind;
 
-/// The failed attempt of one scan.
+/// A failed attempt.
 struct Failure {
     error: ProcessError,
     attempts: u32,
 }
 
 impl Bench {
-    /// Works through `tasks` until there are no more senders.
+    /// Processes `tasks` until the channel closes.
     pub(super) fn work(&self, number: usize, tasks: &Receiver<Task>, outcomes: &Sender<Outcome>) {
         for task in tasks {
             let overdue = self.hands.take(number, &task);
@@ -119,11 +119,11 @@ impl Bench {
         }
     }
 
-    /// Gives a scan up that its worker does not let go of.
+    /// Fails a scan whose worker is stuck.
     pub(super) fn give_up_stuck(&self, Hand { task, content, .. }: Hand, outcomes: &Sender<Outcome>) {
         let known = content.unwrap_or_else(|| Content::unreadable(&task.path));
         let verdict = self.give_up(&task, &known, Failure { error: ProcessError::too_long(), attempts: 1 });
-        // An engine that has stopped meanwhile needs to know nothing.
+        // Fails only if the engine has stopped.
         let _ = outcomes.send(Outcome { task, content: Some(known), verdict, by_worker: false });
     }
 
@@ -157,7 +157,7 @@ impl Bench {
         if !self.hands.know(task.id, &content) {
             return Err(LeftBehind);
         }
-        // A change while it was read would file the results under a content that never existed.
+        // If the file changed while it was read, this content never existed on disk.
         let verdict = match self.displaced(task) {
             Some(verdict) => self.mine(task).map(|()| verdict)?,
             None => self.take((task, &files), &content, unreadable, overdue)?,
@@ -165,12 +165,12 @@ impl Bench {
         Ok((Some(content), verdict))
     }
 
-    /// Takes it upon this worker to settle the task.
+    /// Claims the right to settle the task.
     fn mine(&self, task: &Task) -> Result<(), LeftBehind> {
         if self.hands.claim(task.id) { Ok(()) } else { Err(LeftBehind) }
     }
 
-    /// Decides by the ledger, and makes an attempt if one is due.
+    /// Asks the ledger what to do, and runs an attempt if one is due.
     fn take(
         &self,
         (task, files): (&Task, &ScanFiles),
@@ -209,7 +209,7 @@ impl Bench {
         Ok(self.settle((task, files), content, attempt, (result, displaced)))
     }
 
-    /// Writes down what became of an attempt.
+    /// Records how an attempt ended.
     fn settle(
         &self,
         (task, files): (&Task, &ScanFiles),
@@ -218,7 +218,7 @@ impl Bench {
         outcome: (Result<ScanSummary, ProcessError>, Option<Verdict>),
     ) -> Verdict {
         match outcome {
-            // What it is a part of arrived meanwhile; a part is not given up for its own faults either.
+            // The whole scan arrived meanwhile; a part is not failed on its own either.
             _ if self.is_part(task) => self.set_aside(task, content),
             (_, Some(changed @ Verdict::Changed(_))) => self.released(content, changed),
             (Ok(summary), _) => {
@@ -246,19 +246,19 @@ impl Bench {
         }
     }
 
-    /// Removes earlier results of the same content that lie under another path.
+    /// Removes earlier results of the same content under another path.
     fn discard_earlier(&self, task: &Task, content: &Content) {
         let earlier = lock(&self.ledger).earlier_result(content);
         let Ok(Some(earlier)) = earlier else { return };
         if earlier != task.path
             && let Err(error) = self.staging.discard(&self.out.join(&earlier))
         {
-            let text = format!("earlier results under {} cannot be removed: {error}", earlier.display());
+            let text = format!("cannot remove earlier results in {}: {error}", earlier.display());
             self.outlet.notice(Level::Warning, Some(error.code()), text);
         }
     }
 
-    /// Runs the processor; `None` when the engine is being stopped.
+    /// Runs the processor; `None` if the engine is stopping.
     fn process(
         &self,
         (task, files): (&Task, &ScanFiles),
@@ -296,19 +296,19 @@ impl Bench {
         }
     }
 
-    /// Gives a file up that is too large to be read. It stays where it is: moving it to another disk would fill that one.
+    /// Fails a file that is too large to read. It stays in place, because moving it could fill another disk.
     fn refuse(&self, task: &Task, content: &Content) -> Verdict {
-        let reason = format!("the scan has {} bytes, {} is the limit", task.stamp.scan.bytes, self.max_bytes);
+        let reason = format!("the scan has {} bytes, the limit is {}", task.stamp.scan.bytes, self.max_bytes);
         let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
         self.leave(task, content, Failure { error, attempts: 0 })
     }
 
-    /// Gives a scan up that stays where it is.
+    /// Fails a scan that stays in place.
     fn leave(&self, task: &Task, content: &Content, Failure { error, attempts }: Failure) -> Verdict {
-        // One reason is enough, that of what lies there now.
+        // Only the note about the current file is kept.
         self.forget_given_up(&task.path, Some(content));
         if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, attempts)) {
-            let text = format!("the reason why {} is given up cannot be written: {problem}", task.path.display());
+            let text = format!("cannot write the quarantine note of {}: {problem}", task.path.display());
             self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
         }
         let failure = (error.code, error.reason.as_str());
@@ -318,8 +318,8 @@ impl Bench {
         }
     }
 
-    /// Moves a scan away that is given up. The files of a series stay: an instance that comes late, or a sound copy of a broken one,
-    /// must find the others.
+    /// Fails a scan and moves it to quarantine. The files of a series stay in place, so that a late instance, or a good
+    /// copy of a broken one, finds the others.
     fn give_up(&self, task: &Task, content: &Content, failure: Failure) -> Verdict {
         if !self.series.files(&self.roots.locate(&task.path)).instances().is_empty() {
             return self.leave(task, content, failure);
@@ -327,7 +327,7 @@ impl Bench {
         let Failure { error, attempts } = failure;
         let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
-            let text = format!("{} stays where it is, it cannot be quarantined: {problem}", task.path.display());
+            let text = format!("cannot move {} to quarantine: {problem}", task.path.display());
             self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
         });
         let in_place = place.is_err().then_some(task.stamp);
@@ -338,7 +338,7 @@ impl Bench {
         Verdict::Quarantined { error, place: place.ok() }
     }
 
-    /// Why the file is no longer the one that stood still; `None` while it is.
+    /// Why the file is no longer the one that was queued; `None` if it is unchanged.
     fn displaced(&self, task: &Task) -> Option<Verdict> {
         match self.series.look(&self.roots.locate(&task.path)) {
             Ok(Some(stamp)) if stamp == task.stamp => None,
@@ -360,7 +360,7 @@ impl Bench {
     }
 }
 
-/// What is written of a scan that is given up.
+/// The quarantine note of a failed scan.
 fn note<'a>(task: &Task, content: &'a Content, error: &'a ProcessError, attempts: u32) -> Note<'a> {
     Note {
         code: error.code,

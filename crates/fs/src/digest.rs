@@ -1,4 +1,4 @@
-//! SHA-256 as lower-case hexadecimal, with a key and without.
+//! SHA-256 and HMAC-SHA-256 digests as lower-case hexadecimal.
 
 use std::{
     fs::File,
@@ -9,29 +9,29 @@ use std::{
 use sha2::{Digest, Sha256};
 
 const BLOCK: usize = 1 << 16;
-/// Bytes of a block of SHA-256 (FIPS 180-4).
+/// Block size of SHA-256 in bytes (FIPS 180-4).
 const HASH_BLOCK: usize = 64;
-/// Bytes of a key.
+/// Length of a key in bytes.
 pub const KEY: usize = 32;
 
-/// The digest of `bytes`.
+/// SHA-256 of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The digest of a file's content, read block by block.
+/// SHA-256 of a file's content, read in blocks.
 ///
 /// # Errors
-/// What the system says when the file cannot be read.
+/// The system's error if the file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
     sha256_of_reader(File::open(path)?)
 }
 
-/// The digest of everything that `reader` has, read block by block.
+/// SHA-256 of everything `reader` returns, read in blocks.
 ///
 /// # Errors
-/// The first error of `reader` other than an interruption.
+/// The first error of `reader`; interruptions are retried.
 pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];
@@ -45,10 +45,10 @@ pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
-/// The keyed digest of `message`: HMAC with SHA-256 (RFC 2104).
+/// HMAC-SHA-256 of `message` (RFC 2104).
 #[must_use]
 pub fn hmac_sha256(key: &[u8; KEY], message: &[u8]) -> String {
-    // A key that is shorter than a block is filled with zeros.
+    // RFC 2104 pads a key shorter than a block with zeros.
     let pad = |byte: u8| {
         let mut block = [byte; HASH_BLOCK];
         block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_keyed_digest_is_that_of_the_standard() {
-        // RFC 4231, test cases 1 and 2; their keys are shorter and filled with zeros, as HMAC itself does.
+        // RFC 4231, test cases 1 and 2. Their keys are padded with zeros here, as HMAC itself does.
         let mut key = [0; KEY];
         key[..20].fill(0x0b);
         let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";

@@ -1,4 +1,4 @@
-//! File operations that survive a power cut, or did not happen.
+//! File operations that survive a power cut or leave no trace.
 
 use std::{
     fs::{self, File},
@@ -8,10 +8,13 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// What the names of unfinished files begin with; hidden names are no scans.
+/// Prefix of unfinished files. The scan filter skips hidden names.
 const PREFIX: &str = ".octrls-";
 
-/// Writes a file that must not exist yet; it appears whole or not at all.
+/// Writes a new file atomically.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if the file exists.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     let mut file = unfinished_file(folder, PREFIX)?;
@@ -21,7 +24,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Moves a file, across file systems by copying it; where that fails, `from` is still whole.
+/// Moves a file, by copying if it crosses file systems. On failure `from` stays intact.
 pub fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_and_remove(from, to),
@@ -37,7 +40,7 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     let expected = source.metadata()?;
     let copied = io::copy(&mut source, &mut copy)?;
     if copied != expected.len() {
-        return Err(io::Error::other("the file changed while it was copied"));
+        return Err(io::Error::other("the file changed during copying"));
     }
     if let Ok(modified) = expected.modified() {
         copy.as_file().set_modified(modified)?;
@@ -46,19 +49,19 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     copy.persist_noclobber(to)?;
     sync_folder(folder)?;
     fs::remove_file(from).inspect_err(|_| {
-        // Two files of one name in two places would be worse than the one that cannot be moved.
+        // Two copies under one name would be worse than a failed move.
         let _ = fs::remove_file(to);
     })
 }
 
-/// A file whose name begins with `prefix` and that vanishes unless it is persisted, with the permissions that any new file gets.
+/// Creates a temporary file with the prefix `prefix` and the usual permissions. It is deleted unless persisted.
 pub fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.prefix(prefix).tempfile_in(folder)
 }
 
-/// Opens a file to be locked, and makes it where it is missing; a link is not followed.
+/// Opens or creates a lock file without following links.
 pub fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
@@ -70,7 +73,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the names in a folder durable; only Unix needs it and can do it.
+/// Syncs a folder, so that its entries survive a power cut. Only Unix needs and supports this.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -1,11 +1,11 @@
-//! What kind of file system a folder lies on.
+//! File systems: their type, and whether they are network shares.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// File systems whose files other machines change without a word to this one.
+/// File systems that other machines can change without a change event on this one.
 const SHARES: [&str; 16] = [
     "9p",
     "afs",
@@ -34,18 +34,19 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// The one that `path`, which must be absolute and without links, lies on; `None` where the system does not say.
+    /// The mount that contains `path`, which must be absolute and without links; `None` if the system does not list
+    /// mounts.
     pub fn of(path: &Path) -> Option<Self> {
         Self::find(path, &fs::read_to_string("/proc/self/mountinfo").ok()?)
     }
 
     fn find(path: &Path, table: &str) -> Option<Self> {
         let holding = table.lines().filter_map(Self::parse).filter(|mount| path.starts_with(&mount.point));
-        // Of several at one point, the last hides the others.
+        // If several mounts share a point, the last one hides the others.
         holding.max_by_key(|mount| mount.point.components().count())
     }
 
-    /// A line of `/proc/self/mountinfo`, see proc(5).
+    /// Parses a line of `/proc/self/mountinfo`, see proc(5).
     fn parse(line: &str) -> Option<Self> {
         let (before, after) = line.split_once(" - ")?;
         let mut fields = before.split(' ').skip(4);
@@ -56,13 +57,13 @@ impl Mount {
         Some(Self { point: unescaped(point).into(), kind, read_only })
     }
 
-    /// Whether it is another machine's, and tells nothing of new files.
+    /// Whether it is a network share, which sends no change events.
     pub fn is_share(&self) -> bool {
         SHARES.contains(&self.kind.as_str())
     }
 }
 
-/// Spaces and the like are written as `\040`.
+/// Decodes the octal escapes of `mountinfo`, such as `\040` for a space.
 fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()

@@ -1,4 +1,4 @@
-//! The figures of a finished scan.
+//! Summary of a finished scan.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,33 +10,33 @@ use octrls_core::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-/// The figures of a finished scan.
+/// Summary of a finished scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScanSummary {
-    /// Series of B-scans in the file that have results, each in a folder of its own where there are several.
+    /// Number of series with results in the file. If there are several, each has its own folder.
     pub series: u32,
-    /// B-scans in the scan, or in all of its series.
+    /// Number of B-scans, over all series.
     pub bscans: usize,
-    /// Which eye, where known.
+    /// Which eye, if known.
     pub eye: Option<Eye>,
     /// Unit of the thicknesses.
     pub unit: ThicknessUnit,
     /// Mean thickness of each layer over all B-scans, in the order of `Layer::ALL`.
     pub mean_thickness: [Option<f32>; LAYERS],
-    /// Thickness by subfield, of a volume whose B-scans have their places.
+    /// Thickness by ETDRS sector, for a volume with known B-scan positions.
     pub etdrs: Option<EtdrsSummary>,
     /// Whether the results can be trusted.
     pub verdict: Verdict,
-    /// Letters of the OSCAR-IB criteria that it does not meet; empty where none.
+    /// Letters of the OSCAR-IB criteria that are not met; empty if all are.
     pub flags: String,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
-    /// Change since the visit before, in words, where there is one to compare with.
+    /// Change since the previous visit as text, if there is one to compare with.
     pub follow_up: Option<String>,
     /// Folder with the results.
     #[serde(with = "serial::path")]
     pub out: PathBuf,
-    /// Time from taking the scan to its results on disk.
+    /// Time from the start of processing until the results are on disk.
     #[serde(rename = "seconds", serialize_with = "as_seconds", deserialize_with = "of_seconds")]
     pub elapsed: Duration,
 }

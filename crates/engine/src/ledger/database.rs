@@ -1,4 +1,4 @@
-//! The file of the ledger: opened, made, and brought to the present schema.
+//! Opens and creates the ledger's database file, and migrates it to the current schema.
 
 use std::{path::Path, time::Duration};
 
@@ -6,26 +6,26 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::LedgerError;
 
-/// The schema that this program writes.
+/// The current schema version.
 pub(super) const VERSION: i64 = 3;
 
-/// What leads from each version to the next, the first from an empty file.
+/// The migration from each version to the next; the first starts with an empty file.
 pub(crate) const STEPS: [&str; VERSION as usize] =
     [include_str!("schema.sql"), include_str!("visits.sql"), include_str!("records.sql")];
 
-/// Opens or creates the database at `file`; an older one is brought to the present schema, as a whole or not at all.
+/// Opens or creates the database at `file`. Older schemas are migrated in one transaction.
 pub(crate) fn open(file: &Path) -> Result<Connection, LedgerError> {
     if file.is_symlink() {
         return Err(LedgerError::Damaged(format!("{} is a link", file.display())));
     }
     let mut db = Connection::open(file)?;
     db.busy_timeout(Duration::from_secs(10))?;
-    // The file may come from anywhere: what its schema says runs no function of ours, and every cell is looked at before use.
+    // The file may come from anywhere: its schema must not call our functions, and SQLite checks every cell before use.
     db.pragma_update(None, "trusted_schema", "OFF")?;
     db.pragma_update(None, "cell_size_check", "ON")?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    // Another process may be about to do the same.
+    // Another process may be migrating too.
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(found).ok().filter(|&done| done <= STEPS.len());

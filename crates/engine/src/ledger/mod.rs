@@ -1,11 +1,12 @@
-//! The ledger: which contents were processed, across restarts, crashes and power cuts.
+//! The ledger: records which contents were processed, across restarts, crashes and power cuts.
 //!
-//! States of a content under one model: an attempt makes it `running`; success makes it `written`, a failure
-//! `hashed` for the next attempt or `quarantined` after the last. A `written` content becomes `superseded` when its
-//! result folder is overwritten with that of another, or when it turns out to be a part of another scan, and `expired` when its results were old enough to go.
+//! States of a content under one model: an attempt makes it `running`. Success makes it `written`; failure makes it
+//! `hashed` until the next attempt, or `quarantined` after the last. A `written` content becomes `superseded` if its
+//! result folder is overwritten by another content or if it turns out to be part of another scan, and `expired` if its
+//! results are removed because of their age.
 //!
-//! What a scan is before it was read (seen, standing still) is not kept: a walk finds it again. Whether results are delivered is
-//! on record beside them.
+//! Files that were seen but not read yet are not recorded, since a walk finds them again. Delivery is recorded beside
+//! the results.
 
 mod database;
 mod parts;
@@ -33,31 +34,31 @@ pub use records::{LedgerEntry, ScanState};
 
 use super::{content::Content, stamp::Stamp};
 
-/// The code of a scan during whose attempts the program ended.
+/// Error code of a scan whose attempts all crashed the program.
 pub(super) const CRASH_CODE: &str = "E-CRASH";
 
-const CRASH_REASON: &str = "the program ended while it worked on this scan";
+const CRASH_REASON: &str = "the program crashed or was killed while processing this scan";
 
 /// Why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The database cannot be opened, read or written.
-    #[error("the ledger cannot be used: {0}")]
+    #[error("cannot use the ledger: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database is damaged.
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
-    /// The secret beside it cannot be read or made.
-    #[error("the secret of the follow-up cannot be used: {0}")]
+    /// The secret key beside the ledger cannot be read or created.
+    #[error("cannot use the follow-up key: {0}")]
     Secret(#[from] std::io::Error),
-    /// There is no ledger.
-    #[error("there is no ledger in {path}; name the folder for results of a watcher", path = path.display())]
+    /// There is no ledger in the folder.
+    #[error("no ledger in {path}; give the results folder of a watcher", path = path.display())]
     Missing {
-        /// The folder for results.
+        /// The results folder.
         path: PathBuf,
     },
     /// A newer version of the program wrote the ledger.
-    #[error("the ledger has version {found}, this octrls knows version {VERSION}; use the newer octrls")]
+    #[error("the ledger has version {found}, this octrls supports version {VERSION}; use a newer octrls")]
     Newer {
         /// Its version.
         found: i64,
@@ -65,7 +66,7 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// A code that stays the same across versions, for scripts.
+    /// A stable code for scripts.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -77,63 +78,63 @@ impl LedgerError {
     }
 }
 
-/// What is known of a file by its stamp alone.
+/// What the ledger knows of a file by its stamp alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recall {
-    /// Nothing, or its results have vanished: it is to be taken.
+    /// Not known, or its results are missing: process it.
     Unknown,
-    /// Its results are there.
+    /// Its results exist.
     Done,
-    /// It was given up and could not be moved away.
+    /// It failed and could not be moved away.
     Quarantined,
 }
 
-/// What is to be done with a content.
+/// What to do with a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Intake {
-    /// The given attempt, which counts from now on.
+    /// Run the given attempt, which counts from now on.
     Run { attempt: u32 },
-    /// Nothing, its results are there.
+    /// Nothing: its results exist.
     AlreadyDone,
-    /// To wait: another worker has it.
+    /// Wait: another worker is processing it.
     Busy,
-    /// To be given up: so many attempts ended the program.
+    /// Quarantine it: all its attempts crashed the program.
     Exhausted { attempts: u32, reason: String },
 }
 
-/// The table of contents and of paths, for one model.
+/// Access to the ledger for one model and set of settings.
 #[derive(Debug)]
 pub(super) struct Ledger {
     db: Connection,
     fingerprint: String,
     /// SHA-256 of the model file.
     model: String,
-    /// The output folder, to see whether results are still there.
+    /// The output folder, for checking whether results still exist.
     out: PathBuf,
-    /// Contents in work in this process, and since when.
+    /// Contents being processed by this process, with their start times.
     busy: HashMap<Content, Instant>,
 }
 
-/// What makes results differ: the processor's fingerprint, and the SHA-256 of its model.
+/// What results depend on: the processor's fingerprint and the SHA-256 of its model.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) fingerprint: String,
     pub(super) model: String,
 }
 
-/// A file that stood still.
+/// A file that stopped changing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found<'a> {
-    /// Below the root.
+    /// Path below the root.
     pub(super) path: &'a Path,
     pub(super) stamp: Stamp,
-    /// When it had stood still.
+    /// When it was queued.
     pub(super) queued: Timestamp,
 }
 
 impl Ledger {
-    /// Opens or creates the database at `file`. The caller holds the lock on `out`: attempts that seem to be
-    /// running are the traces of a crash.
+    /// Opens or creates the database at `file`. The caller must hold the lock on `out`; a `running` state is therefore
+    /// left over from a crash.
     pub(super) fn open(
         file: &Path,
         out: &Path,
@@ -149,12 +150,12 @@ impl Ledger {
             "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2 WHERE state = 'running'",
             params![CRASH_CODE, CRASH_REASON],
         )?;
-        // Permissions may have been mended, which changes no stamp.
+        // Permissions may have been fixed, which does not change the stamp.
         db.execute_batch(
             "DELETE FROM paths WHERE content LIKE 'unreadable:%'; DELETE FROM scans WHERE content LIKE 'unreadable:%';",
         )?;
         let tx = db.transaction()?;
-        // The first walk looks at everything anyway.
+        // The first walk checks every file anyway.
         tx.execute_batch("DELETE FROM requests; DELETE FROM roots;")?;
         for (name, path) in roots {
             tx.execute("INSERT INTO roots VALUES (?1, ?2)", params![name, PathColumn(path.as_path())])?;
@@ -164,7 +165,7 @@ impl Ledger {
         Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
     }
 
-    /// Attempts during which the program ended do not count.
+    /// Subtracts the attempts that crashed the program.
     pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
@@ -173,7 +174,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes what was asked for since the last time: files that are to be looked at, the empty path for all.
+    /// Takes the pending requests to check files; the empty path means all files.
     pub(super) fn take_requests(&mut self) -> Result<Vec<PathBuf>, LedgerError> {
         if !self.db.prepare_cached("SELECT 1 FROM requests LIMIT 1")?.exists([])? {
             return Ok(Vec::new());
@@ -183,12 +184,12 @@ impl Ledger {
         Ok(paths)
     }
 
-    /// Whether a worker has `content` now.
+    /// Whether a worker is processing `content`.
     pub(super) fn is_busy(&self, content: &Content) -> bool {
         self.busy.contains_key(content)
     }
 
-    /// What is known of the file at `path` while it has the given stamp.
+    /// Looks up the file at `path` with the given stamp.
     pub(super) fn recall(&self, path: &Path, stamp: Stamp) -> Result<Recall, LedgerError> {
         let mut query = self.db.prepare_cached(
             "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
@@ -215,7 +216,7 @@ impl Ledger {
         let there = || result.as_ref().is_some_and(|result| has_results(&self.out, result));
         Ok(match state.as_str() {
             "written" if there() => Recall::Done,
-            // Its results are to be made anew from the file at another path.
+            // Its results are being recreated from the file at another path.
             "hashed" | "running" if taken != path && there() => Recall::Done,
             "expired" => Recall::Done,
             "quarantined" => Recall::Quarantined,
@@ -223,8 +224,8 @@ impl Ledger {
         })
     }
 
-    /// Decides on `content`, found at `path`; a decision for an attempt is on disk before it is returned, and holds
-    /// until [`done`](Self::done), [`failed`](Self::failed), [`quarantined`](Self::quarantined) or
+    /// Decides what to do with `content`, found at `path`. A decision to run an attempt is on disk before this returns.
+    /// It holds until [`done`](Self::done), [`failed`](Self::failed), [`quarantined`](Self::quarantined) or
     /// [`release`](Self::release).
     pub(super) fn begin(
         &mut self,
@@ -244,7 +245,7 @@ impl Ledger {
                 return Ok(Intake::AlreadyDone);
             }
             Some(Row { ref state, result: Some(ref result), .. }) if state == "written" => {
-                // Under this path's results there may lie those of what was here before; they must go.
+                // The result folder of this path may hold an earlier content's results, which must be replaced.
                 if has_results(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
                     remember(&tx, path, stamp, content)?;
                     tx.commit()?;
@@ -258,7 +259,7 @@ impl Ledger {
                 }
                 attempts
             }
-            // Given up or overwritten before: whoever brings it back wants it tried anew.
+            // Failed or overwritten before: someone brought it back to have it tried again.
             _ => 0,
         };
         let attempt = attempts + 1;
@@ -278,14 +279,14 @@ impl Ledger {
                 queued.to_string(),
             ],
         )?;
-        // A path under which something else lay before is taken: what is remembered of it is wrong from now on.
+        // If another file was at this path before, its entry is wrong from now on.
         remember(&tx, path, stamp, content)?;
         tx.commit()?;
         self.busy.insert(content.clone(), Instant::now());
         Ok(Intake::Run { attempt })
     }
 
-    /// The results of `content` are on disk, in the folder `path` below the output folder.
+    /// Records that the results of `content` are in the folder `path` below the output folder.
     pub(super) fn done(&mut self, path: &Path, stamp: Stamp, content: &Content) -> Result<(), LedgerError> {
         let seconds = self.leave(content);
         let tx = self.db.transaction()?;
@@ -303,7 +304,7 @@ impl Ledger {
         Ok(tx.commit()?)
     }
 
-    /// An attempt failed, another follows.
+    /// Records a failed attempt that will be retried.
     pub(super) fn failed(&mut self, content: &Content, code: &str, reason: &str) -> Result<(), LedgerError> {
         let seconds = self.leave(content);
         self.db.execute(
@@ -314,7 +315,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// An attempt came to nothing through no fault of the scan, and does not count.
+    /// Ends an attempt that does not count, because the scan is not at fault.
     pub(super) fn release(&mut self, content: &Content) -> Result<(), LedgerError> {
         self.leave(content);
         self.db.execute(
@@ -325,8 +326,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The file is given up. `in_place` tells the stamp of one that could not be moved away, so that it is left
-    /// alone from now on.
+    /// Records that the file failed for good. `in_place` is the stamp of a file that could not be moved away and must
+    /// be ignored from now on.
     pub(super) fn quarantined(
         &mut self,
         path: &Path,
@@ -336,7 +337,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let seconds = self.leave(content);
         let tx = self.db.transaction()?;
-        // A scan that was never begun, because it cannot be read or is too large, has no row yet.
+        // A scan that never started, because it is unreadable or too large, has no row yet.
         tx.execute(
             "INSERT INTO scans (content, fingerprint, state, attempts, path, code, reason, first_taken, changed, finished, model)
              VALUES (?1, ?2, 'quarantined', 0, ?3, ?4, ?5, ?6, ?6, ?6, ?8)
@@ -350,7 +351,7 @@ impl Ledger {
         Ok(tx.commit()?)
     }
 
-    /// The folder below the output folder that holds earlier results of `content`, by this model with these settings.
+    /// Folder below the output folder with earlier results of `content` by this model and these settings.
     pub(super) fn earlier_result(&self, content: &Content) -> Result<Option<PathBuf>, LedgerError> {
         let mut query = self.db.prepare_cached("SELECT result FROM scans WHERE content = ?1 AND fingerprint = ?2")?;
         let found =
@@ -358,8 +359,8 @@ impl Ledger {
         Ok(found.optional()?.flatten().map(|path| path.0))
     }
 
-    /// Result folders that were written longer than `age` ago, each with a number for [`expire`](Self::expire): a few at a
-    /// time, those of higher numbers than `after`.
+    /// The next few result folders older than `age`, each with its row number for [`expire`](Self::expire). Only rows
+    /// with numbers above `after` are returned.
     pub(super) fn outdated(&self, age: Duration, after: i64) -> Result<Vec<(i64, PathBuf)>, LedgerError> {
         const A_FEW: u32 = 256;
         let Ok(limit) = Timestamp::now().checked_sub(age) else { return Ok(Vec::new()) };
@@ -373,7 +374,7 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The results of the given row have gone because of their age; its content is not processed again.
+    /// Records that the results of the given row were removed because of their age. The content is not processed again.
     pub(super) fn expire(&self, row: i64) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET state = 'expired', result = NULL, changed = ?1 WHERE rowid = ?2 AND state = 'written'",
@@ -382,13 +383,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Nobody works on `content` any more; returns for how many seconds it was in work.
+    /// Ends the work on `content`; returns its duration in seconds.
     fn leave(&mut self, content: &Content) -> Option<f64> {
         self.busy.remove(content).map(|since| since.elapsed().as_secs_f64())
     }
 }
 
-/// Results that cannot be looked at count as there: an unreachable disk is no reason to do everything again.
+/// If the check fails, results count as present: an unreachable disk is no reason to process everything again.
 fn has_results(out: &Path, result: &Path) -> bool {
     out.join(result).try_exists().unwrap_or(true)
 }

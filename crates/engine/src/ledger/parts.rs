@@ -1,4 +1,4 @@
-//! Scans that turn out to be parts of others: images whose export came after them, instances of one series.
+//! Scans that turn out to be parts of others: images of a late export, and instances of a series.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{Ledger, LedgerError, now, path::PathColumn};
 use crate::content::Content;
 
 impl Ledger {
-    /// An attempt came to nothing, since `content` is a part of another scan.
+    /// Ends an attempt because `content` turned out to be part of another scan.
     pub(crate) fn set_aside(&mut self, content: &Content) -> Result<(), LedgerError> {
         self.leave(content);
         self.db.execute(
@@ -19,7 +19,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What was given up at `path` without being moved away lies there no more: `now_there` does, or nothing that is a scan of its own.
+    /// Records that the file that failed in place at `path` is gone, replaced by `now_there` or by no separate scan.
     pub(crate) fn replaced(&self, path: &Path, now_there: Option<&Content>) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET state = 'superseded', changed = ?1 WHERE path = ?2 AND state = 'quarantined' AND content IS NOT ?3",
@@ -28,7 +28,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The results of the scan at `path` are to go, since it is a part of another; returns whether there are any.
+    /// Drops the results of the scan at `path`, which is part of another; returns whether there were any.
     pub(crate) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
         let withdrawn = self.db.execute(
             "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",

@@ -1,4 +1,4 @@
-//! Paths as values of the database: text where they are UTF-8, else their bytes, so that no name is ever refused.
+//! Paths as database values: text if they are UTF-8, otherwise bytes, so that every name can be stored.
 
 use std::path::{Path, PathBuf};
 

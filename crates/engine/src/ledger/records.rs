@@ -1,4 +1,4 @@
-//! The ledger as an operator reads and steers it, beside a running engine or without one.
+//! Access to the ledger for operator commands, with or without a running engine.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,27 @@ use rusqlite::{Connection, Row, params};
 use super::{LedgerError, database, now, path::PathColumn};
 use octrls_fs::digest::sha256;
 
-/// How far a content is, under one model with one group of settings.
+/// State of a content under one model and one set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScanState {
-    /// It was read, and waits for its first or a further attempt.
+    /// Read, and waiting for its first or next attempt.
     Hashed,
-    /// A worker has it, or had it when the program ended.
+    /// Being processed, or interrupted when the program ended.
     Running,
     /// Its results are on disk.
     Written,
-    /// They are, and a node has all DICOM objects among them.
+    /// Results are on disk, and a DICOM peer has received all DICOM objects among them.
     Delivered,
-    /// It was given up.
+    /// Failed for good.
     Quarantined,
-    /// Its results were replaced by those of other content, another model or other settings.
+    /// Its results were replaced by another content, model or set of settings.
     Superseded,
     /// Its results were removed because of their age.
     Expired,
 }
 
 impl ScanState {
-    /// All states, in the order in which a scan may reach them.
+    /// All states, in the order in which a scan can reach them.
     pub const ALL: [Self; 7] = [
         Self::Hashed,
         Self::Running,
@@ -39,7 +39,7 @@ impl ScanState {
         Self::Expired,
     ];
 
-    /// Its name, as printed and as asked for.
+    /// The name used on the command line and in output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,40 +62,40 @@ impl std::str::FromStr for ScanState {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::of_name(name).ok_or_else(|| format!("not one of {}", Self::ALL.map(Self::name).join(", ")))
+        Self::of_name(name).ok_or_else(|| format!("expected one of {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 
-/// What the ledger knows of one content under one model with one group of settings.
+/// The ledger's entry of one content under one model and one set of settings.
 #[derive(Clone, Debug)]
 pub struct LedgerEntry {
-    /// How far it is. [`ScanState::Delivered`] is not in the ledger but on record beside the results.
+    /// State. [`ScanState::Delivered`] is never set here; it is recorded beside the results.
     pub state: ScanState,
-    /// Below the root, as last taken.
+    /// Last known path below the root.
     pub path: PathBuf,
-    /// Folder below the output folder that holds its results.
+    /// Folder below the output folder with its results.
     pub result: Option<PathBuf>,
-    /// Attempts so far.
+    /// Number of attempts so far.
     pub attempts: u32,
-    /// Stable code of the last failure.
+    /// Stable code of the last error.
     pub code: Option<String>,
-    /// The last failure in words.
+    /// Message of the last error.
     pub reason: Option<String>,
-    /// SHA-256 of the scan in hexadecimal; `None` where it was never read.
+    /// SHA-256 of the scan in hexadecimal; `None` if it was never read.
     pub sha256: Option<String>,
     /// Size of the scan in bytes.
     pub bytes: Option<u64>,
     /// SHA-256 of the model file, in hexadecimal.
     pub model: Option<String>,
-    /// SHA-256 of all that makes results differ, model and settings, in hexadecimal.
+    /// SHA-256 of everything that results depend on (model and settings), in hexadecimal.
     pub config: String,
-    /// When the file had stood still.
+    /// When the file was queued.
     pub queued: Option<Timestamp>,
     /// When the last attempt began.
     pub started: Option<Timestamp>,
     /// When it ended.
     pub finished: Option<Timestamp>,
-    /// How long it took.
+    /// Duration of the last attempt in seconds.
     pub seconds: Option<f64>,
     pub(crate) content: String,
     pub(crate) fingerprint: String,
@@ -115,14 +115,14 @@ impl Records {
         Ok(Self { db: database::open(file)? })
     }
 
-    /// The watched folders of the engine's last start, each with its name; the only one has none.
+    /// Name and path of each root at the engine's last start; a single root has an empty name.
     pub(crate) fn roots(&self) -> Result<Vec<(String, PathBuf)>, LedgerError> {
         let mut query = self.db.prepare("SELECT name, path FROM roots")?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, PathColumn<PathBuf>>(1)?.0)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Hands every entry to `take`, by path.
+    /// Passes every entry to `take`, sorted by path.
     pub(crate) fn each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
         let mut query = self.db.prepare(&format!("SELECT {COLUMNS} FROM scans ORDER BY path, first_taken"))?;
         let mut rows = query.query([])?;
@@ -132,7 +132,7 @@ impl Records {
         Ok(())
     }
 
-    /// The entries of what was last seen or taken at `path`.
+    /// The entries of contents last seen or processed at `path`.
     pub(crate) fn at(&self, path: &Path) -> Result<Vec<LedgerEntry>, LedgerError> {
         let mut query = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM scans
@@ -149,8 +149,8 @@ impl Records {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Makes the content of `entry` one that waits for its first attempt, from the file at `path`; tells whether it did, which
-    /// it does not where a worker has taken it meanwhile.
+    /// Resets the content of `entry` for a first attempt from the file at `path`. Returns false if a worker has started
+    /// on it meanwhile.
     pub(crate) fn renew(&self, entry: &LedgerEntry, path: &Path) -> Result<bool, LedgerError> {
         let changed = self.db.execute(
             "UPDATE scans SET state = 'hashed', attempts = 0, code = NULL, reason = NULL, path = ?1, changed = ?2
@@ -160,7 +160,8 @@ impl Records {
         Ok(changed > 0)
     }
 
-    /// Forgets contents of the scan with this digest that were given up, so that they are new when they come again.
+    /// Deletes quarantined entries of the scan at `path`; if `sha256` is given, only those with this digest. The scan
+    /// counts as new if it returns.
     pub(crate) fn forget_quarantined(&self, path: &Path, sha256: Option<&str>) -> Result<(), LedgerError> {
         self.db.execute(
             "DELETE FROM scans WHERE state = 'quarantined' AND path = ?1
@@ -170,7 +171,7 @@ impl Records {
         Ok(())
     }
 
-    /// Asks a running engine to look at the file at `path`, at all files where that is empty.
+    /// Requests that a running engine check the file at `path`; the empty path means all files.
     pub(crate) fn ask(&self, path: &Path) -> Result<(), LedgerError> {
         self.db.execute("INSERT OR IGNORE INTO requests VALUES (?1)", [PathColumn(path)])?;
         Ok(())
@@ -183,7 +184,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
     let (state, content, fingerprint): (String, String, String) = (row.get(0)?, row.get(6)?, row.get(9)?);
     let digest = content.split('+').next().filter(|digest| !digest.contains(':'));
     Ok(LedgerEntry {
-        // The schema allows no other.
+        // The schema allows no other states.
         state: ScanState::of_name(&state).unwrap_or(ScanState::Hashed),
         path: row.get::<_, PathColumn<PathBuf>>(1)?.0,
         result: row.get::<_, Option<PathColumn<PathBuf>>>(2)?.map(|path| path.0),

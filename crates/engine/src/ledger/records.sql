@@ -1,19 +1,19 @@
--- States by the names that operators read; which model, when, and how long; what operators ask of a running engine.
+-- Renames states for operators; adds model, times and duration, and requests to a running engine.
 CREATE TABLE scans_of_3 (
-    content TEXT NOT NULL,          -- SHA-256 of the scan, and after a plus that of its sidecar
+    content TEXT NOT NULL,          -- SHA-256 of the scan; "+" and SHA-256 of its sidecar
     fingerprint TEXT NOT NULL,      -- model and settings
     state TEXT NOT NULL CHECK (state IN ('hashed', 'running', 'written', 'quarantined', 'superseded', 'expired')),
-    attempts INTEGER NOT NULL,      -- counted when an attempt begins, so that one which ends the program counts too
+    attempts INTEGER NOT NULL,      -- counted when an attempt begins, so that crashes count too
     code TEXT,                      -- of the last failure
     reason TEXT,
-    path ANY NOT NULL,              -- below the root, as last taken; a BLOB where it is not UTF-8
-    result ANY,                     -- folder below the output folder that holds its results, whatever the state
-    bytes INTEGER,                  -- of the scan
+    path ANY NOT NULL,              -- last path below the root; a BLOB if it is not UTF-8
+    result ANY,                     -- folder below the output folder with its results, in any state
+    bytes INTEGER,                  -- size of the scan
     model TEXT,                     -- SHA-256 of the model file
-    queued TEXT,                    -- RFC 3339, as all times: when the file had stood still
-    started TEXT,                   -- the last attempt
-    finished TEXT,                  -- when it ended
-    seconds REAL,                   -- how long it took, by a clock that nobody sets
+    queued TEXT,                    -- when the file stopped changing; RFC 3339, as all times
+    started TEXT,                   -- start of the last attempt
+    finished TEXT,                  -- end of the last attempt
+    seconds REAL,                   -- duration of the last attempt, by a monotonic clock
     first_taken TEXT NOT NULL,
     changed TEXT NOT NULL,
     PRIMARY KEY (content, fingerprint)
@@ -32,12 +32,12 @@ CREATE INDEX scans_by_result ON scans (result);
 CREATE INDEX scans_by_path ON scans (path);
 CREATE INDEX paths_by_content ON paths (content);
 
--- Files that a running engine is to look at; the empty path is all of them.
+-- Files that a running engine should check; the empty path means all files.
 CREATE TABLE requests (
     path ANY NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- The watched folders of the last start; the name is empty where there is one.
+-- The watched folders at the last start; the name is empty if there is only one.
 CREATE TABLE roots (
     name TEXT NOT NULL PRIMARY KEY,
     path ANY NOT NULL

@@ -34,7 +34,7 @@ impl Row {
     }
 }
 
-/// Whether the results under `path` are those of something other than `content`.
+/// Whether the result folder `path` holds results of something other than `content`.
 pub(super) fn is_occupied(
     tx: &Transaction<'_>,
     path: &Path,
@@ -45,7 +45,7 @@ pub(super) fn is_occupied(
         .exists(params![PathColumn(path), content.key(), fingerprint])
 }
 
-/// What lies at a path now.
+/// Records which content is at `path`.
 pub(super) fn remember(tx: &Transaction<'_>, path: &Path, stamp: Stamp, content: &Content) -> rusqlite::Result<()> {
     tx.prepare_cached("INSERT OR REPLACE INTO paths VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         PathColumn(path),

@@ -29,7 +29,7 @@ impl Desk {
         self.out.path().join("ledger.sqlite")
     }
 
-    /// Opens the ledger again, as after a crash.
+    /// Reopens the ledger, as after a crash.
     fn restart(&mut self, model: &str) {
         self.ledger = None;
         self.ledger = Some(Ledger::open(&self.file(), self.out.path(), recipe(model), &[]).unwrap());
@@ -53,7 +53,7 @@ impl Desk {
     }
 }
 
-/// A content to be told from others by name; each name has a length of its own, and so a stamp.
+/// A content with the given name. Each name must have its own length, which sets the stamp.
 fn named(content: &str) -> Content {
     Content::named(content)
 }

@@ -1,4 +1,4 @@
-//! Looks at single files and at series of them.
+//! Checks of single files and of series.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use std::{
 use super::{Finding, Stamp, Stopped, Watcher};
 
 impl Watcher {
-    /// Looks at the scan that is called by a file: of a series, at all of its files.
+    /// Checks the scan named by a file; of a series, all of its files.
     pub(super) fn look(&mut self, path: PathBuf) -> Result<(), Stopped> {
         let at = Instant::now();
         let files = self.series.files(&self.territory.root().join(&path));
@@ -23,7 +23,8 @@ impl Watcher {
         self.tell_series(at)
     }
 
-    /// Looks at one file. An image that an export lists is no scan of its own; an instance of a series is told of with the others.
+    /// Checks one file. An image listed by an export is not a scan. An instance of a series is reported later, with its
+    /// series.
     pub(super) fn see(&mut self, path: PathBuf) -> Result<(), Stopped> {
         let at = Instant::now();
         let whole = self.territory.root().join(&path);
@@ -55,7 +56,7 @@ impl Watcher {
         self.report(Finding::Gone(self.name.join(path)))
     }
 
-    /// Tells of the series whose instances were looked at, at the time `at` or since.
+    /// Reports the series whose instances were checked at the time `at` or later.
     pub(super) fn tell_series(&mut self, at: Instant) -> Result<(), Stopped> {
         while !self.instances.is_empty() {
             let mut heads = BTreeSet::new();
@@ -67,7 +68,7 @@ impl Watcher {
                 heads.insert(head);
             }
             for head in heads {
-                // What it was called by may be another scan by now.
+                // Unless the previous first file now names another series.
                 let earlier = self.series.tell(&head).filter(|e| self.series.head(e).as_ref() != Some(e));
                 if let Some(earlier) = earlier {
                     self.report(Finding::Gone(self.name_of(&earlier)))?;
@@ -77,7 +78,7 @@ impl Watcher {
                     Ok(None) => self.gone(self.below(&head))?,
                     Err(error) => {
                         self.probe()?;
-                        // Where the root is away, or does not answer, the next look tells.
+                        // If the root is unreachable, the next check will tell.
                         if error.kind() == io::ErrorKind::NotFound && self.root.is_some() {
                             self.gone(self.below(&head))?;
                         }
@@ -88,17 +89,17 @@ impl Watcher {
         Ok(())
     }
 
-    /// The path below the root of a file in it.
+    /// Path below the root of a file in it.
     fn below(&self, file: &Path) -> PathBuf {
         file.strip_prefix(self.territory.root()).map(Path::to_owned).unwrap_or_default()
     }
 
-    /// What a scan in the root is called.
+    /// Name of a scan in the root.
     fn name_of(&self, file: &Path) -> PathBuf {
         self.name.join(self.below(file))
     }
 
-    /// Tells of the series in `folder`, all of whose files were seen by the present walk.
+    /// Reports the series in `folder` after the current walk has seen all of its files.
     pub(super) fn leave(&mut self, folder: Option<PathBuf>) -> Result<(), Stopped> {
         if let Some(folder) = folder {
             self.instances.extend(self.series.walked(&folder, self.walks));

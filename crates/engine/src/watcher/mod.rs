@@ -1,6 +1,6 @@
-//! The eyes on the root: events of the operating system as hints, and walks that miss nothing.
+//! Watches a root: change events serve as hints, and full walks make sure that nothing is missed.
 //!
-//! Its thread alone touches the root before a worker does, so that a share that hangs holds up nobody else.
+//! Only this thread touches the root before a worker does, so that a hanging share blocks nothing else.
 
 mod looks;
 
@@ -26,51 +26,51 @@ use super::{Level, exports::Exports, series::Series, stamp::Stamp, territory::Te
 use octrls_fs::mounts::Mount;
 use octrls_readers::may_have_parts;
 
-/// Time between two looks at whether the root is there.
+/// Time between two checks of whether the root is reachable.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 
-/// Time between two walks where the system gives no events although it was asked.
+/// Time between two walks if the system cannot send events.
 const FALLBACK_POLL: Duration = Duration::from_secs(10);
 
-/// Time between two walks of a share, which gives no events and no error either.
+/// Time between two walks of a network share, which sends no events and reports no error.
 const SHARE_POLL: Duration = Duration::from_secs(10);
 
-/// Hints that may wait; more of them mean a walk is cheaper.
+/// Capacity of the hint channel; if it overflows, a walk is cheaper.
 const HINTS: usize = 4096;
 
-/// What the watcher is asked for.
+/// A request to the watcher.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// A look at the scan of this name.
+    /// Check the scan with this name.
     Look(PathBuf),
-    /// A walk through the whole root, now.
+    /// Walk through the whole root now.
     Walk,
 }
 
-/// What a watcher tells, and of which root.
+/// A watcher's finding and its root.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// Number of the root.
+    /// Index of the root.
     pub(super) root: usize,
     pub(super) found: Finding,
 }
 
-/// What a watcher tells. Paths are names of scans.
+/// What a watcher found. Paths are names of scans.
 #[derive(Debug)]
 pub(super) enum Finding {
-    /// A scan lay at `path` at the time `at`.
+    /// A scan was at `path` at the time `at`.
     Sighted { path: PathBuf, stamp: Stamp, at: Instant },
-    /// Nothing that could be a scan lies there.
+    /// There is no scan at this path.
     Gone(PathBuf),
-    /// The root went away or came back.
+    /// The root became unreachable (`false`) or reachable (`true`).
     Root(bool),
-    /// All scans in the root were sighted.
+    /// A walk has reported all scans in the root.
     Walked,
-    /// Something an operator should know.
+    /// A message to the operator.
     Notice(Level, &'static str, String),
 }
 
-/// A hint from the operating system.
+/// A change event of the operating system.
 enum Hint {
     Path(PathBuf),
     /// Events were lost.
@@ -78,38 +78,38 @@ enum Hint {
     Failed(String),
 }
 
-/// Nobody wants reports any more.
+/// The engine has stopped and wants no more reports.
 struct Stopped;
 
 pub(super) struct Watcher {
-    /// Number of the root among all.
+    /// Index of the root.
     number: usize,
-    /// What the names of its scans begin with.
+    /// First part of the names of its scans.
     name: PathBuf,
     territory: Territory,
     rescan: Duration,
-    /// Time between two walks where there are to be no events.
+    /// Polling interval; `None` if change events are used.
     poll: Option<Duration>,
-    /// Whether it was asked for, and holds wherever the root lies.
+    /// Whether polling was configured, so that the root's file system does not matter.
     poll_asked: bool,
     requests: Receiver<Request>,
     reports: Sender<Report>,
     hints: (Sender<Hint>, Receiver<Hint>),
     missed: Arc<AtomicBool>,
     native: Option<RecommendedWatcher>,
-    /// Which folder the root is, while it is there.
+    /// Identity of the root folder while it is reachable.
     root: Option<Identity>,
     next_probe: Instant,
     next_walk: Instant,
     exports: Exports,
     series: Series,
-    /// Instances that were looked at, and whose series are to be told.
+    /// Instances that were checked and whose series must be reported.
     instances: BTreeSet<PathBuf>,
-    /// Number of the present walk, or the last.
+    /// Number of the current or last walk.
     walks: u64,
     /// Folders that have just appeared.
     fresh: HashSet<PathBuf>,
-    /// Folders that were found unreadable, to say so once.
+    /// Unreadable folders that were reported already.
     unreadable: HashSet<PathBuf>,
 }
 
@@ -148,7 +148,7 @@ impl Watcher {
         }
     }
 
-    /// Watches until nobody asks or listens any more.
+    /// Watches until the engine stops.
     pub(super) fn run(mut self) {
         let _: Result<(), Stopped> = self.watch();
     }
@@ -165,7 +165,7 @@ impl Watcher {
             if self.root.is_some() && self.next_walk <= Instant::now() {
                 let begun = Instant::now();
                 let whole = self.walk(&PathBuf::new())?;
-                // Unless another walk was asked for meanwhile.
+                // Unless another walk was requested meanwhile.
                 if self.next_walk <= begun {
                     self.next_walk = Instant::now() + self.interval();
                 }
@@ -194,7 +194,7 @@ impl Watcher {
         }
     }
 
-    /// Asks the system for events, unless polling was asked for.
+    /// Subscribes to change events, unless polling is configured.
     fn arm(&mut self) -> Result<(), Stopped> {
         self.native = None;
         if self.root.is_none() {
@@ -226,7 +226,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Polls the root where it is a share, which may be mounted long after the start.
+    /// Polls the root if it is a share. A share may be mounted long after the start.
     fn find_share(&mut self) -> Result<(), Stopped> {
         let Some(share) = Mount::of(self.territory.root()).filter(Mount::is_share) else {
             self.poll = None;
@@ -234,29 +234,29 @@ impl Watcher {
         };
         self.poll = Some(SHARE_POLL);
         let seconds = SHARE_POLL.as_secs();
-        let text = format!("a network share ({}) tells of no new files; it is looked at every {seconds} s", share.kind);
+        let text = format!("a network share ({}) sends no change events; polling it every {seconds} s", share.kind);
         self.report(Finding::Notice(Level::Info, "W-WATCH-POLLING", text))
     }
 
     fn fall_back(&mut self, problem: &str) -> Result<(), Stopped> {
         self.native = None;
         self.next_walk = self.next_walk.min(Instant::now() + self.interval());
-        let text = format!("the system reports no changes ({problem}); the folder is polled instead");
+        let text = format!("cannot receive change events ({problem}); polling the folder instead");
         self.report(Finding::Notice(Level::Warning, "W-WATCH-POLLING", text))
     }
 
-    /// Looks whether the root is there, and still the same folder.
+    /// Checks whether the root is reachable and still the same folder.
     fn probe(&mut self) -> Result<(), Stopped> {
         self.next_probe = Instant::now() + PROBE_EVERY.min(self.interval());
         let before = std::mem::replace(&mut self.root, identity(self.territory.root()).ok());
         if before == self.root {
             return Ok(());
         }
-        // Events of the old folder, or of the mount point under a share, say nothing of the new one.
+        // Events of the old folder, or of the mount point below a share, say nothing about the new one.
         self.arm()?;
         self.next_walk = Instant::now();
         if before.is_some() && self.root.is_some() {
-            let text = "another folder has taken the place of the watched one; was a share mounted or unmounted?";
+            let text = "another folder has replaced the watched one; check whether a share was mounted or unmounted";
             return self.report(Finding::Notice(Level::Warning, "W-WATCH-REPLACED", text.into()));
         }
         self.report(Finding::Root(self.root.is_some()))
@@ -265,7 +265,7 @@ impl Watcher {
     fn serve(&mut self, request: Request) -> Result<(), Stopped> {
         match request {
             Request::Look(name) => match name.strip_prefix(&self.name) {
-                // An operator may have asked for a file that is none of ours.
+                // The file may be out of scope.
                 Ok(path) if self.territory.is_scan(path) => self.look(path.to_owned()),
                 _ => self.report(Finding::Gone(name)),
             },
@@ -296,21 +296,21 @@ impl Watcher {
         Ok(())
     }
 
-    /// Sights all scans in a folder below the root; tells whether the folder could be walked.
+    /// Reports all scans in a folder below the root; returns whether the folder could be walked.
     fn walk(&mut self, folder: &Path) -> Result<bool, Stopped> {
         let territory = self.territory.clone();
         let below = |path: &Path| path.strip_prefix(territory.root()).map(Path::to_owned).unwrap_or_default();
         self.walks += 1;
-        // The files of a folder come one after the other, before the folders in it.
+        // The files of a folder come together, before its subfolders.
         let mut within = None;
         let entries = WalkDir::new(territory.root().join(folder))
             .follow_links(false)
-            // Exports before the images that they list.
+            // Exports come before the images that they list.
             .sort_by_key(|entry| (entry.file_type().is_dir(), !may_have_parts(entry.path())))
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || territory.admits(&below(entry.path())));
         for entry in entries {
-            // A long walk must not let the files that are due grow old.
+            // Due checks must not wait for a long walk.
             while let Ok(request) = self.requests.try_recv() {
                 self.serve(request)?;
             }
@@ -349,7 +349,7 @@ impl Watcher {
             return Ok(());
         }
         let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
-        let text = format!("the folder {} cannot be read: {cause}", self.name.join(path).display());
+        let text = format!("cannot read the folder {}: {cause}", self.name.join(path).display());
         self.report(Finding::Notice(Level::Warning, "W-WATCH-UNREADABLE", text))
     }
 
@@ -363,14 +363,14 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
         Err(error) => vec![Hint::Failed(error.to_string())],
         Ok(event) if event.need_rescan() => vec![Hint::Missed],
         Ok(event) => match event.kind {
-            // The walks themselves cause these.
+            // The walks themselves cause these events.
             EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write) => Vec::new(),
             _ => event.paths.into_iter().map(Hint::Path).collect(),
         },
     }
 }
 
-/// Tells one folder from another that took its name, as when a share is mounted over its mount point.
+/// Device and inode, which tell a folder from another of the same name, such as a share mounted over it.
 type Identity = (u64, u64);
 
 fn identity(folder: &Path) -> io::Result<Identity> {

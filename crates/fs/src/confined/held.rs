@@ -1,4 +1,4 @@
-//! A folder that is held open while something is done in it.
+//! An open handle to a folder, for safe file operations inside it.
 
 use std::{
     fs, io,
@@ -12,31 +12,31 @@ use rustix::{
 
 use crate::durable::sync_folder;
 
-/// A folder that is held open, so that it stays the one that it was.
+/// An open folder. Operations through it reach the same folder even if its name is later given to another.
 ///
-/// Elsewhere than on Linux, and where `/proc` is not mounted, it is known by its path alone, and a link that is planted in its
-/// place later is followed.
+/// Where `/proc` is missing (any system but Linux), the folder is identified by its path alone, so a link planted there
+/// later is followed.
 pub struct Held {
     path: PathBuf,
     open: OwnedFd,
 }
 
 impl Held {
-    /// Holds the folder at `path`, which may be a link.
+    /// Opens the folder at `path`, which may be a link.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         return Self::of(path, rustix::fs::openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
     }
 
-    /// Holds the folder called `name` in this one.
+    /// Opens the subfolder `name`.
     ///
     /// # Errors
-    /// One of the kind [`io::ErrorKind::NotADirectory`] where it is something else, also a link to a folder.
+    /// [`io::ErrorKind::NotADirectory`] if it is not a folder; a link to a folder counts as not a folder.
     pub fn folder(&self, name: impl AsRef<Path>) -> io::Result<Self> {
         let path = self.join(&name);
         if !fs::symlink_metadata(&path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        // What has become of it since that look is not followed either.
+        // `NOFOLLOW` covers the time since the check above.
         {
             let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match rustix::fs::openat(&self.open, name.as_ref(), flags, Mode::empty()) {
@@ -56,22 +56,22 @@ impl Held {
         Ok(Self { path: if leads_there { itself } else { path.to_owned() }, open })
     }
 
-    /// A path that leads to it, as long as it is held.
+    /// Path to this folder, valid as long as this value lives.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A path that leads to what is called `name` in it, as long as it is held.
+    /// Path to the entry `name` of this folder, valid as long as this value lives.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
 
-    /// A path that leads to what is called here as `path` is where it lies, as long as this is held.
+    /// Path to the entry of this folder that has the file name of `path`, valid as long as this value lives.
     pub fn entry(&self, path: &Path) -> PathBuf {
         self.join(path.file_name().unwrap_or_default())
     }
 
-    /// Makes the names in it durable.
+    /// Syncs the folder, so that its entries survive a power cut.
     pub fn sync(&self) -> io::Result<()> {
         sync_folder(&self.path)
     }

@@ -1,8 +1,8 @@
-//! Paths that stay within a folder, whatever a name or a link says.
+//! Paths that cannot leave their folder, whatever a name or a link says.
 //!
-//! Who may put a file into a folder of ours may plant a link there, and a name that comes from a file may hold `..`. So the place of
-//! what is written, moved or removed below a folder is reached from there step by step, through no link, and the folder that it
-//! lies in is held open meanwhile.
+//! Whoever can write to one of our folders can plant a link there, and a name read from a file can contain `..`. Before
+//! anything below a folder is written, moved or removed, its path is therefore opened step by step without following
+//! links, and its parent folder stays open during the operation.
 
 use std::{
     fs, io,
@@ -13,37 +13,37 @@ pub use held::Held;
 
 mod held;
 
-/// A path that does not stay within its folder.
+/// A path that leads outside its folder.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} leads out of {folder}, by its name or by a link", path = path.display(), folder = folder.display())]
+#[error("{path} leads out of {folder} through its name or a link", path = path.display(), folder = folder.display())]
 pub struct Outside {
     path: PathBuf,
     folder: PathBuf,
 }
 
 impl Outside {
-    /// Whether this is why `error` happened.
+    /// Whether `error` was caused by such a path.
     pub fn caused(error: &io::Error) -> bool {
         error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
-/// Whether `path` is made of names alone: neither absolute, nor empty, nor with `..`.
+/// Whether `path` consists of plain names only: not absolute, not empty and without `..`.
 pub fn is_plain(path: &Path) -> bool {
     let mut parts = path.components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Makes the folders between `folder` and `path`, which lies below it, and holds the one that `path` lies in.
+/// Creates the missing folders between `folder` and `path` and opens the parent of `path`.
 ///
 /// # Errors
-/// [`Outside`] where `path` is not below `folder`, or one of the folders between them is a link.
+/// [`Outside`] if `path` is not below `folder`, or a folder between them is a link.
 pub fn make_parents(folder: &Path, path: &Path) -> io::Result<Held> {
     fs::create_dir_all(folder)?;
     walk(folder, path, |above, name| {
         match fs::create_dir(above.join(name)) {
             Ok(()) => above.sync()?,
-            // Another worker was faster.
+            // Another worker created it first.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -51,15 +51,15 @@ pub fn make_parents(folder: &Path, path: &Path) -> io::Result<Held> {
     })
 }
 
-/// Holds the folder that `path` lies in, which lies below `folder`.
+/// Opens the parent of `path`, which must lie below `folder`.
 ///
 /// # Errors
-/// [`Outside`] as [`make_parents`]; one of the kind [`io::ErrorKind::NotFound`] where one of the folders between them is missing.
+/// [`Outside`] as in [`make_parents`]; [`io::ErrorKind::NotFound`] if a folder between them is missing.
 pub fn hold_parent(folder: &Path, path: &Path) -> io::Result<Held> {
     walk(folder, path, |_, _| Err(io::ErrorKind::NotFound.into()))
 }
 
-/// Goes down from `folder` to the one that `path` lies in; `missing` is asked for a folder that is not there.
+/// Descends from `folder` to the parent of `path`; calls `missing` for each folder that does not exist.
 fn walk(folder: &Path, path: &Path, missing: impl Fn(&Held, &Path) -> io::Result<Held>) -> io::Result<Held> {
     let outside = || io::Error::other(Outside { path: path.to_owned(), folder: folder.to_owned() });
     let below = path.strip_prefix(folder).ok().filter(|below| is_plain(below)).ok_or_else(outside)?;
