@@ -1,4 +1,4 @@
-//! Folders that appear whole: written aside, synced, then renamed into place.
+//! Folders published atomically: written in a staging place, synced, then renamed.
 
 #[cfg(feature = "fleet")]
 use std::io::Read;
@@ -16,11 +16,11 @@ use crate::confined::{self, Held};
 #[cfg(feature = "fleet")]
 use crate::durable::sync_folder;
 
-/// The file whose presence marks a folder as one of ours; written last.
+/// File that marks a folder as written by octrls; written last.
 pub const RESULT_FILE: &str = "result.json";
 const PREFIX: &str = "result-";
 
-/// The place beside the results where folders are written before they are renamed into place.
+/// The staging place next to the results.
 #[derive(Clone, Debug)]
 pub struct Staging {
     out: PathBuf,
@@ -30,7 +30,7 @@ pub struct Staging {
 /// A folder being written.
 pub(crate) struct StagedFolder {
     staging: Staging,
-    // By what it calls itself while it is held; errors name it by its place.
+    // Held by an open handle, since its path may be replaced; errors show the path.
     folder: TempDir,
     place: PathBuf,
     itself: Held,
@@ -38,16 +38,16 @@ pub(crate) struct StagedFolder {
 }
 
 impl Staging {
-    /// The staging place of the result root `out`: `out/.octrls/staging`.
+    /// The staging place of the output folder `out`: `out/.octrls/staging`.
     #[must_use]
     pub fn of(out: &Path) -> Self {
         Self { out: out.to_owned(), folder: out.join(".octrls").join("staging") }
     }
 
-    /// Removes what a crash left behind. To be called when no other process writes results there.
+    /// Removes leftovers of a crash. Call it only when no other process writes results there.
     ///
     /// # Errors
-    /// [`OutputError`] when a leftover cannot be removed.
+    /// [`OutputError`] if a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         let clear = || {
             let above = confined::hold_parent(&self.out, &self.folder)?;
@@ -59,11 +59,11 @@ impl Staging {
         }
     }
 
-    /// Removes the result folder `target`, with the folders above it that are empty then; whoever looks sees it whole or not
-    /// at all. Returns false, and removes nothing, where there is none that this program wrote.
+    /// Removes the result folder `target` atomically, and parent folders that become empty. Returns false and removes
+    /// nothing if `target` was not written by octrls.
     ///
     /// # Errors
-    /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
+    /// [`OutputError`] if it cannot be removed, or lies outside the output folder.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
         let io = |e| OutputError::io(target, e);
         let above = match confined::hold_parent(&self.out, target) {
@@ -82,11 +82,11 @@ impl Staging {
         Ok(true)
     }
 
-    /// Removes the folders above `target` that are empty, from `held`, which it lay in, upwards.
+    /// Removes the empty parent folders of `target`, upwards from `held`, its direct parent.
     fn prune(&self, mut held: Held, target: &Path) -> io::Result<()> {
         for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
             let above = confined::hold_parent(&self.out, empty)?;
-            // Fails where there is something else in it.
+            // Fails if the folder is not empty.
             if fs::remove_dir(above.entry(empty)).is_err() {
                 break;
             }
@@ -110,17 +110,17 @@ impl Staging {
 }
 
 impl StagedFolder {
-    /// A path that leads to it, whatever takes its name.
+    /// A path through the open handle, valid even if the folder is renamed.
     pub(crate) fn path(&self) -> &Path {
         self.itself.path()
     }
 
-    /// Where it lies in the folder for results.
+    /// Path of the folder in the output folder.
     pub(super) fn place(&self) -> &Path {
         &self.place
     }
 
-    /// Begins one file; who writes it syncs it.
+    /// Creates a file; the caller must sync it.
     pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
         let shown = self.place.join(name);
         match File::create_new(self.itself.join(name)) {
@@ -138,8 +138,7 @@ impl StagedFolder {
     /// Writes the file `name`, a path below the folder, from `content`, and syncs it.
     ///
     /// # Errors
-    /// What reading `content` says, or [`OutputError`] as an error of its own when the file is there already or cannot be
-    /// written.
+    /// Errors of reading `content` as they are; an [`OutputError`], wrapped, if the file exists or cannot be written.
     #[cfg(feature = "fleet")]
     pub(crate) fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
         let path = self.itself.join(name);
@@ -155,10 +154,10 @@ impl StagedFolder {
         }
     }
 
-    /// Syncs the names in the folders below.
+    /// Syncs all folders below.
     ///
     /// # Errors
-    /// [`OutputError`] when that fails.
+    /// [`OutputError`] if that fails.
     #[cfg(feature = "fleet")]
     pub(crate) fn sync_below(&self) -> Result<(), OutputError> {
         let io = |e| OutputError::io(&self.place, e);
@@ -168,12 +167,12 @@ impl StagedFolder {
         Ok(())
     }
 
-    /// Renames the folder to `target`, in place of earlier results there. `last_call` comes right before, when all is on disk: who
-    /// unwinds from it leaves nothing.
+    /// Renames the folder to `target`, replacing earlier results. `last_call` runs right before, when everything is on
+    /// disk; if it unwinds, nothing is left behind.
     ///
     /// # Errors
-    /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
-    /// does not lie in the folder for results.
+    /// [`OutputError::Foreign`] if `target` was not written by octrls, [`OutputError::Outside`] if it lies outside the
+    /// output folder.
     pub(crate) fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let above = confined::make_parents(&self.staging.out, target).map_err(io)?;
@@ -189,7 +188,7 @@ impl StagedFolder {
             fs::rename(&place, old.path().join("old")).map_err(io)?;
         }
         fs::rename(self.folder.path(), place).map_err(io)?;
-        // The folder has moved; what the guard would remove is gone.
+        // The folder was moved, so the guard must not remove it.
         let _moved = self.folder.keep();
         above.sync().map_err(io)
     }
@@ -199,7 +198,7 @@ fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }
 
-/// Whether a folder, and no link to one, holds results of this program.
+/// Whether `target` is a real folder, not a link, with octrls results.
 fn is_ours(target: &Path) -> bool {
     fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) && target.join(RESULT_FILE).is_file()
 }
@@ -236,7 +235,7 @@ mod tests {
         let mut plant = || {
             fs::rename(at("out/ward"), at("out/moved")).expect("rename");
             std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).expect("link");
-            // The place where folders are written is watched as well.
+            // Replace the staging place as well.
             fs::rename(at("out/.octrls/staging"), at("out/.octrls/was")).expect("rename");
             std::os::unix::fs::symlink(at("elsewhere"), at("out/.octrls/staging")).expect("link");
         };
@@ -275,7 +274,7 @@ mod tests {
         assert!(!staging.discard(&foreign).expect("discard"));
         assert!(!staging.discard(&out.path().join("nothing")).expect("discard"));
         assert!(staging.discard(&ours).expect("discard"));
-        assert!(!out.path().join("ward/deep").exists(), "folders that were made for it go with it");
+        assert!(!out.path().join("ward/deep").exists(), "empty parent folders are removed too");
         assert!(foreign.join("precious.txt").is_file());
         assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
     }

@@ -46,7 +46,7 @@ impl CircleTable {
     pub(super) fn check(&self) -> Result<(), ReferenceError> {
         let [least, most] = self.radius_mm;
         if !(0.0 < least && least < most && most < 10.0) {
-            return Err(ReferenceError("circle: radius_mm must give the smallest and then the largest radius".to_owned()));
+            return Err(ReferenceError("circle: radius_mm must list the smallest and the largest radius".to_owned()));
         }
         let values = [self.mean, self.temporal, self.superior, self.nasal, self.inferior];
         if values.into_iter().flatten().all(is_possible) {
