@@ -47,7 +47,7 @@ pub enum ExportError {
         reason: String,
     },
     /// The file could not be written.
-    #[error("cannot write the export: {0}")]
+    #[error("cannot write the export")]
     Write(#[from] ParquetError),
 }
 
