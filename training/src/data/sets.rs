@@ -1,7 +1,7 @@
 //! Data sets: one folder each, with `images/` and labels.
 //!
 //! Labels are the first of these that exists: `masks/` (index masks), `annotations.json` (VGG polygons), `boundaries/`
-//! or `boundaries_grader1/` (boundary tables). Boundary tables besides masks or polygons give the exact boundaries for
+//! or `boundaries_grader1/` (boundary tables). Boundary tables beside masks or polygons give the exact boundaries for
 //! comparison; `boundaries_grader2/` is a second grader. `groups.csv` (file, group) gives the subject of each image;
 //! without it, the subject is the first number in the file name.
 

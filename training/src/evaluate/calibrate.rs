@@ -18,7 +18,7 @@ use crate::{
 const PROMISED: f64 = 0.95;
 /// Groups of A-scans, from certain to uncertain; each should have the promised coverage.
 const GROUPS: usize = 4;
-/// Smallest scale, and the number of scales to try.
+/// Scales and floors to try: smallest value and count; `STEP` is the factor between neighbours.
 const SCALES: (f32, usize) = (0.5, 24);
 const FLOORS: (f32, usize) = (0.1, 28);
 const STEP: f32 = 1.15;
