@@ -1,4 +1,4 @@
-//! Phantoms that are spoilt in one way each raise the letter of that fault, as the shipped network sees them.
+//! Phantoms with one fault each raise the letter of that fault, with a shipped network.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ fn judged(bscan: BScan) -> ScanQuality {
     ScanQuality::judge(ScanFacts::over(&[facts], None), out.verdict(), &Gates::default())
 }
 
-/// A sound phantom, each sample of it changed by what `change` makes of its grey and its place from 0 to 1.
+/// Segments a good phantom, each sample of which is changed by `change` (grey, x and y from 0 to 1).
 fn spoilt(change: impl Fn(f32, f32, f32) -> f32) -> ScanQuality {
     let BScan { width, height, intensity } = Phantom::generate(&options(), 5).bscan;
     let at = |i: usize| ((i % width) as f32 / width as f32, (i / width) as f32 / height as f32);
@@ -62,7 +62,7 @@ fn noise_costs_signal_and_contrast() {
 
 #[test]
 fn a_retina_that_leaves_the_image_is_cut_off() {
-    // Shifted upwards until the fovea's rims are above the first row.
+    // Shifted upwards until the rims of the fovea are above the first row.
     let BScan { width, height, intensity } = Phantom::generate(&options(), 5).bscan;
     let ilm = Phantom::generate(&options(), 5).surfaces.rows(octrls_core::layer::Boundary::Ilm).to_vec();
     let mut rows: Vec<f32> = ilm.iter().flatten().copied().collect();

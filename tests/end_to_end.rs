@@ -1,4 +1,4 @@
-//! From scan files to result folders, through the command.
+//! From scan files to result folders, through the command line.
 
 mod support;
 
@@ -51,7 +51,7 @@ fn a_phantom_is_segmented_along_its_labels() {
         .iter()
         .map(|layer| thickness[&format!("{layer}_um")][100].expect("determined"))
         .sum();
-    assert!((200.0..450.0).contains(&retina), "a healthy macula is some 300 um thick, not {retina}");
+    assert!((200.0..450.0).contains(&retina), "a healthy macula is about 300 um thick, not {retina}");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn watching_processes_each_content_once_across_restarts() {
     assert_eq!(done(&second), 0, "{second}");
     phantoms(&scans, 3);
     let third = watch();
-    assert_eq!(done(&third), 1, "phantoms are the same for a seed, so only the third is new: {third}");
+    assert_eq!(done(&third), 1, "only the third phantom is new: {third}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_gpu_that_is_not_there_is_said_once_and_the_cpu_computes_or_the_build_says_t
     phantoms(temp.path(), 2);
     let out = temp.path().join("out");
     let mut command = octrls();
-    // Also where there is a GPU, none is to be seen.
+    // Hide any GPU of this machine.
     command.env("CUDA_VISIBLE_DEVICES", "").args(["segment", "--model", "edge", "--device", "cuda"]);
     let done = command.arg(temp.path()).arg("--out").arg(&out).output().expect("a run");
     let said = String::from_utf8_lossy(&done.stderr);

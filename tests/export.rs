@@ -1,4 +1,4 @@
-//! Results as one Parquet file, read back and held against their tables.
+//! Exports results as one Parquet file, reads it back and compares it with their tables.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -17,7 +17,7 @@ fn the_export_holds_every_ascan_of_every_result() {
     let temp = tempfile::tempdir().unwrap();
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     octrls().args(["phantom", "--count", "2"]).arg(&scans).assert().success();
-    // The second has no spacing, hence no micrometres.
+    // The second scan has no spacing, hence no micrometres.
     fs::remove_file(scans.join("phantom-000002.png.toml")).unwrap();
     octrls().args(["segment", "--model", "edge"]).arg(&scans).arg("--out").arg(&out).assert().success();
     let file = temp.path().join("all.parquet");

@@ -1,7 +1,7 @@
-//! Volumes, stars and circles of eyes whose thickness is a formula: what is measured is held against the integrals.
+//! Volumes, stars and circles of eyes with thickness given by a formula: measured values must match the integrals.
 //!
-//! Formulas are in the eye's own directions (millimetres from the fovea towards the nose and upwards), so that a swap of nasal and
-//! temporal, or of above and below, cannot pass.
+//! Formulas use the eye's own directions (millimetres from the fovea towards the nose and upwards), to detect a swap of
+//! nasal and temporal, or of superior and inferior.
 
 use std::f64::consts::{FRAC_PI_4, PI, SQRT_2, TAU};
 
@@ -18,7 +18,7 @@ use octrls_core::{
     surface::Surfaces,
 };
 
-/// Where the fovea lies in the fundus image.
+/// Position of the fovea in the fundus image.
 const FOVEA: Place = Place { x: 5.0, y: 4.5 };
 const EYES: [Eye; 2] = [Eye::Right, Eye::Left];
 /// Depth and width of the foveal pit, in micrometres and millimetres.
@@ -30,8 +30,8 @@ fn in_eye(eye: Eye, place: Place) -> (f64, f64) {
     (if eye == Eye::Right { right } else { -right }, FOVEA.y - place.y)
 }
 
-/// Thickness of every layer in micrometres: fibres grow towards the nose and a little upwards, ganglion cells thin out with the
-/// square of the distance, the inner nuclear layer has the pit, all others are even.
+/// Thickness of every layer in micrometres. Nerve fibres grow towards the nose and slightly upwards, ganglion cells
+/// thin out with the square of the distance, the inner nuclear layer has the pit, all others are constant.
 fn layers(eye: Eye, place: Place) -> [f64; BOUNDARIES - 1] {
     let (nasal, up) = in_eye(eye, place);
     let square = nasal * nasal + up * up;
@@ -42,7 +42,7 @@ fn layers(eye: Eye, place: Place) -> [f64; BOUNDARIES - 1] {
     all
 }
 
-/// A B-scan along a line of the fundus image, as the rest of the program would have segmented it.
+/// A segmented B-scan along a line of the fundus image.
 fn bscan(eye: Eye, track: Track, width: usize) -> Thicknesses {
     const UM: f64 = 4.0;
     let mut rows: [Vec<Option<f32>>; BOUNDARIES] = std::array::from_fn(|_| Vec::with_capacity(width));
@@ -58,7 +58,7 @@ fn bscan(eye: Eye, track: Track, width: usize) -> Thicknesses {
     Thicknesses::measure(&Surfaces::exact(400, rows), Some(axial))
 }
 
-/// A line of `length` mm about `middle`, turned by `angle` against the horizontal, `across` mm beside it.
+/// A line of `length` mm around `middle`, rotated by `angle` from the horizontal, displaced sideways by `across` mm.
 fn line(middle: Place, angle: f64, length: f64, across: f64) -> Track {
     let (sin, cos) = angle.sin_cos();
     let at = |along: f64| Place { x: middle.x + along * cos - across * sin, y: middle.y + along * sin + across * cos };
@@ -73,7 +73,7 @@ fn measured(eye: Eye, tracks: &[Track]) -> VolumeMeasures {
     volume.measure(&volume.fields().expect("an area"))
 }
 
-/// Square volumes of `side` mm.
+/// The B-scans of a square volume of `side` mm.
 fn raster(middle: Place, angle: f64, side: f64) -> Vec<Track> {
     const BSCANS: usize = 61;
     let across = |i: usize| side * ((i as f64 + 0.5) / BSCANS as f64 - 0.5);
@@ -86,10 +86,10 @@ fn subfield(measures: &VolumeMeasures, layer: &str, name: &str) -> (f64, f64) {
     (f64::from(found.mean_um.expect("covered")), f64::from(found.coverage))
 }
 
-/// The mean of each layer that varies, in a ring from `a` to `b` mm: the whole of it for the centre, else the quarter in which
-/// the mean distance towards nose and upwards has these signs.
+/// The mean of each varying layer in a ring from `a` to `b` mm: of the whole disc for the centre, else of the quarter
+/// on the side given by the signs of (nasal, up).
 fn expected(layer: &str, (a, b): (f64, f64), (nasal, up): (f64, f64)) -> f64 {
-    // The mean of the component along its axis in a quarter of a ring.
+    // Mean of the component along the quarter's axis in a quarter ring.
     let lever = 4.0 / 3.0 * (b.powi(3) - a.powi(3)) / (PI * (b * b - a * a)) * SQRT_2;
     let width = PIT.1 * PIT.1;
     match layer {
@@ -100,7 +100,7 @@ fn expected(layer: &str, (a, b): (f64, f64), (nasal, up): (f64, f64)) -> f64 {
     }
 }
 
-/// Name of a subfield, its radii in millimetres, and its side: towards nose and upwards.
+/// Name of a subfield, its radii in millimetres, and its direction (nasal, up).
 type Field = (&'static str, (f64, f64), (f64, f64));
 
 const FIELDS: [Field; 9] = [
@@ -139,7 +139,7 @@ fn check_grid(measures: &VolumeMeasures, what: &str) {
 #[test]
 fn grids_of_volumes_hold_whatever_the_eye_and_however_the_scan_is_turned_or_placed() {
     for eye in EYES {
-        // Upright, turned, vertical from below, and upside down.
+        // Upright, rotated, vertical from below, and upside down.
         for angle in [0.0, 0.35, -0.5 * PI, PI] {
             for (right, down) in [(0.0, 0.0), (0.6, -0.4)] {
                 let middle = Place { x: FOVEA.x + right, y: FOVEA.y + down };
@@ -197,7 +197,7 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
             let slices: Vec<Slice> = tracks.iter().map(slice).collect();
             let field = ThicknessField::new(&slices).expect("a field");
             let out = GciplThickness::measure(&field, FOVEA, eye);
-            // The same annulus by its definition: places at the share t between the ellipses, weighted by their area.
+            // The same annulus by definition: places at the share t between the ellipses, weighted by area.
             let mean = |from: f64, to: f64| {
                 let (mut sum, mut weights) = (0.0, 0.0);
                 for i in 0..400 {
@@ -212,7 +212,7 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
                 }
                 sum / weights
             };
-            // Degrees from above, round by the nose.
+            // Degrees from superior, round by the nose.
             for (sector, from) in [
                 (GciplSector::Superior, -30.0),
                 (GciplSector::SuperoNasal, 30.0),
@@ -226,7 +226,7 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
                 assert!((f64::from(found) - expected).abs() < 0.3, "{eye:?} {sector:?}: {found} for {expected}");
             }
             assert!((f64::from(out.average_um.expect("covered")) - 80.0).abs() < 0.2);
-            // Thinnest straight away from the slope.
+            // Thinnest opposite to the slope.
             assert!(out.minimum_um.expect("covered") < 70.0 && out.coverage > 0.999);
         }
     }
@@ -240,7 +240,7 @@ fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
             let (sin, cos) = begins.sin_cos();
             let start = Place { x: centre.x + 1.73 * cos, y: centre.y + 1.73 * sin };
             let track = Track::Circle { centre, start, clockwise };
-            // Thickest towards the temple, then above.
+            // Thickest temporal, then superior.
             let thickness = |place: Place| {
                 let right = (place.x - centre.x) / 1.73;
                 let nasal = if eye == Eye::Right { right } else { -right };
@@ -254,7 +254,7 @@ fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
                 let found = f64::from(found.expect("covered"));
                 assert!((found - expected).abs() < 0.15, "{what}, {of}: {found} for {expected}");
             };
-            // The mean cosine over a quarter, and over a twelfth of the circle.
+            // Mean cosine over a quarter, and over a twelfth of the circle.
             let (quarter, twelfth) = (FRAC_PI_4.sin() / FRAC_PI_4, (TAU / 24.0).sin() / (TAU / 24.0));
             for (quadrant, expected) in out.quadrants.iter().zip([20.0, 10.0, -20.0, -10.0]) {
                 near(quadrant.mean_um, 90.0 + quarter * expected, quadrant.side.key());
@@ -265,7 +265,7 @@ fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
                 near(hour.mean_um, 90.0 + twelfth * (-20.0 * nasal + 10.0 * cos), &format!("hour {}", hour.hour));
             }
             for (degree, um) in out.tsnit_um.iter().enumerate() {
-                // From the temple over above, nose and below.
+                // From temporal over superior, nasal and inferior.
                 let (sin, cos) = (degree as f64 + 0.5).to_radians().sin_cos();
                 near(*um, 90.0 + 20.0 * cos + 10.0 * sin, &format!("degree {degree}"));
             }

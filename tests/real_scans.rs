@@ -1,4 +1,4 @@
-//! Real scans, where they are at hand: the lines lie on the layers, and scanner files state their spacing.
+//! Tests with real scans, if available: lines follow the layers, and scanner files state their spacing.
 
 mod support;
 
@@ -8,8 +8,8 @@ use support::{columns, difference, octrls, real_data};
 
 const RETINA: [&str; 8] = ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM"];
 
-/// Segments one scan by the convention of its labels and compares each boundary with them; the limits are those below which a line still
-/// lies on its layer.
+/// Segments one scan by the convention of its labels and compares each boundary with them. Below `limit`, a line still
+/// follows its layer.
 fn check(scan: &Path, labels: &Path, ellipsoid_zone: &str, limit: f32) {
     let out = tempfile::tempdir().expect("tempdir");
     let convention = ["--ellipsoid-zone", ellipsoid_zone];

@@ -1,4 +1,4 @@
-//! The shipped models tell a retina from everything else that may land in a folder.
+//! The shipped models tell a retina from any other image that may arrive in a watched folder.
 
 mod support;
 
@@ -16,7 +16,7 @@ use octrls_readers::ReadOptions;
 const WIDTH: usize = 512;
 const HEIGHT: usize = 496;
 
-/// A picture of `of(x, y)`, both from 0 to 1, with a number from 0 to 1 that differs from pixel to pixel.
+/// An image of `of(x, y, random)`, all from 0 to 1; `random` differs between pixels.
 fn picture(of: impl Fn(f32, f32, f32) -> f32) -> BScan {
     let mut state = 12_345_u32;
     let mut random = || {
@@ -33,7 +33,7 @@ fn turned_over(mut bscan: BScan) -> BScan {
     bscan
 }
 
-/// What each shipped model makes of a B-scan.
+/// The segmentation of a B-scan by each shipped model.
 fn judged(bscan: &BScan) -> impl Iterator<Item = (&'static str, SegmentedBScan)> {
     ShippedModel::ALL.into_iter().map(move |model| (model.name(), judged_by(model, bscan.clone())))
 }
@@ -46,7 +46,7 @@ fn judged_by(model: ShippedModel, bscan: BScan) -> SegmentedBScan {
 fn assert_no_retina(name: &str, bscan: &BScan) {
     for (model, out) in judged(bscan) {
         assert_eq!(out.verdict(), Verdict::NotARetina, "{name}, {model}");
-        assert!(out.surfaces.mask().iter().all(|&class| class == 0), "{name}, {model}: it has layers");
+        assert!(out.surfaces.mask().iter().all(|&class| class == 0), "{name}, {model}: has layers");
     }
 }
 

@@ -1,5 +1,5 @@
-//! The results of a DICOM scan as DICOM objects: read back, held against the other results, and checked by the validators
-//! of dicom3tools and dcmtk where they are installed.
+//! Results of a DICOM scan as DICOM objects: reads them back, compares them with the other results, and runs the
+//! validators of dicom3tools and dcmtk if installed.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,14 +23,14 @@ use tempfile::TempDir;
 const OBJECTS: [&str; 4] = ["surfaces.dcm", "masks.dcm", "measures.dcm", "report.dcm"];
 const BOUNDARIES: [&str; 9] = ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"];
 
-/// A volume and its results, made once for all tests.
+/// A volume and its results, shared by all tests.
 static RESULTS: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let temp = tempfile::tempdir().expect("tempdir");
     let results = segment(temp.path(), &scan::volume());
     (temp, results)
 });
 
-/// Segments `object` as a file in `folder`; where its results are.
+/// Segments `object` as a file in `folder`; returns the folder of its results.
 fn segment(folder: &Path, object: &InMemDicomObject) -> PathBuf {
     segment_with(folder, object, "with-masks")
 }
@@ -174,7 +174,7 @@ fn the_label_map_is_the_mask_and_describes_every_number() {
     assert_eq!(refused.map(|e| e.code()), Some("E-READ-UNSUPPORTED"));
 }
 
-/// Every measured value of a report, by the path of meanings that leads to it.
+/// Every measured value of a report, by its path of code meanings.
 fn values(item: &InMemDicomObject, path: &str, found: &mut BTreeMap<String, f64>) {
     let meaning = |o: &InMemDicomObject, tag| text(&items(o, tag)[0], tags::CODE_MEANING);
     let children = item.get(tags::CONTENT_SEQUENCE).map(|_| items(item, tags::CONTENT_SEQUENCE)).unwrap_or_default();
@@ -220,7 +220,7 @@ fn measures_are_the_figures_of_the_result() {
     let centre = retina["subfields"][0]["mean_um"].as_f64().expect("known");
     let reported = found["Retina/Macular grid.center subfield thickness by OCT/Mean"];
     assert!((reported - centre).abs() < 0.006, "{reported} {centre}");
-    // The three B-scans do not reach it.
+    // The three B-scans do not cover it.
     assert!(!found.keys().any(|name| name.contains("outer superior")));
 }
 

@@ -1,4 +1,4 @@
-//! Ophthalmic Tomography of phantoms.
+//! Ophthalmic Tomography objects of phantoms.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) const WIDTH: usize = 768;
 pub(crate) const HEIGHT: usize = 496;
 pub(crate) const AXIAL_MM: f64 = 0.00387;
 pub(crate) const LATERAL_MM: f64 = 0.0113;
-/// Distance of two B-scans.
+/// Distance between B-scans.
 pub(crate) const BETWEEN_MM: f64 = 0.5;
 pub(crate) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
 pub(crate) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
@@ -44,12 +44,12 @@ pub(crate) fn volume() -> InMemDicomObject {
     tomography(0, FRAMES)
 }
 
-/// The same volume as a series of objects, a B-scan each.
+/// The same volume as a series of objects, one per B-scan.
 pub(crate) fn series() -> Vec<InMemDicomObject> {
     series_of(FRAMES)
 }
 
-/// A series of so many B-scans.
+/// A series of `bscans` objects.
 pub(crate) fn series_of(bscans: usize) -> Vec<InMemDicomObject> {
     let instance = |i: usize| {
         let mut object = tomography(i, 1);
@@ -122,7 +122,7 @@ pub(crate) fn write(object: &InMemDicomObject, path: &Path) {
     std::fs::write(path, bytes(object)).expect("written");
 }
 
-/// A file of `object`.
+/// `object` as a file.
 pub(crate) fn bytes(object: &InMemDicomObject) -> Vec<u8> {
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     let mut bytes = Vec::new();

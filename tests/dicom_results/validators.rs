@@ -1,4 +1,4 @@
-//! Validators of others: dciodvfy and dcentvfy of dicom3tools, dsrdump of dcmtk.
+//! External validators: dciodvfy and dcentvfy of dicom3tools, dsrdump of dcmtk.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, open_file};
 
-/// What dciodvfy reports of an object, errors and warnings.
+/// Errors and warnings of dciodvfy.
 struct Findings {
     errors: Vec<String>,
     warnings: Vec<String>,
@@ -29,8 +29,8 @@ fn dciodvfy(file: &Path) -> Option<Findings> {
     Some(Findings { errors: lines("Error"), warnings: lines("Warning") })
 }
 
-/// What a Parametric Map must have and a height map has not; dciodvfy does not know height maps, but checks the modules that
-/// both have.
+/// Attributes of a Parametric Map that a height map lacks. dciodvfy does not know height maps; checked as a Parametric
+/// Map, their common modules are validated.
 const ONLY_PARAMETRIC: [&str; 9] = [
     "ImageType",
     "PresentationLUTShape",
@@ -43,7 +43,7 @@ const ONLY_PARAMETRIC: [&str; 9] = [
     "AcquisitionContext",
 ];
 
-/// What dciodvfy reports of the object in `file` when it is said to be of another class.
+/// Validates the object in `file` as if it were of another class.
 fn as_class(file: &Path, class: &str) -> Option<Findings> {
     let temp = tempfile::tempdir().expect("tempdir");
     let disguised = temp.path().join("map.dcm");
@@ -54,8 +54,8 @@ fn as_class(file: &Path, class: &str) -> Option<Findings> {
     dciodvfy(&disguised)
 }
 
-/// What dciodvfy, which does not know label maps, finds strange in one that is said to be a binary segmentation: its type, its
-/// depth, the number of the background, and that its frames are of no one segment.
+/// Findings about a label map checked as a binary segmentation, since dciodvfy does not know label maps: type, bit
+/// depth, background number, and frames without a single segment.
 const ONLY_LABEL_MAP: [&str; 7] = [
     "LABELMAP",
     "SegmentIdentificationSequence",
@@ -77,7 +77,7 @@ pub(super) fn check(folder: &Path) {
     for name in ["masks.dcm", "measures.dcm", "report.dcm"] {
         let Some(found) = dciodvfy(&folder.join(name)) else { return };
         assert!(found.errors.is_empty(), "{name}: {:#?}", found.errors);
-        // It does not know our own vocabulary.
+        // dciodvfy does not know our own vocabulary.
         let strange: Vec<&String> = found.warnings.iter().filter(|w| !w.contains("99OCTRLS")).collect();
         assert!(strange.is_empty(), "{name}: {strange:#?}");
     }

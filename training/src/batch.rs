@@ -1,4 +1,4 @@
-//! Batches: which scan is drawn, how it is varied, and the tensors that the network and the loss take.
+//! Batches: draws scans, varies them, and builds the tensors for the network and the loss.
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +22,10 @@ use crate::{
     steps::{Step, Without},
 };
 
-/// Batches that wait for the training step.
+/// Number of batches prepared ahead.
 const PREFETCHED: usize = 4;
 
-/// What a batch is made of.
+/// Composition of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchOptions {
     /// Crops in a batch.
@@ -36,14 +36,14 @@ pub struct BatchOptions {
     pub height: usize,
     /// Share of crops from phantoms.
     pub phantom_share: f64,
-    /// Share of crops that show no retina.
+    /// Share of crops without a retina.
     pub negative_share: f64,
-    /// Share of the other crops that are taken as scanned rather than varied.
+    /// Share of the other crops that are used as scanned, without variation.
     #[serde(default)]
     pub plain_share: f64,
-    /// Seed of all that is drawn.
+    /// Seed of all draws.
     pub seed: u64,
-    /// What is left out of the recipe.
+    /// Steps to leave out.
     #[serde(default, skip_serializing_if = "Without::is_nothing")]
     pub without: Without,
 }
@@ -63,29 +63,29 @@ impl Default for BatchOptions {
     }
 }
 
-/// Somewhere labelled scans can be drawn from.
+/// A source of labelled scans.
 pub trait ScanSource: Send + Sync {
     /// Draws one scan.
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame>;
 }
 
-/// Real scans: a set by its weight, by default every set equally often, then a subject by the square root of its number of
-/// scans, then every scan of the subject. A subject with a single scan so neither vanishes nor is learnt by heart.
+/// Real scans. Draws a set by its weight (equal by default), then a subject by the square root of its number of scans,
+/// then any scan of the subject. Thus a subject with a single scan neither vanishes nor is overfitted.
 pub struct RealScans {
     sets: Vec<SetScans>,
 }
 
-/// The scans of a set, subject by subject.
+/// The scans of a set, grouped by subject.
 struct SetScans {
     weight: f64,
     subjects: Vec<Vec<Arc<Frame>>>,
 }
 
-/// How often the scans of a set are drawn, by its name; 1 where it has no entry.
+/// Weight of each set by name; 1 if missing.
 pub type SetWeights = BTreeMap<String, f64>;
 
 impl RealScans {
-    /// Takes the samples of the training part.
+    /// Uses the given samples, balanced by set and subject.
     #[must_use]
     pub fn new(samples: &[Sample], weights: &SetWeights) -> Self {
         let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<Arc<Frame>>>> = BTreeMap::new();
@@ -100,7 +100,7 @@ impl RealScans {
         Self { sets: sets.into_iter().map(set).collect() }
     }
 
-    /// Takes the samples so that each of them is equally likely.
+    /// Uses the given samples, each equally likely.
     #[must_use]
     pub fn unbalanced(samples: &[Sample]) -> Self {
         let frames = samples.iter().map(|s| Arc::new(Frame::of(s))).collect();
@@ -117,7 +117,7 @@ impl ScanSource for RealScans {
     }
 }
 
-/// Phantoms, a new one each time.
+/// Phantoms, a new one per draw.
 pub struct Phantoms;
 
 impl ScanSource for Phantoms {
@@ -134,13 +134,13 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler; without phantoms, their share falls to the real scans.
+    /// A sampler; without phantoms, real scans take their share.
     #[must_use]
     pub fn new(options: BatchOptions, real: Box<dyn ScanSource>, phantom: Option<Box<dyn ScanSource>>) -> Self {
         Self { options, real, phantom }
     }
 
-    /// The crops of batch number `step`; the same for the same seed.
+    /// The crops of batch number `step`, determined by the seed.
     #[must_use]
     pub fn crops(&self, step: u64) -> Vec<Crop> {
         let BatchOptions { size, width, height, seed, without, .. } = self.options;
@@ -165,7 +165,7 @@ impl Sampler {
             .collect()
     }
 
-    /// Makes batches from number `first` on in a thread of its own, a few ahead.
+    /// Prepares batches in a thread, starting with number `first`, a few ahead.
     ///
     /// The thread ends when the receiver is dropped.
     #[must_use]
@@ -182,7 +182,7 @@ impl Sampler {
     }
 }
 
-/// A batch in plain memory, ready to become tensors.
+/// A batch in main memory, ready to become tensors.
 pub struct Batch {
     shape: [usize; 3],
     input: Vec<f32>,
@@ -193,10 +193,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Joins crops of one size.
+    /// Joins crops of equal size.
     ///
     /// # Panics
-    /// When there is no crop or the crops differ in size.
+    /// If there are no crops or their sizes differ.
     #[must_use]
     pub fn new(crops: &[Crop]) -> Self {
         let (width, height) = (crops[0].width, crops[0].height);
@@ -225,7 +225,7 @@ impl Batch {
         batch
     }
 
-    /// The input `[N, 1, H, W]` and the target on `device`; conventions move the score of the ellipsoid zone against
+    /// The input `[N, 1, H, W]` and the target on `device`. Conventions shift the score of the ellipsoid zone against
     /// that of the RPE by `ez_shift`.
     #[must_use]
     pub fn into_tensors(self, ez_shift: f32, device: &Device) -> (Tensor<4>, Target) {
@@ -268,7 +268,7 @@ mod tests {
         assert_shares(&RealScans::unbalanced(&samples), [9.0 / 11.0, 1.0 / 11.0, 1.0 / 11.0]);
     }
 
-    /// Asserts how often scans of intensity 0, 0.5 and 1 are drawn.
+    /// Asserts the shares of draws of scans with intensity 0, 0.5 and 1.
     fn assert_shares(scans: &RealScans, expected: [f32; 3]) {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let drawn: Vec<f32> = (0..4000).map(|_| scans.draw(&mut rng).bscan.intensity[0]).collect();

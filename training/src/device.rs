@@ -1,13 +1,13 @@
-//! The compute device that this build was made for.
+//! The compute device of this build.
 
 use burn::prelude::Device;
 
-/// The device: LibTorch on the CPU with feature `tch`, otherwise Burn's own CPU backend.
+/// LibTorch on the CPU with feature `tch`, otherwise Burn's own CPU backend.
 #[must_use]
 pub fn device() -> Device {
     #[cfg(feature = "tch")]
     {
-        // Deprecated upstream from 0.23 on; at 0.22 it is several times faster than the other CPU backends.
+        // Deprecated upstream from 0.23; in 0.22, several times faster than the other CPU backends.
         #[allow(deprecated)]
         Device::libtorch()
     }

@@ -1,4 +1,4 @@
-//! The network of an exported file: what a training starts from, or what a teacher knows.
+//! Reads back an exported network, to start a training or to use it as a teacher.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -11,60 +11,60 @@ use prost::Message;
 
 use crate::model::{UNet, UNetConfig};
 
-/// A network as it was exported: its batch normalisations are folded into its convolutions.
+/// An exported network, with batch normalisations folded into the convolutions.
 #[derive(Debug)]
 pub struct Imported {
-    /// Its size.
+    /// Size of the network.
     pub config: UNetConfig,
-    /// Its weights.
+    /// Weights.
     pub model: UNet,
-    /// What the file says of itself.
+    /// Metadata of the file.
     pub metadata: ModelMetadata,
 }
 
-/// Why a file gave no network.
+/// An error of importing a network.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file could not be read.
-    #[error("it cannot be read: {0}")]
+    #[error("cannot read the file")]
     Io(#[from] std::io::Error),
-    /// It is no ONNX file.
-    #[error("it is no ONNX file: {0}")]
+    /// The file is not ONNX.
+    #[error("not an ONNX file")]
     Decode(#[from] prost::DecodeError),
-    /// It is not a model of this product.
+    /// The file is not an OCT-RLS model.
     #[error(transparent)]
     Metadata(#[from] ModelError),
-    /// A weight of the network is not in the file.
-    #[error("it has no weight {0}")]
+    /// The file lacks a weight of the network.
+    #[error("weight {0} is missing")]
     Missing(String),
-    /// A weight has another shape than the network's, or other numbers than floats of 32 or 16 bits.
-    #[error("its weight {name} has the shape {found:?} or other numbers than floats of 32 or 16 bits, not {wanted:?}")]
+    /// A weight has the wrong shape or number format.
+    #[error("weight {name} must have shape {wanted:?} and 32- or 16-bit floats; its shape is {found:?}")]
     Shape {
         /// The weight.
         name: String,
         /// Its shape in the file.
         found: Vec<i64>,
-        /// That of the network.
+        /// The expected shape.
         wanted: Vec<usize>,
     },
-    /// The file has a weight that is none of the network's.
-    #[error("its weight {0} is of another network")]
+    /// The file has a weight that the network lacks.
+    #[error("weight {0} belongs to another network")]
     Foreign(String),
 }
 
 impl Imported {
-    /// Reads the exported network in the file at `path` onto `device`.
+    /// Reads the exported network at `path` onto `device`.
     ///
     /// # Errors
-    /// [`ImportError`] when the file cannot be read or holds another network.
+    /// [`ImportError`] if the file cannot be read or contains another network.
     pub fn read(path: &Path, device: &Device) -> Result<Self, ImportError> {
         Self::from_bytes(&fs::read(path)?, device)
     }
 
-    /// The same from the bytes of a file.
+    /// Reads an exported network from bytes.
     ///
     /// # Errors
-    /// [`ImportError`] when they hold another network.
+    /// [`ImportError`] if they contain another network.
     pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, ImportError> {
         let file = ModelProto::decode(bytes)?;
         let properties = file.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
@@ -89,16 +89,16 @@ impl Imported {
     }
 }
 
-/// The weight that shows how wide a network is.
+/// The weight that determines the width of a network.
 const HEAD: &str = "head.weight";
-/// Feature maps beyond which a file is not taken for one of these networks.
+/// Largest accepted width, in feature maps; a file with more is rejected.
 const WIDEST: usize = 256;
 
 fn shape(weight: &TensorProto, wanted: Vec<usize>) -> ImportError {
     ImportError::Shape { name: weight.name.clone(), found: weight.dims.clone(), wanted }
 }
 
-/// Replaces every weight by that of its path.
+/// Replaces every weight by the one of the same path in the file.
 struct Fill<'a> {
     path: Vec<String>,
     weights: &'a mut BTreeMap<String, TensorProto>,

@@ -1,12 +1,11 @@
-//! Trains the network that `octrls` runs, and exports it.
+//! Trains the network of `octrls` and exports it.
 //!
-//! The rooms: [`data`] reads labelled scans, [`augment`] varies them, [`batch`] draws and joins them, [`model`] and
-//! [`loss`] are the network and what it minimises, [`train`] is the loop, [`score`] measures accuracy,
-//! [`export`] writes the ONNX file, [`import`] reads its weights back, [`evaluate`] measures what it wrote. [`steps`] names
-//! what a training can leave out.
+//! [`data`] reads labelled scans, [`augment`] varies them, [`batch`] draws and joins them. [`model`] is the network,
+//! [`loss`] the objective, [`train`] the training loop. [`score`] measures accuracy, [`export`] writes the ONNX file,
+//! [`import`] reads its weights back, [`evaluate`] measures an exported model. [`steps`] lists the steps that a
+//! training can leave out.
 //!
-//! Scans are read, preprocessed, segmented and measured by `octrls` itself, so that training meets what the runtime
-//! will meet.
+//! `octrls` itself reads, preprocesses, segments and measures scans here, so that training matches the runtime.
 
 pub mod augment;
 pub mod batch;

@@ -1,36 +1,36 @@
-//! The loss: cross-entropy against the classes that a label allows, soft Dice over the layers, and how far a network is from
-//! its teacher.
+//! The loss: cross-entropy against the classes allowed by a label, soft Dice over the layers, and divergence from a
+//! teacher.
 
 use burn::{prelude::*, tensor::activation::log_softmax};
 use octrls_core::layer::CLASSES;
 
 use crate::steps::{Step, Without};
 
-/// Logit added to a class that a label forbids; its probability then vanishes in single precision.
+/// Logit added to a forbidden class; its probability underflows to zero in single precision.
 const FORBIDDEN: f32 = -1e4;
 /// The layers above the choroid.
 const INNER: std::ops::Range<usize> = 1..CHOROID;
 const CHOROID: usize = CLASSES - 1;
-/// Keeps the Dice of a class with few pixels from jumping, in pixels.
+/// Smoothing of Dice for classes with few pixels, in pixels.
 const SMOOTHING: f32 = 20.0;
 
 /// What the labels of a batch allow.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// `[N, 9, H, W]`: 1 where the label allows the class, else 0. A pixel that nobody labelled allows all.
+    /// `[N, 9, H, W]`: 1 if the label allows the class, else 0. An unlabelled pixel allows all.
     pub allowed: Tensor<4>,
-    /// `[N, 1, H, W]`: 1 where the label allows exactly one class.
+    /// `[N, 1, H, W]`: 1 if the label allows exactly one class.
     pub exact: Tensor<4>,
-    /// `[N, 1, H, W]`: 1 where the label forbids any class.
+    /// `[N, 1, H, W]`: 1 if the label forbids any class.
     pub labelled: Tensor<4>,
-    /// `[N, 9, 1, 1]`: added to the logits, so that the boundary below the ellipsoid zone follows the label's
-    /// convention; the network itself need not tell which it is.
+    /// `[N, 9, 1, 1]`: added to the logits, so that the lower boundary of the ellipsoid zone follows the label's
+    /// convention, which the network need not recognise.
     pub bias: Tensor<4>,
 }
 
 /// The two parts of the loss, each a scalar.
 pub struct Loss {
-    /// Mean over labelled pixels of the negative log-probability that the class is an allowed one.
+    /// Mean negative log-probability of the allowed classes over labelled pixels.
     pub cross_entropy: Tensor<1>,
     /// One minus the mean Dice of the layers that occur in the batch.
     pub dice: Tensor<1>,
@@ -46,7 +46,7 @@ impl Loss {
         let log_allowed = log_sum_exp(log_p.clone() + forbidden);
         let cross_entropy = (log_allowed * target.labelled.clone()).sum().neg() / pixels;
 
-        // Where background and choroid are both allowed, choroid is no mistake, but any other layer is.
+        // Where background and choroid are both allowed, any other layer is an error, but choroid is not.
         let weight = target.labelled.clone() * selection(|c| INNER.contains(&c), &log_p)
             + target.exact.clone() * selection(|c| c == CHOROID, &log_p);
         let p = log_p.exp() * weight.clone();
@@ -60,7 +60,7 @@ impl Loss {
         Self { cross_entropy, dice }
     }
 
-    /// The sum that training minimises; without Dice, the cross-entropy alone.
+    /// The sum to minimise; only the cross-entropy if Dice is left out.
     #[must_use]
     pub fn total(&self, without: Without) -> Tensor<1> {
         let cross_entropy = self.cross_entropy.clone();
@@ -68,7 +68,7 @@ impl Loss {
     }
 }
 
-/// How far `logits` are from those of a teacher, both `[N, 9, H, W]`: the Kullback-Leibler divergence of the class
+/// Divergence of `logits` from those of a teacher, both `[N, 9, H, W]`: Kullback-Leibler divergence of the class
 /// probabilities, mean over pixels (Hinton, Vinyals and Dean 2015, at temperature 1).
 #[must_use]
 pub fn imitation(logits: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
@@ -78,13 +78,13 @@ pub fn imitation(logits: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
     divergence.sum() / (n * height * width) as f32
 }
 
-/// `log(sum(exp(x)))` over the classes of non-positive `x`: the largest is taken out first.
+/// `log(sum(exp(x)))` over the classes. Subtracts the maximum first, for numerical stability.
 fn log_sum_exp(x: Tensor<4>) -> Tensor<4> {
     let largest = x.clone().detach().max_dim(1);
     (x - largest.clone()).exp().sum_dim(1).log() + largest
 }
 
-/// `[1, 9, 1, 1]`, where `like` is: 1 for the selected classes, else 0.
+/// `[1, 9, 1, 1]` on the device of `like`: 1 for the selected classes, else 0.
 fn selection(selects: impl Fn(usize) -> bool, like: &Tensor<4>) -> Tensor<4> {
     let values: Vec<f32> = (0..CLASSES).map(|c| f32::from(u8::from(selects(c)))).collect();
     Tensor::from_data(TensorData::new(values, [1, CLASSES, 1, 1]), &like.device())
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::device::device;
 
-    /// A row of pixels, each with the classes that its label allows.
+    /// A row of pixels, given the classes that each label allows.
     fn target(pixels: &[&[usize]], device: &Device) -> Target {
         let n = pixels.len();
         let row = |channels: usize, value: &dyn Fn(usize, &[usize]) -> bool| {
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Logits that give nearly all probability to one class a pixel.
+    /// Logits that give almost all probability to one class per pixel.
     fn sure(classes: &[usize], device: &Device) -> Tensor<4> {
         let n = classes.len();
         let values = (0..CLASSES).flat_map(|c| classes.iter().map(move |&p| if p == c { 20.0_f32 } else { 0.0 }));

@@ -1,4 +1,4 @@
-//! Accuracy of segmentations, added up over the B-scans of each data set.
+//! Segmentation accuracy, summed over the B-scans of each data set.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use octrls_core::{layer::{BOUNDARIES, Boundary, Layer}, measure::accuracy::{boun
 
 use crate::data::{BELOW, BoundaryRows, ChoroidLabel, Sample};
 
-/// Half width of the interval that holds 95 % of a normal distribution, in standard deviations.
+/// Half width of the 95 % interval of a normal distribution, in standard deviations.
 pub const INTERVAL_95: f32 = 1.96;
 
-/// Classes that every set labels: background and the seven layers above the choroid.
+/// Classes labelled in every set: background and the seven layers above the choroid.
 pub const LABELLED_CLASSES: std::ops::RangeInclusive<usize> = 0..=7;
 
 /// Accuracy over the B-scans of one set.
@@ -21,36 +21,36 @@ pub struct SetScore {
     pub overlap: Overlap,
     /// Distance of the boundaries, in pixels of the scan.
     pub boundaries: [BoundaryError; BOUNDARIES],
-    /// How often the labelled row lies in the network's own interval.
+    /// How often the labelled row is within the network's own interval.
     pub coverage: Share,
     /// How often the choroid-sclera boundary is left out where a reader could not see it.
     pub left_out: Share,
-    /// Each A-scan that could be compared.
+    /// Every A-scan that could be compared.
     ascans: Vec<AScan>,
-    /// Axial spacing in micrometres, where the whole set has one.
+    /// Axial spacing in micrometres, if it is the same in the whole set.
     pub axial_um: Option<f64>,
 }
 
-/// An A-scan, mean over those of its boundaries that could be compared.
+/// An A-scan: mean over its comparable boundaries.
 #[derive(Clone, Copy, Debug)]
 struct AScan {
     confidence: f32,
-    /// What the network gives for the standard deviation of the error, in pixels.
+    /// Standard deviation of the error as estimated by the network, in pixels.
     deviation: f32,
     /// Absolute error in pixels.
     error: f32,
 }
 
-/// By what the surest A-scans are found.
+/// Criterion for the most certain A-scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surest {
-    /// The largest confidence.
+    /// Largest confidence.
     Confidence,
-    /// The smallest deviation.
+    /// Smallest deviation.
     Deviation,
 }
 
-/// How often something holds.
+/// The share of cases in which something holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Share {
     held: u64,
@@ -58,7 +58,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Adds what was found.
+    /// Adds cases.
     pub fn add(&mut self, found: impl Iterator<Item = bool>) {
         for held in found {
             self.all += 1;
@@ -66,7 +66,7 @@ impl Share {
         }
     }
 
-    /// The share; `None` where nothing was added.
+    /// The share; `None` without cases.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
         (self.all > 0).then(|| self.held as f64 / self.all as f64)
@@ -86,11 +86,11 @@ fn inside<'a>(
 }
 
 impl SetScore {
-    /// Adds one segmented scan, compared with the labels of `sample` or, for boundaries, with `truth`.
+    /// Adds one segmented scan: masks are compared with `sample`, boundaries with `truth`.
     pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces, truth: &BoundaryRows) {
         let mut mask = surfaces.mask();
         if sample.choroid != ChoroidLabel::InMask {
-            // Where nobody labelled the choroid, it is part of the background.
+            // An unlabelled choroid is part of the background.
             mask.iter_mut().filter(|c| **c == Layer::Choroid.class()).for_each(|c| *c = 0);
         }
         let labels: Vec<u8> = sample.mask.iter().map(|&c| if c == BELOW { IGNORE } else { c }).collect();
@@ -115,7 +115,8 @@ impl SetScore {
         }
     }
 
-    /// Mean absolute boundary error in pixels over the share `kept` of the A-scans, the `surest` ones.
+    /// Mean absolute boundary error in pixels over the share `kept` of the A-scans that are the most certain by
+    /// `surest`.
     #[must_use]
     pub fn risk(&self, kept: f64, surest: Surest) -> Option<f64> {
         let mut ascans = self.ascans.clone();
@@ -139,7 +140,7 @@ impl SetScore {
         mean_dice(&self.overlap)
     }
 
-    /// Mean over the boundaries of their mean absolute errors, in pixels.
+    /// Mean absolute error in pixels, averaged over the boundaries.
     #[must_use]
     pub fn mean_absolute(&self) -> Option<f64> {
         mean(self.boundaries.iter().filter_map(BoundaryError::mean_absolute))
@@ -168,15 +169,15 @@ impl Score {
         self.0.entry(sample.set.clone()).or_default().add(sample, surfaces, &truth(sample));
     }
 
-    /// Mean over the sets of a figure of each; `None` when no set has it.
+    /// Mean of `figure` over the sets; `None` if no set has it.
     #[must_use]
     pub fn over_sets(&self, figure: impl Fn(&SetScore) -> Option<f64>) -> Option<f64> {
         mean(self.0.values().filter_map(figure))
     }
 }
 
-/// The boundaries that a sample is compared with: as drawn, or else as its mask implies them; a traced choroid-sclera
-/// boundary comes from its trace.
+/// The boundaries to compare a sample with: as drawn, else from its mask. A traced choroid-sclera boundary comes from
+/// its trace.
 #[must_use]
 pub fn truth(sample: &Sample) -> BoundaryRows {
     let drawn = sample.boundaries.clone();
@@ -187,7 +188,7 @@ pub fn truth(sample: &Sample) -> BoundaryRows {
     rows
 }
 
-/// Mean of the values; `None` of none.
+/// Mean of the values; `None` without values.
 #[must_use]
 pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (n, sum) = values.fold((0_u32, 0.0), |(n, sum), v| (n + 1, sum + v));
@@ -200,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// Two A-scans with layers of one row each from row 2 on.
+    /// Two A-scans with layers of one row each, starting at row 2.
     fn surfaces(shift: f32) -> Surfaces {
         let row = |k: usize| vec![Some(2.0 + k as f32 + shift); 2];
         Surfaces::exact(16, std::array::from_fn(row))

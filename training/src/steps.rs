@@ -1,4 +1,4 @@
-//! The steps of the recipe that a training can leave out, to see what each of them brings.
+//! Steps of the training recipe that can be left out, to measure their effect.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Crops from phantoms.
+    /// Crops from phantoms
     Phantoms,
-    /// Crops that show no retina.
+    /// Crops without a retina
     Negatives,
-    /// Crops taken as scanned: without them, every crop is varied.
+    /// Crops used as scanned; without them, every crop is varied
     PlainCrops,
-    /// Flips, scale, cuts, tilt and curvature.
+    /// Flips, scale, cuts, tilt and curvature
     Geometry,
-    /// Uneven light, gamma, contrast and brightness.
+    /// Uneven illumination, gamma, contrast and brightness
     Photometric,
-    /// Shadows, bands, burnt-in scales and wedges of padding.
+    /// Shadows, bands, burnt-in scales and wedges of padding
     Artefacts,
-    /// Noise, speckle, grain and blur.
+    /// Noise, speckle, grain and blur
     Noise,
-    /// Sets and subjects drawn evenly: without it, every scan is equally likely.
+    /// Balanced drawing of sets and subjects; without it, every scan is equally likely
     Balance,
-    /// The Dice part of the loss.
+    /// The Dice part of the loss
     Dice,
-    /// The stated convention of each set's ellipsoid zone.
+    /// The convention of each set for the end of the ellipsoid zone
     EzConvention,
-    /// Batch normalisation.
+    /// Batch normalisation
     BatchNorm,
 }
 
@@ -43,7 +43,7 @@ impl Without {
         self.0 & (1 << step as u16) != 0
     }
 
-    /// Whether nothing is left out.
+    /// Whether no step is left out.
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
         self.0 == 0

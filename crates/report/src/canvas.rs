@@ -3,16 +3,16 @@
 use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 
-/// Ground of the pictures.
+/// Background.
 pub(super) const PAPER: [u8; 3] = [24, 24, 28];
-/// Text on it.
+/// Text.
 pub(super) const INK: [u8; 3] = [225, 225, 225];
-/// Text of less weight.
+/// Secondary text.
 pub(super) const FAINT: [u8; 3] = [150, 150, 155];
 /// Side of a character cell before scaling.
 const GLYPH: u32 = 8;
 
-/// Blends `colour` over a pixel; positions outside the image are left out.
+/// Blends `colour` over a pixel; positions outside the image are ignored.
 fn blend(image: &mut RgbImage, x: i64, y: i64, colour: [u8; 3], share: f32) {
     let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
     let Some(pixel) = image.get_pixel_mut_checked(x, y) else { return };
@@ -21,13 +21,13 @@ fn blend(image: &mut RgbImage, x: i64, y: i64, colour: [u8; 3], share: f32) {
     }
 }
 
-/// Draws a line that has one row for each column from `x0` on, and gaps where there is none.
+/// Draws a line with one row per column, starting at column `x0`; `None` leaves a gap.
 ///
 /// `rows` are continuous row coordinates of the image: pixel `y` covers `y` to `y + 1`.
 pub(super) fn curve(image: &mut RgbImage, x0: u32, rows: &[Option<f32>], thickness: f32, colour: [u8; 3]) {
     for (i, row) in rows.iter().enumerate() {
         let Some(row) = *row else { continue };
-        // Steep parts are filled half-way to each neighbour, so that the line has no holes.
+        // Fill steep parts half-way to each neighbour, to avoid holes in the line.
         let reach = |other: Option<&Option<f32>>| other.copied().flatten().map_or(row, |o| row.midpoint(o));
         let (before, after) = (reach(i.checked_sub(1).and_then(|j| rows.get(j))), reach(rows.get(i + 1)));
         let top = row.min(before).min(after) - thickness / 2.0;
@@ -48,7 +48,7 @@ pub(super) fn fill(image: &mut RgbImage, x: u32, y: u32, width: u32, height: u32
     }
 }
 
-/// Writes one line of text with its upper left corner at `x, y`; characters that the font lacks become `?`.
+/// Writes a line of text with its upper left corner at `x, y`; characters missing in the font become `?`.
 pub(super) fn text(image: &mut RgbImage, x: u32, y: u32, scale: u32, colour: [u8; 3], line: &str) {
     for (i, character) in line.chars().enumerate() {
         let glyph = BASIC_FONTS.get(character).or_else(|| BASIC_FONTS.get('?')).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The page of a report that has what a circle around the optic disc adds.
+//! The report page about a circle around the optic disc.
 
 use super::{
     localizer::Localizer,
@@ -68,7 +68,7 @@ pub(super) fn circle_page(
     y += LINE + 4.0;
     if let Some(reference) = reference {
         let small = Style::of(7.5).quiet();
-        let words = "Below or above reference: further than 1.96 SD from the mean of the reference group;";
+        let words = "Below, above: more than 1.96 SD from the mean of the reference group;";
         page.text(MARGIN, y, small, Align::Left, &format!("{words} {}", reference.population));
         page.text(MARGIN, y + 9.5, small, Align::Left, &format!("{}.", reference.source));
         page.text(MARGIN, y + 19.0, small, Align::Left, OTHER_DEVICES);

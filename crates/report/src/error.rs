@@ -1,4 +1,4 @@
-//! Why results could not be written.
+//! Errors of writing results.
 
 use std::{
     io,
@@ -7,39 +7,39 @@ use std::{
 
 use octrls_fs::confined::Outside;
 
-/// Why results could not be written. Each kind has a stable [`code`](OutputError::code).
+/// An error of writing results. Each kind has a stable [`code`](OutputError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The disk is full.
     #[error("no space left for {path}", path = path.display())]
     Full {
-        /// What was being written.
+        /// The file or folder being written.
         path: PathBuf,
     },
-    /// Writing is not permitted.
+    /// Permission denied.
     #[error("no permission to write {path}", path = path.display())]
     Denied {
-        /// What was being written.
+        /// The file or folder being written.
         path: PathBuf,
     },
-    /// Any other failure of the file system.
+    /// Any other file system error.
     #[error("cannot write {path}: {source}", path = path.display())]
     Io {
-        /// What was being written.
+        /// The file or folder being written.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The folder for the results holds something else.
-    #[error("{path} exists and holds no results of this program; it is left as it is", path = path.display())]
+    /// The target folder exists and was not written by octrls.
+    #[error("{path} exists but holds no octrls results; not replaced", path = path.display())]
     Foreign {
         /// The folder.
         path: PathBuf,
     },
-    /// The results would lie outside the folder for results.
+    /// The target lies outside the output folder.
     #[error("{reason}; nothing is written there")]
     Outside {
-        /// Where they would lie.
+        /// The path and why it lies outside.
         reason: String,
     },
     /// A result could not be encoded.
@@ -47,10 +47,10 @@ pub enum OutputError {
     Encode {
         /// Name of the file in the result folder.
         file: String,
-        /// What the encoder said.
+        /// The encoder's message.
         reason: String,
     },
-    /// The history of the eye could not be read or written.
+    /// The eye's history could not be read or written.
     #[error("{reason}")]
     History {
         /// Stable code of the error.
@@ -61,7 +61,7 @@ pub enum OutputError {
 }
 
 impl OutputError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl OutputError {
         }
     }
 
-    /// Whether another try may succeed.
+    /// Whether a retry may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History { .. })

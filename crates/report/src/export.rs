@@ -1,12 +1,12 @@
-//! Results of many scans as one Parquet file, a row an A-scan.
+//! Exports the results of many scans as one Parquet file, one row per A-scan.
 //!
 //! | column | content |
 //! | --- | --- |
-//! | `scan`, `sha256`, `series` | path and digest of the scan's file; its series, where the file holds several |
+//! | `scan`, `sha256`, `series` | path and digest of the scan's file; the series, if the file has several |
 //! | `eye`, `verdict` | `OD`, `OS` or null; the verdict on the B-scan |
 //! | `bscan`, `ascan` | 0-based |
-//! | `ILM` ... `CSB` | row of each boundary, fractional, null where not determined |
-//! | `nfl_um` ... `retina_um` | thickness in micrometres, null where not determined or without a known spacing |
+//! | `ILM` ... `CSB` | row of each boundary, fractional; null where not determined |
+//! | `nfl_um` ... `retina_um` | thickness in micrometres; null where not determined, or if no spacing is known |
 //! | `confidence` | 0 to 1 |
 
 use std::{
@@ -32,27 +32,27 @@ use serde::Deserialize;
 use super::{RESULT_FILE, RESULT_SCHEMA};
 use octrls_core::layer::{BOUNDARIES, Boundary, MEASURED, Measured};
 
-/// Rows of a row group, at least; a scan is not split.
+/// Smallest number of rows in a row group; a scan is never split.
 const ROWS: usize = 250_000;
 
-/// Why results could not be exported.
+/// An error of exporting results.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// A result folder is not as this program leaves it.
-    #[error("{folder} holds no whole result: {reason}", folder = folder.display())]
+    /// A result folder is incomplete or damaged.
+    #[error("incomplete result in {folder}: {reason}", folder = folder.display())]
     Result {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// What is missing or damaged.
         reason: String,
     },
     /// The file could not be written.
-    #[error("cannot write the export: {0}")]
+    #[error("cannot write the export")]
     Write(#[from] ParquetError),
 }
 
 impl ExportError {
-    /// A code that stays the same across versions, for scripts.
+    /// Stable error code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -62,13 +62,13 @@ impl ExportError {
     }
 }
 
-/// Writes the A-scans of results, folder by folder.
+/// Writes the A-scans of result folders to a Parquet file.
 pub struct Export<W: Write + Send> {
     writer: SerializedFileWriter<W>,
     rows: Rows,
 }
 
-/// Columns that wait to be written.
+/// Columns not yet written.
 #[derive(Default)]
 struct Rows {
     scan: Vec<ByteArray>,
@@ -83,7 +83,7 @@ struct Rows {
     confidence: Vec<f32>,
 }
 
-/// What is read of `result.json`.
+/// The parts of `result.json` that are exported.
 #[derive(Deserialize)]
 struct ResultHead {
     scan: ScanHead,
@@ -109,7 +109,7 @@ struct SchemaHead {
     schema: String,
 }
 
-/// Whether `folder` holds the result of a scan; the list of a file's series is none.
+/// Whether `folder` holds the result of a scan. The list of a file's series is not one.
 #[must_use]
 pub fn is_result(folder: &Path) -> bool {
     let head = std::fs::read(folder.join(RESULT_FILE)).ok();
@@ -118,10 +118,10 @@ pub fn is_result(folder: &Path) -> bool {
 }
 
 impl<W: Write + Send> Export<W> {
-    /// Begins the file.
+    /// Starts the file.
     ///
     /// # Errors
-    /// [`ExportError::Write`] when it cannot be written.
+    /// [`ExportError::Write`] if it cannot be written.
     pub fn begin(file: W) -> Result<Self, ExportError> {
         let boundaries = Boundary::ALL.map(|b| format!("optional float {};", b.name())).concat();
         let thickness = Measured::all().map(|m| format!("optional float {}_um;", m.key())).concat();
@@ -137,10 +137,10 @@ impl<W: Write + Send> Export<W> {
         Ok(Self { writer: SerializedFileWriter::new(file, schema, Arc::new(properties))?, rows: Rows::default() })
     }
 
-    /// Adds the result in `folder`; returns how many A-scans it has.
+    /// Adds the result in `folder`; returns the number of its A-scans.
     ///
     /// # Errors
-    /// [`ExportError::Result`] when the folder is not whole, and nothing is added; [`ExportError::Write`].
+    /// [`ExportError::Result`] if the result is incomplete, in which case nothing is added; [`ExportError::Write`].
     pub fn add(&mut self, folder: &Path) -> Result<usize, ExportError> {
         let broken = |reason: String| ExportError::Result { folder: folder.to_owned(), reason };
         let text = std::fs::read(folder.join(RESULT_FILE)).map_err(|e| broken(e.to_string()))?;
@@ -159,7 +159,7 @@ impl<W: Write + Send> Export<W> {
     /// Completes the file.
     ///
     /// # Errors
-    /// [`ExportError::Write`] when it cannot be written.
+    /// [`ExportError::Write`] if it cannot be written.
     pub fn finish(mut self) -> Result<W, ExportError> {
         self.flush()?;
         Ok(self.writer.into_inner()?)
@@ -211,7 +211,7 @@ fn optional<T: DataType, W: Write + Send>(
     Ok(())
 }
 
-/// The columns of a CSV file of numbers, by name.
+/// The columns of a numeric CSV file, by name.
 struct Columns {
     by_name: HashMap<String, Vec<Option<f32>>>,
     rows: usize,
@@ -225,7 +225,7 @@ impl Columns {
         let mut columns = vec![Vec::new(); names.len()];
         for record in reader.records() {
             for (column, cell) in columns.iter_mut().zip(&record.map_err(|e| text(&e))?) {
-                let number = |cell: &str| cell.parse().map_err(|_| format!("{cell} is no number"));
+                let number = |cell: &str| cell.parse().map_err(|_| format!("'{cell}' is not a number"));
                 column.push(if cell.is_empty() { None } else { Some(number(cell)?) });
             }
         }
@@ -234,13 +234,13 @@ impl Columns {
     }
 
     fn get(&self, name: &str) -> Result<&[Option<f32>], String> {
-        self.by_name.get(name).map(Vec::as_slice).ok_or_else(|| format!("there is no column {name}"))
+        self.by_name.get(name).map(Vec::as_slice).ok_or_else(|| format!("column {name} is missing"))
     }
 
-    /// A column in which nothing is missing.
+    /// A column without missing values.
     fn whole(&self, name: &str) -> Result<Vec<f32>, String> {
         let column = self.get(name)?.iter().copied().collect::<Option<_>>();
-        column.ok_or_else(|| format!("the column {name} has gaps"))
+        column.ok_or_else(|| format!("column {name} has missing values"))
     }
 }
 
@@ -248,7 +248,7 @@ impl Rows {
     fn of(head: &ResultHead, boundaries: &Columns, thickness: &Columns) -> Result<Self, String> {
         let count = boundaries.rows;
         if thickness.rows != count {
-            return Err(format!("{count} A-scans have boundaries, {} a thickness", thickness.rows));
+            return Err(format!("boundaries.csv has {count} A-scans, thickness.csv has {}", thickness.rows));
         }
         let mut rows = Self::default();
         let number = |v: f32| v as i32;

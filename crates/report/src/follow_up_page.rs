@@ -1,4 +1,4 @@
-//! The page of the report that holds an eye against its earlier visits.
+//! The report page that compares an eye with its earlier visits.
 
 use super::{
     page::{Align, Page, Style, WIDTH},
@@ -13,10 +13,10 @@ const LINE: f32 = 13.0;
 const COLUMNS: [f32; 4] = [205.0, 255.0, 305.0, 375.0];
 /// Left edge of the verdicts.
 const VERDICT: f32 = 385.0;
-/// Most rows that fit.
+/// Largest number of rows on the page.
 const MOST_ROWS: usize = 40;
 
-/// The page.
+/// Draws the page.
 pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Follow-up");
@@ -50,7 +50,7 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
         for (x, number) in COLUMNS.into_iter().zip(numbers) {
             page.text(x, y, BODY, Align::Right, &number);
         }
-        let words = change.standing.map_or("no repeatability known", Standing::words);
+        let words = change.standing.map_or("repeatability not known", Standing::words);
         let style = match change.standing {
             Some(Standing::Thinner | Standing::Thicker) => BODY.bold(),
             Some(Standing::Within) => BODY,
@@ -62,12 +62,12 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
     let small = Style::of(7.5).quiet();
     let about = format!("Repeatability: table \"{}\". {}", follow_up.repeatability, follow_up.note);
     let lines = [
-        "Scans of the same eye by the same scanner, laid in the same way, measured by the same model.".to_owned(),
-        "Beyond repeatability: two measurements of an unchanged eye lie so far apart in fewer than 5 of 100 cases."
+        "Compared: scans of the same eye by the same scanner, of the same pattern, measured by the same model."
+            .to_owned(),
+        "Beyond repeatability: two measurements of an unchanged eye differ this much in fewer than 5 of 100 cases."
             .to_owned(),
         about,
-        "Every measure, the change since the first visit and where each repeatability comes from: result.json."
-            .to_owned(),
+        "All measures, changes since the first visit and sources of the repeatabilities are in result.json.".to_owned(),
     ];
     for line in &lines {
         page.text(MARGIN, y, small, Align::Left, line);
@@ -76,14 +76,14 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
     page
 }
 
-/// The changes of the retina and those with a known repeatability; where that leaves little, all there are.
+/// Changes of the whole retina and changes with a known repeatability; all changes if fewer than two remain.
 fn shown(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
     let main = |c: &&Change| c.repeatability_um.is_some() || c.measure.contains("/retina");
     let all = follow_up.changes.iter().filter(main).count() < 2;
     follow_up.changes.iter().filter(move |c| all || main(c)).take(MOST_ROWS)
 }
 
-/// The name of a measure for a reader.
+/// The name of a measure for readers.
 fn label(measure: &str) -> String {
     let parts: Vec<&str> = measure.split('/').collect();
     let layer =

@@ -1,15 +1,15 @@
-//! Results on disk: one folder a scan, there as a whole or not at all.
+//! Results on disk: one folder per scan, published atomically.
 //!
 //! | file | content |
 //! | --- | --- |
 //! | `boundaries.csv` | row of every boundary in every A-scan, on the scan's own pixel grid |
 //! | `uncertainty.csv` | their standard deviations |
 //! | `thickness.csv` | thickness of every layer in every A-scan |
-//! | `mask.png` | index mask, 8 bit, the scan's own size; `mask-NNN.png` for the B-scans of a volume |
-//! | `overlay.png` | the boundaries drawn on the scan, with a legend; `overlay-NNN.png` for a volume |
-//! | `etdrs.csv`, `thickness-maps.png` | of a volume: thickness in the ETDRS subfields; maps of every layer |
-//! | `report.pdf` | a page or two to read |
-//! | `surfaces.dcm`, `measures.dcm`, `report.dcm` | of a DICOM scan: the same as objects of its study |
+//! | `mask.png` | index mask, 8 bit, in the scan's size; `mask-NNN.png` for each B-scan of a volume |
+//! | `overlay.png` | the scan with its boundaries and a legend; `overlay-NNN.png` for each B-scan of a volume |
+//! | `etdrs.csv`, `thickness-maps.png` | volumes only: thickness in the ETDRS subfields; maps of every layer |
+//! | `report.pdf` | a readable summary of one or more pages |
+//! | `surfaces.dcm`, `measures.dcm`, `report.dcm` | DICOM scans only: the same as objects of the scan's study |
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
 mod canvas;

@@ -1,4 +1,4 @@
-//! The image of the fundus with the lines along which the B-scans lie.
+//! Draws the fundus image with the lines of the B-scans.
 
 use super::{
     canvas::PAPER,
@@ -9,21 +9,21 @@ use octrls_readers::FundusImage;
 const LINE: [u8; 3] = [0, 158, 115];
 const SHOWN: [u8; 3] = [240, 228, 66];
 const BAR: [u8; 3] = [255, 255, 255];
-/// Most lines that are drawn each; of denser volumes, evenly chosen ones.
+/// Largest number of lines drawn; of denser volumes, evenly spaced lines are drawn.
 const MOST_LINES: usize = 13;
 
-/// What the fundus shows of a scan.
+/// The fundus image and the B-scan to highlight.
 pub(super) struct Localizer<'a> {
     pub(super) fundus: &'a FundusImage,
-    /// The B-scan that the report shows.
+    /// Index of the B-scan shown in the report.
     pub(super) shown: usize,
 }
 
 impl Localizer<'_> {
-    /// Draws it with its upper left corner at `at`, at most `room` wide and high; returns its size in points.
+    /// Draws the image with its upper left corner at `at`, at most `room` wide and high; returns its size in points.
     pub(super) fn draw(&self, page: &mut Page, at: (f32, f32), room: f32) -> (f32, f32) {
         let FundusImage { width, height, pixels, pixel_mm, lines } = self.fundus;
-        // Without a scale, pixels are taken to be square.
+        // Without a scale, assume square pixels.
         let [across, down] = pixel_mm.map_or([1.0, 1.0], |mm| mm.map(|mm| mm as f32));
         let (wide, high) = (*width as f32 * across, *height as f32 * down);
         let scale = room / wide.max(high);
@@ -35,7 +35,7 @@ impl Localizer<'_> {
             ((0.0..=size.0).contains(&x) && (0.0..=size.1).contains(&y)).then_some((at.0 + x, at.1 + y))
         };
         let mut curve = |line: &[[f32; 2]], width: f32, colour: [u8; 3]| match line {
-            // A line that leaves the image is drawn as far as it lies within.
+            // Clip a line that leaves the image.
             [[x0, y0], [x1, y1]] => {
                 const STEPS: u8 = 90;
                 let at = |t: f32| [x0 + t * (x1 - x0), y0 + t * (y1 - y0)];
@@ -58,7 +58,7 @@ impl Localizer<'_> {
         size
     }
 
-    /// Draws it, and beside it what it shows.
+    /// Draws the image with its caption to the right.
     pub(super) fn draw_with_words(&self, page: &mut Page, at: (f32, f32), room: f32) {
         let (width, _) = self.draw(page, at, room);
         for (i, words) in self.words().iter().enumerate() {
@@ -67,12 +67,12 @@ impl Localizer<'_> {
         }
     }
 
-    /// What is drawn.
+    /// The caption.
     fn words(&self) -> [&'static str; 2] {
         match self.fundus.lines.len() {
-            0 => ["fundus", "where on it the B-scans lie is not known"],
-            1 => ["fundus", "the line of the B-scan"],
-            _ => ["fundus", "the line of the B-scan shown is yellow"],
+            0 => ["fundus", "position of the B-scans not known"],
+            1 => ["fundus", "line: the B-scan"],
+            _ => ["fundus", "yellow line: the B-scan shown"],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Thickness maps of a volume: every layer and the retina seen from the front, each with its own scale.
+//! Thickness maps of a volume: en-face images of every layer and the retina, each with its own scale.
 
 use image::{Rgb, RgbImage};
 
@@ -9,38 +9,38 @@ use octrls_core::{
     scan::{Eye, Place},
 };
 
-/// What the scan does not cover or the network could not tell.
+/// Colour where thickness is unknown.
 const UNKNOWN: [u8; 3] = [60, 60, 66];
 /// Longer side of a map in pixels.
 const SIDE: f64 = 360.0;
 const MARGIN: u32 = 14;
 const TITLE: u32 = 26;
 const BAR: u32 = 14;
-/// Enlargement of letters, which must be read in a report too.
+/// Enlargement of letters, so that they are legible in the report too.
 const LETTERS: u32 = 2;
-/// Room for the figures of a colour bar.
+/// Width of a colour bar's numbers.
 const FIGURES: u32 = 70;
 const COLUMNS: u32 = 3;
-/// Most points that are set along a circle.
+/// Largest number of points drawn along a circle.
 const MOST_STEPS: f64 = 16_384.0;
-/// Least extent of a map in either direction, in millimetres; less is no area to look at.
+/// Smallest extent of a map in either direction, in millimetres; a smaller area is not drawn.
 const LEAST_MM: f64 = 0.5;
-/// Steps to which the top of a scale is rounded, in micrometres.
+/// The top of a scale is rounded to a multiple of this, in micrometres.
 const ROUND: f32 = 10.0;
 
-/// Where a map lies in the picture.
+/// Position of a map in the picture.
 struct Panel {
     left: u32,
     top: u32,
     width: u32,
     height: u32,
-    /// Upper left corner on the retina.
+    /// Upper left corner on the retina, in millimetres.
     corner: Place,
     mm_per_pixel: f64,
     eye: Option<Eye>,
 }
 
-/// Draws the maps of a volume of `eye` from its `fields`; `None` where they cover no area to look at.
+/// Draws the maps of a volume of `eye` from its `fields`; `None` if the area is too small.
 #[must_use]
 pub(super) fn thickness_maps(
     fields: &[ThicknessField],
@@ -104,7 +104,7 @@ impl Panel {
         self.bar(image, top);
     }
 
-    /// Which way the nose is, in the upper corners; left and right of an eye that nobody named.
+    /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
     fn sides(&self, image: &mut RgbImage) {
         let letter = |right: f64| match side((right, 0.0), self.eye) {
             Side::Nasal => "N",
@@ -121,13 +121,13 @@ impl Panel {
         }
     }
 
-    /// The place at the middle of a pixel.
+    /// Place at the centre of a pixel.
     fn place(&self, x: u32, y: u32) -> Place {
         let mm = |pixel: u32| (f64::from(pixel) + 0.5) * self.mm_per_pixel;
         Place { x: self.corner.x + mm(x), y: self.corner.y + mm(y) }
     }
 
-    /// The pixel of a place, from the picture's corner; `None` outside the map.
+    /// Pixel of a place, from the picture's corner; `None` outside the map.
     fn pixel(&self, place: Place) -> Option<(u32, u32)> {
         let at = |mm: f64, side: u32| {
             let pixel = mm / self.mm_per_pixel;
@@ -148,9 +148,9 @@ impl Panel {
         }
     }
 
-    /// The mean of each subfield in its middle.
+    /// Writes the mean of each subfield at its middle.
     fn figures(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
-        // The middles of two subfields are 1 mm apart.
+        // Neighbouring subfield middles are 1 mm apart.
         let room = (1.0 / self.mm_per_pixel) as u32;
         let letters = if canvas::text_width(3, LETTERS) + 4 <= room { LETTERS } else { 1 };
         for field in &grid.subfields {
@@ -178,13 +178,13 @@ impl Panel {
     }
 }
 
-/// Viridis (van der Walt and Smith, 2015), which reads alike to the colour-blind and in grey.
+/// Viridis (van der Walt and Smith, 2015): legible for colour-blind readers and in grey.
 pub fn viridis(share: f32) -> [u8; 3] {
     let c = colorous::VIRIDIS.eval_continuous(f64::from(share.clamp(0.0, 1.0)));
     [c.r, c.g, c.b]
 }
 
-/// A round number that nearly all values stay below.
+/// A round number above nearly all values.
 fn top_of_scale(values: &[Option<f32>]) -> f32 {
     let mut known: Vec<f32> = values.iter().flatten().copied().collect();
     known.sort_by(f32::total_cmp);
@@ -201,7 +201,7 @@ mod tests {
         surface::Surfaces,
     };
 
-    /// Layers of 10 px at the left and 30 px at the right half of nine B-scans.
+    /// Nine B-scans with layers of 10 px in the left half and 30 px in the right half.
     fn volume() -> Volume {
         let mut volume = Volume::new(Some(Eye::Right));
         let rows = |k: usize| (0..80).map(|x| Some(if x < 40 { 10.0 } else { 30.0 } * k as f32)).collect();

@@ -1,4 +1,4 @@
-//! The overlay: the boundaries drawn on the scan, beside a legend with the thicknesses.
+//! The overlay: the scan with its boundaries, and a legend with the thicknesses.
 
 use image::{Rgb, RgbImage};
 
@@ -14,7 +14,7 @@ const MARGIN: u32 = 12;
 const LINE: u32 = 14;
 /// Characters in a line of the legend.
 const LEGEND_CHARACTERS: u32 = 26;
-/// Scans narrower or lower than this are enlarged by whole factors, so that lines stay apart.
+/// Smaller scans are enlarged by a whole factor, to keep lines apart.
 const COMFORTABLE: u32 = 400;
 
 /// Draws `bscan` with its boundaries and a legend.
@@ -32,7 +32,7 @@ pub fn overlay(bscan: &SegmentedBScan) -> RgbImage {
         let rows = widened(bscan.surfaces.rows(boundary), zoom);
         canvas::curve(&mut image, 0, &rows, 1.3, boundary.colour());
     }
-    // A curve may run below the scan's last row; the paper is clean again.
+    // A curve may extend below the scan's last row; clear that part.
     canvas::fill(&mut image, 0, shown_height, shown_width, legend_height, PAPER);
     draw_legend(&mut image, bscan, shown_width + MARGIN);
     image
@@ -47,7 +47,7 @@ fn draw_scan(image: &mut RgbImage, bscan: &SegmentedBScan, zoom: u32) {
     }
 }
 
-/// Rows of an enlarged scan, one for each of its columns.
+/// Rows for each column of an enlarged scan.
 fn widened(rows: &[Option<f32>], zoom: u32) -> Vec<Option<f32>> {
     let scale = zoom as f32;
     rows.iter().flat_map(|row| std::iter::repeat_n(row.map(|r| r * scale), zoom as usize)).collect()
@@ -75,7 +75,7 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
     line(image, INK, &format!("thickness, mean ({})", unit.symbol()));
     for layer in bscan.thicknesses.iter() {
         let mean = layer.mean.map_or("-".to_owned(), |m| format!("{m:.1}"));
-        // A mean over a part of the scan must not pass for one over all of it.
+        // A partial mean must not pass for a mean over the whole scan.
         let part = layer.mean.filter(|_| layer.coverage < COVERED).map(|_| format!("{:.0} %", 100.0 * layer.coverage));
         line(image, INK, &format!("{:<10}{mean:>8}{:>7}", layer.of.name(), part.unwrap_or_default()));
     }

@@ -1,4 +1,4 @@
-//! Pages of a PDF: text in Helvetica, lines, rectangles and pictures, placed in points from the upper left corner of A4.
+//! PDF pages: Helvetica text, lines, rectangles and images, positioned in points from the upper left corner of A4.
 
 use std::io::Write;
 
@@ -21,7 +21,7 @@ const WIDTHS: [u16; 95] = [
     260, 334, 584,
 ];
 
-/// How a text stands at its place.
+/// Horizontal alignment of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Align {
     Left,
@@ -29,7 +29,7 @@ pub(super) enum Align {
     Centre,
 }
 
-/// What a text looks like.
+/// Text style.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) size: f32,
@@ -46,7 +46,7 @@ impl Style {
         Self { bold: true, ..self }
     }
 
-    /// For dark ground.
+    /// White, for a dark background.
     pub(super) const fn white(self) -> Self {
         Self { grey: 1.0, ..self }
     }
@@ -56,11 +56,11 @@ impl Style {
     }
 }
 
-/// The pixels of a picture.
+/// An image.
 pub(super) struct Picture {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// One byte a pixel where it is grey, three where it is coloured.
+    /// One byte per pixel if grey, three if coloured.
     pub(super) pixels: Vec<u8>,
     pub(super) coloured: bool,
 }
@@ -90,13 +90,13 @@ impl Page {
         self.content.next_line(x, HEIGHT - y).show(Str(&bytes)).end_text();
     }
 
-    /// A thin line from one point to another.
+    /// Draws a thin line.
     pub(super) fn rule(&mut self, from: (f32, f32), to: (f32, f32)) {
         self.content.set_stroke_gray(0.75).set_line_width(0.5).move_to(from.0, HEIGHT - from.1);
         self.content.line_to(to.0, HEIGHT - to.1).stroke();
     }
 
-    /// A line through `points`, broken where there is none.
+    /// Draws a line through `points`; `None` breaks it.
     pub(super) fn curve(&mut self, points: impl Iterator<Item = Option<(f32, f32)>>, width: f32, colour: [u8; 3]) {
         let [r, g, b] = colour.map(|c| f32::from(c) / 255.0);
         self.content.set_stroke_rgb(r, g, b).set_line_width(width).set_line_join(LineJoinStyle::RoundJoin);
@@ -120,7 +120,7 @@ impl Page {
         self.content.set_fill_rgb(r, g, b).rect(x, HEIGHT - y - height, width, height).fill_nonzero();
     }
 
-    /// A picture in the rectangle whose upper left corner is `x, y`.
+    /// Draws an image into a rectangle with the upper left corner `x, y`.
     pub(super) fn picture(&mut self, (x, y): (f32, f32), (width, height): (f32, f32), picture: Picture) {
         let name = format!("P{}", self.pictures.len());
         self.content.save_state().transform([width, 0.0, 0.0, height, x, HEIGHT - y - height]);
@@ -129,10 +129,10 @@ impl Page {
     }
 }
 
-/// The pages as a PDF file; the same pages give the same bytes.
+/// Encodes pages as a PDF file; the same pages give the same bytes.
 ///
 /// # Errors
-/// When the compressor fails.
+/// If compression fails.
 pub(super) fn pdf(pages: Vec<Page>, title: &str) -> std::io::Result<Vec<u8>> {
     let mut ids = (1..).map(Ref::new);
     let mut id = || ids.next().unwrap_or(Ref::new(1));
@@ -182,7 +182,7 @@ fn deflated(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Text in the encoding of the font; what it lacks becomes `?`.
+/// Text in the font's encoding; missing characters become `?`.
 fn latin(text: &str) -> Vec<u8> {
     text.chars()
         .map(|c| u8::try_from(u32::from(c)).ok().filter(|b| !(0x7f..0xa0).contains(b) && *b >= 0x20))

@@ -1,4 +1,4 @@
-//! The pictures of one B-scan, as files.
+//! The image files of one B-scan.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use octrls_core::segment::SegmentedBScan;
 
 use super::{OutputError, overlay::overlay};
 
-/// The class map and the overlay of a B-scan as PNG; to draw them takes longer than anything else but the network.
+/// The class map and the overlay of a B-scan as PNG. After the network, this is the slowest step.
 #[derive(Clone, Debug)]
 pub struct Pictures {
     pub(super) mask: Vec<u8>,
@@ -22,7 +22,7 @@ impl Pictures {
     /// Draws `bscan`.
     ///
     /// # Errors
-    /// [`OutputError::Encode`] when a picture cannot be encoded.
+    /// [`OutputError::Encode`] if an image cannot be encoded.
     pub fn draw(bscan: &SegmentedBScan) -> Result<Self, OutputError> {
         let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
         let mask = png("mask", &bscan.surfaces.mask(), (width, height), ExtendedColorType::L8)?;
@@ -32,7 +32,7 @@ impl Pictures {
     }
 }
 
-/// A PNG of `pixels`; an error names `file`.
+/// Encodes `pixels` as PNG; an error names `file`.
 pub(super) fn png(
     file: &str,
     pixels: &[u8],

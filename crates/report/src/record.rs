@@ -1,4 +1,4 @@
-//! `result.json`: everything about a result, in one documented and versioned file (`docs/result.md`).
+//! `result.json`: the complete result in one documented, versioned file (`docs/result.md`).
 
 use serde::Serialize;
 
@@ -18,17 +18,17 @@ use octrls_core::{
     surface::Surfaces,
 };
 
-/// Version of the file's structure; a change that readers must know of raises it.
+/// Version of the file's structure; raised when readers must adapt.
 pub const RESULT_SCHEMA: &str = "octrls.result/1";
 
-/// The scan, as the file states it.
+/// The scan, as stated by its file.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScanRecord {
-    /// Path below the watched root, or the name that was given.
+    /// Path below the watched root, or as given on the command line.
     pub path: String,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
-    /// The series that was asked for, where the file holds several.
+    /// The requested series, if the file has several.
     pub(super) series: Option<u32>,
     pub(super) format: &'static str,
     pub(super) bscans: usize,
@@ -41,13 +41,13 @@ pub struct ScanRecord {
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
     pub(super) places: Option<Provenance>,
-    /// When the scan was taken, by the scanner's clock, and with what; where the file says whose eye it is.
+    /// Acquisition time, by the scanner's clock; recorded only with a known patient.
     pub(super) acquired: Option<String>,
     pub(super) device: Option<String>,
 }
 
 impl ScanRecord {
-    /// Describes a scan; `series` is the one that was asked for, if any.
+    /// Describes a scan; `series` is the requested one, if any.
     #[must_use]
     pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
         let ScanHeader { format, bscans, width, height, axial, lateral, eye, eye_from, .. } = *header;
@@ -72,7 +72,7 @@ impl ScanRecord {
         }
     }
 
-    /// With what the file says of when and with what the scan was taken.
+    /// Adds when and by which device the scan was taken, if `subject` is known.
     #[must_use]
     pub fn taken(self, subject: Option<&Subject>) -> Self {
         let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
@@ -80,7 +80,7 @@ impl ScanRecord {
     }
 }
 
-/// The model, as results name it.
+/// The model as named in results.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelRecord {
     name: String,
@@ -144,7 +144,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) notice: &'static str,
 }
 
-/// A volume's thickness beside that of a reference group.
+/// A volume's thickness compared with a reference group.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ReferenceRecord {
     pub(super) name: String,
@@ -161,7 +161,7 @@ impl ReferenceRecord {
     }
 }
 
-/// A circle's thickness beside that of a reference group.
+/// A circle's thickness compared with a reference group.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CircleReferenceRecord {
     pub(super) name: String,
@@ -171,7 +171,7 @@ pub(super) struct CircleReferenceRecord {
 }
 
 impl CircleReferenceRecord {
-    /// `None` without a circle or a table of circles, and of a circle whose radius is not that of the table's.
+    /// `None` without a circle or a circle table, or if the table is for another radius.
     pub(super) fn of(table: Option<&ReferenceTable>, circle: Option<&CircleProfile>) -> Option<Self> {
         let (table, circle) = table?.circle.as_ref().zip(circle)?;
         let CircleTable { name, source, population, .. } = table.clone();
@@ -218,7 +218,7 @@ impl LayerRecord {
         Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage }
     }
 
-    /// The figures of one layer, or of the retina, over several B-scans of equal width.
+    /// The statistics of one layer, or of the retina, over several B-scans of equal width.
     pub(super) fn over(bscans: &[BScanRecord], of: Measured) -> Self {
         let records = || bscans.iter().map(|b| &b.layers[of.index()]);
         let weight: f32 = records().map(|l| l.coverage).sum();
@@ -226,7 +226,7 @@ impl LayerRecord {
             (weight > 0.0).then(|| records().filter_map(|l| Some(value(l)? * l.coverage)).sum::<f32>() / weight)
         };
         let mean = weighted(&|l| l.mean);
-        // Variance within the B-scans and between them.
+        // Variance within and between the B-scans.
         let variance = mean.and_then(|mean| weighted(&|l| Some(l.sd?.powi(2) + (l.mean? - mean).powi(2))));
         Self {
             layer: of.key(),
@@ -281,7 +281,7 @@ impl BoundaryRecord {
     }
 }
 
-/// How far our boundaries are from the scanner's own.
+/// Differences between our boundaries and those found by the scanner.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
 
@@ -302,7 +302,7 @@ impl DeviceDifference {
         }
     }
 
-    /// One record for each boundary that the scanner found.
+    /// One record for each boundary found by the scanner.
     pub(super) fn records(&self, axial: Option<Spacing>) -> Vec<DeviceRecord> {
         let (unit, scale) = axial.map_or((ThicknessUnit::Pixels, 1.0), |s| (ThicknessUnit::Micrometres, s.um));
         let found = Boundary::ALL.into_iter().zip(&self.0).filter(|(_, e)| e.compared + e.missed > 0);

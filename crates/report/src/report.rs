@@ -1,4 +1,4 @@
-//! `report.pdf`: one page for a B-scan, a second one for what a volume or a circle adds, a last one for the follow-up.
+//! `report.pdf`: a page for a B-scan, one for a volume or a circle, and one for the follow-up.
 
 use image::RgbImage;
 
@@ -22,28 +22,28 @@ pub(super) const MARGIN: f32 = 42.0;
 pub(super) const RIGHT: f32 = WIDTH - MARGIN;
 pub(super) const BODY: Style = Style::of(9.0);
 pub(super) const LINE: f32 = 13.0;
-/// Most height of a B-scan's picture.
+/// Largest height of the B-scan image, in points.
 const PICTURE: f32 = 250.0;
 
-/// A name and what it stands for.
+/// A label and its value.
 type Fact = (&'static str, String);
 
-/// What the pages are made of.
+/// The content of the report.
 pub(super) struct Report<'a> {
     pub(super) record: &'a ResultRecord<'a>,
-    /// The B-scan that is shown.
+    /// The B-scan shown on the first page.
     pub(super) shown: &'a SegmentedBScan,
-    /// The maps of a volume.
+    /// Thickness maps of a volume.
     pub(super) maps: Option<&'a RgbImage>,
-    /// Where the B-scans lie, where that is known and the scanner took an image of the fundus.
+    /// The fundus image with the B-scans, if the scanner took one.
     pub(super) localizer: Option<Localizer<'a>>,
 }
 
 impl Report<'_> {
-    /// The pages as a PDF file.
+    /// Encodes the report as a PDF file.
     ///
     /// # Errors
-    /// When the compressor fails.
+    /// If compression fails.
     pub(super) fn pdf(&self) -> std::io::Result<Vec<u8>> {
         let mut pages = vec![self.first_page()];
         if let (Some(measures), Some(maps)) = (&self.record.volume, self.maps) {
@@ -69,7 +69,7 @@ impl Report<'_> {
         let record = self.record;
         page.text(MARGIN, 58.0, Style::of(18.0).bold(), Align::Left, "Retinal layers");
         let created = record.created.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &format!("report of {created}"));
+        page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &format!("report created {created}"));
         page.rule((MARGIN, 68.0), (RIGHT, 68.0));
         let mut y = 86.0;
         for (left, right) in self.facts() {
@@ -82,8 +82,8 @@ impl Report<'_> {
         y += 6.0;
         let warning = match record.verdict {
             Verdict::Good => None,
-            Verdict::Doubtful => Some("This scan is doubtful: look at the lines before you use them."),
-            Verdict::NotARetina => Some("Nothing in this scan looks like the layers of a retina: it has no lines."),
+            Verdict::Doubtful => Some("This scan is doubtful: check the lines before you use them."),
+            Verdict::NotARetina => Some("This scan shows no layers of a retina; it has no lines."),
         };
         if let Some(words) = warning {
             page.text(MARGIN, y, BODY.bold(), Align::Left, words);
@@ -99,27 +99,26 @@ impl Report<'_> {
         page
     }
 
-    /// How it was measured: what APOSTEL 2.0 asks a report to state (Aytulun et al., Neurology 2021;97:68).
-    /// Returns where it ends.
+    /// The methods, as required of a report by APOSTEL 2.0 (Aytulun et al., Neurology 2021;97:68). Returns the lower
+    /// edge.
     fn methods(&self, page: &mut Page, top: f32) -> f32 {
         let record = self.record;
         let small = Style::of(7.5).quiet();
         page.text(MARGIN, top, Style::of(8.0).bold(), Align::Left, "Methods");
         let ends = match record.ellipsoid_zone {
-            EzConvention::WithOuterSegments => "at the RPE's own band, outer segments included",
+            EzConvention::WithOuterSegments => "at the RPE band and includes the outer segments",
             EzConvention::BandAlone => "below its bright band",
         };
         let program = format!("OCT-RLS {} with model {}", record.octrls, record.model.words());
         let lines = [
-            format!("Segmentation: automatic, {program}, no correction by hand. All B-scans that were read."),
-            "Thickness: vertical, along the A-scan; over all A-scans in which both boundaries were found.".to_owned(),
-            "Names after the IN-OCT consensus; ONL with the myoid zone; retina from the ILM to Bruch's membrane."
-                .to_owned(),
+            format!("Segmentation: automatic, {program}, not corrected by hand. Includes all B-scans that were read."),
+            "Thickness: vertical, along the A-scan; averaged over the A-scans with both boundaries.".to_owned(),
+            "Names: IN-OCT consensus. The ONL includes the myoid zone. Retina: ILM to Bruch's membrane.".to_owned(),
             format!("The ellipsoid zone ends {ends}."),
-            "Quality: OSCAR-IB as measured; pathology (R) is not judged.".to_owned(),
-            "Lateral distances as the file or the operator states them, without correction for the eye's length."
+            "Quality: OSCAR-IB, measured automatically; pathology (R) is not judged.".to_owned(),
+            "Lateral distances: as stated by the file or the operator, not corrected for the length of the eye."
                 .to_owned(),
-            "Averaging, tracking, pupil and room light are not in what was read.".to_owned(),
+            "Not known from the scan: averaging, tracking, pupil size and room light.".to_owned(),
         ];
         let lines = lines.into_iter().chain(self.device_lines()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
@@ -128,16 +127,16 @@ impl Report<'_> {
         top + 11.0 + 9.5 * lines.len() as f32
     }
 
-    /// How far the lines lie from the scanner's own, where these are in the file.
+    /// The mean difference from the scanner's own lines, if the file has any.
     fn device_lines(&self) -> Option<String> {
         let number = |record: &DeviceRecord| Some(format!("{} {:.1}", record.boundary, record.mean_absolute?));
         let all: Vec<String> = self.record.device.iter().filter_map(number).collect();
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
-        let words = format!("Mean absolute difference to the scanner's own lines, {unit}: {}.", all.join(", "));
+        let words = format!("Mean absolute difference from the scanner's own lines, {unit}: {}.", all.join(", "));
         (!all.is_empty()).then_some(words)
     }
 
-    /// Pairs of facts, two a line.
+    /// Label and value pairs, two per line.
     fn facts(&self) -> Vec<(Fact, Fact)> {
         let (record, scan) = (self.record, self.record.scan);
         let spacing = |s: Option<Spacing>, unknown: &str| {
@@ -163,21 +162,24 @@ impl Report<'_> {
         let facts = &record.quality.facts;
         let signal = match (facts.device_signal_db, facts.signal.snr_db) {
             (Some(db), _) => format!("{db:.0} dB, from the scanner"),
-            (None, Some(db)) => format!("{db:.0} dB, as measured"),
+            (None, Some(db)) => format!("{db:.0} dB, measured"),
             (None, None) => "not measured".to_owned(),
         };
         vec![
             (("Scan", shortened(&scan.path, 34)), ("Eye", eye)),
-            (("Taken", acquired.unwrap_or_else(unknown)), ("Pattern", known(pattern(scan.pattern), scan.pattern_from))),
-            (("Scanner", shortened(&scan.device.clone().unwrap_or_else(unknown), 34)), ("Places", places)),
-            (("Format", scan.format.to_owned()), ("Axial", spacing(scan.axial, "not known: thickness in pixels"))),
+            (
+                ("Acquired", acquired.unwrap_or_else(unknown)),
+                ("Pattern", known(pattern(scan.pattern), scan.pattern_from)),
+            ),
+            (("Scanner", shortened(&scan.device.clone().unwrap_or_else(unknown), 34)), ("Positions", places)),
+            (("Format", scan.format.to_owned()), ("Axial", spacing(scan.axial, "not known; thickness in pixels"))),
             (("B-scans", size), ("Lateral", spacing(scan.lateral, "not known"))),
             (("Model", record.model.words()), ("Verdict", verdict)),
             (("Signal", signal), ("OSCAR-IB", oscar_ib(&record.quality))),
         ]
     }
 
-    /// The B-scan with its lines; returns where it ends.
+    /// Draws the B-scan with its lines; returns the lower edge.
     fn picture(&self, page: &mut Page, top: f32) -> f32 {
         let scan = &self.shown.bscan;
         let legend = 92.0;
@@ -197,14 +199,14 @@ impl Report<'_> {
         let x = MARGIN + size.0 + 12.0;
         let mut y = top + 10.0;
         if self.record.scan.bscans > 1 {
-            // Counted from 1, as people do; files count from 0.
+            // Counted from 1 for readers; files count from 0.
             let words = format!("B-scan {} of {}", self.shown.index + 1, self.record.scan.bscans);
             page.text(x, y, BODY.quiet(), Align::Left, &words);
             y += LINE;
         }
         for boundary in Boundary::ALL {
             let found = self.shown.surfaces.rows(boundary).iter().any(Option::is_some);
-            // One line is white.
+            // A dark frame, since one of the colours is white.
             page.fill((x - 1.0, y - 6.0), (16.0, 6.0), PAPER);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
@@ -215,8 +217,8 @@ impl Report<'_> {
         top + size.1.max(y - top)
     }
 
-    /// What 200 micrometres in depth and 1 mm along the scan are on a picture whose lower left corner is `corner`, as far as that
-    /// is known.
+    /// Draws scale bars of 200 micrometres in depth and 1 mm along the scan, where the spacings are known. `corner` is
+    /// the picture's lower left corner.
     fn scale_bars(&self, page: &mut Page, corner: (f32, f32), scale: f32) {
         const DEPTH_UM: f32 = 200.0;
         const ACROSS_UM: f32 = 1000.0;
@@ -234,7 +236,7 @@ impl Report<'_> {
         }
     }
 
-    /// The table of thicknesses; returns where it ends.
+    /// Draws the table of thicknesses; returns the lower edge.
     fn layers(&self, page: &mut Page, top: f32) -> f32 {
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
         let columns = [250.0, 310.0, 370.0, 430.0, 510.0];
@@ -261,7 +263,7 @@ fn figures(layer: &LayerRecord) -> [String; 5] {
     [number(mean), number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
 }
 
-/// The criteria that are not met, in letters and words.
+/// The failed criteria as letters and words.
 fn oscar_ib(quality: &ScanQuality) -> String {
     let word = |j: &Judged| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
@@ -300,12 +302,12 @@ const fn pattern(pattern: Pattern) -> &'static str {
     }
 }
 
-/// A mean to the micrometre.
+/// A mean rounded to whole micrometres.
 pub(super) fn whole(um: Option<f32>) -> String {
     um.map_or("-".to_owned(), |um| format!("{um:.0}"))
 }
 
-/// The end of a long path, which says more than its start.
+/// The end of a long path, which tells more than its start.
 fn shortened(path: &str, most: usize) -> String {
     let count = path.chars().count();
     if count <= most {

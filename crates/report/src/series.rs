@@ -1,4 +1,4 @@
-//! The results of a file of several series: a folder for each, and a `result.json` that lists them.
+//! The results of a file with several series: one folder per series, and a `result.json` that lists them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use octrls_core::{layer::LAYERS, measure::Verdict, scan::Eye};
 /// Version of the list's structure.
 const SERIES_SCHEMA: &str = "octrls.series/1";
 
-/// The folder of a file of several series; nothing is seen of it before [`SeriesFolder::finish`].
+/// The folder of a file with several series; it appears only at [`SeriesFolder::finish`].
 pub struct SeriesFolder {
     folder: StagedFolder,
     series: Vec<SeriesRecord>,
@@ -41,21 +41,21 @@ struct ListRecord<'a> {
 }
 
 impl SeriesFolder {
-    /// Begins the folder.
+    /// Starts the folder.
     ///
     /// # Errors
-    /// [`OutputError`] when nothing can be written.
+    /// [`OutputError`] if it cannot be created.
     pub fn begin(staging: &Staging) -> Result<Self, OutputError> {
         Ok(Self { folder: staging.begin()?, series: Vec::new(), summaries: Vec::new() })
     }
 
-    /// Where the results of a series are to be left, in the folder for results.
+    /// Path for the results of a series, in the staged folder.
     #[must_use]
     pub fn of(&self, number: u32) -> PathBuf {
         self.folder.place().join(name(number))
     }
 
-    /// The results of a series are there.
+    /// Records a series with results.
     pub fn done(&mut self, number: u32, summary: &ScanSummary) {
         self.series.push(SeriesRecord {
             series: number,
@@ -68,17 +68,18 @@ impl SeriesFolder {
         self.summaries.push(summary.clone());
     }
 
-    /// A series gave no results.
+    /// Records a series without results.
     pub fn failed(&mut self, number: u32, code: &'static str, reason: &str) {
         let (code, reason) = (Some(code), Some(reason.to_owned()));
         self.series.push(SeriesRecord { series: number, folder: None, eye: None, bscans: None, code, reason });
     }
 
-    /// Puts the folder in place at `target`; `None`, and nothing is there, where no series gave results. `path` and `sha256` are
-    /// those of the file; `last_call` comes right before, and may unwind.
+    /// Publishes the folder at `target`. Returns `None` and publishes nothing if no series has results.
+    ///
+    /// `path` and `sha256` are those of the file. `last_call` runs right before publishing, and may unwind.
     ///
     /// # Errors
-    /// [`OutputError`] when it cannot be written or put in place.
+    /// [`OutputError`] if the folder cannot be written or published.
     pub fn finish(
         self,
         path: &str,
@@ -108,7 +109,7 @@ fn name(number: u32) -> String {
     format!("series-{number}")
 }
 
-/// The figures of several series as one: thickness and confidence by their shares of the B-scans.
+/// Merges the summaries of several series; thickness and confidence are weighted by the number of B-scans.
 fn over(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
     let first = all.first()?;
     let same = |unit| all.iter().all(|s| s.unit == unit);

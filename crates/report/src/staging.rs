@@ -1,4 +1,4 @@
-//! Folders that appear whole: written aside, synced, then renamed into place.
+//! Folders published atomically: written in a staging place, synced, then renamed.
 
 use std::io::Read;
 use std::{
@@ -14,11 +14,11 @@ use super::OutputError;
 use octrls_fs::confined::{self, Held};
 use octrls_fs::durable::sync_folder;
 
-/// The file whose presence marks a folder as one of ours; written last.
+/// File that marks a folder as written by octrls; written last.
 pub const RESULT_FILE: &str = "result.json";
 const PREFIX: &str = "result-";
 
-/// The place beside the results where folders are written before they are renamed into place.
+/// The staging place next to the results.
 #[derive(Clone, Debug)]
 pub struct Staging {
     out: PathBuf,
@@ -28,7 +28,7 @@ pub struct Staging {
 /// A folder being written.
 pub struct StagedFolder {
     staging: Staging,
-    // By what it calls itself while it is held; errors name it by its place.
+    // Held by an open handle, since its path may be replaced; errors show the path.
     folder: TempDir,
     place: PathBuf,
     itself: Held,
@@ -36,16 +36,16 @@ pub struct StagedFolder {
 }
 
 impl Staging {
-    /// The staging place of the result root `out`: `out/.octrls/staging`.
+    /// The staging place of the output folder `out`: `out/.octrls/staging`.
     #[must_use]
     pub fn of(out: &Path) -> Self {
         Self { out: out.to_owned(), folder: out.join(".octrls").join("staging") }
     }
 
-    /// Removes what a crash left behind. To be called when no other process writes results there.
+    /// Removes leftovers of a crash. Call it only when no other process writes results there.
     ///
     /// # Errors
-    /// [`OutputError`] when a leftover cannot be removed.
+    /// [`OutputError`] if a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         let clear = || {
             let above = confined::hold_parent(&self.out, &self.folder)?;
@@ -57,11 +57,11 @@ impl Staging {
         }
     }
 
-    /// Removes the result folder `target`, with the folders above it that are empty then; whoever looks sees it whole or not
-    /// at all. Returns false, and removes nothing, where there is none that this program wrote.
+    /// Removes the result folder `target` atomically, and parent folders that become empty. Returns false and removes
+    /// nothing if `target` was not written by octrls.
     ///
     /// # Errors
-    /// [`OutputError`] when it cannot be removed, or does not lie in the folder for results.
+    /// [`OutputError`] if it cannot be removed, or lies outside the output folder.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
         let io = |e| OutputError::io(target, e);
         let above = match confined::hold_parent(&self.out, target) {
@@ -80,11 +80,11 @@ impl Staging {
         Ok(true)
     }
 
-    /// Removes the folders above `target` that are empty, from `held`, which it lay in, upwards.
+    /// Removes the empty parent folders of `target`, upwards from `held`, its direct parent.
     fn prune(&self, mut held: Held, target: &Path) -> io::Result<()> {
         for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
             let above = confined::hold_parent(&self.out, empty)?;
-            // Fails where there is something else in it.
+            // Fails if the folder is not empty.
             if fs::remove_dir(above.entry(empty)).is_err() {
                 break;
             }
@@ -108,17 +108,17 @@ impl Staging {
 }
 
 impl StagedFolder {
-    /// A path that leads to it, whatever takes its name.
+    /// A path through the open handle, valid even if the folder is renamed.
     pub fn path(&self) -> &Path {
         self.itself.path()
     }
 
-    /// Where it lies in the folder for results.
+    /// Path of the folder in the output folder.
     pub(super) fn place(&self) -> &Path {
         &self.place
     }
 
-    /// Begins one file; who writes it syncs it.
+    /// Creates a file; the caller must sync it.
     pub(super) fn create(&self, name: &str) -> Result<(PathBuf, File), OutputError> {
         let shown = self.place.join(name);
         match File::create_new(self.itself.join(name)) {
@@ -136,8 +136,7 @@ impl StagedFolder {
     /// Writes the file `name`, a path below the folder, from `content`, and syncs it.
     ///
     /// # Errors
-    /// What reading `content` says, or [`OutputError`] as an error of its own when the file is there already or cannot be
-    /// written.
+    /// Errors of reading `content` as they are; an [`OutputError`], wrapped, if the file exists or cannot be written.
     pub fn receive(&self, name: &Path, content: &mut dyn Read) -> io::Result<()> {
         let path = self.itself.join(name);
         let failed = |error| io::Error::other(OutputError::io(&self.place.join(name), error));
@@ -152,10 +151,10 @@ impl StagedFolder {
         }
     }
 
-    /// Syncs the names in the folders below.
+    /// Syncs all folders below.
     ///
     /// # Errors
-    /// [`OutputError`] when that fails.
+    /// [`OutputError`] if that fails.
     pub fn sync_below(&self) -> Result<(), OutputError> {
         let io = |e| OutputError::io(&self.place, e);
         for entry in fs::read_dir(self.path()).map_err(io)?.flatten().filter(|entry| entry.path().is_dir()) {
@@ -164,12 +163,12 @@ impl StagedFolder {
         Ok(())
     }
 
-    /// Renames the folder to `target`, in place of earlier results there. `last_call` comes right before, when all is on disk: who
-    /// unwinds from it leaves nothing.
+    /// Renames the folder to `target`, replacing earlier results. `last_call` runs right before, when everything is on
+    /// disk; if it unwinds, nothing is left behind.
     ///
     /// # Errors
-    /// [`OutputError::Foreign`] when `target` holds something that this program did not write, [`OutputError::Outside`] when it
-    /// does not lie in the folder for results.
+    /// [`OutputError::Foreign`] if `target` was not written by octrls, [`OutputError::Outside`] if it lies outside the
+    /// output folder.
     pub fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let above = confined::make_parents(&self.staging.out, target).map_err(io)?;
@@ -185,7 +184,7 @@ impl StagedFolder {
             fs::rename(&place, old.path().join("old")).map_err(io)?;
         }
         fs::rename(self.folder.path(), place).map_err(io)?;
-        // The folder has moved; what the guard would remove is gone.
+        // The folder was moved, so the guard must not remove it.
         let _moved = self.folder.keep();
         above.sync().map_err(io)
     }
@@ -195,7 +194,7 @@ fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }
 
-/// Whether a folder, and no link to one, holds results of this program.
+/// Whether `target` is a real folder, not a link, with octrls results.
 fn is_ours(target: &Path) -> bool {
     fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) && target.join(RESULT_FILE).is_file()
 }
@@ -232,7 +231,7 @@ mod tests {
         let mut plant = || {
             fs::rename(at("out/ward"), at("out/moved")).expect("rename");
             std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).expect("link");
-            // The place where folders are written is watched as well.
+            // Replace the staging place as well.
             fs::rename(at("out/.octrls/staging"), at("out/.octrls/was")).expect("rename");
             std::os::unix::fs::symlink(at("elsewhere"), at("out/.octrls/staging")).expect("link");
         };
@@ -271,7 +270,7 @@ mod tests {
         assert!(!staging.discard(&foreign).expect("discard"));
         assert!(!staging.discard(&out.path().join("nothing")).expect("discard"));
         assert!(staging.discard(&ours).expect("discard"));
-        assert!(!out.path().join("ward/deep").exists(), "folders that were made for it go with it");
+        assert!(!out.path().join("ward/deep").exists(), "empty parent folders are removed too");
         assert!(foreign.join("precious.txt").is_file());
         assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
     }

@@ -10,10 +10,10 @@ use octrls_core::{
 
 use super::{OutputError, staging::StagedFolder};
 
-/// Bytes of a table that wait for more before they are written.
+/// Number of bytes buffered before a write.
 const BUFFER: usize = 1 << 16;
 
-/// A CSV table, written as its rows come: volumes may have any number of them. B-scans are added in order.
+/// A CSV table written row by row, since a volume may have any number of rows. B-scans are added in order.
 pub(super) struct Table {
     name: &'static str,
     path: PathBuf,
@@ -85,7 +85,7 @@ impl Table {
         self.add_per_boundary(bscan, |_, deviation| deviation)
     }
 
-    /// Adds one value a boundary and A-scan, chosen from its row and the deviation of that, where it is determined.
+    /// Adds one value per boundary and A-scan, chosen from row and deviation; empty where not determined.
     fn add_per_boundary(&mut self, bscan: &SegmentedBScan, value: fn(f32, f32) -> f32) -> Result<(), OutputError> {
         let boundaries = Boundary::ALL.map(|b| (bscan.surfaces.rows(b), bscan.surfaces.deviations(b)));
         for ascan in 0..bscan.surfaces.width() {
@@ -114,7 +114,7 @@ impl Table {
         })
     }
 
-    /// Writes and syncs what is left; returns the name of the file.
+    /// Writes and syncs the rest; returns the file name.
     pub(super) fn finish(&mut self) -> Result<&'static str, OutputError> {
         let synced = self.csv.flush().and_then(|()| self.csv.get_ref().sync_all());
         synced.map_err(|error| OutputError::io(&self.path, error))?;

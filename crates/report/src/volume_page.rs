@@ -1,4 +1,4 @@
-//! The page of a report that has what a volume adds: maps, ETDRS subfields, the ganglion cell annulus.
+//! The report page about a volume: maps, ETDRS subfields, the ganglion cell annulus.
 
 use image::RgbImage;
 
@@ -16,10 +16,10 @@ use octrls_core::{
     },
 };
 
-/// What holds for every reference group.
-pub(super) const OTHER_DEVICES: &str = "Other devices and programs measure some micrometres more or less.";
+/// Note on every comparison with a reference group.
+pub(super) const OTHER_DEVICES: &str = "Results of other devices and programs differ by a few micrometres.";
 
-/// Draws the page; `maps` are the thickness maps.
+/// Draws the page with the thickness maps `maps`.
 pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
@@ -29,8 +29,8 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     page.picture((MARGIN, 70.0), size, picture);
     let mut y = 70.0 + size.1 + 24.0;
     let centre = match measures.centre.from {
-        CentreSource::Fovea => "about the fovea",
-        CentreSource::ScanMiddle => "about the middle of the scan (no fovea was found)",
+        CentreSource::Fovea => "centred on the fovea",
+        CentreSource::ScanMiddle => "centred on the middle of the scan (no fovea found)",
     };
     page.text(MARGIN, y, BODY.bold(), Align::Left, &format!("ETDRS subfields {centre}, mean in \u{b5}m"));
     y += LINE + 2.0;
@@ -46,7 +46,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
             Measured::all().into_iter().find(|of| of.key() == measured.layer).map_or(measured.layer, Measured::name);
         page.text(MARGIN, y + 4.0, BODY, Align::Left, name);
         for (i, field) in measured.grid.subfields.iter().enumerate() {
-            // A subfield that is not covered is marked, not filled in.
+            // A partly covered subfield is marked, never extrapolated.
             let mark = if field.coverage < COVERED { "*" } else { "" };
             let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
             let compared = reference.into_iter().flat_map(|r| &r.values);
@@ -59,7 +59,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
     }
     y += LINE + 8.0;
-    let note = "* covered by less than 95 %; the mean is over the covered part, volumes are of the covered part.";
+    let note = "* less than 95 % covered. Means and volumes are those of the covered part.";
     page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, note);
     if let Some(reference) = reference {
         y += LINE;
@@ -95,7 +95,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     page
 }
 
-/// The ground under a value that is not within the reference.
+/// Background colour of a value outside the reference range.
 pub(super) const fn shade(standing: Standing) -> Option<[u8; 3]> {
     match standing {
         Standing::Below => Some([190, 215, 240]),

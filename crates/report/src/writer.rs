@@ -34,7 +34,7 @@ use super::{
 
 const REPORT_FILE: &str = "report.pdf";
 
-/// Writes the results of one scan; nothing is seen of them before [`ResultWriter::finish`].
+/// Writes the results of one scan; they appear only at [`ResultWriter::finish`].
 pub struct ResultWriter {
     folder: StagedFolder,
     target: PathBuf,
@@ -48,41 +48,41 @@ pub struct ResultWriter {
     device: DeviceDifference,
     facts: Vec<BScanFacts>,
     dicom: Option<DicomParts>,
-    /// The B-scan that the report shows.
+    /// The B-scan for the report.
     shown: Option<SegmentedBScan>,
     fundus: Option<FundusImage>,
     files: Vec<String>,
 }
 
-/// What the scanner itself says of a B-scan.
+/// A scanner's own findings in a B-scan.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceFindings {
-    /// The boundaries that it found.
+    /// Boundaries found by the scanner.
     pub boundaries: Vec<(Boundary, BoundaryRows)>,
-    /// Its signal in decibels.
+    /// Signal in decibels, as stated by the scanner.
     pub signal_db: Option<f32>,
 }
 
-/// What holds for a scan as a whole.
+/// What applies to the scan as a whole.
 #[derive(Clone, Copy)]
 pub struct ScanContext<'a> {
     /// The scan.
     pub scan: &'a ScanRecord,
     /// The model.
     pub model: &'a ModelRecord,
-    /// Where the ellipsoid zone ends.
+    /// Where the ellipsoid zone ends, by convention.
     pub ellipsoid_zone: EzConvention,
-    /// Beyond which limits the scan is flagged.
+    /// Quality limits.
     pub gates: &'a Gates,
-    /// What thickness is compared with.
+    /// Reference group to compare thickness with.
     pub reference: Option<&'a ReferenceTable>,
-    /// What its measures are held against and entered into, where patient, eye and time are known.
+    /// History to compare the measures with and to enter them into, if patient, eye and time are known.
     pub history: Option<&'a dyn EyeVisits>,
-    /// Time since the scan was taken.
+    /// Processing time so far.
     pub elapsed: Duration,
 }
 
-/// What the DICOM objects are made of.
+/// The source of the DICOM objects.
 struct DicomParts {
     origin: DicomOrigin,
     results: DicomResults,
@@ -90,10 +90,10 @@ struct DicomParts {
 }
 
 impl ResultWriter {
-    /// Begins the results of the scan with `header`; they will lie in `target`.
+    /// Starts the results of the scan with `header`, to be published at `target`.
     ///
     /// # Errors
-    /// [`OutputError`] when nothing can be written.
+    /// [`OutputError`] if nothing can be written.
     pub fn begin(staging: &Staging, target: &Path, header: &ScanHeader) -> Result<Self, OutputError> {
         let unit = if header.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels };
         let folder = staging.begin()?;
@@ -116,7 +116,7 @@ impl ResultWriter {
         })
     }
 
-    /// Has `results` written too, as objects of the study of `origin`.
+    /// Also writes `results` as objects of the study of `origin`.
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
         let heights = dicom::Heights::new(self.header.width, self.header.height);
@@ -131,10 +131,10 @@ impl ResultWriter {
         self
     }
 
-    /// Adds a B-scan, what the scanner itself says of it and its pictures; B-scans come in order.
+    /// Adds a B-scan with the scanner's findings and its images. B-scans must be added in order.
     ///
     /// # Errors
-    /// [`OutputError`] when a picture cannot be written.
+    /// [`OutputError`] if a file cannot be written.
     pub fn add(
         &mut self,
         bscan: &SegmentedBScan,
@@ -166,10 +166,10 @@ impl ResultWriter {
         Ok(())
     }
 
-    /// Completes the results and puts them in place; `last_call` comes right before that, and may unwind.
+    /// Completes and publishes the results. `last_call` runs right before publishing, and may unwind.
     ///
     /// # Errors
-    /// [`OutputError`] when they cannot be written or put in place.
+    /// [`OutputError`] if the results cannot be written or published.
     pub fn finish(mut self, context: ScanContext<'_>, last_call: &mut dyn FnMut()) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
         let fields = self.volume.fields();
@@ -270,7 +270,7 @@ impl ResultWriter {
         })
     }
 
-    /// What can be held against other visits.
+    /// The measures that can be compared with other visits; empty without axial spacing.
     fn measures(
         &self,
         layers: &[LayerRecord],

@@ -1,11 +1,11 @@
-//! What scanners and eyes add to a scan: uneven light, shadows of vessels, bands, padding.
+//! Artefacts of scanners and eyes: uneven illumination, vessel shadows, bands, padding.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Frame, OUTSIDE, chance, noise};
 
-/// Slowly varying gain across the A-scans and along the depth.
+/// Applies a slowly varying gain across the A-scans and along the depth.
 pub(super) fn illumination(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     let mut gain = |n: usize, most: f32| {
@@ -18,7 +18,7 @@ pub(super) fn illumination(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Shadows of vessels or floaters: soft-edged columns that are darker from the inner retina downwards.
+/// Adds shadows of vessels or floaters: soft-edged columns, darker from the inner retina downwards.
 pub(super) fn shadows(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     for _ in 0..rng.random_range(1..6) {
@@ -40,7 +40,7 @@ pub(super) fn shadows(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Dark or bright horizontal bands: reflections and mirror artefacts.
+/// Adds dark or bright horizontal bands, such as reflections and mirror artefacts.
 pub(super) fn bands(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     for _ in 0..rng.random_range(1..4) {
@@ -51,7 +51,7 @@ pub(super) fn bands(frame: &mut Frame, rng: &mut ChaCha8Rng) {
             let d = (y as f32 + 0.5 - centre) / half;
             let change = amount * (-d * d).exp();
             if change.abs() > 0.005 {
-                // Dark bands take light away; bright ones add it.
+                // Dark bands are multiplied, bright ones added.
                 for v in row {
                     *v = if change < 0.0 { *v * (1.0 + change) } else { *v + change };
                 }
@@ -60,7 +60,7 @@ pub(super) fn bands(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// A scale burnt into a corner: two thin bright bars at right angles, and a few small blocks as letters have.
+/// Adds a burnt-in scale to a corner: two thin bright bars at right angles, and a few small blocks as letters.
 pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     let value = rng.random_range(0.7..=1.0_f32);
@@ -86,7 +86,7 @@ pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// A wedge of padding, white or black, at a border. Layers under it are not to be seen: no label.
+/// Adds a white or black wedge of padding at a border. Layers under it are invisible, so its pixels are unlabelled.
 pub(super) fn wedge(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     let value = if chance(rng, 0.7) { 1.0 } else { 0.0 };

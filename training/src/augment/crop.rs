@@ -1,4 +1,4 @@
-//! The part of a frame that the network sees in one step.
+//! Crops a frame to the network's training size.
 
 use octrls_core::{layer::EzConvention, measure::accuracy::IGNORE};
 use rand::Rng;
@@ -6,10 +6,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Frame, chance};
 
-/// Most columns or rows by which a crop reaches past its frame, as the runtime's padding does.
+/// Largest number of columns or rows by which a crop extends beyond its frame, like the runtime's padding.
 const OVERHANG: f32 = 72.0;
 
-/// Standardised intensities and targets of one crop; 0 and no label past the frame.
+/// Standardised intensities and targets of one crop. Outside the frame, intensities are 0 and pixels are unlabelled.
 #[derive(Clone, Debug)]
 pub struct Crop {
     /// Columns.
@@ -20,12 +20,12 @@ pub struct Crop {
     pub input: Vec<f32>,
     /// Targets, see [`crate::data::target_codes`].
     pub codes: Vec<u8>,
-    /// Where the ellipsoid zone ends in the targets.
+    /// Where the ellipsoid zone ends in the targets, by convention.
     pub ez: EzConvention,
 }
 
 impl Crop {
-    /// A random crop that shows the retina, at any height in it and rarely cut by its edge.
+    /// A random crop with the retina at any height, rarely cut off by an edge.
     #[must_use]
     pub fn around_retina(frame: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Self {
         let (w, h) = (frame.bscan.width, frame.bscan.height);

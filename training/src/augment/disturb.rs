@@ -1,4 +1,4 @@
-//! Single disturbances of known strength: what a model must bear, one at a time.
+//! Single perturbations of known strength, to test a model's robustness one at a time.
 
 use image::{ImageBuffer, Luma, imageops};
 use octrls_core::{layer::BOUNDARIES, scan::BScan};
@@ -8,45 +8,45 @@ use rand_chacha::ChaCha8Rng;
 use super::noise;
 use crate::data::BoundaryRows;
 
-/// One disturbance.
+/// One perturbation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Disturbance {
     /// None.
     None,
-    /// More or fewer A-scans and samples, by these factors.
+    /// Number of A-scans and samples scaled by these factors.
     Scale {
-        /// Factor of the number of A-scans.
+        /// Factor for the number of A-scans.
         lateral: f32,
-        /// Factor of the number of samples.
+        /// Factor for the number of samples.
         axial: f32,
     },
-    /// Left and right changed.
+    /// Left and right swapped.
     Mirror,
-    /// The eye tilted: rows down for each A-scan.
+    /// Tilt of the eye, in rows down per A-scan.
     Tilt(f32),
-    /// The eye moved down by this share of the height; what leaves the frame is gone.
+    /// Downward shift of the eye, as a share of the height; parts outside the frame are lost.
     Down(f32),
     /// Only the middle share of the A-scans.
     Crop(f32),
-    /// Noise that grows with the signal, of this standard deviation at full signal.
+    /// Noise proportional to the signal, with this standard deviation at full signal.
     Speckle(f32),
-    /// Noise of this standard deviation everywhere.
+    /// Noise with this standard deviation everywhere.
     Noise(f32),
     /// Passes of a 1-2-1 filter along and across the A-scans.
     Blur(usize),
-    /// Display curve: intensities to this power.
+    /// Intensities raised to this power.
     Gamma(f32),
-    /// Contrast times this, about the mean.
+    /// Contrast multiplied by this, around the mean.
     Contrast(f32),
-    /// A shadow of this share of the light in every fifth part of the A-scans.
+    /// Five evenly spaced shadows that take this share of the light.
     Shadows(f32),
-    /// A white wedge over the upper left corner, of this share of width and height.
+    /// White wedge over the upper left corner, with this share of width and height.
     Wedge(f32),
-    /// A scale of two bright bars in the lower left corner.
+    /// Scale of two bright bars in the lower left corner.
     Marks,
 }
 
-/// Every disturbance that a model is measured under, and its name in words.
+/// All perturbations measured, with their descriptions.
 pub const DISTURBANCES: [(&str, Disturbance); 24] = [
     ("as scanned", Disturbance::None),
     ("spacing x 4 (a quarter of the pixels each way)", Disturbance::Scale { lateral: 0.25, axial: 0.25 }),
@@ -75,7 +75,7 @@ pub const DISTURBANCES: [(&str, Disturbance); 24] = [
 ];
 
 impl Disturbance {
-    /// The disturbed scan and its boundaries; `None` where a boundary left the frame or is covered.
+    /// Applies the perturbation to a scan and its boundaries; `None` where a boundary left the frame or is covered.
     #[must_use]
     pub fn apply(self, bscan: &BScan, truth: &BoundaryRows, seed: u64) -> (BScan, BoundaryRows) {
         let mut out = bscan.clone();
@@ -127,7 +127,7 @@ impl Disturbance {
         (out, truth.clone())
     }
 
-    /// Rows of the disturbed scan for one of the scan.
+    /// Rows of the perturbed scan per row of the original.
     #[must_use]
     pub const fn rows_per_row(self) -> f32 {
         match self {
@@ -137,7 +137,7 @@ impl Disturbance {
     }
 }
 
-/// How deep in shadow A-scan `x` of `width` lies, 0 to 1: five soft-edged shadows.
+/// Depth of shadow in A-scan `x` of `width`, 0 to 1: five soft-edged shadows.
 fn shade(x: usize, width: usize) -> f32 {
     let t = (5.0 * (x as f32 + 0.5) / width as f32).fract();
     (1.0 - 8.0 * (t - 0.5).abs()).clamp(0.0, 1.0)
@@ -156,7 +156,7 @@ fn scaled(bscan: &BScan, truth: &BoundaryRows, lateral: f32, axial: f32) -> (BSc
     (BScan { width, height, intensity: resized.into_raw() }, std::array::from_fn(rows))
 }
 
-/// Moves every A-scan down by a number of rows; what comes in at the other end is dark.
+/// Moves every A-scan down by a number of rows; vacated samples are dark.
 fn moved(bscan: &BScan, truth: &BoundaryRows, by: impl Fn(usize) -> f32) -> (BScan, BoundaryRows) {
     let (w, h) = (bscan.width, bscan.height);
     let mut out = BScan { width: w, height: h, intensity: vec![0.0; w * h] };
@@ -186,18 +186,18 @@ mod tests {
     const WIDTH: usize = 40;
     const HEIGHT: usize = 60;
 
-    /// Dark above row 30, bright below, and the boundary between them.
+    /// Dark above row 30, bright below, with the boundary between.
     fn scan() -> (BScan, BoundaryRows) {
         let intensity = (0..WIDTH * HEIGHT).map(|i| if i / WIDTH < 30 { 0.2 } else { 0.8 }).collect();
         let rows = std::array::from_fn(|k| vec![(k == 0).then_some(30.0); WIDTH]);
         (BScan { width: WIDTH, height: HEIGHT, intensity }, rows)
     }
 
-    /// Where an A-scan crosses from dark to bright.
+    /// Row at which an A-scan changes from dark to bright.
     fn edge(bscan: &BScan, x: usize) -> f32 {
         let at = |y: usize| bscan.intensity[y * bscan.width + x];
         let y = (1..bscan.height).find(|&y| at(y - 1) < 0.5 && at(y) >= 0.5).expect("an edge");
-        // Between the centres of the two samples.
+        // Interpolate between the centres of the two samples.
         y as f32 - 0.5 + (0.5 - at(y - 1)) / (at(y) - at(y - 1))
     }
 

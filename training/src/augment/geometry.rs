@@ -1,4 +1,4 @@
-//! Another geometry: scale, place, flip and tilt.
+//! Random geometry: scale, position, flip and tilt.
 
 use octrls_core::scan::BScan;
 use rand::Rng;
@@ -6,23 +6,23 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Frame, OUTSIDE, chance};
 
-/// Longest side of a frame: the runtime shrinks longer scans to the network's input.
+/// Longest side of a frame: the runtime shrinks longer scans to the network's input size.
 const LONGEST: f32 = super::LONGEST as f32;
 /// Smallest and largest scale along either axis.
 const SCALES: std::ops::Range<f32> = 0.6..1.7;
-/// The same for the few frames whose spacing is far from any here.
+/// Range of scales for a few frames with unusual spacing.
 const FAR_SCALES: std::ops::Range<f32> = 0.4..2.6;
 /// Shortest side of a frame, in pixels.
 const SHORTEST: f32 = 160.0;
 
-/// How a frame's pixels lie on its source.
+/// Mapping of a frame's pixels to its source.
 struct Geometry {
     width: usize,
     height: usize,
     /// Source column and row of the frame's corner.
     left: f32,
     top: f32,
-    /// Source columns and rows for one of the frame.
+    /// Source columns and rows per frame column and row.
     lateral: f32,
     axial: f32,
     flip: bool,
@@ -36,7 +36,7 @@ pub(super) fn warp(source: &Frame, rng: &mut ChaCha8Rng) -> Frame {
     geometry.sample(source)
 }
 
-/// `source` as it is, shrunk where it is longer than the network's input.
+/// `source` unchanged, but shrunk if it is longer than the network's input.
 pub(super) fn fit(source: &Frame) -> Frame {
     let per = |length: usize| (length as f32 / LONGEST).max(1.0);
     let (lateral, axial) = (per(source.bscan.width), per(source.bscan.height));
@@ -46,7 +46,7 @@ pub(super) fn fit(source: &Frame) -> Frame {
     Geometry { width, height, left: 0.0, top: 0.0, lateral, axial, flip: false, shift }.sample(source)
 }
 
-/// A scale around 1, log-uniform over [`SCALES`]; often left near 1, which is what scanners deliver.
+/// A log-uniform scale within [`SCALES`]; often near 1, as in real scans.
 fn scale(rng: &mut ChaCha8Rng) -> f32 {
     if chance(rng, 0.3) {
         rng.random_range(0.93..1.07)
@@ -84,7 +84,7 @@ impl Geometry {
                 (x as f32 + 0.5).mul_add(self.lateral, self.left)
             })
             .collect();
-        // Where pixels are merged, two or four samples stand for the area.
+        // If pixels are merged, average two or four samples over the area.
         let du = if self.lateral > 1.15 { self.lateral / 4.0 } else { 0.0 };
         let dv = if self.axial > 1.15 { self.axial / 4.0 } else { 0.0 };
         for y in 0..self.height {
@@ -107,12 +107,12 @@ impl Geometry {
     }
 }
 
-/// First row that holds a layer, so that a cut frame still shows the retina.
+/// First row with a layer, so that a cut frame still contains the retina.
 fn top_of_retina(source: &Frame) -> Option<f32> {
     source.codes.iter().position(|&c| Frame::is_layer(c)).map(|i| (i / source.bscan.width) as f32)
 }
 
-/// Shift of each column: a line, a parabola and a slow wave, as eyes are tilted, curved and moving.
+/// Shift of each column: a line, a parabola and a slow wave, for tilted, curved and moving eyes.
 fn tilt(width: usize, height: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let reach = height as f32;
     let slope = if chance(rng, 0.6) { rng.random_range(-0.18..0.18_f32) } else { 0.0 } * width as f32;
@@ -129,7 +129,7 @@ fn tilt(width: usize, height: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         .collect()
 }
 
-/// Intensity at an edge-based position (a pixel's centre lies at its index + 0.5); mirrored past the border.
+/// Intensity at a position from the edge (the centre of a pixel is at its index + 0.5); mirrored beyond the border.
 fn bilinear(bscan: &BScan, u: f32, v: f32) -> f32 {
     let (x, y) = (u - 0.5, v - 0.5);
     let (x0, y0) = (x.floor(), y.floor());

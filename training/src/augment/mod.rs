@@ -1,7 +1,7 @@
-//! Random variants of a labelled scan: another geometry, another contrast, noise, shadows and artefacts.
+//! Random variants of a labelled scan: geometry, contrast, noise, shadows and artefacts.
 //!
-//! A variant is made as the runtime would meet it: the whole frame is warped and degraded as display intensities,
-//! standardised over its whole area, and only then cropped.
+//! The order matches the runtime: the whole frame is warped and degraded as display intensities, standardised over its
+//! whole area, and cropped last.
 
 mod artefact;
 mod crop;
@@ -24,25 +24,25 @@ use crate::{
     steps::{Step, Without},
 };
 
-/// A scan with one target a pixel, see [`crate::data::target_codes`].
+/// A scan with one target per pixel, see [`crate::data::target_codes`].
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The intensities.
     pub bscan: BScan,
     /// The targets, `width * height`.
     pub codes: Vec<u8>,
-    /// Where the ellipsoid zone ends in the targets.
+    /// Where the ellipsoid zone ends in the targets, by convention.
     pub ez: EzConvention,
 }
 
 impl Frame {
-    /// The frame of a sample as it is.
+    /// The unchanged frame of a sample.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
         Self { bscan: sample.bscan.clone(), codes: crate::data::target_codes(sample), ez: sample.ez }
     }
 
-    /// The frame on the network's grid: fitted to the input as the runtime does, and standardised.
+    /// The frame on the network's grid: fitted to the input and standardised as in the runtime.
     fn placed(&self) -> Self {
         let BScan { width, height, .. } = self.bscan;
         let (columns, rows) = Placement::wanted(width, height);
@@ -55,19 +55,19 @@ impl Frame {
         Self { codes: codes.collect(), bscan, ez: self.ez }
     }
 
-    /// Replaces the display intensities by standardised ones, as the runtime does.
+    /// Standardises the display intensities as the runtime does.
     fn standardise(&mut self) {
         let BScan { width, height, .. } = self.bscan;
         self.bscan.intensity = Placement::new(width, height, InputSize { width, height }).place(&self.bscan);
     }
 
-    /// Whether a code is that of a layer.
+    /// Whether a code is a layer.
     fn is_layer(code: u8) -> bool {
         code != 0 && usize::from(code) < octrls_core::layer::CLASSES
     }
 }
 
-/// A random variant of `source`, standardised and cropped; `without` some of what varies it.
+/// A random variant of `source`, standardised and cropped; skips the steps in `without`.
 #[must_use]
 pub fn vary(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut frame =
@@ -77,7 +77,7 @@ pub fn vary(source: &Frame, width: usize, height: usize, without: Without, rng: 
     Crop::around_retina(&frame, width, height, rng)
 }
 
-/// A random crop of `source` as the runtime gives it to the network, mirrored or not.
+/// A random crop of `source`, preprocessed as in the runtime, optionally mirrored.
 #[must_use]
 pub fn as_scanned(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut frame = source.placed();
@@ -93,14 +93,14 @@ fn chance(rng: &mut ChaCha8Rng, probability: f64) -> bool {
     rng.random_bool(probability)
 }
 
-/// A factor between `1 / most` and `most`, as likely to shrink as to grow.
+/// A random factor between `1 / most` and `most`, symmetric around 1 on a log scale.
 fn factor(rng: &mut ChaCha8Rng, most: f32) -> f32 {
     rng.random_range(-1.0..=1.0_f32).mul_add(most.ln(), 0.0).exp()
 }
 
 /// Longest side of the network's input.
 pub const LONGEST: usize = 640;
-/// Pixels outside a scan or a frame carry no label.
+/// Pixels outside a scan or a frame are unlabelled.
 const OUTSIDE: u8 = IGNORE;
 
 #[cfg(test)]

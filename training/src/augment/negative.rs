@@ -1,4 +1,4 @@
-//! Scans without a retina, all background.
+//! Negative examples: images without a retina, all background.
 
 use octrls_core::scan::BScan;
 use rand::Rng;
@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Crop, Frame, chance, noise};
 use crate::steps::Without;
 
-/// A frame of `width` x `height` that shows no retina: noise on uneven light, a scan's own vitreous, a scan upside
-/// down, or the edges and areas of some other picture.
+/// A frame of `width` x `height` without a retina: noise with uneven illumination, a scan's vitreous, an upside-down
+/// scan, or an artificial picture.
 #[must_use]
 pub fn negative(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut bscan = match rng.random_range(0..4) {
@@ -40,7 +40,7 @@ fn uneven_light(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
     bscan
 }
 
-/// A variant of the scan, turned over: the layers' order, not their look alone, makes a retina.
+/// A variant of the scan turned upside down: the order of layers, not only their look, makes a retina.
 fn upside_down(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
     let mut crop = super::vary(source, width, height, without, rng);
     let rows = crop.input.chunks_exact(width).rev().flatten().copied().collect();
@@ -49,7 +49,7 @@ fn upside_down(source: &Frame, width: usize, height: usize, without: Without, rn
     crop
 }
 
-/// Overlapping bright and dark boxes and discs, as photographs, fundus images and screens have them.
+/// Overlapping bright and dark boxes and discs, as in photographs, fundus images and screenshots.
 fn picture(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
     let mut bscan = uneven_light(width, height, rng);
     for _ in 0..rng.random_range(1..25) {
@@ -70,7 +70,7 @@ fn picture(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
     bscan
 }
 
-/// The rows above the first layer, mirrored until they fill the frame; `None` where they are few.
+/// The rows above the first layer, mirrored until they fill the frame; `None` if there are too few.
 fn vitreous(source: &Frame, width: usize, height: usize) -> Option<BScan> {
     let w = source.bscan.width;
     let first = source.codes.iter().position(|&c| c != 0)? / w;

@@ -4,7 +4,7 @@ use octrls_core::scan::BScan;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 
-/// A number of mean 0 and variance 1, nearly normal: the sum of four uniform ones, which one draw yields.
+/// A nearly normal number of mean 0 and variance 1: the sum of four uniform numbers from one draw.
 pub(super) fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let bits = rng.next_u64();
     let sum: u32 = (0..4).map(|i| (bits >> (16 * i)) as u32 & 0xFFFF).sum();
@@ -12,14 +12,14 @@ pub(super) fn normal(rng: &mut ChaCha8Rng) -> f32 {
     (sum as f32 / 65_536.0 - 2.0) * 3.0_f32.sqrt()
 }
 
-/// Adds noise: a part that does not depend on the signal and a part that grows with it.
+/// Adds noise: one part is independent of the signal, one is proportional to it.
 pub(super) fn add_noise(bscan: &mut BScan, additive: f32, speckle: f32, rng: &mut ChaCha8Rng) {
     for v in &mut bscan.intensity {
         *v += normal(rng) * (additive + speckle * *v);
     }
 }
 
-/// Adds coarse noise whose grains are `grain` pixels wide, as interpolated or resampled scans have it.
+/// Adds coarse noise with grains of `grain` pixels, as in interpolated scans.
 pub(super) fn add_grain(bscan: &mut BScan, grain: usize, strength: f32, rng: &mut ChaCha8Rng) {
     let (cols, rows) = (bscan.width.div_ceil(grain), bscan.height.div_ceil(2));
     let cells: Vec<f32> = (0..cols * rows).map(|_| normal(rng) * strength).collect();
@@ -55,7 +55,7 @@ pub(super) fn smooth(bscan: &mut BScan, axial: usize, lateral: usize) {
     }
 }
 
-/// A slow random curve of `n` values between -1 and 1: a few sines.
+/// A slow random curve of `n` values between -1 and 1: a sum of sines.
 pub(super) fn slow_curve(n: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let waves: Vec<(f32, f32)> =
         (0..3).map(|_| (rng.random_range(0.3..3.0_f32), rng.random_range(0.0..std::f32::consts::TAU))).collect();

@@ -1,4 +1,4 @@
-//! Another look: contrast, brightness, focus, noise and artefacts, on display intensities from 0 to 1.
+//! Random appearance: contrast, brightness, focus, noise and artefacts, on display intensities from 0 to 1.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Frame, artefact, chance, factor, noise};
 use crate::steps::{Step, Without};
 
-/// Degrades the intensities of `frame` at random, rarely heavily; `without` some of it.
+/// Degrades the intensities of `frame` at random, rarely heavily; skips the steps in `without`.
 pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng) {
     let [light, artefacts, noisy] = [Step::Photometric, Step::Artefacts, Step::Noise].map(|s| !without.leaves_out(s));
     if light && chance(rng, 0.5) {
@@ -54,7 +54,7 @@ fn blur(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
 fn add_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let most = if heavy { 0.25 } else { 0.10 };
     if heavy || chance(rng, 0.6) {
-        // Squared, so that weak noise is the rule.
+        // Squared, so that weak noise is most common.
         let mut strength = || rng.random_range(0.0..1.0_f32).powi(2) * most;
         let (additive, speckle) = (strength(), 2.0 * strength());
         noise::add_noise(&mut frame.bscan, additive, speckle, rng);
@@ -65,7 +65,7 @@ fn add_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Gamma, contrast and brightness, then the clipping of the display.
+/// Gamma, contrast and brightness, then display clipping.
 fn tone(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let pixels = &mut frame.bscan.intensity;
     let mean = pixels.iter().sum::<f32>() / pixels.len().max(1) as f32;

@@ -9,11 +9,11 @@ use crate::data::{annotated_samples, write_mask};
 
 #[derive(Debug, Args)]
 pub(super) struct Annotations {
-    /// The JSON file.
+    /// Annotations (VGG JSON)
     json: PathBuf,
-    /// Folder of the annotated images.
+    /// Folder of the annotated images
     images: PathBuf,
-    /// Folder for the masks, one PNG an image.
+    /// Output folder for the masks, one PNG per image
     out: PathBuf,
 }
 

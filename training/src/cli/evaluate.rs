@@ -18,17 +18,17 @@ use crate::{
     train::write_atomically,
 };
 
-/// First seed of the phantoms that models are measured on, far from those of any training draw by chance alone.
+/// First seed of the phantoms for evaluation; far from the seeds used in training.
 const PHANTOM_SEED: u64 = 900_000_000;
 
 #[derive(Debug, Args)]
 struct Source {
-    /// The ONNX file.
+    /// Model to evaluate (ONNX)
     #[arg(long, default_value = "models/unet-640.onnx")]
     model: PathBuf,
     #[command(flatten)]
     labels: Labels,
-    /// Add this many phantoms.
+    /// Add this many phantoms
     #[arg(long, default_value_t = 0)]
     phantoms: u64,
 }
@@ -46,13 +46,13 @@ impl Source {
 pub(super) struct Evaluate {
     #[command(flatten)]
     source: Source,
-    /// Part of the data.
+    /// Part of the data
     #[arg(long, value_enum, default_value_t = Part::Val)]
     part: Part,
-    /// Folder for `report.json`, `tables.md`, and `report.html` with pictures of the worst scans.
+    /// Output folder: `report.json`, `tables.md`, and `report.html` with images of the worst scans
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Pictures of all scans, not of the worst alone.
+    /// Write images of all scans, not only the worst
     #[arg(long, requires = "out")]
     all_pictures: bool,
 }
@@ -89,17 +89,17 @@ impl Evaluate {
     }
 }
 
-/// Every so many scans of the part are disturbed.
+/// Every n-th scan of the part is perturbed.
 const DISTURBED_EVERY: usize = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct Robustness {
     #[command(flatten)]
     source: Source,
-    /// Part of the data, of which every third scan is taken.
+    /// Part of the data; every third scan is used
     #[arg(long, value_enum, default_value_t = Part::Test)]
     part: Part,
-    /// A file for the table, in Markdown.
+    /// Output file for the table (Markdown)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -116,18 +116,18 @@ impl Robustness {
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
-    /// The ONNX files, each with what it is called in the table.
+    /// Models to compare, as name and ONNX file
     #[arg(required = true, value_name = "NAME=ONNX", value_parser = parse_named)]
     models: Vec<(String, PathBuf)>,
     #[command(flatten)]
     labels: Labels,
-    /// A folder for `comparison.json` and `comparison.md`.
+    /// Output folder: `comparison.json` and `comparison.md`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 fn parse_named(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, path) = text.split_once('=').ok_or("write it as NAME=ONNX")?;
+    let (name, path) = text.split_once('=').ok_or("expected NAME=ONNX")?;
     Ok((name.to_owned(), path.into()))
 }
 
@@ -154,13 +154,13 @@ impl Compare {
 pub(super) struct Calibrate {
     #[command(flatten)]
     source: Source,
-    /// Softmax temperatures to try; the one of least boundary error is taken.
+    /// Softmax temperatures to try; the one with the smallest boundary error is chosen
     #[arg(long, value_delimiter = ',', default_values_t = [0.75, 1.0, 1.25, 1.5, 2.0])]
     temperatures: Vec<f32>,
-    /// Smoothing windows to try beside the runtime's own, which is the one taken.
+    /// Smoothing windows to report besides the runtime's; never chosen
     #[arg(long, value_delimiter = ',')]
     smoothings: Vec<f32>,
-    /// The file to write, for `export --calibration`.
+    /// Output file, for `export --calibration`
     out: PathBuf,
 }
 
@@ -168,7 +168,7 @@ impl Calibrate {
     pub(super) fn run(self) -> Result<()> {
         anyhow::ensure!(
             self.temperatures.iter().all(|t| (0.05..=20.0).contains(t)),
-            "temperatures must be from 0.05 to 20"
+            "temperatures must be between 0.05 and 20"
         );
         let (network, samples) = self.source.read(Part::Val)?;
         let own = ExtractOptions::default().smoothing;
@@ -180,7 +180,7 @@ impl Calibrate {
             println!("| {} | {} | {:.3} | {:.3} |", t.temperature, t.smoothing, t.coverage, t.mean_absolute_px);
         }
         let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
-        let best = best_trial(ours).context("no temperature to try")?;
+        let best = best_trial(ours).context("no temperature given")?;
         let FittedCalibration { calibration, unseen } = fit_calibration(&samples, best);
         println!("\n| set | in 95 % intervals that were fitted to the other sets |\n| --- | ---: |");
         for (set, share) in unseen {

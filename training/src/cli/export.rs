@@ -19,52 +19,52 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Folder of the run, or an exported network that gets another description or calibration.
+    /// Run folder, or an exported model that gets a new description or calibration
     run: PathBuf,
-    /// The ONNX file to write.
+    /// Output file (ONNX)
     out: PathBuf,
-    /// Which weights: `best` on validation, or the `average` or `last` of the latest checkpoint.
+    /// Weights: `best` on validation, or `average` or `last` of the latest checkpoint
     #[arg(long, default_value = "best", value_parser = ["best", "average", "last"])]
     weights: String,
-    /// Model name in the file.
+    /// Model name stored in the file
     #[arg(long, default_value = "unet-640")]
     name: String,
-    /// Model version in the file.
+    /// Model version stored in the file
     #[arg(long, default_value = "1")]
     model_version: String,
-    /// Calibration for the file, as `calibrate` writes it [default: none].
+    /// Calibration file written by `calibrate` [default: none]
     #[arg(long, value_name = "JSON")]
     calibration: Option<PathBuf>,
-    /// What the network was trained on, in words.
+    /// Description of the training data, stored in the file
     #[arg(long, default_value = "duke_dme, tian_healthy and yukun_guo (training part), phantoms")]
     training_data: String,
-    /// Width and height of the input.
+    /// Width and height of the input
     #[arg(long, default_value_t = 640)]
     size: usize,
-    /// How weights are stored.
+    /// Number format of the weights
     #[arg(long, value_enum, default_value_t)]
     precision: Precision,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Halve {
-    /// Exported model.
+    /// Exported model (ONNX)
     model: PathBuf,
-    /// The ONNX file to write [default: in place of the model].
+    /// Output file [default: replace the model]
     out: Option<PathBuf>,
-    /// Model version in the file [default: as before].
+    /// Model version stored in the file [default: unchanged]
     #[arg(long)]
     model_version: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Blend {
-    /// The ONNX file to write.
+    /// Output file (ONNX)
     out: PathBuf,
-    /// Exported networks that went on from the same one; one that is named twice counts twice.
+    /// Exported models with a common origin; a model given twice counts twice
     #[arg(required = true, num_args = 2..)]
     models: Vec<PathBuf>,
-    /// Model version in the file [default: that of the first].
+    /// Model version stored in the file [default: that of the first model]
     #[arg(long)]
     model_version: Option<String>,
 }
@@ -73,7 +73,8 @@ impl Blend {
     pub(super) fn run(self) -> Result<()> {
         let mut files = self.models.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?.into_iter();
         let first = files.next().unwrap_or_default();
-        let bytes = blend(&first, files.as_slice(), self.model_version.as_deref()).context("they cannot be blended")?;
+        let bytes =
+            blend(&first, files.as_slice(), self.model_version.as_deref()).context("cannot blend the models")?;
         write(&self.out, &bytes)
     }
 }
@@ -86,26 +87,26 @@ impl Halve {
     pub(super) fn run(self) -> Result<()> {
         let file = read(&self.model)?;
         let bytes = halve(&file, self.model_version.as_deref())
-            .with_context(|| format!("{} cannot be halved", self.model.display()))?;
+            .with_context(|| format!("cannot halve {}", self.model.display()))?;
         write(&self.out.unwrap_or(self.model), &bytes)
     }
 }
 
-/// Writes a model that the runtime takes.
+/// Writes a model after loading it in the runtime as a check.
 fn write(path: &Path, model: &[u8]) -> Result<()> {
-    let network = Network::from_bytes(model).context("the runtime refuses the exported model")?;
+    let network = Network::from_bytes(model).context("the runtime cannot load the exported model")?;
     write_atomically(path, model)?;
     eprintln!("{}: {} bytes, SHA-256 {}", path.display(), model.len(), network.file_sha256());
     Ok(())
 }
 
 impl Export {
-    /// The network, and by how much conventions move the score of its ellipsoid zone.
+    /// The network, and the shift of its ellipsoid zone score by conventions.
     fn network(&self) -> Result<(UNet, f32)> {
         let device = device::device();
         if self.run.is_file() {
             let source = Imported::read(&self.run, &device);
-            let source = source.with_context(|| format!("{} gives no network", self.run.display()))?;
+            let source = source.with_context(|| format!("cannot load a network from {}", self.run.display()))?;
             return Ok((source.model, source.metadata.ez_shift));
         }
         let dir = RunDir::open(&self.run)?;
@@ -120,7 +121,8 @@ impl Export {
             None => Calibration::default(),
             Some(path) => {
                 let bytes = read(path)?;
-                serde_json::from_slice(&bytes).with_context(|| format!("{} is no calibration", path.display()))?
+                serde_json::from_slice(&bytes)
+                    .with_context(|| format!("{} is not a calibration file", path.display()))?
             }
         };
         let description = Description {

@@ -1,4 +1,4 @@
-//! Where labelled scans come from.
+//! Options for labelled scans.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -7,19 +7,19 @@ use clap::Args;
 
 use crate::data::{Part, Sample, add_choroids, load_part};
 
-/// The options that name labelled scans.
+/// Options for labelled scans.
 #[derive(Debug, Args)]
 pub(super) struct Labels {
-    /// Folder of the labelled data, with `splits.json`.
+    /// Folder of the labelled data, with `splits.json`
     #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
-    /// Folder of traced choroids, one VGG JSON file a set; sets without one stay without a choroid.
+    /// Folder of traced choroids, one VGG JSON file per set; optional for each set
     #[arg(long, value_name = "DIR", default_value = "training/annotations")]
     annotations: PathBuf,
 }
 
 impl Labels {
-    /// The samples of `part`, with the choroids that were traced in them.
+    /// Loads the samples of `part`, with their traced choroids.
     pub(super) fn load(&self, part: Part) -> Result<Vec<Sample>> {
         let mut samples = load_part(&self.data, part)?;
         let choroids = add_choroids(&mut samples, &self.annotations)?;
@@ -28,7 +28,7 @@ impl Labels {
             *sets.entry(&sample.set).or_default() += 1;
         }
         let sets: Vec<String> = sets.into_iter().map(|(set, n)| format!("{set} {n}")).collect();
-        eprintln!("{part}: {} scans ({}), {choroids} whose choroid was looked at", samples.len(), sets.join(", "));
+        eprintln!("{part}: {} scans ({}), {choroids} with choroid labels", samples.len(), sets.join(", "));
         Ok(samples)
     }
 }

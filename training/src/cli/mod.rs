@@ -9,7 +9,7 @@ mod train;
 
 use clap::{Parser, Subcommand};
 
-/// Trains the OCT-RLS network, measures it, and exports it to ONNX.
+/// Train, evaluate and export the OCT-RLS network.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Arguments {
@@ -19,33 +19,33 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a network, or continue a training.
+    /// Train a network, or resume a run
     Train(Box<train::Train>),
-    /// Write the network of a run as an ONNX file.
+    /// Export the network of a run to ONNX
     Export(export::Export),
-    /// Store the weights of an exported network as 16-bit floats: half the file, the same network to within their rounding.
+    /// Store weights as 16-bit floats, which halves the file
     Halve(export::Halve),
-    /// Write the network whose weights are the mean of those of several exported ones.
+    /// Average the weights of several exported networks
     Blend(export::Blend),
-    /// Measure the accuracy of an exported network on labelled scans.
+    /// Measure the accuracy of an exported network on labelled scans
     Evaluate(evaluate::Evaluate),
-    /// Measure how an exported network bears noise, blur, other spacings and artefacts.
+    /// Measure robustness against noise, blur, other spacings and artefacts
     Robustness(evaluate::Robustness),
-    /// Measure several exported networks side by side.
+    /// Compare several exported networks
     Compare(evaluate::Compare),
-    /// Find the softmax temperature at which the model's intervals hold what they promise.
+    /// Fit the calibration of an exported network's confidence intervals
     Calibrate(evaluate::Calibrate),
-    /// Turn manual annotations (VGG JSON polygons) into index masks.
+    /// Convert manual annotations (VGG JSON polygons) to index masks
     Annotations(annotations::Annotations),
-    /// Draw augmented crops with their labels into one PNG, to look at.
+    /// Draw augmented crops with their labels into one PNG
     Sheet(sheet::Sheet),
 }
 
 impl Arguments {
-    /// Does what was asked.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Whatever kept it from being done.
+    /// If the command fails.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Train(train) => train.run(),

@@ -1,4 +1,4 @@
-//! `sheet`: a look at what training is fed.
+//! `sheet`: shows training crops.
 
 use std::path::PathBuf;
 
@@ -19,13 +19,13 @@ use crate::{
 pub(super) struct Sheet {
     #[command(flatten)]
     labels: Labels,
-    /// Rows of four crops.
+    /// Rows of four crops
     #[arg(long, default_value_t = 2)]
     rows: usize,
-    /// Seed of the draws.
+    /// Random seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The PNG to write.
+    /// Output file (PNG)
     out: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Sheet {
         options.seed = self.seed;
         let samples = self.labels.load(Part::Train)?;
         let crops = Sampler::new(options, Box::new(RealScans::new(&samples, &SetWeights::new())), None).crops(0);
-        // Each crop twice: bare, and with its labels.
+        // Each crop twice: plain, and with its labels.
         let (cell_w, cell_h) = (2 * options.width + GAP, options.height + GAP);
         let mut sheet = RgbImage::new((COLUMNS * cell_w) as u32, (self.rows.max(1) * cell_h) as u32);
         for (i, crop) in crops.iter().enumerate() {

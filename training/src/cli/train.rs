@@ -26,76 +26,76 @@ use crate::{
 pub(super) struct Train {
     #[command(flatten)]
     labels: Labels,
-    /// Folder for checkpoints, history and report.
+    /// Output folder for checkpoints, history and report
     #[arg(long, default_value_os_t = default_run())]
     run: PathBuf,
-    /// Continue the run in this folder. Options that are given replace the stored ones; a new length or learning
-    /// rate starts the schedule afresh.
+    /// Resume the run in this folder. Options given here replace the stored ones; a new length or learning rate
+    /// restarts the schedule
     #[arg(long, value_name = "RUN", conflicts_with_all = ["run", "from"])]
     resume: Option<PathBuf>,
-    /// Start from the weights of an exported network, as a site does that has labelled scans of its own.
+    /// Start from the weights of an exported network, to fine-tune it on your own scans
     #[arg(long, value_name = "ONNX", conflicts_with = "width")]
     from: Option<PathBuf>,
-    /// Length of the training in minutes.
+    /// Length of the training in minutes
     #[arg(long, conflicts_with = "steps")]
     minutes: Option<f64>,
-    /// Length of the training in steps [default: 20000].
+    /// Length of the training in steps [default: 20000]
     #[arg(long)]
     steps: Option<u64>,
-    /// Largest learning rate [default: 0.001].
+    /// Peak learning rate [default: 0.001]
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// Crops in a batch [default: 2].
+    /// Crops per batch [default: 2]
     #[arg(long)]
     batch: Option<usize>,
-    /// Width and height of a crop, multiples of 16 [default: 224x320].
+    /// Width and height of a crop, multiples of 16 [default: 224x320]
     #[arg(long, value_name = "WxH", value_parser = parse_crop)]
     crop: Option<(usize, usize)>,
-    /// Share of crops from phantoms, 0 to 1 [default: 0.2].
+    /// Share of crops from phantoms, 0 to 1 [default: 0.2]
     #[arg(long, value_parser = parse_share)]
     phantom_share: Option<f64>,
-    /// Share of crops without a retina, 0 to 1 [default: 0.05].
+    /// Share of crops without a retina, 0 to 1 [default: 0.05]
     #[arg(long, value_parser = parse_share)]
     negative_share: Option<f64>,
-    /// Share of the other crops that are taken as scanned rather than varied, 0 to 1 [default: 0.4].
+    /// Share of the other crops used as scanned, without variation, 0 to 1 [default: 0.4]
     #[arg(long, value_parser = parse_share)]
     plain_share: Option<f64>,
-    /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE [default: 6].
+    /// Shift of the ellipsoid zone score against that of the RPE by a set's convention [default: 6]
     #[arg(long)]
     ez_shift: Option<f32>,
-    /// Another network that is imitated beside the labels: an exported one, or the averaged weights of a run.
+    /// Network to imitate in addition to the labels: an exported one, or the averaged weights of a run
     #[arg(long, value_name = "RUN|ONNX")]
     teacher: Option<PathBuf>,
-    /// Steps of the recipe to leave out, to see what they bring.
+    /// Steps of the recipe to leave out, for ablation
     #[arg(long, value_name = "STEP", value_enum, value_delimiter = ',')]
     without: Vec<Step>,
-    /// How often the scans of a set are drawn beside those of the others, as in `mine=2` [default: all equally often].
+    /// Weight of a set when drawing scans, as in `mine=2` [default: 1]
     #[arg(long = "set-weight", value_name = "SET=WEIGHT", value_parser = parse_weight)]
     set_weights: Vec<(String, f64)>,
-    /// Progress, 0 to 1, after which batch normalisations use their running statistics [default: 0.75].
+    /// Progress, 0 to 1, after which batch normalisations use their running statistics [default: 0.75]
     #[arg(long, value_parser = parse_share)]
     freeze_norms_at: Option<f64>,
-    /// Feature maps at full resolution [default: 16].
+    /// Feature maps at full resolution [default: 16]
     #[arg(long)]
     width: Option<usize>,
-    /// Steps in an epoch [default: 250].
+    /// Steps per epoch [default: 250]
     #[arg(long)]
     epoch_steps: Option<u64>,
-    /// Epochs from one validation to the next [default: 4].
+    /// Epochs between validations [default: 4]
     #[arg(long)]
     validate_every: Option<usize>,
-    /// Validations without progress after which training stops [default: 20].
+    /// Validations without progress before training stops [default: 20]
     #[arg(long)]
     patience: Option<usize>,
-    /// Seed of weights, draws and variants [default: 1].
+    /// Seed of weights, draws and variants [default: 1]
     #[arg(long)]
     seed: Option<u64>,
 }
 
 fn parse_crop(text: &str) -> Result<(usize, usize), String> {
-    let (w, h) = text.split_once('x').ok_or("write it as 224x320")?;
+    let (w, h) = text.split_once('x').ok_or("expected WxH, such as 224x320")?;
     let side = |s: &str| s.parse().ok().filter(|v: &usize| *v >= 64 && v.is_multiple_of(16));
-    side(w).zip(side(h)).ok_or_else(|| "both sides must be multiples of 16, at least 64".to_owned())
+    side(w).zip(side(h)).ok_or_else(|| "width and height must be multiples of 16 and at least 64".to_owned())
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {
@@ -103,7 +103,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 }
 
 fn parse_weight(text: &str) -> Result<(String, f64), String> {
-    let (set, weight) = text.split_once('=').ok_or("write it as SET=WEIGHT")?;
+    let (set, weight) = text.split_once('=').ok_or("expected SET=WEIGHT")?;
     let weight = weight.parse().ok().filter(|w: &f64| w.is_finite() && *w > 0.0).ok_or("not a positive number")?;
     Ok((set.to_owned(), weight))
 }
@@ -157,7 +157,7 @@ impl Train {
         Ok(())
     }
 
-    /// `base` with the options that were given.
+    /// `base`, overridden by the given options.
     fn settings(&self, base: Settings) -> Result<Settings> {
         let mut s = base;
         let budget = self.minutes.map(Budget::Minutes).or(self.steps.map(Budget::Steps));
@@ -171,9 +171,9 @@ impl Train {
         s.batch.seed = self.seed.unwrap_or(s.batch.seed);
         s.network.width = self.width.unwrap_or(s.network.width);
         if let Some(path) = &self.from {
-            // The network is as large as the one it starts from, and moved by conventions as far.
+            // Size and convention shift must match the source network.
             let source = Imported::read(path, &device::device());
-            let source = source.with_context(|| format!("{} gives no network", path.display()))?;
+            let source = source.with_context(|| format!("cannot load a network from {}", path.display()))?;
             s.network.width = source.config.width;
             s.ez_shift = source.metadata.ez_shift;
             s.from = Some(path.clone());

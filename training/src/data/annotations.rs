@@ -1,4 +1,4 @@
-//! Manual annotations: polygons in VGG JSON, as makesense.ai exports them.
+//! Manual annotations: polygons in VGG JSON, as exported by makesense.ai.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -15,7 +15,7 @@ struct Entry {
     regions: Regions,
 }
 
-/// The regions of an image, numbered or in a list: exporters differ.
+/// The regions of an image, as an object or a list, depending on the exporter.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Regions {
@@ -50,16 +50,16 @@ pub struct Polygon {
 /// Reads an annotation file: the polygons of each image, by file name.
 ///
 /// # Errors
-/// [`DataError`] when the file cannot be read or is malformed, or when a region is no polygon or names no known layer.
+/// [`DataError`] if the file cannot be read or is malformed, or if a region is not a polygon or has an unknown label.
 pub fn read_annotations(path: &Path) -> Result<BTreeMap<String, Vec<Polygon>>, DataError> {
     let text = std::fs::read(path).map_err(DataError::io(path))?;
     parse(&text).map_err(|reason| DataError::label(path, reason))
 }
 
-/// The annotated images of `folder` as samples; the scans and labels then train or test as those of any set.
+/// Reads the annotated images of `folder` as samples, usable like those of any set.
 ///
 /// # Errors
-/// As [`read_annotations`], or when an image cannot be read.
+/// As [`read_annotations`], or if an image cannot be read.
 pub fn annotated_samples(annotations: &Path, folder: &Path) -> Result<Vec<Sample>, DataError> {
     let images = read_annotations(annotations)?;
     images.into_iter().map(|(name, polygons)| sample(&folder.join(&name), &name, &polygons)).collect()
@@ -83,15 +83,15 @@ fn parse(text: &[u8]) -> Result<BTreeMap<String, Vec<Polygon>>, String> {
     let entries: BTreeMap<String, Entry> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let mut images = BTreeMap::new();
     for entry in entries.into_values() {
-        // A name that leads elsewhere would read and write outside the folders that were given.
+        // A path in a name could read and write outside the given folders.
         if Path::new(&entry.filename).file_name().is_none_or(|name| name != entry.filename.as_str()) {
-            return Err(format!("{:?} is no file name", entry.filename));
+            return Err(format!("{:?} is not a file name", entry.filename));
         }
         let mut regions: Vec<(String, Region)> = match entry.regions {
             Regions::Numbered(all) => all.into_iter().collect(),
             Regions::Listed(all) => all.into_iter().enumerate().map(|(i, r)| (i.to_string(), r)).collect(),
         };
-        // The later region counts where two overlap; as text, region 10 would come before region 2.
+        // The later region wins where two overlap. Sorted as numbers: as text, region 10 would precede region 2.
         regions.sort_by_key(|(key, _)| key.parse().unwrap_or(u64::MAX));
         let polygons: Result<Vec<_>, _> = regions
             .into_iter()
@@ -105,10 +105,10 @@ fn parse(text: &[u8]) -> Result<BTreeMap<String, Vec<Polygon>>, String> {
 fn polygon(region: Region) -> Result<Polygon, String> {
     let shape = region.shape_attributes;
     if shape.name != "polygon" {
-        return Err(format!("a {}, not a polygon", shape.name));
+        return Err(format!("expected a polygon, found {}", shape.name));
     }
     if shape.all_points_x.len() != shape.all_points_y.len() || shape.all_points_x.len() < 3 {
-        return Err("a polygon has three corners or more, each with x and y".to_owned());
+        return Err("a polygon needs at least three corners, each with x and y".to_owned());
     }
     let label = region.region_attributes.get("label").ok_or("no label")?;
     let layer = layer_of(label).ok_or_else(|| format!("unknown label {label:?}"))?;
@@ -118,13 +118,13 @@ fn polygon(region: Region) -> Result<Polygon, String> {
 
 fn layer_of(label: &str) -> Option<Layer> {
     match label {
-        // The second is a misspelling that annotations in use have.
+        // The second is a common misspelling in existing annotations.
         "Ellipsoid Zone" | "Elipsoid Zone" => Some(Layer::Ez),
         other => Layer::ALL.into_iter().filter(|&l| l != Layer::Ez).find(|l| l.name() == other),
     }
 }
 
-/// The index mask of `polygons`; where they overlap, the later one counts.
+/// The index mask of `polygons`; the later one wins where they overlap.
 #[must_use]
 pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
     let mut mask = vec![0; width * height];
@@ -133,7 +133,7 @@ pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
             let mut crossings: Vec<f64> = polygon.crossings(1, y as f64 + 0.5).collect();
             crossings.sort_by(f64::total_cmp);
             for pair in crossings.chunks_exact(2) {
-                // Pixels whose centre lies between the two edges.
+                // Pixels whose centre is between the two edges.
                 let column = |x: f64| ((x - 0.5).ceil().max(0.0) as usize).min(width);
                 mask[y * width..][column(pair[0])..column(pair[1])].fill(polygon.layer.class());
             }
@@ -143,7 +143,7 @@ pub fn rasterise(polygons: &[Polygon], width: usize, height: usize) -> Vec<u8> {
 }
 
 impl Polygon {
-    /// Where the edges cross the line on which coordinate `axis` is `at`: the other coordinate, in no order.
+    /// Intersections of the edges with the line on which coordinate `axis` is `at`: the other coordinate, unsorted.
     pub(super) fn crossings(&self, axis: usize, at: f64) -> impl Iterator<Item = f64> {
         let next = self.corners.iter().cycle().skip(1);
         let crossed = self.corners.iter().zip(next).filter(move |(a, b)| (a[axis] <= at) != (b[axis] <= at));

@@ -1,4 +1,4 @@
-//! Boundary tables: CSV with one row an A-scan and one named column a boundary.
+//! Boundary tables: CSV with one row per A-scan and one named column per boundary.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use super::{BoundaryRows, DataError};
 
 /// Reads a boundary table for a scan of `width` A-scans.
 ///
-/// The header names the boundaries ([`Boundary::name`]); an empty cell is an A-scan that nobody labelled. Boundaries
-/// that the table does not have are `None` throughout.
+/// The header names the boundaries ([`Boundary::name`]). An empty cell is unlabelled. Boundaries missing in the table
+/// are `None` everywhere.
 ///
 /// # Errors
-/// [`DataError`] when the file cannot be read, names an unknown boundary, holds something other than numbers, or has
+/// [`DataError`] if the file cannot be read, names an unknown boundary, contains values that are not numbers, or has
 /// another number of rows.
 pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataError> {
     let bad = |reason: String| DataError::label(path, reason);
@@ -34,16 +34,16 @@ pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataEr
         }
         for (boundary, cell) in columns.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
             let row = cell.parse().ok().filter(|v: &f32| v.is_finite());
-            let row = row.ok_or_else(|| bad(format!("A-scan {ascans}: {cell:?} is no row number")))?;
+            let row = row.ok_or_else(|| bad(format!("A-scan {ascans}: {cell:?} is not a row number")))?;
             rows[boundary.index()][ascans] = Some(row);
         }
         ascans += 1;
     }
-    if ascans == width { Ok(rows) } else { Err(bad(format!("{ascans} A-scans, the scan has {width}"))) }
+    if ascans == width { Ok(rows) } else { Err(bad(format!("{ascans} A-scans, expected {width} as in the scan"))) }
 }
 
-/// The index mask that boundary rows imply, `height` rows and no choroid; A-scans in which one of the other boundaries
-/// is missing are left out.
+/// The index mask of boundary rows, with `height` rows and without choroid. A-scans in which another boundary is
+/// missing are unlabelled.
 pub(crate) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
     let width = rows[0].len();
     let mut inner = rows.clone();

@@ -1,4 +1,4 @@
-//! Traced choroids: polygons that complete the labels of a set, one VGG JSON file a set.
+//! Traced choroids: polygons that complete the labels of a set, one VGG JSON file per set.
 
 use std::path::Path;
 
@@ -6,12 +6,14 @@ use octrls_core::layer::Layer;
 
 use super::{ChoroidLabel, DataError, Polygon, Sample, read_annotations};
 
-/// Gives every sample that has a traced choroid in `<folder>/<set>.json` its choroid-sclera boundary; answers their
-/// number. The upper edge of a traced choroid does not count, the set's own RPE does. An image without polygons says that
-/// its choroid was looked for and could not be seen.
+/// Adds the choroid-sclera boundary to every sample with a traced choroid in `<folder>/<set>.json`; returns their
+/// number.
+///
+/// Only the lower edge of a trace is used; the upper edge is the set's RPE. An image without polygons means that a
+/// reader found no visible choroid-sclera boundary.
 ///
 /// # Errors
-/// [`DataError`] when a file cannot be read, is malformed, or holds another layer than the choroid.
+/// [`DataError`] if a file cannot be read, is malformed, or contains another layer.
 pub fn add_choroids(samples: &mut [Sample], folder: &Path) -> Result<usize, DataError> {
     let mut sets: Vec<String> = samples.iter().map(|s| s.set.clone()).collect();
     sets.dedup();
@@ -23,7 +25,7 @@ pub fn add_choroids(samples: &mut [Sample], folder: &Path) -> Result<usize, Data
         }
         for (name, polygons) in read_annotations(&path)? {
             if let Some(other) = polygons.iter().find(|p| p.layer != Layer::Choroid) {
-                return Err(DataError::label(&path, format!("{name}: {} is no choroid", other.layer.name())));
+                return Err(DataError::label(&path, format!("{name}: expected Choroid, found {}", other.layer.name())));
             }
             let id = Path::new(&name).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
             for sample in samples.iter_mut().filter(|s| s.set == set && s.id == id) {
@@ -39,7 +41,7 @@ pub fn add_choroids(samples: &mut [Sample], folder: &Path) -> Result<usize, Data
     Ok(added)
 }
 
-/// The deepest row of the polygons in each of `width` A-scans; `None` where there is none.
+/// The deepest row of the polygons in each of `width` A-scans; `None` outside the polygons.
 fn lower_edge(polygons: &[Polygon], width: usize) -> Vec<Option<f32>> {
     let deepest = |x: usize| polygons.iter().flat_map(|p| p.crossings(0, x as f64 + 0.5)).reduce(f64::max);
     (0..width).map(|x| deepest(x).map(|row| row as f32)).collect()

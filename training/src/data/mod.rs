@@ -1,4 +1,4 @@
-//! Labelled scans: what one is, the data sets they come from, and which of them train, validate and test.
+//! Labelled scans: samples, data sets, and their split into training, validation and test parts.
 
 mod annotations;
 mod boundaries;
@@ -24,28 +24,28 @@ pub use sets::{DataSet, load_part};
 pub use split::{Part, Splits};
 pub use target::{BELOW, target_codes};
 
-/// What the labels of a scan say of its choroid.
+/// The choroid label of a scan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChoroidLabel {
-    /// Nothing: nobody looked.
+    /// Not labelled.
     Open,
     /// The mask includes it.
     InMask,
-    /// Rows of the choroid-sclera boundary, traced apart from the mask; `None` in A-scans where it was not.
+    /// Rows of the choroid-sclera boundary, traced separately from the mask; `None` in A-scans without trace.
     Traced(Vec<Option<f32>>),
-    /// Somebody looked and could not see where it ends.
+    /// A reader looked for the choroid's end and could not see it.
     NotVisible,
 }
 
 impl ChoroidLabel {
-    /// That of a scan with `mask` as its only labels.
+    /// The choroid label of a scan whose only labels are in `mask`.
     #[must_use]
     pub fn of_mask(mask: &[u8]) -> Self {
         if mask.contains(&Layer::Choroid.class()) { Self::InMask } else { Self::Open }
     }
 }
 
-/// Rows of each boundary in each A-scan; `None` where nobody labelled it.
+/// Rows of each boundary in each A-scan; `None` where unlabelled.
 pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
 
 /// A B-scan and its labels.
@@ -53,29 +53,29 @@ pub type BoundaryRows = [Vec<Option<f32>>; BOUNDARIES];
 pub struct Sample {
     /// The scan.
     pub bscan: BScan,
-    /// Index mask, `width * height` classes; [`octrls_core::measure::accuracy::IGNORE`] where nobody labelled, [`BELOW`]
-    /// where only the choroid was not.
+    /// Index mask, `width * height` classes; [`octrls_core::measure::accuracy::IGNORE`] where unlabelled, [`BELOW`] where
+    /// only the choroid is unlabelled.
     pub mask: Vec<u8>,
     /// Name of the data set.
     pub set: String,
-    /// Subject or group; samples of one subject are alike.
+    /// Subject or group; samples of one subject are similar.
     pub subject: String,
-    /// File name without its ending.
+    /// File name without extension.
     pub id: String,
-    /// Boundaries as drawn, where the set has them; finer than the mask.
+    /// Boundaries as drawn, if the set has them; finer than the mask.
     pub boundaries: Option<BoundaryRows>,
-    /// The same by a second grader.
+    /// Boundaries as drawn by a second grader.
     pub second_grader: Option<BoundaryRows>,
-    /// What is known of the choroid.
+    /// The choroid label.
     pub choroid: ChoroidLabel,
-    /// Where the ellipsoid zone ends in the labels.
+    /// Where the ellipsoid zone ends in the labels, by convention.
     pub ez: EzConvention,
-    /// Axial sample spacing in micrometres, where it is known.
+    /// Axial sample spacing in micrometres, if known.
     pub axial_um: Option<f64>,
 }
 
 impl Sample {
-    /// A scan with an index mask, of no set and no subject.
+    /// A scan with an index mask, without set and subject.
     #[must_use]
     pub fn new(bscan: BScan, mask: Vec<u8>) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Sample {
     }
 }
 
-/// Why a data set could not be read.
+/// An error of reading a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A file or folder could not be read.
@@ -112,7 +112,7 @@ pub enum DataError {
         /// The reader's reason.
         source: ReadError,
     },
-    /// A label file is not what it should be.
+    /// A label file is invalid.
     #[error("{path}: {reason}", path = path.display())]
     Label {
         /// The file.

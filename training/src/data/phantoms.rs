@@ -4,17 +4,17 @@ use octrls_core::{layer::{Boundary, EzConvention, Layer}, measure::accuracy::IGN
 
 use super::{BELOW, ChoroidLabel, Sample};
 
-/// How far above the tissue's edge the ILM is labelled, in axial resolutions. A display compresses light so that the edge
-/// shows above where it is: in phantoms 1.3 px (median), where graders' lines lie 0.1 to 1.1 px above what shows.
+/// Distance of the ILM label above the tissue's edge, in axial resolutions. Display compression moves the visible edge
+/// up, by 1.3 px (median) in phantoms; graders draw their lines 0.1 to 1.1 px above the visible edge.
 const ILM_LIFT: f32 = 0.85;
 
-/// How far below the edge of the ellipsoid zone's band it shows, in axial resolutions.
+/// Distance of the visible edge of the ellipsoid zone's band below its true edge, in axial resolutions.
 const EZ_DROP: f32 = 0.5;
 
-/// The phantom of `seed`, its scanner, anatomy and quality drawn at random.
+/// The phantom of `seed`, with random scanner, anatomy and quality.
 ///
-/// Even seeds draw the ellipsoid zone by one convention, odd ones by the other. The choroid counts as labelled where its outer boundary stands out from the noise. Fluid, padding and columns in
-/// which the frame cuts the retina are left out.
+/// Even and odd seeds use different conventions for the ellipsoid zone. The choroid counts as labelled if its outer
+/// boundary is above the noise. Fluid, padding and columns in which the frame cuts the retina are unlabelled.
 #[must_use]
 pub fn phantom(seed: u64) -> Sample {
     let options = PhantomOptions::random(seed);

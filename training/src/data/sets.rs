@@ -1,9 +1,9 @@
-//! The data sets: a folder each, with `images/` and labels beside it.
+//! Data sets: one folder each, with `images/` and labels.
 //!
-//! Labels are the first of these that the folder has: `masks/` (index masks), `annotations.json` (VGG polygons),
-//! `boundaries/` or `boundaries_grader1/` (boundary tables). Boundary tables beside masks or polygons refine what
-//! boundaries are compared with; `boundaries_grader2/` is a second opinion. `groups.csv` (file, group) names the
-//! subject of each image; without it, the first number in the file's name does.
+//! Labels are the first of these that exists: `masks/` (index masks), `annotations.json` (VGG polygons), `boundaries/`
+//! or `boundaries_grader1/` (boundary tables). Boundary tables beside masks or polygons give the exact boundaries for
+//! comparison; `boundaries_grader2/` is a second grader. `groups.csv` (file, group) gives the subject of each image;
+//! without it, the subject is the first number in the file name.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,16 +21,16 @@ use super::{
     masks::read_mask,
 };
 
-/// Axial spacing of the Heidelberg Spectralis, in micrometres; the images of these sets do not carry it.
+/// Axial spacing of the Heidelberg Spectralis in micrometres; the images of these sets do not state it.
 const SPECTRALIS_UM: f64 = 3.87;
 const SPECTRALIS: [&str; 2] = ["duke_dme", "tian_healthy"];
 
-/// Sets whose graders drew the lower edge of the ellipsoid zone's bright band: there the ellipsoid zone has a third or
-/// less of the rows between its upper edge and Bruch's membrane, in the other sets half.
+/// Sets whose graders drew the lower edge of the ellipsoid zone's bright band. In them, the ellipsoid zone takes at
+/// most a third of the rows between its upper edge and Bruch's membrane; in other sets, half.
 const BAND_ALONE: [&str; 2] = ["tian_healthy", "nr206"];
 
-/// Subjects of a training part that are left out of it. Six of the ten scans of subject 01 of `tian_healthy` equal
-/// scans of subject 08, which tests, pixel by pixel: it is the same eye.
+/// Subjects excluded from the training part. Six of ten scans of subject 01 of `tian_healthy` are pixel-identical to
+/// scans of subject 08 in the test part: it is the same eye.
 const LEFT_OUT: [(&str, &str); 1] = [("tian_healthy", "01")];
 
 /// The folder of one set.
@@ -40,7 +40,7 @@ pub struct DataSet {
     folder: PathBuf,
     /// Subject by file name.
     groups: Option<HashMap<String, String>>,
-    /// Polygons by file name, where they are the labels.
+    /// Polygons by file name, if they are the labels.
     polygons: Option<BTreeMap<String, Vec<Polygon>>>,
 }
 
@@ -48,7 +48,7 @@ impl DataSet {
     /// Opens the set `name` under `data`.
     ///
     /// # Errors
-    /// [`DataError`] when its `groups.csv` or `annotations.json` cannot be read.
+    /// [`DataError`] if its `groups.csv` or `annotations.json` cannot be read.
     pub fn open(data: &Path, name: &str) -> Result<Self, DataError> {
         let folder = data.join(name);
         let (groups, polygons) = (folder.join("groups.csv"), folder.join("annotations.json"));
@@ -65,7 +65,7 @@ impl DataSet {
     /// Reads the samples of `part`.
     ///
     /// # Errors
-    /// [`DataError`] when an image or its labels cannot be read.
+    /// [`DataError`] if an image or its labels cannot be read.
     pub fn load(&self, splits: &Splits, part: Part) -> Result<Vec<Sample>, DataError> {
         let mut samples = Vec::new();
         for image in files(&self.folder.join("images"))? {
@@ -96,7 +96,7 @@ impl DataSet {
             _ if masks.exists() => read_mask(&masks.join(format!("{id}.png")), bscan.width, bscan.height)?,
             (Some(polygons), _) => rasterise(polygons, bscan.width, bscan.height),
             (None, Some(rows)) => mask_of_rows(rows, bscan.height),
-            (None, None) => return Err(DataError::label(image, "it has no labels")),
+            (None, None) => return Err(DataError::label(image, "no labels found")),
         };
         let traced = boundaries.as_ref().map(|rows| rows[Boundary::Csb.index()].clone());
         let traced = traced.filter(|rows| rows.iter().any(Option::is_some));
@@ -117,17 +117,17 @@ impl DataSet {
         })
     }
 
-    /// The boundary table of a scan in `folder`, where the set has that folder.
+    /// The boundary table of a scan in `folder`, if the set has that folder.
     fn table(&self, folder: &str, id: &str, bscan: &BScan) -> Result<Option<BoundaryRows>, DataError> {
         let folder = self.folder.join(folder);
         folder.exists().then(|| read_boundaries(&folder.join(format!("{id}.csv")), bscan.width)).transpose()
     }
 }
 
-/// Reads the samples of `part` of every set that `splits.json` under `data` lists.
+/// Reads the samples of `part` from every set in `splits.json` under `data`.
 ///
 /// # Errors
-/// [`DataError`] when a set is not there, a file cannot be read or the part is empty.
+/// [`DataError`] if a set is missing, a file cannot be read or the part is empty.
 pub fn load_part(data: &Path, part: Part) -> Result<Vec<Sample>, DataError> {
     let splits = Splits::read(&data.join("splits.json"))?;
     let mut samples = Vec::new();
@@ -173,7 +173,7 @@ mod tests {
 
     const SIZE: [usize; 2] = [6, 24];
 
-    /// A folder with one set of one scan that all of `parts` may use, and no labels yet.
+    /// A data folder with one set of one training scan, without labels.
     fn data() -> tempfile::TempDir {
         let data = tempfile::tempdir().expect("a folder");
         let set = data.path().join("mine");

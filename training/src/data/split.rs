@@ -1,4 +1,4 @@
-//! Which subjects train, validate and test.
+//! The split of subjects into training, validation and test parts.
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
@@ -11,11 +11,11 @@ use super::DataError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// Fits the weights.
+    /// Training: fits the weights
     Train,
-    /// Chooses the checkpoint and the temperature.
+    /// Validation: selects the checkpoint and the temperature
     Val,
-    /// Is reported on, and used for nothing else.
+    /// Test: final results only
     Test,
 }
 
@@ -53,7 +53,7 @@ impl Splits {
     /// Reads `splits.json`.
     ///
     /// # Errors
-    /// [`DataError`] when the file cannot be read or is malformed.
+    /// [`DataError`] if the file cannot be read or is malformed.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let text = std::fs::read(path).map_err(DataError::io(path))?;
         Self::parse(&text).map_err(|e| DataError::label(path, e))
@@ -65,12 +65,12 @@ impl Splits {
         Ok(Self(all.into_iter().map(|(name, v)| Ok((name, serde_json::from_value(v)?))).collect::<Result<_, _>>()?))
     }
 
-    /// The sets that are listed, in the order of their names.
+    /// The listed sets, sorted by name.
     pub fn sets(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether `subject` of `set` belongs to `part`. A set that is not listed belongs to no part.
+    /// Whether `subject` of `set` belongs to `part`; false for a set that is not listed.
     #[must_use]
     pub fn contains(&self, part: Part, set: &str, subject: &str) -> bool {
         let subjects = self.0.get(set).and_then(|s| match part {

@@ -1,17 +1,17 @@
-//! From an index mask to what the network may answer at each pixel.
+//! Training targets from an index mask.
 
 use octrls_core::{layer::{CLASSES, Layer}, measure::accuracy::IGNORE};
 
 use super::{ChoroidLabel, Sample};
 
-/// Target of a pixel below the RPE where nobody labelled the choroid: it may be choroid or background.
+/// Target of a pixel below the RPE with unlabelled choroid: choroid and background are both correct.
 pub const BELOW: u8 = 254;
 
-/// One target a pixel: a class, [`BELOW`] or [`IGNORE`].
+/// One target per pixel: a class, [`BELOW`] or [`IGNORE`].
 ///
-/// A mask without choroid labels calls everything below the RPE background, choroid included: there both count as
-/// right, unless the choroid was traced, or looked for and not seen: then the network shall not see it either. A column without any layer was left out by the grader rather than seen to be
-/// empty.
+/// A mask without choroid labels marks everything below the RPE as background. There, choroid and background both count
+/// as correct, unless a reader traced the choroid or found it not visible; then the network must not see it either. A
+/// column without any layer is unlabelled, not empty.
 #[must_use]
 pub fn target_codes(sample: &Sample) -> Vec<u8> {
     let mut codes = sample.mask.clone();
@@ -29,7 +29,7 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
                 codes[at(y)] = match (first, last) {
                     (Some(first), _) if y < first => 0,
                     (_, Some(last)) if y > last => below(sample, x, y),
-                    // A hole between layers, or a column without labels.
+                    // A gap between layers, or an unlabelled column.
                     _ => IGNORE,
                 };
             }

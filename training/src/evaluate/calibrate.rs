@@ -1,4 +1,4 @@
-//! The calibration at which the model's own intervals hold what they promise.
+//! Fits the calibration, so that the model's intervals have the promised coverage.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,23 @@ use crate::{
     score::{INTERVAL_95, Score, SetScore, mean, truth},
 };
 
-/// Share of labels that a 95 % interval should hold.
+/// Share of labels that a 95 % interval should contain.
 const PROMISED: f64 = 0.95;
-/// Groups of A-scans, from certain to uncertain, in each of which the promise should hold.
+/// Groups of A-scans, from certain to uncertain; each should have the promised coverage.
 const GROUPS: usize = 4;
-/// Scales and floors that are tried, and the factor from one to the next.
+/// Scales and floors to try: smallest value and count; `STEP` is the factor between neighbours.
 const SCALES: (f32, usize) = (0.5, 24);
 const FLOORS: (f32, usize) = (0.1, 28);
 const STEP: f32 = 1.15;
-/// Fewest labelled A-scans from which an interval is fitted.
+/// Fewest labelled A-scans for fitting an interval.
 const FEWEST: usize = 500;
 
-/// What one way of extracting boundaries gives, intervals taken at their word.
+/// Accuracy of one way of extracting boundaries, with uncalibrated intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct TrialAccuracy {
-    /// The softmax temperature.
+    /// Softmax temperature.
     pub temperature: f32,
-    /// The window in which neighbouring A-scans steady each other, in columns.
+    /// Window for smoothing over neighbouring A-scans, in columns.
     pub smoothing: f32,
     /// Share of labelled rows in the model's 95 % interval, averaged over the sets.
     pub coverage: f64,
@@ -34,49 +34,48 @@ pub struct TrialAccuracy {
     pub mean_absolute_px: f64,
 }
 
-/// One way of extracting boundaries, and what it found in each sample.
+/// One way of extracting boundaries, with its results for each sample.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// How well it did.
+    /// Accuracy.
     pub accuracy: TrialAccuracy,
     extracted: Vec<Extracted>,
 }
 
-/// The boundaries of a scan, and the scan's rows for one of the network's grid.
+/// The boundaries of a scan, and scan rows per row of the network's grid.
 #[derive(Clone, Debug)]
 struct Extracted {
     surfaces: Surfaces,
     grid: f32,
 }
 
-/// The error of one boundary in one A-scan beside the deviation that the model implies, both in rows of the network's
-/// grid.
+/// Error of one boundary in one A-scan and the deviation estimated by the model, both in rows of the network's grid.
 #[derive(Clone, Copy, Debug)]
 struct Miss {
     deviation: f32,
     error: f32,
-    /// What the doubt about the scan multiplies deviations by.
+    /// Factor for deviations from the doubt about the scan.
     doubt: f32,
-    /// So that every set counts the same.
+    /// Weight, so that every set counts the same.
     weight: f64,
-    /// The set, by number.
+    /// Index of the set.
     set: usize,
 }
 
-/// A fitted calibration, and what it rests on.
+/// A fitted calibration with its validation.
 #[derive(Clone, Debug)]
 pub struct FittedCalibration {
     /// The calibration.
     pub calibration: Calibration,
-    /// For each set, the share of labels in intervals that were fitted to the other sets alone: what a set may expect that
-    /// took no part in the fit.
+    /// For each set, the share of labels within intervals fitted to the other sets: the expected coverage for an unseen
+    /// set.
     pub unseen: Vec<(String, f64)>,
 }
 
-/// Accuracy on `samples` at each of `temperatures` with each of `smoothings`. The network runs once a scan.
+/// Accuracy on `samples` at each combination of `temperatures` and `smoothings`. The network runs once per scan.
 ///
 /// # Errors
-/// [`ModelError`] when the network fails.
+/// [`ModelError`] if the network fails.
 pub fn try_extractions(
     network: &Network,
     samples: &[Sample],
@@ -109,15 +108,16 @@ pub fn try_extractions(
     Ok(tried.into_iter().zip(&ways).map(trial).collect())
 }
 
-/// The trial of least boundary error; the first of equal ones.
+/// The trial with the smallest boundary error; the first of equal ones.
 #[must_use]
 pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a Trial> {
     let error = |t: &Trial| t.accuracy.mean_absolute_px;
     trials.into_iter().reduce(|best, t| if error(t) < error(best) { t } else { best })
 }
 
-/// Fits the intervals of every boundary, and the limit of a visible choroid, to what `trial` found in `samples`. A boundary
-/// with too few labels gets the widest of the others. The median doubt about a scan is the usual one.
+/// Fits the intervals of every boundary, and the visibility limit of the choroid, to the errors of `trial` in
+/// `samples`. A boundary with too few labels gets the widest interval of the others. The usual doubt is the median over
+/// the scans.
 #[must_use]
 pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
     let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
@@ -159,7 +159,7 @@ fn usual_doubt(samples: &[Sample], trial: &Trial) -> Option<f32> {
     doubts.get(doubts.len() / 2).copied()
 }
 
-/// The errors in one set, beside the intervals that were fitted to the others.
+/// The errors in one set, with the intervals fitted to the other sets.
 struct HeldOut(Vec<(Interval, Vec<Miss>)>);
 
 impl HeldOut {
@@ -170,16 +170,16 @@ impl HeldOut {
         Self(enough.map(|(held, rest)| (fit(rest), doubted(held))).collect())
     }
 
-    /// Share of the errors that the intervals hold, widened by doubt, mean over the boundaries; `None` where there is nothing
-    /// to fit to.
+    /// Share of the errors within the intervals, which are widened by doubt; mean over the boundaries. `None` without
+    /// other sets.
     fn coverage(&self) -> Option<f64> {
         mean(self.0.iter().map(|(interval, held)| coverage(held, *interval)))
     }
 }
 
-/// The limit that best keeps the choroid-sclera boundary where a reader traced it and leaves it out where a reader could
-/// not see it: the sum of the two shares is largest (Youden, Cancer 1950). The widest of equal ones; where the samples do
-/// not have both, that of an uncalibrated model.
+/// The limit that best separates choroid-sclera boundaries traced by a reader from those a reader could not see: it
+/// maximises the sum of the two shares (Youden, Cancer 1950). The widest limit wins a tie. Without samples of both
+/// kinds, the limit of an uncalibrated model.
 fn fit_choroid_limit(samples: &[Sample], trial: &Trial) -> f32 {
     let (mut traced, mut hidden) = (Vec::new(), Vec::new());
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
@@ -211,7 +211,7 @@ fn at(temperature: f32) -> ExtractOptions {
     ExtractOptions { calibration, ..ExtractOptions::default() }
 }
 
-/// The interval that holds the promise best in every group of A-scans alike.
+/// The interval whose coverage is closest to the promise in all groups of A-scans.
 fn fit(mut errors: Vec<Miss>) -> Interval {
     errors.sort_by(|a, b| a.deviation.total_cmp(&b.deviation));
     let groups: Vec<&[Miss]> = errors.chunks(errors.len().div_ceil(GROUPS)).collect();
@@ -222,7 +222,7 @@ fn fit(mut errors: Vec<Miss>) -> Interval {
     scored.reduce(|best, next| if next.0 < best.0 { next } else { best }).map_or(Interval::AS_IMPLIED, |b| b.1)
 }
 
-/// Share of the errors that the 95 % interval holds.
+/// Share of the errors within the 95 % interval.
 fn coverage(errors: &[Miss], interval: Interval) -> f64 {
     let inside = |e: &&Miss| e.error <= INTERVAL_95 * interval.widen(e.deviation);
     let weight = |list: &mut dyn Iterator<Item = &Miss>| list.map(|e| e.weight).sum::<f64>();
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_set_that_was_held_out_shows_whether_intervals_carry_over() {
-        // In an order that gives each group of equal deviations small and large errors.
+        // Ordered so that each group of equal deviations has small and large errors.
         let sizes: Vec<f32> = half_normal(600).collect();
         let mixed: Vec<f32> = (0..sizes.len()).map(|i| sizes[i * 7919 % sizes.len()]).collect();
         let errors = |made: f32, doubt: f32, set: usize| {
@@ -290,7 +290,7 @@ mod tests {
         };
         assert!((coverage(1.0, 1.0) - 0.95).abs() < 0.03);
         assert!(coverage(2.0, 1.0) < 0.8);
-        assert!((coverage(2.0, 2.0) - 0.95).abs() < 0.03, "doubt makes up for it");
+        assert!((coverage(2.0, 2.0) - 0.95).abs() < 0.03, "doubt compensates");
         let single: Vec<Miss> = errors(1.0, 1.0, 0).collect();
         assert_eq!(HeldOut::new(&std::array::from_fn(|_| single.clone()), 0).coverage(), None);
     }

@@ -1,5 +1,5 @@
-//! Several models side by side: accuracy on two parts of the data, under a few disturbances, and whether pictures without a
-//! retina are told from scans.
+//! Compares several models: accuracy on two parts of the data, under a few perturbations, and the separation of scans
+//! from images without a retina.
 
 use octrls_core::{measure::Quality, network::{ModelError, Network}, scan::BScan, segment::find};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
     score::{Score, SetScore, mean},
 };
 
-/// The disturbances that models are compared under; of every kind that a step of the recipe should help with, one.
+/// The perturbations to compare under: one of each kind that a step of the recipe should help with.
 const COMPARED: [&str; 5] =
     ["lateral spacing x 2", "gamma 2", "speckle, deviation 0.4", "shadows of 90 % of the light", "white wedge, 25 %"];
 
@@ -23,29 +23,29 @@ pub struct SetFigures {
     pub set: String,
     /// Mean Dice of the seven layers.
     pub dice: Option<f64>,
-    /// Mean absolute error of the boundaries in pixels.
+    /// Mean absolute boundary error in pixels.
     pub boundary_px: Option<f64>,
 }
 
-/// What one model reaches.
+/// Results of one model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
-    /// What the model is called here.
+    /// Name of the model in the comparison.
     pub name: String,
     /// Accuracy on each set of each part.
     pub parts: Vec<(Part, Vec<SetFigures>)>,
-    /// Accuracy under each disturbance.
+    /// Accuracy under each perturbation.
     pub disturbed: Vec<RobustnessReport>,
-    /// How often a scan has a higher confidence than a scan upside down or on its side (area under the curve); with 1, a
-    /// limit tells them apart.
+    /// How often a scan has a higher confidence than an upside-down or rotated scan (area under the curve). With 1, a
+    /// threshold separates them.
     pub told_apart: Option<f64>,
 }
 
 impl Comparison {
-    /// Measures `network` on the samples of each of `parts`; those of the last are disturbed and turned too.
+    /// Measures `network` on the samples of each of `parts`. Perturbations and rotations use the last part only.
     ///
     /// # Errors
-    /// [`ModelError`] when the network fails.
+    /// [`ModelError`] if the network fails.
     pub fn new(name: &str, network: &Network, parts: &[(Part, Vec<Sample>)]) -> Result<Self, ModelError> {
         let of_part = |(part, samples): &(Part, Vec<Sample>)| Ok((*part, accuracy(network, samples)?));
         let last = parts.last().map_or(&[][..], |(_, samples)| samples);
@@ -60,7 +60,7 @@ impl Comparison {
         })
     }
 
-    /// Mean over the sets of `part` of a figure of each.
+    /// Mean of `figure` over the sets of `part`.
     #[must_use]
     pub fn over_sets(&self, part: Part, figure: impl Fn(&SetFigures) -> Option<f64>) -> Option<f64> {
         mean(self.parts.iter().filter(|(p, _)| *p == part).flat_map(|(_, sets)| sets).filter_map(figure))
@@ -91,25 +91,25 @@ fn told_apart(network: &Network, samples: &[Sample]) -> Result<Option<f64>, Mode
     Ok(higher(&scans, &turned))
 }
 
-/// Confidence over the whole scan: where nothing is found, there is none.
+/// Confidence over the whole scan; 0 where nothing is found.
 fn seen(quality: Quality) -> f32 {
     quality.confidence * quality.found
 }
 
-/// How often one of `scans` lies above one of `others`; half of the equal ones count.
+/// How often one of `scans` exceeds one of `others`; ties count half.
 fn higher(scans: &[f32], others: &[f32]) -> Option<f64> {
     let pairs = scans.iter().flat_map(|s| others.iter().map(move |o| s.total_cmp(o)));
     mean(pairs.map(|order| f64::from(order as i8).mul_add(0.5, 0.5)))
 }
 
-/// The scan turned over: vitreous below.
+/// The scan upside down, vitreous at the bottom.
 #[must_use]
 pub fn upside_down(bscan: &BScan) -> BScan {
     let intensity = bscan.intensity.chunks_exact(bscan.width).rev().flatten().copied().collect();
     BScan { intensity, ..bscan.clone() }
 }
 
-/// The scan turned by a quarter.
+/// The scan rotated by a quarter turn.
 #[must_use]
 pub fn on_its_side(bscan: &BScan) -> BScan {
     let (width, height) = (bscan.height, bscan.width);

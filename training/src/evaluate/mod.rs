@@ -1,4 +1,4 @@
-//! Accuracy of a model file, measured with the runtime that will run it.
+//! Accuracy of a model file, measured with the runtime.
 
 mod calibrate;
 mod compare;
@@ -23,16 +23,16 @@ pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, ScanReport,
 pub use robustness::{RobustnessReport, robustness, robustness_under};
 pub use table::{Table, comparison_table, robustness_table, tables};
 
-/// Accuracy of a model, and how far two graders differ from it and from each other.
+/// Accuracy of a model, and the differences between two graders and the model.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
     /// Against the first grader.
     pub score: Score,
     /// Model against the second grader, by set; boundaries only.
     pub second_grader: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
-    /// Second against first grader, by set; boundaries only.
+    /// Second grader against first grader, by set; boundaries only.
     pub between_graders: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
-    /// How far the masks of the two graders agree, by set.
+    /// Overlap of the masks of the two graders, by set.
     pub graders_overlap: std::collections::BTreeMap<String, Overlap>,
     /// Each scan.
     pub scans: Vec<ScanReport>,
@@ -62,10 +62,10 @@ impl Evaluation {
     }
 }
 
-/// Segments `sample` with `network`, under the convention of its labels.
+/// Segments `sample` with `network`, by the convention of its labels.
 ///
 /// # Errors
-/// [`ModelError`] when the network fails.
+/// [`ModelError`] if the network fails.
 pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
     Ok(find(network, &sample.bscan, sample.ez)?.surfaces)
 }
@@ -80,7 +80,7 @@ mod tests {
     const WIDTH: usize = 4;
     const HEIGHT: usize = 24;
 
-    /// Boundaries two rows apart from row 2 on, moved down by `shift`; no choroid-sclera boundary.
+    /// Boundaries two rows apart, starting at row 2, moved down by `shift`; no choroid-sclera boundary.
     fn rows(shift: f32) -> BoundaryRows {
         std::array::from_fn(|k| vec![(k + 1 < BOUNDARIES).then_some(2.0 + 2.0 * k as f32 + shift); WIDTH])
     }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(mean(&evaluation.score.0["graded"].boundaries), Some(1.0));
         assert_eq!(mean(&evaluation.second_grader["graded"]), Some(2.0));
         assert_eq!(mean(&evaluation.between_graders["graded"]), Some(3.0));
-        // Layers of two rows, moved by three.
+        // Layers of two rows, moved by three rows.
         assert_eq!(crate::score::mean_dice(&evaluation.graders_overlap["graded"]), Some(0.0));
     }
 
@@ -126,8 +126,8 @@ mod tests {
         let ilm = &set.boundaries[0];
         assert_eq!((ilm.boundary, ilm.mean_absolute_px, ilm.mean_absolute_um), ("ILM", Some(1.0), Some(4.0)));
         assert_eq!((ilm.bias_px, ilm.compared, ilm.missed), (Some(1.0), WIDTH as u64, 0));
-        assert_eq!(set.boundaries.len(), BOUNDARIES - 1, "nobody labelled the choroid");
-        // Layers of two rows, half of each hit.
+        assert_eq!(set.boundaries.len(), BOUNDARIES - 1, "the choroid is not labelled");
+        // Layers of two rows, of which half overlap.
         assert!((set.overlap.dice["INL"] - 0.5).abs() < 1e-9 && (set.overlap.iou["INL"] - 1.0 / 3.0).abs() < 1e-9);
     }
 
@@ -169,7 +169,7 @@ mod tests {
         let sample = sample();
         let image = overlay(&sample, &Surfaces::exact(HEIGHT, rows(0.0)), &rows(0.0));
         assert_eq!(image.dimensions(), (2 * WIDTH as u32, 2 * HEIGHT as u32));
-        // The edge of a row that begins at 2.0 lies between the picture's rows 3 and 4.
+        // The edge of a row that begins at 2.0 is between rows 3 and 4 of the image.
         let coloured: Vec<u32> =
             (0..8).filter(|&y| image.get_pixel(0, y).0 == octrls_core::layer::Boundary::Ilm.colour()).collect();
         assert_eq!(coloured, [4]);

@@ -1,16 +1,16 @@
-//! Pictures of segmentations, to look at.
+//! Images of segmentations.
 
 use image::{Rgb, RgbImage};
 use octrls_core::{layer::Boundary, surface::Surfaces};
 
 use crate::data::{BoundaryRows, Sample};
 
-/// Pixels of the picture for one of the scan.
+/// Image pixels per scan pixel.
 const ZOOM: usize = 2;
-/// Length of the dots and gaps of a label, in pixels of the picture.
+/// Length of the dots and gaps of a label line, in image pixels.
 const DOT: usize = 3;
 
-/// The scan with the segmented boundaries as coloured lines and the labels as dim white dots.
+/// Draws the scan with segmented boundaries as coloured lines and labels as dim white dots.
 #[must_use]
 pub fn overlay(sample: &Sample, surfaces: &Surfaces, truth: &BoundaryRows) -> RgbImage {
     let (width, height) = (sample.bscan.width, sample.bscan.height);

@@ -1,4 +1,4 @@
-//! An evaluation as a page to look at: tables, and the worst scans of every set with their lines.
+//! An evaluation as an HTML page: tables, and the worst scans of every set with their boundaries.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -7,14 +7,14 @@ use super::{
     table::{escape, tables},
 };
 
-/// Scans of a set that are shown.
+/// Number of scans shown per set.
 pub const WORST: usize = 5;
 
 const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:90em}table{border-collapse:collapse}\
 td,th{padding:.2em .7em;border-bottom:1px solid #ccc;text-align:left;font-weight:normal}th{font-weight:bold}\
 .number{text-align:right;font-variant-numeric:tabular-nums}figure{margin:1em 0}img{max-width:100%}";
 
-/// The scans to show of each set: the [`WORST`] by mean absolute boundary error, the worst first.
+/// The scans to show of each set: the [`WORST`] by mean absolute boundary error, worst first.
 #[must_use]
 pub fn worst(scans: &[ScanReport]) -> BTreeMap<&str, Vec<&ScanReport>> {
     let mut sets: BTreeMap<&str, Vec<&ScanReport>> = BTreeMap::new();
@@ -29,13 +29,13 @@ pub fn worst(scans: &[ScanReport]) -> BTreeMap<&str, Vec<&ScanReport>> {
     sets
 }
 
-/// File name of the picture of a scan.
+/// File name of a scan's image.
 #[must_use]
 pub fn picture_name(scan: &ScanReport) -> String {
     format!("{}_{}.png", scan.set, scan.id)
 }
 
-/// The page; pictures are expected in the folder `pictures` beside it.
+/// The HTML page; its images belong in the folder `pictures` beside it.
 #[must_use]
 pub fn page(report: &Report) -> String {
     let title = format!("{} on the {} part", escape(&report.model.name), report.part);

@@ -11,10 +11,10 @@ use crate::{
     score::{SetScore, Surest, mean, mean_dice, mean_iou, truth},
 };
 
-/// Shares of the A-scans that are kept, the surest first.
+/// Shares of the A-scans to keep, most certain first.
 const KEPT: [f64; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 
-/// Which model was measured.
+/// The evaluated model.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelReport {
     /// Its name.
@@ -47,20 +47,20 @@ pub struct BoundaryReport {
     pub boundary: &'static str,
     /// Mean absolute error in pixels.
     pub mean_absolute_px: Option<f64>,
-    /// The same in micrometres, where the spacing is known.
+    /// Mean absolute error in micrometres, if the spacing is known.
     pub mean_absolute_um: Option<f64>,
-    /// Mean signed error in pixels, positive where the model lies deeper.
+    /// Mean signed error in pixels, positive if the model lies deeper.
     pub bias_px: Option<f64>,
     /// Labelled A-scans in which the boundary was determined.
     pub compared: u64,
-    /// Labelled A-scans in which it was not.
+    /// Labelled A-scans in which the boundary was not determined.
     pub missed: u64,
 }
 
-/// How far index masks agree.
+/// Overlap of index masks.
 #[derive(Clone, Debug, Serialize)]
 pub struct OverlapReport {
-    /// Share of labelled pixels whose class is right.
+    /// Share of labelled pixels with the correct class.
     pub pixel_accuracy: Option<f64>,
     /// Mean IoU of background and the seven layers above the choroid.
     pub mean_iou: Option<f64>,
@@ -83,19 +83,19 @@ pub struct SetReport {
     /// Agreement of the second grader with the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graders_overlap: Option<OverlapReport>,
-    /// Share of labelled rows within 1.96 standard deviations of the model's.
+    /// Share of labelled rows within 1.96 standard deviations of the model's rows.
     pub coverage_95: Option<f64>,
-    /// Share of A-scans without a choroid-sclera boundary where a reader could not see one.
+    /// Share of A-scans without a choroid-sclera boundary among those where a reader could not see one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choroid_left_out: Option<f64>,
-    /// Error of the surest A-scans.
+    /// Error of the most certain A-scans.
     pub risk: Vec<RiskReport>,
     /// Model against the first or only grader.
     pub boundaries: Vec<BoundaryReport>,
     /// Model against the second grader.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_grader: Option<Vec<BoundaryReport>>,
-    /// Second against first grader.
+    /// Second grader against first grader.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between_graders: Option<Vec<BoundaryReport>>,
 }
@@ -107,9 +107,9 @@ pub struct Report {
     pub model: ModelReport,
     /// The part of the data.
     pub part: Part,
-    /// Mean over the sets of their mean IoU.
+    /// Mean IoU, averaged over the sets.
     pub mean_iou: Option<f64>,
-    /// Mean over the sets of their mean Dice.
+    /// Mean Dice, averaged over the sets.
     pub mean_dice: Option<f64>,
     /// Each set.
     pub sets: BTreeMap<String, SetReport>,
@@ -124,7 +124,7 @@ pub struct ScanReport {
     pub set: String,
     /// The scan.
     pub id: String,
-    /// Mean over the boundaries of their mean absolute errors in pixels; `None` where nothing could be compared.
+    /// Mean absolute error in pixels, averaged over the boundaries; `None` if nothing could be compared.
     pub mean_absolute_px: Option<f64>,
     /// Mean Dice of the seven layers.
     pub mean_dice: Option<f64>,
@@ -133,7 +133,7 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    /// The figures of one segmented scan.
+    /// The results of one segmented scan.
     #[must_use]
     pub fn new(sample: &Sample, surfaces: &Surfaces) -> Self {
         let mut score = SetScore::default();
@@ -149,19 +149,19 @@ impl ScanReport {
     }
 }
 
-/// The error that is left when the least confident A-scans are.
+/// The remaining error if the least certain A-scans are left out.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct RiskReport {
-    /// Share of the A-scans that is kept.
+    /// Share of the A-scans kept.
     pub kept: f64,
-    /// Mean absolute boundary error in pixels of those with the largest confidence.
+    /// Mean absolute boundary error in pixels of the A-scans with the largest confidence.
     pub mean_absolute_px: Option<f64>,
-    /// The same of those with the smallest deviation.
+    /// Mean absolute boundary error in pixels of the A-scans with the smallest deviation.
     pub by_deviation_px: Option<f64>,
 }
 
 impl Report {
-    /// The report of an evaluation of `model` on `part`.
+    /// Reports an evaluation of `model` on `part`.
     #[must_use]
     pub fn new(model: ModelReport, part: Part, evaluation: &Evaluation) -> Self {
         let graders = |of: &BTreeMap<String, [BoundaryError; BOUNDARIES]>, name: &str, um| {
@@ -240,7 +240,7 @@ fn boundaries(errors: &[BoundaryError; BOUNDARIES], um: Option<f64>) -> Vec<Boun
         .collect()
 }
 
-/// Name of a class: `background` or the layer's.
+/// Name of a class: `background` or that of the layer.
 #[must_use]
 pub fn class_name(class: usize) -> &'static str {
     class.checked_sub(1).and_then(|i| Layer::ALL.get(i)).map_or("background", |l| l.name())

@@ -1,4 +1,4 @@
-//! How a model bears disturbances.
+//! Robustness of a model against perturbations.
 
 use octrls_core::{layer::{BOUNDARIES, Boundary}, measure::{accuracy::BoundaryError, Quality, Verdict}, network::{ModelError, Network}};
 use serde::Serialize;
@@ -10,33 +10,33 @@ use crate::{
     score::{mean, truth},
 };
 
-/// Accuracy under one disturbance.
+/// Accuracy under one perturbation.
 #[derive(Clone, Debug, Serialize)]
 pub struct RobustnessReport {
-    /// The disturbance in words.
+    /// Description of the perturbation.
     pub disturbance: &'static str,
-    /// Mean over the eight retinal boundaries of their mean absolute errors, in pixels of the undisturbed scan.
+    /// Mean absolute error of the eight retinal boundaries in pixels of the original scan, averaged over them.
     pub mean_absolute_px: Option<f64>,
     /// Share of the labelled rows that were not found.
     pub missed: f64,
-    /// Share of scans that are called good.
+    /// Share of scans with the verdict good.
     pub good: f64,
-    /// Share of scans that are called no retina.
+    /// Share of scans with the verdict not a retina.
     pub not_a_retina: f64,
 }
 
 /// Accuracy of `network` on `samples` under each of [`DISTURBANCES`].
 ///
 /// # Errors
-/// [`ModelError`] when the network fails.
+/// [`ModelError`] if the network fails.
 pub fn robustness(network: &Network, samples: &[Sample]) -> Result<Vec<RobustnessReport>, ModelError> {
     DISTURBANCES.iter().map(|(name, disturbance)| robustness_under(network, samples, name, *disturbance)).collect()
 }
 
-/// Accuracy of `network` on `samples` under `disturbance`, called `name`.
+/// Accuracy of `network` on `samples` under `disturbance`, described by `name`.
 ///
 /// # Errors
-/// [`ModelError`] when the network fails.
+/// [`ModelError`] if the network fails.
 pub fn robustness_under(
     network: &Network,
     samples: &[Sample],

@@ -1,4 +1,4 @@
-//! Tables that read as Markdown in a model card and as HTML in a report.
+//! Tables as Markdown for model cards and as HTML for reports.
 
 use std::fmt::Write;
 
@@ -11,12 +11,12 @@ use super::{
     report::{BoundaryReport, OverlapReport, Report, class_name},
 };
 
-/// A table of text cells, the first row its head.
+/// A table of text cells; the first row is the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// Columns of words, at the left; the others are numbers.
+    /// Number of text columns on the left; the others are numeric.
     words: usize,
     rows: Vec<Vec<String>>,
 }
@@ -30,7 +30,7 @@ impl Table {
         self.rows.push(row.into_iter().collect());
     }
 
-    /// The table in Markdown, its title above it.
+    /// Formats the table in Markdown, below its title.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut out = format!("**{}**\n\n", self.title);
@@ -44,7 +44,7 @@ impl Table {
         out
     }
 
-    /// The table in HTML.
+    /// Formats the table in HTML.
     #[must_use]
     pub fn html(&self) -> String {
         let mut out = format!("<h2>{}</h2>\n<table>\n", escape(&self.title));
@@ -60,7 +60,7 @@ impl Table {
     }
 }
 
-/// Text as it stands in HTML.
+/// Escapes text for HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -145,7 +145,7 @@ fn confidence(report: &Report) -> Table {
     table
 }
 
-/// The table of accuracies under disturbances.
+/// The table of accuracies under perturbations.
 #[must_use]
 pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
     let head = ["disturbance", "mean error, px", "missed", "good", "not a retina"];
@@ -159,8 +159,8 @@ pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
     table
 }
 
-/// The table of models side by side: Dice and boundary error as means over the sets of each part and for each set of the
-/// last, boundary error under disturbances, and how far turned scans are told apart.
+/// The table that compares models: Dice and boundary error averaged over the sets of each part, Dice for each set of
+/// the last part, boundary error under perturbations, and the separation of rotated scans.
 #[must_use]
 pub fn comparison_table(models: &[Comparison]) -> Table {
     let first = models.first();

@@ -1,4 +1,4 @@
-//! The mean of several networks that went different ways from the same start.
+//! Averages several networks that were trained on from the same one.
 
 use octrls_core::network::proto::{FLOAT16, GraphProto, TensorProto};
 
@@ -7,10 +7,10 @@ use super::{
     precision::{dims, narrowed},
 };
 
-/// Gives `graph` the mean of its own weights and those of the `others`, stored as its own are.
+/// Replaces the weights of `graph` by their mean with those of `others`, in the same number format.
 ///
 /// # Errors
-/// [`ExportError::Unlike`] where one of the others has other weights, [`ExportError::Range`] as [`super::halve`].
+/// [`ExportError::Unlike`] if another network has different weights, [`ExportError::Range`] as [`super::halve`].
 pub(super) fn blend(graph: &mut GraphProto, others: &[GraphProto]) -> Result<(), ExportError> {
     let share = 1.0 / (1 + others.len()) as f64;
     for weight in &mut graph.initializer {

@@ -1,4 +1,4 @@
-//! Folds batch normalisations into the convolutions before them: inference then does not pay for them.
+//! Folds batch normalisations into the convolutions before them, to save their cost at inference.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use octrls_core::network::proto::{NodeProto, TensorProto};
 
 use super::ExportError;
 
-/// Folds every `BatchNormalization` of `nodes` into the `Conv` whose output it alone takes.
+/// Folds every `BatchNormalization` of `nodes` into the `Conv` whose output only it uses.
 ///
 /// With scale `s = gamma / sqrt(variance + epsilon)` the weights become `w s` and the bias `beta + (b - mean) s`.
 pub(super) fn fold_batch_norms(

@@ -1,4 +1,4 @@
-//! From recorded operations to ONNX nodes.
+//! Translates recorded operations to ONNX nodes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,7 +18,7 @@ const INPUT: &str = "input";
 /// Name of the graph's output.
 const OUTPUT: &str = "logits";
 
-/// The ONNX graph of a recorded forward pass, batch normalisations folded into the convolutions before them.
+/// The ONNX graph of a recorded forward pass, with batch normalisations folded into the convolutions before them.
 pub(super) fn graph(trace: Trace, input_shape: &[usize], output_shape: &[usize]) -> Result<GraphProto, ExportError> {
     let Trace { graph, mut names, input, output } = trace;
     names.insert(input, INPUT.to_owned());
@@ -52,7 +52,7 @@ struct Builder {
 impl Builder {
     fn add(&mut self, operation: &Op) -> Result<(), ExportError> {
         match operation {
-            // Bookkeeping of the recording, no computation.
+            // Bookkeeping of the recording, not computation.
             Op::Init(_) | Op::Drop(_) => Ok(()),
             Op::Module(Module::Conv2d(c)) => {
                 let [(top, bottom), (left, right)] = c.options.padding;
@@ -117,7 +117,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Name of a node's input; a weight joins the initialisers.
+    /// Name of a node's input; adds a weight to the initialisers.
     fn input(&mut self, tensor: &TensorIr) -> Result<String, ExportError> {
         let name = self.name(tensor);
         if let Some(data) = self.values.get(&tensor.id)

@@ -1,5 +1,4 @@
-//! Export to ONNX: opset 17, IR version 8, a fixed input size, logits as output, and the metadata that the runtime
-//! reads back.
+//! Export to ONNX: opset 17, IR version 8, fixed input size, logits as output, and metadata for the runtime.
 
 mod blend;
 mod fold;
@@ -17,30 +16,30 @@ use trace::Trace;
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
 
-/// What a model file says of itself, beside what follows from the network.
+/// Metadata of a model file that does not follow from the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     /// Model name, as in `unet-640`.
     pub name: String,
     /// Model version.
     pub version: String,
-    /// What makes its probabilities and intervals hold what they promise.
+    /// Calibration of probabilities and intervals.
     pub calibration: Calibration,
-    /// By how much the conventions move the score of the ellipsoid zone against that of the RPE.
+    /// Shift of the ellipsoid zone score against that of the RPE by the conventions.
     pub ez_shift: f32,
-    /// The data it was trained on, in words.
+    /// Description of the training data.
     pub training_data: String,
     /// Size of the input.
     pub input: InputSize,
-    /// How its weights are stored.
+    /// Number format of the weights.
     pub precision: Precision,
 }
 
-/// Why a network could not be exported.
+/// An error of exporting a network.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The input size does not fit the network.
-    #[error("the input is {width} x {height}; both must be multiples of {STRIDE}")]
+    /// The input size is not a multiple of the stride.
+    #[error("invalid input size {width} x {height}: both must be multiples of {STRIDE}")]
     Size {
         /// Columns.
         width: usize,
@@ -48,29 +47,29 @@ pub enum ExportError {
         height: usize,
     },
     /// The forward pass could not be recorded.
-    #[error("the forward pass cannot be recorded: {0}")]
+    #[error("cannot record the forward pass: {0}")]
     Trace(String),
-    /// The network does something that this exporter cannot write.
+    /// The exporter has no translation for an operation.
     #[error("no ONNX operator for {0}")]
     Operation(String),
-    /// A batch normalisation does not follow a convolution of its own.
-    #[error("{0} cannot be folded into a convolution")]
+    /// A batch normalisation does not directly follow a convolution.
+    #[error("cannot fold {0} into a convolution")]
     Fold(String),
-    /// A weight is too large for the precision that was asked for.
-    #[error("the weight {0} is beyond the range of 16-bit floats")]
+    /// A weight is too large for 16-bit floats.
+    #[error("weight {0} exceeds the range of 16-bit floats")]
     Range(String),
-    /// Weights are to be stored anew in a file that is no model of this product.
-    #[error("it is no exported model: {0}")]
+    /// The input is not an exported model.
+    #[error("not an exported model: {0}")]
     Foreign(String),
-    /// The mean of networks that do not have the same weights, or not the same convention, was asked for.
-    #[error("the networks are of different kinds: {0}")]
+    /// The models to average differ in architecture or convention.
+    #[error("the networks differ in {0}")]
     Unlike(String),
 }
 
-/// The ONNX file of `model`.
+/// Exports `model` as an ONNX file.
 ///
 /// # Errors
-/// [`ExportError`] when the input size does not fit or the network holds an operation without translation.
+/// [`ExportError`] if the input size does not fit or an operation has no translation.
 pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, ExportError> {
     let InputSize { width, height } = description.input;
     if width == 0 || height == 0 || !width.is_multiple_of(STRIDE) || !height.is_multiple_of(STRIDE) {
@@ -102,27 +101,28 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
     Ok(model.encode_to_vec())
 }
 
-/// An exported file anew, with its weights as 16-bit floats, and another version where one is given. Nothing else changes but the digest
-/// of the weights that it states.
+/// Converts the weights of an exported file to 16-bit floats, and sets another version if one is given. The weights'
+/// digest is updated; everything else stays.
 ///
 /// # Errors
-/// [`ExportError`] when it is no such file, or a weight is out of range.
+/// [`ExportError`] if the input is not such a file, or a weight is out of range.
 pub fn halve(file: &[u8], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
     let mut exported = Exported::read(file)?;
     precision::halve(&mut exported.graph)?;
     Ok(exported.written(version))
 }
 
-/// The network whose weights are the mean of those of exported files of one architecture that went on from the same network
-/// (Wortsman et al. 2022). It has the description of the first but is not calibrated, and another version where one is given.
+/// Averages the weights of exported networks of one architecture that were trained on from the same network (Wortsman
+/// et al. 2022). The description is that of the first, without calibration, and with another version if one is given.
 ///
 /// # Errors
-/// [`ExportError`] when one is no such file, or differs from the first in more than its weights' values.
+/// [`ExportError`] if a file is not an exported model, or differs from the first in more than the values of its
+/// weights.
 pub fn blend(first: &[u8], others: &[Vec<u8>], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
     let mut exported = Exported::read(first)?;
     let others = others.iter().map(|file| Exported::read(file)).collect::<Result<Vec<_>, _>>()?;
     if others.iter().any(|other| other.metadata.ez_shift.to_bits() != exported.metadata.ez_shift.to_bits()) {
-        return Err(ExportError::Unlike("the shift of the ellipsoid zone".to_owned()));
+        return Err(ExportError::Unlike("the ellipsoid zone shift".to_owned()));
     }
     let graphs: Vec<GraphProto> = others.into_iter().map(|other| other.graph).collect();
     blend::blend(&mut exported.graph, &graphs)?;
@@ -130,7 +130,7 @@ pub fn blend(first: &[u8], others: &[Vec<u8>], version: Option<&str>) -> Result<
     Ok(exported.written(version))
 }
 
-/// An exported file, taken apart.
+/// A parsed model file.
 struct Exported {
     model: ModelProto,
     graph: GraphProto,
@@ -143,7 +143,7 @@ impl Exported {
         let mut model = ModelProto::decode(file).map_err(|e| foreign(&e))?;
         let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
         let metadata = ModelMetadata::from_properties(properties).map_err(|e| foreign(&e))?;
-        let graph = model.graph.take().ok_or_else(|| ExportError::Foreign("it has no graph".to_owned()))?;
+        let graph = model.graph.take().ok_or_else(|| ExportError::Foreign("the graph is missing".to_owned()))?;
         Ok(Self { model, graph, metadata })
     }
 
@@ -163,7 +163,7 @@ fn properties_of(metadata: &ModelMetadata) -> Vec<StringStringEntryProto> {
     metadata.to_properties().into_iter().map(property).collect()
 }
 
-/// SHA-256 over the weights: name, a zero byte, and little-endian values of each, in the order of their names.
+/// SHA-256 over the weights, sorted by name: name, a zero byte, and little-endian values of each.
 fn weights_sha256(graph: &GraphProto) -> String {
     let bytes: Vec<u8> = graph
         .initializer

@@ -1,27 +1,27 @@
-//! Weights in 16 bits each: half the file, from which the runtime's arithmetic still takes 32-bit floats.
+//! Stores weights as 16-bit floats, which halves the file; the runtime still computes in 32 bits.
 
 use octrls_core::network::proto::{AttributeProto, FLOAT, GraphProto, NodeProto, TensorProto};
 
 use super::ExportError;
 
-/// How a model file stores weights. Biases are 32-bit floats in any case, and so is everything that a runtime computes with.
+/// Number format of the weights in a model file. Biases are always 32-bit floats, as are all computations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Precision {
-    /// As 16-bit floats.
+    /// 16-bit floats
     #[default]
     Half,
-    /// As 32-bit floats.
+    /// 32-bit floats
     Single,
 }
 
-/// What the name of a weight gets when it has become a 32-bit float again.
+/// Suffix of a weight after conversion back to a 32-bit float.
 const WIDENED: &str = ".float";
 
-/// Stores every weight of `graph` but the biases as 16-bit floats, each rounded to the nearest, and widens it again by a `Cast`
-/// ahead of all other nodes: a runtime folds that when it reads the file. Those that are stored so already stay.
+/// Stores every weight of `graph`, except biases, as 16-bit floats, rounded to nearest. A `Cast` before all other nodes
+/// converts each back; runtimes fold it on loading. Weights already in this format stay.
 ///
 /// # Errors
-/// [`ExportError::Range`] for a weight that is beyond the range of 16-bit floats.
+/// [`ExportError::Range`] for a weight that exceeds the range of 16-bit floats.
 pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
     let mut casts = Vec::new();
     for weight in graph.initializer.iter_mut().filter(|w| w.data_type == FLOAT && w.dims.len() > 1) {
@@ -43,7 +43,7 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// `weight` with other `values`, as 16-bit floats.
+/// `weight` with new `values`, as 16-bit floats.
 pub(super) fn narrowed(weight: &TensorProto, values: &[f32]) -> Result<TensorProto, ExportError> {
     TensorProto::narrowed(&weight.name, &dims(weight), values).ok_or_else(|| ExportError::Range(weight.name.clone()))
 }
@@ -82,7 +82,7 @@ mod tests {
         let [bias, weight] = &graph.initializer[..] else { panic!("two initialisers") };
         assert_eq!(bias.values(), [0.1, 0.2]);
         assert_eq!((weight.data_type, weight.raw_data.len()), (FLOAT16, 8));
-        // Ten bits behind the point of -1.2 x 2^-2: -1229 / 4096.
+        // Ten fraction bits of -1.2 x 2^-2: -1229 / 4096.
         assert_eq!(weight.values(), [1.0, -1229.0 / 4096.0, 65_504.0, 0.0]);
 
         let cast = &graph.node[0];
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(conv.input[1..], ["w.float", "b"]);
         }
         let once = graph.clone();
-        halve(&mut graph).expect("nothing is left to do");
+        halve(&mut graph).expect("nothing to convert");
         assert_eq!(graph, once);
     }
 

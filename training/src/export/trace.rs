@@ -1,6 +1,6 @@
-//! Records what the network's forward pass does: it runs on a device that notes operations instead of computing them.
+//! Records the network's forward pass on a device that logs operations instead of computing them.
 //!
-//! The topology so exists once, in the network's own `forward`.
+//! So the topology is defined only once, in the network's `forward`.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::model::UNet;
 pub(super) struct Trace {
     /// The operations and the values of the weights.
     pub graph: CapturedGraph,
-    /// Paths of the weights in the network, as in `down.0.first.weight`.
+    /// Path of each weight in the network, as in `down.0.first.weight`.
     pub names: HashMap<TensorId, String>,
     /// The input.
     pub input: TensorId,
@@ -33,10 +33,10 @@ impl Trace {
         let mut names = Names::default();
         let mut ends = None;
         let graph = device.capture_scope(|scope| {
-            // A validation copy: moving the network itself would move its running statistics for good.
+            // A copy in validation mode: moving the network itself would permanently move its running statistics.
             let model = model.valid().to_device(&device);
             model.visit(&mut names);
-            // Only a tensor made from data is a value that a graph may take as its input.
+            // Only a tensor created from data can be the input of a graph.
             let zeros = TensorData::new(vec![0_f32; shape.iter().product()], shape);
             let input = Tensor::<4>::from_data(zeros, &device);
             let start = id(&input);
@@ -47,7 +47,8 @@ impl Trace {
             token
         });
         let graph = graph.map_err(|e| ExportError::Trace(format!("{e:?}")))?;
-        let (input, output) = ends.ok_or_else(|| ExportError::Trace("the input or output left no trace".to_owned()))?;
+        let (input, output) =
+            ends.ok_or_else(|| ExportError::Trace("the input or output was not recorded".to_owned()))?;
         Ok(Self { graph, names: names.found, input, output })
     }
 }

@@ -1,4 +1,4 @@
-//! The network: a U-Net of five levels that keeps the input's size.
+//! The network: a U-Net of five levels whose output has the size of its input.
 
 mod norms;
 
@@ -15,19 +15,19 @@ use burn::{
 use octrls_core::layer::CLASSES;
 use serde::{Deserialize, Serialize};
 
-/// Width and height of an input must be multiples of this: four poolings halve it four times.
+/// Width and height of an input must be multiples of this, because of four 2 x 2 poolings.
 pub const STRIDE: usize = 16;
 
-/// Share of a batch's statistics in the running ones. Batches are small, so that the average must be long.
+/// Weight of a batch's statistics in the running average; small, since batches are small.
 const NORM_MOMENTUM: f64 = 0.03;
 
-/// Size and parts of a [`UNet`].
+/// Configuration of a [`UNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UNetConfig {
     /// Feature maps at full resolution; each level below has twice as many.
     pub width: usize,
-    /// Whether a batch normalisation stands between each 3 x 3 convolution and its ReLU. It is folded into the
-    /// convolution at export.
+    /// Whether a batch normalisation follows each 3 x 3 convolution, before its ReLU. It is folded into the convolution
+    /// at export.
     pub batch_norm: bool,
 }
 
@@ -38,7 +38,7 @@ impl Default for UNetConfig {
 }
 
 impl UNetConfig {
-    /// A network with random weights on `device`.
+    /// Creates a network with random weights on `device`.
     #[must_use]
     pub fn init(&self, device: &Device) -> UNet {
         let w = |level: usize| self.width << level;
@@ -69,13 +69,13 @@ pub struct UNet {
 }
 
 impl UNet {
-    /// Class scores, not yet normalised, of a batch of inputs.
+    /// Unnormalised class scores of a batch of inputs.
     #[must_use]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         self.forward_observed(input, &mut |_| {})
     }
 
-    /// The same; `observe` sees what each 3 x 3 convolution puts out, before it is normalised.
+    /// [`UNet::forward`]; `observe` sees the output of each 3 x 3 convolution before normalisation.
     fn forward_observed(&self, input: Tensor<4>, observe: &mut dyn FnMut(&Tensor<4>)) -> Tensor<4> {
         let mut x = input;
         let mut skips = Vec::with_capacity(self.down.len());
@@ -91,9 +91,9 @@ impl UNet {
         self.head.forward(x)
     }
 
-    /// The same network whose batch normalisations use, and no longer change, their running statistics.
+    /// The same network with frozen batch normalisations, which use their running statistics without updating them.
     ///
-    /// The last part of a training runs so: the network then adapts to the statistics that inference will use.
+    /// Used in the last part of a training, so that the network adapts to the statistics used at inference.
     #[must_use]
     pub fn with_frozen_norms(self) -> Self {
         self.map(&mut FreezeNorms::default())
@@ -114,7 +114,7 @@ impl DoubleConv {
         let conv = |from| {
             Conv2dConfig::new([from, to], [3, 3])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                // The normalisation brings its own shift.
+                // The normalisation has its own shift.
                 .with_bias(!batch_norm)
                 .with_initializer(Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: false })
                 .init(device)
@@ -137,7 +137,7 @@ impl DoubleConv {
     }
 }
 
-/// Switches the training flag of every batch normalisation off.
+/// Turns off the training flag of every batch normalisation.
 #[derive(Default)]
 struct FreezeNorms {
     containers: Vec<String>,

@@ -1,4 +1,4 @@
-//! Batch normalisations for a network into whose convolutions they were folded.
+//! Adds batch normalisations to a network whose own were folded into its convolutions.
 
 use burn::{
     module::{Param, RunningState},
@@ -12,11 +12,11 @@ use super::{DoubleConv, NORM_MOMENTUM, UNet};
 type Moments = (Tensor<1>, Tensor<1>);
 
 impl UNet {
-    /// The same function, with a batch normalisation behind every 3 x 3 convolution.
+    /// The same function with a batch normalisation after every 3 x 3 convolution.
     ///
-    /// The running statistics of each are those of its convolution on `inputs`, averaged over them as a training would;
-    /// scale and shift undo them. In inference the normalisations so change nothing, and in training little, as long as
-    /// batches are like `inputs`. Without inputs, or with normalisations in place, the network stays as it is.
+    /// Running statistics are those of the convolution on `inputs`, averaged as in training; scale and shift cancel
+    /// them. Thus the normalisations change nothing at inference, and little in training as long as batches are like
+    /// `inputs`. Without inputs, or if normalisations are present, returns the network unchanged.
     #[must_use]
     pub fn with_norms(mut self, inputs: &[Tensor<4>]) -> Self {
         let mut all: Vec<Moments> = Vec::new();
@@ -45,7 +45,7 @@ impl UNet {
         self
     }
 
-    /// The blocks in the order in which an input passes them.
+    /// The blocks in the order of the forward pass.
     fn blocks_mut(&mut self) -> impl Iterator<Item = &mut DoubleConv> {
         self.down.iter_mut().chain([&mut self.bottom]).chain(&mut self.merge)
     }
@@ -58,7 +58,8 @@ fn moments(output: &Tensor<4>) -> Moments {
     (mean.reshape([channels]), variance.reshape([channels]))
 }
 
-/// A normalisation that changes nothing in inference; the bias of `conv`, whose outputs have those `moments`, moves into it.
+/// A normalisation without effect at inference. It takes over the bias of `conv`, whose outputs have the given
+/// `moments`.
 fn undoing(conv: &mut Conv2d, (mean, variance): Moments) -> BatchNorm {
     let [channels] = mean.dims();
     let norm = BatchNormConfig::new(channels).with_momentum(NORM_MOMENTUM).init(&mean.device());

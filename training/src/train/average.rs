@@ -1,4 +1,4 @@
-//! An exponential moving average of the weights; it validates better than the weights of any one step.
+//! An exponential moving average of the weights, which validates better than the weights of a single step.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use burn::{
 
 use crate::model::UNet;
 
-/// Share of the old average that one step keeps, once the average is long.
+/// Weight of the old average in an update, once the average is long.
 const DECAY: f64 = 0.998;
 
 /// The moving average of a network's weights and running statistics.
@@ -19,7 +19,7 @@ pub struct Average {
 }
 
 impl Average {
-    /// Starts at `model` after `steps` steps of averaging.
+    /// Starts from `model` after `steps` steps of averaging.
     #[must_use]
     pub fn new(model: UNet, steps: u64) -> Self {
         Self { model, steps }
@@ -31,10 +31,10 @@ impl Average {
         &self.model
     }
 
-    /// Takes the weights of `live` in.
+    /// Adds the weights of `live` to the average.
     pub fn update(&mut self, live: &UNet) {
         self.steps += 1;
-        // A short average at first: the random start must not linger.
+        // Short at first, so that the random start does not persist.
         let decay = DECAY.min((1 + self.steps) as f64 / (10 + self.steps) as f64);
         let mut weights = Weights::default();
         live.valid().visit(&mut weights);
@@ -43,9 +43,9 @@ impl Average {
     }
 }
 
-/// All weights, flattened, by their path in the network.
+/// All weights, flattened, by path in the network.
 ///
-/// Not by [`burn::module::ParamId`]: running statistics get another one whenever they are loaded.
+/// Not by [`burn::module::ParamId`]: running statistics get a new one each time they are loaded.
 #[derive(Default)]
 struct Weights {
     path: Vec<String>,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::{device::device, model::UNetConfig};
 
-    /// Mean absolute difference between the weights, running statistics included.
+    /// Mean absolute difference between all weights, including running statistics.
     fn distance(a: &UNet, b: &UNet) -> f32 {
         let weights = |model: &UNet| {
             let mut all = Weights::default();
@@ -112,7 +112,7 @@ mod tests {
     fn the_average_approaches_the_network_also_after_loading() {
         let config = UNetConfig { width: 4, batch_norm: true };
         let live = config.init(&device().autodiff());
-        // The forward pass in training moves the running statistics.
+        // A forward pass in training updates the running statistics.
         let _ = live.forward(Tensor::ones([1, 1, 32, 32], &device().autodiff()) * 3.0);
         let loaded = config.init(&device()).load_record(config.init(&device()).into_record());
         let before = distance(&loaded.valid(), &live.valid());

@@ -1,4 +1,4 @@
-//! What a run leaves on disk: settings, weights, the optimiser's state, and the history.
+//! Files of a run: settings, weights, optimiser state, and history.
 
 use std::{
     fs,
@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{Epoch, Settings};
 use crate::model::{UNet, UNetConfig};
 
-/// How far a run has come.
+/// Progress of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Steps since the start of the run.
     pub step: u64,
-    /// Steps of the present schedule; a new budget starts a new schedule.
+    /// Steps in the current schedule; a new budget starts a new schedule.
     pub schedule_step: u64,
-    /// Seconds of training in the present schedule.
+    /// Seconds of training in the current schedule.
     pub schedule_seconds: f64,
     /// Best validation score so far.
     pub best: Option<f64>,
     /// Validations since the best.
     pub since_best: usize,
-    /// Whether the schedule ran to its end.
+    /// Whether the schedule is complete.
     pub finished: bool,
 }
 
@@ -34,28 +34,28 @@ pub struct State {
 pub struct RunDir(PathBuf);
 
 impl RunDir {
-    /// Creates the folder for a new run.
+    /// Creates the folder of a new run.
     ///
     /// # Errors
-    /// When it cannot be created or holds a run already.
+    /// If it cannot be created or already contains a run.
     pub fn create(path: &Path) -> Result<Self> {
         let dir = Self(path.to_owned());
         anyhow::ensure!(
             !dir.file("settings.json").exists(),
-            "{} holds a run already: continue it with --resume, or choose another folder",
+            "{} already contains a run: continue it with --resume, or choose another folder",
             path.display()
         );
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(dir)
     }
 
-    /// Opens the folder of an earlier run.
+    /// Opens the folder of an existing run.
     ///
     /// # Errors
-    /// When it holds no run.
+    /// If it contains no run.
     pub fn open(path: &Path) -> Result<Self> {
         let dir = Self(path.to_owned());
-        anyhow::ensure!(dir.file("settings.json").exists(), "{} holds no run", path.display());
+        anyhow::ensure!(dir.file("settings.json").exists(), "{} contains no run", path.display());
         Ok(dir)
     }
 
@@ -68,31 +68,31 @@ impl RunDir {
     /// Writes the settings of the run.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn write_settings(&self, settings: &Settings) -> Result<()> {
         self.write_json("settings.json", settings)
     }
 
-    /// The settings of the run.
+    /// Reads the settings of the run.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn settings(&self) -> Result<Settings> {
         self.read_json("settings.json")
     }
 
-    /// The epochs so far.
+    /// Reads the history of epochs.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn history(&self) -> Result<Vec<Epoch>> {
         if self.file("history.json").exists() { self.read_json("history.json") } else { Ok(Vec::new()) }
     }
 
-    /// Writes all that is needed to continue: every file is replaced in one piece, the state last.
+    /// Writes a checkpoint. Every file is replaced atomically, the state last.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     pub fn save(
         &self,
         model: &UNet,
@@ -108,18 +108,18 @@ impl RunDir {
         self.write_json("state.json", state)
     }
 
-    /// How far the run has come.
+    /// Reads the progress of the run.
     ///
     /// # Errors
-    /// When no checkpoint was written yet.
+    /// If there is no checkpoint.
     pub fn state(&self) -> Result<State> {
         self.read_json("state.json")
     }
 
-    /// Loads the optimiser's state.
+    /// Loads the optimiser state.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn load_optimizer(&self, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer> {
         Ok(optimizer.from_bytes(self.read("optimizer.bpk")?)?)
     }
@@ -135,7 +135,7 @@ impl RunDir {
     /// Writes the weights of `model`.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn write_model(&self, name: &str, model: &UNet) -> Result<()> {
         self.write(name, &model.valid().into_record().into_bytes()?)
     }
@@ -143,10 +143,10 @@ impl RunDir {
     /// Reads weights into a network of `config` on `device`.
     ///
     /// # Errors
-    /// When the file cannot be read or belongs to another network.
+    /// If the file cannot be read or belongs to another network.
     pub fn read_model(&self, name: &str, config: &UNetConfig, device: &Device) -> Result<UNet> {
         let record = ModuleRecord::from_bytes(self.read(name)?)?;
-        config.init(device).try_load_record(record).with_context(|| format!("{name} is of another network"))
+        config.init(device).try_load_record(record).with_context(|| format!("{name} belongs to another network"))
     }
 
     pub(super) fn write_json<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
@@ -154,7 +154,7 @@ impl RunDir {
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        serde_json::from_slice(&self.read(name)?).with_context(|| format!("{} is broken", self.file(name).display()))
+        serde_json::from_slice(&self.read(name)?).with_context(|| format!("{} is damaged", self.file(name).display()))
     }
 
     fn read(&self, name: &str) -> Result<Bytes> {
@@ -168,10 +168,10 @@ impl RunDir {
     }
 }
 
-/// Writes a file so that it is never seen half-written.
+/// Replaces a file atomically.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");
     fs::write(&partial, bytes)

@@ -1,4 +1,4 @@
-//! Training: the loop, its schedule, its checkpoints.
+//! The training loop with its schedule and checkpoints.
 
 mod average;
 mod checkpoint;
@@ -42,7 +42,7 @@ use crate::{
 use average::Average;
 use progress::Progress;
 
-/// All that a run depends on beside its data.
+/// All settings of a run except its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The network.
@@ -51,38 +51,38 @@ pub struct Settings {
     pub batch: BatchOptions,
     /// Length and learning rate.
     pub schedule: Schedule,
-    /// Decay of the weights at learning rate 1.
+    /// Weight decay at learning rate 1.
     pub weight_decay: f32,
-    /// Largest norm of the gradient of one weight tensor.
+    /// Largest gradient norm of one weight tensor.
     pub clip: f32,
-    /// By how much a set's convention moves the score of the ellipsoid zone against that of the RPE, in logits.
+    /// Shift of the ellipsoid zone score against that of the RPE by a set's convention, in logits.
     #[serde(default)]
     pub ez_shift: f32,
-    /// How often the scans of each set are drawn.
+    /// Weight of each set when drawing scans.
     #[serde(default, skip_serializing_if = "SetWeights::is_empty")]
     pub set_weights: SetWeights,
-    /// The exported network that the run starts from.
+    /// The exported network to start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
-    /// The run whose averaged network, or the exported network that, is imitated beside the labels.
+    /// The teacher: a run, whose averaged network is used, or an exported network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<PathBuf>,
-    /// Steps in an epoch; each ends with a checkpoint.
+    /// Steps per epoch; each epoch ends with a checkpoint.
     pub epoch_steps: u64,
-    /// Epochs from one validation to the next.
+    /// Epochs between validations.
     pub validate_every: usize,
-    /// Validations without progress after which training stops.
+    /// Validations without progress before training stops.
     pub patience: usize,
     /// Progress after which batch normalisations use their running statistics.
     pub freeze_norms_at: f64,
 }
 
-/// One epoch as `history.json` keeps it.
+/// One epoch in `history.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Steps since the start of the run.
     pub step: u64,
-    /// Seconds of training in the present schedule.
+    /// Seconds of training in the current schedule.
     pub seconds: f64,
     /// Learning rate of the last step.
     pub learning_rate: f64,
@@ -90,10 +90,10 @@ pub struct Epoch {
     pub cross_entropy: f64,
     /// Mean Dice loss of the epoch.
     pub dice_loss: f64,
-    /// Mean divergence from the teacher, where there is one.
+    /// Mean divergence from the teacher, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imitation: Option<f64>,
-    /// Accuracy on the validation part, where it was measured.
+    /// Accuracy on the validation part, if it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
 }
@@ -101,13 +101,13 @@ pub struct Epoch {
 /// Accuracy on the validation part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Mean Dice of the seven layers, averaged over the sets; chooses the best checkpoint.
+    /// Mean Dice of the seven layers, averaged over the sets; selects the best checkpoint.
     pub dice: f64,
     /// Mean IoU of background and the seven layers, averaged over the sets.
     pub mean_iou: f64,
     /// Mean absolute boundary error in pixels, averaged over the sets.
     pub boundary_px: f64,
-    /// Share of labelled pixels whose class is right, averaged over the sets.
+    /// Share of labelled pixels with the correct class, averaged over the sets.
     pub pixel_accuracy: f64,
     /// IoU of each class, background first, averaged over the sets.
     pub iou: Vec<f64>,
@@ -116,7 +116,7 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// The figures of a score.
+    /// Extracts the validation results from a score.
     #[must_use]
     pub fn of(score: &Score) -> Self {
         let figure = |f: &dyn Fn(&SetScore) -> Option<f64>| score.over_sets(f).unwrap_or(0.0);
@@ -137,7 +137,7 @@ pub struct Trainer {
     dir: RunDir,
     device: Device,
     model: UNet,
-    /// The network to start from, until the training begins.
+    /// The network to start from; taken when training begins.
     source: Option<UNet>,
     teacher: Option<UNet>,
     average: Average,
@@ -148,10 +148,10 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Starts a run in `dir`. Setting `stop` ends it after the step in progress.
+    /// Starts a run in `dir`. Setting `stop` ends it after the current step.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the teacher or the network to start from not be read.
+    /// If the folder cannot be written, or the teacher or source network cannot be read.
     pub fn start(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
         device.seed(settings.batch.seed);
         let model = settings.network.init(&device.clone().autodiff());
@@ -165,13 +165,13 @@ impl Trainer {
         Ok(Self { settings, dir, device, model, source, teacher, average, optimizer, state, history, stop })
     }
 
-    /// Continues the run in `dir` with `settings`; another schedule than the stored one starts afresh.
+    /// Continues the run in `dir` with `settings`; a schedule that differs from the stored one restarts.
     ///
     /// # Errors
-    /// When the run cannot be read.
+    /// If the run cannot be read.
     pub fn resume(settings: Settings, dir: RunDir, device: &Device, stop: Arc<AtomicBool>) -> Result<Self> {
         let before = dir.settings()?;
-        anyhow::ensure!(before.network == settings.network, "the run trains another network");
+        anyhow::ensure!(before.network == settings.network, "the run has another network");
         let mut state = dir.state()?;
         if before.schedule != settings.schedule {
             state = State { step: state.step, best: state.best, ..State::default() };
@@ -190,13 +190,13 @@ impl Trainer {
     /// Trains to the end of the schedule, validating on `validation`, and writes the report.
     ///
     /// # Errors
-    /// When the loss is no longer a number, or a checkpoint cannot be written.
+    /// If the loss is not finite, or a checkpoint cannot be written.
     pub fn run(mut self, sampler: Sampler, validation: &[Sample]) -> Result<Vec<Epoch>> {
         let mut progress = Progress::new(&self.settings);
         if let Some(source) = self.source.take() {
             self.start_from(source, &sampler);
             let start = self.validate(validation)?;
-            progress.say(&format!("starts at a Dice of {:.4}, {:.3} px", start.dice, start.boundary_px));
+            progress.say(&format!("starting from Dice {:.4}, {:.3} px", start.dice, start.boundary_px));
         }
         let batches = sampler.prefetch(self.state.step);
         let mut frozen = false;
@@ -210,7 +210,7 @@ impl Trainer {
             let mut rate = 0.0;
             while steps < self.settings.epoch_steps && self.progress() < 1.0 && !self.stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
-                let batch = batches.recv().context("the thread that makes batches ended")?;
+                let batch = batches.recv().context("the batch thread ended unexpectedly")?;
                 rate = self.rate();
                 let loss = self.step(batch, rate)?;
                 sums.iter_mut().zip(loss).for_each(|(sum, l)| *sum += l);
@@ -242,7 +242,7 @@ impl Trainer {
             self.history.push(epoch);
             self.dir.save(&self.model, self.average.model(), &self.optimizer, &self.state, &self.history)?;
             if self.state.since_best >= self.settings.patience {
-                progress.say("no progress: stopped early");
+                progress.say("stopped early: no progress");
                 break;
             }
         }
@@ -269,7 +269,7 @@ impl Trainer {
         self.settings.schedule.rate(self.state.schedule_step, self.elapsed())
     }
 
-    /// One step; the cross-entropy, the Dice loss and the divergence from the teacher (0 without one) before it.
+    /// Does one step. Returns cross-entropy, Dice loss and divergence from the teacher (0 without one) before the step.
     fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 3]> {
         let (input, target) = batch.into_tensors(self.settings.ez_shift, &self.device.clone().autodiff());
         let logits = self.model.forward(input.clone());
@@ -280,7 +280,7 @@ impl Trainer {
         });
         let value = |l: &Tensor<1>| f64::from(l.clone().into_scalar::<f32>());
         let values = [value(&loss.cross_entropy), value(&loss.dice), imitation.as_ref().map_or(0.0, value)];
-        anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is no number at step {}", self.state.step);
+        anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is not finite at step {}", self.state.step);
         let total = loss.total(self.settings.batch.without);
         let total = imitation.into_iter().fold(total, |total, part| total + part);
         let gradients = GradientsParams::from_grads(total.backward(), &self.model);
@@ -289,7 +289,8 @@ impl Trainer {
         Ok(values)
     }
 
-    /// Takes over the weights of `source`; its normalisations, which were folded away, are set anew from crops of `sampler`.
+    /// Takes over the weights of `source`. Its folded normalisations are recreated, with statistics from crops of
+    /// `sampler`.
     fn start_from(&mut self, source: UNet, sampler: &Sampler) {
         let input = |i| Batch::new(&sampler.crops(u64::MAX - i)).into_tensors(0.0, &self.device).0;
         let source = if self.settings.network.batch_norm {
@@ -315,11 +316,12 @@ impl Trainer {
     }
 }
 
-/// Batches from which the statistics of folded normalisations are measured anew.
+/// Number of batches to measure the statistics of recreated normalisations.
 const MEASURED_BATCHES: u64 = 24;
 
 fn imported(path: &Path, device: &Device) -> Result<UNet> {
-    let imported = Imported::read(path, device).with_context(|| format!("{} gives no network", path.display()))?;
+    let imported =
+        Imported::read(path, device).with_context(|| format!("cannot load a network from {}", path.display()))?;
     Ok(imported.model)
 }
 
@@ -341,7 +343,7 @@ fn optimizer(settings: &Settings) -> ModuleOptimizer {
         .init()
 }
 
-/// Where a run is kept when nobody says otherwise.
+/// Default folder of a run.
 #[must_use]
 pub fn default_run() -> PathBuf {
     PathBuf::from("runs/latest")

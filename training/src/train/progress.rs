@@ -1,4 +1,4 @@
-//! What a training shows: a bar on a terminal, a line an epoch everywhere.
+//! Training progress: a bar on a terminal, and a line per epoch.
 
 use std::{fmt::Write, io::IsTerminal, time::Instant};
 

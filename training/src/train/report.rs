@@ -1,4 +1,4 @@
-//! What a training achieved, as curves and figures.
+//! The results of a training as curves and numbers.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::{Epoch, RunDir, Validation};
 
-/// Size of a picture, in pixels.
+/// Size of an image in pixels.
 const SIZE: (u32, u32) = (900, 480);
 
-/// Figures of a run for `report.json`.
+/// Results of a run for `report.json`.
 #[derive(Serialize)]
 struct Report<'a> {
     steps: u64,
@@ -20,7 +20,7 @@ struct Report<'a> {
     last: Option<&'a Validation>,
 }
 
-/// One line of a picture.
+/// One line of a chart.
 struct Curve {
     name: String,
     colour: RGBColor,
@@ -30,7 +30,7 @@ struct Curve {
 /// Writes `report.json`, `loss.svg`, `accuracy.svg` and `layers.svg` into the folder of the run.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
     let validations = || history.iter().filter_map(|e| Some((e.step as f64, e.validation.as_ref()?)));
     let report = Report {
@@ -70,7 +70,7 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
     draw(&dir.file("layers.svg"), "Validation IoU of the layers", &layers, SeriesLabelPosition::LowerRight)
 }
 
-/// The colour of a boundary, dark enough for white paper.
+/// The colour of a boundary, darkened for white paper.
 fn ink(boundary: Boundary) -> RGBColor {
     let [r, g, b] = boundary.colour().map(|c| c / 4 * 3);
     RGBColor(r, g, b)

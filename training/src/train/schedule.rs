@@ -1,17 +1,17 @@
-//! How long a training lasts and how the learning rate falls.
+//! Length of a training and its learning rate.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Share of the learning rate that is left at the end.
+/// Share of the peak learning rate at the end.
 const FLOOR: f64 = 0.01;
 
-/// How long a training lasts.
+/// Length of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// A number of steps.
+    /// Number of steps.
     Steps(u64),
     /// Minutes of training time; interruptions do not count.
     Minutes(f64),
@@ -22,14 +22,14 @@ pub enum Budget {
 pub struct Schedule {
     /// Length of the training.
     pub budget: Budget,
-    /// Largest learning rate.
+    /// Peak learning rate.
     pub peak: f64,
-    /// Steps until the largest rate is reached.
+    /// Number of warm-up steps to the peak.
     pub warm_up: u64,
 }
 
 impl Schedule {
-    /// Share of the budget that is used up, 0 to 1.
+    /// Share of the budget used, 0 to 1.
     #[must_use]
     pub fn progress(&self, steps: u64, elapsed: Duration) -> f64 {
         let share = match self.budget {

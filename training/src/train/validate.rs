@@ -1,4 +1,4 @@
-//! Accuracy of a network that is still in training.
+//! Accuracy of a network in training.
 
 use anyhow::Result;
 use burn::prelude::*;
@@ -11,11 +11,11 @@ use crate::{
     score::Score,
 };
 
-/// Segments `sample` with `model` as the runtime does, on the smallest grid that holds the scan. Its convention moves the
-/// score of the ellipsoid zone against that of the RPE by `ez_shift`.
+/// Segments `sample` with `model` as the runtime does, on the smallest grid that fits the scan. The convention shifts
+/// the score of the ellipsoid zone against that of the RPE by `ez_shift`.
 ///
 /// # Errors
-/// When the network's output cannot be read.
+/// If the network's output cannot be read.
 pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) -> Result<Surfaces> {
     let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
     let (width, height) = Placement::wanted(sample.bscan.width, sample.bscan.height);
@@ -24,7 +24,7 @@ pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) ->
     let data = TensorData::new(placement.place(&sample.bscan), [1, 1, input.height, input.width]);
     let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
     let logits = Logits::new(input.width, input.height, values);
-    let logits = logits.ok_or_else(|| anyhow::anyhow!("the network changed the size of its input"))?;
+    let logits = logits.ok_or_else(|| anyhow::anyhow!("the network's output size differs from its input size"))?;
     let options = ExtractOptions { ez_bias: sample.ez.bias(ez_shift), ..ExtractOptions::default() };
     Ok(extract(&logits, &placement, &options))
 }

@@ -1,11 +1,11 @@
-//! How far a segmentation is from a reference: IoU and Dice per class, mean absolute error per boundary.
+//! Segmentation accuracy against a reference: IoU and Dice per class, mean absolute error per boundary.
 
 use crate::layer::{BOUNDARIES, Boundary, CLASSES, Layer};
 
-/// Mask value of a pixel that nobody labelled.
+/// Mask value of an unlabelled pixel.
 pub const IGNORE: u8 = 255;
 
-/// Counts of agreeing and differing pixels per class; adds up over B-scans.
+/// Counts of agreeing and differing pixels per class, summed over B-scans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {
     intersection: [u64; CLASSES],
@@ -14,10 +14,10 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// Adds one pair of index masks of equal length. Pixels labelled [`IGNORE`] do not count.
+    /// Adds a pair of index masks of equal length. Pixels labelled [`IGNORE`] do not count.
     ///
     /// # Panics
-    /// When the masks differ in length or hold classes past the last.
+    /// When the masks differ in length or contain an unknown class.
     pub fn add(&mut self, predicted: &[u8], labelled: &[u8]) {
         assert_eq!(predicted.len(), labelled.len(), "masks of one scan");
         for (&p, &l) in predicted.iter().zip(labelled) {
@@ -30,21 +30,21 @@ impl Overlap {
         }
     }
 
-    /// Intersection over union of `class`; `None` where neither mask has it.
+    /// Intersection over union of `class`; `None` if neither mask contains it.
     #[must_use]
     pub fn iou(&self, class: usize) -> Option<f64> {
         let union = self.predicted[class] + self.labelled[class] - self.intersection[class];
         (union > 0).then(|| self.intersection[class] as f64 / union as f64)
     }
 
-    /// Dice coefficient of `class`; `None` where neither mask has it.
+    /// Dice coefficient of `class`; `None` if neither mask contains it.
     #[must_use]
     pub fn dice(&self, class: usize) -> Option<f64> {
         let total = self.predicted[class] + self.labelled[class];
         (total > 0).then(|| 2.0 * self.intersection[class] as f64 / total as f64)
     }
 
-    /// Share of labelled pixels whose class agrees; `None` where nothing is labelled.
+    /// Share of labelled pixels whose class agrees; `None` if no pixel is labelled.
     #[must_use]
     pub fn pixel_accuracy(&self) -> Option<f64> {
         let total: u64 = self.labelled.iter().sum();
@@ -58,19 +58,19 @@ impl Overlap {
     }
 }
 
-/// Error of one boundary over labelled A-scans; adds up over B-scans.
+/// Error of one boundary over labelled A-scans, summed over B-scans.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BoundaryError {
     /// Labelled A-scans in which the boundary was determined.
     pub compared: u64,
-    /// Labelled A-scans in which it was not.
+    /// Labelled A-scans in which the boundary was not determined.
     pub missed: u64,
     absolute: f64,
     signed: f64,
 }
 
 impl BoundaryError {
-    /// Adds one boundary of one B-scan: rows per A-scan, `None` where not determined or not labelled.
+    /// Adds one boundary of a B-scan: one row per A-scan, `None` where not determined or not labelled.
     pub fn add(&mut self, predicted: &[Option<f32>], labelled: &[Option<f32>]) {
         for (p, l) in predicted.iter().zip(labelled) {
             match (p, l) {
@@ -86,23 +86,23 @@ impl BoundaryError {
         }
     }
 
-    /// Mean absolute error in pixels; `None` where nothing was compared.
+    /// Mean absolute error in pixels; `None` if nothing was compared.
     #[must_use]
     pub fn mean_absolute(&self) -> Option<f64> {
         (self.compared > 0).then(|| self.absolute / self.compared as f64)
     }
 
-    /// Mean signed error in pixels, positive where the prediction lies deeper.
+    /// Mean signed error in pixels, positive if the prediction lies deeper.
     #[must_use]
     pub fn bias(&self) -> Option<f64> {
         (self.compared > 0).then(|| self.signed / self.compared as f64)
     }
 }
 
-/// Boundaries as an index mask implies them: in each A-scan, the first row of what lies below.
+/// Boundaries of an index mask: in each A-scan, the first row of the layer below.
 ///
-/// A boundary is `None` where neither neighbouring layer is labelled next to it, and below the ILM in the optic disc.
-/// Returns one vector a boundary.
+/// A boundary is `None` if neither adjacent layer is labelled next to it. In the optic disc, only the ILM has rows.
+/// Returns one vector per boundary.
 #[must_use]
 pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUNDARIES] {
     let height = mask.len() / width.max(1);
@@ -124,7 +124,7 @@ pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUND
         out[Boundary::NflGcl.index()..].iter_mut().for_each(|rows| rows[x] = None);
     }
     out[Boundary::Csb.index()].iter_mut().zip(0..width).for_each(|(row, x)| {
-        // Without a labelled choroid, the lower edge of the RPE is no choroid-sclera boundary.
+        // Without a labelled choroid, the lower edge of the RPE is not the choroid-sclera boundary.
         if !(0..height).any(|y| mask[y * width + x] == Layer::Choroid.class()) {
             *row = None;
         }
@@ -132,17 +132,17 @@ pub fn boundaries_of_mask(mask: &[u8], width: usize) -> [Vec<Option<f32>>; BOUND
     out
 }
 
-/// Whether nerve fibres are all that a fully labelled A-scan shows of the retina: the optic disc, where they run along
-/// the A-scan and end where a mask happens to end.
+/// Whether an A-scan lies in the optic disc: it is fully labelled and nerve fibres are its only retinal layer. There,
+/// fibres run along the A-scan and their labelled end has no meaning.
 fn is_disc(mut classes: impl Iterator<Item = u8> + Clone) -> bool {
     let is = |layer: Layer, class: u8| class == layer.class();
     let fibres = classes.clone().any(|c| is(Layer::Nfl, c));
     fibres && !classes.any(|c| c == IGNORE || is(Layer::Onl, c) || is(Layer::Ez, c) || is(Layer::Rpe, c))
 }
 
-/// Whether stepping from class `above` to class `below` crosses boundary `k`, downwards.
+/// Whether the step down from class `above` to class `below` crosses boundary `k`.
 fn crosses(above: u8, below: u8, k: usize) -> bool {
-    // Background below a layer is the tissue below the last one; above a layer it is the vitreous.
+    // Class 0 below a layer is tissue; above a layer it is the vitreous.
     let from = if above == 0 { 0 } else { usize::from(above) };
     let to = if below == 0 { CLASSES } else { usize::from(below) };
     from <= k && k < to

@@ -1,6 +1,6 @@
-//! The quality of a scan after the OSCAR-IB criteria (Tewarie et al., PLoS ONE 2012;7(4):e34823).
+//! Scan quality by the OSCAR-IB criteria (Tewarie et al., PLoS ONE 2012;7(4):e34823).
 //!
-//! What fails a criterion is flagged, never hidden. The limits are [`Gates`], which a site can set.
+//! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
 use serde::{Deserialize, Serialize};
 
@@ -10,30 +10,32 @@ use super::{Quality, Signal, Verdict};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gates {
-    /// O: largest share of A-scans in which the image's edge cuts off the retina.
+    /// O: largest share of A-scans whose retina is cut off by the image's edge.
     pub cut_off: f32,
-    /// O: least share of A-scans in which the retina was found.
+    /// O: smallest share of A-scans in which the retina was found.
     pub coverage: f32,
-    /// S: least signal in decibels as the scanner itself states it; 15 is asked of a Spectralis, 10 of a Cirrus.
+    /// S: smallest signal in decibels as stated by the scanner; usual limits are 15 for a Spectralis and 10 for a
+    /// Cirrus.
     pub device_signal_db: f32,
-    /// S: least signal to noise in decibels as measured here, where the scanner states none.
+    /// S: smallest measured signal-to-noise ratio in decibels, used if the scanner states no signal.
     pub snr_db: f32,
-    /// S: least contrast to noise of the retina against the vitreous.
+    /// S: smallest contrast-to-noise ratio of the retina against the vitreous.
     pub contrast: f32,
     /// C: largest distance of the fovea from the middle of a volume, in millimetres.
     pub decentration_mm: f32,
-    /// A: least mean confidence of the A-scans in which the retina was found.
+    /// A: smallest mean confidence of the A-scans in which the retina was found.
     pub confidence: f32,
-    /// I: largest share of A-scans that are less than half as bright as the median one.
+    /// I: largest share of A-scans less than half as bright as the median A-scan.
     pub dark: f32,
-    /// B: largest difference of the ONL's brightness between the image's halves, as a share of the retina's.
+    /// B: largest difference in the ONL's brightness between the image halves, as a share of the retina's brightness.
     pub tilt: f32,
 }
 
 impl Default for Gates {
-    /// Of 130 B-scans of Spectralis, Optovue and Bioptigen scanners, single frames have 12.8 to 16.3 dB of signal to noise and
-    /// all averaged scans 17.8 or more; `dark` reaches 0.146 and `tilt` 0.277. Of 64 B-scans of these and a Cirrus, `contrast` is 0.89
-    /// to 1.9 in single frames and 1.6 or more in averaged ones; `coverage` is 0.91 or more, `confidence` 0.82 or more.
+    /// Measured on 130 B-scans of Spectralis, Optovue and Bioptigen scanners: `snr_db` is 12.8 to 16.3 in single frames
+    /// and at least 17.8 in averaged scans; `dark` reaches 0.146 and `tilt` 0.277. Measured on 64 B-scans of these and
+    /// a Cirrus: `contrast` is 0.89 to 1.9 in single frames and at least 1.6 in averaged ones; `coverage` is at least
+    /// 0.91, `confidence` at least 0.82.
     fn default() -> Self {
         Self {
             cut_off: 0.02,
@@ -49,21 +51,21 @@ impl Default for Gates {
     }
 }
 
-/// Why gates cannot be used.
+/// Invalid gates.
 #[derive(Debug, thiserror::Error)]
-#[error("the gates are broken: {0}")]
+#[error("invalid gates: {0}")]
 pub struct GatesError(String);
 
 impl GatesError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     pub const CODE: &str = "E-CONFIG-GATES";
 }
 
 impl Gates {
-    /// Reads gates from the text of a TOML file; those that it does not name keep their default.
+    /// Reads gates from TOML text; missing gates keep their defaults.
     ///
     /// # Errors
-    /// [`GatesError`] when it names a gate that there is not, or has a value that is no number.
+    /// [`GatesError`] if the text names an unknown gate, or a value is not a finite number.
     pub fn parse(text: &str) -> Result<Self, GatesError> {
         let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
         let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt } =
@@ -72,7 +74,7 @@ impl Gates {
         if values.iter().all(|v| v.is_finite()) {
             Ok(gates)
         } else {
-            Err(GatesError("every gate must be a number".to_owned()))
+            Err(GatesError("every gate must be a finite number".to_owned()))
         }
     }
 }
@@ -81,24 +83,24 @@ impl Gates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Criterion {
-    /// The retina is in the image as a whole.
+    /// The whole retina is in the image.
     Obvious,
     /// The signal is strong enough.
     Signal,
     /// The scan is centred.
     Centration,
-    /// The lines are where the layers are.
+    /// The lines follow the layers.
     Algorithm,
-    /// No pathology changes what is measured.
+    /// No pathology affects the measurement.
     Retina,
-    /// The light is even.
+    /// The illumination is even.
     Illumination,
-    /// The beam went through the middle of the pupil.
+    /// The beam passed through the middle of the pupil.
     Beam,
 }
 
 impl Criterion {
-    /// Its letter in OSCAR-IB.
+    /// Letter in OSCAR-IB.
     #[must_use]
     pub const fn letter(self) -> char {
         match self {
@@ -117,70 +119,70 @@ impl Criterion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is.
+    /// The criterion is met.
     Met,
-    /// It is not: look at the scan.
+    /// The criterion is not met; a person should look at the scan.
     Flagged,
-    /// What it needs is not known of this scan.
+    /// The scan lacks the data needed to judge the criterion.
     NotJudged,
 }
 
-/// What became of one measure of a criterion.
+/// The outcome of one measure of a criterion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Judged {
-    /// Which criterion.
+    /// The criterion.
     pub criterion: Criterion,
-    /// What was asked: the name of its gate, or `verdict`; of what is not measured, `none`.
+    /// Name of the measure: its gate, `verdict`, or `none` if nothing is measured.
     pub measure: &'static str,
-    /// Whether it is met.
+    /// Whether the criterion is met.
     pub outcome: Outcome,
-    /// What was measured, in the unit of its gate.
+    /// Measured value, in the unit of the gate.
     pub measured: Option<f32>,
     /// The limit.
     pub gate: Option<f32>,
 }
 
-/// What the criteria rest on, over all B-scans of a scan.
+/// The data behind the criteria, over all B-scans of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct ScanFacts {
-    /// Median of the decibels that the scanner states.
+    /// Median signal in decibels as stated by the scanner.
     pub device_signal_db: Option<f32>,
-    /// Medians of signal to noise, contrast and tilt, means of the shares.
+    /// Medians of signal-to-noise, contrast and tilt; means of the shares.
     #[serde(flatten)]
     pub signal: Signal,
-    /// Distance of the fovea from the middle of the volume in millimetres; `None` where no fovea was found.
+    /// Distance of the fovea from the middle of the volume in millimetres; `None` if no fovea was found.
     pub decentration_mm: Option<f32>,
     /// Share of A-scans in which the retina was found, 0 to 1.
     pub coverage: Option<f32>,
-    /// Mean confidence of these, 0 to 1; `None` where there are none.
+    /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
     pub confidence: Option<f32>,
 }
 
-/// What is known of one B-scan.
+/// The data behind the criteria for one B-scan.
 #[derive(Clone, Copy, Debug)]
 pub struct BScanFacts {
-    /// Its image.
+    /// Image quality.
     pub signal: Signal,
-    /// The decibels that the scanner states.
+    /// Signal in decibels as stated by the scanner.
     pub device_signal_db: Option<f32>,
-    /// What its verdict rests on.
+    /// The data behind its verdict.
     pub quality: Quality,
 }
 
 /// The quality of a scan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScanQuality {
-    /// What was measured.
+    /// The measured values.
     #[serde(flatten)]
     pub facts: ScanFacts,
-    /// Letters of the criteria that are not met, in the order of the name; empty where none.
+    /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
     pub criteria: [Judged; 10],
 }
 
 impl ScanFacts {
-    /// The facts of a scan from those of its B-scans.
+    /// Combines the facts of all B-scans.
     #[must_use]
     pub fn over(bscans: &[BScanFacts], decentration_mm: Option<f32>) -> Self {
         let all = |f: &dyn Fn(&Signal) -> Option<f32>| bscans.iter().filter_map(|b| f(&b.signal)).collect::<Vec<f32>>();
@@ -204,7 +206,7 @@ impl ScanFacts {
 }
 
 impl ScanQuality {
-    /// Judges a scan. Pathology is for a person to see: that criterion is never judged.
+    /// Judges a scan. Criterion R is never judged: only a person can see pathology.
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
         use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
@@ -336,7 +338,7 @@ mod tests {
         assert_eq!(facts.signal.snr_db, Some(20.0));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
-        assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan as far as a retina was found");
+        assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan weighs as much as its found share");
     }
 
     #[test]

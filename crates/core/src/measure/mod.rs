@@ -1,5 +1,5 @@
-//! Measures: the thickness of layers, whether image and segmentation can be trusted, how far a segmentation is from labels,
-//! and how far a thickness is from that of a reference group, or of the same eye before.
+//! Measures: layer thickness, quality of image and segmentation, accuracy against labels, and comparison with a
+//! reference group or with earlier visits of the same eye.
 
 pub mod accuracy;
 mod criteria;

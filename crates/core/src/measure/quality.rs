@@ -6,31 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::{layer::Boundary, scan::BScan, surface::Surfaces};
 
-/// How far ILM or Bruch's membrane may lie off the straight line through the two A-scans before, in pixels, before it counts as
-/// a jump. The steep rim of an optic disc so is none.
+/// Largest distance of ILM or Bruch's membrane from the straight line through the previous two A-scans, in pixels; more
+/// counts as a jump. A straight line, so that the steep rim of an optic disc is not a jump.
 const STEP: f32 = 6.0;
-/// Rows above the ILM and below Bruch's membrane whose brightness is compared, by their distance from the line as a share of the
-/// retina's thickness, so that it means the same tissue at any axial spacing.
+/// Rows above the ILM and below Bruch's membrane whose brightness is compared, as distances from the line in shares of
+/// the retina's thickness. Shares cover the same tissue at any axial spacing.
 const BESIDE: Range<f32> = 0.06..0.5;
-/// Fewest of them that say anything.
+/// Fewest rows needed for that comparison.
 const FEWEST_ROWS: usize = 5;
 
-/// What is asked of a B-scan; below it, the next worse verdict holds.
+/// Requirements of a verdict; a B-scan that misses them gets the next worse verdict.
 #[derive(Clone, Copy, Debug)]
 struct Demand {
     /// Smallest share of A-scans in which a retina is found.
     found: f32,
-    /// Smallest mean confidence of these.
+    /// Smallest mean confidence of these A-scans.
     confidence: f32,
-    /// Largest share of them in which a line jumps.
+    /// Largest share of these A-scans in which a line jumps.
     jumps: f32,
-    /// Smallest share of them that are brighter below the retina than above it.
+    /// Smallest share of these A-scans that are brighter below the retina than above it.
     upright: f32,
 }
 
-// With both shipped models, validation scans, noisy ones of a scanner never trained on and optic discs have confidences from
-// 0.76 up; the same scans on their side, a photograph, a fundus image and a face have 0.66 at most. Some scans upside down look
-// like a retina to unet-640 (0.84), but none of their A-scans is brighter below it than above; of scans upright 99 % are.
+// With both shipped models, validation scans, noisy scans of a scanner that is not in the training data, and optic
+// discs have confidences of at least 0.76. The same scans turned by 90 degrees, a photograph, a fundus image and a face
+// have at most 0.66. Some upside-down scans look like a retina to unet-640 (0.84), but none of their A-scans is
+// brighter below the retina than above it; 99 % of the A-scans of upright scans are.
 const OF_A_GOOD_ONE: Demand = Demand { found: 0.75, confidence: 0.8, jumps: 0.04, upright: 0.75 };
 const OF_A_RETINA: Demand = Demand { found: 0.15, confidence: 0.68, jumps: 0.2, upright: 0.5 };
 
@@ -38,11 +39,11 @@ const OF_A_RETINA: Demand = Demand { found: 0.15, confidence: 0.68, jumps: 0.2, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The lines may be used as they are.
+    /// The lines can be used as they are.
     Good,
-    /// The lines must be looked at.
+    /// A person must check the lines.
     Doubtful,
-    /// Nothing in the image looks like the layers of a retina; there are no lines.
+    /// The image shows no layers of a retina; there are no lines.
     NotARetina,
 }
 
@@ -57,7 +58,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a scan of several B-scans: good where all are, no retina where none shows one.
+    /// The verdict on a scan of several B-scans: good if all are good, not a retina if none shows one, else doubtful.
     #[must_use]
     pub fn over(bscans: impl IntoIterator<Item = Self>) -> Self {
         let mut best_and_worst = None;
@@ -74,24 +75,24 @@ impl Verdict {
     }
 }
 
-/// What the verdict on a B-scan rests on.
+/// The data behind the verdict on a B-scan.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Share of A-scans in which a retina was found, 0 to 1.
     pub found: f32,
-    /// Mean confidence of these, 0 to 1.
+    /// Mean confidence of these A-scans, 0 to 1.
     pub confidence: f32,
-    /// Share of them in which ILM or Bruch's membrane lies more than 6 px off the straight line through the two A-scans
-    /// before, 0 to 1.
+    /// Share of these A-scans in which ILM or Bruch's membrane lies more than 6 px off the straight line through the
+    /// previous two A-scans, 0 to 1.
     pub jumps: f32,
-    /// Share of them that are brighter below Bruch's membrane, where the choroid is, than above the ILM, where the vitreous
-    /// is, 0 to 1; 1 where the image ends too near to the retina to tell.
+    /// Share of these A-scans that are brighter below Bruch's membrane (choroid) than above the ILM (vitreous), 0 to 1;
+    /// 1 if the image ends too close to the retina to tell.
     #[serde(default = "Quality::untold")]
     pub upright: f32,
 }
 
 impl Quality {
-    /// Judges the boundaries of one B-scan.
+    /// Measures the quality of one B-scan from its boundaries.
     #[must_use]
     pub fn of(bscan: &BScan, surfaces: &Surfaces) -> Self {
         let (ilm, bruch) = (surfaces.rows(Boundary::Ilm), surfaces.rows(Boundary::RpeBm));
@@ -116,7 +117,7 @@ impl Quality {
         }
     }
 
-    /// The share of upright A-scans where nothing tells.
+    /// The share of upright A-scans if none has enough rows to tell.
     const fn untold() -> f32 {
         1.0
     }
@@ -141,7 +142,7 @@ impl Quality {
     }
 }
 
-/// Whether A-scan `x` is brighter below Bruch's membrane than above the ILM; `None` where too few rows tell.
+/// Whether A-scan `x` is brighter below Bruch's membrane than above the ILM; `None` if too few rows are available.
 fn is_upright(bscan: &BScan, x: usize, ilm: f32, bruch: f32) -> Option<bool> {
     let mean = |from: f32, to: f32| {
         let row = |y: f32| (y.max(0.0) as usize).min(bscan.height);
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn a_steep_rim_is_no_jump_and_a_step_is_one() {
         let jumps = |ilm: &dyn Fn(usize) -> f32| Quality::of(&bscan(), &surfaces(|x| Some(ilm(x)))).jumps;
-        // Up to 15 rows an A-scan, and ever steeper.
+        // Ever steeper, by up to 15 rows per A-scan.
         assert!(jumps(&|x| 0.4 * (x as f32 - 80.0).max(0.0).powi(2)) < 1e-6);
         assert!(jumps(&|x| if x % 10 < 5 { 40.0 } else { 60.0 }) > 0.3);
     }
@@ -196,7 +197,7 @@ mod tests {
         let quality = Quality::of(&down, &surfaces(|_| Some(50.0)));
         assert!(quality.upright < 1e-6 && quality.verdict() == Verdict::NotARetina);
         let low = BScan { width: WIDTH, height: 8, intensity: vec![0.5; 8 * WIDTH] };
-        assert!((Quality::of(&low, &surfaces(|_| Some(0.0))).upright - 1.0).abs() < 1e-6, "nothing tells");
+        assert!((Quality::of(&low, &surfaces(|_| Some(0.0))).upright - 1.0).abs() < 1e-6, "too few rows");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! How good the image of a B-scan is: signal against noise, contrast, light, and whether the retina is all in it.
+//! Image quality of a B-scan: signal-to-noise, contrast, illumination, and whether the retina is cut off.
 //!
-//! Measured on display intensity, which scanners draw from reflectivity by curves of their own: figures of one scanner can be
-//! compared with each other, not with those of another, nor with the decibels that a scanner itself states.
+//! Measured on display intensity. Each scanner maps reflectivity to intensity by its own curve, so values can be
+//! compared only between scans of one scanner, and not with the decibels that a scanner states.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +11,33 @@ use crate::{
     surface::Surfaces,
 };
 
-/// Samples between the ILM and what counts as background above it: the ILM is not sharp, and the vitreous may cling to it.
+/// Samples left out between the ILM and the background above it: the ILM is not sharp, and the vitreous may adhere to
+/// it.
 const MARGIN: usize = 10;
-/// Rows from the image's edge at which a boundary counts as cut off.
+/// Distance from the image's edge, in rows, at which a boundary counts as cut off.
 const EDGE: f32 = 2.0;
-/// Brighter samples above the retina are padding: scanners fill what they did not acquire with white.
+/// Brighter samples above the retina are padding: scanners fill areas outside the acquired frame with white.
 const WHITE: f32 = 0.98;
-/// Fewer samples say nothing.
+/// Fewest samples for a measurement.
 const LEAST: usize = 500;
-/// Least deviation of the background: that of rounding to 256 levels (1 / 255 / sqrt(12)).
+/// Smallest deviation of the background: that of rounding to 256 levels (1 / 255 / sqrt(12)).
 const ROUNDING: f32 = 0.001_13;
 
-/// The image of one B-scan. What cannot be measured is `None`.
+/// Image quality of one B-scan; `None` if a value cannot be measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
-    /// Signal to noise in decibels: 20 log10 of how far the brightest hundredth of the retina lies above the mean of the
-    /// vitreous, in standard deviations of the vitreous.
+    /// Signal-to-noise ratio in decibels: 20 log10 of the distance between the retina's 99th percentile and the
+    /// vitreous' mean, in standard deviations of the vitreous.
     pub snr_db: Option<f32>,
-    /// Contrast to noise: the distance of the means of retina and vitreous over the root of their mean variance.
+    /// Contrast-to-noise ratio: difference of the means of retina and vitreous over the root of their mean variance.
     pub contrast: Option<f32>,
-    /// Share of A-scans whose retina is less than half as bright as the median A-scan's, above the vitreous, 0 to 1.
+    /// Share of A-scans whose retina is less than half as bright as that of the median A-scan, relative to the
+    /// vitreous, 0 to 1.
     pub dark: Option<f32>,
-    /// How much the brightness of the ONL differs between left and right half, as a share of the retina's above the vitreous.
+    /// Difference in the ONL's brightness between the left and right half, as a share of the retina's brightness above
+    /// the vitreous.
     pub tilt: Option<f32>,
-    /// Share of A-scans in which the image's edge cuts off ILM or Bruch's membrane, 0 to 1.
+    /// Share of A-scans whose ILM or Bruch's membrane is cut off by the image's edge, 0 to 1.
     pub cut_off: Option<f32>,
 }
 
@@ -106,7 +109,7 @@ fn background(bscan: &BScan, surfaces: &Surfaces) -> Moments {
     moments
 }
 
-/// The samples of A-scan `x` between two boundaries; `None` where one is not determined, or nothing lies between.
+/// The samples of A-scan `x` between two boundaries; `None` if a boundary is not determined or they enclose no sample.
 fn between(bscan: &BScan, surfaces: &Surfaces, x: usize, upper: Boundary, lower: Boundary) -> Option<Moments> {
     let rows = rows_between(bscan, surfaces, x, upper, lower)?;
     let mut moments = Moments::default();
@@ -171,7 +174,7 @@ fn cut_off(surfaces: &Surfaces, height: usize) -> Option<f32> {
         let touches = match (ilm[x], bruch[x]) {
             (None, None) => continue,
             (Some(top), Some(bottom)) => top < EDGE || bottom > last,
-            // The other one lies outside.
+            // The undetermined boundary lies outside the image.
             _ => true,
         };
         seen += 1;

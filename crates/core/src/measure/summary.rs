@@ -1,4 +1,4 @@
-//! What a screen shows of a volume: the ETDRS grids without their areas.
+//! The ETDRS means of a volume, for display.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +14,19 @@ use crate::{
 /// Subfields of the grid.
 const SUBFIELDS: usize = 9;
 
-/// Thickness of a volume in the ETDRS subfields, by [`Measured::all`] and then by [`Subfield::all`] of the scan's eye.
+/// Mean thickness in the ETDRS subfields, by [`Measured::all`] and then by [`Subfield::all`] of the scan's eye.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EtdrsSummary {
-    /// Mean thickness in micrometres; `None` where less than [`COVERED`] of the subfield is covered.
+    /// Mean thickness in micrometres; `None` if less than [`COVERED`] of the subfield is covered.
     pub mean_um: [[Option<f32>; SUBFIELDS]; MEASURED],
-    /// Where it lies beside the reference group; `None` where there is nothing to compare it with.
+    /// Position relative to the reference group; `None` without a reference value.
     pub standing: [[Option<Standing>; SUBFIELDS]; MEASURED],
-    /// What the centre of the grid is.
+    /// How the centre of the grid was found.
     pub centre: CentreSource,
 }
 
 impl EtdrsSummary {
-    /// The summary of a volume of `eye`, `compared` with a reference group.
+    /// Summarises a volume of `eye`, `compared` with a reference group.
     #[must_use]
     pub fn of(volume: &VolumeMeasures, eye: Option<Eye>, compared: &[Comparison]) -> Self {
         let order = Subfield::all(eye);
@@ -77,6 +77,6 @@ mod tests {
         assert_eq!(summary.mean_um[retina][..2], [Some(200.0), Some(201.0)]);
         assert_eq!((summary.mean_um[retina][8], summary.standing[retina][8]), (None, None));
         assert_eq!(summary.standing[retina][0], Some(Standing::Below));
-        assert_eq!(summary.mean_um[0], [None; SUBFIELDS], "no grid of the nerve fibres was measured");
+        assert_eq!(summary.mean_um[0], [None; SUBFIELDS], "no nerve fibre grid was measured");
     }
 }

@@ -11,16 +11,16 @@ use crate::{
 /// The unit of a thickness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThicknessUnit {
-    /// Micrometres, where the axial spacing is known.
+    /// Micrometres, if the axial spacing is known.
     #[serde(rename = "um")]
     Micrometres,
-    /// Pixels, where nobody stated a spacing.
+    /// Pixels, if no spacing is known.
     #[serde(rename = "px")]
     Pixels,
 }
 
 impl ThicknessUnit {
-    /// Unit as printed in files.
+    /// The unit as printed in files.
     #[must_use]
     pub const fn symbol(self) -> &'static str {
         match self {
@@ -33,11 +33,11 @@ impl ThicknessUnit {
 /// Thickness of one layer, or of the retina, over the A-scans of a B-scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerThickness {
-    /// What it is of.
+    /// The measured layer, or the retina.
     pub of: Measured,
-    /// Thickness in each A-scan; `None` where a boundary was not determined.
+    /// Thickness in each A-scan; `None` if a boundary was not determined.
     pub profile: Vec<Option<f32>>,
-    /// Mean over the determined A-scans; `None` where there are none.
+    /// Mean over the determined A-scans; `None` if there are none.
     pub mean: Option<f32>,
     /// Standard deviation over the determined A-scans.
     pub sd: Option<f32>,
@@ -49,19 +49,19 @@ pub struct LayerThickness {
     pub coverage: f32,
 }
 
-/// Thickness of every layer of one B-scan, all in one unit.
+/// Thickness of every layer of one B-scan, all in the same unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thicknesses {
     /// The unit of every value.
     pub unit: ThicknessUnit,
-    /// One entry a layer, in the order of [`Layer::ALL`].
+    /// One entry per layer, in the order of [`Layer::ALL`].
     pub layers: [LayerThickness; LAYERS],
     /// The whole retina, from the ILM to Bruch's membrane.
     pub retina: LayerThickness,
 }
 
 impl Thicknesses {
-    /// Measures `surfaces`, in micrometres where `axial` is known and in pixels where it is not.
+    /// Measures `surfaces`, in micrometres if `axial` is known, else in pixels.
     #[must_use]
     pub fn measure(surfaces: &Surfaces, axial: Option<Spacing>) -> Self {
         let (unit, scale) = match axial {
@@ -72,7 +72,7 @@ impl Thicknesses {
         Self { unit, layers: Layer::ALL.map(|layer| of(Measured::Layer(layer))), retina: of(Measured::Retina) }
     }
 
-    /// All that is measured, in the order of [`Measured::all`].
+    /// All entries, in the order of [`Measured::all`].
     pub fn iter(&self) -> impl Iterator<Item = &LayerThickness> {
         self.layers.iter().chain(std::iter::once(&self.retina))
     }

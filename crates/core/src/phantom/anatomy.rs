@@ -1,6 +1,6 @@
 //! The eye: layer thicknesses over the macula, the shape of the globe, vessels and lesions.
 //!
-//! Places are in micrometres on the retina, relative to the fovea: `x` along the scan, `y` across it.
+//! Positions are in micrometres on the retina, relative to the fovea: `x` along the scan, `y` across it.
 
 use super::{
     PhantomOptions,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::layer::{LAYERS, Layer};
 
-/// Thickness of one layer in micrometres over the distance to the fovea.
+/// Thickness of one layer in micrometres by distance from the fovea.
 #[derive(Clone, Copy, Debug)]
 struct Profile {
     centre: f32,
@@ -18,7 +18,7 @@ struct Profile {
     inner: f32,
     /// 3 to 6 mm ring.
     outer: f32,
-    /// Reach of the fovea's influence.
+    /// Radius of the fovea's influence.
     reach: f32,
 }
 
@@ -33,12 +33,12 @@ impl Profile {
 /// One eye.
 pub(super) struct Anatomy {
     profiles: [Profile; LAYERS],
-    /// Extra nerve fibres 3 mm nasal of the fovea and under the arcades, micrometres.
+    /// Additional nerve fibres 3 mm nasal of the fovea and under the arcades, micrometres.
     nasal_fibres: f32,
     arcade_fibres: f32,
     roughness: f32,
     field: Field,
-    /// Radius of curvature of the globe as the scan shows it, signed, micrometres.
+    /// Signed radius of curvature of the globe as seen in the scan, micrometres.
     curvature: f32,
     tilt: f32,
     wave: f32,
@@ -47,10 +47,10 @@ pub(super) struct Anatomy {
     pub(super) lesions: Lesions,
 }
 
-/// Mean thickness at the centre, in the inner ring, in the outer ring, and the reach of the fovea; micrometres.
+/// Mean thickness at the centre, in the inner and outer ring, and the radius of the fovea's influence; micrometres.
 ///
-/// Rings: normal values of PMC6042244, table 6, with the myoid zone added to the ONL; the centre is that of the
-/// foveal pit's lowest point. EZ and RPE as graders draw them on Spectralis scans.
+/// Rings: normal values of PMC6042244, table 6, with the myoid zone added to the ONL. Centre: the lowest point of the
+/// foveal pit. EZ and RPE: as drawn by graders on Spectralis scans.
 const NORMAL: [Profile; LAYERS] = [
     Profile { centre: 1.0, inner: 18.0, outer: 22.0, reach: 700.0 },
     Profile { centre: 7.0, inner: 90.0, outer: 62.0, reach: 620.0 },
@@ -61,7 +61,7 @@ const NORMAL: [Profile; LAYERS] = [
     Profile { centre: 30.0, inner: 29.0, outer: 27.0, reach: 600.0 },
     Profile { centre: 290.0, inner: 275.0, outer: 245.0, reach: 1500.0 },
 ];
-/// Standard deviation between eyes as a share of the mean.
+/// Standard deviation between eyes, as a share of the mean.
 const BETWEEN_EYES: [f32; LAYERS] = [0.14, 0.07, 0.09, 0.11, 0.10, 0.09, 0.10, 0.22];
 
 impl Anatomy {
@@ -96,7 +96,7 @@ impl Anatomy {
         anatomy
     }
 
-    /// Thickness of every layer at a place, micrometres, none negative.
+    /// Thickness of every layer at a position in micrometres, not negative.
     pub(super) fn thickness(&self, x: f32, y: f32) -> [f32; LAYERS] {
         let distance = (x * x + y * y).sqrt();
         let mut thickness: [f32; LAYERS] = std::array::from_fn(|i| {
@@ -116,13 +116,13 @@ impl Anatomy {
         thickness.map(|t| t.max(0.0))
     }
 
-    /// Depth of Bruch's membrane at a place relative to the fovea's, micrometres downwards.
+    /// Depth of Bruch's membrane at a position relative to the fovea, micrometres downwards.
     pub(super) fn depth(&self, x: f32, y: f32) -> f32 {
         self.tilt * x - (x * x + y * y) / (2.0 * self.curvature)
             + self.wave * self.field.at(x / 2600.0 + 7.0, y / 2600.0 - 313.0)
     }
 
-    /// Thickness of the RPE at a place without drusen under it, micrometres.
+    /// Thickness of the RPE at a position without drusen, micrometres.
     pub(super) fn rpe_band(&self, x: f32, y: f32) -> f32 {
         self.profiles[Layer::Rpe.index()].at((x * x + y * y).sqrt())
     }

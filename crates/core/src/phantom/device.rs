@@ -5,7 +5,7 @@ use super::{
     noise::{Draw, TABLE, quantiles},
 };
 
-/// Turns reflected power, row-major, into display intensity in place.
+/// Converts reflected power, row-major, to display intensity in place.
 pub(super) fn expose(power: &mut [f32], options: &PhantomOptions, draw: &mut Draw) {
     let looks = options.averaging.max(1.0);
     let noise = maths::decibel(options.noise_db);
@@ -30,14 +30,14 @@ pub(super) fn expose(power: &mut [f32], options: &PhantomOptions, draw: &mut Dra
     }
 }
 
-/// Mean of `looks` exponential variables of mean 1, from a normal one (Wilson and Hilferty's approximation).
+/// Mean of `looks` exponential variables of mean 1, from a normal variable (Wilson and Hilferty's approximation).
 fn gamma(looks: f32, normal: f32) -> f32 {
     let spread = 1.0 / (9.0 * looks);
     let root = (1.0 - spread + normal * spread.sqrt()).max(0.0);
     root * root * root
 }
 
-/// Correlates neighbours along and across A-scans; mean 0 and variance 1 stay.
+/// Correlates neighbours along and across A-scans; preserves mean 0 and variance 1.
 fn correlate(field: &mut [f32], width: usize, along: f32, across: f32) {
     let norm = 1.0 / ((1.0 + 2.0 * along * along) * (1.0 + 2.0 * across * across)).sqrt();
     let mut row = vec![0.0; width];

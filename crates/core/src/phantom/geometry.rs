@@ -1,18 +1,18 @@
-//! Where the eye's boundaries lie on the scan's grid.
+//! Places the eye's boundaries on the scan's grid.
 
 use super::{Padding, PhantomOptions, anatomy::Anatomy, noise::Draw};
 use crate::layer::{BOUNDARIES, LAYERS, Layer};
 
 /// One A-scan of the eye.
 pub(super) struct AScan {
-    /// Place on the retina relative to the fovea, micrometres.
+    /// Position on the retina relative to the fovea, micrometres.
     pub(super) x: f32,
     pub(super) y: f32,
     /// Thickness of the layers, micrometres.
     pub(super) thickness: [f32; LAYERS],
-    /// Upper boundary of the layers below the ILM, micrometres.
+    /// Upper boundary of each layer, micrometres below the ILM.
     pub(super) tops: [f32; LAYERS],
-    /// Boundaries on the grid, unbounded.
+    /// Rows of the boundaries, not clipped to the frame.
     pub(super) rows: [f32; BOUNDARIES],
 }
 
@@ -23,10 +23,10 @@ pub(super) struct Geometry {
     axial_um: f32,
 }
 
-/// Thickness of the ellipsoid zone's bright band where the photoreceptors are whole, micrometres.
+/// Thickness of the ellipsoid zone's bright band where the photoreceptors are intact, micrometres.
 const EZ_BAND_UM: f32 = 12.0;
 
-/// Share of the height kept free above the ILM and below Bruch's membrane where the retina allows it.
+/// Share of the height kept free above the ILM and below Bruch's membrane, if the retina fits.
 const MARGIN: f32 = 0.03;
 
 impl AScan {
@@ -70,7 +70,7 @@ impl Geometry {
         Self { ascans, lateral_um: options.lateral_um as f32, axial_um }
     }
 
-    /// Slope of the ILM at a column, micrometres down for each micrometre along.
+    /// Slope of the ILM at a column, in micrometres down per micrometre along.
     pub(super) fn slope(&self, column: usize) -> f32 {
         let (left, right) = (column.saturating_sub(2), (column + 2).min(self.ascans.len() - 1));
         if left == right {
@@ -83,12 +83,12 @@ impl Geometry {
 
 /// The acquired part of a frame.
 pub(super) struct Acquired {
-    /// First acquired row at the left edge, and its change from column to column.
+    /// First acquired row at the left edge, and its change per column.
     top: (f32, f32),
-    /// Row after the last acquired one.
+    /// One past the last acquired row, and its change per column.
     bottom: (f32, f32),
     columns: std::ops::Range<usize>,
-    /// Grey of what was not acquired.
+    /// Grey of the padding.
     pub(super) fill: f32,
 }
 
@@ -116,7 +116,7 @@ impl Acquired {
         acquired
     }
 
-    /// Acquired rows of a column, fractional; empty outside the acquired columns.
+    /// Acquired rows of a column, fractional; empty outside of the acquired columns.
     pub(super) fn rows(&self, column: usize, height: usize) -> std::ops::Range<f32> {
         if !self.columns.contains(&column) {
             return 0.0..0.0;

@@ -6,15 +6,15 @@ use super::{
 };
 use crate::layer::{LAYERS, Layer};
 
-/// A retinal vessel, seen where the B-scan cuts it. Micrometres.
+/// A retinal vessel cut by the B-scan. Micrometres.
 pub(super) struct Vessel {
     x: f32,
     lean: f32,
     /// Half width of the shadow.
     pub(super) radius: f32,
-    /// Share of the light that it takes, 0 to 1.
+    /// Share of light it absorbs, 0 to 1.
     pub(super) shade: f32,
-    /// Whether its wall shows as a bright spot.
+    /// Whether its wall is visible as a bright spot.
     pub(super) visible: bool,
 }
 
@@ -43,18 +43,18 @@ impl Vessel {
         vessels
     }
 
-    /// Distance of a place to the vessel's middle along the scan.
+    /// Distance of a position from the vessel's middle along the scan.
     pub(super) fn offset(&self, x: f32, y: f32) -> f32 {
         x - self.x - self.lean * y
     }
 
-    /// How much it lifts the inner limiting membrane.
+    /// Elevation of the inner limiting membrane by the vessel.
     pub(super) fn bulge(&self, x: f32, y: f32) -> f32 {
         let off = self.offset(x, y) / self.radius;
         if self.radius < 17.0 || off.abs() > 4.0 { 0.0 } else { 0.25 * self.radius * maths::bell(off) }
     }
 
-    /// Share of the light that passes it, 0 to 1.
+    /// Share of light that passes the vessel, 0 to 1.
     pub(super) fn passes(&self, x: f32, y: f32) -> f32 {
         let off = self.offset(x, y) / self.radius;
         if off.abs() > 3.0 {
@@ -65,7 +65,7 @@ impl Vessel {
     }
 }
 
-/// A round lesion with its middle at a place. Micrometres.
+/// A round lesion. Micrometres.
 #[derive(Clone, Copy)]
 struct Spot {
     x: f32,
@@ -90,7 +90,7 @@ impl Spot {
 struct Cyst {
     spot: Spot,
     layer: usize,
-    /// Place between the layer's upper (0) and lower (1) boundary.
+    /// Position between the layer's upper (0) and lower (1) boundary.
     level: f32,
 }
 
@@ -101,19 +101,19 @@ struct Focus {
     level: f32,
 }
 
-/// Everything that disease adds.
+/// All lesions of an eye.
 #[derive(Default)]
 pub(super) struct Lesions {
     drusen: Vec<Spot>,
     cysts: Vec<Cyst>,
-    /// Mound of swollen tissue about the cysts.
+    /// Mound of swollen tissue around the cysts.
     swelling: Option<Spot>,
     foci: Vec<Focus>,
     /// Thickness of an epiretinal membrane and depth of the folds under it.
     membrane: Option<(f32, f32, Field)>,
 }
 
-/// Where a lesion lies in one A-scan: micrometres below the ILM, and half its height there.
+/// A lesion's section in one A-scan: micrometres below the ILM, and half its height.
 pub(super) struct Section {
     pub(super) middle: f32,
     pub(super) half: f32,
@@ -179,7 +179,7 @@ impl Lesions {
         lesions
     }
 
-    /// Makes room for the lesions in the layers.
+    /// Thickens the layers to make room for the lesions.
     pub(super) fn deform(&self, x: f32, y: f32, thickness: &mut [f32; LAYERS]) {
         let lift = self.drusen_height(x, y);
         let onl = Layer::Onl.index();
@@ -203,17 +203,17 @@ impl Lesions {
         }
     }
 
-    /// Height of drusen over Bruch's membrane.
+    /// Height of drusen above Bruch's membrane.
     pub(super) fn drusen_height(&self, x: f32, y: f32) -> f32 {
         self.drusen.iter().map(|d| d.bump(x, y)).fold(0.0, |all, one| (all * all + one * one).sqrt())
     }
 
-    /// Thickness of the epiretinal membrane, 0 where there is none.
+    /// Thickness of the epiretinal membrane, 0 without one.
     pub(super) fn membrane(&self) -> f32 {
         self.membrane.as_ref().map_or(0.0, |m| m.0)
     }
 
-    /// Cavities cut by the A-scan at a place; `tops` are the layers' upper boundaries below the ILM.
+    /// Cavities cut by the A-scan at a position; `tops` are the layers' upper boundaries below the ILM.
     pub(super) fn cavities(
         &self,
         x: f32,
@@ -232,7 +232,7 @@ impl Lesions {
         })
     }
 
-    /// Bright foci cut by the A-scan at a place.
+    /// Bright foci cut by the A-scan at a position.
     pub(super) fn foci(
         &self,
         x: f32,
@@ -247,7 +247,8 @@ impl Lesions {
     }
 }
 
-/// A lesion without size, about the fovea: within `across` micrometres along the scan, mostly near it otherwise.
+/// A random position near the fovea, without size: within `along` and `across` micrometres, usually close to the scan
+/// line.
 fn place(draw: &mut Draw, along: f32, across: f32) -> Spot {
     Spot { x: draw.between(-along, along), y: draw.normal(0.0, across * 0.5), radius: 0.0, height: 0.0 }
 }

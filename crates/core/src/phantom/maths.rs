@@ -1,7 +1,7 @@
 //! Elementary functions built from exact arithmetic.
 //!
-//! The system's `exp` and `ln` differ in their last bits from platform to platform; phantoms may not.
-//! Relative error is below 1e-6, well under one step of an 8-bit intensity.
+//! The system's `exp` and `ln` differ in their last bits between platforms, and phantoms must not. The relative error
+//! is below 1e-6, far below one step of an 8-bit intensity.
 
 use std::f32::consts::{LN_2, LOG2_E};
 
@@ -32,7 +32,7 @@ pub(super) fn ln(x: f32) -> f32 {
     series + exponent as f32 * LN_2
 }
 
-/// Bell of height 1 and standard deviation 1.
+/// Bell curve of height 1 and standard deviation 1.
 pub(super) fn bell(x: f32) -> f32 {
     exp(-0.5 * x * x)
 }
@@ -48,7 +48,7 @@ pub(super) fn decibel(level: f32) -> f32 {
     exp(level * (std::f32::consts::LN_10 / 10.0))
 }
 
-/// Quantile of the normal distribution at `p` in (0, 1), to 5e-4; Acklam's rational approximation.
+/// Quantile of the normal distribution at `p` in (0, 1), accurate to 5e-4 (Acklam's rational approximation).
 pub(super) fn normal_quantile(p: f32) -> f32 {
     const EDGE: f32 = 0.024_25;
     if p > 0.5 {

@@ -1,8 +1,8 @@
 //! Synthetic B-scans with exact labels.
 //!
-//! A [`Phantom`] is drawn in the order in which a real scan comes to be: an eye (layer thicknesses over the macula,
-//! globe, vessels, lesions), the light that its tissue reflects, and a scanner with its speckle, noise and grey
-//! curve. The boundaries are known to a fraction of a pixel. For a seed the result is the same on every platform.
+//! A [`Phantom`] follows the formation of a real scan: an eye (layer thicknesses over the macula, globe, vessels,
+//! lesions), the light that its tissue reflects, and a scanner with speckle, noise and grey curve. Boundaries are exact
+//! to a fraction of a pixel. A seed gives the same result on every platform.
 
 mod anatomy;
 mod device;
@@ -28,49 +28,49 @@ use geometry::{AScan, Acquired, Geometry};
 use noise::Draw;
 use tissue::Tissue;
 
-/// The generator of synthetic B-scans.
+/// Generator of synthetic B-scans.
 pub struct Phantom;
 
-/// A synthetic B-scan and everything that is true of it.
+/// A synthetic B-scan and its ground truth.
 #[derive(Clone, Debug)]
 pub struct PhantomScan {
     /// The scan.
     pub bscan: BScan,
-    /// Every boundary, exact; `None` where it lies outside the acquired frame.
+    /// Every boundary, exact; `None` outside of the acquired frame.
     pub surfaces: Surfaces,
-    /// Thickness of the layers in each A-scan, micrometres, in the order of [`Layer::ALL`].
+    /// Thickness of the layers in each A-scan in micrometres, in the order of [`Layer::ALL`].
     pub thickness_um: [Vec<f32>; LAYERS],
-    /// Thickness of the bright band of the ellipsoid zone alone, without the outer segments, micrometres.
+    /// Thickness of the ellipsoid zone's bright band in micrometres, without the outer segments.
     pub ez_band_um: Vec<f32>,
     /// Which samples are intraretinal fluid; row-major.
     pub fluid: Vec<bool>,
-    /// Which samples were acquired; row-major. The others are padding.
+    /// Which samples were acquired; row-major. Others are padding.
     pub acquired: Vec<bool>,
-    /// Micrometres from sample to sample.
+    /// Micrometres between samples.
     pub axial_um: f64,
-    /// Micrometres from A-scan to A-scan.
+    /// Micrometres between A-scans.
     pub lateral_um: f64,
-    /// Column of the fovea, where the B-scan passes within 100 um of it.
+    /// Column of the fovea, if the B-scan passes within 100 um of it.
     pub fovea: Option<f64>,
-    /// Which eye; the scan runs horizontally.
+    /// The eye; the scan is horizontal.
     pub eye: Eye,
-    /// Whether the choroid-sclera boundary rises above the noise in most A-scans.
+    /// Whether the choroid-sclera boundary is above the noise in most A-scans.
     pub choroid_visible: bool,
 }
 
 impl Phantom {
     /// Draws one B-scan.
     ///
-    /// `seed` fixes everything, except that [`PhantomOptions::anatomy_seed`], where given, fixes the eye: other
-    /// seeds are then other exposures of it, other values of `fovea_offset_um` other slices through it.
+    /// `seed` fixes everything. With [`PhantomOptions::anatomy_seed`], that seed fixes the eye instead: other values of
+    /// `seed` are other exposures of it, other values of `fovea_offset_um` other slices through it.
     ///
     /// # Panics
     /// When the frame is smaller than 8 x 8, or a spacing is not positive.
     #[must_use]
     pub fn generate(options: &PhantomOptions, seed: u64) -> PhantomScan {
         let (width, height) = (options.width, options.height);
-        assert!(width >= 8 && height >= 8, "a phantom has at least 8 x 8 samples");
-        assert!(options.axial_um > 0.0 && options.lateral_um > 0.0, "spacings are positive");
+        assert!(width >= 8 && height >= 8, "a phantom needs at least 8 x 8 samples");
+        assert!(options.axial_um > 0.0 && options.lateral_um > 0.0, "spacings must be positive");
         let anatomy = Anatomy::new(options.anatomy_seed.unwrap_or(seed), options);
         let geometry = Geometry::new(&anatomy, options);
         let tissue = Tissue::new(&anatomy, options, &mut Draw::new(seed, 4));
@@ -120,8 +120,8 @@ impl Phantom {
     }
 }
 
-/// Whether light from the choroid-sclera boundary stands well out of the averaged noise in most A-scans: the boundary
-/// must show as an edge, or the depth at which the light fades would pass for it.
+/// Whether light from the choroid-sclera boundary is well above the averaged noise in most A-scans. The boundary must
+/// show as an edge, otherwise the depth at which light fades would look like it.
 fn choroid_visible(geometry: &Geometry, options: &PhantomOptions) -> bool {
     let noise = maths::decibel(options.noise_db) * (0.5 + 3.0 / options.averaging.max(1.0).sqrt());
     let choroid = Layer::Choroid.index();

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::maths;
 
-/// A stream of random numbers: the same on every platform for the same seed and stream.
+/// A stream of random numbers, the same on every platform for one seed and stream.
 pub(super) struct Draw(ChaCha8Rng);
 
 impl Draw {
@@ -25,13 +25,13 @@ impl Draw {
         low + (high - low) * self.unit()
     }
 
-    /// Normal with the given mean and standard deviation, cut off at 2.5 of them.
+    /// Normal with the given mean and standard deviation, cut off at 2.5 standard deviations.
     pub(super) fn normal(&mut self, mean: f32, deviation: f32) -> f32 {
         let p = self.between(0.006_21, 0.993_79);
         mean + deviation * maths::normal_quantile(p)
     }
 
-    /// Whether something of this probability happens.
+    /// True with the given probability.
     pub(super) fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability
     }
@@ -61,7 +61,7 @@ impl Draw {
 /// Entries of a quantile table.
 pub(super) const TABLE: usize = 4096;
 
-/// Quantiles of a distribution that is `of` a normal variable.
+/// Quantiles of the distribution of `of(x)` for a normal variable x.
 pub(super) fn quantiles(of: impl Fn(f32) -> f32) -> Box<[f32; TABLE]> {
     let mut table = Box::new([0.0; TABLE]);
     for (i, value) in table.iter_mut().enumerate() {
@@ -72,10 +72,10 @@ pub(super) fn quantiles(of: impl Fn(f32) -> f32) -> Box<[f32; TABLE]> {
 
 /// Largest radius of a blob; cubes have side 1.
 const BLOB_RADIUS: f32 = 0.8;
-/// Farthest distance, in radii, at which a blob is told from nothing.
+/// Largest distance from a blob, in radii, that is still computed.
 const BLOB_REACH: f32 = 1.4;
 
-/// A smooth random field over the plane or space, fixed by its seed.
+/// A smooth random field over the plane or space, determined by its seed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field(u64);
 
@@ -84,20 +84,20 @@ impl Field {
         Self(seed)
     }
 
-    /// Value at a point of the plane, about -1 to 1: a cubic spline over random values at whole coordinates.
+    /// Value at a point of the plane, about -1 to 1: a cubic spline over random values at integer coordinates.
     pub(super) fn at(self, x: f32, y: f32) -> f32 {
         self.line(x).at(y)
     }
 
-    /// The field along the line of constant `x`, for many values nearby.
+    /// The field along the line of constant `x`, for many nearby values.
     pub(super) fn line(self, x: f32) -> Line {
         let (first, weights) = spline(x);
         Line { field: self, first, weights, base: i32::MIN, knots: [0.0; 4] }
     }
 
-    /// How deep a point of space lies in the nearest blob: 1 at its centre, 0 at its rim, to -0.4 outside.
+    /// Depth of a point of space in the nearest blob: 1 at its centre, 0 at its rim, down to -0.4 outside.
     ///
-    /// There is at most one blob for each unit cube; `fill` is the share of cubes that hold one.
+    /// Each unit cube holds at most one blob; `fill` is the share of cubes that hold one.
     pub(super) fn blob(self, point: [f32; 3], fill: f32) -> f32 {
         let base = point.map(f32::floor);
         let inside = [point[0] - base[0], point[1] - base[1], point[2] - base[2]];
@@ -140,7 +140,7 @@ impl Field {
     }
 }
 
-/// A field along a line; gives the values of [`Field::at`], faster where neighbours are asked for in turn.
+/// A field along a line: the values of [`Field::at`], faster for neighbouring positions.
 pub(super) struct Line {
     field: Field,
     first: i32,

@@ -1,31 +1,31 @@
-//! What a phantom should look like: its scanner, its place on the retina, its health.
+//! Options of a phantom: scanner, position on the retina, pathology.
 
 use super::noise::Draw;
 
-/// How a scanner turns reflected power into grey.
+/// How a scanner converts reflected power to grey.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Display {
     /// Fourth root of the power above the noise floor, as on Heidelberg scanners.
     FourthRoot,
-    /// Decibels over a range that ends at the brightest tissue; noise stays visible as grey.
+    /// Decibels over a range that ends at the brightest tissue; noise remains visible as grey.
     Decibels {
         /// Range from black to white.
         range_db: f32,
     },
 }
 
-/// What fills the parts of a frame that were not acquired.
+/// Content of the parts of a frame that were not acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// The frame is complete.
     None,
     /// Black bands at the frame's edges.
     Black,
-    /// White wedges, as left by a scanner's motion correction.
+    /// White wedges, as left by motion correction.
     White,
 }
 
-/// Options of one phantom. Start from a scanner, such as [`PhantomOptions::spectralis`], or from
+/// Options of a phantom. Start from a scanner, such as [`PhantomOptions::spectralis`], or from
 /// [`PhantomOptions::random`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PhantomOptions {
@@ -33,40 +33,42 @@ pub struct PhantomOptions {
     pub width: usize,
     /// Samples along an A-scan.
     pub height: usize,
-    /// Micrometres from sample to sample.
+    /// Micrometres between samples.
     pub axial_um: f64,
-    /// Micrometres from A-scan to A-scan.
+    /// Micrometres between A-scans.
     pub lateral_um: f64,
-    /// Row of Bruch's membrane in the frame's middle, as a share of the height; moved where the retina would not fit.
+    /// Row of Bruch's membrane in the middle of the frame, as a share of the height; adjusted if the retina would not
+    /// fit.
     pub position: f64,
-    /// Lateral place of the fovea in micrometres from the frame's middle. Far outside the frame means: none in it.
+    /// Lateral position of the fovea in micrometres from the middle of the frame. A position far outside gives a frame
+    /// without fovea.
     pub fovea_um: f64,
-    /// Distance of the B-scan from the fovea in micrometres, across the scan direction.
+    /// Distance of the B-scan from the fovea across the scan direction, in micrometres.
     pub fovea_offset_um: f64,
-    /// Whether the optic disc is towards the right of the frame.
+    /// Whether the optic disc is on the right.
     pub nasal_right: bool,
-    /// Fixes the eye apart from the noise; `None`: the eye comes from the seed too.
+    /// Fixes the eye but not the noise; with `None`, the eye depends on the main seed.
     pub anatomy_seed: Option<u64>,
-    /// 0: healthy. Up to 1: drusen, intraretinal fluid, epiretinal membrane, bright foci.
+    /// Severity from 0 (healthy) to 1: drusen, intraretinal fluid, epiretinal membrane, bright foci.
     pub pathology: f32,
-    /// Frames averaged; 1 is full speckle.
+    /// Number of averaged frames; 1 is full speckle.
     pub averaging: f32,
-    /// Noise power below the brightest tissue in decibels (negative).
+    /// Noise power relative to the brightest tissue, in decibels (negative).
     pub noise_db: f32,
-    /// Depth over which the choroid's signal falls by a factor of e, in micrometres; enhanced depth imaging has
-    /// over 100.
+    /// Depth over which the choroid's signal falls by a factor of e, in micrometres; over 100 with enhanced depth
+    /// imaging.
     pub penetration_um: f32,
     /// Axial resolution in micrometres, full width at half maximum.
     pub resolution_um: f32,
     /// Grey curve.
     pub display: Display,
-    /// Contrast of the grey curve; 1 is the scanner's own.
+    /// Contrast of the grey curve; 1 is that of the scanner.
     pub contrast: f32,
-    /// Grey level added to all.
+    /// Grey level added to every sample.
     pub brightness: f32,
-    /// Unacquired parts.
+    /// Padding.
     pub padding: Padding,
-    /// Whether greys are rounded to 256 levels.
+    /// Whether intensities are rounded to 256 levels.
     pub eight_bit: bool,
 }
 
@@ -103,13 +105,13 @@ impl PhantomOptions {
         }
     }
 
-    /// Spectralis with enhanced depth imaging: the choroid-sclera boundary shows.
+    /// Spectralis with enhanced depth imaging: the choroid-sclera boundary is visible.
     #[must_use]
     pub const fn enhanced_depth() -> Self {
         Self { averaging: 50.0, noise_db: -50.0, penetration_um: 160.0, position: 0.42, ..Self::spectralis() }
     }
 
-    /// Zeiss Cirrus: 512 x 1024, hardly averaged, grey noise.
+    /// Zeiss Cirrus: 512 x 1024, little averaging, grey noise.
     #[must_use]
     pub const fn cirrus() -> Self {
         Self {
@@ -175,7 +177,7 @@ impl PhantomOptions {
         }
     }
 
-    /// A scanner, a place, a quality and a state of health drawn at random.
+    /// Random scanner, position, quality and pathology.
     #[must_use]
     pub fn random(seed: u64) -> Self {
         let draw = &mut Draw::new(seed, 11);
@@ -193,7 +195,7 @@ impl PhantomOptions {
         o
     }
 
-    /// Other frame sizes of the same scanner, and another place on the retina.
+    /// Varies the frame size and the position on the retina.
     fn vary_frame(&mut self, draw: &mut Draw) {
         let from = (self.width as f32 * 0.7) as usize;
         let width = if draw.chance(0.4) { self.width } else { draw.whole(from, self.width) };
@@ -210,7 +212,7 @@ impl PhantomOptions {
         self.nasal_right = draw.chance(0.5);
     }
 
-    /// Another quality.
+    /// Varies the quality.
     fn vary_signal(&mut self, draw: &mut Draw) {
         self.averaging = (self.averaging * super::maths::exp(draw.normal(0.0, 0.6))).clamp(1.0, 100.0);
         self.noise_db = (self.noise_db + draw.normal(0.0, 4.0)).min(-18.0);

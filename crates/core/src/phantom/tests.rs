@@ -1,4 +1,4 @@
-//! What a phantom promises.
+//! Tests of phantoms.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ fn small() -> PhantomOptions {
     PhantomOptions { width: 256, lateral_um: 24.0, ..PhantomOptions::spectralis() }
 }
 
-/// Mean intensity within `reach` rows above and below a boundary.
+/// Mean intensity above and below a boundary, within `reach` rows.
 fn contrast(scan: &PhantomScan, boundary: Boundary, reach: f32) -> (f32, f32) {
     let (mut above, mut below, mut count) = (0.0, 0.0, 0.0);
     for (x, row) in scan.surfaces.rows(boundary).iter().enumerate() {

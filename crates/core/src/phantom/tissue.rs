@@ -1,4 +1,4 @@
-//! Reflected power of the tissue, sample by sample, before speckle and noise. 1 is the brightest tissue.
+//! Reflected power of the tissue per sample, before speckle and noise. 1 is the brightest tissue.
 
 use super::{
     PhantomOptions,
@@ -9,8 +9,7 @@ use super::{
 };
 use crate::layer::{LAYERS, Layer};
 
-/// Reflected power of each tissue, chosen so that the fourth roots match mean greys measured on healthy
-/// Spectralis scans.
+/// Reflected power of each tissue, chosen so that its fourth root matches the mean grey in healthy Spectralis scans.
 #[derive(Clone, Copy)]
 struct Reflectivity {
     nfl: f32,
@@ -55,25 +54,25 @@ impl Reflectivity {
     }
 }
 
-/// Tissue as one scan shows it.
+/// Tissue as seen in one scan.
 pub(super) struct Tissue<'a> {
     anatomy: &'a Anatomy,
     options: &'a PhantomOptions,
     light: Reflectivity,
-    /// Distance of the external limiting membrane to the ellipsoid zone, micrometres.
+    /// Distance of the external limiting membrane from the ellipsoid zone, micrometres.
     elm_um: f32,
-    /// Brightening of Henle's fibres on the two sides of the fovea: left, right.
+    /// Brightening of Henle's fibres left and right of the fovea.
     henle: [f32; 2],
     reflex: f32,
-    /// Height of the posterior hyaloid over the ILM in micrometres, where it is detached.
+    /// Height of the posterior hyaloid above the ILM in micrometres, if it is detached.
     hyaloid: Option<f32>,
-    /// Kernel of the axial resolution, the middle first.
+    /// Kernel of the axial resolution, starting at its middle.
     kernel: Vec<f32>,
     gain: Field,
     texture: Field,
-    /// Decibels of the grain within layers.
+    /// Grain within layers in decibels.
     grain: f32,
-    /// How dark the lumens of the choroid are, 0 to 1.
+    /// Darkness of the choroid's lumens, 0 to 1.
     lumens: f32,
 }
 
@@ -103,7 +102,7 @@ impl<'a> Tissue<'a> {
         }
     }
 
-    /// Fills `power` with the power of one A-scan and marks in `fluid` the share of each sample that is fluid.
+    /// Fills `power` with the power of one A-scan, and `fluid` with the fluid share of each sample.
     pub(super) fn fill(&self, geometry: &Geometry, column: usize, power: &mut [f32], fluid: &mut [f32]) {
         let ascan = &geometry.ascans[column];
         let samples = Samples { ilm: ascan.rows[0], per_um: (1.0 / self.options.axial_um) as f32 };
@@ -136,7 +135,7 @@ impl<'a> Tissue<'a> {
         }
     }
 
-    /// From the ILM to Bruch's membrane, as a chain of straight pieces.
+    /// From the ILM to Bruch's membrane, as linear pieces.
     fn retina(&self, ascan: &AScan, slope: f32, samples: Samples, power: &mut [f32]) {
         let light = &self.light;
         let (t, tops) = (&ascan.thickness, &ascan.tops);
@@ -191,7 +190,7 @@ impl<'a> Tissue<'a> {
         }
     }
 
-    /// From Bruch's membrane downwards: choroid with the lumens of its vessels, then sclera.
+    /// From Bruch's membrane downwards: choroid with its vessel lumens, then sclera.
     fn choroid(&self, ascan: &AScan, power: &mut [f32]) {
         let light = &self.light;
         let axial = self.options.axial_um as f32;
@@ -226,7 +225,7 @@ impl<'a> Tissue<'a> {
         }
     }
 
-    /// Grain of the tissue between the ILM and Bruch's membrane, coarser than speckle.
+    /// Adds the grain of the tissue between the ILM and Bruch's membrane, which is coarser than speckle.
     fn roughen(&self, ascan: &AScan, power: &mut [f32]) {
         let axial = self.options.axial_um as f32;
         let mut texture = self.texture.line(ascan.x / 38.0);
@@ -281,7 +280,7 @@ impl<'a> Tissue<'a> {
         }
     }
 
-    /// Spreads the power of one A-scan by the axial resolution.
+    /// Blurs the power of one A-scan by the axial resolution.
     fn blur(&self, power: &mut [f32]) {
         let sharp = power.to_vec();
         let last = sharp.len() - 1;
@@ -295,7 +294,7 @@ impl<'a> Tissue<'a> {
     }
 }
 
-/// Micrometres below the ILM to rows.
+/// Converts micrometres below the ILM to rows.
 #[derive(Clone, Copy)]
 struct Samples {
     ilm: f32,
@@ -308,13 +307,13 @@ impl Samples {
     }
 }
 
-/// Samples touched by the piece between two rows.
+/// Samples covered by the piece between two rows.
 fn rows(from: f32, to: f32, len: usize) -> std::ops::Range<usize> {
     let first = (from.floor().max(0.0) as usize).min(len);
     first..(to.ceil().max(0.0) as usize).clamp(first, len)
 }
 
-/// Adds power that runs straight from `first` at `from` to `last` at `to`; a sample is the mean over its length.
+/// Adds power that changes linearly from `first` at `from` to `last` at `to`; a sample is the mean over its length.
 fn add_piece(power: &mut [f32], from: f32, to: f32, first: f32, last: f32) {
     if to <= from {
         return;
@@ -328,7 +327,7 @@ fn add_piece(power: &mut [f32], from: f32, to: f32, first: f32, last: f32) {
     }
 }
 
-/// Adds a bell-shaped line of peak power `height` about `row`.
+/// Adds a bell-shaped line of peak power `height` around `row`.
 fn add_bell(power: &mut [f32], row: f32, deviation: f32, height: f32) {
     for y in rows(row - 3.0 * deviation - 1.0, row + 3.0 * deviation + 1.0, power.len()) {
         power[y] += height * maths::bell((y as f32 + 0.5 - row) / deviation);

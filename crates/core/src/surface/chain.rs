@@ -1,36 +1,35 @@
-//! The ordered chain: each A-scan runs through vitreous, the layers in order, and the tissue below.
+//! Boundaries by a hidden Markov chain per A-scan: vitreous, the layers in order, the tissue below.
 //!
-//! An A-scan is a left-to-right hidden Markov chain over [`STATES`] states that may advance, also past thin
-//! layers, but never return. With the network's class probabilities as emissions, the forward-backward
-//! algorithm (Rabiner, Proc. IEEE 1989) gives the probability of every state in every row, and from it the
-//! expected row of each boundary: the expected number of rows spent in the states above it. Each path through
-//! the chain is ordered, so the expectations are ordered too.
+//! The chain is left-to-right over [`STATES`] states: it may advance, also past thin layers, but never return. With the
+//! network's class probabilities as emissions, the forward-backward algorithm (Rabiner, Proc. IEEE 1989) gives the
+//! probability of every state in every row. The expected row of a boundary is the expected number of rows spent in the
+//! states above it. Each path through the chain is ordered, so the expected rows are ordered too.
 //!
-//! All of it is inlined into its caller, who decides for which instruction set it is compiled.
+//! Everything is inlined into its caller, which decides the instruction set it is compiled for.
 
 use std::f32::consts::{LN_2, LOG2_E};
 
 use crate::layer::{BOUNDARIES, CLASSES};
 
-/// Vitreous, the layers, and what lies below the choroid.
+/// Vitreous, the layers, and the tissue below the choroid.
 pub(super) const STATES: usize = BOUNDARIES + 1;
-/// A-scans that are solved together, for the sake of vector units.
+/// A-scans solved together, to fill vector units.
 pub(super) const LANES: usize = 16;
 
-/// Smallest probability that is told apart. Each row that contradicts a path costs it a factor of [`FLOOR`] at most, so that a
-/// path survives some sixty such rows, as an artefact above the retina may have.
+/// Smallest state probability. Each row that contradicts a path costs it at most a factor of [`FLOOR`], so a path
+/// survives about sixty such rows, for example an artefact above the retina.
 const NEGLIGIBLE: f64 = 1e-300;
-/// Least emission, so that no single pixel can rule a path out.
+/// Smallest emission, so that no single pixel can rule out a path.
 const FLOOR: f32 = 1e-5;
 
 /// The states of ONL, ellipsoid zone and RPE.
 const OUTER: [usize; 3] = [5, 6, 7];
 
 type Lanes = [f32; LANES];
-/// Probabilities of states, whose range is far beyond that of single precision.
+/// State probabilities, whose range exceeds that of single precision.
 type Wide = [f64; LANES];
 
-/// The class that a state emits: background above and below, its own layer between.
+/// The class that a state emits: background for the first and last state, else its own layer.
 const fn class_of(state: usize) -> usize {
     if state == STATES - 1 { 0 } else { state }
 }
@@ -52,12 +51,12 @@ pub(super) struct Posterior {
     pub(super) outer: Lanes,
     /// Expected number of rows in the choroid.
     pub(super) choroid: Lanes,
-    /// Overlap (intersection over union) of the seven layers as the network sees them, row by row, and as the ordered
-    /// chain has them: small where layers are faint, and where the network sees them in an order that no retina has.
+    /// Overlap (intersection over union) of the seven layers as seen by the network row by row, and as ordered by the
+    /// chain. Small if layers are faint or the network sees them in an impossible order.
     pub(super) agreement: Lanes,
 }
 
-/// Solves chains; keeps its buffers from one strip of A-scans to the next.
+/// Solves chains; reuses its buffers between strips of A-scans.
 #[derive(Default)]
 pub(super) struct Solver {
     emissions: Vec<[Lanes; CLASSES]>,
@@ -75,7 +74,7 @@ impl Solver {
     ) -> Posterior {
         self.emissions.clear();
         for row in 0..rows {
-            // Loops all through, since a closure may be compiled by itself, without the caller's vectors.
+            // Plain loops throughout: a closure may be compiled separately, without the caller's vector instructions.
             let mut emission = [[0.0; LANES]; CLASSES];
             for (class, lanes) in emission.iter_mut().enumerate() {
                 *lanes = scores(class, row);
@@ -129,7 +128,7 @@ impl Solver {
                     below[k] = before.map(|p| p as f32);
                 }
             }
-            // The retina is what lies between ILM and Bruch's membrane: states 1 to 7.
+            // The retina lies between ILM and Bruch's membrane: states 1 to 7.
             let (mut inside, mut agreeing, mut seen) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
             for (state, class) in gamma[1..STATES - 2].iter().zip(&self.emissions[row][1..CLASSES - 1]) {
                 for l in 0..LANES {
@@ -172,14 +171,14 @@ impl Solver {
     }
 }
 
-/// Class probabilities, kept away from zero.
+/// Class probabilities, bounded away from zero.
 #[inline(always)]
 fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
     let inverse = temperature.recip();
     let mut max = [f32::MIN; LANES];
     for class in &mut scores {
         for l in 0..LANES {
-            // Scores that are no numbers say nothing.
+            // Scores that are not finite count as zero.
             class[l] = if class[l].is_finite() { (class[l] * inverse).clamp(-1e4, 1e4) } else { 0.0 };
             max[l] = max[l].max(class[l]);
         }
@@ -199,8 +198,8 @@ fn softmax(mut scores: [Lanes; CLASSES], temperature: f32) -> [Lanes; CLASSES] {
     scores
 }
 
-/// `e` to the power of a non-positive `x`, with a relative error below 1e-5. Without a branch or a call, so that all lanes go at
-/// once.
+/// `e` to the power of a non-positive `x`, with a relative error below 1e-5. Free of branches and calls, so that it
+/// vectorises.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     let scaled = (x * LOG2_E).max(-126.0);
@@ -211,7 +210,7 @@ fn exp(x: f32) -> f32 {
     series * f32::from_bits(((whole + 127) as u32) << 23)
 }
 
-/// Multiplies each state by its emission and brings the lane's sum to 1.
+/// Multiplies each state by its emission and scales each lane's sum to 1.
 #[inline(always)]
 fn emit(state: &mut [Wide; STATES], emission: &[Lanes; CLASSES]) {
     for (s, value) in state.iter_mut().enumerate() {
@@ -258,7 +257,8 @@ fn normalise(state: &mut [Wide; STATES]) {
     }
     for value in state {
         for l in 0..LANES {
-            // Processors take a hundred times longer over smaller numbers, and a state that is none could never come back.
+            // Smaller (subnormal) numbers are a hundred times slower, and a state of probability zero could never
+            // recover.
             value[l] = (value[l] * inverse[l]).max(NEGLIGIBLE);
         }
     }

@@ -1,4 +1,4 @@
-//! Boundaries of a B-scan from the class scores of its network run.
+//! Extracts the boundaries of a B-scan from the network's class scores.
 
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -15,24 +15,24 @@ use super::{
     visibility,
 };
 
-/// When a boundary counts as determined.
+/// Options of boundary extraction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExtractOptions {
     /// The model's calibration, from its metadata.
     pub calibration: Calibration,
-    /// Added to the score of the ellipsoid zone and taken from that of the RPE, so that the boundary between them
+    /// Added to the score of the ellipsoid zone and subtracted from that of the RPE, so that the boundary between them
     /// follows a convention.
     pub ez_bias: f32,
     /// Largest standard deviation of a retinal boundary, in pixels of the network's grid.
     pub max_deviation: f32,
     /// Largest probability that the boundary lies outside the frame.
     pub max_outside: f32,
-    /// Fewest expected rows between ILM and Bruch's membrane for an A-scan to show a retina at all.
+    /// Fewest expected rows between ILM and Bruch's membrane in an A-scan that shows a retina.
     pub min_retina: f32,
-    /// Fewest expected rows of ONL, ellipsoid zone and RPE; where a retina has less, it is the optic disc.
+    /// Fewest expected rows of ONL, ellipsoid zone and RPE; a retina with fewer is the optic disc.
     pub min_outer: f32,
-    /// Standard deviation of the window in which neighbouring A-scans steady each other, in columns of the network's
-    /// grid; 0: none.
+    /// Standard deviation of the window that smooths boundaries over neighbouring A-scans, in columns of the network's
+    /// grid; 0 disables smoothing.
     pub smoothing: f32,
     /// Fewest expected rows of choroid for its outer boundary to be visible.
     pub min_choroid: f32,
@@ -55,13 +55,13 @@ impl Default for ExtractOptions {
 }
 
 impl ExtractOptions {
-    /// The usual options for a model, with the boundary below the ellipsoid zone as `convention` draws it.
+    /// The default options for a model, with the lower boundary of the ellipsoid zone set by `convention`.
     #[must_use]
     pub fn of(model: &ModelMetadata, convention: EzConvention) -> Self {
         Self { calibration: model.calibration, ez_bias: convention.bias(model.ez_shift), ..Self::default() }
     }
 
-    /// What is added to the score of `class`.
+    /// The bias added to the score of `class`.
     const fn bias(&self, class: usize) -> f32 {
         if class == Layer::Ez.class() as usize {
             self.ez_bias
@@ -72,7 +72,7 @@ impl ExtractOptions {
         }
     }
 
-    /// Whether nerve fibres are all that the A-scan shows of a retina, though the frame does not cut it.
+    /// Whether nerve fibres are the only retinal layer in the A-scan, and the frame does not cut the retina off.
     fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
         posterior.retina[lane] >= self.min_retina
             && posterior.outer[lane] < self.min_outer
@@ -81,7 +81,7 @@ impl ExtractOptions {
 
     fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
         let layered = boundary <= Boundary::NflGcl.index() || !disc;
-        // How open the end of the choroid may stay is judged over neighbouring A-scans.
+        // The deviation of the choroid's end is judged later, over neighbouring A-scans.
         let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
             (f32::INFINITY, posterior.choroid[lane] >= self.min_choroid)
         } else {
@@ -105,13 +105,13 @@ pub(super) struct Column {
     pub(super) disc: bool,
 }
 
-/// Extracts the boundaries of a scan that lies on the network's grid as `placement` says.
+/// Extracts the boundaries of a scan placed on the network's grid by `placement`.
 #[must_use]
 pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
     extract_on(1, logits, placement, options)
 }
 
-/// The same on `threads` threads.
+/// [`extract`] on `threads` threads.
 #[must_use]
 pub fn extract_on(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
     let mut columns = solve_columns(threads, logits, placement, options);
@@ -148,8 +148,8 @@ fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options
     columns
 }
 
-/// Solves as many A-scans as there are `columns`, from column `first` of the grid on.
-#[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
+/// Solves the A-scans of `columns`, starting at column `first` of the grid.
+#[expect(clippy::inline_always, reason = "the caller decides the instruction set it is compiled for")]
 #[inline(always)]
 fn solve_strip(
     solver: &mut Solver,
@@ -159,7 +159,7 @@ fn solve_strip(
     placement: &Placement,
     options: &ExtractOptions,
 ) {
-    // The last strip repeats its last column rather than reading past the scan.
+    // The last strip repeats its last column, to avoid reading past the scan.
     let used = columns.len();
     let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
         let line = &logits.row(class, placement.top + row)[first..][..used];
@@ -186,7 +186,8 @@ fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Colum
     }
 }
 
-/// Between two columns; where they differ in what is determined, the nearer one counts, which keeps the order.
+/// Interpolates two columns. If they differ in which boundaries are determined, returns the nearer one, which preserves
+/// the order.
 fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
     let same = left.rows.iter().zip(&right.rows).all(|(l, r)| l.is_some() == r.is_some());
     if !same || share == 0.0 {
@@ -199,7 +200,7 @@ fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
         confidence: mix(left.confidence, right.confidence),
         disc: if share < 0.5 { left.disc } else { right.disc },
     };
-    // Rounding may swap boundaries that coincide.
+    // Rounding may swap coinciding boundaries.
     let mut last = 0.0_f32;
     for row in mixed.rows.iter_mut().flatten() {
         *row = row.max(last);
@@ -218,7 +219,7 @@ mod tests {
         network::InputSize,
     };
 
-    /// Scores of +`margin` for the class of a mask, 0 for the others.
+    /// Scores of +`margin` for the class in the mask, 0 for the others.
     fn logits_of(mask: &[u8], width: usize, height: usize, margin: f32) -> Logits {
         let mut values = vec![0.0; CLASSES * width * height];
         for (i, &class) in mask.iter().enumerate() {

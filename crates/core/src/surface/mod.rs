@@ -1,6 +1,6 @@
-//! From class scores to ordered, sub-pixel boundaries.
+//! Ordered sub-pixel boundaries from class scores.
 
-#[expect(clippy::inline_always, reason = "its caller decides for which instruction set it is compiled")]
+#[expect(clippy::inline_always, reason = "the caller decides the instruction set it is compiled for")]
 mod chain;
 mod extract;
 mod smooth;
@@ -14,7 +14,7 @@ use crate::layer::{BOUNDARIES, Boundary, Layer, Measured};
 
 /// The boundaries of one B-scan on the scan's own pixel grid.
 ///
-/// Rows are 0-based and fractional; a boundary's row is the first row of the layer below it. In every A-scan the
+/// Rows are 0-based and fractional; the row of a boundary is the first row of the layer below it. In every A-scan, the
 /// determined boundaries are in anatomical order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surfaces {
@@ -27,7 +27,7 @@ pub struct Surfaces {
 }
 
 impl Surfaces {
-    /// Surfaces of a scan of `width` A-scans and `height` samples, nothing determined.
+    /// Surfaces of a scan of `width` A-scans and `height` samples, with no boundary determined.
     #[must_use]
     pub fn undetermined(width: usize, height: usize) -> Self {
         Self {
@@ -40,10 +40,10 @@ impl Surfaces {
         }
     }
 
-    /// Surfaces that are known exactly, as those of a phantom or of a manual label.
+    /// Exactly known surfaces, such as those of a phantom or a manual label.
     ///
     /// # Panics
-    /// When a boundary is not of `width` A-scans.
+    /// When a boundary does not have `width` rows.
     #[must_use]
     pub fn exact(height: usize, rows: [Vec<Option<f32>>; BOUNDARIES]) -> Self {
         let width = rows[0].len();
@@ -65,7 +65,7 @@ impl Surfaces {
         self
     }
 
-    /// Whether every boundary has its row and deviation in each A-scan, as surfaces from elsewhere may not.
+    /// Whether every boundary has a row and a deviation for each A-scan. Deserialised surfaces may not.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let width = self.width;
@@ -79,7 +79,7 @@ impl Surfaces {
         self.width
     }
 
-    /// Samples along each A-scan.
+    /// Number of samples along each A-scan.
     #[must_use]
     pub const fn height(&self) -> usize {
         self.height
@@ -91,21 +91,21 @@ impl Surfaces {
         &self.rows[boundary.index()]
     }
 
-    /// Standard deviation of the error of `boundary` in each A-scan, in pixels: what the network's class probabilities
-    /// imply, as calibrated.
+    /// Standard deviation of the error of `boundary` in each A-scan, in pixels, from the network's calibrated class
+    /// probabilities.
     #[must_use]
     pub fn deviations(&self, boundary: Boundary) -> &[f32] {
         &self.deviations[boundary.index()]
     }
 
-    /// Confidence in each A-scan, 0 to 1: how far the layers that the network sees in it, sample by sample, overlap
-    /// (intersection over union) with the ordered layers between the boundaries.
+    /// Confidence in each A-scan, 0 to 1: overlap (intersection over union) of the layers seen by the network sample by
+    /// sample with the ordered layers between the boundaries.
     #[must_use]
     pub fn confidence(&self) -> &[f32] {
         &self.confidence
     }
 
-    /// Mean confidence of the A-scans that have any, 0 to 1; 0 where none has.
+    /// Mean confidence of the A-scans with a confidence above 0, 0 to 1; 0 if there are none.
     #[must_use]
     pub fn confidence_where_found(&self) -> f32 {
         let found = self.confidence.iter().filter(|&&c| c > 0.0);
@@ -113,14 +113,14 @@ impl Surfaces {
         sum / n.max(1) as f32
     }
 
-    /// Whether A-scan `ascan` shows the optic disc: nerve fibres, and none of the layers below them.
+    /// Whether A-scan `ascan` shows the optic disc: nerve fibres and no deeper layer of the retina.
     #[must_use]
     pub fn shows_disc(&self, ascan: usize) -> bool {
         self.disc[ascan]
     }
 
-    /// Thickness in each A-scan in pixels, measured vertically; `None` where either boundary is missing and in the optic
-    /// disc, whose fibres run along the A-scan.
+    /// Vertical thickness in each A-scan in pixels. `None` where a boundary is missing, and in the optic disc, where
+    /// fibres run along the A-scan.
     pub fn thickness_px(&self, of: Measured) -> impl Iterator<Item = Option<f32>> + '_ {
         let (upper, lower) = (self.rows(of.upper()), self.rows(of.lower()));
         let thickness = upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?));

@@ -1,19 +1,20 @@
-//! Neighbouring A-scans steady each other: a weighted straight line through each boundary's rows nearby.
+//! Smooths boundaries over neighbouring A-scans by local linear regression.
 
 use crate::layer::BOUNDARIES;
 
 use super::extract::Column;
 
-/// Variance of a row that the network is sure of, in squared rows; keeps one sure A-scan from outweighing all others.
+/// Variance of a row about which the network is certain, in squared rows; prevents one certain A-scan from outweighing
+/// all others.
 const NOISE: f32 = 0.25;
-/// Columns to either side, in standard deviations of the window.
+/// Half width of the window, in its standard deviations.
 const REACH: f32 = 2.5;
 
-/// Replaces each determined row by the value of a straight line fitted to the rows around it, weighted by a Gaussian
-/// window of `sigma` columns and by the certainty of each row. Boundaries stay in order and within `height` rows.
+/// Replaces each determined row by a straight line fitted to the rows around it, weighted by a Gaussian window of
+/// `sigma` columns and by the certainty of each row. Boundaries stay in order and within `height` rows.
 ///
-/// Local linear regression (Cleveland, J. Am. Stat. Assoc. 1979) without its robust iterations: a slope passes
-/// unchanged. Rows beyond an A-scan in which the boundary is not determined do not count.
+/// Local linear regression (Cleveland, J. Am. Stat. Assoc. 1979) without its robust iterations. It leaves a slope
+/// unchanged. The fit does not reach across an A-scan in which the boundary is not determined.
 pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
     if sigma <= 0.0 {
         return;
@@ -32,7 +33,7 @@ pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
     }
 }
 
-/// The line's value at column `x`; `None` where boundary `k` is not determined there.
+/// Fitted value at column `x`; `None` if boundary `k` is not determined there.
 fn fitted(columns: &[Column], x: usize, k: usize, window: &[f32]) -> Option<f32> {
     let here = columns[x].rows[k]?;
     let mut sums = Sums::default();
@@ -69,7 +70,7 @@ impl Sums {
         self.xy += w * x * y;
     }
 
-    /// Where the line crosses zero; the mean where all points lie at one place.
+    /// The intercept; the mean if all points share one position.
     fn value_at_zero(&self) -> f32 {
         let spread = self.w * self.xx - self.x * self.x;
         if spread > 1e-6 * self.w * self.w { (self.xx * self.y - self.x * self.xy) / spread } else { self.y / self.w }

@@ -1,19 +1,20 @@
-//! Whether the end of the choroid can be seen: a question to a stretch of the retina rather than to one A-scan.
+//! Whether the end of the choroid is visible, judged over a stretch of neighbouring A-scans.
 
 use super::extract::Column;
 use crate::layer::Boundary;
 
 const CSB: usize = Boundary::Csb.index();
-/// Columns to either side that are asked too, on the network's grid: about the width of a choroidal vessel.
+/// Neighbouring columns included on either side, on the network's grid: about the width of a choroidal vessel.
 const REACH: usize = 12;
-/// What an A-scan counts at most, in rows of the network's grid: one that shows no choroid at all counts so.
+/// Largest deviation that one A-scan contributes, in rows of the network's grid; also the value of an A-scan without
+/// choroid.
 const MOST: f32 = 20.0;
 
-/// Gives every column the mean deviation of the choroid-sclera boundary around it, and takes the boundary from those in which
-/// that is more than `limit`, in rows of the network's grid.
+/// Sets the deviation of the choroid-sclera boundary in every column to the mean around it. Removes the boundary where
+/// that mean exceeds `limit`, in rows of the network's grid.
 pub(super) fn judge(columns: &mut [Column], limit: f32) {
     let deviation = |c: &Column| if c.rows[CSB].is_some() { c.deviations[CSB].min(MOST) } else { MOST };
-    // Sums up to each column, so that a window costs two look-ups.
+    // Prefix sums make each window cost two look-ups.
     let mut sums = vec![0.0_f64];
     sums.extend(columns.iter().scan(0.0_f64, |sum, c| {
         *sum += f64::from(deviation(c));
@@ -68,7 +69,7 @@ mod tests {
         let half = (0..100).map(|x| (x < 50).then_some(1.0));
         let shown = shown(columns(half), 3.0);
         assert!(shown[..40].iter().all(|&s| s) && !shown[50..].iter().any(|&s| s));
-        // Each change of the state is one end of a line.
+        // Each change of state is an end of the line.
         assert_eq!(shown.windows(2).filter(|w| w[0] != w[1]).count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Short forms for elements, items and sequences.
+//! Shorthands for elements, items and sequences.
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR, value::DataSetSequence};
 use dicom_object::InMemDicomObject;
@@ -14,12 +14,12 @@ pub(super) fn sequence(tag: Tag, items: Vec<Item>) -> Element {
     DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
 }
 
-/// An element of one text.
+/// An element with one string.
 pub(super) fn string(tag: Tag, vr: VR, value: impl Into<String>) -> Element {
     DataElement::new(tag, vr, PrimitiveValue::from(value.into()))
 }
 
-/// An element of several texts.
+/// An element with several strings.
 pub(super) fn strings<T: ToString>(tag: Tag, vr: VR, values: impl IntoIterator<Item = T>) -> Element {
     DataElement::new(tag, vr, PrimitiveValue::Strs(values.into_iter().map(|v| v.to_string()).collect()))
 }
@@ -29,14 +29,14 @@ pub(super) fn decimals(tag: Tag, values: &[f64]) -> Element {
     strings(tag, VR::DS, values.iter().map(|&v| decimal(v)))
 }
 
-/// A number in the 16 characters that a decimal string may have (PS3.5, 6.2).
+/// A number as a decimal string, which has at most 16 characters (PS3.5, 6.2).
 pub(super) fn decimal(value: f64) -> String {
     const MOST: usize = 16;
     let plain = value.to_string();
     if plain.len() <= MOST {
         return plain;
     }
-    // Sign, digit, point and exponent leave room for eight digits.
+    // Sign, digit, point and exponent leave room for eight decimals.
     let short = format!("{value:.8}");
     if short.len() <= MOST && value.abs() >= 1e-3 { short } else { format!("{value:.8e}") }
 }

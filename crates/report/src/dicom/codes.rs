@@ -1,7 +1,7 @@
-//! Codes: what is meant, in the words of published vocabularies, or in ours where there is none.
+//! Codes from published vocabularies, or our own where none exists.
 //!
-//! Boundaries after CID 4273, thickness of the macula after CID 4285, around the disc after CID 4283 (PS3.16). Single layers
-//! other than nerve fibres and choroid have no code there that we could confirm.
+//! Boundaries follow CID 4273, macular thickness CID 4285, thickness around the disc CID 4283 (PS3.16). For single
+//! layers other than nerve fibres and choroid, we found no code there that we could confirm.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
@@ -19,7 +19,7 @@ const DCM: &str = "DCM";
 const SCT: &str = "SCT";
 const LOINC: &str = "LN";
 const UCUM: &str = "UCUM";
-/// Ours.
+/// Our own vocabulary.
 const OWN: &str = "99OCTRLS";
 
 /// A code, the vocabulary that defines it, and what it means.
@@ -92,13 +92,13 @@ impl Code {
         ])
     }
 
-    /// A code sequence of this code alone.
+    /// A code sequence with this code only.
     pub(super) fn sequence(self, tag: Tag) -> Element {
         sequence(tag, vec![self.item()])
     }
 }
 
-/// Who stands behind our own codes.
+/// The origin of our own codes.
 pub(super) fn own_scheme() -> Element {
     let scheme = item([
         string(tags::CODING_SCHEME_DESIGNATOR, VR::SH, OWN),
@@ -136,7 +136,7 @@ pub(super) const fn measured(of: Measured) -> Code {
     }
 }
 
-/// Between which boundaries the thickness of `of` is measured, where DICOM has a word for it (CID 4262).
+/// The boundaries of the thickness of `of`, if DICOM has a code for them (CID 4262).
 pub(super) const fn method(of: Measured) -> Option<Code> {
     match of {
         Measured::Retina => Some(code("111929", DCM, "Total retinal thickness (ILM to BM)")),
@@ -152,7 +152,7 @@ pub(super) const fn laterality(eye: Eye) -> Code {
     }
 }
 
-/// The mean thickness of `of` in `subfield`: the vocabularies have codes for the whole retina alone.
+/// The mean thickness of `of` in `subfield`. The vocabularies have codes for the whole retina only.
 pub(super) fn subfield(of: Measured, subfield: Subfield) -> Code {
     use Side::{Inferior, Nasal, Superior, Temporal};
     use Subfield::{Central, Inner, Outer};
@@ -196,7 +196,7 @@ pub(super) fn grid_volume(of: Measured) -> Code {
     }
 }
 
-/// Mean thickness of the nerve fibres in a quarter of the circle around the disc; `None` of what is no quarter.
+/// Mean nerve fibre thickness in a quadrant of the circle around the disc; `None` if `side` is not a quadrant.
 pub(super) const fn quadrant(side: Side) -> Option<Code> {
     match side {
         Side::Inferior => Some(code("131265", DCM, "Inferior quadrant RNFL thickness")),

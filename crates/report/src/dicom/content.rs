@@ -10,7 +10,7 @@ use super::{
 };
 use octrls_readers::DicomReference;
 
-/// How an item belongs to the one that holds it.
+/// Relationship of an item to its parent.
 #[derive(Clone, Copy)]
 pub(super) enum Relation {
     Contains,
@@ -39,7 +39,7 @@ fn name(name: Code) -> Element {
     name.sequence(tags::CONCEPT_NAME_CODE_SEQUENCE)
 }
 
-/// What a template's number says (PS3.16).
+/// The template number (PS3.16).
 pub(super) fn template(number: &str) -> Element {
     let template =
         item([string(tags::MAPPING_RESOURCE, VR::CS, "DCMR"), string(tags::TEMPLATE_IDENTIFIER, VR::CS, number)]);
@@ -72,7 +72,7 @@ pub(super) fn identifier(relation: Relation, title: Code, uid: String) -> Item {
     item([relation.element(), kind("UIDREF"), name(title), string(tags::UID, VR::UI, uid)])
 }
 
-/// The objects of the scan.
+/// References to the scan's objects.
 pub(super) fn images(reference: &DicomReference) -> Vec<Item> {
     let image = |instance| {
         let instance = sequence(tags::REFERENCED_SOP_SEQUENCE, vec![instance]);
@@ -81,7 +81,7 @@ pub(super) fn images(reference: &DicomReference) -> Vec<Item> {
     referenced(reference).into_iter().map(image).collect()
 }
 
-/// A measured value and what is said of it.
+/// A measured value with its properties.
 pub(super) fn number(relation: Relation, title: Code, value: f64, unit: Code, said: Vec<Item>) -> Item {
     let measured = item([
         string(tags::NUMERIC_VALUE, VR::DS, decimal(value)),
@@ -95,12 +95,12 @@ pub(super) fn number(relation: Relation, title: Code, value: f64, unit: Code, sa
     number
 }
 
-/// How a value was derived from many.
+/// The derivation of a value from many.
 pub(super) fn derived(how: Code) -> Item {
     coded(Relation::Modifies, codes::DERIVATION, how)
 }
 
-/// The eye as the site of what was found; the eye alone where nobody says which.
+/// The eye as the finding site, with its side if known.
 pub(super) fn site(eye: Option<octrls_core::scan::Eye>) -> Item {
     let mut site = coded(Relation::Modifies, codes::FINDING_SITE, codes::EYE);
     if let Some(eye) = eye {

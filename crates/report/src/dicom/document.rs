@@ -18,7 +18,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference, pdf: &[u8]) 
     object.put([
         string(tags::CONVERSION_TYPE, VR::CS, "WSD"),
         empty(tags::ACQUISITION_DATE_TIME, VR::DT),
-        // It shows the name of the scan's file, which may say who it is of.
+        // The report shows the file name of the scan, which may identify the patient.
         string(tags::BURNED_IN_ANNOTATION, VR::CS, "YES"),
         string(tags::DOCUMENT_TITLE, VR::ST, "OCT retinal layer report"),
         codes::IMAGING_REPORT.sequence(tags::CONCEPT_NAME_CODE_SEQUENCE),

@@ -1,7 +1,7 @@
-//! Height Map Segmentation: a frame for each boundary, a row for each B-scan, a column for each A-scan (PS3.3, A.91).
+//! Height Map Segmentation: one frame per boundary, one row per B-scan, one column per A-scan (PS3.3, A.91).
 //!
-//! A value is the distance of the boundary from the top edge of the B-scan's first sample, in samples: the number that
-//! `boundaries.csv` has.
+//! A value is the distance of the boundary from the top edge of the B-scan's first sample, in samples, as in
+//! `boundaries.csv`.
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
@@ -17,7 +17,7 @@ use super::{
 use octrls_core::layer::Boundary;
 use octrls_readers::DicomReference;
 
-/// Stands where a boundary is not determined; no boundary lies above the B-scan.
+/// Value where a boundary is not determined; valid values are not negative.
 const UNKNOWN: f32 = -1.0;
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
@@ -76,7 +76,7 @@ fn shared(results: &Results, reference: &DicomReference) -> Item {
     item(groups)
 }
 
-/// What a value is in millimetres.
+/// Maps values to millimetres.
 fn depth(axial_mm: f64, height: usize) -> Element {
     let real = |tag, value: f64| DataElement::new(tag, VR::FD, PrimitiveValue::from(value));
     let mapping = item([

@@ -1,28 +1,28 @@
-//! What the objects are made of that a volume's boundaries leave behind.
+//! Collects a volume's boundaries for its DICOM objects.
 
 use octrls_core::{
     layer::{BOUNDARIES, Boundary},
     surface::Surfaces,
 };
 
-/// The row of every boundary in each A-scan, B-scan by B-scan: four bytes a value, since all B-scans are kept until the last one has
-/// come.
+/// The row of every boundary in each A-scan, by B-scan. Single precision, since all B-scans are kept until the last one
+/// arrives.
 pub(crate) struct Heights {
     /// Samples along each A-scan.
     height: usize,
     /// A-scans in each B-scan.
     width: usize,
-    /// No number where a boundary is not determined.
+    /// NaN where a boundary is not determined.
     rows: [Vec<f32>; BOUNDARIES],
 }
 
 impl Heights {
-    /// Of a scan whose B-scans have `width` A-scans of `height` samples; none yet.
+    /// Empty heights of a scan whose B-scans have `width` A-scans of `height` samples.
     pub(crate) fn new(width: usize, height: usize) -> Self {
         Self { height, width, rows: std::array::from_fn(|_| Vec::new()) }
     }
 
-    /// Adds those of the next B-scan.
+    /// Adds the next B-scan.
     pub(crate) fn add(&mut self, surfaces: &Surfaces) {
         for boundary in Boundary::ALL {
             let rows = surfaces.rows(boundary).iter().map(|row| row.unwrap_or(f32::NAN));
@@ -45,7 +45,7 @@ impl Heights {
         known(&self.rows[boundary.index()])
     }
 
-    /// The layers of a B-scan, see [`Surfaces::mask`].
+    /// The layer mask of a B-scan, see [`Surfaces::mask`].
     pub(super) fn mask(&self, bscan: usize) -> Vec<u8> {
         let ascans = bscan * self.width..(bscan + 1) * self.width;
         let rows = |b: Boundary| known(&self.rows[b.index()][ascans.clone()]).collect();

@@ -1,5 +1,5 @@
-//! Segmentation as a label map: a frame for each B-scan, whose pixels are the numbers of the layers (PS3.3, A.51, with the
-//! segmentation type LABELMAP of Supplement 243).
+//! Segmentation as a label map: one frame per B-scan, whose pixels are layer numbers (PS3.3, A.51, segmentation type
+//! LABELMAP of Supplement 243).
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
@@ -13,12 +13,12 @@ use super::{
 };
 use octrls_readers::DicomReference;
 
-/// The number of what is no layer.
+/// Number of the background.
 const BACKGROUND: u16 = 0;
 
 pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::LabelMap, results, reference);
-    // Every number that occurs is described, that of the background too.
+    // The standard requires a description of every number that occurs, including the background.
     let background = Segment {
         number: BACKGROUND,
         label: "Background",

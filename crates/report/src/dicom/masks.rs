@@ -1,4 +1,4 @@
-//! Segmentation, binary: a frame for each layer in each B-scan that shows it (PS3.3, A.51).
+//! Binary Segmentation: one frame for each layer in each B-scan that shows it (PS3.3, A.51).
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
@@ -47,7 +47,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     object
 }
 
-/// The layers as segments, each numbered as its class.
+/// The layers as segments, numbered by class.
 pub(super) fn layers() -> [Segment; LAYERS] {
     Layer::ALL.map(|layer| Segment {
         number: layer.class().into(),
@@ -58,19 +58,19 @@ pub(super) fn layers() -> [Segment; LAYERS] {
     })
 }
 
-/// A frame: the number of its segment, and the B-scan.
+/// A frame: segment number and B-scan.
 #[derive(Clone, Copy)]
 struct Frame {
     segment: u16,
     bscan: usize,
 }
 
-/// The frames that have any pixel, segment by segment, and their pixels: a bit each, the first in the lowest bit, without a
-/// gap between frames (PS3.5, 8.1.1).
+/// The non-empty frames by segment, and their pixels: one bit each, lowest bit first, without gaps between frames
+/// (PS3.5, 8.1.1).
 fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
     let (mut frames, mut bits) = (Vec::new(), Bits::default());
     for layer in Layer::ALL {
-        // Drawn anew for each layer: all masks of a volume at once take a byte for each of its pixels.
+        // Drawn again for each layer: keeping all masks of a volume would take one byte per pixel.
         for bscan in 0..results.heights.bscans() {
             let mask = results.heights.mask(bscan);
             if mask.contains(&layer.class()) {
@@ -101,7 +101,7 @@ impl Bits {
         }
     }
 
-    /// All bytes, an even number of them.
+    /// The complete bytes, padded to an even number.
     fn finish(mut self) -> Vec<u8> {
         if self.count > 0 {
             self.bytes.push(self.open);
@@ -111,13 +111,13 @@ impl Bits {
     }
 }
 
-/// What holds for all frames.
+/// Functional groups shared by all frames.
 pub(super) fn shared(results: &Results) -> Item {
     let (header, planes) = (results.header, results.origin.planes.as_ref());
     let mut groups = Vec::new();
     if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
         let (axial_mm, lateral_mm) = (axial.mm(), lateral.mm());
-        // A B-scan that stands alone is taken to be as thick as its A-scans are apart: a thickness must be stated.
+        // A thickness is mandatory; a single B-scan gets the distance of its A-scans.
         let thickness_mm = planes.and_then(EnFace::of).and_then(|p| p.distance_mm).unwrap_or(lateral_mm);
         groups.push(segments::pixel_measures(axial_mm, lateral_mm, Some(thickness_mm)));
     }
@@ -125,7 +125,7 @@ pub(super) fn shared(results: &Results) -> Item {
     item(groups)
 }
 
-/// What holds for the frame of a B-scan; of one segment where it is of one alone.
+/// Functional groups of one frame; with a `segment` if the frame belongs to one.
 pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, reference: &DicomReference) -> Item {
     let position = bscan as u32 + 1;
     let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([position]).collect());

@@ -1,4 +1,4 @@
-//! Structured report after TID 1500: a group of measurements (TID 1501) for each layer, and one for the circle around the
+//! Structured report by TID 1500: one group of measurements (TID 1501) per layer, and one for the circle around the
 //! disc.
 
 use dicom_core::VR;
@@ -109,7 +109,7 @@ fn group(results: &Results, reference: &DicomReference, name: &str, of: Measured
     group
 }
 
-/// The figures over the whole scan.
+/// The values over the whole scan.
 fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     let unit = match unit {
         ThicknessUnit::Micrometres => codes::MICROMETRE,
@@ -125,7 +125,7 @@ fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
 }
 
-/// What the ETDRS grid has of `of`, where it is covered: a receiver takes a value for that of all of the area.
+/// The ETDRS values of `of`. Partly covered areas are left out: a receiver would take the value for the whole area.
 fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
     let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
         let said = vec![derived(codes::MEAN), coverage(field.coverage)];
@@ -149,7 +149,7 @@ fn coverage(share: f32) -> Item {
     number(Property, codes::COVERAGE, rounded(100.0 * f64::from(share)), codes::PERCENT, Vec::new())
 }
 
-/// To a hundredth: more is not known.
+/// Rounds to hundredths; measurements are not more precise.
 fn rounded(value: f64) -> f64 {
     (100.0 * value).round() / 100.0
 }

@@ -3,13 +3,13 @@
 //! | file | object |
 //! | --- | --- |
 //! | `surfaces.dcm` | Height Map Segmentation: the row of every boundary, B-scan by B-scan |
-//! | `measures.dcm` | Comprehensive Structured Report after TID 1500: every thickness |
-//! | `report.dcm` | Encapsulated PDF: the report to read |
-//! | `label-map.dcm` | Label Map Segmentation, on request: the number of the layer of every pixel |
-//! | `masks.dcm` | Segmentation, binary, on request: a mask for each layer and B-scan |
+//! | `measures.dcm` | Comprehensive Structured Report by TID 1500: every thickness |
+//! | `report.dcm` | Encapsulated PDF: the report |
+//! | `label-map.dcm` | Label Map Segmentation, on request: the layer number of every pixel |
+//! | `masks.dcm` | Segmentation, binary, on request: one mask per layer and B-scan |
 //!
-//! Identifiers follow from the scan's content, the model, its settings and the kind of object: who sends the results of the
-//! same scan again sends the same objects. `docs/dicom.md` has the attributes of each and where they are asked for.
+//! Identifiers derive from the scan's content, the model, its settings and the kind of object, so that results sent
+//! again are the same objects. `docs/dicom.md` lists the attributes of each object and their sources in the standard.
 
 mod build;
 mod codes;
@@ -32,23 +32,23 @@ use super::{OutputError, record::ResultRecord};
 use octrls_core::scan::ScanHeader;
 use octrls_readers::{DicomOrigin, DicomReference};
 
-/// Which DICOM objects the results of a DICOM scan have.
+/// The DICOM objects to write for a DICOM scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DicomResults {
     /// None.
     None,
-    /// Surfaces, measures and the report.
+    /// Surfaces, measures and report.
     #[default]
     Standard,
-    /// Masks of the layers too, for systems that do not know height maps.
+    /// `Standard`, and masks for systems that do not read height maps.
     WithMasks,
-    /// A map of the layers too, for systems that know label maps: a byte a pixel.
+    /// `Standard`, and a label map for systems that read them; one byte per pixel.
     WithLabelMap,
 }
 
 impl DicomResults {
-    /// Name, as the ledger keeps it.
+    /// Name in the ledger.
     #[must_use]
     pub const fn key(self) -> &'static str {
         match self {
@@ -60,15 +60,15 @@ impl DicomResults {
     }
 }
 
-/// What `result.json` says of the DICOM objects.
+/// The description of the DICOM objects in `result.json`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct DicomRecord {
     objects: Vec<ObjectRecord>,
-    /// Why objects that were asked for are not there.
+    /// Reasons for missing objects.
     left_out: Vec<String>,
 }
 
-/// One object.
+/// Description of one object.
 #[derive(Clone, Debug, Serialize)]
 struct ObjectRecord {
     file: &'static str,
@@ -77,25 +77,25 @@ struct ObjectRecord {
     series_instance_uid: String,
 }
 
-/// What the objects are made of.
+/// The source of the objects.
 pub(super) struct Results<'a> {
     pub(super) origin: &'a DicomOrigin,
     pub(super) header: &'a ScanHeader,
     pub(super) record: &'a ResultRecord<'a>,
     /// The boundaries of every B-scan.
     pub(super) heights: &'a Heights,
-    /// The report, where there is one.
+    /// The report, if there is one.
     pub(super) pdf: Option<&'a [u8]>,
 }
 
-/// A file that is to be written.
+/// File name and content.
 pub(super) type File = (&'static str, Vec<u8>);
 
 impl Results<'_> {
-    /// The objects that `which` asks for.
+    /// Creates the objects selected by `which`.
     ///
     /// # Errors
-    /// [`OutputError`] when an object cannot be encoded.
+    /// [`OutputError`] if an object cannot be encoded.
     pub(super) fn objects(&self, which: DicomResults) -> Result<(Vec<File>, DicomRecord), OutputError> {
         let (mut files, mut record) = (Vec::new(), DicomRecord::default());
         if which == DicomResults::None {
@@ -130,12 +130,12 @@ impl Results<'_> {
         Ok((files, record))
     }
 
-    /// What makes the objects of this scan, model and settings the same whenever they are made.
+    /// A key of scan, model and settings; objects with the same key get the same identifiers.
     fn identity(&self, reference: &DicomReference) -> String {
         let record = self.record;
         let program = record.octrls;
         let (scan, model, ez) = (&record.scan.sha256, record.model.sha256(), record.ellipsoid_zone.key());
-        // Spacing and eye may be the operator's.
+        // The operator may have set spacing and eye.
         let stated = format!("{:?} {:?} {:?}", self.header.axial, self.header.lateral, self.header.eye);
         format!("{program} {} {scan} {model} {ez} {stated}", reference.key())
     }

@@ -1,4 +1,4 @@
-//! What all objects share: patient, study, series, equipment, identifiers, and the way into a file.
+//! The common part of all objects: patient, study, series, equipment, identifiers, and encoding as a file.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -16,7 +16,7 @@ use octrls_readers::{
     dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION},
 };
 
-/// Elements that every object of a study repeats, present even where the scan has none (Type 2).
+/// Elements that every object of a study repeats, even if they are empty (Type 2).
 const REQUIRED: [(Tag, VR); 8] = [
     (tags::PATIENT_NAME, VR::PN),
     (tags::PATIENT_ID, VR::LO),
@@ -29,7 +29,7 @@ const REQUIRED: [(Tag, VR); 8] = [
 ];
 const MANUFACTURER: &str = "OCT-RLS";
 
-/// The kinds of object, each a series of its own.
+/// The kinds of object; each is a series of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Surfaces,
@@ -78,13 +78,13 @@ impl Kind {
         }
     }
 
-    /// High, so that they come after what the scanner made.
+    /// High numbers, to sort after the scanner's own series.
     const fn series_number(self) -> usize {
         9001 + self as usize
     }
 }
 
-/// An object that is being made.
+/// An object under construction.
 pub(super) struct Object {
     pub(super) elements: Item,
     kind: Kind,
@@ -93,7 +93,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// An object of `kind` with all that does not depend on it.
+    /// A new object of `kind` with the common elements.
     pub(super) fn new(kind: Kind, results: &Results, reference: &DicomReference) -> Self {
         let identity = results.identity(reference);
         let (instance, series) = (uid(&[&identity, kind.file(), "instance"]), uid(&[&identity, kind.file(), "series"]));
@@ -121,7 +121,7 @@ impl Object {
             string(tags::CONTENT_TIME, VR::TM, made.strftime("%H%M%S").to_string()),
             string(tags::MANUFACTURER, VR::LO, MANUFACTURER),
             string(tags::MANUFACTURER_MODEL_NAME, VR::LO, model.name()),
-            // Of software, the model file is what there is one of.
+            // Software has no serial number; the hash of the model file identifies it best.
             string(tags::DEVICE_SERIAL_NUMBER, VR::LO, model.sha256().get(..16).unwrap_or_default()),
             string(tags::SOFTWARE_VERSIONS, VR::LO, format!("octrls {}, {}", results.record.octrls, model.version())),
             codes::own_scheme(),
@@ -146,7 +146,7 @@ impl Object {
         }
     }
 
-    /// The object as a file.
+    /// Encodes the object as a file.
     pub(super) fn encode(self) -> Result<super::File, OutputError> {
         let file = self.kind.file();
         let failed = |e: &dyn std::error::Error| OutputError::Encode { file: file.to_owned(), reason: e.to_string() };
@@ -163,7 +163,7 @@ impl Object {
     }
 }
 
-/// An identifier that follows from `parts`: a UUID of a hash, as PS3.5, B.2 writes it.
+/// An identifier derived from `parts`: a UUID of their hash, in the form of PS3.5, B.2.
 pub(super) fn uid(parts: &[&str]) -> String {
     const HEX_OF_A_UUID: usize = 32;
     let hash = sha256(parts.join("\n").as_bytes());
@@ -174,7 +174,7 @@ pub(super) fn uid(parts: &[&str]) -> String {
     format!("2.25.{uuid}")
 }
 
-/// Series and instances of the scan, as every derived object lists them.
+/// Series and instances of the scan, as listed by every derived object.
 pub(super) fn referenced_series(reference: &DicomReference) -> Element {
     let instances = sequence(tags::REFERENCED_INSTANCE_SEQUENCE, referenced(reference));
     let series = string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone());
@@ -186,7 +186,7 @@ pub(super) fn referenced(reference: &DicomReference) -> Vec<Item> {
     reference.instances.iter().map(|instance| one(&reference.class, instance)).collect()
 }
 
-/// Class and instance of each object of the scan, as the images that were processed.
+/// The scan's objects as processed source images.
 pub(super) fn source_images(reference: &DicomReference) -> Vec<Item> {
     let source = |mut image: Item| {
         image.put(codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE));
@@ -195,7 +195,7 @@ pub(super) fn source_images(reference: &DicomReference) -> Vec<Item> {
     referenced(reference).into_iter().map(source).collect()
 }
 
-/// The B-scan of that index as an image that was processed: a frame of the scan's only object, or an object of its own.
+/// The B-scan of that index as a source image: a frame of the scan's only object, or an object of its own.
 pub(super) fn source_bscan(reference: &DicomReference, bscan: usize) -> Item {
     let (instance, is_frame) = match reference.instances.as_slice() {
         [only] => (only.as_str(), true),

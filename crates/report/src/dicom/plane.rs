@@ -1,8 +1,8 @@
-//! How B-scans lie in space, as far as the objects need it.
+//! Arrangement of the B-scans in space, as needed for the DICOM objects.
 
 use octrls_readers::FramePlanes;
 
-/// The plane in which B-scans lie side by side, seen from the front.
+/// The en-face plane of parallel B-scans.
 pub(super) struct EnFace {
     /// The first A-scan of the first B-scan.
     pub(super) position: [f64; 3],
@@ -10,12 +10,12 @@ pub(super) struct EnFace {
     pub(super) columns: [f64; 3],
     /// Direction from B-scan to B-scan.
     pub(super) rows: [f64; 3],
-    /// Distance of two B-scans; `None` of one.
+    /// Distance of neighbouring B-scans; `None` for a single one.
     pub(super) distance_mm: Option<f64>,
 }
 
 impl EnFace {
-    /// The plane of B-scans; `None` where they are not evenly spaced along one direction across them.
+    /// The plane of the B-scans; `None` if they are not evenly spaced along one direction across them.
     pub(super) fn of(planes: &FramePlanes) -> Option<Self> {
         const TOLERANCE: f64 = 0.05;
         let FramePlanes { positions, along, down } = planes;

@@ -1,4 +1,4 @@
-//! What all segmentations have: their segments, and where the pixels they speak of lie.
+//! The common part of all segmentations: segments, and the place of their pixels.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
@@ -12,13 +12,13 @@ use super::{
 use crate::ModelRecord;
 use octrls_readers::DicomReference;
 
-/// The number of a segment, what it is called and what it is.
+/// Number, name and meaning of a segment.
 pub(super) struct Segment {
     pub(super) number: u16,
     pub(super) label: &'static str,
     pub(super) category: Code,
     pub(super) what: Code,
-    /// Colour it should be shown in, sRGB.
+    /// Recommended display colour, sRGB.
     pub(super) colour: [u8; 3],
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Segment {
 pub(super) fn describe(object: &mut Object, results: &Results, reference: &DicomReference, segments: &[Segment]) {
     let model = results.record.model;
     let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
-    // Without one of its own, the scan is the only thing in its frame of reference.
+    // Without a frame of reference of its own, the scan is the only member of a new one.
     let frame_of_reference = results.origin.frame_of_reference.clone();
     let frame_of_reference = frame_of_reference.unwrap_or_else(|| uid(&["frame of reference", &reference.key()]));
     object.put([
@@ -66,13 +66,13 @@ fn segment(segment: &Segment, model: &ModelRecord, version: &str) -> Item {
     ])
 }
 
-/// CIELab under D50 as DICOM scales it (PS3.3, C.10.7.1.1), of an sRGB colour.
+/// An sRGB colour as CIELab under D50, in DICOM's scaling (PS3.3, C.10.7.1.1).
 fn lab(colour: [u8; 3]) -> [u16; 3] {
     let [r, g, b] = colour.map(|c| {
         let c = f64::from(c) / 255.0;
         if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
     });
-    // sRGB to XYZ, adapted to D50 by Bradford (Lindbloom), over the D50 white.
+    // sRGB to XYZ, adapted to D50 by Bradford (Lindbloom), divided by the D50 white.
     let x = (0.436_074_7 * r + 0.385_064_9 * g + 0.143_080_4 * b) / 0.964_22;
     let y = 0.222_504_5 * r + 0.716_878_6 * g + 0.060_616_9 * b;
     let z = (0.013_932_2 * r + 0.097_104_5 * g + 0.714_173_3 * b) / 0.825_21;
@@ -86,7 +86,7 @@ fn lab(colour: [u8; 3]) -> [u16; 3] {
     ]
 }
 
-/// An organisation of the dimensions along which the frames lie, each an element and the functional group it is in.
+/// The dimensions along which frames are organised; each is an element and its functional group.
 pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: &str, along: &[(Tag, Tag)]) {
     let organisation = uid(&["dimensions", kind, &reference.key()]);
     let identifier = || string(tags::DIMENSION_ORGANIZATION_UID, VR::UI, organisation.clone());
@@ -104,12 +104,12 @@ pub(super) fn dimensions(object: &mut Object, reference: &DicomReference, kind: 
     ]);
 }
 
-/// What went through the segmentation: the B-scan of that index, pixel by pixel, or all of the scan.
+/// The source of the segmentation: the B-scan of that index, pixel by pixel, or the whole scan.
 pub(super) fn derivation(reference: &DicomReference, bscan: Option<usize>) -> Element {
     let sources = match bscan {
         Some(bscan) => {
             let mut source = source_bscan(reference, bscan);
-            // A pixel lies where that of the source lies (PS3.3, C.7.6.16.2.6).
+            // Each pixel lies at the position of the source pixel (PS3.3, C.7.6.16.2.6).
             source.put(string(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, "YES"));
             vec![source]
         }
@@ -122,12 +122,12 @@ pub(super) fn derivation(reference: &DicomReference, bscan: Option<usize>) -> El
     sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derived])
 }
 
-/// Which segment a frame is of.
+/// The segment of a frame.
 pub(super) fn identification(number: u16) -> Element {
     sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![item([word(tags::REFERENCED_SEGMENT_NUMBER, number)])])
 }
 
-/// Distance from row to row and from column to column of a frame, and how thick it is, in millimetres.
+/// Row spacing, column spacing and thickness of a frame, in millimetres.
 pub(super) fn pixel_measures(rows_mm: f64, columns_mm: f64, thickness_mm: Option<f64>) -> Element {
     let mut measures = item([decimals(tags::PIXEL_SPACING, &[rows_mm, columns_mm])]);
     if let Some(mm) = thickness_mm {
@@ -136,12 +136,12 @@ pub(super) fn pixel_measures(rows_mm: f64, columns_mm: f64, thickness_mm: Option
     sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures])
 }
 
-/// Where the centre of a frame's first pixel lies, in millimetres.
+/// Position of the centre of a frame's first pixel, in millimetres.
 pub(super) fn plane_position(position: [f64; 3]) -> Element {
     sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([decimals(tags::IMAGE_POSITION_PATIENT, &position)])])
 }
 
-/// Directions from column to column and from row to row.
+/// Directions of the columns and of the rows.
 pub(super) fn plane_orientation(columns: [f64; 3], rows: [f64; 3]) -> Element {
     let [[a, b, c], [d, e, f]] = [columns, rows];
     let directions = decimals(tags::IMAGE_ORIENTATION_PATIENT, &[a, b, c, d, e, f]);

@@ -1,14 +1,14 @@
-//! Thickness along a circle about the optic disc: quadrants, clock hours and the TSNIT profile.
+//! Thickness along a circle around the optic disc: quadrants, clock hours and the TSNIT profile.
 
 use serde::Serialize;
 
 use super::{Side, mean::Mean, side};
 use crate::scan::{Eye, Track};
 
-/// A quarter of the circle.
+/// A quadrant of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Quadrant {
-    /// Which one: temporal, superior, nasal or inferior.
+    /// Temporal, superior, nasal or inferior.
     pub side: Side,
     /// Mean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
@@ -16,10 +16,10 @@ pub struct Quadrant {
     pub coverage: f32,
 }
 
-/// A twelfth of the circle.
+/// A clock hour: a twelfth of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ClockHour {
-    /// 1 to 12, as on a clock that hangs on the fundus image: 3 is to the right, nasal in a right eye.
+    /// 1 to 12, as on a clock face over the fundus image: 3 is on the right, which is nasal in a right eye.
     pub hour: u8,
     /// Mean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
@@ -34,21 +34,21 @@ pub struct CircleProfile {
     pub clock_hours: [ClockHour; 12],
     /// Mean over all determined A-scans in micrometres.
     pub mean_um: Option<f32>,
-    /// One value a degree, in micrometres, from the temporal horizontal over superior, nasal and inferior.
+    /// One value per degree, in micrometres, from temporal over superior, nasal and inferior.
     pub tsnit_um: Vec<Option<f32>>,
     /// Radius of the circle in millimetres.
     pub radius_mm: f64,
 }
 
 impl CircleProfile {
-    /// Share of the circle in which thickness is known, 0 to 1: mean over its quadrants.
+    /// Share of the circle in which thickness is known, 0 to 1; the mean over its quadrants.
     #[must_use]
     pub fn coverage(&self) -> f32 {
         self.quadrants.iter().map(|q| q.coverage).sum::<f32>() / self.quadrants.len() as f32
     }
 
-    /// Measures the thickness along a circular B-scan, one value an A-scan, in micrometres; `None` where the track is no
-    /// circle.
+    /// Measures the thickness along a circular B-scan: one value per A-scan, in micrometres. `None` if the track is not
+    /// a circle.
     #[must_use]
     pub fn measure(track: &Track, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
         let Track::Circle { centre, start, .. } = *track else { return None };
@@ -61,7 +61,7 @@ impl CircleProfile {
             if let Some(i) = Side::QUADRANTS.iter().position(|&q| q == side) {
                 quadrants[i].add(value, 1.0);
             }
-            // Degrees from 12 o'clock, with the clock; an hour reaches 15 degrees to either side.
+            // Degrees clockwise from 12 o'clock; an hour covers 15 degrees to either side.
             let clock = right.atan2(-down).to_degrees().rem_euclid(360.0);
             hours[((clock + 15.0) / 30.0) as usize % 12].add(value, 1.0);
             let temporal = if eye == Eye::Right { clock - 270.0 } else { 90.0 - clock };
@@ -87,8 +87,8 @@ mod tests {
 
     const CENTRE: Place = Place { x: 5.0, y: 5.0 };
 
-    /// 768 A-scans on a circle of 1.73 mm that begins at `angle` degrees from the right, whose thickness is `of` the
-    /// direction (right, up).
+    /// A circle of 1.73 mm radius with 768 A-scans that starts at `angle` degrees from the right. `of` gives the
+    /// thickness by direction (right, up).
     fn profile(eye: Eye, angle: f64, clockwise: bool, of: impl Fn(f64, f64) -> Option<f32>) -> CircleProfile {
         let (sin, cos) = angle.to_radians().sin_cos();
         let start = Place { x: CENTRE.x + 1.73 * cos, y: CENTRE.y + 1.73 * sin };

@@ -1,4 +1,4 @@
-//! The grid of the Early Treatment Diabetic Retinopathy Study: circles of 1, 3 and 6 mm about the fovea.
+//! The ETDRS grid (Early Treatment Diabetic Retinopathy Study): circles of 1, 3 and 6 mm diameter around the fovea.
 
 use serde::Serialize;
 
@@ -7,12 +7,12 @@ use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
 pub const ETDRS_RADII_MM: [f64; 3] = [0.5, 1.5, 3.0];
-/// Up, right, down and left: right and down components.
+/// Up, right, down and left, as (right, down) components.
 const DIRECTIONS: [(f64, f64); 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];
-/// Distance of the places that are averaged, in millimetres.
+/// Spacing of the sampled places in millimetres.
 const STEP: f64 = 0.02;
 
-/// Least share of an area that must be measured for its mean to stand for all of it.
+/// Smallest covered share of an area whose mean may stand for the whole area.
 pub const COVERED: f32 = 0.95;
 
 /// One of the nine subfields.
@@ -33,7 +33,7 @@ impl Serialize for Subfield {
 }
 
 impl Subfield {
-    /// Short name: `C`, `S1`, `N1` ... `T2`; `L` and `R` for the sides of an eye that nobody named.
+    /// Short name: `C`, `S1`, `N1` ... `T2`; with `L` and `R` as sides if the eye is unknown.
     #[must_use]
     pub fn name(self) -> String {
         let letter = |side| match side {
@@ -51,7 +51,7 @@ impl Subfield {
         }
     }
 
-    /// Its area in square millimetres.
+    /// Area in square millimetres.
     #[must_use]
     pub fn area_mm2(self) -> f64 {
         let [inner, middle, outer] = ETDRS_RADII_MM.map(|r| std::f64::consts::PI * r * r);
@@ -62,7 +62,7 @@ impl Subfield {
         }
     }
 
-    /// Where the middle of the subfield lies in `eye`: right and down from the grid's centre, in millimetres.
+    /// Middle of the subfield in `eye`: (right, down) from the grid's centre, in millimetres.
     #[must_use]
     pub fn middle(self, eye: Option<Eye>) -> (f64, f64) {
         let (ring, towards) = match self {
@@ -75,12 +75,12 @@ impl Subfield {
         (distance * x, distance * y)
     }
 
-    /// The subfields of an eye: the centre, then the inner and the outer ring.
+    /// The subfields of an eye: centre, inner ring, outer ring.
     #[must_use]
     pub fn all(eye: Option<Eye>) -> [Self; 9] {
         let sides = DIRECTIONS.map(|direction| side(direction, eye));
         let [s, right, i, left] = sides;
-        // Nasal before temporal, whichever side it is on.
+        // Nasal comes before temporal in both eyes.
         let (n, t) = if eye == Some(Eye::Left) { (left, right) } else { (right, left) };
         let [inner, outer] = [Self::Inner, Self::Outer].map(|ring| [s, n, i, t].map(ring));
         let [a, b, c, d] = inner;
@@ -88,7 +88,7 @@ impl Subfield {
         [Self::Central, a, b, c, d, e, f, g, h]
     }
 
-    /// The subfield of a place at (right, down) millimetres from the centre; `None` outside the grid.
+    /// The subfield at (right, down) millimetres from the centre; `None` outside the grid.
     fn of((right, down): (f64, f64), eye: Option<Eye>) -> Option<Self> {
         let distance = right.hypot(down);
         let ring = ETDRS_RADII_MM.iter().position(|&r| distance <= r)?;
@@ -100,10 +100,10 @@ impl Subfield {
 /// Thickness in one subfield.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SubfieldThickness {
-    /// Where.
+    /// The subfield.
     #[serde(rename = "subfield")]
     pub at: Subfield,
-    /// Mean over the covered part in micrometres; `None` where nothing is covered.
+    /// Mean over the covered part in micrometres; `None` if nothing is covered.
     pub mean_um: Option<f32>,
     /// Share of the subfield's area in which thickness is known, 0 to 1.
     pub coverage: f32,
@@ -123,7 +123,7 @@ pub struct EtdrsGrid {
 }
 
 impl EtdrsGrid {
-    /// Measures `thickness` about `centre`. A subfield that the scan covers in part is averaged over that part alone.
+    /// Measures `thickness` around `centre`. The mean of a partly covered subfield is over the covered part.
     #[must_use]
     pub fn measure(thickness: &ThicknessField, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
@@ -148,7 +148,7 @@ impl EtdrsGrid {
 }
 
 fn in_subfield(subfield: Subfield, mean: Mean) -> SubfieldThickness {
-    // Micrometres times square millimetres are thousandths of cubic millimetres.
+    // um times mm2 is a thousandth of mm3.
     SubfieldThickness {
         at: subfield,
         mean_um: mean.value(),

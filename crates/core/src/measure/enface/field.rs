@@ -1,24 +1,24 @@
-//! Thickness at any place that a scan covers, interpolated between its A-scans and B-scans.
+//! Thickness at any place within a scan, interpolated between its A-scans and B-scans.
 
 use std::sync::Arc;
 
 use super::{rows::Rows, star::Star};
 use crate::scan::{Place, Track};
 
-/// Thickness along one B-scan, and where it lies.
+/// Thickness along one B-scan, and its place on the retina.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    /// Where the A-scans lie.
+    /// Places of the A-scans.
     pub track: Track,
     /// Thickness in each A-scan.
     pub thickness: AScanThickness,
 }
 
-/// Thickness in each A-scan of a B-scan, in micrometres. It is all that a volume keeps of its B-scans until the last one has come,
-/// hence four bytes a value; clones share them.
+/// Thickness in each A-scan of a B-scan, in micrometres. A volume keeps one for each B-scan until the last one arrives,
+/// so values are single precision and clones share them.
 #[derive(Clone, Debug)]
 pub struct AScanThickness(
-    /// No number where it was not determined.
+    /// NaN where not determined.
     Arc<[f32]>,
 );
 
@@ -28,12 +28,12 @@ impl AScanThickness {
         self.0.len()
     }
 
-    /// Thickness in A-scan `ascan`; `None` where it was not determined.
+    /// Thickness in A-scan `ascan`; `None` if it was not determined.
     fn at(&self, ascan: usize) -> Option<f32> {
         Some(self.0[ascan]).filter(|thickness| !thickness.is_nan())
     }
 
-    /// Thickness in each A-scan, in their order.
+    /// Thickness in each A-scan, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Option<f32>> + '_ {
         (0..self.count()).map(|ascan| self.at(ascan))
     }
@@ -45,11 +45,11 @@ impl FromIterator<Option<f32>> for AScanThickness {
     }
 }
 
-/// Thickness over the area between parallel B-scans, or between those of a star.
+/// Thickness over the area between parallel or radial B-scans.
 ///
-/// Between two A-scans it runs straight, and between two B-scans too: across parallel ones, along the arc about the centre of a
-/// star. Where one of the corners is missing, so is the thickness, as it is where two B-scans lie more than half a millimetre
-/// apart. The outermost A-scans and parallel B-scans reach half a spacing further.
+/// Interpolation is linear between A-scans and between B-scans: across parallel B-scans, along the arc between radial
+/// ones. Thickness is missing where a corner is missing and where B-scans are more than half a millimetre apart. The
+/// outermost A-scans and parallel B-scans extend by half a spacing.
 #[derive(Clone, Debug)]
 pub struct ThicknessField(Shape);
 
@@ -59,11 +59,11 @@ enum Shape {
     Star(Star),
 }
 
-/// Largest distance of neighbouring B-scans between which thickness is interpolated, in millimetres; sparse scans leave gaps.
+/// Largest distance in millimetres of neighbouring B-scans for interpolation; sparser scans leave gaps.
 pub(super) const MOST_APART: f64 = 0.5;
 
 impl ThicknessField {
-    /// The field of at least two parallel B-scans, or of at least three through one centre; `None` of any others.
+    /// The field of at least two parallel B-scans, or of at least three through one centre; `None` for other scans.
     #[must_use]
     pub fn new(slices: &[Slice]) -> Option<Self> {
         let rows = || Rows::new(slices).map(Shape::Rows);
@@ -88,7 +88,7 @@ impl ThicknessField {
         }
     }
 
-    /// The corners of the smallest rectangle along the axes that holds the scan: upper left and lower right.
+    /// Upper left and lower right corner of the scan's bounding box.
     #[must_use]
     pub fn extent(&self) -> (Place, Place) {
         let corners: Vec<Place> = match &self.0 {
@@ -102,18 +102,18 @@ impl ThicknessField {
     }
 }
 
-/// Thickness along a line, by the distance from where it begins.
+/// Thickness along a line, by distance from its start.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     /// Place of the first A-scan in millimetres.
     pub(super) first: f64,
-    /// Distance of two A-scans in millimetres.
+    /// Distance between A-scans in millimetres.
     pub(super) step: f64,
     thickness: AScanThickness,
 }
 
 impl Profile {
-    /// The thickness of a B-scan that runs from `start` to `end`, half a spacing beyond its outermost A-scans.
+    /// The thickness of a B-scan from `start` to `end`; it extends half a spacing beyond the outermost A-scans.
     pub(super) fn new(start: f64, end: f64, thickness: &AScanThickness) -> Self {
         let step = (end - start) / thickness.count() as f64;
         Self { first: start + 0.5 * step, step, thickness: thickness.clone() }
@@ -140,7 +140,7 @@ impl Profile {
 }
 
 impl Slice {
-    /// The ends of the B-scan, where it is a line of several A-scans.
+    /// Start and end of the B-scan, if it is a line of several A-scans.
     pub(super) fn line(&self) -> Option<(Place, Place)> {
         match self.track {
             Track::Line { start, end } if self.thickness.count() > 1 => Some((start, end)),
@@ -153,7 +153,8 @@ impl Slice {
 pub(super) mod tests {
     use super::*;
 
-    /// B-scans of `width` A-scans over `size` millimetres about `middle`, turned by `angle`, that show `thickness`.
+    /// B-scans of `width` A-scans over `size` millimetres around `middle`, rotated by `angle`, with the given
+    /// `thickness`.
     pub(in crate::measure::enface) fn volume(
         (width, bscans): (usize, usize),
         size: f64,

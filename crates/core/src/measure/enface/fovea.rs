@@ -1,4 +1,4 @@
-//! Where the fovea is.
+//! Location of the fovea.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,32 +11,32 @@ use crate::scan::Place;
 pub enum CentreSource {
     /// The thinnest place of the smoothed retina.
     Fovea,
-    /// No pit was found: the middle of the scan.
+    /// No foveal pit was found: the middle of the scan.
     ScanMiddle,
 }
 
 /// The centre of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Centre {
-    /// Where it is.
+    /// Location.
     pub place: Place,
     /// How it was found.
     pub from: CentreSource,
 }
 
-/// How far from the middle of the scan the fovea is looked for, in millimetres.
+/// Search radius around the middle of the scan, in millimetres.
 const REACH: f64 = 1.5;
-/// Distance of the places that are looked at, in millimetres.
+/// Spacing of the searched places in millimetres.
 const STEP: f64 = 0.05;
 /// Radius over which thickness is averaged, in millimetres.
 const SMOOTHING: f64 = 0.15;
 /// The rim of the pit, in millimetres from its bottom.
 const RIM: f64 = 1.0;
-/// Least depth of a pit below its rim, as a share of the rim.
+/// Smallest depth of a pit below its rim, as a share of the rim.
 const DEPTH: f32 = 0.05;
 
-/// The thinnest place of the retina near the middle of the scan, thickness averaged over a disc; the middle itself where
-/// nothing there is a pit: a place that is thinner than the rim all around it.
+/// The thinnest place of the retina near the middle of the scan, with thickness averaged over a disc. Returns the
+/// middle itself if that place is not a pit, that is, thinner than the rim all around it.
 #[must_use]
 pub fn find_fovea(retina: &ThicknessField) -> Centre {
     let middle = retina.middle();
@@ -55,7 +55,7 @@ pub fn find_fovea(retina: &ThicknessField) -> Centre {
     }
 }
 
-/// Mean over a disc; `None` where a part of it is missing.
+/// Mean over a disc; `None` if part of it is missing.
 fn disc_mean(retina: &ThicknessField, centre: Place) -> Option<f32> {
     let steps = (SMOOTHING / STEP).round() as i32;
     let (mut sum, mut count) = (0.0, 0.0);
@@ -71,7 +71,7 @@ fn disc_mean(retina: &ThicknessField, centre: Place) -> Option<f32> {
     Some(sum / count)
 }
 
-/// Whether the rim rises above `depth` in every direction that the scan covers, and it covers most.
+/// Whether the rim exceeds `depth` in every direction the scan covers, and the scan covers most directions.
 fn is_pit(retina: &ThicknessField, centre: Place, depth: f32) -> bool {
     const DIRECTIONS: i32 = 8;
     let rim = |i: i32| {

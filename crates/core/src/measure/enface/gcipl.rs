@@ -1,7 +1,7 @@
-//! Ganglion cell and inner plexiform layer in an elliptical annulus about the fovea, in six sectors.
+//! Ganglion cell and inner plexiform layer (GCL+IPL) in an elliptical annulus around the fovea, in six sectors.
 //!
-//! Radii and sectors as Zeiss's ganglion cell analysis has them (Mwanza et al., Invest. Ophthalmol. Vis. Sci. 2011):
-//! horizontally 0.6 to 2.4 mm, vertically 0.5 to 2.0 mm; the minimum is that of the means along single meridians.
+//! Radii and sectors follow Zeiss's ganglion cell analysis (Mwanza et al., Invest. Ophthalmol. Vis. Sci. 2011): 0.6 to
+//! 2.4 mm horizontally, 0.5 to 2.0 mm vertically. The minimum is the smallest mean along a meridian.
 
 use serde::Serialize;
 
@@ -10,33 +10,33 @@ use crate::scan::{Eye, Place};
 
 const INNER: (f64, f64) = (0.6, 0.5);
 const OUTER: (f64, f64) = (2.4, 2.0);
-/// Meridians, one a degree.
+/// Number of meridians, one per degree.
 const MERIDIANS: usize = 360;
-/// Places along a meridian.
+/// Number of places along a meridian.
 const PLACES: usize = 60;
-/// Coverage from which a meridian counts as whole.
+/// Coverage from which a meridian counts as complete.
 const WHOLE: f32 = 0.999;
 
 /// A sector of the annulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GciplSector {
-    /// Above.
+    /// Superior.
     Superior,
-    /// Above, towards the nose.
+    /// Superior, nasal.
     SuperoNasal,
-    /// Below, towards the nose.
+    /// Inferior, nasal.
     InferoNasal,
-    /// Below.
+    /// Inferior.
     Inferior,
-    /// Below, towards the temple.
+    /// Inferior, temporal.
     InferoTemporal,
-    /// Above, towards the temple.
+    /// Superior, temporal.
     SuperoTemporal,
 }
 
 impl GciplSector {
-    /// Every sector, from above round by the nose.
+    /// Every sector, from superior round by the nose.
     pub const ALL: [Self; 6] = [
         Self::Superior,
         Self::SuperoNasal,
@@ -63,9 +63,9 @@ impl GciplSector {
 /// Thickness in one sector.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SectorThickness {
-    /// Which one.
+    /// The sector.
     pub sector: GciplSector,
-    /// Mean over its covered part in micrometres; `None` where nothing is covered.
+    /// Mean over its covered part in micrometres; `None` if nothing is covered.
     pub mean_um: Option<f32>,
 }
 
@@ -83,17 +83,17 @@ pub struct GciplThickness {
 }
 
 impl GciplThickness {
-    /// Measures the annulus about the fovea.
+    /// Measures the annulus around the fovea.
     #[must_use]
     pub fn measure(gcipl: &ThicknessField, fovea: Place, eye: Eye) -> Self {
         let mut sectors = [Mean::default(); 6];
         let mut all = Mean::default();
         let mut minimum: Option<f32> = None;
         for degree in 0..MERIDIANS {
-            // From above, round by the right.
+            // Clockwise from the top.
             let angle = (degree as f64 + 0.5).to_radians();
             let (right, up) = angle.sin_cos();
-            // Sectors go round by the nose, which is on the left of a left eye.
+            // Sectors go round by the nose, which is on the left in a left eye.
             let by_nose = if eye == Eye::Right { degree } else { MERIDIANS - 1 - degree };
             let sector = &mut sectors[(by_nose + 30) / 60 % 6];
             let mut meridian = Mean::default();
@@ -101,7 +101,7 @@ impl GciplThickness {
                 let t = (i as f64 + 0.5) / PLACES as f64;
                 let radius = |(inner, outer): (f64, f64)| inner + t * (outer - inner);
                 let (rx, ry) = (radius((INNER.0, OUTER.0)), radius((INNER.1, OUTER.1)));
-                // The area that a place stands for grows with its radius.
+                // The area of a sample grows with its radius.
                 let weight = (rx * ry).sqrt();
                 let thickness = gcipl.at(Place { x: fovea.x + rx * right, y: fovea.y - ry * up });
                 meridian.add(thickness, 1.0);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_thin_place_is_in_the_sector_where_it_lies() {
-        // Thin above, towards the right.
+        // Thin in the upper right.
         let thin = |p: Place| Some(if p.x > FOVEA.x + 0.5 && p.y < FOVEA.y - 0.3 { 50.0 } else { 80.0 });
         let (right, left) = (measured(Eye::Right, thin), measured(Eye::Left, thin));
         assert!(sector(&right, GciplSector::SuperoNasal) < 60.0);

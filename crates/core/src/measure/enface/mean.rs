@@ -1,6 +1,6 @@
-//! A mean over what is known, and the share of what there is that it stands for.
+//! Weighted mean of known values, and the share of the weight that is known.
 
-/// Adds up weighted values, some of which are missing.
+/// Sums weighted values, some of which are missing.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Mean {
     sum: f64,
@@ -17,22 +17,22 @@ impl Mean {
         }
     }
 
-    /// Both together.
+    /// Combines both sums.
     pub(super) fn with(self, other: Self) -> Self {
         Self { sum: self.sum + other.sum, known: self.known + other.known, all: self.all + other.all }
     }
 
-    /// The mean of the known values; `None` of none.
+    /// Mean of the known values; `None` if there are none.
     pub(super) fn value(self) -> Option<f32> {
         (self.known > 0.0).then(|| (self.sum / self.known) as f32)
     }
 
-    /// The sum of the known values, weighted.
+    /// Weighted sum of the known values.
     pub(super) const fn sum(self) -> f64 {
         self.sum
     }
 
-    /// Known weight as a share of all, 0 to 1.
+    /// Known weight as a share of the total, 0 to 1.
     pub(super) fn coverage(self) -> f32 {
         if self.all > 0.0 { (self.known / self.all) as f32 } else { 0.0 }
     }

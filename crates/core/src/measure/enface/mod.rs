@@ -1,4 +1,4 @@
-//! Measures of a whole scan as seen from the front: thickness between and around its B-scans.
+//! En-face measures of a whole scan: thickness between and around its B-scans.
 
 mod circle;
 mod etdrs;

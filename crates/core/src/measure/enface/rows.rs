@@ -3,7 +3,7 @@
 use super::field::{MOST_APART, Profile, Slice};
 use crate::scan::Place;
 
-/// Largest sine of the angle between B-scans that count as parallel.
+/// Largest sine of the angle between B-scans that still count as parallel.
 const PARALLEL: f64 = 0.05;
 
 /// Parallel B-scans.
@@ -12,7 +12,7 @@ pub(super) struct Rows {
     origin: Place,
     /// Unit vector from A-scan to A-scan.
     along: (f64, f64),
-    /// In the order of their place across.
+    /// Sorted by position across the B-scans.
     lines: Vec<Line>,
 }
 
@@ -23,7 +23,7 @@ struct Line {
 }
 
 impl Rows {
-    /// `None` of fewer than two, and where they are not parallel lines at different places.
+    /// `None` for fewer than two B-scans, or if they are not parallel lines at different places.
     pub(super) fn new(slices: &[Slice]) -> Option<Self> {
         let (origin, end) = slices.first()?.line()?;
         let length = origin.distance(end);
@@ -74,7 +74,7 @@ impl Rows {
         self.lines.iter().flat_map(|l| [l.profile.first, l.profile.last()].map(|u| self.place(u, l.across)))
     }
 
-    /// Along and across the B-scans, in millimetres from the first A-scan.
+    /// Position along and across the B-scans, in millimetres from the first A-scan.
     fn coordinates(&self, place: Place) -> (f64, f64) {
         let (dx, dy) = (place.x - self.origin.x, place.y - self.origin.y);
         let (ax, ay) = self.along;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::scan::Eye;
 
-/// A side of the retina, seen from its centre.
+/// A side of the retina, as a direction from its centre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -16,14 +16,14 @@ pub enum Side {
     Inferior,
     /// Towards the temple.
     Temporal,
-    /// To the left in the fundus image of an eye that nobody named.
+    /// Left in the fundus image, if the eye is unknown.
     Left,
-    /// To the right in the fundus image of an eye that nobody named.
+    /// Right in the fundus image, if the eye is unknown.
     Right,
 }
 
 impl Side {
-    /// The quadrants of a circle, from the temple upwards.
+    /// The quadrants of a circle, from temporal over superior.
     pub const QUADRANTS: [Self; 4] = [Self::Temporal, Self::Superior, Self::Nasal, Self::Inferior];
 
     /// Name in result files.
@@ -40,9 +40,9 @@ impl Side {
     }
 }
 
-/// The side in which the direction (right, down) lies: superior and inferior take the quarters about the vertical.
+/// The side of the direction (right, down). Superior and inferior are the quarters around the vertical.
 ///
-/// In the fundus image, the nose lies to the right of a right eye and to the left of a left one.
+/// In the fundus image, the nose is on the right of a right eye and on the left of a left eye.
 #[must_use]
 pub fn side((right, down): (f64, f64), eye: Option<Eye>) -> Side {
     if down.abs() >= right.abs() {

@@ -1,24 +1,24 @@
-//! Thickness between B-scans through a common centre.
+//! Thickness between radial B-scans, which cross in a common centre.
 
 use std::f64::consts::{PI, TAU};
 
 use super::field::{MOST_APART, Profile, Slice};
 use crate::scan::Place;
 
-/// Fewest B-scans of a star: two make a cross, with next to nothing between them.
+/// Fewest B-scans of a star; two would make a cross with large gaps.
 const FEWEST: usize = 3;
 /// Largest distance of a B-scan from the centre, as a share of its length.
 const OFF_CENTRE: f64 = 0.05;
 
-/// Least angle between two B-scans that are not the same one again.
+/// Smallest angle between two different B-scans.
 const APART: f64 = 1e-3;
 
-/// B-scans through a common centre.
+/// Radial B-scans.
 #[derive(Clone, Debug)]
 pub(super) struct Star {
     centre: Place,
     lines: Vec<Line>,
-    /// From the centre outwards, by angle: two of each line.
+    /// Rays from the centre outwards, sorted by angle; two per line.
     rays: Vec<Ray>,
 }
 
@@ -27,22 +27,22 @@ struct Line {
     start: Place,
     /// Unit vector from A-scan to A-scan.
     along: (f64, f64),
-    /// Where the line is nearest to the centre.
+    /// Position along the line nearest to the centre.
     foot: f64,
     profile: Profile,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Ray {
-    /// From 0 to a full turn.
+    /// 0 to a full turn.
     angle: f64,
     line: usize,
-    /// Whether it runs as the A-scans do.
+    /// Whether the ray runs in the direction of the A-scans.
     forward: bool,
 }
 
 impl Star {
-    /// `None` of fewer than three, and where they are not lines that all run through the middle of all.
+    /// `None` for fewer than three B-scans, or if they are not lines through a common centre.
     pub(super) fn new(slices: &[Slice]) -> Option<Self> {
         if slices.len() < FEWEST {
             return None;
@@ -58,7 +58,7 @@ impl Star {
             let along = ((end.x - start.x) / length, (end.y - start.y) / length);
             let (dx, dy) = (centre.x - start.x, centre.y - start.y);
             let (foot, off) = (dx * along.0 + dy * along.1, dy * along.0 - dx * along.1);
-            // Nothing is less than what a line without length gives.
+            // `<=` with NaN is false, so a line of length zero does not pass.
             let centred = off.abs() <= OFF_CENTRE * length && (0.0..=length).contains(&foot);
             if !centred {
                 return None;
@@ -70,7 +70,7 @@ impl Star {
         }
         star.rays.sort_by(|a, b| a.angle.total_cmp(&b.angle));
         let turned = star.rays.windows(2).filter(|pair| pair[1].angle - pair[0].angle > APART).count();
-        // The last ray and the first are neighbours too; a line that is there twice is one.
+        // The first ray is a neighbour of the last. A line that occurs twice counts once.
         (turned + 1 >= 2 * FEWEST).then_some(star)
     }
 
@@ -92,7 +92,7 @@ impl Star {
         Some(near * (1.0 - share) + self.on(after, radius)? * share)
     }
 
-    /// Thickness so far out on a ray.
+    /// Thickness on a ray at `radius`.
     fn on(&self, ray: Ray, radius: f64) -> Option<f32> {
         let line = &self.lines[ray.line];
         line.profile.at(line.foot + if ray.forward { radius } else { -radius })
@@ -119,7 +119,7 @@ mod tests {
 
     const MIDDLE: Place = Place { x: 4.0, y: 5.0 };
 
-    /// B-scans of 6.4 mm through the middle at equal angles, that show `thickness`.
+    /// B-scans of 6.4 mm through the centre at equal angles, with the given `thickness`.
     fn star(bscans: usize, thickness: impl Fn(Place) -> Option<f32>) -> Vec<Slice> {
         let line = |i: usize| {
             let (sin, cos) = (PI * i as f64 / bscans as f64).sin_cos();
@@ -150,7 +150,7 @@ mod tests {
         let field = ThicknessField::new(&star(24, slope)).expect("a field");
         let right = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
         let left = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Left));
-        // The mean distance to the right in the quarter from a to b.
+        // Mean distance to the right over the quarter ring from a to b.
         let quarter = |a: f64, b: f64| 4.0 / 3.0 * (b.powi(3) - a.powi(3)) / (PI * (b * b - a * a)) * 2.0_f64.sqrt();
         let expected = 300.0 + 20.0 * quarter(1.5, 3.0);
         assert!((subfield(&right, "N2").0 - expected).abs() < 0.7, "{} for {expected}", subfield(&right, "N2").0);
@@ -162,7 +162,7 @@ mod tests {
     fn a_sparse_star_covers_what_lies_near_its_centre_and_says_so() {
         let field = ThicknessField::new(&star(6, |_| Some(250.0))).expect("a field");
         let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
-        // Half a millimetre between two of twelve rays lies at this radius.
+        // Radius at which two of twelve rays are half a millimetre apart.
         let reach = MOST_APART / (PI / 6.0);
         let expected = (reach * reach - 0.25) / 2.0;
         assert!((f64::from(subfield(&grid, "S1").1) - expected).abs() < 0.02, "{}", subfield(&grid, "S1").1);

@@ -1,4 +1,4 @@
-//! What a whole scan measures: grids for volumes, a profile for circles.
+//! Measures of a whole scan: grids for volumes, a profile for circles.
 
 use serde::Serialize;
 
@@ -17,21 +17,21 @@ pub struct Volume {
     slices: [Vec<Slice>; MEASURED],
 }
 
-/// The measures of a volume: of parallel B-scans, or of a star.
+/// The measures of a volume of parallel or radial B-scans.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VolumeMeasures {
     /// The centre of the grids.
     pub centre: Centre,
     /// The ETDRS grid of every layer and of the retina.
     pub etdrs: Vec<MeasuredGrid>,
-    /// The ganglion cell annulus; it needs the eye and a fovea that was found.
+    /// The ganglion cell annulus; needs the eye and a detected fovea.
     pub gcipl: Option<GciplThickness>,
 }
 
 /// The ETDRS grid of one layer, or of the retina.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeasuredGrid {
-    /// Its key, see [`Measured::key`].
+    /// Layer key, see [`Measured::key`].
     pub layer: &'static str,
     /// The grid.
     #[serde(flatten)]
@@ -39,8 +39,7 @@ pub struct MeasuredGrid {
 }
 
 impl VolumeMeasures {
-    /// How far the fovea lies from the middle of the area whose `fields` were measured, in millimetres; `None` where no fovea
-    /// was found.
+    /// Distance of the fovea from the middle of the area of `fields`, in millimetres; `None` if no fovea was found.
     #[must_use]
     pub fn decentration_mm(&self, fields: &[ThicknessField]) -> Option<f32> {
         let middle = fields[Measured::Retina.index()].middle();
@@ -55,7 +54,7 @@ impl Volume {
         Self { eye, slices: std::array::from_fn(|_| Vec::new()) }
     }
 
-    /// Adds the B-scan that lies along `track`; thicknesses in pixels are left out, since places are in millimetres.
+    /// Adds the B-scan along `track`. Thicknesses in pixels are ignored, since places are in millimetres.
     pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
         if thicknesses.unit == ThicknessUnit::Micrometres {
             for (slices, of) in self.slices.iter_mut().zip(thicknesses.iter()) {
@@ -64,14 +63,14 @@ impl Volume {
         }
     }
 
-    /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel lines
-    /// or run through one centre.
+    /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel or
+    /// radial lines.
     #[must_use]
     pub fn fields(&self) -> Option<Vec<ThicknessField>> {
         self.slices.iter().map(|slices| ThicknessField::new(slices)).collect()
     }
 
-    /// The measures of the area whose `fields` are given.
+    /// Measures the area of `fields`.
     #[must_use]
     pub fn measure(&self, fields: &[ThicknessField]) -> VolumeMeasures {
         let field = |of: Measured| &fields[of.index()];
@@ -89,7 +88,7 @@ impl Volume {
         }
     }
 
-    /// The profile of the nerve fibre layer along a circular B-scan; it needs the eye.
+    /// The nerve fibre profile along a circular B-scan; needs the eye.
     #[must_use]
     pub fn circle(&self) -> Option<CircleProfile> {
         let [slice] = self.slices[Layer::Nfl.index()].as_slice() else { return None };
@@ -111,7 +110,7 @@ mod tests {
     const BSCANS: usize = 25;
     const APART_UM: f64 = 240.0;
 
-    /// The B-scans of one phantom eye from above the fovea to below it, and where they lie; the fovea is at 5, 4 mm.
+    /// The B-scans of one phantom eye from above to below the fovea, with their tracks; the fovea is at (5, 4) mm.
     fn eye(nasal_right: bool) -> Vec<(Track, PhantomScan)> {
         (0..BSCANS)
             .map(|i| {

@@ -1,8 +1,8 @@
-//! Change of an eye's measures from visit to visit, held against their repeatability.
+//! Changes in an eye's measures between visits, compared with their repeatability.
 //!
-//! A measure has a name of its parts: `mean/nfl`, `etdrs/retina/C`, `etdrs/nfl/grid` (all nine subfields), `gcipl/average`,
-//! `circle/nfl/superior`. A change beyond repeatability says that two measurements of an unchanged eye would rarely lie so far
-//! apart; it says nothing of disease.
+//! The name of a measure consists of its parts: `mean/nfl`, `etdrs/retina/C`, `etdrs/nfl/grid` (all nine subfields),
+//! `gcipl/average`, `circle/nfl/superior`. Two measurements of an unchanged eye rarely differ by more than the
+//! repeatability. A larger change does not prove disease.
 
 mod protocol;
 mod repeatability;
@@ -22,20 +22,20 @@ use crate::{
 pub use protocol::Protocol;
 pub use repeatability::{Repeatability, RepeatabilityError};
 
-/// Scans closer to each other than so many seconds are of one visit. Half a day, since the clocks of some formats are those of
-/// another time zone.
+/// Scans taken within this many seconds belong to one visit. Half a day, because some formats store the time of another
+/// time zone.
 const VISIT: i64 = 12 * 3600;
-/// What the name of a layer's mean over a whole scan begins with.
+/// Prefix of the measures that are means over a whole scan.
 const MEAN: &str = "mean/";
-/// Most measures that a line of words names.
+/// Largest number of measures named in the one-line summary.
 const NAMED: usize = 3;
 
-/// Thickness in micrometres by the name of the measure.
+/// Thickness in micrometres by name of the measure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Measures(BTreeMap<String, f32>);
 
-/// The name of every measure that there can be.
+/// The names of all measures.
 fn names() -> Vec<String> {
     let layers = Measured::all();
     let subfields = Subfield::all(Some(Eye::Right)).map(Subfield::name);
@@ -51,9 +51,9 @@ fn names() -> Vec<String> {
 }
 
 impl Measures {
-    /// The measures of a scan in micrometres: of each layer its mean and the share of A-scans in which it is known, and what a
-    /// volume or a circle adds. What covers less than [`COVERED`] of its area is left out, and grids about a place that is not
-    /// the fovea: they would compare one place with another.
+    /// The measures of a scan in micrometres: the mean of each layer with the share of A-scans in which it is known,
+    /// and those of a volume or a circle. Areas covered by less than [`COVERED`] are left out. So are grids that are
+    /// not centred on the fovea: they would compare different places.
     #[must_use]
     pub fn of(
         layers: impl IntoIterator<Item = (Measured, Option<f32>, f32)>,
@@ -97,14 +97,14 @@ impl Measures {
         }
     }
 
-    /// Those that do not depend on which part of the retina the scan covers.
+    /// Keeps the measures that do not depend on which part of the retina the scan covers.
     #[must_use]
     pub fn anchored(mut self) -> Self {
         self.0.retain(|name, _| !name.starts_with(MEAN));
         self
     }
 
-    /// Whether there are none.
+    /// Whether there are no measures.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -115,7 +115,7 @@ impl Measures {
     }
 }
 
-/// Mean over all nine subfields, where all are covered.
+/// Mean over all nine subfields; `None` unless all are covered.
 fn grid_mean(grid: &EtdrsGrid) -> Option<f32> {
     let whole = grid.subfields.iter().all(|f| f.coverage >= COVERED);
     let (sum, area) = grid.subfields.iter().fold((0.0, 0.0), |(sum, area), field| {
@@ -125,10 +125,10 @@ fn grid_mean(grid: &EtdrsGrid) -> Option<f32> {
     whole.then(|| (sum / area) as f32)
 }
 
-/// What was measured of an eye at one time.
+/// The measures of an eye at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Visit {
-    /// When the scan was taken.
+    /// Acquisition time.
     pub acquired: Moment,
     /// The verdict on it.
     pub verdict: Verdict,
@@ -136,29 +136,29 @@ pub struct Visit {
     pub measures: Measures,
 }
 
-/// A visit, as results name it.
+/// A visit as named in results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VisitRecord {
-    /// When the scan was taken, by the scanner's clock.
+    /// Acquisition time, by the scanner's clock.
     pub acquired: String,
     /// The verdict on it.
     pub verdict: Verdict,
 }
 
-/// Where a change lies.
+/// A change compared with the repeatability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
-    /// Not further than the repeatability.
+    /// Within the repeatability.
     Within,
-    /// Beyond it, and thinner than before.
+    /// Beyond the repeatability, and thinner than before.
     Thinner,
-    /// Beyond it, and thicker than before.
+    /// Beyond the repeatability, and thicker than before.
     Thicker,
 }
 
 impl Standing {
-    /// It in words.
+    /// Description in words.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -169,58 +169,58 @@ impl Standing {
     }
 }
 
-/// A measure now and before.
+/// The change in one measure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
     /// Name of the measure.
     pub measure: String,
-    /// Now, in micrometres.
+    /// Value now, in micrometres.
     pub um: f32,
-    /// At the previous visit.
+    /// Value at the previous visit.
     pub previous_um: f32,
-    /// Now less then.
+    /// Value now minus value at the previous visit.
     pub change_um: f32,
-    /// At the first visit, where it was measured then.
+    /// Value at the first visit, if it was measured then.
     pub first_um: Option<f32>,
-    /// Now less then.
+    /// Value now minus value at the first visit.
     pub change_from_first_um: Option<f32>,
-    /// How far two measurements of an unchanged eye may lie apart; `None` where that is not known.
+    /// Repeatability in micrometres; `None` if unknown.
     pub repeatability_um: Option<f32>,
-    /// Where that number comes from.
+    /// Source of the repeatability.
     pub repeatability_source: Option<String>,
-    /// Where the change since the previous visit lies; `None` where no repeatability is known.
+    /// The change since the previous visit compared with the repeatability; `None` if that is unknown.
     pub standing: Option<Standing>,
-    /// The same of the change since the first visit.
+    /// The change since the first visit compared with the repeatability.
     pub standing_from_first: Option<Standing>,
 }
 
-/// What has become of an eye since earlier visits.
+/// The changes of an eye since earlier visits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FollowUp {
-    /// When this scan was taken, by the scanner's clock.
+    /// Acquisition time of this scan, by the scanner's clock.
     pub acquired: String,
-    /// The last scan of the visit before this one.
+    /// The last scan of the previous visit.
     pub previous: VisitRecord,
     /// The last scan of the first visit.
     pub first: VisitRecord,
     /// Name of the table of repeatabilities.
     pub repeatability: String,
-    /// What a reader must know of that table.
+    /// Note on that table for readers.
     pub note: String,
-    /// Each measure that was there before as well.
+    /// Each measure that an earlier visit has too.
     pub changes: Vec<Change>,
 }
 
 impl FollowUp {
-    /// What has become of the eye of the visit `now` since the `others` of the same eye that lie before it, in whatever order
-    /// they come; `None` where none does, or nothing was measured in both.
+    /// Compares the visit `now` with the earlier ones among `others`, which are visits of the same eye in any order.
+    /// `None` if no earlier visit has a measure in common with `now`.
     #[must_use]
     pub fn of(now: &Visit, others: &[Visit], table: &Repeatability) -> Option<Self> {
         let seconds = |v: &Visit| v.acquired.seconds();
         let before = || others.iter().filter(|v| seconds(v) <= seconds(now) - VISIT);
         let previous = before().max_by_key(|v| seconds(v))?;
         let start = before().map(seconds).min()?;
-        // A scan that was repeated on the same visit was repeated for a reason: the last counts.
+        // If a scan was repeated during a visit, the last one counts: it was repeated for a reason.
         let first = before().filter(|v| seconds(v) < start + VISIT).max_by_key(|v| seconds(v))?;
         let change = |(name, &um): (&String, &f32)| {
             let previous_um = previous.measures.get(name)?;
@@ -259,7 +259,7 @@ impl FollowUp {
         let date = self.previous.acquired.split('T').next().unwrap_or_default();
         let judged = self.changes.iter().filter(|c| c.standing.is_some()).count();
         if judged == 0 {
-            return format!("since {date}: no repeatability known of what was measured");
+            return format!("since {date}: repeatability not known for any measure");
         }
         let beyond: Vec<&Change> =
             self.changes.iter().filter(|c| !matches!(c.standing, None | Some(Standing::Within))).collect();

@@ -1,33 +1,33 @@
-//! Which scans of an eye can be held against each other.
+//! Scan protocols: which scans of an eye can be compared.
 
 use serde::{Deserialize, Serialize};
 
 use crate::scan::{Pattern, ScanHeader, Track};
 
-/// Largest difference of two lengths that count as the same, as a share: the scale on the retina follows the focus.
+/// Largest relative difference of two lengths that count as equal; the scale on the retina varies with the focus.
 const LENGTH: f64 = 0.05;
-/// Largest angle between two lines that count as the same, in degrees.
+/// Largest angle between two lines that count as equal, in degrees.
 const ANGLE: f64 = 5.0;
 
-/// How a scan was laid over the retina.
+/// How a scan covers the retina.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
-    /// How its B-scans lie.
+    /// Arrangement of its B-scans.
     pub pattern: Pattern,
-    /// How many there are.
+    /// Number of B-scans.
     pub bscans: usize,
     /// A-scans in each.
     pub width: usize,
-    /// Length of the first B-scan in millimetres, where that is known.
+    /// Length of the first B-scan in millimetres, if known.
     pub length_mm: Option<f64>,
-    /// Direction of the first B-scan from the horizontal in degrees, 0 to 180, where that is known.
+    /// Direction of the first B-scan from the horizontal in degrees, 0 to 180, if known.
     pub direction_deg: Option<f64>,
-    /// Distance of the first and the last B-scan in millimetres, where that is known.
+    /// Distance between the first and the last B-scan in millimetres, if known.
     pub across_mm: Option<f64>,
 }
 
 impl Protocol {
-    /// That of a scan.
+    /// The protocol of a scan.
     #[must_use]
     pub fn of(header: &ScanHeader) -> Self {
         let middle = |t: &Track| t.at(header.width / 2, header.width);
@@ -50,8 +50,8 @@ impl Protocol {
         }
     }
 
-    /// Whether both cover the same extent in the same way. Where on the retina it lies, the file does not say: positions are
-    /// those on an image of the fundus that moves with the eye.
+    /// Whether both cover the same extent in the same way. Their place on the retina cannot be compared: positions
+    /// refer to a fundus image that moves with the eye.
     #[must_use]
     pub fn covers_the_same(&self, other: &Self) -> bool {
         let near = |a: Option<f64>, b: Option<f64>| match (a, b) {

@@ -1,19 +1,19 @@
-//! How far two measurements of an unchanged eye may lie apart.
+//! Repeatability of measures: how much two measurements of an unchanged eye can differ.
 
 use serde::Deserialize;
 
 const PUBLISHED: &str = include_str!("published.toml");
-/// Largest repeatability that makes sense, in micrometres; a retina is some 300 thick.
+/// Largest plausible repeatability in micrometres; a retina is about 300 thick.
 const MOST_UM: f32 = 1000.0;
 
-/// Coefficients of repeatability: 1.96 times the standard deviation of the difference of two measurements of an unchanged eye
-/// (Bland and Altman, Lancet 1986;327:307).
+/// Coefficients of repeatability: 1.96 times the standard deviation of the difference of two measurements of an
+/// unchanged eye (Bland and Altman, Lancet 1986;327:307).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeatability {
-    /// What the table is called.
+    /// Name of the table.
     pub name: String,
-    /// What a reader must know.
+    /// Note for readers.
     #[serde(default)]
     pub note: String,
     #[serde(default)]
@@ -28,51 +28,51 @@ struct Stated {
     source: String,
 }
 
-/// Why a table of repeatabilities cannot be used.
+/// An invalid table of repeatabilities.
 #[derive(Debug, thiserror::Error)]
-#[error("the table of repeatabilities is broken: {0}")]
+#[error("invalid table of repeatabilities: {0}")]
 pub struct RepeatabilityError(String);
 
 impl RepeatabilityError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     pub const CODE: &str = "E-CONFIG-REPEATABILITY";
 }
 
 impl Repeatability {
-    /// The table that is shipped, from the literature.
+    /// The built-in table, from the literature.
     ///
     /// # Errors
-    /// None but by a mistake in the table, which a test would find.
+    /// Only if the built-in table is invalid, which a test rules out.
     pub fn published() -> Result<Self, RepeatabilityError> {
         Self::parse(PUBLISHED)
     }
 
-    /// Reads a table from the text of a TOML file.
+    /// Reads a table from TOML text.
     ///
     /// # Errors
-    /// [`RepeatabilityError`] when it is no table, names a measure that there is not or one twice, or has a value that no
-    /// repeatability can have.
+    /// [`RepeatabilityError`] if the text is not such a table, names a measure that is unknown or one twice, or has an
+    /// impossible value.
     pub fn parse(text: &str) -> Result<Self, RepeatabilityError> {
         let table: Self = toml::from_str(text).map_err(|e| RepeatabilityError(e.message().to_owned()))?;
         let known = super::names();
         let mut seen = std::collections::HashSet::new();
         for stated in &table.measures {
             if !(stated.um > 0.0 && stated.um <= MOST_UM) {
-                return Err(RepeatabilityError(format!("{} um is no repeatability", stated.um)));
+                return Err(RepeatabilityError(format!("{} um is not a plausible repeatability", stated.um)));
             }
             for name in &stated.names {
                 if !known.contains(name) {
-                    return Err(RepeatabilityError(format!("there is no measure {name}")));
+                    return Err(RepeatabilityError(format!("unknown measure {name}")));
                 }
                 if !seen.insert(name) {
-                    return Err(RepeatabilityError(format!("{name} is there twice")));
+                    return Err(RepeatabilityError(format!("{name} occurs twice")));
                 }
             }
         }
         Ok(table)
     }
 
-    /// The coefficient of a measure in micrometres, and where it comes from; `None` where none is known.
+    /// The coefficient of a measure in micrometres, and its source; `None` if unknown.
     #[must_use]
     pub fn of(&self, measure: &str) -> Option<(f32, &str)> {
         let found = self.measures.iter().find(|s| s.names.iter().any(|name| name == measure));

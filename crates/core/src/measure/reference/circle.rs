@@ -1,4 +1,4 @@
-//! Nerve fibre thickness around the disc held against that of a reference group.
+//! Nerve fibre thickness around the disc compared with a reference group.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use crate::measure::enface::{COVERED, CircleProfile};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CircleTable {
-    /// What it is called.
+    /// Name of the table.
     pub name: String,
-    /// Where it was published.
+    /// Publication.
     pub source: String,
-    /// Whose eyes they are.
+    /// The group: whose eyes were measured.
     pub population: String,
-    /// Smallest and largest radius of a circle that can be compared, in millimetres: fibres spread as they leave the disc.
+    /// Smallest and largest radius of comparable circles, in millimetres; the layer thins out away from the disc.
     radius_mm: [f64; 2],
     mean: Option<[f32; 2]>,
     temporal: Option<[f32; 2]>,
@@ -24,7 +24,7 @@ pub struct CircleTable {
     inferior: Option<[f32; 2]>,
 }
 
-/// One value of a circle beside its reference.
+/// One value of a circle compared with the reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CircleComparison {
     /// `mean`, or the key of a quadrant.
@@ -37,16 +37,16 @@ pub struct CircleComparison {
     pub reference_sd_um: f32,
     /// Distance from the group's mean in its standard deviations.
     pub z: f32,
-    /// Where the value lies.
+    /// Position relative to the reference range.
     pub standing: Standing,
 }
 
 impl CircleTable {
-    /// Whether its values are such that a thickness can have.
+    /// Rejects values that a thickness cannot have.
     pub(super) fn check(&self) -> Result<(), ReferenceError> {
         let [least, most] = self.radius_mm;
         if !(0.0 < least && least < most && most < 10.0) {
-            return Err(ReferenceError("circle: radius_mm must be the smallest and the largest radius".to_owned()));
+            return Err(ReferenceError("circle: radius_mm must list the smallest and the largest radius".to_owned()));
         }
         let values = [self.mean, self.temporal, self.superior, self.nasal, self.inferior];
         if values.into_iter().flatten().all(is_possible) {
@@ -56,13 +56,13 @@ impl CircleTable {
         }
     }
 
-    /// Whether circles of so many millimetres can be compared.
+    /// Whether circles of this radius can be compared.
     #[must_use]
     pub fn holds_for(&self, radius_mm: f64) -> bool {
         (self.radius_mm[0]..=self.radius_mm[1]).contains(&radius_mm)
     }
 
-    /// The mean and the quadrants that are covered, beside their reference; none of a circle of another radius.
+    /// Compares the mean and the covered quadrants; empty if the radius is out of range.
     #[must_use]
     pub fn compare(&self, circle: &CircleProfile) -> Vec<CircleComparison> {
         if !self.holds_for(circle.radius_mm) {
@@ -92,7 +92,7 @@ mod tests {
 
     fn circle(radius: f64, thickness: impl Fn(usize) -> Option<f32>) -> CircleProfile {
         let centre = Place { x: 5.0, y: 5.0 };
-        // From the temple of a right eye, upwards.
+        // Starts temporal in a right eye, then runs over the top.
         let track = Track::Circle { centre, start: Place { x: 5.0 - radius, y: 5.0 }, clockwise: true };
         let thickness: Vec<_> = (0..720).map(thickness).collect();
         CircleProfile::measure(&track, &thickness, Eye::Right).expect("a circle")

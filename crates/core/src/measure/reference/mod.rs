@@ -1,7 +1,8 @@
-//! Thickness held against that of a reference group.
+//! Thickness compared with a reference group.
 //!
-//! A table gives mean and standard deviation for each layer and ETDRS subfield. A value within 1.96 standard deviations of the
-//! mean, where 95 of 100 of the group lie if they are spread normally, is within the reference; that says nothing of health.
+//! A table gives mean and standard deviation for each layer and ETDRS subfield. A value within 1.96 standard deviations
+//! of the mean is within the reference range; in a normal distribution, 95 % of the group are. It does not mean that
+//! the eye is healthy.
 
 mod circle;
 
@@ -22,46 +23,46 @@ const HALF_INTERVAL: f32 = 1.96;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTable {
-    /// What it is called.
+    /// Name of the table.
     pub name: String,
-    /// Where it was published.
+    /// Publication.
     pub source: String,
-    /// Whose eyes they are.
+    /// The group: whose eyes were measured.
     pub population: String,
-    /// What else a reader must know.
+    /// Note for readers.
     #[serde(default)]
     pub note: String,
     /// By [`Measured::key`], then by [`Subfield::name`]: mean and standard deviation.
     #[serde(default)]
     layers: BTreeMap<String, BTreeMap<String, [f32; 2]>>,
-    /// Of nerve fibres along circles around the disc.
+    /// Nerve fibre thickness along circles around the disc.
     pub circle: Option<CircleTable>,
 }
 
-/// Why a reference table cannot be used.
+/// An invalid reference table.
 #[derive(Debug, thiserror::Error)]
-#[error("the reference table is broken: {0}")]
+#[error("invalid reference table: {0}")]
 pub struct ReferenceError(String);
 
 impl ReferenceError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     pub const CODE: &str = "E-CONFIG-REFERENCE";
 }
 
-/// Where a value lies.
+/// Position of a value relative to the reference range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// More than 1.96 standard deviations below the mean.
     Below,
-    /// Not further than that from the mean.
+    /// Within 1.96 standard deviations of the mean.
     Within,
     /// More than 1.96 standard deviations above the mean.
     Above,
 }
 
 impl Standing {
-    /// Where a value lies that is `z` standard deviations from the mean.
+    /// The position of a value `z` standard deviations from the mean.
     fn of(z: f32) -> Self {
         match z {
             z if z < -HALF_INTERVAL => Self::Below,
@@ -71,7 +72,7 @@ impl Standing {
     }
 }
 
-/// One value beside its reference.
+/// One value compared with the reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// Key of the layer, or `retina`.
@@ -86,7 +87,7 @@ pub struct Comparison {
     pub reference_sd_um: f32,
     /// Distance from the group's mean in its standard deviations.
     pub z: f32,
-    /// Where the value lies.
+    /// Position relative to the reference range.
     pub standing: Standing,
 }
 
@@ -96,30 +97,30 @@ fn is_possible([mean, sd]: [f32; 2]) -> bool {
 }
 
 impl ReferenceTable {
-    /// The table that is shipped: Xu et al. 2018 for the macula, and of circles what was found for the Cirrus.
+    /// The built-in table: Xu et al. 2018 for the macula, a Cirrus study for circles.
     ///
     /// # Errors
-    /// None but by a mistake in the table, which a test would find.
+    /// Only if the built-in table is invalid, which a test rules out.
     pub fn shipped() -> Result<Self, ReferenceError> {
         Self::parse(XU_2018)
     }
 
-    /// Reads a table from the text of a TOML file.
+    /// Reads a table from TOML text.
     ///
     /// # Errors
-    /// [`ReferenceError`] when it is no table, names a layer or subfield that there is not, or has a value that no
-    /// thickness can have.
+    /// [`ReferenceError`] if the text is not such a table, names an unknown layer or subfield, or has an impossible
+    /// value.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let broken = |reason: String| ReferenceError(reason);
         let table: Self = toml::from_str(text).map_err(|e| broken(e.message().to_owned()))?;
         let subfields = Subfield::all(Some(Eye::Right)).map(Subfield::name);
         for (layer, fields) in &table.layers {
             if !Measured::all().iter().any(|m| m.key() == layer) {
-                return Err(broken(format!("there is no layer {layer}")));
+                return Err(broken(format!("unknown layer {layer}")));
             }
             for (field, &values) in fields {
                 if !subfields.contains(field) {
-                    return Err(broken(format!("there is no subfield {field}")));
+                    return Err(broken(format!("unknown subfield {field}")));
                 }
                 if !is_possible(values) {
                     return Err(broken(format!("{layer} {field}: mean and standard deviation must be positive")));
@@ -132,8 +133,8 @@ impl ReferenceTable {
         Ok(table)
     }
 
-    /// Every subfield that the table knows and the scan covers, beside its reference. Of an eye that nobody named, nasal and
-    /// temporal subfields are left out.
+    /// Compares every subfield that the table has and the scan covers. If the eye is unknown, nasal and temporal
+    /// subfields are left out.
     #[must_use]
     pub fn compare(&self, measures: &VolumeMeasures) -> Vec<Comparison> {
         let fields = measures.etdrs.iter().flat_map(|g| g.grid.subfields.iter().map(move |field| (g.layer, field)));
@@ -171,7 +172,7 @@ mod tests {
         let table = ReferenceTable::shipped().unwrap();
         assert_eq!(table.layers.len(), 5);
         assert!(table.layers.values().all(|fields| fields.len() == 9));
-        // The layers' means add up to less than the retina's.
+        // The layer means sum to less than that of the retina.
         let inner: f32 = ["nfl", "gcl_ipl", "inl", "opl"].iter().map(|l| table.layers[*l]["S1"][0]).sum();
         assert!(inner < table.layers["retina"]["S1"][0]);
     }
