@@ -6,10 +6,10 @@
 //!            controls ◄─────────── requests ◄─────────┘
 //! ```
 //!
-//! Each side first sends a greeting with its version; the versions must be equal, since the messages are the program's own
-//! events. Then the server sends messages and the client sends requests. Each has a length prefix (four bytes,
-//! little-endian) and postcard encoding. The first messages are the engine's state, its images, and a mark; then every
-//! event of the engine follows.
+//! Each side first sends a greeting with its version. The versions must be equal, since the messages are the program's
+//! own events. Then the server sends messages and the client sends requests, each with a length prefix (four bytes,
+//! little-endian) and in postcard's encoding. The first messages are the engine's state, its images, and a mark; then
+//! every event of the engine follows.
 //!
 //! The socket's permissions decide who may connect. A client that does not read is disconnected: it costs the engine
 //! no time, and no more memory than its queue. The client checks all data before showing it.
