@@ -295,7 +295,7 @@ fn systemd_hears_that_it_is_ready_alive_and_stopping() {
     hear("READY=1");
     hear("WATCHDOG=1");
     rig.scan(1);
-    assert!(hear("STATUS=watching: 0 in work, 0 waiting, 1 done").contains("0 quarantined"));
+    assert!(hear("STATUS=watching: 0 running, 0 waiting, 1 done").contains("0 quarantined"));
     hear("WATCHDOG=1");
     rig.signal("HUP");
     hear("RELOADING=1");
