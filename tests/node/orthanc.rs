@@ -48,8 +48,8 @@ struct Orthanc {
 }
 
 impl Orthanc {
-    /// Starts a server that knows our node at port `us`. If Orthanc is not installed, prints that the test is skipped and
-    /// returns `None`.
+    /// Starts a server that knows our node at port `us`. If Orthanc is not installed, prints that the test is skipped
+    /// and returns `None`.
     fn start(test: &str, folder: &Path, us: u16) -> Option<Self> {
         let orthanc = program("Orthanc", test)?;
         let Some(plugins) = plugins(&orthanc) else {
