@@ -267,8 +267,8 @@ impl Client {
         stream.map_or(0, |stream| stream.cached_info().state.consumer_count)
     }
 
-    /// Makes the server lose track of undelivered jobs, as a killed one may. To do so, it purges another job of the same
-    /// consumer, which works with nats-server 2.9.10 but not with newer versions.
+    /// Makes the server lose track of undelivered jobs, as a killed one may. To do so, it purges another job of the
+    /// same consumer, which works with nats-server 2.9.10 but not with newer versions.
     pub(crate) fn have_the_rest_skipped(&self) {
         self.runtime.block_on(async {
             let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
