@@ -1,4 +1,4 @@
-//! The watcher as a service: settings, screens that attach, figures, signs of life, what it listens at.
+//! The watcher as a service: settings, attached screens, metrics, systemd notifications, listening sockets.
 
 mod support;
 
@@ -16,10 +16,10 @@ use std::{
 use support::octrls;
 use tempfile::TempDir;
 
-/// How long anything may take on a machine under load.
+/// Time limit for each step, also on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What comes of `look`, again and again until there is something.
+/// Polls `look` until it returns something.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -31,7 +31,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A folder with a watcher of `in`, whose lines go to `lines`.
+/// A folder with a watcher of `in`; its output goes to `lines`.
 struct Rig {
     folder: TempDir,
     watcher: Option<Child>,
@@ -61,7 +61,7 @@ impl Rig {
         file
     }
 
-    /// Starts a watcher with these settings, and waits until it is up.
+    /// Starts a watcher with these settings and waits until it is up.
     fn start(&mut self, settings: &str, change: impl FnOnce(&mut Command)) {
         let lines = fs::File::create(self.path("lines")).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
@@ -91,7 +91,7 @@ impl Rig {
         octrls().args(["phantom", "--seed", &seed.to_string()]).arg(self.path("in")).assert().success();
     }
 
-    /// Ends the watcher, which must not have failed.
+    /// Stops the watcher and asserts that it succeeded.
     fn finish(&mut self) {
         self.signal("TERM");
         let ended = self.watcher.take().expect("a watcher").wait().expect("an end");
@@ -109,7 +109,7 @@ impl Drop for Rig {
     }
 }
 
-/// A screen that is attached, whose lines go to `name`.
+/// Attaches a screen; its output goes to `name`.
 fn attach(rig: &Rig, name: &str, option: &str) -> Child {
     let lines = fs::File::create(rig.path(name)).expect("a file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
@@ -139,7 +139,7 @@ fn screens_come_and_go_and_the_watcher_works_on() {
     shows("plain", " done phantom-000001.png");
     shows("json", "\"event\":\"bscan\"");
     shows("json", "\"event\":\"done\"");
-    // Without a farewell.
+    // A client that vanishes without closing properly.
     plain.kill().expect("a kill");
     plain.wait().expect("an end");
     rig.scan(2);
@@ -163,7 +163,7 @@ fn nothing_to_attach_to_is_told() {
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("E-ATTACH-CONNECT"));
 }
 
-/// The inodes of the sockets of a process.
+/// The inodes of a process's sockets.
 fn sockets(pid: u32) -> Vec<String> {
     let own = fs::read_dir(format!("/proc/{pid}/fd")).expect("its files").filter_map(|file| {
         let target = fs::read_link(file.ok()?.path()).ok()?;
@@ -172,7 +172,7 @@ fn sockets(pid: u32) -> Vec<String> {
     own.collect()
 }
 
-/// The sockets of a process that listen at, or are bound to, an address of the network.
+/// The sockets of a process that are bound to a network address.
 fn listening(pid: u32) -> Vec<String> {
     let own = sockets(pid);
     let mut found = Vec::new();
@@ -188,7 +188,7 @@ fn listening(pid: u32) -> Vec<String> {
     found
 }
 
-/// Where the Unix sockets of a process listen.
+/// The paths of a process's listening Unix sockets.
 fn listening_here(pid: u32) -> Vec<PathBuf> {
     /// `SO_ACCEPTCON`, see proc_net_unix(5).
     const ACCEPTS: u32 = 1 << 16;
@@ -213,12 +213,12 @@ fn nothing_listens_on_the_network_unless_asked_to() {
     rig.scan(1);
     rig.until_line(" done ");
     assert_eq!(listening(rig.pid()), [""; 0]);
-    // The socket is made under another name.
+    // Only the folder is comparable: the socket is bound under a temporary name and renamed.
     let [here] = listening_here(rig.pid()).try_into().expect("one socket");
     assert_eq!(here.parent(), rig.socket().parent());
     assert!(rig.socket().exists());
     rig.finish();
-    // The same look finds what was asked for.
+    // Check that this method finds a listening socket at all.
     let mut rig = Rig::new();
     rig.start("metrics = '127.0.0.1:0'\nno_socket = true", |_| ());
     rig.until_line("figures at");
@@ -253,7 +253,7 @@ fn figures_and_health_by_http_and_as_a_file() {
         (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000)), "431"),
     ] {
         let mut stream = TcpStream::connect(&address).expect("a connection");
-        // Of a request that is too long, the rest may find the other end gone.
+        // The server may close the connection before it has read a request that is too long.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -265,7 +265,7 @@ fn figures_and_health_by_http_and_as_a_file() {
     fs::rename(rig.path("away"), rig.path("in")).expect("rename");
     until("good health", || get(&address, "/healthz").starts_with("HTTP/1.1 200 ").then_some(()));
     rig.finish();
-    // Written once more at the end, by a process that is gone; nothing unfinished beside it.
+    // The file is written once more at the end; no temporary file remains.
     assert!(fs::read_to_string(&file).expect("figures").contains("octrls_scans_total{outcome=\"done\"} 1"));
     let unfinished = fs::read_dir(file.parent().expect("a folder")).expect("a folder").flatten();
     assert!(unfinished.into_iter().all(|f| !f.file_name().to_string_lossy().starts_with(".octrls-")));
@@ -294,7 +294,7 @@ fn systemd_hears_that_it_is_ready_alive_and_stopping() {
     hear("READY=1");
     hear("WATCHDOG=1");
     rig.scan(1);
-    assert!(hear("STATUS=watching: 0 in work, 0 waiting, 1 done").contains("0 quarantined"));
+    assert!(hear("STATUS=watching: 0 running, 0 waiting, 1 done").contains("0 quarantined"));
     hear("WATCHDOG=1");
     rig.signal("HUP");
     hear("RELOADING=1");

@@ -1,4 +1,4 @@
-//! The figures, kept by the engine's events.
+//! The metrics, updated by the engine's events.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -13,19 +13,19 @@ use octrls_core::measure::Verdict;
 use octrls_engine::EventSink;
 use octrls_engine::{Event, EventKind, Level, ScanChange};
 
-/// Bounds of a scan's time, in seconds: a line on a fast machine to a large volume on a slow one.
+/// Histogram buckets for scans, in seconds: from a line scan on a fast machine to a large volume on a slow one.
 const SCAN_SECONDS: [f64; 12] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
-/// Bounds of a B-scan's time, in seconds.
+/// Histogram buckets for B-scans, in seconds.
 const BSCAN_SECONDS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
 const OUTCOMES: [&str; 5] = ["done", "known", "vanished", "quarantined", "retried"];
 const LEVELS: [&str; 3] = ["info", "warning", "error"];
 
-/// The figures; its clones share them.
+/// The metrics; clones share them.
 #[derive(Clone)]
 pub(crate) struct Figures {
     registry: Registry,
-    /// Folder whose disk's free space is told.
+    /// Folder whose free disk space is reported.
     out: Arc<PathBuf>,
     scans: IntCounterVec,
     verdicts: IntCounterVec,
@@ -42,10 +42,10 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// No scan yet; `out` is the folder for results.
+    /// Creates and registers all metrics; `out` is the result folder.
     ///
     /// # Errors
-    /// When two figures have one name, which is a fault of this file.
+    /// If two metrics have the same name, which is a bug here.
     pub(crate) fn new(out: PathBuf) -> prometheus::Result<Self> {
         let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]);
         let histogram =
@@ -53,35 +53,27 @@ impl Figures {
         let figures = Self {
             registry: Registry::new(),
             out: Arc::new(out),
-            scans: counters(
-                "octrls_scans_total",
-                "Scans by what became of them; retried counts failed attempts.",
-                "outcome",
-            )?,
-            verdicts: counters(
-                "octrls_verdicts_total",
-                "Finished scans by whether their results can be trusted.",
-                "verdict",
-            )?,
+            scans: counters("octrls_scans_total", "Scans by outcome; retried counts failed attempts.", "outcome")?,
+            verdicts: counters("octrls_verdicts_total", "Finished scans by quality verdict.", "verdict")?,
             bscans: IntCounter::new("octrls_bscans_total", "B-scans of finished scans.")?,
             notices: counters("octrls_notices_total", "Messages for the operator.", "level")?,
-            queue: IntGaugeVec::new(Opts::new("octrls_scans", "Scans that are not through."), &["state"])?,
-            scan_seconds: histogram("octrls_scan_seconds", "Time from taking a scan to its results.", &SCAN_SECONDS)?,
+            queue: IntGaugeVec::new(Opts::new("octrls_scans", "Unfinished scans by state."), &["state"])?,
+            scan_seconds: histogram("octrls_scan_seconds", "Time from starting a scan to its results.", &SCAN_SECONDS)?,
             bscan_seconds: histogram(
                 "octrls_bscan_seconds",
-                "Computing time of a B-scan. Under load not every B-scan is counted.",
+                "Computing time of a B-scan. Under load, not every B-scan is counted.",
                 &BSCAN_SECONDS,
             )?,
             last_success: Gauge::new(
                 "octrls_last_success_timestamp_seconds",
-                "When a scan was last finished; 0 before the first.",
+                "Time when a scan last finished; 0 before the first.",
             )?,
-            online: IntGauge::new("octrls_root_online", "Whether the watched folder is there.")?,
-            paused: IntGauge::new("octrls_paused", "Whether an operator holds scans back.")?,
-            disk_free: Gauge::new("octrls_disk_free_bytes", "Free space on the disk of the results.")?,
+            online: IntGauge::new("octrls_root_online", "1 while the watched folder is available.")?,
+            paused: IntGauge::new("octrls_paused", "1 while the watcher is paused by an operator.")?,
+            disk_free: Gauge::new("octrls_disk_free_bytes", "Free disk space for results.")?,
             info: GaugeVec::new(Opts::new("octrls_info", "Version and model."), &["version", "model", "model_sha256"])?,
         };
-        let started = Gauge::new("octrls_start_time_seconds", "When this process started to watch.")?;
+        let started = Gauge::new("octrls_start_time_seconds", "Time when this process started to watch.")?;
         started.set(now());
         let all: [Box<dyn Collector>; 14] = [
             Box::new(figures.scans.clone()),
@@ -100,7 +92,7 @@ impl Figures {
             Box::new(IntGauge::new("octrls_up", "1 while this process watches.").inspect(|up| up.set(1))?),
         ];
         all.into_iter().try_for_each(|figure| figures.registry.register(figure))?;
-        // A counter that is first seen when it is 1 has no rate.
+        // Prometheus needs a zero first: a counter that appears with 1 shows no increase.
         for outcome in OUTCOMES {
             figures.scans.with_label_values(&[outcome]);
         }
@@ -115,24 +107,24 @@ impl Figures {
         Ok(figures)
     }
 
-    /// A sink that keeps them.
+    /// A sink that updates the metrics.
     pub(crate) fn keeper(&self) -> Keeper {
         Keeper { figures: self.clone(), tally: Tally::default() }
     }
 
-    /// All figures in Prometheus's text format.
+    /// All metrics in Prometheus's text format.
     ///
     /// # Errors
-    /// When they cannot be written down.
+    /// If encoding fails.
     pub(crate) fn text(&self) -> prometheus::Result<Vec<u8>> {
-        // Unknown where the disk does not answer, rather than none.
+        // Zero would look like a full disk.
         self.disk_free.set(fs4::available_space(&*self.out).map_or(f64::NAN, |bytes| bytes as f64));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
 
-    /// Whether the watched folder is there.
+    /// Whether the watched folder is available.
     pub(crate) fn is_online(&self) -> bool {
         self.online.get() == 1
     }
@@ -146,7 +138,7 @@ impl Figures {
     }
 }
 
-/// Keeps the figures by the engine's events.
+/// Updates the metrics from the engine's events.
 pub(crate) struct Keeper {
     figures: Figures,
     tally: Tally,

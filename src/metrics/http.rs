@@ -1,7 +1,7 @@
-//! A responder to `GET /metrics` and `GET /healthz`, and to nothing else.
+//! An HTTP server for `GET /metrics` and `GET /healthz` only.
 //!
-//! Answers a request and closes. Requests are short and get little time, and only a few are answered at once, so that
-//! nobody who can reach the port can take more than that.
+//! It closes each connection after one answer. Size, time and number of concurrent requests are limited, so that
+//! clients cannot exhaust the process.
 
 use std::{
     io::{self, Read, Write},
@@ -19,14 +19,14 @@ use octrls_engine::Remote;
 
 /// Longest head of a request, in bytes.
 const LONGEST: usize = 8 << 10;
-/// Time for a request to come, and for an answer to be taken.
+/// Time limit for receiving a request, and for sending an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Requests answered at once.
 const MOST: usize = 8;
-/// How long the engine may take to show that it is alive.
+/// Time limit for the engine's answer to a health check.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Knows whether the watcher does its work.
+/// Checks the watcher's health.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub(crate) figures: Figures,
@@ -34,26 +34,26 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// What is wrong, where something is.
+    /// The current problem, if any.
     fn problem(&self) -> Option<&'static str> {
         if !self.remote.is_alive(ENGINE_PATIENCE) {
-            return Some("the engine does not get on");
+            return Some("the engine is stuck");
         }
-        (!self.figures.is_online()).then_some("the watched folder is away")
+        (!self.figures.is_online()).then_some("the watched folder is unavailable")
     }
 }
 
-/// Answers at `address` while the process lives; returns the address, whose port the system chose where it was 0.
+/// Starts the server at `address`, until the process ends. Returns the actual address: port 0 takes any free port.
 ///
 /// # Errors
-/// When the address cannot be listened at.
+/// If the server cannot listen at the address.
 pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let busy = Arc::new(AtomicUsize::new(0));
     let work = move || {
         for stream in listener.incoming() {
-            // Without file handles every attempt fails at once.
+            // Without free file descriptors, accepting fails at once: do not spin.
             let Ok(stream) = stream else {
                 thread::sleep(Duration::from_secs(1));
                 continue;
@@ -64,7 +64,7 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
             }
             let (health, answered) = (health.clone(), Arc::clone(&busy));
             let answer = move || {
-                // A client that goes away is no failure of ours.
+                // Clients may disconnect at any time.
                 let _ = answer(stream, &health);
                 answered.fetch_sub(1, Ordering::Relaxed);
             };
@@ -92,7 +92,7 @@ fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
     stream.flush()
 }
 
-/// The request up to the empty line that ends its head.
+/// Reads a request up to the end of its headers.
 fn head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let start = Instant::now();
     let mut head = Vec::new();

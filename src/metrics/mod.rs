@@ -1,6 +1,6 @@
-//! Figures for monitoring, in Prometheus's text format: over HTTP, or as a file for the node exporter.
+//! Metrics in Prometheus's text format: over HTTP, or as a file for the node exporter.
 //!
-//! No figure names a file, a folder, an eye or a patient.
+//! No metric names a file, a folder, an eye or a patient.
 
 mod figures;
 mod http;

@@ -1,4 +1,4 @@
-//! The figures as a file, for the textfile collector of Prometheus's node exporter.
+//! The metrics as a file, for the textfile collector of Prometheus's node exporter.
 
 use std::{
     io::{self, Write},
@@ -11,12 +11,12 @@ use octrls_engine::EventSink;
 use octrls_engine::{Event, EventKind, Level, Remote};
 use octrls_fs::durable::unfinished_file;
 
-/// Time between two writings.
+/// Time between two updates of the file.
 const PERIOD: Duration = Duration::from_secs(15);
-/// Time between two notices that it cannot be written.
+/// Least time between two notices that the file cannot be written.
 const SILENCE: Duration = Duration::from_mins(10);
 
-/// Writes the figures again and again; a reader sees the old ones or the new ones.
+/// Writes the metrics to a file at intervals. Each update replaces the file atomically.
 pub(crate) struct TextFile {
     path: PathBuf,
     figures: Figures,
@@ -26,7 +26,7 @@ pub(crate) struct TextFile {
 }
 
 impl TextFile {
-    /// Writes `figures` to `path`; `remote` is told when that fails.
+    /// Writes `figures` to `path`; failures become notices of `remote`.
     pub(crate) fn new(path: PathBuf, figures: Figures, remote: Remote) -> Self {
         Self { path, figures, remote, written: None, told: None }
     }
@@ -38,7 +38,7 @@ impl TextFile {
             && self.told.is_none_or(|told| told.elapsed() >= SILENCE)
         {
             self.told = Some(Instant::now());
-            let text = format!("the file of figures cannot be written: {error}");
+            let text = format!("cannot write the metrics file: {error}");
             self.remote.notice(Level::Warning, Some("E-METRICS"), text);
         }
     }
@@ -58,7 +58,7 @@ impl EventSink for TextFile {
     }
 }
 
-/// Not synced: figures from before a power cut are worth nothing.
+/// Replaces the file without a sync: metrics from before a power cut are useless.
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = unfinished_file(folder, ".octrls-")?;

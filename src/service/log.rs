@@ -1,4 +1,4 @@
-//! A log in a file that never grows beyond its limit.
+//! A log file with size limit and rotation.
 
 use std::{
     fs::{self, File},
@@ -15,31 +15,31 @@ use octrls_tui::{json::JsonLines, plain::PlainLines};
 
 /// Code of the notice that the log cannot be written.
 const CODE: &str = "E-LOG";
-/// Time between two notices that the log cannot be written.
+/// Least time between two such notices.
 const SILENCE: Duration = Duration::from_mins(10);
 
-/// How events stand in a log.
+/// Format of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
-    /// One line a change.
+    /// One text line for each change.
     #[default]
     Plain,
-    /// One JSON object an event.
+    /// One JSON object for each event.
     Json,
 }
 
-/// Where a log is, and how much of it is kept.
+/// Settings of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogOptions {
     pub(crate) path: PathBuf,
     pub(crate) format: LogFormat,
-    /// Size in bytes beyond which a new file is begun.
+    /// Size limit of a file in bytes; then a new one begins.
     pub(crate) most_bytes: u64,
-    /// Older files that are kept, as `FILE.1` (the latest), `FILE.2` and so on.
+    /// Number of older files to keep: `FILE.1` (the latest), `FILE.2` and so on.
     pub(crate) keep: u32,
 }
 
-/// Writes each event into a file.
+/// Writes all events to a file.
 pub(crate) struct Log {
     lines: Lines,
     remote: Remote,
@@ -54,7 +54,7 @@ enum Lines {
 }
 
 impl Log {
-    /// Appends to the file; `remote` is told when that fails.
+    /// Appends to the file; failures become notices of `remote`.
     pub(crate) fn new(options: LogOptions, remote: Remote) -> Self {
         let format = options.format;
         let file = Rotating { options, open: None, line: Vec::new() };
@@ -76,7 +76,7 @@ impl Log {
         self.lost += 1;
         if self.told.is_none_or(|told| told.elapsed() >= SILENCE) {
             self.told = Some(Instant::now());
-            self.remote.notice(Level::Warning, Some(CODE), format!("the log cannot be written: {error}"));
+            self.remote.notice(Level::Warning, Some(CODE), format!("cannot write the log: {error}"));
         }
     }
 }
@@ -84,7 +84,7 @@ impl Log {
 impl EventSink for Log {
     fn event(&mut self, event: &Event) {
         if self.lost > 0 {
-            let text = format!("{} events before this one are not in the log", self.lost);
+            let text = format!("{} events are missing here: the log could not be written", self.lost);
             let gap = EventKind::Notice { level: Level::Warning, code: Some(CODE), text };
             match self.write(&Event { at: Timestamp::now(), kind: gap }) {
                 Ok(()) => (self.lost, self.told) = (0, None),
@@ -97,7 +97,7 @@ impl EventSink for Log {
     }
 }
 
-/// A file that makes place for a new one when it is full. What is written between two flushes stays together.
+/// A rotating file. All bytes between two flushes go into the same file.
 #[derive(Debug)]
 struct Rotating {
     options: LogOptions,
@@ -106,7 +106,7 @@ struct Rotating {
 }
 
 impl Rotating {
-    /// The file with room for `more` bytes.
+    /// Opens the file, rotating if it lacks room for `more` bytes.
     fn ready(&mut self, more: u64) -> io::Result<&mut (File, u64)> {
         let path = &self.options.path;
         let mut current = match self.open.take() {
@@ -128,7 +128,7 @@ impl Rotating {
         if written.is_ok() {
             *bytes += line.len() as u64;
         } else {
-            // Half a line would spoil the next one.
+            // Remove a partial line: the next one would continue it.
             let _ = file.set_len(*bytes);
             self.open = None;
         }
@@ -142,7 +142,7 @@ fn opened(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-/// Moves each file to the name of the next older one; the oldest gives way.
+/// Renames each file to the next older name; the oldest is overwritten.
 fn rotate(path: &Path, keep: u32) -> io::Result<()> {
     if keep == 0 {
         return fs::remove_file(path);
@@ -156,7 +156,7 @@ fn rotate(path: &Path, keep: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The name of the file that is `age` files old.
+/// The name of the log file of that age; 0 is the current file.
 fn aged(path: &Path, age: u32) -> PathBuf {
     if age == 0 {
         return path.to_owned();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     fn write(file: &mut Rotating, line: &str) -> io::Result<()> {
-        // In pieces, as formatting writes.
+        // In two writes, as formatting does.
         file.write_all(&line.as_bytes()[..2])?;
         file.write_all(&line.as_bytes()[2..])?;
         file.flush()

@@ -1,8 +1,8 @@
-//! What a watcher does beside its work when nobody looks: a log, screens that attach, figures for monitoring, signs of life
-//! for systemd.
+//! The watcher as a service: log file, systemd notifications, and the relay of events to these, metrics and attached
+//! screens.
 //!
-//! All of it reads the engine's events, and none of it can hold the engine up: the [`Relay`] passes every event to each
-//! [`EventSink`] and to the screen. A part that fails says so, and the watcher works on without it.
+//! The [`Relay`] passes every event to each [`EventSink`] and to the screen; none of them can block the engine. If a part
+//! fails, it warns and the watcher continues without it.
 
 mod log;
 mod relay;

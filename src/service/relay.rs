@@ -1,4 +1,4 @@
-//! From the engine's one channel of events to all who read them.
+//! Distributes the engine's events to all readers.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use octrls_engine::{Event, EventSink, is_due};
 /// Time between two ticks.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What a sink is for; there is one of each at most.
+/// Kind of a sink; a relay has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Slot {
     Attach,
@@ -26,30 +26,30 @@ pub(crate) enum Slot {
 
 type Sinks = BTreeMap<Slot, Box<dyn EventSink>>;
 
-/// A thread that hands events on.
+/// A thread that passes events to sinks and a screen.
 pub(crate) struct Relay {
-    /// The events, for one screen.
+    /// Events for the screen.
     pub(crate) events: Receiver<Event>,
     thread: JoinHandle<()>,
 }
 
-/// Puts sinks in the place of others while a relay works.
+/// Replaces sinks of a running relay.
 #[derive(Clone)]
 pub(crate) struct Switch(Sender<(Slot, Option<Box<dyn EventSink>>)>);
 
 impl Switch {
-    /// From now on `sink` has the place `slot`, or nobody.
+    /// Replaces the sink in `slot`; `None` removes it.
     pub(crate) fn put(&self, slot: Slot, sink: Option<Box<dyn EventSink>>) {
-        // A relay that has ended needs no sinks.
+        // Fails only after the relay has ended.
         let _ = self.0.send((slot, sink));
     }
 }
 
 impl Relay {
-    /// Hands `events` on until they end, to `sinks` from the first on, and to those that the switch puts in later.
+    /// Starts to pass `events` to `sinks`, until the events end. The switch can change the sinks later.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// If no thread can be started.
     pub(crate) fn start(events: Receiver<Event>, sinks: Vec<(Slot, Box<dyn EventSink>)>) -> io::Result<(Self, Switch)> {
         let (screen, shown) = unbounded();
         let (switch, mut changes) = unbounded();
@@ -84,15 +84,15 @@ impl Relay {
         Ok((Self { events: shown, thread }, Switch(switch)))
     }
 
-    /// Waits until the last event has reached every sink, and each has ended.
+    /// Waits until all sinks have handled the last event and are dropped.
     pub(crate) fn finish(self) {
         drop(self.events);
-        // A panic in it has been told already.
+        // The panic hook has already reported a panic.
         let _ = self.thread.join();
     }
 }
 
-/// Sends to a screen that may lag, or have been left.
+/// Sends to the screen, which may lag or be gone.
 fn hand(screen: &Sender<Event>, event: Event) {
     if is_due(&event.kind, screen.len()) {
         let _ = screen.send(event);

@@ -1,4 +1,4 @@
-//! Signs of life for systemd: ready, status, watchdog, stopping. Without systemd nothing is sent.
+//! Notifications to systemd: ready, status, watchdog, stopping. Without systemd, nothing is sent.
 
 use std::{env, io, thread, time::Duration};
 
@@ -8,17 +8,17 @@ use super::Tally;
 use octrls_engine::EventSink;
 use octrls_engine::{Event, EventKind};
 
-/// Tells systemd how it goes.
+/// Sends the watcher's status to systemd.
 pub(crate) struct Systemd {
     tally: Tally,
     told: String,
 }
 
 impl Systemd {
-    /// Feeds the watchdog while `is_alive` says so within the time it is given; `None` where nobody wants to be told anything.
+    /// Starts to feed the watchdog while `is_alive`, called with a time limit, returns true. `None` without systemd.
     ///
     /// # Errors
-    /// When the system gives no thread for the watchdog.
+    /// If the watchdog thread cannot be started.
     pub(crate) fn start(is_alive: impl Fn(Duration) -> bool + Send + 'static) -> io::Result<Option<Self>> {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(None);
@@ -45,12 +45,12 @@ impl EventSink for Systemd {
     }
 }
 
-/// The watcher is up, and hears every signal.
+/// Reports that the watcher is up and handles signals.
 pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// Settings are read again while `work` runs.
+/// Runs `work`, which reloads the settings, and reports the start and end of the reload.
 pub(crate) fn reload(work: impl FnOnce()) {
     let clock = NotifyState::monotonic_usec_now();
     tell(&[NotifyState::Reloading]);
@@ -61,13 +61,13 @@ pub(crate) fn reload(work: impl FnOnce()) {
     ready();
 }
 
-/// Feeds the watchdog as long as there are signs of life, three times in the time `limit`. An engine that has stopped
-/// leaves others to finish, such as the delivery of results.
+/// Feeds the watchdog three times in the time `limit` while `is_alive` returns true. A stopped engine counts as alive:
+/// other work may have to finish, such as the delivery of results.
 fn watch(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) -> io::Result<()> {
     let period = limit / 3;
     let work = move || {
         loop {
-            // An engine that does not answer is asked again: only a whole limit of silence is its end.
+            // A missed beat is harmless: systemd acts only after the whole limit without one.
             if is_alive(period / 2) {
                 tell(&[NotifyState::Watchdog]);
             }
@@ -78,6 +78,6 @@ fn watch(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) 
 }
 
 fn tell(state: &[NotifyState]) {
-    // Without the service manager's ear there is nobody to tell, and the work goes on.
+    // The work goes on if systemd does not listen.
     let _ = sd_notify::notify(state);
 }

@@ -1,10 +1,10 @@
-//! How many scans are where.
+//! Counts of scans by state.
 
 use std::collections::HashMap;
 
 use octrls_engine::{Event, EventKind, ScanChange, ScanId};
 
-/// Where a scan is that is not through.
+/// State of an unfinished scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
@@ -12,15 +12,15 @@ enum Phase {
     Retrying,
 }
 
-/// Counts kept of the events; of a scan that is through, no more than its count.
+/// Counts scans from the engine's events. Only unfinished scans take memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     phases: HashMap<ScanId, Phase>,
-    /// Scans with results, since the start.
+    /// Finished scans since the start.
     pub(crate) done: u64,
-    /// Scans given up, since the start.
+    /// Failed scans since the start.
     pub(crate) quarantined: u64,
-    /// Whether the watched folder is there.
+    /// Whether the watched folder is available.
     pub(crate) online: bool,
     pub(crate) paused: bool,
     pub(crate) draining: bool,
@@ -63,31 +63,31 @@ impl Tally {
         self.phases.values().filter(|p| **p == phase).count()
     }
 
-    /// Scans seen and queued.
+    /// Number of scans seen or queued.
     pub(crate) fn waiting(&self) -> usize {
         self.count(Phase::Waiting)
     }
 
-    /// Scans in work.
+    /// Number of running scans.
     pub(crate) fn running(&self) -> usize {
         self.count(Phase::Running)
     }
 
-    /// Scans whose next attempt is to come.
+    /// Number of scans that wait for their next attempt.
     pub(crate) fn retrying(&self) -> usize {
         self.count(Phase::Retrying)
     }
 
-    /// The counts in a line.
+    /// State and counts in one line.
     pub(crate) fn words(&self) -> String {
         let state = match self {
             Self { draining: true, .. } => "stopping",
-            Self { online: false, .. } => "offline, the watched folder is away",
+            Self { online: false, .. } => "offline, the watched folder is unavailable",
             Self { paused: true, .. } => "paused",
             _ => "watching",
         };
         let (waiting, running) = (self.waiting() + self.retrying(), self.running());
-        format!("{state}: {running} in work, {waiting} waiting, {} done, {} quarantined", self.done, self.quarantined)
+        format!("{state}: {running} running, {waiting} waiting, {} done, {} quarantined", self.done, self.quarantined)
     }
 }
 
@@ -106,6 +106,6 @@ mod tests {
             (tally.running(), tally.waiting(), tally.retrying(), tally.done, tally.quarantined),
             (2, 3, 1, 2, 1)
         );
-        assert_eq!(tally.words(), "watching: 2 in work, 4 waiting, 2 done, 1 quarantined");
+        assert_eq!(tally.words(), "watching: 2 running, 4 waiting, 2 done, 1 quarantined");
     }
 }

@@ -1,4 +1,4 @@
-//! Credentials of NATS: an operator, accounts and users by JWT and nkey.
+//! NATS credentials: operator, accounts and users by JWT and nkey.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::rig::{Fleet, Process};
 
-/// Subjects that `docs/fleet.md` says both sides need.
+/// Subjects that both sides need, from `docs/fleet.md`.
 const SUBJECTS: [&str; 5] = ["$JS.API.>", "$JS.ACK.>", "$O.>", "_INBOX.>", "octrls.>"];
 
-/// An operator with an account whose users may use JetStream.
+/// An operator with an account that may use JetStream.
 struct Clinic {
     operator: KeyPair,
     system: KeyPair,
@@ -26,7 +26,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// What `issuer` states of `subject`, signed: version 2 of github.com/nats-io/jwt.
+/// A JWT for `subject`, signed by `issuer`: version 2 of github.com/nats-io/jwt.
 fn token(issuer: &KeyPair, subject: &KeyPair, name: &str, expires: Option<u64>, nats: &Value) -> String {
     let mut claims = json!({
         "jti": name, "iat": now() - 60, "iss": issuer.public_key(), "sub": subject.public_key(), "name": name, "nats": nats
@@ -46,7 +46,7 @@ impl Clinic {
         Self { operator: KeyPair::new_operator(), system: KeyPair::new_account(), account: KeyPair::new_account() }
     }
 
-    /// The settings of a server that trusts the operator.
+    /// Server settings that trust the operator.
     fn config(&self) -> String {
         let nats = json!({"type": "operator", "version": 2});
         let operator = token(&self.operator, &self.operator, "clinic", None, &nats);
@@ -101,7 +101,7 @@ fn credentials_open_the_queue_and_are_told_nobody() {
     let mut watcher = fleet.watcher_at(&url, &["--once", "--queue-creds", watching.to_str().unwrap()]);
     assert!(watcher.wait().success(), "{}\n{}", watcher.text(), worker.text());
     fleet.assert_results(&names);
-    // Nothing that either of them did was beyond what it may.
+    // Neither exceeded its permissions.
     let quiet = |process: &Process| !process.text().contains("E-FLEET") && !process.text().contains("Permissions");
     assert!(quiet(&watcher) && quiet(&worker), "{}\n{}", watcher.text(), worker.text());
     assert!(worker.terminate().success());
@@ -128,7 +128,7 @@ fn credentials_of_others_and_old_ones_are_refused() {
             assert!(!refused.text().contains(&seed) && !refused.text().contains("eyJ"), "{}", refused.text());
         }
     }
-    // One that was cut short: nothing of it is repeated.
+    // A truncated credentials file: the error must not repeat its content.
     let text = fs::read_to_string(&strange).unwrap();
     fs::write(&strange, &text[..text.find("------END USER").unwrap()]).unwrap();
     let mut refused = fleet.worker_at(&url, &["--queue-creds", strange.to_str().unwrap()]);

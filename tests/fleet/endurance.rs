@@ -19,7 +19,7 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
     let names = fleet.scans(0..scans);
     let begun = Instant::now();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    // Five lives are few here: a worker may be killed with any scan in its hands.
+    // The default of five deliveries is too few: kills may hit the same scan again and again.
     let start = |fleet: &mut Fleet| fleet.worker(&["--deliveries", "1000"]);
     let mut workers: Vec<_> = (0..3).map(|_| start(&mut fleet)).collect();
     let mut watcher = fleet.watcher(&["--once"]);
@@ -45,7 +45,7 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
     assert_eq!(restarts, 1);
     assert_eq!(watcher.count(" done ") as u64, scans);
     let client = fleet.client();
-    // A server that is killed may forget that it removed a job, and keep it, or have it done again for nobody.
+    // A killed server may forget that it removed a job, so jobs or outcomes may remain.
     let [(_, jobs), (_, strays), ..] = client.left()[..] else { panic!("two streams") };
     redelivered += workers.iter().map(|worker| redeliveries(&worker.text())).sum::<usize>();
     eprintln!(
@@ -54,7 +54,7 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
     );
 }
 
-/// How many jobs were not delivered for the first time.
+/// Number of redeliveries in a worker's log.
 fn redeliveries(log: &str) -> usize {
     log.lines().filter(|line| line.contains(" running ") && !line.ends_with("attempt=1")).count()
 }

@@ -1,4 +1,4 @@
-//! A queue into which strangers write.
+//! A queue with hostile jobs and results.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::rig::{Client, Fleet, files_below, until};
 
 impl Client {
-    /// Takes the next job as a worker would that is missed after two seconds.
+    /// Takes the next job, like a worker that counts as lost after two seconds.
     pub(crate) fn take_job(&self) -> Message {
         let mut taken = None;
         until("a job", || {
@@ -41,7 +41,7 @@ impl Client {
         taken.unwrap()
     }
 
-    /// Stores `bytes` for the results of a job, and says so.
+    /// Stores `bytes` as the results of a job, and its outcome.
     fn give(&self, job: &Message, bytes: &[u8], object: Option<&str>, summary: &Value) {
         let mut tokens = job.subject.rsplit('.').map(str::to_owned);
         let (key, watcher) = (tokens.next().unwrap(), tokens.next().unwrap());
@@ -157,7 +157,7 @@ fn hostile_jobs_are_refused_and_the_worker_goes_on() {
         });
         until("refused", || worker.count("code=E-FLEET-") > number);
     }
-    // One whose subject is none of ours leads nowhere.
+    // A job with a foreign subject is removed without an outcome.
     let model = subject.split('.').nth(3).unwrap().to_owned();
     client.runtime.block_on(async {
         let subject = format!("octrls.jobs.1.{model}.x.y.z");

@@ -1,7 +1,7 @@
-//! Watchers and workers that share the work by a queue, with a real `nats-server`.
+//! Watchers and workers with a queue, on a real `nats-server`.
 //!
-//! Without that program the tests say that they are skipped. `just fleet` runs the long form of the last one, whose figures are
-//! in `docs/reliability.md`.
+//! Without `nats-server`, the tests are skipped and print so. `just fleet` runs the long form of the endurance test,
+//! whose figures are in `docs/reliability.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 

@@ -1,4 +1,4 @@
-//! A queue, watchers and workers.
+//! Test fixtures: a queue, watchers and workers.
 
 use std::{
     fs::{self, File},
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{scans::scan, support};
 
-/// Far longer than anything takes; it ends a test that would hang.
+/// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(20);
 
 /// Waits until `what` holds.
@@ -26,10 +26,10 @@ pub(crate) fn until(text: &str, mut what: impl FnMut() -> bool) {
     }
 }
 
-/// A process that does not outlive its test.
+/// A process, killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// What it says, line by line.
+    /// File with its output.
     pub(crate) log: PathBuf,
 }
 
@@ -41,7 +41,7 @@ impl Process {
     }
 
     pub(crate) fn kill(&mut self) {
-        // One that has ended needs no killing.
+        // Fails only if it has already ended.
         let _ = self.child.kill();
         self.child.wait().unwrap();
     }
@@ -75,12 +75,12 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until it has said `words`.
+    /// Waits until its output contains `words`.
     pub(crate) fn said(&self, words: &str) {
         until(&format!("{words} in\n{}", self.text()), || self.text().contains(words));
     }
 
-    /// How many lines have `words`.
+    /// Number of output lines that contain `words`.
     pub(crate) fn count(&self, words: &str) -> usize {
         self.text().lines().filter(|line| line.contains(words)).count()
     }
@@ -93,7 +93,7 @@ impl Drop for Process {
     }
 }
 
-/// A folder with a NATS server, scans, results.
+/// A folder with a NATS server, scans and results.
 pub(crate) struct Fleet {
     pub(crate) dir: TempDir,
     port: u16,
@@ -103,7 +103,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// `None` where there is no `nats-server`. `config` is added to the server's settings.
+    /// Starts a server; `None` if `nats-server` is not installed. `config` is added to the server's settings.
     pub(crate) fn start(test: &str, config: &str) -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("{test}: skipped, there is no nats-server here (Debian: nats-server)");
@@ -117,7 +117,7 @@ impl Fleet {
         Some(fleet)
     }
 
-    /// From its next start on the server has this added to its settings.
+    /// Replaces the extra settings from the server's next start on.
     pub(crate) fn configure(&mut self, config: &str) {
         config.clone_into(&mut self.config);
     }
@@ -161,7 +161,7 @@ impl Fleet {
         self.dir.path().join("out")
     }
 
-    /// Scans of the given seeds, each of its own content.
+    /// Writes a different scan for each seed; returns their names.
     pub(crate) fn scans(&self, seeds: impl IntoIterator<Item = u64>) -> Vec<String> {
         let write = |seed| {
             let name = format!("ward-{}/scan-{seed:04}.png", seed % 3);
@@ -177,7 +177,7 @@ impl Fleet {
         fs::write(path, bytes).unwrap();
     }
 
-    /// A worker that takes one scan at a time and is missed after two seconds.
+    /// Starts a worker that runs one scan at a time and counts as lost after two seconds.
     pub(crate) fn worker(&mut self, more: &[&str]) -> Process {
         let url = self.url();
         self.worker_at(&url, more)
@@ -209,14 +209,14 @@ impl Fleet {
         Process::start(command, self.dir.path().join("watcher.log"))
     }
 
-    /// What the ledger says.
+    /// The entries of the ledger.
     pub(crate) fn listed(&self) -> Vec<serde_json::Value> {
         let output = support::octrls().args(["ls", "--json", "--out"]).arg(self.out()).assert().success();
         let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Each of `names` has one complete result, and there is no other.
+    /// Asserts that each of `names` has one complete result and nothing else exists.
     pub(crate) fn assert_results(&self, names: &[String]) {
         for name in names {
             let folder = self.out().join(name);
@@ -237,7 +237,7 @@ impl Fleet {
         assert!(states.len() == names.len() && states.iter().all(|state| state == "written"), "{states:?}");
     }
 
-    /// A client of the queue that is neither a watcher nor a worker.
+    /// A separate client of the queue.
     pub(crate) fn client(&self) -> Client {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let connect = async { async_nats::jetstream::new(async_nats::connect(self.url()).await.unwrap()) };
@@ -251,24 +251,24 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Messages in each stream of the queue but the markers of removed objects.
+    /// Number of messages in the streams of jobs and outcomes.
     pub(crate) fn left(&self) -> Vec<(String, u64)> {
         let of = |stream: &str| {
             let info = self.runtime.block_on(self.jetstream.get_stream(stream));
-            // One that nobody has made yet is empty.
+            // A stream that does not exist yet is empty.
             (stream.to_owned(), info.map_or(0, |stream| stream.cached_info().state.messages))
         };
         ["octrls-jobs", "octrls-outcomes"].into_iter().map(of).collect()
     }
 
-    /// Consumers of jobs: one for each model.
+    /// Number of consumers of jobs: one for each model.
     pub(crate) fn consumers(&self) -> usize {
         let stream = self.runtime.block_on(self.jetstream.get_stream("octrls-jobs"));
         stream.map_or(0, |stream| stream.cached_info().state.consumer_count)
     }
 
-    /// Has the server lose track of the jobs that it has not delivered yet, as one does that is killed: nats-server 2.9.10 does
-    /// so when another one of the same consumer is purged, newer ones do not.
+    /// Makes the server lose track of undelivered jobs, as a killed one may. To do so, it purges another job of the
+    /// same consumer, which works with nats-server 2.9.10 but not with newer versions.
     pub(crate) fn have_the_rest_skipped(&self) {
         self.runtime.block_on(async {
             let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
@@ -279,7 +279,7 @@ impl Client {
         });
     }
 
-    /// The jobs in the queue, by subject.
+    /// Subjects and payloads of the jobs in the queue.
     pub(crate) fn jobs(&self) -> Vec<(String, bytes::Bytes)> {
         self.runtime.block_on(async {
             let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
@@ -294,12 +294,12 @@ impl Client {
         })
     }
 
-    /// Stores a message in the stream of its subject.
+    /// Publishes a message and waits until it is stored.
     pub(crate) fn publish(&self, subject: String, content: bytes::Bytes) {
         self.runtime.block_on(async { self.jetstream.publish(subject, content).await.unwrap().await.unwrap() });
     }
 
-    /// Objects in a store.
+    /// Names of the objects in a store.
     pub(crate) fn objects(&self, store: &str) -> Vec<String> {
         self.runtime.block_on(async {
             let store = self.jetstream.get_object_store(store).await.unwrap();

@@ -1,4 +1,4 @@
-//! Who is let in, and what is told of secrets.
+//! Logins, certificates, and secrets that must not appear in output.
 
 use std::{fs, process::Command};
 
@@ -43,7 +43,7 @@ fn a_token_opens_the_queue() {
     fleet.assert_results(&names);
 }
 
-/// A key and a certificate for `name`, signed by `ca` or by itself; `None` where there is no openssl.
+/// Creates a key and a certificate for `name`, signed by `ca` or itself; `None` if openssl is not installed.
 fn certificate(folder: &std::path::Path, name: &str, ca: Option<&str>) -> Option<()> {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let run =
@@ -89,7 +89,7 @@ fn certificates_on_both_sides() {
     let mut watcher = fleet.watcher_at(&url, &[&own[..], &["--once"]].concat());
     assert!(watcher.wait().success(), "{}", watcher.text());
     fleet.assert_results(&names);
-    // A server that the wrong one vouches for.
+    // The server's certificate is not signed by this CA.
     let stranger = path("stranger.pem");
     let mut refused = fleet.watcher_at(&url, &["--once", "--queue-ca", &stranger]);
     assert_eq!(refused.wait().code(), Some(3), "{}", refused.text());
@@ -108,7 +108,7 @@ fn nobody_listens() {
     assert!(listening.is_empty(), "{listening:?}");
 }
 
-/// Sockets of a process that listen.
+/// Listening sockets of a process.
 fn listening(pid: u32) -> Vec<String> {
     const LISTEN: &str = "0A";
     let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();

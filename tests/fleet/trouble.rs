@@ -1,4 +1,4 @@
-//! What a fleet does when something goes wrong.
+//! A fleet with failures of workers, watchers and server.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn a_scan_of_a_worker_that_is_killed_goes_to_another() {
     let second = fleet.worker(&[]);
     assert!(watcher.wait().success(), "{}\n{}", watcher.text(), second.text());
     fleet.assert_results(&names);
-    // What the first one left of its scan is gone.
+    // The killed worker's scratch folder is removed.
     let left = fs::read_dir(fleet.dir.path().join("scratch")).unwrap().count();
     assert_eq!(left, 1, "the folder of the living one alone");
 }
@@ -45,7 +45,7 @@ fn a_watcher_that_is_killed_takes_home_what_was_done_meanwhile() {
     watcher.kill();
     let worker = fleet.worker(&[]);
     crate::rig::until("four outcomes", || client.left()[1].1 == 4);
-    // Another kill before anything is home counts against no scan.
+    // A kill before the results arrive must not count as an attempt.
     fleet.watcher(&["--attempts", "1"]).kill();
     let mut watcher = fleet.watcher(&["--once", "--attempts", "1"]);
     assert!(watcher.wait().success(), "{}", watcher.text());
@@ -108,7 +108,7 @@ fn a_job_that_a_killed_server_brings_back_is_removed() {
     crate::rig::until("two results", || watcher.count(" done ") == 2);
     crate::rig::until("no jobs", || client.left()[0].1 == 0);
     assert!(worker.terminate().success());
-    // One that is done is there again, and so is one of which this watcher knows nothing.
+    // Bring back a settled job, and a job unknown to this watcher.
     let (subject, job) = jobs[0].clone();
     let unknown = format!("{}.{}", subject.rsplit_once('.').unwrap().0, "0".repeat(64));
     for subject in [subject, unknown.clone()] {
@@ -167,7 +167,7 @@ fn a_scan_that_no_worker_survives_is_quarantined() {
     assert!(watcher.text().contains("code=E-FLEET-DELIVERIES"), "{}", watcher.text());
     assert!(fleet.out().join("quarantine/ward-1/scan-0001.png").exists());
     assert!(worker.text().contains("E-FLEET-DELIVERIES"), "{}", worker.text());
-    // A person may send it back, and then it counts anew.
+    // A retry by the operator starts to count anew.
     crate::support::octrls().args(["quarantine", "retry", "--out"]).arg(fleet.out()).arg("--all").assert().success();
     assert!(fleet.watcher(&["--once"]).wait().success());
 }
@@ -176,7 +176,7 @@ fn a_scan_that_no_worker_survives_is_quarantined() {
 fn a_job_that_the_server_would_never_deliver_is_published_anew() {
     const NAME: &str = "a_job_that_the_server_would_never_deliver";
     let Some(mut fleet) = Fleet::start(NAME, "") else { return };
-    // Makes the consumer, and ends.
+    // This worker only creates the consumer.
     let mut worker = fleet.worker(&[]);
     worker.said("started");
     let client = fleet.client();
@@ -188,7 +188,7 @@ fn a_job_that_the_server_would_never_deliver_is_published_anew() {
     client.have_the_rest_skipped();
     let names = [forgotten, fleet.scans(4..=4)].concat();
     crate::rig::until("four jobs", || client.left()[0].1 == 4);
-    // All the while the queue goes on with this one.
+    // A running job, so that the consumer stays active.
     let held = std::sync::Arc::new(client.take_job());
     if held.info().unwrap().stream_sequence == 1 {
         eprintln!("{NAME}: skipped, this server loses track of nothing");

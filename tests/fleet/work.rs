@@ -1,4 +1,4 @@
-//! What a fleet does when nothing goes wrong.
+//! A fleet without failures.
 
 use std::fs;
 
@@ -12,13 +12,13 @@ fn two_workers_share_the_scans_and_leave_nothing_behind() {
     let mut watcher = fleet.watcher(&["--once", "--json"]);
     assert!(watcher.wait().success(), "{}", watcher.text());
     fleet.assert_results(&names);
-    // Their events came home with the results.
+    // The workers' events reach the watcher.
     let text = watcher.text();
     for event in ["queued", "running", "opened", "bscan", "done"] {
         assert!(text.contains(&format!("\"event\":\"{event}\"")), "{event}: {text}");
     }
     assert!(text.contains("W-FLEET-FOLLOW-UP"), "{text}");
-    // Nothing of them is left in the queue, or on the workers' disks.
+    // Nothing remains in the queue or on the workers' disks.
     let client = fleet.client();
     assert!(client.left().iter().all(|(_, messages)| *messages == 0), "{:?}", client.left());
     assert_eq!((client.objects("octrls-scans"), client.objects("octrls-results")), (Vec::new(), Vec::new()));
@@ -53,7 +53,7 @@ fn results_are_those_that_this_box_alone_would_give() {
         let bytes = |out: &std::path::Path| fs::read(out.join(&names[0]).join(file)).unwrap();
         assert!(bytes(&fleet.out()) == bytes(alone.path()), "{file}");
     }
-    // The same settings: neither computes anew what the other did.
+    // With the same settings, a local watcher does not recompute a fleet's results.
     let mut command = crate::support::octrls();
     command.args(["watch", "--plain", "--model", "edge", "--stable", "0.2", "--once", "--no-follow-up"]);
     let output = command.args(["--lateral-um", "11.5", "--out"]).arg(fleet.out()).arg(fleet.root()).assert().success();
@@ -77,12 +77,12 @@ fn the_same_content_is_worked_on_once() {
 fn scans_on_shared_storage_are_not_sent() {
     let Some(mut fleet) = Fleet::start("scans_on_shared_storage", "") else { return };
     let names = fleet.scans(1..=2);
-    // The workers know the storage by another path.
+    // The workers mount the storage at another path.
     let elsewhere = fleet.dir.path().join("mounted");
     std::os::unix::fs::symlink(fleet.root(), &elsewhere).unwrap();
     let worker = fleet.worker(&["--queue-share", elsewhere.to_str().unwrap()]);
     let root = fleet.root();
-    // Nothing larger than a job could pass for a scan here.
+    // The scans must not pass through the object store.
     let client = fleet.client();
     let mut watcher = fleet.watcher(&["--once", "--queue-share", root.to_str().unwrap()]);
     assert!(watcher.wait().success(), "{}\n{}", watcher.text(), worker.text());

@@ -1,4 +1,4 @@
-//! The commands, from their arguments to their exit codes.
+//! The commands `receive`, `send` and `watch`: arguments, effects, exit codes.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ pub(crate) fn octrls() -> Command {
     command
 }
 
-/// Starts a command that listens; returns it and its address.
+/// Starts a listening command; returns it and its address.
 pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -28,7 +28,7 @@ pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
             break rest.split_whitespace().next().unwrap().to_owned();
         }
     };
-    // The pipe stays open and is read, or the command would wait for it.
+    // Keep reading the pipe: a full one would block the command.
     std::thread::spawn(move || lines.for_each(drop));
     (Beside::of(child), address)
 }
@@ -115,7 +115,7 @@ fn a_series_that_comes_instance_by_instance_is_one_scan() {
         (record["scan"]["bscans"] == scan::FRAMES).then_some(())
     };
     until(bscans);
-    // Whatever was taken for a scan before its neighbours came has given way.
+    // Results of instances that were processed before the rest of their series arrived are removed.
     let others = || {
         let names = fs::read_dir(&results).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
         (names.filter(|name| !name.starts_with('.') && name != "quarantine").count() == 1).then_some(())

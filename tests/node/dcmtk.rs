@@ -1,4 +1,4 @@
-//! Against dcmtk, where it is installed.
+//! Interoperation with dcmtk; skipped if it is not installed.
 
 use std::{fs, process::Command};
 
@@ -46,7 +46,7 @@ fn its_tools_reach_us() {
         assert!(data_set(&received) == data_set(bytes), "{i}");
     }
 
-    // Of the uncompressed encodings it takes what it likes, unless it is told.
+    // `-xi`: by default, storescu chooses among the uncompressed transfer syntaxes itself.
     let implicit = file(OPT, "1.2.4", uids::IMPLICIT_VR_LITTLE_ENDIAN, 9);
     assert!(
         to_us(&storescu).args(["-R", "-xi"]).arg(rig.put("implicit.dcm", &implicit)).output().unwrap().status.success()
@@ -56,7 +56,7 @@ fn its_tools_reach_us() {
     assert!(to_us(&storescu).args(["-R"]).arg(&files[0].1).output().unwrap().status.success());
     rig.wait(|event| matches!(event, NodeEvent::Stored { known: true, .. }));
     let ct = rig.put("ct.dcm", &file(uids::CT_IMAGE_STORAGE, "1.2.9", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
-    // dcmsend counts what it could not propose as no failure; the folder tells.
+    // dcmsend reports no failure for a refused context, so count the files.
     to_us(&dcmsend).arg(ct).output().unwrap();
     assert_eq!(rig.received().len(), files.len() + 1);
 }
@@ -73,7 +73,7 @@ fn we_reach_its_archive() {
     let target = format!("SCP@127.0.0.1:{port}").parse().unwrap();
     until(|| echo(&target, &sender("TEST")).ok());
 
-    // Result objects have classes of their own; the archive takes any.
+    // The SOP classes of our result objects.
     let classes = [OPT, uids::ENCAPSULATED_PDF_STORAGE, uids::COMPREHENSIVE_SR_STORAGE, uids::SEGMENTATION_STORAGE];
     let files: Vec<_> = classes
         .iter()

@@ -1,4 +1,4 @@
-//! Results to a node: each once, whatever comes between.
+//! Delivery of results to a node: each once, across failures and restarts.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use octrls_engine::Level;
 
 use crate::rig::{OPT, Rig, file, free_port, sender, until};
 
-/// A result folder below `out` with two objects and other files.
+/// Creates a result folder below `out` with two objects and other files.
 fn result(out: &Path, name: &str, number: usize) -> PathBuf {
     let folder = out.join(name);
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! DICOM by network: our own nodes against each other, against peers that misbehave, and against other programs.
+//! DICOM networking: our nodes with each other, with misbehaving peers, and with other programs.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 

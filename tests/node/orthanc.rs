@@ -1,4 +1,5 @@
-//! Against Orthanc, where it is installed: a scan goes from there to us and back, and is read again over DICOMweb.
+//! Interoperation with Orthanc: a scan goes from there to us and back, and is read again over DICOMweb. Skipped if
+//! Orthanc is not installed.
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use crate::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program,
 
 const NAME: &str = "a_scan_goes_to_us_and_back";
 
-/// Asks by HTTP; returns the status and the body.
+/// Sends an HTTP request; returns status and body.
 fn http(port: u16, method: &str, path: &str, accept: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
     socket.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -33,13 +34,13 @@ fn http(port: u16, method: &str, path: &str, accept: &str, body: &[u8]) -> Optio
     Some((status, answer[end + 4..].to_vec()))
 }
 
-/// The folder with the plugin for DICOMweb, in the tree that the program is in.
+/// The folder with the DICOMweb plugin, in the installation tree of the program.
 fn plugins(orthanc: &Path) -> Option<PathBuf> {
     let found = orthanc.ancestors().map(|dir| dir.join("share/orthanc/plugins")).find(|dir| dir.is_dir())?;
     found.join("libOrthancDicomWeb.so").is_file().then_some(found)
 }
 
-/// A server in a folder of its own.
+/// An Orthanc server with a storage folder of its own.
 struct Orthanc {
     _server: Beside,
     web: u16,
@@ -47,7 +48,8 @@ struct Orthanc {
 }
 
 impl Orthanc {
-    /// Starts one that knows the node `us` at a port; `None`, and says so, where it is not installed.
+    /// Starts a server that knows our node at port `us`. If Orthanc is not installed, prints that the test is skipped
+    /// and returns `None`.
     fn start(test: &str, folder: &Path, us: u16) -> Option<Self> {
         let orthanc = program("Orthanc", test)?;
         let Some(plugins) = plugins(&orthanc) else {
@@ -70,7 +72,7 @@ impl Orthanc {
         Some(Self { _server: server, web, dicom })
     }
 
-    /// Puts a file in by HTTP, and has it sent to us.
+    /// Uploads a file by HTTP and makes the server send it to us.
     fn route(&self, scan: &[u8]) {
         let (status, answer) = http(self.web, "POST", "/instances", "*/*", scan).unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
@@ -93,7 +95,7 @@ fn a_scan_goes_to_us_and_back() {
     let received = rig.inbox().join("1.2.3.4.5.6.dcm");
     assert!(data_set(&fs::read(&received).unwrap()) == data_set(&scan));
 
-    // A result of ours goes the other way.
+    // Send a result to the server.
     let target = format!("ORTHANC@127.0.0.1:{dicom}").parse().unwrap();
     echo(&target, &sender("OCTRLS")).unwrap();
     let back = rig.put("back.dcm", &file(OPT, "1.2.3.4.5.7", uids::EXPLICIT_VR_LITTLE_ENDIAN, 2));
@@ -107,7 +109,7 @@ fn a_scan_goes_to_us_and_back() {
     assert!(body.windows(wanted.len()).any(|window| window == wanted), "{} of {} bytes", body.len(), sent.len());
 }
 
-/// Through the watcher: the scan comes from the archive by C-STORE, the results go back to it and are read over DICOMweb.
+/// A watcher receives a scan from the archive by C-STORE and sends the results back; the test reads them over DICOMweb.
 #[test]
 fn a_scan_comes_back_as_results_of_its_study() {
     let (dir, us) = (tempfile::tempdir().unwrap(), free_port());

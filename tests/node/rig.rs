@@ -1,4 +1,4 @@
-//! DICOM files, a listening node, and a peer that says what a test tells it to.
+//! Test fixtures: DICOM files, a listening node, and a scripted peer.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use dicom_ul::pdu::{
 use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent, SendOptions, Target};
 use tempfile::TempDir;
 
-/// Far longer than anything takes; it ends tests that would hang.
+/// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const OPT: &str = uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE;
@@ -38,7 +38,7 @@ pub(crate) fn text(tag: dicom_core::Tag, vr: VR, value: &str) -> DataElement<InM
     DataElement::new(tag, vr, PrimitiveValue::from(value))
 }
 
-/// An image of the class `class`, without pixels.
+/// An image object of the SOP class `class`, without pixels.
 pub(crate) fn image(class: &str, instance: &str) -> InMemDicomObject {
     InMemDicomObject::from_element_iter([
         text(tags::SOP_CLASS_UID, VR::UI, class),
@@ -61,7 +61,7 @@ pub(crate) fn image(class: &str, instance: &str) -> InMemDicomObject {
     ])
 }
 
-/// The bytes of an image file; `seed` tells its pixels from others.
+/// The bytes of an image file; its pixels depend on `seed`.
 pub(crate) fn file(class: &str, instance: &str, syntax: &str, seed: u8) -> Vec<u8> {
     let mut object = image(class, instance);
     let pixels: Vec<u8> = (0..256 * 300_u32).map(|i| (i % 300 * (i / 300) / 7 + u32::from(seed)) as u8).collect();
@@ -69,7 +69,7 @@ pub(crate) fn file(class: &str, instance: &str, syntax: &str, seed: u8) -> Vec<u
     if native {
         object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(pixels)));
     } else {
-        // Nobody decodes it on its way.
+        // Raw pixels will do, since nothing decodes them here.
         object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PixelFragmentSequence::new(vec![], vec![pixels])));
     }
     let meta = FileMetaTableBuilder::new().transfer_syntax(syntax);
@@ -78,13 +78,13 @@ pub(crate) fn file(class: &str, instance: &str, syntax: &str, seed: u8) -> Vec<u
     bytes
 }
 
-/// The bytes of a file after its meta information.
+/// The data set of a file: the bytes after its meta information.
 pub(crate) fn data_set(file: &[u8]) -> &[u8] {
     let length = u32::from_le_bytes(file[140..144].try_into().unwrap()) as usize;
     &file[144 + length..]
 }
 
-/// A listening node, its folder, and what it told.
+/// A listening node, its folder and its events.
 pub(crate) struct Rig {
     pub(crate) dir: TempDir,
     pub(crate) listener: Listener,
@@ -123,7 +123,7 @@ impl Rig {
         path
     }
 
-    /// Everything in the inbox but the lock.
+    /// File names in the inbox, except the lock.
     pub(crate) fn received(&self) -> Vec<String> {
         names(&self.inbox())
     }
@@ -133,12 +133,12 @@ impl Rig {
         until(|| self.events.lock().unwrap().iter().find(|event| wanted(event)).cloned())
     }
 
-    /// How many such events there were.
+    /// Number of events that `wanted` accepts.
     pub(crate) fn count(&self, wanted: impl Fn(&NodeEvent) -> bool) -> usize {
         self.events.lock().unwrap().iter().filter(|event| wanted(event)).count()
     }
 
-    /// Waits until the listener, which was asked to stop, has.
+    /// Waits until the listener has stopped after a request.
     pub(crate) fn finish(self) {
         self.listener.join();
     }
@@ -159,13 +159,13 @@ pub(crate) fn options() -> ListenerOptions {
     }
 }
 
-/// Impatient, as `name`.
+/// Options for sending as `name`, with short waits.
 pub(crate) fn sender(name: &str) -> SendOptions {
     let (backoff, timeout) = (Duration::from_millis(50), Duration::from_secs(10));
     SendOptions { retries: 1, backoff, timeout, ..SendOptions::new(title(name)) }
 }
 
-/// Names in a folder but that of the lock.
+/// File names in a folder, except the lock.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.filter(|name| name != ".octrls-receive.lock").collect();
@@ -173,7 +173,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Waits until there is something.
+/// Polls `look` until it returns something.
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -185,7 +185,7 @@ pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A request for one context: tomography in explicit little endian.
+/// An association request with one context: tomography in explicit little endian.
 pub(crate) fn request(calling: &str, called: &str) -> Pdu {
     Pdu::AssociationRQ(AssociationRQ {
         protocol_version: 1,
@@ -201,7 +201,7 @@ pub(crate) fn request(calling: &str, called: &str) -> Pdu {
     })
 }
 
-/// A requester that does exactly what it is told.
+/// A scripted requester.
 pub(crate) struct Peer(pub(crate) TcpStream);
 
 impl Peer {
@@ -211,7 +211,7 @@ impl Peer {
         Self(socket)
     }
 
-    /// Returns the answer.
+    /// Requests an association; returns the answer.
     pub(crate) fn associate(&mut self, calling: &str, called: &str) -> Pdu {
         self.send(&request(calling, called));
         self.receive()
@@ -228,7 +228,7 @@ impl Peer {
         self.send(&Pdu::PData { data: vec![PDataValue { presentation_context_id: 1, value_type, is_last, data }] });
     }
 
-    /// A request to store, in the crate's own encoding of commands.
+    /// Sends a C-STORE request, encoded by dicom-object instead of our own code.
     pub(crate) fn ask_to_store(&mut self, class: &str, instance: &str) {
         let command = InMemDicomObject::command_from_element_iter([
             text(tags::AFFECTED_SOP_CLASS_UID, VR::UI, class),
@@ -243,7 +243,7 @@ impl Peer {
         self.piece(PDataValueType::Command, true, &bytes);
     }
 
-    /// Stores a data set as `instance` of tomography; returns the status.
+    /// Stores a data set as the tomography instance `instance`; returns the status.
     pub(crate) fn store(&mut self, instance: &str, data: &[u8]) -> u16 {
         self.ask_to_store(OPT, instance);
         for piece in data.chunks(10_000) {
@@ -253,7 +253,7 @@ impl Peer {
         self.status()
     }
 
-    /// The status of the response that comes next, read by the crate's own parser.
+    /// The status of the next response, parsed by dicom-object instead of our own code.
     pub(crate) fn status(&mut self) -> u16 {
         let Pdu::PData { data } = self.receive() else { panic!("no response") };
         let response =
@@ -273,7 +273,7 @@ impl Peer {
     }
 }
 
-/// A program of others, where it is installed; says so where the test is skipped.
+/// Finds an installed program; if there is none, prints that the test is skipped.
 pub(crate) fn program(name: &str, test: &str) -> Option<PathBuf> {
     let found = std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file());
     if found.is_none() {
@@ -282,7 +282,7 @@ pub(crate) fn program(name: &str, test: &str) -> Option<PathBuf> {
     found
 }
 
-/// A program that runs beside the test and ends with it.
+/// A background process, killed when dropped.
 pub(crate) struct Beside(Child);
 
 impl Beside {
@@ -298,7 +298,7 @@ impl Beside {
         self.0.id()
     }
 
-    /// Waits until it ends by itself; returns whether it succeeded.
+    /// Waits until it ends; returns whether it succeeded.
     pub(crate) fn ended(mut self) -> bool {
         until(|| self.0.try_wait().unwrap()).success()
     }
@@ -311,7 +311,7 @@ impl Drop for Beside {
     }
 }
 
-/// A port that nothing listens at.
+/// A free port.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! Our own sender against our own listener.
+//! Our sender with our listener.
 
 use std::{fs, time::Duration};
 

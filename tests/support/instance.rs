@@ -1,10 +1,10 @@
-//! DICOM objects without pixels, for tests that look at no more than their beginnings.
+//! DICOM objects without pixels, for tests that read headers only.
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
-/// A tomography object of the series `series` and of so many frames, with `words` in its preamble.
+/// A tomography object of the series `series` with `frames` frames, and with `words` in its preamble.
 pub(crate) fn instance(series: &str, frames: u32, words: &str) -> Vec<u8> {
     let text = |tag, vr, value: &str| DataElement::new(tag, vr, PrimitiveValue::from(value));
     let object = InMemDicomObject::from_element_iter([

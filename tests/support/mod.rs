@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers for several test files.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::{
@@ -8,14 +8,14 @@ use std::{
 
 use assert_cmd::Command;
 
-/// The command under test, with nothing of the caller's terminal.
+/// The command under test, independent of the caller's terminal.
 pub(crate) fn octrls() -> Command {
     let mut command = Command::cargo_bin("octrls").expect("the binary is built");
     command.env("NO_COLOR", "1").env("TERM", "dumb");
     command
 }
 
-/// The folder with real scans, which is not part of the project; tests that need it say when they are skipped.
+/// The folder with real scans, which is not part of the project. If it is absent, prints that the test is skipped.
 pub(crate) fn real_data(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("OCTRLS_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
@@ -26,7 +26,7 @@ pub(crate) fn real_data(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// A CSV file by column: cells as numbers, `None` where empty.
+/// The columns of a CSV file: cells as numbers, `None` if empty.
 pub(crate) fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
     let mut reader = csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let names: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
@@ -40,7 +40,7 @@ pub(crate) fn columns(path: &Path) -> HashMap<String, Vec<Option<f32>>> {
     columns
 }
 
-/// Mean absolute difference where both are known, and the share of known labels that have a partner.
+/// Mean absolute difference where both values exist, and the share of labels for which a value was found.
 pub(crate) fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, f32) {
     assert_eq!(found.len(), label.len());
     let labelled = label.iter().flatten().count().max(1) as f32;
@@ -48,7 +48,7 @@ pub(crate) fn difference(found: &[Option<f32>], label: &[Option<f32>]) -> (f32, 
     (both.iter().sum::<f32>() / both.len().max(1) as f32, both.len() as f32 / labelled)
 }
 
-/// `result.json` of a result folder, which must be as `docs/result.schema.json` says.
+/// Reads `result.json` of a result folder and validates it against `docs/result.schema.json`.
 pub(crate) fn result(folder: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(folder.join("result.json")).expect("result.json");
     let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");

@@ -1,8 +1,8 @@
-//! Scans for tests that need many.
+//! Small scans for tests that need many.
 
 use octrls_core::phantom::{Phantom, PhantomOptions};
 
-/// A small scan of its own content, as PNG.
+/// A small scan as PNG, different for each seed.
 pub(crate) fn scan(seed: u64) -> Vec<u8> {
     let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
     let bscan = Phantom::generate(&options, seed).bscan;

@@ -1,4 +1,4 @@
-//! What a processor that segments nothing says of a scan.
+//! The summary that a stub processor returns for a scan.
 
 use std::{path::Path, time::Duration};
 

@@ -1,13 +1,13 @@
-//! Names and addresses of nodes.
+//! Titles and addresses of DICOM nodes.
 
 use std::{fmt, str::FromStr};
 
 use super::NodeError;
 
-/// Longest title (PS3.5, value representation AE).
+/// Longest title, in characters (PS3.5, value representation AE).
 const MAX_TITLE: usize = 16;
 
-/// The title of an application entity: 1 to 16 printable ASCII characters, no backslash, no space at either end.
+/// An application entity title: 1 to 16 printable ASCII characters without backslash; spaces at the ends are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AeTitle(String);
 
@@ -38,7 +38,7 @@ impl fmt::Display for AeTitle {
     }
 }
 
-/// A node to send to: `TITLE@host:port`.
+/// The address of a node to send to: `TITLE@host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     title: AeTitle,

@@ -22,24 +22,24 @@ use super::{
 };
 use octrls_readers::dicom::Meta;
 
-/// Presentation contexts that one association can have: odd numbers of one byte.
+/// Most presentation contexts of one association: their identifiers are the odd numbers of one byte.
 pub(super) const MAX_CONTEXTS: usize = 128;
 
-/// Longest unit of a peer that does not say.
+/// Longest protocol data unit for a peer that states no limit, in bytes.
 const USUAL_PDU: u32 = 16 * 1024;
 
-/// An association that was accepted.
+/// An accepted association.
 pub(super) struct Association<'a> {
     target: &'a Target,
     wire: Wire,
-    /// What was proposed, and what became of it.
+    /// Each proposed context, its identifier, and the peer's answer.
     contexts: Vec<(Context, u8, PresentationContextResultReason)>,
     max_pdu: u32,
     messages: u16,
 }
 
 impl<'a> Association<'a> {
-    /// Asks for an association with one context for each of at most [`MAX_CONTEXTS`] `contexts`.
+    /// Requests an association with the given contexts, at most [`MAX_CONTEXTS`].
     pub(super) fn request(
         target: &'a Target,
         contexts: Vec<Context>,
@@ -71,7 +71,7 @@ impl<'a> Association<'a> {
             }
             _ => {
                 wire.abort();
-                return Err(broken(&WireError::Protocol("no answer to the request for an association".to_owned())));
+                return Err(broken(&WireError::Protocol("no answer to the association request".to_owned())));
             }
         };
         let max_pdu = answer.user_variables.iter().find_map(|v| match v {
@@ -89,7 +89,7 @@ impl<'a> Association<'a> {
         Ok(Self { target, wire, contexts: contexts.collect(), max_pdu, messages: 0 })
     }
 
-    /// Asks whether the target is there.
+    /// Sends a C-ECHO request and waits for the answer.
     pub(super) fn echo(&mut self) -> Result<(), NodeError> {
         let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned();
         let context = self.context(&Context { class: uids::VERIFICATION.to_owned(), syntax })?;
@@ -99,7 +99,7 @@ impl<'a> Association<'a> {
         if response.status == 0 { Ok(()) } else { Err(self.failure(response)) }
     }
 
-    /// Sends the data set of a file as it is; returns the status, which is success or a warning.
+    /// Sends the data set of a file unchanged. Returns the status: success or a warning.
     pub(super) fn store(&mut self, path: &Path, meta: &Meta) -> Result<u16, NodeError> {
         let context = self.context(&Context::of(meta))?;
         let file = File::open(path).and_then(|mut file| {
@@ -111,16 +111,16 @@ impl<'a> Association<'a> {
         let sent = self.wire.send_command(context, &request);
         let sent = sent.and_then(|()| self.wire.send_data(context, self.max_pdu, file));
         let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
-        // The warnings of PS3.7, C.3.
+        // Success, and the warnings of PS3.7, C.3.
         match response.status {
             status @ (0 | 0x0001 | 0x0107 | 0x0116 | 0xb000..=0xbfff) => Ok(status),
             _ => Err(self.failure(response)),
         }
     }
 
-    /// Says goodbye.
+    /// Releases the association and closes the connection.
     pub(super) fn release(mut self) {
-        // Everything that was sent was answered: what goes wrong now changes nothing.
+        // Everything was sent and answered, so errors no longer matter.
         if self.wire.send(&Pdu::ReleaseRQ).is_ok() {
             let _ = self.wire.receive(Work::UnderWay);
         }
@@ -152,16 +152,17 @@ impl<'a> Association<'a> {
             let values = match self.wire.receive(Work::UnderWay)? {
                 Pdu::PData { data } => data,
                 Pdu::AbortRQ { .. } => return Err(WireError::Closed),
-                _ => return Err(WireError::Protocol("a unit out of place".to_owned())),
+                _ => return Err(WireError::Protocol("unexpected PDU".to_owned())),
             };
             for value in values {
                 if value.value_type != PDataValueType::Command || bytes.len() > MAX_COMMAND {
-                    return Err(WireError::Protocol("data in place of a response".to_owned()));
+                    return Err(WireError::Protocol("expected a response".to_owned()));
                 }
                 bytes.extend_from_slice(&value.data);
                 if value.is_last {
                     let response = Command::decode(&bytes).filter(|r| r.is_response() && r.message == request.message);
-                    return response.ok_or_else(|| WireError::Protocol("no response to the request".to_owned()));
+                    return response
+                        .ok_or_else(|| WireError::Protocol("the response does not match the request".to_owned()));
                 }
             }
         }

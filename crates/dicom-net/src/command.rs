@@ -1,8 +1,8 @@
-//! DIMSE command sets (PS3.7, chapter 9 and annex E): always implicit little endian, always in one piece here.
+//! DIMSE command sets (PS3.7, chapter 9 and annex E), in implicit little endian; we send each in one fragment.
 
 use super::uid::trimmed;
 
-/// Longest command set that is taken from a peer; real ones have some 200 bytes.
+/// Longest accepted command set, in bytes; real ones have about 200.
 pub(super) const MAX_COMMAND: usize = 16 * 1024;
 
 pub(super) const STORE: u16 = 0x0001;
@@ -24,14 +24,14 @@ const STATUS: u16 = 0x0900;
 const COMMENT: u16 = 0x0902;
 const INSTANCE: u16 = 0x1000;
 
-/// Longest comment on an error.
+/// Longest error comment, in characters.
 const MAX_COMMENT: usize = 64;
 
-/// What of a command matters here.
+/// The fields of a command set that we use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) field: u16,
-    /// Number of the request, also in its response.
+    /// Message ID of the request, repeated in the response.
     pub(super) message: u16,
     pub(super) class: String,
     pub(super) instance: String,
@@ -51,7 +51,7 @@ impl Command {
         Self { field: STORE, message, class, instance, data_set: true, ..Self::default() }
     }
 
-    /// The response to this request. A comment explains a failure; it must name no patient.
+    /// The response to this request. `comment` explains a failure; it must not identify a patient.
     pub(super) fn response(&self, status: u16, comment: &str) -> Self {
         let comment = comment.chars().filter(|c| c.is_ascii() && !c.is_ascii_control() && *c != '\\');
         Self {
@@ -67,7 +67,7 @@ impl Command {
         self.field & RESPONSE != 0
     }
 
-    /// Reads a whole command set; `None` where it is none.
+    /// Decodes a command set; `None` if it is invalid.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let mut command = Self::default();
         let (mut field, mut message, mut data_set) = (None, None, None);

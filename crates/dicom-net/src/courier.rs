@@ -1,7 +1,7 @@
-//! Delivering results: every DICOM file of a result folder to a node, once, however long that takes.
+//! Delivers results: sends each DICOM file of a result folder to a node once, and retries as long as needed.
 //!
-//! What was delivered is written beside the results, so that a restart knows what is left. A result that cannot be
-//! delivered stays where it is.
+//! A file beside the results records the deliveries, so that a restart continues with the rest. Results stay in their
+//! folder, delivered or not.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -26,33 +26,33 @@ use octrls_fs::{
 use octrls_readers::dicom::Meta;
 use octrls_report::RESULT_FILE;
 
-/// What was delivered from a folder.
+/// File in a result folder that records its deliveries.
 const RECORD: &str = "delivered.json";
 const SCHEMA: &str = "octrls.delivered/1";
 
-/// Wait after an attempt that failed; it doubles up to the longest.
+/// Backoff after a failed attempt; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// How often a request to stop is looked for.
+/// Poll interval for a stop request.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Where results go, and how.
+/// Target and settings of a delivery.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The node.
     pub target: Target,
-    /// As whom and how patiently.
+    /// Our title, retries and time limits.
     pub options: SendOptions,
 }
 
-/// Identifiers of the instances that each target has, in a result folder.
+/// UIDs of delivered instances of a result folder, by target.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     schema: String,
     targets: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Where finished results wait for the courier.
+/// Queue of finished result folders for delivery.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     sender: Sender<Option<PathBuf>>,
@@ -69,10 +69,10 @@ pub struct Courier {
 type Report = Arc<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
 
 impl Delivery {
-    /// Delivers what `folder` has and the target has not. Results are left as they are.
+    /// Sends the undelivered DICOM files of `folder` and records those that the target accepts.
     ///
     /// # Errors
-    /// [`NodeError`] when the target gave no association; what was delivered before is on record.
+    /// [`NodeError`] if no association could be made, or the delivery cannot be recorded.
     pub fn deliver(&self, folder: &Path) -> Result<Vec<Outcome>, NodeError> {
         let todo = self.undelivered(folder);
         if todo.is_empty() {
@@ -85,24 +85,24 @@ impl Delivery {
         if !taken.is_empty() {
             let mut record = Record::read(folder);
             record.targets.entry(self.target.to_string()).or_default().extend(taken);
-            record.write(folder).map_err(|e| NodeError::File(format!("the delivery cannot be recorded: {e}")))?;
+            record.write(folder).map_err(|e| NodeError::File(format!("cannot record the delivery: {e}")))?;
         }
         Ok(outcomes)
     }
 
-    /// Whether the target has all DICOM files of `folder`.
+    /// Whether all DICOM files of `folder` are delivered to the target.
     #[must_use]
     pub fn is_complete(&self, folder: &Path) -> bool {
         self.undelivered(folder).is_empty()
     }
 
-    /// DICOM files of `folder` that the target has not got, each with its identifier.
+    /// DICOM files of `folder` not yet delivered to the target, each with its SOP instance UID.
     fn undelivered(&self, folder: &Path) -> Vec<(PathBuf, String)> {
         let record = Record::read(folder);
         missing(folder, record.targets.get(&self.target.to_string()))
     }
 
-    /// Result folders below `out` that are not wholly delivered.
+    /// Result folders below `out` with undelivered files.
     fn backlog(&self, out: &Path) -> VecDeque<PathBuf> {
         let ours = |name: &str| name.starts_with('.') || name == QUARANTINE_FOLDER;
         WalkDir::new(out)
@@ -116,7 +116,7 @@ impl Delivery {
     }
 }
 
-/// Whether any node has all DICOM files of the result folder `folder`; false where there are none.
+/// Whether all DICOM files of the result folder `folder` are delivered to one node. False if nothing was delivered.
 #[must_use]
 pub fn delivered(folder: &Path) -> bool {
     let record = Record::read(folder);
@@ -124,7 +124,7 @@ pub fn delivered(folder: &Path) -> bool {
     targets.any(|known| missing(folder, Some(known)).is_empty())
 }
 
-/// DICOM files of `folder` that are not among the `known` ones, each with its identifier.
+/// DICOM files of `folder` whose SOP instance UIDs are not in `known`, each with its UID.
 fn missing(folder: &Path, known: Option<&BTreeSet<String>>) -> Vec<(PathBuf, String)> {
     let mut files: Vec<(PathBuf, String)> = fs::read_dir(folder)
         .into_iter()
@@ -132,7 +132,7 @@ fn missing(folder: &Path, known: Option<&BTreeSet<String>>) -> Vec<(PathBuf, Str
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "dcm"))
         .map(|path| {
-            // What cannot be read is left to the sending, which tells of it.
+            // Sending reports files that cannot be read.
             let instance = Meta::of_file(&path).map(|meta| meta.instance).unwrap_or_default();
             (path, instance)
         })
@@ -143,7 +143,7 @@ fn missing(folder: &Path, known: Option<&BTreeSet<String>>) -> Vec<(PathBuf, Str
 }
 
 impl Record {
-    /// A record that is missing or broken counts as none: to deliver twice does no harm.
+    /// Reads the record; a missing or invalid one counts as empty, since delivering twice does no harm.
     fn read(folder: &Path) -> Self {
         let record = fs::read(folder.join(RECORD)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         record.filter(|record: &Self| record.schema == SCHEMA).unwrap_or_default()
@@ -167,19 +167,19 @@ impl Default for Outbox {
 }
 
 impl Outbox {
-    /// Leaves a result folder for the courier.
+    /// Queues a result folder for delivery.
     pub fn put(&self, folder: PathBuf) {
         self.tell(Some(folder));
     }
 
     fn tell(&self, message: Option<PathBuf>) {
-        // Cannot fail: this end holds a receiver as well.
+        // Cannot fail: `self` holds a receiver.
         let _ = self.sender.send(message);
     }
 }
 
 impl Courier {
-    /// Delivers what earlier sessions left below `out`, then what comes through `outbox`. `report` is told what happens.
+    /// Starts to deliver: first undelivered results below `out`, then those put into `outbox`. `report` gets notices.
     ///
     /// # Errors
     /// [`NodeError::Thread`].
@@ -189,7 +189,7 @@ impl Courier {
         outbox: Outbox,
         report: impl Fn(Level, Option<&'static str>, String) + Send + Sync + 'static,
     ) -> Result<Self, NodeError> {
-        // Its own patience takes the place of attempts one after the other.
+        // This thread has its own backoff.
         let options = SendOptions { retries: 0, ..delivery.options };
         let delivery = Delivery { options, ..delivery };
         let rounds = Rounds { delivery, out, outbox: outbox.clone(), report: Arc::new(report) };
@@ -197,8 +197,8 @@ impl Courier {
         Ok(Self { outbox, thread: thread.map_err(NodeError::Thread)? })
     }
 
-    /// Delivers what is left, as far as the target is there, and ends; at once where its options' stop asks for it.
-    /// Returns how many folders are left for the next start.
+    /// Delivers the rest until the queue is empty or the target fails, then ends. A stop request ends it earlier.
+    /// Returns the number of undelivered folders, left for the next start.
     #[must_use]
     pub fn finish(self) -> usize {
         self.outbox.tell(None);
@@ -206,7 +206,7 @@ impl Courier {
     }
 }
 
-/// The courier's work.
+/// The work of the delivery thread.
 struct Rounds {
     delivery: Delivery,
     out: PathBuf,
@@ -247,22 +247,22 @@ impl Rounds {
         }
     }
 
-    /// Whether nothing is left of `folder` that waiting could help.
+    /// Delivers `folder`. Returns false if a later attempt may succeed.
     fn attempt(&self, folder: &Path, wait: Duration) -> bool {
         let name = folder.strip_prefix(&self.out).unwrap_or(folder).display();
         let target = &self.delivery.target;
         let later = |error: &NodeError| {
-            let text = format!("{name} is not delivered, next attempt in {} s: {error}", wait.as_secs());
+            let text = format!("cannot deliver {name}, next attempt in {} s: {error}", wait.as_secs());
             (self.report)(Level::Warning, Some(error.code()), text);
             false
         };
         let held = match hold_parent(&self.out, &folder.join(RECORD)) {
             Ok(held) => held,
-            // Removed meanwhile.
+            // The results were removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
             Err(error) => {
                 let error = NodeError::File(error.to_string());
-                (self.report)(Level::Error, Some(error.code()), format!("{name} is not delivered: {error}"));
+                (self.report)(Level::Error, Some(error.code()), format!("cannot deliver {name}: {error}"));
                 return true;
             }
         };
@@ -277,13 +277,13 @@ impl Rounds {
                 Ok(_) => sent += 1,
                 Err(error) if error.is_transient() => done = later(&error),
                 Err(error) => {
-                    let text = format!("{file} of {name} cannot be delivered to {target}: {error}");
+                    let text = format!("cannot deliver {file} of {name} to {target}: {error}");
                     (self.report)(Level::Error, Some(error.code()), text);
                 }
             }
         }
         if sent > 0 {
-            (self.report)(Level::Info, None, format!("{sent} files of {name} delivered to {target}"));
+            (self.report)(Level::Info, None, format!("delivered {sent} files of {name} to {target}"));
         }
         done
     }

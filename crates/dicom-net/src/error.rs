@@ -1,53 +1,53 @@
-//! Why a node could not work.
+//! Errors of DICOM networking.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use super::Target;
 
-/// Why a node could not work. Each kind has a stable [`code`](NodeError::code).
+/// An error of DICOM networking. Each kind has a stable [`code`](NodeError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// A title that no application entity can have.
-    #[error("{text:?} is no title of an application entity: 1 to 16 ASCII characters")]
+    /// Invalid application entity title.
+    #[error("{text:?} is not a valid AE title; use 1 to 16 printable ASCII characters without backslash")]
     Title {
-        /// What was given.
+        /// The given text.
         text: String,
     },
-    /// A target that is none.
-    #[error("{text:?} is no target; write TITLE@host:port")]
+    /// Invalid target address.
+    #[error("{text:?} is not a valid target; write TITLE@host:port")]
     Target {
-        /// What was given.
+        /// The given text.
         text: String,
     },
-    /// Listening to other machines without saying whom to hear.
-    #[error("{address} can be reached from other machines; name the calling titles that are allowed")]
+    /// Other machines can reach the address, but no calling titles are allowed explicitly.
+    #[error("other machines can reach {address}; name the calling titles to allow")]
     Open {
         /// The address to listen at.
         address: SocketAddr,
     },
-    /// The address cannot be listened at.
+    /// Listening at the address failed.
     #[error("cannot listen at {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The folder for what arrives cannot be used.
+    /// The folder for received instances cannot be used.
     #[error("cannot receive into {path}: {source}", path = path.display())]
     Inbox {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Another process receives into the same folder.
-    #[error("another octrls is receiving into {path}", path = path.display())]
+    #[error("another octrls receives into {path}", path = path.display())]
     Locked {
         /// The folder.
         path: PathBuf,
     },
-    /// The system gave no thread.
+    /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
     /// The target cannot be reached.
@@ -55,55 +55,55 @@ pub enum NodeError {
     Connect {
         /// The target.
         target: Target,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The target refused the association.
-    #[error("{target} refuses the association: {reason}")]
+    /// The target rejected the association.
+    #[error("{target} rejects the association: {reason}")]
     Rejected {
         /// The target.
         target: Target,
-        /// Its reason.
+        /// The target's reason.
         reason: String,
         /// Whether it may accept later.
         transient: bool,
     },
-    /// The association ended before its work was done.
+    /// The association broke off.
     #[error("the association with {target} broke off: {reason}")]
     Broken {
         /// The target.
         target: Target,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
     /// The target answered with a failure.
-    #[error("{target} answers with status {status:#06x}, {comment:?}")]
+    #[error("{target} returned status {status:#06x}, {comment:?}")]
     Status {
         /// The target.
         target: Target,
         /// The status (PS3.7, annex C).
         status: u16,
-        /// What it says of it, if anything.
+        /// The target's comment; may be empty.
         comment: String,
     },
-    /// A file cannot be sent as it is.
-    #[error("not to be sent: {0}")]
+    /// A local file cannot be read, sent or written.
+    #[error("file error: {0}")]
     File(String),
-    /// The file's turn did not come.
+    /// The file was not tried.
     #[error("not sent: {0}")]
     Unsent(String),
-    /// The target does not take such objects.
-    #[error("the target does not take {what}: {reason}")]
+    /// The target does not accept this kind of object.
+    #[error("the target does not accept {what}: {reason}")]
     NotTaken {
         /// SOP class and transfer syntax.
         what: String,
-        /// Its reason.
+        /// The target's reason.
         reason: String,
     },
 }
 
 impl NodeError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl NodeError {
         }
     }
 
-    /// Whether another try may succeed.
+    /// Whether a retry may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {

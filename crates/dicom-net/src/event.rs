@@ -1,19 +1,19 @@
-//! What happens at the listening node.
+//! Events of the listening node.
 //!
-//! No text carries an identifier of a patient. The identifier of an instance leads to one within an archive, so it is
-//! shown only on request.
+//! Their texts never identify a patient. An instance UID leads to the patient within an archive, so it is shown only on
+//! request.
 
 use std::{fmt, net::SocketAddr};
 
 use super::AeTitle;
 use octrls_engine::Level;
 
-/// Who calls.
+/// A calling node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Where the connection comes from.
+    /// Remote address of the connection.
     pub address: SocketAddr,
-    /// The title by which it calls itself, printable; empty until it has.
+    /// Calling title, printable characters only; empty before the association request.
     pub title: String,
 }
 
@@ -22,56 +22,56 @@ pub struct Peer {
 pub enum Ending {
     /// The peer released it.
     Released,
-    /// The peer aborted it or hung up.
+    /// The peer aborted it or closed the connection.
     Left,
-    /// We ended it, for this reason.
+    /// We aborted it, for this reason.
     Aborted(String),
 }
 
-/// One thing that happened.
+/// An event of the listening node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeEvent {
     /// The node is up.
     Listening {
-        /// Where.
+        /// Its address.
         address: SocketAddr,
-        /// As whom.
+        /// Its title.
         title: AeTitle,
     },
     /// A connection got no association.
     TurnedAway {
-        /// Whose.
+        /// The sender.
         peer: Peer,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// An instance is in the folder.
+    /// An instance is stored in the folder.
     Stored {
-        /// Who sent it.
+        /// The sender.
         peer: Peer,
-        /// Length of its data set.
+        /// Length of the data set.
         bytes: u64,
-        /// Name of its file, which is its identifier.
+        /// File name, which contains the SOP instance UID.
         name: String,
-        /// Whether it was there before.
+        /// Whether it was stored before.
         known: bool,
     },
     /// An instance was refused.
     Refused {
-        /// Who sent it.
+        /// The sender.
         peer: Peer,
-        /// The status that it was given.
+        /// The status returned to the sender.
         status: u16,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// An association ended.
     Ended {
-        /// Whose.
+        /// The sender.
         peer: Peer,
-        /// Instances stored, those that were there before included.
+        /// Number of stored instances, including those stored before.
         stored: u64,
-        /// Instances refused.
+        /// Number of refused instances.
         refused: u64,
         /// How it ended.
         ending: Ending,
@@ -79,7 +79,7 @@ pub enum NodeEvent {
 }
 
 impl NodeEvent {
-    /// How serious it is.
+    /// Severity of the event.
     #[must_use]
     pub const fn level(&self) -> Level {
         match self {
@@ -90,7 +90,7 @@ impl NodeEvent {
         }
     }
 
-    /// A stable code, where it is worth a look.
+    /// Stable code of a warning.
     #[must_use]
     pub const fn code(&self) -> Option<&'static str> {
         match self {
@@ -101,7 +101,7 @@ impl NodeEvent {
         }
     }
 
-    /// Name of the file that it is about; a text for those who ask for it.
+    /// Name of the stored file. Not part of the text, since it leads to a patient.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         if let Self::Stored { name, .. } = self { Some(name) } else { None }

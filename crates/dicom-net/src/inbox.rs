@@ -1,4 +1,4 @@
-//! The folder for what arrives: each instance is written aside as it comes, checked, synced, then named.
+//! The folder for received instances: each is written to a hidden file, checked, synced, then renamed.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -15,25 +15,25 @@ use octrls_fs::digest::{hex, sha256_of_reader};
 use octrls_fs::durable::{lock_file, sync_folder, unfinished_file};
 use octrls_readers::dicom::{Meta, check_lengths, identifiers};
 
-/// What the names of unfinished instances begin with; watchers leave hidden files alone.
+/// File name prefix of unfinished instances; watchers ignore hidden files.
 const UNFINISHED: &str = ".octrls-receive-";
 const LOCK: &str = ".octrls-receive.lock";
-/// Digits of the digest that tell two contents of one identifier apart.
+/// Hexadecimal digits of the digest in the file name, if two contents have the same UID.
 const SHORT_DIGEST: usize = 8;
 
-/// A folder that this process alone receives into.
+/// A folder locked for receiving by this process.
 #[derive(Debug)]
 pub(super) struct Inbox {
     folder: PathBuf,
-    /// Longest data set.
+    /// Longest accepted data set, in bytes.
     limit: u64,
     _lock: File,
 }
 
-/// An instance on its way into the folder.
+/// An instance that is being received. Dropping it removes its file.
 pub(super) struct Incoming {
     context: Context,
-    /// Identifier, checked.
+    /// Validated SOP instance UID.
     instance: String,
     file: BufWriter<NamedTempFile>,
     digest: Sha256,
@@ -41,17 +41,17 @@ pub(super) struct Incoming {
     limit: u64,
 }
 
-/// An instance in the folder.
+/// A stored instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) name: String,
     pub(super) bytes: u64,
-    /// Whether it was there before.
+    /// Whether it was stored before.
     pub(super) known: bool,
 }
 
 impl Inbox {
-    /// Takes the folder for this process, and removes what a crash left of instances.
+    /// Locks the folder and removes unfinished instances of an earlier crash.
     pub(super) fn open(folder: &Path, limit: u64) -> Result<Self, NodeError> {
         let failed = |source: io::Error| NodeError::Inbox { path: folder.to_owned(), source };
         let lock = lock_file(&folder.join(LOCK)).map_err(failed)?;
@@ -69,7 +69,7 @@ impl Inbox {
         Ok(Self { folder: folder.to_owned(), limit, _lock: lock })
     }
 
-    /// Begins an instance. Nothing remains of it if it is dropped.
+    /// Starts to receive an instance.
     pub(super) fn begin(&self, context: &Context, class: &str, instance: &str) -> Result<Incoming, Refusal> {
         if class != context.class {
             return Err(Refusal::Class);
@@ -84,7 +84,7 @@ impl Inbox {
         Ok(Incoming { context, instance, file, digest: Sha256::new(), bytes: 0, limit: self.limit })
     }
 
-    /// Gives a whole instance its name.
+    /// Checks a complete instance and gives it its final name.
     pub(super) fn place(&self, incoming: Incoming) -> Result<Placed, Refusal> {
         let Incoming { context, instance, file, digest, bytes, .. } = incoming;
         let mut file = file.into_inner().map_err(|e| Refusal::Storage(e.into_error()))?;
@@ -108,7 +108,7 @@ impl Inbox {
                 Err(refused) => return Err(Refusal::Storage(refused.error)),
             };
             if holds(&path, bytes, &digest) {
-                // It may have been named a moment ago, by another association.
+                // Another association may have just renamed it, without its sync yet.
                 sync_folder(&self.folder).map_err(Refusal::Storage)?;
                 return Ok(Placed { name, bytes, known: true });
             }
@@ -139,14 +139,14 @@ fn meta(context: &Context, instance: &str) -> Option<FileMetaTable> {
         .ok()
 }
 
-/// Whether the file at `path` is an object that can be walked through and is what the command announced.
+/// Checks that the file at `path` is a readable object with the class and UID of the command.
 fn check(path: &Path, class: &str, instance: &str) -> Result<(), Refusal> {
     check_lengths(path).map_err(|_| Refusal::Unreadable)?;
     let (own_class, own_instance) = identifiers(path).map_err(|_| Refusal::Unreadable)?;
     if (own_class.as_str(), own_instance.as_str()) == (class, instance) { Ok(()) } else { Err(Refusal::Mismatch) }
 }
 
-/// Whether the file at `path` has a data set of that length and digest.
+/// Whether the data set of the file at `path` has this length and digest.
 fn holds(path: &Path, bytes: u64, digest: &str) -> bool {
     let same = || -> io::Result<bool> {
         let start = Meta::of_file(path).map_err(io::Error::other)?.start;

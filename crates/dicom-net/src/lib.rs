@@ -1,16 +1,16 @@
-//! DICOM by network: a node that receives scans into a folder, and one that sends results to an archive.
+//! DICOM networking: receives scans into a folder and sends results to an archive.
 //!
 //! | service | role | here |
 //! | --- | --- | --- |
 //! | C-ECHO | provider and user | [`Listener`], [`echo`] |
-//! | C-STORE | provider | [`Listener`]: what arrives is in the folder whole, or not at all |
-//! | C-STORE | user | [`send`]: files as they are stored, never transcoded |
+//! | C-STORE | provider | [`Listener`]: only complete instances appear in the folder |
+//! | C-STORE | user | [`send`]: files are sent as stored, never transcoded |
 //!
-//! `docs/network.md` is the conformance statement. Nothing is encrypted, and a title of an application entity proves
-//! nothing: the peers and the network between are to be trusted.
+//! `docs/network.md` is the conformance statement. Connections are not encrypted, and AE titles authenticate nobody:
+//! use a trusted network.
 //!
-//! Of dicom-ul only the encoding of protocol data units is used. Its associations know no deadline for a unit as a
-//! whole, and take as much memory as the peer says.
+//! We use dicom-ul only to encode protocol data units (PDUs). Its associations have no time limit for a whole PDU, and
+//! allocate as much memory as the peer declares.
 
 mod address;
 mod association;
@@ -36,5 +36,5 @@ pub use stop::Stop;
 
 use octrls_readers::dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, uid};
 
-/// The longest protocol data unit that peers may send.
+/// Longest protocol data unit accepted from peers, in bytes.
 const MAX_PDU: u32 = 128 * 1024;

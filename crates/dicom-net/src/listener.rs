@@ -1,4 +1,4 @@
-//! Listening: a thread for each association, up to a limit.
+//! The listening node: one thread for each association, up to a limit.
 
 use std::{
     io::ErrorKind,
@@ -20,29 +20,29 @@ use super::{
     session::{Node, serve},
 };
 
-/// How often a new connection and a request to stop are looked for.
+/// Poll interval for new connections and a stop request.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Where to listen, to whom, and how patiently.
+/// Settings of a listening node.
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
-    /// Address to listen at; port 0 takes any that is free.
+    /// Address to listen at; port 0 takes any free port.
     pub address: SocketAddr,
-    /// The title by which peers call this node; they must know it.
+    /// Title of this node; peers must call it by this title.
     pub title: AeTitle,
-    /// Titles that may call. None means all, which is refused where other machines reach the address.
+    /// Calling titles to accept. Empty accepts all, which is allowed on a loopback address only.
     pub allowed: Vec<AeTitle>,
-    /// Associations at once, at least one; further ones are told to come later.
+    /// Most associations at once, at least one; more are rejected as transient.
     pub max_associations: usize,
-    /// Longest data set of an instance, in bytes.
+    /// Longest accepted data set, in bytes.
     pub max_instance_bytes: u64,
-    /// Longest silence of a peer, and longest time for one unit of its data.
+    /// Time limit for one protocol data unit, including the wait for it.
     pub timeout: Duration,
 }
 
 /// A listening node.
 ///
-/// Dropping it stops it without waiting for it; [`Listener::join`] waits.
+/// Dropping it requests a stop and does not wait; [`Listener::join`] waits.
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
@@ -51,11 +51,11 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens, and receives instances into `folder`. `report` is told what happens, from several threads.
+    /// Starts to receive instances into `folder`. Several threads call `report` with events.
     ///
     /// # Errors
-    /// [`NodeError`] when the address or folder cannot be used, another process receives into the folder, or other
-    /// machines reach the address and no titles are named.
+    /// [`NodeError`] if the address or folder cannot be used, another process receives into the folder, or the address
+    /// is not loopback and no titles are allowed explicitly.
     pub fn start(
         folder: &Path,
         options: ListenerOptions,
@@ -87,22 +87,22 @@ impl Listener {
         Ok(Self { address, stop, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The actual address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A means to stop it from elsewhere.
+    /// A handle to stop it.
     #[must_use]
     pub fn stopper(&self) -> Stop {
         self.stop.clone()
     }
 
-    /// Waits until it was stopped and all associations have ended.
+    /// Waits until it is stopped and all associations have ended.
     pub fn join(mut self) {
         if let Some(thread) = self.thread.take() {
-            // A listener that panicked has ended as well.
+            // A panic also ends the listener.
             let _ = thread.join();
         }
     }
@@ -123,7 +123,7 @@ fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
                 threads.retain(|thread| !thread.is_finished());
                 threads.extend(admit(node, &seats, max_associations, connection, address));
             }
-            // Also when the system is out of descriptors: peers that leave give some back.
+            // No connection, or no free file descriptors, which closing associations release.
             Err(error) if error.kind() != ErrorKind::Interrupted => thread::sleep(TICK),
             Err(_) => {}
         }
@@ -133,7 +133,8 @@ fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
     }
 }
 
-/// Gives the connection a thread: as an association while there are seats, and as many again to be turned away in form.
+/// Starts a thread for the connection. Up to `max_associations` are served, as many again are rejected by protocol, and
+/// further ones are closed.
 fn admit(
     node: &Arc<Node>,
     seats: &Arc<AtomicUsize>,
@@ -151,7 +152,7 @@ fn admit(
         turned_away("too many connections");
         return None;
     }
-    // Some systems hand the listener's own mode down.
+    // On some systems, connections inherit the listener's mode.
     if let Err(error) = connection.set_nonblocking(false) {
         turned_away(&error.to_string());
         return None;
@@ -168,10 +169,10 @@ fn admit(
     spawned.inspect_err(|error| turned_away(&error.to_string())).ok()
 }
 
-/// One of the connections that are served at once.
+/// Counts one open connection until dropped.
 struct Seat {
     seats: Arc<AtomicUsize>,
-    /// Seats that were taken before it.
+    /// Connections open before this one.
     number: usize,
 }
 

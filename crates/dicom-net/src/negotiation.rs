@@ -1,4 +1,4 @@
-//! Who may associate, and for what: the answer to a request for an association (PS3.8, section 9.3).
+//! Negotiation of associations (PS3.8, section 9.3): accepted titles, SOP classes and transfer syntaxes.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use dicom_ul::pdu::{
 
 use super::{AeTitle, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, MAX_PDU, uid::trimmed};
 
-/// The one application context of DICOM (PS3.7, A.2.1).
+/// The DICOM application context (PS3.7, A.2.1).
 pub(super) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
 pub(super) const PROTOCOL_VERSION: u16 = 1;
 
-/// Objects that may hold a scan or belong to one.
+/// Accepted SOP classes: objects that may be a scan or part of one.
 const CLASSES: [&str; 8] = [
     uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE,
     uids::OPHTHALMIC_PHOTOGRAPHY8_BIT_IMAGE_STORAGE,
@@ -27,7 +27,7 @@ const CLASSES: [&str; 8] = [
     uids::MULTI_FRAME_TRUE_COLOR_SECONDARY_CAPTURE_IMAGE_STORAGE,
 ];
 
-/// Encodings of data sets that are kept as they come.
+/// Accepted transfer syntaxes; data sets are stored as received.
 const SYNTAXES: [&str; 11] = [
     uids::IMPLICIT_VR_LITTLE_ENDIAN,
     uids::EXPLICIT_VR_LITTLE_ENDIAN,
@@ -42,24 +42,24 @@ const SYNTAXES: [&str; 11] = [
     uids::JPEG2000,
 ];
 
-/// What was agreed on for the identifier of a presentation context.
+/// A presentation context: SOP class and transfer syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Context {
     pub(super) class: String,
     pub(super) syntax: String,
 }
 
-/// Who may associate.
+/// Decides which associations to accept.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     /// Our own title.
     pub(super) title: AeTitle,
-    /// Titles that may call; all may where there are none.
+    /// Calling titles to accept; empty accepts all.
     pub(super) allowed: Vec<AeTitle>,
 }
 
 impl Policy {
-    /// The answer to `request` and the contexts that it grants.
+    /// The answer to `request`, and the accepted contexts by identifier.
     pub(super) fn answer(
         &self,
         request: AssociationRQ,
@@ -105,7 +105,7 @@ impl Policy {
     }
 }
 
-/// What we say of ourselves on both sides of an association.
+/// The user information that we send as requester and acceptor.
 pub(super) fn user_variables() -> Vec<UserVariableItem> {
     vec![
         UserVariableItem::MaxLength(MAX_PDU),
@@ -114,7 +114,7 @@ pub(super) fn user_variables() -> Vec<UserVariableItem> {
     ]
 }
 
-/// The answer when there are as many associations as there may be.
+/// The rejection when the limit of associations is reached.
 pub(super) const fn too_many() -> AssociationRJ {
     let reason = AssociationRJServiceProviderPresentationReason::LocalLimitExceeded;
     AssociationRJ {
@@ -127,7 +127,7 @@ const fn permanent(source: AssociationRJSource) -> AssociationRJ {
     AssociationRJ { result: AssociationRJResult::Permanent, source }
 }
 
-/// Whether a context is granted, and with the first of the peer's encodings that is known here.
+/// Accepts or refuses a context. Chooses the first proposed transfer syntax that we accept.
 fn judge(class: &str, proposed: &[String]) -> (PresentationContextResultReason, String) {
     use PresentationContextResultReason as Reason;
     let class = trimmed(class);
@@ -136,7 +136,7 @@ fn judge(class: &str, proposed: &[String]) -> (PresentationContextResultReason, 
     } else if CLASSES.contains(&class) {
         |syntax| SYNTAXES.contains(&syntax)
     } else {
-        // A refused context must name some encoding, which nobody reads.
+        // A refused context must contain a transfer syntax, which the peer ignores.
         return (Reason::AbstractSyntaxNotSupported, SYNTAXES[0].to_owned());
     };
     match proposed.iter().map(|syntax| trimmed(syntax)).find(|syntax| known(syntax)) {

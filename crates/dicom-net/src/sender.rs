@@ -1,4 +1,4 @@
-//! Sending files to a node.
+//! Sends DICOM files to a node.
 
 use std::{
     path::PathBuf,
@@ -16,23 +16,23 @@ use super::{
 };
 use octrls_readers::dicom::Meta;
 
-/// As whom to send, and how patiently.
+/// Settings for sending.
 #[derive(Clone, Debug)]
 pub struct SendOptions {
     /// Our own title.
     pub title: AeTitle,
-    /// Further attempts after one that failed for a passing reason.
+    /// Number of retries after a transient failure.
     pub retries: u32,
-    /// Wait before the first of them; it doubles with each further one.
+    /// Wait before the first retry; it doubles with each further one.
     pub backoff: Duration,
-    /// Longest wait for the target, whatever it is to do.
+    /// Time limit for connecting and for each answer of the target.
     pub timeout: Duration,
-    /// Asks to stop: after the file under way, or at once.
+    /// Stops sending: after the current file, or at once.
     pub stop: Stop,
 }
 
 impl SendOptions {
-    /// Usual settings for a node called `title`.
+    /// Default settings with our title `title`.
     #[must_use]
     pub fn new(title: AeTitle) -> Self {
         let (backoff, timeout) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -40,16 +40,16 @@ impl SendOptions {
     }
 }
 
-/// What became of one file.
+/// The outcome of sending one file.
 #[derive(Debug)]
 pub struct Outcome {
     /// The file.
     pub path: PathBuf,
-    /// The status with which the target took it, 0 or that of a warning; or why it did not.
+    /// The target's status, 0 or a warning; or why the file was not stored.
     pub result: Result<u16, NodeError>,
 }
 
-/// A file that is still to be sent.
+/// A file still to be sent.
 struct Item {
     index: usize,
     meta: Meta,
@@ -57,10 +57,10 @@ struct Item {
     failure: Option<NodeError>,
 }
 
-/// Asks whether `target` is there (C-ECHO), once.
+/// Checks once whether `target` answers (C-ECHO).
 ///
 /// # Errors
-/// [`NodeError`] when it is not, or refuses.
+/// [`NodeError`] if it cannot be reached or refuses.
 pub fn echo(target: &Target, options: &SendOptions) -> Result<(), NodeError> {
     let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned();
     let context = Context { class: uids::VERIFICATION.to_owned(), syntax };
@@ -70,10 +70,10 @@ pub fn echo(target: &Target, options: &SendOptions) -> Result<(), NodeError> {
     Ok(())
 }
 
-/// Sends DICOM files as they are stored (C-STORE). The outcomes are in the order of `files`.
+/// Sends DICOM files as stored (C-STORE). The outcomes are in the order of `files`.
 ///
 /// # Errors
-/// [`NodeError`] when the target gave no association at all, after all attempts; then nothing was sent.
+/// [`NodeError`] if no attempt made an association; then nothing was sent.
 pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result<Vec<Outcome>, NodeError> {
     let mut results: Vec<Option<Result<u16, NodeError>>> = Vec::with_capacity(files.len());
     let mut items = Vec::new();
@@ -103,7 +103,7 @@ pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result
         Some(error) if !associated => return Err(error),
         _ => {}
     }
-    let reason = trouble.map_or_else(|| "this program is stopping".to_owned(), |error| error.to_string());
+    let reason = trouble.map_or_else(|| "octrls is stopping".to_owned(), |error| error.to_string());
     for Item { index, failure, .. } in items {
         results[index] = Some(Err(failure.unwrap_or_else(|| NodeError::Unsent(reason.clone()))));
     }
@@ -113,19 +113,19 @@ pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result
     Ok(files.iter().zip(results).map(outcome).collect())
 }
 
-/// What a file is, where it can be sent.
+/// Reads the UIDs of a file and checks that it can be sent.
 fn examine(path: &std::path::Path) -> Result<Meta, NodeError> {
     let meta = Meta::of_file(path).map_err(|e| NodeError::File(e.to_string()))?;
     for (uid, name) in [(&meta.class, "SOP class"), (&meta.instance, "SOP instance"), (&meta.syntax, "transfer syntax")]
     {
         if uid::checked(uid).is_none() {
-            return Err(NodeError::File(format!("the file states no {name} UID")));
+            return Err(NodeError::File(format!("no valid {name} UID")));
         }
     }
     Ok(meta)
 }
 
-/// One attempt at everything that is left.
+/// One attempt to send all remaining files.
 struct Round<'a> {
     target: &'a Target,
     files: &'a [PathBuf],
@@ -133,10 +133,10 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Leaves in `items` what may be tried again.
+    /// Sends `items`, and leaves in it those to retry.
     ///
     /// # Errors
-    /// Why an association was not had or broke off; the rest was not tried then.
+    /// Why an association was not made or broke off; the rest was then not tried.
     fn run(
         &self,
         items: &mut Vec<Item>,
@@ -190,7 +190,7 @@ impl Round<'_> {
             }
             match association.store(&self.files[item.index], &item.meta) {
                 Err(NodeError::Broken { target, reason }) => {
-                    // Behind the others, which it would keep from their turn if the fault were its own.
+                    // Last in the next attempt: if this file is the cause, the others are sent first.
                     left.extend(batch);
                     let failure = NodeError::Broken { target: target.clone(), reason: reason.clone() };
                     left.push(Item { failure: Some(failure), ..item });
@@ -206,7 +206,7 @@ impl Round<'_> {
     }
 }
 
-/// Waits, unless a stop is asked for.
+/// Waits for `time`, or until a stop is requested.
 fn pause(time: Duration, stop: &Stop) {
     const TICK: Duration = Duration::from_millis(100);
     let end = Instant::now() + time;

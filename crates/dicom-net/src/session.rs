@@ -1,4 +1,4 @@
-//! The accepting side of one association: instances in, a status for each out.
+//! The accepting side of one association: receives instances and answers each with a status.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::{
 
 const SUCCESS: u16 = 0x0000;
 
-/// What all associations of a listening node share.
+/// State shared by all associations of a listening node.
 pub(super) struct Node {
     pub(super) policy: Policy,
     pub(super) inbox: Inbox,
@@ -32,20 +32,20 @@ pub(super) struct Node {
 /// Why an instance is not stored.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("the SOP class is not that of the presentation context")]
+    #[error("SOP class differs from the presentation context")]
     Class,
-    #[error("the SOP instance UID is none")]
+    #[error("invalid SOP instance UID")]
     Instance,
-    #[error("no such operation here")]
+    #[error("operation not supported")]
     Operation,
-    // Its text alone may name a path, and the folders above ours a patient.
-    #[error("cannot be written: {kind}", kind = .0.kind())]
+    // Only the kind: the full text may contain a path, and folder names may identify a patient.
+    #[error("cannot store the instance: {kind}", kind = .0.kind())]
     Storage(io::Error),
-    #[error("longer than the limit")]
+    #[error("data set exceeds the size limit")]
     TooLarge,
-    #[error("the data set is not what the command says")]
+    #[error("data set does not match the command")]
     Mismatch,
-    #[error("the data set cannot be read")]
+    #[error("cannot read the data set")]
     Unreadable,
 }
 
@@ -63,7 +63,7 @@ impl Refusal {
     }
 }
 
-/// Serves one connection to its end. One that is not `admitted` learns that there are too many.
+/// Serves one connection to its end. If it is not `admitted`, rejects its association as one too many.
 pub(super) fn serve(node: &Node, socket: TcpStream, address: SocketAddr, admitted: bool) {
     let mut peer = Peer { address, title: String::new() };
     let established = Wire::new(socket, node.timeout, node.stop.clone())
@@ -77,7 +77,7 @@ pub(super) fn serve(node: &Node, socket: TcpStream, address: SocketAddr, admitte
     }
 }
 
-/// Answers the request for an association; the reason where there is to be none.
+/// Answers the association request. Returns the reason if there is no association.
 fn establish(
     node: &Node,
     mut wire: Wire,
@@ -88,7 +88,7 @@ fn establish(
         Ok(Pdu::AssociationRQ(request)) => request,
         Ok(_) => {
             wire.abort();
-            return Err("the peer did not ask for an association".to_owned());
+            return Err("the peer did not request an association".to_owned());
         }
         Err(error @ WireError::Closed) => return Err(error.to_string()),
         Err(error) => {
@@ -113,17 +113,17 @@ fn establish(
     }
 }
 
-/// Where a message stands.
+/// State of the current message.
 enum Stage {
-    /// For a command, of which these bytes are there.
+    /// Waits for a command; these are its first bytes.
     Waiting(Vec<u8>),
-    /// The data set of a command is on its way.
+    /// Receives the data set of a command.
     Storing {
         context: u8,
         command: Command,
-        /// Why it is not stored, once that is known; the rest of it is left to pass by.
+        /// After a refusal, the rest of the data set is discarded.
         incoming: Result<Box<Incoming>, Refusal>,
-        /// Bytes that passed by.
+        /// Number of discarded bytes.
         passed: u64,
     },
 }
@@ -169,19 +169,19 @@ impl Session<'_> {
                     return Ok(Ending::Released);
                 }
                 Pdu::AbortRQ { .. } => return Ok(Ending::Left),
-                _ => return Err(WireError::Protocol("a unit out of place".to_owned())),
+                _ => return Err(WireError::Protocol("unexpected PDU".to_owned())),
             }
         }
     }
 
-    /// Takes one piece of a command or data set.
+    /// Handles one fragment of a command or data set.
     fn take(&mut self, value: &PDataValue) -> Result<(), WireError> {
         let protocol = |text: &str| Err(WireError::Protocol(text.to_owned()));
         match (&mut self.stage, &value.value_type) {
             (Stage::Waiting(bytes), PDataValueType::Command) => {
                 bytes.extend_from_slice(&value.data);
                 if bytes.len() > MAX_COMMAND {
-                    return protocol("an endless command");
+                    return protocol("the command set is too long");
                 }
                 if !value.is_last {
                     return Ok(());
@@ -190,7 +190,7 @@ impl Session<'_> {
                 self.stage = Stage::Waiting(Vec::new());
                 match command.filter(|command| !command.is_response()) {
                     Some(command) => self.obey(value.presentation_context_id, command),
-                    None => protocol("a command that is none"),
+                    None => protocol("invalid command set"),
                 }
             }
             (Stage::Storing { context, incoming, passed, .. }, PDataValueType::Data)
@@ -203,18 +203,18 @@ impl Session<'_> {
                 } else {
                     *passed += value.data.len() as u64;
                     if *passed > self.node.limit {
-                        return protocol("a data set without end");
+                        return protocol("data set exceeds the size limit");
                     }
                 }
                 if value.is_last { self.finish() } else { Ok(()) }
             }
-            _ => protocol("a piece out of place"),
+            _ => protocol("unexpected fragment"),
         }
     }
 
     fn obey(&mut self, context: u8, command: Command) -> Result<(), WireError> {
         let Some(agreed) = self.contexts.get(&context) else {
-            return Err(WireError::Protocol("a presentation context that was not agreed on".to_owned()));
+            return Err(WireError::Protocol("the presentation context was not accepted".to_owned()));
         };
         match (command.field, command.data_set) {
             (CANCEL, false) => Ok(()),
@@ -233,7 +233,7 @@ impl Session<'_> {
         }
     }
 
-    /// Gives the instance its name, and only then the peer its answer.
+    /// Stores the complete instance, and only then answers the peer.
     fn finish(&mut self) -> Result<(), WireError> {
         let Stage::Storing { context, command, incoming, .. } =
             std::mem::replace(&mut self.stage, Stage::Waiting(Vec::new()))

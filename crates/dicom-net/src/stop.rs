@@ -1,4 +1,4 @@
-//! A request to stop, in two degrees.
+//! A stop request of two degrees: drain or abort.
 
 use std::sync::{
     Arc,
@@ -8,17 +8,17 @@ use std::sync::{
 const DRAIN: u8 = 1;
 const ABORT: u8 = 2;
 
-/// Asks all that hold a clone of it to stop.
+/// A stop request, shared by its clones.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicU8>);
 
 impl Stop {
-    /// Begins nothing further; what is under way is finished.
+    /// Starts nothing new; current work finishes.
     pub fn drain(&self) {
         self.0.fetch_max(DRAIN, Ordering::Relaxed);
     }
 
-    /// Leaves at once, also what is under way.
+    /// Stops at once, including current work.
     pub fn abort(&self) {
         self.0.fetch_max(ABORT, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! A connection: protocol data units in and out (PS3.8, section 9.3), each within a deadline.
+//! A connection: sends and receives protocol data units (PDUs; PS3.8, section 9.3), each with a time limit.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -12,39 +12,39 @@ use dicom_ul::pdu::{
 
 use super::{MAX_PDU, Stop, command::Command};
 
-/// How often a request to stop is looked for.
+/// Poll interval for a stop request.
 const TICK: Duration = Duration::from_millis(200);
 const HEADER: usize = 6;
-/// The kinds of units that there are.
+/// Valid PDU types.
 const KINDS: std::ops::RangeInclusive<u8> = 1..=7;
-/// What a unit of data has beside the data: length, context and control of its one value.
+/// Overhead of a data PDU with one value, in bytes: length, context and control.
 const AROUND_DATA: u32 = 6;
-/// Data in a unit that we send, also where a peer would take more.
+/// Data in a PDU that we send, in bytes, whatever limit the peer states.
 const DATA: std::ops::RangeInclusive<u32> = 1024..=64 * 1024;
 
-/// Why a connection cannot go on.
+/// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
-    #[error("the peer hung up")]
+    #[error("the peer closed the connection")]
     Closed,
-    #[error("the peer fell silent")]
+    #[error("the peer timed out")]
     Silent,
-    #[error("this program is stopping")]
+    #[error("octrls is stopping")]
     Stopping,
-    #[error("the peer does not speak DICOM as it should: {0}")]
+    #[error("DICOM protocol error: {0}")]
     Protocol(String),
     #[error("the connection failed: {0}")]
     Io(io::Error),
-    #[error("the file cannot be read to its end: {0}")]
+    #[error("cannot read the file: {0}")]
     File(io::Error),
 }
 
-/// What may be left when a stop is asked for.
+/// What a connection is doing, which decides when a stop request ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// Nothing: nothing is under way.
+    /// Nothing: a drain ends it.
     Idle,
-    /// An instance is on its way.
+    /// Transferring an instance: only an abort ends it.
     UnderWay,
 }
 
@@ -52,7 +52,7 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Wire {
     socket: TcpStream,
-    /// Longest time for one unit, waiting for it included.
+    /// Time limit for one PDU, including the wait for it.
     timeout: Duration,
     stop: Stop,
 }
@@ -64,23 +64,23 @@ impl Wire {
         Ok(Self { socket, timeout, stop })
     }
 
-    /// Waits for the next unit.
+    /// Receives the next PDU.
     pub(super) fn receive(&mut self, work: Work) -> Result<Pdu, WireError> {
         let deadline = Instant::now() + self.timeout;
         let mut unit = vec![0; HEADER];
         self.fill(&mut unit, deadline, work)?;
         let length = u32::from_be_bytes([unit[2], unit[3], unit[4], unit[5]]);
         if !KINDS.contains(&unit[0]) {
-            return Err(WireError::Protocol(format!("a unit of the kind {:#04x}", unit[0])));
+            return Err(WireError::Protocol(format!("unknown PDU type {:#04x}", unit[0])));
         }
         if length > MAX_PDU {
-            return Err(WireError::Protocol(format!("a unit of {length} bytes")));
+            return Err(WireError::Protocol(format!("PDU of {length} bytes, the limit is {MAX_PDU}")));
         }
         unit.resize(HEADER + length as usize, 0);
         self.fill(&mut unit[HEADER..], deadline, work)?;
         match read_pdu(&unit[..], MAX_PDU, true) {
             Ok(Some(pdu)) => Ok(pdu),
-            Ok(None) => Err(WireError::Protocol("a unit that is cut short".to_owned())),
+            Ok(None) => Err(WireError::Protocol("truncated PDU".to_owned())),
             Err(error) => Err(WireError::Protocol(error.to_string())),
         }
     }
@@ -120,11 +120,11 @@ impl Wire {
         self.send_value(context, PDataValueType::Command, true, command.encode())
     }
 
-    /// Sends a data set in units that a peer with the limit `max_pdu` takes. Leaves the connection in pieces where
-    /// `data` cannot be read to its end.
+    /// Sends a data set in PDUs of at most `max_pdu` bytes. If `data` cannot be read to its end, the connection is no
+    /// longer usable.
     pub(super) fn send_data(&mut self, context: u8, max_pdu: u32, mut data: impl Read) -> Result<(), WireError> {
         let room = max_pdu.saturating_sub(AROUND_DATA).clamp(*DATA.start(), *DATA.end());
-        // One byte more than fits tells whether a unit is the last.
+        // Reading one byte more than fits shows whether a PDU is the last.
         let mut block = Vec::with_capacity(room as usize + 1);
         loop {
             let wanted = u64::from(room) + 1 - block.len() as u64;
@@ -149,14 +149,14 @@ impl Wire {
         self.send(&Pdu::PData { data: vec![value] })
     }
 
-    /// Ends the connection with a word, if the peer still listens.
+    /// Sends an abort, if possible, and closes the connection.
     pub(super) fn abort(mut self) {
         let source = AbortRQSource::ServiceProvider(AbortRQServiceProviderReason::ReasonNotSpecified);
         let _ = self.send(&Pdu::AbortRQ { source });
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Waits until the peer has hung up, so that it reads our last word before the connection ends.
+    /// Closes the connection after the peer does, for up to a second, so that the peer can read our last PDU.
     pub(super) fn close(mut self) {
         let deadline = Instant::now() + self.timeout.min(Duration::from_secs(1));
         let _ = self.socket.shutdown(Shutdown::Write);

@@ -158,11 +158,11 @@ pub struct Totals {
     pub left: u64,
 }
 
-/// Reads events, and never waits for long.
+/// A reader of events. Its methods must return quickly.
 pub trait EventSink: Send {
-    /// Takes note of an event.
+    /// Handles an event.
     fn event(&mut self, event: &Event);
 
-    /// About a second has passed.
+    /// Called about once a second.
     fn tick(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! The watcher's side: a processor that has workers elsewhere do what it is asked for.
+//! The watcher's side: a processor that sends scans to remote workers.
 
 use std::{
     collections::HashSet,
@@ -24,47 +24,47 @@ use octrls_readers as scan;
 use octrls_readers::{ReadError, ScanFiles};
 use octrls_report::Staging;
 
-/// File below the results with the name by which the queue knows this watcher.
+/// File in the state folder with this watcher's name in the queue.
 const NAME_FILE: &str = "fleet-name";
 
-/// Publishes scans as jobs and brings their results home.
+/// Publishes scans as jobs and fetches their results.
 pub struct Dispatcher {
     pub(super) link: Arc<Link>,
     pub(super) inbox: Inbox,
-    /// Our own name in the queue.
+    /// This watcher's name in the queue.
     pub(super) watcher: String,
     /// SHA-256 of the model.
     pub(super) model: String,
     pub(super) fingerprint: String,
     pub(super) options: SegmenterOptions,
-    /// The folder that workers see as well.
+    /// Folder on storage that workers share.
     share: Option<PathBuf>,
     pub(super) staging: Staging,
-    /// How long a scan may take.
+    /// Time limit for a scan.
     pub(super) limit: Option<Duration>,
     draining: AtomicBool,
 }
 
-/// A scan, and the files that belong to it.
+/// The input of a job: a scan and its files.
 pub(super) struct Cargo {
     /// The scan first.
     pub(super) parts: Vec<Part>,
-    /// Of all parts.
+    /// Total size of all parts.
     pub(super) bytes: u64,
     /// SHA-256 of the scan.
     pub(super) content: String,
     pub(super) address: Address,
-    /// Its path below the folder that workers see as well.
+    /// Path of the scan below the shared folder, if it lies there.
     pub(super) shared: Option<PathBuf>,
-    /// The names of the instances of a series, the scan's own among them.
+    /// File names of all instances of a series, including the scan's own.
     pub(super) instances: Vec<PathBuf>,
 }
 
 impl Dispatcher {
-    /// A processor that leaves its results below `out`; `network` says which model, and computes nothing.
+    /// Starts a processor that puts results below `out`. `network` only identifies the model; it is not run.
     ///
     /// # Errors
-    /// [`FleetError::Folder`] when our own name cannot be kept beside the results, or the shared folder is not there.
+    /// [`FleetError::Folder`] if the watcher's name cannot be stored or the shared folder does not exist.
     pub fn start(
         link: Arc<Link>,
         network: &Network,
@@ -150,8 +150,8 @@ impl Processor for Dispatcher {
     }
 }
 
-/// The scan's own file, its sidecar, and the images of an export or the other instances of a series, each by its place beside the
-/// scan.
+/// All files of a scan, the scan's own first: sidecar, images of an export, other instances of a series. Names are
+/// relative to the scan's folder.
 fn parts_of(files: &ScanFiles) -> io::Result<Vec<Part>> {
     let scan = files.path();
     let folder = scan.parent().unwrap_or(Path::new("."));
@@ -180,7 +180,7 @@ fn parts_of(files: &ScanFiles) -> io::Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The name of the watcher whose state is in `folder`; a new one is random.
+/// Reads the watcher's name from `folder`, or creates a random one.
 fn name_in(folder: &Path) -> Result<String, FleetError> {
     let path = folder.join(NAME_FILE);
     let failed = |source| FleetError::Folder { path: path.clone(), source };

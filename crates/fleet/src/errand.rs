@@ -1,4 +1,4 @@
-//! One scan on its way to a worker and back.
+//! Runs one scan on a remote worker.
 
 use std::{
     io::{self, Read},
@@ -24,29 +24,29 @@ use octrls_engine::{ProcessError, ScanChange, ScanSummary, sound};
 use octrls_readers::ReadError;
 use octrls_report::{OutputError, RESULT_FILE, StagedFolder};
 
-/// Time between two looks for an outcome that nobody told of.
+/// Poll interval for an outcome whose message was lost.
 const LOOK: Duration = Duration::from_secs(5);
-/// Looks, one after the other, at which nobody works on a job that is in the queue and yet counts as delivered. One alone may
-/// come between a worker's acknowledgement and its effect.
+/// Consecutive polls after which a job counts as forgotten: in the queue and marked delivered, but no worker has it. A
+/// single poll may fall between a worker's acknowledgement and its effect.
 const FORGOTTEN: u32 = 3;
-/// A worker that says nothing for so long has been lost, as far as a screen is concerned.
+/// After this long without a signal, screens show the scan as queued again.
 const SILENT: Duration = Duration::from_secs(40);
-/// What may come for results: two pictures for each B-scan and a handful of files, for each series of a file.
+/// Limits for results: two images for each B-scan and a few files, for each series of a file.
 const RESULT: Limits = Limits { files: 100_000, bytes: 16 << 30 };
-/// Most characters of what a worker says.
+/// Most characters of a worker's text.
 const LONGEST: usize = 1000;
-/// Longest `result.json`.
+/// Longest `result.json`, in bytes.
 const LONGEST_RECORD: u64 = 256 << 20;
-/// Attempts to read results that break off while the server is there.
+/// Attempts to read results that break off while the server is connected.
 const TRIES: u32 = 3;
 
-/// One scan, from its publication to its results.
+/// One remote job, from its publication to its results.
 pub(super) struct Errand<'a> {
     fleet: &'a Dispatcher,
     cargo: &'a Cargo,
     name: &'a Path,
     report: &'a mut dyn FnMut(ScanChange),
-    /// Whether a worker has it.
+    /// Whether a worker is running it.
     running: bool,
     job: String,
     outcome: String,
@@ -70,7 +70,7 @@ impl<'a> Errand<'a> {
         Self { fleet, cargo, name, report, running: false, job, outcome }
     }
 
-    /// Publishes the job unless it was published before, waits for its outcome, and puts the results into `out`.
+    /// Publishes the job if it is new, waits for its outcome, and puts the results into `out`.
     pub(super) fn run(mut self, mailbox: &Mailbox, out: &Path) -> Result<ScanSummary, ProcessError> {
         let mut found = self.look()?;
         while found.is_none() {
@@ -86,7 +86,7 @@ impl<'a> Errand<'a> {
             }
             Ok(Outcome { ending: Ending::Done { summary, object }, .. }) => {
                 let settled = self.receive(*summary, &object, out);
-                // A disk that is full, or a stop, leaves the outcome for the next attempt.
+                // After a full disk or a stop, the outcome stays in the queue for the next attempt.
                 let stays = |e: &ProcessError| e.transient && e.code != code::RESULT;
                 let is_over = !settled.as_ref().is_err_and(stays);
                 (settled, is_over)
@@ -99,7 +99,7 @@ impl<'a> Errand<'a> {
         settled
     }
 
-    /// Asks the queue, until it answers.
+    /// Runs `work` on the queue and retries until the queue answers.
     fn ask<T, F>(&mut self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, ProcessError>
     where
         F: Future<Output = Result<T, Trouble<ProcessError>>>,
@@ -124,7 +124,7 @@ impl<'a> Errand<'a> {
         })
     }
 
-    /// Whether the job is in the queue and yet will not be delivered to anyone.
+    /// Whether the job is in the queue but will never be delivered.
     fn is_forgotten(&mut self) -> Result<bool, ProcessError> {
         let (subject, consumer) = (self.job.clone(), Names::consumer(&self.fleet.model));
         self.ask(move |queue| {
@@ -141,7 +141,7 @@ impl<'a> Errand<'a> {
         })
     }
 
-    /// Sees to it that the job is in the queue, once.
+    /// Publishes the job unless it is in the queue already.
     fn publish(&mut self) -> Result<(), ProcessError> {
         if self.has_job()? {
             return Ok(());
@@ -166,14 +166,14 @@ impl<'a> Errand<'a> {
         let most = self.fleet.link.longest_message();
         if most > 0 && job.len() > most {
             let reason = format!(
-                "the job of {} bytes, with the names of {} files, is longer than the {most} bytes that the queue's server takes \
-                 (its `max_payload`)",
+                "the job has {} bytes with the names of {} files; the queue's server accepts at most {most} (raise its \
+                 `max_payload`)",
                 job.len(),
                 self.cargo.instances.len()
             );
             return Err(ProcessError { code: code::JOB, reason, transient: false });
         }
-        // One that is there already is as good: it is the same.
+        // A job with the same subject is identical.
         self.ask(move |queue| {
             let (job, subject) = (job.clone(), subject.clone());
             async move { queue.publish(subject, job).await }
@@ -199,7 +199,7 @@ impl<'a> Errand<'a> {
         Ok(Source::Object(key))
     }
 
-    /// Waits for the outcome, and passes on what is said meanwhile; `None` when neither job nor outcome are there any more.
+    /// Waits for the outcome and reports the worker's signals meanwhile. `None` if job and outcome have disappeared.
     fn await_outcome(&mut self, mailbox: &Mailbox) -> Result<Option<Bytes>, ProcessError> {
         let (mut looked, mut heard) = (Instant::now(), Instant::now());
         let mut forgotten = 0;
@@ -230,13 +230,13 @@ impl<'a> Errand<'a> {
                 if let Some(outcome) = self.look()? {
                     return Ok(Some(outcome));
                 }
-                // The worker stores the outcome before it acknowledges the job.
+                // The job may have ended since: a worker stores the outcome before it acknowledges the job.
                 if !self.has_job()? {
                     return self.look();
                 }
                 forgotten = if !self.running && self.is_forgotten()? { forgotten + 1 } else { 0 };
                 if forgotten >= FORGOTTEN {
-                    // A worker that has it all the same finds it gone, and gives nothing back.
+                    // If a worker has it after all, it finds the job gone and stores no outcome.
                     self.remove_job()?;
                     return self.look();
                 }
@@ -248,7 +248,7 @@ impl<'a> Errand<'a> {
     fn receive(&mut self, summary: ScanSummary, object: &str, out: &Path) -> Result<ScanSummary, ProcessError> {
         let summary = Arc::new(ScanSummary { out: out.to_owned(), follow_up: None, ..summary });
         if !sound::change(&ScanChange::Done(Arc::clone(&summary))) {
-            return Err(refused("figures that no scan has"));
+            return Err(refused("their summary has impossible values"));
         }
         let folder = self.fetch(object)?;
         folder.sync_below()?;
@@ -257,7 +257,7 @@ impl<'a> Errand<'a> {
         Ok(Arc::unwrap_or_clone(summary))
     }
 
-    /// Brings the results home, as far as they are results of this scan.
+    /// Fetches the results into a staged folder, and checks that they belong to this scan.
     fn fetch(&mut self, object: &str) -> Result<StagedFolder, ProcessError> {
         let mut tries = 0;
         loop {
@@ -266,7 +266,7 @@ impl<'a> Errand<'a> {
                 let name = name.clone();
                 async move { queue.results.get(&name).await }
             })?;
-            let parcel = found.ok_or_else(|| refused("they are gone"))?;
+            let parcel = found.ok_or_else(|| refused("they are missing in the queue"))?;
             let folder = self.fleet.staging.begin()?;
             let Self { fleet, report, running, .. } = self;
             let mut ticking = || tick(fleet, &mut **report, *running);
@@ -281,9 +281,9 @@ impl<'a> Errand<'a> {
                 Err(ParcelError::Read(error)) => {
                     tries += u32::from(self.fleet.link.is_up());
                     if tries >= TRIES {
-                        return Err(refused(&format!("they break off: {error}")));
+                        return Err(refused(&format!("the download broke off: {error}")));
                     }
-                    let reason = format!("results break off: {error}");
+                    let reason = format!("the download of results broke off: {error}");
                     let Self { fleet, report, running, .. } = self;
                     fleet.link.pause(&reason, &mut || tick(fleet, &mut **report, *running))?;
                 }
@@ -291,7 +291,7 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// Takes everything out of the queue.
+    /// Removes everything of this job from the queue.
     fn clear(&mut self) -> Result<(), ProcessError> {
         let leftovers = Leftovers::of(&self.fleet.link, &self.fleet.model, &self.cargo.address);
         self.ask(move |queue| leftovers.clone().remove(queue))?;
@@ -300,37 +300,38 @@ impl<'a> Errand<'a> {
     }
 }
 
-/// Reports where the scan is, which is a sign of life as well.
+/// Reports the scan's state, which is also a heartbeat.
 fn tick(fleet: &Dispatcher, report: &mut dyn FnMut(ScanChange), running: bool) -> Result<(), Stopped> {
     report(if running { ScanChange::Running { attempt: 1 } } else { ScanChange::Queued });
     if fleet.is_draining() { Err(Stopped) } else { Ok(()) }
 }
 
-/// What came for results is none; another worker may do better.
+/// The error for invalid results. Transient, since another worker may succeed.
 fn refused(reason: &str) -> ProcessError {
-    ProcessError { code: code::RESULT, reason: format!("what came for results is refused: {reason}"), transient: true }
+    ProcessError { code: code::RESULT, reason: format!("invalid results from a worker: {reason}"), transient: true }
 }
 
 fn error_of_disk(error: io::Error, object: &str) -> ProcessError {
     match error.downcast::<OutputError>() {
         Ok(OutputError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-            refused("a file of the same name twice")
+            refused("two files with the same name")
         }
         Ok(error) => error.into(),
         Err(error) => refused(&format!("{object}: {error}")),
     }
 }
 
-/// Whether `folder` holds results, and of that content.
+/// Checks that `folder` holds results of the scan with that content.
 fn is_of(content: &str, folder: &StagedFolder) -> Result<(), ProcessError> {
     let path = folder.path().join(RESULT_FILE);
     let mut text = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_RECORD).read_to_end(&mut text));
-    read.map_err(|_| refused("there is no result.json"))?;
-    let record: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refused("result.json is no JSON"))?;
-    // Of several series, the list.
+    read.map_err(|_| refused("result.json is missing"))?;
+    let record: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|_| refused("result.json is not valid JSON"))?;
+    // A file of several series has a list, with the digest at its top.
     let sha256 = record["scan"]["sha256"].as_str().or(record["sha256"].as_str());
-    if sha256 == Some(content) { Ok(()) } else { Err(refused("they are of another scan")) }
+    if sha256 == Some(content) { Ok(()) } else { Err(refused("they belong to another scan")) }
 }
 
 #[cfg(test)]

@@ -1,49 +1,49 @@
-//! Why there is no fleet.
+//! Errors of the queue.
 
 use std::{io, path::PathBuf};
 
-/// Why a queue cannot be used. Each kind has a stable [`code`](FleetError::code). No text holds a secret.
+/// An error of the queue. Each kind has a stable [`code`](FleetError::code). No text contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
-    /// The server does not let us in.
-    #[error("{server} does not let us in: {reason}")]
+    /// The server rejects the login.
+    #[error("{server} rejects the login: {reason}")]
     Denied {
-        /// Which server.
+        /// The server.
         server: String,
-        /// What it said.
+        /// The server's reason.
         reason: String,
     },
-    /// The connection can never be made like this.
+    /// The connection fails in a way that retrying cannot fix.
     #[error("cannot connect to {server}: {reason}")]
     Connect {
-        /// Which server.
+        /// The server.
         server: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A file of credentials or certificates cannot be used.
     #[error("cannot use {path}: {source}", path = path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system or the parser said.
+        /// The system's or the parser's error.
         source: io::Error,
     },
-    /// The folder for scans in hand, or the name of this box beside the results, cannot be made.
-    #[error("cannot write {path}: {source}", path = path.display())]
+    /// The scratch folder, the shared folder or the watcher's name file cannot be used.
+    #[error("cannot use {path}: {source}", path = path.display())]
     Folder {
-        /// Which.
+        /// The folder or file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system gives no thread.
+    /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
 
 impl FleetError {
-    /// A code that stays the same across versions.
+    /// Stable error code.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Denied { .. } => code::DENIED,
@@ -55,22 +55,22 @@ impl FleetError {
     }
 }
 
-/// Codes of what goes wrong with a queue or a job.
+/// Error codes of queue and jobs.
 pub(super) mod code {
-    /// The server is away; work waits.
+    /// The server cannot be reached; work waits.
     pub(crate) const AWAY: &str = "E-FLEET-AWAY";
-    /// The server does not let us in, or not any more.
+    /// The server rejects the login.
     pub(crate) const DENIED: &str = "E-FLEET-DENIED";
-    /// The server refuses something; work waits.
+    /// The server rejects an operation; work waits.
     pub(crate) const QUEUE: &str = "E-FLEET-QUEUE";
-    /// A job that makes no sense.
+    /// The job is invalid.
     pub(crate) const JOB: &str = "E-FLEET-JOB";
-    /// The scan is not what its job says, or cannot be found.
+    /// The scan is missing, or differs from its job.
     pub(crate) const SCAN: &str = "E-FLEET-SCAN";
-    /// What a worker sent for results is none.
+    /// A worker's results are invalid.
     pub(crate) const RESULT: &str = "E-FLEET-RESULT";
-    /// So many workers took the job, and each was gone before it was done.
+    /// Too many workers took the job and none finished it.
     pub(crate) const DELIVERIES: &str = "E-FLEET-DELIVERIES";
-    /// So many scans of a worker are stuck that it ends.
+    /// Too many scans of a worker are stuck; the worker stops.
     pub(crate) const STUCK: &str = "E-FLEET-STUCK";
 }

@@ -1,4 +1,4 @@
-//! What workers say, handed to whoever waits for it.
+//! Routes the workers' messages to the jobs that wait for them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,32 +15,32 @@ use super::{
     wire::{Address, Names},
 };
 
-/// Signals of one job that may wait to be read; those after them are lost, as B-scans are for any reader that lags.
+/// Capacity for unread signals of one job; more are dropped, as B-scans are for any slow reader.
 const WAITING: usize = 32;
 
-/// Jobs that are through and still known.
+/// Number of settled jobs to remember.
 const REMEMBERED: usize = 4096;
 
-/// Where those who wait for a job have their mail.
+/// The mailboxes of all open jobs.
 #[derive(Clone, Default)]
 pub(super) struct Inbox(Arc<Mutex<Boxes>>);
 
 #[derive(Default)]
 struct Boxes {
     open: HashMap<String, Sender<Mail>>,
-    /// The keys of jobs that are through, the latest last.
+    /// Keys of settled jobs, the latest last.
     settled: VecDeque<String>,
 }
 
-/// News of a job.
+/// A message about a job.
 pub(super) enum Mail {
     /// A packed signal.
     Signal(Bytes),
-    /// There is an outcome to be fetched.
+    /// An outcome can be fetched.
     Outcome,
 }
 
-/// The mail of one job; nobody else has it meanwhile.
+/// The messages of one job. Dropping it closes the mailbox.
 pub(super) struct Mailbox {
     inbox: Inbox,
     key: String,
@@ -48,12 +48,12 @@ pub(super) struct Mailbox {
 }
 
 impl Inbox {
-    /// Begins to sort what comes for `watcher`. What is said of jobs that are through goes to `strays`.
+    /// Starts to route messages for `watcher`. Messages of settled jobs go to `strays`.
     pub(super) fn open(link: &Link, watcher: &str, strays: Sender<Address>) -> Self {
         let inbox = Self::default();
         let (client, subjects, boxes) = (link.client().clone(), Names::mail_for(link.names(), watcher), inbox.clone());
         link.spawn(async move {
-            // Fails once the client has ended, and with it all mail; until then it subscribes anew whenever it connects.
+            // Fails only once the client is closed; until then, the client renews its subscriptions on reconnect.
             let Ok((outcomes, signals)) = subscribed(&client, subjects).await else { return };
             let outcomes = outcomes.map(|message| (message, true));
             let mut news = select(outcomes, signals.map(|message| (message, false)));
@@ -61,7 +61,7 @@ impl Inbox {
                 let Some(address) = Address::of_subject(&message.subject) else { continue };
                 let boxes = boxes.boxes();
                 if let Some(sender) = boxes.open.get(&address.key) {
-                    // An outcome that finds no room is found all the same, later.
+                    // If the mailbox is full, polling finds the outcome later.
                     let _ = sender.try_send(if is_outcome { Mail::Outcome } else { Mail::Signal(message.payload) });
                 } else if boxes.settled.contains(&address.key) {
                     let _ = strays.send(address);
@@ -71,7 +71,7 @@ impl Inbox {
         inbox
     }
 
-    /// The mail of the job `key` from now on.
+    /// Opens the mailbox of the job `key`.
     pub(super) fn of(&self, key: &str) -> Mailbox {
         let (sender, mail) = bounded(WAITING);
         let mut boxes = self.boxes();
@@ -81,7 +81,7 @@ impl Inbox {
         Mailbox { inbox: self.clone(), key: key.to_owned(), mail }
     }
 
-    /// The job `key` is through, and nobody waits for its mail.
+    /// Marks the job `key` as settled.
     pub(super) fn settled(&self, key: &str) {
         let mut boxes = self.boxes();
         boxes.settled.push_back(key.to_owned());
@@ -90,7 +90,7 @@ impl Inbox {
         }
     }
 
-    /// Whether the job `key` is through, and nobody waits for its mail.
+    /// Whether the job `key` is settled and has no open mailbox.
     pub(super) fn is_settled(&self, key: &str) -> bool {
         let boxes = self.boxes();
         !boxes.open.contains_key(key) && boxes.settled.iter().any(|settled| settled == key)

@@ -1,4 +1,4 @@
-//! The work itself, in a thread that can be left behind: a scan that panics or does not end costs itself alone.
+//! Segments a scan in a thread of its own, which can be abandoned: a scan that panics or hangs does not affect others.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -23,24 +23,24 @@ use super::{
 use octrls_engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace};
 use octrls_readers::ScanFiles;
 
-/// Time between two B-scans that are sent to be looked at.
+/// Least time between two B-scans sent to the watcher's screens.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 
-/// A scan that is to be segmented.
+/// Segments one scan.
 pub(super) struct Labour<'a> {
     pub(super) shop: &'a Arc<Workshop>,
     pub(super) id: ScanId,
-    /// Where the watcher hears of it.
+    /// Subject for signals to the watcher.
     pub(super) signals: String,
-    /// How long it may take.
+    /// Time limit.
     pub(super) limit: Option<Duration>,
 }
 
-/// Carries the end of patience, or a stop, through the processor.
+/// Panic payload that unwinds the processor after a timeout or a stop.
 struct LetGo;
 
 impl Labour<'_> {
-    /// Segments `scan`, which results may call `name`, into a folder below `folder`; what is in that goes when it is dropped.
+    /// Segments `scan` into a folder below `folder`; results call the scan `name`.
     pub(super) fn segment(
         self,
         segmenter: Segmenter,
@@ -76,7 +76,7 @@ impl Labour<'_> {
                 Err(payload) if payload.is::<LetGo>() => Err(ProcessError::too_long().into()),
                 Err(payload) => Err(ProcessError::panicked(payload.as_ref()).into()),
             };
-            // The folder goes when its last user does.
+            // If nobody waits any more, the folder is removed here.
             let _ = sender.send(result.map(|summary| (summary, folder)));
         };
         let spawned = thread::Builder::new().name("octrls-job".to_owned()).spawn(work);
@@ -92,7 +92,7 @@ impl Labour<'_> {
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(ProcessError::panicked(&"the thread has ended").into());
                 }
-                // Without a limit only the scan itself shows whether it gets on.
+                // Without a time limit, only the scan's own reports count as heartbeats.
                 Err(RecvTimeoutError::Timeout) if limit.is_some() => shop.stops.beat(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -108,7 +108,7 @@ impl Labour<'_> {
     }
 }
 
-/// Sends what happens to whoever watches; it may be lost.
+/// Sends a change to the watcher; it may be lost.
 fn signal(link: &Link, subject: &str, change: ScanChange) {
     let Ok(packed) = Signal::Change(change).packed() else { return };
     if packed.len() < link.client().max_payload() {

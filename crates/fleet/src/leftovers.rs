@@ -1,4 +1,4 @@
-//! What belongs to a job in the queue, and how it goes.
+//! Cleanup of a job's data in the queue.
 
 use std::{
     sync::{Arc, Weak},
@@ -16,10 +16,10 @@ use super::{
     wire::{self, Address, Ending, Outcome},
 };
 
-/// Time between two looks whether the server went and came.
+/// Time between two checks for a reconnection.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Everything in the queue that belongs to one job.
+/// Names of everything in the queue that belongs to one job.
 #[derive(Clone, Debug)]
 pub(super) struct Leftovers {
     pub(super) job: String,
@@ -28,20 +28,20 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// Those of the job at `address`, for workers with `model`.
+    /// The names for the job at `address`, for workers with `model`.
     pub(super) fn of(link: &Link, model: &str, address: &Address) -> Self {
         let names = link.names();
         Self { job: names.job(model, address), outcome: names.outcome(address), key: address.key.clone() }
     }
 
-    /// Takes them out of the queue; the outcome last, so that a removal that is interrupted can be taken up again.
+    /// Removes all of it from the queue. The outcome goes last, so that an interrupted removal can continue later.
     pub(super) async fn remove<E>(self, queue: Arc<Stations>) -> Result<(), Trouble<E>> {
         let Self { job, outcome, key } = self;
         queue.remove_job::<E>(&job).await?;
         queue.scans.remove::<E>(&key).await?;
         if let Some(bytes) = queue.outcome::<E>(&outcome).await?
             && let Ok(Outcome { ending: Ending::Done { object, .. }, .. }) = wire::of_json(&bytes)
-            // Nobody else's.
+            // The outcome may name an object of another job.
             && object.starts_with(&key)
         {
             queue.results.remove::<E>(&object).await?;
@@ -50,8 +50,8 @@ impl Leftovers {
     }
 }
 
-/// Removes what comes back of jobs that were settled: a server that is killed may forget that it removed a job, and a worker
-/// that was taken for lost may finish after all. Ends with the link.
+/// Starts a thread that removes data of settled jobs when it reappears: a killed server may forget a removal, and a
+/// worker that counted as lost may still finish. The thread ends with the link.
 pub(super) fn sweep(
     link: &Arc<Link>,
     model: String,
@@ -67,7 +67,7 @@ pub(super) fn sweep(
             let found = match news {
                 Ok(address) => Ok(vec![address]),
                 Err(RecvTimeoutError::Disconnected) => return,
-                // The server that is there now may be one that was killed.
+                // After a reconnection: the server may have been killed and restarted.
                 Err(RecvTimeoutError::Timeout) if link.connections() > connections => {
                     connections = link.connections();
                     let subjects = link.names().jobs_for(&model, &watcher);
@@ -78,7 +78,7 @@ pub(super) fn sweep(
                 }
                 Err(RecvTimeoutError::Timeout) => continue,
             };
-            // What is open again is tried anew; what was never settled here waits for its turn.
+            // Only settled jobs: others are running again, or still to be run.
             for address in found.unwrap_or_default().into_iter().filter(|address| inbox.is_settled(&address.key)) {
                 let leftovers = Leftovers::of(&link, &model, &address);
                 let removed = link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| leftovers.clone().remove(queue));

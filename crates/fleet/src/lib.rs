@@ -1,24 +1,24 @@
-//! The fleet: a watcher that hands its scans to workers on other boxes, by a queue in NATS JetStream.
+//! The fleet: a watcher sends its scans to workers on other machines, through a queue in NATS JetStream.
 //!
-//! The watcher's engine stays as it is, with its ledger, retries, quarantine and screens; only its [`Processor`] differs.
-//! [`Dispatcher`] publishes a scan as a job, relays what a worker says of it, and brings the result folder home; [`worker::run`]
-//! is the other side. `docs/fleet.md` names subjects, streams and guarantees.
+//! The watcher's engine works as usual, with its ledger, retries, quarantine and screens; only its [`Processor`]
+//! differs. [`Dispatcher`] publishes a scan as a job, relays the worker's progress and fetches the result folder;
+//! [`worker::run`] is the other side. `docs/fleet.md` lists subjects, streams and guarantees.
 //!
-//! What travels:
+//! Data in the queue:
 //!
-//! | what | by | until |
+//! | data | transport | removed |
 //! | --- | --- | --- |
-//! | a [`wire::Job`] | a work-queue stream, one subject for each job, hence never twice | acknowledged, when its outcome is stored |
-//! | the scan | an object, or a path on storage that both see | the outcome is settled |
-//! | [`wire::Signal`]s: taken, alive, opened, B-scan | plain messages that nobody stores | read, or lost |
-//! | the results | an object | the outcome is settled |
-//! | an [`wire::Outcome`] | a stream, one subject for each job | the watcher has settled it |
+//! | [`wire::Job`] | work-queue stream, one subject per job, hence no duplicates | when it is acknowledged |
+//! | scan | object, or path on shared storage | when the outcome is settled |
+//! | [`wire::Signal`]: alive, opened, B-scan | plain message, not stored | once read; may be lost |
+//! | results | object | when the outcome is settled |
+//! | [`wire::Outcome`] | stream, one subject per job | when the watcher has settled it |
 //!
-//! Invariants: a worker acknowledges a job after its outcome is stored, and not before. The watcher settles an outcome after
-//! the results are in place, and not before. Trouble with the queue is never a scan's: it is waited for. Whatever comes from
-//! the queue is checked as if a stranger had put it there.
+//! Invariants: a worker acknowledges a job only after storing its outcome. The watcher settles an outcome only after
+//! the results are in place. A failure of the queue never counts against a scan: work waits until the queue answers.
+//! All data from the queue is untrusted and checked.
 //!
-//! One small runtime lives in [`link::Link`]; everything outside is synchronous.
+//! [`link::Link`] owns one small async runtime; everything else is synchronous.
 //!
 //! [`Processor`]: octrls_engine::Processor
 

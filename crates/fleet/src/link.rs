@@ -1,4 +1,4 @@
-//! The connection: it makes itself again, says once when it cannot, and lets synchronous code wait.
+//! The connection to the queue: reconnects by itself, reports each problem once, runs async work for synchronous code.
 
 use std::{
     io::{self, Read},
@@ -26,30 +26,30 @@ use super::{
 };
 use octrls_engine::Level;
 
-/// Time between two ticks of whoever waits.
+/// Time between two calls of `tick` while waiting.
 pub(super) const TICK: Duration = Duration::from_millis(500);
-/// Pause before what the server refused is tried again.
+/// Pause before retrying what the server rejected.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time between two notices of the same trouble.
+/// Least time between two notices of the same problem.
 const SILENCE: Duration = Duration::from_mins(10);
-/// Longest pause between two attempts to connect.
+/// Longest backoff between two attempts to connect.
 const SLOWEST: Duration = Duration::from_secs(5);
-/// A server that says nothing for so long in the middle of an object is away.
+/// Time limit for the next part of an object.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// How an error of the connection tells that a login was refused.
+/// Text in a connection error that means a rejected login.
 const DENIAL: &str = "authorization violation";
 
-/// Called now and then while something is waited for.
+/// Called repeatedly while waiting; an error ends the wait.
 pub(super) type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Stopped>;
 
-/// Whoever waited does so no longer.
+/// The wait was ended by its `tick`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stopped;
 
 type Tell = Box<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
 
-/// Tells an operator; what comes before anyone listens is kept.
+/// Sends notices to the operator; keeps them until a listener is set.
 #[derive(Clone, Default)]
 pub struct Teller(Arc<Mutex<Ears>>);
 
@@ -65,7 +65,7 @@ impl Teller {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on `tell` is called, first with what was kept.
+    /// Sets the listener `tell` and sends it the kept notices.
     pub fn listen(&self, tell: impl Fn(Level, Option<&'static str>, String) + Send + Sync + 'static) {
         let mut ears = self.ears();
         for (level, code, text) in ears.kept.drain(..) {
@@ -82,7 +82,7 @@ impl Teller {
         }
     }
 
-    /// The same for a trouble that goes on: it is told now and then.
+    /// Sends a warning about a continuing problem, at most once in [`SILENCE`].
     pub(super) fn trouble(&self, code: &'static str, text: String) {
         {
             let mut ears = self.ears();
@@ -95,7 +95,7 @@ impl Teller {
         self.notice(Level::Warning, Some(code), text);
     }
 
-    /// It is over, and the next is told at once. Whether it was told.
+    /// Marks a problem as solved, so that the next is reported at once. Returns whether this one was reported.
     fn over(&self, code: &'static str) -> bool {
         let mut ears = self.ears();
         let before = ears.told.len();
@@ -104,7 +104,7 @@ impl Teller {
     }
 }
 
-/// A connection to a queue. Dropping it ends it.
+/// A connection to a queue, closed when dropped.
 pub struct Link {
     runtime: Runtime,
     client: Client,
@@ -115,10 +115,10 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects to `server`. One that cannot be reached now is told and waited for.
+    /// Connects to `server`. If it cannot be reached, warns and keeps trying in the background.
     ///
     /// # Errors
-    /// [`FleetError`] when it does not let us in, or when its certificate or ours cannot be used.
+    /// [`FleetError`] if the server rejects the login, or a certificate cannot be used.
     pub fn open(server: &Server, teller: Teller) -> Result<Arc<Self>, FleetError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -163,7 +163,7 @@ impl Link {
         &self.teller
     }
 
-    /// Where it leads, without any login.
+    /// The server's addresses, without login.
     pub(super) fn server(&self) -> &str {
         &self.server
     }
@@ -172,25 +172,25 @@ impl Link {
         self.client.connection_state() == State::Connected
     }
 
-    /// How often it was made, the first time included.
+    /// Number of connections made so far, including the first.
     pub(super) fn connections(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }
 
-    /// The longest message that the server takes, in bytes.
+    /// The longest message that the server accepts, in bytes.
     pub(super) fn longest_message(&self) -> usize {
         self.client.server_info().max_payload
     }
 
-    /// Runs `work` beside whoever calls.
+    /// Runs `work` in the background.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
         self.runtime.spawn(work)
     }
 
-    /// Waits for `work`, and calls `tick` twice a second meanwhile.
+    /// Waits for `work` and calls `tick` twice a second meanwhile.
     ///
     /// # Errors
-    /// [`Stopped`] when `tick` says so; it may unwind as well.
+    /// [`Stopped`] if `tick` returns it. `tick` may also unwind.
     pub(super) fn wait<T>(&self, work: impl Future<Output = T>, tick: Tick<'_>) -> Result<T, Stopped> {
         let mut work = pin!(work);
         loop {
@@ -201,10 +201,10 @@ impl Link {
         }
     }
 
-    /// Attempts `work` until the queue does not stand in its way.
+    /// Runs `work` and retries it while the queue fails.
     ///
     /// # Errors
-    /// What `work` itself says is wrong beside the queue, or that `tick` ends it.
+    /// The error of `work` itself, or [`Stopped`] from `tick`.
     pub(super) fn insist<T, E: From<Stopped>, F>(
         &self,
         tick: Tick<'_>,
@@ -229,12 +229,12 @@ impl Link {
         }
     }
 
-    /// Says what is wrong with the queue, and waits a little.
+    /// Reports a failure of the queue, and pauses.
     pub(super) fn pause(&self, reason: &str, tick: Tick<'_>) -> Result<(), Stopped> {
         if self.is_up() {
-            self.teller.trouble(code::QUEUE, format!("the queue at {} refuses, work waits: {reason}", self.server));
+            self.teller.trouble(code::QUEUE, format!("cannot use the queue at {}, work waits: {reason}", self.server));
         }
-        // Streams may have been removed; those that are missing are made again.
+        // Streams may have been removed; the next attempt creates those that are missing.
         *self.locked() = None;
         let until = Instant::now() + PAUSE;
         while Instant::now() < until {
@@ -244,7 +244,7 @@ impl Link {
         Ok(())
     }
 
-    /// Streams and stores, made where they are missing.
+    /// The streams and stores; creates missing ones.
     async fn stations(&self) -> Result<Arc<Stations>, String> {
         if let Some(known) = self.locked().clone() {
             return Ok(known);
@@ -258,7 +258,7 @@ impl Link {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `object` for synchronous readers.
+    /// A synchronous reader of `object`.
     pub(super) const fn reader<'a>(&'a self, object: Object, tick: Tick<'a>) -> Blocking<'a> {
         Blocking { link: self, object, chunk: Bytes::new(), tick }
     }
@@ -274,15 +274,15 @@ fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOption
             Event::Connected => {
                 teller.over(code::DENIED);
                 if teller.over(code::AWAY) {
-                    teller.notice(Level::Info, None, format!("the queue at {name} is there again"));
+                    teller.notice(Level::Info, None, format!("the queue at {name} is connected again"));
                 }
             }
             Event::ServerError(error) => {
-                teller.trouble(code::QUEUE, format!("the queue at {name} says: {error}"));
+                teller.trouble(code::QUEUE, format!("the queue at {name} reports an error: {error}"));
             }
-            // Of a connection that is to be made again.
+            // While reconnecting.
             Event::ClientError(ClientError::Other(reason)) if reason.contains(DENIAL) => {
-                let text = format!("the queue at {name} does not let us in any more, work waits: {reason}");
+                let text = format!("the queue at {name} rejects the login, work waits: {reason}");
                 teller.trouble(code::DENIED, text);
             }
             Event::ClientError(_) | Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining | Event::Closed => {}
@@ -300,16 +300,16 @@ fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOption
         Login::Token(token) => options.token(token),
         Login::Credentials(path) => {
             let text = read_secret(&path).map_err(|source| FleetError::File { path: path.clone(), source })?;
-            // The parser's own words might repeat what it was given.
+            // The parser's error may contain the secret.
             options
                 .credentials(&text)
-                .map_err(|_| FleetError::File { path, source: io::Error::other("it holds no credentials of NATS") })?
+                .map_err(|_| FleetError::File { path, source: io::Error::other("not a NATS credentials file") })?
         }
     };
     let pem = |path: &std::path::Path| {
         std::fs::read(path).map_err(|source| FleetError::File { path: path.to_owned(), source }).and_then(|bytes| {
             let whole = bytes.windows(10).any(|w| w == b"-----BEGIN");
-            let source = io::Error::other("it holds no certificate or key in PEM");
+            let source = io::Error::other("no PEM certificate or key in it");
             if whole { Ok(()) } else { Err(FleetError::File { path: path.to_owned(), source }) }
         })
     };
@@ -325,7 +325,7 @@ fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOption
     Ok(options)
 }
 
-/// Whether a connection that fails like this may succeed later: a certificate that is refused is none of that kind.
+/// Whether connecting may succeed later. A rejected certificate is permanent.
 fn may_pass(error: &ConnectError) -> bool {
     let kind = matches!(error.kind(), ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::TimedOut);
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
@@ -336,7 +336,7 @@ fn away(server: &str, reason: &str) -> String {
     format!("the queue at {server} cannot be reached, work waits: {reason}")
 }
 
-/// An error with what led to it.
+/// An error with its causes, each once.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -350,7 +350,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A reader that waits, each time for no longer than a server may be silent.
+/// A blocking reader of an object, with a time limit for each part.
 pub(super) struct Blocking<'a> {
     link: &'a Link,
     object: Object,
@@ -376,7 +376,7 @@ impl Read for Blocking<'_> {
     }
 }
 
-/// A synchronous reader for whoever waits for it in this very thread; each block is as full as can be.
+/// Adapts a synchronous reader for async code of the same thread. Fills each buffer completely, except at the end.
 pub(super) struct Full<R>(pub(super) R);
 
 impl<R: Read + Unpin> AsyncRead for Full<R> {

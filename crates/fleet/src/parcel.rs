@@ -1,16 +1,16 @@
-//! Several files as one object: a scan on its way to a worker, a result folder on its way back.
+//! An archive of files as one object: a scan for a worker, or a result folder for the watcher.
 //!
 //! ```text
 //! "octrls parcel 1\n"
 //! number of files                            u32
-//! of each file: bytes of its name            u16
-//!               its name, a path with '/'    bytes
-//!               bytes of its content         u64
-//!               its content                  bytes
+//! for each file: length of its name          u16
+//!                its name, a path with '/'   bytes
+//!                length of its content       u64
+//!                its content                 bytes
 //! SHA-256 of everything before               32 bytes
 //! ```
 //!
-//! Numbers are little-endian. Whoever unpacks a parcel trusts nothing in it: see [`Limits`] and [`checked`].
+//! Numbers are little-endian. Unpacking trusts nothing in the archive: see [`Limits`] and [`checked`].
 
 use std::{
     collections::VecDeque,
@@ -22,43 +22,43 @@ use std::{
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8] = b"octrls parcel 1\n";
-/// Bytes of a digest.
+/// Length of a digest, in bytes.
 const DIGEST: usize = 32;
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 1024;
-/// Deepest name in a parcel, in folders and file.
+/// Most components of a name.
 const DEEPEST: usize = 4;
 
-/// What may be in a parcel.
+/// Limits for an archive.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) files: u32,
-    /// Of all contents together.
+    /// Total size of all contents.
     pub(super) bytes: u64,
 }
 
-/// Why a parcel cannot be unpacked.
+/// Why an archive cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ParcelError {
-    /// It is none, or holds what it may not hold.
+    /// It is invalid or exceeds a limit.
     #[error("{0}")]
     Refused(String),
     /// It cannot be read to its end.
-    #[error("it breaks off: {0}")]
+    #[error("the transfer broke off: {0}")]
     Read(io::Error),
-    /// What is in it cannot be written.
+    /// A file cannot be written.
     #[error("{0}")]
     Write(io::Error),
 }
 
-/// A file and its name in the parcel.
+/// A file and its name in the archive.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) name: PathBuf,
     pub(super) path: PathBuf,
 }
 
-/// Packs files while it is read.
+/// A reader that packs files on the fly.
 #[derive(Debug)]
 pub(super) struct Packing {
     pieces: VecDeque<Piece>,
@@ -74,7 +74,7 @@ enum Piece {
 }
 
 impl Packing {
-    /// Packs the files of `parts` in their order.
+    /// Packs `parts` in their order.
     pub(super) fn of(parts: &[Part]) -> io::Result<Self> {
         let too_many = |_| io::Error::other("too many files");
         let mut start = MAGIC.to_vec();
@@ -106,7 +106,7 @@ impl Read for Packing {
                     let read = file.read(buffer)?;
                     *left -= read as u64;
                     if read == 0 && *left > 0 {
-                        return Err(io::Error::other("a file became shorter while it was sent"));
+                        return Err(io::Error::other("a file shrank while it was sent"));
                     }
                     read
                 }
@@ -128,7 +128,7 @@ impl Read for Packing {
     }
 }
 
-/// Unpacks the parcel that `source` has, and hands each file to `take`, which reads it to its end.
+/// Unpacks an archive from `source` and passes each file to `take`, which must read it to its end.
 pub(super) fn unpack(
     source: &mut dyn Read,
     limits: Limits,
@@ -136,11 +136,11 @@ pub(super) fn unpack(
 ) -> Result<(), ParcelError> {
     let source = &mut Hashing { source, digest: Sha256::new() };
     if array::<{ MAGIC.len() }>(source)? != MAGIC {
-        return Err(ParcelError::Refused("this is no parcel of files".to_owned()));
+        return Err(ParcelError::Refused("not an octrls parcel".to_owned()));
     }
     let files = u32::from_le_bytes(array(source)?);
     if files > limits.files {
-        return Err(ParcelError::Refused(format!("{files} files, {} is the limit", limits.files)));
+        return Err(ParcelError::Refused(format!("{files} files, the limit is {}", limits.files)));
     }
     let mut left = limits.bytes;
     for _ in 0..files {
@@ -159,16 +159,16 @@ pub(super) fn unpack(
     }
     let found = source.digest.clone().finalize();
     if array::<DIGEST>(source)?[..] != found[..] {
-        return Err(ParcelError::Refused("it was changed on its way".to_owned()));
+        return Err(ParcelError::Refused("its checksum is wrong".to_owned()));
     }
     match source.read(&mut [0]) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(ParcelError::Refused("more than the files that it lists".to_owned())),
+        Ok(_) => Err(ParcelError::Refused("extra bytes after its last file".to_owned())),
         Err(error) => Err(ParcelError::Read(error)),
     }
 }
 
-/// Takes the digest of what is read.
+/// Computes the digest of the bytes read.
 struct Hashing<'a> {
     source: &'a mut dyn Read,
     digest: Sha256,
@@ -182,7 +182,7 @@ impl Read for Hashing<'_> {
     }
 }
 
-/// The content of one file; tells a source that fails from a disk that does.
+/// The content of one file. Records errors of the source, to tell them from errors of the disk.
 struct Content<'a> {
     source: &'a mut dyn Read,
     left: u64,
@@ -218,30 +218,30 @@ fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], ParcelError> 
     Ok(bytes)
 }
 
-/// The path of that name, which stays below whatever folder it is joined to.
+/// Converts a name to a path that stays below any folder it is joined to.
 fn checked(name: &[u8]) -> Result<PathBuf, ParcelError> {
-    let refused = || ParcelError::Refused(format!("{:?} is no name of a file", String::from_utf8_lossy(name)));
+    let refused = || ParcelError::Refused(format!("{:?} is not a valid file name", String::from_utf8_lossy(name)));
     let path = from_bytes(name).ok_or_else(refused)?;
     is_below(&path, DEEPEST).then_some(path).ok_or_else(refused)
 }
 
-/// Whether a path has neither a root nor `..` nor anything else that leads elsewhere, and at most `deepest` parts.
+/// Whether a path has only normal components, at most `deepest` of them: no root, no `..`.
 pub(super) fn is_below(path: &Path, deepest: usize) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     let parts = || path.components();
     let plain = parts().all(|part| matches!(part, Component::Normal(_))) && (1..=deepest).contains(&parts().count());
-    // Components are silent about `a//b`, `a/.` and `a/`.
+    // `components` hides `a//b`, `a/.` and `a/`.
     let whole = path == parts().collect::<PathBuf>() && bytes.len() == parts().collect::<PathBuf>().as_os_str().len();
     plain && whole && bytes.len() <= LONGEST_NAME && !bytes.contains(&0)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere not every name has bytes")]
+#[expect(clippy::unnecessary_wraps, reason = "fails on systems whose names are Unicode")]
 fn to_bytes(path: &Path) -> io::Result<Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
     Ok(path.as_os_str().as_bytes().to_vec())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere not every name is one")]
+#[expect(clippy::unnecessary_wraps, reason = "fails on systems whose names are Unicode")]
 fn from_bytes(name: &[u8]) -> Option<PathBuf> {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     Some(PathBuf::from(OsStr::from_bytes(name)))
@@ -337,7 +337,7 @@ mod tests {
         let mut long = packed(&[(b"a", b"x")]);
         long.push(0);
         assert!(matches!(unpacked(&long), Err(ParcelError::Refused(_))));
-        // A size that is declared is not yet there.
+        // The declared size is larger than the content.
         let mut liar = packed(&[(b"a", b"")]);
         let at = liar.len() - DIGEST - 8;
         liar[at..at + 8].copy_from_slice(&900_u64.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The folder for scans in hand, which does not outlive its worker for long.
+//! A worker's scratch folder for running jobs.
 
 use std::{
     fs::{self, File},
@@ -13,8 +13,7 @@ use super::FleetError;
 const PREFIX: &str = "octrls-worker-";
 const LOCK: &str = "lock";
 
-/// A folder of this worker alone, which nobody else may look into. It goes with the worker; that of one that was killed, when
-/// the next begins.
+/// A private folder of this worker, removed when dropped. The next worker to start removes those of killed workers.
 #[derive(Debug)]
 pub(super) struct Scratch {
     folder: TempDir,
@@ -22,7 +21,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes it below `folder`, and removes those of workers that are gone.
+    /// Creates it below `folder` and removes those of workers that have ended.
     pub(super) fn make(folder: &Path) -> Result<Self, FleetError> {
         let failed = |source| FleetError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(failed)?;
@@ -37,7 +36,7 @@ impl Scratch {
         self.folder.path()
     }
 
-    /// A folder for one scan.
+    /// Creates a folder for one job.
     pub(super) fn job(&self) -> io::Result<TempDir> {
         tempfile::Builder::new().prefix("job-").tempdir_in(self.folder.path())
     }
@@ -47,14 +46,14 @@ fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)?.flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if ours && entry.file_type().is_ok_and(|t| t.is_dir()) && is_left(&entry.path()) {
-            // Another worker that begins now may be quicker.
+            // Another worker may be removing it at the same time.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
     Ok(())
 }
 
-/// Whether nobody holds the folder. One that is being made has no lock yet.
+/// Whether the folder's worker has ended. A folder without a lock file is still being created.
 fn is_left(folder: &Path) -> bool {
     File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }

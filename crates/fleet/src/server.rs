@@ -1,4 +1,4 @@
-//! Where the queue is, and who we are there.
+//! Address of and login to the queue's server.
 
 use std::{
     fmt, fs, io,
@@ -13,44 +13,44 @@ use super::FleetError;
 /// Longest file with a secret, in bytes.
 const LONGEST_SECRET: u64 = 1 << 16;
 
-/// How a server knows us.
+/// A login to the server.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
-    /// By nothing, or by our certificate alone.
+    /// None, or a client certificate only.
     Nobody,
-    /// By name and password.
+    /// User name and password.
     Password(String, String),
-    /// By a token.
+    /// A token.
     Token(String),
-    /// By a credentials file of NATS: JWT and nkey seed.
+    /// A NATS credentials file: JWT and nkey seed.
     Credentials(PathBuf),
 }
 
-/// The addresses of a NATS server or cluster, without the login that the text may have held.
+/// The addresses of a NATS server or cluster. The login is kept apart, so that printing shows no secret.
 #[derive(Clone, Debug)]
 pub struct ServerUrl {
     addresses: Vec<ServerAddr>,
     login: Login,
 }
 
-/// What streams, stores and subjects of a fleet begin with.
+/// Prefix of a fleet's streams, stores and subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueName(String);
 
-/// A queue, and what is needed to use it.
+/// All settings for connecting to a queue.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub url: ServerUrl,
     pub name: QueueName,
-    /// Beats that of the URL, unless it is nobody.
+    /// Overrides the login in the URL, unless [`Login::Nobody`].
     pub login: Login,
-    /// Certificates of those that vouch for the server, in place of the system's.
+    /// CA certificates for the server, in place of the system's.
     pub ca: Option<PathBuf>,
-    /// Our own certificate and its key.
+    /// Client certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Says of which kind it is, and no more.
+/// Prints only the kind, never the secret.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -66,13 +66,13 @@ impl Login {
     /// Reads `user:password` or a token from a file.
     ///
     /// # Errors
-    /// [`FleetError::File`] when it cannot be read or is empty.
+    /// [`FleetError::File`] if the file cannot be read or is not one line.
     pub fn of_file(path: &Path) -> Result<Self, FleetError> {
         let failed = |source| FleetError::File { path: path.to_owned(), source };
         let text = read_secret(path).map_err(failed)?;
         let line = text.trim();
         if line.is_empty() || line.contains(char::is_control) {
-            return Err(failed(io::Error::other("it must hold one line, user:password or a token")));
+            return Err(failed(io::Error::other("it must contain one line: user:password or a token")));
         }
         Ok(Self::of(line))
     }
@@ -85,10 +85,10 @@ impl Login {
     }
 }
 
-/// The text of a short file.
+/// Reads a short text file.
 pub(super) fn read_secret(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > LONGEST_SECRET {
-        return Err(io::Error::other("it is far too long"));
+        return Err(io::Error::other("the file is too long"));
     }
     fs::read_to_string(path)
 }
@@ -96,28 +96,29 @@ pub(super) fn read_secret(path: &Path) -> io::Result<String> {
 impl FromStr for ServerUrl {
     type Err = String;
 
-    /// Takes addresses such as `nats://user:password@host:4222` or `tls://token@host`, of a cluster with commas between them.
+    /// Parses addresses such as `nats://user:password@host:4222` or `tls://token@host`, comma-separated for a cluster.
     fn from_str(text: &str) -> Result<Self, String> {
         let (mut addresses, mut login) = (Vec::new(), Login::Nobody);
         for one in text.split(',').map(str::trim) {
             let (scheme, rest) = one.split_once("://").unwrap_or(("nats", one));
             if !matches!(scheme, "nats" | "tls") {
-                return Err("an address of a queue begins with nats:// or tls://".to_owned());
+                return Err("the address must begin with nats:// or tls://".to_owned());
             }
             let (secret, host) = rest.rsplit_once('@').map_or((None, rest), |(secret, host)| (Some(secret), host));
             if host.is_empty() {
-                return Err("an address of a queue names a host".to_owned());
+                return Err("the address has no host".to_owned());
             }
             if let Some(secret) = secret {
                 let decoded = secret.split(':').map(percent_decoded).collect::<Option<Vec<_>>>();
-                let decoded = decoded.ok_or_else(|| "the login in the address is not percent-encoded".to_owned())?;
+                let decoded =
+                    decoded.ok_or_else(|| "the login in the address is not valid percent-encoding".to_owned())?;
                 login = match decoded.as_slice() {
                     [token] => Login::Token(token.clone()),
                     [user, password] => Login::Password(user.clone(), password.clone()),
                     _ => return Err("the login in the address has more than two parts".to_owned()),
                 };
             }
-            // The parser's own words may repeat what it was given; here that holds no secret any more.
+            // The parser's error may repeat its input, which no longer contains a secret.
             addresses.push(format!("{scheme}://{host}").parse().map_err(|e: io::Error| e.to_string())?);
         }
         Ok(Self { addresses, login })
@@ -150,7 +151,8 @@ impl FromStr for QueueName {
     fn from_str(text: &str) -> Result<Self, String> {
         let fits =
             (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        fits.then(|| Self(text.to_owned())).ok_or_else(|| "not 1 to 32 of A-Z, a-z, 0-9, - and _".to_owned())
+        fits.then(|| Self(text.to_owned()))
+            .ok_or_else(|| "use 1 to 32 characters from A-Z, a-z, 0-9, - and _".to_owned())
     }
 }
 
@@ -160,7 +162,7 @@ impl fmt::Display for QueueName {
     }
 }
 
-/// `%41` and the like as the bytes that they stand for; `None` where they stand for no text.
+/// Decodes percent-encoding; `None` if it is invalid or not UTF-8.
 fn percent_decoded(text: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some((&first, after)) = rest.split_first() {

@@ -1,4 +1,4 @@
-//! The streams and stores of a queue, and what is done with them.
+//! The queue in NATS JetStream: its streams, object stores and operations.
 
 use std::{io, time::Duration};
 
@@ -25,22 +25,22 @@ use super::{
     wire::{Address, Names},
 };
 
-/// What nobody fetches goes after that time; the watcher publishes anew what it still wants.
+/// Lifetime of unfetched data. A watcher republishes jobs that it still needs.
 const KEEP: Duration = Duration::from_hours(24 * 14);
-/// Bytes of an object in one message.
+/// Part of an object in one message, in bytes.
 const CHUNK: usize = 256 << 10;
-/// Looks for a part of an object that is not there yet, and the pause between two of them.
+/// Retries for a part of an object that is not yet there, and the pause between them.
 const LAG: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// Jobs that may be in the hands of workers at once.
+/// Most unacknowledged jobs.
 const MOST_IN_HAND: i64 = 100_000;
 
-/// Why something did not come about.
+/// Why an operation on the queue failed.
 #[derive(Debug)]
 pub(super) enum Trouble<E> {
-    /// The queue stands in the way: for now, as far as anyone can tell.
+    /// The queue failed; a retry may succeed.
     Queue(String),
-    /// Something else does.
+    /// The caller's own part failed; do not retry.
     Own(E),
 }
 
@@ -59,14 +59,14 @@ pub(super) struct Stations {
     pub(super) results: Store,
 }
 
-/// An object store. Objects are read message by message, not by a consumer: up to nats-server 2.9.10 at least, a purge of one
-/// object has consumers of the others skip what they have not had yet.
+/// An object store. Objects are read message by message, without a consumer: at least up to nats-server 2.9.10, purging
+/// one object makes the consumers of others skip undelivered messages.
 pub(super) struct Store {
     objects: ObjectStore,
     stream: Stream,
 }
 
-/// An object that is being read.
+/// An object, read part by part.
 pub(super) struct Object {
     stream: Stream,
     subject: String,
@@ -75,7 +75,7 @@ pub(super) struct Object {
 }
 
 impl Stations {
-    /// Finds streams and stores, or makes them.
+    /// Opens the streams and stores; creates missing ones.
     pub(super) async fn make(client: &Client, names: &Names) -> Result<Self, String> {
         let jetstream = jetstream::new(client.clone());
         let base = stream::Config { max_age: KEEP, storage: StorageType::File, ..stream::Config::default() };
@@ -94,7 +94,7 @@ impl Stations {
         };
         let jobs = jetstream.get_or_create_stream(jobs).await.map_err(|e| chain(&e))?;
         if jobs.cached_info().config.retention != RetentionPolicy::WorkQueue {
-            return Err(format!("the stream {} is there but no work queue", names.job_stream()));
+            return Err(format!("the stream {} exists but is not a work queue", names.job_stream()));
         }
         let outcomes = jetstream.get_or_create_stream(outcomes).await.map_err(|e| chain(&e))?;
         let scans = Store::open(&jetstream, names.scan_store()).await?;
@@ -102,7 +102,7 @@ impl Stations {
         Ok(Self { jetstream, jobs, outcomes, scans, results })
     }
 
-    /// Publishes a job, or an outcome, unless there is one already: false then.
+    /// Publishes a job or an outcome. Returns false if the subject already has a message.
     pub(super) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, Trouble<E>> {
         let message = PublishMessage::build().payload(Bytes::from(content)).expected_last_subject_sequence(0);
         let sent = self.jetstream.send_publish(subject, message).await.map_err(|e| Trouble::queue(&e))?;
@@ -113,7 +113,7 @@ impl Stations {
         }
     }
 
-    /// The jobs in the stream whose subjects match.
+    /// The addresses of all jobs whose subject matches.
     pub(super) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<Address>, Trouble<E>> {
         let mut found = self.jobs.info_with_subjects(subjects).await.map_err(|e| Trouble::queue(&e))?;
         let mut jobs = Vec::new();
@@ -124,12 +124,12 @@ impl Stations {
         Ok(jobs)
     }
 
-    /// Whether the job of that subject still is to be done.
+    /// Whether the job is still in the queue.
     pub(super) async fn has_job<E>(&self, subject: &str) -> Result<bool, Trouble<E>> {
         Ok(last(&self.jobs, subject).await?.is_some())
     }
 
-    /// Whether that very message still is in the stream of jobs.
+    /// Whether this message is still in the stream of jobs.
     pub(super) async fn has_message<E>(&self, sequence: u64) -> Result<bool, Trouble<E>> {
         match self.jobs.get_raw_message(sequence).await {
             Ok(_) => Ok(true),
@@ -138,12 +138,12 @@ impl Stations {
         }
     }
 
-    /// Whether the server has lost track of the job of that subject: it is there, and `consumer` counts it among those that were
-    /// delivered and acknowledged. False where there is no such consumer.
+    /// Whether the server has lost track of a job: it is in the stream, but `consumer` counts it as acknowledged. False
+    /// if the consumer does not exist.
     pub(super) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, Trouble<E>> {
         let Some(job) = last(&self.jobs, subject).await? else { return Ok(false) };
         match self.jobs.consumer_info(consumer).await {
-            // Below the floor everything is acknowledged; whatever is in hand, or waits for another delivery, lies above it.
+            // Everything up to the floor is acknowledged; running and waiting jobs lie above it.
             Ok(info) => Ok(job.sequence <= info.ack_floor.stream_sequence),
             Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(false),
             Err(error) => Err(Trouble::queue(&error)),
@@ -154,12 +154,12 @@ impl Stations {
         Ok(last(&self.outcomes, subject).await?.map(|message| message.payload))
     }
 
-    /// Takes a job off the queue; not by a purge, which some servers have all consumers skip what is left of the others.
+    /// Removes a job. Not by a purge: on some servers, that makes consumers skip other jobs.
     pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
         let Some(message) = last(&self.jobs, subject).await? else { return Ok(()) };
         match self.jobs.delete_message(message.sequence).await {
             Ok(_) => Ok(()),
-            // Acknowledged meanwhile.
+            // A worker acknowledged it meanwhile.
             Err(_) if !self.has_job(subject).await? => Ok(()),
             Err(error) => Err(Trouble::queue(&error)),
         }
@@ -169,7 +169,7 @@ impl Stations {
         self.outcomes.purge().filter(subject).await.map(drop).map_err(|e| Trouble::queue(&e))
     }
 
-    /// The consumer that all workers with one model share; a job that is silent for `patience` goes to another of them.
+    /// Opens the consumer that all workers with one model share. It redelivers jobs without a heartbeat for `patience`.
     pub(super) async fn consumer<E>(
         &self,
         name: String,
@@ -181,7 +181,7 @@ impl Stations {
             filter_subject: subjects,
             ack_policy: AckPolicy::Explicit,
             ack_wait: patience,
-            // Workers count: one that sees the last delivery says so to the watcher, which the server could not.
+            // Workers count deliveries themselves: unlike the server, they can report the failure to the watcher.
             max_deliver: -1,
             max_ack_pending: MOST_IN_HAND,
             ..pull::Config::default()
@@ -210,12 +210,12 @@ impl Store {
         };
         let stream = jetstream.get_stream(&name).await.map_err(|e| chain(&e))?;
         if !stream.cached_info().config.allow_direct {
-            return Err(format!("the stream {name} is there but does not allow direct access"));
+            return Err(format!("the stream {name} exists but does not allow direct access"));
         }
         Ok(Self { objects, stream })
     }
 
-    /// Stores what `content` has as the object `name`, in place of one that is there.
+    /// Stores `content` as the object `name`; replaces an existing one.
     pub(super) async fn put(
         &self,
         name: &str,
@@ -231,13 +231,13 @@ impl Store {
         }
     }
 
-    /// The object `name`; `None` where there is none.
+    /// Opens the object `name`; `None` if it does not exist.
     pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, Trouble<E>> {
         match self.objects.info(name).await {
             Ok(info) if info.deleted => Ok(None),
             Ok(info) => {
                 let subject = format!("$O.{}.C.{}", info.bucket, info.nuid);
-                // Whoever stored it may have put anything there.
+                // The metadata is untrusted: a wildcard would match other objects.
                 let plain = subject.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'>'));
                 Ok(plain.then(|| Object { stream: self.stream.clone(), subject, next: 1, chunks: info.chunks }))
             }
@@ -246,7 +246,7 @@ impl Store {
         }
     }
 
-    /// Removes the object `name`, if it is there.
+    /// Removes the object `name` if it exists.
     pub(super) async fn remove<E>(&self, name: &str) -> Result<(), Trouble<E>> {
         if self.get::<E>(name).await?.is_none() {
             return Ok(());
@@ -256,7 +256,7 @@ impl Store {
 }
 
 impl Object {
-    /// Its next bytes; `None` at its end.
+    /// Reads the next part; `None` at the end.
     pub(super) async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
         if self.chunks == 0 {
             return Ok(None);
@@ -265,7 +265,7 @@ impl Object {
         let message = loop {
             match self.stream.direct_get_next_for_subject(self.subject.as_str(), Some(self.next)).await {
                 Ok(message) => break message,
-                // A replica may lag behind the one that was written to.
+                // A replica may lag behind the leader.
                 Err(error) if error.kind() == DirectGetErrorKind::NotFound && patience > 0 => patience -= 1,
                 Err(error) => return Err(io::Error::other(chain(&error))),
             }

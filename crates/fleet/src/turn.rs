@@ -1,4 +1,4 @@
-//! One job in the hands of a worker.
+//! The worker's side of one job.
 
 use std::{
     io,
@@ -24,37 +24,37 @@ use octrls_engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummar
 use octrls_readers::ScanFiles;
 use octrls_report::OutputError;
 
-/// Signs of life in the time after which a silent worker is taken for lost.
+/// Heartbeats within the time after which a silent worker counts as lost.
 const BEATS: u32 = 4;
-/// Files of a scan: the most B-scans of an export, and a few.
+/// Most files of a scan: the B-scans of the largest export, and a few more.
 const MOST_FILES: u32 = 20_000;
-/// Most characters of the version that a watcher says it is.
+/// Most characters of a watcher's version.
 const LONGEST_VERSION: usize = 64;
 
-/// What became of a job.
+/// How a worker's attempt at a job ended.
 pub(super) enum Given {
     Done,
     Failed {
         code: &'static str,
     },
-    /// It goes back to the queue.
+    /// The job returns to the queue.
     Back,
-    /// Another had settled it.
+    /// Another worker has settled it.
     Settled,
 }
 
-/// A job, from its delivery to its outcome.
+/// Handles one job, from its delivery to its outcome.
 pub(super) struct Turn<'a> {
     shop: &'a Arc<Workshop>,
     message: &'a Message,
     id: ScanId,
 }
 
-/// Why there are no results.
+/// Why a job has no results.
 pub(super) enum Failure {
-    /// The scan's fault, or this box's.
+    /// Processing failed.
     Error(ProcessError),
-    /// The worker stops.
+    /// The worker is stopping.
     Stopped,
 }
 
@@ -75,10 +75,10 @@ impl<'a> Turn<'a> {
         Self { shop, message, id: shop.next_id() }
     }
 
-    /// Works on the job and stores its outcome.
+    /// Processes the job and stores its outcome.
     pub(super) fn run(&self) -> Given {
         let Some(address) = Address::of_subject(&self.message.subject) else {
-            // Nobody can be told: such a subject is none of ours.
+            // A foreign subject names no watcher that could get an outcome.
             self.acknowledge();
             return Given::Settled;
         };
@@ -159,14 +159,14 @@ impl<'a> Turn<'a> {
         self.link().insist(&mut || self.tick(), work)
     }
 
-    /// Keeps the job ours, and says so to the watcher, until it is aborted.
+    /// Sends heartbeats for the job to the server and the watcher, until aborted.
     fn beat(&self, address: &Address) -> tokio::task::JoinHandle<()> {
         let (client, acker) = (self.link().client().clone(), self.message.clone());
         let (subject, every) = (self.link().names().signal(address), self.shop.options.patience / BEATS);
         let alive: Bytes = Signal::Alive.packed().unwrap_or_default().into();
         self.link().spawn(async move {
             loop {
-                // While the server is away nobody hears it, and another worker may be given the job.
+                // Errors are ignored: if the server misses the heartbeats, another worker gets the job.
                 let _ = client.publish(subject.clone(), alive.clone()).await;
                 tokio::time::sleep(every).await;
                 let _ = acker.ack_with(AckKind::Progress).await;
@@ -182,17 +182,17 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// The results of the job in a folder of their own.
+    /// Computes the results of the job in a folder of their own.
     fn work(&self, job: Job, address: &Address) -> Result<(ScanSummary, TempDir), Failure> {
         let shop = self.shop;
         let folder = shop.scratch.job().map_err(|e| of_disk(shop.scratch.path(), e))?;
         if !is_below(&job.name, DEEPEST) {
-            return Err(nonsense("its scan has a name that leads elsewhere").into());
+            return Err(nonsense("the name of its scan leads out of the folder").into());
         }
         let segmenter = Segmenter::new(shop.network.clone(), job.options, folder.path());
         if segmenter.fingerprint() != job.fingerprint {
             let reason = format!(
-                "version {} of octrls asks version {}, which would give other results",
+                "the watcher's octrls {} and the worker's octrls {} give different results; use the same version",
                 wire::printable(&job.octrls, LONGEST_VERSION),
                 env!("CARGO_PKG_VERSION")
             );
@@ -205,7 +205,7 @@ impl<'a> Turn<'a> {
         let scan = with_instances(scan, &job.instances)?;
         self.limit(&scan)?;
         if digest(&scan).ok().as_ref() != Some(&job.content) {
-            return Err(elsewhere("its content is not the one that was found").into());
+            return Err(elsewhere("its content differs from the job's").into());
         }
         let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
         let limit = shop.options.limit.into_iter().chain(asked).min();
@@ -221,7 +221,7 @@ impl<'a> Turn<'a> {
             let wanted = wanted.clone();
             async move { queue.scans.get(&wanted).await }
         })?;
-        let parcel = found.ok_or_else(|| elsewhere("it is not in the store any more"))?;
+        let parcel = found.ok_or_else(|| elsewhere("it is missing in the object store"))?;
         let mut ticking = || self.tick();
         let mut source = self.link().reader(parcel, &mut ticking);
         let limits = Limits { files: MOST_FILES, bytes: self.shop.options.max_bytes };
@@ -238,34 +238,34 @@ impl<'a> Turn<'a> {
             Err(_) if self.shop.stops.is_aborting() => return Err(Failure::Stopped),
             Err(ParcelError::Refused(reason)) => return Err(nonsense(&reason).into()),
             Err(ParcelError::Write(error)) => return Err(of_disk(folder, error).into()),
-            Err(ParcelError::Read(error)) => return Err(elsewhere(&format!("it breaks off: {error}")).into()),
+            Err(ParcelError::Read(error)) => return Err(elsewhere(&format!("the download broke off: {error}")).into()),
         }
-        // Readers look at the name, too.
+        // Readers also use the file name.
         let fits = |path: &PathBuf| path.file_name() == name.file_name();
-        first.filter(fits).ok_or_else(|| nonsense("its files are not those of its scan").into())
+        first.filter(fits).ok_or_else(|| nonsense("its first file is not its scan").into())
     }
 
-    /// The scan on storage that the watcher sees as well.
+    /// Finds the scan in the shared folder.
     fn shared(&self, path: &Path) -> Result<PathBuf, ProcessError> {
         let share = self.shop.options.share.as_ref();
-        let share = share.ok_or_else(|| elsewhere("this worker has no --queue-share to find it on"))?;
+        let share = share.ok_or_else(|| elsewhere("this worker has no --queue-share"))?;
         if !is_below(path, DEEPEST) {
             return Err(nonsense("its path leads out of the shared folder"));
         }
         let found = std::fs::canonicalize(share.join(path));
-        let found = found.map_err(|e| elsewhere(&format!("it cannot be found on the shared folder: {}", e.kind())))?;
+        let found = found.map_err(|e| elsewhere(&format!("not in the shared folder: {}", e.kind())))?;
         if !found.starts_with(share) {
             return Err(nonsense("a link leads out of the shared folder"));
         }
         Ok(found)
     }
 
-    /// Refuses what is larger than the scans that this worker takes.
+    /// Refuses a scan that is larger than this worker's limit.
     fn limit(&self, scan: &ScanFiles) -> Result<(), ProcessError> {
         let files = scan.contents().unwrap_or_default();
         let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).map_or(0, |m| m.len())).sum();
         if bytes > self.shop.options.max_bytes {
-            let reason = format!("the scan has {bytes} bytes, {} is the limit", self.shop.options.max_bytes);
+            let reason = format!("the scan has {bytes} bytes, the limit is {}", self.shop.options.max_bytes);
             return Err(ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false });
         }
         Ok(())
@@ -286,10 +286,10 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Stores the outcome; false where the job was settled without us.
+    /// Stores the outcome. False if another worker has settled the job.
     fn give(&self, sequence: u64, subject: &str, ending: Ending, object: Option<String>) -> Result<bool, Stopped> {
         let outcome = Outcome { worker: self.shop.options.name.clone(), ending };
-        // What is written here can be encoded.
+        // Our own outcome always encodes.
         let content = wire::to_json(&outcome).unwrap_or_default();
         let subject = subject.to_owned();
         self.ask(move |queue| {
@@ -299,7 +299,7 @@ impl<'a> Turn<'a> {
                 if is_wanted && queue.publish::<Stopped>(subject.clone(), content.clone()).await? {
                     return Ok(true);
                 }
-                // Ours may have been stored although nobody told us so.
+                // An earlier attempt may have stored it without our getting the confirmation.
                 if queue.outcome::<Stopped>(&subject).await?.as_deref() == Some(content.as_slice()) {
                     return Ok(true);
                 }
@@ -311,31 +311,31 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Takes the job off the queue.
+    /// Removes the job from the queue.
     fn acknowledge(&self) {
-        // Where that fails the job is delivered again, and its outcome found.
+        // If this fails, the job is delivered again, and the next worker finds its outcome.
         let _ = self.link().wait(self.message.double_ack(), &mut || self.tick());
     }
 }
 
-/// The scan at `path`, or the series whose `instances` lie beside it.
+/// The scan at `path`, or the series whose `instances` lie in the same folder.
 fn with_instances(path: PathBuf, instances: &[PathBuf]) -> Result<ScanFiles, ProcessError> {
     if instances.is_empty() {
         return Ok(ScanFiles::one(path));
     }
-    let refused = || nonsense("its instances are not those of a series");
+    let refused = || nonsense("its instances do not form a series");
     if instances.len() > MOST_FILES as usize || !instances.iter().all(|name| is_below(name, 1)) {
         return Err(refused());
     }
     let beside: Vec<PathBuf> = instances.iter().map(|name| path.with_file_name(name)).collect();
-    // A link would lead to what is none of the series.
+    // A link could lead out of the folder.
     if beside.iter().any(|file| file.is_symlink()) {
         return Err(refused());
     }
     ScanFiles::series(beside).filter(|scan| scan.path() == path).ok_or_else(refused)
 }
 
-/// Every file below `folder`, by its path there.
+/// All files below `folder`, named by their relative paths.
 fn files_below(folder: &Path) -> io::Result<Vec<Part>> {
     let mut parts = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
@@ -349,15 +349,15 @@ fn files_below(folder: &Path) -> io::Result<Vec<Part>> {
 }
 
 fn nonsense(reason: &str) -> ProcessError {
-    ProcessError { code: code::JOB, reason: format!("the job is refused: {reason}"), transient: false }
+    ProcessError { code: code::JOB, reason: format!("invalid job: {reason}"), transient: false }
 }
 
 fn elsewhere(reason: &str) -> ProcessError {
-    ProcessError { code: code::SCAN, reason: format!("the scan cannot be had: {reason}"), transient: true }
+    ProcessError { code: code::SCAN, reason: format!("cannot get the scan: {reason}"), transient: true }
 }
 
 fn too_often(delivery: u32) -> ProcessError {
-    let reason = format!("{} workers took it, and each was gone before it was done", delivery - 1);
+    let reason = format!("{} workers took the scan and none finished it", delivery - 1);
     ProcessError { code: code::DELIVERIES, reason, transient: false }
 }
 

@@ -1,4 +1,4 @@
-//! What travels through the queue, and under which names.
+//! Messages in the queue and their subjects.
 
 use std::{
     io::{self, Read},
@@ -16,63 +16,63 @@ use octrls_core::{
 };
 use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, sound};
 
-/// Deepest path below the folder that watchers and workers share.
+/// Most components of a path below the shared folder.
 pub(super) const DEEPEST: usize = 128;
-/// Version of everything here; those of another never meet.
+/// Version of the messages. It is part of the subjects, so that versions never mix.
 const VERSION: u32 = 1;
-/// Hexadecimal digits of a model's hash that name it in a subject.
+/// Leading hexadecimal digits of a model's hash in a subject.
 const MODEL_DIGITS: usize = 16;
-/// Longest signal, unpacked, in bytes; what a server lets through is a mebibyte before.
+/// Longest signal, uncompressed, in bytes.
 const LONGEST_SIGNAL: u64 = 64 << 20;
 /// Longest job or outcome, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
-/// The names of everything that belongs to a queue.
+/// Names of a queue's streams, stores and subjects.
 #[derive(Clone, Debug)]
 pub(super) struct Names(String);
 
-/// Who waits for a job, and which of theirs it is; each fits into a subject.
+/// Identifies a job: its watcher and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// The watcher's own name: [`Address::WATCHER_DIGITS`] hexadecimal digits.
+    /// The watcher's name: [`Address::WATCHER_DIGITS`] hexadecimal digits.
     pub(super) watcher: String,
-    /// SHA-256 of everything that the result depends on, in hexadecimal.
+    /// SHA-256 of all inputs of the result, in hexadecimal.
     pub(super) key: String,
 }
 
-/// A scan to be worked on.
+/// A scan to process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// Version of the program that asks.
+    /// The watcher's program version.
     pub(super) octrls: String,
-    /// What results may call the scan.
+    /// Name of the scan in results.
     #[serde(with = "serial::path")]
     pub(super) name: PathBuf,
-    /// Size of all its files.
+    /// Total size of all its files.
     pub(super) bytes: u64,
     /// SHA-256 of its content.
     pub(super) content: String,
-    /// What the asker's results depend on beside the content; the worker's must be the same.
+    /// Identifies model and settings; the worker's must be equal.
     pub(super) fingerprint: String,
     pub(super) options: SegmenterOptions,
-    /// Seconds that it may take.
+    /// Time limit in seconds.
     pub(super) seconds: Option<f64>,
     pub(super) source: Source,
-    /// Names of the instances of a DICOM series, which lie beside each other.
+    /// File names of the instances of a DICOM series, all in one folder.
     #[serde(default, with = "serial::paths")]
     pub(super) instances: Vec<PathBuf>,
 }
 
-/// Where a scan lies.
+/// Where the worker finds the scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Source {
-    /// A parcel in the object store; the first file in it is the scan.
+    /// An archive in the object store; its first file is the scan.
     Object(String),
-    /// A path below the folder that watcher and worker share.
+    /// A path below the shared folder.
     Shared(#[serde(with = "serial::path")] PathBuf),
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outcome {
     /// Name of the worker.
@@ -83,9 +83,9 @@ pub(super) struct Outcome {
 /// How a job ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Ending {
-    /// The results are a parcel in the object store.
+    /// The results are an archive in the object store.
     Done { summary: Box<ScanSummary>, object: String },
-    /// There are none.
+    /// The job has no results.
     Failed {
         #[serde(with = "fixed")]
         code: StaticStr,
@@ -94,16 +94,16 @@ pub(super) enum Ending {
     },
 }
 
-/// What a worker says of a job in its hands.
+/// A worker's message about a running job.
 #[derive(Debug)]
 pub(super) enum Signal {
-    /// It has it, and is alive.
+    /// Heartbeat.
     Alive,
-    /// The engine's own event.
+    /// A change of the scan, for the watcher's screens.
     Change(ScanChange),
 }
 
-/// A signal on its way. A B-scan travels with 8 bits a pixel: it is there to be looked at.
+/// An encoded signal. Pixels of a B-scan have 8 bits, which is enough for display.
 #[derive(Serialize, Deserialize)]
 enum Packed {
     Alive,
@@ -131,7 +131,7 @@ impl Names {
         format!("{}-results", self.0)
     }
 
-    /// The consumer that workers with the model of that hash share.
+    /// The consumer that all workers with this model share.
     pub(super) fn consumer(model: &str) -> String {
         format!("v{VERSION}-{}", digits(model))
     }
@@ -148,7 +148,7 @@ impl Names {
         format!("{}.jobs.{VERSION}.{}.>", self.0, digits(model))
     }
 
-    /// The subjects of a watcher's jobs for workers with `model`.
+    /// Subjects of one watcher's jobs for workers with `model`.
     pub(super) fn jobs_for(&self, model: &str, watcher: &str) -> String {
         format!("{}.jobs.{VERSION}.{}.{watcher}.*", self.0, digits(model))
     }
@@ -165,7 +165,7 @@ impl Names {
         format!("{}.signals.{watcher}.{key}", self.0)
     }
 
-    /// The subjects of all outcomes and signals for a watcher.
+    /// Subjects of all outcomes and signals for a watcher.
     pub(super) fn mail_for(&self, watcher: &str) -> [String; 2] {
         [format!("{}.outcomes.{watcher}.*", self.0), format!("{}.signals.{watcher}.*", self.0)]
     }
@@ -179,7 +179,7 @@ impl Address {
     pub(super) const WATCHER_DIGITS: usize = 16;
     const KEY_DIGITS: usize = 64;
 
-    /// The address that a job's subject ends with.
+    /// Parses the address at the end of a subject.
     pub(super) fn of_subject(subject: &str) -> Option<Self> {
         let mut last = subject.rsplit('.');
         let (key, watcher) = (last.next()?, last.next()?);
@@ -190,26 +190,26 @@ impl Address {
     }
 }
 
-/// A job or an outcome as it travels: JSON, for those who look into the queue.
+/// Encodes a job or an outcome as JSON, which is readable with the queue's own tools.
 pub(super) fn to_json(message: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_vec(message).map_err(io::Error::other)
 }
 
-/// The first `most` characters of what a stranger says, without what a terminal would obey.
+/// The first `most` characters of untrusted text, without control characters.
 pub(super) fn printable(text: &str, most: usize) -> String {
     text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The job or outcome that somebody sent.
+/// Decodes a job or an outcome.
 pub(super) fn of_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     if bytes.len() > LONGEST_MESSAGE {
-        return Err(format!("{} bytes are too many", bytes.len()));
+        return Err(format!("{} bytes, the limit is {LONGEST_MESSAGE}", bytes.len()));
     }
     serde_json::from_slice(bytes).map_err(|e| e.to_string())
 }
 
 impl Signal {
-    /// As it travels.
+    /// Encodes the signal.
     pub(super) fn packed(self) -> io::Result<Vec<u8>> {
         let packed = match self {
             Self::Alive => Packed::Alive,
@@ -224,7 +224,7 @@ impl Signal {
         postcard::to_io(&packed, ZlibEncoder::new(Vec::new(), Compression::fast())).map_err(io::Error::other)?.finish()
     }
 
-    /// What somebody sent; `None` for what makes no sense.
+    /// Decodes a signal; `None` if it is invalid.
     pub(super) fn unpacked(bytes: &[u8]) -> Option<Self> {
         let mut content = Vec::new();
         ZlibDecoder::new(bytes).take(LONGEST_SIGNAL).read_to_end(&mut content).ok()?;
@@ -240,7 +240,7 @@ impl Signal {
                 ScanChange::BScan(segmented)
             }
             Packed::Change(change @ ScanChange::Opened(_), _) => change,
-            // A worker decides nothing else.
+            // All other changes are the watcher's to decide.
             Packed::Change(..) => return None,
         };
         sound::change(&change).then_some(Self::Change(change))

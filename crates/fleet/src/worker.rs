@@ -1,4 +1,4 @@
-//! A worker: takes jobs from the queue, one for each free place, and gives outcomes back.
+//! A worker: takes jobs from the queue, one for each free slot, and stores their outcomes.
 
 use std::{
     fs, io,
@@ -27,35 +27,35 @@ use super::{
 use octrls_core::network::Network;
 use octrls_engine::{Event, EventKind, Level, Life, STUCK, ScanChange, ScanId, Session, Totals, is_of_the_disk};
 
-/// How long a place waits for a job before it looks whether it is still wanted.
+/// Time limit of one pull, after which a slot checks for a stop.
 const PULL: Duration = Duration::from_secs(3);
-/// Pause after a scan that this box could not write.
+/// Pause after a failure to write to disk.
 const HOLD: Duration = Duration::from_secs(30);
-/// Threads that may be left behind with scans that do not end.
+/// Abandoned threads with stuck scans at which the worker stops.
 const MOST_LEFT_BEHIND: usize = 8;
 
-/// What a worker works with.
+/// Settings of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// What others call it.
+    /// Name of the worker in outcomes.
     pub name: String,
-    /// Scans to work on at once, at least one.
+    /// Scans to process at once, at least one.
     pub jobs: usize,
-    /// Folder for scans in hand.
+    /// Folder for temporary files of running jobs.
     pub scratch: PathBuf,
-    /// The folder that watchers see as well.
+    /// Folder on storage that watchers share.
     pub share: Option<PathBuf>,
-    /// How long a scan may take.
+    /// Time limit for a scan.
     pub limit: Option<Duration>,
-    /// The largest scan that is taken, in bytes.
+    /// Largest accepted scan, in bytes.
     pub max_bytes: u64,
-    /// Deliveries after which a job is given up.
+    /// Deliveries after which a job fails.
     pub deliveries: u32,
-    /// A worker that is silent for so long is taken for lost.
+    /// Silence after which a worker counts as lost.
     pub patience: Duration,
 }
 
-/// Steers a worker from elsewhere.
+/// Stops a worker from another thread; also its heartbeat.
 #[derive(Clone, Debug, Default)]
 pub struct Stops(Arc<Flags>);
 
@@ -67,23 +67,23 @@ struct Flags {
 }
 
 impl Stops {
-    /// Takes no further job and finishes those in hand.
+    /// Takes no new jobs; running ones finish.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Gives those in hand back as well.
+    /// Takes no new jobs and returns running ones to the queue.
     pub fn abort(&self) {
         self.0.aborting.store(true, Ordering::Relaxed);
         self.drain();
     }
 
-    /// Whether a place got on, if only with waiting, within the time after which they count as stuck.
+    /// Whether any slot has made progress within [`STUCK`]; waiting for a job counts.
     pub fn is_alive(&self) -> bool {
         self.0.life.silence() <= STUCK
     }
 
-    /// A place got on.
+    /// Records that a slot makes progress.
     pub(super) fn beat(&self) {
         self.0.life.beat();
     }
@@ -97,14 +97,14 @@ impl Stops {
     }
 }
 
-/// What all places of a worker share.
+/// State shared by all slots of a worker.
 pub(super) struct Workshop {
     pub(super) link: Arc<Link>,
     pub(super) network: Network,
     pub(super) options: WorkerOptions,
     pub(super) stops: Stops,
     pub(super) scratch: Scratch,
-    /// None once it is over, whoever is left behind.
+    /// None after the worker has stopped, even if abandoned threads remain.
     events: Mutex<Option<Sender<Event>>>,
     scans: AtomicU64,
     done: AtomicU64,
@@ -114,10 +114,10 @@ pub(super) struct Workshop {
     left_behind: AtomicUsize,
 }
 
-/// Works until told to stop; `events` are those of an engine, and end when it is over. Returns what became of the jobs.
+/// Runs a worker until it is stopped. `events` gets the same events as from an engine. Returns the counts of jobs.
 ///
 /// # Errors
-/// [`FleetError`] when there is no folder for scans in hand, or the system gives no thread.
+/// [`FleetError`] if the scratch or shared folder cannot be used, or no thread can be started.
 pub fn run(
     link: Arc<Link>,
     network: Network,
@@ -168,7 +168,7 @@ pub fn run(
     }
     shop.emit(EventKind::Draining { running: shop.running.load(Ordering::Relaxed) });
     for place in places {
-        // A panic outside the processor has been told; its job is delivered to another worker.
+        // After a panic here, the server redelivers the job to another worker.
         let _ = place.join();
     }
     let count = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
@@ -183,7 +183,7 @@ pub fn run(
 impl Workshop {
     pub(super) fn emit(&self, kind: EventKind) {
         if let Some(events) = self.events.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            // Nobody reading is no error: jobs are worked on all the same.
+            // The worker goes on without a reader.
             let _ = events.send(Event { at: Timestamp::now(), kind });
         }
     }
@@ -196,17 +196,16 @@ impl Workshop {
         ScanId(1 + self.scans.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// One more thread does not let go of its scan; with too many of them the worker ends, and whoever supervises it starts
-    /// another.
+    /// Counts an abandoned thread. After too many, the worker stops, so that its supervisor restarts it.
     pub(super) fn leave_behind(&self) {
         if 1 + self.left_behind.fetch_add(1, Ordering::Relaxed) >= MOST_LEFT_BEHIND {
-            let text = "so many scans are stuck that this worker ends; does a disk or a share hang?".to_owned();
+            let text = "too many scans are stuck, this worker stops; check disks and network shares".to_owned();
             self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK), text });
             self.stops.drain();
         }
     }
 
-    /// Takes one job after the other.
+    /// Runs one slot: takes one job after another.
     fn place(self: &Arc<Self>) {
         let mut consumer = None;
         while !self.stops.is_draining() {
@@ -225,7 +224,7 @@ impl Workshop {
                 }
                 Given::Back => {
                     self.left.fetch_add(1, Ordering::Relaxed);
-                    // Another worker may begin at once; one that is gone by then is waited for.
+                    // Another worker may start at once. If this fails, the server redelivers the job after `patience`.
                     let nak = message.ack_with(AckKind::Nak(None));
                     let _ = self.link.wait(nak, &mut || Err(Stopped));
                 }
@@ -234,7 +233,7 @@ impl Workshop {
         }
     }
 
-    /// The next job from `known`, which is looked for where there is none; `None` where there is no job yet.
+    /// Pulls the next job from the consumer `known`, opening it if needed. `None` if there is no job yet.
     fn pull(&self, known: &mut Option<PullConsumer>) -> Option<Message> {
         let mut tick = || {
             self.stops.beat();
@@ -248,7 +247,7 @@ impl Workshop {
             let batch = consumer.batch().max_messages(1).expires(PULL).messages().await;
             batch.map_err(|e| chain(&e))?.next().await.transpose().map_err(|e| e.to_string())
         };
-        // A pull that is cut short might have a job delivered to nobody.
+        // Do not interrupt a pull: its job could be delivered to nobody.
         match self.link.wait(pull, &mut || Ok(())).ok()? {
             Ok(message) => {
                 *known = Some(consumer);
@@ -271,7 +270,7 @@ impl Workshop {
         })
     }
 
-    /// Leaves jobs to others for a while.
+    /// Pauses, so that other workers take the jobs.
     fn hold(&self) {
         let mut left = HOLD;
         while !left.is_zero() && !self.stops.is_draining() {

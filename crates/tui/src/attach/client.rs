@@ -1,4 +1,4 @@
-//! A screen's end: connects, takes the state so far, and passes events and requests on.
+//! The client: connects to an engine, receives its state, then its events, and sends requests.
 
 use std::{
     io::{self, BufReader, Read},
@@ -19,33 +19,33 @@ use super::{AttachError, Message, Request, frame, sound};
 use crate::{Controls, state::Model};
 use octrls_engine::{Event, EventKind, ScanId, is_due};
 
-/// How long the other end may take to send the state so far, or to accept a request.
+/// Time limit for the server to send its state, or to accept a request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Events that may wait for the screen.
+/// Capacity of the queue of events for the screen.
 const QUEUE: usize = 4096;
 
 /// A connection to an engine in another process.
 pub struct Attached {
-    /// What the engine has done so far.
+    /// The engine's state at the time of connecting.
     pub so_far: Model,
-    /// What it does from then on; ends with the connection.
+    /// Later events; the channel closes with the connection.
     pub events: Receiver<Event>,
     line: Line,
     ended: Arc<Mutex<Option<AttachError>>>,
 }
 
-/// The way back to the engine.
+/// Sends requests to the engine.
 pub struct Line {
     stream: UnixStream,
-    /// Whether this end wants to leave.
+    /// Whether this side closes the connection, so that its end is no error.
     left: Arc<AtomicBool>,
 }
 
 impl Attached {
-    /// Connects to the socket at `path`, and takes the state so far.
+    /// Connects to the socket at `path` and receives the engine's state.
     ///
     /// # Errors
-    /// [`AttachError`] when nobody listens there, or the other end is of another version, or does not answer.
+    /// [`AttachError`] if nothing listens there, the server has another version, or it does not answer in time.
     pub fn connect(path: &Path) -> Result<Self, AttachError> {
         let connected = UnixStream::connect(path);
         let stream = connected.map_err(|source| AttachError::Connect { path: path.to_owned(), source })?;
@@ -63,7 +63,7 @@ impl Attached {
             let error = loop {
                 let event = match message(&mut reader) {
                     Ok(Message::Event(event)) => event,
-                    Ok(_) => break AttachError::Malformed("a state after the state".to_owned()),
+                    Ok(_) => break AttachError::Malformed("a second state".to_owned()),
                     Err(error) => break error,
                 };
                 let last = matches!(event.kind, EventKind::Stopped(_));
@@ -80,15 +80,15 @@ impl Attached {
         Ok(Self { so_far, events, line, ended })
     }
 
-    /// The way back to the engine.
+    /// Where to send requests.
     pub fn line(&self) -> &Line {
         &self.line
     }
 
-    /// Leaves; fails when the other end left first, without having stopped.
+    /// Closes the connection; returns the error that ended it earlier, if any.
     pub fn leave(self) -> Result<(), AttachError> {
         self.line.left.store(true, Ordering::Relaxed);
-        // A connection that is gone needs no end.
+        // Fails only if the connection is already gone.
         let _ = self.line.stream.shutdown(Shutdown::Both);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         ended.map_or(Ok(()), Err)
@@ -97,7 +97,7 @@ impl Attached {
 
 impl Line {
     fn ask(&self, request: Request) {
-        // A request that does not arrive is seen to have no effect, and the end of the connection is told.
+        // The reading thread reports a broken connection.
         let _: io::Result<()> = frame::send(&mut &self.stream, &request);
     }
 }
@@ -124,10 +124,10 @@ impl Controls for Line {
     }
 }
 
-/// Takes the state so far, up to the mark.
+/// Reads the engine's state, up to [`Message::Live`].
 pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
     let Message::State(mut model) = message(reader)? else {
-        return Err(AttachError::Malformed("no state at the beginning".to_owned()));
+        return Err(AttachError::Malformed("the first message is not a state".to_owned()));
     };
     loop {
         let fits = match message(reader)? {
@@ -136,17 +136,13 @@ pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
             _ => false,
         };
         if !fits {
-            return Err(AttachError::Malformed("something else within the state".to_owned()));
+            return Err(AttachError::Malformed("an unexpected message within the state".to_owned()));
         }
     }
 }
 
-/// Takes one message, if what it says can be shown.
+/// Reads one message and checks its values.
 pub(super) fn message(reader: &mut impl Read) -> Result<Message, AttachError> {
     let message = frame::receive(reader, frame::LONGEST_MESSAGE)?;
-    if sound::is_sound(&message) {
-        Ok(message)
-    } else {
-        Err(AttachError::Malformed("figures that do not fit together".to_owned()))
-    }
+    if sound::is_sound(&message) { Ok(message) } else { Err(AttachError::Malformed("inconsistent values".to_owned())) }
 }

@@ -1,47 +1,63 @@
-//! Why nothing can be attached.
+//! Errors of the attach socket.
 
 use std::{io, path::PathBuf};
 
-/// Why a screen could not be attached. Each kind has a stable [`code`](AttachError::code).
+/// An error of the attach socket. Each kind has a stable [`code`](AttachError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// The socket cannot be made.
-    #[error("no screen can attach at {path}: {source}", path = path.display())]
+    /// The socket cannot be created.
+    #[error("cannot create the socket {path}: {source}", path = path.display())]
     Socket {
-        /// Where it was to be.
+        /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Nobody listens.
-    #[error("nothing to attach to at {path}: {source}", path = path.display())]
+    /// Nothing listens at the socket.
+    #[error("cannot connect to a watcher at {path}: {source}", path = path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The other end is another version, or no octrls at all.
-    #[error("the other end speaks `{theirs}`, this octrls `{ours}`: both must be of one version")]
+    /// The peer runs another version, or another program.
+    #[error("the watcher answers `{theirs}`, this octrls expects `{ours}`; both must have the same version")]
     Version {
-        /// What the other end said.
+        /// The peer's greeting.
         theirs: String,
-        /// What it should have said.
+        /// The expected greeting.
         ours: String,
     },
-    /// All places are taken.
-    #[error("as many screens are attached as may be")]
+    /// The server has no room for another client.
+    #[error("too many screens are attached; close one")]
     Busy,
-    /// What came is not what a server sends.
-    #[error("what came over the socket cannot be read: {0}")]
+    /// A message is invalid.
+    #[error("invalid data from the socket: {0}")]
     Malformed(String),
-    /// The connection broke, or the other end cut it.
-    #[error("the connection is lost: {0}")]
-    Lost(#[from] io::Error),
+    /// The connection broke, or the peer closed it.
+    #[error("{}", lost(.0))]
+    Lost(io::Error),
+}
+
+// Not by `#[from]`: the error would be its source as well, and be printed twice.
+impl From<io::Error> for AttachError {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+fn lost(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "the watcher has stopped or closed the connection".to_owned()
+        }
+        _ => format!("the connection to the watcher failed: {error}"),
+    }
 }
 
 impl AttachError {
-    /// A code that stays the same across versions, for scripts.
+    /// Stable error code, for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Socket { .. } => "E-ATTACH-SOCKET",

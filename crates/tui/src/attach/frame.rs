@@ -1,4 +1,4 @@
-//! Greeting and frames: what lies on the socket, byte by byte.
+//! The wire format of the socket: greeting and length-prefixed frames.
 
 use std::io::{self, Read, Write};
 
@@ -9,16 +9,16 @@ use super::{AttachError, PROTOCOL};
 /// Longest greeting, in bytes.
 const GREETING: usize = 128;
 
-/// What a server says that has no place left.
+/// The greeting of a server that has no room for another client.
 pub(super) const BUSY: &str = "octrls attach busy";
 
-/// Longest message of a server: a B-scan of the most pixels there may be, its boundaries and profiles.
+/// Longest message of a server, in bytes: the largest B-scan with its boundaries and profiles.
 pub(super) const LONGEST_MESSAGE: usize = 320 << 20;
 
-/// Longest request of a client.
+/// Longest request of a client, in bytes.
 pub(super) const LONGEST_REQUEST: usize = 64;
 
-/// What this version says first.
+/// The greeting of this version.
 pub(super) fn greeting() -> String {
     format!("octrls attach {PROTOCOL} {}", env!("CARGO_PKG_VERSION"))
 }
@@ -27,7 +27,7 @@ pub(super) fn greet(mut stream: impl Write, words: &str) -> io::Result<()> {
     stream.write_all(format!("{words}\n").as_bytes())
 }
 
-/// Reads the other end's greeting, which must be ours.
+/// Reads the peer's greeting, which must equal ours.
 pub(super) fn expect_greeting(stream: &mut impl Read) -> Result<(), AttachError> {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -52,7 +52,7 @@ pub(super) fn send(stream: &mut impl Write, content: &impl Serialize) -> io::Res
     stream.write_all(&bytes)
 }
 
-/// Reads one frame of at most `longest` bytes; memory is taken as they come.
+/// Reads one frame of at most `longest` bytes. The buffer grows with the data received, not by the declared length.
 pub(super) fn receive<T: DeserializeOwned>(stream: &mut impl Read, longest: usize) -> Result<T, AttachError> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -67,7 +67,7 @@ pub(super) fn receive<T: DeserializeOwned>(stream: &mut impl Read, longest: usiz
     }
     match postcard::take_from_bytes(&bytes) {
         Ok((content, [])) => Ok(content),
-        Ok(_) => Err(AttachError::Malformed("a message with more behind it".to_owned())),
+        Ok(_) => Err(AttachError::Malformed("extra bytes after a message".to_owned())),
         Err(error) => Err(AttachError::Malformed(error.to_string())),
     }
 }

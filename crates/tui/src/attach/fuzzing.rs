@@ -1,4 +1,4 @@
-//! Any bytes, in either direction of the socket.
+//! Entry points of the fuzz targets: arbitrary bytes in either direction of the socket.
 
 use std::{io::Cursor, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{Controls, dashboard, state::Model};
 use octrls_engine::ScanId;
 
-/// The first byte tells what the rest is: 0 a stream as it would come, anything else the content of one message.
+/// The first byte selects the rest: 0 is a whole stream, anything else the content of one message.
 pub(crate) fn from_server(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let shown = if *kind == 0 { stream(rest) } else { one(rest) };
@@ -48,7 +48,7 @@ fn one(content: &[u8]) -> Result<(), AttachError> {
     Ok(())
 }
 
-/// Draws the dashboard, and writes the lines that a late screen begins with.
+/// Draws the dashboard and writes the recap lines.
 fn show(model: Model) {
     let mut out = Vec::new();
     for event in model.recap() {
@@ -61,7 +61,7 @@ fn show(model: Model) {
     let Ok(_) = terminal.draw(|frame| app.draw(frame, now));
 }
 
-/// Takes note of how much was asked for.
+/// Counts requests.
 #[derive(Default)]
 struct Asked(std::cell::Cell<usize>);
 
@@ -89,13 +89,13 @@ impl Controls for Asked {
     }
 }
 
-/// The first byte tells what the rest is: 0 everything from the greeting on, anything else what follows a right greeting.
+/// The first byte selects the rest: 0 is everything from the greeting on, anything else follows a valid greeting.
 pub(crate) fn from_client(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let greeting = if *kind == 0 { String::new() } else { format!("{}\n", super::frame::greeting()) };
     let asked = Asked::default();
     listen(&mut Cursor::new([greeting.as_bytes(), rest].concat()), &asked, Duration::ZERO);
-    // A request takes five bytes at least.
+    // A request has at least five bytes.
     assert!(asked.0.get() <= rest.len() / 5);
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         }
         bytes
     };
-    // Without pixels, so that it stays short.
+    // B-scans would make the seeds large.
     let events: Vec<_> =
         fixtures::morning().into_iter().filter(|event| !format!("{event:?}").contains("BScan(")).collect();
     let mut model = Model::default();
@@ -122,7 +122,7 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
     messages.extend(events.into_iter().map(|event| Message::Event(Box::new(event))));
     let mut seeds = vec![sent(&messages, 0)];
     for message in messages.iter().take(24) {
-        // Without the length.
+        // The fuzz target adds the length itself.
         let bytes = sent(std::slice::from_ref(message), 1);
         seeds.push([&bytes[..1], &bytes[5..]].concat());
     }

@@ -1,4 +1,4 @@
-//! The engine's end: the socket, and a queue for each screen that is attached.
+//! The server: the socket, and an event queue for each client.
 
 use std::{
     collections::HashMap,
@@ -25,27 +25,27 @@ use crate::{Controls, state::Model};
 use octrls_engine::EventSink;
 use octrls_engine::{Event, EventKind, is_due};
 
-/// Screens at once.
+/// Clients at once.
 const MOST_CLIENTS: usize = 8;
-/// Unread events after which a client is cut off.
+/// Unread events after which a client is disconnected.
 const QUEUE: usize = 4096;
-/// How long a client may take to accept what is written to it.
+/// Time limit for one write to a client.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the last events of an engine may take to reach the screens.
+/// Time limit for sending the last events when the engine stops.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// Time between two requests of one client that are heeded.
+/// Least time between two requests of one client.
 const BREATH: Duration = Duration::from_millis(20);
-/// Owner and group may attach.
+/// Permissions of the socket: owner and group.
 const MODE: u32 = 0o660;
 
-/// Lets screens attach, until dropped.
+/// Accepts clients until dropped.
 #[derive(Debug)]
 pub struct Hub {
     shared: Arc<Shared>,
     path: PathBuf,
-    /// Device and inode of the socket, by which it is known to be ours.
+    /// Device and inode of our socket.
     identity: (u64, u64),
-    /// Answers nothing until the last writer is gone.
+    /// Disconnected once the last writer has ended.
     writers: Receiver<()>,
 }
 
@@ -60,7 +60,7 @@ struct State {
     model: Model,
     clients: HashMap<u64, Client>,
     last: u64,
-    /// The engine has stopped: who comes now sees how it ended.
+    /// Whether the engine has stopped: new clients get the final state, and no events.
     stopped: bool,
 }
 
@@ -71,14 +71,14 @@ struct Client {
 }
 
 impl Client {
-    /// Puts an event into the client's queue; false when it has fallen too far behind, and is cut off.
+    /// Puts an event into the client's queue. If the queue is full, disconnects the client and returns false.
     fn tell(&self, event: &Event) -> bool {
         if !is_due(&event.kind, self.queue.len()) {
             return true;
         }
         let full = matches!(self.queue.try_send(event.clone()), Err(TrySendError::Full(_)));
         if full {
-            // Ends a write that waits, and with it the client's threads.
+            // Unblocks a pending write, so that the client's threads end.
             let _ = self.stream.shutdown(Shutdown::Both);
         }
         !full
@@ -92,11 +92,10 @@ impl Shared {
 }
 
 impl Hub {
-    /// Opens a socket at `path`, for its owner and group alone; what screens ask goes to `controls`. A socket that nobody
-    /// listens at any more is replaced.
+    /// Opens a socket at `path`, for its owner and group only; requests go to `controls`. Replaces a stale socket.
     ///
     /// # Errors
-    /// [`AttachError::Socket`] when there is another file at `path`, somebody listens there, or it cannot be made.
+    /// [`AttachError::Socket`] if `path` is another kind of file or in use, or the socket cannot be created.
     pub fn open(path: &Path, controls: impl Controls + Send + Sync + 'static) -> Result<Self, AttachError> {
         let failed = |source| AttachError::Socket { path: path.to_owned(), source };
         let (listener, identity) = bind(path).map_err(failed)?;
@@ -110,7 +109,7 @@ impl Hub {
 }
 
 impl EventSink for Hub {
-    /// Tells all who are attached; who has fallen too far behind is cut off.
+    /// Sends the event to all clients; disconnects those that lag too far behind.
     fn event(&mut self, event: &Event) {
         let mut state = self.shared.lock();
         state.model.apply(event);
@@ -126,24 +125,24 @@ impl Drop for Hub {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         self.shared.lock().clients.clear();
-        // The thread that accepts sees the end only when somebody comes.
+        // Wakes the accepting thread, which checks `ended` only after a connection.
         let _ = UnixStream::connect(&self.path);
         if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
-        // Nothing is ever sent: the end of all writers is the end of the channel.
+        // Nothing is ever sent; the channel disconnects when all writers have ended.
         let _ = self.writers.recv_timeout(FAREWELL);
     }
 }
 
-/// Makes the socket under another name, so that at `path` it never has wider permissions than it should.
+/// Creates the socket under a temporary name and renames it, so that `path` never has wider permissions.
 fn bind(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
     match fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
         }
         Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another octrls listens there"));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another octrls uses it"));
         }
         _ => {}
     }
@@ -168,23 +167,23 @@ fn accept<C: Controls + Send + Sync + 'static>(
         if shared.ended.load(Ordering::Relaxed) {
             return;
         }
-        // Without file handles every attempt fails at once.
+        // Without free file descriptors, accepting fails at once: do not spin.
         let Ok(stream) = stream else {
             thread::sleep(Duration::from_secs(1));
             continue;
         };
         let (shared, controls, alive) = (Arc::clone(shared), Arc::clone(controls), alive.clone());
-        // Where the system gives no thread, the client is left alone.
         let serve = move || {
-            // A client that goes away is no failure of the engine's.
+            // Clients may disconnect at any time.
             let _ = serve(stream, &shared, &controls);
             drop(alive);
         };
+        // If no thread can be started, the connection is dropped.
         let _ = thread::Builder::new().name("octrls-attached".into()).spawn(serve);
     }
 }
 
-/// Sends one client the state so far and what happens, until either end is gone.
+/// Sends one client the state, then events, until either side closes.
 fn serve<C: Controls + Send + Sync + 'static>(
     mut stream: UnixStream,
     shared: &Arc<Shared>,
@@ -218,7 +217,7 @@ fn serve<C: Controls + Send + Sync + 'static>(
         tell(&mut stream, model, &events)
     });
     shared.lock().clients.remove(&id);
-    // Ends the thread that listens as well.
+    // Also ends the thread that reads requests.
     let _ = stream.shutdown(Shutdown::Both);
     sent
 }
@@ -233,7 +232,7 @@ fn tell(stream: &mut UnixStream, model: Model, events: &Receiver<Event>) -> io::
     events.iter().try_for_each(|event| frame::send(stream, &Message::Event(Box::new(event))))
 }
 
-/// Passes on what a client asks, with so much `breath` between that nobody can flood the engine.
+/// Passes a client's requests to `controls`. Pauses for `breath` after each, so that no client can flood the engine.
 pub(super) fn listen(stream: &mut impl Read, controls: &dyn Controls, breath: Duration) {
     if frame::expect_greeting(stream).is_err() {
         return;

@@ -1,4 +1,4 @@
-//! Attaching screens to an engine in another process, over a Unix socket.
+//! Attaches screens to an engine in another process, over a Unix socket.
 //!
 //! ```text
 //!  engine ─► events ─► Hub ─┬─► client 1 ─ socket ─► Attached ─► dashboard, plain, json
@@ -6,13 +6,13 @@
 //!            controls ◄─────────── requests ◄─────────┘
 //! ```
 //!
-//! A connection begins with a line of each version, which must be equal: both ends are the same program, and what travels is
-//! its own events. Then the server sends messages and the client requests, each with its length in front (four bytes,
-//! little-endian) and in postcard's encoding. The first messages are the state so far, its pictures, and a mark; from
-//! then on every event of the engine follows.
+//! Each side first sends a greeting with its version. The versions must be equal, since the messages are the program's
+//! own events. Then the server sends messages and the client sends requests, each with a length prefix (four bytes,
+//! little-endian) and in postcard's encoding. The first messages are the engine's state, its images, and a mark; then
+//! every event of the engine follows.
 //!
-//! Who may connect is a matter of the socket's permissions. A client that does not read is cut off: it costs the engine
-//! neither time nor more memory than its queue. What a client is sent is checked before it is shown.
+//! The socket's permissions decide who may connect. A client that does not read is disconnected: it costs the engine
+//! no time, and no more memory than its queue. The client checks all data before showing it.
 
 mod client;
 mod error;
@@ -34,26 +34,26 @@ use crate::state::Model;
 use octrls_core::{segment::SegmentedBScan, serial};
 use octrls_engine::{Event, STATE_FOLDER, ScanId};
 
-/// Counts up with each change of what travels.
+/// Version of the messages; increment it with each change.
 const PROTOCOL: u32 = 1;
 
-/// Name of the socket in its folder.
+/// File name of the socket.
 pub const SOCKET: &str = "octrls.sock";
 
-/// What the server sends.
+/// A message of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Message {
-    /// The state so far, without pixels.
+    /// The engine's state, without pixels.
     State(Box<Model>),
     /// The pixels of a B-scan in that state.
     Picture(ScanId, #[serde(with = "serial::bscan")] Arc<SegmentedBScan>),
     /// The state is complete.
     Live,
-    /// What happened since.
+    /// A later event.
     Event(Box<Event>),
 }
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Request {
     Drain,
@@ -63,7 +63,7 @@ enum Request {
     Retry(ScanId),
 }
 
-/// The socket that belongs to the result folder `out`.
+/// Path of the socket for the result folder `out`.
 pub fn socket_of(out: &Path) -> std::path::PathBuf {
     out.join(STATE_FOLDER).join(SOCKET)
 }

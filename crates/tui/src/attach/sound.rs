@@ -1,9 +1,9 @@
-//! Checks of what came over the socket, so that nothing further on can stumble over it.
+//! Checks messages from the socket, so that later code can rely on their values.
 
 use super::Message;
 use octrls_engine::{EventKind, sound};
 
-/// Whether a message holds together.
+/// Whether a message's values are consistent.
 pub(super) fn is_sound(message: &Message) -> bool {
     match message {
         Message::State(model) => model.is_sound(),

@@ -18,7 +18,7 @@ use crate::{
 use octrls_engine::EventSink;
 use octrls_engine::{EventKind, ScanChange, Totals};
 
-/// Notes what screens ask for.
+/// Records the requests of clients.
 struct Asked(Mutex<mpsc::Sender<String>>);
 
 impl Asked {
@@ -71,7 +71,7 @@ fn fed<'a>(mut model: Model, events: impl IntoIterator<Item = &'a Event>) -> Mod
     model
 }
 
-/// What a dashboard shows of the model.
+/// The dashboard of the model, as text.
 fn shown(model: Model) -> String {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let mut app = dashboard::attached_for_tests(model, TimeZone::UTC);
@@ -93,7 +93,7 @@ fn who_attaches_late_sees_what_is_seen_in_the_process() {
     let end = [stopped()];
     let fed_and_read = |event| {
         rig.feed([event]);
-        // One at a time: who lags is spared B-scans.
+        // One at a time: clients that lag get no B-scans.
         attached.events.recv().unwrap()
     };
     let rest: Vec<Event> = after.iter().chain(&end).map(fed_and_read).collect();
@@ -170,11 +170,11 @@ fn a_client_that_does_not_read_is_cut_off_and_holds_up_nobody() {
     let idle = UnixStream::connect(&rig.path).unwrap();
     let reader = Attached::connect(&rig.path).unwrap();
     let counted = std::thread::spawn(move || reader.events.iter().count());
-    // More than a socket and the queue hold.
+    // More than the socket and the queue hold.
     let many = 20_000;
     for i in 0..many {
         rig.feed(&[scan(1.0, i, seen(&format!("{i:0>400}.png")))]);
-        // The reader must not fall behind as well.
+        // The other client must keep up.
         if i % 500 == 0 {
             std::thread::sleep(Duration::from_millis(30));
         }
@@ -249,10 +249,10 @@ fn nonsense_from_a_client_ends_that_client_alone() {
             let mut stream = UnixStream::connect(&rig.path).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             stream.write_all(start).unwrap();
-            // The other end may have hung up by now.
+            // The server may have closed the connection already.
             let _ = stream.write_all(nonsense);
             let _ = stream.shutdown(std::net::Shutdown::Write);
-            // Reads to the end: the other end has hung up.
+            // Returns only if the server closes the connection.
             let ended = stream.read_to_end(&mut Vec::new());
             assert!(ended.as_ref().map_err(io::Error::kind) != Err(io::ErrorKind::WouldBlock), "{nonsense:?}");
         }
@@ -277,12 +277,12 @@ fn frames() -> Vec<Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Whatever bytes of a message are changed: it is refused, or what it says can be shown.
+    /// A message with changed bytes is refused, or can be shown.
     #[test]
     fn a_changed_message_is_refused_or_can_be_shown(which: prop::sample::Index, changes: Vec<(prop::sample::Index, u8)>) {
         thread_local!(static FRAMES: Vec<Vec<u8>> = frames());
         let mut bytes = FRAMES.with(|frames| which.get(frames).clone());
-        // The head of a message is where it is understood; the pixels behind it are any numbers.
+        // Only the start of a message matters; any bytes are valid pixels.
         let head = bytes.len().min(2000);
         for (at, value) in changes {
             let at = 4 + at.index(head - 4 + 1).min(head - 5);
