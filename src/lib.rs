@@ -1,21 +1,20 @@
-//! Segments the layers of the retina in OCT scans and measures their thickness.
+//! Segments retinal layers in OCT scans and measures their thickness.
 //!
-//! The rooms, each to be entered alone:
-//! - [`layer`]: the vocabulary of layers and boundaries;
-//! - [`scan`]: what a scan is, and readers of scanner files;
+//! Modules:
+//! - [`layer`]: layers and boundaries;
+//! - [`scan`]: scans and readers of scanner files;
 //! - `kernel`: the network's arithmetic in SIMD;
-//! - [`network`]: the model file, its input and its runtime;
+//! - [`network`]: model files, network input and execution;
 //! - [`surface`]: ordered boundaries from class scores;
 //! - [`measure`]: thickness, and accuracy against labels;
-//! - [`segment`]: one B-scan through all of these;
+//! - [`segment`]: all of these steps for one B-scan;
 //! - [`phantom`]: synthetic scans with exact labels;
-//! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the
-//!   dashboard and its siblings, the command line;
-//! - `node` (feature `dicom-net`): DICOM by network;
-//! - `fleet` (feature `fleet`): a watcher's work done on other boxes.
+//! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the dashboard and
+//!   other screens, the command line;
+//! - `node` (feature `dicom-net`): DICOM networking;
+//! - `fleet` (feature `fleet`): distributed processing.
 //!
-//! `ARCHITECTURE.md` shows how a scan travels through them.
-
+//! `ARCHITECTURE.md` follows a scan through these modules.
 pub mod digest;
 mod kernel;
 pub mod layer;

@@ -1,7 +1,7 @@
-//! Scans: what a B-scan is, what is known of its geometry and from where, and the readers of scanner files.
+//! Scans: B-scans, their geometry and its provenance, and the readers of scanner files.
 //!
-//! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that the intensities of a
-//! volume are never in memory as a whole. (Those of DICOM files are there as the file has them, often compressed.)
+//! [`open`] chooses a reader by content. A [`ScanReader`] then returns one B-scan at a time, so that the intensities of
+//! a volume are never all in memory. (DICOM pixels stay in memory as stored in the file, often compressed.)
 
 mod bioptigen;
 mod cirrus;
@@ -53,7 +53,7 @@ pub use subject::{Moment, Subject};
 pub use topcon::Topcon;
 pub use vol::HeidelbergVol;
 
-/// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
+/// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BScan {
     /// Number of A-scans.
@@ -64,7 +64,7 @@ pub struct BScan {
     pub intensity: Vec<f32>,
 }
 
-/// Where a fact about a scan came from.
+/// Source of a fact about a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
@@ -76,18 +76,18 @@ pub enum Provenance {
     Operator,
     /// Not stated, but the same for every scan of this format.
     Format,
-    /// Stated by the file's name alone.
+    /// Stated only by the file name.
     Name,
-    /// Not stated: as other readers of the format have it, or one file at hand shows it.
+    /// Not stated: taken from other readers of the format or inferred from one sample file.
     Convention,
 }
 
-/// A sample spacing in micrometres and where it came from.
+/// A sample spacing in micrometres, and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spacing {
     /// Micrometres from one sample to the next.
     pub um: f64,
-    /// Who said so.
+    /// Source of the value.
     pub from: Provenance,
 }
 
@@ -102,7 +102,7 @@ pub enum Eye {
     Left,
 }
 
-/// Micrometres in a millimetre, in which files state spacings.
+/// Micrometres per millimetre; files state spacings in millimetres.
 const MILLIMETRE: f64 = 1000.0;
 
 impl Spacing {
@@ -112,14 +112,14 @@ impl Spacing {
         self.um / MILLIMETRE
     }
 
-    /// The spacing that a scan's own file states in micrometres, where a scanner can have it.
+    /// A spacing that the scan's own file states in micrometres, if plausible.
     fn of_file(um: f64) -> Option<Self> {
         sidecar::plausible(um).ok().map(|um| Self { um, from: Provenance::Header })
     }
 }
 
 impl Eye {
-    /// The eye of its abbreviation, `OD` or `OS`.
+    /// The eye for the abbreviation `OD` or `OS`.
     fn of_code(code: &str) -> Option<Self> {
         match code {
             "OD" => Some(Self::Right),
@@ -128,7 +128,7 @@ impl Eye {
         }
     }
 
-    /// Its abbreviation, `OD` or `OS`.
+    /// Abbreviation, `OD` or `OS`.
     const fn code(self) -> &'static str {
         match self {
             Self::Right => "OD",
@@ -136,7 +136,7 @@ impl Eye {
         }
     }
 
-    /// The eye of its first letter in English, or of its abbreviation.
+    /// The eye for an English initial or an abbreviation.
     fn of_letter(letter: &str) -> Option<Self> {
         match letter {
             "R" => Some(Self::Right),
@@ -145,14 +145,13 @@ impl Eye {
         }
     }
 
-    /// The eye that the name of a file says, in a part of its own between underscores: formats that do not state it are
-    /// named so by their exporters.
+    /// The eye that a file name states as a part between underscores, as exporters do for formats that do not state it.
     fn in_name(path: &Path) -> Option<Self> {
         path.file_stem()?.to_str()?.split('_').rev().find_map(Self::of_code)
     }
 }
 
-/// How the B-scans of a scan lie on the retina.
+/// Arrangement of the B-scans on the retina.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
@@ -164,14 +163,14 @@ pub enum Pattern {
     Radial,
     /// One B-scan along a circle, as around the optic disc.
     Circle,
-    /// The file does not say.
+    /// Not stated in the file.
     Unknown,
 }
 
-/// What is known of a scan before its pixels are read.
+/// Facts about a scan that are known before its pixels are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScanHeader {
-    /// Name of the file format, as in `PNG` or `Heidelberg VOL`.
+    /// Name of the file format, such as `PNG` or `Heidelberg VOL`.
     #[serde(with = "fixed")]
     pub format: StaticStr,
     /// Number of B-scans, at least one.
@@ -180,26 +179,26 @@ pub struct ScanHeader {
     pub width: usize,
     /// Samples along each A-scan.
     pub height: usize,
-    /// Spacing along the A-scan; `None` where nobody stated it.
+    /// Spacing along the A-scan; `None` if unknown.
     pub axial: Option<Spacing>,
-    /// Spacing from A-scan to A-scan; `None` where nobody stated it.
+    /// Spacing from A-scan to A-scan; `None` if unknown.
     pub lateral: Option<Spacing>,
-    /// Which eye, where somebody says.
+    /// Which eye, if known.
     pub eye: Option<Eye>,
-    /// Who said which eye it is; `None` where nobody did.
+    /// Source of `eye`; `None` if unknown.
     pub eye_from: Option<Provenance>,
-    /// How the B-scans lie.
+    /// Arrangement of the B-scans.
     pub pattern: Pattern,
-    /// Who said how they lie; `None` where nobody did.
+    /// Source of `pattern`; `None` if unknown.
     pub pattern_from: Option<Provenance>,
-    /// Where each B-scan lies, in their order; empty where nobody said.
+    /// Position of each B-scan, in scan order; empty if unknown.
     pub tracks: Vec<Track>,
-    /// Who said where they lie; `None` where nobody did.
+    /// Source of `tracks`; `None` if unknown.
     pub places: Option<Provenance>,
 }
 
 impl ScanHeader {
-    /// The header with the places that a sidecar states, where the file of a volume states none.
+    /// Adds the positions that a sidecar states, if the file of a volume states none.
     fn placed(self, stated: &sidecar::Stated) -> Self {
         match stated.rows {
             Some(rows) => self.laid(rows, Provenance::Sidecar),
@@ -207,7 +206,7 @@ impl ScanHeader {
         }
     }
 
-    /// The header of a volume whose B-scans follow each other as `rows` says, where nobody else said how they lie.
+    /// Adds positions to a volume whose B-scans follow each other as in `rows`, if none are known.
     fn laid(self, rows: sidecar::Rows, from: Provenance) -> Self {
         let volume = self.bscans > 1 && matches!(self.pattern, Pattern::RasterVolume | Pattern::Unknown);
         let (true, true, Some(lateral)) = (volume, self.tracks.is_empty(), self.lateral) else { return self };
@@ -219,7 +218,7 @@ impl ScanHeader {
         Self { tracks, pattern: Pattern::RasterVolume, pattern_from, places: Some(from), ..self }
     }
 
-    /// Whether the scan has a B-scan at `index`.
+    /// Checks that the scan has a B-scan at `index`.
     fn check_index(&self, index: usize) -> Result<(), ReadError> {
         let count = self.bscans;
         if index < count { Ok(()) } else { Err(ReadError::NoSuchBScan { index, count }) }
@@ -229,18 +228,18 @@ impl ScanHeader {
 /// Rows of one boundary in each A-scan; `None` where it was not determined.
 pub type BoundaryRows = Vec<Option<f32>>;
 
-/// Hands out the B-scans of one scan, each when it is asked for.
+/// Reads the B-scans of one scan on demand.
 pub trait ScanReader: Send {
-    /// What is known of the scan.
+    /// Facts about the scan.
     fn header(&self) -> &ScanHeader;
 
-    /// Reads the B-scan at `index`, 0-based; its size is that of the header.
+    /// Reads the B-scan at `index`, 0-based, in the size that the header states.
     ///
     /// # Errors
-    /// [`ReadError`] when the pixels are missing, broken or `index` is past the last B-scan.
+    /// [`ReadError`] when the pixels are missing or broken, or `index` is past the last B-scan.
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError>;
 
-    /// The boundaries that the scanner itself found in the B-scan at `index`; none where it keeps them to itself.
+    /// Boundaries that the scanner found in the B-scan at `index`; empty if the file has none.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -248,7 +247,7 @@ pub trait ScanReader: Send {
         Ok(Vec::new())
     }
 
-    /// The signal of the B-scan at `index` in decibels, as the scanner itself states it.
+    /// Signal of the B-scan at `index` in decibels, as the scanner states it.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -256,7 +255,7 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// The image of the fundus, where the file has one.
+    /// The fundus image, if the file has one.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -264,7 +263,7 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// Whose eye it is and when it was scanned, where the file says both.
+    /// Patient, acquisition time and scanner, if the file states who and when.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -272,41 +271,41 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// What objects made from the scan refer to, where it is a DICOM object.
+    /// What derived DICOM objects refer to, if the scan is a DICOM object.
     #[cfg(feature = "dicom")]
     fn dicom_origin(&self) -> Option<&DicomOrigin> {
         None
     }
 }
 
-/// What the operator says of scans.
+/// Operator's statements about scans, and reading options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReadOptions {
-    /// Axial spacing in micrometres, for files that carry none.
+    /// Axial spacing in micrometres, for files without one.
     pub axial_um: Option<f64>,
-    /// Lateral spacing in micrometres, for files that carry none.
+    /// Lateral spacing in micrometres, for files without one.
     pub lateral_um: Option<f64>,
-    /// Micrometres on the retina to a degree, for files that state places in degrees.
+    /// Micrometres on the retina per degree, for files with positions in degrees.
     pub um_per_degree: Option<f64>,
-    /// Take an export of which some images are missing, without these.
+    /// Accept an export with missing images, and read the others.
     pub allow_missing: bool,
-    /// Of a file that holds several series of B-scans, the one to take; 1 is the first.
+    /// Series to read from a file that holds several; 1 is the first.
     pub series: Option<u32>,
 }
 
-/// Opens a scan: the format is recognised by content, whatever the file's name. A folder is a volume of the images in it, or of the
+/// Opens a scan. The format is recognised by content, not by name. A folder is a volume of its images, or of the
 /// instances of a DICOM series.
 ///
-/// What holds for every file of a format counts last. A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
+/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), a sidecar over `options`, and `options` over
+/// values that hold for every file of a format.
 ///
 /// # Errors
-/// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
-/// [`MAX_PIXELS`] allows.
+/// [`ReadError`] when the file cannot be read, is of unknown format, is broken, or exceeds [`MAX_PIXELS`].
 pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
     open_files(&ScanFiles::one(path), options)
 }
 
-/// Opens a scan of one or several files as [`open`] does; the sidecar of a series is that of the file it is called by.
+/// Opens a scan of one or several files, as [`open`] does. A series uses the sidecar of the file that names it.
 ///
 /// # Errors
 /// As [`open`].
@@ -314,7 +313,7 @@ pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn Sca
     let path = files.path();
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
-    // Only an .E2E file has several.
+    // Only an .E2E file can hold several series.
     let other = options.series.filter(|&n| n != 1).map(|number| ReadError::NoSuchSeries { number, count: 1 });
     #[cfg(feature = "dicom")]
     if !files.instances().is_empty() {
@@ -356,10 +355,10 @@ pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn Sca
     }
 }
 
-/// How many series of B-scans the file at `path` holds, each a scan of its own; one of any format but `.E2E`.
+/// Number of series of B-scans in the file at `path`, each its own scan; one for any format except `.E2E`.
 ///
 /// # Errors
-/// [`ReadError`] when the file cannot be read, or what lists its series is broken.
+/// [`ReadError`] when the file cannot be read, or its list of series is broken.
 pub fn series(path: &Path) -> Result<u32, ReadError> {
     if path.is_dir() || !HeidelbergE2e::recognises(&raster::first_bytes(path)?) {
         return Ok(1);
@@ -367,7 +366,7 @@ pub fn series(path: &Path) -> Result<u32, ReadError> {
     HeidelbergE2e::series(path)
 }
 
-/// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.
+/// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
 #[must_use]
 pub fn parts(path: &Path) -> ExportParts {
     match raster::first_bytes(path) {
@@ -376,20 +375,20 @@ pub fn parts(path: &Path) -> ExportParts {
     }
 }
 
-/// Whether a file name is one of a scan that consists of several files, by its ending.
+/// Whether the extension is that of a scan that can consist of several files.
 #[must_use]
 pub fn may_have_parts(path: &Path) -> bool {
     has_extension(path, &["xml"])
 }
 
-/// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
+/// Whether the extension is one that [`open`] may know; used to skip sidecars and notes.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
     raster::has_extension(path)
         || has_extension(path, &["dcm", "dicom", "e2e", "fda", "fds", "img", "oct", "vol", "xml"])
 }
 
-/// Whether the ending of a file name is one of `known`, in whatever case.
+/// Whether the extension is one of `known`, ignoring case.
 fn has_extension(path: &Path, known: &[&str]) -> bool {
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_ascii_lowercase().as_str()))
 }

@@ -249,7 +249,7 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
         ("different frames of reference", with(string(tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.9"))),
         ("same eye", with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![eye]))),
         ("different spacings", with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![item([spacing])]))),
-        ("only one of them says where", with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
+        ("only one of them states its position", with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
     ];
     for (words, objects) in cases {
         let (code, reason) = refused(objects);
@@ -263,7 +263,7 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
             .with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))
     };
     let (code, reason) = refused([lost(1), lost(2)]);
-    assert!(code == "E-READ-SERIES" && reason.contains("in which order"), "{reason}");
+    assert!(code == "E-READ-SERIES" && reason.contains("the order of its instances"), "{reason}");
     // One of them is broken.
     let short = instance(2).native(vec![7; FRAME - 2]);
     let (code, reason) = refused([instance(1), short, instance(3)]);
