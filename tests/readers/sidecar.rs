@@ -1,4 +1,4 @@
-//! The sidecar and the operator's word.
+//! Sidecars and options of the operator.
 
 use image::ImageFormat;
 use octrls::scan::{self, Eye, Pattern, Provenance, ReadError, ReadOptions, Spacing, Track};

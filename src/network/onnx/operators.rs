@@ -1,4 +1,4 @@
-//! ONNX's operators in tract's.
+//! Translates ONNX operators to tract's.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::{
     values::{datum_type, tensor},
 };
 
-/// What [`wire`] knows: what UNets are made of, in the forms in which they are exported.
+/// Operators that [`wire`] supports: those of UNets, in the forms in which they are exported.
 pub(in crate::network) const OPERATORS: [&str; 24] = [
     "Add",
     "AveragePool",
@@ -49,7 +49,7 @@ pub(in crate::network) const OPERATORS: [&str; 24] = [
     "Tanh",
 ];
 
-/// Adds `node` to `model` under `name`; `inputs` are `None` where one is left out. Returns where its first output comes out.
+/// Adds `node` to `model` under `name`; omitted inputs are `None`. Returns the outlet of its first output.
 pub(super) fn wire(
     model: &mut TypedModel,
     opset: i64,
@@ -69,7 +69,7 @@ pub(super) fn wire(
         "Conv" => call.convolution(),
         "ConvTranspose" => call.up_convolution(),
         "Div" => call.pair(math::div()),
-        // In inference it passes its input on.
+        // At inference, these pass their input on.
         "Dropout" | "Identity" => call.input(0),
         "HardSwish" => call.alone(nn::hard_swish()),
         "InstanceNormalization" => call.instance_normalization(),
@@ -83,7 +83,7 @@ pub(super) fn wire(
         "Softmax" => call.softmax(),
         "Sub" => call.pair(math::sub()),
         "Tanh" => call.alone(math::tanh()),
-        other => bail!("{other} is not known"),
+        other => bail!("{other} is not supported"),
     }
 }
 
@@ -104,7 +104,7 @@ impl Call<'_> {
         self.inputs.get(number).copied().flatten()
     }
 
-    /// The value of an input, which must be known.
+    /// The value of an input, which must be constant.
     fn known(&self, number: usize) -> TractResult<Arc<Tensor>> {
         let fact = self.model.outlet_fact(self.input(number)?)?;
         fact.konst.clone().ok_or_else(|| format_err!("input {number} is not constant"))
@@ -112,7 +112,7 @@ impl Call<'_> {
 
     fn numbers<T: Datum + Copy>(&self, number: usize) -> TractResult<Vec<T>> {
         let value = self.known(number)?;
-        // tract has no slice of nothing.
+        // tract has no empty slices.
         if value.len() == 0 {
             return Ok(Vec::new());
         }
@@ -125,7 +125,7 @@ impl Call<'_> {
 
     fn channels(&self) -> TractResult<usize> {
         let shape = &self.model.outlet_fact(self.input(0)?)?.shape;
-        ensure!(shape.rank() > 2, "its input is no image");
+        ensure!(shape.rank() > 2, "its input is not an image");
         Ok(shape[1].to_usize()?)
     }
 
@@ -148,22 +148,23 @@ impl Call<'_> {
         let shape =
             |outlet| Ok::<_, TractError>(self.model.outlet_fact(outlet)?.shape.as_concrete().unwrap_or_default());
         let (one, two) = (shape(inputs[0])?, shape(inputs[1])?);
-        // tract would leave it open whether sizes that differ are equal.
+        // tract would not report sizes that differ.
         let fit = one.iter().rev().zip(two.iter().rev()).all(|(a, b)| a == b || *a == 1 || *b == 1);
         ensure!(fit, "its inputs have the shapes {one:?} and {two:?}");
         self.wire("", op, &inputs)
     }
 
-    /// `op` of the input and one number.
+    /// Applies `op` to the input and one number.
     fn bound(&mut self, part: &str, op: impl Into<Box<dyn TypedOp>>, value: f32) -> TractResult<OutletId> {
         let value = Tensor::from_shape(&vec![1; self.rank()?], &[value])?;
         let (input, value) = (self.input(0)?, self.konst_of(&format!("{part}.cst"), value)?);
         self.wire(part, op, &[input, value])
     }
 
-    /// Numbers of another kind. What is constant stays so: weights are stored in less than the network computes with.
+    /// Converts numbers to another type. Constants stay constant: weights may be stored at lower precision than the
+    /// network computes with.
     fn cast(&mut self) -> TractResult<OutletId> {
-        let to = datum_type(self.node.int("to")?.context("it does not say to what")?)?;
+        let to = datum_type(self.node.int("to")?.context("it states no target type")?)?;
         let input = self.input(0)?;
         match &self.model.outlet_fact(input)?.konst {
             Some(value) => {
@@ -240,7 +241,7 @@ impl Call<'_> {
         let shape = kernel.shape().to_vec();
         let fits = shape.len() == self.rank()? && group > 0 && shape[0] == channels && channels.is_multiple_of(group);
         ensure!(fits, "its kernel is {shape:?}, and it has {channels} channels in {group} groups");
-        ensure!(self.node.ints("output_shape")?.is_none(), "output_shape is not known");
+        ensure!(self.node.ints("output_shape")?.is_none(), "output_shape is not supported");
         // ONNX has [group x input, output, y, x], tract [group x output, input, y, x].
         let kernel = kernel.into_tensor().split_axis(0, group)?.move_axis(1, 2)?.collapse_axis_with_next(0);
         let kernel = self.konst_of("kernel", kernel)?;
@@ -261,7 +262,7 @@ impl Call<'_> {
         self.konst_of("bias", tensor1(&values))
     }
 
-    /// The window of a convolution, or of a pooling, which may round its size up.
+    /// Window of a convolution, or of a pooling, which may round its size up.
     fn window(&self, kernel: &[usize], pools: bool, inputs: usize, outputs: usize) -> TractResult<PoolSpec> {
         let node = self.node;
         let ceil = pools && node.flag("ceil_mode")?;
@@ -282,7 +283,7 @@ impl Call<'_> {
                 "VALID" => PaddingSpec::Valid,
                 "SAME_UPPER" => PaddingSpec::SameUpper,
                 "SAME_LOWER" => PaddingSpec::SameLower,
-                other => bail!("auto_pad {other} is not known"),
+                other => bail!("auto_pad {other} is not supported"),
             },
         };
         let strides = node.sizes("strides")?;
@@ -325,7 +326,7 @@ impl Call<'_> {
         self.line(input, &slope, &intercept)
     }
 
-    /// `slope * input + intercept`, a pair for each channel.
+    /// `slope * input + intercept`, with a pair for each channel.
     fn line(&mut self, input: OutletId, slope: &[f32], intercept: &[f32]) -> TractResult<OutletId> {
         let mut shape = vec![1; self.rank()?];
         shape[1] = slope.len();
@@ -376,7 +377,7 @@ impl Call<'_> {
             "constant" => PadMode::Constant(Arc::new(value.into())),
             "reflect" => PadMode::Reflect,
             "edge" => PadMode::Edge,
-            other => bail!("mode {other} is not known"),
+            other => bail!("mode {other} is not supported"),
         };
         let mut pads = vec![(0, 0); rank];
         for (i, &axis) in axes.iter().enumerate() {
@@ -387,13 +388,13 @@ impl Call<'_> {
 
     fn softmax(&mut self) -> TractResult<OutletId> {
         let axis = self.axis(self.node.int("axis")?.unwrap_or(if self.opset < 13 { 1 } else { -1 }))?;
-        // Before version 13 all axes from this one on were one.
+        // Before version 13, the operator covers all axes from this one on.
         let axes = if self.opset < 13 { (axis..self.rank()?).collect() } else { tvec!(axis) };
         self.alone(nn::Softmax { axes, quant_output_dt: None, ..nn::Softmax::default() })
     }
 
     fn resize(&mut self) -> TractResult<OutletId> {
-        ensure!(self.opset >= 11, "Resize of version {} is not known", self.opset);
+        ensure!(self.opset >= 11, "Resize of version {} is not supported", self.opset);
         let shape = self.model.outlet_fact(self.input(0)?)?.shape.as_concrete().unwrap_or_default().to_vec();
         let inputs = resize::Inputs {
             region: self.optional(1).map(|_| self.numbers(1)).transpose()?,

@@ -1,4 +1,4 @@
-//! ONNX's `Resize`: an image on another grid, axis by axis.
+//! ONNX's `Resize`: resamples an image axis by axis.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ use tract_core::{
 
 use super::proto::NodeProto;
 
-/// The longest side that a grid may get.
+/// Maximum side of a grid.
 const LONGEST: usize = 1 << 14;
 
-/// What a node states of the grid, beside its attributes.
+/// Inputs of a node that describe the grid, besides its attributes.
 pub(super) struct Inputs {
-    /// The region to crop, as shares of the axes: where it begins, then where it ends.
+    /// The region to crop, as fractions of the axes: all starts, then all ends.
     pub(super) region: Option<Vec<f32>>,
     pub(super) scales: Option<Vec<f32>>,
     pub(super) sizes: Option<Vec<i64>>,
 }
 
-/// The operator that does what `node` asks for with an image of `shape`.
+/// The operator for `node` on an image of `shape`.
 pub(super) fn operator(node: &NodeProto, shape: &[usize], inputs: &Inputs) -> TractResult<Box<dyn TypedOp>> {
     let axes = axes(node, shape.len())?;
     let grid = grid(node, shape, &axes, inputs)?;
@@ -75,7 +75,7 @@ pub(super) fn operator(node: &NodeProto, shape: &[usize], inputs: &Inputs) -> Tr
     Ok(Box::new(Resample(Arc::new(Grid { shape: resampled, plans, outside }))))
 }
 
-/// The axes that scales, sizes and region speak of.
+/// The axes that scales, sizes and region refer to.
 fn axes(node: &NodeProto, rank: usize) -> TractResult<Vec<usize>> {
     let Some(stated) = node.ints("axes")? else { return Ok((0..rank).collect()) };
     let axis = |&stated: &i64| {
@@ -85,7 +85,7 @@ fn axes(node: &NodeProto, rank: usize) -> TractResult<Vec<usize>> {
     stated.iter().map(axis).collect()
 }
 
-/// For each of the axes, by how much it is enlarged, and how long it becomes.
+/// Scale and new length of each of the axes.
 fn grid(node: &NodeProto, shape: &[usize], axes: &[usize], inputs: &Inputs) -> TractResult<Vec<(f32, usize)>> {
     let scaled = |axis: usize, scale: f32| (scale, (shape[axis] as f32 * scale) as usize);
     let of_all = |count: usize| count == axes.len();
@@ -101,17 +101,17 @@ fn grid(node: &NodeProto, shape: &[usize], axes: &[usize], inputs: &Inputs) -> T
             "stretch" => ratios.zip(sizes).map(|(ratio, &size)| (ratio, size.try_into().unwrap_or(0))).collect(),
             "not_larger" => of_one_ratio(ratios.reduce(f32::min)),
             "not_smaller" => of_one_ratio(ratios.reduce(f32::max)),
-            other => bail!("keep_aspect_ratio_policy {other} is not known"),
+            other => bail!("keep_aspect_ratio_policy {other} is not supported"),
         }
     } else {
         bail!("it has neither scales nor sizes for {} axes", axes.len());
     };
     let fits = grid.iter().all(|(scale, to)| scale.is_finite() && *scale > 0.0 && (1..=LONGEST).contains(to));
-    ensure!(fits, "it asks for {grid:?}");
+    ensure!(fits, "invalid grid {grid:?}");
     Ok(grid)
 }
 
-/// Where a point of the new grid lies on the old one, which is cropped to `start..end`, shares of its length.
+/// Position of a point of the new grid on the old one, which is cropped to `start..end`, fractions of its length.
 fn cropped(x: usize, scale: f32, from: usize, (start, end): (f32, f32)) -> Option<f32> {
     let last = from as f32 - 1.0;
     let span = last * (end - start);
@@ -121,7 +121,7 @@ fn cropped(x: usize, scale: f32, from: usize, (start, end): (f32, f32)) -> Optio
     (0.0..=last).contains(&x).then_some(x)
 }
 
-/// Which neighbour is the nearest.
+/// Rule that chooses the nearest neighbour.
 #[derive(Clone, Copy)]
 enum Nearest {
     Floor,
@@ -137,11 +137,12 @@ impl Nearest {
             "ceil" => Self::Ceil,
             "round_prefer_floor" => Self::RoundPreferFloor,
             "round_prefer_ceil" => Self::RoundPreferCeil,
-            other => bail!("nearest_mode {other} is not known"),
+            other => bail!("nearest_mode {other} is not supported"),
         })
     }
 
-    /// Whether the right neighbour is, for a point that lies `share`, above 0 and at most 1, of a step right of the left one.
+    /// Whether to choose the right neighbour for a point at `share`, above 0 and at most 1, of a step right of the left
+    /// one.
     fn is_right(self, share: f32) -> bool {
         share >= 1.0
             || match self {
@@ -153,7 +154,7 @@ impl Nearest {
     }
 }
 
-/// How a point of the new grid is made of those of the old one.
+/// How to compute points of the new grid from the old one.
 struct Method {
     interpolator: Interpolator,
     antialias: bool,
@@ -181,13 +182,13 @@ impl Method {
 #[derive(Debug)]
 struct Grid {
     shape: Vec<usize>,
-    /// What is done, and along which axis.
+    /// Each axis to resample, and how.
     plans: Vec<(usize, AxisPlan)>,
-    /// What lies outside of the image.
+    /// Value outside the image.
     outside: f32,
 }
 
-/// Puts an image on another grid.
+/// Resamples an image to another grid.
 #[derive(Clone, Debug)]
 struct Resample(Arc<Grid>);
 

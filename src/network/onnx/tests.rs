@@ -59,12 +59,12 @@ fn wave(name: &str, dims: &[usize]) -> TensorProto {
     tensor(name, dims, &sines(dims))
 }
 
-/// The same in 16 bits each.
+/// The same as 16-bit floats.
 fn half(name: &str, dims: &[usize]) -> TensorProto {
     TensorProto::narrowed(name, dims, &sines(dims)).expect("numbers in range")
 }
 
-/// A model whose `nodes` make `y` of `x`, an image of four channels with values of both signs.
+/// A model whose `nodes` compute `y` from `x`, an image of four channels with values of both signs.
 fn model(opset: i64, nodes: Vec<NodeProto>, mut initializer: Vec<TensorProto>) -> ModelProto {
     initializer.push(wave("lift", &[CHANNELS, 1, 3, 3]));
     let lift = node("Conv", &["image", "lift"], "x", vec![ints("pads", &[1; 4]), ints("kernel_shape", &[3, 3])]);
@@ -256,7 +256,7 @@ fn a_foreign_operator_is_named_with_a_code_of_its_own() {
     } else {
         let error = read.expect_err("an operator that is not among ours");
         assert_eq!(error.code(), "E-MODEL-OPERATOR");
-        assert!(error.to_string().contains("its node y is a Einsum"), "{error}");
+        assert!(error.to_string().contains("node y uses operator Einsum"), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbers and attributes of an ONNX file, with whatever may be wrong with them.
+//! Reads and checks numbers and attributes of an ONNX file.
 
 use tract_core::{
     internal::{TractErrorContext, bail, ensure},
@@ -13,7 +13,7 @@ use super::proto::{
 /// `TensorProto.DataLocation` of numbers in another file.
 const EXTERNAL: i32 = 1;
 
-/// The kind of number that ONNX counts as `kind`.
+/// The number type for ONNX's code `kind`.
 pub(super) fn datum_type(kind: i64) -> TractResult<DatumType> {
     Ok(match i32::try_from(kind)? {
         FLOAT => DatumType::F32,
@@ -21,17 +21,17 @@ pub(super) fn datum_type(kind: i64) -> TractResult<DatumType> {
         DOUBLE => DatumType::F64,
         INT32 => DatumType::I32,
         INT64 => DatumType::I64,
-        other => bail!("numbers of type {other} are not known"),
+        other => bail!("numbers of type {other} are not supported"),
     })
 }
 
-/// tract's form of a tensor of the file.
+/// Converts a tensor of the file to tract's.
 pub(super) fn tensor(proto: &TensorProto) -> TractResult<Tensor> {
     let read = || {
         ensure!(proto.data_location != EXTERNAL, "its numbers are in another file");
         match datum_type(proto.data_type.into())? {
             DatumType::F16 => {
-                // In a list of 32-bit integers, each has the bits of one.
+                // In a list of 32-bit integers, each holds the bits of one float.
                 let listed = proto.int32_data.iter().map(|&bits| f16::from_bits(bits as u16)).collect();
                 shaped(proto, f16::from_le_bytes, listed)
             }
@@ -44,7 +44,7 @@ pub(super) fn tensor(proto: &TensorProto) -> TractResult<Tensor> {
     read().with_context(|| format!("tensor {}", proto.name))
 }
 
-/// The numbers of `proto`, as bytes or else `listed`, in its shape.
+/// The numbers of `proto` in its shape, from its bytes or else from `listed`.
 fn shaped<T: Datum + Copy, const N: usize>(
     proto: &TensorProto,
     number: fn([u8; N]) -> T,
@@ -54,16 +54,16 @@ fn shaped<T: Datum + Copy, const N: usize>(
         listed
     } else {
         let (numbers, rest) = proto.raw_data.as_chunks::<N>();
-        ensure!(rest.is_empty(), "it has {} bytes", proto.raw_data.len());
+        ensure!(rest.is_empty(), "its {} bytes do not fit its type", proto.raw_data.len());
         numbers.iter().copied().map(number).collect()
     };
     let shape: Vec<usize> = proto.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>()?;
     let count = shape.iter().try_fold(1_usize, |count, &side| count.checked_mul(side));
-    ensure!(count == Some(values.len()), "it has {} numbers, but the shape {shape:?}", values.len());
+    ensure!(count == Some(values.len()), "its {} numbers do not fit the shape {shape:?}", values.len());
     Tensor::from_shape(&shape, &values)
 }
 
-/// Attributes by name; `None` where a node does not state one. It is an error when one is of another type.
+/// Attributes by name; `None` if absent, an error if of another type.
 impl NodeProto {
     fn attribute(&self, name: &str, kind: i32) -> TractResult<Option<&AttributeProto>> {
         let Some(attribute) = self.attribute.iter().find(|a| a.name == name) else { return Ok(None) };
@@ -92,7 +92,7 @@ impl NodeProto {
         Ok(self.attribute(name, ATTRIBUTE_INTS)?.map(|a| a.ints.as_slice()))
     }
 
-    /// Integers none of which is below 0.
+    /// Integers that must not be negative.
     pub(super) fn sizes(&self, name: &str) -> TractResult<Option<TVec<usize>>> {
         let Some(values) = self.ints(name)? else { return Ok(None) };
         let sizes = values.iter().map(|&value| usize::try_from(value)).collect::<Result<_, _>>();
