@@ -9,8 +9,8 @@
 //! - [`measure`]: thickness, and accuracy against labels;
 //! - [`segment`]: all of these steps for one B-scan;
 //! - [`phantom`]: synthetic scans with exact labels;
-//! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the dashboard and
-//!   other screens, the command line;
+//! - `output`, `engine`, `screen`, `cli` (feature `app`): results on disk, the watcher and its workers, the dashboard
+//!   and other screens, the command line;
 //! - `node` (feature `dicom-net`): DICOM networking;
 //! - `fleet` (feature `fleet`): distributed processing.
 //!

@@ -24,7 +24,7 @@ impl Stem {
         Self { weights, bias: bias.to_vec() }
     }
 
-    /// The same for maps in lines, if its number of output channels is theirs.
+    /// The same for maps in lines, if it has as many outputs as these have planes.
     pub(super) fn in_lines(&self) -> Option<LineConv> {
         let outputs = self.outputs();
         let weights: Vec<f32> =

@@ -1,9 +1,9 @@
 //! 3 x 3 convolution by Winograd's method.
 //!
-//! An output tile of 4 x 4 pixels takes 36 multiplications for each pair of channels instead of 144: input tiles and
-//! weights are transformed, multiplied point by point, and the products transformed back (Lavin and Gray, Fast Algorithms
-//! for Convolutional Neural Networks, 2016: F(4 x 4, 3 x 3)). Point by point, all tiles times all weights is a matrix
-//! product.
+//! An output tile of 4 x 4 pixels takes 36 multiplications per pair of channels instead of 144: input tiles and weights
+//! are transformed, multiplied point by point, and the products transformed back (Lavin and Gray, Fast Algorithms for
+//! Convolutional Neural Networks, 2016: F(4 x 4, 3 x 3)). For each point, multiplying all tiles by all weights is a
+//! matrix product.
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
@@ -55,7 +55,7 @@ impl Conv3x3 {
         Self { weights, bias: bias.to_vec(), in_lines }
     }
 
-    /// The same for maps in lines, if its number of output channels is theirs.
+    /// The same for maps in lines, if it has as many outputs as these have planes.
     pub(super) fn in_lines(&self) -> Option<LineConv> {
         self.in_lines.clone()
     }

@@ -72,7 +72,7 @@ fn kernel(model: &TypedModel, node: usize) -> Option<&Kernel> {
     model.nodes[node].op_as::<Operator>().map(|operator| &*operator.kernel)
 }
 
-/// The node that is the only input of `node`.
+/// The node that feeds the only input of `node`.
 fn sole_input(model: &TypedModel, node: usize) -> Option<usize> {
     match model.nodes[node].inputs.as_slice() {
         [OutletId { node, slot: 0 }] => Some(*node),

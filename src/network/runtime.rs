@@ -178,7 +178,7 @@ impl Network {
         self.gpu.as_ref().map(|gpu| gpu.on_cpu())
     }
 
-    /// Multiple that the sides of a grid must be of, if the grid may differ from the size that the model states.
+    /// Number that the sides of a grid must be a multiple of, if they may differ from the size that the model states.
     fn unit(&self) -> Option<usize> {
         self.unit.filter(|_| !self.is_on_gpu())
     }

@@ -27,7 +27,7 @@ use super::{InputSize, ModelError};
 ///
 /// # Errors
 /// [`ModelError::Operator`] when the model has an operator that this build does not support, [`ModelError::Load`] when
-/// it is no such model, or tract cannot handle a node's inputs or attributes.
+/// the model is of another kind, or tract cannot handle a node's inputs or attributes.
 #[cfg_attr(
     not(feature = "every-operator"),
     expect(unused_variables, reason = "only tract's own reader parses it again")
