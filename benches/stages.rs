@@ -1,4 +1,4 @@
-//! What each stage of a scan costs: `cargo bench --bench stages`.
+//! Cost of each stage of a scan: `cargo bench --bench stages`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use octrls_core::{

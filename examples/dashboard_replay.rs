@@ -1,4 +1,4 @@
-//! Plays a scripted morning through a screen, for work on the screens without scans or a model.
+//! Plays a scripted morning through a screen, to develop screens without scans or a model.
 //!
 //! ```text
 //! cargo run --example dashboard_replay [-- [--speed 4] [plain | json | IMAGE]]

@@ -1,4 +1,5 @@
-//! Checks the shipped models on the GPU against the CPU, and times both. Ends with 1 where no GPU computes or the two differ.
+//! Checks the shipped models on the GPU against the CPU, and times both. Exits with 1 if no GPU computes or the two
+//! differ.
 
 use std::{
     error::Error,
@@ -15,9 +16,9 @@ use octrls_core::{
     surface::Surfaces,
 };
 
-/// Largest difference of a boundary, in pixels, on which both agree that it is there.
+/// Maximum difference of a boundary that both find, in pixels.
 const TOLERANCE: f32 = 0.05;
-/// B-scans that are timed.
+/// Number of B-scans to time.
 const RUNS: u64 = 40;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -48,16 +49,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         println!("  boundaries differ from the CPU's by {largest:.4} px at most");
         let (on_gpu, on_cpu) = (time(&gpu, &scans)?, time(&cpu, &scans)?);
-        println!("  one after the other: {} a B-scan on the GPU, {} on the CPU", ms(on_gpu), ms(on_cpu));
+        println!("  one after the other: {} per B-scan on the GPU, {} on the CPU", ms(on_gpu), ms(on_cpu));
         for threads in [2, 4, 8] {
-            println!("  {threads} threads: {} a B-scan on the GPU", ms(throughput(&gpu, &scans, threads)));
+            println!("  {threads} threads: {} per B-scan on the GPU", ms(throughput(&gpu, &scans, threads)));
         }
         fine &= gpu.is_on_gpu() && largest <= TOLERANCE;
     }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The boundaries in the whole frame: the CPU would otherwise look at a band of it alone.
+/// The boundaries in the whole frame; otherwise the CPU would process only a band of it.
 fn surfaces(network: &Network, scan: &BScan) -> Result<Surfaces, Box<dyn Error>> {
     let placement = octrls_core::network::Placement::new(scan.width, scan.height, network.metadata().input);
     let scores = network.run_on(&placement, &placement.prepare(scan))?;

@@ -1,14 +1,14 @@
-//! What the processor could do at most: `peak THREADS` prints billions of single-precision operations a second.
+//! Peak throughput of the processor: `peak THREADS` prints billions of single-precision operations per second.
 //!
-//! Chains of fused multiply-adds in registers, as many as hide their latency, on the widest vectors of the machine.
+//! Runs chains of fused multiply-adds in registers, enough to hide their latency, on the widest vectors of the machine.
 
-#![expect(clippy::inline_always, reason = "what runs on vectors has to be compiled within its caller")]
+#![expect(clippy::inline_always, reason = "vector code must be compiled within its caller")]
 
 use std::{error::Error, hint::black_box, time::Instant};
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*};
 
-/// Chains at once.
+/// Number of parallel chains.
 const CHAINS: usize = 12;
 /// Steps of each chain.
 const STEPS: usize = 20_000_000;

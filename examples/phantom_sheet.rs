@@ -10,7 +10,7 @@ use octrls_core::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().ok_or("which folder?")?);
+    let folder = PathBuf::from(arguments.next().ok_or("usage: phantom_sheet <folder> [random count]")?);
     let count = arguments.next().map_or(Ok(12), |n| n.parse())?;
     std::fs::create_dir_all(&folder)?;
     let scanners = [
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The scan as a picture, with its boundaries where asked for.
+/// Draws the scan, with its boundaries if `lines`.
 fn picture(scan: &PhantomScan, lines: bool) -> RgbImage {
     let (width, height) = (scan.bscan.width, scan.bscan.height);
     let mut picture = RgbImage::from_fn(width as u32, height as u32, |x, y| {

@@ -1,8 +1,8 @@
 //! Times a network, for comparison with other runtimes.
 //!
-//! `time_network MODEL THREADS RUNS [tract]`: on standard output the milliseconds of loading the model, of the first run, and
-//! then, a line for each further run, those of the network alone and of all steps from a phantom's pixels to its surfaces.
-//! With `tract`, tract's own operators compute.
+//! `time_network MODEL THREADS RUNS [tract]` prints milliseconds: for loading the model, for the first run, and then,
+//! one line for each further run, for the network alone and for all steps from a phantom's pixels to its surfaces. With
+//! `tract`, tract's own operators compute.
 
 use std::{error::Error, fs, time::Instant};
 

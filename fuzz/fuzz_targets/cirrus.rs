@@ -1,5 +1,5 @@
 #![no_main]
-//! The name of the file up to a zero, then its content.
+//! Input: the file name up to a zero byte, then the content.
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (name, content) = input.split_at(input.iter().position(|&b| b == 0).unwrap_or(input.len()));

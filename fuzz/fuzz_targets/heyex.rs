@@ -1,5 +1,5 @@
 #![no_main]
-//! The XML of an export, beside images that it may list.
+//! Input: the XML of an export, placed beside images that it may list.
 
 /// A bitmap of 4 x 3 grey pixels.
 fn bitmap() -> Vec<u8> {

@@ -1,5 +1,5 @@
 #![no_main]
-//! The sidecar of a `.img` of 2 x 1024 x 2 samples.
+//! Input: the sidecar of a `.img` file with 2 x 1024 x 2 samples.
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let folder = octrls_fuzz::folder();

@@ -1,4 +1,4 @@
-//! Files that are cut short, lie about their size, or are no scans at all.
+//! Files that are truncated, state a wrong size, or are no scans at all.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::{
 
 const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::Bmp];
 
-/// An image that does not compress to nothing.
+/// An image that compresses badly.
 fn rough_image() -> DynamicImage {
     let mut state = 1u32;
     let mut image = grey_image(24, 17).to_luma8();
@@ -77,7 +77,7 @@ fn other_files_are_no_scans() {
     assert_eq!(refusal(&folder.file("empty.png", b"")), "E-READ-EMPTY");
 }
 
-/// A PNG that declares a size and holds almost nothing; the header's checksum is right.
+/// A PNG that declares a size and holds almost nothing; the header's checksum is correct.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = encode(&grey_image(4, 4), ImageFormat::Png);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());

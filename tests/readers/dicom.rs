@@ -1,4 +1,4 @@
-//! DICOM files written here.
+//! DICOM files written by the tests.
 
 use dicom_core::{
     DataElement, PrimitiveValue, Tag, VR,
@@ -24,7 +24,7 @@ const HEIGHT: u16 = topcon::HEIGHT as u16;
 const FRAMES: usize = 3;
 pub(super) const FRAME: usize = WIDTH as usize * HEIGHT as usize;
 
-/// A DICOM object before it is written.
+/// A DICOM object to be written.
 pub(super) struct Object(InMemDicomObject, &'static str);
 
 pub(super) fn item(elements: impl IntoIterator<Item = DataElement<InMemDicomObject>>) -> InMemDicomObject {
@@ -48,7 +48,7 @@ pub(super) fn string(tag: Tag, vr: VR, value: &str) -> DataElement<InMemDicomObj
     DataElement::new(tag, vr, PrimitiveValue::from(value))
 }
 
-/// An Ophthalmic Tomography object of a right eye without pixels.
+/// An Ophthalmic Tomography object of a right eye, without pixels.
 pub(super) fn tomography(frames: usize) -> Object {
     let measures =
         sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![item([floats(tags::PIXEL_SPACING, &[0.0039, 0.0117])])]);
@@ -113,7 +113,7 @@ fn grey(frame: usize, i: usize) -> u8 {
     (frame * 60 + i) as u8
 }
 
-/// Three frames of 8-bit pixels as they are.
+/// Three frames of uncompressed 8-bit pixels.
 pub(super) fn native() -> Vec<u8> {
     tomography(FRAMES).native((0..FRAMES).flat_map(|f| (0..FRAME).map(move |i| grey(f, i))).collect()).bytes()
 }
@@ -132,8 +132,8 @@ fn jpeg_frame(width: u32, height: u32) -> Vec<u8> {
     encode(&picture.into(), ImageFormat::Jpeg)
 }
 
-/// Frames of JPEG-LS as DCMTK 3.6.7 writes them, of 20 times the column plus 10 times the row: 8 bit; 16 times as much in 12 of
-/// 16 bit; 8 bit within 3 of the samples. Fill bytes come before the end of the first two.
+/// JPEG-LS frames as DCMTK 3.6.7 writes them, of 20 times the column plus 10 times the row: 8 bit; 16 times as much in
+/// 12 of 16 bit; 8 bit with an error of up to 3. The first two have fill bytes before the end marker.
 const JPEG_LS: [&str; 3] = [
     "ffd8fff7000b080006000801011100ffda0008010100000000801c01c01ca9322f8202144398a0447776661599555b11b6db676da49180ffffd9",
     "ffd8fff7000b100006000801011100fff8000d01ffff0012004301140040ffda0008010100000000b3fe7fcfb9ed3ca774eb502a053ecf33ace33\
@@ -141,22 +141,22 @@ const JPEG_LS: [&str; 3] = [
     "ffd8fff7000b080006000801011100ffda00080101000300008ccfaf54922448892492491248892489252b24ffd9",
 ];
 
-/// One frame of JPEG-LS.
+/// One JPEG-LS frame.
 pub(super) fn jpeg_ls() -> Vec<u8> {
     tomography(1).compressed(uids::JPEGLS_LOSSLESS, vec![from_hex(JPEG_LS[0])], vec![]).bytes()
 }
 
-/// One frame of RLE.
+/// One RLE frame.
 pub(super) fn rle() -> Vec<u8> {
     tomography(1).compressed(uids::RLE_LOSSLESS, vec![rle_frame()], vec![]).bytes()
 }
 
-/// One frame of JPEG.
+/// One JPEG frame.
 pub(super) fn jpeg() -> Vec<u8> {
     tomography(1).compressed(uids::JPEG_BASELINE8_BIT, vec![jpeg_frame(WIDTH.into(), HEIGHT.into())], vec![]).bytes()
 }
 
-/// Two frames of JPEG 2000.
+/// Two JPEG 2000 frames.
 pub(super) fn jpeg_2000() -> Vec<u8> {
     tomography(2).compressed(uids::JPEG2000_LOSSLESS, vec![codestream(), codestream()], vec![]).bytes()
 }
@@ -175,7 +175,7 @@ fn a_volume_with_its_spacing_eye_and_places() {
     assert_eq!(header.pattern, Pattern::RasterVolume);
     assert!((header.axial.unwrap().um - 3.9).abs() < 1e-9 && (header.lateral.unwrap().um - 11.7).abs() < 1e-9);
     let Track::Line { start, end } = header.tracks[2] else { panic!("no line") };
-    // The position is that of the first pixel's centre; down is towards the feet.
+    // The position is the centre of the first pixel; down is towards the feet.
     let (left, right) = (Place { x: -2.00585, y: -0.5 }, Place { x: -2.00585 + 8.0 * 0.0117, y: -0.5 });
     assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{start:?} {end:?}");
     for frame in [2, 0] {
@@ -240,7 +240,7 @@ fn compressed_frames_are_decoded() {
     let deep = first(words.compressed(uids::JPEGLS_LOSSLESS, vec![deep], vec![]));
     assert!(deep.iter().enumerate().all(|(i, v)| (v - gradient(i) * 255.0 * 16.0 / 4095.0).abs() < 1e-6));
 
-    // A frame in two fragments, told apart by the offset table.
+    // One frame in two fragments, joined by the offset table.
     let half = jpeg.len() / 4 * 2;
     let parts = vec![jpeg.clone(), jpeg[..half].to_vec(), jpeg[half..].to_vec()];
     let second = jpeg.len().next_multiple_of(2) as u32 + 8;
@@ -281,7 +281,7 @@ fn lines_through_one_middle_are_a_star() {
     assert_eq!(reader.header().pattern, Pattern::Radial);
 }
 
-/// Frames that lie on the image 1.2.99 through these points, pairs of row and column.
+/// Frames on the image 1.2.99 through these points, pairs of row and column.
 pub(super) fn located(points: &[Vec<f32>], orientation: &str) -> Object {
     let own = |points: &Vec<f32>| {
         let coordinates = PrimitiveValue::F32(points.iter().copied().collect());
@@ -302,7 +302,7 @@ pub(super) fn located(points: &[Vec<f32>], orientation: &str) -> Object {
     ])
 }
 
-/// Two frames along lines of another image.
+/// Two frames along lines on another image.
 pub(super) fn on_fundus() -> Vec<u8> {
     located(&[vec![1.0, 2.0, 1.0, 6.0], vec![2.0, 2.0, 2.0, 6.0]], "LINEAR").bytes()
 }
@@ -310,7 +310,7 @@ pub(super) fn on_fundus() -> Vec<u8> {
 #[test]
 fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
     let folder = Folder::new();
-    // Lines of 8 A-scans of 11.7 um, 4 pixels long: 23.4 um to a pixel.
+    // Lines of 8 A-scans of 11.7 um, 4 pixels long: 23.4 um per pixel.
     let lines: Vec<Vec<f32>> = (0..3).map(|i| vec![10.0 - 2.0 * i as f32, 20.0, 10.0 - 2.0 * i as f32, 24.0]).collect();
     let path = folder.file("a.dcm", &located(&lines, "LINEAR").bytes());
     let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
@@ -338,7 +338,7 @@ fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
 #[test]
 fn a_frame_once_round_the_disc_is_a_circle() {
     let folder = Folder::new();
-    // From the right, upwards: against the clock, with a radius of 1 pixel for 8 A-scans of 11.7 um.
+    // From the right upwards, so counter-clockwise, with a radius of 1 pixel for 8 A-scans of 11.7 um.
     let round = |squeezed: f32| {
         let point = |i: usize| {
             let (sin, cos) = (std::f32::consts::TAU * i as f32 / 32.0).sin_cos();
@@ -353,7 +353,7 @@ fn a_frame_once_round_the_disc_is_a_circle() {
     let around = std::f64::consts::TAU * centre.distance(start);
     assert!((around / (8.0 * 0.0117) - 1.0).abs() < 1e-3 && !clockwise);
     assert!(start.x > centre.x && (start.y - centre.y).abs() < 1e-6);
-    // No circle, and no two places for one line.
+    // An ellipse, an incomplete line and an unknown kind.
     for (points, kind) in
         [(round(0.5), "NONLINEAR"), (vec![vec![1.0, 2.0, 3.0]], "LINEAR"), (vec![vec![1.0, 2.0]], "ELSEWHERE")]
     {

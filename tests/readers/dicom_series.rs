@@ -1,4 +1,4 @@
-//! Series of DICOM objects of one frame, written here.
+//! Series of single-frame DICOM objects, written by the tests.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use super::{
 /// Millimetres from B-scan to B-scan.
 const BETWEEN: f64 = 0.25;
 
-/// Instance `number` of the series 1.2.3, at its place from above, of one grey.
+/// Instance `number` of the series 1.2.3, at its position from the top, uniformly grey.
 fn instance(number: u8) -> Object {
     placed(number, &[-2.0, 0.0, 1.0 - BETWEEN * f64::from(number)])
 }
@@ -42,7 +42,7 @@ fn nothing(tag: Tag, vr: VR) -> DataElement<dicom_object::InMemDicomObject> {
     DataElement::empty(tag, vr)
 }
 
-/// The only scan in a folder of these objects, named `b<n>.dcm` in their order.
+/// The only scan in a folder of these objects, named `b<n>.dcm` in order.
 fn gathered(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
     let file = |(n, object): (usize, Object)| folder.file(&format!("b{n}.dcm"), &object.bytes());
     let files: Vec<PathBuf> = objects.into_iter().enumerate().map(file).collect();
@@ -75,7 +75,7 @@ fn all(reader: &mut dyn ScanReader) -> Result<(), ReadError> {
     (0..reader.header().bscans).collect::<Vec<_>>().into_iter().try_for_each(|i| reader.bscan(i).map(drop))
 }
 
-/// Code and words of a refusal.
+/// Code and message of the error.
 fn refused(objects: impl IntoIterator<Item = Object>) -> (&'static str, String) {
     let read = || {
         let (folder, mut reader) = open(objects)?;
@@ -110,14 +110,14 @@ fn instances_are_one_volume_in_the_order_of_their_numbers() {
 #[test]
 fn places_come_before_numbers_and_stand_in_for_them() {
     let z = |number: u8, z: f64| placed(number, &[-2.0, 0.0, z]);
-    // Taken in two passes, each every other line.
+    // Acquired in two passes, each over every other line.
     assert_eq!(order([z(1, 1.0), z(2, 0.5), z(3, 0.75), z(4, 0.25)]), [10, 30, 20, 40]);
     assert_eq!(order([z(1, 0.25), z(2, 0.75), z(3, 0.5)]), [10, 30, 20], "from below, where the first lies");
     let unnumbered = |number: u8, z: f64| placed(number, &[-2.0, 0.0, z]).with(nothing(tags::INSTANCE_NUMBER, VR::IS));
     assert_eq!(order([unnumbered(1, 0.25), unnumbered(2, 0.75), unnumbered(3, 0.5)]), [20, 30, 10], "from above");
-    // At one place, as scans that are repeated.
+    // Repeated scans at one position.
     assert_eq!(order([z(2, 0.5), z(3, 0.5), z(1, 0.5)]), [10, 20, 30]);
-    // In the stack alone.
+    // With a position in the stack alone.
     let stacked = |number: u8, at: u32| {
         let position = DataElement::new(tags::IN_STACK_POSITION_NUMBER, VR::UL, PrimitiveValue::from(at));
         let own = item([sequence(tags::FRAME_CONTENT_SEQUENCE, vec![item([position])])]);
@@ -251,22 +251,22 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
         ("different frames of reference", with(string(tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.9"))),
         ("same eye", with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![eye]))),
         ("different spacings", with(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![item([spacing])]))),
-        ("only one of them says where", with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
+        ("only one of them states its position", with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
     ];
     for (words, objects) in cases {
         let (code, reason) = refused(objects);
         assert!(code == "E-READ-SERIES" && reason.contains(words), "{words}: {code} {reason}");
         assert!(!reason.contains("SECRET"), "{reason}");
     }
-    // Neither numbers nor places.
+    // Neither numbers nor positions.
     let lost = |number: u8| {
         instance(number)
             .with(nothing(tags::INSTANCE_NUMBER, VR::IS))
             .with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))
     };
     let (code, reason) = refused([lost(1), lost(2)]);
-    assert!(code == "E-READ-SERIES" && reason.contains("in which order"), "{reason}");
-    // One of them is broken.
+    assert!(code == "E-READ-SERIES" && reason.contains("the order of its instances"), "{reason}");
+    // One instance is broken.
     let short = instance(2).native(vec![7; FRAME - 2]);
     let (code, reason) = refused([instance(1), short, instance(3)]);
     assert!(code == "E-READ-TRUNCATED" && reason.contains("b1.dcm"), "{code} {reason}");
@@ -278,7 +278,7 @@ fn without_places_the_numbers_alone_make_a_volume() {
     let (_folder, mut reader) = open(objects).unwrap();
     assert_eq!((reader.header().pattern, reader.header().tracks.len()), (Pattern::Unknown, 0));
     assert_eq!(greys(reader.as_mut()), [10, 20, 30]);
-    // A sidecar says where they lie.
+    // A sidecar states the positions.
     let folder = Folder::new();
     let files = gathered(
         &folder,
@@ -317,7 +317,7 @@ proptest! {
         let end = (at + bytes.len()).min(broken.len());
         broken.splice(at..end, bytes);
         let files = [folder.file("a.dcm", &instance(1).bytes()), folder.file("b.dcm", &broken)];
-        // Whether it still says what series it is of, or not.
+        // The broken file may or may not still state its series.
         let _ = scan::series_key(&files[1]);
         let series = ScanFiles::series(files.to_vec()).unwrap();
         let read = scan::open_files(&series, ReadOptions::default())

@@ -14,7 +14,7 @@ use super::{
 #[test]
 fn an_item_outside_any_sequence_is_refused() {
     let mut bytes = native();
-    // After the preamble, `DICM` and the header of the first element stands the length of the meta information.
+    // The length of the meta information follows the preamble, `DICM` and the header of the first element.
     let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
     let item_end = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
     let item = [0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0];
@@ -45,12 +45,12 @@ fn the_data_set_begins_where_the_meta_information_ends() {
         refusal(&Folder::new().file("a", &bytes))
     };
     assert_eq!(refused(&[]), "accepted");
-    // Of another group, this element is none of the meta information's, and the data set begins after it.
+    // In another group, this element is not part of the meta information, and the data set begins after it.
     let last = native().windows(4).position(|w| w == [2, 0, 0x12, 0]).unwrap();
     assert_eq!(refused(&[(last, &[0xab, 0])]), "E-READ-MALFORMED");
     assert_eq!(refused(&[(140, &(length + 1).to_le_bytes())]), "E-READ-MALFORMED");
     assert_eq!(refused(&[(132, &[2, 0, 1, 0])]), "E-READ-MALFORMED");
-    // A value representation that nobody knows has a length of 32 bits.
+    // An unknown value representation has a length of 32 bits.
     assert_eq!(refused(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
 }
 

@@ -1,4 +1,4 @@
-//! Heidelberg `.E2E` files written here, directory by directory.
+//! Heidelberg `.E2E` files, written directory by directory.
 
 use octrls_core::{
     layer::Boundary,
@@ -36,7 +36,7 @@ fn image(owner: [i32; 4], bscan: i32) -> Chunk {
     Chunk(owner, 1, IMAGE, content)
 }
 
-/// Ends in degrees; B-scans of the volume; 1 for a line, 2 for a circle.
+/// Ends in degrees; number of B-scans in the volume; 1 for a line, 2 for a circle.
 fn metadata(owner: [i32; 4], ends: [f32; 4], count: u32, kind: u32) -> Chunk {
     let mut content = vec![0; 428];
     let mut put = |at: usize, value: [u8; 4]| content[at..at + 4].copy_from_slice(&value);
@@ -108,7 +108,7 @@ fn directory(magic: &[u8], own_or_last: u32, previous: u32) -> Vec<u8> {
     bytes
 }
 
-/// A whole file.
+/// A complete file.
 pub(super) fn file(chunks: &[Chunk]) -> Vec<u8> {
     let mut bytes = b"CMDb\0".to_vec();
     bytes.resize(12, 0);
@@ -146,7 +146,7 @@ pub(super) fn file(chunks: &[Chunk]) -> Vec<u8> {
     bytes
 }
 
-/// A file of one volume.
+/// A file with one volume.
 pub(crate) fn volume() -> Vec<u8> {
     file(&series(3, b'L', 3))
 }
@@ -187,14 +187,14 @@ fn a_volume() {
     assert!(fundus.pixel_mm.is_none() && fundus.lines.is_empty(), "how many degrees it spans is not said");
 }
 
-/// What says that the fundus image of series 3 spans 30 degrees.
+/// States that the fundus image of series 3 spans 30 degrees.
 fn angle() -> Chunk {
     let mut content = vec![0; 59];
     content[24] = 30;
     Chunk([7, 70, 3, -1], 0xffff, 5, content)
 }
 
-/// A volume whose places on its fundus image are known.
+/// A volume with known positions on its fundus image.
 pub(super) fn with_angle() -> Vec<u8> {
     file(&[series(3, b'R', 2), vec![angle()]].concat())
 }
@@ -204,16 +204,16 @@ fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
     let folder = Folder::new();
     let mut chunks = series(3, b'L', 3);
     chunks.push(angle());
-    // Edits, which come last and count: lines of two degrees, half a degree apart, the first 1 degree above the middle.
+    // Edits come last and win: lines of two degrees, half a degree apart, the first 1 degree above the centre.
     let line = |i: i32| metadata([7, 70, 3, 2 * i], [-1.0, 0.5 * i as f32 - 1.0, 1.0, 0.5 * i as f32 - 1.0], 3, 1);
     chunks.extend((0..3).map(line));
     let path = folder.file("a.E2E", &file(&chunks));
     let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
     assert!(reader.header().tracks.is_empty() && reader.header().lateral.is_none());
-    // On the image the places are known without.
+    // Positions on the image are known without millimetres per degree.
     let fundus = reader.fundus().unwrap().unwrap();
     assert!(fundus.pixel_mm.is_none() && fundus.lines.len() == 3);
-    // 30 degrees over 2 pixels.
+    // 30 degrees across 2 pixels.
     let near = |found: [f32; 2], x: f32, y: f32| (found[0] - x).abs() < 1e-5 && (found[1] - y).abs() < 1e-5;
     assert!(near(fundus.lines[0][0], 14.0 / 15.0, 14.0 / 15.0) && near(fundus.lines[0][1], 16.0 / 15.0, 14.0 / 15.0));
 
@@ -297,7 +297,7 @@ fn several_series_are_not_mixed() {
         assert!(matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code() == "E-READ-NO-SERIES");
     }
     assert_eq!(open(&volume(), pick(1)).unwrap().header().bscans, 3);
-    // Of another format, the file is the one series that there is.
+    // A file of another format counts as one series.
     let other = super::topcon::fda(1);
     assert!(open(&other, pick(1)).is_ok());
     assert!(matches!(open(&other, pick(2)), Err(ReadError::NoSuchSeries { number: 2, count: 1 })));
@@ -324,7 +324,7 @@ fn eyes_are_not_guessed() {
     let eye = |letters: [u8; 2]| {
         let mut chunks = series(3, letters[0], 1);
         chunks.push(laterality([7, 70, 3, -1], 1, letters[1]));
-        // Another series has no say.
+        // Another series does not count.
         chunks.push(laterality([7, 70, 4, -1], 1, b'R'));
         open(&file(&chunks), ReadOptions::default()).unwrap().header().eye
     };
@@ -358,13 +358,13 @@ fn bscans_that_are_missing_are_missed() {
     assert_eq!(open(&file(&chunks), ReadOptions::default()).err().unwrap().code(), "E-READ-MALFORMED");
 }
 
-/// Where the content of the chunk of `kind` lies that follows `skipped` others.
+/// Offset of the content of the chunk of `kind` that follows `skipped` others.
 fn content(bytes: &[u8], kind: u32, skipped: usize) -> usize {
     let chunks = bytes.windows(7).enumerate().filter(|(_, w)| *w == b"MDbData").map(|(at, _)| at);
     chunks.filter(|at| bytes[at + 52..at + 56] == kind.to_le_bytes()).nth(skipped).unwrap() + CHUNK
 }
 
-/// The code with which `bytes` are refused once `changes` are made.
+/// Code of the error for `bytes` after these `changes`.
 fn changed(mut bytes: Vec<u8>, changes: &[(usize, u32)]) -> &'static str {
     for (at, value) in changes {
         bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());

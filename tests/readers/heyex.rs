@@ -1,4 +1,4 @@
-//! Heidelberg export folders written here.
+//! Heidelberg export folders written by the tests.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Scan readers: every format, every way in which a file can be wrong.
+//! Scan readers: every format, and the ways in which a file can be broken.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,12 +40,12 @@ impl Folder {
     }
 }
 
-/// Reads a scan of one B-scan as a whole.
+/// Reads a scan of one B-scan completely.
 fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
     let mut reader = scan::open(path, ReadOptions::default())?;
     let bscan = reader.bscan(0)?;
     let header = reader.header().clone();
-    // Without these a scan is one still.
+    // A scan is readable without these.
     let (_, found) = (reader.fundus(), reader.device_boundaries(0));
     assert!(found.into_iter().flatten().all(|(_, rows)| rows.len() == header.width));
     assert_eq!((bscan.width, bscan.height), (header.width, header.height));
@@ -54,13 +54,13 @@ fn read(path: &Path) -> Result<(ScanHeader, BScan), ReadError> {
     Ok((header, bscan))
 }
 
-/// Issuer and identifier of the patient, a NUL between them, and the time of the scan; `None` where the file lacks one.
+/// Issuer and identifier of the patient, separated by a NUL, and the time of the scan; `None` if the file lacks one.
 fn subject(path: &Path) -> Option<(String, String)> {
     let subject = scan::open(path, ReadOptions::default()).unwrap().subject().unwrap()?;
     Some((String::from_utf8(subject.identity()).unwrap(), subject.acquired.to_string()))
 }
 
-/// A subject as [`subject`] gives it.
+/// A subject in the form that [`subject`] returns.
 fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
     (format!("{issuer}\0{patient}"), acquired.to_owned())
 }
@@ -68,7 +68,7 @@ fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
 /// Noon of 2026-01-01 as a `FILETIME`.
 const FILETIME: [u8; 8] = 134_117_424_000_000_000_u64.to_le_bytes();
 
-/// The code of the error with which a scan is refused.
+/// Code of the error for a scan.
 fn refusal(path: &Path) -> &'static str {
     match read(path) {
         Ok(_) => "accepted",

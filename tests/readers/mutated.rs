@@ -1,4 +1,4 @@
-//! Bytes that nobody meant: whatever comes, a reader answers with a scan or an error.
+//! Corrupted bytes: a reader must return a scan or an error.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ const CONTENT: [&str; 7] = [
     "E-READ-INCOMPLETE",
 ];
 
-/// How many there are.
+/// Number of samples.
 const SAMPLES: usize = if cfg!(feature = "dicom") { 19 } else { 13 };
 
 fn samples() -> Vec<Vec<u8>> {

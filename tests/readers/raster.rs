@@ -11,7 +11,7 @@ use super::{Folder, read, refusal};
 const WIDTH: u32 = 7;
 const HEIGHT: u32 = 5;
 
-/// A grey that tells every column and row apart.
+/// A grey value that identifies column and row.
 fn grey(x: u32, y: u32) -> u8 {
     (x * 30 + y * 11) as u8
 }
@@ -96,7 +96,7 @@ fn a_raster_image_has_one_bscan_that_can_be_read_again() {
     assert_eq!(reader.bscan(usize::MAX).unwrap_err().code(), "E-READ-NO-BSCAN");
 }
 
-/// A classic TIFF whose pages hold the same `WIDTH` x `HEIGHT` greys, each starting a row later than the one before;
+/// A classic TIFF whose pages hold the same `WIDTH` x `HEIGHT` greys, each starting a row later than the previous one;
 /// `subfile` is the type of the second page.
 fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
     let two = |v: u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
@@ -144,7 +144,7 @@ fn the_pages_of_a_tiff_are_the_bscans_of_a_volume_and_a_thumbnail_is_none() {
         assert_eq!(reader.header().bscans, 10);
         let row = WIDTH as usize;
         let first = reader.bscan(0).unwrap().intensity;
-        // In any order, and again.
+        // In any order, and repeatedly.
         for page in [9, 3, 3, 0] {
             let shifted = reader.bscan(page).unwrap().intensity;
             let same = first.len() - page.min(HEIGHT as usize) * row;

@@ -1,4 +1,4 @@
-//! Zeiss `.img` and Bioptigen `.OCT` files written here, after their public descriptions.
+//! Zeiss `.img` and Bioptigen `.OCT` files, written after their public descriptions.
 
 use octrls_core::scan::{Eye, Pattern, Place, Provenance, Track};
 use octrls_readers as scan;
@@ -8,7 +8,8 @@ use super::{Folder, refusal};
 
 const DEPTH: usize = 1024;
 
-/// A cube of `width` x 1024 x `bscans` samples: the frame in the upper bits, above a gradient along depth and A-scans.
+/// A cube of `width` x 1024 x `bscans` samples: the frame number in the upper bits, above a gradient along depth and
+/// A-scans.
 fn cube(width: usize, bscans: usize) -> Vec<u8> {
     let sample = move |frame: usize, y: usize, x: usize| (100 * frame + y / 32 + x) as u8;
     (0..bscans).flat_map(move |f| (0..DEPTH).flat_map(move |y| (0..width).map(move |x| sample(f, y, x)))).collect()
@@ -26,11 +27,11 @@ fn a_cirrus_cube_is_what_its_name_says() {
     assert!((axial.um - 1.953_125).abs() < 1e-9 && axial.from == Provenance::Format);
     assert!((lateral.um - 300.0).abs() < 1e-9);
     assert_eq!((header.eye_from, header.pattern_from), (Some(Provenance::Name), Some(Provenance::Name)));
-    // Two B-scans 3 mm apart, the first above, as a convention.
+    // Two B-scans 3 mm apart, the first at the top, by convention.
     assert_eq!(header.places, Some(Provenance::Convention));
     let line = |y| Track::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
     assert_eq!(header.tracks, [line(1.5), line(4.5)]);
-    // Turned by 180 degrees: the last sample comes first.
+    // Rotated by 180 degrees: the last sample comes first.
     let bscan = reader.bscan(1).unwrap();
     for (x, y) in [(0, 0), (19, 0), (3, 700), (19, 1023)] {
         let stored = 100 + (DEPTH - 1 - y) / 32 + (19 - x);
@@ -47,7 +48,7 @@ fn what_is_stated_counts_more_than_what_is_nominal() {
     let header = scan::open(&path, options).unwrap().header().clone();
     assert!((header.axial.unwrap().um - 2.5).abs() < 1e-9 && header.axial.unwrap().from == Provenance::Operator);
     assert_eq!(header.lateral.unwrap().from, Provenance::Format);
-    // Who states another spacing speaks of another square; who states the places is believed.
+    // A stated spacing may mean another square; stated positions are used.
     let options = ReadOptions { lateral_um: Some(150.0), ..ReadOptions::default() };
     let header = scan::open(&path, options).unwrap().header().clone();
     assert!(header.tracks.is_empty() && header.places.is_none());

@@ -1,4 +1,4 @@
-//! Files of real scanners, where they are at hand.
+//! Files of real scanners, if available.
 
 use std::path::{Path, PathBuf};
 
@@ -81,7 +81,7 @@ fn spectralis_places_boundaries_and_fundus() {
             [Track::Circle { centre, start, clockwise }] => {
                 let around = std::f64::consts::TAU * centre.distance(start);
                 assert!((around / (768.0 * lateral) - 1.0).abs() < 0.01);
-                // The shadows of vessels in the B-scan match the vessels on the SLO image only this way round.
+                // Vessel shadows in the B-scan match the vessels on the SLO image only in this direction.
                 assert!(clockwise && header.eye == Some(Eye::Right));
             }
             ref other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ fn spectralis_places_boundaries_and_fundus() {
         let rows = |b: Boundary| found.iter().find(|(boundary, _)| *boundary == b).map(|(_, rows)| rows);
         let (ilm, bruch) = (rows(Boundary::Ilm).expect("ILM"), rows(Boundary::RpeBm).expect("Bruch's membrane"));
         let both = ilm.iter().zip(bruch).filter_map(|(i, b)| Some(b.as_ref()? - i.as_ref()?));
-        // The scanner's own lines meet where the optic disc or a vessel's shadow breaks them.
+        // The scanner's lines meet where the optic disc or a vessel's shadow interrupts them.
         let thick = both.filter(|t| (30.0..200.0).contains(t)).count();
         assert!(thick > 500, "{}: {thick}", path.display());
         assert_eq!(rows(Boundary::NflGcl).is_some(), header.pattern == Pattern::Circle);
@@ -138,7 +138,7 @@ fn topcon_files() {
     // On its projection, the vessels come from the left.
     assert_eq!(header.eye, Some(Eye::Left));
     assert!(share_of_tissue(&bscan.intensity) > 0.2);
-    // Of 128 B-scans one is left: which, the file does not say.
+    // One of 128 B-scans is left; the file does not say which.
     let mut reader = scan::open(&folder.join("fda_minimized.fda"), ReadOptions::default()).unwrap();
     assert!(header.tracks.is_empty() && reader.device_boundaries(0).unwrap().is_empty());
     let fundus = reader.fundus().unwrap().expect("a projection");

@@ -1,4 +1,4 @@
-//! Small sound files: what the fuzz targets and the tests of changed bytes begin with.
+//! Small valid files: seeds of the fuzz targets and of the tests with corrupted bytes.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{
     vol::Vol,
 };
 
-/// Files that their content alone tells apart, each with its fuzz target.
+/// Files that are recognised by content alone, each with its fuzz target.
 pub(super) fn files() -> Vec<(&'static str, Vec<u8>)> {
     let image = grey_image(12, 9);
     let mut files: Vec<_> = [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::Bmp]
@@ -33,7 +33,7 @@ pub(super) fn files() -> Vec<(&'static str, Vec<u8>)> {
     files
 }
 
-/// Of the targets whose inputs are no files as they are: a name and its content, an XML beside images, a sidecar.
+/// Seeds of targets whose input is not the file itself: a name and its content, an XML beside images, a sidecar.
 fn others() -> Vec<(&'static str, Vec<u8>)> {
     let named = |name: &str, bytes: usize| [name.as_bytes(), &[0], &vec![7; bytes]].concat();
     let mut xml = heyex::text();

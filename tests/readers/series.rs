@@ -1,4 +1,4 @@
-//! A file of several series, through the command.
+//! A file with several series, on the command line.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use super::{
 fn each_series_has_a_folder_of_its_own_in_one_that_appears_whole() {
     let folder = Folder::new();
     let mut chunks = [e2e::series(1, b'R', 2), e2e::series(2, b'L', 1), e2e::series(3, b'L', 2)].concat();
-    // The last B-scan of the third is compressed.
+    // The last B-scan of the third series is compressed.
     let last = chunks.iter_mut().rfind(|c| c.2 == IMAGE).unwrap();
     last.3[4..8].copy_from_slice(&0x0201_0101_u32.to_le_bytes());
     let scan = folder.file("both.E2E", &e2e::file(&chunks));
@@ -36,7 +36,7 @@ fn each_series_has_a_folder_of_its_own_in_one_that_appears_whole() {
     assert_eq!(read("both.E2E/series-2/result.json")["scan"]["series"], 2);
     assert_eq!(read("both.E2E/series-1/result.json")["scan"]["sha256"], list["sha256"]);
 
-    // One series alone takes the place of all.
+    // Results of one chosen series replace those of all.
     segment(&["--series", "2"]);
     assert_eq!(read("both.E2E/result.json")["scan"]["series"], 2);
     assert!(!out.join("both.E2E/series-1").exists());

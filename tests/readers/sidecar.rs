@@ -1,4 +1,4 @@
-//! The sidecar and the operator's word.
+//! Sidecars and options of the operator.
 
 use image::ImageFormat;
 use octrls_core::scan::{Eye, Pattern, Provenance, Spacing, Track};
@@ -157,7 +157,7 @@ fn a_volume_of_images_has_the_places_that_its_sidecar_states() {
     assert_eq!(rows("superior"), [[0.0, 0.125, 4.0, 0.125], [0.0, 0.375, 4.0, 0.375], [0.0, 0.625, 4.0, 0.625]]);
     assert_eq!(rows("inferior"), [[0.0, 0.625, 4.0, 0.625], [0.0, 0.375, 4.0, 0.375], [0.0, 0.125, 4.0, 0.125]]);
     let unplaced = open("between_um = 250.0\nfirst_bscan = \"superior\"").unwrap();
-    assert_eq!((unplaced.places, unplaced.tracks.len()), (None, 0), "nobody said how long a B-scan is");
+    assert_eq!((unplaced.places, unplaced.tracks.len()), (None, 0), "the length of a B-scan is unknown");
     for broken in [
         "between_um = 250.0",
         "first_bscan = \"superior\"",

@@ -1,4 +1,4 @@
-//! Topcon files written here, chunk by chunk.
+//! Topcon files, written chunk by chunk.
 
 use octrls_core::{
     layer::Boundary,
@@ -70,14 +70,14 @@ fn jpegs(count: u32, mode: u8) -> Vec<u8> {
     images
 }
 
-/// A picture of the volume from the front, of six rows.
+/// An en-face image of the volume, with six rows.
 fn projection() -> Vec<u8> {
     let mut bytes = [WIDTH, HEIGHT, 8, 0x0100_0002, codestream().len() as u32].map(u32::to_le_bytes).concat();
     bytes.extend(codestream());
     bytes
 }
 
-/// Samples of 8 x 24 whose retina begins at these rows, a B-scan each, as registered.
+/// Registered samples of 8 x 24, one B-scan for each first row of the retina.
 fn retinas(first_rows: &[usize]) -> Vec<u8> {
     const DEPTH: usize = 24;
     let mut bytes = vec![2];
@@ -91,7 +91,7 @@ fn retinas(first_rows: &[usize]) -> Vec<u8> {
     bytes
 }
 
-/// The scanner's boundary called `name`, at these distances from the bottom, a B-scan each; the first A-scan has none.
+/// The scanner's boundary `name`, at these distances from the bottom, one per B-scan; the first A-scan has none.
 fn contour(name: &str, distances: &[u16]) -> Vec<u8> {
     let mut bytes = name.as_bytes().to_vec();
     bytes.resize(22, 0);
@@ -102,7 +102,7 @@ fn contour(name: &str, distances: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// A volume with its picture from the front and a boundary of the scanner's own.
+/// A volume with an en-face image and a boundary of the scanner.
 pub(crate) fn with_pictures() -> Vec<u8> {
     let images = [
         ("@IMG_MOT_COMP_03", retinas(&[6, 8, 10, 15])),
@@ -121,7 +121,7 @@ fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
     let mut reader = open(&[("@IMG_JPEG", jpegs(6, 2)), ("@IMG_PROJECTION", projection())]);
     let header = reader.header().clone();
     assert_eq!((header.places, header.pattern_from), (Some(Provenance::Convention), Some(Provenance::Header)));
-    // Six B-scans over 4 mm, the first below.
+    // Six B-scans over 4 mm, the first at the bottom.
     let y = |i: usize| 4.0 - (i as f64 + 0.5) * 4.0 / 6.0;
     for (i, track) in header.tracks.iter().enumerate() {
         let Track::Line { start, end } = *track else { panic!("{track:?}") };
@@ -133,7 +133,7 @@ fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
     assert_eq!((fundus.pixels[0], fundus.pixels[5 * 8 + 3]), (50, 60), "its last row is the uppermost");
     assert_eq!(fundus.lines[0], [[0.0, 5.5], [8.0, 5.5]], "the first B-scan lies on the lowest row");
 
-    // Of a part of a volume, of vertical B-scans, of a star and of a circle nobody says where they lie.
+    // Positions are unknown for part of a volume, vertical B-scans, a star and a circle.
     for (count, mode) in [(3, 2), (6, 6), (6, 3), (6, 1)] {
         let reader = open(&[("@IMG_JPEG", jpegs(count, mode)), ("@IMG_PROJECTION", projection())]);
         assert!(reader.header().tracks.is_empty() && reader.header().places.is_none(), "{count} of mode {mode}");
@@ -156,7 +156,7 @@ fn the_scanner_s_boundaries_are_those_of_the_bscan_that_they_fit() {
             ("@CONTOUR_INFO", contour("RETINA_1", &order)),
             ("@CONTOUR_INFO", contour("RETINA_2", &order)),
             ("@CONTOUR_INFO", contour("RETINA_4", &below)),
-            // Of another number of B-scans.
+            // With another number of B-scans.
             ("@CONTOUR_INFO", contour("MULTILAYERS_2", &order[1..])),
         ];
         let path = folder.file("a.fds", &file(*b"FDS", 0, &images));
@@ -172,7 +172,7 @@ fn the_scanner_s_boundaries_are_those_of_the_bscan_that_they_fit() {
     }
 }
 
-/// A `.fds` of two B-scans of 16-bit samples, as acquired and registered.
+/// A `.fds` of two B-scans of 16-bit samples, as acquired and as registered.
 pub(crate) fn fds() -> Vec<u8> {
     let samples = |first: u16| (0..2 * WIDTH * HEIGHT).flat_map(move |i| (first + i as u16).to_le_bytes());
     let bytes = 2 * 2 * WIDTH * HEIGHT;

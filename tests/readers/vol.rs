@@ -1,4 +1,4 @@
-//! Heidelberg `.vol` files written here, byte by byte.
+//! Heidelberg `.vol` files, written byte by byte.
 
 use octrls_core::{
     layer::Boundary,
@@ -9,7 +9,7 @@ use octrls_readers::{ReadError, ReadOptions};
 
 use super::{FILETIME, Folder, known, refusal, subject};
 
-/// A `.vol` file before it is written.
+/// A `.vol` file to be written.
 #[derive(Clone)]
 pub(crate) struct Vol {
     pub(crate) version: &'static [u8; 12],
@@ -75,7 +75,7 @@ impl Vol {
         bytes
     }
 
-    /// The whole file; its first sample of each B-scan is without data.
+    /// The complete file; the first sample of each B-scan has no data.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header();
         bytes.extend(vec![77; (self.slo.0 * self.slo.1) as usize]);
@@ -88,7 +88,7 @@ impl Vol {
             }
             header[56..60].copy_from_slice(&(30.0 + bscan as f32).to_le_bytes());
             if self.own_header >= 512 {
-                // ILM at row 1, Bruch's membrane at row 3, no nerve fibres looked for; nothing in the first A-scan.
+                // ILM at row 1, Bruch's membrane at row 3, nerve fibres not searched for; nothing in the first A-scan.
                 header[48..52].copy_from_slice(&3_i32.to_le_bytes());
                 header[52..56].copy_from_slice(&256_i32.to_le_bytes());
                 for (i, row) in [1.0_f32, 3.25, 0.0].into_iter().enumerate() {
@@ -136,7 +136,7 @@ fn samples_are_fourth_roots_in_their_places() {
 #[test]
 fn a_bscan_states_the_size_of_its_own_header() {
     has_right_values(&Vol { bscan_header: 61_440, own_header: 3656, ..Vol::default() });
-    // Nothing sane stated: the file header's size counts.
+    // Without a plausible size, that of the file header applies.
     has_right_values(&Vol { bscan_header: 256, own_header: 0, ..Vol::default() });
 }
 
@@ -158,7 +158,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
 
     let circle = open(&Vol { pattern: 2, bscans: 1, ..Vol::default() });
     assert_eq!(circle.header().tracks, [Track::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
-    // A header too small for boundaries has none; no image of the fundus is none.
+    // A header too small for boundaries has none, and an empty fundus image counts as none.
     let mut small = open(&Vol { own_header: 256, bscan_header: 256, slo: (0, 0), ..Vol::default() });
     assert_eq!((small.device_boundaries(0).unwrap(), small.fundus().unwrap()), (vec![], None));
 }
@@ -266,7 +266,7 @@ fn declared_sizes_are_not_believed() {
     }
     let first_own = 2048 + 15 + 12;
     assert_eq!(refused(&vol, &[(first_own, 16 << 20)]), "E-READ-TRUNCATED");
-    // A size past what a header can have falls back to the file header's.
+    // An impossible size falls back to that of the file header.
     assert_eq!(refused(&vol, &[(first_own, i32::MAX)]), "accepted");
 }
 

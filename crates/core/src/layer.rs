@@ -1,7 +1,7 @@
-//! The vocabulary: retinal layers, the boundaries between them, and how each is named and coloured.
+//! Retinal layers, the boundaries between them, their names and colours.
 //!
-//! Names follow the IN-OCT consensus (Staurenghi et al., Ophthalmology 2014), merged where the
-//! network does not separate: GCL and IPL are one layer, ONL includes the myoid zone.
+//! Names follow the IN-OCT consensus (Staurenghi et al., Ophthalmology 2014). Layers that the network does not separate
+//! are merged: GCL and IPL are one layer, ONL includes the myoid zone.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ impl Layer {
         Boundary::ALL[self.index() + 1]
     }
 
-    /// Short name, as in tables and screens.
+    /// Short name for tables and screens.
     #[must_use]
     pub const fn name(self) -> &'static str {
         ["NFL", "GCL+IPL", "INL", "OPL", "ONL", "EZ", "RPE", "Choroid"][self.index()]
@@ -75,7 +75,7 @@ impl Layer {
         ["nfl", "gcl_ipl", "inl", "opl", "onl", "ez", "rpe", "choroid"][self.index()]
     }
 
-    /// Name in words.
+    /// Full name.
     #[must_use]
     pub const fn long_name(self) -> &'static str {
         [
@@ -91,7 +91,7 @@ impl Layer {
     }
 }
 
-/// What a thickness is of: one layer, or all of the retina.
+/// A measured structure: one layer or the whole retina.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Measured {
     /// One layer.
@@ -100,7 +100,7 @@ pub enum Measured {
     Retina,
 }
 
-/// Number of things that are measured.
+/// Number of measured structures.
 pub const MEASURED: usize = LAYERS + 1;
 
 impl Measured {
@@ -137,7 +137,7 @@ impl Measured {
         }
     }
 
-    /// Short name, as in tables and screens.
+    /// Short name for tables and screens.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -156,14 +156,14 @@ impl Measured {
     }
 }
 
-/// Where the ellipsoid zone ends and the RPE begins. Graders draw that boundary in two ways, some 5 px (20 um) apart.
+/// Where the ellipsoid zone ends and the RPE begins. Graders draw this boundary in two ways, about 5 px (20 um) apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EzConvention {
-    /// The ellipsoid zone reaches over the outer segments down to the RPE's own band.
+    /// The ellipsoid zone includes the outer segments, down to the RPE band.
     #[default]
     WithOuterSegments,
-    /// The ellipsoid zone is its bright band alone; the outer segments below it count as RPE.
+    /// The ellipsoid zone is only its bright band; the outer segments count as RPE.
     BandAlone,
 }
 
@@ -171,8 +171,8 @@ impl EzConvention {
     /// Every convention.
     pub const ALL: [Self; 2] = [Self::WithOuterSegments, Self::BandAlone];
 
-    /// What is added to the score of the ellipsoid zone, and taken from that of the RPE, so that they move against each other
-    /// by `shift`: up where the outer segments belong to the ellipsoid zone, down where they belong to the RPE.
+    /// Bias added to the score of the ellipsoid zone and subtracted from that of the RPE, so that their difference
+    /// changes by `shift`: up if the ellipsoid zone includes the outer segments, down otherwise.
     #[must_use]
     pub const fn bias(self, shift: f32) -> f32 {
         match self {
@@ -253,7 +253,7 @@ impl Boundary {
         self as usize
     }
 
-    /// Name, as in the columns of `boundaries.csv`.
+    /// Name, used in the columns of `boundaries.csv`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"][self.index()]

@@ -1,4 +1,4 @@
-//! One B-scan through the whole core: network, surfaces, measures.
+//! Segments and measures one B-scan: network, surfaces, measures.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{
     surface::{ExtractOptions, Surfaces, extract_on},
 };
 
-/// What the core makes of one B-scan.
+/// Result of segmenting one B-scan.
 #[derive(Clone, Debug)]
 pub struct SegmentedBScan {
     /// 0-based position in the scan.
@@ -19,15 +19,15 @@ pub struct SegmentedBScan {
     pub bscan: BScan,
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
-    /// What was found, and what the verdict rests on.
+    /// Quality of the boundaries, on which the verdict is based.
     pub quality: Quality,
-    /// How good the image is.
+    /// Quality of the image.
     pub signal: Signal,
     /// Thickness of every layer.
     pub thicknesses: Thicknesses,
     /// Time in the network.
     pub network_time: Duration,
-    /// Time in everything else, from pixels to measures.
+    /// Time outside the network, from pixels to measures.
     pub surface_time: Duration,
 }
 
@@ -46,19 +46,19 @@ impl SegmentedBScan {
     }
 }
 
-/// What the network finds in a B-scan, whatever its quality.
+/// Boundaries found in a B-scan, whatever their quality.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
-    /// What a verdict on them rests on.
+    /// Quality of the boundaries, on which a verdict is based.
     pub quality: Quality,
     /// Time in the network.
     pub network_time: Duration,
 }
 
-/// Finds the boundaries of one B-scan. The network looks at those rows alone that seem to hold the retina, and at the
-/// whole scan where what it finds there is not beyond doubt.
+/// Finds the boundaries of one B-scan. Runs the network on the rows that seem to hold the retina and, if that result is
+/// doubtful, on the whole scan.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
@@ -89,13 +89,13 @@ pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found,
     Ok(Found { surfaces, quality, network_time })
 }
 
-/// Rows of the grid that must lie between a boundary and a cut edge of the band.
+/// Rows of the grid required between a boundary and a cut edge of the band.
 const CLEARANCE: f32 = 16.0;
-/// The same below Bruch's membrane, for the choroid to be seen or not.
+/// The same below Bruch's membrane, enough to decide whether the end of the choroid is visible.
 const CHOROID: f32 = 64.0;
 
-/// Whether the band shows all of the retina: every A-scan has its ILM and, but in the optic disc, its Bruch's membrane, and
-/// no boundary comes near to where the scan was cut.
+/// Whether the band shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's membrane,
+/// and no boundary is close to a cut edge.
 fn is_held(surfaces: &Surfaces, placement: &Placement) -> bool {
     let top = if placement.above == 0 { f32::MIN } else { placement.row_of(CLEARANCE) };
     let cut_below = placement.above + placement.height < placement.resized_height;
@@ -112,8 +112,8 @@ fn is_held(surfaces: &Surfaces, placement: &Placement) -> bool {
     })
 }
 
-/// Segments and measures one B-scan; `axial` is the spacing along its A-scans, where it is known, `ez` where the
-/// ellipsoid zone ends. What shows no retina gets no boundaries.
+/// Segments and measures one B-scan. `axial` is the spacing along its A-scans, if known; `ez` states where the
+/// ellipsoid zone ends. A B-scan without a retina gets no boundaries.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.

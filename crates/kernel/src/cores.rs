@@ -1,11 +1,11 @@
-//! How many threads a run may use.
+//! Number of threads that a run may use.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The machine's cores, shared evenly among the runs that are under way; clones count together.
+/// The machine's cores, shared evenly by the active runs; clones share one count.
 ///
-/// One run alone takes them all and is done soonest; where several wait, each takes one, which costs least in total, and
-/// there are never more runs than cores, so that memory stays within bounds.
+/// A single run takes all cores and finishes soonest. If several wait, each takes one, which costs least in total.
+/// There are never more runs than cores, which bounds memory.
 #[derive(Clone, Debug)]
 pub struct Cores(Arc<Shared>);
 
@@ -26,17 +26,17 @@ impl Cores {
         Self(Arc::new(Shared { counts: Mutex::new(Counts { cores: number.max(1), runs: 0 }), ended: Condvar::new() }))
     }
 
-    /// Shares out another number of cores from now on.
+    /// Changes the number of cores to share.
     pub fn set(&self, number: usize) {
         self.counts().cores = number.max(1);
     }
 
-    /// How many there are to share.
+    /// Number of cores to share.
     pub fn number(&self) -> usize {
         self.counts().cores
     }
 
-    /// Waits until fewer runs are under way than there are cores, then counts one more until the guard is dropped.
+    /// Waits until there are fewer active runs than cores, then counts one more until the guard is dropped.
     pub fn enter(&self) -> Run<'_> {
         let free = |counts: &mut Counts| counts.runs >= counts.cores;
         let mut counts = self.0.ended.wait_while(self.counts(), free).unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +44,7 @@ impl Cores {
         Run(self)
     }
 
-    /// The threads that one run may use at this moment, at least one.
+    /// The threads that one run may use now, at least one.
     pub fn share(&self) -> usize {
         let Counts { cores, runs } = *self.counts();
         (cores / runs.max(1)).max(1)
@@ -55,11 +55,11 @@ impl Cores {
     }
 }
 
-/// A run under way.
+/// An active run.
 pub struct Run<'a>(&'a Cores);
 
 impl Run<'_> {
-    /// The threads that it may use at this moment, at least one.
+    /// The threads that it may use now, at least one.
     pub fn share(&self) -> usize {
         self.0.share()
     }

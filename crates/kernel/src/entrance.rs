@@ -1,4 +1,4 @@
-//! The first level of a narrow network on the way down, in one sweep over the image.
+//! First level of a narrow network on the way down, in one sweep over the image.
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
@@ -11,25 +11,25 @@ use super::{
     winograd::Conv3x3,
 };
 
-/// Two 3 x 3 convolutions from the one plane of the image, to a map in lines and, halved by 2 x 2 maxima, to a map of pixels.
-/// What lies between the two never leaves the cache.
+/// Two 3 x 3 convolutions, from the image's plane to a map in lines and, halved by 2 x 2 maxima, to a map of pixels.
+/// Intermediate rows never leave the cache.
 #[derive(Clone, Debug)]
 pub struct Entrance {
     first: LineConv,
     second: LineConv,
 }
 
-/// Rows of a ring: what a convolution reads, and one more, since rows are made in pairs.
+/// Rows of a ring: those that a convolution reads, plus one, since rows are made in pairs.
 pub(super) const RING: usize = 4;
 
 impl Entrance {
-    /// `stem`, then `conv`; `None` where these are not of [`PLANES`] channels.
+    /// `stem`, then `conv`; `None` unless these have [`PLANES`] channels.
     pub fn of(stem: &Stem, conv: &Conv3x3) -> Option<Self> {
         let (first, second) = (stem.in_lines()?, conv.in_lines()?);
         (first.inputs() == 1 && second.inputs() == PLANES).then_some(Self { first, second })
     }
 
-    /// Channels of the maps it makes.
+    /// Channels of its maps.
     pub const OUTPUTS: usize = PLANES;
 
     /// `image` is `[height][width]`, where the height is even and the width a multiple of [`super::STEP`].
@@ -52,7 +52,7 @@ impl Entrance {
         (out, half)
     }
 
-    /// The rows from `start` on.
+    /// Computes the rows from `start` on.
     #[expect(clippy::too_many_arguments, reason = "what a strip reads, what it writes, and what it works with")]
     #[inline(always)]
     fn strip<S: Simd>(

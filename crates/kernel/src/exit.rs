@@ -1,4 +1,4 @@
-//! The first level of a narrow network on the way up, in one sweep over the image.
+//! First level of a narrow network on the way up, in one sweep over the image.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use super::{
     winograd::Conv3x3,
 };
 
-/// 2 x 2 up-convolution, two 3 x 3 convolutions, the first of them with the map of the way down beside it, and the 1 x 1
-/// convolution to the scores. What lies between them never leaves the cache.
+/// 2 x 2 up-convolution; two 3 x 3 convolutions, of which the first also reads the map from the way down; and the 1 x 1
+/// convolution to the scores. Intermediate rows never leave the cache.
 #[derive(Clone, Debug)]
 pub struct Exit {
     up: UpConv,
@@ -24,11 +24,11 @@ pub struct Exit {
     second: LineConv,
     /// For each class, a weight for each plane, and the bias.
     head: Vec<([f32; PLANES], f32)>,
-    /// Whether the map of the way down comes first in the weights of the first convolution.
+    /// Whether the map from the way down comes first in the weights of the first convolution.
     skip_first: bool,
 }
 
-/// Rows under way in a strip.
+/// Rows in progress in a strip.
 struct Scratch {
     up: Lines,
     merged: Lines,
@@ -39,8 +39,8 @@ struct Scratch {
 }
 
 impl Exit {
-    /// `up`, `first`, which has the map of the way down before or behind it, `second`, then `head`; `None` where these are
-    /// not of [`PLANES`] channels.
+    /// `up`; `first`, which reads the map from the way down before or after that of `up`; `second`; then `head`. `None`
+    /// unless these have [`PLANES`] channels.
     pub fn of(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {
         let (first, second) = (first.in_lines()?, second.in_lines()?);
         let fit = up.outputs() == PLANES && first.inputs() == 2 * PLANES && second.inputs() == PLANES;
@@ -48,12 +48,12 @@ impl Exit {
         Some(Self { up: up.clone(), first, second, head, skip_first })
     }
 
-    /// The number of classes.
+    /// Number of classes.
     pub fn outputs(&self) -> usize {
         self.head.len()
     }
 
-    /// Scores, `[outputs][height][width]`, from the map of the way down and the one of the level below.
+    /// Scores, `[outputs][height][width]`, from the map of the way down and the map of the level below.
     pub fn run(&self, level: Level, threads: usize, skip: &Lines, below: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (skip.rows(), skip.width());
         let pool = below.pool();
@@ -75,7 +75,7 @@ impl Exit {
         Arc::new(scores)
     }
 
-    /// The rows from `start` on, as many as `scores` has of each class.
+    /// Computes the rows from `start` on, as many as `scores` has of each class.
     #[inline(always)]
     fn strip<S: Simd>(
         &self,

@@ -24,12 +24,12 @@ pub struct Head {
 }
 
 impl Head {
-    /// Whether so many classes can be made.
+    /// Whether this number of classes is supported.
     pub const fn fit(outputs: usize) -> bool {
         outputs > 0 && outputs <= COLUMNS
     }
 
-    /// `weights` is `[outputs][inputs]`, `bias` has a value for each output; [`Head::fit`] holds.
+    /// `weights` is `[outputs][inputs]`, `bias` has one value per output; [`Head::fit`] must hold.
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let weights = Panels::new(inputs, COLUMNS, |i, o| if o < outputs { weights[o * inputs + i] } else { 0.0 });
@@ -38,12 +38,12 @@ impl Head {
         Self { outputs, weights, bias: padded }
     }
 
-    /// The number of classes.
+    /// Number of classes.
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// For each class, a weight for each input, and the bias; `None` where the inputs are not `N`.
+    /// For each class, a weight for each input, and the bias; `None` unless there are `N` inputs.
     pub(super) fn lines<const N: usize>(&self) -> Option<Vec<([f32; N], f32)>> {
         let of = |class: usize| (std::array::from_fn(|i| self.weights.at(i, class)), self.bias[class]);
         (self.weights.depth() == N).then(|| (0..self.outputs).map(of).collect())

@@ -1,12 +1,12 @@
 //! The arithmetic of a UNet in SIMD: 3 x 3 convolution, 2 x 2 up-convolution, pooling and the 1 x 1 head.
 //!
 //! Activations are [`FeatureMap`]s: channels last, so that a vector holds neighbouring channels of one pixel, with a
-//! margin of zeros, so that no convolution asks where the image ends. Each operator runs on every instruction set that
-//! [`fearless_simd`] knows and picks the widest of the machine.
+//! margin of zeros, so that convolutions need no border checks. Each operator supports every instruction set of
+//! [`fearless_simd`] and uses the widest that the machine has.
 
 #![expect(
     clippy::inline_always,
-    reason = "what runs on vectors has to be compiled within its caller, for the same instruction set"
+    reason = "vector code must be compiled within its caller, for the same instruction set"
 )]
 
 mod cores;

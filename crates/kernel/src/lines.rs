@@ -1,4 +1,5 @@
-//! Maps of few channels, plane by plane and row by row: where channels do not fill a vector, neighbouring pixels do.
+//! Maps of few channels, stored plane by plane and row by row: the channels would not fill a vector, but neighbouring
+//! pixels do.
 
 use fearless_simd::{Simd, prelude::*};
 
@@ -6,12 +7,12 @@ use super::memory::{Buffer, Pool};
 
 /// Channels of a map in lines.
 pub(super) const PLANES: usize = 8;
-/// Zeros on either side of a line: one for the convolution, the others so that lines begin with a cache line.
+/// Zeros on either side of a line: one for the convolution, the rest so that lines start on a cache line.
 pub(super) const MARGIN: usize = 16;
 /// Widths are multiples of this.
 pub const STEP: usize = 16;
 
-/// Rows of lines, `[row][plane][MARGIN + width + MARGIN]`, whose margins are zero.
+/// Rows of lines, `[row][plane][MARGIN + width + MARGIN]`, with zero margins.
 #[derive(Clone, Debug)]
 pub struct Lines {
     values: Buffer,
@@ -20,7 +21,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Lines of `width` pixels that hold anything; `width` is a multiple of [`STEP`].
+    /// Lines of `width` pixels with arbitrary content; `width` is a multiple of [`STEP`].
     pub(super) fn new(pool: &Pool, rows: usize, planes: usize, width: usize) -> Self {
         debug_assert!(width.is_multiple_of(STEP));
         let stride = width + 2 * MARGIN;
@@ -32,7 +33,7 @@ impl Lines {
         Self { values, planes, width }
     }
 
-    /// Rows that there are.
+    /// Number of rows.
     pub(super) fn rows(&self) -> usize {
         self.values.len() / self.row_len()
     }
@@ -42,7 +43,7 @@ impl Lines {
         self.width
     }
 
-    /// Values without the margins.
+    /// Number of values without the margins.
     pub fn pixels(&self) -> usize {
         self.rows() * self.planes * self.width
     }
@@ -57,7 +58,7 @@ impl Lines {
         &self.values[row * self.row_len()..][..self.row_len()]
     }
 
-    /// The same, to be written between the margins.
+    /// The same, for writing between the margins.
     pub(super) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let len = self.row_len();
         &mut self.values[row * len..][..len]
@@ -75,8 +76,8 @@ impl Lines {
     }
 }
 
-/// The lines that a convolution of row `y` reads, for each plane those above, at and below; `row(y)` has the lines of a row
-/// inside the frame of `height` rows, `zero` is one of zeros.
+/// The lines that a convolution of row `y` reads: for each plane, those above, at and below. `row(y)` returns the lines
+/// of a row inside the frame of `height` rows; `zero` is a line of zeros.
 pub(super) fn window<'a>(
     window: &mut Vec<&'a [f32]>,
     (y, height): (usize, usize),
@@ -91,18 +92,18 @@ pub(super) fn window<'a>(
     }
 }
 
-/// 3 x 3 convolution with bias and ReLU, from any number of planes to [`PLANES`], by its definition: so few channels are
-/// limited by memory, which Winograd's method asks more of.
+/// 3 x 3 convolution with bias and ReLU, from any number of planes to [`PLANES`], computed directly: with so few
+/// channels, memory is the limit, and Winograd's method needs more of it.
 #[derive(Clone, Debug)]
 pub(super) struct LineConv {
-    /// For each line of the window, for each tap along it, a weight for each output.
+    /// For each line of the window and each tap along it, a weight for each output.
     weights: Vec<[[f32; PLANES]; 3]>,
     bias: [f32; PLANES],
 }
 
 impl LineConv {
-    /// `weights` is `[PLANES][inputs][3][3]`, `bias` has a value for each output; `None` where that are not
-    /// [`PLANES`].
+    /// `weights` is `[PLANES][inputs][3][3]`, `bias` has one value per output; `None` unless there are [`PLANES`]
+    /// outputs.
     pub(super) fn new(weights: &[f32], bias: &[f32]) -> Option<Self> {
         let bias = <[f32; PLANES]>::try_from(bias).ok()?;
         let inputs = weights.len() / (PLANES * 9);
@@ -111,18 +112,18 @@ impl LineConv {
         Some(Self { weights, bias })
     }
 
-    /// Planes that it reads.
+    /// Number of planes that it reads.
     pub(super) fn inputs(&self) -> usize {
         self.weights.len() / 3
     }
 
-    /// Makes the lines `out` from those of the window.
+    /// Computes the lines `out` from the window.
     #[inline(always)]
     pub(super) fn row<S: Simd>(&self, simd: S, window: &[&[f32]], out: &mut [f32]) {
         debug_assert_eq!(window.len(), self.weights.len());
         let vector = <S::f32s as SimdBase<S>>::LEN;
         let width = out.len() / PLANES - 2 * MARGIN;
-        // As many sums as registers hold: 32, or 16 with vectors of 8.
+        // As many sums as fit into registers: 32, or 16 with vectors of 8.
         let at_once = if vector == 8 { 1 } else { 2 };
         let mut x = 0;
         while x + at_once * vector <= width {
@@ -138,11 +139,11 @@ impl LineConv {
         }
     }
 
-    /// `VECTORS` vectors of pixels from `x` on, in all planes.
+    /// Computes `VECTORS` vectors of pixels from `x` on, in all planes.
     #[inline(always)]
     fn pixels<S: Simd, const VECTORS: usize>(&self, simd: S, window: &[&[f32]], x: usize, out: &mut [f32]) {
         let vector = <S::f32s as SimdBase<S>>::LEN;
-        // Loops instead of `map`: a closure would be compiled by itself, without the caller's vectors.
+        // Loops instead of `map`: a closure would be compiled on its own, without the caller's vector instructions.
         let mut sums = [[S::f32s::simd_from(simd, 0.0); VECTORS]; PLANES];
         for (sums, &bias) in sums.iter_mut().zip(&self.bias) {
             *sums = [S::f32s::simd_from(simd, bias); VECTORS];
@@ -171,11 +172,11 @@ impl LineConv {
     }
 }
 
-/// Of `N` vectors of `N` values, those of the first values, of the second values, and so on; of more values, all of them in
-/// this order.
+/// Transposes `N` vectors of `N` values: first values, then second values, and so on. Longer vectors return all values
+/// in this order.
 #[inline(always)]
 pub(super) fn transposed<S: Simd, V: SimdFloat<S, Element = f32>, const N: usize>(mut rows: [V; N]) -> [V; N] {
-    // Each round interleaves a row with the one half of them further down.
+    // Each round interleaves a row with the one half the number of rows further down.
     for _ in 0..N.ilog2() {
         let from = rows;
         for i in 0..N / 2 {

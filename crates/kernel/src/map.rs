@@ -2,8 +2,7 @@
 
 use super::memory::{Buffer, Pool};
 
-/// One value for each pixel and channel: `[height + 2][width + 2][channels]`, where the outermost pixels are a margin of
-/// zeros.
+/// One value for each pixel and channel: `[height + 2][width + 2][channels]`, with a margin of zeros one pixel wide.
 #[derive(Clone, Debug)]
 pub struct FeatureMap {
     height: usize,
@@ -14,7 +13,7 @@ pub struct FeatureMap {
 }
 
 impl FeatureMap {
-    /// A map whose margin is zero and whose pixels hold anything.
+    /// A map with a zero margin and arbitrary pixels.
     pub fn new(pool: &Pool, height: usize, width: usize, channels: usize) -> Self {
         let stride = (width + 2) * channels;
         let mut values = pool.take((height + 2) * stride);
@@ -37,22 +36,22 @@ impl FeatureMap {
         self.width
     }
 
-    /// Values of a pixel.
+    /// Number of values per pixel.
     pub const fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Where the map's memory is from.
+    /// The pool that the map's memory comes from.
     pub(super) fn pool(&self) -> Pool {
         self.pool.clone()
     }
 
-    /// Values of a row, its two margin pixels included.
+    /// Values of a row, including its two margin pixels.
     pub(super) const fn stride(&self) -> usize {
         (self.width + 2) * self.channels
     }
 
-    /// All values, the margin included.
+    /// All values, including the margin.
     pub(super) fn values(&self) -> &[f32] {
         &self.values
     }
@@ -63,7 +62,7 @@ impl FeatureMap {
         &self.values[start..][..self.width() * self.channels()]
     }
 
-    /// The rows from the first pixel row on, each with its margin pixels; callers leave these alone.
+    /// The rows from the first pixel row on, each with its margin pixels, which callers must not change.
     pub(super) fn rows_mut(&mut self) -> &mut [f32] {
         let stride = self.stride();
         let end = stride * (self.height() + 1);

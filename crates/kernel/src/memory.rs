@@ -1,30 +1,30 @@
-//! Memory that is used over and over.
+//! Reusable memory.
 
 use std::{
     ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Memory that is no longer needed; clones share it.
+/// Free buffers; clones share them.
 ///
-/// A map of the first level has some 26 MB: asked from the system for every operator, its pages alone would cost a tenth of
-/// the network's time.
+/// A map of the first level takes about 26 MB. Allocating it for every operator would cost a tenth of the network's
+/// time for its pages alone.
 #[derive(Clone, Debug, Default)]
 pub struct Pool(Arc<Mutex<Vec<Vec<f32>>>>);
 
-/// Bytes of a cache line, on which every buffer begins: a vector that lies across two lines costs two loads.
+/// Bytes of a cache line. Every buffer starts on one, since a vector across two lines costs two loads.
 const LINE: usize = 64;
-/// Values that are spent on that at most.
+/// Maximum number of values lost to this alignment.
 const SLACK: usize = LINE / size_of::<f32>() - 1;
 
-/// A buffer more than so many times as large as what is asked for is kept for something larger.
+/// A buffer more than this many times larger than requested is kept for larger requests.
 const LOOSE: usize = 2;
 
 impl Pool {
-    /// `len` values that may be anything; they return here when they are dropped.
+    /// `len` values with arbitrary content, which return to the pool when dropped.
     ///
-    /// Where nothing fits, new memory takes the place of the largest buffer that is too small, so that scans of changing size
-    /// do not pile up a set of buffers each.
+    /// If nothing fits, new memory replaces the largest buffer that is too small. Otherwise scans of changing size
+    /// would each leave a set of buffers.
     pub fn take(&self, len: usize) -> Buffer {
         let mut spare = self.spare();
         let fits = |values: &Vec<f32>| (len + SLACK..=(len + SLACK).saturating_mul(LOOSE)).contains(&values.len());
@@ -46,12 +46,12 @@ impl Pool {
     }
 }
 
-/// The first of `values` that a cache line begins with.
+/// Index of the first of `values` that starts a cache line.
 fn aligned(values: &[f32]) -> usize {
     values.as_ptr().align_offset(LINE).min(SLACK)
 }
 
-/// Values, in memory that may be a pool's.
+/// Values in memory that may belong to a pool.
 #[derive(Debug)]
 pub struct Buffer {
     values: Vec<f32>,
@@ -87,7 +87,7 @@ impl Clone for Buffer {
 }
 
 impl Buffer {
-    /// A copy of `values` that begins with a cache line.
+    /// A copy of `values` that starts on a cache line.
     pub fn aligned(values: &[f32]) -> Self {
         let mut copy = vec![0.0; values.len() + SLACK];
         let start = aligned(&copy);
@@ -127,7 +127,7 @@ mod tests {
         taken.fill(1.0);
         let copy = taken.clone();
         drop(taken);
-        assert_eq!((copy.len(), spare(&pool)), (60, vec![small, large]), "a copy is nobody's");
+        assert_eq!((copy.len(), spare(&pool)), (60, vec![small, large]), "a copy belongs to no pool");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use fearless_simd::{Simd, f32x8, f32x16, prelude::*};
 
 use super::memory::Buffer;
 
-/// The right-hand matrix, `depth` rows by `columns`, cut into panels of 16 columns (8 where 16 do not fit) that lie one
-/// after the other, so that a product reads it from front to back.
+/// The right-hand matrix, `depth` rows by `columns`, cut into consecutive panels of 16 columns (8 where 16 do not fit),
+/// so that a product reads it from front to back.
 #[derive(Clone, Debug)]
 pub(super) struct Panels {
     depth: usize,
@@ -13,18 +13,18 @@ pub(super) struct Panels {
     values: Buffer,
 }
 
-/// Columns of a panel where the matrix has a multiple of them.
+/// Columns of a panel if the matrix has a multiple of them.
 const WIDE: usize = 16;
-/// Columns of a panel elsewhere.
+/// Columns of a panel otherwise.
 const NARROW: usize = 8;
 
 impl Panels {
-    /// Whether a matrix of so many columns can be cut.
+    /// Whether a matrix with this many columns can be cut.
     pub(super) const fn fit(columns: usize) -> bool {
         columns > 0 && columns.is_multiple_of(NARROW)
     }
 
-    /// The matrix whose element in row `k` and column `n` is `element(k, n)`; [`Panels::fit`] holds for `columns`.
+    /// The matrix with `element(k, n)` in row `k` and column `n`; [`Panels::fit`] must hold for `columns`.
     pub(super) fn new(depth: usize, columns: usize, element: impl Fn(usize, usize) -> f32) -> Self {
         debug_assert!(Self::fit(columns));
         let width = if columns.is_multiple_of(WIDE) { WIDE } else { NARROW };
@@ -48,10 +48,10 @@ impl Panels {
     }
 }
 
-/// The rows of the left-hand matrix lie one after the other; those of the output `stride` apart.
+/// Multiplies two matrices. Rows of the left-hand matrix are contiguous; rows of the output are `stride` apart.
 ///
-/// `out[r * stride + n] = finish(n, sum over k of left[r * depth + k] * right[k][n])`, where `finish` is done on vectors:
-/// it adds `bias` if there is one.
+/// `out[r * stride + n] = finish(n, sum over k of left[r * depth + k] * right[k][n])`, where `finish` works on vectors
+/// and adds `bias` if there is one.
 #[inline(always)]
 pub(super) fn product<S: Simd>(
     simd: S,
@@ -61,7 +61,7 @@ pub(super) fn product<S: Simd>(
     out: &mut [f32],
     stride: usize,
 ) {
-    // Registers decide how many rows are summed at once: 32 of 16 floats, or 16 of 8 floats.
+    // Registers limit how many rows are summed at once: 32 of 16 floats, or 16 of 8 floats.
     let many = <S::f32s as SimdBase<S>>::LEN >= WIDE;
     let columns = right.columns;
     if columns.is_multiple_of(2 * WIDE) && many {
@@ -140,7 +140,8 @@ fn sweep<
     }
 }
 
-/// `ROWS` rows times `PANELS` panels: as many sums as registers hold, so that each weight is loaded once for all rows.
+/// Multiplies `ROWS` rows by `PANELS` panels: as many sums as fit into registers, so that each weight is loaded once
+/// for all rows.
 #[inline(always)]
 fn block<
     S: Simd,

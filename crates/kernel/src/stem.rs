@@ -13,18 +13,18 @@ pub struct Stem {
 }
 
 impl Stem {
-    /// Whether so many channels can be made.
+    /// Whether this number of output channels is supported.
     pub const fn fit(outputs: usize) -> bool {
         Panels::fit(outputs)
     }
 
-    /// `weights` is `[outputs][1][3][3]`, `bias` has a value for each output; [`Stem::fit`] holds.
+    /// `weights` is `[outputs][1][3][3]`, `bias` has one value per output; [`Stem::fit`] must hold.
     pub fn new(weights: &[f32], bias: &[f32]) -> Self {
         let weights = (0..9).flat_map(|tap| weights.iter().skip(tap).step_by(9).copied()).collect();
         Self { weights, bias: bias.to_vec() }
     }
 
-    /// The same for maps in lines, where it makes as many channels as these have.
+    /// The same for maps in lines, if it has as many outputs as these have planes.
     pub(super) fn in_lines(&self) -> Option<LineConv> {
         let outputs = self.outputs();
         let weights: Vec<f32> =
@@ -32,12 +32,12 @@ impl Stem {
         LineConv::new(&weights, &self.bias)
     }
 
-    /// Channels of the maps it makes.
+    /// Channels of its maps.
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    /// `plane` is `[height][width]`, as `out`.
+    /// `plane` is `[height][width]`, like `out`.
     pub fn run(&self, level: Level, threads: usize, plane: &[f32], out: &mut FeatureMap) {
         let (height, width, stride) = (out.height(), out.width(), out.stride());
         let strips = out.rows_mut().chunks_mut(stride).enumerate();

@@ -2,17 +2,17 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Rows of a strip, an even number, for work that begins each strip with some rows that another has made already: few
-/// strips, and yet several for each of several threads.
+/// Rows of a strip, an even number, for work that starts each strip with a few rows that another strip computes too:
+/// few strips, but several for each thread.
 pub(super) fn rows_for(height: usize, threads: usize) -> usize {
     let strips = if threads == 1 { 1 } else { 3 * threads };
     height.div_ceil(strips).max(MIN_ROWS).next_multiple_of(2)
 }
 
-/// Fewer rows than this are not worth a strip.
+/// Strips with fewer rows do not pay.
 const MIN_ROWS: usize = 24;
 
-/// Runs `work` on every one of `strips`, on as many as `threads` threads; each thread makes itself one `scratch`.
+/// Runs `work` on each of `strips`, on up to `threads` threads; each thread creates its own `scratch`.
 pub fn share<T: Send, X>(
     threads: usize,
     strips: impl ExactSizeIterator<Item = T> + Send,

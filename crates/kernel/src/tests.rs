@@ -1,4 +1,4 @@
-//! Every operator against the definition of it.
+//! Compares each operator with its definition.
 
 use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
@@ -48,7 +48,7 @@ fn rng() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(7)
 }
 
-/// Every instruction set of this machine.
+/// All instruction sets of this machine.
 fn levels() -> Vec<Level> {
     let mut levels = vec![Level::new()];
     #[cfg(target_arch = "x86_64")]
@@ -218,7 +218,7 @@ fn a_map_from_recycled_memory_keeps_its_margin() {
     assert_ne!(FeatureMap::new(&pool, 4, 4, 8).values().as_ptr(), memory);
 }
 
-/// What a narrow level is made of, with random weights.
+/// Parts of a narrow level, with random weights.
 struct Narrow {
     stem: Stem,
     down: Conv3x3,

@@ -8,21 +8,22 @@ use super::{
     strips::share,
 };
 
-/// Doubles height and width: every pixel becomes 2 x 2 pixels, each with weights of its own, plus bias.
+/// Doubles height and width: every pixel becomes 2 x 2 pixels, each with its own weights, plus bias.
 #[derive(Clone, Debug)]
 pub struct UpConv {
-    /// For the upper and the lower output row: input channels by the output channels of the left, then the right pixel.
+    /// For the upper and the lower output row: input channels by the output channels of the left pixel, then of the
+    /// right.
     weights: [Panels; 2],
     bias: Vec<f32>,
 }
 
 impl UpConv {
-    /// Whether so many channels can be made.
+    /// Whether this number of output channels is supported.
     pub const fn fit(outputs: usize) -> bool {
         Panels::fit(outputs)
     }
 
-    /// `weights` is `[outputs][inputs][2][2]`, `bias` has a value for each output; [`UpConv::fit`] holds.
+    /// `weights` is `[outputs][inputs][2][2]`, `bias` has one value per output; [`UpConv::fit`] must hold.
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let weights = [0, 1].map(|dy| {
@@ -34,7 +35,7 @@ impl UpConv {
         Self { weights, bias: [bias, bias].concat() }
     }
 
-    /// Channels of the maps it makes.
+    /// Channels of its maps.
     pub fn outputs(&self) -> usize {
         self.bias.len() / 2
     }
@@ -61,7 +62,7 @@ impl UpConv {
         }
     }
 
-    /// The upper (`dy` is 0) or the lower row that becomes of a row of pixels.
+    /// Computes the upper (`dy` is 0) or the lower output row for a row of pixels.
     #[inline(always)]
     pub(super) fn row<S: Simd>(&self, simd: S, pixels: &[f32], dy: usize, out: &mut [f32]) {
         product(simd, pixels, &self.weights[dy], Some(&self.bias), out, self.bias.len());

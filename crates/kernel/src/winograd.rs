@@ -1,9 +1,9 @@
-//! 3 x 3 convolution after Winograd.
+//! 3 x 3 convolution by Winograd's method.
 //!
-//! An output tile of 4 x 4 pixels takes 36 multiplications for each pair of channels instead of 144: input tiles and
-//! weights are transformed, multiplied point by point, and the products transformed back (Lavin and Gray, Fast Algorithms
-//! for Convolutional Neural Networks, 2016: F(4 x 4, 3 x 3)). Point by point, all tiles times all weights is a matrix
-//! product.
+//! An output tile of 4 x 4 pixels takes 36 multiplications per pair of channels instead of 144: input tiles and weights
+//! are transformed, multiplied point by point, and the products transformed back (Lavin and Gray, Fast Algorithms for
+//! Convolutional Neural Networks, 2016: F(4 x 4, 3 x 3)). For each point, multiplying all tiles by all weights is a
+//! matrix product.
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
@@ -21,11 +21,11 @@ const TILE: usize = 4;
 const PATCH: usize = TILE + 2;
 /// Points of a transformed tile.
 const POINTS: usize = PATCH * PATCH;
-/// Bytes of transformed tiles that are worked on at once; they ought to stay in the second-level cache.
+/// Bytes of transformed tiles to process at once; they should stay in the second-level cache.
 const BLOCK_BYTES: usize = 384 * 1024;
-/// Fewer tiles than this at once, and the weights are fetched too often.
+/// With fewer tiles at once, the weights would be loaded too often.
 const MIN_BLOCK: usize = 24;
-/// Between the points' matrices, so that they do not all fall on the same lines of the cache.
+/// Padding between the points' matrices, so that they do not all map to the same cache lines.
 const SKEW: usize = 16;
 
 /// 3 x 3 convolution with a margin of one pixel, bias and ReLU.
@@ -34,17 +34,17 @@ pub struct Conv3x3 {
     /// For each point, input channels by output channels.
     weights: Vec<Panels>,
     bias: Vec<f32>,
-    /// The same for maps in lines, where the outputs are few enough for these.
+    /// The same for maps in lines, if it has few enough outputs.
     in_lines: Option<LineConv>,
 }
 
 impl Conv3x3 {
-    /// Whether so many channels can be convolved.
+    /// Whether these numbers of channels are supported.
     pub const fn fit(inputs: usize, outputs: usize) -> bool {
         Panels::fit(inputs) && Panels::fit(outputs)
     }
 
-    /// `weights` is `[outputs][inputs][3][3]`, `bias` has a value for each output; [`Conv3x3::fit`] holds.
+    /// `weights` is `[outputs][inputs][3][3]`, `bias` has one value per output; [`Conv3x3::fit`] must hold.
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let in_lines = LineConv::new(weights, bias);
@@ -55,7 +55,7 @@ impl Conv3x3 {
         Self { weights, bias: bias.to_vec(), in_lines }
     }
 
-    /// The same for maps in lines, where it makes as many channels as these have.
+    /// The same for maps in lines, if it has as many outputs as these have planes.
     pub(super) fn in_lines(&self) -> Option<LineConv> {
         self.in_lines.clone()
     }
@@ -64,13 +64,13 @@ impl Conv3x3 {
         self.weights[0].depth()
     }
 
-    /// Channels of the maps it makes.
+    /// Channels of its maps.
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    /// Convolves the channels of all `sources`, in that order, which together are those that the weights ask for, and
-    /// halves the result by 2 x 2 maxima for `pooled`. All maps have the height and width of `out`, `pooled` half of it.
+    /// Convolves the channels of all `sources` in order, which together must match the weights, and halves the result
+    /// by 2 x 2 maxima for `pooled`. All maps have the height and width of `out`, `pooled` half of it.
     pub fn run(
         &self,
         level: Level,
@@ -140,26 +140,26 @@ fn transform_kernel(kernel: &[f32; 9]) -> [f32; POINTS] {
     points
 }
 
-/// What every strip of one convolution shares.
+/// Shared by all strips of one convolution.
 struct Work<'a> {
     conv: &'a Conv3x3,
     sources: &'a [&'a FeatureMap],
     /// Tiles in a row of tiles.
     across: usize,
-    /// Tiles at once.
+    /// Tiles to process at once.
     block: usize,
     height: usize,
     width: usize,
 }
 
-/// Rows of tiles, from the `first` on, and the map rows that they fill.
+/// Rows of tiles from `first` on, and the map rows that they fill.
 struct Strip<'a> {
     first: usize,
     rows: &'a mut [f32],
     pooled: Option<&'a mut [f32]>,
 }
 
-/// Transformed tiles of a block, `[point][tile][channel]`, with some room between the points.
+/// Transformed tiles of a block, `[point][tile][channel]`, with padding between the points.
 struct Scratch {
     inputs: Buffer,
     outputs: Buffer,
@@ -281,7 +281,7 @@ impl Work<'_> {
     }
 }
 
-/// `B' d B` for the tile whose first output pixel is `at`; points lie `step` apart in `to`.
+/// `B' d B` for the tile whose first output pixel is `at`; points are `step` apart in `to`.
 #[inline(always)]
 fn transform_input<S: Simd, V: SimdFloat<S, Element = f32>>(
     simd: S,
@@ -293,7 +293,7 @@ fn transform_input<S: Simd, V: SimdFloat<S, Element = f32>>(
 ) {
     let channels = source.channels();
     let stride = source.stride();
-    // In the map, the margin shifts everything by the one pixel by which the tile's input begins earlier.
+    // The map's margin cancels the one pixel by which a tile's input starts earlier.
     let start = y * stride + x * channels;
     let (rows, columns) = (source.height() + 2 - y, source.width() + 2 - x);
     if rows >= PATCH && columns >= PATCH {

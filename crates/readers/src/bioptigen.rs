@@ -1,8 +1,8 @@
-//! Bioptigen `.OCT`.
+//! Bioptigen `.OCT` files.
 //!
-//! Layout (little endian): a magic number and a version, then records of key length, key, data length, data. `FRAMEHEADER`
-//! and each `FRAMEDATA` hold records of their own. Samples of an A-scan lie together. From public descriptions (Bioptigen's
-//! published reader for Matlab, the AURA tools, LibOctData).
+//! Layout (little endian): a magic number and a version, then records of key length, key, data length and data.
+//! `FRAMEHEADER` and each `FRAMEDATA` contain records themselves. The samples of an A-scan are contiguous. Source:
+//! public descriptions (Bioptigen's published reader for Matlab, the AURA tools, LibOctData).
 
 use crate::header::HeaderExt as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader,
 
 const MAGIC: [u8; 4] = 209_561_509_u32.to_le_bytes();
 const FIRST_RECORD: u64 = 6;
-/// Most records that one container may hold; a frame has some five.
+/// Maximum records in one container; a frame has about five.
 const MAX_RECORDS: usize = 2 * MAX_BSCANS as usize;
 const MAX_KEY: u64 = 256;
 
@@ -26,7 +26,7 @@ pub struct Bioptigen {
     source: Source,
     header: ScanHeader,
     bytes_per_sample: u64,
-    /// Where the samples of each frame begin.
+    /// Offset of each frame's samples.
     frames: Vec<u64>,
 }
 
@@ -48,7 +48,7 @@ struct Declared {
 }
 
 impl Bioptigen {
-    /// Whether `start`, the first bytes of a file, are those of a Bioptigen file.
+    /// Whether `start`, the first bytes of a file, belong to a Bioptigen file.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         start.starts_with(&MAGIC)
@@ -60,7 +60,7 @@ impl Bioptigen {
         let (mut declared, mut samples) = (Declared::default(), Vec::new());
         for record in records(&mut source, FIRST_RECORD, all)? {
             if samples.len() as u64 > MAX_BSCANS {
-                return Err(ReadError::Malformed("more frames than a scan has".to_owned()));
+                return Err(ReadError::Malformed("too many frames".to_owned()));
             }
             match record.key.as_str() {
                 "FRAMEHEADER" => declared = Declared::read(&mut source, &record)?,
@@ -72,25 +72,25 @@ impl Bioptigen {
             }
         }
         let need = |value: Option<u64>, name: &str| {
-            value.ok_or_else(|| ReadError::Malformed(format!("the Bioptigen file does not state its {name}")))
+            value.ok_or_else(|| ReadError::Malformed(format!("the Bioptigen file has no {name}")))
         };
         let (width, height) =
             dimensions::check(need(declared.ascans, "LINECOUNT")?, need(declared.depth, "LINELENGTH")?)?;
         let count = need(declared.count, "FRAMECOUNT")?;
         if count == 0 || count > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{count} frames declared")));
+            return Err(ReadError::Malformed(format!("invalid number of frames: {count}")));
         }
         let bytes_per_sample = match declared.format {
             Some(1) => 1,
             None | Some(2) => 2,
-            Some(other) => return Err(ReadError::Unsupported(format!("Bioptigen samples of format {other}"))),
+            Some(other) => return Err(ReadError::Unsupported(format!("Bioptigen sample format {other}"))),
         };
         if (samples.len() as u64) < count {
-            return Err(ReadError::Truncated(format!("{} of {count} frames are there", samples.len())));
+            return Err(ReadError::Truncated(format!("only {} of {count} frames present", samples.len())));
         }
         let expected = (width * height) as u64 * bytes_per_sample;
         if let Some(odd) = samples.iter().find(|r| r.size != expected) {
-            return Err(ReadError::Malformed(format!("a frame of {} bytes, {expected} were declared", odd.size)));
+            return Err(ReadError::Malformed(format!("a frame has {} bytes instead of {expected}", odd.size)));
         }
         let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
         let pattern = match declared.kind {
@@ -164,7 +164,7 @@ impl Declared {
     }
 }
 
-/// The records from `at` to `end`; a key length of 0 ends them earlier.
+/// Reads the records from `at` to `end`; a key length of 0 ends them early.
 fn records(source: &mut Source, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
     while at + 4 <= end {
@@ -173,13 +173,13 @@ fn records(source: &mut Source, mut at: u64, end: u64) -> Result<Vec<Record>, Re
             break;
         }
         if length > MAX_KEY || records.len() == MAX_RECORDS {
-            return Err(ReadError::Malformed("the records of the Bioptigen file make no sense".to_owned()));
+            return Err(ReadError::Malformed("invalid records in the Bioptigen file".to_owned()));
         }
         let start = source.read(at + 4, length + 4)?;
         let (key, size) = start.split_at(length as usize);
         let (content, size) = (at + 8 + length, u64::from(Fields(size).u32(0)?));
         if content + size > end {
-            return Err(ReadError::Truncated("a record ends after what holds it".to_owned()));
+            return Err(ReadError::Truncated("a record is longer than its container".to_owned()));
         }
         let key = String::from_utf8_lossy(key).trim_end_matches('\0').to_owned();
         records.push(Record { key, at: content, size });

@@ -1,8 +1,8 @@
-//! Why a scan could not be read.
+//! Errors of reading a scan.
 
 use std::path::PathBuf;
 
-/// Why a scan could not be read. Each kind has a stable [`code`](ReadError::code).
+/// Error of reading a scan. Each kind has a stable [`code`](ReadError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be opened or read.
@@ -10,28 +10,28 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error from the operating system.
         source: std::io::Error,
     },
-    /// The content is of no format that this build reads.
+    /// The content is in no format that this build reads.
     #[error(
         "not a scan of a known format (DICOM, PNG, TIFF, JPEG, BMP, Heidelberg .E2E, .vol or XML export, Topcon .fda or .fds, Zeiss .img, Bioptigen .OCT)"
     )]
     UnknownFormat,
-    /// The file holds nothing.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// The file ends before its declared content does.
+    /// The file ends before its declared content.
     #[error("the file is cut short: {0}")]
     Truncated(String),
     /// The content contradicts its format.
     #[error("the file is broken: {0}")]
     Malformed(String),
-    /// The format is known, this variant of it is not supported.
+    /// The format is known, but not this variant of it.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A frame larger than the limits.
-    #[error("a frame of {width} x {height} pixels is larger than a scan can be")]
+    /// The frame exceeds the size limits.
+    #[error("a frame of {width} x {height} pixels exceeds the size limit")]
     TooLarge {
         /// Declared A-scans.
         width: u64,
@@ -39,39 +39,39 @@ pub enum ReadError {
         height: u64,
     },
     /// The sidecar file beside the scan is broken.
-    #[error("the sidecar {path} is broken: {reason}", path = path.display())]
+    #[error("invalid sidecar {path}: {reason}", path = path.display())]
     Sidecar {
         /// The sidecar.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// Images that an export folder lists are not there, or not yet.
-    #[error("{there} of {listed} images of the export are there")]
+    /// Images that an export lists are missing, perhaps only for now.
+    #[error("only {there} of {listed} images are present")]
     Incomplete {
-        /// Images that are there.
+        /// Images present.
         there: usize,
-        /// Images that are listed.
+        /// Images listed.
         listed: usize,
     },
-    /// The instances of a DICOM series contradict each other, or do not say enough to be put together.
-    #[error("the DICOM series cannot be put together: {0}")]
+    /// The instances of a DICOM series contradict each other or lack the data to order them.
+    #[error("cannot assemble the DICOM series: {0}")]
     Series(String),
-    /// A series that the file does not hold was asked for.
-    #[error("series {number} was asked for, the file holds {count}")]
+    /// The file has no such series.
+    #[error("series {number} does not exist; the file has {count}")]
     NoSuchSeries {
-        /// Number asked for, 1 for the first.
+        /// Requested number, 1 for the first.
         number: u32,
         /// Series in the file.
         count: usize,
     },
-    /// A spacing stated by the operator is none that a scanner can have.
-    #[error("the stated spacing is wrong: {0}")]
+    /// The operator stated an implausible spacing.
+    #[error("implausible value: {0}")]
     Hint(String),
-    /// A B-scan that the scan does not have was asked for.
-    #[error("B-scan {index} was asked for, the scan has {count}")]
+    /// The scan has no such B-scan.
+    #[error("B-scan {index} does not exist; the scan has {count}")]
     NoSuchBScan {
-        /// 0-based index asked for.
+        /// Requested index, 0-based.
         index: usize,
         /// B-scans in the scan.
         count: usize,
@@ -79,7 +79,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// A code that stays the same across versions, for scripts and quarantine notes.
+    /// Code that stays the same across versions, for scripts and quarantine notes.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl ReadError {
         }
     }
 
-    /// Whether another try may succeed: where the file system, not the file, was at fault, or more is still to come.
+    /// Whether a retry may succeed: the file system was at fault, or more files may still arrive.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Incomplete { .. })

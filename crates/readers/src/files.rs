@@ -1,4 +1,4 @@
-//! Which files are one scan.
+//! Groups files into scans.
 
 use std::{
     collections::BTreeMap,
@@ -8,23 +8,23 @@ use std::{
 use super::{ReadError, folder};
 use octrls_fs::digest::sha256;
 
-/// The files of one scan: a file or a folder, or the instances of a DICOM series that are a B-scan each.
+/// The files of one scan: a file, a folder, or the single-frame instances of a DICOM series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanFiles {
     path: PathBuf,
-    /// All of them, that at `path` first; none where that alone is the scan.
+    /// All instances of a series, the one at `path` first; empty for any other scan.
     instances: Vec<PathBuf>,
 }
 
 impl ScanFiles {
-    /// The scan in the file at `path`, or in the folder there.
+    /// The scan in the file or folder at `path`.
     #[must_use]
     pub fn one(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), instances: Vec::new() }
     }
 
-    /// The scan whose B-scans are `instances`, called by the first of them in the natural order of their names; `None` of none.
-    /// A single one is a scan like any other file.
+    /// The scan whose B-scans are `instances`, named after the first in natural order; `None` if there are none. A
+    /// single instance becomes an ordinary file.
     #[must_use]
     pub fn series(mut instances: Vec<PathBuf>) -> Option<Self> {
         instances.sort_by_cached_key(|path| (folder::natural_key_of(path), path.clone()));
@@ -35,19 +35,19 @@ impl ScanFiles {
         Some(Self { path, instances })
     }
 
-    /// What the scan is called by.
+    /// Path that names the scan.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The instances of a series, the one at [`path`](Self::path) first; none of any other scan.
+    /// Instances of a series, the one at [`path`](Self::path) first; empty for any other scan.
     #[must_use]
     pub fn instances(&self) -> &[PathBuf] {
         &self.instances
     }
 
-    /// The files that the scan is made of: itself, the images of a folder in the order of their B-scans, or instances.
+    /// All files of the scan: the file itself, the images of a folder in the order of their B-scans, or the instances.
     ///
     /// # Errors
     /// [`ReadError::Io`] when a folder cannot be read.
@@ -61,8 +61,8 @@ impl ScanFiles {
         Ok(folder::of_volume(&self.path)?.0)
     }
 
-    /// The digest of a scan whose files have these `digests`: of several, that of their digests, a line each. What instances are
-    /// called makes no difference, hence neither does their order.
+    /// Digest of a scan whose files have these `digests`. For several files, this is the digest of their digests, one
+    /// per line. Names and order of instances do not matter.
     #[must_use]
     pub fn digest(&self, mut digests: Vec<String>) -> String {
         if !self.instances.is_empty() {
@@ -81,7 +81,7 @@ impl From<&Path> for ScanFiles {
     }
 }
 
-/// What the instances of one series in one folder have in common.
+/// Identity that the instances of one series in one folder share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesKey {
     /// Series Instance UID.
@@ -90,8 +90,8 @@ pub struct SeriesKey {
     pub(crate) class: String,
 }
 
-/// The series that the file at `path` is one B-scan of: a DICOM image of one frame that is tomography, or says where it lies in
-/// space. `None` of any other file, also of one whose beginning is broken. The pixels are not read.
+/// The series that the file at `path` is one B-scan of. Such a file is a single-frame DICOM image that is tomography or
+/// states its position in space. `None` for any other file, also if its beginning is broken. Does not read the pixels.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
@@ -99,8 +99,8 @@ pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
     return super::dicom::series_key(path);
 }
 
-/// The scans among `files`: instances of one DICOM series in one folder are one, every other file is one of its own. What cannot
-/// be read is for [`open`](super::open) to tell.
+/// Groups `files` into scans: the instances of one DICOM series in one folder form one scan, every other file its own.
+/// Leaves unreadable files for [`open`](super::open) to report.
 #[must_use]
 pub fn gather(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
     let mut scans = Vec::new();
@@ -116,7 +116,7 @@ pub fn gather(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
     scans
 }
 
-/// The scan that the file at `path` is of, with all instances beside it of the series that it belongs to.
+/// The scan that the file at `path` belongs to, with all instances of its series beside it.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the file or its folder cannot be read.
@@ -128,7 +128,7 @@ pub fn around(path: &Path) -> Result<ScanFiles, ReadError> {
     Ok(ScanFiles::series(instances).unwrap_or_else(|| ScanFiles::one(path)))
 }
 
-/// Whether a file name is one that instances of a series have, by its ending.
+/// Whether the extension is one that instances of a series have.
 #[must_use]
 pub fn may_be_instance(path: &Path) -> bool {
     super::has_extension(path, &["dcm", "dicom"])

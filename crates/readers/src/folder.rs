@@ -1,4 +1,4 @@
-//! A folder of images as one volume: a B-scan an image, in the natural order of their names, 2 before 10.
+//! A folder of images as one volume: one image per B-scan, in natural order of their names (2 before 10).
 
 use crate::header::HeaderExt as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{
 };
 use octrls_core::scan::{BScan, Pattern, ScanHeader};
 
-/// The images of a folder; each is read when its B-scan is asked for.
+/// The images of a folder, each read on demand.
 pub struct ImageFolder {
     header: ScanHeader,
     images: Vec<PathBuf>,
@@ -22,14 +22,14 @@ impl ImageFolder {
     pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
         let images = images(path)?;
         if images.len() as u64 > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{} images in one folder", images.len())));
+            return Err(ReadError::Malformed(format!("too many images in one folder: {}", images.len())));
         }
         let mut header: Option<ScanHeader> = None;
         for image in &images {
             let own = open_image(image, stated)?.header().clone();
             let first = header.get_or_insert_with(|| own.clone());
             if own.bscans > 1 {
-                return Err(ReadError::Unsupported("an image of several pages in a folder of B-scans".to_owned()));
+                return Err(ReadError::Unsupported("a multi-page image in a folder of B-scans".to_owned()));
             }
             if (own.width, own.height) != (first.width, first.height) {
                 return Err(ReadError::Unsupported("images of different sizes in a folder of B-scans".to_owned()));
@@ -53,12 +53,12 @@ impl ScanReader for ImageFolder {
         if (bscan.width, bscan.height) == (self.header.width, self.header.height) {
             Ok(bscan)
         } else {
-            Err(ReadError::Malformed(format!("the image of B-scan {index} has changed its size")))
+            Err(ReadError::Malformed(format!("the image of B-scan {index} changed its size")))
         }
     }
 }
 
-/// The images in a folder, in their natural order. Hidden files and others than images do not count.
+/// The images in a folder, in natural order. Skips hidden files and other files.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the folder cannot be read.
@@ -68,7 +68,7 @@ fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(found)
 }
 
-/// The files in a folder that are not hidden, in the natural order of their names.
+/// The files in a folder that are not hidden, in natural order.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the folder cannot be read.
@@ -86,8 +86,8 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The files of a folder that is one volume, and whether they are the instances of a DICOM series: those are looked for, by
-/// content and under any name, where there are no images.
+/// The files of a folder that is one volume, and whether they are instances of a DICOM series. Instances are recognised
+/// by content, under any name, and only searched for if there are no images.
 ///
 /// # Errors
 /// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
@@ -102,7 +102,7 @@ pub(crate) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError
     for path in all {
         let Some(key) = series_key(&path)? else { continue };
         if *of.get_or_insert_with(|| key.clone()) != key {
-            let reason = "the folder has instances of several series; segment it without taking it for a volume";
+            let reason = "the folder has instances of several series; segment it without --volume";
             return Err(ReadError::Series(reason.to_owned()));
         }
         instances.push(path);
@@ -111,7 +111,7 @@ pub(crate) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError
     Ok((instances, is_series))
 }
 
-/// The natural order of the names of files: see [`natural_key`].
+/// See [`natural_key`].
 pub(crate) fn natural_key_of(path: &Path) -> NaturalKey {
     natural_key(&path.file_name().unwrap_or_default().to_string_lossy())
 }
@@ -123,8 +123,8 @@ fn open_image(path: &Path, stated: &Stated) -> Result<Raster, ReadError> {
     Raster::open(path, &raster::first_bytes(path)?, stated)
 }
 
-/// Names in this order are in their natural order: for each number in the name the text before it, how many digits it has,
-/// and the digits, leading zeros left out.
+/// Sort key for natural order: for each number in the name, the text before it, its count of digits, and its digits
+/// without leading zeros.
 pub fn natural_key(name: &str) -> NaturalKey {
     let mut key = Vec::new();
     let mut rest = name;

@@ -1,11 +1,11 @@
-//! The image of the fundus, and where on it the B-scans lie.
+//! The fundus image, and the B-scans' position on it.
 
 use octrls_core::scan::{BScan, Track};
 
-/// Points that a circle is drawn through.
+/// Points used to draw a circle.
 const STEPS: usize = 90;
 
-/// The image of the fundus that a scanner takes beside its B-scans.
+/// The fundus image that a scanner takes along with its B-scans.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FundusImage {
     /// Columns.
@@ -14,28 +14,28 @@ pub struct FundusImage {
     pub height: usize,
     /// Grey values, row-major, `width * height`.
     pub pixels: Vec<u8>,
-    /// Millimetres from column to column and from row to row, where that is known.
+    /// Millimetres per pixel across and down, if known.
     pub pixel_mm: Option<[f64; 2]>,
-    /// Where each B-scan lies on it, in their order: points in columns and rows from the upper left corner. Empty where that
-    /// is not known.
+    /// Course of each B-scan on the image, in scan order: points as column and row from the upper left corner. Empty if
+    /// unknown.
     pub lines: Vec<Vec<[f32; 2]>>,
 }
 
 impl FundusImage {
-    /// An image whose upper left corner is [`Place`](super::Place) 0, 0, and on which the B-scans lie along `tracks`.
+    /// An image whose upper left corner is [`Place`](super::Place) 0, 0, with B-scans along `tracks`.
     #[must_use]
     pub fn placed((width, height): (usize, usize), pixels: Vec<u8>, pixel_mm: [f64; 2], tracks: &[Track]) -> Self {
         let lines = tracks.iter().map(|track| points(track, pixel_mm)).collect();
         Self { width, height, pixels, pixel_mm: Some(pixel_mm), lines }
     }
 
-    /// Grey values of an image that was read as a B-scan is.
+    /// Grey values of an image that was read like a B-scan.
     pub(crate) fn grey(image: &BScan) -> Vec<u8> {
         image.intensity.iter().map(|v| (v * 255.0).round() as u8).collect()
     }
 }
 
-/// The course of a track, in pixels of so many millimetres.
+/// Points along a track in pixels, given the millimetres per pixel.
 pub(crate) fn points(track: &Track, [mm_x, mm_y]: [f64; 2]) -> Vec<[f32; 2]> {
     match track {
         Track::Line { start, end } => [start, end].map(|p| [(p.x / mm_x) as f32, (p.y / mm_y) as f32]).into(),

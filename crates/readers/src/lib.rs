@@ -1,7 +1,7 @@
-//! Scans: what a B-scan is, what is known of its geometry and from where, and the readers of scanner files.
+//! Readers of OCT scanner files.
 //!
-//! [`open`] chooses a reader by content; a [`ScanReader`] then hands out one B-scan at a time, so that the intensities of a
-//! volume are never in memory as a whole. (Those of DICOM files are there as the file has them, often compressed.)
+//! [`open`] chooses a reader by content. A [`ScanReader`] then returns one B-scan at a time, so that the intensities of
+//! a volume are never all in memory. (DICOM pixels stay in memory as stored in the file, often compressed.)
 
 mod bioptigen;
 mod codec;
@@ -44,18 +44,18 @@ pub use raster::Raster;
 pub use topcon::Topcon;
 pub use zeiss::Cirrus;
 
-/// Hands out the B-scans of one scan, each when it is asked for.
+/// Reads the B-scans of one scan on demand.
 pub trait ScanReader: Send {
-    /// What is known of the scan.
+    /// Facts about the scan.
     fn header(&self) -> &ScanHeader;
 
-    /// Reads the B-scan at `index`, 0-based; its size is that of the header.
+    /// Reads the B-scan at `index`, 0-based, in the size that the header states.
     ///
     /// # Errors
-    /// [`ReadError`] when the pixels are missing, broken or `index` is past the last B-scan.
+    /// [`ReadError`] when the pixels are missing or broken, or `index` is past the last B-scan.
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError>;
 
-    /// The boundaries that the scanner itself found in the B-scan at `index`; none where it keeps them to itself.
+    /// Boundaries that the scanner found in the B-scan at `index`; empty if the file has none.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -63,7 +63,7 @@ pub trait ScanReader: Send {
         Ok(Vec::new())
     }
 
-    /// The signal of the B-scan at `index` in decibels, as the scanner itself states it.
+    /// Signal of the B-scan at `index` in decibels, as the scanner states it.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -71,7 +71,7 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// The image of the fundus, where the file has one.
+    /// The fundus image, if the file has one.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -79,7 +79,7 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// Whose eye it is and when it was scanned, where the file says both.
+    /// Patient, acquisition time and scanner, if the file states who and when.
     ///
     /// # Errors
     /// As [`ScanReader::bscan`].
@@ -87,40 +87,40 @@ pub trait ScanReader: Send {
         Ok(None)
     }
 
-    /// What objects made from the scan refer to, where it is a DICOM object.
+    /// What derived DICOM objects refer to, if the scan is a DICOM object.
     fn dicom_origin(&self) -> Option<&DicomOrigin> {
         None
     }
 }
 
-/// What the operator says of scans.
+/// Operator's statements about scans, and reading options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReadOptions {
-    /// Axial spacing in micrometres, for files that carry none.
+    /// Axial spacing in micrometres, for files without one.
     pub axial_um: Option<f64>,
-    /// Lateral spacing in micrometres, for files that carry none.
+    /// Lateral spacing in micrometres, for files without one.
     pub lateral_um: Option<f64>,
-    /// Micrometres on the retina to a degree, for files that state places in degrees.
+    /// Micrometres on the retina per degree, for files with positions in degrees.
     pub um_per_degree: Option<f64>,
-    /// Take an export of which some images are missing, without these.
+    /// Accept an export with missing images, and read the others.
     pub allow_missing: bool,
-    /// Of a file that holds several series of B-scans, the one to take; 1 is the first.
+    /// Series to read from a file that holds several; 1 is the first.
     pub series: Option<u32>,
 }
 
-/// Opens a scan: the format is recognised by content, whatever the file's name. A folder is a volume of the images in it, or of the
+/// Opens a scan. The format is recognised by content, not by name. A folder is a volume of its images, or of the
 /// instances of a DICOM series.
 ///
-/// What holds for every file of a format counts last. A spacing in the file itself wins over a sidecar (`scan.png.toml`), and a sidecar over `options`.
+/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), a sidecar over `options`, and `options` over
+/// values that hold for every file of a format.
 ///
 /// # Errors
-/// [`ReadError`] when the file cannot be read, is of no known format, is broken, or is larger than
-/// [`MAX_PIXELS`] allows.
+/// [`ReadError`] when the file cannot be read, is of unknown format, is broken, or exceeds [`MAX_PIXELS`].
 pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
     open_files(&ScanFiles::one(path), options)
 }
 
-/// Opens a scan of one or several files as [`open`] does; the sidecar of a series is that of the file it is called by.
+/// Opens a scan of one or several files, as [`open`] does. A series uses the sidecar of the file that names it.
 ///
 /// # Errors
 /// As [`open`].
@@ -128,7 +128,7 @@ pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn Sca
     let path = files.path();
     let mut stated = sidecar::read(path)?;
     stated.fill_from(options, Provenance::Operator)?;
-    // Only an .E2E file has several.
+    // Only an .E2E file can hold several series.
     let other = options.series.filter(|&n| n != 1).map(|number| ReadError::NoSuchSeries { number, count: 1 });
     if !files.instances().is_empty() {
         if let Some(error) = other {
@@ -167,10 +167,10 @@ pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn Sca
     }
 }
 
-/// How many series of B-scans the file at `path` holds, each a scan of its own; one of any format but `.E2E`.
+/// Number of series of B-scans in the file at `path`, each its own scan; one for any format except `.E2E`.
 ///
 /// # Errors
-/// [`ReadError`] when the file cannot be read, or what lists its series is broken.
+/// [`ReadError`] when the file cannot be read, or its list of series is broken.
 pub fn series(path: &Path) -> Result<u32, ReadError> {
     if path.is_dir() || !HeidelbergE2e::recognises(&raster::first_bytes(path)?) {
         return Ok(1);
@@ -178,7 +178,7 @@ pub fn series(path: &Path) -> Result<u32, ReadError> {
     HeidelbergE2e::series(path)
 }
 
-/// The files that are no scans of their own but parts of the scan at `path`: the images of an export folder.
+/// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
 #[must_use]
 pub fn parts(path: &Path) -> ExportParts {
     match raster::first_bytes(path) {
@@ -187,20 +187,20 @@ pub fn parts(path: &Path) -> ExportParts {
     }
 }
 
-/// Whether a file name is one of a scan that consists of several files, by its ending.
+/// Whether the extension is that of a scan that can consist of several files.
 #[must_use]
 pub fn may_have_parts(path: &Path) -> bool {
     has_extension(path, &["xml"])
 }
 
-/// Whether a file name is one that [`open`] may know, by its ending; used to leave sidecars and notes alone.
+/// Whether the extension is one that [`open`] may know; used to skip sidecars and notes.
 #[must_use]
 pub fn has_scan_extension(path: &Path) -> bool {
     raster::has_extension(path)
         || has_extension(path, &["dcm", "dicom", "e2e", "fda", "fds", "img", "oct", "vol", "xml"])
 }
 
-/// Whether the ending of a file name is one of `known`, in whatever case.
+/// Whether the extension is one of `known`, ignoring case.
 fn has_extension(path: &Path, known: &[&str]) -> bool {
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_ascii_lowercase().as_str()))
 }

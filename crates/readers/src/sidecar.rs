@@ -1,13 +1,13 @@
-//! The sidecar: a TOML file beside a scan that states what the scan's own format cannot.
+//! Sidecars: TOML files beside scans that state what the scan's format cannot.
 //!
-//! For `a/b.png` it is `a/b.png.toml`:
+//! The sidecar of `a/b.png` is `a/b.png.toml`:
 //!
 //! ```toml
 //! axial_um = 3.87    # micrometres from sample to sample along an A-scan
 //! lateral_um = 11.3  # micrometres from A-scan to A-scan
 //! eye = "OD"
-//! um_per_degree = 293.3       # of a file that states places in degrees: micrometres on the retina to a degree
-//! between_um = 240.0          # of a volume: micrometres from B-scan to B-scan,
+//! um_per_degree = 293.3       # for files with positions in degrees: micrometres on the retina per degree
+//! between_um = 240.0          # for volumes: micrometres from B-scan to B-scan,
 //! first_bscan = "superior"    # and which end comes first; A-scans run from left to right on the fundus image
 //! ```
 
@@ -23,18 +23,18 @@ use serde::Deserialize;
 use super::{ReadError, ReadOptions};
 use octrls_core::scan::{Eye, MILLIMETRE, Place, Provenance, Spacing, Track};
 
-/// What others than the scan's own file say of its geometry.
+/// Geometry stated outside the scan's own file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stated {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
     pub(crate) rows: Option<Rows>,
-    /// Micrometres to a degree, as a spacing.
+    /// Micrometres per degree, as a spacing.
     pub(crate) degree: Option<Spacing>,
 }
 
-/// How the B-scans of a volume follow each other.
+/// Order and distance of the B-scans of a volume.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     between_mm: f64,
@@ -54,8 +54,8 @@ impl Rows {
         Self { between_mm, first }
     }
 
-    /// Where `count` B-scans of so many millimetres lie, the volume's upper left corner being [`Place`] 0, 0; none where no
-    /// scanner draws such lines.
+    /// Tracks of `count` B-scans, each `length_mm` long, with the volume's upper left corner at [`Place`] 0, 0; empty
+    /// if they are implausible.
     pub(crate) fn tracks(self, count: usize, length_mm: f64) -> Vec<Track> {
         let line = |i: usize| {
             let above = if self.first == End::Superior { i } else { count - 1 - i };
@@ -67,7 +67,7 @@ impl Rows {
 }
 
 impl Stated {
-    /// Takes from `options` what is not yet known.
+    /// Takes missing values from `options`.
     pub(crate) fn fill_from(&mut self, options: ReadOptions, from: Provenance) -> Result<(), ReadError> {
         for (slot, um) in [(&mut self.axial, options.axial_um), (&mut self.lateral, options.lateral_um)] {
             if let (None, Some(um)) = (&slot, um) {
@@ -80,7 +80,7 @@ impl Stated {
         Ok(())
     }
 
-    /// The eye and who says so: the file itself, else the sidecar.
+    /// The eye and its source: the file itself, else the sidecar.
     pub(crate) fn eye_or(&self, own: Option<(Eye, Provenance)>) -> (Option<Eye>, Option<Provenance>) {
         own.or(self.eye.map(|eye| (eye, Provenance::Sidecar))).unzip()
     }
@@ -97,13 +97,13 @@ struct SidecarFile {
     first_bscan: Option<End>,
 }
 
-/// Longest sidecar, in bytes; a real one has a hundred.
+/// Maximum bytes of a sidecar; a real one has about a hundred.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Micrometres to a degree that an eye can have: 293 is usual, and it grows with the eye's length.
+/// Plausible micrometres per degree: 293 is usual; longer eyes have more.
 const DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
 
-/// Distances of B-scans that a retinal scanner can draw, in micrometres.
+/// Plausible distances between B-scans, in micrometres.
 const BETWEEN: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
 
 /// Path of the sidecar of `scan`: its name with `.toml` appended.
@@ -113,7 +113,7 @@ fn path_of(scan: &Path) -> PathBuf {
     name.into()
 }
 
-/// Reads the sidecar of `scan`; nothing is stated where there is none.
+/// Reads the sidecar of `scan`; empty if there is none.
 pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
     let path = path_of(scan);
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
@@ -123,10 +123,10 @@ pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
     }
     let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {
-        Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("it is far too long".to_owned())),
+        Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("longer than 64 KiB".to_owned())),
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Stated::default()),
-        Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("it is not text".to_owned())),
+        Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("not text".to_owned())),
         Err(source) => return Err(ReadError::Io { path, source }),
     }
     let file: SidecarFile = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
@@ -135,7 +135,7 @@ pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
     };
     let rows = match (file.between_um, file.first_bscan) {
         (Some(um), Some(first)) if BETWEEN.contains(&um) => Some(Rows { between_mm: um / MILLIMETRE, first }),
-        (Some(um), Some(_)) => return Err(broken(format!("B-scans {um} um apart are not those of a retinal scan"))),
+        (Some(um), Some(_)) => return Err(broken(format!("between_um = {um} is outside 1 to 5000"))),
         (None, None) => None,
         (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
         (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
@@ -146,16 +146,16 @@ pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
 }
 
 fn degree(um: f64) -> Result<f64, String> {
-    if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um to a degree are not those of an eye")) }
+    if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um per degree is outside 200 to 400")) }
 }
 
-/// Whether the file at `path` counts as the sidecar of `scan`: no pipe, which would be waited for, and a link only beside a scan
-/// that is one as well.
+/// Whether the file at `path` counts as the sidecar of `scan`. A pipe does not, since reading it would block; a link
+/// only does if the scan is a link too.
 fn is_sidecar(scan: &Path, path: &Path) -> bool {
     match path.symlink_metadata() {
         Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
         Ok(found) => found.is_file(),
-        // Why it cannot be looked at is said when it is opened.
+        // Opening it will report the reason.
         Err(_) => true,
     }
 }

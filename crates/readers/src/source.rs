@@ -1,4 +1,4 @@
-//! A file that is read piece by piece; no piece is longer than what the file has.
+//! Reads a file in pieces, and never more than it holds.
 
 use std::{
     fs::File,
@@ -28,39 +28,39 @@ impl Source {
         self.bytes
     }
 
-    /// The file itself, to be read on from `at`.
+    /// The file itself, positioned at `at`.
     pub(crate) fn into_file_at(mut self, at: u64) -> Result<File, ReadError> {
         let sought = self.file.seek(SeekFrom::Start(at));
         sought.map_err(|source| ReadError::Io { path: self.path, source })?;
         Ok(self.file)
     }
 
-    /// Reads `count` bytes at `at`; memory is taken only for what is there.
+    /// Reads `count` bytes at `at`; allocates only if the file has them.
     pub(crate) fn read(&mut self, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
         if at.checked_add(count).is_none_or(|end| end > self.bytes) {
             return Err(ReadError::Truncated(format!(
-                "{count} bytes declared at byte {at}, the file has {}",
+                "{count} bytes declared at byte {at}, but the file has {}",
                 self.bytes
             )));
         }
-        // Where addresses have 32 bits, a file may be longer than memory can be.
+        // On 32-bit machines a file can exceed the address space.
         let Ok(size) = isize::try_from(count) else {
             return Err(ReadError::Malformed(format!(
-                "{count} bytes in one piece are more than this machine can hold"
+                "{count} bytes in one piece exceed this machine's address space"
             )));
         };
         let mut bytes = vec![0; size as usize];
         let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
         read.map_err(|source| match source.kind() {
-            // The file has shrunk since it was opened.
-            std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("the file ends within its content".to_owned()),
+            // The file shrank after it was opened.
+            std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("unexpected end of file".to_owned()),
             _ => ReadError::Io { path: self.path.clone(), source },
         })?;
         Ok(bytes)
     }
 }
 
-/// Little-endian fields of a piece.
+/// Little-endian fields in a slice of bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn slice(self, at: usize, count: usize) -> Result<&'a [u8], ReadError> {
         let end = at.checked_add(count);
         end.and_then(|end| self.0.get(at..end)).ok_or_else(|| {
-            ReadError::Truncated(format!("a part of {} bytes ends within a field at {at}", self.0.len()))
+            ReadError::Truncated(format!("a field at byte {at} exceeds its part of {} bytes", self.0.len()))
         })
     }
 

@@ -1,10 +1,10 @@
 //! Zeiss Cirrus `.img` raw exports.
 //!
-//! 8-bit samples without any header: what they are stands in the file's name alone, as in
-//! `ID_Macular Cube 512x128_3-20-2019_16-21-23_OD_sn17573_cube_raw.img`. Frames follow each other; in a frame, rows of samples
-//! along the depth, each row over the A-scans, turned by 180 degrees. From public descriptions (AURA tools, RETIMAT,
-//! LibOctData, MITRE's Zeiss2Dcm), which agree on this. The B-scans of a cube are laid over its 6 mm from above to below, as
-//! the first three have them; the fourth keeps them as stored and says nothing of where they lie.
+//! Files hold 8-bit samples without a header; only the file name describes them, as in
+//! `ID_Macular Cube 512x128_3-20-2019_16-21-23_OD_sn17573_cube_raw.img`. Frames follow each other. A frame holds rows
+//! of samples along the depth, each row across the A-scans, rotated by 180 degrees. Source: public descriptions (AURA
+//! tools, RETIMAT, LibOctData, MITRE's Zeiss2Dcm), which agree. The first three place the B-scans of a cube over its 6
+//! mm from top to bottom, and so does this reader; the fourth keeps the stored order and states no positions.
 
 use crate::header::HeaderExt as _;
 use std::path::Path;
@@ -31,10 +31,10 @@ pub struct Cirrus {
     mirrored: bool,
 }
 
-/// A-scans and B-scans of cubes that need no name.
+/// A-scans and B-scans of cubes that are recognised by file size alone.
 const CUBES: [(u64, u64); 2] = [(512, 128), (200, 200)];
 
-/// What a name says.
+/// Size and type of a scan, from the file name.
 struct Kind {
     width: u64,
     bscans: u64,
@@ -42,8 +42,8 @@ struct Kind {
 }
 
 impl Cirrus {
-    /// Whether a file of that name and of `bytes` bytes can be an export: its size must be that of the scan it names, or of
-    /// one of the two cubes where it names none.
+    /// Whether a file with this name and size in bytes can be an export. The size must fit the scan that the name
+    /// states or, if it states none, one of the two cubes.
     #[must_use]
     pub fn recognises(path: &Path, bytes: u64) -> bool {
         let named_so = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("img"));
@@ -72,7 +72,7 @@ impl Cirrus {
             places: None,
         };
         let header = header.placed(stated);
-        // A spacing that somebody states may be that of another scan than a cube of 6 mm.
+        // A stated spacing may describe a scan other than a 6 mm cube.
         let header = match nominal {
             Some(nominal) if header.lateral == Some(nominal) => {
                 header.laid(Rows::new(CUBE_UM / MILLIMETRE / kind.bscans as f64, End::Superior), Provenance::Convention)
@@ -124,12 +124,12 @@ impl ScanReader for Cirrus {
     }
 }
 
-/// The parts of the name between underscores.
+/// Parts of the file name between underscores.
 fn fields(path: &Path) -> impl DoubleEndedIterator<Item = &str> {
     path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().split('_')
 }
 
-/// A-scans and B-scans, where a field ends in both, as `Macular Cube 512x128` does.
+/// A-scans and B-scans, if the field ends with both, as `Macular Cube 512x128` does.
 fn size_in(field: &str) -> Option<(u64, u64)> {
     let (ascans, bscans) = field.rsplit(' ').next()?.split_once('x')?;
     let number = |s: &str| s.parse().ok().filter(|v| (2..=4096).contains(v));

@@ -1,23 +1,23 @@
-//! Which rows of a scan hold the retina: a coarse look that spares the network the rest of the frame.
+//! Finds the rows of a scan that hold the retina, so that the network can skip the rest.
 
 use std::ops::Range;
 
 use super::Placement;
 
-/// Columns and rows that are averaged to one value, so that speckle counts for little.
+/// Columns and rows averaged to one value, which suppresses speckle.
 const BLOCK: (usize, usize) = (16, 8);
-/// A block is bright above this, in standard deviations over the mean of the scan.
+/// A block is bright if it exceeds the mean of the scan by this many standard deviations.
 const BRIGHT: f32 = 0.25;
-/// Rows that the band keeps above the highest bright block: what the network needs of the vitreous.
+/// Rows to keep above the highest bright block: the vitreous that the network needs.
 const ABOVE: usize = 40;
-/// Rows below the lowest bright block. The choroid may be darker than that, and where its end is seen depends on what lies
-/// below; this is more than the thickness of most choroids at the spacing of common scanners.
+/// Rows to keep below the lowest bright block. The choroid may be darker than that, and its visible end depends on what
+/// lies below; this is more than the thickness of most choroids at the spacing of common scanners.
 const BELOW: usize = 112;
-/// A band that spares less than one row in so many is not worth a second look.
+/// A band must save at least one row in this many.
 const WORTH: usize = 8;
 
-/// The rows of a scan that [`Placement::prepare`] made, or `None` where a band would spare too little. What lies in the band
-/// is for the network to find; whoever uses it checks that nothing was cut.
+/// The rows that seem to hold the retina in a scan that [`Placement::prepare`] made; `None` if a band would save too
+/// little. The caller must check that the band cuts nothing off.
 #[must_use]
 pub fn retina_band(placement: &Placement, prepared: &[f32]) -> Option<Range<usize>> {
     let (width, rows) = (placement.width, placement.resized_height);

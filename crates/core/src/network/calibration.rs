@@ -1,46 +1,46 @@
-//! How far a model's own uncertainty can be trusted, as fitted on labelled scans.
+//! Calibration of a model's own uncertainty, fitted on labelled scans.
 
 use serde::{Deserialize, Serialize};
 
 use crate::layer::BOUNDARIES;
 
-/// From the deviation that the class probabilities imply to that of the error: `sqrt((scale * d)^2 + floor^2)`.
+/// Maps the deviation that the class probabilities imply to that of the error: `sqrt((scale * d)^2 + floor^2)`.
 ///
-/// The floor stands for what no network can know: where exactly a grader draws a line.
+/// The floor covers what no network can know: where exactly a grader draws a line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Factor.
     pub scale: f32,
-    /// Smallest deviation, in rows of the network's grid.
+    /// Minimum deviation, in rows of the network's grid.
     pub floor: f32,
 }
 
 impl Interval {
-    /// The class probabilities taken at their word.
+    /// Leaves the implied deviation unchanged.
     pub const AS_IMPLIED: Self = Self { scale: 1.0, floor: 0.0 };
 
-    /// The standard deviation of the error where the class probabilities imply `deviation`.
+    /// Standard deviation of the error if the class probabilities imply `deviation`.
     #[must_use]
     pub fn widen(self, deviation: f32) -> f32 {
         (self.scale * deviation).hypot(self.floor)
     }
 }
 
-/// What makes probabilities and intervals hold what they promise.
+/// Calibration of probabilities and intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Softmax temperature of the class probabilities.
     pub temperature: f32,
-    /// For each boundary, in their order.
+    /// One for each boundary, in their order.
     pub intervals: [Interval; BOUNDARIES],
-    /// Largest deviation that the class probabilities may imply for the choroid-sclera boundary, in rows of the
+    /// Maximum deviation that the class probabilities may imply for the choroid-sclera boundary, in rows of the
     /// network's grid; beyond it, the boundary counts as not visible.
     pub choroid_limit: f32,
-    /// Doubt about a scan (one minus the mean confidence of its A-scans) up to which the intervals hold as they are; beyond it,
-    /// they grow in proportion to it. `None`: they are the same for all scans.
+    /// Doubt about a scan (one minus the mean confidence of its A-scans) up to which the intervals hold; beyond it,
+    /// they grow in proportion. `None`: they are the same for all scans.
     ///
-    /// Doubt rises on scanners and eyes unlike those of the training, where intervals that were fitted to others are too
-    /// narrow. They never shrink: a network can be sure of a line that another grader draws elsewhere.
+    /// Doubt rises on scanners and eyes unlike those of the training, for which the fitted intervals are too narrow.
+    /// Intervals never shrink: a network can be sure of a line that another grader draws elsewhere.
     #[serde(default)]
     pub usual_doubt: Option<f32>,
 }
@@ -52,7 +52,7 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// What the deviations in a scan are multiplied by, whose A-scans have this mean `confidence`.
+    /// Factor for the deviations in a scan whose A-scans have this mean `confidence`.
     #[must_use]
     pub fn doubt(&self, confidence: f32) -> f32 {
         self.usual_doubt.map_or(1.0, |usual| ((1.0 - confidence) / usual).max(1.0))
@@ -63,7 +63,7 @@ impl Calibration {
         self.intervals.map(|i| format!("{}:{}", i.scale, i.floor)).join(",")
     }
 
-    /// Reads what [`Self::intervals_text`] writes; `None` where it is malformed or out of range.
+    /// Parses what [`Self::intervals_text`] writes; `None` if it is malformed or out of range.
     pub(super) fn parse_intervals(text: &str) -> Option<[Interval; BOUNDARIES]> {
         let number = |t: &str, range: std::ops::RangeInclusive<f32>| t.parse().ok().filter(|v| range.contains(v));
         let intervals: Option<Vec<Interval>> = text

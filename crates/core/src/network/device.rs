@@ -1,16 +1,16 @@
-//! Where a network computes.
+//! Compute devices.
 
 use std::{fmt, str::FromStr};
 
-/// Where a network is asked to compute.
+/// Device on which a network should compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// On a GPU where this build and this machine have one, else on the CPU.
+    /// A GPU if this build and this machine have one, else the CPU.
     #[default]
     Auto,
-    /// On the CPU.
+    /// The CPU.
     Cpu,
-    /// On this GPU, the first being 0; on the CPU where that fails.
+    /// This GPU, the first being 0; the CPU if it fails.
     Cuda(u32),
 }
 
@@ -23,7 +23,7 @@ impl FromStr for Device {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
             Some(("cuda", number)) => number.parse().map(Self::Cuda).map_err(|e| format!("{number}: {e}")),
-            _ => Err("one of auto, cpu, cuda and cuda:N is expected".to_owned()),
+            _ => Err("expected auto, cpu, cuda or cuda:N".to_owned()),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Why a model could not be loaded or run.
+//! Errors of loading or running a model.
 
 use std::path::PathBuf;
 
-/// Why a model could not be loaded or run. Each kind has a stable [`code`](ModelError::code).
+/// Error of loading or running a model. Each kind has a stable [`code`](ModelError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The model file could not be read.
@@ -10,14 +10,14 @@ pub enum ModelError {
     Io {
         /// The model file.
         path: PathBuf,
-        /// What the system said.
+        /// Error from the operating system.
         source: std::io::Error,
     },
     /// The file is no ONNX model, or one that the runtime cannot execute.
-    #[error("the model cannot be loaded: {0}")]
+    #[error("cannot load the model: {0}")]
     Load(String),
-    /// The model lacks the description that this program needs, or describes something else.
-    #[error("the model's description is not usable: {key}: {reason}")]
+    /// The model's metadata is missing or unsuitable.
+    #[error("unusable model metadata: {key}: {reason}")]
     Metadata {
         /// The metadata key.
         key: &'static str,
@@ -27,16 +27,16 @@ pub enum ModelError {
     /// The network failed on an input.
     #[error("the network failed: {0}")]
     Run(String),
-    /// The device cannot be had, whatever the machine has.
+    /// This build cannot use the device, whatever the machine has.
     #[error("{0}")]
     Device(String),
-    /// This build carries no model.
-    #[error("this build does not carry {0}; name a file with --model FILE")]
+    /// This build includes no model.
+    #[error("this build does not include {0}; give a model file with --model FILE")]
     NotEmbedded(&'static str),
 }
 
 impl ModelError {
-    /// A code that stays the same across versions.
+    /// Code that stays the same across versions.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Makes one operator of several where a network's first level is narrow.
+//! Merges the operators of a network's first level if it is narrow.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use octrls_kernel::{Entrance, Exit, STEP};
 
 use super::operators::{Kernel, Machine, Operator};
 
-/// Puts the first level of a model of our operators into one on the way down and one on the way up, where it is narrow and
-/// images are of a width that they take; other models stay as they are.
+/// Replaces the first level of a model in our operators by one operator on the way down and one on the way up, if the
+/// level is narrow and the images have a suitable width. Leaves other models unchanged.
 pub(super) fn fuse(model: &mut TypedModel, unit: usize, machine: &Machine) -> TractResult<()> {
     let Some(level) = Level::find(model).filter(|_| unit.is_multiple_of(STEP)) else { return Ok(()) };
     let operator = |kernel| Box::new(Operator { kernel: Arc::new(kernel), machine: machine.clone() });
@@ -23,12 +23,12 @@ pub(super) fn fuse(model: &mut TypedModel, unit: usize, machine: &Machine) -> Tr
 
 /// The first level of a UNet.
 struct Level {
-    /// The node that gives the map for the way up, and its half for the level below.
+    /// The node that outputs the map for the way up, and its half for the level below.
     down: usize,
-    /// The node that gives the scores.
+    /// The node that outputs the scores.
     up: usize,
     image: OutletId,
-    /// What the level below gives back.
+    /// Output of the level below.
     below: OutletId,
     entrance: Entrance,
     exit: Exit,
@@ -72,7 +72,7 @@ fn kernel(model: &TypedModel, node: usize) -> Option<&Kernel> {
     model.nodes[node].op_as::<Operator>().map(|operator| &*operator.kernel)
 }
 
-/// The node of the one input that `node` has.
+/// The node that feeds the only input of `node`.
 fn sole_input(model: &TypedModel, node: usize) -> Option<usize> {
     match model.nodes[node].inputs.as_slice() {
         [OutletId { node, slot: 0 }] => Some(*node),

@@ -14,7 +14,7 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// Takes `values` of shape `[CLASSES, height, width]`; `None` when their number is another.
+    /// Takes `values` of shape `[CLASSES, height, width]`; `None` if there is another number of them.
     #[must_use]
     pub fn new(width: usize, height: usize, values: Vec<f32>) -> Option<Self> {
         Self::shared(width, height, Arc::new(values.into()))

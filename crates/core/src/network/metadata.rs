@@ -1,6 +1,6 @@
-//! What a model file says of itself, in the metadata properties of the ONNX file.
+//! Metadata properties of a model's ONNX file.
 //!
-//! The training crate writes these properties and the runtime reads them back; both use this type.
+//! The training crate writes these properties and the runtime reads them; both use this type.
 
 use crate::layer::{CLASSES, Layer};
 
@@ -15,11 +15,11 @@ pub struct InputSize {
     pub height: usize,
 }
 
-/// How a B-scan becomes the network's input.
+/// Conversion of a B-scan to the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preprocessing {
-    /// A scan of few rows is enlarged, then each axis is shrunk on its own where it is longer than the input; the result
-    /// is standardised (mean 0, variance 1) and centred, and zeros fill the rest. See [`Placement`](super::Placement).
+    /// Enlarges a scan of few rows, then shrinks each axis that is longer than the input, standardises (mean 0,
+    /// variance 1), centres, and pads with zeros. See [`Placement`](super::Placement).
     FitCentreStandardise,
 }
 
@@ -33,23 +33,23 @@ impl Preprocessing {
     }
 }
 
-/// What a model file says of itself.
+/// Description of a model, from its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelMetadata {
-    /// Model name, as in `unet-640`.
+    /// Model name, such as `unet-640`.
     pub name: String,
     /// Model version.
     pub version: String,
     /// Size of the input the network was built for.
     pub input: InputSize,
-    /// How a B-scan becomes the input.
+    /// Conversion of a B-scan to the input.
     pub preprocessing: Preprocessing,
-    /// What makes its probabilities and intervals hold what they promise.
+    /// Calibration of probabilities and intervals.
     pub calibration: Calibration,
-    /// By how much the [`EzConvention`](crate::layer::EzConvention)s move the score of the ellipsoid zone against that
-    /// of the RPE: up for one, down for the other. 0: the model draws that boundary as it pleases.
+    /// How far the [`EzConvention`](crate::layer::EzConvention)s move the score of the ellipsoid zone relative to that
+    /// of the RPE: up for one, down for the other. 0: the model ignores the convention.
     pub ez_shift: f32,
-    /// The data it was trained on, in words.
+    /// Training data, in words.
     pub training_data: String,
     /// SHA-256 of the weights, hexadecimal.
     pub weights_sha256: String,
@@ -69,13 +69,13 @@ const TRAINING_DATA: &str = "octrls.training_data";
 const WEIGHTS: &str = "octrls.weights_sha256";
 
 impl ModelMetadata {
-    /// The class names in the order of the network's output, comma-separated.
+    /// The class names in output order, comma-separated.
     #[must_use]
     pub fn class_names() -> String {
         std::iter::once("background").chain(Layer::ALL.map(Layer::name)).collect::<Vec<_>>().join(",")
     }
 
-    /// The properties as they stand in the model file.
+    /// The properties as stored in the model file.
     #[must_use]
     pub fn to_properties(&self) -> Vec<(&'static str, String)> {
         let mut properties = vec![
@@ -114,14 +114,14 @@ impl ModelMetadata {
             .ok_or_else(|| bad(INPUT, "not WIDTHxHEIGHT"))?;
         let preprocessing = Preprocessing::FitCentreStandardise;
         if get(PREPROCESSING)? != preprocessing.name() {
-            return Err(bad(PREPROCESSING, &format!("this program knows {}", preprocessing.name())));
+            return Err(bad(PREPROCESSING, &format!("only {} is supported", preprocessing.name())));
         }
         let number = |key: &'static str, text: &str, min: f32, max: f32| {
             let value = text.parse().ok().filter(|v| (min..=max).contains(v));
             value.ok_or_else(|| bad(key, &format!("not a number from {min} to {max}")))
         };
         let temperature = number(TEMPERATURE, get(TEMPERATURE)?, 0.05, 20.0)?;
-        // What follows is fitted to a model after its training, and a model without it is as good as uncalibrated.
+        // The remaining properties are fitted after training; a model without them counts as uncalibrated.
         let uncalibrated = Calibration::default();
         let intervals = all.get(INTERVALS).map_or(Some(uncalibrated.intervals), |t| Calibration::parse_intervals(t));
         let intervals = intervals.ok_or_else(|| bad(INTERVALS, "not a pair scale:floor for each boundary"))?;

@@ -1,4 +1,4 @@
-//! The network: what a model file says of itself, how a B-scan becomes its input, and how it is run.
+//! The network: model metadata, conversion of a B-scan to its input, and execution.
 
 mod band;
 mod calibration;

@@ -1,10 +1,10 @@
-//! What stands for a GPU in a build without CUDA.
+//! Stand-in for the GPU in a build without CUDA.
 
 use tract_core::prelude::*;
 
 use super::{Device, ModelError};
 
-/// There is none.
+/// Never exists.
 pub(super) enum Gpu {}
 
 impl Gpu {
@@ -12,7 +12,7 @@ impl Gpu {
         match device {
             Device::Auto | Device::Cpu => Ok(None),
             Device::Cuda(_) => Err(ModelError::Device(
-                "this build has no CUDA: build it with `--features cuda`, or leave it to the CPU".to_owned(),
+                "this build has no CUDA; build it with `--features cuda`, or use the CPU".to_owned(),
             )),
         }
     }

@@ -10,26 +10,26 @@ use tract_core::internal::{
 
 use octrls_kernel::{Buffer, Conv3x3, Cores, Entrance, Exit, FeatureMap, Head, Lines, Pool, Stem, UpConv};
 
-/// What an operator computes, with its weights.
+/// Computation of an operator, with its weights.
 #[derive(Debug)]
 pub(super) enum Kernel {
-    /// The image's plane to a map.
+    /// From the image's plane to a map.
     Stem(Stem),
-    /// One map or several, taken as one of all their channels, to a map.
+    /// From one or more maps, joined by channels, to a map.
     Conv(Conv3x3),
-    /// The same, and the map at half the height and width.
+    /// The same, and also the map at half the height and width.
     ConvPool(Conv3x3),
-    /// A map to one of twice the height and width.
+    /// From a map to one of twice the height and width.
     Up(UpConv),
-    /// A map to class scores.
+    /// From a map to class scores.
     Head(Head),
-    /// The image's plane to a map in lines, and its half as a map.
+    /// From the image's plane to a map in lines, and its half as a map.
     Entrance(Entrance),
-    /// A map in lines, and the map of the level below, to class scores.
+    /// From a map in lines, and the map of the level below, to class scores.
     Exit(Exit),
 }
 
-/// What all operators of a network share.
+/// Shared by all operators of a network.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) level: Level,
@@ -37,7 +37,7 @@ pub(super) struct Machine {
     pub(super) pool: Pool,
 }
 
-/// An operator of ours. Feature maps, `[1, channels, height, width]` as tract sees them, travel as [`Held`] tensors.
+/// One of our operators. Feature maps, which tract sees as `[1, channels, height, width]`, travel as [`Held`] tensors.
 #[derive(Clone, Debug)]
 pub(super) struct Operator {
     pub(super) kernel: Arc<Kernel>,
@@ -75,7 +75,7 @@ impl EvalOp for Operator {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let Machine { level, cores, pool } = &self.machine;
         let (level, threads) = (*level, cores.share());
-        let [_, _, height, width] = *inputs[0].shape() else { bail!("a tensor of rank 4 was expected") };
+        let [_, _, height, width] = *inputs[0].shape() else { bail!("expected a tensor of rank 4") };
         let maps =
             || inputs.iter().map(|i| Ok(&i.try_storage_as::<Held<FeatureMap>>()?.0)).collect::<TractResult<TVec<_>>>();
         match &*self.kernel {
@@ -121,7 +121,7 @@ impl EvalOp for Operator {
 
 impl TypedOp for Operator {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let [_, _, height, width] = inputs[0].shape.dims() else { bail!("a tensor of rank 4 was expected") };
+        let [_, _, height, width] = inputs[0].shape.dims() else { bail!("expected a tensor of rank 4") };
         let (height, width) = (height.clone(), width.clone());
         let held = |channels: usize, height: TDim, width: TDim| {
             let shape = [1.to_dim(), channels.to_dim(), height, width];
@@ -148,7 +148,7 @@ impl TypedOp for Operator {
     as_op!();
 }
 
-/// Content of a tensor in a layout of our own.
+/// Content of a tensor in our own layout.
 #[derive(Debug)]
 pub(super) struct Held<T>(pub(super) T);
 
@@ -160,7 +160,7 @@ fn hold_map(map: FeatureMap) -> TValue {
     hold(&[1, map.channels(), map.height(), map.width()], map)
 }
 
-/// Says of a tensor that its layout is ours.
+/// Marks a tensor with our own layout.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct HeldFact {
     values: TDim,
@@ -172,11 +172,11 @@ impl ExoticFact for HeldFact {
     }
 }
 
-/// What can be the content of a tensor of ours.
+/// Possible content of a tensor in our own layout.
 pub(super) trait Content: fmt::Debug + Send + Sync + 'static {
-    /// A copy of it.
+    /// Copies it.
     fn copy(&self) -> Self;
-    /// Its number of values.
+    /// Number of values.
     fn len(&self) -> usize;
 }
 

@@ -1,4 +1,4 @@
-//! Where a B-scan lies on the network's grid, and the way there and back.
+//! Position of a B-scan on the network's grid, with the mapping in both directions.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use crate::scan::BScan;
 
 use super::InputSize;
 
-/// Where a scan lies on the network's grid.
+/// Position of a scan on the network's grid.
 ///
-/// Rows of a boundary are edges: the number is the first row of the layer below, so an edge maps by scale and
-/// offset alone. Columns are A-scan centres.
+/// Rows of a boundary are edges: the number is the first row of the layer below, so an edge maps by scale and offset
+/// alone. Columns are A-scan centres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Size of the network's input.
@@ -24,35 +24,35 @@ pub struct Placement {
     pub scan_width: usize,
     /// Samples along its A-scans.
     pub scan_height: usize,
-    /// Columns that the scan takes on the grid.
+    /// Columns of the grid that the scan covers.
     pub width: usize,
-    /// Rows that the scan takes on the grid.
+    /// Rows of the grid that the scan covers.
     pub height: usize,
     /// First column of the scan on the grid.
     pub left: usize,
     /// First row of the scan on the grid.
     pub top: usize,
-    /// Rows of the resized scan above those that the grid holds.
+    /// Rows of the resized scan above the grid.
     pub above: usize,
-    /// Rows of the resized scan, of which the grid holds `height`.
+    /// Rows of the resized scan; the grid holds `height` of them.
     pub resized_height: usize,
 }
 
-/// Scans of fewer rows are enlarged to as many, so that their layers have as many rows as those of the scans that networks
-/// are trained on.
+/// Scans with fewer rows are enlarged to this many, so that their layers have as many rows as in the scans used for
+/// training.
 const FEWEST_ROWS: usize = 400;
-/// Largest enlargement.
+/// Maximum enlargement.
 const MOST: usize = 4;
 
 impl Placement {
-    /// Columns and rows that a scan takes on a grid that is large enough.
+    /// Columns and rows that a scan needs on a large enough grid.
     #[must_use]
     pub fn wanted(scan_width: usize, scan_height: usize) -> (usize, usize) {
         let rows = FEWEST_ROWS.min(scan_height * MOST).max(scan_height);
         (scan_width * rows / scan_height.max(1), rows)
     }
 
-    /// Places a scan on the grid: a low one enlarged, then each axis shrunk where it is too long; centred.
+    /// Places a scan on the grid: enlarges a low one, shrinks each axis that is too long, and centres the result.
     #[must_use]
     pub fn new(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
         let (width, height) = Self::wanted(scan_width, scan_height);
@@ -81,7 +81,7 @@ impl Placement {
         Self { input, left: (input.width - self.width) / 2, top: (input.height - self.height) / 2, ..self }
     }
 
-    /// The same with no more than `band` of the resized scan's rows on the grid.
+    /// The same with at most `band` of the resized scan's rows on the grid.
     #[must_use]
     pub fn on_band(self, band: &Range<usize>, unit: usize) -> Self {
         let height = band.len().min(self.resized_height - band.start);
@@ -91,19 +91,23 @@ impl Placement {
     /// The network's input for `bscan`: `input.height * input.width` values, row-major.
     ///
     /// # Panics
-    /// When `bscan` is not of the size that was placed.
+    /// When `bscan` does not have the size that was placed.
     #[must_use]
     pub fn place(&self, bscan: &BScan) -> Vec<f32> {
         self.lay(&self.prepare(bscan))
     }
 
-    /// The scan at the size that it takes on the grid, standardised: `resized_height * width` values, row-major.
+    /// The resized scan, standardised: `resized_height * width` values, row-major.
     ///
     /// # Panics
-    /// When `bscan` is not of the size that was placed.
+    /// When `bscan` does not have the size that was placed.
     #[must_use]
     pub fn prepare(&self, bscan: &BScan) -> Vec<f32> {
-        assert_eq!((bscan.width, bscan.height), (self.scan_width, self.scan_height), "another scan was placed");
+        assert_eq!(
+            (bscan.width, bscan.height),
+            (self.scan_width, self.scan_height),
+            "the placed scan has another size"
+        );
         let mut pixels = self.resized(bscan);
         standardise(&mut pixels);
         pixels
@@ -130,17 +134,17 @@ impl Placement {
             .expect("a B-scan has width * height intensities");
         let mut resized = TypedImage::new(self.width as u32, self.resized_height as u32);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new().resize_typed(&source, &mut resized, &options).expect("the whole of an image can be resized");
+        Resizer::new().resize_typed(&source, &mut resized, &options).expect("a whole image can be resized");
         resized.pixels().iter().map(|pixel| pixel.0).collect()
     }
 
-    /// Scan rows for one row of the grid.
+    /// Scan rows per row of the grid.
     #[must_use]
     pub fn rows_per_row(&self) -> f32 {
         self.scan_height as f32 / self.resized_height as f32
     }
 
-    /// Scan row of a row of the placed region; edges, both.
+    /// Scan row of a row of the placed region; both are edges.
     #[must_use]
     pub fn row_of(&self, row: f32) -> f32 {
         (self.above as f32 + row) * self.rows_per_row()

@@ -21,7 +21,7 @@ pub const DOUBLE: i32 = 11;
 pub const ATTRIBUTE_FLOAT: i32 = 1;
 /// `AttributeProto.AttributeType` of an integer.
 pub const ATTRIBUTE_INT: i32 = 2;
-/// `AttributeProto.AttributeType` of a text.
+/// `AttributeProto.AttributeType` of a string.
 pub const ATTRIBUTE_STRING: i32 = 3;
 /// `AttributeProto.AttributeType` of a tensor.
 pub const ATTRIBUTE_TENSOR: i32 = 4;
@@ -209,7 +209,7 @@ impl TensorProto {
         }
     }
 
-    /// The same, each rounded to the nearest 16-bit float; `None` where one is beyond their range.
+    /// The same, each rounded to the nearest 16-bit float; `None` if one is out of range.
     #[must_use]
     pub fn narrowed(name: &str, dims: &[usize], values: &[f32]) -> Option<Self> {
         let values: Vec<f16> = values.iter().copied().map(f16::from_f32).collect();
@@ -218,7 +218,7 @@ impl TensorProto {
         values.iter().all(|v| v.is_finite()).then_some(narrowed)
     }
 
-    /// Its floats of 32 or 16 bits; none of what holds other numbers, or holds them outside of `raw_data`.
+    /// Its floats of 32 or 16 bits; empty if it holds other numbers, or holds them outside `raw_data`.
     #[must_use]
     pub fn values(&self) -> Vec<f32> {
         match self.data_type {

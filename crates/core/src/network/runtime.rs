@@ -20,10 +20,10 @@ use super::{
     translate::translate,
 };
 
-/// Whose operators compute.
+/// Operators that compute on the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arithmetic {
-    /// Ours, in tract's graph, where the model is a UNet that they can compute and the machine has SIMD; else tract's.
+    /// Ours, in tract's graph, if they cover the model and the machine has SIMD; else tract's.
     #[default]
     Fastest,
     /// tract's own, for comparison.
@@ -37,15 +37,15 @@ pub struct Network {
     file_sha256: Arc<str>,
     plan: Arc<TypedRunnableModel>,
     cores: Cores,
-    /// Where our operators compute: what the sides of a grid must be a multiple of.
+    /// With our operators, the sides of a grid must be a multiple of this.
     unit: Option<usize>,
     gpu: Option<Arc<Gpu>>,
-    /// Why a GPU that was asked for is not used.
+    /// Why a requested GPU is not used.
     no_gpu: Option<Arc<str>>,
 }
 
 impl Network {
-    /// A model that this build carries.
+    /// Loads a model that this build includes.
     ///
     /// # Errors
     /// [`ModelError::NotEmbedded`] in a build without the feature `embedded-model`.
@@ -53,10 +53,10 @@ impl Network {
         Self::shipped_on(model, Device::Cpu)
     }
 
-    /// The same on a device.
+    /// The same, for a device.
     ///
     /// # Errors
-    /// [`ModelError::NotEmbedded`] as before, [`ModelError::Device`] as [`Network::from_bytes_on`].
+    /// [`ModelError::NotEmbedded`] as [`Network::shipped`], [`ModelError::Device`] as [`Network::from_bytes_on`].
     pub fn shipped_on(model: ShippedModel, device: Device) -> Result<Self, ModelError> {
         #[cfg(feature = "embedded-model")]
         return Self::from_bytes_on(model.file(), Arithmetic::Fastest, device);
@@ -69,12 +69,12 @@ impl Network {
     /// Reads a model file.
     ///
     /// # Errors
-    /// [`ModelError`] when the file cannot be read, is no ONNX model that tract can run, or does not describe itself.
+    /// [`ModelError`] when the file cannot be read, is no ONNX model that tract can run, or lacks its metadata.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         Self::load_on(path, Device::Cpu)
     }
 
-    /// The same on a device.
+    /// The same, for a device.
     ///
     /// # Errors
     /// As [`Network::load`], and [`ModelError::Device`] as [`Network::from_bytes_on`].
@@ -91,7 +91,7 @@ impl Network {
         Self::from_bytes_with(bytes, Arithmetic::Fastest)
     }
 
-    /// The same, with the say of who computes on the CPU.
+    /// The same, with a choice of operators for the CPU.
     ///
     /// # Errors
     /// As [`Network::load`].
@@ -99,11 +99,11 @@ impl Network {
         Self::from_bytes_on(bytes, arithmetic, Device::Cpu)
     }
 
-    /// The same, and on which device. Where a GPU cannot be had or fails later, the CPU computes; [`Network::no_gpu`] and
-    /// [`Network::on_gpu_failure`] tell why.
+    /// The same, for a device. If a GPU is not available or fails later, the CPU computes; [`Network::no_gpu`] and
+    /// [`Network::on_gpu_failure`] give the reason.
     ///
     /// # Errors
-    /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build could never use.
+    /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build can never use.
     pub fn from_bytes_on(bytes: &[u8], arithmetic: Arithmetic, device: Device) -> Result<Self, ModelError> {
         let load = |e: TractError| ModelError::Load(format!("{e:#}"));
         let proto = ModelProto::decode(bytes).map_err(|e| ModelError::Load(e.to_string()))?;
@@ -139,45 +139,45 @@ impl Network {
         Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, unit, gpu, no_gpu })
     }
 
-    /// Has this network and its clones use no more than `threads` threads at a time; otherwise they use every core.
+    /// Limits this network and its clones to `threads` threads at a time; the default is every core.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         self.cores.set(threads);
         self
     }
 
-    /// The threads that this network and its clones use at most.
+    /// Maximum threads of this network and its clones.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.cores.number()
     }
 
-    /// Whether a GPU computes, as far as it has not failed.
+    /// Whether a GPU computes; false once it failed.
     #[must_use]
     pub fn is_on_gpu(&self) -> bool {
         self.gpu.as_ref().is_some_and(|gpu| gpu.is_alive())
     }
 
-    /// Why a GPU that was asked for is not used.
+    /// Why a requested GPU is not used.
     #[must_use]
     pub fn no_gpu(&self) -> Option<&str> {
         self.no_gpu.as_deref()
     }
 
-    /// Calls `tell` with the reason, once, should the GPU fail; the CPU has taken over by then.
+    /// Calls `tell` once with the reason if the GPU fails; the CPU has taken over by then.
     pub fn on_gpu_failure(&self, tell: impl Fn(String) + Send + Sync + 'static) {
         if let Some(gpu) = &self.gpu {
             gpu.on_failure(Box::new(tell));
         }
     }
 
-    /// On a GPU, the operators that run on the CPU all the same, by name, and the number of all.
+    /// On a GPU, names of the operators that still run on the CPU, and the number of all operators.
     #[must_use]
     pub fn left_on_cpu(&self) -> Option<(Vec<String>, usize)> {
         self.gpu.as_ref().map(|gpu| gpu.on_cpu())
     }
 
-    /// What the sides of a grid must be a multiple of, where it need not be of the size that the model states.
+    /// Number that the sides of a grid must be a multiple of, if they may differ from the size that the model states.
     fn unit(&self) -> Option<usize> {
         self.unit.filter(|_| !self.is_on_gpu())
     }
@@ -188,19 +188,19 @@ impl Network {
         self.unit.is_some()
     }
 
-    /// What the model says of itself.
+    /// Metadata of the model.
     #[must_use]
     pub fn metadata(&self) -> &ModelMetadata {
         &self.metadata
     }
 
-    /// SHA-256 of the model file, hexadecimal; results carry it.
+    /// SHA-256 of the model file, hexadecimal; results include it.
     #[must_use]
     pub fn file_sha256(&self) -> &str {
         &self.file_sha256
     }
 
-    /// Class scores for a B-scan, and where the scan lies on their grid.
+    /// Class scores for a B-scan, and the position of the scan on their grid.
     ///
     /// # Errors
     /// [`ModelError::Run`] when the network fails.
@@ -209,14 +209,14 @@ impl Network {
         Ok((self.run_on(&placement, &placement.prepare(bscan))?, placement))
     }
 
-    /// Where a whole B-scan lies on the grid that this network takes.
+    /// Position of a whole B-scan on this network's grid.
     #[must_use]
     pub fn placement(&self, bscan: &BScan) -> Placement {
         let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
         self.unit().map_or(placement, |unit| placement.tight(unit))
     }
 
-    /// `whole` with only those rows of the scan that `band` holds, where the network takes grids of several sizes.
+    /// `whole` restricted to the rows in `band`, if the network accepts grids of several sizes.
     #[must_use]
     pub fn placement_on_band(&self, whole: Placement, band: &Range<usize>) -> Placement {
         self.unit().map_or(whole, |unit| whole.on_band(band, unit))
@@ -233,26 +233,26 @@ impl Network {
     /// Class scores for an input of the size that the model states: `input.height * input.width` values.
     ///
     /// # Errors
-    /// [`ModelError::Run`] when the input is of another size or the network fails.
+    /// [`ModelError::Run`] when the input has another size or the network fails.
     pub fn run_input(&self, input: &[f32]) -> Result<Logits, ModelError> {
         self.enter().run_grid(self.metadata.input, input)
     }
 
-    /// Waits until there is a core for one more run on this network and its clones.
+    /// Waits for a core for one more run of this network and its clones.
     #[must_use]
     pub fn enter(&self) -> Turn<'_> {
         Turn { network: self, run: self.cores.enter() }
     }
 }
 
-/// The right to run a network, and to use its threads for what comes with that, until it is dropped.
+/// Permission to run a network and to use its threads until dropped.
 pub struct Turn<'a> {
     network: &'a Network,
     run: Run<'a>,
 }
 
 impl Turn<'_> {
-    /// The threads that this turn may use at this moment, at least one.
+    /// The threads that this permit may use now, at least one.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.run.share()
@@ -282,7 +282,7 @@ impl Turn<'_> {
 }
 
 fn other_size() -> ModelError {
-    ModelError::Run("the output is of another size".to_owned())
+    ModelError::Run("the output has an unexpected size".to_owned())
 }
 
 #[cfg(all(test, feature = "embedded-model"))]
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
     use crate::phantom::{Phantom, PhantomOptions};
 
-    /// Mean and largest difference of the scores from those that tract's own operators give.
+    /// Mean and largest difference between our scores and those of tract's own operators.
     fn differences(model: ShippedModel) -> (f32, f32) {
         let bscan = Phantom::generate(&PhantomOptions::spectralis(), 5).bscan;
         let ours = Network::shipped(model).expect("a model");

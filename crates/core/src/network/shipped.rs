@@ -1,12 +1,12 @@
-//! The models that come with the program.
+//! Models included in the program.
 
-/// A model that comes with the program, inside the binary.
+/// A model included in the binary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShippedModel {
     /// The most accurate one.
     #[default]
     Unet640,
-    /// The fastest one that is nearly as accurate.
+    /// The fastest one, nearly as accurate.
     Edge,
 }
 
@@ -14,7 +14,7 @@ impl ShippedModel {
     /// Every shipped model.
     pub const ALL: [Self; 2] = [Self::Unet640, Self::Edge];
 
-    /// Its name, as in its file and on the command line.
+    /// Name in its file name and on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -23,7 +23,7 @@ impl ShippedModel {
         }
     }
 
-    /// The model of that name.
+    /// The model with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|m| m.name() == name)

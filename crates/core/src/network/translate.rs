@@ -1,4 +1,4 @@
-//! Writes a model anew in our operators.
+//! Rewrites a model in our operators.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,9 +24,9 @@ use super::{
     operators::{Kernel, Machine, Operator},
 };
 
-/// `model`, decluttered, in our operators; `None` where it has others than a UNet of ours: one image in; 3 x 3
-/// convolutions, each with ReLU; 2 x 2 maximum pooling behind them; 2 x 2 up-convolutions; concatenated channels; a 1 x 1
-/// convolution to the scores. Whatever tract finds wrong with it comes out as an error.
+/// Translates `model`, which is decluttered, to our operators. `None` unless it is a UNet that they cover: one input
+/// image; 3 x 3 convolutions, each with ReLU; 2 x 2 maximum pooling after them; 2 x 2 up-convolutions; concatenated
+/// channels; a 1 x 1 convolution to the scores. Errors come from tract.
 pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Option<Translated>> {
     let mut translation =
         Translation { from: model, to: TypedModel::default(), values: HashMap::new(), machine, unit: 1 };
@@ -46,15 +46,15 @@ pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Op
 /// A model in our operators.
 pub(super) struct Translated {
     pub(super) model: TypedModel,
-    /// It takes images whose sides are multiples of this: every pooling halves them.
+    /// The sides of its images must be multiples of this, since every pooling halves them.
     pub(super) unit: usize,
 }
 
-/// What a value of the model is in the translation.
+/// Translation of a value of the model.
 #[derive(Clone)]
 enum Value {
     Image(OutletId),
-    /// Maps whose channels follow each other.
+    /// Maps joined by channels.
     Maps(TVec<OutletId>),
     Scores(OutletId),
 }
@@ -68,14 +68,14 @@ struct Translation<'a> {
 }
 
 impl Translation<'_> {
-    /// Translates a node, together with what is fused with it; `None` when that cannot be.
+    /// Translates a node and those fused with it; `None` if that is not possible.
     fn node(&mut self, node: &TypedNode) -> TractResult<Option<()>> {
         let out = OutletId::new(node.id, 0);
         if node.op_is::<Const>() || self.values.contains_key(&out) {
             return Ok(Some(()));
         }
         if let Some(source) = node.op_as::<TypedSource>() {
-            // The operators take any size whose halves are whole down to the last level.
+            // The operators accept any size that halves evenly down to the last level.
             let symbols = &self.to.symbols;
             let (height, width) = (symbols.sym("height"), symbols.sym("width"));
             let shape = [1.to_dim(), 1.to_dim(), height.to_dim(), width.to_dim()];
@@ -163,7 +163,7 @@ impl Translation<'_> {
         Ok(Some(()))
     }
 
-    /// tract writes a 1 x 1 convolution as a sum over channels, and the addition of its bias.
+    /// tract writes a 1 x 1 convolution as a sum over channels plus a bias.
     fn head(&mut self, node: &TypedNode, einsum: &EinSum) -> TractResult<Option<()>> {
         let sums_channels = einsum.axes.to_string() == "NIHW,OI->NOHW";
         let (Some(next), true) = (self.from.single_succ(node.id)?, sums_channels && node.inputs.len() == 2) else {
@@ -186,7 +186,7 @@ impl Translation<'_> {
         Ok(Some(()))
     }
 
-    /// Where the ReLU comes out whose only input is the output of `node`, which nothing else reads.
+    /// The outlet of the ReLU whose only input is the output of `node`, if nothing else reads that output.
     fn relu(&self, node: &TypedNode) -> TractResult<Option<OutletId>> {
         let Some(next) = self.from.single_succ(node.id)? else { return Ok(None) };
         let maximum = next.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Max>());
@@ -198,7 +198,7 @@ impl Translation<'_> {
         Ok((maximum && zero).then(|| OutletId::new(next.id, 0)))
     }
 
-    /// Where the 2 x 2 pooling of `map` comes out, if it is pooled.
+    /// The outlet of the 2 x 2 pooling of `map`, if it is pooled.
     fn pool(&self, map: OutletId) -> TractResult<Option<OutletId>> {
         for reader in &self.from.nodes[map.node].outputs[map.slot].successors {
             let node = &self.from.nodes[reader.node];

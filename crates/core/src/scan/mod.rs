@@ -11,7 +11,7 @@ use crate::serial::{StaticStr, fixed};
 pub use place::{Place, Track};
 pub use subject::{Moment, Subject, latin};
 
-/// One cross-section of the retina: rows run along the A-scan (axial), columns from A-scan to A-scan (lateral).
+/// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BScan {
     /// Number of A-scans.
@@ -22,7 +22,7 @@ pub struct BScan {
     pub intensity: Vec<f32>,
 }
 
-/// Where a fact about a scan came from.
+/// Source of a fact about a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
@@ -34,18 +34,18 @@ pub enum Provenance {
     Operator,
     /// Not stated, but the same for every scan of this format.
     Format,
-    /// Stated by the file's name alone.
+    /// Stated only by the file name.
     Name,
-    /// Not stated: as other readers of the format have it, or one file at hand shows it.
+    /// Not stated: taken from other readers of the format or inferred from one sample file.
     Convention,
 }
 
-/// A sample spacing in micrometres and where it came from.
+/// A sample spacing in micrometres, and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spacing {
     /// Micrometres from one sample to the next.
     pub um: f64,
-    /// Who said so.
+    /// Source of the value.
     pub from: Provenance,
 }
 
@@ -60,7 +60,7 @@ pub enum Eye {
     Left,
 }
 
-/// Micrometres in a millimetre, in which files state spacings.
+/// Micrometres per millimetre; files state spacings in millimetres.
 pub const MILLIMETRE: f64 = 1000.0;
 
 impl Spacing {
@@ -70,14 +70,14 @@ impl Spacing {
         self.um / MILLIMETRE
     }
 
-    /// The spacing that a scan's own file states in micrometres, where a scanner can have it.
+    /// A spacing that the scan's own file states in micrometres, if plausible.
     pub fn of_file(um: f64) -> Option<Self> {
         plausible(um).ok().map(|um| Self { um, from: Provenance::Header })
     }
 }
 
 impl Eye {
-    /// The eye of its abbreviation, `OD` or `OS`.
+    /// The eye for the abbreviation `OD` or `OS`.
     pub fn of_code(code: &str) -> Option<Self> {
         match code {
             "OD" => Some(Self::Right),
@@ -86,7 +86,7 @@ impl Eye {
         }
     }
 
-    /// Its abbreviation, `OD` or `OS`.
+    /// Abbreviation, `OD` or `OS`.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Right => "OD",
@@ -94,7 +94,7 @@ impl Eye {
         }
     }
 
-    /// The eye of its first letter in English, or of its abbreviation.
+    /// The eye for an English initial or an abbreviation.
     pub fn of_letter(letter: &str) -> Option<Self> {
         match letter {
             "R" => Some(Self::Right),
@@ -103,14 +103,13 @@ impl Eye {
         }
     }
 
-    /// The eye that the name of a file says, in a part of its own between underscores: formats that do not state it are
-    /// named so by their exporters.
+    /// The eye that a file name states as a part between underscores, as exporters do for formats that do not state it.
     pub fn in_name(path: &Path) -> Option<Self> {
         path.file_stem()?.to_str()?.split('_').rev().find_map(Self::of_code)
     }
 }
 
-/// How the B-scans of a scan lie on the retina.
+/// Arrangement of the B-scans on the retina.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
@@ -122,14 +121,14 @@ pub enum Pattern {
     Radial,
     /// One B-scan along a circle, as around the optic disc.
     Circle,
-    /// The file does not say.
+    /// Not stated in the file.
     Unknown,
 }
 
-/// What is known of a scan before its pixels are read.
+/// Facts about a scan that are known before its pixels are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScanHeader {
-    /// Name of the file format, as in `PNG` or `Heidelberg VOL`.
+    /// Name of the file format, such as `PNG` or `Heidelberg VOL`.
     #[serde(with = "fixed")]
     pub format: StaticStr,
     /// Number of B-scans, at least one.
@@ -138,31 +137,31 @@ pub struct ScanHeader {
     pub width: usize,
     /// Samples along each A-scan.
     pub height: usize,
-    /// Spacing along the A-scan; `None` where nobody stated it.
+    /// Spacing along the A-scan; `None` if unknown.
     pub axial: Option<Spacing>,
-    /// Spacing from A-scan to A-scan; `None` where nobody stated it.
+    /// Spacing from A-scan to A-scan; `None` if unknown.
     pub lateral: Option<Spacing>,
-    /// Which eye, where somebody says.
+    /// Which eye, if known.
     pub eye: Option<Eye>,
-    /// Who said which eye it is; `None` where nobody did.
+    /// Source of `eye`; `None` if unknown.
     pub eye_from: Option<Provenance>,
-    /// How the B-scans lie.
+    /// Arrangement of the B-scans.
     pub pattern: Pattern,
-    /// Who said how they lie; `None` where nobody did.
+    /// Source of `pattern`; `None` if unknown.
     pub pattern_from: Option<Provenance>,
-    /// Where each B-scan lies, in their order; empty where nobody said.
+    /// Position of each B-scan, in scan order; empty if unknown.
     pub tracks: Vec<Track>,
-    /// Who said where they lie; `None` where nobody did.
+    /// Source of `tracks`; `None` if unknown.
     pub places: Option<Provenance>,
 }
 
 /// Rows of one boundary in each A-scan; `None` where it was not determined.
 pub type BoundaryRows = Vec<Option<f32>>;
 
-/// Accepts spacings that a retinal scanner can have, 0.1 to 500 um.
+/// Accepts spacings that a retinal scan can have, 0.1 to 500 um.
 ///
 /// # Errors
 /// The reason, in words.
 pub fn plausible(um: f64) -> Result<f64, String> {
-    if (0.1..=500.0).contains(&um) { Ok(um) } else { Err(format!("a spacing of {um} um is not one of a retinal scan")) }
+    if (0.1..=500.0).contains(&um) { Ok(um) } else { Err(format!("a spacing of {um} um is outside 0.1 to 500")) }
 }

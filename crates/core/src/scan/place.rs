@@ -1,8 +1,8 @@
-//! Where B-scans lie on the retina.
+//! Positions of B-scans on the retina.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in the en-face plane, in millimetres on the retina: to the right and down in the fundus image as the scanner
+/// A position in the en-face plane, in millimetres on the retina: right and down in the fundus image as the scanner
 /// shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
@@ -19,14 +19,14 @@ impl Place {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// The place at share `t` of the way to `other`.
+    /// The point at fraction `t` of the way to `other`.
     #[must_use]
     pub fn towards(self, other: Self, t: f64) -> Self {
         Self { x: self.x + t * (other.x - self.x), y: self.y + t * (other.y - self.y) }
     }
 }
 
-/// Where the A-scans of one B-scan lie.
+/// Course of the A-scans of one B-scan.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Track {
@@ -37,42 +37,42 @@ pub enum Track {
         /// Half a spacing after the last A-scan.
         end: Place,
     },
-    /// Once round a circle, clockwise as the fundus image shows it or against the clock.
+    /// One full circle, clockwise or counter-clockwise in the fundus image.
     Circle {
         /// The centre.
         centre: Place,
-        /// The first A-scan.
+        /// Position of the first A-scan.
         start: Place,
-        /// Whether the A-scans follow the clock.
+        /// Whether the A-scans run clockwise.
         clockwise: bool,
     },
 }
 
-/// Shortest line and smallest circle that a scanner draws, and the largest, in millimetres.
+/// Plausible sizes of a line or circle, in millimetres.
 const PLAUSIBLE: std::ops::Range<f64> = 1e-3..100.0;
 
 impl Track {
-    /// A line, where it has the length of one on a retina.
+    /// A line, if its length is plausible.
     #[must_use]
     pub fn line(start: Place, end: Place) -> Option<Self> {
         PLAUSIBLE.contains(&start.distance(end)).then_some(Self::Line { start, end })
     }
 
-    /// A circle as Heidelberg's scanners draw it: from the temple upwards, as TSNIT profiles run, hence with the clock where
-    /// it begins on the left. Seen on a right eye, whose vessels match only so; of left eyes none was at hand.
+    /// A circle as Heidelberg scanners draw it: from the temple upwards, as TSNIT profiles run, so clockwise if it
+    /// starts on the left. Only this direction matches the vessels of a right eye; it is not confirmed on left eyes.
     #[must_use]
     pub fn heidelberg_circle(start: Place, centre: Place) -> Option<Self> {
         let clockwise = start.x < centre.x;
         PLAUSIBLE.contains(&start.distance(centre)).then_some(Self::Circle { centre, start, clockwise })
     }
 
-    /// The place of A-scan `ascan` of `width`.
+    /// Position of A-scan `ascan` of `width`.
     #[must_use]
     pub fn at(&self, ascan: usize, width: usize) -> Place {
         match *self {
             Self::Line { start, end } => start.towards(end, (ascan as f64 + 0.5) / width.max(1) as f64),
             Self::Circle { centre, start, clockwise } => {
-                // Downwards is positive, so that a growing angle follows the clock.
+                // y grows downwards, so a growing angle runs clockwise.
                 let turn = std::f64::consts::TAU * ascan as f64 / width.max(1) as f64;
                 let (sin, cos) = if clockwise { turn } else { -turn }.sin_cos();
                 let (dx, dy) = (start.x - centre.x, start.y - centre.y);

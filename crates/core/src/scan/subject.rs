@@ -1,14 +1,14 @@
-//! Whose eye a scan shows and when it was taken: what it takes to find an eye's earlier scans, and no more.
+//! Patient, acquisition time and scanner: only what is needed to find an eye's earlier scans.
 
 use std::fmt;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
-/// Days from 1601-01-01, where Windows's times begin, to 1970-01-01.
+/// Days from 1601-01-01, the start of Windows time, to 1970-01-01.
 const FILETIME_EPOCH: i64 = 134_774;
-/// Years in which a scan can have been taken; OCT is younger than the first.
+/// Plausible acquisition years; OCT is younger than the first.
 const YEARS: std::ops::RangeInclusive<i64> = 1990..=2200;
-/// What writers put where there is no identifier, in lower case; of strangers, it would make one patient.
+/// Placeholders for a missing identifier, in lower case; used as identifiers, they would merge different patients.
 const NOBODY: [&str; 12] = [
     "anon",
     "anonymised",
@@ -23,15 +23,15 @@ const NOBODY: [&str; 12] = [
     "test",
     "unknown",
 ];
-/// Longest identifier, in characters; DICOM's has 64 (PS3.5, 6.2).
+/// Maximum identifier length in characters; DICOM allows 64 (PS3.5, 6.2).
 const LONGEST: usize = 256;
 
-/// A second by the scanner's clock, whose time zone few formats state.
+/// A time in seconds on the scanner's clock, whose time zone few formats state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(i64);
 
 impl Moment {
-    /// The moment of a date and a time of day; `None` where there is none such, or no scanner was there yet.
+    /// The moment of a date and a time of day; `None` if it is invalid or outside the plausible years.
     #[must_use]
     pub fn new((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i64, i64)) -> Option<Self> {
         let clock = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
@@ -39,18 +39,18 @@ impl Moment {
             return None;
         }
         let days = days_from_civil(year, month, day);
-        // A day that its month does not have comes back as one of the next.
+        // A day that its month does not have converts back to one of the next month.
         (civil_from_days(days) == (year, month, day)).then(|| Self(days * DAY + hour * 3600 + minute * 60 + second))
     }
 
-    /// The moment of a Windows `FILETIME`: tenths of microseconds since 1601, UTC.
+    /// The moment of a Windows `FILETIME`: units of 100 ns since 1601, UTC.
     #[must_use]
     pub fn of_filetime(ticks: u64) -> Option<Self> {
         let seconds = i64::try_from(ticks / 10_000_000).ok()? - FILETIME_EPOCH * DAY;
         Self::of_seconds(seconds)
     }
 
-    /// The moment so many seconds after the start of 1970.
+    /// The moment this many seconds after the start of 1970.
     #[must_use]
     pub fn of_seconds(seconds: i64) -> Option<Self> {
         let (year, ..) = civil_from_days(seconds.div_euclid(DAY));
@@ -63,8 +63,8 @@ impl Moment {
         self.0
     }
 
-    /// The moment of a date `YYYYMMDD` and a time `HHMMSS`, as DICOM writes them (PS3.5, 6.2): fractions and the zone are left
-    /// out, a missing time is midnight.
+    /// The moment of a date `YYYYMMDD` and a time `HHMMSS`, as DICOM writes them (PS3.5, 6.2). Ignores fractions and
+    /// time zone; a missing time is midnight.
     #[must_use]
     pub fn of_digits(date: &str, time: &str) -> Option<Self> {
         let part = |text: &str, from: usize, to: usize| match text.get(from..to) {
@@ -76,7 +76,7 @@ impl Moment {
         Self::new(date, (part(time, 0, 2)?, part(time, 2, 4)?, part(time, 4, 6)?))
     }
 
-    /// Its date, as in `2026-01-31`.
+    /// Date, as in `2026-01-31`.
     #[must_use]
     pub fn date(self) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
@@ -100,7 +100,7 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// Year, month and day of a day since 1970-01-01.
+/// Year, month and day of a day counted from 1970-01-01.
 const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -113,21 +113,21 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, of_year - (153 * from_march + 2) / 5 + 1)
 }
 
-/// Who was scanned, when and with what, as the file says.
+/// Who was scanned, when and with what, as the file states it.
 ///
-/// The patient's identifier must leave the program in no form that leads back to it; it is not printed by `Debug`.
+/// The patient's identifier must never leave the program in a reversible form; `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject {
     patient: String,
     issuer: String,
     /// When the scan was taken.
     pub acquired: Moment,
-    /// The scanner's maker and model, as far as the file says.
+    /// Maker and model of the scanner, as far as stated.
     pub device: String,
 }
 
 impl Subject {
-    /// `None` where `patient` is nobody's identifier. `issuer` names who gave it, where the file says.
+    /// `None` if `patient` is a placeholder. `issuer` names who assigned the identifier, if stated.
     pub fn new(patient: &str, issuer: &str, acquired: Moment, device: &str) -> Option<Self> {
         let (patient, issuer) = (patient.trim(), issuer.trim());
         let blank = patient.chars().all(|c| !c.is_alphanumeric() || c == '0');
@@ -141,7 +141,7 @@ impl Subject {
         })
     }
 
-    /// What is the same in every scan of a patient: to be hashed with a secret, never to be written or printed.
+    /// Bytes that are the same in every scan of a patient. Hash them with a secret; never write or print them.
     #[must_use]
     pub fn identity(&self) -> Vec<u8> {
         [self.issuer.as_bytes(), &[0], self.patient.as_bytes()].concat()
@@ -154,7 +154,7 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// The text of a field of bytes in Latin-1, up to a NUL.
+/// Text of a Latin-1 field, up to a NUL.
 pub fn latin(bytes: &[u8]) -> String {
     bytes.iter().take_while(|&&b| b != 0).map(|&b| char::from(b)).collect()
 }

@@ -5,21 +5,21 @@ use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use crate::ReadError;
 use octrls_core::scan::BScan;
 
-/// Most components of an image.
+/// Maximum components of an image.
 const MAX_COMPONENTS: u8 = 4;
 
-/// Decodes one grey image; its first component where it has several. Its size, which must be `width` x `height`, is checked
-/// before anything is decoded.
+/// Decodes one grey image, or the first of several components. The size must be `width` x `height` and is checked
+/// before decoding.
 pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<BScan, ReadError> {
     let broken = |e: &dyn std::fmt::Display| ReadError::Malformed(format!("JPEG 2000: {e}"));
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings).map_err(|e| broken(&e))?;
     if (image.width() as usize, image.height() as usize) != (width, height) {
         let found = format!("JPEG 2000 of {} x {} pixels", image.width(), image.height());
-        return Err(ReadError::Malformed(format!("{found}, {width} x {height} were declared")));
+        return Err(ReadError::Malformed(format!("{found} instead of {width} x {height}")));
     }
     if image.color_space().num_channels() > MAX_COMPONENTS {
-        return Err(ReadError::Unsupported("JPEG 2000 of more components than a picture has".to_owned()));
+        return Err(ReadError::Unsupported("JPEG 2000 with too many components".to_owned()));
     }
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|e| broken(&e))?;
@@ -27,7 +27,7 @@ pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<BScan,
     let most = f64::from(grey.bit_depth()).exp2() - 1.0;
     let intensity: Vec<f32> = grey.samples().iter().map(|&v| (f64::from(v) / most).clamp(0.0, 1.0) as f32).collect();
     if intensity.len() != width * height {
-        return Err(broken(&"a component of another size"));
+        return Err(broken(&"components of different sizes"));
     }
     Ok(BScan { width, height, intensity })
 }

@@ -1,7 +1,7 @@
-//! Whether a JPEG file is all there, and what it declares.
+//! Checks that a JPEG file is complete and reads its declared size.
 //!
-//! Decoders fill what is missing with grey, which would be measured as tissue. A complete file ends with the marker
-//! EOI (ITU-T T.81, B.1.1); inside compressed data its two bytes cannot occur.
+//! Decoders fill missing data with grey, which would be measured as tissue. A complete file ends with the EOI marker
+//! (ITU-T T.81, B.1.1); compressed data cannot contain its two bytes.
 
 use std::io::{BufRead, Error, ErrorKind, Seek, SeekFrom};
 
@@ -9,13 +9,13 @@ const TEMPORARY: u8 = 0x01;
 const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
-/// Frame headers, but for those that share their range.
+/// Frame headers, except for other markers in the same range.
 const FRAMES: std::ops::RangeInclusive<u8> = 0xc0..=0xcf;
 const NO_FRAMES: [u8; 3] = [0xc4, 0xc8, 0xcc];
-/// Bytes of a frame header before its components, its length included.
+/// Bytes of a frame header before its components, including its length.
 const FRAME_BYTES: i64 = 8;
 
-/// What the header of a JPEG frame declares.
+/// Header of a JPEG frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) precision: u8,
@@ -24,8 +24,8 @@ pub(crate) struct Frame {
     pub(crate) components: u8,
 }
 
-/// Walks the file from marker to marker to its end; compressed data lies between two markers. Answers what the first frame
-/// header declares.
+/// Walks the file from marker to marker to its end, past the compressed data between them. Returns the first frame
+/// header.
 ///
 /// # Errors
 /// `UnexpectedEof` when the end marker is missing.
@@ -55,7 +55,7 @@ pub(crate) fn walk(mut file: impl BufRead + Seek) -> Result<Option<Frame>, Error
     }
 }
 
-/// Skips to the next marker and returns its second byte; a zero after 0xff is data.
+/// Skips to the next marker and returns its second byte; 0xff followed by zero is data.
 fn next_marker(file: &mut impl BufRead) -> Result<u8, Error> {
     loop {
         if file.skip_until(0xff)? == 0 {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn only_the_end_marker_of_the_image_itself_counts() {
-        // An end marker inside an application segment belongs to a thumbnail; one after 0xff 0x00 to no one.
+        // The end marker inside an application segment belongs to a thumbnail; after 0xff 0x00 it is data.
         let whole = [
             0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 1, 2, 0xff, 0xda, 0, 3, 9, 7, 0xff, 0, 0xd9, 0xff, 0xd0, 8, 0xff,
             0xff, 0xd9,

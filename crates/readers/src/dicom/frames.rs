@@ -1,4 +1,4 @@
-//! The pixels of DICOM frames.
+//! Pixels of DICOM frames.
 
 use std::{
     borrow::Cow,
@@ -17,12 +17,12 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::{BScan, ReadError, broken, jpeg_ls, number, obfuscated, text};
 use crate::codec::{j2k, jpeg};
 
-/// A retired transfer syntax that old archives still hold.
+/// A retired transfer syntax that old archives still contain.
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
-/// How JPEG 2000 begins: as a codestream or as a file.
+/// First bytes of JPEG 2000 data, as a codestream or as a file.
 const J2K: [&[u8]; 2] = [b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  "];
 
-/// How the pixels of a frame lie.
+/// Pixel layout of a frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     width: usize,
@@ -48,10 +48,10 @@ impl Layout {
             other => return unsupported(format!("the photometric interpretation {other}")),
         };
         if samples != colours {
-            return unsupported(format!("{samples} samples a pixel in {photometric}"));
+            return unsupported(format!("{samples} samples per pixel in {photometric}"));
         }
         if !matches!(bits, 8 | 16) || !(1..=bits).contains(&stored) || (colours == 3 && bits != 8) {
-            return unsupported(format!("{stored} of {bits} bits a sample"));
+            return unsupported(format!("{stored} of {bits} bits per sample"));
         }
         if number(object, tags::PIXEL_REPRESENTATION).unwrap_or(0) != 0 {
             return unsupported("signed pixels".to_owned());
@@ -68,7 +68,11 @@ impl Layout {
     fn intensities(&self, bytes: &[u8]) -> Result<BScan, ReadError> {
         let pixels = self.width * self.height;
         if bytes.len() < self.frame_bytes() {
-            return Err(ReadError::Truncated(format!("a frame has {} of {} bytes", bytes.len(), self.frame_bytes())));
+            return Err(ReadError::Truncated(format!(
+                "a frame has only {} of {} bytes",
+                bytes.len(),
+                self.frame_bytes()
+            )));
         }
         let most = (f64::from(self.stored).exp2() - 1.0) as f32;
         let grey = |v: u16| (f32::from(v) / most).min(1.0);
@@ -84,21 +88,21 @@ impl Layout {
         Ok(BScan { width: self.width, height: self.height, intensity })
     }
 
-    /// Display intensities of a JPEG-LS frame, which is grey.
+    /// Display intensities of a JPEG-LS frame, which must be grey.
     fn jpeg_ls(&self, frame: &[u8]) -> Result<BScan, ReadError> {
         if self.samples != 1 {
-            return Err(ReadError::Unsupported("DICOM with colours in JPEG-LS".to_owned()));
+            return Err(ReadError::Unsupported("DICOM with colour JPEG-LS".to_owned()));
         }
         let samples = jpeg_ls::decode(frame, self.width, self.height)?;
         if samples.iter().any(|&v| u32::from(v) >> self.bits != 0) {
-            return Err(ReadError::Malformed(format!("a JPEG-LS frame of more than {} bits a sample", self.bits)));
+            return Err(ReadError::Malformed(format!("a JPEG-LS frame with more than {} bits per sample", self.bits)));
         }
         let low = usize::from(self.bits / 8);
         let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_le_bytes().into_iter().take(low)).collect();
         self.intensities(&bytes)
     }
 
-    /// Turns grey values over where small ones are bright.
+    /// Inverts grey values if small ones are bright.
     fn upright(&self, intensity: &mut [f32]) {
         if self.photometric == "MONOCHROME1" {
             for v in intensity {
@@ -107,8 +111,8 @@ impl Layout {
         }
     }
 
-    /// Whether an RLE frame has a segment for each byte of a pixel, each in its place and long enough (PS3.5, annex G); the
-    /// decoder takes them at their word.
+    /// Whether an RLE frame has a segment for each byte of a pixel, in its place and long enough (PS3.5, annex G). The
+    /// decoder does not check this.
     fn fits_rle(&self, frame: &[u8]) -> bool {
         const HEADER: usize = 64;
         let Some(header) = frame.get(..HEADER) else { return false };
@@ -122,7 +126,7 @@ impl Layout {
         })
     }
 
-    /// Whether a JPEG frame is whole and of the declared size and colours; the decoder takes its header at its word.
+    /// Whether a JPEG frame is complete and of the declared size and colours. The decoder does not check this.
     fn fits_jpeg(&self, frame: &[u8]) -> bool {
         let Ok(Some(found)) = jpeg::walk(Cursor::new(frame)) else { return false };
         (usize::from(found.width), usize::from(found.height)) == (self.width, self.height)
@@ -130,13 +134,13 @@ impl Layout {
             && u16::from(found.precision) <= self.bits
     }
 
-    /// The layout that decoders leave: colours side by side, and those of a JPEG as red, green and blue.
+    /// Layout after decoding: interleaved colours, and RGB for JPEG.
     fn decoded(&self, rle: bool) -> Self {
         let photometric = if self.samples == 3 && !rle { "RGB".to_owned() } else { self.photometric.clone() };
         Self { planar: false, photometric, ..self.clone() }
     }
 
-    /// Luminance of a pixel of three 8-bit colours; of luma and chroma, the luma.
+    /// Luminance of a pixel of three 8-bit samples; for luma and chroma, the luma.
     fn luminance(&self, bytes: &[u8], pixel: usize) -> f32 {
         let plane = self.width * self.height;
         let at = |colour: usize| bytes[if self.planar { colour * plane + pixel } else { 3 * pixel + colour }];
@@ -149,7 +153,7 @@ impl Layout {
     }
 }
 
-/// The pixels of all frames as the file has them.
+/// Pixels of all frames as stored in the file.
 pub(crate) struct Frames {
     layout: Layout,
     syntax: String,
@@ -164,7 +168,7 @@ enum Data {
 }
 
 impl Frames {
-    /// Takes the pixels from `collector`, which has read all that comes before them, of a file of `bytes` bytes.
+    /// Takes the pixels from `collector`, which has read everything before them, in a file of `bytes` bytes.
     pub(crate) fn read(
         collector: &mut DicomCollector<BufReader<File>>,
         layout: Layout,
@@ -172,19 +176,19 @@ impl Frames {
         bytes: u64,
     ) -> Result<Self, ReadError> {
         let Some(known) = TransferSyntaxRegistry.get(syntax) else {
-            return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {syntax}")));
+            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
         };
         let data = if known.is_encapsulated_pixel_data() {
             Data::Compressed(fragments(collector, layout.count)?)
         } else {
             let expected = (layout.frame_bytes() as u64).saturating_mul(layout.count as u64);
             if expected > bytes {
-                return Err(ReadError::Truncated(format!("{expected} bytes of pixels declared, the file has {bytes}")));
+                return Err(ReadError::Truncated(format!("{expected} pixel bytes declared, but the file has {bytes}")));
             }
             let mut pixels = Vec::new();
             collector.read_next_fragment(&mut pixels).map_err(|e| broken(&e))?;
             if (pixels.len() as u64) < expected {
-                return Err(ReadError::Truncated(format!("{} of {expected} bytes of pixels are there", pixels.len())));
+                return Err(ReadError::Truncated(format!("only {} of {expected} pixel bytes present", pixels.len())));
             }
             if syntax == EXPLICIT_BIG_ENDIAN && layout.bits == 16 {
                 pixels.chunks_exact_mut(2).for_each(<[u8]>::reverse);
@@ -210,13 +214,14 @@ impl Frames {
             Data::Compressed(frames) if self.is_jpeg_ls() => self.layout.jpeg_ls(&frames[index]),
             Data::Compressed(frames) => {
                 let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
-                let reader = reader
-                    .ok_or_else(|| ReadError::Unsupported(format!("DICOM pixels in the coding {}", self.syntax)))?;
+                let reader = reader.ok_or_else(|| {
+                    ReadError::Unsupported(format!("DICOM pixels with transfer syntax {}", self.syntax))
+                })?;
                 let rle = self.syntax == uids::RLE_LOSSLESS;
                 let sound =
                     if rle { self.layout.fits_rle(&frames[index]) } else { self.layout.fits_jpeg(&frames[index]) };
                 if !sound {
-                    let problem = format!("frame {index} does not hold what the file declares, or ends early");
+                    let problem = format!("frame {index} is incomplete or differs from its declaration");
                     return Err(ReadError::Malformed(problem));
                 }
                 let frame = Frame { layout: &self.layout, syntax: &self.syntax, bytes: &frames[index] };
@@ -235,7 +240,7 @@ impl Frames {
         [uids::JPEGLS_LOSSLESS, uids::JPEGLS_NEAR_LOSSLESS].contains(&self.syntax.as_str())
     }
 
-    /// Scrambled JPEG 2000 does not even begin as such.
+    /// Rejects scrambled JPEG 2000, which lacks the first bytes of the format.
     fn refuse_obfuscated(&self) -> Result<(), ReadError> {
         match &self.data {
             Data::Compressed(frames) if self.is_jpeg_2000() => {
@@ -247,7 +252,7 @@ impl Frames {
     }
 }
 
-/// The compressed bytes of each frame: a fragment each, or fragments joined as the offset table says.
+/// The compressed bytes of each frame: one fragment each, or fragments joined by the offset table.
 fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> Result<Vec<Vec<u8>>, ReadError> {
     let mut offsets = Vec::new();
     collector.read_basic_offset_table(&mut offsets).map_err(|e| broken(&e))?;
@@ -269,7 +274,7 @@ fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> R
         return Ok(vec![fragments.concat()]);
     }
     if offsets.len() != count || fragments.len() < count {
-        return Err(ReadError::Malformed(format!("{} fragments of pixels for {count} frames", fragments.len())));
+        return Err(ReadError::Malformed(format!("{} pixel fragments for {count} frames", fragments.len())));
     }
     let mut frames = vec![Vec::new(); count];
     for (start, fragment) in starts.into_iter().zip(fragments) {
@@ -279,7 +284,7 @@ fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> R
     Ok(frames)
 }
 
-/// Bytes that a segment of runs and literals unpacks to.
+/// Bytes that an RLE segment of runs and literals unpacks to.
 fn unpacked(segment: &[u8]) -> usize {
     let (mut at, mut bytes) = (0, 0);
     while let Some(&control) = segment.get(at) {
@@ -297,7 +302,7 @@ fn unpacked(segment: &[u8]) -> usize {
     bytes
 }
 
-/// One frame, as the decoders want it.
+/// One frame in the form that the decoders expect.
 struct Frame<'a> {
     layout: &'a Layout,
     syntax: &'a str,

@@ -1,4 +1,4 @@
-//! Spacing, eye and place of DICOM frames.
+//! Spacing, eye and position of DICOM frames.
 
 use crate::header::HeaderExt as _;
 use dicom_dictionary_std::tags;
@@ -16,37 +16,38 @@ use octrls_core::{
     serial::StaticStr,
 };
 
-/// Least length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
+/// Minimum length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
 const FLAT: f64 = 0.9;
 
-/// How frames lie, and how they were taken.
+/// Geometry of all frames.
 pub(crate) struct Geometry {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
     pub(crate) pattern: Pattern,
     pub(crate) tracks: Vec<Track>,
-    /// Where the frames lie on an image of the fundus, and millimetres to a pixel of it.
+    /// Positions of the frames on a fundus image, and millimetres per pixel of it.
     pub(crate) locations: Option<(Locations, Option<f64>)>,
 }
 
-/// What an object, or a series of them, says of its frames one by one.
+/// Facts about each frame that an object, or a series, states.
 #[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
-    /// Where each frame lies in space; none unless all say so.
+    /// Position of each frame in space; empty unless every frame has one.
     pub(crate) tracks: Vec<Track>,
     pub(crate) locations: Option<Locations>,
 }
 
 impl Facts {
-    /// Those of an object of `count` frames, each `width` A-scans wide.
+    /// The facts of an object with `count` frames, each `width` A-scans wide.
     pub(crate) fn of(object: &InMemDicomObject, width: usize, count: usize) -> Self {
         let groups = FunctionalGroups::of(object);
         let spacing = groups.numbers(0, tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
-        // Only tomography has its depth along the rows, and what lies in space; the spacing of a screenshot is that of the screen.
+        // Only tomography and images with a position in space have their depth along the rows; the spacing of a
+        // screenshot is that of the screen.
         let own = || numbers(object, tags::PIXEL_SPACING).filter(|_| is_tomography(object) || groups.is_plane());
         let spacing = spacing.or_else(own);
         let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
@@ -63,7 +64,7 @@ impl Facts {
         Self { axial, lateral, eye, tracks, locations: Locations::of(groups, count) }
     }
 
-    /// Those of a series, from those of its instances in their order; spacing and eye are those of the first.
+    /// The facts of a series, from those of its instances in order; spacing and eye come from the first.
     pub(crate) fn of_series(instances: Vec<Self>) -> Self {
         let count = instances.len();
         let mut joined = Self::default();
@@ -84,7 +85,7 @@ impl Facts {
 }
 
 impl Geometry {
-    /// What follows from `facts` of frames that are `width` A-scans wide.
+    /// The geometry of frames that are `width` A-scans wide.
     pub(crate) fn of(facts: Facts, width: usize, count: usize) -> Self {
         let Facts { axial, lateral, eye, mut tracks, locations } = facts;
         let pixel_mm = locations.as_ref().zip(lateral).and_then(|(l, lateral)| l.pixel_mm(lateral.mm() * width as f64));
@@ -97,7 +98,7 @@ impl Geometry {
         Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
     }
 
-    /// The header of a scan of `bscans` frames of `width` and `height`; what is not stated is taken from `stated`.
+    /// The header of a scan of `bscans` frames of `width` x `height`; values missing from the file come from `stated`.
     pub(crate) fn header(
         &self,
         format: StaticStr,
@@ -123,7 +124,7 @@ impl Geometry {
     }
 }
 
-/// What the places imply: parallel lines are a volume, others through one middle a star.
+/// Pattern that the positions imply: parallel lines form a volume, lines through a common centre a star.
 fn pattern(count: usize, tracks: &[Track]) -> Pattern {
     if matches!(tracks, [Track::Circle { .. }]) {
         return Pattern::Circle;
@@ -148,8 +149,8 @@ fn pattern(count: usize, tracks: &[Track]) -> Pattern {
     }
 }
 
-/// Where a frame lies, seen from the front: patient coordinates run to the patient's left, which is to the right of the
-/// picture, to the back, and up. The position is the centre of the first pixel.
+/// Course of a frame seen from the front. Patient coordinates run to the patient's left (right in the picture), to the
+/// back, and up. The position is the centre of the first pixel.
 fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Option<Track> {
     let (&[x, _, z], &[right, _, up, ..]) = (position, orientation) else { return None };
     let length = right.hypot(up);

@@ -1,4 +1,4 @@
-//! The functional groups of multi-frame objects (PS3.3, C.7.6.16), and what their elements hold.
+//! Functional groups of multi-frame objects (PS3.3, C.7.6.16) and their elements.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -6,12 +6,12 @@ use dicom_object::InMemDicomObject;
 
 use super::number;
 
-/// The groups of one object: what holds for all of its frames, and what each has of its own.
+/// The groups of one object: those shared by all frames, and those of each frame.
 #[derive(Clone, Copy)]
 pub(crate) struct FunctionalGroups<'a> {
     frames: &'a [InMemDicomObject],
     shared: Option<&'a InMemDicomObject>,
-    /// The object, where it is of one frame.
+    /// The object, if it has a single frame.
     single: Option<&'a InMemDicomObject>,
 }
 
@@ -24,23 +24,23 @@ impl<'a> FunctionalGroups<'a> {
         }
     }
 
-    /// The group `sequence` of `frame`: its own before the shared one.
+    /// The group `sequence` of `frame`; its own wins over the shared one.
     pub(crate) fn group(self, frame: usize, sequence: Tag) -> Option<&'a InMemDicomObject> {
         let own = self.frames.get(frame).and_then(|f| items(f, sequence).first());
         own.or_else(|| self.shared.and_then(|s| items(s, sequence).first()))
     }
 
-    /// Position of the plane of `frame`; of an object of one frame also its own (PS3.3, C.7.6.2).
+    /// Plane position of `frame`; for a single-frame object also its own (PS3.3, C.7.6.2).
     pub(crate) fn position(self, frame: usize) -> Option<Vec<f64>> {
         self.plane(frame, tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)
     }
 
-    /// Its directions, likewise.
+    /// Plane orientation of `frame`, likewise.
     pub(crate) fn orientation(self, frame: usize) -> Option<Vec<f64>> {
         self.plane(frame, tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT)
     }
 
-    /// Whether it is an object of one frame that says itself where that lies.
+    /// Whether this is a single-frame object that states its own position.
     pub(crate) fn is_plane(self) -> bool {
         let states = |tag| self.single.is_some_and(|object| numbers(object, tag).is_some());
         states(tags::IMAGE_POSITION_PATIENT) && states(tags::IMAGE_ORIENTATION_PATIENT)
@@ -60,7 +60,7 @@ fn items(object: &InMemDicomObject, sequence: Tag) -> &[InMemDicomObject] {
     object.get(sequence).and_then(|e| e.items()).unwrap_or_default()
 }
 
-/// The finite numbers of an element; `None` of none.
+/// The finite numbers of an element; `None` if there are none.
 pub(crate) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
     let values = object.get(tag)?.to_multi_float64().ok()?;
     (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)

@@ -1,4 +1,4 @@
-//! Which files are one B-scan of a series: told by what comes first in a file, without its pixels.
+//! Recognises files that are one B-scan of a series, from the start of a file and without its pixels.
 
 use std::{io::Read, path::Path};
 
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{SeriesKey, source::Source};
 
-/// Most bytes of a data set that are read until it has said of how many frames it is. Icons and private elements may come before;
-/// the elements that count have some hundred bytes.
+/// Maximum bytes of a data set to read before it states its number of frames. Icons and private elements may come
+/// first; the elements needed take about a hundred bytes.
 const LONGEST: u64 = 16 << 20;
 
 /// See [`series_key`](crate::series_key).
@@ -28,7 +28,7 @@ pub(crate) fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
     }
 }
 
-/// What comes first in a data set.
+/// The first elements of a data set.
 #[derive(Default)]
 struct Beginning {
     class: String,
@@ -39,7 +39,7 @@ struct Beginning {
 }
 
 impl Beginning {
-    /// That of the file at `path`; `None` where it is no DICOM file.
+    /// Reads the file at `path`; `None` if it is no DICOM file.
     fn read(path: &Path) -> Result<Option<Self>, ReadError> {
         let mut source = Source::open(path)?;
         let magic = (PREAMBLE + MAGIC.len()) as u64;
@@ -52,7 +52,7 @@ impl Beginning {
             let token = token.map_err(|e| broken(&e))?;
             depth = nested(depth, &token)?;
             let text = match &token {
-                // All that counts has come; what is cut off before has not said of how many frames it is.
+                // All elements needed come before this one. A file cut off earlier has not stated its number of frames.
                 LazyDataToken::ElementHeader(header) if depth == 0 && header.tag > tags::NUMBER_OF_FRAMES => {
                     return Ok(Some(found));
                 }

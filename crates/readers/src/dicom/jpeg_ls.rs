@@ -6,26 +6,26 @@ use jpegls::CodecError;
 
 use super::ReadError;
 
-/// Samples of a frame, row by row; its header must say the size that the file declares.
+/// Decodes the samples of a frame, row by row. Its header must state the size that the file declares.
 pub(crate) fn decode(frame: &[u8], width: usize, height: usize) -> Result<Vec<u16>, ReadError> {
     let frame = without_fill(frame)?;
-    // On frames that no encoder writes, the decoder's sums overflow, which a build with overflow checks answers with a panic.
+    // The decoder's sums overflow on frames that no encoder writes; builds with overflow checks then panic.
     let decoded = std::panic::catch_unwind(|| jpegls::decode(&frame, width as u32, height as u32));
     match decoded {
         Ok(Ok((samples, ..))) => Ok(samples),
         Ok(Err(CodecError::Truncated { .. })) => Err(ReadError::Truncated("a JPEG-LS frame ends early".to_owned())),
         Ok(Err(CodecError::Unsupported(what))) => Err(ReadError::Unsupported(what)),
         Ok(Err(error)) => Err(ReadError::Malformed(format!("JPEG-LS: {error}"))),
-        Err(_) => Err(ReadError::Malformed("JPEG-LS: no samples that an encoder writes".to_owned())),
+        Err(_) => Err(ReadError::Malformed("JPEG-LS: invalid samples".to_owned())),
     }
 }
 
-/// The frame without the padding of its fragment and without fill bytes before its end marker, which the decoder does not
-/// expect: encoders even its length with either.
+/// The frame without the padding of its fragment and without fill bytes before its end marker. Encoders use either to
+/// make the length even, but the decoder does not expect them.
 fn without_fill(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
     let length = frame.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     let Some(body) = frame[..length].strip_suffix(b"\xff\xd9") else {
-        return Err(ReadError::Truncated("a JPEG-LS frame without its end".to_owned()));
+        return Err(ReadError::Truncated("a JPEG-LS frame without an end marker".to_owned()));
     };
     let filled = body.iter().rev().take_while(|&&b| b == 0xff).count();
     if filled == 0 {

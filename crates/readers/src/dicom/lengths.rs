@@ -1,6 +1,6 @@
-//! A first pass over a DICOM file that reads no value: declared lengths against what the file has.
+//! Checks the lengths that a DICOM file declares against the size of the file, without reading values.
 //!
-//! The parser takes memory for a value before it reads it, as much as the file declares.
+//! The parser allocates the declared length of a value before it reads the value.
 
 use std::{
     fs::File,
@@ -23,10 +23,10 @@ use super::{
 };
 use crate::source::Source;
 
-/// Most sequences and items within each other; functional groups have some ten.
+/// Maximum nesting of sequences and items; functional groups have about ten levels.
 const MAX_DEPTH: usize = 64;
 
-/// Checks all that comes before the pixels.
+/// Checks everything before the pixels.
 pub fn check(path: &Path) -> Result<(), ReadError> {
     let source = Source::open(path)?;
     let bytes = source.bytes();
@@ -50,10 +50,10 @@ pub fn check(path: &Path) -> Result<(), ReadError> {
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > bytes) {
             return Err(too_long(length, bytes));
         }
-        // The parser stops only at the pixels of the object itself, not at those of an icon within a sequence.
+        // The parser stops only at the pixels of the object itself, not at those of an icon inside a sequence.
         if pixels && depth == 0 {
             if compressed {
-                return Err(ReadError::Malformed("pixels that are not compressed as the DICOM file says".to_owned()));
+                return Err(ReadError::Malformed("the pixel compression contradicts the transfer syntax".to_owned()));
             }
             break;
         }
@@ -62,7 +62,7 @@ pub fn check(path: &Path) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// SOP class and SOP instance of the data set, empty where it states none. The file must have passed [`check`].
+/// SOP class and SOP instance of the data set; empty if not stated. The file must have passed [`check`].
 pub fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
     let (mut class, mut instance) = (String::new(), String::new());
     let (mut reader, _) = reader(Source::open(path)?)?;
@@ -95,26 +95,26 @@ pub fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
 
 type DataSetReader<R> = LazyDataSetReader<DynStatefulDecoder<BufReader<R>>>;
 
-/// A reader of the data set in `source`, and whether its pixels are to be compressed.
+/// Returns a reader of the data set in `source`, and whether its pixels should be compressed.
 fn reader(source: Source) -> Result<(DataSetReader<File>, bool), ReadError> {
     reader_of(source, |file| file)
 }
 
-/// The same, of what `part` leaves of the file.
+/// The same, with the file wrapped by `part`, which may limit it.
 pub(crate) fn reader_of<R: Read + Seek>(
     mut source: Source,
     part: impl FnOnce(File) -> R,
 ) -> Result<(DataSetReader<R>, bool), ReadError> {
     let meta = Meta::read(&mut source)?;
     let Some(syntax) = TransferSyntaxRegistry.get(&meta.syntax) else {
-        return Err(ReadError::Unsupported(format!("the DICOM transfer syntax {}", meta.syntax)));
+        return Err(ReadError::Unsupported(format!("DICOM transfer syntax {}", meta.syntax)));
     };
     let file = BufReader::new(part(source.into_file_at(meta.start)?));
     let reader = LazyDataSetReader::new_with_ts(file, syntax).map_err(|e| broken(&e))?;
     Ok((reader, syntax.is_encapsulated_pixel_data()))
 }
 
-/// Whether a value holds whole numbers only: of any other, the parser leaves the rest to the next element.
+/// Checks that a value holds a whole number of elements; otherwise the parser adds the rest to the next element.
 fn check_values(vr: VR, length: Length) -> Result<(), ReadError> {
     let size = match vr {
         VR::US | VR::SS | VR::OW => 2,
@@ -124,23 +124,27 @@ fn check_values(vr: VR, length: Length) -> Result<(), ReadError> {
     };
     match length.get() {
         Some(bytes) if bytes % size != 0 => {
-            Err(ReadError::Malformed(format!("DICOM numbers of {size} bytes in a value of {bytes}")))
+            Err(ReadError::Malformed(format!("DICOM numbers of {size} bytes do not fill a value of {bytes} bytes")))
         }
         _ => Ok(()),
     }
 }
 
-/// How many sequences and items are open after `token`; the parser panics on an item that follows the end of one outside any
-/// sequence, and takes stack for each that is open.
+/// Number of sequences and items that are open after `token`. The parser panics on an item after the end of one outside
+/// any sequence, and uses stack for each open level.
 pub(crate) fn nested<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
     let left = match token {
         LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
             let sane = depth < MAX_DEPTH;
-            return if sane { Ok(depth + 1) } else { Err(ReadError::Malformed("sequences without an end".to_owned())) };
+            return if sane {
+                Ok(depth + 1)
+            } else {
+                Err(ReadError::Malformed("too many nested sequences".to_owned()))
+            };
         }
         LazyDataToken::SequenceEnd => depth.checked_sub(1),
         LazyDataToken::ItemEnd => depth.checked_sub(1).filter(|&left| left > 0),
         _ => return Ok(depth),
     };
-    left.ok_or_else(|| ReadError::Malformed("the end of an item or sequence that was not begun".to_owned()))
+    left.ok_or_else(|| ReadError::Malformed("an item or sequence ends that did not begin".to_owned()))
 }

@@ -1,8 +1,8 @@
-//! Where frames lie on the image of the fundus that they refer to, and that image.
+//! Positions of frames on the fundus image that they refer to, and that image.
 //!
-//! The Ophthalmic Frame Location (PS3.3, C.8.17.10) gives row and column in the other image, from the upper left corner of its
-//! first pixel: the two ends of a line, or a pair for each A-scan of a curve. How long the frame is in millimetres follows from
-//! its own spacing, and with it the scale of the image.
+//! The Ophthalmic Frame Location (PS3.3, C.8.17.10) gives row and column in the other image, from the upper left corner
+//! of its first pixel: the two ends of a line, or a pair for each A-scan of a curve. The frame's length in millimetres
+//! follows from its own spacing, and the scale of the image from that length.
 
 use std::{
     collections::HashSet,
@@ -20,27 +20,27 @@ use super::{
 use crate::sidecar::Stated;
 use octrls_core::scan::{Place, Track};
 
-/// Most files beside a scan among which its fundus image is looked for.
+/// Maximum files beside a scan to search for its fundus image.
 const MOST_FILES: usize = 256;
-/// Largest difference of the scales that follow from single frames, as a share.
+/// Maximum difference between the scales of single frames, as a fraction.
 const SAME_SCALE: f64 = 0.1;
-/// Largest deviation of a circle's points from its radius, as a share.
+/// Maximum deviation of a circle's points from its radius, as a fraction.
 const ROUND: f64 = 0.05;
-/// Fewest points of a circle.
+/// Minimum points of a circle.
 const FEWEST: usize = 16;
 
-/// Where the frames of an object lie on one other image.
+/// Positions of an object's frames on one other image.
 pub(crate) struct Locations {
     /// Its SOP Instance UID.
     instance: String,
-    /// For each frame columns and rows.
+    /// Course of each frame.
     frames: Vec<Course>,
 }
 
 /// The course of one frame, in columns and rows.
 enum Course {
     Line(Vec<Place>),
-    /// Once round its centre.
+    /// One full circle.
     Circle {
         points: Vec<Place>,
         centre: Place,
@@ -49,7 +49,7 @@ enum Course {
 }
 
 impl Locations {
-    /// Those of `count` frames; `None` unless all lie on one image, on lines or circles.
+    /// The locations of `count` frames; `None` unless all are lines or circles on one image.
     pub(crate) fn of(groups: FunctionalGroups<'_>, count: usize) -> Option<Self> {
         let mut instance = None;
         let mut frames = Vec::new();
@@ -72,7 +72,7 @@ impl Locations {
         Some(Self { instance: instance?, frames })
     }
 
-    /// Those of a series, from those of its instances in their order; `None` unless all lie on one image.
+    /// The locations of a series, from those of its instances in order; `None` unless all are on one image.
     pub(crate) fn joined(instances: Vec<Self>) -> Option<Self> {
         let mut instances = instances.into_iter();
         let mut joined = instances.next()?;
@@ -85,12 +85,12 @@ impl Locations {
         Some(joined)
     }
 
-    /// Whether the frames are circles, which no plane in space describes.
+    /// Whether the frames are circles, which no plane in space can describe.
     pub(crate) fn are_circles(&self) -> bool {
         self.frames.iter().all(|f| matches!(f, Course::Circle { .. }))
     }
 
-    /// Millimetres to a pixel of the image, where each frame is `length_mm` long.
+    /// Millimetres per pixel of the image if each frame is `length_mm` long.
     pub(crate) fn pixel_mm(&self, length_mm: f64) -> Option<f64> {
         let mut scales: Vec<f64> = self.frames.iter().map(|f| length_mm / f.length()).collect();
         scales.sort_by(f64::total_cmp);
@@ -99,7 +99,7 @@ impl Locations {
         (same && middle.is_finite() && middle > 0.0).then_some(middle)
     }
 
-    /// Where each frame lies in millimetres, from the image's upper left corner; none unless all are tracks that a scanner draws.
+    /// Course of each frame in millimetres from the image's upper left corner; empty unless all are plausible.
     pub(crate) fn tracks(&self, pixel_mm: f64) -> Vec<Track> {
         let mm = |p: Place| Place { x: p.x * pixel_mm, y: p.y * pixel_mm };
         let track = |course: &Course| match course {
@@ -108,7 +108,7 @@ impl Locations {
                 let (first, quarter) = (points[0], points[points.len() / 4]);
                 let turn =
                     (first.x - centre.x) * (quarter.y - centre.y) - (first.y - centre.y) * (quarter.x - centre.x);
-                // Downwards is positive, so that a positive turn follows the clock.
+                // y grows downwards, so a positive turn is clockwise.
                 let (centre, start) = (mm(*centre), mm(first));
                 Track::line(centre, start).map(|_| Track::Circle { centre, start, clockwise: turn > 0.0 })
             }
@@ -116,7 +116,7 @@ impl Locations {
         self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// The image, from a file beside `scan`, the scan's own files; `None` where it is not there.
+    /// Reads the image from a file beside `scan`, the scan's own files; `None` if there is none.
     pub(crate) fn fundus(&self, scan: &[PathBuf], pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
         let Some(file) = self.file_beside(scan) else { return Ok(None) };
         let image = Dicom::open(&file, &Stated::default())?.bscan(0)?;
@@ -131,7 +131,7 @@ impl Locations {
         let own: HashSet<&Path> = scan.iter().map(PathBuf::as_path).collect();
         let is_it =
             |file: &Path| !own.contains(file) && Meta::of_file(file).is_ok_and(|meta| meta.instance == self.instance);
-        // As receivers call it, ours among them.
+        // Receivers, including ours, name files this way.
         let likely = folder.join(format!("{}.dcm", self.instance));
         if is_it(&likely) {
             return Some(likely);
@@ -155,7 +155,7 @@ impl Course {
     }
 }
 
-/// The circle through `points`, evenly spaced once round; `None` where they lie on none.
+/// The circle through `points`, which are evenly spaced once round; `None` if they lie on none.
 fn circle(points: Vec<Place>) -> Option<Course> {
     let count = points.len();
     if count < FEWEST {

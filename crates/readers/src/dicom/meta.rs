@@ -1,22 +1,22 @@
-//! The group of file meta information: what the object is, how it is encoded and where its data set begins.
+//! DICOM file meta information: identity and encoding of the object, and the start of its data set.
 
 use std::path::Path;
 
 use super::{MAGIC, PREAMBLE, ReadError};
 use crate::source::{Fields, Source};
 
-/// Where the elements of the file begin.
+/// Offset of the first element.
 const FIRST: u64 = (PREAMBLE + MAGIC.len()) as u64;
-/// The first element: how many bytes of meta information follow it.
+/// The first element: the number of bytes of meta information after it.
 const GROUP_LENGTH: &[u8] = b"\x02\0\0\0UL\x04\0";
 const GROUP_LENGTH_BYTES: u64 = 12;
 const META_GROUP: u16 = 2;
-/// Value representations whose length has 16 bits (PS3.5, section 7.1.2).
+/// Value representations with a 16-bit length (PS3.5, section 7.1.2).
 const SHORT: [&[u8; 2]; 21] = [
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
     b"ST", b"TM", b"UI", b"UL", b"US",
 ];
-/// Longest identifier, in bytes, with some grace.
+/// Maximum identifier length in bytes, with some tolerance.
 pub(crate) const MAX_UID: u64 = 256;
 
 /// File meta information. An identifier that the file does not state is empty.
@@ -28,25 +28,25 @@ pub struct Meta {
     pub instance: String,
     /// Transfer syntax of the data set.
     pub syntax: String,
-    /// Byte at which the data set begins.
+    /// Offset of the data set.
     pub start: u64,
 }
 
 impl Meta {
-    /// The meta information of the file at `path`.
+    /// Reads the meta information of the file at `path`.
     ///
     /// # Errors
-    /// [`ReadError`] when it cannot be read or is no DICOM file.
+    /// [`ReadError`] when the file cannot be read or is no DICOM file.
     pub fn of_file(path: &Path) -> Result<Self, ReadError> {
         let mut source = Source::open(path)?;
         let start = source.read(0, FIRST.min(source.bytes()))?;
         if super::Dicom::recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
     }
 
-    /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends as the parser ends it:
-    /// with the element that reaches its stated length.
+    /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends where the
+    /// parser ends it: with the element that reaches the stated length.
     pub(crate) fn read(source: &mut Source) -> Result<Self, ReadError> {
-        let broken = || ReadError::Malformed("the DICOM file's meta information is not as long as it says".to_owned());
+        let broken = || ReadError::Malformed("the DICOM meta information differs from its declared length".to_owned());
         let first = source.read(FIRST, GROUP_LENGTH_BYTES)?;
         if !first.starts_with(GROUP_LENGTH) {
             return Err(broken());
@@ -84,7 +84,7 @@ impl Meta {
     }
 }
 
-/// A length that the file of so many bytes does not have.
+/// Error for a length that a file of `bytes` bytes cannot have.
 pub(crate) fn too_long(length: u64, bytes: u64) -> ReadError {
-    ReadError::Truncated(format!("{length} bytes declared, the DICOM file has {bytes}"))
+    ReadError::Truncated(format!("{length} bytes declared, but the DICOM file has {bytes}"))
 }

@@ -1,7 +1,7 @@
-//! DICOM: Ophthalmic Tomography, and other images (secondary capture) as far as they go.
+//! DICOM: Ophthalmic Tomography and, as far as possible, other images such as secondary captures.
 //!
-//! Spacing, eye and place come from the functional groups (PS3.3, C.7.6.16): those of a frame before the shared ones. The
-//! pixels stay as they are in the file until a B-scan is asked for.
+//! Spacing, eye and position come from the functional groups (PS3.3, C.7.6.16); those of a frame win over the shared
+//! ones. Pixels stay as stored in the file until a B-scan is requested.
 
 mod frames;
 mod geometry;
@@ -43,9 +43,9 @@ use octrls_core::scan::{BScan, Eye, ScanHeader, Subject};
 pub use origin::{DicomOrigin, DicomReference, FramePlanes};
 pub use series::DicomSeries;
 
-/// Names this program in the files it writes and to peers (PS3.7, D.3.3.2).
+/// Identifies this program in the files it writes and to peers (PS3.7, D.3.3.2).
 pub const IMPLEMENTATION_CLASS: &str = "2.25.190853674182263105948521703596468712953";
-/// The same, by version.
+/// The same with the version.
 pub const IMPLEMENTATION_VERSION: &str = concat!("OCTRLS_", env!("CARGO_PKG_VERSION"));
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
@@ -57,12 +57,12 @@ pub struct Dicom {
     origin: DicomOrigin,
     subject: Option<Subject>,
     path: PathBuf,
-    /// Where the frames lie on an image of the fundus, and millimetres to a pixel of it.
+    /// Positions of the frames on a fundus image, and millimetres per pixel of it.
     locations: Option<(Locations, Option<f64>)>,
 }
 
 impl Dicom {
-    /// Whether `start`, the first bytes of a file, are those of a DICOM file.
+    /// Whether `start`, the first bytes of a file, belong to a DICOM file.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         start.get(PREAMBLE..PREAMBLE + MAGIC.len()) == Some(MAGIC)
@@ -86,7 +86,7 @@ impl Dicom {
     }
 }
 
-/// A file of which all was read that comes before its pixels.
+/// A file that was read up to its pixels.
 struct Opened {
     collector: DicomCollector<BufReader<File>>,
     object: InMemDicomObject,
@@ -112,7 +112,7 @@ impl Opened {
     }
 }
 
-/// A-scans, samples and number of the frames of an object.
+/// A-scans, samples and number of frames of an object.
 fn shape(object: &InMemDicomObject) -> Result<(usize, usize, usize), ReadError> {
     let need = |tag, name: &str| {
         number(object, tag).ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
@@ -120,7 +120,7 @@ fn shape(object: &InMemDicomObject) -> Result<(usize, usize, usize), ReadError> 
     let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
     let count = number(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
     if count == 0 || count > MAX_BSCANS {
-        return Err(ReadError::Malformed(format!("{count} frames declared")));
+        return Err(ReadError::Malformed(format!("invalid number of frames: {count}")));
     }
     Ok((width, height, count as usize))
 }
@@ -151,25 +151,25 @@ impl ScanReader for Dicom {
     }
 }
 
-/// What `read` gives. Broken structures can make the parser panic; what leads there, the check of lengths may not know in full.
+/// Runs `read` and turns a panic into an error. Broken structures can make the parser panic, and the check of lengths
+/// may miss some of them.
 fn caught<T>(read: impl FnOnce() -> Result<T, ReadError> + UnwindSafe) -> Result<T, ReadError> {
-    std::panic::catch_unwind(read)
-        .unwrap_or_else(|_| Err(ReadError::Malformed("DICOM: its structure is broken".to_owned())))
+    std::panic::catch_unwind(read).unwrap_or_else(|_| Err(ReadError::Malformed("invalid DICOM structure".to_owned())))
 }
 
-/// Zeiss's own files keep their pixels in private groups, scrambled.
+/// Rejects Zeiss's own files, which keep scrambled pixels in private groups.
 fn refuse_obfuscated(object: &InMemDicomObject) -> Result<(), ReadError> {
     let zeiss = text(object, tags::MANUFACTURER).is_some_and(|m| m.starts_with("Carl Zeiss Meditec"));
     let private = object.iter().any(|e| e.header().tag.group() == 0x0407);
     if zeiss && private { Err(obfuscated()) } else { Ok(()) }
 }
 
-/// Reports and segmentations, our own results among them, show no B-scans.
+/// Rejects reports and segmentations, including our own results: they show no B-scans.
 fn refuse_results(object: &InMemDicomObject) -> Result<(), ReadError> {
     const RESULTS: [&str; 5] = ["DOC", "KO", "PR", "SEG", "SR"];
     match text(object, tags::MODALITY) {
         Some(modality) if RESULTS.contains(&modality.as_str()) => {
-            Err(ReadError::Unsupported(format!("a DICOM object of modality {modality}, which shows no B-scans")))
+            Err(ReadError::Unsupported(format!("DICOM modality {modality}, which has no B-scans")))
         }
         _ => Ok(()),
     }
@@ -187,7 +187,7 @@ fn eye(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<Eye> {
     Eye::of_letter(&text(object, tag)?)
 }
 
-/// The text of an element, up to a NUL: some writers leave rubbish after it.
+/// The text of an element, up to a NUL: some writers leave garbage after it.
 fn text(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<String> {
     let value = object.get(tag)?.to_str().ok()?;
     let text = value.split('\0').next().unwrap_or_default().trim();
@@ -199,12 +199,12 @@ fn number(object: &InMemDicomObject, tag: dicom_core::Tag) -> Option<u64> {
 }
 
 fn broken(error: &dyn std::error::Error) -> ReadError {
-    // The crate's errors name their cause in their sources.
+    // The parser's errors name their cause only in their sources.
     let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof) {
-            return ReadError::Truncated("the DICOM file ends within its content".to_owned());
+            return ReadError::Truncated("unexpected end of file".to_owned());
         }
         reason = cause.to_string();
         source = cause.source();

@@ -1,4 +1,4 @@
-//! What objects made from a DICOM file must repeat of it, or refer to.
+//! Attributes of a DICOM file that derived objects repeat or refer to.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -6,7 +6,7 @@ use dicom_object::InMemDicomObject;
 
 use super::{groups::FunctionalGroups, text, uid};
 
-/// Attributes of patient and study: the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
+/// Attributes of patient and study, which are the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
 const SUBJECT: [Tag; 15] = [
     tags::PATIENT_NAME,
     tags::PATIENT_ID,
@@ -25,27 +25,27 @@ const SUBJECT: [Tag; 15] = [
     tags::REFERRING_PHYSICIAN_NAME,
 ];
 
-/// The DICOM object that a scan is, or the series of objects of one frame.
+/// The DICOM object of a scan, or its series of single-frame objects.
 #[derive(Clone, Debug)]
 pub struct DicomOrigin {
-    /// Its identifiers; `None` where one is missing or none.
+    /// Identifiers; `None` if one is missing or invalid.
     pub reference: Option<DicomReference>,
-    /// The patient's and the study's attributes, as far as it has them.
+    /// Attributes of patient and study, as far as present.
     pub subject: InMemDicomObject,
-    /// UID of the frame of reference of its positions.
+    /// UID of the frame of reference of the positions.
     pub frame_of_reference: Option<String>,
-    /// Where each frame lies, where it says so of all.
+    /// Plane of each frame, if all frames state one.
     pub planes: Option<FramePlanes>,
-    /// Whether its pixels went through a compression with losses.
+    /// Whether the pixels went through lossy compression.
     pub lossy: bool,
 }
 
-/// How other objects name a DICOM object, or those of a series.
+/// Reference to a DICOM object, or to those of a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DicomReference {
     /// SOP Class UID.
     pub class: String,
-    /// SOP Instance UIDs: one, or of a series those of its B-scans in their order.
+    /// SOP Instance UIDs: one or, for a series, those of its B-scans in order.
     pub instances: Vec<String>,
     /// Series Instance UID.
     pub series: String,
@@ -54,14 +54,14 @@ pub struct DicomReference {
 }
 
 impl DicomReference {
-    /// A text that is the same for the same objects alone.
+    /// A text that is equal only for the same objects.
     #[must_use]
     pub fn key(&self) -> String {
         self.instances.join("\\")
     }
 }
 
-/// Where frames lie in patient coordinates, in millimetres (PS3.3, C.7.6.2.1.1).
+/// Planes of frames in patient coordinates, in millimetres (PS3.3, C.7.6.2.1.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct FramePlanes {
     /// Centre of the first pixel of each frame.
@@ -85,7 +85,8 @@ impl DicomOrigin {
         }
     }
 
-    /// That of a series, from those of its instances in their order; they agree in patient, study and frame of reference.
+    /// The origin of a series, from those of its instances in order, which agree in patient, study and frame of
+    /// reference.
     pub(crate) fn of_series(instances: Vec<Self>) -> Option<Self> {
         let mut instances = instances.into_iter();
         let mut joined = instances.next()?;

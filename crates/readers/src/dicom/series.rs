@@ -1,7 +1,8 @@
-//! A series of DICOM objects of one frame as one scan: a B-scan an object.
+//! A series of single-frame DICOM objects as one scan: one B-scan per object.
 //!
-//! The objects are looked at without their pixels, must agree in all that a scan has one of, and are put in order by their places
-//! where they lie side by side, else by their numbers. The pixels of one are read when its B-scan is asked for.
+//! The objects are opened without their pixels and must agree in everything that a scan has only one of. They are
+//! ordered by position if they lie side by side, else by number. The pixels of an object are read when its B-scan is
+//! requested.
 
 use crate::header::HeaderExt as _;
 use std::{
@@ -22,9 +23,9 @@ use super::{
 };
 use octrls_core::scan::Spacing;
 
-/// Largest difference of two spacings that are the same, as a share: writers round them.
+/// Maximum relative difference between equal spacings: writers round them.
 const SAME_SPACING: f64 = 1e-3;
-/// Least distance of two B-scans side by side, in millimetres.
+/// Minimum distance between B-scans side by side, in millimetres.
 const APART: f64 = 1e-4;
 
 /// The instances of a DICOM series, one B-scan each; reads one at a time.
@@ -33,14 +34,14 @@ pub struct DicomSeries {
     files: Vec<PathBuf>,
     origin: DicomOrigin,
     subject: Option<Subject>,
-    /// Where the B-scans lie on an image of the fundus, and millimetres to a pixel of it.
+    /// Positions of the B-scans on a fundus image, and millimetres per pixel of it.
     locations: Option<(Locations, Option<f64>)>,
 }
 
 /// One instance without its pixels.
 struct Instance {
     file: PathBuf,
-    /// What places it within the series: Instance Number, and In-Stack Position Number.
+    /// Order within the series: Instance Number, and In-Stack Position Number.
     number: Option<i64>,
     in_stack: Option<u64>,
     tomography: bool,
@@ -56,7 +57,7 @@ impl DicomSeries {
     /// Opens the series whose instances are `files`.
     pub(crate) fn open(files: &[PathBuf], stated: &Stated) -> Result<Self, ReadError> {
         if files.len() as u64 > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{} instances in one series", files.len())));
+            return Err(ReadError::Malformed(format!("too many instances in one series: {}", files.len())));
         }
         let read = |file: &PathBuf| caught(|| Instance::read(file)).map_err(|error| of_instance(error, file));
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
@@ -93,7 +94,7 @@ impl ScanReader for DicomSeries {
         let mut instance = Dicom::open(file, &Stated::default()).map_err(|error| of_instance(error, file))?;
         let (found, header) = (instance.header(), &self.header);
         if (found.bscans, found.width, found.height) != (1, header.width, header.height) {
-            return Err(ReadError::Series(format!("{} has changed its size", name(file))));
+            return Err(ReadError::Series(format!("{} changed its size", name(file))));
         }
         instance.bscan(0).map_err(|error| of_instance(error, file))
     }
@@ -119,7 +120,7 @@ impl Instance {
         let object = Opened::at(file)?.object;
         let (width, height, count) = shape(&object)?;
         if count != 1 {
-            return Err(ReadError::Series(format!("{} has {count} frames", name(file))));
+            return Err(ReadError::Series(format!("{} has {count} frames instead of one", name(file))));
         }
         let content = FunctionalGroups::of(&object).group(0, tags::FRAME_CONTENT_SEQUENCE);
         Ok(Self {
@@ -136,7 +137,7 @@ impl Instance {
         })
     }
 
-    /// Whether `other` may be of the same scan.
+    /// Checks that `other` may belong to the same scan.
     fn agrees_with(&self, other: &Self) -> Result<(), ReadError> {
         let contradict =
             |what: &str| Err(ReadError::Series(format!("{} and {} {what}", name(&self.file), name(&other.file))));
@@ -149,13 +150,13 @@ impl Instance {
         if (&self.study, &self.patient) != (&other.study, &other.patient) {
             contradict("are of different patients or studies")
         } else if own.eye != others.eye {
-            contradict("are not said to be of the same eye")
+            contradict("do not state the same eye")
         } else if self.size != other.size {
             contradict(&format!("are of different sizes, {width} x {height} and {others_width} x {others_height}"))
         } else if !same(own.axial, others.axial) || !same(own.lateral, others.lateral) {
             contradict("have different spacings")
         } else if self.origin.planes.is_some() != other.origin.planes.is_some() {
-            contradict("contradict each other: only one of them says where it lies")
+            contradict("differ: only one of them states its position")
         } else if self.origin.planes.is_some() && self.origin.frame_of_reference != other.origin.frame_of_reference {
             contradict("have different frames of reference")
         } else {
@@ -168,7 +169,7 @@ impl Instance {
     }
 }
 
-/// Whether no two instances are the same one, or have the same number.
+/// Checks that no two instances are the same or have the same number.
 fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
     let (mut by_uid, mut by_number) = (HashMap::new(), HashMap::new());
     for instance in instances {
@@ -190,8 +191,8 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// B-scans that lie side by side in the order of their places, from the end whose number is the lowest, or the upper one; others in
-/// that of their numbers.
+/// Orders B-scans that lie side by side by position, starting at the end with the lowest number or at the top; others
+/// by number.
 fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
     let mut in_stack: Vec<u64> = instances.iter().filter_map(|i| i.in_stack).collect();
     in_stack.sort_unstable();
@@ -205,7 +206,7 @@ fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
         let height = |i: &Instance| i.origin.planes.as_ref().map_or(0.0, |planes| planes.positions[0][2]);
         instances.sort_by(|a, b| height(b).total_cmp(&height(a)));
     } else if instances.len() > 1 {
-        let reason = "its instances say in which order they come neither by their numbers nor by their places";
+        let reason = "neither numbers nor positions give the order of its instances";
         return Err(ReadError::Series(reason.to_owned()));
     }
     let Some(mut depths) = depths(&instances) else { return Ok(instances) };
@@ -219,7 +220,7 @@ fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
     Ok(placed.into_iter().map(|(_, instance)| instance).collect())
 }
 
-/// How far the B-scans lie along the direction across them, in millimetres; `None` unless all lie side by side.
+/// Positions of the B-scans along the direction across them, in millimetres; `None` unless all lie side by side.
 fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
     let planes: Vec<_> = instances.iter().map(|i| i.origin.planes.as_ref()).collect::<Option<_>>()?;
     let ([a, b, c], [d, e, f]) = planes.first().map(|p| (p.along, p.down))?;
@@ -234,7 +235,7 @@ fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
     sorted.windows(2).all(|pair| pair[1] - pair[0] > APART).then_some(depths)
 }
 
-/// `error`, of the instance in `file`.
+/// `error`, with the name of the instance's file.
 fn of_instance(error: ReadError, file: &Path) -> ReadError {
     let named = |reason: &str| format!("{}: {reason}", name(file));
     match error {

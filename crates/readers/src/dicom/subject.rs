@@ -1,4 +1,4 @@
-//! Whose eye a DICOM object shows and when it was taken.
+//! Patient, acquisition time and scanner of a DICOM object.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -7,8 +7,8 @@ use dicom_object::InMemDicomObject;
 use super::{groups::FunctionalGroups, text};
 use octrls_core::scan::{Moment, Subject};
 
-/// Patient, time and scanner of an object. The time is that of the acquisition (PS3.3, C.7.6.16.2.2 and C.8.17.7), else that of
-/// the study.
+/// Patient, time and scanner of an object. The time is that of the acquisition (PS3.3, C.7.6.16.2.2 and C.8.17.7), else
+/// that of the study.
 pub(crate) fn of(object: &InMemDicomObject) -> Option<Subject> {
     let string = |tag| text(object, tag).unwrap_or_default();
     let frame = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
@@ -21,7 +21,7 @@ pub(crate) fn of(object: &InMemDicomObject) -> Option<Subject> {
     Subject::new(&string(tags::PATIENT_ID), &string(tags::ISSUER_OF_PATIENT_ID), acquired, &device)
 }
 
-/// A date and time in one: digits, then perhaps a fraction and a zone.
+/// Parses a combined date and time: digits, then an optional fraction and time zone.
 fn whole(value: &str) -> Option<Moment> {
     let digits = value.find(|c: char| !c.is_ascii_digit()).map_or(value, |end| &value[..end]);
     Moment::of_digits(digits.get(..8)?, &digits[8..])

@@ -1,9 +1,9 @@
 //! Unique identifiers (PS3.5, section 9.1).
 
-/// Longest identifier.
+/// Maximum length of an identifier.
 const MAX: usize = 64;
 
-/// `text` without its padding, where it is an identifier: numbers with dots between. As a file name it stays in its
+/// `text` without padding, if it is an identifier: numbers with dots between. As a file name, it cannot leave its
 /// folder.
 pub fn checked(text: &str) -> Option<&str> {
     let uid = trimmed(text);

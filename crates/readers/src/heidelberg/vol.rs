@@ -1,11 +1,11 @@
 //! Heidelberg Spectralis raw export, `.vol`.
 //!
 //! Layout (little endian): a header of 2048 bytes, the SLO image (8 bit), then for each B-scan a header and
-//! `SizeZ * SizeX` 32-bit floats of linear reflectivity. A B-scan's header states its own size; the size in the
-//! file header counts where it does not, since writers other than the scanner's own leave the two apart. The header
-//! also says where the B-scan lies on the SLO image, in millimetres, and holds the scanner's own boundaries.
-//! `FLT_MAX` marks samples outside the acquired frame. Field offsets as documented by the Heidelberg special
-//! function "HSF-OCT" export and the `eyepy` and `OCTolyzer` readers.
+//! `SizeZ * SizeX` 32-bit floats of linear reflectivity. A B-scan's header states its own size; the size in the file
+//! header only applies if it does not, since the two differ in files of other writers. The header also holds the
+//! B-scan's position on the SLO image in millimetres, and the scanner's own boundaries. `FLT_MAX` marks samples outside
+//! the acquired frame. Source of field offsets: the documentation of Heidelberg's special function export "HSF-OCT",
+//! and the `eyepy` and `OCTolyzer` readers.
 
 use std::path::Path;
 
@@ -23,10 +23,10 @@ use octrls_core::scan::{
 };
 
 const HEADER_BYTES: u64 = 2048;
-/// The parts of a B-scan header that must be there at least.
+/// Minimum bytes of a B-scan header.
 const BSCAN_HEADER_MIN: u64 = 256;
 const BSCAN_HEADER_MAX: u64 = 16 << 20;
-/// The scan pattern of a circle.
+/// Scan pattern of a circle.
 const CIRCLE: i32 = 2;
 
 /// A `.vol` file; reads one B-scan at a time.
@@ -38,7 +38,7 @@ pub struct HeidelbergVol {
     subject: Option<Subject>,
 }
 
-/// Where the parts of a B-scan lie in the file.
+/// Offsets of the parts of a B-scan.
 #[derive(Clone, Copy)]
 struct BScanLayout {
     pixels: u64,
@@ -54,13 +54,14 @@ struct Slo {
     pixel_mm: [f64; 2],
 }
 
-/// Bytes at the start of a B-scan's header that are read: its size, place, boundaries and signal.
+/// Bytes read at the start of a B-scan's header: its size, position, boundaries and signal.
 const PLACE_BYTES: u64 = 60;
 
 impl HeidelbergVol {
-    /// Whether `start`, the first bytes of a file, are those of a `.vol`.
+    /// Whether `start`, the first bytes of a file, belong to a `.vol` file.
     ///
-    /// The version text alone is not enough (other writers put their own), so plausible sizes count too.
+    /// The version text is not required, since other writers use their own; without it, the declared sizes must be
+    /// plausible.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         if start.starts_with(b"HSF-OCT-") {
@@ -85,11 +86,11 @@ impl HeidelbergVol {
         let (width, height) = dimensions::check(size(fields, 12)?, size(fields, 20)?)?;
         let bscans = size(fields, 16)?;
         if bscans == 0 || bscans > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{bscans} B-scans declared")));
+            return Err(ReadError::Malformed(format!("invalid number of B-scans: {bscans}")));
         }
         let bscan_header_bytes = size(fields, 100)?;
         if !(BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&bscan_header_bytes) {
-            return Err(ReadError::Malformed(format!("a B-scan header of {bscan_header_bytes} bytes declared")));
+            return Err(ReadError::Malformed(format!("invalid B-scan header size: {bscan_header_bytes} bytes")));
         }
         let slo =
             Slo { width: size(fields, 48)?, height: size(fields, 52)?, pixel_mm: [fields.f64(56)?, fields.f64(64)?] };
@@ -97,7 +98,10 @@ impl HeidelbergVol {
         let pixel_bytes = 4 * (width * height) as u64;
         let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
         if source.bytes() < least {
-            return Err(ReadError::Truncated(format!("at least {least} bytes declared, {} there", source.bytes())));
+            return Err(ReadError::Truncated(format!(
+                "at least {least} bytes declared, but the file has {}",
+                source.bytes()
+            )));
         }
         let circle = fields.i32(96)? == CIRCLE;
         let mut layouts = Vec::with_capacity(bscans as usize);
@@ -114,10 +118,12 @@ impl HeidelbergVol {
             tracks.extend(track(place, circle)?);
             at = pixels + pixel_bytes;
             if source.bytes() < at {
-                return Err(ReadError::Truncated(format!("B-scan {index} ends after the file, at byte {at}")));
+                return Err(ReadError::Truncated(format!(
+                    "B-scan {index} ends past the end of the file, at byte {at}"
+                )));
             }
         }
-        // A place counts where all have one.
+        // Positions are used only if every B-scan has one.
         tracks.truncate(if tracks.len() == layouts.len() { layouts.len() } else { 0 });
 
         let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
@@ -207,7 +213,7 @@ impl HeidelbergVol {
 }
 
 impl BScanLayout {
-    /// The parts of the B-scan whose header starts at `at`; boundaries that would not fit into the header are not there.
+    /// The parts of the B-scan whose header starts at `at`. Ignores boundaries that would not fit into the header.
     fn new(at: u64, header_bytes: u64, width: usize, place: Fields<'_>) -> Result<Self, ReadError> {
         let size = |at| Ok::<_, ReadError>(u64::try_from(place.i32(at)?).unwrap_or(0));
         let (count, offset) = (size(48)?, size(52)?);
@@ -221,7 +227,7 @@ impl BScanLayout {
     }
 }
 
-/// Where a B-scan lies; the header of a circle holds its first A-scan and its centre.
+/// Course of a B-scan; the header of a circle holds its first A-scan and its centre.
 fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
     let start = Place { x: place.f64(16)?, y: place.f64(24)? };
     let end = Place { x: place.f64(32)?, y: place.f64(40)? };
@@ -230,5 +236,5 @@ fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
 
 /// A declared size.
 fn size(fields: Fields<'_>, at: usize) -> Result<u64, ReadError> {
-    u64::try_from(fields.i32(at)?).map_err(|_| ReadError::Malformed("a negative size is declared".to_owned()))
+    u64::try_from(fields.i32(at)?).map_err(|_| ReadError::Malformed("negative size declared".to_owned()))
 }

@@ -1,9 +1,9 @@
 //! Heidelberg export folder: an XML file and the images that it lists.
 //!
-//! The folder is the scan, the XML file its door; it is complete when every listed image is there. Element names as in
-//! exports of the Spectralis Viewing Module: `Series/Image/OphthalmicAcquisitionContext` holds the size, `ScaleX`,
-//! `ScaleY` and place in millimetres, `ImageData/ExamURL` the image's path on the machine that exported it, of which the
-//! file name alone counts.
+//! The XML file stands for the folder, which is complete when every listed image exists. Element names follow exports
+//! of the Spectralis Viewing Module: `Series/Image/OphthalmicAcquisitionContext` holds the size, `ScaleX`, `ScaleY` and
+//! the position in millimetres. `ImageData/ExamURL` is the image's path on the exporting machine; only its file name is
+//! used.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,9 +26,9 @@ use octrls_core::scan::{
     BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
 };
 
-/// Largest XML file: one of 400 B-scans with eleven boundaries each has 20 MB.
+/// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.
 const MAX_BYTES: u64 = 128 << 20;
-/// Most nodes of the XML; an image has some sixty.
+/// Maximum nodes of the XML; an image has about sixty.
 const MAX_NODES: u32 = 2_000_000;
 
 /// A Heidelberg export folder; reads one image at a time.
@@ -40,7 +40,7 @@ pub struct HeidelbergExport {
     subject: Option<Subject>,
 }
 
-/// What the scanner says of a B-scan.
+/// Scanner results for a B-scan.
 struct DeviceFindings {
     boundaries: Vec<(Boundary, BoundaryRows)>,
     signal_db: Option<f32>,
@@ -58,7 +58,7 @@ struct Listed {
 }
 
 impl HeidelbergExport {
-    /// Whether `start`, the first bytes of a file, may be those of an export's XML.
+    /// Whether `start`, the first bytes of a file, may begin an export's XML.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
@@ -85,7 +85,7 @@ impl HeidelbergExport {
         let images = first.children().filter(|n| n.has_tag_name("Image"));
         let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
         if bscans.len() as u64 > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{} B-scans listed", bscans.len())));
+            return Err(ReadError::Malformed(format!("too many B-scans listed: {}", bscans.len())));
         }
         let listed = bscans.len();
         let mut bscans = bscans.into_iter().map(|i| Listed::of(i, &folder)).collect::<Result<Vec<_>, _>>()?;
@@ -110,7 +110,7 @@ impl HeidelbergExport {
     }
 }
 
-/// The images that an export lists, whether they are there or not.
+/// The images that an export lists, whether they exist or not.
 #[derive(Clone, Debug, Default)]
 pub struct ExportParts {
     folder: PathBuf,
@@ -119,7 +119,7 @@ pub struct ExportParts {
 }
 
 impl ExportParts {
-    /// Those of the export of the XML file `path`; none where it is no export.
+    /// The images that the XML file `path` lists; empty if it is no export.
     pub(crate) fn of(path: &Path) -> Self {
         let names = || {
             let text = read_text(path).ok()?;
@@ -135,18 +135,18 @@ impl ExportParts {
         Self { folder, names: names().unwrap_or_default() }
     }
 
-    /// Those that are there.
+    /// The listed images that exist.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         if self.names.is_empty() {
             return Vec::new();
         }
-        // A folder that cannot be read has none.
+        // An unreadable folder counts as empty.
         let there = Folder::of(&self.folder.join("x")).map(|there| there.0).unwrap_or_default();
         there.into_values().filter(|path| self.contains(path)).collect()
     }
 
-    /// Whether the file at `path` is one of them: by its name, beside the XML or in a folder beside it.
+    /// Whether the export lists the file at `path`: by name, beside the XML or in a folder beside it.
     #[must_use]
     pub fn contains(&self, path: &Path) -> bool {
         let near = path.ancestors().skip(1).take(2).any(|folder| folder == self.folder);
@@ -192,7 +192,7 @@ impl ScanReader for HeidelbergExport {
     }
 }
 
-/// The patient of a series, and when its first B-scan was taken.
+/// Patient of a series and acquisition time of its first B-scan.
 fn subject(series: Node<'_, '_>) -> Option<Subject> {
     let above = |name| series.ancestors().find(|n| n.has_tag_name(name));
     let patient = text_at(above("Patient")?, &["PatientID"])?;
@@ -251,8 +251,7 @@ impl Listed {
         const CONTEXT: &str = "OphthalmicAcquisitionContext";
         let name = text_of_number(image).unwrap_or_default();
         let need = |field: &str| {
-            number(image, &[CONTEXT, field])
-                .ok_or_else(|| ReadError::Malformed(format!("image {name} does not state its {field}")))
+            number(image, &[CONTEXT, field]).ok_or_else(|| ReadError::Malformed(format!("image {name} has no {field}")))
         };
         let place = |field: &str| {
             let at = |axis| number(image, &[CONTEXT, field, "Coord", axis]);
@@ -282,7 +281,7 @@ impl Listed {
     }
 }
 
-/// A boundary of the scanner's own, where it is one of ours and has a row for each A-scan.
+/// A boundary of the scanner, if it is one of ours and has a row for each A-scan.
 fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
     let boundary = match text_at(line, &["Name"])? {
         "ILM" => Boundary::Ilm,
@@ -300,11 +299,11 @@ fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
     (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
 }
 
-/// The files of the export, by their names in lower case.
+/// The files of the export, by lower-case name.
 struct Folder(HashMap<String, PathBuf>);
 
 impl Folder {
-    /// The files beside the XML and in the folders beside it; names that differ only in case are one.
+    /// The files beside the XML and in the folders beside it; names that differ only in case count as one.
     fn of(xml: &Path) -> Result<Self, ReadError> {
         let folder = xml.parent().unwrap_or_else(|| Path::new("."));
         let io = |source| ReadError::Io { path: folder.to_owned(), source };
@@ -317,7 +316,7 @@ impl Folder {
                 if kind.is_dir() && depth == 0 {
                     folders.push((entry.path(), 1));
                 } else if kind.is_file() {
-                    // The folder itself is read first, and counts.
+                    // The XML's own folder comes first and takes precedence.
                     files.entry(entry.file_name().to_string_lossy().to_lowercase()).or_insert_with(|| entry.path());
                 }
             }
@@ -330,8 +329,8 @@ impl Folder {
     }
 }
 
-/// How the file of an image may be called, in lower case: as the last part of its URL, whatever folders of another machine
-/// come before; without a URL, after the image's number, alone or with `-Input`, as anonymised exports have them.
+/// Possible names of an image's file, in lower case: the last part of its URL, whose folders are those of another
+/// machine. Without a URL, the image's number, alone or with `-Input`, as in anonymised exports.
 fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
     match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
         Some(name) => vec![name.to_lowercase()],
@@ -344,16 +343,16 @@ fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
 
 fn parsed(text: &str) -> Result<Document<'_>, ReadError> {
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("no valid XML: {e}")))
+    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("invalid XML: {e}")))
 }
 
-/// The text of the XML file; older exports are in Latin-1.
+/// The text of the XML file; older exports use Latin-1.
 fn read_text(path: &Path) -> Result<String, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ReadError::Malformed("the XML is far too long".to_owned()));
+        return Err(ReadError::Malformed("the XML is too long".to_owned()));
     }
     Ok(String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect()))
 }
@@ -374,7 +373,7 @@ fn text_at<'a>(node: Node<'a, '_>, path: &[&str]) -> Option<&'a str> {
     found.text().map(str::trim).filter(|t| !t.is_empty())
 }
 
-/// What numbers an image within its series.
+/// Number of an image within its series.
 fn text_of_number<'a>(image: Node<'a, '_>) -> Option<&'a str> {
     text_at(image, &["ImageNumber"]).or_else(|| text_at(image, &["ID"]))
 }

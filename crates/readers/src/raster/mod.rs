@@ -1,4 +1,4 @@
-//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. One image is one B-scan, and each page of a TIFF.
+//! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. Each image, and each page of a TIFF, is one B-scan.
 
 mod tiff;
 
@@ -16,27 +16,27 @@ use octrls_core::scan::{BScan, Pattern, ScanHeader};
 
 /// Bytes read to recognise a format; a `.vol` header is the longest.
 const SNIFF_BYTES: u64 = 2048;
-/// Most memory a decoder may take; a 16-bit RGBA frame of the largest size fits.
+/// Memory limit of a decoder; a 16-bit RGBA frame of the largest size fits.
 const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
 
-/// A raster image or the pages of a TIFF; each decoded when its B-scan is asked for.
+/// A raster image or the pages of a TIFF, each decoded on demand.
 pub struct Raster {
     path: PathBuf,
     format: ImageFormat,
-    /// Of a TIFF of several pages.
+    /// The pages of a TIFF that has several.
     pages: Vec<tiff::Directory>,
     header: ScanHeader,
 }
 
-/// Whether a file name is one of an image, by its ending.
+/// Whether the extension is that of an image.
 pub(crate) fn has_extension(path: &Path) -> bool {
     super::has_extension(path, &["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"])
 }
 
-/// The first bytes of a file, at most as many as are needed to recognise its format.
+/// The first bytes of a file, at most as many as recognition needs.
 pub(crate) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
-    // Opening a pipe would wait for a writer for ever.
+    // Opening a pipe would block until a writer appears.
     if !std::fs::metadata(path).map_err(io)?.is_file() {
         return Err(ReadError::Unsupported("a folder or a device, not a file".to_owned()));
     }
@@ -100,7 +100,7 @@ impl ScanReader for Raster {
             let problem = if self.header.bscans > 1 {
                 "pages of different sizes"
             } else {
-                "a frame that is not of its declared size"
+                "the frame differs from its declared size"
             };
             return Err(ReadError::Malformed(problem.to_owned()));
         }
@@ -108,7 +108,7 @@ impl ScanReader for Raster {
     }
 }
 
-/// Intensities of an image: grey as it is, colour by luminance, alpha left out.
+/// Intensities of an image: grey values unchanged, colours as luminance, alpha ignored.
 fn from_image(image: &DynamicImage) -> BScan {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let intensity = match image {
@@ -138,13 +138,13 @@ fn read_error(path: &Path, error: ImageError) -> ReadError {
         ImageError::IoError(e) => io_error(path, e),
         ImageError::Unsupported(e) => ReadError::Unsupported(e.to_string()),
         ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
-            ReadError::Unsupported("the image needs more memory than a scan may take".to_owned())
+            ReadError::Unsupported("the image needs too much memory".to_owned())
         }
         other => ReadError::Malformed(other.to_string()),
     }
 }
 
-/// Decoders report broken content through `io::Error` too; only the system's own errors carry a number.
+/// Decoders also report broken content as `io::Error`; only errors of the operating system carry a number.
 fn io_error(path: &Path, error: std::io::Error) -> ReadError {
     match error {
         e if e.kind() == std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("the image ends early".to_owned()),

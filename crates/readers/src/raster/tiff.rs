@@ -1,22 +1,22 @@
-//! The pages of a TIFF file, each read as if it were the only one.
+//! Reads each page of a TIFF file as if it were the only one.
 //!
-//! The decoder hands out the first page only. Pages form a chain: the header names the place of the first directory,
-//! and each directory ends with the place of the next (TIFF 6.0, section 2; `BigTIFF` alike with 64 bits). A
-//! [`Page`] shows the file with another first directory.
+//! The decoder reads only the first page. Pages form a chain: the header holds the offset of the first directory, and
+//! each directory that of the next (TIFF 6.0, section 2; `BigTIFF` is the same with 64 bits). A [`Page`] presents the
+//! file with another first directory.
 
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
 
-/// Most directories that are followed; a chain may run in circles.
+/// Maximum directories to follow; a chain may be circular.
 const MOST: usize = 8192;
 
-/// Where one page begins.
+/// Location of a page's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
     at: u64,
     order: Order,
 }
 
-/// The pages that are not reduced copies (thumbnails) or masks of others, at most [`MOST`].
+/// The pages, except reduced copies (thumbnails) and masks, at most [`MOST`].
 pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error> {
     let head: [u8; 4] = bytes(&mut file)?;
     let little = head.starts_with(b"II");
@@ -34,7 +34,7 @@ pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
         file.seek(SeekFrom::Start(at))?;
         let entries = if order.big_tiff { order.u64(&mut file)? } else { order.u16(&mut file)?.into() };
         if entries > 4096 {
-            return Err(Error::new(ErrorKind::InvalidData, "a page declares far too many fields"));
+            return Err(Error::new(ErrorKind::InvalidData, "a page declares too many fields"));
         }
         let mut reduced = false;
         for _ in 0..entries {
@@ -49,20 +49,20 @@ pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
         }
         next = order.offset(&mut file)?;
     }
-    Err(Error::new(ErrorKind::InvalidData, "its pages have no end"))
+    Err(Error::new(ErrorKind::InvalidData, "endless chain of pages"))
 }
 
-/// A file that begins with a page of its own choice.
+/// A TIFF file presented with a chosen first page.
 pub(crate) struct Page<R> {
     file: R,
     at: u64,
-    /// Bytes that are shown in place of the file's own, and where.
+    /// Offset and content of the bytes presented instead of the file's own.
     patch: Vec<u8>,
     patch_at: u64,
 }
 
 impl<R: Read + Seek> Page<R> {
-    /// `file` from its start, as it is or with `first` as its first directory.
+    /// `file` from its start, unchanged or with `first` as its first directory.
     pub(crate) fn new(file: R, first: Option<Directory>) -> Self {
         let (patch_at, patch) = match first {
             Some(Directory { at, order }) => (if order.big_tiff { 8 } else { 4 }, order.offset_bytes(at)),
@@ -115,7 +115,8 @@ impl Order {
         Ok(if self.little { u64::from_le_bytes(raw) } else { u64::from_be_bytes(raw) })
     }
 
-    /// An offset as it stands in the file. Those of the classic variant fit 32 bits, where they were read from.
+    /// An offset as stored in the file. Offsets of the classic variant fit into 32 bits, since they were read from 32
+    /// bits.
     fn offset_bytes(self, offset: u64) -> Vec<u8> {
         let short = offset as u32;
         match (self.big_tiff, self.little) {

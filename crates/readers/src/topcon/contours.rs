@@ -1,5 +1,5 @@
-//! The scanner's own boundaries in `@CONTOUR_INFO`, a chunk each: name, coding, width, rows, then 16-bit distances from the
-//! bottom of the image.
+//! The scanner's own boundaries in `@CONTOUR_INFO`, one per chunk: name, coding, width, rows, then 16-bit distances
+//! from the bottom of the image.
 
 use super::{
     super::{
@@ -12,16 +12,16 @@ use octrls_core::layer::Boundary;
 use octrls_core::scan::{BScan, BoundaryRows};
 
 const HEADER_BYTES: u64 = 34;
-/// Larger distances stand for those not found.
+/// Larger distances mark rows that were not found.
 const FARTHEST: u16 = 10_000;
-/// Most chunks that are taken; a file has some ten.
+/// Maximum chunks to read; a file has about ten.
 const MOST: usize = 32;
 
 /// One boundary in all B-scans.
 #[derive(Clone, Copy)]
 pub(crate) struct Contours {
     boundary: Boundary,
-    /// Where its distances begin.
+    /// Offset of its distances.
     at: u64,
 }
 
@@ -29,26 +29,27 @@ pub(crate) struct Contours {
 #[derive(Default)]
 pub(crate) struct DeviceLines {
     found: Vec<Contours>,
-    /// Whether the first row is that of the last B-scan; `None` until the images were asked.
+    /// Whether the first row belongs to the last B-scan; `None` until the images decide.
     reversed: Option<bool>,
 }
 
 impl DeviceLines {
-    /// Those in `chunks` that have a row for each of `count` B-scans, `width` wide: of a volume of which B-scans are missing, it
-    /// is not known which row is whose.
+    /// The boundaries in `chunks` that have a row for each of `count` B-scans of `width` A-scans. If B-scans are
+    /// missing, rows cannot be assigned to them.
     pub(crate) fn of(source: &mut Source, chunks: &[Chunk], (width, count): (usize, usize)) -> Self {
         let chunks = chunks.iter().filter(|c| c.name == "@CONTOUR_INFO").take(MOST);
         let found: Vec<Contours> = chunks.filter_map(|c| contours(source, c, (width, count))).collect();
         Self { found, reversed: (count == 1).then_some(false) }
     }
 
-    /// Whether it is not known yet which row is whose. Readers of the format differ on it, so that the images must
+    /// Whether the order of rows is still unknown. Readers of the format disagree on it, so the images must
     /// [decide](Self::decide).
     pub(crate) fn undecided(&self) -> bool {
         self.reversed.is_none() && !self.found.is_empty()
     }
 
-    /// Learns the order from B-scans, each with its index: on the ILM it gets brighter downwards, in the right order most.
+    /// Determines the order from B-scans, each with its index: in the right order, the image brightens most below the
+    /// ILM.
     pub(crate) fn decide(
         &mut self,
         source: &mut Source,
@@ -56,7 +57,7 @@ impl DeviceLines {
         count: usize,
     ) -> Result<(), ReadError> {
         let Some(&lines) = self.found.iter().find(|c| c.boundary == Boundary::Ilm) else {
-            // Nothing to decide by: none is better than one on the wrong image.
+            // Without evidence, no boundary is better than one on the wrong image.
             self.found.clear();
             return Ok(());
         };

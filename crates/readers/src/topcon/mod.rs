@@ -1,13 +1,14 @@
-//! Topcon `.fda` and `.fds`.
+//! Topcon `.fda` and `.fds` files.
 //!
-//! Layout (little endian): `FOCT`, the kind (`FDA`, `FDS`, `FAA`) and two version numbers, then chunks: length of the name,
-//! name, size, content; a length of 0 ends them. B-scans are JPEG 2000 codestreams in `@IMG_JPEG`, or 16-bit samples in
-//! `@IMG_MOT_COMP_03` (registered) and `@IMG_SCAN_03`. Which chunks there are counts, not the kind. Names and offsets as in
-//! the public descriptions of the uocte project, checked on files of a 3D OCT-1000.
+//! Layout (little endian): `FOCT`, the kind (`FDA`, `FDS`, `FAA`) and two version numbers, then chunks of name length,
+//! name, size and content; a length of 0 ends them. B-scans are JPEG 2000 codestreams in `@IMG_JPEG`, or 16-bit samples
+//! in `@IMG_MOT_COMP_03` (registered) and `@IMG_SCAN_03`. The reader goes by the chunks present, not by the kind. Names
+//! and offsets follow the public descriptions of the uocte project, checked on files of a 3D OCT-1000.
 //!
-//! `@IMG_PROJECTION` shows the volume from the front, a row a B-scan. In the file at hand, its one B-scan is the projection's
-//! first row, and the picture that the scanner shows its operator is the projection upside down: B-scans run from below to
-//! above. No description says so, hence places of horizontal volumes are a convention, and those of others are not known.
+//! `@IMG_PROJECTION` shows the volume en face, one row per B-scan. In the one sample file, the only B-scan matches the
+//! first row of the projection, and the picture that the scanner shows its operator is the projection upside down:
+//! B-scans run from bottom to top. No description confirms this, so positions of horizontal volumes are a convention
+//! and those of others are unknown.
 
 mod contours;
 
@@ -28,7 +29,7 @@ use octrls_core::scan::{BScan, BoundaryRows, Eye, MILLIMETRE, Pattern, Provenanc
 
 const MAGIC: &[u8] = b"FOCT";
 const FIRST_CHUNK: u64 = 15;
-/// Most chunks that are followed; real files have some twenty.
+/// Maximum chunks to follow; real files have about twenty.
 const MAX_CHUNKS: usize = 4096;
 
 /// A `.fda` or `.fds` file; reads one B-scan at a time.
@@ -40,21 +41,21 @@ pub struct Topcon {
     lines: DeviceLines,
 }
 
-/// The volume from the front.
+/// En-face image of the volume.
 struct Projection {
     width: usize,
-    /// B-scans.
+    /// Rows, one per B-scan.
     height: usize,
-    /// Place and size of the codestream.
+    /// Offset and size of the codestream.
     stream: (u64, u64),
     pixel_mm: Option<[f64; 2]>,
 }
 
-/// Where the B-scans are.
+/// Storage of the B-scans.
 enum Bscans {
-    /// A codestream each: place and size.
+    /// One codestream each: offset and size.
     Jpeg2000(Vec<(u64, u64)>),
-    /// 16-bit samples, one B-scan after the other, from this place on.
+    /// Offset of 16-bit samples, one B-scan after the other.
     Samples(u64),
 }
 
@@ -64,7 +65,7 @@ struct Chunk {
     size: u64,
 }
 
-/// What a chunk of images states before them.
+/// Header of a chunk of images.
 struct Frames {
     mode: u8,
     width: u64,
@@ -73,7 +74,7 @@ struct Frames {
 }
 
 impl Topcon {
-    /// Whether `start`, the first bytes of a file, are those of a Topcon file.
+    /// Whether `start`, the first bytes of a file, belong to a Topcon file.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         start.starts_with(MAGIC)
@@ -90,11 +91,11 @@ impl Topcon {
         } else if let Some(chunk) = find("@IMG_SCAN_03") {
             samples(&mut source, chunk, 22)?
         } else {
-            return Err(ReadError::Unsupported("a Topcon file without B-scans in a form that is known".to_owned()));
+            return Err(ReadError::Unsupported("a Topcon file without B-scans in a known form".to_owned()));
         };
         let (width, height) = dimensions::check(frames.width, frames.height)?;
         if frames.count == 0 || frames.count > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("{} B-scans declared", frames.count)));
+            return Err(ReadError::Malformed(format!("invalid number of B-scans: {}", frames.count)));
         }
         let mut field = |name: &str, at: usize| {
             let chunk = find(name)?;
@@ -104,7 +105,7 @@ impl Topcon {
         let (length_mm, axial_um) = (field("@PARAM_SCAN_04", 12), field("@PARAM_SCAN_04", 28));
         let across_mm = field("@PARAM_SCAN_04", 20);
         let pattern = pattern(frames.mode);
-        // Of a circle, the radius is stated.
+        // For a circle, the file states the radius.
         let around = if pattern == Pattern::Circle { std::f64::consts::TAU } else { 1.0 };
         let lateral_um = length_mm.map(|mm| mm * around * MILLIMETRE / width as f64);
         let eye = match find("@CAPTURE_INFO_02").and_then(|c| source.read(c.at, 1).ok()).map(|b| b[0]) {
@@ -130,7 +131,7 @@ impl Topcon {
             places: None,
         };
         let header = header.placed(stated);
-        // A volume of which B-scans are missing does not tell which.
+        // If B-scans are missing, the file does not tell which.
         let whole = projection.as_ref().is_none_or(|p| p.height == header.bscans);
         let stated_here = header.lateral.is_some_and(|s| s.from == Provenance::Header);
         let header = match across_mm {
@@ -171,7 +172,7 @@ impl ScanReader for Topcon {
         self.header.check_index(index)?;
         let ScanHeader { width, height, bscans, .. } = self.header;
         if self.lines.undecided() {
-            // The middle one lies in the same place in either order.
+            // The middle B-scan has the same place in either order.
             let some = [0, bscans / 4, bscans - 1 - bscans / 4, bscans - 1];
             let samples = some.into_iter().map(|i| Ok((i, self.bscan(i)?))).collect::<Result<Vec<_>, ReadError>>()?;
             self.lines.decide(&mut self.source, &samples, bscans)?;
@@ -190,7 +191,7 @@ impl ScanReader for Topcon {
 }
 
 impl Projection {
-    /// The picture in `chunk`: width, height, bits, coding, size, a codestream; `None` of one in another form.
+    /// Reads the image in `chunk`: width, height, bits, coding, size, a codestream; `None` if it has another form.
     fn of(source: &mut Source, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
         const HEADER_BYTES: u64 = 20;
         let start = source.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
@@ -220,17 +221,17 @@ fn chunks(source: &mut Source) -> Result<Vec<Chunk>, ReadError> {
         let (at_content, size) = (at + 1 + name_length + 4, u64::from(Fields(size).u32(0)?));
         if at_content + size > source.bytes() {
             let name = String::from_utf8_lossy(name).into_owned();
-            return Err(ReadError::Truncated(format!("{name} of {size} bytes ends after the file")));
+            return Err(ReadError::Truncated(format!("{name} of {size} bytes exceeds the file")));
         }
         let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
         chunks.push(Chunk { name, at: at_content, size });
         at = at_content + size;
     }
-    Err(ReadError::Malformed("its chunks have no end".to_owned()))
+    Err(ReadError::Malformed("too many chunks".to_owned()))
 }
 
-/// A chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then each with its
-/// size.
+/// Reads a chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then the size
+/// and data of each.
 fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
     const FIRST: u64 = 25;
     let start = source.read(chunk.at, FIRST.min(chunk.size))?;
@@ -247,7 +248,7 @@ fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), R
     for index in 0..frames.count.min(MAX_BSCANS) {
         let size = u64::from(Fields(&source.read(at, 4)?).u32(0)?);
         if at + 4 + size > end {
-            return Err(ReadError::Truncated(format!("B-scan {index} ends after its chunk")));
+            return Err(ReadError::Truncated(format!("B-scan {index} exceeds its chunk")));
         }
         places.push((at + 4, size));
         at += 4 + size;
@@ -255,7 +256,8 @@ fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), R
     Ok((frames, Bscans::Jpeg2000(places)))
 }
 
-/// A chunk of 16-bit samples: mode, width, height, bits, count; the samples after `header` bytes, their size before them.
+/// Reads a chunk of 16-bit samples: mode, width, height, bits, count. The samples start after `header` bytes, preceded
+/// by their size.
 fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
     let start = source.read(chunk.at, header.min(chunk.size))?;
     let start = Fields(&start);
@@ -267,7 +269,7 @@ fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, B
         count: start.u32(13)?.into(),
     };
     if bits != 16 || start.u8(17)? != 0 {
-        return Err(ReadError::Unsupported(format!("Topcon samples of {bits} bits or in a coding of their own")));
+        return Err(ReadError::Unsupported(format!("Topcon samples of {bits} bits or in an unknown coding")));
     }
     let expected = frames.width.checked_mul(frames.height).and_then(|p| p.checked_mul(2 * frames.count));
     if expected != Some(size.into()) || u64::from(size) + header > chunk.size {
@@ -276,7 +278,7 @@ fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, B
     Ok((frames, Bscans::Samples(chunk.at + header)))
 }
 
-/// The mode of a volume of horizontal B-scans.
+/// Mode of a volume of horizontal B-scans.
 const HORIZONTAL: u8 = 2;
 
 const fn pattern(mode: u8) -> Pattern {

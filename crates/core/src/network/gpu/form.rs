@@ -1,4 +1,4 @@
-//! A network in operators that tract has on the GPU: it has neither maximum pooling nor transposed convolution.
+//! Rewrites a network for the GPU, where tract has neither maximum pooling nor transposed convolution.
 
 use tract_core::{
     internal::{AxisOp, DimLike, Rewriter, ToDim, tvec},
@@ -11,8 +11,8 @@ use tract_core::{
 
 use super::super::translate::{is, unpadded};
 
-/// Writes 2 x 2 pooling as maxima over axes of two, and 2 x 2 up-convolution as a 1 x 1 convolution whose channels move into
-/// the pixels. What is neither stays.
+/// Replaces 2 x 2 pooling by maxima over axes of two, and 2 x 2 up-convolution by a 1 x 1 convolution whose channels
+/// move into the pixels. Leaves other operators unchanged.
 pub(super) fn rewrite(model: &mut TypedModel) -> TractResult<()> {
     Rewriter::default()
         .with_rule_for("pooling-as-maxima", pooling)

@@ -1,4 +1,4 @@
-//! A network on a GPU, by tract-cuda, which opens the driver and all libraries while running.
+//! Runs a network on a GPU with tract-cuda, which loads the driver and all libraries at run time.
 
 mod form;
 
@@ -18,7 +18,7 @@ use tract_cuda as _;
 
 use super::{Device, ModelError};
 
-/// A plan on the GPU, until it fails for the first time.
+/// A plan on the GPU, used until it first fails.
 pub(super) struct Gpu {
     plan: Box<dyn Runnable>,
     failed: AtomicBool,
@@ -26,7 +26,7 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
-    /// The number of the GPU that is asked for, if any.
+    /// Number of the requested GPU, if any.
     #[expect(clippy::unnecessary_wraps, reason = "a build without CUDA refuses to have a GPU")]
     pub(super) fn on(device: Device) -> Result<Option<u32>, ModelError> {
         Ok(match device {
@@ -36,18 +36,18 @@ impl Gpu {
         })
     }
 
-    /// Prepares `model`, decluttered and of a fixed size; otherwise says why that cannot be.
+    /// Prepares `model`, which is decluttered and of a fixed size. The error says why the GPU cannot be used.
     pub(super) fn prepare(number: u32, mut model: TypedModel) -> Result<Self, String> {
         let text = |e: TractError| format!("{e:#}");
         if number > 0 {
             return Err(format!(
-                "only the first GPU can be used; CUDA_VISIBLE_DEVICES={number} makes number {number} the first"
+                "only the first GPU can be used; set CUDA_VISIBLE_DEVICES={number} to make GPU {number} the first"
             ));
         }
         let runtime = runtime_for_name("cuda").map_err(text)?.ok_or("tract-cuda did not register itself")?;
         runtime.check().map_err(text)?;
         form::rewrite(&mut model).map_err(text)?;
-        // tract-cuda panics where headers or a library are missing; its words become ours.
+        // tract-cuda panics if headers or a library are missing; its message is reported as an error instead.
         let hook = take_hook();
         set_hook(Box::new(|_| ()));
         let plan = caught(|| runtime.prepare(model));
@@ -61,7 +61,7 @@ impl Gpu {
         !self.failed.load(Ordering::Acquire)
     }
 
-    /// The first output, or `None` when it fails now or has failed before.
+    /// The first output; `None` if it fails now or failed before.
     pub(super) fn run(&self, input: &Tensor) -> Option<Vec<f32>> {
         if !self.is_alive() {
             return None;
@@ -83,13 +83,13 @@ impl Gpu {
         }
     }
 
-    /// Calls `tell` with the reason when it fails for the first time.
+    /// Calls `tell` with the reason when it first fails.
     pub(super) fn on_failure(&self, tell: Box<dyn Fn(String) + Send + Sync>) {
-        // Whoever asked first is told.
+        // Only the first callback is kept.
         let _ = self.on_failure.set(tell);
     }
 
-    /// Operators that run on the CPU all the same, by name; and how many there are in all.
+    /// Names of the operators that still run on the CPU, and the number of all operators.
     pub(super) fn on_cpu(&self) -> (Vec<String>, usize) {
         let Some(model) = self.plan.typed_model() else { return (Vec::new(), 0) };
         let ours = ["Cuda", "Gpu", "Device", "Source", "Const"];
@@ -99,7 +99,7 @@ impl Gpu {
     }
 }
 
-/// What `work` gives, or the words of its panic.
+/// Runs `work`; the error is the message of its panic.
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Fails, or panics.
+    /// Fails or panics on every run.
     #[derive(Debug)]
     struct Broken {
         panics: bool,

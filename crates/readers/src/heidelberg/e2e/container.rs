@@ -8,37 +8,37 @@ use crate::{
 };
 
 const MAGIC: &[u8] = b"CMDb\0";
-/// What begins a file that is one part of a larger export; offsets count from the header after it.
+/// Prefix of a file that is one part of a larger export; offsets count from the header after it.
 const PREFIX: &[u8] = b"E2EMultipleVolumeFile";
 const PREFIX_BYTES: u64 = 64;
 const HEADER_BYTES: u64 = 36;
 const DIRECTORY_BYTES: u64 = 52;
 const ENTRY_BYTES: u64 = 44;
 const CHUNK_HEADER_BYTES: u64 = 60;
-/// Most directories that are followed; one has 512 entries.
+/// Maximum directories to follow; each has 512 entries.
 const MAX_DIRECTORIES: usize = 1 << 16;
-/// Most entries in all; a volume of a thousand B-scans has some twenty thousand.
+/// Maximum entries in total; a volume of a thousand B-scans has about twenty thousand.
 const MAX_ENTRIES: u64 = 1 << 20;
 /// Contents up to this size are placeholders.
 const NO_CONTENT: u64 = 4;
 
-/// An open `.E2E` file and what its directories list.
+/// An open `.E2E` file and its directory entries.
 pub(crate) struct Container {
     source: Source,
-    /// Where the file's own header begins.
+    /// Offset of the file's own header.
     base: u64,
-    /// In the order in which they were written.
+    /// In the order written.
     pub(crate) entries: Vec<Entry>,
 }
 
-/// What a chunk belongs to; -1 where that does not apply.
+/// Owner of a chunk; -1 where not applicable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) patient: i32,
     pub(crate) study: i32,
     pub(crate) series: i32,
     pub(crate) slice: i32,
-    /// Of images, 0 for the fundus and 1 for a B-scan.
+    /// For images, 0 for the fundus and 1 for a B-scan.
     pub(crate) part: u16,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Entry {
 }
 
 impl Container {
-    /// Whether `start`, the first bytes of a file, are those of a container.
+    /// Whether `start`, the first bytes of a file, belong to a container.
     pub(crate) fn recognises(start: &[u8]) -> bool {
         start.starts_with(MAGIC) || start.starts_with(PREFIX)
     }
@@ -64,7 +64,7 @@ impl Container {
         let base = if prefixed { PREFIX_BYTES } else { 0 };
         let start = source.read(base, HEADER_BYTES + DIRECTORY_BYTES)?;
         if !start.starts_with(MAGIC) {
-            return Err(ReadError::Malformed("no header of a Heidelberg container".to_owned()));
+            return Err(ReadError::Malformed("no Heidelberg container header".to_owned()));
         }
         let main = Directory::of(Fields(&start[HEADER_BYTES as usize..]), b"MDbMDir\0", HEADER_BYTES)?;
         let mut container = Self { source, base, entries: Vec::new() };
@@ -74,13 +74,13 @@ impl Container {
         Ok(container)
     }
 
-    /// Where the directories lie, first to last; the file links them from the last one back.
+    /// Offsets of the directories, first to last; the file links them backwards from the last.
     fn chain(&mut self, last: u64) -> Result<Vec<u64>, ReadError> {
         let (mut chain, mut seen) = (Vec::new(), HashSet::new());
         let mut at = last;
         while at != 0 {
             if !seen.insert(at) || chain.len() == MAX_DIRECTORIES {
-                return Err(ReadError::Malformed("its chain of directories has no end".to_owned()));
+                return Err(ReadError::Malformed("endless chain of directories".to_owned()));
             }
             chain.push(at);
             at = self.directory(at)?.previous_or_last;
@@ -92,7 +92,9 @@ impl Container {
     fn directory(&mut self, at: u64) -> Result<Directory, ReadError> {
         let bytes = self.source.bytes();
         if self.base + at + DIRECTORY_BYTES > bytes {
-            return Err(ReadError::Truncated(format!("a directory at byte {at} lies beyond the end, at {bytes}")));
+            return Err(ReadError::Truncated(format!(
+                "a directory at byte {at} is past the end of the file ({bytes})"
+            )));
         }
         Directory::of(Fields(&self.source.read(self.base + at, DIRECTORY_BYTES)?), b"MDbDir\0", at)
     }
@@ -101,7 +103,7 @@ impl Container {
     fn list(&mut self, at: u64) -> Result<(), ReadError> {
         let count = self.directory(at)?.entries;
         if self.entries.len() as u64 + count > MAX_ENTRIES {
-            return Err(ReadError::Malformed("more entries are declared than a file can have".to_owned()));
+            return Err(ReadError::Malformed("too many directory entries declared".to_owned()));
         }
         let bytes = self.source.read(self.base + at + DIRECTORY_BYTES, count * ENTRY_BYTES)?;
         for fields in bytes.chunks_exact(ENTRY_BYTES as usize).map(Fields) {
@@ -111,21 +113,21 @@ impl Container {
                 owner: Owner::at(fields, 16)?,
                 kind: fields.u32(36)?,
             };
-            // Entries that were never filled point nowhere, those before their own place nowhere that counts.
+            // Skips unused entries, which point nowhere or to an offset before their own.
             if entry.start <= u64::from(fields.u32(0)?) || entry.size <= NO_CONTENT {
                 continue;
             }
             let end = self.base + entry.start + CHUNK_HEADER_BYTES + entry.size;
             if end > self.source.bytes() {
                 let bytes = self.source.bytes();
-                return Err(ReadError::Truncated(format!("a chunk ends at byte {end}, the file at {bytes}")));
+                return Err(ReadError::Truncated(format!("a chunk ends at byte {end}, but the file at {bytes}")));
             }
             self.entries.push(entry);
         }
         Ok(())
     }
 
-    /// Reads up to `count` bytes at `at` in the content of a chunk, whose own header must say what its entry says.
+    /// Reads up to `count` bytes at `at` in the content of a chunk. The chunk's own header must match its entry.
     pub(crate) fn read(&mut self, entry: &Entry, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
         let start = self.base + entry.start;
         let header = self.source.read(start, CHUNK_HEADER_BYTES)?;
@@ -134,16 +136,16 @@ impl Container {
             && Owner::at(fields, 32)? == entry.owner
             && fields.u32(52)? == entry.kind;
         if !header.starts_with(b"MDbData\0") || !same {
-            return Err(ReadError::Malformed(format!("the chunk at byte {start} is not the one that was listed")));
+            return Err(ReadError::Malformed(format!("the chunk at byte {start} does not match its directory entry")));
         }
         self.source.read(start + CHUNK_HEADER_BYTES + at, count.min(entry.size.saturating_sub(at)))
     }
 }
 
-/// The head of a directory.
+/// Header of a directory.
 struct Directory {
     entries: u64,
-    /// Where the directory before it lies, and in the main one where the last lies; 0 where there is none.
+    /// Offset of the previous directory or, in the main one, of the last; 0 if there is none.
     previous_or_last: u64,
 }
 

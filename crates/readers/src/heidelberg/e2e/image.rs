@@ -3,12 +3,12 @@
 use crate::{ReadError, dimensions, heidelberg::display_intensity, source::Fields};
 
 pub(crate) const HEADER_BYTES: u64 = 20;
-/// B-scans: 16-bit floats without a sign.
+/// B-scans: unsigned 16-bit floats.
 const FLOAT16: u32 = 0x0220_0201;
 const GREY8: u32 = 0x0201_0201;
 const JPEG: u32 = 0x0201_0101;
 
-/// Width and height of the B-scan whose chunk has a content of `size` bytes that starts with `header`.
+/// Width and height of the B-scan whose chunk has `size` bytes of content that start with `header`.
 pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), ReadError> {
     let fields = Fields(header);
     let kind = fields.u32(4)?;
@@ -28,8 +28,8 @@ pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), Rea
     Ok((width, height))
 }
 
-/// Width and height of the image of the fundus whose chunk has a content of `size` bytes that starts with `header`; `None`
-/// of one in another form, or that is not whole.
+/// Width and height of the fundus image whose chunk has `size` bytes of content that start with `header`; `None` if it
+/// has another form or is incomplete.
 pub(crate) fn fundus_dimensions(header: &[u8], size: u64) -> Option<(usize, usize)> {
     let fields = Fields(header);
     let (width, height) = (fields.u32(16).ok()?, fields.u32(12).ok()?);
@@ -42,8 +42,8 @@ pub(crate) fn intensity(samples: &[u8]) -> Vec<f32> {
     samples.as_chunks::<2>().0.iter().map(|&b| display_intensity(reflectivity(u16::from_le_bytes(b)))).collect()
 }
 
-/// Reflectivity of a sample: six bits of exponent, ten of mantissa, no sign; 1 where the exponent is full, and `FLT_MAX`
-/// for those that were not acquired.
+/// Reflectivity of a sample with six bits of exponent, ten of mantissa and no sign: 1 if the exponent is full,
+/// `FLT_MAX` for samples that were not acquired.
 fn reflectivity(sample: u16) -> f32 {
     let (exponent, mantissa) = (u32::from(sample >> 10), u32::from(sample & 0x3ff));
     match (exponent, mantissa) {
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(intensity(&[0xff, 0xff, 0, 0xfc]), [0.0, 1.0]);
     }
 
-    /// The one B-scan that is whole in a file whose directories were cut off.
+    /// The one complete B-scan in a file whose directories are cut off.
     #[test]
     fn a_bscan_of_a_scanner() {
         let base = std::env::var_os("OCTRLS_DATA")
@@ -89,7 +89,7 @@ mod tests {
         assert!((share - 0.39).abs() < 0.01, "{share} of the samples are black");
         assert_eq!(shown.iter().filter(|&&v| v >= 1.0).count(), 1);
 
-        // Some readers turn the mantissa's bits round, which makes the image rougher.
+        // Some readers reverse the bits of the mantissa, which makes the image rougher.
         let turned = |sample: u16| sample & 0xfc00 | (sample & 0x3ff).reverse_bits() >> 6;
         let turned: Vec<u8> =
             samples.chunks(2).flat_map(|b| turned(u16::from_le_bytes([b[0], b[1]])).to_le_bytes()).collect();

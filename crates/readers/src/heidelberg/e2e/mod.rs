@@ -1,10 +1,10 @@
 //! Heidelberg `.E2E` exports.
 //!
-//! A database in one file: directories list chunks, each with what it belongs to (patient, study, series, slice) and what
-//! it is. A series that holds B-scans is one scan; a file may hold several, of both eyes. Places are in degrees, and how
-//! many millimetres a degree is depends on the eye: sidecar or operator must say it, else neither lateral spacing nor places
-//! are known, and the B-scans are shown on the fundus image alone. Layout from public
-//! descriptions (uocte, LibE2E, private_eye, OCT-Converter), B-scan and chunks checked on a file of a Spectralis.
+//! A database in one file: directories list chunks, each with its owner (patient, study, series, slice) and kind. A
+//! series that holds B-scans is one scan; a file may hold several, of both eyes. Positions are in degrees, and the
+//! millimetres per degree depend on the eye. If neither sidecar nor operator states them, lateral spacing and positions
+//! are unknown, and the B-scans are only shown on the fundus image. Source: public descriptions (uocte, LibE2E,
+//! private_eye, OCT-Converter); B-scans and chunks were checked on a file of a Spectralis.
 
 mod container;
 mod image;
@@ -31,7 +31,7 @@ use octrls_core::scan::{
 
 /// Bytes before the rows of a boundary.
 const CONTOUR_HEADER_BYTES: u64 = 36;
-/// Bytes of a B-scan's metadata that are read.
+/// Bytes read of a B-scan's metadata.
 const METADATA_BYTES: u64 = 84;
 
 /// One series of an `.E2E` file; reads one B-scan at a time.
@@ -42,26 +42,26 @@ pub struct HeidelbergE2e {
     slo: Option<Slo>,
 }
 
-/// The image of the fundus.
+/// The fundus image.
 struct Slo {
     entry: Entry,
     size: (usize, usize),
-    /// Degrees that it spans in either direction, where the file says.
+    /// Field of view in degrees in either direction, if stated.
     angle: Option<f64>,
-    /// Where the B-scans lie, in degrees from its middle.
+    /// Tracks of the B-scans, in degrees from the centre of the image.
     tracks: Vec<Track>,
-    /// Millimetres to a degree.
+    /// Millimetres per degree.
     degree_mm: Option<f64>,
 }
 
 impl HeidelbergE2e {
-    /// Whether `start`, the first bytes of a file, are those of an `.E2E`.
+    /// Whether `start`, the first bytes of a file, belong to an `.E2E` file.
     #[must_use]
     pub fn recognises(start: &[u8]) -> bool {
         Container::recognises(start)
     }
 
-    /// How many series the file at `path` holds; one where none has B-scans, which opening it tells.
+    /// Number of series in the file at `path`; one if none has B-scans, which opening the file reports.
     pub(crate) fn series(path: &Path) -> Result<u32, ReadError> {
         let count = series::all(&Container::open(path)?.entries).len();
         Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
@@ -80,7 +80,7 @@ impl HeidelbergE2e {
             let size = image::dimensions(&start, slice.image.size)?;
             sizes.push(size);
             if let Some(entry) = &slice.metadata {
-                // What speaks of another size speaks of another image.
+                // Metadata with another size describes another image.
                 metadata.extend(Some(Metadata::read(&mut container, entry)?).filter(|m| m.size == size));
             }
         }
@@ -88,7 +88,7 @@ impl HeidelbergE2e {
         if sizes.iter().any(|&size| size != (width, height)) {
             return Err(ReadError::Unsupported("a series of B-scans of different sizes".to_owned()));
         }
-        // What not every B-scan states counts as not stated.
+        // Metadata is used only if every B-scan has it.
         metadata.truncate(if metadata.len() == bscans.len() { bscans.len() } else { 0 });
         check_count(bscans.len(), &metadata, options.allow_missing)?;
         let axial_mm = metadata.first().map(|m| m.axial_mm);
@@ -149,7 +149,10 @@ impl ScanReader for HeidelbergE2e {
             let (number, length) = (Fields(&start).u32(4)? as usize, u64::from(Fields(&start).u32(12)?));
             let rows_bytes = 4 * length;
             if entry.size < CONTOUR_HEADER_BYTES + rows_bytes {
-                return Err(ReadError::Malformed(format!("a boundary of {length} rows in {} bytes", entry.size)));
+                return Err(ReadError::Malformed(format!(
+                    "a boundary of {length} rows does not fit into {} bytes",
+                    entry.size
+                )));
             }
             let Some(slot) = found.get_mut(number).filter(|_| length == width as u64) else { continue };
             let rows = self.container.read(&entry, CONTOUR_HEADER_BYTES, rows_bytes)?;
@@ -180,15 +183,15 @@ impl ScanReader for HeidelbergE2e {
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
-        /// Kind of the chunk that names the patient, and its identifier's place and length.
+        /// Kind of the chunk that names the patient; offset and length of the identifier.
         const PATIENT: u32 = 9;
         const IDENTIFIER: (u64, u64) = (102, 21);
-        /// Place of the time of a B-scan in its metadata.
+        /// Offset of the time in a B-scan's metadata.
         const TIME: u64 = 88;
 
         let first = self.slice(0)?;
         let (owner, metadata) = (first.image.owner.patient, first.metadata);
-        // Edits are appended, so that the last counts.
+        // Edits are appended, so the last one counts.
         let patient = self.container.entries.iter().rfind(|e| e.kind == PATIENT && e.owner.patient == owner).copied();
         let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
         let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
@@ -198,27 +201,27 @@ impl ScanReader for HeidelbergE2e {
     }
 }
 
-/// What the scanner says of one B-scan.
+/// Scanner metadata of one B-scan.
 struct Metadata {
     size: (usize, usize),
-    /// In degrees on the fundus image: x and y of the first and of the last A-scan.
+    /// x and y of the first and of the last A-scan, in degrees on the fundus image.
     ends: [f32; 4],
     axial_mm: f32,
-    /// B-scans of the volume; 0 for those that belong to none.
+    /// B-scans of the volume; 0 if the B-scan belongs to none.
     count: u32,
     kind: u32,
-    /// Of a circle, its centre in degrees on the fundus image.
+    /// Centre of a circle, in degrees on the fundus image.
     centre: Option<[f32; 2]>,
 }
 
 /// Kinds of a B-scan.
 const LINE: u32 = 1;
 const CIRCLE: u32 = 2;
-/// Farthest place from the middle of a fundus image, in degrees.
+/// Farthest plausible position from the centre of a fundus image, in degrees.
 const MOST_DEGREES: f32 = 90.0;
 
 impl Slo {
-    /// The image in the chunk `entry`; `None` of one that is not whole.
+    /// Reads the image in the chunk `entry`; `None` if it is incomplete.
     fn of(container: &mut Container, entry: Entry) -> Result<Option<Self>, ReadError> {
         if entry.size < image::HEADER_BYTES {
             return Ok(None);
@@ -229,7 +232,7 @@ impl Slo {
     }
 }
 
-/// How many degrees the fundus image spans; those of a lens that there is.
+/// Field of view of the fundus image in degrees, if a lens with that angle exists.
 fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
     const AT: u64 = 24;
     if entry.size < AT + 2 {
@@ -239,7 +242,8 @@ fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, R
     Ok((10..=120).contains(&degrees).then_some(degrees.into()))
 }
 
-/// A track in degrees from the middle of an image as one in millimetres from its corner, `corner` degrees away.
+/// Converts a track in degrees from the centre of an image to one in millimetres from its corner, `corner` degrees
+/// away.
 fn scaled(track: &Track, corner: f64, mm: f64) -> Track {
     let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
     match *track {
@@ -248,7 +252,7 @@ fn scaled(track: &Track, corner: f64, mm: f64) -> Track {
     }
 }
 
-/// How long a track is, in the unit of its places.
+/// Length of a track, in the unit of its positions.
 fn length(track: &Track) -> f64 {
     match track {
         Track::Line { start, end } => start.distance(*end),
@@ -257,7 +261,7 @@ fn length(track: &Track) -> f64 {
 }
 
 impl Metadata {
-    /// Where the B-scan lies, in degrees from the middle of the fundus image.
+    /// Course of the B-scan, in degrees from the centre of the fundus image.
     fn track(&self) -> Option<Track> {
         let [x0, y0, x1, y1] = self.ends;
         let place = |x: f32, y: f32| {
@@ -285,7 +289,7 @@ impl Metadata {
     }
 }
 
-/// Whether the series has as many B-scans as each of them says.
+/// Checks the number of B-scans against the number that they state themselves.
 fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
     let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
     if there < listed && !allow_missing {

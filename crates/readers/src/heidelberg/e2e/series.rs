@@ -1,4 +1,4 @@
-//! Which chunks of an `.E2E` file make up one scan.
+//! Groups the chunks of an `.E2E` file into scans.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,22 +12,22 @@ const METADATA: u32 = 10_004;
 const CONTOUR: u32 = 10_019;
 const LATERALITY: [u32; 2] = [11, 59];
 const FUNDUS_ANGLE: u32 = 5;
-/// The parts of a slice: the image of the fundus, and the B-scan.
+/// The parts of a slice: fundus image and B-scan.
 const FUNDUS: u16 = 0;
 const BSCAN: u16 = 1;
-/// Most series that an error names.
+/// Maximum series that an error lists.
 const MAX_LISTED: usize = 16;
 
 /// The B-scans of one acquisition.
 #[derive(Default)]
 pub(crate) struct Series {
-    /// By number, which ascends.
+    /// In ascending order of their numbers.
     pub(crate) bscans: Vec<Slice>,
-    /// The image of the fundus: that of the series, or of one of its B-scans.
+    /// The fundus image of the series, or of one of its B-scans.
     pub(crate) fundus: Option<Entry>,
-    /// What states how many degrees the fundus image spans.
+    /// Chunk that states the fundus image's field of view in degrees.
     pub(crate) angle: Option<Entry>,
-    /// What states the eye.
+    /// Chunks that state the eye.
     laterality: HashMap<(u32, i32, u16), Entry>,
 }
 
@@ -35,24 +35,24 @@ pub(crate) struct Series {
 pub(crate) struct Slice {
     pub(crate) image: Entry,
     pub(crate) metadata: Option<Entry>,
-    /// In the order in which they were written; of one boundary the last counts.
+    /// In the order written; the last one of each boundary counts.
     pub(crate) contours: Vec<Entry>,
 }
 
 #[derive(Default)]
 struct Grouped {
-    /// Place of its first B-scan among all entries.
+    /// Index of its first B-scan among all entries.
     first: Option<usize>,
     images: BTreeMap<i32, Entry>,
     metadata: HashMap<i32, Entry>,
     contours: HashMap<i32, Vec<Entry>>,
     laterality: HashMap<(u32, i32, u16), Entry>,
-    /// By slice; that of the series has -1 and comes first.
+    /// By slice; the image of the series has -1 and comes first.
     fundus: BTreeMap<i32, Entry>,
     angle: Option<Entry>,
 }
 
-/// The series that hold B-scans, in the order of the file. Of chunks that are there twice the last counts: edits are
+/// The series that hold B-scans, in the order of the file. Of duplicate chunks the last counts, since edits are
 /// appended.
 pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
     let mut groups: HashMap<_, Grouped> = HashMap::new();
@@ -79,7 +79,7 @@ pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
     groups.into_iter().map(Grouped::into_series).collect()
 }
 
-/// The series that was asked for, or the only one; none is chosen silently.
+/// The requested series, or the only one; never chooses among several silently.
 pub(crate) fn choose(container: &mut Container, asked: Option<u32>) -> Result<Series, ReadError> {
     let mut series = all(&container.entries);
     let count = series.len();
@@ -95,12 +95,12 @@ pub(crate) fn choose(container: &mut Container, asked: Option<u32>) -> Result<Se
         None => return Err(ReadError::Unsupported(listing(container, &series)?)),
     };
     if chosen.bscans.len() as u64 > MAX_BSCANS {
-        return Err(ReadError::Malformed(format!("{} B-scans in one series", chosen.bscans.len())));
+        return Err(ReadError::Malformed(format!("too many B-scans in one series: {}", chosen.bscans.len())));
     }
     Ok(chosen)
 }
 
-/// What the file holds, for whoever has to choose.
+/// Lists the series, so that the user can choose.
 fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadError> {
     let mut parts = Vec::new();
     for (number, series) in (1..).zip(series.iter().take(MAX_LISTED)) {
@@ -130,7 +130,7 @@ impl Grouped {
 }
 
 impl Series {
-    /// The eye, where all that state it agree.
+    /// The eye, if all chunks that state it agree.
     pub(crate) fn eye(&self, container: &mut Container) -> Result<Option<Eye>, ReadError> {
         let mut found = None;
         for entry in self.laterality.values() {
