@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| octrls::fuzzing::attach_client(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| octrls_tui::attach::fuzzing::from_client(bytes));

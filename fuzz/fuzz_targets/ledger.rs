@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| octrls::fuzzing::ledger(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| octrls_engine::fuzzing::run(bytes));

@@ -211,7 +211,7 @@ mod tests {
     fn the_morning_in_figures() {
         let figures = Figures::new(std::env::temp_dir()).unwrap();
         let mut keeper = figures.keeper();
-        for event in &script::morning() {
+        for event in &fixtures::morning() {
             keeper.event(event);
         }
         keeper.tick();

@@ -73,7 +73,7 @@ const TABLES: [&[(&str, usize)]; 3] = [
 
 /// The first byte selects how the rest is used: 0 the ledger file, 1 to 3 rows of that schema version, 4 a quarantine
 /// note, 5 the columns of a history row, separated by zeros.
-pub(crate) fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let place = Place::new();
     match kind % 6 {
@@ -264,7 +264,7 @@ fn history(place: &Place, bytes: &[u8]) {
 }
 
 #[cfg(test)]
-pub(crate) fn seeds() -> Vec<Vec<u8>> {
+pub fn seeds() -> Vec<Vec<u8>> {
     let word = |text: &str| WORDS.iter().position(|word| *word == text).unwrap() as u8 + WORDS.len() as u8;
     let words = |texts: &[&str]| texts.iter().map(|text| word(text)).collect::<Vec<u8>>();
     let text = |text: &str| [&[4, text.len() as u8], text.as_bytes()].concat();
@@ -305,4 +305,22 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         (5, visit.to_vec()),
     ];
     kinds.map(|(kind, rest)| [vec![kind], rest].concat()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls_testing::{Target, assert_promises_kept, write_corpora};
+
+    const TARGETS: [Target; 1] = [("ledger", super::run, super::seeds)];
+
+    #[test]
+    fn seeds_and_changed_seeds_keep_all_promises() {
+        assert_promises_kept(&TARGETS);
+    }
+
+    #[test]
+    #[ignore = "writes the first inputs of the fuzz targets"]
+    fn write_fuzz_corpora() {
+        write_corpora(&TARGETS);
+    }
 }

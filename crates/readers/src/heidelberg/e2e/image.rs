@@ -73,12 +73,8 @@ mod tests {
     /// The one complete B-scan in a file whose directories are cut off.
     #[test]
     fn a_bscan_of_a_scanner() {
-        let base = std::env::var_os("OCTRLS_DATA")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-        let Ok(file) = std::fs::read(base.join("formats/heidelberg_e2e/e2e_minimized.E2E")) else {
-            println!("skipped: no .E2E in {}", base.display());
-            return;
-        };
+        let Some(data) = octrls_testing::real_data("a_bscan_of_a_scanner") else { return };
+        let file = std::fs::read(data.join("formats/heidelberg_e2e/e2e_minimized.E2E")).unwrap();
         let kind = file.windows(4).position(|w| w == FLOAT16.to_le_bytes()).unwrap();
         let chunk = &file[kind - 4..];
         let total = Fields(chunk).u32(0).unwrap() as usize;

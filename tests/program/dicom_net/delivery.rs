@@ -1,0 +1,77 @@
+//! Delivery of results to a node: each once, across failures and restarts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use dicom_dictionary_std::uids;
+use octrls_dicom_net::{Courier, Delivery, NodeEvent, Outbox};
+use octrls_engine::Level;
+
+use crate::dicom_net::rig::{OPT, Rig, file, free_port, sender, until};
+
+/// Creates a result folder below `out` with two objects and other files.
+fn result(out: &Path, name: &str, number: usize) -> PathBuf {
+    let folder = out.join(name);
+    fs::create_dir_all(&folder).unwrap();
+    for i in 0..2 {
+        let bytes = file(OPT, &format!("1.2.{number}.{i}"), uids::EXPLICIT_VR_LITTLE_ENDIAN, i);
+        fs::write(folder.join(format!("{i}.dcm")), bytes).unwrap();
+    }
+    fs::write(folder.join("result.json"), "{}").unwrap();
+    folder
+}
+
+fn stored(rig: &Rig) -> usize {
+    rig.count(|event| matches!(event, NodeEvent::Stored { .. }))
+}
+
+#[test]
+fn each_object_is_delivered_once() {
+    let rig = Rig::new();
+    let folder = result(rig.dir.path(), "scan.png", 1);
+    let delivery = Delivery { target: rig.target(), options: sender("TEST") };
+    assert_eq!(delivery.deliver(&folder).unwrap().len(), 2);
+    assert_eq!(delivery.deliver(&folder).unwrap().len(), 0);
+    assert_eq!(stored(&rig), 2);
+    let record = fs::read_to_string(folder.join("delivered.json")).unwrap();
+    assert!(record.contains("octrls.delivered/1") && record.contains("1.2.1.0"), "{record}");
+
+    fs::write(folder.join("2.dcm"), file(OPT, "1.2.1.2", uids::EXPLICIT_VR_LITTLE_ENDIAN, 2)).unwrap();
+    assert_eq!(delivery.deliver(&folder).unwrap().len(), 1, "what is new alone");
+    fs::write(folder.join("delivered.json"), "broken").unwrap();
+    assert_eq!(delivery.deliver(&folder).unwrap().len(), 3, "twice does no harm");
+}
+
+#[test]
+fn the_courier_takes_up_what_was_left() {
+    let rig = Rig::new();
+    let out = rig.dir.path().join("out");
+    let early = result(&out, "deep/early.png", 1);
+    fs::create_dir_all(out.join("foreign")).unwrap();
+    fs::write(out.join("foreign/0.dcm"), file(OPT, "1.2.9.0", uids::EXPLICIT_VR_LITTLE_ENDIAN, 0)).unwrap();
+    let notices = Arc::<Mutex<Vec<(Level, String)>>>::default();
+    let told = Arc::clone(&notices);
+    let report = move |level, _, text| told.lock().unwrap().push((level, text));
+    let (outbox, options) = (Outbox::default(), sender("TEST"));
+
+    let nobody = format!("PACS@127.0.0.1:{}", free_port()).parse().unwrap();
+    let absent = Delivery { target: nobody, options: options.clone() };
+    let courier = Courier::start(absent, out.clone(), Outbox::default(), report.clone()).unwrap();
+    assert_eq!(courier.finish(), 1, "left for the next start");
+    assert!(notices.lock().unwrap().iter().any(|(level, text)| *level == Level::Warning && text.contains("early.png")));
+    assert!(early.join("result.json").is_file());
+
+    let delivery = Delivery { target: rig.target(), options };
+    let courier = Courier::start(delivery, out.clone(), outbox.clone(), report).unwrap();
+    outbox.put(result(&out, "late.png", 2));
+    until(|| (stored(&rig) == 4).then_some(()));
+    assert_eq!(courier.finish(), 0);
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(stored(&rig), 4, "what is no result of ours stays");
+    let texts: Vec<String> = notices.lock().unwrap().iter().map(|(_, text)| text.clone()).collect();
+    assert!(texts.iter().all(|text| !text.contains(out.to_str().unwrap())), "{texts:?}");
+}

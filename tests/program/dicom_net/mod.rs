@@ -1,0 +1,10 @@
+//! DICOM networking: our nodes with each other, with misbehaving peers, and with other programs.
+
+mod command;
+mod dcmtk;
+mod delivery;
+mod hostile;
+mod orthanc;
+mod rig;
+mod round_trip;
+use crate::dicom_results::scan;

@@ -1,0 +1,138 @@
+//! Interoperation with Orthanc: a scan goes from there to us and back, and is read again over DICOMweb. Skipped if
+//! Orthanc is not installed.
+
+use crate::support::missing;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use dicom_dictionary_std::uids;
+use octrls_dicom_net::{NodeEvent, echo, send};
+
+use crate::dicom_net::command::{listening, octrls, terminate};
+use crate::dicom_net::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
+
+const NAME: &str = "a_scan_goes_to_us_and_back";
+
+/// Sends an HTTP request; returns status and body.
+fn http(port: u16, method: &str, path: &str, accept: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {accept}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).ok()?;
+    socket.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let status = String::from_utf8_lossy(&answer[..end]).split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// The folder with the DICOMweb plugin, in the installation tree of the program.
+fn plugins(orthanc: &Path) -> Option<PathBuf> {
+    let found = orthanc.ancestors().map(|dir| dir.join("share/orthanc/plugins")).find(|dir| dir.is_dir())?;
+    found.join("libOrthancDicomWeb.so").is_file().then_some(found)
+}
+
+/// An Orthanc server with a storage folder of its own.
+struct Orthanc {
+    _server: Beside,
+    web: u16,
+    dicom: u16,
+}
+
+impl Orthanc {
+    /// Starts a server that knows our node at port `us`. If Orthanc is not installed, prints that the test is skipped
+    /// and returns `None`.
+    fn start(test: &str, folder: &Path, us: u16) -> Option<Self> {
+        let orthanc = program("Orthanc", test)?;
+        let Some(plugins) = plugins(&orthanc) else {
+            missing(test, "orthanc-dicomweb");
+            return None;
+        };
+        let (web, dicom, store) = (free_port(), free_port(), folder.join("orthanc"));
+        let configuration = serde_json::json!({
+            "Name": "test", "StorageDirectory": store, "IndexDirectory": store,
+            "HttpPort": web, "DicomPort": dicom, "DicomAet": "ORTHANC",
+            "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "HttpBindAddresses": ["127.0.0.1"],
+            "DicomAlwaysAllowStore": true, "DicomAlwaysAllowEcho": true, "DicomCheckCalledAet": false,
+            "UnknownSopClassAccepted": true, "DicomModalities": { "us": ["OCTRLS", "127.0.0.1", us] },
+            "Plugins": [plugins], "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },
+        });
+        let path = folder.join("orthanc.json");
+        fs::write(&path, configuration.to_string()).unwrap();
+        let server = Beside::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
+        until(|| http(web, "GET", "/system", "*/*", b"").filter(|(status, _)| *status == 200));
+        Some(Self { _server: server, web, dicom })
+    }
+
+    /// Uploads a file by HTTP and makes the server send it to us.
+    fn route(&self, scan: &[u8]) {
+        let (status, answer) = http(self.web, "POST", "/instances", "*/*", scan).unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        let id = answer["ID"].as_str().unwrap().as_bytes();
+        let (status, _) = http(self.web, "POST", "/modalities/us/store", "*/*", id).unwrap();
+        assert_eq!(status, 200);
+    }
+}
+
+#[test]
+fn a_scan_goes_to_us_and_back() {
+    let rig = Rig::new();
+    let Some(orthanc) = Orthanc::start(NAME, rig.dir.path(), rig.listener.address().port()) else { return };
+    let (web, dicom) = (orthanc.web, orthanc.dicom);
+    let scan = file(OPT, "1.2.3.4.5.6", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1);
+    orthanc.route(&scan);
+    let told = rig.wait(|event| matches!(event, NodeEvent::Stored { .. }));
+    assert!(matches!(&told, NodeEvent::Stored { peer, .. } if peer.title == "ORTHANC"), "{told}");
+    let received = rig.inbox().join("1.2.3.4.5.6.dcm");
+    assert!(data_set(&fs::read(&received).unwrap()) == data_set(&scan));
+
+    // Send a result to the server.
+    let target = format!("ORTHANC@127.0.0.1:{dicom}").parse().unwrap();
+    echo(&target, &sender("OCTRLS")).unwrap();
+    let back = rig.put("back.dcm", &file(OPT, "1.2.3.4.5.7", uids::EXPLICIT_VR_LITTLE_ENDIAN, 2));
+    let outcomes = send(&target, &[received, back.clone()], &sender("OCTRLS")).unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome.result, Ok(0))), "{outcomes:?}");
+    let wado = "/dicom-web/studies/1.2.3.4/series/1.2.3.4.5/instances/1.2.3.4.5.7";
+    let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
+    let (status, body) = until(|| http(web, "GET", wado, accept, b""));
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let (sent, wanted) = (fs::read(&back).unwrap(), data_set(&fs::read(&back).unwrap()).to_vec());
+    assert!(body.windows(wanted.len()).any(|window| window == wanted), "{} of {} bytes", body.len(), sent.len());
+}
+
+/// A watcher receives a scan from the archive by C-STORE and sends the results back; the test reads them over DICOMweb.
+#[test]
+fn a_scan_comes_back_as_results_of_its_study() {
+    let (dir, us) = (tempfile::tempdir().unwrap(), free_port());
+    let name = "a_scan_comes_back_as_results_of_its_study";
+    let Some(orthanc) = Orthanc::start(name, dir.path(), us) else { return };
+    let (root, scan) = (dir.path().join("in"), dir.path().join("scan.dcm"));
+    fs::create_dir(&root).unwrap();
+    crate::dicom_net::scan::write(&crate::dicom_net::scan::bscan(), &scan);
+    let mut watch = octrls();
+    watch.args(["watch", "--plain", "--stable", "0.2", "--receive", &format!("127.0.0.1:{us}")]);
+    watch.args(["--send-to", &format!("ORTHANC@127.0.0.1:{}", orthanc.dicom)]);
+    let (watcher, _) = listening(watch.arg(&root), " at=");
+    orthanc.route(&fs::read(&scan).unwrap());
+    let query = format!("/dicom-web/studies/{}/instances", crate::dicom_net::scan::STUDY);
+    let modalities = || {
+        let (_, body) = http(orthanc.web, "GET", &query, "application/dicom+json", b"")?;
+        let found: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        let of = |instance: &serde_json::Value| instance["00080060"]["Value"][0].as_str().map(str::to_owned);
+        let mut all: Vec<String> = found.as_array()?.iter().filter_map(of).collect();
+        all.sort();
+        (all.len() == 4).then_some(all)
+    };
+    assert_eq!(until(modalities), ["DOC", "OPT", "SEG", "SR"]);
+    assert!(terminate(watcher));
+}

@@ -1,0 +1,107 @@
+//! Retries, quarantine, and isolation of scans from each other.
+
+use std::fs;
+
+use octrls_engine::Totals;
+use serde_json::Value;
+
+use crate::engine::rig::{Rig, lines_of};
+
+fn reason(rig: &Rig, name: &str) -> Value {
+    let text = fs::read_to_string(rig.out(&format!("quarantine/{name}.reason.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_scan_that_keeps_failing_ends_in_quarantine() {
+    let rig = Rig::new();
+    rig.put("ward/a.png", "down");
+    rig.put("ward/a.png.toml", "axial_um = 3.87");
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(
+        lines_of(&log, "ward/a.png")[2..],
+        [
+            "running ward/a.png 1",
+            "retrying ward/a.png E-WRITE 2",
+            "running ward/a.png 2",
+            "retrying ward/a.png E-WRITE 3",
+            "running ward/a.png 3",
+            "quarantined ward/a.png E-WRITE",
+        ]
+    );
+    assert_eq!(totals, Totals { quarantined: 1, ..Totals::default() });
+    let reason = reason(&rig, "ward/a.png");
+    assert_eq!(reason["code"], "E-WRITE");
+    assert_eq!(reason["attempts"], 3);
+    assert_eq!(reason["path"], "ward/a.png");
+    assert_eq!(reason["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(fs::read_to_string(rig.out("quarantine/ward/a.png")).unwrap(), "down");
+    assert!(rig.out("quarantine/ward/a.png.toml").exists());
+    assert!(!rig.scan("ward/a.png").exists());
+    assert!(!rig.out("ward/a.png").exists());
+}
+
+#[test]
+fn a_broken_scan_is_not_tried_twice() {
+    let rig = Rig::new();
+    rig.put("a.png", "bad");
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(lines_of(&log, "a.png")[2..], ["running a.png 1", "quarantined a.png E-READ-FORMAT"]);
+
+    rig.put("a.png", "bad");
+    rig.run_until_idle();
+    assert!(rig.out("quarantine/a.png").exists());
+    assert!(rig.out("quarantine/a.2.png").exists(), "an earlier one is not overwritten");
+}
+
+#[test]
+fn a_passing_trouble_passes() {
+    let rig = Rig::new();
+    rig.put("a.png", "flaky");
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(
+        lines_of(&log, "a.png")[2..],
+        ["running a.png 1", "retrying a.png E-READ-IO 2", "running a.png 2", "done a.png"]
+    );
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+}
+
+#[test]
+fn a_panic_costs_one_scan() {
+    let mut rig = Rig::new();
+    rig.options.workers = 1;
+    for (name, text) in [("a.png", "panic 1"), ("b.png", "panic 2"), ("c.png", "scan")] {
+        rig.put(name, text);
+    }
+    let (_, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { done: 1, quarantined: 2, ..Totals::default() });
+    assert_eq!(reason(&rig, "a.png")["code"], "E-PANIC");
+}
+
+#[test]
+fn a_scan_that_cannot_be_moved_is_given_up_where_it_is() {
+    let rig = Rig::new();
+    fs::create_dir_all(rig.out("")).unwrap();
+    fs::write(rig.out("quarantine"), "in the way").unwrap();
+    rig.put("a.png", "bad");
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(log[4..6], ["notice E-QUARANTINE", "quarantined a.png E-READ-FORMAT"], "{log:?}");
+    assert!(rig.scan("a.png").exists());
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(log, ["started", "draining 0", "stopped"]);
+}
+
+#[test]
+fn an_operator_can_send_a_scan_back() {
+    let mut rig = Rig::new();
+    rig.options.attempts = 1;
+    rig.put("a.png", "flaky");
+    let mut session = rig.start();
+    session.until("quarantined a.png E-READ-IO");
+    session.remote.retry(session.id("a.png"));
+    session.until("done a.png");
+    let (_, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+    assert!(rig.scan("a.png").exists());
+    assert!(!rig.out("quarantine/a.png.reason.json").exists());
+}

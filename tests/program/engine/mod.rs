@@ -1,0 +1,16 @@
+//! Tests of the engine through its events and files: mostly with a processor that only copies, and with the whole
+//! program for follow-up.
+
+mod bounds;
+mod commands;
+mod failures;
+mod follow_up;
+mod intake;
+mod names;
+mod restart;
+mod rig;
+mod root;
+mod roots;
+mod series;
+use crate::support;
+use crate::support::stub;

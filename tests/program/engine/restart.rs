@@ -1,0 +1,136 @@
+//! Restarts, crashes and stops.
+
+use std::{fs, time::Duration};
+
+use octrls_engine::Totals;
+use rusqlite::{Connection, params};
+
+use crate::engine::rig::{Rig, lines_of};
+
+#[test]
+fn content_is_processed_once_across_restarts() {
+    let rig = Rig::new();
+    rig.put("a.png", "scan");
+    rig.run_until_idle();
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(log, ["started", "draining 0", "stopped"], "known files are passed over in silence");
+    assert_eq!(totals, Totals::default());
+
+    fs::rename(rig.scan("a.png"), rig.scan("renamed.png")).unwrap();
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { already_done: 1, ..Totals::default() }, "{log:?}");
+    assert_eq!(rig.calls(), ["a.png"]);
+}
+
+#[test]
+fn vanished_results_are_made_again() {
+    let rig = Rig::new();
+    rig.put("a.png", "scan");
+    rig.run_until_idle();
+    fs::remove_dir_all(rig.out("a.png")).unwrap();
+    rig.run_until_idle();
+    assert_eq!(rig.result("a.png"), "scan");
+    assert_eq!(rig.calls(), ["a.png", "a.png"]);
+}
+
+#[test]
+fn a_drain_finishes_what_runs_and_leaves_the_rest_to_the_next_start() {
+    let mut rig = Rig::new();
+    rig.options.workers = 1;
+    rig.put("a.png", "gate 1");
+    let mut session = rig.start();
+    session.until("running a.png 1");
+    rig.put("b.png", "scan 2");
+    session.until("queued b.png");
+    session.remote.drain();
+    session.until("draining 1");
+    rig.open_gate();
+    let (log, totals) = session.collect();
+    assert_eq!(totals, Totals { done: 1, left: 1, ..Totals::default() }, "{log:?}");
+    assert_eq!(rig.calls(), ["a.png"]);
+
+    let (_, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+    assert_eq!(rig.calls(), ["a.png", "b.png"]);
+}
+
+#[test]
+fn an_abort_leaves_a_running_scan_uncounted() {
+    let mut rig = Rig::new();
+    rig.options.attempts = 1;
+    for _ in 0..3 {
+        rig.put("a.png", "endless");
+        let mut session = rig.start();
+        session.until("running a.png 1");
+        session.remote.abort();
+        let (_, totals) = session.collect();
+        assert_eq!(totals, Totals { left: 1, ..Totals::default() });
+    }
+    assert!(!rig.out("a.png").exists());
+}
+
+#[test]
+fn an_engine_without_handles_drains() {
+    let rig = Rig::new();
+    let session = rig.start();
+    let events = session.abandon();
+    assert!(events.iter().any(|event| matches!(event.kind, octrls_engine::EventKind::Stopped(_))));
+}
+
+/// Puts the ledger into the state that a crash during the given attempt leaves.
+fn crash(rig: &Rig, attempt: u32) {
+    let ledger = Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
+    let changed = ledger.execute("UPDATE scans SET state = 'running', attempts = ?1", params![attempt]).unwrap();
+    assert_eq!(changed, 1);
+    fs::remove_dir_all(rig.out("a.png")).unwrap();
+}
+
+#[test]
+fn a_crash_counts_as_an_attempt_until_there_are_none_left() {
+    let rig = Rig::new();
+    rig.put("a.png", "scan");
+    rig.run_until_idle();
+
+    crash(&rig, 2);
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(lines_of(&log, "a.png")[2..], ["running a.png 3", "done a.png"]);
+
+    crash(&rig, 3);
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(lines_of(&log, "a.png")[2..], ["quarantined a.png E-CRASH"]);
+    assert_eq!(rig.calls().len(), 2);
+}
+
+#[test]
+fn a_start_that_cannot_succeed_says_why() {
+    let mut rig = Rig::new();
+    let session = rig.start();
+    assert_eq!(rig.refusal(), "E-ENGINE-LOCKED");
+    session.finish();
+
+    let ledger = Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
+    ledger.pragma_update(None, "user_version", 99).unwrap();
+    drop(ledger);
+    assert_eq!(rig.refusal(), "E-LEDGER-NEWER");
+    fs::write(rig.out(".octrls/ledger.sqlite"), "this is no database".repeat(100)).unwrap();
+    assert_eq!(rig.refusal(), "E-LEDGER");
+
+    rig.options.out = rig.options.roots[0].clone();
+    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    rig.options.out = rig.beside("");
+    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    fs::write(rig.beside("file"), "").unwrap();
+    rig.options.out = rig.beside("file");
+    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    rig.options.roots = vec![rig.beside("missing")];
+    assert_eq!(rig.refusal(), "E-ENGINE-ROOT");
+}
+
+#[test]
+fn a_lock_ends_with_its_engine() {
+    let mut rig = Rig::new();
+    rig.options.stability = Duration::from_millis(10);
+    for _ in 0..5 {
+        rig.run_until_idle();
+    }
+}

@@ -1,0 +1,129 @@
+//! Logins, certificates, and secrets that must not appear in output.
+
+use crate::support::missing;
+use std::{fs, process::Command};
+
+use crate::fleet::rig::Fleet;
+
+#[test]
+fn a_password_opens_the_queue_and_is_told_nobody() {
+    let Some(mut fleet) = Fleet::start("a_password", "authorization { user: ward, password: s3cret }") else { return };
+    let names = fleet.scans(1..=1);
+    let open = format!("nats://ward:s3cret@{}", fleet.address());
+    let login = fleet.dir.path().join("login");
+    fs::write(&login, "ward:s3cret\n").unwrap();
+    let url = fleet.url();
+    let mut worker = fleet.worker_at(&url, &["--queue-login", login.to_str().unwrap()]);
+    let mut watcher = fleet.watcher_at(&open, &["--once"]);
+    assert!(watcher.wait().success(), "{}", watcher.text());
+    fleet.assert_results(&names);
+    assert!(worker.terminate().success());
+    assert!(!watcher.text().contains("s3cret") && !worker.text().contains("s3cret"));
+
+    for wrong in [url, format!("nats://ward:wr0ng@{}", fleet.address()), format!("nats://t0ken@{}", fleet.address())] {
+        for mut refused in [fleet.watcher_at(&wrong, &["--once"]), fleet.worker_at(&wrong, &[])] {
+            assert_eq!(refused.wait().code(), Some(3), "{}", refused.text());
+            let text = refused.text();
+            assert!(text.contains("E-FLEET-DENIED"), "{text}");
+            assert!(!text.contains("wr0ng") && !text.contains("t0ken"), "{text}");
+        }
+    }
+    let settings = fleet.dir.path().join("octrls.toml");
+    fs::write(&settings, format!("roots = ['/srv']\nqueue = '{open}'\n")).unwrap();
+    let checked = crate::support::octrls().args(["config", "check"]).arg(settings).assert().success();
+    assert!(!String::from_utf8_lossy(&checked.get_output().stdout).contains("s3cret"));
+}
+
+#[test]
+fn a_token_opens_the_queue() {
+    let Some(mut fleet) = Fleet::start("a_token", "authorization { token: s3cret }") else { return };
+    let names = fleet.scans(1..=1);
+    let url = format!("nats://s3cret@{}", fleet.address());
+    let _worker = fleet.worker_at(&url, &[]);
+    assert!(fleet.watcher_at(&url, &["--once"]).wait().success());
+    fleet.assert_results(&names);
+}
+
+/// Creates a key and a certificate for `name`, signed by `ca` or itself; `None` if openssl is not installed.
+fn certificate(folder: &std::path::Path, name: &str, ca: Option<&str>) -> Option<()> {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let run =
+        |arguments: Vec<String>| Command::new("openssl").args(arguments).output().ok()?.status.success().then_some(());
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (key, certificate) = (path(&format!("{name}.key")), path(&format!("{name}.pem")));
+    let mut arguments = words("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj");
+    arguments.extend([format!("/CN={name}"), "-keyout".into(), key, "-out".into(), certificate]);
+    match ca {
+        None => arguments.extend(words("-addext basicConstraints=critical,CA:TRUE")),
+        Some(ca) => {
+            arguments.extend(words("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"));
+            arguments.extend(["-CA".into(), path(&format!("{ca}.pem")), "-CAkey".into(), path(&format!("{ca}.key"))]);
+        }
+    }
+    run(arguments)
+}
+
+#[test]
+fn certificates_on_both_sides() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = certificate(dir.path(), "ca", None)
+        .and_then(|()| certificate(dir.path(), "server", Some("ca")))
+        .and_then(|()| certificate(dir.path(), "ward", Some("ca")))
+        .and_then(|()| certificate(dir.path(), "stranger", None));
+    if made.is_none() {
+        missing("certificates_on_both_sides", "openssl");
+        return;
+    }
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let config = format!(
+        "tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: true }}",
+        path("server.pem"),
+        path("server.key"),
+        path("ca.pem")
+    );
+    let Some(mut fleet) = Fleet::start("certificates_on_both_sides", &config) else { return };
+    let names = fleet.scans(1..=1);
+    let (ca, cert, key) = (path("ca.pem"), path("ward.pem"), path("ward.key"));
+    let own = ["--queue-ca", &ca, "--queue-cert", &cert, "--queue-key", &key];
+    let url = format!("tls://{}", fleet.address());
+    let _worker = fleet.worker_at(&url, &own);
+    let mut watcher = fleet.watcher_at(&url, &[&own[..], &["--once"]].concat());
+    assert!(watcher.wait().success(), "{}", watcher.text());
+    fleet.assert_results(&names);
+    // The server's certificate is not signed by this CA.
+    let stranger = path("stranger.pem");
+    let mut refused = fleet.watcher_at(&url, &["--once", "--queue-ca", &stranger]);
+    assert_eq!(refused.wait().code(), Some(3), "{}", refused.text());
+    assert!(refused.text().contains("E-FLEET-CONNECT"), "{}", refused.text());
+    let mut refused = fleet.watcher_at(&url, &["--once", "--queue-ca", "/nowhere"]);
+    assert_eq!(refused.wait().code(), Some(3));
+    assert!(refused.text().contains("E-FLEET-FILE"), "{}", refused.text());
+}
+
+#[test]
+fn nobody_listens() {
+    let Some(mut fleet) = Fleet::start("nobody_listens", "") else { return };
+    let worker = fleet.worker(&[]);
+    worker.said("started");
+    let listening = listening(worker.id());
+    assert!(listening.is_empty(), "{listening:?}");
+}
+
+/// Listening sockets of a process.
+fn listening(pid: u32) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let own: Vec<String> =
+        links.filter_map(|fd| Some(fs::read_link(fd.path()).ok()?.to_string_lossy().into_owned())).collect();
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if fields[3] == LISTEN && own.contains(&format!("socket:[{}]", fields[9])) {
+                found.push(line.to_owned());
+            }
+        }
+    }
+    found
+}
