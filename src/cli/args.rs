@@ -267,13 +267,7 @@ pub(super) struct WatchArguments {
     /// Folder for results, ledger and quarantine [default: DIR/octrls-results in the first folder]
     #[arg(long, value_name = "DIR", help_heading = FOLDERS)]
     pub(super) out: Option<PathBuf>,
-    /// Print one line per change instead of the dashboard
-    #[arg(long, conflicts_with = "json", help_heading = SCREEN)]
-    pub(super) plain: bool,
-    /// Print one JSON object per event instead of the dashboard
-    #[arg(long, help_heading = SCREEN)]
-    pub(super) json: bool,
-    /// Scan the folders every SECONDS instead of using file system events [default: 10 on network shares]
+    /// Check the folders every SECONDS instead of using file system events [default: 10 on network shares]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = FOLDERS)]
     pub(super) poll: Option<f64>,
     /// Like --poll, for one folder, for example /srv/share=10; repeatable
@@ -297,6 +291,12 @@ pub(super) struct WatchArguments {
     /// Scans to process at once [default: one per core; with --queue, 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = SCANS)]
     pub(super) jobs: Option<u16>,
+    /// Print one line per change instead of the dashboard
+    #[arg(long, conflicts_with = "json", help_heading = SCREEN)]
+    pub(super) plain: bool,
+    /// Print one JSON object per event instead of the dashboard
+    #[arg(long, help_heading = SCREEN)]
+    pub(super) json: bool,
     #[command(flatten, next_help_heading = "Service")]
     pub(super) service: ServiceArguments,
     #[command(flatten, next_help_heading = "Retention and limits")]

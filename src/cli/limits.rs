@@ -18,13 +18,13 @@ pub(super) struct LimitArguments {
     /// Ignore files and folders whose name or path matches; repeatable
     #[arg(long, value_name = "GLOB", help_heading = SCANS)]
     exclude: Vec<String>,
-    /// Quarantine a scan that runs longer than this; 0 disables
+    /// Quarantine a scan that runs longer than this many seconds; 0 disables
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds_or_none)]
     timeout: f64,
-    /// Quarantine files larger than this without reading them
+    /// Reject files larger than this many MiB without reading them
     #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..))]
     max_file_mib: u32,
-    /// Pause when free space for results falls below this; 0 disables
+    /// Pause when free space for results falls below this many MiB; 0 disables
     #[arg(long = "min-free", value_name = "MIB", default_value = "512")]
     min_free_mib: u32,
     /// Delete results after this many days; scans are never deleted [default: keep all]

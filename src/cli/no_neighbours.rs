@@ -1,4 +1,4 @@
-//! In the place of `neighbours` where the program speaks no DICOM.
+//! Stands in for `neighbours` in builds without the DICOM network.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,35 +16,35 @@ pub(super) struct WatchNetArguments {}
 pub(super) struct SegmentNetArguments {}
 
 impl WatchNetArguments {
-    #[expect(clippy::unused_self, reason = "it has arguments where there are nodes")]
+    #[expect(clippy::unused_self, reason = "same signature as with the DICOM network")]
     pub(super) const fn neighbours(&self) -> Neighbours {
         Neighbours {}
     }
 }
 
 impl SegmentNetArguments {
-    #[expect(clippy::unused_self, reason = "it has arguments where there are nodes")]
+    #[expect(clippy::unused_self, reason = "same signature as with the DICOM network")]
     pub(super) const fn deliver(&self, _: &[PathBuf]) -> usize {
         0
     }
 }
 
-/// No node has anything.
+/// Always false: nothing is delivered.
 pub(super) const fn delivered(_: &Path) -> bool {
     false
 }
 
-/// No nodes to talk with.
+/// No peers.
 #[derive(Default)]
 pub(super) struct Neighbours {}
 
-#[expect(clippy::unused_self, reason = "it has parts where there are nodes")]
+#[expect(clippy::unused_self, reason = "same signatures as with the DICOM network")]
 impl Neighbours {
     pub(super) fn served_by(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
         processor
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "nodes may fail to start")]
+    #[expect(clippy::unnecessary_wraps, reason = "same signature as with the DICOM network")]
     pub(super) fn start(self, _: &Path, _: &Path, _: &Remote) -> anyhow::Result<Self> {
         Ok(self)
     }

@@ -1,4 +1,4 @@
-//! In the place of `queue` where the program has no fleet.
+//! Stands in for `queue` in builds without a fleet.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -12,13 +12,13 @@ use crate::{
 #[derive(Args)]
 pub(super) struct WatchQueueArguments {}
 
-/// There is none.
+/// Never exists.
 pub(super) enum Queue {}
 
-/// There is nothing to hear.
+/// Has no messages.
 pub(super) struct Ear;
 
-#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it has arguments where there is a fleet")]
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "same signatures as with a fleet")]
 impl WatchQueueArguments {
     pub(super) const fn queue(&self) -> anyhow::Result<Option<Queue>> {
         Ok(None)
@@ -41,7 +41,7 @@ impl Queue {
     }
 }
 
-#[expect(clippy::unused_self, reason = "it has something to tell where there is a fleet")]
+#[expect(clippy::unused_self, reason = "same signature as with a fleet")]
 impl Ear {
     pub(super) fn listen(self, _: Remote, _: bool) {}
 }

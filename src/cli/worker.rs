@@ -57,10 +57,10 @@ pub(super) struct WorkerArguments {
     /// Folder for the files of running scans; emptied after each [default: system folder for temporary files]
     #[arg(long, value_name = "DIR", help_heading = WORKER)]
     scratch: Option<PathBuf>,
-    /// Fail a scan that runs longer than this; 0 leaves the limit to the watcher
+    /// Fail a scan that runs longer than this many seconds; 0 leaves the limit to the watcher
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds_or_none, help_heading = LIMITS)]
     timeout: f64,
-    /// Refuse scans larger than this
+    /// Reject scans larger than this many MiB
     #[arg(
         long,
         value_name = "MIB",
@@ -191,7 +191,8 @@ impl Controls for WorkerControls {
 fn name(text: &str) -> Result<String, String> {
     let fits = (1..=LONGEST_NAME).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    fits.then(|| text.to_owned()).ok_or_else(|| format!("expected 1 to {LONGEST_NAME} characters of A-Z, a-z, 0-9, -, _ and ."))
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| format!("expected 1 to {LONGEST_NAME} characters of A-Z, a-z, 0-9, -, _ and ."))
 }
 
 /// The host name where it is a valid worker name, otherwise `worker`.
