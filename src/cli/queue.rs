@@ -48,8 +48,8 @@ pub(super) struct ServerArguments {
 /// The queue options of `octrls watch`.
 #[derive(Args)]
 pub(super) struct WatchQueueArguments {
-    /// Send scans to `octrls worker` through this NATS JetStream server: nats://HOST or tls://HOST; separate the hosts of a
-    /// cluster with commas
+    /// Send scans to `octrls worker` through this NATS JetStream server: nats://HOST or tls://HOST; separate the hosts of
+    /// a cluster with commas
     #[arg(long, value_name = "URL")]
     queue: Option<String>,
     #[command(flatten)]
@@ -120,7 +120,7 @@ impl Ear {
     /// Passes the messages on as notices from now on.
     pub(super) fn listen(self, remote: Remote, no_follow_up: bool) {
         if !no_follow_up {
-            let text = "scans sent to a queue are not compared with earlier visits, because workers cannot read the history of eyes";
+            let text = "scans sent to a queue are not compared with earlier visits: workers cannot read the history";
             remote.notice(Level::Info, Some("W-FLEET-FOLLOW-UP"), text.to_owned());
         }
         self.0.listen(move |level, code, text| remote.notice(level, code, text));
