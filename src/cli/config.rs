@@ -149,7 +149,8 @@ fn text(name: &str, set: &[(&str, &str)], after: &[&str]) -> String {
     top.find_subcommand(name).map(|command| sample(command, set, after)).unwrap_or_default()
 }
 
-/// Merges the command line `arguments` with the watcher's settings in `file`; returns the arguments and all option values.
+/// Merges the command line `arguments` with the watcher's settings in `file`; returns the arguments and all option
+/// values.
 ///
 /// # Errors
 /// When the file cannot be read or is invalid; the first word is a stable code.
@@ -160,7 +161,8 @@ pub(super) fn load(file: &Path, arguments: &[OsString]) -> anyhow::Result<(Watch
     }
 }
 
-/// Merges the command line `arguments` with the worker's settings in `file`; returns the arguments and all option values.
+/// Merges the command line `arguments` with the worker's settings in `file`; returns the arguments and all option
+/// values.
 ///
 /// # Errors
 /// As [`load`].

@@ -115,8 +115,8 @@ impl Busy {
         Stops(listener.into_iter().chain(self.courier.as_ref().map(|(_, stop)| stop.clone())).collect())
     }
 
-    /// Finishes the transfers in progress and stops; with `deliver_all`, first sends the other results if the target answers.
-    /// Returns how many results are still to be delivered.
+    /// Finishes the transfers in progress and stops; with `deliver_all`, first sends the other results if the target
+    /// answers. Returns how many results are still to be delivered.
     pub(super) fn finish(self, deliver_all: bool) -> usize {
         if let Some(listener) = self.listener {
             listener.stopper().drain();

@@ -41,7 +41,8 @@ pub(super) struct SyntheticScan {
 }
 
 impl SyntheticScan {
-    /// Writes the scan, its sidecar (spacings, eye), and the exact boundaries to `labels`; returns the scan's file name.
+    /// Writes the scan, its sidecar (spacings, eye), and the exact boundaries to `labels`; returns the scan's file
+    /// name.
     ///
     /// A single B-scan becomes a PNG, a volume a TIFF with a page per B-scan. The image is renamed into place last, so
     /// that a watcher never sees it incomplete or without its sidecar.
@@ -101,8 +102,8 @@ impl SyntheticScan {
     }
 }
 
-/// A CSV table of exact boundaries, as in the results: 0-based fractional rows, empty outside the frame. For a volume, the
-/// first column is the index of the B-scan.
+/// A CSV table of exact boundaries, as in the results: 0-based fractional rows, empty outside the frame. For a volume,
+/// the first column is the index of the B-scan.
 struct Labels {
     csv: csv::Writer<File>,
     of_volume: bool,

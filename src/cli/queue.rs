@@ -48,8 +48,8 @@ pub(super) struct ServerArguments {
 /// The queue options of `octrls watch`.
 #[derive(Args)]
 pub(super) struct WatchQueueArguments {
-    /// Send scans to `octrls worker` through this NATS JetStream server: nats://HOST or tls://HOST; separate the hosts of
-    /// a cluster with commas
+    /// Send scans to `octrls worker` through this NATS JetStream server: nats://HOST or tls://HOST; separate the hosts
+    /// of a cluster with commas
     #[arg(long, value_name = "URL")]
     queue: Option<String>,
     #[command(flatten)]

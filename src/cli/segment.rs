@@ -111,8 +111,8 @@ fn figures(summary: &ScanSummary) -> String {
     }
 }
 
-/// Finds the scans in `inputs`. A folder stands for the scans below it, or, with `volumes`, is one scan itself. Instances of
-/// one DICOM series in one folder are one scan.
+/// Finds the scans in `inputs`. A folder stands for the scans below it, or, with `volumes`, is one scan itself.
+/// Instances of one DICOM series in one folder are one scan.
 fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();

@@ -56,8 +56,8 @@ impl Service {
         }
     }
 
-    /// Starts the services for the engine of `remote`, which sends `events`. A service that cannot start is reported and left
-    /// out.
+    /// Starts the services for the engine of `remote`, which sends `events`. A service that cannot start is reported
+    /// and left out.
     pub(super) fn start(self, events: Receiver<Event>, remote: &Remote, out: &Path) -> anyhow::Result<Relay> {
         let mut sinks: Vec<(Slot, Box<dyn Sink>)> = Vec::new();
         if let Some(path) = &self.socket {

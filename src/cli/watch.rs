@@ -109,8 +109,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were quarantined or,
-    /// with `--once`, scans or deliveries are left.
+    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were
+    /// quarantined or, with `--once`, scans or deliveries are left.
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };

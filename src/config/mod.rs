@@ -1,8 +1,8 @@
 //! Settings files: TOML whose keys are the options of a command.
 //!
-//! The command's arguments are the only list of options, so a new option is at once a key and part of the [`sample`]. A key is
-//! an option's name with `_` for `-`; its value goes through the command line's parser. The command line overrides the file,
-//! and the file overrides the defaults.
+//! The command's arguments are the only list of options, so a new option is at once a key and part of the [`sample`]. A
+//! key is an option's name with `_` for `-`; its value goes through the command line's parser. The command line
+//! overrides the file, and the file overrides the defaults.
 
 mod error;
 mod sample;
@@ -62,8 +62,8 @@ impl Settings {
         Ok(Self(entries))
     }
 
-    /// Adds the options of the file to the program's `arguments`. `given` holds the matches of the command line alone for the
-    /// subcommand `command`, which is the first argument.
+    /// Adds the options of the file to the program's `arguments`. `given` holds the matches of the command line alone
+    /// for the subcommand `command`, which is the first argument.
     fn merged(&self, arguments: &[OsString], command: &Command, given: &ArgMatches) -> Vec<OsString> {
         let is_given = |arg: &Arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
         let beaten = |arg: &Arg| {
@@ -116,8 +116,8 @@ impl Settings {
     }
 }
 
-/// Parses the `arguments` of the program `top`, the first of which is the subcommand `name`, together with the text of a
-/// settings file.
+/// Parses the `arguments` of the program `top`, the first of which is the subcommand `name`, together with the text of
+/// a settings file.
 ///
 /// # Errors
 /// [`ConfigError`] when the file is invalid or conflicts with the command line.

@@ -9,11 +9,12 @@ use super::{is_list, is_switch, options};
 /// Width of the help comments.
 const WIDTH: usize = 100;
 
-/// A settings file with every option of `command` and its help, grouped under the headings of `--help`. Options in `set` are
-/// set; all others are commented out with their defaults. `after` lists the commands that apply a change.
+/// A settings file with every option of `command` and its help, grouped under the headings of `--help`. Options in
+/// `set` are set; all others are commented out with their defaults. `after` lists the commands that apply a change.
 pub(crate) fn sample(command: &Command, set: &[(&str, &str)], after: &[&str]) -> String {
     let mut out = format!(
-        "# Settings of `octrls {} --config FILE`. The command line overrides this file; this file overrides the defaults.\n\
+        "# Settings of `octrls {} --config FILE`. The command line overrides this file; this file \
+         overrides the defaults.\n\
          # Commented options show their default, or an example in <> if they have none. After a change:\n",
         command.get_name()
     );

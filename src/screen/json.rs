@@ -20,8 +20,8 @@
 //! | `draining` | `running` |
 //! | `stopped` | `done`, `already_done`, `quarantined`, `left` |
 //!
-//! Layers are named by [`Layer::key`]. Unknown values are null. Pixels are never included. New fields may be added under
-//! the same schema name.
+//! Layers are named by [`Layer::key`]. Unknown values are null. Pixels are never included. New fields may be added
+//! under the same schema name.
 
 use std::io::{self, Write};
 

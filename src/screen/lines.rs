@@ -19,8 +19,8 @@ pub(crate) trait Lines {
 
 /// Writes events until the engine has stopped.
 ///
-/// A closed pipe drains the engine and is not an error. Any other write error drains the engine, too, and is returned in the
-/// end.
+/// A closed pipe drains the engine and is not an error. Any other write error drains the engine, too, and is returned
+/// in the end.
 pub(crate) fn run(events: &Receiver<Event>, lines: &mut dyn Lines, controls: &dyn Controls) -> io::Result<Totals> {
     let mut failure = None;
     let mut totals = Totals::default();
@@ -49,7 +49,8 @@ pub(crate) fn run(events: &Receiver<Event>, lines: &mut dyn Lines, controls: &dy
 pub(crate) struct Names(HashMap<ScanId, String>);
 
 impl Names {
-    /// The path of scan `id` as printed, with `/` between folders, and whether the change is new: false for a repeated `Seen`.
+    /// The path of scan `id` as printed, with `/` between folders, and whether the change is new: false for a repeated
+    /// `Seen`.
     pub(crate) fn learn(&mut self, id: ScanId, change: &ScanChange) -> (String, bool) {
         if let ScanChange::Seen { path, .. } = change {
             let name = printed(path);

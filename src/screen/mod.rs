@@ -6,8 +6,8 @@
 //! | [`plain`] | a log file, a pipe, a dumb terminal | [`plain::run`] |
 //! | [`json`] | another program | [`json::run`] |
 //!
-//! Each blocks until the engine has stopped and returns the number of scans by outcome. [`choose`] selects the one that fits.
-//! A screen reaches the engine only through [`Controls`].
+//! Each blocks until the engine has stopped and returns the number of scans by outcome. [`choose`] selects the one that
+//! fits. A screen reaches the engine only through [`Controls`].
 //!
 //! Invariant: the engine works without a screen, and no screen delays it for long.
 

@@ -6,10 +6,10 @@
 //! 2026-11-23T10:00:02Z done a/b.png bscans=1 seconds=1.9 verdict=good confidence=0.93 nfl=31.2um gcl_ipl=68.9um ...
 //! ```
 //!
-//! A line has the time in UTC, a word, the path if it is about a scan, and `key=value` pairs. A path or value with a space,
-//! a quote or a control character is in double quotes with Rust's escapes. The words are `started`, `seen`, `queued`,
-//! `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`, `paused`, `resumed`, `info`,
-//! `warning`, `error`, `draining` and `stopped`. An unknown thickness is `-`.
+//! A line has the time in UTC, a word, the path if it is about a scan, and `key=value` pairs. A path or value with a
+//! space, a quote or a control character is in double quotes with Rust's escapes. The words are `started`, `seen`,
+//! `queued`, `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`, `paused`, `resumed`,
+//! `info`, `warning`, `error`, `draining` and `stopped`. An unknown thickness is `-`.
 
 use std::{
     fmt::{Display, Write as _},

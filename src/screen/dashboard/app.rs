@@ -68,8 +68,8 @@ impl App {
         }
     }
 
-    /// Moves the selection to a running scan and keeps it there until that is finished. Otherwise the image would flicker
-    /// between the scans of several workers.
+    /// Moves the selection to a running scan and keeps it there until that is finished. Otherwise the image would
+    /// flicker between the scans of several workers.
     fn follow(&mut self, id: ScanId, change: &ScanChange) {
         let current = self.view.selected.and_then(|s| self.model.scan(s));
         let busy = current.is_some_and(|s| s.state == State::Running && s.latest.is_some());

@@ -53,8 +53,8 @@ impl std::fmt::Debug for Graphics {
 }
 
 impl Graphics {
-    /// Queries the terminal; `None` if it has no graphics protocol. Call in raw mode and before keys are read, because the
-    /// answer arrives as key input.
+    /// Queries the terminal; `None` if it has no graphics protocol. Call in raw mode and before keys are read, because
+    /// the answer arrives as key input.
     pub(crate) fn ask_terminal(mode: ImageMode) -> Option<Self> {
         let mut picker = query()?;
         match mode {
@@ -127,8 +127,8 @@ fn query() -> Option<Picker> {
     let options = QueryStdioOptions { timeout: PATIENCE, ..QueryStdioOptions::default() };
     let picker = Picker::from_query_stdio_with_options(options).ok();
     if start.elapsed() >= PATIENCE {
-        // The picker still waits for an answer and would take the next key for one. This query ends that: tmux answers it
-        // itself, while the picker's query went to the terminal around tmux.
+        // The picker still waits for an answer and would take the next key for one. This query ends that: tmux answers
+        // it itself, while the picker's query went to the terminal around tmux.
         let asked = write!(stdout(), "\x1b[5n").and_then(|()| stdout().flush());
         if asked.is_ok() {
             thread::sleep(Duration::from_millis(100));

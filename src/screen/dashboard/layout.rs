@@ -13,8 +13,8 @@
 //! └────────────────────────────┴────────────────────────────────┘
 //!  hints
 //! ```
-//! On smaller screens, the lower five panels share one place as tabs; below 60 x 16, only a message is shown. A zoomed panel
-//! replaces all others.
+//! On smaller screens, the lower five panels share one place as tabs; below 60 x 16, only a message is shown. A zoomed
+//! panel replaces all others.
 
 use ratatui::{
     Frame,

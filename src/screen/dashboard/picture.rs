@@ -85,7 +85,8 @@ impl Picture {
     }
 }
 
-/// Draws `bscan` as characters: shades for pixels, each layer's number on its upper boundary, and `=` on the last boundary.
+/// Draws `bscan` as characters: shades for pixels, each layer's number on its upper boundary, and `=` on the last
+/// boundary.
 pub(crate) fn text(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
     let rows = rows(bscan, look.crop);

@@ -75,8 +75,8 @@ impl Drop for Screen {
     }
 }
 
-/// The panic hook. A panic of the screen's own thread restores the terminal before the message is printed. Other threads'
-/// messages wait, and the dashboard stays.
+/// The panic hook. A panic of the screen's own thread restores the terminal before the message is printed. Other
+/// threads' messages wait, and the dashboard stays.
 fn hook(previous: Arc<Hook>, elsewhere: Arc<Mutex<Vec<String>>>) -> Box<Hook> {
     let own = thread::current().id();
     Box::new(move |info| {

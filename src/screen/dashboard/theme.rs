@@ -153,7 +153,8 @@ impl Theme {
     }
 }
 
-/// The nearest of xterm's 6 x 6 x 6 cube and 24 greys. The first 16 colours differ between terminals, so they are not used.
+/// The nearest of xterm's 6 x 6 x 6 cube and 24 greys. The first 16 colours differ between terminals, so they are not
+/// used.
 fn nearest(rgb: [u8; 3]) -> u8 {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let step = |v: u8| (0..6_u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
