@@ -125,7 +125,7 @@ fn told(file: &Path, name: &str, checked: anyhow::Result<Values>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             ExitCode::from(WRONG_ARGUMENTS)
         }
     }

@@ -102,7 +102,7 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
             }
             Err(error) => {
                 let advice = "correct the file; `octrls config sample` prints a valid one";
-                found.push(Finding::problem(CHECK, format!("{error:#}"), advice));
+                found.push(Finding::problem(CHECK, super::in_words(&error), advice));
                 None
             }
         };

@@ -88,7 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Model(a) => model::run(&a),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("octrls: {error:#}");
+        eprintln!("octrls: {}", in_words(&error));
         ExitCode::from(NOT_STARTED)
     })
 }
@@ -120,6 +120,22 @@ fn network(arguments: &ModelArguments) -> Result<Network, ModelError> {
 /// The message that the CPU is used because the GPU cannot be.
 fn on_cpu(reason: &str) -> String {
     format!("E-MODEL-DEVICE: using the CPU, because the GPU cannot be used: {reason}")
+}
+
+/// An error and its causes in one line, without causes that the error before already states.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }
 
 /// Puts its stable code in front of an error.

@@ -154,7 +154,7 @@ impl Reload {
         match config::load(&self.reader.file, &self.reader.arguments) {
             Ok((arguments, values)) => self.take(&arguments, values),
             Err(error) => {
-                let text = format!("settings not reloaded: {error:#}");
+                let text = format!("settings not reloaded: {}", super::in_words(&error));
                 self.remote.notice(Level::Warning, Some("E-CONFIG"), text);
             }
         }

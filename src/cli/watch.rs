@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &WatchArguments, line: Vec<OsString>) -> anyhow::Re
     match config::load(&file, &line) {
         Ok((arguments, values)) => watch(&arguments, Some(Reader { file, arguments: line, values })),
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             Ok(ExitCode::from(WRONG_ARGUMENTS))
         }
     }

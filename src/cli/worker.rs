@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &WorkerArguments, line: &[OsString]) -> anyhow::Res
         }
         Ok((arguments, _)) => work(&arguments),
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             Ok(ExitCode::from(WRONG_ARGUMENTS))
         }
     }
