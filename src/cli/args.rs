@@ -1,4 +1,4 @@
-//! The arguments of every command.
+//! The commands and their arguments.
 
 use std::{
     fs::File,
@@ -32,7 +32,7 @@ use octrls_engine::SegmenterOptions;
 use octrls_readers::ReadOptions;
 use octrls_report::DicomResults;
 
-/// Segments the retinal layers in OCT scans and measures their thickness. Research use only, not a medical device.
+/// Segment retinal layers in OCT scans and measure their thickness. Research use only; not a medical device.
 #[derive(Parser)]
 #[command(name = "octrls", version, max_term_width = 100)]
 pub(super) struct Arguments {
@@ -42,65 +42,123 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Let synthetic scans arrive in a temporary folder and show the dashboard working on them
+    /// Show the dashboard at work on synthetic scans
     Demo(DemoArguments),
-    /// Segment scans and write the results
+    /// Segment scan files or folders once
+    #[command(after_help = SEGMENT_EXAMPLES)]
     Segment(Box<SegmentArguments>),
-    /// Watch a folder and segment every scan that arrives
+    /// Watch folders and segment every scan that arrives
+    #[command(after_help = WATCH_EXAMPLES)]
     Watch(Box<WatchArguments>),
-    /// Work on the scans of watchers elsewhere, which come by a queue
+    /// Segment scans for watchers on other machines
+    #[command(after_help = WORKER_EXAMPLES)]
     Worker(Box<super::worker::WorkerArguments>),
-    /// Attach the dashboard to a running `octrls watch`, as often as you like; leaving it stops nothing
+    /// Attach a dashboard to a running watcher; quitting it does not stop the watcher
     Top(super::top::TopArguments),
-    /// Look at folders, disk, model, clock and settings, and say what to do about what is wrong
+    /// Check folders, disk, model, clock and settings, and suggest fixes
     Doctor(super::doctor::DoctorArguments),
-    /// Check the settings file of `octrls watch`, or print one to begin with
+    /// Check a settings file or print a sample
     Config(super::config::ConfigArguments),
-    /// List what the ledger of a watcher knows, also while it runs
+    /// List the status of every scan
     Ls(super::ls::LsArguments),
-    /// Let scans be processed anew, also while the watcher runs
+    /// Process scans again
     Redo(super::redo::RedoArguments),
-    /// List what was given up, send it back, or throw it away
+    /// List quarantined scans; retry or delete them
     Quarantine(super::quarantine::QuarantineArguments),
-    /// Write many results into one file
+    /// Combine many results into one file
+    #[command(after_help = EXPORT_EXAMPLES)]
     Export(super::export::ExportArguments),
-    /// Forget what was measured of the patients of these scans at earlier visits
+    /// Delete a patient's measurements from the follow-up history
     Forget(super::forget::ForgetArguments),
     /// Write synthetic scans with exact labels
     Phantom(PhantomArguments),
     /// Receive scans from DICOM nodes into a folder
+    #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArguments),
     /// Send DICOM files to a node
+    #[command(after_help = SEND_EXAMPLES)]
     Send(SendArguments),
-    /// Tell about the model
+    /// Show model information
     Model(ModelCommandArguments),
 }
 
+// Headings of `--help` that more than one group of options uses.
+const FOLDERS: &str = "Folders and results";
+pub(super) const SCANS: &str = "Scans";
+const SCREEN: &str = "Screen";
+const RESULTS: &str = "Results";
+const FOLLOW_UP: &str = "Follow-up";
+const NETWORK: &str = "DICOM network";
+const MODEL: &str = "Model";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  octrls watch /srv/oct/in --out /srv/oct/out
+  octrls watch /mnt/share --poll 10 --plain
+  octrls watch --config /etc/octrls/octrls.toml";
+
+const SEGMENT_EXAMPLES: &str = "\
+Examples:
+  octrls segment scan.vol
+  octrls segment --volume --axial-um 3.87 --lateral-um 11.4 folder-of-images
+  octrls segment /srv/oct/in --out results --model edge";
+
+#[cfg(feature = "fleet")]
+const WORKER_EXAMPLES: &str = "\
+Examples:
+  octrls worker --queue nats://queue.example.org
+  octrls worker --config /etc/octrls/worker.toml";
+
+#[cfg(feature = "parquet")]
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  octrls export --parquet ascans.parquet /srv/oct/out
+  octrls export --json results.jsonl /srv/oct/out
+  octrls export --json - /srv/oct/out";
+
+#[cfg(not(feature = "parquet"))]
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  octrls export --json results.jsonl /srv/oct/out
+  octrls export --json - /srv/oct/out";
+
+#[cfg(feature = "dicom-net")]
+const RECEIVE_EXAMPLES: &str = "\
+Examples:
+  octrls receive /srv/oct/in
+  octrls receive /srv/oct/in --listen 0.0.0.0:11112 --allow-ae SCANNER";
+
+#[cfg(feature = "dicom-net")]
+const SEND_EXAMPLES: &str = "\
+Examples:
+  octrls send --echo PACS@pacs.example.org:104
+  octrls send PACS@pacs.example.org:104 /srv/oct/out";
+
 #[derive(Args)]
 pub(super) struct ModelArguments {
-    /// unet-640 (the most accurate), edge (the fastest), or an ONNX file
+    /// Model: unet-640 (most accurate), edge (fastest), or the path of an ONNX file
     #[arg(long, value_name = "NAME|FILE", default_value = ShippedModel::default().name())]
     pub(super) model: PathBuf,
-    /// Where the network computes: auto (a GPU where there is one), cpu, cuda or cuda:N
+    /// Device that runs the model: auto (a GPU if available), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(super) device: Device,
 }
 
 #[derive(Args)]
 pub(super) struct ReadArguments {
-    /// Axial spacing in micrometres, for scans that do not state their own
+    /// Axial spacing in micrometres, for scans that do not state it
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) axial_um: Option<f64>,
-    /// Lateral spacing in micrometres, for scans that do not state their own
+    /// Lateral spacing in micrometres, for scans that do not state it
     #[arg(long, value_name = "UM", value_parser = spacing)]
     pub(super) lateral_um: Option<f64>,
-    /// Micrometres on the retina to a degree, for files that state places in degrees alone (.E2E); 293 is usual
+    /// Micrometres per degree on the retina, for files that state positions in degrees only (.E2E); typically 293
     #[arg(long, value_name = "UM", value_parser = degree)]
     pub(super) um_per_degree: Option<f64>,
-    /// Take exports of which some images are missing, without these
+    /// Accept exports with missing images
     #[arg(long)]
     pub(super) allow_missing: bool,
-    /// Of files that hold several series of B-scans, take this one alone; 1 is the first
+    /// Process only this series of files that hold several; counts from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) series: Option<u32>,
 }
@@ -122,33 +180,33 @@ fn ez_convention() -> impl TypedValueParser<Value = EzConvention> {
 
 #[derive(Args)]
 pub(super) struct ConventionArguments {
-    /// Where the ellipsoid zone ends: at the RPE's own band, or already below its bright band
+    /// Where the ellipsoid zone ends: at the RPE (with-outer-segments), or below its bright band (band-alone)
     #[arg(long, value_name = "HOW", default_value = "with-outer-segments", value_parser = ez_convention())]
     pub(super) ellipsoid_zone: EzConvention,
 }
 
 #[derive(Args)]
 pub(super) struct ResultArguments {
-    /// Results of a DICOM scan as DICOM objects of its study
+    /// DICOM objects to write for a DICOM scan, in the scan's study
     #[arg(long, value_name = "WHICH", default_value = "standard")]
     pub(super) dicom: DicomResults,
-    /// TOML file with limits of image quality beyond which a scan is flagged
+    /// TOML file with image quality limits; scans outside them are flagged
     #[arg(long, value_name = "FILE")]
     pub(super) gates: Option<PathBuf>,
-    /// What the thickness of volumes is compared with: the shipped table, a TOML file of the site's own, or nothing
+    /// Reference thickness for volumes: the shipped table, your own TOML file, or none
     #[arg(long, value_name = "xu-2018|FILE|none", default_value = SHIPPED_REFERENCE)]
     pub(super) reference: PathBuf,
     #[command(flatten)]
     pub(super) convention: ConventionArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = SCANS)]
     pub(super) read: ReadArguments,
 }
 
-/// Name of the reference table that is shipped.
+/// Name of the shipped reference table.
 const SHIPPED_REFERENCE: &str = "xu-2018";
 
 impl ResultArguments {
-    /// The options that they state.
+    /// The segmenter options; reads the files that the arguments name.
     pub(super) fn options(&self) -> anyhow::Result<SegmenterOptions> {
         let gates = match &self.gates {
             Some(file) => Gates::parse(&settings(file, GatesError::CODE)?).map_err(|e| coded(GatesError::CODE, e))?,
@@ -170,96 +228,104 @@ impl ResultArguments {
     }
 }
 
-/// The text of a file of settings.
+/// Reads a settings file of at most 1 MiB.
 pub(super) fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
-    /// Longest file, in bytes; the longest that is shipped has two thousand.
     const MOST: u64 = 1 << 20;
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));
     let read = read.with_context(|| format!("cannot read {}", path.display()));
     let bytes = read.map_err(|e| e.context(code))?;
-    anyhow::ensure!(bytes as u64 <= MOST, "{code}: {} is far too long", path.display());
+    anyhow::ensure!(bytes as u64 <= MOST, "{code}: {} is larger than 1 MiB", path.display());
     Ok(text)
 }
 
 #[derive(Args)]
 pub(super) struct SegmentArguments {
-    /// Scan files, or folders to search for them
+    /// Scan files, or folders to search for scans
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(super) inputs: Vec<PathBuf>,
-    /// Take each folder for one volume: its images are the B-scans, in the natural order of their names
-    #[arg(long)]
+    /// Treat each folder as one volume: its images are the B-scans, in natural order of their names
+    #[arg(long, help_heading = FOLDERS)]
     pub(super) volume: bool,
-    /// Folder for the results
-    #[arg(long, value_name = "DIR", default_value = "octrls-results")]
+    /// Results folder
+    #[arg(long, value_name = "DIR", default_value = "octrls-results", help_heading = FOLDERS)]
     pub(super) out: PathBuf,
-    /// Scans to work on at once [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Scans to process at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = SCANS)]
     pub(super) jobs: Option<u16>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = FOLLOW_UP)]
     pub(super) history: HistoryArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = NETWORK)]
     pub(super) net: SegmentNetArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = RESULTS)]
     pub(super) results: ResultArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = MODEL)]
     pub(super) model: ModelArguments,
 }
 
 #[derive(Args)]
 pub(super) struct WatchArguments {
-    /// Folders to watch, with the folders below them; of several each has its results in a folder of its own name
+    /// Folders to watch, including subfolders; with several, each gets a results subfolder of its own name
     #[arg(value_name = "DIR", required_unless_present = "config")]
     roots: Vec<PathBuf>,
-    /// Folder for results, ledger and quarantine [default: DIR/octrls-results of the first folder]
-    #[arg(long, value_name = "DIR")]
+    /// Folder for results, ledger and quarantine [default: DIR/octrls-results in the first folder]
+    #[arg(long, value_name = "DIR", help_heading = FOLDERS)]
     pub(super) out: Option<PathBuf>,
-    /// One line for each change instead of the dashboard
-    #[arg(long, conflicts_with = "json")]
-    pub(super) plain: bool,
-    /// One JSON object for each change instead of the dashboard
-    #[arg(long)]
-    pub(super) json: bool,
-    /// Look for changes every so many seconds instead of waiting to be told [default: 10 on network shares]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Check the folders every SECONDS instead of using file system events [default: 10 on network shares]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = FOLDERS)]
     pub(super) poll: Option<f64>,
-    /// The same for one of several folders, as in /srv/share=10; several are allowed
-    #[arg(long, value_name = "DIR=SECONDS", value_parser = folder_and_seconds)]
+    /// Like --poll, for one folder, for example /srv/share=10; repeatable
+    #[arg(long, value_name = "DIR=SECONDS", value_parser = folder_and_seconds, help_heading = FOLDERS)]
     pub(super) poll_root: Vec<(PathBuf, f64)>,
-    /// Take a scan once its size and modification time stood still for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    /// Seconds a file must stay unchanged before it is processed
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, help_heading = SCANS)]
     pub(super) stable: f64,
-    /// Attempts before a scan that fails for a passing reason goes to quarantine
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Attempts before a scan that fails for a temporary reason is quarantined
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "3",
+        value_parser = clap::value_parser!(u32).range(1..=100),
+        help_heading = SCANS
+    )]
     pub(super) attempts: u32,
-    /// Stop once everything that is there has been worked through
-    #[arg(long)]
+    /// Process the scans that are there, then stop
+    #[arg(long, help_heading = SCANS)]
     pub(super) once: bool,
-    /// Scans to work on at once [default: one a core; with --queue, 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Scans to process at once [default: one per core; with --queue, 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = SCANS)]
     pub(super) jobs: Option<u16>,
-    #[command(flatten)]
+    /// Print one line per change instead of the dashboard
+    #[arg(long, conflicts_with = "json", help_heading = SCREEN)]
+    pub(super) plain: bool,
+    /// Print one JSON object per event instead of the dashboard
+    #[arg(long, help_heading = SCREEN)]
+    pub(super) json: bool,
+    #[command(flatten, next_help_heading = "Service")]
     pub(super) service: ServiceArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Retention and limits")]
     pub(super) limits: LimitArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = FOLLOW_UP)]
     pub(super) follow_up: FollowUpArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = NETWORK)]
     pub(super) net: WatchNetArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Queue")]
     pub(super) queue: WatchQueueArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = SCREEN)]
     pub(super) image: ImageArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = RESULTS)]
     pub(super) results: ResultArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = MODEL)]
     pub(super) model: ModelArguments,
 }
 
 impl WatchArguments {
-    /// The watched folders, at least one, which a settings file may have left out.
+    /// The watched folders.
+    ///
+    /// # Errors
+    /// When there is none: the parser allows that together with a settings file.
     pub(super) fn roots(&self) -> anyhow::Result<&[PathBuf]> {
-        let together = "E-CONFIG-TOGETHER: no folder to watch: neither on the command line nor as `roots`";
+        let together = "E-CONFIG-TOGETHER: no folder to watch; name one on the command line or as `roots`";
         (!self.roots.is_empty()).then_some(self.roots.as_slice()).context(together)
     }
 }
@@ -273,7 +339,7 @@ pub(super) struct ImageArguments {
 
 #[derive(Args)]
 pub(super) struct DemoArguments {
-    /// Scans that arrive
+    /// Number of scans
     #[arg(long, default_value = "12", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) scans: u32,
     /// Seconds between two arrivals
@@ -282,7 +348,7 @@ pub(super) struct DemoArguments {
     /// Seed of the first scan
     #[arg(long, default_value = "1")]
     pub(super) seed: u64,
-    /// One line for each change instead of the dashboard; stops by itself after the last scan
+    /// Print one line per change instead of the dashboard, and stop after the last scan
     #[arg(long)]
     pub(super) plain: bool,
     #[command(flatten)]
@@ -293,16 +359,16 @@ pub(super) struct DemoArguments {
 
 #[derive(Args)]
 pub(super) struct PhantomArguments {
-    /// Folder to write to
+    /// Output folder
     #[arg(value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Scans to write
+    /// Number of scans
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) count: u32,
-    /// B-scans of each scan; more than one make a volume around the fovea
+    /// B-scans per scan; more than one make a volume around the fovea
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) bscans: u32,
-    /// Seed of the first scan; the following count up from it
+    /// Seed of the first scan; each further scan adds 1
     #[arg(long, default_value = "1")]
     pub(super) seed: u64,
     /// Vary scanner, anatomy and quality from scan to scan
@@ -318,7 +384,7 @@ pub(super) struct ModelCommandArguments {
 
 #[derive(Subcommand)]
 pub(super) enum ModelCommand {
-    /// Print what a model says of itself
+    /// Print the metadata of a model
     Info(ModelInfoArguments),
 }
 
@@ -340,7 +406,7 @@ pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
 }
 
 fn folder_and_seconds(text: &str) -> Result<(PathBuf, f64), String> {
-    let (folder, every) = text.rsplit_once('=').ok_or("not DIR=SECONDS")?;
+    let (folder, every) = text.rsplit_once('=').ok_or("expected DIR=SECONDS")?;
     Ok((folder.into(), seconds(every)?))
 }
 

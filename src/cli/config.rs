@@ -1,4 +1,4 @@
-//! `octrls config`: settings files checked, and one to begin with; and how a watcher reads its own.
+//! `octrls config`: checks settings files and prints samples. Also loads the settings of `watch` and `worker`.
 
 use std::{
     ffi::OsString,
@@ -16,27 +16,24 @@ use super::{
 };
 use crate::config::{ConfigError, Values, merge, sample};
 
-/// Where the service has its settings.
+/// Settings file of the service.
 pub(super) const INSTALLED: &str = "/etc/octrls/octrls.toml";
 
-/// Where that of a worker has them.
+/// Settings file of the worker service.
 const INSTALLED_WORKER: &str = "/etc/octrls/worker.toml";
 
-/// Name of the command whose options they are.
 const WATCH: &str = "watch";
-
-/// Name of the command of a worker, which has a settings file, too.
 const WORKER: &str = "worker";
 
-/// The option whose value may hold a password.
+/// Option whose value may hold a password.
 const SECRET: &str = "queue";
 
-/// What the sample of a watcher sets, and what takes a change over.
+/// Options that the sample of `octrls watch` sets, and the commands that apply a change.
 const SET: [(&str, &str); 2] = [("roots", "/srv/oct/in"), ("out", "/srv/oct/out")];
 const AFTER: [&str; 2] =
     ["octrls config check FILE", "systemctl reload octrls     (or restart it: the log says which settings need that)"];
 
-/// The same of a worker.
+/// The same for `octrls worker`.
 const SET_WORKER: [(&str, &str); 1] = [("scratch", "/var/cache/octrls-worker")];
 const AFTER_WORKER: [&str; 2] = ["octrls config check --worker FILE", "systemctl restart octrls-worker"];
 
@@ -48,18 +45,18 @@ pub(super) struct ConfigArguments {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Tell whether a settings file of `octrls watch` is right, and what it sets
+    /// Check a settings file and list what it sets
     Check {
-        /// The file [default: that of the service]
+        /// Settings file [default: the service's]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
-        /// It is one of `octrls worker`
+        /// Check a file of `octrls worker` instead of `octrls watch`
         #[arg(long)]
         worker: bool,
     },
-    /// Print a settings file with every option, its explanation and its default
+    /// Print a settings file with every option, its help and its default
     Sample {
-        /// One of `octrls worker`
+        /// Print the sample for `octrls worker` instead of `octrls watch`
         #[arg(long)]
         worker: bool,
     },
@@ -85,40 +82,41 @@ fn print(name: &str, set: &[(&str, &str)], after: &[&str]) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the settings of a watcher in `file` set.
+/// Checks a settings file of `octrls watch`; returns every option's value.
 fn check(file: &Path) -> anyhow::Result<Values> {
     let (arguments, values) = load(file, &command_line(WATCH, file))?;
-    // The files that it names are part of it.
+    // A wrong file that the settings name is an error of the settings, too.
     arguments.results.options()?;
     arguments.queue.queue()?;
     arguments.roots()?;
     Ok(values)
 }
 
-/// What those of a worker set.
+/// Checks a settings file of `octrls worker`; returns every option's value.
 fn check_worker(file: &Path) -> anyhow::Result<Values> {
     let (arguments, values) = load_worker(file, &command_line(WORKER, file))?;
     arguments.server()?;
     Ok(values)
 }
 
-/// Tells what the settings in `file` of the command `name` set, or what is wrong with them.
+/// Prints what the settings in `file` of the command `name` set, or what is wrong with them.
 fn told(file: &Path, name: &str, checked: anyhow::Result<Values>) -> ExitCode {
     match checked {
         Ok(values) => {
-            println!("{} is right. It sets:", file.display());
+            println!("{} is valid. It sets:", file.display());
             let defaults = merge(&Arguments::command(), name, &command_line(name, file), "").map(|(_, values)| values);
             let defaults = defaults.unwrap_or_default();
             for (key, value) in values.iter().filter(|(key, value)| defaults.get(*key) != Some(value)) {
                 let words: Vec<_> = value.iter().map(|v| v.to_string_lossy()).collect();
                 let words = words.join(", ");
-                let shown = if key == SECRET && words.contains('@') { "(an address with a login)" } else { &words };
+                let shown =
+                    if key == SECRET && words.contains('@') { "(address with login, not shown)" } else { &words };
                 println!("  {key} = {shown}");
             }
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             ExitCode::from(WRONG_ARGUMENTS)
         }
     }
@@ -128,34 +126,34 @@ fn command_line(name: &str, file: &Path) -> Vec<OsString> {
     ["octrls", name, "--config"].map(OsString::from).into_iter().chain([file.into()]).collect()
 }
 
-/// Whether `text` would do as a settings file.
+/// Checks `text` as a settings file of `octrls watch`.
 #[cfg(any(test, fuzzing))]
 pub(super) fn try_text(text: &str) -> Result<(), ConfigError> {
     let (matches, _) = merge(&Arguments::command(), WATCH, &command_line(WATCH, Path::new("f")), text)?;
     Arguments::from_arg_matches(&matches).map(drop).map_err(|error| ConfigError::Together(error.to_string()))
 }
 
-/// The sample for the command `name`.
+/// The sample of a settings file for the command `name`.
 fn text(name: &str, set: &[(&str, &str)], after: &[&str]) -> String {
     let mut top = Arguments::command();
     top.build();
     top.find_subcommand(name).map(|command| sample(command, set, after)).unwrap_or_default()
 }
 
-/// The arguments of the watcher that the command line `arguments` and the settings in `file` make together, and every
-/// option's value.
+/// Merges the command line `arguments` with the watcher's settings in `file`; returns the arguments and all option
+/// values.
 ///
 /// # Errors
-/// When the file cannot be read or is wrong; the first word is a stable code.
+/// When the file cannot be read or is invalid; the first word is a stable code.
 pub(super) fn load(file: &Path, arguments: &[OsString]) -> anyhow::Result<(WatchArguments, Values)> {
     match merged(file, WATCH, arguments)? {
         (Command::Watch(watch), values) => Ok((*watch, values)),
-        _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a watcher"),
+        _ => anyhow::bail!("E-CONFIG-TOGETHER: these are not arguments of octrls watch"),
     }
 }
 
-/// The arguments of the worker that the command line `arguments` and the settings in `file` make together, and every option's
-/// value.
+/// Merges the command line `arguments` with the worker's settings in `file`; returns the arguments and all option
+/// values.
 ///
 /// # Errors
 /// As [`load`].
@@ -165,11 +163,11 @@ pub(super) fn load_worker(
 ) -> anyhow::Result<(super::worker::WorkerArguments, Values)> {
     match merged(file, WORKER, arguments)? {
         (Command::Worker(worker), values) => Ok((*worker, values)),
-        _ => anyhow::bail!("E-CONFIG-TOGETHER: not the arguments of a worker"),
+        _ => anyhow::bail!("E-CONFIG-TOGETHER: these are not arguments of octrls worker"),
     }
 }
 
-/// The command `name` that the command line `arguments` and the settings in `file` make together.
+/// Merges the command line `arguments` of the command `name` with the settings in `file`.
 fn merged(file: &Path, name: &str, arguments: &[OsString]) -> anyhow::Result<(Command, Values)> {
     let text = settings(file, "E-CONFIG-IO")?;
     let wrong = |error: ConfigError| {
@@ -184,11 +182,13 @@ fn merged(file: &Path, name: &str, arguments: &[OsString]) -> anyhow::Result<(Co
 mod tests {
     use super::*;
 
-    /// A command with a settings file: its name, what its sample sets, and the sample that is packaged.
+    /// A command with a settings file.
     struct Sample {
         name: &'static str,
+        /// The settings that the sample sets.
         folders: &'static str,
         text: String,
+        /// Name of the packaged sample.
         packaged: &'static str,
     }
 
@@ -210,7 +210,7 @@ mod tests {
             merge(&Arguments::command(), self.name, &command_line(self.name, Path::new("f")), text).unwrap().1
         }
 
-        /// The sample with every default in force.
+        /// The sample with every default uncommented.
         fn filled(&self) -> String {
             let uncommented = |line: &str| match line.strip_prefix('#') {
                 Some(setting) if !setting.starts_with(' ') && !setting.contains('<') => setting.to_owned(),
@@ -240,7 +240,7 @@ mod tests {
             let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(packaged);
             let packaged = std::fs::read_to_string(packaged).unwrap();
             let differs = packaged.lines().zip(printed.lines()).find(|(a, b)| a != b);
-            assert!(packaged == printed, "CONTRIBUTING.md says how that of {name} is made; {differs:?}");
+            assert!(packaged == printed, "{name}: regenerate the packaged sample as CONTRIBUTING.md says; {differs:?}");
         }
     }
 }

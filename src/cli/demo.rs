@@ -1,4 +1,4 @@
-//! `octrls demo`: synthetic scans arrive in a temporary folder, and the watcher works on them.
+//! `octrls demo`: writes synthetic scans into a temporary folder and watches it.
 
 use std::{path::Path, process::ExitCode, thread, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
     service::Service, watch::Watch,
 };
 
-/// Scans in the demo are complete when they appear; a short window shows results sooner.
+/// Demo scans are complete when they appear, so a short window is safe and shows results sooner.
 const STABILITY: Duration = Duration::from_millis(300);
 
 pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
@@ -32,11 +32,11 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     let options = EngineOptions { stability: STABILITY, workers: default_jobs(), ..EngineOptions::new(&root, out) };
     let options = if screen == ScreenKind::Dashboard {
         let root = root.clone();
-        // A demo that loses its folder on the way out simply stops sending scans.
+        // The folder is deleted when the demo ends; the error only ends this thread.
         thread::spawn(move || seeds.into_iter().try_for_each(|seed| send(&root, seed, every)));
         options
     } else {
-        // Without a dashboard nobody can quit: everything is there at the start, and the end of it is the end.
+        // Nobody can quit without a dashboard: write all scans first and stop after the last.
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
@@ -46,10 +46,10 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     watch.run(network, arguments.image.image)
 }
 
-/// Lets one scan arrive, then waits.
+/// Writes one scan, then waits.
 fn send(root: &Path, seed: u64, wait: Duration) -> anyhow::Result<()> {
     let scanner = PhantomOptions::default();
-    // The first scans are a healthy eye on a good scanner; later ones vary, and some are volumes of 6 by 6 mm.
+    // A healthy single scan first, then a volume of 6 by 6 mm, then scans that vary.
     let (options, bscans) = match seed % 4 {
         1 => (scanner, 1),
         2 => (PhantomOptions { width: 512, lateral_um: 11.7, ..scanner }, 25),

@@ -1,4 +1,4 @@
-//! `octrls doctor`: what is not as it should be, and what to do.
+//! `octrls doctor`: checks the setup and suggests fixes.
 
 use std::{
     ffi::OsString,
@@ -22,19 +22,19 @@ use octrls_engine::LEDGER_FILE;
 
 #[derive(Args)]
 pub(super) struct DoctorArguments {
-    /// Folder that is or will be watched [default: what the settings file says]
+    /// Watched folder to check [default: from the settings file]
     #[arg(value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Settings file of `octrls watch` [default: /etc/octrls/octrls.toml, where it is there]
+    /// Settings file of `octrls watch` [default: /etc/octrls/octrls.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder for results [default: what the settings file says, else DIR/octrls-results]
+    /// Results folder [default: from the settings file, otherwise DIR/octrls-results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// unet-640, edge, or an ONNX file [default: what the settings file says, else unet-640]
+    /// Model: unet-640, edge, or the path of an ONNX file [default: from the settings file, otherwise unet-640]
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     if worst == Some(Grade::Problem) { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
 }
 
-/// The arguments of the watcher that is looked at; `None` where nobody says what it watches.
+/// The arguments of the watcher to check; `None` when there is neither a folder nor a valid settings file.
 fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<WatchArguments> {
     const CHECK: &str = "settings";
     let installed = || Some(PathBuf::from(config::INSTALLED)).filter(|file| arguments.root.is_none() && file.exists());
@@ -95,12 +95,12 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
     if let Some(file) = file {
         return match config::load(&file, &line) {
             Ok((watcher, _)) => {
-                found.push(Finding::ok(CHECK, format!("{} is right", file.display())));
+                found.push(Finding::ok(CHECK, format!("{} is valid", file.display())));
                 Some(watcher)
             }
             Err(error) => {
-                let advice = "mend the file; `octrls config sample` prints one to begin with";
-                found.push(Finding::problem(CHECK, format!("{error:#}"), advice));
+                let advice = "correct the file; `octrls config sample` prints a valid one";
+                found.push(Finding::problem(CHECK, super::in_words(&error), advice));
                 None
             }
         };
@@ -112,14 +112,14 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
     }
 }
 
-/// An administrator may do what the service may not.
+/// Warns when root runs the checks: root may read and write folders that the service may not.
 fn user() -> Option<Finding> {
     let is_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").ok()?) == 0;
     is_root.then(|| {
         Finding::warning(
             "user",
-            "root may read and write every folder",
-            "for what the service may: sudo -u octrls octrls doctor",
+            "running as root, so permission checks always pass",
+            "check with the service's permissions: sudo -u octrls octrls doctor",
         )
     })
 }
@@ -130,20 +130,21 @@ fn socket(path: &Path) -> Finding {
     const LONGEST: usize = 107;
     let shown = path.display();
     if path.as_os_str().len() > LONGEST {
-        let text = format!("{shown} is too long for a socket: nobody will be able to attach");
-        return Finding::warning(CHECK, text, "choose a shorter one: --socket PATH");
+        let text = format!("{shown} is too long for a socket; `octrls top` cannot attach");
+        return Finding::warning(CHECK, text, "set a shorter path: --socket PATH");
     }
     if fs::symlink_metadata(path).is_err() {
-        return Finding::ok(CHECK, format!("nobody listens at {shown}: the watcher does not run"));
+        return Finding::ok(CHECK, format!("{shown} does not exist; the watcher is not running"));
     }
     match octrls_tui::attach::Attached::connect(path) {
         Ok(attached) => {
-            // A connection that broke meanwhile tells nothing about the socket.
+            // A connection that breaks now says nothing about the socket.
             let _ = attached.leave();
-            Finding::ok(CHECK, format!("a watcher runs; `octrls top {shown}` attaches"))
+            Finding::ok(CHECK, format!("the watcher is running; `octrls top {shown}` attaches"))
         }
         Err(error) => {
-            let advice = "is the watcher running, in this version, and are you in its group? sudo adduser NAME octrls";
+            let advice =
+                "check that the watcher runs in this version and that you are in its group: sudo adduser NAME octrls";
             Finding::warning(CHECK, format!("{}: {error}", error.code()), advice)
         }
     }

@@ -1,4 +1,4 @@
-//! `octrls export`: many results in one file, while they come in or later.
+//! `octrls export`: combines many results into one file, also while a watcher runs.
 
 use std::{
     collections::BTreeSet,
@@ -21,13 +21,13 @@ use octrls_report::{Export, ExportError, is_result};
 
 #[derive(Args)]
 pub(super) struct ExportArguments {
-    /// Write the boundaries and thickness of all A-scans to this Parquet file, a row each
+    /// Write a Parquet file with one row per A-scan: boundaries and thickness
     #[arg(long, value_name = "FILE", conflicts_with = "json", required_unless_present = "json")]
     parquet: Option<PathBuf>,
-    /// Write each result.json as one line to this file, `-` for the standard output, with its folder
+    /// Write a file with one JSON line per result: its folder and result.json; `-` for standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Result folders, or folders to search for them
+    /// Result folders, or folders to search for results
     #[arg(required = true, value_name = "DIR")]
     inputs: Vec<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         lines(&mut out, &results, &mut broken)?;
         out.flush()
     })?;
-    println!("{} results", results.len() - broken);
+    println!("exported {} results", results.len() - broken);
     Ok(verdict(broken))
 }
 
@@ -60,18 +60,18 @@ fn verdict(broken: usize) -> ExitCode {
     if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) }
 }
 
-/// The folders with results in `inputs`.
+/// Finds the result folders in `inputs`.
 fn folders(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut results = BTreeSet::new();
     for input in inputs {
-        // What the engine keeps, and what is not finished, has a hidden name.
+        // The engine's own files and unfinished results have hidden names.
         let hidden = |path: &Path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".octrls"));
         for entry in WalkDir::new(input).into_iter().filter_entry(|e| !hidden(e.path())) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() && is_result(entry.path()) => {
                     results.insert(entry.into_path());
                 }
-                // A watcher that works meanwhile replaces folders.
+                // A running watcher may replace a folder during the search.
                 Err(error) if error.depth() > 0 && is_missing(error.io_error()) => {}
                 other => {
                     other.with_context(|| format!("E-READ-IO: cannot search {}", input.display()))?;
@@ -87,7 +87,7 @@ fn is_missing(error: Option<&std::io::Error>) -> bool {
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Writes each result's `result.json` as one line.
+/// Writes each `result.json` as one line; counts the unreadable ones in `broken`.
 fn lines(out: &mut impl Write, results: &BTreeSet<PathBuf>, broken: &mut usize) -> std::io::Result<()> {
     for folder in results {
         let read = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string());
@@ -95,14 +95,14 @@ fn lines(out: &mut impl Write, results: &BTreeSet<PathBuf>, broken: &mut usize) 
             Ok(result) => writeln!(out, "{}", json!({ "folder": printed(folder), "result": result }))?,
             Err(error) => {
                 *broken += 1;
-                eprintln!("E-EXPORT-RESULT: {} cannot be read: {error}", folder.display());
+                eprintln!("E-EXPORT-RESULT: cannot read {}: {error}", folder.display());
             }
         }
     }
     Ok(())
 }
 
-/// Writes `file` as a whole or not at all.
+/// Writes `file` atomically: fills a temporary file and renames it.
 fn write(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> anyhow::Result<()> {
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let text = || format!("E-OUT-IO: cannot write {}", file.display());
@@ -134,6 +134,6 @@ fn tables(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode
     file.as_file().sync_all().with_context(text)?;
     file.persist(target).with_context(text)?;
     sync_folder(folder).with_context(text)?;
-    println!("{ascans} A-scans of {} results", results.len() - broken);
+    println!("exported {ascans} A-scans of {} results", results.len() - broken);
     Ok(verdict(broken))
 }

@@ -1,4 +1,4 @@
-//! The arguments of the follow-up of eyes.
+//! Options of the follow-up of eyes from visit to visit.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,30 +11,30 @@ use super::{args::settings, coded};
 use octrls_core::measure::follow_up::{Repeatability, RepeatabilityError};
 use octrls_engine::History;
 
-/// Name of the table of repeatabilities that is shipped.
+/// Name of the shipped repeatability table.
 const PUBLISHED: &str = "published";
 
 #[derive(Args)]
 struct RepeatabilityArguments {
-    /// What changes since earlier visits are held against: the shipped table, or a TOML file of the site's own
+    /// Repeatability table to judge changes between visits: the shipped table, or your own TOML file
     #[arg(long, value_name = "published|FILE", default_value = PUBLISHED)]
     repeatability: PathBuf,
 }
 
-/// Those of a watcher.
+/// The follow-up options of `octrls watch`.
 #[derive(Args)]
 pub(super) struct FollowUpArguments {
-    /// Neither keep what is measured of an eye nor compare it with earlier visits
+    /// Do not store measurements of an eye or compare them with earlier visits
     #[arg(long)]
     pub(super) no_follow_up: bool,
     #[command(flatten)]
     table: RepeatabilityArguments,
 }
 
-/// Those of a command that has no ledger of its own.
+/// The follow-up options of a command without a ledger of its own.
 #[derive(Args)]
 pub(super) struct HistoryArguments {
-    /// Compare each eye with its earlier visits in the ledger of this result folder of a watcher, and enter it there
+    /// Watcher's results folder whose history each eye is compared with and added to
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
     #[command(flatten)]
@@ -42,17 +42,17 @@ pub(super) struct HistoryArguments {
 }
 
 impl FollowUpArguments {
-    /// The history of eyes in the result folder `out`; `None` where there is to be none.
+    /// The history of eyes in the results folder `out`; `None` with `--no-follow-up`.
     pub(super) fn history(&self, out: &Path) -> anyhow::Result<Option<Arc<History>>> {
         (!self.no_follow_up).then(|| self.table.history(out)).transpose()
     }
 }
 
 impl HistoryArguments {
-    /// The history of eyes that was asked for.
+    /// The history of eyes that `--history` names; `None` without it.
     pub(super) fn history(&self) -> anyhow::Result<Option<Arc<History>>> {
         let Some(out) = &self.history else { return Ok(None) };
-        anyhow::ensure!(out.is_dir(), "E-OUT-IO: there is no folder {}", out.display());
+        anyhow::ensure!(out.is_dir(), "E-OUT-IO: folder {} does not exist", out.display());
         self.table.history(out).map(Some)
     }
 }
@@ -67,7 +67,7 @@ impl RepeatabilityArguments {
     }
 }
 
-/// The history of eyes in the result folder `out`, with the shipped table.
+/// The history of eyes in the results folder `out`, with the shipped table.
 pub(super) fn published(out: &Path) -> anyhow::Result<Arc<History>> {
     open(out, Repeatability::published())
 }

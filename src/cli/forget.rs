@@ -1,4 +1,4 @@
-//! `octrls forget`: takes patients out of the history of eyes.
+//! `octrls forget`: deletes patients from the history of eyes.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,16 +14,16 @@ use octrls_readers::{ReadError, ReadOptions};
 
 #[derive(Args)]
 pub(super) struct ForgetArguments {
-    /// Scans of the patients
+    /// Scans of the patients to delete
     #[arg(required = true, value_name = "FILE")]
     scans: Vec<PathBuf>,
-    /// Result folder of the watcher whose ledger is to forget them
+    /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
 
 pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(arguments.out.is_dir(), "E-OUT-IO: there is no folder {}", arguments.out.display());
+    anyhow::ensure!(arguments.out.is_dir(), "E-OUT-IO: folder {} does not exist", arguments.out.display());
     let history = published(&arguments.out)?;
     let mut failed = false;
     for path in &arguments.scans {
@@ -33,11 +33,11 @@ pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
                 for subject in &subjects {
                     count += history.forget(subject).map_err(|e| coded(e.code(), e))?;
                 }
-                println!("{}  {count} scans forgotten", path.display());
+                println!("{}  {count} scans deleted from the history", path.display());
             }
             Ok(_) => {
                 failed = true;
-                eprintln!("{}  the file does not say whose eye it is", path.display());
+                eprintln!("{}  the file does not identify the patient or the eye", path.display());
             }
             Err(error) => {
                 failed = true;
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// Whose eyes the series of a file show.
+/// The eyes that the series of a file show.
 fn subjects(path: &Path) -> Result<Vec<Subject>, ReadError> {
     let count = scan::series(path)?;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! `octrls ls`: what the ledger knows.
+//! `octrls ls`: lists the status of every scan from the ledger.
 
 use std::{
     io::{BufWriter, Write, stdout},
@@ -14,16 +14,16 @@ use octrls_engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]
 pub(super) struct LsArguments {
-    /// Folder for results of the watcher
+    /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only scans in this state, once for each: hashed, running, written, delivered, quarantined, superseded or expired
-    #[arg(long, value_name = "STATE")]
+    /// Only scans in this state: queued, running, done, delivered, quarantined, superseded or expired; repeatable
+    #[arg(long, value_name = "STATE", value_parser = parsed)]
     state: Vec<ScanState>,
-    /// Only scans whose path begins so
+    /// Only scans whose path starts with PATH
     #[arg(value_name = "PATH")]
     below: Option<PathBuf>,
-    /// Print a JSON object for each scan
+    /// Print one JSON object per scan
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +49,23 @@ pub(super) fn run(arguments: &LsArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether results are delivered is on record beside them.
+/// The state in the word that every screen uses; JSON keeps the ledger's own name.
+const fn word(state: ScanState) -> &'static str {
+    match state {
+        ScanState::Hashed => "queued",
+        ScanState::Written => "done",
+        other => other.name(),
+    }
+}
+
+/// The state that [`word`] or the ledger calls `text`.
+fn parsed(text: &str) -> Result<ScanState, String> {
+    let named = |state: &ScanState| word(*state) == text || state.name() == text;
+    let words = || ScanState::ALL.map(word).join(", ");
+    ScanState::ALL.into_iter().find(named).ok_or_else(|| format!("not one of {}", words()))
+}
+
+/// The state of `entry`; a delivery is recorded beside the results, not in the ledger.
 fn state(out: &Path, entry: &LedgerEntry) -> ScanState {
     let result = entry.result.as_ref().filter(|_| entry.state == ScanState::Written);
     if result.is_some_and(|result| delivered(&out.join(result))) { ScanState::Delivered } else { entry.state }
@@ -58,7 +74,7 @@ fn state(out: &Path, entry: &LedgerEntry) -> ScanState {
 fn line(out: &mut impl Write, entry: &LedgerEntry) -> std::io::Result<()> {
     let time = entry.finished.or(entry.started).map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let seconds = entry.seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
-    let (state, time) = (entry.state.name(), time.unwrap_or_default());
+    let (state, time) = (word(entry.state), time.unwrap_or_default());
     write!(out, "{state:<11}  {time:<20}  {seconds:>9}  {}", harmless(&printed(&entry.path)))?;
     match (&entry.code, &entry.reason) {
         (Some(code), Some(reason)) => writeln!(out, "  {code}: {}", harmless(reason)),

@@ -1,11 +1,11 @@
-//! The command line: arguments in, one function a command, an exit code out.
+//! The command line: one module and one `run` function per command, which returns the exit code.
 //!
 //! | exit code | meaning |
 //! | --- | --- |
-//! | 0 | everything asked for was done |
+//! | 0 | success |
 //! | 1 | some scans or files failed; the others are done |
-//! | 2 | the arguments are wrong |
-//! | 3 | nothing could be started: no model, no folder, no permission, no node |
+//! | 2 | invalid arguments or settings |
+//! | 3 | the command could not start: no model, no folder, no permission, no node |
 
 mod args;
 mod config;
@@ -42,14 +42,14 @@ use args::{Arguments, Command, ModelArguments};
 use octrls_core::network::{ModelError, Network, ShippedModel};
 use octrls_engine::Steward;
 
-/// Some scans or files failed.
+/// Exit code: some scans or files failed.
 const SOME_FAILED: u8 = 1;
-/// The arguments are wrong.
+/// Exit code: invalid arguments or settings.
 const WRONG_ARGUMENTS: u8 = 2;
-/// Nothing could be started.
+/// Exit code: the command could not start.
 const NOT_STARTED: u8 = 3;
 
-/// Runs the command that `arguments` name, the program's own name first.
+/// Runs the command that `arguments` name; the first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let line: Vec<OsString> = arguments.into_iter().collect();
     let arguments = match Arguments::try_parse_from(&line) {
@@ -75,18 +75,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Model(a) => model::run(&a),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("octrls: {error:#}");
+        eprintln!("octrls: {}", in_words(&error));
         ExitCode::from(NOT_STARTED)
     })
 }
 
-/// Whether `text` would do as a settings file of `octrls watch`; if not, the code and the reason.
+/// Checks `text` as a settings file of `octrls watch`.
+///
+/// # Errors
+/// The stable code and the reason when it is invalid.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn try_settings(text: &str) -> Result<(), (&'static str, String)> {
     config::try_text(text).map_err(|error| (error.code(), error.to_string()))
 }
 
-/// The model that the arguments name: one that this build carries, or a file.
+/// Loads the model that the arguments name, which is a shipped one or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
     let network = network(arguments).map_err(|e| coded(e.code(), e))?;
     if let Some(reason) = network.no_gpu() {
@@ -101,17 +104,33 @@ fn network(arguments: &ModelArguments) -> Result<Network, ModelError> {
     shipped.map_or_else(|| Network::load_on(&arguments.model, device), |model| Network::shipped_on(model, device))
 }
 
-/// What an operator is told of a GPU that cannot be used, behind the code.
+/// The message that the CPU is used because the GPU cannot be.
 fn on_cpu(reason: &str) -> String {
-    format!("E-MODEL-DEVICE: the CPU computes, since the GPU cannot be used: {reason}")
+    format!("E-MODEL-DEVICE: using the CPU, because the GPU cannot be used: {reason}")
 }
 
-/// An error with its stable code in front.
+/// An error and its causes in one line, without causes that the error before already states.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+/// Puts its stable code in front of an error.
 fn coded(code: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
     anyhow::Error::new(error).context(code.to_owned())
 }
 
-/// Calls `first` at the first signal to end, and `second` at the next.
+/// Calls `first` at the first termination signal (SIGTERM, Ctrl-C) and `second` at the next.
 fn on_signals(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new(TERM_SIGNALS)?;
     std::thread::Builder::new().name("octrls-signals".to_owned()).spawn(move || {
@@ -126,27 +145,27 @@ fn on_signals(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Sen
     Ok(())
 }
 
-/// Scans to work on at once when nobody says: one a core.
+/// Default number of scans to process at once: one per core.
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The ledger and the quarantine of the folder for results `out`.
+/// Opens the ledger and the quarantine of the results folder `out`.
 fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
     Steward::open(out).map_err(|e| coded(e.code(), e))
 }
 
-/// A path as it is printed: with `/` on every system.
+/// A path as it is printed, with `/` on every system.
 fn printed(path: &std::path::Path) -> String {
     octrls_tui::printed(path)
 }
 
-/// Text for a person's terminal: in quotes, with escapes, where a file's name would steer it or begin a line.
+/// Text that is safe to print on a terminal: quoted and escaped if it has control characters, as file names may.
 fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains(char::is_control) { format!("{text:?}").into() } else { text.into() }
 }
 
-/// What came of printing; a reader that has seen enough is no failure.
+/// The result of printing, where a closed pipe counts as success.
 fn unless_unread(printed: std::io::Result<()>) -> anyhow::Result<()> {
     match printed {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -154,7 +173,7 @@ fn unless_unread(printed: std::io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 fn make_folder(path: &std::path::Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("E-OUT-IO: cannot make the folder {}", path.display()))
+    std::fs::create_dir_all(path).with_context(|| format!("E-OUT-IO: cannot create folder {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `octrls model info`.
+//! `octrls model info`: prints the metadata of a model.
 
 use std::process::ExitCode;
 

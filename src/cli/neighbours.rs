@@ -1,4 +1,4 @@
-//! What a command does by network beside its work: scans in, results out.
+//! DICOM peers of `watch` and `segment`: receives scans and sends results.
 
 use std::{
     path::{Path, PathBuf},
@@ -39,7 +39,7 @@ impl WatchNetArguments {
 }
 
 impl SegmentNetArguments {
-    /// Delivers finished results; returns how many folders could not be delivered wholly.
+    /// Delivers finished results; returns how many folders were not delivered completely.
     pub(super) fn deliver(&self, folders: &[PathBuf]) -> usize {
         let Some(delivery) = self.send.delivery() else { return 0 };
         let mut undelivered = 0;
@@ -51,8 +51,8 @@ impl SegmentNetArguments {
                     undelivered += usize::from(told > 0);
                 }
                 Err(error) => {
-                    // The others would fare the same, each after all its attempts.
-                    eprintln!("{}: {error}; results stay where they are", error.code());
+                    // The node is unreachable, so the others would fail too, each after all its retries.
+                    eprintln!("{}: {error}; the results stay in the results folder", error.code());
                     return undelivered + folders.len() - tried;
                 }
             }
@@ -61,7 +61,7 @@ impl SegmentNetArguments {
     }
 }
 
-/// The nodes that a watcher is to talk with.
+/// The DICOM peers of a watcher, before they are started.
 #[derive(Default)]
 pub(super) struct Neighbours {
     listener: Option<ListenerOptions>,
@@ -69,17 +69,17 @@ pub(super) struct Neighbours {
     outbox: Outbox,
 }
 
-/// The nodes that a watcher talks with.
+/// The running DICOM peers of a watcher.
 pub(super) struct Busy {
     listener: Option<Listener>,
     courier: Option<(Courier, Stop)>,
 }
 
-/// Asks all talk to end.
+/// Stops the listener and the deliveries.
 pub(super) struct Stops(Vec<Stop>);
 
 impl Neighbours {
-    /// The processor, which leaves its results for delivery where they are to be delivered.
+    /// Wraps `processor` so that its results are delivered, if deliveries were asked for.
     pub(super) fn served_by(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
         match self.delivery {
             Some(ref delivery) => {
@@ -89,7 +89,7 @@ impl Neighbours {
         }
     }
 
-    /// Listens, and delivers, while the engine that `remote` steers works from `root` to `out`.
+    /// Starts listening (into `root`) and delivering (from `out`) for the engine of `remote`.
     pub(super) fn start(self, root: &Path, out: &Path, remote: &Remote) -> anyhow::Result<Busy> {
         let failed = |e: NodeError| coded(e.code(), e);
         let listener = self.listener.map(|options| {
@@ -113,8 +113,8 @@ impl Busy {
         Stops(listener.into_iter().chain(self.courier.as_ref().map(|(_, stop)| stop.clone())).collect())
     }
 
-    /// Ends all talk; what is being received is finished, and so is what is being sent. With `deliver_all` the rest is
-    /// sent as well, as far as the target is there. Returns how many results are left to deliver.
+    /// Finishes the transfers in progress and stops; with `deliver_all`, first sends the other results if the target
+    /// answers. Returns how many results are still to be delivered.
     pub(super) fn finish(self, deliver_all: bool) -> usize {
         if let Some(listener) = self.listener {
             listener.stopper().drain();
@@ -126,7 +126,7 @@ impl Busy {
         }
         let left = courier.finish();
         if left > 0 {
-            eprintln!("octrls: {left} results are not delivered; the next start with --send-to takes them up");
+            eprintln!("octrls: results not delivered: {left}; the next start with --send-to sends them");
         }
         left
     }
@@ -142,7 +142,7 @@ impl Stops {
     }
 }
 
-/// A processor whose results are delivered.
+/// A processor that queues its results for delivery.
 struct Delivered {
     processor: Arc<dyn Processor>,
     outbox: Outbox,

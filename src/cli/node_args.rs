@@ -1,4 +1,4 @@
-//! The arguments of the commands that speak DICOM.
+//! Arguments of the commands that use the DICOM network.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -11,28 +11,28 @@ const BYTES_IN_MIB: u64 = 1 << 20;
 
 #[derive(Args)]
 pub(super) struct ReceiveArguments {
-    /// Folder to write to, usually one that is watched
+    /// Folder to write to, usually a watched folder
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
-    /// Address to listen at; one that other machines reach needs --allow-ae
+    /// Address to listen on; an address that other machines can reach needs --allow-ae
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11112")]
     listen: SocketAddr,
-    /// The title by which others must call this node
+    /// AE title of this node; peers must call it by this title
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS")]
     ae_title: AeTitle,
-    /// Calling title that is allowed, once for each [default: all, from this machine alone]
+    /// AE title that may connect; repeatable [default: any, but only from this machine]
     #[arg(long, value_name = "TITLE")]
     allow_ae: Vec<AeTitle>,
-    /// Associations at once
+    /// Maximum number of simultaneous associations
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     max_associations: u16,
-    /// Longest instance, in MiB
+    /// Maximum size of an instance in MiB
     #[arg(long, value_name = "MIB", default_value = "2048", value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_instance_mib: u32,
-    /// Give a peer up that is silent for so many seconds
+    /// Drop a peer that sends nothing for this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: f64,
-    /// Tell the name of each file too, which is the instance's identifier
+    /// Also print the name of each file, which is the instance UID
     #[arg(long)]
     pub(super) verbose: bool,
 }
@@ -50,31 +50,31 @@ impl ReceiveArguments {
     }
 }
 
-/// Those of [`ReceiveArguments`] for a watcher that receives as well.
+/// The receive options of `octrls watch`; see [`ReceiveArguments`].
 #[derive(Args)]
 pub(super) struct WatchReceiveArguments {
-    /// Receive scans from DICOM nodes into the first watched folder too; see `octrls receive`
+    /// Listen on this address and receive scans from DICOM nodes into the first watched folder
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once")]
     receive: Option<SocketAddr>,
-    /// The title by which others must call this node
+    /// AE title of this node; peers must call it by this title
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS", requires = "receive")]
     receive_ae_title: AeTitle,
-    /// Calling title that is allowed, once for each [default: all, from this machine alone]
+    /// AE title that may connect; repeatable [default: any, but only from this machine]
     #[arg(long, value_name = "TITLE", requires = "receive")]
     receive_allow_ae: Vec<AeTitle>,
-    /// Associations at once
+    /// Maximum number of simultaneous associations
     #[arg(long, value_name = "N", default_value = "8", requires = "receive", value_parser = clap::value_parser!(u16).range(1..=256))]
     receive_max_associations: u16,
-    /// Longest instance, in MiB
+    /// Maximum size of an instance in MiB
     #[arg(long, value_name = "MIB", default_value = "2048", requires = "receive", value_parser = clap::value_parser!(u32).range(1..=4096))]
     receive_max_instance_mib: u32,
-    /// Give a peer up that is silent for so many seconds
+    /// Drop a peer that sends nothing for this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", requires = "receive", value_parser = seconds)]
     receive_timeout: f64,
 }
 
 impl WatchReceiveArguments {
-    /// `None` when nothing is to be received.
+    /// The listener's options; `None` without `--receive`.
     pub(super) fn options(&self) -> Option<ListenerOptions> {
         Some(ListenerOptions {
             address: self.receive?,
@@ -87,19 +87,19 @@ impl WatchReceiveArguments {
     }
 }
 
-/// Where results go beside the folder for results.
+/// The options for sending results to a DICOM node.
 #[derive(Args)]
 pub(super) struct SendToArguments {
-    /// Node that every DICOM file of a result is sent to
+    /// Send the DICOM files of each result to this node
     #[arg(long, value_name = "TITLE@HOST:PORT")]
     send_to: Option<Target>,
-    /// Our own title there
+    /// AE title of this node when it sends
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS", requires = "send_to")]
     send_ae_title: AeTitle,
 }
 
 impl SendToArguments {
-    /// `None` when nothing is to be sent.
+    /// Where and how results are sent; `None` without `--send-to`.
     pub(super) fn delivery(&self) -> Option<Delivery> {
         let target = self.send_to.clone()?;
         Some(Delivery { target, options: SendOptions::new(self.send_ae_title.clone()) })
@@ -111,19 +111,19 @@ pub(super) struct SendArguments {
     /// Node to send to
     #[arg(value_name = "TITLE@HOST:PORT")]
     pub(super) target: Target,
-    /// DICOM files, or folders to search for them
+    /// DICOM files, or folders to search for DICOM files
     #[arg(required_unless_present = "echo", value_name = "FILE|DIR")]
     pub(super) inputs: Vec<PathBuf>,
-    /// Only ask whether the node is there
+    /// Only check that the node answers (C-ECHO)
     #[arg(long, conflicts_with = "inputs")]
     pub(super) echo: bool,
-    /// Our own title
+    /// AE title of this node
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS")]
     ae_title: AeTitle,
-    /// Further attempts after one that failed for a passing reason
+    /// Retries after a temporary failure
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: u32,
-    /// Give the node up when it is silent for so many seconds
+    /// Stop when the node sends nothing for this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: f64,
 }

@@ -1,4 +1,4 @@
-//! `octrls phantom`: synthetic scans with their exact labels.
+//! `octrls phantom`: writes synthetic scans with exact labels.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use octrls_core::{
 
 use super::{args::PhantomArguments, make_folder};
 
-/// Micrometres from B-scan to B-scan of a volume.
+/// Distance between the B-scans of a volume, in micrometres.
 const BETWEEN_UM: f64 = 240.0;
 
 pub(super) fn run(arguments: &PhantomArguments) -> anyhow::Result<ExitCode> {
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &PhantomArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A synthetic scan: one B-scan, or a volume around the fovea from the upper end to the lower.
+/// A synthetic scan: one B-scan, or a volume around the fovea whose first B-scan is the superior one.
 pub(super) struct SyntheticScan {
     pub(super) options: PhantomOptions,
     pub(super) seed: u64,
@@ -41,10 +41,11 @@ pub(super) struct SyntheticScan {
 }
 
 impl SyntheticScan {
-    /// Writes a TIFF with a page for each B-scan, and beside it a sidecar that states spacings and eye; to `labels` the exact
-    /// boundaries. A single B-scan becomes a PNG. Returns the file's name.
+    /// Writes the scan, its sidecar (spacings, eye), and the exact boundaries to `labels`; returns the scan's file
+    /// name.
     ///
-    /// The picture comes last and by renaming, so that a watcher never sees it without its sidecar or half-written.
+    /// A single B-scan becomes a PNG, a volume a TIFF with a page per B-scan. The image is renamed into place last, so
+    /// that a watcher never sees it incomplete or without its sidecar.
     pub(super) fn write(&self, stem: &Path, labels: Option<&Path>) -> anyhow::Result<String> {
         let path = stem.with_added_extension(if self.bscans > 1 { "tif" } else { "png" });
         let (partial, sidecar) = (path.with_added_extension("part"), path.with_added_extension("toml"));
@@ -66,7 +67,7 @@ impl SyntheticScan {
             }
             let fovea_offset_um = (middle - f64::from(i)) * BETWEEN_UM;
             let options = PhantomOptions { anatomy_seed: Some(eye), fovea_offset_um, ..self.options };
-            // Each B-scan has speckle of its own.
+            // Each B-scan needs its own speckle.
             Phantom::generate(&options, self.seed ^ (u64::from(i) << 32))
         })
     }
@@ -101,8 +102,8 @@ impl SyntheticScan {
     }
 }
 
-/// A table of exact boundaries in the convention of the results: 0-based fractional rows, empty outside the frame. That of a volume
-/// begins with the number of the B-scan.
+/// A CSV table of exact boundaries, as in the results: 0-based fractional rows, empty outside the frame. For a volume,
+/// the first column is the index of the B-scan.
 struct Labels {
     csv: csv::Writer<File>,
     of_volume: bool,

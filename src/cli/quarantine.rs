@@ -1,4 +1,4 @@
-//! `octrls quarantine`: what was given up.
+//! `octrls quarantine`: lists quarantined scans, retries them or deletes them.
 
 use std::{
     io::{BufWriter, Write, stdout},
@@ -20,49 +20,51 @@ pub(super) struct QuarantineArguments {
 
 #[derive(Subcommand)]
 enum QuarantineCommand {
-    /// List the scans in quarantine, each with its reason
+    /// List quarantined scans with the reason
     List(ListArguments),
-    /// Move scans back to where they were found, to be processed anew
+    /// Move scans back to where they came from and process them again
     Retry(ChoiceArguments),
-    /// Remove scans from quarantine for good
+    /// Delete scans from quarantine permanently
     Drop(ChoiceArguments),
 }
 
 #[derive(Args)]
 struct ListArguments {
-    /// Folder for results of the watcher
+    /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Print a JSON object for each scan
+    /// Print one JSON object per scan
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
 struct ChoiceArguments {
-    /// Scans, by their places as `octrls quarantine list` prints them
+    /// Scans, named as `octrls quarantine list` prints them
     #[arg(required_unless_present = "all", value_name = "PLACE")]
     places: Vec<PathBuf>,
-    /// All that are there
+    /// All quarantined scans
     #[arg(long, conflicts_with = "places")]
     all: bool,
-    /// Folder for results of the watcher
+    /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Print a JSON object for each scan
+    /// Print one JSON object per scan
     #[arg(long)]
     json: bool,
 }
 
-/// What is done with scans in quarantine, in words and as programs are told.
+/// An action on a quarantined scan.
 struct Deed {
     act: fn(&mut Steward, &Quarantined) -> Result<(), StewardError>,
+    /// Its outcome for a person.
     text: &'static str,
+    /// Its outcome in JSON.
     word: &'static str,
 }
 
-const RETRY: Deed = Deed { act: Steward::release, text: "will be processed anew", word: "asked" };
-const DROP: Deed = Deed { act: Steward::drop_quarantined, text: "is removed", word: "removed" };
+const RETRY: Deed = Deed { act: Steward::release, text: "will be processed again", word: "asked" };
+const DROP: Deed = Deed { act: Steward::drop_quarantined, text: "is deleted", word: "removed" };
 
 pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
@@ -75,7 +77,7 @@ pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Moves everything in quarantine back, to be processed anew.
+/// Retries every quarantined scan.
 pub(super) fn release_all(steward: &mut Steward, as_json: bool) -> ExitCode {
     let all = steward.quarantined();
     each(steward, &all, &RETRY, as_json)
@@ -93,7 +95,7 @@ fn print(steward: &Steward, as_json: bool) -> std::io::Result<()> {
             });
             writeln!(out, "{object}")?;
         } else {
-            let stays = if *moved { "" } else { "  (lies where it was found)" };
+            let stays = if *moved { "" } else { "  (not moved)" };
             let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
             writeln!(out, "{time}  {}  {}: {}{stays}", harmless(&place), harmless(code), harmless(reason))?;
         }
@@ -116,7 +118,7 @@ impl ChoiceArguments {
             if found.is_none() {
                 missing = true;
                 let place = printed(&place);
-                let reason = format!("there is no {place} in quarantine");
+                let reason = format!("'{place}' is not in quarantine");
                 tell(&place, Err(("E-QUARANTINE-NONE", reason)), self.json);
             }
             chosen.extend(found.cloned());
@@ -136,7 +138,7 @@ fn each(steward: &mut Steward, scans: &[Quarantined], deed: &Deed, as_json: bool
     if failed { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
 }
 
-/// Prints what became of the scan at `place`: what was done, or a stable code and the reason.
+/// Prints the outcome for the scan at `place`: the action, or a stable code and the reason.
 fn tell(place: &str, done: Result<&Deed, (&str, String)>, as_json: bool) {
     match (done, as_json) {
         (Ok(deed), false) => println!("{}  {}", harmless(place), deed.text),

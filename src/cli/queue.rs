@@ -1,4 +1,4 @@
-//! A queue that several boxes share, for the commands that use one.
+//! Options and setup of the queue that watchers and workers share.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,56 +13,58 @@ use octrls_core::network::Network;
 use octrls_engine::{Level, Processor, Remote, SegmenterOptions};
 use octrls_fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Teller};
 
-/// Scans in the queue at once when nobody says.
+/// Default number of scans in the queue at once.
 const IN_FLIGHT: usize = 32;
 
-/// How to reach a queue.
+/// How to reach the server of a queue.
 #[derive(Args)]
 #[expect(clippy::struct_field_names, reason = "each is the name of its option")]
 pub(super) struct ServerArguments {
-    /// What the names of its streams, stores and subjects begin with
+    /// Name prefix of the queue's streams, stores and subjects
     #[arg(long, value_name = "NAME", default_value = "octrls", requires = "queue")]
     queue_name: QueueName,
-    /// Credentials file of NATS (JWT and nkey) to show there
+    /// NATS credentials file (JWT and nkey)
     #[arg(long, value_name = "FILE", requires = "queue", conflicts_with = "queue_login")]
     queue_creds: Option<PathBuf>,
-    /// File with USER:PASSWORD or a token to show there, rather than in the address, where other users of this box see it
+    /// File with USER:PASSWORD or a token; safer than in the URL, which other users of this machine can see
     #[arg(long, value_name = "FILE", requires = "queue")]
     queue_login: Option<PathBuf>,
-    /// Certificates (PEM) of who vouches for the server, in place of the system's; asks for TLS
+    /// CA certificates (PEM) that replace the system's; enables TLS
     #[arg(long, value_name = "FILE", requires = "queue")]
     queue_ca: Option<PathBuf>,
-    /// Our own certificate (PEM), where the server asks for one
+    /// Client certificate (PEM), if the server requires one
     #[arg(long, value_name = "FILE", requires_all = ["queue", "queue_key"])]
     queue_cert: Option<PathBuf>,
-    /// The key of our own certificate (PEM)
+    /// Key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "queue_cert")]
     queue_key: Option<PathBuf>,
-    /// Folder that watcher and workers see under the same or another path: scans in it are not sent, but read there
+    /// Folder shared by watcher and workers; scans in it are read there instead of being sent
     #[arg(long, value_name = "DIR", requires = "queue")]
     pub(super) queue_share: Option<PathBuf>,
 }
 
-/// Those of a watcher.
+/// The queue options of `octrls watch`.
 #[derive(Args)]
 pub(super) struct WatchQueueArguments {
-    /// Have workers elsewhere do the work, by a queue in NATS JetStream: nats://HOST or tls://HOST, of a cluster with commas
-    /// between; see `octrls worker`
+    /// Send scans to `octrls worker` through this NATS JetStream server: nats://HOST or tls://HOST; separate the hosts
+    /// of a cluster with commas
     #[arg(long, value_name = "URL")]
     queue: Option<String>,
     #[command(flatten)]
     server: ServerArguments,
 }
 
-/// A queue that a watcher is to use.
+/// The queue of a watcher, not yet connected.
 pub(super) struct Queue {
     server: Server,
     share: Option<PathBuf>,
 }
 
 impl ServerArguments {
-    /// The queue at `url`, which is no value of its own kind: the parser of the command line would repeat a wrong one, login
-    /// and all.
+    /// The server at `url`, which is parsed here because clap would print an invalid one together with its login.
+    ///
+    /// # Errors
+    /// When `url` is invalid, or the login file cannot be read.
     pub(super) fn server(&self, url: &str) -> anyhow::Result<Server> {
         let url: ServerUrl = url.parse().map_err(|reason| anyhow::anyhow!("E-FLEET-URL: {reason}"))?;
         let login = match (&self.queue_creds, &self.queue_login) {
@@ -81,20 +83,20 @@ impl ServerArguments {
 }
 
 impl WatchQueueArguments {
-    /// `None` where scans are worked on in this process.
+    /// The queue; `None` when this process segments the scans itself.
     pub(super) fn queue(&self) -> anyhow::Result<Option<Queue>> {
         let Some(url) = &self.queue else { return Ok(None) };
         Ok(Some(Queue { server: self.server.server(url)?, share: self.server.queue_share.clone() }))
     }
 
-    /// Scans at once when nobody says: more than any worker has cores, since they wait elsewhere.
+    /// Default number of scans at once: above any worker's core count, because the scans wait elsewhere.
     pub(super) fn default_jobs(&self) -> Option<usize> {
         self.queue.as_ref().map(|_| IN_FLIGHT)
     }
 }
 
 impl Queue {
-    /// The processor that leaves its results below `out`, and who tells what is wrong with the queue.
+    /// Connects; returns the processor, which writes results below `out`, and the queue's messages.
     pub(super) fn processor(
         self,
         network: &Network,
@@ -109,14 +111,14 @@ impl Queue {
     }
 }
 
-/// What the queue has to say.
+/// The queue's messages for the operator.
 pub(super) struct Ear(Teller);
 
 impl Ear {
-    /// From now on an operator hears it.
+    /// Passes the messages on as notices from now on.
     pub(super) fn listen(self, remote: Remote, no_follow_up: bool) {
         if !no_follow_up {
-            let text = "scans that go to a queue are not compared with earlier visits: the history of eyes stays here";
+            let text = "scans sent to a queue are not compared with earlier visits: workers cannot read the history";
             remote.notice(Level::Info, Some("W-FLEET-FOLLOW-UP"), text.to_owned());
         }
         self.0.listen(move |level, code, text| remote.notice(level, code, text));

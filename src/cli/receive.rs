@@ -1,4 +1,4 @@
-//! `octrls receive`: a DICOM node that writes what it is sent into a folder.
+//! `octrls receive`: a DICOM node that writes received scans into a folder.
 
 use std::{
     io::{Write, stdout},
@@ -22,11 +22,11 @@ pub(super) fn run(arguments: &ReceiveArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a line: the time in UTC, a word, and `key=value` figures.
+/// Prints one line: the time in UTC, a word, and `key=value` pairs.
 fn tell(event: &NodeEvent, verbose: bool) {
     let code = event.code().map(|code| format!(" code={code}")).unwrap_or_default();
     let file = event.file().filter(|_| verbose).map(|name| format!(" file={name}")).unwrap_or_default();
     let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    // Scans are received whether or not anyone reads of it.
+    // A closed standard output must not stop receiving.
     let _ = writeln!(stdout(), "{at} {event}{code}{file}");
 }

@@ -1,4 +1,4 @@
-//! `octrls redo`: lets scans be processed anew.
+//! `octrls redo`: processes scans again.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -10,19 +10,19 @@ use octrls_engine::Redo;
 
 #[derive(Args)]
 pub(super) struct RedoArguments {
-    /// Scans, by their paths as `octrls ls` prints them or by those of the files
+    /// Scans, as paths that `octrls ls` prints or as file paths
     #[arg(required_unless_present_any = ["all", "failed"], value_name = "PATH")]
     scans: Vec<PathBuf>,
     /// Every scan that is still in the watched folders
     #[arg(long, conflicts_with_all = ["scans", "failed"])]
     all: bool,
-    /// Every scan that was given up, as `octrls quarantine retry --all`
+    /// Every quarantined scan, as `octrls quarantine retry --all` does
     #[arg(long, conflicts_with = "scans")]
     failed: bool,
-    /// Folder for results of the watcher
+    /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Print a JSON object for each scan, or one with their count
+    /// Print one JSON object per scan; with --all, one object with their number
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &RedoArguments) -> anyhow::Result<ExitCode> {
         if arguments.json {
             println!("{}", json!({ "asked": count }));
         } else {
-            println!("{count} scans will be processed anew");
+            println!("{count} scans will be processed again");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -46,10 +46,10 @@ pub(super) fn run(arguments: &RedoArguments) -> anyhow::Result<ExitCode> {
         let path = steward.below_root(scan);
         let outcome = steward.redo(&path).map_err(|e| coded(e.code(), e))?;
         let (word, text) = match outcome {
-            Redo::Asked => ("asked", "will be processed anew"),
-            Redo::Running => ("running", "is being worked on"),
-            Redo::Gone => ("gone", "is not in the watched folders any more"),
-            Redo::Unknown => ("unknown", "is not in the ledger; a watcher takes new scans by itself"),
+            Redo::Asked => ("asked", "will be processed again"),
+            Redo::Running => ("running", "is running"),
+            Redo::Gone => ("gone", "is no longer in the watched folders"),
+            Redo::Unknown => ("unknown", "is not in the ledger; the watcher processes new scans by itself"),
         };
         failed |= outcome != Redo::Asked;
         let path = printed(&path);

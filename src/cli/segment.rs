@@ -1,4 +1,4 @@
-//! `octrls segment`: files and folders in, results out, a progress bar between.
+//! `octrls segment`: segments files and folders once, with a progress bar.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let (outcomes, results) = unbounded();
     let (todo, queue) = unbounded();
     for job in jobs {
-        todo.send(job).context("the queue closed early")?;
+        todo.send(job).context("internal error: the job queue is closed")?;
     }
     drop(todo);
     let (finished, failed) = std::thread::scope(|scope| {
@@ -71,7 +71,7 @@ fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sen
     }
 }
 
-/// Prints a line for each scan as it ends; returns the folders of those that succeeded, and how many failed.
+/// Prints one line per finished scan; returns the result folders of the successful ones and the number of failures.
 fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBuf>, usize) {
     let (mut finished, mut failed) = (Vec::new(), 0);
     for (name, result) in results {
@@ -90,7 +90,7 @@ fn show(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBuf>, usize)
     (finished, failed)
 }
 
-/// The thickness of every layer in one line.
+/// One line with the mean thickness of every layer, the verdict and the confidence.
 fn figures(summary: &ScanSummary) -> String {
     let unit = match summary.unit {
         ThicknessUnit::Micrometres => "um",
@@ -112,14 +112,14 @@ fn figures(summary: &ScanSummary) -> String {
     }
 }
 
-/// Every scan below the inputs: a file stands for itself, a folder for the scans below it, or for itself where folders are
-/// volumes. Instances of one DICOM series in one folder are one scan.
+/// Finds the scans in `inputs`. A folder stands for the scans below it, or, with `volumes`, is one scan itself.
+/// Instances of one DICOM series in one folder are one scan.
 fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();
     let mut add = |scan: PathBuf, name: PathBuf| match by_name.insert(name.clone(), scan.clone()) {
         Some(other) if other != scan => bail!(
-            "E-ARGS-CLASH: {} and {} would both have their results in {}; segment them into different folders",
+            "E-ARGS-CLASH: {} and {} would both write their results to {}; segment them into different folders",
             other.display(),
             scan.display(),
             name.display()
@@ -133,7 +133,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             add(input.clone(), name.into())?;
             continue;
         }
-        // Results of an earlier run may lie below the folder; they are no scans.
+        // The results folder may lie below the input folder; its images are not scans.
         let below = WalkDir::new(input)
             .sort_by_file_name()
             .into_iter()
@@ -154,7 +154,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
     let scans = scan::gather(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
     let scans: HashMap<PathBuf, ScanFiles> = scans.collect();
-    // Of a series, the file that it is called by is the scan, and the others are none.
+    // A series is listed once, under the file that names it; its other files are dropped.
     let jobs = by_name.into_iter().filter_map(|(name, file)| Some(Job { scan: scans.get(&file)?.clone(), name }));
     Ok(jobs.collect())
 }

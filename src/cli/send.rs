@@ -1,4 +1,4 @@
-//! `octrls send`: DICOM files to a node.
+//! `octrls send`: sends DICOM files to a node.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use octrls_readers::Dicom;
 
 use super::{SOME_FAILED, coded, node_args::SendArguments, on_signals};
 
-/// The first bytes of a file, by which DICOM is recognised.
+/// Bytes at the start of a file that tell whether it is DICOM.
 const START: u64 = 132;
 
 pub(super) fn run(arguments: &SendArguments) -> anyhow::Result<ExitCode> {
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &SendArguments) -> anyhow::Result<ExitCode> {
     for Outcome { path, result } in &outcomes {
         match result {
             Ok(0) => println!("{}  sent", path.display()),
-            Ok(warning) => println!("{}  sent, with the warning {warning:#06x}", path.display()),
+            Ok(warning) => println!("{}  sent; the node returned warning {warning:#06x}", path.display()),
             Err(error) => {
                 failed += 1;
                 eprintln!("{}  {}: {error}", path.display(), error.code());
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &SendArguments) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAILED) })
 }
 
-/// A file stands for itself, a folder for the DICOM files below it.
+/// Finds the files to send; a folder stands for the DICOM files below it.
 fn find(inputs: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for input in inputs {
@@ -67,7 +67,7 @@ fn find(inputs: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether the file at `path` is DICOM by its content; hidden files are unfinished ones.
+/// Whether the file at `path` is DICOM, judged by its content. Hidden files count as unfinished.
 fn is_dicom(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let mut start = Vec::new();

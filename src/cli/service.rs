@@ -1,4 +1,4 @@
-//! What a watcher does beside its work: sockets, log, figures, systemd; and its settings, read again.
+//! The services around a watcher: attach socket, log, metrics, systemd, and reloading the settings.
 
 use std::{
     env,
@@ -22,13 +22,13 @@ use crate::{
 use octrls_engine::EventSink;
 use octrls_engine::{Event, Level, Remote, Tuning};
 
-/// Settings that take effect while the watcher runs; all others do at the next start.
+/// Settings that a reload applies at once; all others need a restart.
 const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_mib", "metrics_file", "stable"];
 
-/// What a watcher is to do beside its work.
+/// The services of a watcher, before they are started.
 #[derive(Default)]
 pub(super) struct Service {
-    /// `None` where nobody is to attach.
+    /// `None` with `--no-socket`.
     socket: Option<PathBuf>,
     log: Option<LogOptions>,
     metrics: Option<SocketAddr>,
@@ -36,7 +36,7 @@ pub(super) struct Service {
     settings: Option<Reader>,
 }
 
-/// The settings file, and what it and the command line said.
+/// The settings file, the command line, and the values that both gave last.
 pub(super) struct Reader {
     pub(super) file: PathBuf,
     pub(super) arguments: Vec<OsString>,
@@ -44,7 +44,7 @@ pub(super) struct Reader {
 }
 
 impl Service {
-    /// What the arguments ask for; `out` is the folder for results.
+    /// The services that the arguments ask for; `out` is the results folder.
     pub(super) fn new(arguments: &WatchArguments, out: &Path, settings: Option<Reader>) -> Self {
         let service = &arguments.service;
         let socket = (!service.no_socket).then(|| socket(arguments, out));
@@ -57,7 +57,8 @@ impl Service {
         }
     }
 
-    /// Begins, with the `events` of the engine that `remote` steers. What cannot be done is told, and the rest is done.
+    /// Starts the services for the engine of `remote`, which sends `events`. A service that cannot start is reported
+    /// and left out.
     pub(super) fn start(self, events: Receiver<Event>, remote: &Remote, out: &Path) -> anyhow::Result<Relay> {
         let mut sinks: Vec<(Slot, Box<dyn EventSink>)> = Vec::new();
         if let Some(path) = &self.socket {
@@ -71,9 +72,9 @@ impl Service {
         if let Some(address) = self.metrics {
             let health = Health { figures: figures.clone(), remote: remote.clone() };
             match serve(address, health) {
-                Ok(address) => remote.notice(Level::Info, None, format!("figures at http://{address}/metrics")),
+                Ok(address) => remote.notice(Level::Info, None, format!("metrics at http://{address}/metrics")),
                 Err(error) => {
-                    let text = format!("no figures at http://{address}/metrics: {error}");
+                    let text = format!("cannot serve metrics at http://{address}/metrics: {error}");
                     remote.notice(Level::Error, Some("E-METRICS"), text);
                 }
             }
@@ -94,13 +95,13 @@ impl Service {
     }
 }
 
-/// Where screens attach to the watcher whose results are in `out`.
+/// The attach socket of the watcher with results in `out`.
 pub(super) fn socket(arguments: &WatchArguments, out: &Path) -> PathBuf {
     arguments.service.socket.clone().unwrap_or_else(|| default_socket(out))
 }
 
 fn default_socket(out: &Path) -> PathBuf {
-    // systemd makes it for `RuntimeDirectory=`; of several, the first.
+    // systemd creates it for `RuntimeDirectory=` and may list several.
     let runtime = env::var("RUNTIME_DIRECTORY").ok();
     let runtime = runtime.as_deref().and_then(|folders| folders.split(':').next()).filter(|folder| !folder.is_empty());
     runtime.map_or_else(|| super::top::socket_of(out), |folder| Path::new(folder).join(super::top::SOCKET))
@@ -115,7 +116,7 @@ fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn EventSink
     }
 }
 
-/// Reads the settings again when asked to.
+/// Reloads the settings on SIGHUP.
 struct Reload {
     reader: Reader,
     remote: Remote,
@@ -126,7 +127,7 @@ struct Reload {
 }
 
 impl Reload {
-    /// Waits for SIGHUP, again and again.
+    /// Starts the thread that waits for SIGHUP.
     fn start(mut self) -> io::Result<()> {
         let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
         let work = move || {
@@ -141,7 +142,7 @@ impl Reload {
         match config::load(&self.reader.file, &self.reader.arguments) {
             Ok((arguments, values)) => self.take(&arguments, values),
             Err(error) => {
-                let text = format!("the settings stay as they were: {error:#}");
+                let text = format!("settings not reloaded: {}", super::in_words(&error));
                 self.remote.notice(Level::Warning, Some("E-CONFIG"), text);
             }
         }
@@ -152,24 +153,24 @@ impl Reload {
         let changed = values.into_iter().filter(|(key, value)| old.get(key) != Some(value));
         let (live, later): (Values, Values) = changed.partition(|(key, _)| LIVE.contains(&key.as_str()));
         let names = |values: &Values| values.keys().cloned().collect::<Vec<_>>().join(", ");
-        let now = format!("new from now on: {}", names(&live));
-        let then = format!("new at the next start only: {}", names(&later));
+        let now = format!("changed: {}", names(&live));
+        let then = format!("needs a restart: {}", names(&later));
         let (level, told) = match (live.is_empty(), later.is_empty()) {
-            (true, true) => (Level::Info, "nothing has changed".to_owned()),
+            (true, true) => (Level::Info, "nothing changed".to_owned()),
             (false, true) => (Level::Info, now),
             (true, false) => (Level::Warning, then),
             (false, false) => (Level::Warning, format!("{now}; {then}")),
         };
-        // Those for the next start stay different until then, and are told again.
+        // Settings that need a restart stay different, so that every reload reports them again.
         old.extend(live);
         self.remote.tune(tuning(arguments));
         self.replace(arguments);
-        self.remote.notice(level, None, format!("settings read again; {told}"));
+        self.remote.notice(level, None, format!("settings reloaded; {told}"));
     }
 
     fn replace(&mut self, arguments: &WatchArguments) {
         let log = arguments.service.log();
-        // Also where nothing changed: another program may have moved the file away.
+        // Reopen the log even when nothing changed: logrotate may have moved the file.
         let sink = log.clone().map(|options| Box::new(Log::new(options, self.remote.clone())) as Box<dyn EventSink>);
         if sink.is_some() || self.log.is_some() {
             self.switch.put(Slot::Log, sink);
@@ -185,7 +186,7 @@ impl Reload {
     }
 }
 
-/// The settings of the engine that can change while it runs.
+/// The engine settings that can change while it runs.
 pub(super) fn tuning(arguments: &WatchArguments) -> Tuning {
     Tuning { stability: Duration::from_secs_f64(arguments.stable), attempts: arguments.attempts }
 }

@@ -1,4 +1,4 @@
-//! `octrls top`: a screen on an engine in another process.
+//! `octrls top`: attaches a screen to a running watcher.
 
 use std::{
     io,
@@ -20,18 +20,18 @@ use octrls_tui::{
 
 pub(super) use octrls_tui::attach::{SOCKET, socket_of};
 
-/// Where the service has its socket.
+/// Socket of the service.
 pub(super) const INSTALLED: &str = "/run/octrls/octrls.sock";
 
 #[derive(Args)]
 pub(super) struct TopArguments {
-    /// Socket of a running `octrls watch`, or its folder for results
+    /// Socket of a running `octrls watch`, or its results folder
     #[arg(value_name = "SOCKET|DIR", default_value = INSTALLED)]
     socket: PathBuf,
-    /// One line for each change instead of the dashboard
+    /// Print one line per change instead of the dashboard
     #[arg(long, conflicts_with = "json")]
     plain: bool,
-    /// One JSON object for each change instead of the dashboard
+    /// Print one JSON object per event instead of the dashboard
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lines of what was going on, and of what happens; a reader that goes away leaves the engine alone.
+/// Prints the current status and then every event. A closed output ends this command, not the watcher.
 fn lines(attached: &Attached, kind: ScreenKind) -> io::Result<()> {
     let out = io::stdout().lock();
     let mut events = attached.so_far.recap().into_iter().chain(attached.events.iter());
@@ -80,7 +80,7 @@ fn lines(attached: &Attached, kind: ScreenKind) -> io::Result<()> {
     }
 }
 
-/// The socket itself, or that of a folder for results.
+/// The socket at `path`, or that of the results folder `path`.
 fn socket(path: &Path) -> PathBuf {
     if path.is_dir() { socket_of(path) } else { path.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! `octrls watch`: the engine with the screen that fits.
+//! `octrls watch`: runs the engine with the screen that fits the terminal.
 
 use std::{
     ffi::OsString,
@@ -32,16 +32,16 @@ use super::{
     service::{Reader, Service, tuning},
 };
 
-/// Results, ledger and quarantine beside the scans when nobody says where.
+/// Default name of the results folder, below the first watched folder.
 const DEFAULT_OUT: &str = "octrls-results";
 
-/// `line` is the command line that the arguments come from.
+/// Runs the command; `line` is the whole command line, which is merged with the settings file.
 pub(super) fn run(arguments: &WatchArguments, line: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let Some(file) = arguments.service.config.clone() else { return watch(arguments, None) };
     match config::load(&file, &line) {
         Ok((arguments, values)) => watch(&arguments, Some(Reader { file, arguments: line, values })),
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             Ok(ExitCode::from(WRONG_ARGUMENTS))
         }
     }
@@ -73,9 +73,9 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
         until_idle: arguments.once,
         ..arguments.limits.options(EngineOptions::new(&roots[0], out))
     };
-    // Before anything is made below a root that is not there.
+    // Fails on a missing root before a folder is created below it.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
-    // What workers elsewhere measure does not reach the history.
+    // Remote workers cannot reach the history of eyes.
     let history = match queue {
         Some(_) => None,
         None => arguments.follow_up.history(&options.out)?,
@@ -87,34 +87,34 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
     watch.run(network, arguments.image.image)
 }
 
-/// The folder for results of a watcher of `root`.
+/// The results folder of a watcher of `root`.
 pub(super) fn out_of(arguments: &WatchArguments, root: &Path) -> PathBuf {
     arguments.out.clone().unwrap_or_else(|| root.join(DEFAULT_OUT))
 }
 
-/// An engine and the screen that shows it.
+/// Everything that a watcher runs with.
 pub(super) struct Watch {
     pub(super) options: EngineOptions,
     pub(super) segment: SegmenterOptions,
-    /// What earlier visits measured, where scans are followed up.
+    /// Measurements of earlier visits; `None` without follow-up.
     pub(super) history: Option<Arc<History>>,
     pub(super) screen: ScreenKind,
     pub(super) neighbours: Neighbours,
     pub(super) service: Service,
-    /// Where the work is done by others.
+    /// The queue of remote workers; `None` when this process segments the scans.
     pub(super) queue: Option<Queue>,
-    /// Whether nobody wants scans to be followed up.
+    /// Whether the operator turned follow-up off.
     pub(super) no_follow_up: bool,
 }
 
 impl Watch {
-    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. Fails when something was quarantined, or is left
-    /// to deliver after all was worked through.
+    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were
+    /// quarantined or, with `--once`, scans or deliveries are left.
     pub(super) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
         let watched = network.clone();
-        // What is received comes into the first folder.
+        // Received scans go to the first folder.
         let root = self.options.roots.first().cloned().unwrap_or_default();
         let (out, once) = (self.options.out.clone(), self.options.until_idle);
         let (processor, ear) = if let Some(queue) = self.queue {
@@ -131,7 +131,11 @@ impl Watch {
         }
         let remote = engine.remote();
         watched.on_gpu_failure(move |reason| {
-            remote.notice(Level::Warning, Some("E-MODEL-DEVICE"), format!("the GPU failed, the CPU goes on: {reason}"));
+            remote.notice(
+                Level::Warning,
+                Some("E-MODEL-DEVICE"),
+                format!("the GPU failed, continuing on the CPU: {reason}"),
+            );
         });
         let relay = self.service.start(events, &engine.remote(), &out)?;
         let busy = self.neighbours.start(&root, &out, &engine.remote())?;
@@ -172,12 +176,12 @@ fn show(kind: ScreenKind, events: &Receiver<Event>, remote: Remote, image: Image
     Ok(())
 }
 
-/// Says why there are lines where a dashboard was to be: some terminals do not tell where their cursor is.
+/// Explains why plain lines appear instead of the dashboard: some terminals do not report their cursor position.
 pub(super) fn no_dashboard(error: &io::Error) {
-    eprintln!("octrls: this terminal cannot show the dashboard ({error}); lines instead");
+    eprintln!("octrls: this terminal cannot show the dashboard ({error}); printing lines instead");
 }
 
-/// What screens ask, passed on to the engine.
+/// Passes the requests of screens on to the engine.
 pub(super) struct EngineControls(pub(super) Remote);
 
 impl Controls for EngineControls {

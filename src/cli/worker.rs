@@ -1,4 +1,4 @@
-//! `octrls worker`: works on the scans of watchers elsewhere.
+//! `octrls worker`: segments scans for watchers on other machines.
 
 use std::{
     env,
@@ -31,49 +31,64 @@ use octrls_tui as screen;
 use octrls_tui::Controls;
 
 const BYTES_IN_MIB: u64 = 1 << 20;
-/// Longest name of a worker.
+/// Longest name of a worker, in bytes.
 const LONGEST_NAME: usize = 64;
-const NO_QUEUE: &str = "E-CONFIG-TOGETHER: no queue: neither on the command line nor as `queue`";
+const NO_QUEUE: &str = "E-CONFIG-TOGETHER: no queue; name one on the command line or as `queue`";
+
+const WORKER: &str = "Worker";
+const LIMITS: &str = "Limits";
 
 #[derive(Args)]
 pub(super) struct WorkerArguments {
-    /// The queue in NATS JetStream: nats://HOST or tls://HOST, of a cluster with commas between
-    #[arg(long, value_name = "URL", required_unless_present = "config")]
+    /// NATS JetStream server: nats://HOST or tls://HOST; separate the hosts of a cluster with commas
+    #[arg(long, value_name = "URL", required_unless_present = "config", help_heading = "Queue")]
     queue: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Queue")]
     server: ServerArguments,
-    /// TOML file with any of these options; the command line beats it
-    #[arg(long, value_name = "FILE")]
+    /// TOML file with any of these options; the command line overrides it
+    #[arg(long, value_name = "FILE", help_heading = WORKER)]
     pub(super) config: Option<PathBuf>,
-    /// What watchers are told who worked [default: the name of this box]
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    /// Name of this worker, shown to watchers [default: host name]
+    #[arg(long, value_name = "NAME", value_parser = name, help_heading = WORKER)]
     name: Option<String>,
-    /// Scans to work on at once [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Scans to process at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = WORKER)]
     jobs: Option<u16>,
-    /// Folder for scans in hand, of which nothing stays [default: the system's for temporary files]
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the files of running scans; emptied after each [default: system folder for temporary files]
+    #[arg(long, value_name = "DIR", help_heading = WORKER)]
     scratch: Option<PathBuf>,
-    /// Give a scan up that is not done after so many seconds; 0: when its watcher says
-    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds_or_none)]
+    /// Fail a scan that runs longer than this many seconds; 0 leaves the limit to the watcher
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds_or_none, help_heading = LIMITS)]
     timeout: f64,
-    /// Refuse a scan that is larger
-    #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Reject scans larger than this many MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = LIMITS
+    )]
     max_file_mib: u32,
-    /// Give a scan up that so many workers took and did not live to finish
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Fail a scan after this many workers died on it
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "5",
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        help_heading = LIMITS
+    )]
     deliveries: u32,
-    /// A worker that is silent for so many seconds is taken for lost, and its scans go to others
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    /// Seconds without a sign of life before a worker counts as lost and its scans go to others
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = LIMITS)]
     patience: f64,
-    /// One JSON object for each change instead of a line
-    #[arg(long)]
+    /// Print one JSON object per event instead of plain lines
+    #[arg(long, help_heading = WORKER)]
     json: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Model")]
     model: ModelArguments,
 }
 
-/// `line` is the command line that the arguments come from.
+/// Runs the command; `line` is the whole command line, which is merged with the settings file.
 pub(super) fn run(arguments: &WorkerArguments, line: &[OsString]) -> anyhow::Result<ExitCode> {
     let Some(file) = &arguments.config else { return work(arguments) };
     match config::load_worker(file, line) {
@@ -83,17 +98,17 @@ pub(super) fn run(arguments: &WorkerArguments, line: &[OsString]) -> anyhow::Res
         }
         Ok((arguments, _)) => work(&arguments),
         Err(error) => {
-            eprintln!("octrls: {error:#}");
+            eprintln!("octrls: {}", super::in_words(&error));
             Ok(ExitCode::from(WRONG_ARGUMENTS))
         }
     }
 }
 
 impl WorkerArguments {
-    /// The queue to work for.
+    /// The server of the queue.
     ///
     /// # Errors
-    /// When none is named, or its address is none, or a file that it needs cannot be read.
+    /// When no queue is named, its address is invalid, or a file that it needs cannot be read.
     pub(super) fn server(&self) -> anyhow::Result<Server> {
         self.server.server(self.queue.as_ref().ok_or_else(|| anyhow::anyhow!(NO_QUEUE))?)
     }
@@ -136,18 +151,18 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
         Some(Ok(totals)) if totals.quarantined == 0 => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::from(SOME_FAILED)),
         Some(Err(error)) => Err(failed(error)),
-        None => anyhow::bail!("E-PANIC: internal error: the worker has ended"),
+        None => anyhow::bail!("E-PANIC: internal error: the worker stopped unexpectedly"),
     }
 }
 
-/// Who reads of it beside the screen.
+/// The readers of events besides the screen.
 fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
     let stops = stops.clone();
     let systemd = crate::service::Systemd::start(move |_| stops.is_alive())?;
     Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn EventSink>)).into_iter().collect())
 }
 
-/// What a reader of the lines can ask of a worker: to stop.
+/// A worker's controls: it can only be stopped.
 struct WorkerControls(Stops);
 
 impl Controls for WorkerControls {
@@ -169,10 +184,11 @@ impl Controls for WorkerControls {
 fn name(text: &str) -> Result<String, String> {
     let fits = (1..=LONGEST_NAME).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    fits.then(|| text.to_owned()).ok_or_else(|| format!("not 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, -, _ and ."))
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| format!("expected 1 to {LONGEST_NAME} characters of A-Z, a-z, 0-9, -, _ and ."))
 }
 
-/// The name of this box, as far as it can be one of a worker.
+/// The host name where it is a valid worker name, otherwise `worker`.
 fn name_of_box() -> String {
     let told = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| env::var("COMPUTERNAME").ok());
     let told = told.unwrap_or_default();

@@ -1,37 +1,37 @@
-//! What can be wrong with a settings file.
+//! Errors of settings files.
 
-/// What is wrong with a settings file. Each kind has a stable [`code`](ConfigError::code).
+/// An error in a settings file. Each kind has a stable [`code`](ConfigError::code).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// It is no TOML.
+    /// The file is not TOML.
     #[error("line {line}: {message}")]
     Syntax {
         /// From 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A key is no option.
-    #[error("line {line}: there is no option '{key}'{}", nearest.as_ref().map(|n| format!("; '{n}' is one")).unwrap_or_default())]
+    /// A key is not an option.
+    #[error("line {line}: unknown option '{key}'{}", nearest.as_ref().map(|n| format!("; did you mean '{n}'?")).unwrap_or_default())]
     Key {
         /// From 1.
         line: usize,
         /// The key.
         key: String,
-        /// The option that was probably meant.
+        /// A similar option.
         nearest: Option<String>,
     },
-    /// A value does not fit.
+    /// A value is invalid.
     #[error("line {line}: {key}: {message}")]
     Value {
         /// From 1.
         line: usize,
         /// The key.
         key: String,
-        /// Why not.
+        /// Why it is invalid.
         message: String,
     },
-    /// Options do not go together, or one is missing.
+    /// Options conflict, or one is missing.
     #[error("{0}")]
     Together(String),
 }

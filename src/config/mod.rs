@@ -1,8 +1,8 @@
 //! Settings files: TOML whose keys are the options of a command.
 //!
-//! The command's own arguments are the only list of options there is. A key is an option's name with `_` for `-`; its value
-//! goes through the same parser as on the command line. What the command line says beats the file, and the file beats the
-//! default. An option that is added to the command is a key at once, and in the [`sample`].
+//! The command's arguments are the only list of options, so a new option is at once a key and part of the [`sample`]. A
+//! key is an option's name with `_` for `-`; its value goes through the command line's parser. The command line
+//! overrides the file, and the file overrides the defaults.
 
 mod error;
 mod sample;
@@ -18,10 +18,10 @@ pub(crate) use error::ConfigError;
 pub(crate) use sample::sample;
 use toml::de::{DeTable, DeValue};
 
-/// The option that names the file; it cannot stand in one.
+/// The option that names the settings file; it is not a key.
 const CONFIG: &str = "config";
 
-/// What a file says, each key with its line.
+/// The keys of a settings file, with values and lines.
 #[derive(Debug, Default)]
 pub(crate) struct Settings(BTreeMap<String, Entry>);
 
@@ -36,10 +36,10 @@ struct Entry {
 pub(crate) type Values = BTreeMap<String, Vec<OsString>>;
 
 impl Settings {
-    /// Reads the text of a file with options of `command`.
+    /// Parses the text of a file with options of `command`.
     ///
     /// # Errors
-    /// [`ConfigError`] when it is no TOML, or a key is none of the command's options or has a value of another kind.
+    /// [`ConfigError`] when the text is not TOML, a key is not an option of the command, or a value has the wrong type.
     pub(crate) fn parse(text: &str, command: &Command) -> Result<Self, ConfigError> {
         let line = |span: Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
@@ -62,8 +62,8 @@ impl Settings {
         Ok(Self(entries))
     }
 
-    /// `arguments` of the program, to which those of the file are added. `given` is what the command line alone says to the
-    /// subcommand `command`, which is the first of the arguments.
+    /// Adds the options of the file to the program's `arguments`. `given` holds the matches of the command line alone
+    /// for the subcommand `command`, which is the first argument.
     fn merged(&self, arguments: &[OsString], command: &Command, given: &ArgMatches) -> Vec<OsString> {
         let is_given = |arg: &Arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
         let beaten = |arg: &Arg| {
@@ -74,7 +74,7 @@ impl Settings {
         let (mut named, mut positional) = (Vec::new(), Vec::new());
         for arg in options(command).filter(|arg| !beaten(arg)) {
             let Some(entry) = self.0.get(arg.get_id().as_str()) else { continue };
-            // A default that is written down asks for nothing, and hence for no other option that it would need.
+            // A default in the file must not require the options that the argument requires.
             if arg.get_default_values().iter().eq(&entry.values) {
                 continue;
             }
@@ -97,7 +97,7 @@ impl Settings {
         all
     }
 
-    /// Which key and line an error of the command's parser is about.
+    /// Finds the key and line that an error of clap is about.
     fn blame(&self, error: &clap::Error) -> ConfigError {
         let message = told(error);
         let named = error.get(ContextKind::InvalidArg).map(|value| match value {
@@ -116,10 +116,11 @@ impl Settings {
     }
 }
 
-/// Parses `arguments` of the program `top`, whose first is the subcommand `name`, together with the text of a settings file.
+/// Parses the `arguments` of the program `top`, the first of which is the subcommand `name`, together with the text of
+/// a settings file.
 ///
 /// # Errors
-/// [`ConfigError`] when the file is wrong, or what it says does not go together with the command line.
+/// [`ConfigError`] when the file is invalid or conflicts with the command line.
 pub(crate) fn merge(
     top: &Command,
     name: &str,
@@ -144,7 +145,7 @@ fn values_of(command: &Command, matches: &ArgMatches) -> Values {
     options(command).map(|arg| (arg.get_id().to_string(), raw(arg))).collect()
 }
 
-/// The options that can stand in a file.
+/// The options that a file can set.
 fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     let in_file = |arg: &&Arg| {
         let asks = matches!(arg.get_action(), ArgAction::Help | ArgAction::Version);
@@ -161,7 +162,7 @@ fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// The values as they would stand on the command line; fails with what was expected.
+/// The values as on the command line; fails with what was expected.
 fn values(arg: &Arg, value: &DeValue) -> Result<Vec<String>, &'static str> {
     match (value, is_switch(arg), is_list(arg)) {
         (DeValue::Boolean(on), true, _) => Ok(on.then(|| "true".to_owned()).into_iter().collect()),
@@ -184,9 +185,9 @@ fn scalar(value: &DeValue) -> Result<String, &'static str> {
     }
 }
 
-/// The option that was probably meant.
+/// The option that is most similar to `key`.
 fn nearest(key: &str, command: &Command) -> Option<String> {
-    /// Similar enough, by Jaro and Winkler: what the parser of the command line finds similar.
+    /// Least Jaro-Winkler similarity for a suggestion, as clap has it.
     const SIMILAR: f64 = 0.8;
     let folded = key.replace('-', "_").to_lowercase();
     let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &folded), arg.get_id().to_string());
@@ -194,7 +195,7 @@ fn nearest(key: &str, command: &Command) -> Option<String> {
     best.filter(|(similarity, _)| *similarity > SIMILAR).map(|(_, id)| id)
 }
 
-/// What is wrong, without the usage that the parser adds for a person at the command line.
+/// The message of a clap error without its usage text.
 fn told(error: &clap::Error) -> String {
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) => format!("'{value}': "),

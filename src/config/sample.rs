@@ -1,4 +1,4 @@
-//! The sample of a settings file.
+//! Generates the sample of a settings file.
 
 use std::fmt::Write;
 
@@ -6,22 +6,36 @@ use clap::{Arg, Command};
 
 use super::{is_list, is_switch, options};
 
-/// Longest line of an explanation.
+/// Width of the help comments.
 const WIDTH: usize = 100;
 
-/// A settings file with every option of `command`: what it does, and its default, as a comment. Those of `set` are set. `after`
-/// are the commands that take a change over.
+/// A settings file with every option of `command` and its help, grouped under the headings of `--help`. Options in
+/// `set` are set; all others are commented out with their defaults. `after` lists the commands that apply a change.
 pub(crate) fn sample(command: &Command, set: &[(&str, &str)], after: &[&str]) -> String {
     let mut out = format!(
-        "# Settings of `octrls {} --config FILE`. The command line beats this file, and this file beats the defaults.\n\
-         # What stands behind `#` is the default, or an example in <> where there is none. After a change:\n",
+        "# Settings of `octrls {} --config FILE`. The command line overrides this file; this file \
+         overrides the defaults.\n\
+         # Commented options show their default, or an example in <> if they have none. After a change:\n",
         command.get_name()
     );
     for line in after {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "#   {line}");
     }
-    for arg in options(command) {
+    let mut args: Vec<&Arg> = options(command).collect();
+    let mut headings: Vec<Option<&str>> = Vec::new();
+    for arg in &args {
+        if !headings.contains(&arg.get_help_heading()) {
+            headings.push(arg.get_help_heading());
+        }
+    }
+    args.sort_by_key(|arg| headings.iter().position(|heading| *heading == arg.get_help_heading()));
+    let mut heading = None;
+    for arg in args {
+        if arg.get_help_heading() != heading {
+            heading = arg.get_help_heading();
+            let _ = writeln!(out, "\n# ==== {} ====", heading.unwrap_or("Other"));
+        }
         let key = arg.get_id().as_str();
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         out.push('\n');
@@ -42,7 +56,7 @@ pub(crate) fn sample(command: &Command, set: &[(&str, &str)], after: &[&str]) ->
     out
 }
 
-/// The default as TOML; where there is none, the name of the value.
+/// The default as TOML, or the name of the value if there is none.
 fn default(arg: &Arg) -> String {
     if is_switch(arg) {
         return "false".to_owned();
@@ -55,7 +69,7 @@ fn default(arg: &Arg) -> String {
     if is_list(arg) { format!("[{value}]") } else { value }
 }
 
-/// A value as TOML: a number as it is, anything else in quotes.
+/// A value as TOML: numbers bare, everything else quoted.
 fn literal(value: &str) -> String {
     let number = value.parse::<f64>().is_ok_and(f64::is_finite) && value.starts_with(|c: char| c.is_ascii_digit());
     if number { value.to_owned() } else { toml::Value::String(value.to_owned()).to_string() }

@@ -1,4 +1,4 @@
-//! The watched folder and that of the results.
+//! Checks of the watched folder and the results folder.
 
 use std::{
     fs, io,
@@ -8,22 +8,22 @@ use std::{
 use super::Finding;
 use octrls_fs::{durable::unfinished_file, mounts::Mount};
 
-/// Free space below which results soon find no place, in bytes.
+/// Free space for results below which the check warns, in bytes.
 const LITTLE: u64 = 2 << 30;
-/// Free space below which they find none, in bytes.
+/// Free space for results below which the check reports a problem, in bytes.
 const NONE_LEFT: u64 = 200 << 20;
-/// Watches of the operating system that are enough for any tree of a clinic.
+/// inotify watches that are enough for the folder tree of any clinic.
 const MANY_WATCHES: u64 = 8192;
 
-/// Where a watcher is to work.
+/// The folders of a watcher.
 pub(crate) struct Folders {
     pub(crate) root: PathBuf,
     pub(crate) out: PathBuf,
-    /// Whether it looks again and again instead of waiting to be told.
+    /// Whether it polls instead of using file system events.
     pub(crate) polls: bool,
 }
 
-/// Looks at the watched folder.
+/// Checks the watched folder.
 pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
     const CHECK: &str = "watched";
     let shown = folders.root.display();
@@ -32,28 +32,28 @@ pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
         Ok(real) => real,
         Err(error) => {
             let advice = match error.kind() {
-                io::ErrorKind::NotFound => format!("make the folder or mount the share: {shown}"),
-                io::ErrorKind::PermissionDenied => "let the user that runs octrls read it and enter it".to_owned(),
-                _ => "name a folder".to_owned(),
+                io::ErrorKind::NotFound => format!("create the folder or mount the share: {shown}"),
+                io::ErrorKind::PermissionDenied => "give the user of octrls permission to read and enter it".to_owned(),
+                _ => "choose a folder".to_owned(),
             };
-            return vec![Finding::problem(CHECK, format!("{shown} cannot be read: {error}"), advice)];
+            return vec![Finding::problem(CHECK, format!("cannot read {shown}: {error}"), advice)];
         }
     };
     let mount = Mount::of(&real);
     let mut found = vec![match &mount {
         Some(mount) if mount.read_only || !is_writable(&real) => Finding::warning(
             CHECK,
-            format!("{shown} can be read, not written"),
-            "scans that cannot be read stay where they are instead of going to quarantine; octrls works otherwise",
+            format!("{shown} is read-only"),
+            "octrls works, but failed scans stay there instead of moving to quarantine",
         ),
-        _ => Finding::ok(CHECK, format!("{shown} can be read and written")),
+        _ => Finding::ok(CHECK, format!("{shown} is readable and writable")),
     }];
     found.push(match mount {
         Some(mount) if mount.is_share() => {
-            Finding::ok("share", format!("a network share ({}), which is looked at again and again", mount.kind))
+            Finding::ok("share", format!("network share ({}), polled for changes", mount.kind))
         }
-        Some(mount) => Finding::ok("share", format!("a local file system ({})", mount.kind)),
-        None => Finding::ok("share", "this system does not say what kind of file system it is"),
+        Some(mount) => Finding::ok("share", format!("local file system ({})", mount.kind)),
+        None => Finding::ok("share", "unknown type of file system"),
     });
     if !folders.polls {
         found.extend(watches());
@@ -61,35 +61,39 @@ pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
     found
 }
 
-/// Whether the system has enough watches for a deep tree.
+/// Warns when the system allows too few inotify watches for a deep folder tree.
 fn watches() -> Option<Finding> {
     let most: u64 = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok()?.trim().parse().ok()?;
     (most < MANY_WATCHES).then(|| {
         Finding::warning(
             "watches",
-            format!("a user may watch {most} folders"),
-            "sysctl fs.inotify.max_user_watches=65536, or --poll 10",
+            format!("the system can watch at most {most} folders per user"),
+            "run sysctl fs.inotify.max_user_watches=65536, or use --poll 10",
         )
     })
 }
 
-/// Looks at the folder of the results.
+/// Checks the results folder.
 pub(crate) fn results(folders: &Folders) -> Vec<Finding> {
     const CHECK: &str = "results";
     let shown = folders.out.display();
-    // The nearest folder that is there; the others are made at the start.
+    // Only the nearest existing folder can be checked; the watcher creates the missing ones.
     let Some(there) = folders.out.ancestors().find(|folder| folder.is_dir()) else {
         let folder = Path::new(".").display();
-        return vec![Finding::problem(CHECK, format!("{shown} is nowhere below {folder}"), "name a folder")];
+        return vec![Finding::problem(
+            CHECK,
+            format!("{shown} has no existing parent below {folder}"),
+            "choose a folder",
+        )];
     };
     let tried = unfinished_file(there, ".octrls-").and_then(tempfile::NamedTempFile::close);
     let mut found = vec![match tried {
-        Ok(()) if there == folders.out => Finding::ok(CHECK, format!("{shown} can be written")),
-        Ok(()) => Finding::ok(CHECK, format!("{shown} can be made")),
+        Ok(()) if there == folders.out => Finding::ok(CHECK, format!("{shown} is writable")),
+        Ok(()) => Finding::ok(CHECK, format!("{shown} does not exist yet and can be created")),
         Err(error) => Finding::problem(
             CHECK,
-            format!("{} cannot be written: {error}", there.display()),
-            "let the user that runs octrls write it; in the systemd unit, name it in ReadWritePaths=",
+            format!("cannot write to {}: {error}", there.display()),
+            "give the user of octrls permission to write; in the systemd unit, add the folder to ReadWritePaths=",
         ),
     }];
     if let Some(mount) = fs::canonicalize(there).ok().as_deref().and_then(Mount::of)
@@ -97,8 +101,8 @@ pub(crate) fn results(folders: &Folders) -> Vec<Finding> {
     {
         found.push(Finding::problem(
             "ledger",
-            format!("{shown} is on a network share ({}), which cannot carry the ledger", mount.kind),
-            "choose a folder on a local disk, and share it from there",
+            format!("{shown} is on a network share ({}), where the ledger cannot work", mount.kind),
+            "choose a folder on a local disk and share it from there",
         ));
     }
     found.extend(disk(there));
@@ -109,7 +113,7 @@ fn disk(folder: &Path) -> Option<Finding> {
     const CHECK: &str = "disk";
     let free = fs4::available_space(folder).ok()?;
     let text = format!("{:.1} GiB free for results", free as f64 / f64::from(1 << 30));
-    let advice = "move old results away, or choose a larger disk";
+    let advice = "move old results to another disk, or use a larger one";
     Some(match free {
         0..NONE_LEFT => Finding::problem(CHECK, text, advice),
         NONE_LEFT..LITTLE => Finding::warning(CHECK, text, advice),

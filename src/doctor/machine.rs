@@ -1,4 +1,4 @@
-//! Model, clock, memory, terminal, GPU.
+//! Checks of model, clock, memory, terminal and GPU.
 
 use std::{
     env, fs,
@@ -17,16 +17,16 @@ use octrls_core::{
     segment::segment,
 };
 
-/// A B-scan that takes longer than this lets any volume wait.
+/// Time for one B-scan above which volumes take too long.
 const SLOW: Duration = Duration::from_secs(10);
-/// A model needs about so much memory for one scan at a time, with what the system needs itself, in bytes.
+/// Memory that one scan at a time needs, including the operating system, in bytes.
 const LEAST_MEMORY: u64 = 900 << 20;
 
-/// Loads a model and lets it look at a synthetic B-scan.
+/// Loads a model and segments a synthetic B-scan.
 pub(crate) fn model(load: impl FnOnce() -> Result<Network, ModelError>) -> (Finding, Option<Network>) {
     const CHECK: &str = "model";
     let start = Instant::now();
-    let advice = "octrls model info --model NAME|FILE says more";
+    let advice = "run octrls model info --model NAME|FILE for details";
     let network = match load() {
         Ok(network) => network,
         Err(error) => return (Finding::problem(CHECK, format!("{}: {error}", error.code()), advice), None),
@@ -39,81 +39,89 @@ pub(crate) fn model(load: impl FnOnce() -> Result<Network, ModelError>) -> (Find
         Ok(segmented) => {
             let took = start.elapsed();
             let text = format!(
-                "{} loads in {:.1} s; a B-scan of {width} x {height} takes {:.2} s, {}",
+                "{}: loaded in {:.1} s, a B-scan of {width} x {height} takes {:.2} s, quality {}",
                 network.metadata().name,
                 loaded.as_secs_f64(),
                 took.as_secs_f64(),
                 segmented.verdict().words()
             );
-            if took > SLOW { Finding::warning(CHECK, text, "--model edge is faster") } else { Finding::ok(CHECK, text) }
+            if took > SLOW {
+                Finding::warning(CHECK, text, "use --model edge, which is faster")
+            } else {
+                Finding::ok(CHECK, text)
+            }
         }
         Err(error) => Finding::problem(CHECK, format!("{}: {error}", error.code()), advice),
     };
     (finding, Some(network))
 }
 
-/// Whether the clock can be right: neither before this program was made nor before a file that it wrote.
+/// Checks that the clock is not behind the program file or the ledger, which were written earlier.
 pub(crate) fn clock(ledger: Option<&Path>) -> Finding {
     const CHECK: &str = "clock";
     let now = SystemTime::now();
     let written = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
     let program = env::current_exe().ok().as_deref().and_then(written);
     let earliest = program.into_iter().chain(ledger.and_then(written)).max();
-    // A minute is within what network time may correct.
+    // NTP may correct the clock by up to a minute.
     let behind = earliest.and_then(|earliest| earliest.duration_since(now).ok()).filter(|by| by.as_secs() > 60);
     let text = format!("{}", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC"));
     match behind {
         Some(by) => Finding::problem(
             CHECK,
-            format!("{text}, {} minutes before a file that was written earlier", by.as_secs() / 60),
-            "set the clock, and let it be kept: timedatectl set-ntp true",
+            format!("{text}, {} minutes behind a file that was written earlier", by.as_secs() / 60),
+            "set the clock and keep it synchronised: timedatectl set-ntp true",
         ),
         None => Finding::ok(CHECK, text),
     }
 }
 
-/// Whether there is memory for a model.
+/// Checks the memory of the machine.
 pub(crate) fn memory() -> Option<Finding> {
     const CHECK: &str = "memory";
     let table = fs::read_to_string("/proc/meminfo").ok()?;
     let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    let text = format!("{:.1} GiB in all", kib as f64 / f64::from(1 << 20));
+    let text = format!("{:.1} GiB in total", kib as f64 / f64::from(1 << 20));
     Some(if kib << 10 < LEAST_MEMORY {
-        Finding::warning(CHECK, text, "--model edge --jobs 1")
+        Finding::warning(CHECK, text, "use --model edge --jobs 1")
     } else {
         Finding::ok(CHECK, text)
     })
 }
 
-/// What screen there will be.
+/// Reports which screen `octrls watch` would show.
 pub(crate) fn terminal() -> Finding {
     let kind = env::var("TERM").unwrap_or_default();
     let text = match (stdout().is_terminal(), kind.as_str()) {
-        (false, _) => "none; `octrls watch` writes lines".to_owned(),
-        (true, "" | "dumb") => "one without a cursor; `octrls watch` writes lines".to_owned(),
+        (false, _) => "none; `octrls watch` prints lines".to_owned(),
+        (true, "" | "dumb") => "no cursor control; `octrls watch` prints lines".to_owned(),
         (true, kind) => format!("{kind}; `octrls watch` shows the dashboard"),
     };
     Finding::ok("terminal", text)
 }
 
-/// Whether a GPU is used by the network that was loaded.
+/// Reports whether the loaded network uses a GPU.
 pub(crate) fn gpu(network: Option<&Network>) -> Finding {
     const CHECK: &str = "gpu";
     if network.is_some_and(Network::is_on_gpu) {
-        return Finding::ok(CHECK, "it computes");
+        return Finding::ok(CHECK, "in use");
     }
     if let Some(reason) = network.and_then(Network::no_gpu) {
-        return Finding::warning(CHECK, format!("the CPU computes: {reason}"), "--device cpu asks for no GPU");
+        return Finding::warning(
+            CHECK,
+            format!("not usable, using the CPU: {reason}"),
+            "to use no GPU, set --device cpu",
+        );
     }
     let there = Path::new("/dev/nvidiactl").exists() || Path::new("/dev/nvhost-ctrl-gpu").exists();
     Finding::ok(
         CHECK,
         match (there, cfg!(feature = "cuda")) {
-            (true, false) => "one is there; this build does not use it",
-            (true, true) => "one is there; it is not asked for",
-            (false, true) => "none is asked for",
-            (false, false) => "not built in; none is needed",
+            (true, false) => "found, but this build cannot use one",
+            (true, true) => "found, but not selected",
+            (false, true) => "none found; not needed",
+            (false, false) => "none found; this build cannot use one and does not need one",
         },
     )
 }

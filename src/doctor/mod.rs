@@ -1,6 +1,6 @@
-//! Looks at the place where a watcher is to work, and says what is not as it should be and what to do about it.
+//! Checks the setup of a watcher and suggests fixes.
 //!
-//! Nothing is written into the watched folder, and nothing stays behind in that of the results.
+//! The checks write nothing into the watched folder and leave nothing behind in the results folder.
 
 mod folders;
 mod machine;
@@ -12,27 +12,27 @@ use serde::Serialize;
 pub(crate) use folders::{Folders, results, watched};
 pub(crate) use machine::{clock, gpu, memory, model, terminal};
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Grade {
-    /// As it should be.
+    /// Nothing to do.
     Ok,
-    /// It works, though not well or not for long.
+    /// The watcher works, but badly or not for long.
     Warning,
-    /// It does not work.
+    /// The watcher cannot work.
     Problem,
 }
 
-/// What was found at one place.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What was looked at; the same word across versions.
+    /// Name of the check, stable across versions.
     pub(crate) check: &'static str,
     pub(crate) grade: Grade,
-    /// What was seen.
+    /// What the check found.
     pub(crate) text: String,
-    /// What to do.
+    /// How to fix it.
     pub(crate) advice: Option<String>,
 }
 

@@ -1,29 +1,29 @@
-//! Which screen fits where the output goes.
+//! Chooses the screen that fits the output.
 
 use std::{
     env,
     io::{self, IsTerminal},
 };
 
-/// One of the sibling screens.
+/// A kind of screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreenKind {
     /// Panels on a terminal.
     Dashboard,
-    /// One line a state change.
+    /// One line per state change.
     Plain,
-    /// One JSON object an event.
+    /// One JSON object per event.
     Json,
 }
 
-/// The screen to start: `asked` where it can be drawn, plain lines where a dashboard cannot.
+/// The screen to start: `asked` if possible, otherwise the dashboard on a capable terminal, otherwise plain lines.
 #[must_use]
 pub fn choose(asked: Option<ScreenKind>) -> ScreenKind {
     let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     choose_for(asked, terminal, env::var("TERM").ok().as_deref())
 }
 
-/// [`choose`], told whether input and output are a terminal, and of which `TERM`.
+/// [`choose`] with the facts given: whether input and output are a `terminal`, and its `TERM`.
 #[must_use]
 pub fn choose_for(asked: Option<ScreenKind>, terminal: bool, term: Option<&str>) -> ScreenKind {
     // Windows consoles have no TERM.

@@ -1,21 +1,21 @@
-//! What a screen may ask of the engine.
+//! The requests that a screen can make of the engine.
 
 use octrls_engine::ScanId;
 
-/// Wishes of the operator; none waits for its fulfilment, the events tell of it.
+/// The operator's requests. None blocks; events report the effect.
 pub trait Controls {
-    /// Take no further scan, finish the running ones, then stop.
+    /// Start no more scans, finish the running ones, then stop.
     fn drain(&self);
 
-    /// Stop as soon as possible; unfinished scans are left for the next start.
+    /// Stop as soon as possible; running scans start over at the next start.
     fn abort(&self);
 
-    /// Take no further scan until told otherwise.
+    /// Start no more scans while `paused`.
     fn pause(&self, paused: bool);
 
-    /// Look through the watched folder now.
+    /// Search the watched folders now.
     fn rescan(&self);
 
-    /// Take a quarantined scan up once more.
+    /// Retry a quarantined scan.
     fn retry(&self, scan: ScanId);
 }

@@ -1,6 +1,6 @@
-//! A scripted morning in a clinic: scans arrive, most succeed, one is tried twice, one ends in quarantine.
+//! Scripted events of a morning in a clinic: most scans succeed, one is retried, one is quarantined.
 //!
-//! Read by the tests of the screens, and by `examples/dashboard_replay.rs`.
+//! Used by the screens' tests and by `examples/dashboard_replay.rs`.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Se
 /// Axial spacing of the script's volumes.
 pub const AXIAL: Spacing = Spacing { um: 3.87, from: Provenance::Header };
 
-/// When the script begins.
+/// Start of the script.
 pub fn start() -> Timestamp {
     Timestamp::from_second(1_795_428_000).expect("a date of this century")
 }
@@ -36,7 +36,7 @@ pub fn scan(seconds: f64, id: u64, change: ScanChange) -> Event {
     event(seconds, EventKind::Scan { id: ScanId(id), change })
 }
 
-/// The engine is up.
+/// The engine's first event.
 pub fn started() -> Event {
     event(
         0.0,
@@ -50,7 +50,7 @@ pub fn started() -> Event {
     )
 }
 
-/// A retina with a foveal pit that wanders with `index`: bands of grey between wavy boundaries.
+/// A retina with a foveal pit that moves with `index`: bands of grey between wavy boundaries.
 pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     const WIDTH: usize = 384;
     const HEIGHT: usize = 256;
@@ -69,11 +69,11 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
             let beside = if k == 0 { BESIDE[k] * nasal } else { BESIDE[k] };
             beside + (FOVEA[k] - beside) * pit + 0.5 * (x as f32 * 0.09 + k as f32).sin()
         };
-        // The pit is a dent in the inner surface: the boundaries are stacked upwards from Bruch's membrane.
+        // The pit dents only the inner surface, so the boundaries are stacked upwards from Bruch's membrane.
         let above: f32 = (0..7).map(thickness).sum();
         row -= above - 12.0 * pit;
         for (k, boundary) in rows.iter_mut().enumerate() {
-            // The far end of the choroid is lost in the dark, and a vessel shadows a few A-scans.
+            // The choroid's end is not visible on one side, and a vessel shadows a few A-scans.
             let lost = k == 8 && t > 0.8 || k < 3 && (0.20..0.24).contains(&t);
             boundary.push((!lost).then_some(row));
             row += if k < LAYERS { thickness(k).max(0.6) } else { 0.0 };
@@ -84,7 +84,7 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
         let edges: Vec<(f32, usize)> = (0..BOUNDARIES).filter_map(|k| Some((rows[k][x]?, k + 1))).collect();
         for y in 0..HEIGHT {
             let band = edges.iter().rev().find(|(row, _)| y as f32 >= *row).map_or(0, |(_, band)| *band);
-            // A speckle without a generator of random numbers.
+            // Deterministic speckle.
             let speckle = ((x * 7919 + y * 104_729 + index * 31) % 97) as f32 / 97.0 - 0.5;
             intensity[y * WIDTH + x] = (GREY[band] * (1.0 + 0.35 * speckle)).clamp(0.0, 1.0);
         }
@@ -122,7 +122,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
     }))
 }
 
-/// The figures of a finished scan.
+/// The summary of a finished scan.
 pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     ScanChange::Done(Arc::new(ScanSummary {
         series: 1,
@@ -140,7 +140,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     }))
 }
 
-/// Thickness by subfield: that of the retina, with one subfield below its reference and one that is not covered.
+/// Retinal thickness by subfield; one is below its reference, one is not covered.
 fn etdrs() -> EtdrsSummary {
     let retina = [261.0, 335.0, 340.0, 330.0, 322.0, 301.0, 312.0, 249.0].map(Some);
     let mut summary =
@@ -152,12 +152,12 @@ fn etdrs() -> EtdrsSummary {
     summary
 }
 
-/// A file of this name is found.
+/// A file with this path is found.
 pub fn seen(path: &str) -> ScanChange {
     ScanChange::Seen { path: PathBuf::from(path), bytes: 380_928 }
 }
 
-/// Everything up to the moment when the second volume is half through.
+/// All events until the second volume is more than half done.
 pub fn morning() -> Vec<Event> {
     let mut out = vec![started()];
     let names = [
@@ -208,7 +208,7 @@ pub fn morning() -> Vec<Event> {
     out
 }
 
-/// An array from exactly as many values as it holds.
+/// Collects exactly `N` values into an array.
 trait CollectArray: Iterator {
     fn collect_array<const N: usize>(mut self) -> [Self::Item; N]
     where

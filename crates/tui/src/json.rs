@@ -1,7 +1,7 @@
-//! JSON lines: one object for each event, for other programs.
+//! JSON lines: one object per event, for other programs.
 //!
 //! Every object has `schema` (`"octrls.event/1"`), `at` (RFC 3339, UTC, milliseconds) and `event`. Objects about a scan
-//! have `id` and `path` as well. The rest depends on `event`:
+//! also have `id` and `path`. The other fields depend on `event`:
 //!
 //! | `event` | further fields |
 //! | --- | --- |
@@ -14,14 +14,14 @@
 //! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `flags` (letters of OSCAR-IB), `confidence`, `out`, `seconds` |
 //! | `retry` | `code`, `reason`, `next_attempt`, `after_seconds` |
 //! | `quarantined` | `code`, `reason` |
-//! | `online` | `online` (false when the watched folder went away) |
-//! | `paused` | `paused` (false when scans are taken again) |
+//! | `online` | `online` (false when the watched folder disappears) |
+//! | `paused` | `paused` (false when the watcher resumes) |
 //! | `notice` | `level`, `code`, `text` |
 //! | `draining` | `running` |
 //! | `stopped` | `done`, `already_done`, `quarantined`, `left` |
 //!
-//! Layers go by [`Layer::key`]. A figure that nobody could determine is null. Pixels are never included. Further
-//! fields may be added under the same schema name.
+//! Layers are named by [`Layer::key`]. Unknown values are null. Pixels are never included. New fields may be added
+//! under the same schema name.
 
 use std::io::{self, Write};
 
@@ -35,12 +35,12 @@ use super::{
 use octrls_core::{layer::Layer, segment::SegmentedBScan};
 use octrls_engine::{Event, EventKind, ScanChange, Totals};
 
-/// Name of the fields' meaning, in every object.
+/// Name and version of the schema, in every object.
 pub const SCHEMA: &str = "octrls.event/1";
 
-/// Writes objects to `out`, one a line, until the engine has stopped.
+/// Writes one object per line to `out` until the engine has stopped.
 ///
-/// When the reader of `out` goes away, the engine is asked to drain, and the call returns quietly once it has.
+/// If `out` is a closed pipe, the engine is drained and the call then returns without an error.
 ///
 /// # Errors
 /// When writing fails for another reason.
@@ -61,7 +61,7 @@ impl<W: Write> JsonLines<W> {
         Self { out, names: Names::default() }
     }
 
-    /// Writes the object of `event`.
+    /// Writes `event` as one object.
     ///
     /// # Errors
     /// When writing fails.
@@ -81,7 +81,7 @@ impl<W: Write> JsonLines<W> {
 
     fn fields(&mut self, kind: &EventKind) -> (&'static str, Value) {
         match kind {
-            // Not the session as a whole: a path that is no Unicode cannot be serialized as it is.
+            // Field by field, because a path that is not Unicode cannot be serialized.
             EventKind::Started(session) => (
                 "started",
                 json!({
@@ -170,7 +170,7 @@ fn by_layer(figure: impl Fn(Layer) -> Value) -> Value {
     Layer::ALL.into_iter().map(|layer| (layer.key().to_owned(), figure(layer))).collect::<Map<_, _>>().into()
 }
 
-/// A figure to a thousandth; the digits beyond are noise of single precision.
+/// A value rounded to a thousandth; further digits are single-precision noise.
 fn number(value: Option<f32>) -> Value {
     value.map_or(Value::Null, |v| json!((f64::from(v) * 1000.0).round() / 1000.0))
 }

@@ -1,15 +1,15 @@
-//! Screens: the dashboard, plain lines, JSON lines. Siblings that read the same events.
+//! Screens: the dashboard, plain lines and JSON lines, which all read the same events.
 //!
-//! | screen | for | start |
+//! | screen | purpose | start |
 //! | --- | --- | --- |
 //! | [`dashboard`] | a person at a terminal | [`dashboard::run`] |
 //! | [`plain`] | a log file, a pipe, a dumb terminal | [`plain::run`] |
 //! | [`json`] | another program | [`json::run`] |
 //!
-//! Each blocks until the engine has stopped and returns what became of the scans. [`choose`] tells which one fits.
-//! A screen reaches the engine through [`Controls`] alone.
+//! Each blocks until the engine has stopped and returns the number of scans by outcome. [`choose`] selects the one that
+//! fits. A screen reaches the engine only through [`Controls`].
 //!
-//! Architecture invariant: no screen is needed for the engine to work, and none may hold it up for long.
+//! Invariant: the engine works without a screen, and no screen delays it for long.
 
 pub mod attach;
 mod choice;

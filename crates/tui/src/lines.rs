@@ -1,4 +1,4 @@
-//! What plain lines and JSON lines have in common: names of scans, and what happens when nobody reads any more.
+//! Shared by plain lines and JSON lines: names of scans, and the reaction to a closed output.
 
 use std::{
     collections::HashMap,
@@ -11,16 +11,16 @@ use crossbeam_channel::Receiver;
 use super::Controls;
 use octrls_engine::{Event, EventKind, ScanChange, ScanId, Totals};
 
-/// A screen that writes one line after the other.
+/// A screen that writes line by line.
 pub(crate) trait Lines {
-    /// Writes what `event` is worth.
+    /// Writes the line of `event`, if it has one.
     fn write(&mut self, event: &Event) -> io::Result<()>;
 }
 
 /// Writes events until the engine has stopped.
 ///
-/// A reader that goes away is a wish to stop: the running scans are finished, in silence. Any other failure to write
-/// drains as well and is returned in the end.
+/// A closed pipe drains the engine and is not an error. Any other write error drains the engine, too, and is returned
+/// in the end.
 pub(crate) fn run(events: &Receiver<Event>, lines: &mut dyn Lines, controls: &dyn Controls) -> io::Result<Totals> {
     let mut failure = None;
     let mut totals = Totals::default();
@@ -44,12 +44,13 @@ pub(crate) fn run(events: &Receiver<Event>, lines: &mut dyn Lines, controls: &dy
     }
 }
 
-/// Paths of the scans that may still be heard of.
+/// Paths of the scans that may still have events.
 #[derive(Debug, Default)]
 pub(crate) struct Names(HashMap<ScanId, String>);
 
 impl Names {
-    /// The path of scan `id` as printed, with `/` between folders; `first` is false where a sighting only repeats.
+    /// The path of scan `id` as printed, with `/` between folders, and whether the change is new: false for a repeated
+    /// `Seen`.
     pub(crate) fn learn(&mut self, id: ScanId, change: &ScanChange) -> (String, bool) {
         if let ScanChange::Seen { path, .. } = change {
             let name = printed(path);
@@ -62,7 +63,7 @@ impl Names {
     }
 }
 
-/// The watched folders in one text.
+/// The watched folders, separated by commas.
 pub(crate) fn folders(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| printed(path)).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Plain lines: one stable, greppable line for each change of a state.
+//! Plain lines: one stable, greppable line per state change.
 //!
 //! ```text
 //! 2026-11-23T10:00:00Z started root=/srv/in out=/srv/out model=unet-640 sha256=9f2c1ab workers=2
@@ -6,10 +6,10 @@
 //! 2026-11-23T10:00:02Z done a/b.png bscans=1 seconds=1.9 verdict=good confidence=0.93 nfl=31.2um gcl_ipl=68.9um ...
 //! ```
 //!
-//! Every line is: time in UTC, a word, the scan's path where it is about a scan, then `key=value` figures. A path or
-//! value with a space, a quote or a control character stands in double quotes with Rust's escapes. Words are
-//! `started`, `seen`, `queued`, `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`,
-//! `paused`, `resumed`, `info`, `warning`, `error`, `draining` and `stopped`. A thickness that nobody could determine is `-`.
+//! A line has the time in UTC, a word, the path if it is about a scan, and `key=value` pairs. A path or value with a
+//! space, a quote or a control character is in double quotes with Rust's escapes. The words are `started`, `seen`,
+//! `queued`, `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`, `paused`, `resumed`,
+//! `info`, `warning`, `error`, `draining` and `stopped`. An unknown thickness is `-`.
 
 use std::{
     fmt::{Display, Write as _},
@@ -28,7 +28,7 @@ use octrls_engine::{Event, EventKind, Level, ScanChange, ScanSummary, Totals};
 
 /// Writes lines to `out` until the engine has stopped.
 ///
-/// When the reader of `out` goes away, the engine is asked to drain, and the call returns quietly once it has.
+/// If `out` is a closed pipe, the engine is drained and the call then returns without an error.
 ///
 /// # Errors
 /// When writing fails for another reason.
@@ -49,7 +49,7 @@ impl<W: Write> PlainLines<W> {
         Self { out, names: Names::default() }
     }
 
-    /// Writes the line of `event`, where it changes a state.
+    /// Writes the line of `event`, if it changes a state.
     ///
     /// # Errors
     /// When writing fails.
@@ -148,7 +148,7 @@ fn utc(at: Timestamp) -> impl Display {
     at.strftime("%Y-%m-%dT%H:%M:%SZ")
 }
 
-/// `text`, in quotes where it would not stay one word.
+/// `text`, quoted if it would otherwise split into several words.
 fn quoted(text: &str) -> String {
     let splits = |c: char| c.is_whitespace() || c.is_control() || c == '"';
     if text.is_empty() || text.contains(splits) { format!("{text:?}") } else { text.into() }

@@ -139,7 +139,7 @@ fn results_that_were_left_are_delivered_at_the_next_start() {
     };
     let nobody = watch(&format!("PACS@127.0.0.1:{}", free_port()));
     assert_eq!(nobody.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("1 results are not delivered"));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("results not delivered: 1"));
 
     let rig = Rig::new();
     let delivered = watch(&rig.target().to_string());

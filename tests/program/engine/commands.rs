@@ -33,10 +33,10 @@ fn ls_tells_what_became_of_each_scan() {
     assert!(done["seconds"].as_f64().unwrap() >= 0.0);
 
     let (_, text) = rig.command(&["ls"]);
-    assert!(text.starts_with("written      20") && text.contains("E-READ-FORMAT: as it was told"), "{text}");
+    assert!(text.starts_with("done         20") && text.contains("E-READ-FORMAT: as it was told"), "{text}");
     assert_eq!(rig.command(&["ls", "ward"]).1, "");
     let (ok, text) = rig.command(&["ls", "--state", "asleep"]);
-    assert!(!ok && text.contains("hashed, running, written, delivered, quarantined"), "{text}");
+    assert!(!ok && text.contains("queued, running, done, delivered, quarantined"), "{text}");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_scan_is_redone_by_a_running_engine() {
     session.until("already done ward/copy.png");
     session.forget();
     let (ok, text) = rig.command(&["redo", rig.scan("ward/a.png").to_str().unwrap()]);
-    assert!(ok && text == "ward/a.png  will be processed anew\n", "{text}");
+    assert!(ok && text == "ward/a.png  will be processed again\n", "{text}");
     session.until("done ward/a.png");
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { done: 2, already_done: 1, ..Totals::default() }, "{log:?}");
@@ -85,13 +85,13 @@ fn a_scan_is_redone_at_the_next_start() {
     assert!(rig.out("a.png").exists(), "results stay until there are new ones");
     rig.run_until_idle();
     assert_eq!(rig.calls(), ["a.png", "a.png", "b.png"]);
-    assert_eq!(rig.command(&["redo", "--all"]), (true, "2 scans will be processed anew\n".into()));
+    assert_eq!(rig.command(&["redo", "--all"]), (true, "2 scans will be processed again\n".into()));
     rig.run_until_idle();
     assert_eq!(rig.calls(), ["a.png", "a.png", "a.png", "b.png", "b.png"]);
 
     fs::remove_file(rig.scan("a.png")).unwrap();
     let (ok, text) = rig.command(&["redo", "a.png"]);
-    assert!(!ok && text.contains("a.png  is not in the watched folders any more"), "{text}");
+    assert!(!ok && text.contains("a.png  is no longer in the watched folders"), "{text}");
     assert_eq!(rig.ls(), ["written a.png", "written b.png"]);
 }
 
@@ -149,7 +149,7 @@ fn a_scan_that_is_being_worked_on_is_not_redone() {
     let mut session = rig.start();
     session.until("running a.png 1");
     let (ok, text) = rig.command(&["redo", "a.png"]);
-    assert!(!ok && text.contains("is being worked on"), "{text}");
+    assert!(!ok && text.contains("a.png  is running"), "{text}");
     rig.open_gate();
     session.until("done a.png");
     session.finish();
@@ -175,7 +175,7 @@ fn quarantine_is_listed_sent_back_and_thrown_away() {
     assert!(listed.iter().all(|o| o["moved"] == true && o["code"] == "E-READ-FORMAT"), "{text}");
 
     let (ok, text) = rig.command(&["quarantine", "drop", "b.png", "nothing.png"]);
-    assert!(!ok && text.contains("b.png  is removed") && text.contains("E-QUARANTINE-NONE"), "{text}");
+    assert!(!ok && text.contains("b.png  is deleted") && text.contains("E-QUARANTINE-NONE"), "{text}");
     for name in ["b.png", "b.png.toml", "b.png.reason.json"] {
         assert!(!rig.out(&format!("quarantine/{name}")).exists(), "{name}");
     }
@@ -183,7 +183,7 @@ fn quarantine_is_listed_sent_back_and_thrown_away() {
 
     // The test repairs the quarantined file by replacing its content.
     fs::write(rig.out("quarantine/ward/a.png"), "mended").unwrap();
-    assert_eq!(rig.command(&["quarantine", "retry", "ward/a.png"]).1, "ward/a.png  will be processed anew\n");
+    assert_eq!(rig.command(&["quarantine", "retry", "ward/a.png"]).1, "ward/a.png  will be processed again\n");
     session.until("done ward/a.png");
     session.forget();
     assert!(rig.command(&["redo", "--failed"]).0);
@@ -224,7 +224,7 @@ fn results_are_exported_while_an_engine_runs() {
     assert_eq!(lines.len(), 2);
     assert!(lines[0]["folder"].as_str().unwrap().ends_with("a.png") && lines[0]["result"].is_object(), "{lines:?}");
     let file = rig.beside("all.jsonl");
-    assert_eq!(export(file.to_str().unwrap()), "2 results\n");
+    assert_eq!(export(file.to_str().unwrap()), "exported 2 results\n");
     assert_eq!(objects(&fs::read_to_string(&file).unwrap()), lines);
     session.finish();
     octrls().args(["export", "--json", "-"]).arg(rig.beside("in")).assert().code(3);

@@ -159,8 +159,8 @@ fn an_eye_is_held_against_its_earlier_visits() {
         let output = octrls().arg("forget").arg(clinic.scans().join(scan)).arg("--out").arg(clinic.out()).assert();
         String::from_utf8(output.success().get_output().stdout.clone()).unwrap()
     };
-    assert!(forget("a.vol").contains("  3 scans forgotten"));
-    assert!(forget("b.vol").contains("  0 scans forgotten"));
+    assert!(forget("a.vol").contains("  3 scans deleted from the history"));
+    assert!(forget("b.vol").contains("  0 scans deleted from the history"));
 }
 
 #[test]

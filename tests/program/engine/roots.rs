@@ -28,7 +28,7 @@ fn each_root_has_its_results_in_a_folder_of_its_own() {
     let (log, _) = rig.run_until_idle();
     assert_eq!(log, ["started", "draining 0", "stopped"]);
     let other = rig.beside("other/a.png");
-    assert_eq!(rig.command(&["redo", other.to_str().unwrap()]).1, "other/a.png  will be processed anew\n");
+    assert_eq!(rig.command(&["redo", other.to_str().unwrap()]).1, "other/a.png  will be processed again\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The dashboard without its terminal: events and keys go in, a picture comes out.
+//! The dashboard without a terminal: takes events and keys, draws frames.
 
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{
@@ -21,15 +21,15 @@ use crate::{
 use octrls_core::layer::{LAYERS, Layer};
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId};
 
-/// Whether the dashboard goes on after a key.
+/// Whether the dashboard continues after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Stay,
-    /// Leave at once, whatever the engine does.
+    /// Leave at once, even if the engine still runs.
     Leave,
 }
 
-/// Model, view, and what is needed to draw them.
+/// The model, the view, and what is needed to draw them.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) model: Model,
@@ -47,7 +47,7 @@ impl App {
         Self { model, view, pictures, theme, version, zone, interrupts: 0 }
     }
 
-    /// Shows what an engine in another process has done so far; to leave it is not to stop it.
+    /// Shows the engine of another process, which leaving does not stop; `model` is its current state.
     pub(crate) fn attach(&mut self, model: Model) {
         let rows = model.rows("");
         let shown = rows.iter().find(|s| s.latest.is_some()).or(rows.first());
@@ -66,8 +66,8 @@ impl App {
         }
     }
 
-    /// Moves the selection to the scan in work. It stays with one scan until that is finished, so that with several
-    /// workers the picture does not flicker between their scans.
+    /// Moves the selection to a running scan and keeps it there until that is finished. Otherwise the image would
+    /// flicker between the scans of several workers.
     fn follow(&mut self, id: ScanId, change: &ScanChange) {
         let current = self.view.selected.and_then(|s| self.model.scan(s));
         let busy = current.is_some_and(|s| s.state == State::Running && s.latest.is_some());
@@ -123,7 +123,7 @@ impl App {
         self.select_shown();
     }
 
-    /// Keeps the selection among the rows that the filter leaves.
+    /// Moves the selection to a row that matches the filter.
     fn select_shown(&mut self) {
         let rows = self.model.rows(&self.view.filter);
         if !rows.iter().any(|s| Some(s.id) == self.view.selected)
@@ -167,7 +167,7 @@ impl App {
             Action::Down => self.step(1),
             Action::PageUp => self.step(-(self.view.page as isize)),
             Action::PageDown => self.step(self.view.page as isize),
-            // Far enough for any list, and safe to add to any position.
+            // Longer than any list, and cannot overflow.
             Action::Home => self.step(-(i32::MAX as isize)),
             Action::End => self.step(i32::MAX as isize),
             Action::PreviousBScan => self.turn_bscan(-1),
@@ -194,7 +194,7 @@ impl App {
             Action::Retry => self.retry(controls),
             Action::Rescan => {
                 controls.rescan();
-                self.view.reply = Some("looking through the folder");
+                self.view.reply = Some("checking the watched folders");
             }
             Action::Stop => self.view.popup = Some(Popup::Quit),
         }
@@ -281,7 +281,7 @@ impl App {
         self.view.follow = !self.view.follow;
         if self.view.follow {
             self.view.bscan = None;
-            // Without a filter, the first row is the scan that started last.
+            // Ignores the filter. The first row is the scan that started last.
             let rows = self.model.rows("");
             let working = rows.iter().find(|s| s.state == State::Running && s.latest.is_some());
             let shown = working.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
@@ -294,14 +294,14 @@ impl App {
         match selected {
             Some(scan) if matches!(scan.state, State::Quarantined { .. }) => {
                 controls.retry(scan.id);
-                self.view.reply = Some("asked for another attempt");
+                self.view.reply = Some("the scan will be retried");
             }
             _ => self.view.reply = Some("select a quarantined scan first"),
         }
     }
 }
 
-/// `at` moved by `by` within a list of `n`.
+/// `at` moved by `by`, within a list of `n` items.
 fn moved(at: usize, by: isize, n: usize) -> usize {
     at.saturating_add_signed(by).min(n.saturating_sub(1))
 }

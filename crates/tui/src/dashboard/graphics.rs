@@ -1,4 +1,4 @@
-//! Images by a terminal's graphics protocol, encoded in a worker.
+//! Images by a terminal's graphics protocol, encoded in a thread of their own.
 
 use std::{
     io::{Write, stdout},
@@ -24,25 +24,25 @@ use super::{
     pictures::{ImageMode, Key},
 };
 
-/// How long the terminal may take to say what it can do.
+/// Time to wait for the terminal's answer about its capabilities.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Most pixels along a side of an image; a terminal scales no better than it was sent.
+/// Largest side of an image in pixels. More would only cost time.
 const MAX_SIDE: usize = 2000;
 
-/// An encoded image, or none where encoding failed.
+/// An encoded image, or `None` if encoding failed.
 pub(crate) struct Reply {
     key: Key,
     image: Option<Protocol>,
 }
 
-/// One image at a time, asked for and shown when it is ready.
+/// Requests one image at a time and shows it when it is ready.
 pub(crate) struct Graphics {
     protocol: ProtocolType,
     requests: Sender<Key>,
     replies: Receiver<Reply>,
     pending: Option<Key>,
     ready: Option<(Key, Protocol)>,
-    /// Encoding failed once: cells from then on.
+    /// Encoding failed once; text cells are used from then on.
     failed: bool,
 }
 
@@ -53,8 +53,8 @@ impl std::fmt::Debug for Graphics {
 }
 
 impl Graphics {
-    /// Asks the terminal what it can do; `None` where cells are as good. Has to be called in raw mode and before keys
-    /// are read, as the answer comes the way of keys.
+    /// Queries the terminal; `None` if it has no graphics protocol. Call in raw mode and before keys are read, because
+    /// the answer arrives as key input.
     pub(crate) fn ask_terminal(mode: ImageMode) -> Option<Self> {
         let mut picker = query()?;
         match mode {
@@ -103,7 +103,7 @@ impl Graphics {
         }
     }
 
-    /// Shows the image of `key`; until it is ready, the last one of the same place. False where there is neither.
+    /// Shows the image of `key`, or until it is ready the previous one of the same size; false if there is neither.
     pub(crate) fn draw(&mut self, key: &Key, area: Rect, buf: &mut Buffer) -> bool {
         if self.failed {
             return false;
@@ -127,8 +127,8 @@ fn query() -> Option<Picker> {
     let options = QueryStdioOptions { timeout: PATIENCE, ..QueryStdioOptions::default() };
     let picker = Picker::from_query_stdio_with_options(options).ok();
     if start.elapsed() >= PATIENCE {
-        // The picker still waits for an answer and would take the next key for one. Inside tmux, its question went to
-        // the terminal around tmux; tmux itself answers this one.
+        // The picker still waits for an answer and would take the next key for one. This query ends that: tmux answers
+        // it itself, while the picker's query went to the terminal around tmux.
         let asked = write!(stdout(), "\x1b[5n").and_then(|()| stdout().flush());
         if asked.is_ok() {
             thread::sleep(Duration::from_millis(100));

@@ -1,10 +1,10 @@
-//! Keys and what they do, in one table: input, hint bar and help all read it, so that none can drift.
+//! The table of key bindings that input, hint bar and help share.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::view::Panel;
 
-/// What the operator can do.
+/// An action of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Quit,
@@ -41,7 +41,7 @@ pub(crate) enum Action {
     Close,
 }
 
-/// Which keys count just now.
+/// Which key bindings are active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Context {
     Main,
@@ -50,18 +50,18 @@ pub(crate) enum Context {
     Quit,
 }
 
-/// One action and the keys that start it.
+/// An action and its keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
     keys: &'static [(KeyCode, KeyModifiers)],
     action: Action,
-    /// In the hint bar; neighbours with the same hint share a place. Empty: not in the bar.
+    /// Text in the hint bar; neighbours with the same text are merged. Empty: not in the bar.
     hint: &'static str,
-    /// In the help; neighbours with the same text share a line.
+    /// Text in the help; neighbours with the same text are merged.
     help: &'static str,
 }
 
-/// Keys as printed, and what they do.
+/// Keys as printed, and their text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) keys: String,
@@ -91,17 +91,17 @@ const INTERRUPT: Binding = bind(
     &[(KeyCode::Char('c'), KeyModifiers::CONTROL)],
     Action::Interrupt,
     "",
-    "finish what is in work and quit; again: stop now",
+    "finish running scans and quit; again: stop now",
 );
 const PANEL: &str = "go to a panel";
-const MOVE: &str = "move in the panel with the focus";
+const MOVE: &str = "move in the focused panel";
 const BSCAN: &str = "previous, next B-scan of the scan";
 const LAYER: &str = "previous, next layer";
 
 static MAIN: &[Binding] = &[
-    bind(&[ch('q')], Action::Quit, "quit", "quit; asks while scans are in work; or detach"),
+    bind(&[ch('q')], Action::Quit, "quit", "quit (asks if scans are running), or detach"),
     bind(&[ch('?'), key(KeyCode::F(1))], Action::Help, "help", "this help"),
-    bind(&[ch(' ')], Action::Pause, "pause", "stop or resume taking scans"),
+    bind(&[ch(' ')], Action::Pause, "pause", "pause or resume"),
     bind(&[ch('1')], Action::Focus(Panel::Queue), "panel", PANEL),
     bind(&[ch('2')], Action::Focus(Panel::Preview), "panel", PANEL),
     bind(&[ch('3')], Action::Focus(Panel::Layers), "panel", PANEL),
@@ -111,28 +111,28 @@ static MAIN: &[Binding] = &[
     bind(&[ch('7')], Action::Focus(Panel::Log), "panel", PANEL),
     bind(&[key(KeyCode::Tab)], Action::FocusNext, "", "next panel, previous panel"),
     bind(&[key(KeyCode::BackTab)], Action::FocusPrevious, "", "next panel, previous panel"),
-    bind(&[ch('z'), key(KeyCode::Enter)], Action::Zoom, "zoom", "give the panel the whole screen, or take it back"),
+    bind(&[ch('z'), key(KeyCode::Enter)], Action::Zoom, "zoom", "zoom the panel to full screen, or back"),
     bind(&[key(KeyCode::Up), ch('k')], Action::Up, "move", MOVE),
     bind(&[key(KeyCode::Down), ch('j')], Action::Down, "move", MOVE),
-    bind(&[key(KeyCode::PageUp)], Action::PageUp, "", "a page up, a page down"),
-    bind(&[key(KeyCode::PageDown)], Action::PageDown, "", "a page up, a page down"),
-    bind(&[key(KeyCode::Home)], Action::Home, "", "to the first, to the last"),
-    bind(&[key(KeyCode::End)], Action::End, "", "to the first, to the last"),
+    bind(&[key(KeyCode::PageUp)], Action::PageUp, "", "page up, page down"),
+    bind(&[key(KeyCode::PageDown)], Action::PageDown, "", "page up, page down"),
+    bind(&[key(KeyCode::Home)], Action::Home, "", "first, last"),
+    bind(&[key(KeyCode::End)], Action::End, "", "first, last"),
     bind(&[key(KeyCode::Left)], Action::PreviousBScan, "B-scan", BSCAN),
     bind(&[key(KeyCode::Right)], Action::NextBScan, "B-scan", BSCAN),
     bind(&[ch('[')], Action::PreviousLayer, "layer", LAYER),
     bind(&[ch(']')], Action::NextLayer, "layer", LAYER),
-    bind(&[ch('f')], Action::Follow, "follow", "follow the scan in work, or stay"),
-    bind(&[ch('/')], Action::Filter, "filter", "show scans whose path or state has these letters"),
-    bind(&[ch('o')], Action::Overlay, "overlay", "boundaries: all, of the layer, none"),
-    bind(&[ch('c')], Action::Crop, "crop", "from ILM to Bruch's membrane, or the whole B-scan"),
-    bind(&[ch('m')], Action::Map, "map", "map of the layer, or of the whole retina"),
-    bind(&[ch('e')], Action::Errors, "errors", "errors only, or the whole log"),
-    bind(&[ch('l')], Action::LogLevel, "", "least level in the log"),
-    bind(&[ch('R')], Action::Retry, "retry", "take the quarantined scan up once more"),
-    bind(&[ch('r')], Action::Rescan, "", "look through the folder now"),
-    bind(&[ch('D')], Action::Stop, "", "stop the engine; asks how"),
-    bind(&[key(KeyCode::Esc)], Action::Close, "", "leave the zoom, clear the filter"),
+    bind(&[ch('f')], Action::Follow, "follow", "follow the running scan, on or off"),
+    bind(&[ch('/')], Action::Filter, "filter", "filter scans by path or state"),
+    bind(&[ch('o')], Action::Overlay, "overlay", "boundaries: all, selected layer, none"),
+    bind(&[ch('c')], Action::Crop, "crop", "show ILM to Bruch's membrane, or the whole B-scan"),
+    bind(&[ch('m')], Action::Map, "map", "map of the selected layer, or of the retina"),
+    bind(&[ch('e')], Action::Errors, "errors", "show errors only, or the whole log"),
+    bind(&[ch('l')], Action::LogLevel, "", "log level: all, warnings and errors, errors"),
+    bind(&[ch('R')], Action::Retry, "retry", "retry the selected quarantined scan"),
+    bind(&[ch('r')], Action::Rescan, "", "check the watched folders now"),
+    bind(&[ch('D')], Action::Stop, "", "stop the watcher (asks how)"),
+    bind(&[key(KeyCode::Esc)], Action::Close, "", "end zoom, clear filter"),
     INTERRUPT,
 ];
 
@@ -152,9 +152,9 @@ static FILTER: &[Binding] = &[
 ];
 
 static QUIT: &[Binding] = &[
-    bind(&[ch('d')], Action::Drain, "drain", "finish them, then quit"),
-    bind(&[ch('a')], Action::Abort, "abort", "stop now; they start anew next time"),
-    bind(&[key(KeyCode::Esc), ch('n')], Action::Close, "stay", "stay"),
+    bind(&[ch('d')], Action::Drain, "drain", "finish running scans, then stop"),
+    bind(&[ch('a')], Action::Abort, "abort", "stop now; running scans start over later"),
+    bind(&[key(KeyCode::Esc), ch('n')], Action::Close, "cancel", "cancel"),
     INTERRUPT,
 ];
 
@@ -169,7 +169,7 @@ const fn table(context: Context) -> &'static [Binding] {
 
 /// What `event` means in `context`.
 pub(crate) fn action(context: Context, event: KeyEvent) -> Option<Action> {
-    // Terminals differ in whether a capital or a sign comes with the shift key.
+    // Only some terminals report Shift with capitals and symbols.
     let modifiers = match event.code {
         KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
         _ => event.modifiers,
@@ -178,12 +178,12 @@ pub(crate) fn action(context: Context, event: KeyEvent) -> Option<Action> {
     found.map(|b| b.action)
 }
 
-/// The hint bar, the most important first.
+/// The lines of the hint bar, most important first.
 pub(crate) fn hints(context: Context) -> Vec<Line> {
     grouped(table(context), |b| b.hint, |b| &b.keys[..1])
 }
 
-/// The lines of the help, or of a question.
+/// The lines of the help, or of the quit question.
 pub(crate) fn help(context: Context) -> Vec<Line> {
     grouped(table(context), |b| b.help, |b| b.keys)
 }
@@ -198,7 +198,7 @@ fn grouped(
         .filter(|group| !text(&group[0]).is_empty())
         .map(|group| {
             let all: Vec<String> = group.iter().flat_map(&keys).map(|k| name(*k)).collect();
-            // A run of more than four keys is a range.
+            // More than four keys are a range of digits.
             let keys = match &all[..] {
                 [first, .., last] if all.len() > 4 => format!("{first}-{last}"),
                 _ => all.join(" "),

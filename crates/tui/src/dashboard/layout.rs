@@ -1,6 +1,6 @@
-//! Where the panels lie.
+//! The layout of the panels.
 //!
-//! From 110 x 34 on, all panels are shown:
+//! From 110 x 34 cells, all panels are visible:
 //! ```text
 //!  header                                                  clock
 //!  counters
@@ -13,8 +13,8 @@
 //! └────────────────────────────┴────────────────────────────────┘
 //!  hints
 //! ```
-//! Below that, the lower five are tabs of one panel; below 60 x 16 nothing can be read and a sentence says so. A
-//! zoomed panel takes the place of all.
+//! On smaller screens, the lower five panels share one place as tabs; below 60 x 16, only a message is shown. A zoomed
+//! panel replaces all others.
 
 use ratatui::{
     Frame,
@@ -31,12 +31,12 @@ use super::{
 
 const SMALLEST: (u16, u16) = (60, 16);
 const WHOLE: (u16, u16) = (110, 34);
-/// Eight layers, their heading and two borders.
+/// Eight layers, the heading and two borders.
 const LAYERS_HEIGHT: u16 = 11;
-/// Five figures abreast, the names of the sides and two borders.
+/// Five values side by side, the names of the sides and two borders.
 const MAP_WIDTH: u16 = 36;
 
-/// Draws everything; returns the rows of the list with the focus.
+/// Draws everything; returns the number of rows in the focused panel.
 pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) -> usize {
     let area = frame.area();
     let buf = frame.buffer_mut();

@@ -4,11 +4,11 @@
 //!  events ──▶ Model ─┐
 //!                    ├──▶ Scene ──▶ panels ──▶ terminal
 //!  keys ────▶ View ──┘                ▲
-//!                      pictures ──────┘ (a worker encodes images)
+//!                      pictures ──────┘ (a thread encodes images)
 //! ```
 //!
-//! One thread owns all state. It wakes for an event, a key, a finished image or a new second, and draws when
-//! something changed, at most twelve times a second.
+//! One thread owns all state. It wakes for an event, a key, a finished image or a new second, and draws changes at most
+//! twelve times a second.
 
 mod app;
 mod graphics;
@@ -42,55 +42,55 @@ use self::{
 use super::{Controls, state::Model};
 use octrls_engine::{Event, Totals};
 
-/// Time between two drawings, at least.
+/// Minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(83);
-/// Events taken between two looks at the clock.
+/// Maximum number of events handled per frame check.
 const BATCH: usize = 256;
 
-/// How the dashboard looks and ends.
+/// Options of the dashboard.
 #[derive(Clone, Copy, Debug)]
 pub struct DashboardOptions {
-    /// How B-scans are shown.
+    /// How B-scans are drawn.
     pub image: ImageMode,
-    /// How many colours there are.
+    /// Number of colours.
     pub colours: Colours,
-    /// Whether the dashboard stays open after the engine has stopped by itself, until the operator quits.
+    /// Whether the dashboard stays open after the engine has stopped, until the operator quits.
     pub stay: bool,
 }
 
 impl DashboardOptions {
-    /// Pictures as `image` says, colours as the environment says; the end of the engine is the end.
+    /// Options with the given image mode and the colours of the environment; closes when the engine stops.
     #[must_use]
     pub fn new(image: ImageMode) -> Self {
         Self { image, colours: Colours::detect(), stay: false }
     }
 }
 
-/// Shows the dashboard until the engine has stopped, or the operator leaves it; then prints a line of summary.
+/// Shows the dashboard until the engine has stopped or the operator leaves, then prints a summary line.
 ///
 /// # Errors
-/// When the terminal cannot be taken over or written to. The engine is asked to drain then.
+/// When the terminal cannot be set up or written to. The engine is drained then.
 pub fn run(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
     Desk::take().inspect_err(|_| controls.drain())?.run(events, controls, options)
 }
 
-/// A terminal that was taken over for the dashboard.
+/// A terminal that is set up for the dashboard.
 pub struct Desk {
     screen: Screen,
-    /// What an engine in another process has done so far, where it is attached to one.
+    /// State of the engine of another process, if attached to one.
     attached: Option<Model>,
 }
 
 impl Desk {
-    /// Takes the terminal over.
+    /// Sets up the terminal.
     ///
     /// # Errors
-    /// When it is none that a dashboard can be drawn on; it is as it was before.
+    /// When the terminal cannot show a dashboard; it is restored then.
     pub fn take() -> io::Result<Self> {
         Ok(Self { screen: Screen::enter()?, attached: None })
     }
 
-    /// Shows an engine in another process, which has done `so_far`.
+    /// Attaches to the engine of another process; `so_far` is its current state.
     pub fn attached(self, so_far: Model) -> Self {
         Self { attached: Some(so_far), ..self }
     }
@@ -115,16 +115,16 @@ impl Desk {
     }
 }
 
-/// What became of the scans, in a sentence.
+/// The number of scans by outcome, as one line.
 #[must_use]
 pub fn summary(totals: &Totals) -> String {
     let Totals { done, already_done, quarantined, left } = totals;
-    let known = if *already_done > 0 { format!(", {already_done} known already") } else { String::new() };
+    let known = if *already_done > 0 { format!(", {already_done} known") } else { String::new() };
     let left = if *left > 0 { format!("{left} left for the next start") } else { "none left".into() };
     format!("octrls: {done} done{known}, {quarantined} quarantined, {left}")
 }
 
-/// What became of the scans, and whether the engine has stopped.
+/// Runs the dashboard; returns the number of scans by outcome, and whether the engine has stopped.
 fn show(
     desk: Desk,
     events: &Receiver<Event>,
@@ -164,7 +164,7 @@ fn show(
                     app.event(&event);
                     events.try_iter().take(BATCH).for_each(|event| app.event(&event));
                 } else {
-                    // The end of its events is the end of an engine.
+                    // The engine has ended, or the connection to it.
                     events = never();
                     if app.view.attached {
                         break;
@@ -202,7 +202,7 @@ fn show(
     Ok((app.model.totals(), app.model.stopped.is_some()))
 }
 
-/// A dashboard without a terminal, attached to what `model` says.
+/// A dashboard without a terminal, attached to an engine with the state `model`.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn attached_for_tests(model: Model, zone: TimeZone) -> App {
     let pictures = Pictures::cells(ImageMode::Text, Colours::None);

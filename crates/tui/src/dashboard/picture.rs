@@ -1,4 +1,4 @@
-//! A B-scan and its boundaries as pixels of any size, or as characters.
+//! Draws a B-scan and its boundaries as pixels of any size, or as characters.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use octrls_core::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Overlay {
     All,
-    /// Those of the selected layer.
+    /// The boundaries of the selected layer.
     Layer,
     None,
 }
@@ -36,18 +36,18 @@ impl Overlay {
     }
 }
 
-/// How a B-scan is to be shown.
+/// How a B-scan is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Look {
-    /// Only from ILM to Bruch's membrane.
+    /// Whether to show only the rows from ILM to Bruch's membrane.
     pub(crate) crop: bool,
     pub(crate) overlay: Overlay,
-    /// The selected layer; its boundaries win where several meet.
+    /// The selected layer, whose boundaries are drawn on top.
     pub(crate) layer: Layer,
 }
 
 impl Look {
-    /// The boundaries to draw, the most important last.
+    /// The boundaries to draw, most important last.
     fn boundaries(self) -> Vec<Boundary> {
         let own = [self.layer.lower(), self.layer.upper()];
         match self.overlay {
@@ -67,7 +67,7 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Draws `bscan` in `width` x `height` pixels, whatever its own shape.
+    /// Draws `bscan` scaled to `width` x `height` pixels.
     pub(crate) fn draw(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Self {
         let rows = rows(bscan, look.crop);
         let grey = grey(&bscan.bscan, &rows, width, height);
@@ -85,8 +85,8 @@ impl Picture {
     }
 }
 
-/// `bscan` in characters: shades for its pixels, and on the upper boundary of each layer the layer's number; `=` on
-/// the last boundary.
+/// Draws `bscan` as characters: shades for pixels, each layer's number on its upper boundary, and `=` on the last
+/// boundary.
 pub(crate) fn text(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
     let rows = rows(bscan, look.crop);
@@ -103,7 +103,7 @@ pub(crate) fn text(bscan: &SegmentedBScan, look: Look, width: usize, height: usi
     cells.chunks(width.max(1)).map(|row| row.iter().collect()).collect()
 }
 
-/// The rows to show: all, or those from ILM to Bruch's membrane with a margin.
+/// The rows to show: all, or from ILM to Bruch's membrane with a margin.
 fn rows(bscan: &SegmentedBScan, crop: bool) -> Range<usize> {
     let height = bscan.bscan.height;
     let known = |boundary| bscan.surfaces.rows(boundary).iter().flatten().copied();
@@ -120,7 +120,7 @@ fn rows(bscan: &SegmentedBScan, crop: bool) -> Range<usize> {
     }
 }
 
-/// Means over the area of each pixel, stretched so that the darkest and brightest few per cent are black and white.
+/// Mean intensity of each pixel's area, stretched so that the darkest and the brightest percent become black and white.
 fn grey(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) -> Vec<f32> {
     if bscan.width == 0 || rows.is_empty() {
         return vec![0.0; width * height];
@@ -150,7 +150,7 @@ fn grey(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) -> Vec<
     out.iter().map(|v| ((v - low) * scale).clamp(0.0, 1.0)).collect()
 }
 
-/// Rows of pixels that a boundary takes in each column; neighbouring columns join up.
+/// The pixel rows of a boundary in each column; neighbouring columns are connected.
 fn line(
     surfaces: &Surfaces,
     boundary: Boundary,
@@ -215,7 +215,7 @@ mod tests {
             let drawn = |b: &Boundary| picture.rgb.contains(&b.colour());
             Boundary::ALL.into_iter().filter(drawn).collect::<Vec<_>>()
         };
-        // White is also a grey, hence without the boundary that is white.
+        // White also occurs as a grey, so the white boundary is not counted.
         let but_white = |all: Vec<Boundary>| all.into_iter().filter(|b| *b != Boundary::OnlEz).collect::<Vec<_>>();
         assert_eq!(but_white(colours(LOOK, 200, 160)).len(), 7);
         let layer = Look { overlay: Overlay::Layer, ..LOOK };

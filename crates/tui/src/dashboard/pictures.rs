@@ -1,4 +1,4 @@
-//! Pictures ready to be shown: cells from a small cache, images from a worker.
+//! Draws B-scans on the screen: as cells from a small cache, or as images from a thread.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use super::{
 };
 use octrls_core::segment::SegmentedBScan;
 
-/// Drawings kept; enough for a resize and a few B-scans back and forth.
+/// Number of cached drawings: enough for a resize and a few B-scans back and forth.
 const CAPACITY: usize = 8;
 
-/// How B-scans are shown.
+/// How B-scans are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ImageMode {
-    /// The best that the terminal says it can do; inside tmux, asking switches passthrough on.
+    /// The best method that the terminal supports; in tmux, the query enables passthrough.
     #[default]
     Auto,
-    /// Kitty's graphics protocol.
+    /// Kitty graphics protocol.
     Kitty,
     /// Sixel graphics.
     Sixel,
-    /// iTerm2's inline images.
+    /// iTerm2 inline images.
     Iterm,
-    /// Two pixels a character, in colours.
+    /// Half blocks: two coloured pixels per character.
     Half,
     /// Characters only.
     Text,
-    /// No pictures.
+    /// No images.
     Off,
 }
 
-/// What a drawing depends on.
+/// Everything that a drawing depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) bscan: Arc<SegmentedBScan>,
@@ -65,7 +65,7 @@ enum Drawing {
     Text(Vec<String>),
 }
 
-/// Draws B-scans in the way that was chosen.
+/// Draws B-scans by the chosen method.
 #[derive(Debug)]
 pub(crate) struct Pictures {
     way: Way,
@@ -74,7 +74,7 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    /// Pictures without the help of a graphics protocol.
+    /// Pictures without a graphics protocol.
     pub(crate) fn cells(mode: ImageMode, colours: Colours) -> Self {
         let way = match (mode, colours) {
             (ImageMode::Off, _) => Way::Off,
@@ -84,7 +84,7 @@ impl Pictures {
         Self { way, drawings: Vec::new(), nobody: never() }
     }
 
-    /// Pictures as `mode` asks for; asks the terminal, which has to be in raw mode, where that needs to be known.
+    /// Pictures for `mode`. Queries the terminal if necessary, which must be in raw mode.
     pub(crate) fn for_terminal(mode: ImageMode, colours: Colours) -> Self {
         let mut out = Self::cells(mode, colours);
         let plain = matches!(mode, ImageMode::Half | ImageMode::Text | ImageMode::Off)
@@ -95,7 +95,7 @@ impl Pictures {
         out
     }
 
-    /// The way in a word.
+    /// The method as a word.
     pub(crate) fn word(&self) -> &'static str {
         match &self.way {
             Way::Protocol(graphics) => graphics.name(),
@@ -109,7 +109,7 @@ impl Pictures {
         matches!(self.way, Way::Off)
     }
 
-    /// Images that the worker has finished.
+    /// Finished images.
     pub(crate) fn replies(&self) -> &Receiver<Reply> {
         match &self.way {
             Way::Protocol(graphics) => graphics.replies(),
@@ -123,7 +123,7 @@ impl Pictures {
         }
     }
 
-    /// Draws `bscan` over all of `area`. Where something `covered` it, cells are drawn: an image would shine through.
+    /// Draws `bscan` over all of `area`. If a popup covers it, draws cells, because an image would hide the popup.
     pub(crate) fn draw(
         &mut self,
         bscan: &Arc<SegmentedBScan>,

@@ -1,4 +1,4 @@
-//! What one drawing is made from, gathered once for all panels.
+//! The data for one frame, collected once for all panels.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -6,7 +6,7 @@ use super::{theme::Theme, view::View};
 use crate::state::{Figures, Frame, LayerFigures, Model, Scan};
 use octrls_core::measure::ThicknessUnit;
 
-/// The model and the view as of one moment.
+/// The model and the view at one moment.
 pub(crate) struct Scene<'a> {
     pub(crate) model: &'a Model,
     pub(crate) view: &'a View,
@@ -14,10 +14,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) now: Timestamp,
     pub(crate) version: &'a str,
     pub(crate) zone: &'a TimeZone,
-    /// Scans that the filter leaves.
+    /// Scans that match the filter.
     pub(crate) rows: Vec<&'a Scan>,
     pub(crate) scan: Option<&'a Scan>,
-    /// The B-scan to show, and its index.
+    /// The B-scan to show and its index.
     pub(crate) frame: Option<(usize, &'a Frame)>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Scene<'a> {
         Self { model, view, theme, now, version, zone, rows: model.rows(&view.filter), scan, frame }
     }
 
-    /// The figures to show: of the B-scan, or the means of a finished scan whose B-scans are no longer known.
+    /// The measurements to show: of the B-scan, or the scan's means if its B-scans were dropped.
     pub(crate) fn figures(&self) -> Option<Figures> {
         if let Some((_, frame)) = self.frame {
             return Some(frame.figures.clone());
@@ -45,13 +45,13 @@ impl<'a> Scene<'a> {
         Some(Figures { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
     }
 
-    /// Time of day at `at`, in the operator's zone.
+    /// Time of day in the operator's time zone.
     pub(crate) fn clock(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
     }
 }
 
-/// A unit as a person reads it.
+/// The symbol of a unit.
 pub(crate) const fn unit(unit: ThicknessUnit) -> &'static str {
     match unit {
         ThicknessUnit::Micrometres => "µm",

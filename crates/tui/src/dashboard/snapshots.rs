@@ -214,7 +214,7 @@ fn done_volume_whose_pixels_are_gone_shows_its_figures() {
         app.key(KeyEvent::from(KeyCode::Left), &Nobody);
     }
     let screen = drawn(&mut app, 120, 40).backend().to_string();
-    assert!(screen.contains("no longer kept in memory"), "{screen}");
+    assert!(screen.contains("no longer in memory"), "{screen}");
     assert!(screen.contains("B-scan 1/49"), "{screen}");
 }
 
@@ -245,7 +245,7 @@ fn a_layer_without_a_grid_has_an_empty_map() {
 fn a_scan_that_waits_says_so() {
     let events = [fixtures::started(), scan(1.0, 1, fixtures::seen("a.png")), scan(2.0, 1, ScanChange::Queued)];
     let screen = drawn(&mut app(Colours::None, &events), 80, 24).backend().to_string();
-    assert!(screen.contains("waits for a worker"), "{screen}");
+    assert!(screen.contains("waiting for a worker"), "{screen}");
 }
 
 #[test]
@@ -253,5 +253,5 @@ fn the_summary_is_a_sentence() {
     let totals = Totals { done: 128, already_done: 0, quarantined: 1, left: 0 };
     assert_eq!(summary(&totals), "octrls: 128 done, 1 quarantined, none left");
     let totals = Totals { already_done: 3, left: 7, ..totals };
-    assert_eq!(summary(&totals), "octrls: 128 done, 3 known already, 1 quarantined, 7 left for the next start");
+    assert_eq!(summary(&totals), "octrls: 128 done, 3 known, 1 quarantined, 7 left for the next start");
 }

@@ -1,4 +1,4 @@
-//! The terminal: taken over, and given back on every way out.
+//! Sets up the terminal, and restores it on every exit.
 
 use std::{
     io::{self, Stdout, stdout},
@@ -26,16 +26,16 @@ use ratatui::{
     },
 };
 
-/// How soon the reader of keys notices that it is to end.
+/// Time until the key reader notices that it should stop.
 const POLL: Duration = Duration::from_millis(50);
 
 type Hook = dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync;
 
-/// The screen, in raw mode, until dropped.
+/// The terminal in raw mode; restored on drop.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     previous: Arc<Hook>,
-    /// Panics of other threads, to be told once the screen is given back.
+    /// Panic messages of other threads, printed after the terminal is restored.
     elsewhere: Arc<Mutex<Vec<String>>>,
 }
 
@@ -52,7 +52,7 @@ impl Screen {
         Ok(Self { terminal, previous, elsewhere })
     }
 
-    /// Draws at once: the terminal shows the old picture or the new one, never a mixture.
+    /// Draws a frame in one step, so that the terminal never shows a partial one.
     pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         queue!(stdout(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(draw).map(|_| ());
@@ -64,7 +64,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
-        // A thread that panics may not touch the hook; the process ends with the one that is set.
+        // A panicking thread may not change the hook.
         if !thread::panicking() {
             let previous = Arc::clone(&self.previous);
             panic::set_hook(Box::new(move |info| previous(info)));
@@ -75,8 +75,8 @@ impl Drop for Screen {
     }
 }
 
-/// A panic of the screen's own thread gives the terminal back before its message is printed. One of another thread
-/// leaves the dashboard up, and its message waits.
+/// The panic hook. A panic of the screen's own thread restores the terminal before the message is printed. Other
+/// threads' messages wait, and the dashboard stays.
 fn hook(previous: Arc<Hook>, elsewhere: Arc<Mutex<Vec<String>>>) -> Box<Hook> {
     let own = thread::current().id();
     Box::new(move |info| {
@@ -91,22 +91,22 @@ fn hook(previous: Arc<Hook>, elsewhere: Arc<Mutex<Vec<String>>>) -> Box<Hook> {
 }
 
 fn give_back() {
-    // Nothing is left to do about a terminal that went away.
+    // The terminal may be gone; there is nothing to do then.
     let _ = disable_raw_mode();
     let _ = execute!(stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
 }
 
-/// What came from the terminal.
+/// An input from the terminal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input {
     Key(KeyEvent),
-    /// The size changed, or the terminal came to the front.
+    /// The terminal was resized or focused.
     Redraw,
-    /// The terminal went away.
+    /// The terminal is gone.
     Gone,
 }
 
-/// A thread that reads keys until dropped.
+/// A thread that reads keys; stopped on drop.
 pub(crate) struct Keys {
     pub(crate) input: Receiver<Input>,
     stop: Arc<AtomicBool>,
@@ -139,7 +139,7 @@ impl Keys {
 impl Drop for Keys {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // A full channel would keep the thread from noticing.
+        // A full channel would block the thread.
         while self.input.try_recv().is_ok() {}
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

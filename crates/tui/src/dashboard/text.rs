@@ -1,15 +1,15 @@
-//! Words and figures cut to the width of their place.
+//! Formats texts and numbers for a given width.
 
 use std::time::Duration;
 
 use ratatui::text::Span;
 
-/// Cells that `text` takes.
+/// Width of `text` in cells.
 pub(crate) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// `text`, or its beginning and an ellipsis, in at most `max` cells.
+/// `text`, or its start and an ellipsis, in at most `max` cells.
 pub(crate) fn head(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.into();
@@ -22,7 +22,7 @@ pub(crate) fn head(text: &str, max: usize) -> String {
     out
 }
 
-/// A path in at most `max` cells: its folders give way first, then the middle of its name.
+/// A path in at most `max` cells; drops its folders first, then the middle of its name.
 pub(crate) fn path(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.into();
@@ -44,14 +44,14 @@ pub(crate) fn path(text: &str, max: usize) -> String {
     format!("{front}…{tail}")
 }
 
-/// `text` cut or filled with blanks on the right to exactly `cells`.
+/// `text` cut or padded on the right to exactly `cells`.
 pub(crate) fn fit(text: &str, cells: usize) -> String {
     let mut out = head(text, cells);
     out.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&out))));
     out
 }
 
-/// `text` in lines of at most `cells`, parted between words where they allow it.
+/// `text` in lines of at most `cells`, broken between words if possible.
 pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -91,7 +91,7 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-/// A time span that still grows or shrinks, in at most four cells; tenths would only flicker.
+/// A running time span in at most four cells, without tenths, which would flicker.
 pub(crate) fn whole(duration: Duration) -> String {
     span(Duration::from_secs(duration.as_secs())).replace(".0", "")
 }
@@ -102,7 +102,7 @@ pub(crate) fn latency(duration: Duration) -> String {
     if ms < 999.5 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) }
 }
 
-/// A rate of B-scans a second; where it is small, the time of one, which says more.
+/// A rate in B-scans per second, or the time per B-scan if the rate is below 1.
 pub(crate) fn rate(per_second: f32, wide: bool) -> String {
     if per_second > 0.0 && per_second < 0.95 {
         let seconds = 1.0 / per_second;
@@ -112,7 +112,7 @@ pub(crate) fn rate(per_second: f32, wide: bool) -> String {
     if wide { format!("{per_second:.1} B-scan/s") } else { format!("{per_second:.1}/s") }
 }
 
-/// A bar of `cells` cells, filled by `share` in eighths of a cell.
+/// A progress bar of `cells` cells, filled to `share` (0 to 1) in eighths of a cell.
 pub(crate) fn bar(share: f64, cells: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let filled = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).round() as usize;
@@ -122,7 +122,7 @@ pub(crate) fn bar(share: f64, cells: usize) -> String {
     out
 }
 
-/// Values as columns of eight heights; a blank where there is none. `None` when nothing is known.
+/// Values as columns of eight heights, with blanks for missing values; `None` if all are missing.
 pub(crate) fn sparkline(values: &[Option<f32>], cells: usize) -> Option<String> {
     const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || values.iter().flatten().copied();
@@ -134,7 +134,7 @@ pub(crate) fn sparkline(values: &[Option<f32>], cells: usize) -> Option<String> 
     Some(binned(values, cells).into_iter().map(|v| v.map_or(' ', column)).collect())
 }
 
-/// Means of `values` in `bins` neighbourhoods of equal size; `None` where a neighbourhood has no value.
+/// Means of `values` in `bins` bins of equal size; `None` for a bin without values.
 pub(crate) fn binned(values: &[Option<f32>], bins: usize) -> Vec<Option<f32>> {
     (0..bins)
         .map(|i| {

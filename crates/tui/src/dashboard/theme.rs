@@ -1,4 +1,4 @@
-//! Named colours. Whatever a colour says is also said by a glyph or a word.
+//! The colours. A glyph or word always carries the same information.
 
 use std::env;
 
@@ -8,19 +8,19 @@ use crate::state::State;
 use octrls_core::layer::Boundary;
 use octrls_engine::Level;
 
-/// How many colours the terminal shows.
+/// The colours that the terminal supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// None: the operator asked for none with `NO_COLOR`.
+    /// None, because of `NO_COLOR`.
     None,
-    /// The 256 of xterm.
+    /// The 256 colours of xterm.
     Ansi256,
-    /// 24 bits.
+    /// 24-bit colours.
     True,
 }
 
 impl Colours {
-    /// What `NO_COLOR` and `COLORTERM` say.
+    /// The colours by `NO_COLOR` and `COLORTERM`.
     #[must_use]
     pub fn detect() -> Self {
         let var = |name| env::var(name).unwrap_or_default();
@@ -42,8 +42,7 @@ const ORANGE: [u8; 3] = [230, 159, 0];
 const VERMILION: [u8; 3] = [213, 94, 0];
 const GREY: [u8; 3] = [138, 138, 138];
 
-/// The styles of the dashboard. Without colours every style is plain: a terminal that drops colours drops the
-/// attributes that come with them.
+/// The styles of the dashboard. Without colours, every style is plain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     colours: Colours,
@@ -58,7 +57,7 @@ impl Theme {
         self.colours
     }
 
-    /// What is secondary.
+    /// Secondary text.
     pub(crate) fn quiet(self) -> Style {
         self.ink(GREY)
     }
@@ -68,21 +67,21 @@ impl Theme {
         if self.colours == Colours::None {
             return Style::new();
         }
-        // On a frame, the frame's colour would shine through.
+        // Reset the colour, because a title on a frame would inherit the frame's.
         Style::new().fg(Color::Reset).add_modifier(Modifier::BOLD)
     }
 
-    /// Frames of panels without the focus.
+    /// Frames of unfocused panels.
     pub(crate) fn frame(self) -> Style {
         self.ink([98, 98, 98])
     }
 
-    /// Frame and title of the panel with the focus.
+    /// Frame and title of the focused panel.
     pub(crate) fn focus(self) -> Style {
         self.ink(BLUE).patch(self.attribute(Modifier::BOLD))
     }
 
-    /// The selected row; its `>` marker says the same.
+    /// The selected row, which also has a `>` marker.
     pub(crate) fn selected(self) -> Style {
         match self.colours {
             Colours::None => Style::new(),
@@ -96,22 +95,22 @@ impl Theme {
         self.focus()
     }
 
-    /// What works.
+    /// Success.
     pub(crate) fn good(self) -> Style {
         self.ink(GREEN)
     }
 
-    /// What goes on just now, bars and sparklines.
+    /// Running work, bars and sparklines.
     pub(crate) fn active(self) -> Style {
         self.ink(BLUE)
     }
 
-    /// What deserves a look.
+    /// Warnings.
     pub(crate) fn warn(self) -> Style {
         self.ink(ORANGE)
     }
 
-    /// What needs a person.
+    /// Errors.
     pub(crate) fn bad(self) -> Style {
         self.ink(VERMILION).patch(self.attribute(Modifier::BOLD))
     }
@@ -138,7 +137,7 @@ impl Theme {
         self.ink(boundary.colour())
     }
 
-    /// The terminal's nearest colour; `None` where there are none.
+    /// The terminal's nearest colour; `None` without colours.
     pub(crate) fn colour(self, rgb: [u8; 3]) -> Option<Color> {
         match self.colours {
             Colours::None => None,
@@ -156,7 +155,8 @@ impl Theme {
     }
 }
 
-/// Nearest of xterm's 6 x 6 x 6 cube and its 24 greys; the first 16 differ from terminal to terminal.
+/// The nearest of xterm's 6 x 6 x 6 cube and 24 greys. The first 16 colours differ between terminals, so they are not
+/// used.
 fn nearest(rgb: [u8; 3]) -> u8 {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let step = |v: u8| (0..6_u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);

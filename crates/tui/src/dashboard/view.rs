@@ -1,4 +1,4 @@
-//! What the operator looks at: focus, selection, options. Nothing here comes from the engine.
+//! The operator's view: focus, selection and options. Independent of the engine.
 
 use super::picture::{Look, Overlay};
 use octrls_core::layer::Layer;
@@ -20,10 +20,10 @@ impl Panel {
     pub(crate) const ALL: [Self; 7] =
         [Self::Queue, Self::Preview, Self::Layers, Self::Profile, Self::Map, Self::Throughput, Self::Log];
 
-    /// Those that share a place as tabs on a small screen.
+    /// The panels that are tabs on a small screen.
     pub(crate) const TABS: [Self; 5] = [Self::Layers, Self::Profile, Self::Map, Self::Throughput, Self::Log];
 
-    /// The key that leads to it.
+    /// The number key that focuses it.
     pub(crate) const fn number(self) -> usize {
         self as usize + 1
     }
@@ -32,20 +32,20 @@ impl Panel {
         ["Queue", "B-scan", "Layers", "Profile", "Map", "Throughput", "Log"][self as usize]
     }
 
-    /// The panel `step` places on, round and round.
+    /// The panel `step` places further, wrapping around.
     pub(crate) fn turn(self, step: isize) -> Self {
         let n = Self::ALL.len() as isize;
         Self::ALL[(self as isize + step).rem_euclid(n) as usize]
     }
 }
 
-/// What lies over the panels, or takes the keys.
+/// A popup over the panels, or an input that takes the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Popup {
-    /// First line shown.
+    /// The help, from this line on.
     Help(usize),
     Quit,
-    /// Letters go to the filter.
+    /// Typed characters go to the filter.
     Filter,
 }
 
@@ -59,27 +59,27 @@ pub(crate) struct View {
     pub(crate) zoom: bool,
     pub(crate) popup: Option<Popup>,
     pub(crate) selected: Option<ScanId>,
-    /// The chosen B-scan of the selected scan; the latest where none is chosen.
+    /// The chosen B-scan of the selected scan; `None` shows the latest.
     pub(crate) bscan: Option<usize>,
-    /// Whether the selection moves to the scan in work.
+    /// Whether the selection follows the running scan.
     pub(crate) follow: bool,
     pub(crate) look: Look,
-    /// Whether the map is of the selected layer, or of the whole retina.
+    /// Whether the map shows the selected layer instead of the retina.
     pub(crate) layer_map: bool,
     pub(crate) filter: String,
     pub(crate) level: Level,
-    /// Messages above the first shown.
+    /// Number of messages scrolled past.
     pub(crate) log_scroll: usize,
     pub(crate) paused: bool,
-    /// Whether the engine is another process, which leaving does not stop.
+    /// Whether the engine is in another process, which leaving does not stop.
     pub(crate) attached: bool,
-    /// Whether the operator wants to leave; the engine is stopping.
+    /// Whether the operator quit and the engine is stopping.
     pub(crate) leaving: bool,
-    /// Whether the scans in work are given up as well.
+    /// Whether the running scans are aborted.
     pub(crate) aborting: bool,
-    /// A word to the operator until the next key.
+    /// A message to the operator until the next key.
     pub(crate) reply: Option<&'static str>,
-    /// Rows that the list with the focus showed last.
+    /// Number of rows in the focused panel when last drawn.
     pub(crate) page: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The figures of a B-scan, small enough to be kept long after its pixels.
+//! The measurements of a B-scan, small enough to keep after its pixels are dropped.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,17 +8,17 @@ use octrls_core::{
     segment::SegmentedBScan,
 };
 
-/// Thickness of one layer without its profile.
+/// Thickness of one layer, without its profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerFigures {
     pub(crate) mean: Option<f32>,
     pub(crate) min: Option<f32>,
     pub(crate) max: Option<f32>,
-    /// Absent where only a scan's mean is known.
+    /// `None` if only the scan's mean is known.
     pub(crate) coverage: Option<f32>,
 }
 
-/// What is kept of every B-scan.
+/// The measurements of one B-scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) unit: ThicknessUnit,

@@ -1,4 +1,4 @@
-//! The last messages for the operator.
+//! The latest messages for the operator.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Journal {
     entries: VecDeque<Entry>,
-    /// Errors since the start, those that left the ring included.
+    /// Errors since the start, including dropped messages.
     errors: u64,
 }
 
@@ -34,7 +34,7 @@ impl Journal {
         self.entries.push_back(Entry { at, level, text });
     }
 
-    /// Messages of at least `level`, the newest first.
+    /// Messages of at least `level`, newest first.
     pub(crate) fn newest(&self, level: Level) -> impl Iterator<Item = &Entry> {
         self.entries.iter().rev().filter(move |e| e.level >= level)
     }

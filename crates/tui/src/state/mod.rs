@@ -1,4 +1,4 @@
-//! What the dashboard knows: a pure model, fed by events, asked at a given time.
+//! The dashboard's model: updated by events, without IO or a clock of its own.
 
 mod figures;
 mod journal;

@@ -1,4 +1,4 @@
-//! All scans, and what concerns no single one.
+//! The model of all scans and of the engine.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,22 +14,22 @@ use crate::lines::{folders, printed};
 use octrls_core::{measure::Verdict, segment::SegmentedBScan};
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals};
 
-/// B-scans whose pixels are kept, over all scans.
+/// Maximum number of B-scans with pixels, over all scans.
 pub(crate) const KEPT_PIXELS: usize = 24;
-/// Of these, B-scans of one scan, while other scans have some: a long volume leaves the short scans theirs.
+/// Maximum number of these per scan, so that a long volume does not drop the pixels of all short scans.
 const KEPT_OF_ONE: usize = 16;
-/// B-scans whose figures are kept, over all scans.
+/// Maximum number of B-scans with measurements, over all scans.
 const KEPT_FIGURES: usize = 4096;
-/// Rows in the table of scans; of the finished ones the oldest give way.
+/// Maximum number of rows in the table of scans; the oldest finished ones are dropped.
 const KEPT_SCANS: usize = 2000;
 
-/// How many scans are in which state.
+/// Number of scans by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) done: u64,
     pub(crate) known: u64,
     pub(crate) running: u64,
-    /// Seen and queued.
+    /// Seen or queued.
     pub(crate) waiting: u64,
     pub(crate) retry: u64,
     pub(crate) quarantined: u64,
@@ -39,20 +39,20 @@ pub(crate) struct Counts {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Model {
     pub(crate) session: Option<Session>,
-    /// When the engine was up.
+    /// When the engine started.
     pub(super) since: Option<Timestamp>,
     pub(crate) online: bool,
-    /// Whether the operator holds scans back.
+    /// Whether the operator paused the engine.
     pub(crate) paused: bool,
     pub(crate) draining: bool,
     pub(crate) stopped: Option<Totals>,
     pub(crate) rates: Rates,
     pub(crate) journal: Journal,
     pub(super) scans: HashMap<ScanId, Scan>,
-    /// Finished scans, those without a row included.
+    /// Finished scans, including those without a row.
     done: u64,
     known: u64,
-    /// In the order in which they came. They travel apart.
+    /// Oldest first. Serialized separately.
     #[serde(skip)]
     pub(super) pixels: VecDeque<(ScanId, usize)>,
     figures: VecDeque<(ScanId, usize)>,
@@ -90,15 +90,15 @@ impl Model {
             EventKind::RootOnline(online) => {
                 self.online = *online;
                 let (level, text) = if *online {
-                    (Level::Info, "the watched folder is back")
+                    (Level::Info, "the watched folder is online again")
                 } else {
-                    (Level::Error, "the watched folder went away; waiting for it")
+                    (Level::Error, "the watched folder is offline; waiting for it")
                 };
                 self.journal.push(at, level, text.into());
             }
             EventKind::Paused(paused) => {
                 self.paused = *paused;
-                let text = if *paused { "paused: no scan is taken" } else { "scans are taken again" };
+                let text = if *paused { "paused; no new scans start" } else { "resumed" };
                 self.journal.push(at, Level::Info, text.into());
             }
             EventKind::Notice { level, code, text } => {
@@ -107,7 +107,7 @@ impl Model {
             }
             EventKind::Draining { running } => {
                 self.draining = true;
-                self.journal.push(at, Level::Info, format!("draining: {running} in work, none taken any more"));
+                self.journal.push(at, Level::Info, format!("draining: {running} running, no new scans start"));
             }
             EventKind::Stopped(totals) => {
                 self.stopped = Some(*totals);
@@ -120,7 +120,7 @@ impl Model {
         self.scans.get(&id)
     }
 
-    /// Scans whose path or state contains `filter`, whatever its case: the running ones first, then by latest change.
+    /// Scans whose path or state contains `filter`, ignoring case: running ones first, then by latest change.
     pub(crate) fn rows(&self, filter: &str) -> Vec<&Scan> {
         let filter = filter.to_lowercase();
         let matches = |s: &&Scan| s.name.to_lowercase().contains(&filter) || s.state.word().contains(&filter);
@@ -146,7 +146,7 @@ impl Model {
         counts
     }
 
-    /// What became of the scans: told by the engine, or counted where it has not stopped yet.
+    /// Number of scans by outcome: from the engine once it has stopped, otherwise counted here.
     pub(crate) fn totals(&self) -> Totals {
         let counts = self.counts();
         self.stopped.unwrap_or(Totals {
@@ -166,7 +166,7 @@ impl Model {
             self.forget_old_rows();
             return;
         }
-        // A screen that joined late, or whose row gave way, still shows what happens to a scan.
+        // A screen that attached late or dropped the row still shows the scan.
         let scan = self.scans.entry(id).or_insert_with(|| Scan::new(id, format!("#{}", id.0), at));
         if !matches!(change, ScanChange::Opened(_) | ScanChange::BScan(_)) {
             scan.changed = at;
@@ -181,7 +181,7 @@ impl Model {
             }
             ScanChange::Vanished => {
                 scan.state = State::Vanished;
-                note = Some((Level::Warning, format!("{} vanished before it was taken", scan.name)));
+                note = Some((Level::Warning, format!("{} vanished before it was processed", scan.name)));
             }
             ScanChange::Running { attempt } => {
                 scan.state = State::Running;
@@ -193,7 +193,7 @@ impl Model {
                 scan.frames.clear();
             }
             ScanChange::Opened(header) => {
-                // The next series of a file begins anew.
+                // Each series of a file starts again at B-scan 0.
                 scan.frames.clear();
                 (scan.progress, scan.latest) = (0, None);
                 scan.header = Some(Arc::clone(header));
@@ -225,7 +225,7 @@ impl Model {
                 let due = SignedDuration::try_from(*after).ok().and_then(|a| at.checked_add(a).ok()).unwrap_or(at);
                 scan.attempt = *next_attempt;
                 scan.state = State::Retry { due, code, reason: reason.clone() };
-                note = Some((Level::Warning, format!("{} {code} {reason}; another attempt follows", scan.name)));
+                note = Some((Level::Warning, format!("{} {code} {reason}; will be retried", scan.name)));
             }
             ScanChange::Quarantined { code, reason } => {
                 scan.state = State::Quarantined { code, reason: reason.clone() };
@@ -258,7 +258,7 @@ impl Model {
         }
     }
 
-    /// Position of the pixels that give way when B-scan after B-scan of scan `id` comes.
+    /// Position of the pixels to drop when scan `id` gets another B-scan.
     fn least_needed(&self, id: ScanId) -> usize {
         let own = self.pixels.iter().filter(|k| k.0 == id).count();
         let oldest_own = || self.pixels.iter().position(|k| k.0 == id);
@@ -266,7 +266,7 @@ impl Model {
     }
 
     fn forget_old_rows(&mut self) {
-        // Sorting rarely and dropping many at once keeps the cost of an event small.
+        // Sorting is slow, so drop many rows at once.
         if self.scans.len() <= KEPT_SCANS + KEPT_SCANS / 10 {
             return;
         }

@@ -1,4 +1,4 @@
-//! Throughput over a sliding window, and latencies of the latest B-scans.
+//! Throughput over a sliding window, and the latencies of the latest B-scans.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 
 /// Seconds over which a rate is averaged.
 const WINDOW: i64 = 10;
-/// Seconds that a history may reach back.
+/// Longest history, in seconds.
 const HISTORY: i64 = 600;
-/// B-scans whose latency counts.
+/// Number of latest B-scans whose latency counts.
 const LATENCIES: usize = 512;
 
-/// When B-scans were finished, and how long each took.
+/// When B-scans finished, and how long each took.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rates {
     /// Second and number of B-scans in it, oldest first.
     seconds: VecDeque<(i64, u32)>,
     latencies: VecDeque<Duration>,
-    /// When work on the first began.
+    /// Second when the first B-scan started.
     first: Option<i64>,
 }
 
 impl Rates {
     pub(crate) fn record(&mut self, at: Timestamp, latency: Duration) {
         let second = at.as_second();
-        // Work began before its first result; otherwise a slow start would count as a burst.
+        // Counting from the first result would make a slow start look like a burst.
         self.first.get_or_insert(second - latency.as_secs() as i64);
         match self.seconds.back_mut() {
-            // Workers' clocks may be a little out of order.
+            // Events of several workers may arrive slightly out of order.
             Some((last, count)) if *last >= second => *count += 1,
             _ => self.seconds.push_back((second, 1)),
         }
@@ -52,7 +52,7 @@ impl Rates {
         (0..n as i64).rev().map(|ago| self.rate_at(now - ago)).collect()
     }
 
-    /// Latency that a share `q` of the latest B-scans does not exceed; nearest rank.
+    /// The `q` quantile of the latest latencies, by nearest rank.
     pub(crate) fn latency(&self, q: f64) -> Option<Duration> {
         let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
         sorted.sort_unstable();
@@ -60,7 +60,7 @@ impl Rates {
         sorted.get(rank.max(1) - 1).copied()
     }
 
-    /// Whether no sum over it can overflow, as in one from elsewhere it might.
+    /// Whether the values are plausible, so that no sum overflows. Data from another process may not be.
     pub(crate) fn is_sound(&self) -> bool {
         let possible = |second: i64| Timestamp::from_second(second).is_ok();
         let seconds = self.seconds.iter().all(|(second, count)| possible(*second) && *count < 1_000_000);

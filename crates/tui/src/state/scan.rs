@@ -1,4 +1,4 @@
-//! One scan's row.
+//! One scan in the dashboard's model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +13,7 @@ use octrls_core::{
 };
 use octrls_engine::{ScanId, ScanSummary};
 
-/// Where a scan is in its life.
+/// The state of a scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum State {
     Seen,
@@ -36,7 +36,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// The state in a word.
+    /// The state as a word, the same on all screens.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Seen => "seen",
@@ -50,7 +50,7 @@ impl State {
         }
     }
 
-    /// The state in a character.
+    /// The state as a character.
     pub(crate) const fn glyph(&self) -> char {
         match self {
             Self::Seen => '◌',
@@ -65,22 +65,22 @@ impl State {
     }
 }
 
-/// What is kept of one B-scan.
+/// One B-scan of a scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) figures: Figures,
-    /// Pixels, boundaries and profiles, while they are kept. They travel apart, as they are large.
+    /// Pixels, boundaries and profiles, while they are kept. Serialized separately because they are large.
     #[serde(skip)]
     pub(crate) full: Option<Arc<SegmentedBScan>>,
 }
 
-/// What is known of one scan.
+/// One scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Scan {
     pub(crate) id: ScanId,
     /// Path below the root.
     pub(crate) name: String,
-    /// Size of its file when it was seen.
+    /// Size of its file when it was last seen.
     pub(crate) bytes: u64,
     pub(crate) state: State,
     #[serde(with = "shared_option")]
@@ -90,7 +90,7 @@ pub(crate) struct Scan {
     pub(crate) frames: BTreeMap<usize, Frame>,
     /// B-scans segmented so far in this attempt.
     pub(crate) progress: usize,
-    /// The B-scan that came last.
+    /// Index of the latest B-scan.
     pub(crate) latest: Option<usize>,
     pub(crate) attempt: u32,
     pub(crate) changed: Timestamp,
@@ -115,12 +115,12 @@ impl Scan {
         }
     }
 
-    /// B-scans in the scan, where its header was read.
+    /// Number of B-scans, once the header was read.
     pub(crate) fn bscans(&self) -> Option<usize> {
         self.header.as_ref().map(|h| h.bscans).or_else(|| self.summary.as_ref().map(|s| s.bscans))
     }
 
-    /// The kept B-scan at `index`, or the one that came last.
+    /// The kept B-scan at `index`, or the latest one.
     pub(crate) fn frame(&self, index: Option<usize>) -> Option<(usize, &Frame)> {
         let index = index.or(self.latest)?;
         self.frames.get(&index).map(|frame| (index, frame))

@@ -1,4 +1,4 @@
-//! The model on its way to another process.
+//! Conversions of the model for another process.
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use octrls_core::segment::SegmentedBScan;
 use octrls_engine::{Event, EventKind, ScanChange, ScanId};
 
 impl Model {
-    /// The B-scans whose pixels are kept, in the order in which they came.
+    /// The B-scans whose pixels are kept, oldest first.
     pub(crate) fn pictures(&self) -> Vec<(ScanId, Arc<SegmentedBScan>)> {
         let full = |(id, index): &(ScanId, usize)| {
             let frame = self.scans.get(id)?.frames.get(index)?;
@@ -18,7 +18,7 @@ impl Model {
         self.pixels.iter().filter_map(full).collect()
     }
 
-    /// Takes the pixels of a B-scan back that travelled apart; false where the model has no such B-scan.
+    /// Adds the separately sent pixels of a B-scan; false if the model has no such B-scan.
     pub(crate) fn restore(&mut self, id: ScanId, bscan: Arc<SegmentedBScan>) -> bool {
         let index = bscan.index;
         let frame = self.scans.get_mut(&id).and_then(|scan| scan.frames.get_mut(&index));
@@ -29,7 +29,7 @@ impl Model {
         true
     }
 
-    /// The events that tell a reader of lines what is going on: the session, and each scan that is not through.
+    /// The events that bring a reader of lines up to date: the session and each scan that is not finished.
     pub fn recap(&self) -> Vec<Event> {
         let (Some(session), Some(since)) = (&self.session, self.since) else { return Vec::new() };
         let mut scans: Vec<_> = self.scans.values().collect();
@@ -60,9 +60,9 @@ impl Model {
         events
     }
 
-    /// Whether everything in it fits together, as in a model from elsewhere it may not.
+    /// Whether the model is consistent and plausible. A model from another process may not be.
     pub(crate) fn is_sound(&self) -> bool {
-        /// More than any table, log or history has.
+        /// Above any number in a real model.
         const MANY: usize = 1_000_000;
         let scans = self
             .scans

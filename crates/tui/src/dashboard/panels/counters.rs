@@ -1,4 +1,4 @@
-//! The second line: how many scans are where, and how fast it goes.
+//! The second line: number of scans by state, and speed.
 //!
 //! ```text
 //!  ✓ 128 done │ ▶ 2 running │ · 7 queued │ ↻ 1 retry │ ✗ 1 quarantined          4.9 B-scan/s │ p50 42 ms │ p95 57 ms
@@ -47,7 +47,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
         if separator == " " {
             let tight: Vec<_> = parts.iter().map(|(t, s)| (t.replacen(' ', "", 1), *s)).collect();
             let left = joined(&tight, " ", theme.frame());
-            // On the narrowest screens the counts matter more than the speed.
+            // On the narrowest screens, the counts matter more than the speed.
             room = left.width();
             buf.set_line(area.x, area.y, &left, area.width);
         }

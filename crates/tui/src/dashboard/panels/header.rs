@@ -1,4 +1,4 @@
-//! The first line: what works where.
+//! The first line: version, folders, model and state.
 //!
 //! ```text
 //!  octrls 0.1.0 │ /srv/oct/in → /srv/oct/out │ unet-640 9f2c1ab │ 2 workers │ research use only     ● LIVE 12:41:07
@@ -49,7 +49,7 @@ fn state(scene: &Scene) -> (&'static str, Style) {
     }
 }
 
-/// As much as `room` holds: the folders are shortened first, then the less important parts are left out.
+/// The left part in at most `room` cells: first the folders are shortened, then less important parts are left out.
 fn left(scene: &Scene, room: usize) -> Line<'static> {
     let theme = scene.theme;
     let name = format!(" octrls {}", scene.version);
@@ -60,7 +60,7 @@ fn left(scene: &Scene, room: usize) -> Line<'static> {
         let workers = if session.workers == 1 { "1 worker".into() } else { format!("{} workers", session.workers) };
         let all = [format!("{} {hash}", session.model), workers, research];
         let length = |parts: &[String]| parts.iter().map(|p| text::width(p) + 3).sum::<usize>();
-        // The workers go first, then the model; what the software is for stays.
+        // Drops the workers first, then the model; "research use only" always stays.
         let kept: &[&[usize]] = &[&[0, 1, 2], &[0, 2], &[2]];
         let (root, out) = (folders(&session.roots), printed(&session.out));
         for indices in kept {
@@ -69,7 +69,7 @@ fn left(scene: &Scene, room: usize) -> Line<'static> {
             let whole = text::width(&root) + text::width(&out);
             if cells >= whole.min(20) || indices.len() == 1 {
                 let each = if cells >= whole { usize::MAX } else { cells / 2 };
-                // Three letters of a folder say nothing.
+                // Three letters of a folder are useless.
                 if each < 4 {
                     parts.extend(rest.into_iter().map(|text| (text, theme.quiet())));
                     break;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ┏ Help ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
-//! ┃ q          quit; asks while scans are in work     ┃
+//! ┃ q          quit (asks if scans are running)       ┃
 //! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
 //! ```
 
@@ -30,8 +30,8 @@ pub(crate) fn draw(scene: &Scene, pictures: &Pictures, first: usize, area: Rect,
         })
         .collect();
     lines.push(Line::default());
-    lines.push(Line::styled("! in panel 3: less than 90% of the A-scans are determined", theme.quiet()));
-    lines.push(Line::styled(format!("pictures: {}; --image chooses others", pictures.word()), theme.quiet()));
+    lines.push(Line::styled("! in panel 3: found in fewer than 90% of the A-scans", theme.quiet()));
+    lines.push(Line::styled(format!("images: {}; change with --image", pictures.word()), theme.quiet()));
     let width = lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 4;
     let height = (lines.len() as u16 + 2).min(area.height);
     let shown = usize::from(height - 2);

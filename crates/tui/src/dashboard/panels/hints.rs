@@ -1,4 +1,4 @@
-//! The last line: keys that count just now, or an answer to the last one.
+//! The last line: the active keys, or the reply to the last one.
 //!
 //! ```text
 //!  q quit  ? help  space pause  1-7 panel  z zoom  ↑ ↓ move  ← → B-scan  [ ] layer
@@ -31,7 +31,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let mut line = Line::from(" ");
     for hint in keymap::hints(context) {
         let next = [Span::styled(hint.keys, theme.key()), Span::styled(format!(" {}  ", hint.text), theme.quiet())];
-        // A hint is shown whole or not at all; the two blanks behind it may be cut off.
+        // Never cut a hint, except for the two blanks after it.
         if line.width() + next.iter().map(Span::width).sum::<usize>() > usize::from(area.width) + 2 {
             break;
         }

@@ -66,7 +66,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
 
 fn title(scene: &Scene, known: Option<ThicknessUnit>) -> Title {
     let left = match known {
-        Some(ThicknessUnit::Pixels) => "px: no axial spacing known".into(),
+        Some(ThicknessUnit::Pixels) => "px (no axial spacing)".into(),
         Some(known) => unit(known).into(),
         None => String::new(),
     };
@@ -89,7 +89,7 @@ fn columns(scene: &Scene, figures: Option<LayerFigures>) -> Vec<Span<'static>> {
         _ => "-".into(),
     };
     let cover = coverage.map_or("-".to_owned(), |c| format!("{:.0}%", c * 100.0));
-    // Less than nine tenths of a layer deserves a look; the mark says so without the colour.
+    // The mark repeats the colour, which some terminals lack.
     let low = coverage.is_some_and(|c| c < 0.9);
     vec![
         Span::styled(format!("{:>7}", one(mean)), theme.strong()),

@@ -1,9 +1,9 @@
-//! Panel 7: messages, the newest on top.
+//! Panel 7: messages, newest first.
 //!
 //! ```text
-//! ┌ 7 Log · from info ─────────────────────── 1 error ┐
-//! │12:41:05 info  P0040_OS.vol done: 49 B-scans in 2.1 s │
-//! │12:40:51 ERROR P0037_OD.vol E-READ-TRUNCATED truncated …  │
+//! ┌ 7 Log · all ────────────────────────────── 1 error ┐
+//! │12:41:05 info  P0040_OS.vol done: 49 B-scans in 2 s │
+//! │12:40:51 ERROR P0037_OD.vol E-READ-TRUNCATED trunca…│
 //! └────────────────────────────────────────────────────┘
 //! ```
 

@@ -1,4 +1,4 @@
-//! Panel 5: thickness in the nine ETDRS subfields, as the fundus is seen from the front.
+//! Panel 5: thickness in the nine ETDRS subfields, in fundus view.
 //!
 //! ```text
 //! ┌ 5 Map · Retina µm ────── OD ┐
@@ -36,11 +36,11 @@ use octrls_core::{
 };
 use octrls_report::viridis;
 
-/// A figure of three digits with a mark beside it, and a gap.
+/// Cells for a value of three digits, its mark and a gap.
 const STEP: u16 = 6;
-/// Five figures, the names of the sides and their gaps.
+/// Five values side by side, the names of the sides and their gaps.
 const WIDTH: u16 = 5 * STEP + 4;
-/// Five figures one above the other, and the names of the sides.
+/// Five values one above the other, and the names of the sides.
 const HEIGHT: u16 = 7;
 
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
@@ -53,7 +53,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
         return Title { left, right: String::new() };
     };
     if area.width < WIDTH || area.height < HEIGHT {
-        sentence("no room for the grid", scene.theme.quiet(), area, buf);
+        sentence("panel too small", scene.theme.quiet(), area, buf);
         return Title { left, right: String::new() };
     }
     grid(scene, etdrs, of, summary.eye, area, buf);
@@ -61,7 +61,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
         (CentreSource::ScanMiddle, _) => "no fovea found",
         (CentreSource::Fovea, Some(Eye::Right)) => "OD",
         (CentreSource::Fovea, Some(Eye::Left)) => "OS",
-        (CentreSource::Fovea, None) => "which eye unknown",
+        (CentreSource::Fovea, None) => "unknown eye",
     };
     Title { left, right: right.into() }
 }
@@ -69,16 +69,16 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
 const fn why_not(scan: Option<&Scan>) -> &'static str {
     match scan {
         Some(scan) if matches!(scan.state, State::Running | State::Queued | State::Seen) => {
-            "follows when the scan is done"
+            "appears when the scan is done"
         }
-        Some(_) => "a grid needs a volume whose B-scans have their places and spacing",
+        Some(_) => "the map needs a volume with known B-scan positions and spacing",
         None => "no volume yet",
     }
 }
 
 fn grid(scene: &Scene, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    // With room to spare the rings are told apart by a gap, as across.
+    // If there is room, separate the rings vertically as they are horizontally.
     let spread = |ring: i16| if area.height >= 9 { 2 * ring - ring.signum() } else { ring };
     let middle = (area.x + area.width / 2, area.y + area.height / 2);
     let means = &etdrs.mean_um[of.index()];
@@ -107,7 +107,7 @@ fn grid(scene: &Scene, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, are
     sides(eye, middle, area.height, theme.quiet(), buf);
 }
 
-/// Names the ends of the grid about `middle`.
+/// Draws the names of the grid's sides around `middle`.
 fn sides(eye: Option<Eye>, middle: (u16, u16), height: u16, style: Style, buf: &mut Buffer) {
     let (left, right) = match eye {
         Some(Eye::Right) => ("T", "N"),
@@ -125,13 +125,13 @@ fn sides(eye: Option<Eye>, middle: (u16, u16), height: u16, style: Style, buf: &
     }
 }
 
-/// How many rings out a distance in millimetres lies, with its sign.
+/// The ring at a distance in millimetres from the centre, with the sign of the distance.
 fn ring(mm: f64) -> i16 {
     let rings = if mm.abs() > 1.5 { 2 } else { i16::from(mm.abs() > 0.5) };
     if mm < 0.0 { -rings } else { rings }
 }
 
-/// Viridis behind a figure, as in the thickness maps; nothing where there are no colours.
+/// A viridis background, as in the thickness maps; plain without colours.
 fn heat(scene: &Scene, share: f32) -> Style {
     let ink = if share > 0.5 { Color::Black } else { Color::White };
     let ground = scene.theme.colour(viridis(share));

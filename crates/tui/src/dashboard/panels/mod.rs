@@ -1,4 +1,4 @@
-//! The panels, one file each, and the frames around them.
+//! The panels, one file each, and their frames.
 
 use ratatui::{
     buffer::Buffer,
@@ -30,24 +30,24 @@ mod queue;
 pub(crate) mod quit;
 mod throughput;
 
-/// A panel and where it lies, its frame included.
+/// A panel and its area, including the frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) panel: Panel,
     pub(crate) area: Rect,
-    /// Whether the panels that share the place are named in its frame.
+    /// Whether the frame shows the tabs of the panels that share the place.
     pub(crate) tabs: bool,
 }
 
-/// What a panel writes into its upper border.
+/// Texts in a panel's upper border.
 struct Title {
     /// After the panel's number and name.
     left: String,
-    /// At the other end, where there is room.
+    /// At the right end, if there is room.
     right: String,
 }
 
-/// Draws all frames, that with the focus last; titles come later, as neighbours share borders.
+/// Draws all frames, the focused one last. Titles are drawn later, because neighbours share borders.
 pub(crate) fn frames(scene: &Scene, places: &[Place], buf: &mut Buffer) {
     let focused = |place: &Place| place.panel == scene.view.focus;
     let block = |kind, style| Block::bordered().border_type(kind).border_style(style);
@@ -61,7 +61,7 @@ pub(crate) fn frames(scene: &Scene, places: &[Place], buf: &mut Buffer) {
     }
 }
 
-/// Draws a panel's title and content into its frame.
+/// Draws a panel's content and title into its frame.
 pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, place: &Place, buf: &mut Buffer) {
     let inner = place.area.inner(Margin::new(1, 1));
     let title = match place.panel {
@@ -101,7 +101,7 @@ fn heading(scene: &Scene, place: &Place, title: &Title, buf: &mut Buffer) {
     }
 }
 
-/// The names of the panels that share a place, the shown one in brackets.
+/// The tabs of the panels that share a place, the visible one in brackets.
 fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
     let theme = scene.theme;
     let tab = |panel: Panel| {
@@ -115,7 +115,7 @@ fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
     Panel::TABS.into_iter().map(tab).chain((shown == Panel::Log).then(|| Span::raw(" "))).collect()
 }
 
-/// A sentence in the middle of an otherwise empty panel.
+/// Draws a message in the middle of an empty panel.
 fn sentence(words: &str, style: Style, area: Rect, buf: &mut Buffer) {
     let area = area.inner(Margin::new(2, 0));
     let lines = text::wrapped(words, usize::from(area.width));
@@ -124,10 +124,10 @@ fn sentence(words: &str, style: Style, area: Rect, buf: &mut Buffer) {
     Paragraph::new(lines).style(style).centered().render(area, buf);
 }
 
-/// An empty frame of this size in the middle of `area`, over all else; returns its inside.
+/// Draws an empty frame of this size in the middle of `area`, over the panels; returns its inner area.
 fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
     let area = area.centered(Constraint::Length(width), Constraint::Length(height));
-    // Half of a wide character would push the frame aside.
+    // Half of a wide character would shift the frame.
     for y in area.top()..area.bottom() {
         if let Some(cell) = area.x.checked_sub(1).and_then(|x| buf.cell_mut((x, y)))
             && text::width(cell.symbol()) > 1
@@ -143,12 +143,12 @@ fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, bu
     area.inner(Margin::new(2, 1))
 }
 
-/// The screen when it cannot hold the panels.
+/// Draws the message for a terminal that is too small for the panels.
 pub(crate) fn too_small(scene: &Scene, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
     let words = if scene.view.popup == Some(Popup::Quit) {
         let keys: Vec<String> =
             keymap::hints(Context::Quit).into_iter().map(|hint| format!("{} {}", hint.keys, hint.text)).collect();
-        format!("scans are in work: {}", keys.join(", "))
+        format!("scans are running: {}", keys.join(", "))
     } else {
         format!("terminal too small: need {width}x{height}\n(q quits, work continues)")
     };

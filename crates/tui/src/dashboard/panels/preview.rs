@@ -61,7 +61,7 @@ fn title(scene: &Scene, pictures: &Pictures, width: usize) -> Title {
         }
         _ => String::new(),
     };
-    // The name gives way to the options, down to a readable length.
+    // Shorten the name to make room for the options, but keep it readable.
     let fixed = words.iter().map(|w| text::width(w) + 1).sum::<usize>() + 18;
     let with_options = width.saturating_sub(fixed + text::width(&options));
     let (room, right) =
@@ -78,7 +78,7 @@ fn eye(scan: &Scan) -> Option<&'static str> {
     })
 }
 
-/// The names of the drawn boundaries in their colours, where all fit.
+/// The names of the drawn boundaries in their colours, if all fit.
 fn legend(scene: &Scene, width: usize) -> Option<Line<'static>> {
     let look = scene.view.look;
     let text_mode = scene.theme.colours() == Colours::None;
@@ -103,30 +103,28 @@ fn legend(scene: &Scene, width: usize) -> Option<Line<'static>> {
     (line.width() <= width).then_some(line)
 }
 
-/// Why there is no picture.
+/// Draws the reason why there is no image.
 fn explain(scene: &Scene, pictures: &Pictures, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let (words, style) = match (scene.scan, scene.frame) {
-        (None, _) => ("the B-scan in work is shown here".into(), theme.quiet()),
+        (None, _) => ("the current B-scan appears here".into(), theme.quiet()),
         (Some(scan), None) => match &scan.state {
             State::Quarantined { code, reason } => {
-                let words = format!("✗ quarantined · {code}\n\n{reason}\n\nR takes it up once more");
+                let words = format!("✗ quarantined · {code}\n\n{reason}\n\npress R to retry");
                 (words, theme.bad())
             }
             State::Retry { code, reason, .. } => {
-                (format!("↻ attempt {} follows · {code}\n\n{reason}", scan.attempt), theme.warn())
+                (format!("↻ retry · attempt {} · {code}\n\n{reason}", scan.attempt), theme.warn())
             }
             State::Running => ("reading the first B-scan".into(), theme.quiet()),
-            State::Seen => ("the file is still growing, or was just found".into(), theme.quiet()),
-            State::Queued => ("waits for a worker".into(), theme.quiet()),
-            State::Known => ("the same content was processed before; its results stand".into(), theme.quiet()),
-            State::Vanished => ("the file went away before it was taken".into(), theme.quiet()),
-            State::Done => ("its B-scans are no longer kept; the results are on disk".into(), theme.quiet()),
+            State::Seen => ("waiting until the file stops changing".into(), theme.quiet()),
+            State::Queued => ("waiting for a worker".into(), theme.quiet()),
+            State::Known => ("the same content was processed before; its results are kept".into(), theme.quiet()),
+            State::Vanished => ("the file vanished before it was processed".into(), theme.quiet()),
+            State::Done => ("its B-scans are no longer in memory; the results are on disk".into(), theme.quiet()),
         },
-        (Some(_), Some(_)) if pictures.off() => ("pictures are off (--image)".into(), theme.quiet()),
-        (Some(_), Some(_)) => {
-            ("its pixels are no longer kept in memory\n\nits figures are in panel 3".into(), theme.quiet())
-        }
+        (Some(_), Some(_)) if pictures.off() => ("images are off (--image)".into(), theme.quiet()),
+        (Some(_), Some(_)) => ("its image is no longer in memory\n\nits values are in panel 3".into(), theme.quiet()),
     };
     sentence(&words, style, area, buf);
 }

@@ -27,7 +27,7 @@ use octrls_core::measure::LayerThickness;
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     let layer = scene.view.look.layer;
     let Some(bscan) = scene.frame.and_then(|(_, frame)| frame.full.as_ref()) else {
-        let words = if scene.frame.is_some() { "this B-scan's profile is no longer kept" } else { "no profile yet" };
+        let words = if scene.frame.is_some() { "the profile is no longer in memory" } else { "no profile yet" };
         sentence(words, scene.theme.quiet(), area, buf);
         return Title { left: layer.name().into(), right: String::new() };
     };
@@ -35,7 +35,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     let unit = unit(bscan.thicknesses.unit);
     let left = format!("{} {unit}", layer.name());
     let Some(top) = thickness.max else {
-        sentence("this layer was not determined anywhere", scene.theme.quiet(), area, buf);
+        sentence("this layer was not found", scene.theme.quiet(), area, buf);
         return Title { left, right: String::new() };
     };
     chart(scene, thickness, f64::from(top), area, buf);
@@ -48,7 +48,7 @@ fn chart(scene: &Scene, thickness: &LayerThickness, top: f64, area: Rect, buf: &
     let lateral = scene.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
     let count = thickness.profile.len();
     let end = lateral.map_or(count as f64, |spacing| count as f64 * spacing.um / 1000.0);
-    // Braille has two columns of dots a cell.
+    // A braille cell has two columns of dots.
     let bins = count.min(2 * usize::from(area.width)).max(1);
     let values = text::binned(&thickness.profile, bins);
     let runs: Vec<Vec<(f64, f64)>> = runs(&values)
@@ -77,7 +77,7 @@ fn chart(scene: &Scene, thickness: &LayerThickness, top: f64, area: Rect, buf: &
         .render(area, buf);
 }
 
-/// Neighbouring values without a gap, each with its position.
+/// The runs of values without a gap, each value with its position.
 fn runs(values: &[Option<f32>]) -> Vec<Vec<(usize, f32)>> {
     let mut runs = vec![Vec::new()];
     for (i, value) in values.iter().enumerate() {
@@ -91,7 +91,7 @@ fn runs(values: &[Option<f32>]) -> Vec<Vec<(usize, f32)>> {
     runs
 }
 
-/// A round number above `value`.
+/// The next round number from `value` upwards.
 fn ceiling(value: f64) -> f64 {
     let value = value.max(0.1);
     let power = 10_f64.powf(value.log10().floor());

@@ -37,7 +37,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
         let words = match &scene.model.session {
             _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
             Some(session) if !scene.model.online => {
-                format!("the folder cannot be reached\n\n{}\n\nnothing is lost meanwhile", folders(&session.roots))
+                format!("the folder is offline\n\n{}\n\nwaiting; no scan is lost", folders(&session.roots))
             }
             Some(session) => format!("no scans yet\n\nput OCT files into\n{}", folders(&session.roots)),
             None => "starting".into(),
@@ -129,7 +129,7 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
     }
 }
 
-/// How many of how many, a bar, and the time where there is room for it.
+/// The number of B-scans done, a bar, and the time if there is room.
 fn progress(scan: &Scan, now: Timestamp, cells: usize) -> String {
     let elapsed = scan.started.map(|start| text::whole(between(start, now))).unwrap_or_default();
     let Some(total) = scan.bscans() else { return format!("opening {elapsed}") };

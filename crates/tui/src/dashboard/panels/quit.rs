@@ -1,12 +1,12 @@
-//! The question before work is left.
+//! The question before the watcher stops.
 //!
 //! ```text
 //! ┏ Quit? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
-//! ┃ 2 scans in work, 4 wait.               ┃
+//! ┃ 2 scans are running, 4 wait …          ┃
 //! ┃                                        ┃
-//! ┃ d      finish them, then quit          ┃
-//! ┃ a      stop now; they start anew …     ┃
-//! ┃ Esc n  stay                            ┃
+//! ┃ d      finish running scans, then stop ┃
+//! ┃ a      stop now; running scans start … ┃
+//! ┃ Esc n  cancel                          ┃
 //! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
 //! ```
 
@@ -25,14 +25,19 @@ use crate::dashboard::{
 
 pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let counts = scene.model.counts();
-    let running = if counts.running == 1 { "1 scan is".into() } else { format!("{} scans are", counts.running) };
     let waiting = counts.waiting + counts.retry;
-    let wait = match waiting {
-        0 => ".".into(),
-        1 => ", 1 waits for the next start.".into(),
-        n => format!(", {n} wait for the next start."),
+    let question = match (counts.running, waiting) {
+        (0, 0) => "Nothing is running. Stop the watcher?".into(),
+        (0, 1) => "Nothing is running, 1 scan waits. Stop?".into(),
+        (0, n) => format!("Nothing is running, {n} scans wait. Stop?"),
+        (1, 0) => "1 scan is running.".into(),
+        (n, 0) => format!("{n} scans are running."),
+        (1, 1) => "1 scan is running, 1 waits for the next start.".into(),
+        (1, n) => format!("1 scan is running, {n} wait for the next start."),
+        (n, 1) => format!("{n} scans are running, 1 waits for the next start."),
+        (n, m) => format!("{n} scans are running, {m} wait for the next start."),
     };
-    let mut lines = vec![Line::from(format!("{running} in work{wait}")), Line::default()];
+    let mut lines = vec![Line::from(question), Line::default()];
     lines.extend(keymap::help(Context::Quit).into_iter().filter(|l| !l.keys.starts_with("Ctrl")).map(|line| {
         let keys = Span::styled(text::fit(&line.keys, 7), scene.theme.key());
         Line::from(vec![keys, Span::raw(line.text)])

@@ -1,4 +1,4 @@
-//! Panel 6: B-scans a second, the present on the right.
+//! Panel 6: B-scans per second, newest on the right.
 //!
 //! ```text
 //! ┌ 6 Throughput · B-scan/s ────────── max 5.2 ┐
@@ -22,7 +22,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     let seconds = history.len();
     let left = format!("B-scan/s, {seconds} s");
     if max <= 0.0 {
-        sentence("no B-scan in this time", scene.theme.quiet(), area, buf);
+        sentence("no recent B-scans", scene.theme.quiet(), area, buf);
         return Title { left, right: String::new() };
     }
     let columns: Vec<u64> = history.iter().map(|rate| (rate * 1000.0) as u64).collect();
