@@ -2,9 +2,9 @@
 
 Usage: inventory.py [--notices FILE] [--sbom FILE]
 
-cargo-deny checks the licences (deny.toml); this script does not. cargo-about and cargo-cyclonedx could replace it, but they
-have no prebuilt package on PyPI or npm, and every machine would have to compile them first. syft has one, but it lists all
-of Cargo.lock, packages for tests and optional ones included, without licences, SQLite and the models.
+cargo-deny checks the licences (deny.toml); this script does not. cargo-about and cargo-cyclonedx could replace it, but
+they have no prebuilt package on PyPI or npm, and every machine would have to compile them first. syft has one, but it
+lists all of Cargo.lock, packages for tests and optional ones included, without licences, SQLite and the models.
 """
 
 import argparse
@@ -46,8 +46,8 @@ def shipped(packages, own):
     """Name, version and licence of every package in the binary that is not ours."""
     found = set()
     for target in TARGETS:
-        arguments = ("tree", "--locked", "--package", "octrls", "--edges", "normal", "--prefix", "none", "--target", target)
-        for line in cargo(*arguments).splitlines():
+        of = ("--package", "octrls", "--edges", "normal", "--target", target)
+        for line in cargo("tree", "--locked", "--prefix", "none", *of).splitlines():
             name, version = line.split()[:2]
             package = packages[name, version.removeprefix("v")]
             if package["id"] not in own:
@@ -59,7 +59,8 @@ def notices(components, packages):
     """The text of the notices: each package with its licence, then the texts."""
     lines, texts, bearers = [HEADER], {}, collections.defaultdict(list)
     for name, version, licence in components:
-        folder, authors = pathlib.Path(packages[name, version]["manifest_path"]).parent, packages[name, version]["authors"]
+        package = packages[name, version]
+        folder, authors = pathlib.Path(package["manifest_path"]).parent, package["authors"]
         lines.append(f"{name} {version}: {licence}")
         files = sorted(f for f in folder.iterdir() if f.is_file() and NOTICE.match(f.name))
         if not files:
