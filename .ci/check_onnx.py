@@ -1,4 +1,4 @@
-"""Checks a model file with the onnx checker, and our output on it against onnxruntime's.
+"""Checks a model file with the onnx checker, and compares its output in octrls with onnxruntime's.
 
 Usage: check_onnx.py MODEL LOGITS_PROGRAM
 LOGITS_PROGRAM MODEL INPUT OUTPUT runs the model on raw little-endian f32 values.

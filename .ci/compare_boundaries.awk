@@ -1,5 +1,5 @@
-# Compares two boundaries.csv, cell by cell: paste -d ' ' A B | awk -v name=SCAN -v most=PX -f compare_boundaries.awk
-# Fails where a cell is empty in one of them, or numbers differ by more than `most` pixels.
+# Compares two boundaries.csv cell by cell: paste -d ' ' A B | awk -v name=SCAN -v most=PX -f compare_boundaries.awk
+# Fails if a cell is empty in only one of them, or if numbers differ by more than `most` pixels.
 
 function fail(text) { print name ": line " NR ": " text; failed = 1; exit }
 
