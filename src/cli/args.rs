@@ -103,32 +103,22 @@ Examples:
   octrls segment --volume --axial-um 3.87 --lateral-um 11.4 folder-of-images
   octrls segment /srv/oct/in --out results --model edge";
 
-#[cfg(feature = "fleet")]
 const WORKER_EXAMPLES: &str = "\
 Examples:
   octrls worker --queue nats://queue.example.org
   octrls worker --config /etc/octrls/worker.toml";
 
-#[cfg(feature = "parquet")]
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   octrls export --parquet ascans.parquet /srv/oct/out
   octrls export --json results.jsonl /srv/oct/out
   octrls export --json - /srv/oct/out";
 
-#[cfg(not(feature = "parquet"))]
-const EXPORT_EXAMPLES: &str = "\
-Examples:
-  octrls export --json results.jsonl /srv/oct/out
-  octrls export --json - /srv/oct/out";
-
-#[cfg(feature = "dicom-net")]
 const RECEIVE_EXAMPLES: &str = "\
 Examples:
   octrls receive /srv/oct/in
   octrls receive /srv/oct/in --listen 0.0.0.0:11112 --allow-ae SCANNER";
 
-#[cfg(feature = "dicom-net")]
 const SEND_EXAMPLES: &str = "\
 Examples:
   octrls send --echo PACS@pacs.example.org:104
