@@ -16,7 +16,7 @@ use super::{
     coded,
     follow_up::{FollowUpArguments, HistoryArguments},
     limits::LimitArguments,
-    neighbours::{SegmentNetArguments, WatchNetArguments},
+    dicom_peers::{SegmentNetArguments, WatchNetArguments},
     queue::WatchQueueArguments,
     service_args::ServiceArguments,
 };

@@ -10,7 +10,7 @@ use octrls_tui as screen;
 use octrls_tui::ScreenKind;
 
 use super::{
-    args::DemoArguments, default_jobs, load_network, make_folder, neighbours::Neighbours, phantom::SyntheticScan,
+    args::DemoArguments, default_jobs, load_network, make_folder, dicom_peers::DicomPeers, phantom::SyntheticScan,
     service::Service, watch::Watch,
 };
 
@@ -40,9 +40,9 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         seeds.into_iter().try_for_each(|seed| send(&root, seed, Duration::ZERO))?;
         EngineOptions { until_idle: true, ..options }
     };
-    let (segment, neighbours) = (SegmenterOptions::default(), Neighbours::default());
+    let (segment, dicom_peers) = (SegmenterOptions::default(), DicomPeers::default());
     let service = Service::default();
-    let watch = Watch { options, segment, history: None, screen, neighbours, service, queue: None, no_follow_up: true };
+    let watch = Watch { options, segment, history: None, screen, dicom_peers, service, queue: None, no_follow_up: true };
     watch.run(network, arguments.image.image)
 }
 

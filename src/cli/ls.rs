@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{coded, harmless, neighbours::delivered, printed, steward};
+use super::{coded, harmless, dicom_peers::delivered, printed, steward};
 use octrls_engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]

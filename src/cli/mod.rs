@@ -17,7 +17,7 @@ mod forget;
 mod limits;
 mod ls;
 mod model;
-mod neighbours;
+mod dicom_peers;
 mod node_args;
 mod phantom;
 mod quarantine;
@@ -40,7 +40,7 @@ use signal_hook::consts::TERM_SIGNALS;
 
 use args::{Arguments, Command, ModelArguments};
 use octrls_core::network::{ModelError, Network, ShippedModel};
-use octrls_engine::Steward;
+use octrls_engine::LedgerAdmin;
 
 /// Exit code: some scans or files failed.
 const SOME_FAILED: u8 = 1;
@@ -151,8 +151,8 @@ fn default_jobs() -> usize {
 }
 
 /// Opens the ledger and the quarantine of the results folder `out`.
-fn steward(out: &std::path::Path) -> anyhow::Result<Steward> {
-    Steward::open(out).map_err(|e| coded(e.code(), e))
+fn steward(out: &std::path::Path) -> anyhow::Result<LedgerAdmin> {
+    LedgerAdmin::open(out).map_err(|e| coded(e.code(), e))
 }
 
 /// A path as it is printed, with `/` on every system.

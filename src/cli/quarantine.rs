@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{SOME_FAILED, harmless, printed, steward};
-use octrls_engine::{Quarantined, Steward, StewardError};
+use octrls_engine::{Quarantined, LedgerAdmin, LedgerAdminError};
 
 #[derive(Args)]
 pub(super) struct QuarantineArguments {
@@ -56,15 +56,15 @@ struct ChoiceArguments {
 
 /// An action on a quarantined scan.
 struct Deed {
-    act: fn(&mut Steward, &Quarantined) -> Result<(), StewardError>,
+    act: fn(&mut LedgerAdmin, &Quarantined) -> Result<(), LedgerAdminError>,
     /// Its outcome for a person.
     text: &'static str,
     /// Its outcome in JSON.
     word: &'static str,
 }
 
-const RETRY: Deed = Deed { act: Steward::release, text: "will be processed again", word: "asked" };
-const DROP: Deed = Deed { act: Steward::drop_quarantined, text: "is deleted", word: "removed" };
+const RETRY: Deed = Deed { act: LedgerAdmin::release, text: "will be processed again", word: "asked" };
+const DROP: Deed = Deed { act: LedgerAdmin::drop_quarantined, text: "is deleted", word: "removed" };
 
 pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
@@ -78,12 +78,12 @@ pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Retries every quarantined scan.
-pub(super) fn release_all(steward: &mut Steward, as_json: bool) -> ExitCode {
+pub(super) fn release_all(steward: &mut LedgerAdmin, as_json: bool) -> ExitCode {
     let all = steward.quarantined();
     each(steward, &all, &RETRY, as_json)
 }
 
-fn print(steward: &Steward, as_json: bool) -> std::io::Result<()> {
+fn print(steward: &LedgerAdmin, as_json: bool) -> std::io::Result<()> {
     let mut out = BufWriter::new(stdout().lock());
     for scan in steward.quarantined() {
         let (place, path) = (printed(steward.place_of(&scan)), printed(&scan.path));
@@ -128,7 +128,7 @@ impl ChoiceArguments {
     }
 }
 
-fn each(steward: &mut Steward, scans: &[Quarantined], deed: &Deed, as_json: bool) -> ExitCode {
+fn each(steward: &mut LedgerAdmin, scans: &[Quarantined], deed: &Deed, as_json: bool) -> ExitCode {
     let mut failed = false;
     for scan in scans {
         let done = (deed.act)(steward, scan).map_err(|error| (error.code(), error.to_string()));

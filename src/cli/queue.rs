@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::coded;
 use octrls_core::network::Network;
-use octrls_engine::{Level, Processor, Remote, SegmenterOptions};
-use octrls_fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Teller};
+use octrls_engine::{Level, Processor, EngineHandle, SegmenterOptions};
+use octrls_fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Notifier};
 
 /// Default number of scans in the queue at once.
 const IN_FLIGHT: usize = 32;
@@ -104,7 +104,7 @@ impl Queue {
         out: &Path,
         limit: Option<Duration>,
     ) -> anyhow::Result<(Arc<dyn Processor>, Ear)> {
-        let teller = Teller::default();
+        let teller = Notifier::default();
         let link = Link::open(&self.server, teller.clone()).map_err(failed)?;
         let dispatcher = Dispatcher::start(link, network, options, out, self.share.as_deref(), limit);
         Ok((Arc::new(dispatcher.map_err(failed)?), Ear(teller)))
@@ -112,11 +112,11 @@ impl Queue {
 }
 
 /// The queue's messages for the operator.
-pub(super) struct Ear(Teller);
+pub(super) struct Ear(Notifier);
 
 impl Ear {
     /// Passes the messages on as notices from now on.
-    pub(super) fn listen(self, remote: Remote, no_follow_up: bool) {
+    pub(super) fn listen(self, remote: EngineHandle, no_follow_up: bool) {
         if !no_follow_up {
             let text = "scans sent to a queue are not compared with earlier visits: workers cannot read the history";
             remote.notice(Level::Info, Some("W-FLEET-FOLLOW-UP"), text.to_owned());

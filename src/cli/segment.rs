@@ -15,7 +15,7 @@ use octrls_core::{
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
 };
-use octrls_engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_out};
+use octrls_engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_results};
 use octrls_readers as scan;
 use octrls_readers::{ExportParts, ScanFiles, has_scan_extension, may_have_parts};
 
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let network = load_network(&arguments.model)?;
     network.on_gpu_failure(|reason| eprintln!("octrls: {}", on_cpu(&reason)));
     make_folder(&arguments.out)?;
-    let _lock = lock_out(&arguments.out).map_err(|e| coded(e.code(), e))?;
+    let _lock = lock_results(&arguments.out).map_err(|e| coded(e.code(), e))?;
     let history = arguments.history.history()?;
     let segmenter = Segmenter::new(network, options, &arguments.out).with_history(history);
     segmenter.recover().map_err(anyhow::Error::new)?;
@@ -152,7 +152,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
         bail!("E-ARGS-EMPTY: no scans found");
     }
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
-    let scans = scan::gather(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
+    let scans = scan::group_scans(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
     let scans: HashMap<PathBuf, ScanFiles> = scans.collect();
     // A series is listed once, under the file that names it; its other files are dropped.
     let jobs = by_name.into_iter().filter_map(|(name, file)| Some(Job { scan: scans.get(&file)?.clone(), name }));

@@ -16,11 +16,11 @@ use crossbeam_channel::Receiver;
 use super::{args::WatchArguments, config};
 use crate::{
     config::Values,
-    metrics::{Figures, Health, TextFile, serve},
+    metrics::{Metrics, Health, TextFile, serve},
     service::{Log, LogOptions, Relay, Slot, Switch},
 };
 use octrls_engine::EventSink;
-use octrls_engine::{Event, Level, Remote, Tuning};
+use octrls_engine::{Event, Level, EngineHandle, Tuning};
 
 /// Settings that a reload applies at once; all others need a restart.
 const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_mib", "metrics_file", "stable"];
@@ -59,7 +59,7 @@ impl Service {
 
     /// Starts the services for the engine of `remote`, which sends `events`. A service that cannot start is reported
     /// and left out.
-    pub(super) fn start(self, events: Receiver<Event>, remote: &Remote, out: &Path) -> anyhow::Result<Relay> {
+    pub(super) fn start(self, events: Receiver<Event>, remote: &EngineHandle, out: &Path) -> anyhow::Result<Relay> {
         let mut sinks: Vec<(Slot, Box<dyn EventSink>)> = Vec::new();
         if let Some(path) = &self.socket {
             attach(path, remote, &mut sinks);
@@ -67,7 +67,7 @@ impl Service {
         if let Some(options) = self.log.clone() {
             sinks.push((Slot::Log, Box::new(Log::new(options, remote.clone()))));
         }
-        let figures = Figures::new(out.to_owned()).context("E-METRICS")?;
+        let figures = Metrics::new(out.to_owned()).context("E-METRICS")?;
         sinks.push((Slot::Metrics, Box::new(figures.keeper())));
         if let Some(address) = self.metrics {
             let health = Health { figures: figures.clone(), remote: remote.clone() };
@@ -107,7 +107,7 @@ fn default_socket(out: &Path) -> PathBuf {
     runtime.map_or_else(|| super::top::socket_of(out), |folder| Path::new(folder).join(super::top::SOCKET))
 }
 
-fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
+fn attach(path: &Path, remote: &EngineHandle, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
     use octrls_tui::attach::Hub;
 
     match Hub::open(path, super::watch::EngineControls(remote.clone())) {
@@ -119,9 +119,9 @@ fn attach(path: &Path, remote: &Remote, sinks: &mut Vec<(Slot, Box<dyn EventSink
 /// Reloads the settings on SIGHUP.
 struct Reload {
     reader: Reader,
-    remote: Remote,
+    remote: EngineHandle,
     switch: Switch,
-    figures: Figures,
+    figures: Metrics,
     log: Option<LogOptions>,
     metrics_file: Option<PathBuf>,
 }

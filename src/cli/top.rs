@@ -13,7 +13,7 @@ use octrls_tui as screen;
 use octrls_tui::{
     ScreenKind,
     attach::Attached,
-    dashboard::{DashboardOptions, Desk},
+    dashboard::{DashboardOptions, TerminalSession},
     json::JsonLines,
     plain::PlainLines,
 };
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
     let socket = socket(&arguments.socket);
     let attached = Attached::connect(&socket).map_err(|e| coded(e.code(), e))?;
     match screen::choose(asked) {
-        ScreenKind::Dashboard => match Desk::take() {
+        ScreenKind::Dashboard => match TerminalSession::take() {
             Ok(desk) => {
                 let options = DashboardOptions::new(arguments.image.image);
                 desk.attached(attached.so_far.clone()).run(&attached.events, attached.line(), options)?;

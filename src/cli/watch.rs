@@ -13,20 +13,20 @@ use crossbeam_channel::Receiver;
 
 use octrls_core::network::Network;
 use octrls_engine::{
-    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Remote, ScanId, Segmenter, SegmenterOptions,
+    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, EngineHandle, ScanId, Segmenter, SegmenterOptions,
     resolve,
 };
 use octrls_tui as screen;
 use octrls_tui::{
     Controls, ScreenKind,
-    dashboard::{DashboardOptions, Desk, ImageMode},
+    dashboard::{DashboardOptions, TerminalSession, ImageMode},
 };
 
 use super::{
     SOME_FAILED, WRONG_ARGUMENTS,
     args::WatchArguments,
     coded, config, default_jobs, load_network,
-    neighbours::Neighbours,
+    dicom_peers::DicomPeers,
     on_signals,
     queue::Queue,
     service::{Reader, Service, tuning},
@@ -75,15 +75,15 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
     };
     // Fails on a missing root before a folder is created below it.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
-    // Remote workers cannot reach the history of eyes.
+    // EngineHandle workers cannot reach the history of eyes.
     let history = match queue {
         Some(_) => None,
         None => arguments.follow_up.history(&options.out)?,
     };
     let screen = screen::choose(asked);
     let service = Service::new(arguments, &options.out, settings);
-    let (neighbours, no_follow_up) = (arguments.net.neighbours(), arguments.follow_up.no_follow_up);
-    let watch = Watch { options, segment, history, screen, neighbours, service, queue, no_follow_up };
+    let (dicom_peers, no_follow_up) = (arguments.net.dicom_peers(), arguments.follow_up.no_follow_up);
+    let watch = Watch { options, segment, history, screen, dicom_peers, service, queue, no_follow_up };
     watch.run(network, arguments.image.image)
 }
 
@@ -99,7 +99,7 @@ pub(super) struct Watch {
     /// Measurements of earlier visits; `None` without follow-up.
     pub(super) history: Option<Arc<History>>,
     pub(super) screen: ScreenKind,
-    pub(super) neighbours: Neighbours,
+    pub(super) dicom_peers: DicomPeers,
     pub(super) service: Service,
     /// The queue of remote workers; `None` when this process segments the scans.
     pub(super) queue: Option<Queue>,
@@ -124,7 +124,7 @@ impl Watch {
             let segmenter = Segmenter::new(network, self.segment, &out).with_history(self.history);
             (Arc::new(segmenter) as Arc<dyn Processor>, None)
         };
-        let processor = self.neighbours.served_by(processor);
+        let processor = self.dicom_peers.served_by(processor);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
         if let Some(ear) = ear {
             ear.listen(engine.remote(), self.no_follow_up);
@@ -138,7 +138,7 @@ impl Watch {
             );
         });
         let relay = self.service.start(events, &engine.remote(), &out)?;
-        let busy = self.neighbours.start(&root, &out, &engine.remote())?;
+        let busy = self.dicom_peers.start(&root, &out, &engine.remote())?;
         let (drained, aborted) = ((engine.remote(), busy.stop()), (engine.remote(), busy.stop()));
         on_signals(
             move || {
@@ -160,10 +160,10 @@ impl Watch {
     }
 }
 
-fn show(kind: ScreenKind, events: &Receiver<Event>, remote: Remote, image: ImageMode) -> anyhow::Result<()> {
+fn show(kind: ScreenKind, events: &Receiver<Event>, remote: EngineHandle, image: ImageMode) -> anyhow::Result<()> {
     let controls = EngineControls(remote);
     match kind {
-        ScreenKind::Dashboard => match Desk::take() {
+        ScreenKind::Dashboard => match TerminalSession::take() {
             Ok(desk) => drop(desk.run(events, &controls, DashboardOptions::new(image))?),
             Err(error) => {
                 no_dashboard(&error);
@@ -182,7 +182,7 @@ pub(super) fn no_dashboard(error: &io::Error) {
 }
 
 /// Passes the requests of screens on to the engine.
-pub(super) struct EngineControls(pub(super) Remote);
+pub(super) struct EngineControls(pub(super) EngineHandle);
 
 impl Controls for EngineControls {
     fn drain(&self) {

@@ -24,7 +24,7 @@ use crate::service::{Relay, Slot};
 use octrls_engine::EventSink;
 use octrls_engine::ScanId;
 use octrls_fleet::{
-    Link, Server, Teller,
+    Link, Server, Notifier,
     worker::{self, Stops, WorkerOptions},
 };
 use octrls_tui as screen;
@@ -127,7 +127,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
         deliveries: arguments.deliveries,
         patience: Duration::from_secs_f64(arguments.patience),
     };
-    let link = Link::open(&server, Teller::default()).map_err(failed)?;
+    let link = Link::open(&server, Notifier::default()).map_err(failed)?;
     let (events, told) = unbounded();
     let stops = Stops::default();
     let (relay, _) = Relay::start(told, sinks(&stops)?)?;

@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Figures;
-use octrls_engine::Remote;
+use super::Metrics;
+use octrls_engine::EngineHandle;
 
 /// Longest head of a request, in bytes.
 const LONGEST: usize = 8 << 10;
@@ -29,8 +29,8 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 /// Checks the watcher's health.
 #[derive(Clone)]
 pub(crate) struct Health {
-    pub(crate) figures: Figures,
-    pub(crate) remote: Remote,
+    pub(crate) figures: Metrics,
+    pub(crate) remote: EngineHandle,
 }
 
 impl Health {

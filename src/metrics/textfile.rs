@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Figures;
+use super::Metrics;
 use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind, Level, Remote};
+use octrls_engine::{Event, EventKind, Level, EngineHandle};
 use octrls_fs::durable::unfinished_file;
 
 /// Time between two updates of the file.
@@ -19,15 +19,15 @@ const SILENCE: Duration = Duration::from_mins(10);
 /// Writes the metrics to a file at intervals. Each update replaces the file atomically.
 pub(crate) struct TextFile {
     path: PathBuf,
-    figures: Figures,
-    remote: Remote,
+    figures: Metrics,
+    remote: EngineHandle,
     written: Option<Instant>,
     told: Option<Instant>,
 }
 
 impl TextFile {
     /// Writes `figures` to `path`; failures become notices of `remote`.
-    pub(crate) fn new(path: PathBuf, figures: Figures, remote: Remote) -> Self {
+    pub(crate) fn new(path: PathBuf, figures: Metrics, remote: EngineHandle) -> Self {
         Self { path, figures, remote, written: None, told: None }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind, Level, Remote};
+use octrls_engine::{Event, EventKind, Level, EngineHandle};
 use octrls_tui::{json::JsonLines, plain::PlainLines};
 
 /// Code of the notice that the log cannot be written.
@@ -42,7 +42,7 @@ pub(crate) struct LogOptions {
 /// Writes all events to a file.
 pub(crate) struct Log {
     lines: Lines,
-    remote: Remote,
+    remote: EngineHandle,
     /// Events that could not be written.
     lost: u64,
     told: Option<Instant>,
@@ -55,7 +55,7 @@ enum Lines {
 
 impl Log {
     /// Appends to the file; failures become notices of `remote`.
-    pub(crate) fn new(options: LogOptions, remote: Remote) -> Self {
+    pub(crate) fn new(options: LogOptions, remote: EngineHandle) -> Self {
         let format = options.format;
         let file = Rotating { options, open: None, line: Vec::new() };
         let lines = match format {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     layer::{Boundary, EzConvention},
     measure::{Quality, Signal, Thicknesses, Verdict},
-    network::{ModelError, Network, Placement, retina_band},
+    network::{ModelError, Network, Placement, retina_crop},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, Surfaces, extract_on},
 };
@@ -76,7 +76,7 @@ pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found,
     };
     let whole = network.placement(bscan);
     let prepared = whole.prepare(bscan);
-    if let Some(band) = retina_band(&whole, &prepared) {
+    if let Some(band) = retina_crop(&whole, &prepared) {
         let placement = network.placement_on_band(whole, &band);
         if !placement.is_whole() {
             let (surfaces, quality) = look(&placement, &prepared)?;
@@ -163,7 +163,7 @@ mod tests {
         for seed in 1..4 {
             let bscan = Phantom::generate(&PhantomOptions::spectralis(), seed).bscan;
             let placement = network.placement(&bscan);
-            let band = retina_band(&placement, &placement.prepare(&bscan)).expect("a band");
+            let band = retina_crop(&placement, &placement.prepare(&bscan)).expect("a band");
             assert!(band.len() < placement.resized_height * 7 / 8);
             let found = find(&network, &bscan, EzConvention::default()).expect("boundaries").surfaces;
             let (band, whole) = (rows(&found), rows(&whole(&network, &bscan)));

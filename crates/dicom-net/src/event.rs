@@ -11,7 +11,7 @@ use octrls_engine::Level;
 /// A calling node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Remote address of the connection.
+    /// EngineHandle address of the connection.
     pub address: SocketAddr,
     /// Calling title, printable characters only; empty before the association request.
     pub title: String,

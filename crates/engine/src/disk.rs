@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EventKind, Level, outlet::Outlet};
+use super::{EventKind, Level, event_sender::EventSender};
 
 /// Time between two checks while space is low.
 const EVERY: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ impl Disk {
     }
 
     /// Whether too little space is free; sends a notice when that changes.
-    pub(super) fn is_low(&mut self, now: Instant, outlet: &Outlet) -> bool {
+    pub(super) fn is_low(&mut self, now: Instant, outlet: &EventSender) -> bool {
         if self.wanted == 0 || (self.low && now < self.next) {
             return self.low;
         }
@@ -66,7 +66,7 @@ mod tests {
     fn a_full_disk_is_told_once_and_so_is_its_end() {
         let free = Arc::new(AtomicU64::new(100 * MIB));
         let (sender, events) = unbounded();
-        let (outlet, probe) = (Outlet::new(sender), Arc::clone(&free));
+        let (outlet, probe) = (EventSender::new(sender), Arc::clone(&free));
         let look = Box::new(move || match probe.load(Ordering::Relaxed) {
             0 => Err(io::ErrorKind::Other.into()),
             free => Ok(free),
@@ -96,7 +96,7 @@ mod tests {
     fn the_space_of_a_real_folder_is_known() {
         let folder = tempfile::tempdir().unwrap();
         let (sender, _events) = unbounded();
-        let outlet = Outlet::new(sender);
+        let outlet = EventSender::new(sender);
         assert!(!Disk::of(folder.path(), 1).is_low(Instant::now(), &outlet));
         assert!(Disk::of(folder.path(), u64::MAX).is_low(Instant::now(), &outlet));
         assert!(!Disk::of(folder.path(), 0).is_low(Instant::now(), &outlet));

@@ -14,7 +14,7 @@ use super::{
     backlog::Task,
     content::Content,
     stamp::Stamp,
-    worker::{Bench, Verdict, lock},
+    worker::{WorkerContext, Verdict, lock},
 };
 use octrls_readers as scan;
 use octrls_readers::{ExportParts, ScanFiles};
@@ -74,7 +74,7 @@ impl Exports {
     }
 }
 
-impl Bench {
+impl WorkerContext {
     /// Whether the scan of `task` turned out to be part of another.
     pub(super) fn is_part(&self, task: &Task) -> bool {
         let path = self.roots.locate(&task.path);

@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, types::Value};
 
 use super::{
-    EyeScan, History, LedgerError, Steward,
+    EyeScan, History, LedgerError, LedgerAdmin,
     content::Content,
     handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
-    ledger::{Found, Ledger, Recipe, STEPS, open_database},
+    ledger::{Found, Ledger, Fingerprint, STEPS, open_database},
     stamp::Stamp,
 };
 use octrls_core::{
@@ -190,7 +190,7 @@ fn fill(file: &Path, version: usize, bytes: &[u8]) {
 
 fn as_engine(place: &Place) -> Result<(), LedgerError> {
     let (out, root) = (place.path("out"), place.path("in"));
-    let recipe = Recipe { fingerprint: FINGERPRINT.into(), model: "abc".into() };
+    let recipe = Fingerprint { fingerprint: FINGERPRINT.into(), model: "abc".into() };
     let mut ledger = Ledger::open(&place.ledger(), &out, recipe, &[(String::new(), root.clone())])?;
     let staging = Staging::of(&out);
     let stamp = Stamp::take(&root.join("a.png")).unwrap().unwrap();
@@ -218,7 +218,7 @@ fn as_engine(place: &Place) -> Result<(), LedgerError> {
 }
 
 fn as_operator(place: &Place) -> Result<(), LedgerError> {
-    let mut steward = Steward::open(&place.path("out"))?;
+    let mut steward = LedgerAdmin::open(&place.path("out"))?;
     let mut count = 0;
     steward.each(&mut |entry| count += usize::from(!entry.config.is_empty()))?;
     for path in PATHS.map(Path::new) {

@@ -13,21 +13,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
-    crew::Crew,
+    worker_pool::WorkerPool,
     exports::Exports,
     filter::Filter,
-    hands::Hands,
-    ledger::{Ledger, Recipe},
-    life::Life,
-    outlet::Outlet,
+    in_flight::InFlight,
+    ledger::{Ledger, Fingerprint},
+    heartbeat::Heartbeat,
+    event_sender::EventSender,
     quarantine::Quarantine,
     retention,
     roots::Roots,
     scheduler::{Command, Links, Scheduler},
     series::Series,
-    territory::Territory,
+    watch_scope::WatchScope,
     watcher::Watcher,
-    worker::Bench,
+    worker::WorkerContext,
 };
 use octrls_fs::{confined::make_parents, durable::lock_file};
 use octrls_report::Staging;
@@ -45,16 +45,16 @@ const REPORTS: usize = 1024;
 
 /// A running engine.
 ///
-/// Dropping it and all its [`Remote`]s drains it.
+/// Dropping it and all its [`EngineHandle`]s drains it.
 #[derive(Debug)]
 pub struct Engine {
-    remote: Remote,
+    remote: EngineHandle,
     scheduler: JoinHandle<Totals>,
 }
 
 /// Controls an engine from any thread, including a signal handler's. Calls have no effect once the engine has stopped.
 #[derive(Clone, Debug)]
-pub struct Remote(Sender<Command>);
+pub struct EngineHandle(Sender<Command>);
 
 impl Engine {
     /// Starts watching and processing.
@@ -73,8 +73,8 @@ impl Engine {
         let options = resolve(options)?;
         let (roots, filter) = (Roots::resolve(&options.roots)?, Filter::of(&options)?);
         let state = options.out.join(STATE_FOLDER);
-        let guard = lock_out(&options.out)?;
-        let recipe = Recipe { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
+        let guard = lock_results(&options.out)?;
+        let recipe = Fingerprint { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
         let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
         if processor.works_elsewhere() {
             ledger.forgive_ends()?;
@@ -86,19 +86,19 @@ impl Engine {
         let (task_sender, tasks) = unbounded();
         let (outcome_sender, outcomes) = unbounded();
 
-        let bench = Arc::new(Bench {
+        let bench = Arc::new(WorkerContext {
             roots: roots.clone(),
             out: options.out.clone(),
             staging: Staging::of(&options.out),
             attempts: options.attempts.into(),
             max_bytes: options.max_bytes,
-            hands: Hands::default(),
+            hands: InFlight::default(),
             processor,
             ledger: Arc::new(Mutex::new(ledger)),
             quarantine: Quarantine::new(roots.clone(), options.out.join(QUARANTINE_FOLDER)),
-            outlet: Outlet::new(events),
+            outlet: EventSender::new(events),
             abort: Arc::default(),
-            life: Life::default(),
+            life: Heartbeat::default(),
             exports: Exports::default(),
             series: Series::default(),
         });
@@ -114,12 +114,12 @@ impl Engine {
             bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
         }
 
-        let mut crew = Crew::new(Arc::clone(&bench), tasks, outcome_sender);
+        let mut crew = WorkerPool::new(Arc::clone(&bench), tasks, outcome_sender);
         let mut requests = Vec::new();
         for (number, root) in roots.iter().enumerate() {
             let (request_sender, asked) = unbounded();
             requests.push(request_sender);
-            let territory = Territory::new(&root.path, &options.out, filter.clone());
+            let territory = WatchScope::new(&root.path, &options.out, filter.clone());
             let intervals = (options.rescan, options.poll_of(&root.path));
             let whose = (number, root.name.clone());
             let known = (bench.exports.clone(), bench.series.clone());
@@ -139,7 +139,7 @@ impl Engine {
         let links = Links { commands, requests, reports, tasks: task_sender, outcomes };
         let scheduler = Scheduler::new(options, bench, crew);
         let scheduler = spawn("engine", move || {
-            let finish = move |crew: Crew| {
+            let finish = move |crew: WorkerPool| {
                 crew.dismiss();
                 drop(stop_removing);
                 removing.map(JoinHandle::join);
@@ -148,16 +148,16 @@ impl Engine {
             drop(guard);
             totals
         })?;
-        Ok((Self { remote: Remote(command_sender), scheduler }, receiver))
+        Ok((Self { remote: EngineHandle(command_sender), scheduler }, receiver))
     }
 
     /// A handle for controlling the engine from elsewhere.
     #[must_use]
-    pub fn remote(&self) -> Remote {
+    pub fn remote(&self) -> EngineHandle {
         self.remote.clone()
     }
 
-    /// Waits until the engine has stopped: after [`Remote::drain`] or [`Remote::abort`], or when nothing is left to do
+    /// Waits until the engine has stopped: after [`EngineHandle::drain`] or [`EngineHandle::abort`], or when nothing is left to do
     /// with [`EngineOptions::until_idle`].
     #[must_use]
     pub fn join(self) -> Totals {
@@ -168,7 +168,7 @@ impl Engine {
     }
 }
 
-impl Remote {
+impl EngineHandle {
     /// Starts no new scan, finishes the running ones and stops. The next start continues with the rest.
     pub fn drain(&self) {
         self.send(Command::Drain);
@@ -239,7 +239,7 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
 }
 
 /// Locks the output folder for this process. The lock ends with the returned file, even on a crash.
-pub fn lock_out(out: &Path) -> Result<File, EngineError> {
+pub fn lock_results(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
     let path = out.join(STATE_FOLDER).join("lock");
     make_parents(out, &path).map_err(failed)?;
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn an_engine_lives_while_it_answers_and_once_it_has_stopped() {
         let (sender, commands) = unbounded();
-        let remote = Remote(sender);
+        let remote = EngineHandle(sender);
         assert!(!remote.is_alive(Duration::from_millis(10)), "nobody answers");
         let answers = thread::spawn(move || {
             for good in [true, false] {

@@ -54,7 +54,7 @@ pub struct EyeScan<'a> {
 
 /// Exclusive access to the history while one scan is compared and entered. Of two scans of an eye, the second thus sees
 /// the first.
-pub struct HistoryTurn<'a> {
+pub struct HistoryGuard<'a> {
     db: MutexGuard<'a, Connection>,
     history: &'a History,
 }
@@ -90,9 +90,9 @@ impl History {
 
     /// Waits for exclusive access to the history.
     #[must_use]
-    pub fn turn(&self) -> HistoryTurn<'_> {
+    pub fn turn(&self) -> HistoryGuard<'_> {
         // The database stays consistent even after a panic.
-        HistoryTurn { db: self.db.lock().unwrap_or_else(PoisonError::into_inner), history: self }
+        HistoryGuard { db: self.db.lock().unwrap_or_else(PoisonError::into_inner), history: self }
     }
 
     /// Deletes every scan of the patient of `subject`; returns their number.
@@ -113,7 +113,7 @@ impl History {
     }
 }
 
-impl HistoryTurn<'_> {
+impl HistoryGuard<'_> {
     /// Compares `now`, the measures of `scan`, with earlier scans of the eye by the same scanner, scan pattern and
     /// model.
     ///
@@ -181,7 +181,7 @@ impl HistoryTurn<'_> {
 /// The scan of an eye, while the history is taken for it.
 #[derive(Clone, Copy)]
 pub(crate) struct ScanVisit<'a> {
-    pub(crate) turn: &'a HistoryTurn<'a>,
+    pub(crate) turn: &'a HistoryGuard<'a>,
     pub(crate) scan: &'a EyeScan<'a>,
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use octrls_core::{
     layer::Measured,
     measure::{Verdict, follow_up::Measures},
-    scan::{Pattern, Place, ScanHeader, Track},
+    scan::{Pattern, Place, ScanHeader, BScanPosition},
 };
 
 /// A scan of an eye, and its retinal thickness in micrometres.
@@ -53,7 +53,7 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
         eye_from: None,
         pattern: taken.pattern,
         pattern_from: None,
-        tracks: vec![Track::Line { start: Place::default(), end }],
+        tracks: vec![BScanPosition::Line { start: Place::default(), end }],
         places: None,
     };
     let scan = EyeScan {

@@ -97,6 +97,6 @@ impl ProcessError {
 }
 
 /// Whether this error code means that no scan's results can be written.
-pub fn is_of_the_disk(code: &str) -> bool {
+pub fn is_storage_error(code: &str) -> bool {
     matches!(code, "E-OUT-FULL" | "E-OUT-DENIED")
 }

@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::{
     LedgerError, Level, STATE_FOLDER,
-    calendar::Calendar,
-    worker::{Bench, lock},
+    clock_guard::ClockGuard,
+    worker::{WorkerContext, lock},
 };
 use octrls_report::OutputError;
 
@@ -15,8 +15,8 @@ use octrls_report::OutputError;
 const EVERY: Duration = Duration::from_hours(1);
 
 /// Removes results older than `age`, now and every hour, until the sender of `stop` is dropped.
-pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
-    let calendar = Calendar::of(&bench.out.join(STATE_FOLDER));
+pub(super) fn run(bench: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>) {
+    let calendar = ClockGuard::of(&bench.out.join(STATE_FOLDER));
     let mut told = None;
     loop {
         let doubted = calendar.look();
@@ -43,7 +43,7 @@ pub(super) fn run(bench: &Arc<Bench>, age: Duration, stop: &Receiver<()>) {
     }
 }
 
-fn round(bench: &Bench, age: Duration, stop: &Receiver<()>) -> Result<usize, LedgerError> {
+fn round(bench: &WorkerContext, age: Duration, stop: &Receiver<()>) -> Result<usize, LedgerError> {
     let (mut count, mut last) = (0, 0);
     loop {
         let found = lock(&bench.ledger).outdated(age, last)?;

@@ -14,14 +14,14 @@ use super::{
     EngineOptions, EventKind, Level, ScanChange, ScanId, Totals, Tuning,
     backlog::{Backlog, Task},
     candidates::Candidates,
-    crew::Crew,
+    worker_pool::WorkerPool,
     disk::Disk,
-    ledger::{Ledger, Recall},
-    life::STUCK,
-    outlet::Outlet,
+    ledger::{Ledger, PathStatus},
+    heartbeat::STUCK_AFTER,
+    event_sender::EventSender,
     stamp::Stamp,
     watcher::{Finding, Report, Request},
-    worker::{Bench, Outcome, Verdict, lock},
+    worker::{WorkerContext, Outcome, Verdict, lock},
 };
 
 /// Limit for the scans of this session that an operator may send back from quarantine.
@@ -56,10 +56,10 @@ pub(super) struct Links {
 
 pub(super) struct Scheduler {
     pub(super) options: EngineOptions,
-    pub(super) bench: Arc<Bench>,
+    pub(super) bench: Arc<WorkerContext>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
-    pub(super) outlet: Outlet,
-    pub(super) crew: Crew,
+    pub(super) outlet: EventSender,
+    pub(super) crew: WorkerPool,
     pub(super) disk: Disk,
     pub(super) candidates: Candidates,
     pub(super) backlog: Backlog,
@@ -70,7 +70,7 @@ pub(super) struct Scheduler {
     pub(super) moved: HashMap<PathBuf, Instant>,
     pub(super) running: usize,
     /// Stuck scans that are being failed after their workers were abandoned.
-    pub(super) burials: usize,
+    pub(super) pending_failures: usize,
     last_id: u64,
     /// Whether each root is reachable, and whether it was walked completely.
     online: Vec<bool>,
@@ -86,7 +86,7 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(options: EngineOptions, bench: Arc<Bench>, crew: Crew) -> Self {
+    pub(super) fn new(options: EngineOptions, bench: Arc<WorkerContext>, crew: WorkerPool) -> Self {
         Self {
             candidates: Candidates::new(options.stability),
             disk: Disk::of(&options.out, options.min_free),
@@ -102,7 +102,7 @@ impl Scheduler {
             retriable: BTreeMap::new(),
             moved: HashMap::new(),
             running: 0,
-            burials: 0,
+            pending_failures: 0,
             last_id: 0,
             paused: false,
             aborted: false,
@@ -114,10 +114,10 @@ impl Scheduler {
     }
 
     /// Runs until a stop is requested and the running scans finish; then calls `finish` to join the other threads.
-    pub(super) fn run(mut self, links: Links, finish: impl FnOnce(Crew)) -> Totals {
+    pub(super) fn run(mut self, links: Links, finish: impl FnOnce(WorkerPool)) -> Totals {
         let Links { mut commands, requests, mut reports, tasks, outcomes } = links;
         self.requests = Some(requests);
-        while self.requests.is_some() || self.running > 0 || (self.burials > 0 && !self.aborted) {
+        while self.requests.is_some() || self.running > 0 || (self.pending_failures > 0 && !self.aborted) {
             if self.next_upkeep <= Instant::now() {
                 self.upkeep();
             }
@@ -156,7 +156,7 @@ impl Scheduler {
     }
 
     fn is_idle(&self) -> bool {
-        let still = self.running + self.burials + self.candidates.len() + self.backlog.len() == 0;
+        let still = self.running + self.pending_failures + self.candidates.len() + self.backlog.len() == 0;
         still && self.walked.iter().all(|walked| *walked)
     }
 
@@ -272,8 +272,8 @@ impl Scheduler {
         }
         let recall = lock(&self.ledger).recall(&path, stamp);
         match recall {
-            Ok(Recall::Done | Recall::Quarantined) => {}
-            Ok(Recall::Unknown) => {
+            Ok(PathStatus::Done | PathStatus::Quarantined) => {}
+            Ok(PathStatus::Unknown) => {
                 self.last_id += 1;
                 self.watch(ScanId(self.last_id), path, stamp, at);
             }
@@ -297,7 +297,7 @@ impl Scheduler {
         if by_worker {
             self.running -= 1;
         } else {
-            self.burials -= 1;
+            self.pending_failures -= 1;
         }
         if let (Verdict::Busy, Some(content)) = (&verdict, &content)
             // If the other worker has already finished, nothing would release this task.
@@ -381,7 +381,7 @@ impl Scheduler {
                 self.bench.attempts.store(attempts.max(1), Ordering::Relaxed);
             }
             Command::Ask(reply) => {
-                let stuck = self.running > 0 && self.bench.life.silence() > STUCK;
+                let stuck = self.running > 0 && self.bench.life.silence() > STUCK_AFTER;
                 // The caller may have timed out.
                 let _ = reply.send(!stuck);
             }

@@ -49,7 +49,7 @@ struct Members {
 
 /// Result of a check of a file.
 #[derive(Debug, Default)]
-pub(super) struct Kin {
+pub(super) struct SeriesChange {
     /// Whether the file is an instance of a series.
     pub(super) is_instance: bool,
     /// The first file of the series that the file has left.
@@ -59,20 +59,20 @@ pub(super) struct Kin {
 impl Series {
     /// Records the file at `path`, which has `stamp` and was found by walk number `walk`. A changed file is read again,
     /// up to its pixel data.
-    pub(super) fn sighted(&self, path: &Path, stamp: FileStamp, walk: u64) -> Kin {
+    pub(super) fn sighted(&self, path: &Path, stamp: FileStamp, walk: u64) -> SeriesChange {
         let (true, Some(folder), Some(name)) = (may_be_instance(path), path.parent(), path.file_name()) else {
-            return Kin::default();
+            return SeriesChange::default();
         };
         if let Some(known) = self.all().get_mut(folder).and_then(|f| f.files.get_mut(name))
             && known.stamp == stamp
         {
             known.walk = walk;
-            return Kin { is_instance: known.of.is_some(), left: None };
+            return SeriesChange { is_instance: known.of.is_some(), left: None };
         }
         // Read without the lock: a file on a slow share must not block others.
         let Ok(of) = series_key(path) else {
             // The next check may succeed.
-            return Kin { is_instance: false, left: self.gone(path) };
+            return SeriesChange { is_instance: false, left: self.gone(path) };
         };
         let mut all = self.all();
         let there = all.entry(folder.to_owned()).or_default();
@@ -84,7 +84,7 @@ impl Series {
         }
         let left = before.filter(|key| Some(key) != of.as_ref()).and_then(|key| Some(folder.join(there.first(&key)?)));
         there.files.insert(name.to_owned(), Known { stamp, of, walk });
-        Kin { is_instance, left }
+        SeriesChange { is_instance, left }
     }
 
     /// Records that there is no file at `path`; returns the first file of the series it belonged to.
@@ -270,12 +270,12 @@ mod tests {
         }
 
         /// Writes a file and records it.
-        fn put(&self, name: &str, series: &str, walk: u64) -> Kin {
+        fn put(&self, name: &str, series: &str, walk: u64) -> SeriesChange {
             fs::write(self.path(name), instance(series)).unwrap();
             self.see(name, walk)
         }
 
-        fn see(&self, name: &str, walk: u64) -> Kin {
+        fn see(&self, name: &str, walk: u64) -> SeriesChange {
             let path = self.path(name);
             let stamp = Stamp::take(&path).unwrap().unwrap().scan;
             self.1.sighted(&path, stamp, walk)

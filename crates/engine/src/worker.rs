@@ -18,11 +18,11 @@ use super::{
     backlog::Task,
     content::Content,
     exports::Exports,
-    hands::{Hand, Hands},
-    ledger::{CRASH_CODE, Found, Intake, Ledger, LedgerError},
-    life::Life,
-    outlet::Outlet,
-    processor::is_of_the_disk,
+    in_flight::{Hand, InFlight},
+    ledger::{CRASH_CODE, Found, Admission, Ledger, LedgerError},
+    heartbeat::Heartbeat,
+    event_sender::EventSender,
+    processor::is_storage_error,
     quarantine::{Note, Quarantine},
     roots::Roots,
     series::Series,
@@ -72,20 +72,20 @@ pub(super) enum Verdict {
 }
 
 /// What all workers share.
-pub(super) struct Bench {
+pub(super) struct WorkerContext {
     pub(super) roots: Roots,
     pub(super) out: PathBuf,
     pub(super) staging: Staging,
     pub(super) attempts: AtomicU32,
     pub(super) max_bytes: u64,
-    pub(super) hands: Hands,
+    pub(super) hands: InFlight,
     pub(super) processor: Arc<dyn Processor>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) quarantine: Quarantine,
-    pub(super) outlet: Outlet,
+    pub(super) outlet: EventSender,
     /// Set to cancel the running scans.
     pub(super) abort: Arc<AtomicBool>,
-    pub(super) life: Life,
+    pub(super) life: Heartbeat,
     pub(super) exports: Exports,
     pub(super) series: Series,
 }
@@ -96,10 +96,10 @@ pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
 }
 
 /// Panic payload that cancels a scan between two B-scans; unwinding is the only way out of the processor.
-struct LetGo;
+struct Cancelled;
 
 /// The scan no longer belongs to this worker, which was stuck and has been replaced.
-struct LeftBehind;
+struct Reassigned;
 
 /// A failed attempt.
 struct Failure {
@@ -107,7 +107,7 @@ struct Failure {
     attempts: u32,
 }
 
-impl Bench {
+impl WorkerContext {
     /// Processes `tasks` until the channel closes.
     pub(super) fn work(&self, number: usize, tasks: &Receiver<Task>, outcomes: &Sender<Outcome>) {
         for task in tasks {
@@ -127,7 +127,7 @@ impl Bench {
         let _ = outcomes.send(Outcome { task, content: Some(known), verdict, by_worker: false });
     }
 
-    fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), LeftBehind> {
+    fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), Reassigned> {
         let files = self.series.files(&self.roots.locate(&task.path));
         if let Some(verdict) = self.is_part(task).then_some(Verdict::Vanished).or_else(|| self.displaced(task)) {
             return self.mine(task).map(|()| (None, verdict));
@@ -155,7 +155,7 @@ impl Bench {
             Err(error) => (Content::unreadable(&task.path), Some(error)),
         };
         if !self.hands.know(task.id, &content) {
-            return Err(LeftBehind);
+            return Err(Reassigned);
         }
         // If the file changed while it was read, this content never existed on disk.
         let verdict = match self.displaced(task) {
@@ -166,8 +166,8 @@ impl Bench {
     }
 
     /// Claims the right to settle the task.
-    fn mine(&self, task: &Task) -> Result<(), LeftBehind> {
-        if self.hands.claim(task.id) { Ok(()) } else { Err(LeftBehind) }
+    fn mine(&self, task: &Task) -> Result<(), Reassigned> {
+        if self.hands.claim(task.id) { Ok(()) } else { Err(Reassigned) }
     }
 
     /// Asks the ledger what to do, and runs an attempt if one is due.
@@ -177,15 +177,15 @@ impl Bench {
         content: &Content,
         unreadable: Option<io::Error>,
         overdue: &AtomicBool,
-    ) -> Result<Verdict, LeftBehind> {
+    ) -> Result<Verdict, Reassigned> {
         let found = Found { path: &task.path, stamp: task.stamp, queued: task.queued };
         let attempts = self.attempts.load(Ordering::Relaxed);
         let intake = lock(&self.ledger).begin(found, content, attempts);
         let attempt = match intake {
-            Ok(Intake::Run { attempt }) => attempt,
-            Ok(Intake::AlreadyDone) => return self.mine(task).map(|()| Verdict::AlreadyDone),
-            Ok(Intake::Busy) => return self.mine(task).map(|()| Verdict::Busy),
-            Ok(Intake::Exhausted { attempts, reason }) => {
+            Ok(Admission::Run { attempt }) => attempt,
+            Ok(Admission::AlreadyDone) => return self.mine(task).map(|()| Verdict::AlreadyDone),
+            Ok(Admission::Busy) => return self.mine(task).map(|()| Verdict::Busy),
+            Ok(Admission::Exhausted { attempts, reason }) => {
                 self.mine(task)?;
                 let error = ProcessError { code: CRASH_CODE, reason, transient: false };
                 return Ok(self.give_up(task, content, Failure { error, attempts }));
@@ -235,7 +235,7 @@ impl Bench {
             }
             (Err(_), Some(verdict)) => self.released(content, verdict),
             (Err(error), None) if error.is_put_off() => self.released(content, Verdict::Aborted),
-            (Err(error), None) if is_of_the_disk(error.code) => self.released(content, Verdict::Held(error)),
+            (Err(error), None) if is_storage_error(error.code) => self.released(content, Verdict::Held(error)),
             (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match lock(&self.ledger).failed(content, error.code, &error.reason) {
                     Ok(()) => Verdict::Failed { error, attempt },
@@ -268,7 +268,7 @@ impl Bench {
         let mut waiting = false;
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {
-                resume_unwind(Box::new(LetGo));
+                resume_unwind(Box::new(Cancelled));
             }
             self.life.beat();
             let waits = match change {
@@ -284,7 +284,7 @@ impl Bench {
         let out = self.out.join(&task.path);
         match catch_unwind(AssertUnwindSafe(|| self.processor.process(files, &task.path, &out, &mut report))) {
             Ok(result) => Some(result),
-            Err(payload) if payload.is::<LetGo>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
+            Err(payload) if payload.is::<Cancelled>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
             Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
         }
     }

@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::unbounded;
 
-use super::{FleetError, errand::Errand, inbox::Inbox, leftovers::sweep, link::Link, parcel::Part, wire::Address};
+use super::{FleetError, remote_job::RemoteJob, inbox::Inbox, cleanup::sweep, link::Link, archive::Part, wire::Address};
 use octrls_core::network::Network;
 use octrls_engine::{
     ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest,
@@ -46,7 +46,7 @@ pub struct Dispatcher {
 }
 
 /// The input of a job: a scan and its files.
-pub(super) struct Cargo {
+pub(super) struct JobInput {
     /// The scan first.
     pub(super) parts: Vec<Part>,
     /// Total size of all parts.
@@ -99,7 +99,7 @@ impl Dispatcher {
         self.draining.load(Ordering::Relaxed)
     }
 
-    fn cargo(&self, scan: &ScanFiles, name: &Path) -> Result<Cargo, ProcessError> {
+    fn cargo(&self, scan: &ScanFiles, name: &Path) -> Result<JobInput, ProcessError> {
         let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
         let content = digest(scan).map_err(|error| match error {
             ReadError::Io { source, .. } => unreadable(source),
@@ -115,7 +115,7 @@ impl Dispatcher {
         let shared = self.share.as_ref().and_then(|share| scan.path().strip_prefix(share).ok()).map(Path::to_owned);
         let instances = scan.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
         let bytes = parts.iter().map(|part| fs::metadata(&part.path).map_or(0, |m| m.len())).sum();
-        Ok(Cargo { parts, bytes, content, address, shared, instances })
+        Ok(JobInput { parts, bytes, content, address, shared, instances })
     }
 }
 
@@ -130,7 +130,7 @@ impl Processor for Dispatcher {
         report(ScanChange::Queued);
         let cargo = self.cargo(scan, name)?;
         let mailbox = self.inbox.of(&cargo.address.key);
-        Errand::new(self, &cargo, name, report).run(&mailbox, out)
+        RemoteJob::new(self, &cargo, name, report).run(&mailbox, out)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {

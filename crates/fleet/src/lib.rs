@@ -23,21 +23,21 @@
 //! [`Processor`]: octrls_engine::Processor
 
 mod dispatcher;
-mod errand;
+mod remote_job;
 mod error;
 mod inbox;
-mod labour;
-mod leftovers;
+mod job_runner;
+mod cleanup;
 mod link;
-mod parcel;
+mod archive;
 mod scratch;
 mod server;
-mod stations;
-mod turn;
+mod jetstream_queue;
+mod job_handler;
 mod wire;
 pub mod worker;
 
 pub use dispatcher::Dispatcher;
 pub use error::FleetError;
-pub use link::{Link, Teller};
+pub use link::{Link, Notifier};
 pub use server::{Login, QueueName, Server, ServerUrl};

@@ -21,7 +21,7 @@ use super::{
     FleetError, Login, Server,
     error::code,
     server::read_secret,
-    stations::{Object, Stations, Trouble},
+    jetstream_queue::{Object, JetStreamQueue, QueueError},
     wire::Names,
 };
 use octrls_engine::Level;
@@ -51,7 +51,7 @@ type Tell = Box<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
 
 /// Sends notices to the operator; keeps them until a listener is set.
 #[derive(Clone, Default)]
-pub struct Teller(Arc<Mutex<Ears>>);
+pub struct Notifier(Arc<Mutex<Ears>>);
 
 #[derive(Default)]
 struct Ears {
@@ -60,7 +60,7 @@ struct Ears {
     told: Vec<(&'static str, Instant)>,
 }
 
-impl Teller {
+impl Notifier {
     fn ears(&self) -> MutexGuard<'_, Ears> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,8 +110,8 @@ pub struct Link {
     client: Client,
     names: Names,
     server: String,
-    teller: Teller,
-    stations: Mutex<Option<Arc<Stations>>>,
+    teller: Notifier,
+    stations: Mutex<Option<Arc<JetStreamQueue>>>,
 }
 
 impl Link {
@@ -119,7 +119,7 @@ impl Link {
     ///
     /// # Errors
     /// [`FleetError`] if the server rejects the login, or a certificate cannot be used.
-    pub fn open(server: &Server, teller: Teller) -> Result<Arc<Self>, FleetError> {
+    pub fn open(server: &Server, teller: Notifier) -> Result<Arc<Self>, FleetError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("octrls-queue")
@@ -159,7 +159,7 @@ impl Link {
         &self.client
     }
 
-    pub(super) const fn teller(&self) -> &Teller {
+    pub(super) const fn teller(&self) -> &Notifier {
         &self.teller
     }
 
@@ -205,17 +205,17 @@ impl Link {
     ///
     /// # Errors
     /// The error of `work` itself, or [`Stopped`] from `tick`.
-    pub(super) fn insist<T, E: From<Stopped>, F>(
+    pub(super) fn retry<T, E: From<Stopped>, F>(
         &self,
         tick: Tick<'_>,
-        mut work: impl FnMut(Arc<Stations>) -> F,
+        mut work: impl FnMut(Arc<JetStreamQueue>) -> F,
     ) -> Result<T, E>
     where
-        F: Future<Output = Result<T, Trouble<E>>>,
+        F: Future<Output = Result<T, QueueError<E>>>,
     {
         loop {
             let attempt = async {
-                let stations = self.stations().await.map_err(Trouble::Queue)?;
+                let stations = self.stations().await.map_err(QueueError::Queue)?;
                 work(stations).await
             };
             match self.wait(attempt, tick)? {
@@ -223,8 +223,8 @@ impl Link {
                     self.teller.over(code::QUEUE);
                     return Ok(done);
                 }
-                Err(Trouble::Own(error)) => return Err(error),
-                Err(Trouble::Queue(reason)) => self.pause(&reason, tick)?,
+                Err(QueueError::Own(error)) => return Err(error),
+                Err(QueueError::Queue(reason)) => self.pause(&reason, tick)?,
             }
         }
     }
@@ -245,16 +245,16 @@ impl Link {
     }
 
     /// The streams and stores; creates missing ones.
-    async fn stations(&self) -> Result<Arc<Stations>, String> {
+    async fn stations(&self) -> Result<Arc<JetStreamQueue>, String> {
         if let Some(known) = self.locked().clone() {
             return Ok(known);
         }
-        let made = Arc::new(Stations::make(&self.client, &self.names).await?);
+        let made = Arc::new(JetStreamQueue::make(&self.client, &self.names).await?);
         *self.locked() = Some(Arc::clone(&made));
         Ok(made)
     }
 
-    fn locked(&self) -> MutexGuard<'_, Option<Arc<Stations>>> {
+    fn locked(&self) -> MutexGuard<'_, Option<Arc<JetStreamQueue>>> {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -264,7 +264,7 @@ impl Link {
     }
 }
 
-fn options(server: &Server, name: &str, teller: &Teller) -> Result<ConnectOptions, FleetError> {
+fn options(server: &Server, name: &str, teller: &Notifier) -> Result<ConnectOptions, FleetError> {
     let (teller, name) = (teller.clone(), name.to_owned());
     let heard = move |event: Event| {
         match event {

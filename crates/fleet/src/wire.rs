@@ -14,7 +14,7 @@ use octrls_core::{
     scan::BScan,
     serial::{self, StaticStr, fixed},
 };
-use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, sound};
+use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, validate};
 
 /// Most components of a path below the shared folder.
 pub(super) const DEEPEST: usize = 128;
@@ -243,7 +243,7 @@ impl Signal {
             // All other changes are the watcher's to decide.
             Packed::Change(..) => return None,
         };
-        sound::change(&change).then_some(Self::Change(change))
+        validate::change(&change).then_some(Self::Change(change))
     }
 }
 

@@ -21,11 +21,11 @@ use super::{
     error::code,
     link::{Link, Stopped, TICK, Tick, chain},
     scratch::Scratch,
-    turn::{Given, Turn},
+    job_handler::{JobResult, JobHandler},
     wire::Names,
 };
 use octrls_core::network::Network;
-use octrls_engine::{Event, EventKind, Level, Life, STUCK, ScanChange, ScanId, Session, Totals, is_of_the_disk};
+use octrls_engine::{Event, EventKind, Level, Heartbeat, STUCK_AFTER, ScanChange, ScanId, Session, Totals, is_storage_error};
 
 /// Time limit of one pull, after which a slot checks for a stop.
 const PULL: Duration = Duration::from_secs(3);
@@ -63,7 +63,7 @@ pub struct Stops(Arc<Flags>);
 struct Flags {
     draining: AtomicBool,
     aborting: AtomicBool,
-    life: Life,
+    life: Heartbeat,
 }
 
 impl Stops {
@@ -78,9 +78,9 @@ impl Stops {
         self.drain();
     }
 
-    /// Whether any slot has made progress within [`STUCK`]; waiting for a job counts.
+    /// Whether any slot has made progress within [`STUCK_AFTER`]; waiting for a job counts.
     pub fn is_alive(&self) -> bool {
-        self.0.life.silence() <= STUCK
+        self.0.life.silence() <= STUCK_AFTER
     }
 
     /// Records that a slot makes progress.
@@ -98,7 +98,7 @@ impl Stops {
 }
 
 /// State shared by all slots of a worker.
-pub(super) struct Workshop {
+pub(super) struct WorkerState {
     pub(super) link: Arc<Link>,
     pub(super) network: Network,
     pub(super) options: WorkerOptions,
@@ -131,7 +131,7 @@ pub fn run(
         .as_deref()
         .map(|path| fs::canonicalize(path).map_err(|source| FleetError::Folder { path: path.to_owned(), source }));
     let options = WorkerOptions { share: share.transpose()?, ..options };
-    let shop = Arc::new(Workshop {
+    let shop = Arc::new(WorkerState {
         link,
         network,
         options,
@@ -180,7 +180,7 @@ pub fn run(
     Ok(totals)
 }
 
-impl Workshop {
+impl WorkerState {
     pub(super) fn emit(&self, kind: EventKind) {
         if let Some(events) = self.events.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // The worker goes on without a reader.
@@ -200,7 +200,7 @@ impl Workshop {
     pub(super) fn leave_behind(&self) {
         if 1 + self.left_behind.fetch_add(1, Ordering::Relaxed) >= MOST_LEFT_BEHIND {
             let text = "too many scans are stuck, this worker stops; check disks and network shares".to_owned();
-            self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK), text });
+            self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK_AFTER), text });
             self.stops.drain();
         }
     }
@@ -212,23 +212,23 @@ impl Workshop {
             self.stops.beat();
             let Some(message) = self.pull(&mut consumer) else { continue };
             self.running.fetch_add(1, Ordering::Relaxed);
-            let given = Turn::new(self, &message).run();
+            let given = JobHandler::new(self, &message).run();
             self.running.fetch_sub(1, Ordering::Relaxed);
             match given {
-                Given::Done => _ = self.done.fetch_add(1, Ordering::Relaxed),
-                Given::Failed { code } => {
+                JobResult::Done => _ = self.done.fetch_add(1, Ordering::Relaxed),
+                JobResult::Failed { code } => {
                     self.failed.fetch_add(1, Ordering::Relaxed);
-                    if is_of_the_disk(code) {
+                    if is_storage_error(code) {
                         self.hold();
                     }
                 }
-                Given::Back => {
+                JobResult::Back => {
                     self.left.fetch_add(1, Ordering::Relaxed);
                     // Another worker may start at once. If this fails, the server redelivers the job after `patience`.
                     let nak = message.ack_with(AckKind::Nak(None));
                     let _ = self.link.wait(nak, &mut || Err(Stopped));
                 }
-                Given::Settled => {}
+                JobResult::Settled => {}
             }
         }
     }
@@ -264,7 +264,7 @@ impl Workshop {
         let model = self.network.file_sha256();
         let (name, subjects) = (Names::consumer(model), self.link.names().jobs_of(model));
         let patience = self.options.patience;
-        self.link.insist(tick, |queue| {
+        self.link.retry(tick, |queue| {
             let (name, subjects) = (name.clone(), subjects.clone());
             async move { queue.consumer(name, subjects, patience).await }
         })

@@ -10,8 +10,8 @@
 )]
 
 mod cores;
-mod entrance;
-mod exit;
+mod fused_encoder;
+mod fused_decoder;
 mod head;
 mod lines;
 mod map;
@@ -23,8 +23,8 @@ mod upconv;
 mod winograd;
 
 pub use cores::{Cores, Run};
-pub use entrance::Entrance;
-pub use exit::Exit;
+pub use fused_encoder::FusedEncoder;
+pub use fused_decoder::FusedDecoder;
 pub use head::Head;
 pub use lines::{Lines, STEP};
 pub use map::FeatureMap;

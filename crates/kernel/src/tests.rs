@@ -4,7 +4,7 @@ use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conv3x3, Entrance, Exit, FeatureMap, Head, Pool, Stem, UpConv};
+use super::{Conv3x3, FusedEncoder, FusedDecoder, FeatureMap, Head, Pool, Stem, UpConv};
 
 /// Values of shape `[channels][height][width]`.
 struct Planes {
@@ -261,7 +261,7 @@ fn the_entrance_does_what_stem_and_convolution_do() {
             let mut expected = FeatureMap::new(&pool, height / 2, width / 2, 8);
             stem.run(level, 1, &image, &mut first);
             down.run(level, 1, &[&first], &mut second, Some(&mut expected));
-            let entrance = Entrance::of(&stem, &down).expect("eight channels");
+            let entrance = FusedEncoder::of(&stem, &down).expect("eight channels");
             let (out, half) = entrance.run(level, threads, &pool, &image, width);
             for y in 0..height {
                 for (i, &expected) in second.row(y).iter().enumerate() {
@@ -286,7 +286,7 @@ fn the_exit_does_what_up_convolution_convolutions_and_head_do() {
         {
             let Narrow { stem, down, up, merge, last, head } = Narrow::random(&mut rng, 24);
             let image = random(&mut rng, height * width);
-            let entrance = Entrance::of(&stem, &down).expect("eight channels");
+            let entrance = FusedEncoder::of(&stem, &down).expect("eight channels");
             let (lines, _) = entrance.run(level, 1, &pool, &image, width);
             let mut skip = FeatureMap::new(&pool, height, width, 8);
             let stride = skip.stride();
@@ -302,7 +302,7 @@ fn the_exit_does_what_up_convolution_convolutions_and_head_do() {
             merge.run(level, 1, &sources, &mut merged, None);
             last.run(level, 1, &[&merged], &mut out, None);
             let expected = head.run(level, 1, &out);
-            let exit = Exit::of(&up, &merge, &last, &head, skip_first).expect("eight channels");
+            let exit = FusedDecoder::of(&up, &merge, &last, &head, skip_first).expect("eight channels");
             let found = exit.run(level, threads, &lines, &below);
             assert_eq!(found.len(), expected.len());
             found.iter().zip(expected.iter()).for_each(|(f, e)| assert_near_in_size(*f, *e));

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::{
     ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    sidecar::Stated,
+    sidecar::Hints,
     source::{Fields, Source},
 };
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
@@ -54,7 +54,7 @@ impl Bioptigen {
         start.starts_with(&MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let mut source = Source::open(path)?;
         let all = source.bytes();
         let (mut declared, mut samples) = (Declared::default(), Vec::new());

@@ -102,7 +102,7 @@ pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
 /// Groups `files` into scans: the instances of one DICOM series in one folder form one scan, every other file its own.
 /// Leaves unreadable files for [`open`](super::open) to report.
 #[must_use]
-pub fn gather(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
+pub fn group_scans(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
     let mut scans = Vec::new();
     let mut series: BTreeMap<(PathBuf, SeriesKey), Vec<PathBuf>> = BTreeMap::new();
     for file in files {
@@ -120,7 +120,7 @@ pub fn gather(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
 ///
 /// # Errors
 /// [`ReadError::Io`] when the file or its folder cannot be read.
-pub fn around(path: &Path) -> Result<ScanFiles, ReadError> {
+pub fn series_of(path: &Path) -> Result<ScanFiles, ReadError> {
     let key = if may_be_instance(path) { series_key(path)? } else { None };
     let (Some(key), Some(folder)) = (key, path.parent()) else { return Ok(ScanFiles::one(path)) };
     let mut instances = folder::files(folder)?;

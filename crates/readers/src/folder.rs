@@ -8,7 +8,7 @@ use super::{
     dimensions::MAX_BSCANS,
     files::series_key,
     raster::{self, Raster},
-    sidecar::Stated,
+    sidecar::Hints,
 };
 use octrls_core::scan::{BScan, Pattern, ScanHeader};
 
@@ -19,7 +19,7 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let images = images(path)?;
         if images.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many images in one folder: {}", images.len())));
@@ -49,7 +49,7 @@ impl ScanReader for ImageFolder {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
-        let bscan = open_image(&self.images[index], &Stated::default())?.bscan(0)?;
+        let bscan = open_image(&self.images[index], &Hints::default())?.bscan(0)?;
         if (bscan.width, bscan.height) == (self.header.width, self.header.height) {
             Ok(bscan)
         } else {
@@ -119,7 +119,7 @@ pub(crate) fn natural_key_of(path: &Path) -> NaturalKey {
 /// See [`natural_key`].
 pub type NaturalKey = Vec<(String, usize, String)>;
 
-fn open_image(path: &Path, stated: &Stated) -> Result<Raster, ReadError> {
+fn open_image(path: &Path, stated: &Hints) -> Result<Raster, ReadError> {
     Raster::open(path, &raster::first_bytes(path)?, stated)
 }
 

@@ -1,6 +1,6 @@
 //! The fundus image, and the B-scans' position on it.
 
-use octrls_core::scan::{BScan, Track};
+use octrls_core::scan::{BScan, BScanPosition};
 
 /// Points used to draw a circle.
 const STEPS: usize = 90;
@@ -24,7 +24,7 @@ pub struct FundusImage {
 impl FundusImage {
     /// An image whose upper left corner is [`Place`](super::Place) 0, 0, with B-scans along `tracks`.
     #[must_use]
-    pub fn placed((width, height): (usize, usize), pixels: Vec<u8>, pixel_mm: [f64; 2], tracks: &[Track]) -> Self {
+    pub fn placed((width, height): (usize, usize), pixels: Vec<u8>, pixel_mm: [f64; 2], tracks: &[BScanPosition]) -> Self {
         let lines = tracks.iter().map(|track| points(track, pixel_mm)).collect();
         Self { width, height, pixels, pixel_mm: Some(pixel_mm), lines }
     }
@@ -36,10 +36,10 @@ impl FundusImage {
 }
 
 /// Points along a track in pixels, given the millimetres per pixel.
-pub(crate) fn points(track: &Track, [mm_x, mm_y]: [f64; 2]) -> Vec<[f32; 2]> {
+pub(crate) fn points(track: &BScanPosition, [mm_x, mm_y]: [f64; 2]) -> Vec<[f32; 2]> {
     match track {
-        Track::Line { start, end } => [start, end].map(|p| [(p.x / mm_x) as f32, (p.y / mm_y) as f32]).into(),
-        Track::Circle { .. } => {
+        BScanPosition::Line { start, end } => [start, end].map(|p| [(p.x / mm_x) as f32, (p.y / mm_y) as f32]).into(),
+        BScanPosition::Circle { .. } => {
             (0..=STEPS).map(|step| track.at(step, STEPS)).map(|p| [(p.x / mm_x) as f32, (p.y / mm_y) as f32]).collect()
         }
     }
@@ -53,9 +53,9 @@ mod tests {
     #[test]
     fn lines_have_two_points_and_circles_close() {
         let place = |x, y| Place { x, y };
-        let line = points(&Track::Line { start: place(1.0, 2.0), end: place(3.0, 2.0) }, [0.5, 0.25]);
+        let line = points(&BScanPosition::Line { start: place(1.0, 2.0), end: place(3.0, 2.0) }, [0.5, 0.25]);
         assert_eq!(line, [[2.0, 8.0], [6.0, 8.0]]);
-        let circle = Track::Circle { centre: place(2.0, 2.0), start: place(3.0, 2.0), clockwise: true };
+        let circle = BScanPosition::Circle { centre: place(2.0, 2.0), start: place(3.0, 2.0), clockwise: true };
         let circle = points(&circle, [0.5, 0.25]);
         let (first, last) = (circle[0], circle[circle.len() - 1]);
         assert!((first[0] - 6.0).abs() < 1e-4 && (first[1] - 8.0).abs() < 1e-4, "{first:?}");

@@ -4,13 +4,13 @@ use octrls_core::scan::{Pattern, Provenance, ScanHeader};
 
 use crate::{
     ReadError,
-    sidecar::{Rows, Stated},
+    sidecar::{Rows, Hints},
 };
 
 /// Methods of [`ScanHeader`] that readers need.
 pub(crate) trait HeaderExt: Sized {
     /// The header with the sidecar's places, if the file of a volume states none.
-    fn placed(self, stated: &Stated) -> Self;
+    fn placed(self, stated: &Hints) -> Self;
 
     /// The header of a volume whose B-scans follow each other as in `rows`, unless the file states their places.
     fn laid(self, rows: Rows, from: Provenance) -> Self;
@@ -23,7 +23,7 @@ pub(crate) trait HeaderExt: Sized {
 }
 
 impl HeaderExt for ScanHeader {
-    fn placed(self, stated: &Stated) -> Self {
+    fn placed(self, stated: &Hints) -> Self {
         match stated.rows {
             Some(rows) => self.laid(rows, Provenance::Sidecar),
             None => self,

@@ -21,11 +21,11 @@ use octrls_core::scan::plausible;
 use serde::Deserialize;
 
 use super::{ReadError, ReadOptions};
-use octrls_core::scan::{Eye, MILLIMETRE, Place, Provenance, Spacing, Track};
+use octrls_core::scan::{Eye, MILLIMETRE, Place, Provenance, Spacing, BScanPosition};
 
 /// Geometry stated outside the scan's own file.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stated {
+pub(crate) struct Hints {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
@@ -56,17 +56,17 @@ impl Rows {
 
     /// Tracks of `count` B-scans, each `length_mm` long, with the volume's upper left corner at [`Place`] 0, 0; empty
     /// if they are implausible.
-    pub(crate) fn tracks(self, count: usize, length_mm: f64) -> Vec<Track> {
+    pub(crate) fn tracks(self, count: usize, length_mm: f64) -> Vec<BScanPosition> {
         let line = |i: usize| {
             let above = if self.first == End::Superior { i } else { count - 1 - i };
             let y = (above as f64 + 0.5) * self.between_mm;
-            Track::line(Place { x: 0.0, y }, Place { x: length_mm, y })
+            BScanPosition::line(Place { x: 0.0, y }, Place { x: length_mm, y })
         };
         (0..count).map(line).collect::<Option<_>>().unwrap_or_default()
     }
 }
 
-impl Stated {
+impl Hints {
     /// Takes missing values from `options`.
     pub(crate) fn fill_from(&mut self, options: ReadOptions, from: Provenance) -> Result<(), ReadError> {
         for (slot, um) in [(&mut self.axial, options.axial_um), (&mut self.lateral, options.lateral_um)] {
@@ -114,18 +114,18 @@ fn path_of(scan: &Path) -> PathBuf {
 }
 
 /// Reads the sidecar of `scan`; empty if there is none.
-pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
+pub(crate) fn read(scan: &Path) -> Result<Hints, ReadError> {
     let path = path_of(scan);
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
     let mut text = String::new();
     if !is_sidecar(scan, &path) {
-        return Ok(Stated::default());
+        return Ok(Hints::default());
     }
     let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {
         Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("longer than 64 KiB".to_owned())),
         Ok(_) => {}
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Stated::default()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Hints::default()),
         Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("not text".to_owned())),
         Err(source) => return Err(ReadError::Io { path, source }),
     }
@@ -142,7 +142,7 @@ pub(crate) fn read(scan: &Path) -> Result<Stated, ReadError> {
     };
     let degree = file.um_per_degree.map(degree).transpose().map_err(broken)?;
     let degree = degree.map(|um| Spacing { um, from: Provenance::Sidecar });
-    Ok(Stated { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows, degree })
+    Ok(Hints { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows, degree })
 }
 
 fn degree(um: f64) -> Result<f64, String> {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::{
     ReadError, ScanReader, dimensions,
-    sidecar::{End, Rows, Stated},
+    sidecar::{End, Rows, Hints},
     source::Source,
 };
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
@@ -50,7 +50,7 @@ impl Cirrus {
         named_so && Kind::of(path, bytes).is_some()
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let source = Source::open(path)?;
         let kind = Kind::of(path, source.bytes()).ok_or(ReadError::UnknownFormat)?;
         let (width, height) = dimensions::check(kind.width, DEPTH)?;

@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::canvas::{self, FAINT, INK, PAPER};
 use octrls_core::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessField, VolumeMeasures, side},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures, side},
     scan::{Eye, Place},
 };
 
@@ -43,7 +43,7 @@ struct Panel {
 /// Draws the maps of a volume of `eye` from its `fields`; `None` if the area is too small.
 #[must_use]
 pub(super) fn thickness_maps(
-    fields: &[ThicknessField],
+    fields: &[ThicknessMap],
     measures: &VolumeMeasures,
     eye: Option<Eye>,
 ) -> Option<RgbImage> {
@@ -80,7 +80,7 @@ impl Panel {
         &self,
         image: &mut RgbImage,
         of: Measured,
-        field: &ThicknessField,
+        field: &ThicknessMap,
         grid: Option<&EtdrsGrid>,
         centre: Centre,
     ) {
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use octrls_core::{
         measure::{Thicknesses, enface::Volume},
-        scan::{Provenance, Spacing, Track},
+        scan::{Provenance, Spacing, BScanPosition},
         surface::Surfaces,
     };
 
@@ -209,7 +209,7 @@ mod tests {
         let axial = Some(Spacing { um: 1.0, from: Provenance::Header });
         for i in 0..9 {
             let y = 0.5 * f64::from(i);
-            let track = Track::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
+            let track = BScanPosition::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
             volume.add(track, &Thicknesses::measure(&surfaces, axial));
         }
         volume

@@ -13,7 +13,7 @@ use octrls_core::{
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject, Track},
+    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject, BScanPosition},
     segment::SegmentedBScan,
     surface::Surfaces,
 };
@@ -194,7 +194,7 @@ pub(super) struct LayerRecord {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BScanRecord {
     index: usize,
-    place: Option<Track>,
+    place: Option<BScanPosition>,
     verdict: Verdict,
     quality: Quality,
     signal: Signal,
@@ -241,7 +241,7 @@ impl LayerRecord {
 }
 
 impl BScanRecord {
-    pub(super) fn new(bscan: &SegmentedBScan, place: Option<Track>) -> Self {
+    pub(super) fn new(bscan: &SegmentedBScan, place: Option<BScanPosition>) -> Self {
         Self {
             index: bscan.index,
             place,

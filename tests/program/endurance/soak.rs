@@ -59,14 +59,14 @@ impl Watcher {
         Self { child, events }
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&self) -> Metrics {
         let pid = self.child.id().to_string();
-        Figures { kib: memory(&pid, "VmRSS").unwrap(), most: memory(&pid, "VmHWM").unwrap(), open: handles(&pid) }
+        Metrics { kib: memory(&pid, "VmRSS").unwrap(), most: memory(&pid, "VmHWM").unwrap(), open: handles(&pid) }
     }
 }
 
 /// Resources used by the watcher.
-struct Figures {
+struct Metrics {
     kib: u64,
     most: u64,
     open: usize,

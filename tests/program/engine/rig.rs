@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use octrls_core::scan::{Pattern, ScanHeader};
 use octrls_engine::{
-    Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, Remote, ScanChange,
+    Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, EngineHandle, ScanChange,
     ScanId, ScanSummary, Totals,
 };
 use octrls_readers::ScanFiles;
@@ -242,7 +242,7 @@ impl Rig {
 
 /// A running engine and its events so far.
 pub(crate) struct Session {
-    pub(crate) remote: Remote,
+    pub(crate) remote: EngineHandle,
     engine: Engine,
     events: Receiver<Event>,
     ids: HashMap<String, ScanId>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tract_core::prelude::*;
 
-use octrls_kernel::{Entrance, Exit, STEP};
+use octrls_kernel::{FusedEncoder, FusedDecoder, STEP};
 
 use super::operators::{Kernel, Machine, Operator};
 
@@ -14,9 +14,9 @@ pub(super) fn fuse(model: &mut TypedModel, unit: usize, machine: &Machine) -> Tr
     let Some(level) = Level::find(model).filter(|_| unit.is_multiple_of(STEP)) else { return Ok(()) };
     let operator = |kernel| Box::new(Operator { kernel: Arc::new(kernel), machine: machine.clone() });
     let Level { down, up, image, below, entrance, exit } = level;
-    model.nodes[down].op = operator(Kernel::Entrance(entrance));
+    model.nodes[down].op = operator(Kernel::FusedEncoder(entrance));
     model.add_edge(image, InletId::new(down, 0))?;
-    model.nodes[up].op = operator(Kernel::Exit(exit));
+    model.nodes[up].op = operator(Kernel::FusedDecoder(exit));
     model.add_edge(OutletId::new(down, 0), InletId::new(up, 0))?;
     model.add_edge(below, InletId::new(up, 1))
 }
@@ -30,8 +30,8 @@ struct Level {
     image: OutletId,
     /// Output of the level below.
     below: OutletId,
-    entrance: Entrance,
-    exit: Exit,
+    entrance: FusedEncoder,
+    exit: FusedDecoder,
 }
 
 impl Level {
@@ -62,8 +62,8 @@ impl Level {
             up,
             image,
             below,
-            entrance: Entrance::of(stem_conv, down_conv)?,
-            exit: Exit::of(up_conv, first_conv, second_conv, head, skip_first)?,
+            entrance: FusedEncoder::of(stem_conv, down_conv)?,
+            exit: FusedDecoder::of(up_conv, first_conv, second_conv, head, skip_first)?,
         })
     }
 }

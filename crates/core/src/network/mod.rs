@@ -1,6 +1,6 @@
 //! The network: model metadata, conversion of a B-scan to its input, and execution.
 
-mod band;
+mod retina_crop;
 mod calibration;
 mod device;
 mod error;
@@ -20,12 +20,12 @@ mod runtime;
 mod shipped;
 mod translate;
 
-pub use band::retina_band;
+pub use retina_crop::retina_crop;
 pub use calibration::{Calibration, Interval};
 pub use device::Device;
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
-pub use runtime::{Arithmetic, Network, Turn};
+pub use runtime::{Arithmetic, Network, RunPermit};
 pub use shipped::ShippedModel;

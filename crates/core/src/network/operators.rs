@@ -8,7 +8,7 @@ use tract_core::internal::{
     Tensor, TensorStorage, ToDim, TractResult, TypedFact, TypedOp, as_op, bail, op_as_typed_op, op_out_of_plan, tvec,
 };
 
-use octrls_kernel::{Buffer, Conv3x3, Cores, Entrance, Exit, FeatureMap, Head, Lines, Pool, Stem, UpConv};
+use octrls_kernel::{Buffer, Conv3x3, Cores, FusedEncoder, FusedDecoder, FeatureMap, Head, Lines, Pool, Stem, UpConv};
 
 /// Computation of an operator, with its weights.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(super) enum Kernel {
     /// From a map to class scores.
     Head(Head),
     /// From the image's plane to a map in lines, and its half as a map.
-    Entrance(Entrance),
+    FusedEncoder(FusedEncoder),
     /// From a map in lines, and the map of the level below, to class scores.
-    Exit(Exit),
+    FusedDecoder(FusedDecoder),
 }
 
 /// Shared by all operators of a network.
@@ -60,8 +60,8 @@ impl Op for Operator {
             Kernel::ConvPool(_) => "Conv3x3Pool",
             Kernel::Up(_) => "UpConv",
             Kernel::Head(_) => "Head",
-            Kernel::Entrance(_) => "Entrance",
-            Kernel::Exit(_) => "Exit",
+            Kernel::FusedEncoder(_) => "FusedEncoder",
+            Kernel::FusedDecoder(_) => "FusedDecoder",
         }
         .into()
     }
@@ -105,12 +105,12 @@ impl EvalOp for Operator {
                 let scores = head.run(level, threads, maps()?[0]);
                 Ok(tvec!(hold(&shape, scores)))
             }
-            Kernel::Entrance(entrance) => {
+            Kernel::FusedEncoder(entrance) => {
                 let image = inputs[0].view();
                 let (out, half) = entrance.run(level, threads, pool, image.as_slice::<f32>()?, width);
                 Ok(tvec!(hold(&[1, half.channels(), height, width], out), hold_map(half)))
             }
-            Kernel::Exit(exit) => {
+            Kernel::FusedDecoder(exit) => {
                 let skip = &inputs[0].try_storage_as::<Held<Lines>>()?.0;
                 let below = &inputs[1].try_storage_as::<Held<FeatureMap>>()?.0;
                 Ok(tvec!(hold(&[1, exit.outputs(), height, width], exit.run(level, threads, skip, below))))
@@ -137,11 +137,11 @@ impl TypedOp for Operator {
             }
             Kernel::Up(up) => tvec!(held(up.outputs(), height * 2, width * 2)),
             Kernel::Head(head) => tvec!(held(head.outputs(), height, width)),
-            Kernel::Entrance(_) => {
-                let half = held(Entrance::OUTPUTS, height.clone() / 2, width.clone() / 2);
-                tvec!(held(Entrance::OUTPUTS, height, width), half)
+            Kernel::FusedEncoder(_) => {
+                let half = held(FusedEncoder::OUTPUTS, height.clone() / 2, width.clone() / 2);
+                tvec!(held(FusedEncoder::OUTPUTS, height, width), half)
             }
-            Kernel::Exit(exit) => tvec!(held(exit.outputs(), height, width)),
+            Kernel::FusedDecoder(exit) => tvec!(held(exit.outputs(), height, width)),
         })
     }
 

@@ -240,18 +240,18 @@ impl Network {
 
     /// Waits for a core for one more run of this network and its clones.
     #[must_use]
-    pub fn enter(&self) -> Turn<'_> {
-        Turn { network: self, run: self.cores.enter() }
+    pub fn enter(&self) -> RunPermit<'_> {
+        RunPermit { network: self, run: self.cores.enter() }
     }
 }
 
 /// Permission to run a network and to use its threads until dropped.
-pub struct Turn<'a> {
+pub struct RunPermit<'a> {
     network: &'a Network,
     run: Run<'a>,
 }
 
-impl Turn<'_> {
+impl RunPermit<'_> {
     /// The threads that this permit may use now, at least one.
     #[must_use]
     pub fn threads(&self) -> usize {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::serial::{StaticStr, fixed};
-pub use place::{Place, Track};
+pub use place::{Place, BScanPosition};
 pub use subject::{Moment, Subject, latin};
 
 /// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).
@@ -150,7 +150,7 @@ pub struct ScanHeader {
     /// Source of `pattern`; `None` if unknown.
     pub pattern_from: Option<Provenance>,
     /// Position of each B-scan, in scan order; empty if unknown.
-    pub tracks: Vec<Track>,
+    pub tracks: Vec<BScanPosition>,
     /// Source of `tracks`; `None` if unknown.
     pub places: Option<Provenance>,
 }

@@ -29,7 +29,7 @@ impl Place {
 /// Course of the A-scans of one B-scan.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Track {
+pub enum BScanPosition {
     /// Along a straight line.
     Line {
         /// Half a spacing before the first A-scan.
@@ -51,7 +51,7 @@ pub enum Track {
 /// Plausible sizes of a line or circle, in millimetres.
 const PLAUSIBLE: std::ops::Range<f64> = 1e-3..100.0;
 
-impl Track {
+impl BScanPosition {
     /// A line, if its length is plausible.
     #[must_use]
     pub fn line(start: Place, end: Place) -> Option<Self> {
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn ascans_lie_evenly_within_a_line() {
         let (start, end) = (Place { x: 1.0, y: 2.0 }, Place { x: 4.0, y: 6.0 });
-        let line = Track::Line { start, end };
+        let line = BScanPosition::Line { start, end };
         let middle = Place { x: 2.5, y: 4.0 };
         assert!(near(line.at(5, 11), middle) && near(line.at(0, 1), middle));
         assert!(
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_circle_that_follows_the_clock_goes_from_the_right_to_below() {
         let (centre, start) = (Place { x: 3.0, y: 3.0 }, Place { x: 5.0, y: 3.0 });
-        let quarter = |clockwise| Track::Circle { centre, start, clockwise }.at(25, 100);
+        let quarter = |clockwise| BScanPosition::Circle { centre, start, clockwise }.at(25, 100);
         assert!(near(quarter(true), Place { x: 3.0, y: 5.0 }));
         assert!(near(quarter(false), Place { x: 3.0, y: 1.0 }));
     }

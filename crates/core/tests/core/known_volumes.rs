@@ -10,11 +10,11 @@ use octrls_core::{
     measure::{
         Thicknesses,
         enface::{
-            CentreSource, CircleProfile, GciplSector, GciplThickness, Slice, Subfield, ThicknessField, Volume,
+            CentreSource, CircleProfile, GciplSector, GciplThickness, Slice, Subfield, ThicknessMap, Volume,
             VolumeMeasures,
         },
     },
-    scan::{Eye, Place, Provenance, Spacing, Track},
+    scan::{Eye, Place, Provenance, Spacing, BScanPosition},
     surface::Surfaces,
 };
 
@@ -43,7 +43,7 @@ fn layers(eye: Eye, place: Place) -> [f64; BOUNDARIES - 1] {
 }
 
 /// A segmented B-scan along a line of the fundus image.
-fn bscan(eye: Eye, track: Track, width: usize) -> Thicknesses {
+fn bscan(eye: Eye, track: BScanPosition, width: usize) -> Thicknesses {
     const UM: f64 = 4.0;
     let mut rows: [Vec<Option<f32>>; BOUNDARIES] = std::array::from_fn(|_| Vec::with_capacity(width));
     for x in 0..width {
@@ -59,13 +59,13 @@ fn bscan(eye: Eye, track: Track, width: usize) -> Thicknesses {
 }
 
 /// A line of `length` mm around `middle`, rotated by `angle` from the horizontal, displaced sideways by `across` mm.
-fn line(middle: Place, angle: f64, length: f64, across: f64) -> Track {
+fn line(middle: Place, angle: f64, length: f64, across: f64) -> BScanPosition {
     let (sin, cos) = angle.sin_cos();
     let at = |along: f64| Place { x: middle.x + along * cos - across * sin, y: middle.y + along * sin + across * cos };
-    Track::Line { start: at(-0.5 * length), end: at(0.5 * length) }
+    BScanPosition::Line { start: at(-0.5 * length), end: at(0.5 * length) }
 }
 
-fn measured(eye: Eye, tracks: &[Track]) -> VolumeMeasures {
+fn measured(eye: Eye, tracks: &[BScanPosition]) -> VolumeMeasures {
     let mut volume = Volume::new(Some(eye));
     for &track in tracks {
         volume.add(track, &bscan(eye, track, 200));
@@ -74,7 +74,7 @@ fn measured(eye: Eye, tracks: &[Track]) -> VolumeMeasures {
 }
 
 /// The B-scans of a square volume of `side` mm.
-fn raster(middle: Place, angle: f64, side: f64) -> Vec<Track> {
+fn raster(middle: Place, angle: f64, side: f64) -> Vec<BScanPosition> {
     const BSCANS: usize = 61;
     let across = |i: usize| side * ((i as f64 + 0.5) / BSCANS as f64 - 0.5);
     (0..BSCANS).map(|i| line(middle, angle, side, across(i))).collect()
@@ -153,7 +153,7 @@ fn grids_of_volumes_hold_whatever_the_eye_and_however_the_scan_is_turned_or_plac
 #[test]
 fn grids_of_stars_hold_for_both_eyes() {
     for eye in EYES {
-        let tracks: Vec<Track> = (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
+        let tracks: Vec<BScanPosition> = (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
         check_grid(&measured(eye, &tracks), &format!("{eye:?}, star"));
     }
 }
@@ -193,9 +193,9 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
                 Some((80.0 + 8.0 * nasal + 5.0 * up) as f32)
             };
             let slice =
-                |&track: &Track| Slice { track, thickness: (0..200).map(|x| slope(track.at(x, 200))).collect() };
+                |&track: &BScanPosition| Slice { track, thickness: (0..200).map(|x| slope(track.at(x, 200))).collect() };
             let slices: Vec<Slice> = tracks.iter().map(slice).collect();
-            let field = ThicknessField::new(&slices).expect("a field");
+            let field = ThicknessMap::new(&slices).expect("a field");
             let out = GciplThickness::measure(&field, FOVEA, eye);
             // The same annulus by definition: places at the share t between the ellipses, weighted by area.
             let mean = |from: f64, to: f64| {
@@ -239,7 +239,7 @@ fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
         for (begins, clockwise) in [(PI, true), (0.0, false), (1.1, true), (4.0, false)] {
             let (sin, cos) = begins.sin_cos();
             let start = Place { x: centre.x + 1.73 * cos, y: centre.y + 1.73 * sin };
-            let track = Track::Circle { centre, start, clockwise };
+            let track = BScanPosition::Circle { centre, start, clockwise };
             // Thickest temporal, then superior.
             let thickness = |place: Place| {
                 let right = (place.x - centre.x) / 1.73;
@@ -286,7 +286,7 @@ fn an_eye_without_a_name_has_left_and_right_and_no_nose() {
     assert!((right - expected("nfl", (1.5, 3.0), (1.0, 0.0))).abs() < 1.0 && right > left + 20.0);
     let names: Vec<String> = Subfield::all(None).map(Subfield::name).into();
     assert!(!names.iter().any(|n| n.contains(['N', 'T'])), "{names:?}");
-    let field = ThicknessField::new(&[Slice {
+    let field = ThicknessMap::new(&[Slice {
         track: line(FOVEA, 0.0, 6.0, 0.0),
         thickness: std::iter::repeat_n(Some(1.0), 9).collect(),
     }]);

@@ -80,7 +80,7 @@ impl LedgerError {
 
 /// What the ledger knows of a file by its stamp alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recall {
+pub(super) enum PathStatus {
     /// Not known, or its results are missing: process it.
     Unknown,
     /// Its results exist.
@@ -91,7 +91,7 @@ pub(super) enum Recall {
 
 /// What to do with a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Intake {
+pub(super) enum Admission {
     /// Run the given attempt, which counts from now on.
     Run { attempt: u32 },
     /// Nothing: its results exist.
@@ -117,7 +117,7 @@ pub(super) struct Ledger {
 
 /// What results depend on: the processor's fingerprint and the SHA-256 of its model.
 #[derive(Clone, Debug)]
-pub(super) struct Recipe {
+pub(super) struct Fingerprint {
     pub(super) fingerprint: String,
     pub(super) model: String,
 }
@@ -138,7 +138,7 @@ impl Ledger {
     pub(super) fn open(
         file: &Path,
         out: &Path,
-        recipe: Recipe,
+        recipe: Fingerprint,
         roots: &[(String, PathBuf)],
     ) -> Result<Self, LedgerError> {
         let mut db = open_database(file)?;
@@ -161,7 +161,7 @@ impl Ledger {
             tx.execute("INSERT INTO roots VALUES (?1, ?2)", params![name, PathColumn(path.as_path())])?;
         }
         tx.commit()?;
-        let Recipe { fingerprint, model } = recipe;
+        let Fingerprint { fingerprint, model } = recipe;
         Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
     }
 
@@ -190,7 +190,7 @@ impl Ledger {
     }
 
     /// Looks up the file at `path` with the given stamp.
-    pub(super) fn recall(&self, path: &Path, stamp: Stamp) -> Result<Recall, LedgerError> {
+    pub(super) fn recall(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
         let mut query = self.db.prepare_cached(
             "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
              WHERE paths.path = ?2 AND paths.bytes = ?3 AND modified_ns = ?4
@@ -212,15 +212,15 @@ impl Ledger {
                 },
             )
             .optional()?;
-        let Some((state, result, taken)) = found else { return Ok(Recall::Unknown) };
+        let Some((state, result, taken)) = found else { return Ok(PathStatus::Unknown) };
         let there = || result.as_ref().is_some_and(|result| has_results(&self.out, result));
         Ok(match state.as_str() {
-            "written" if there() => Recall::Done,
+            "written" if there() => PathStatus::Done,
             // Its results are being recreated from the file at another path.
-            "hashed" | "running" if taken != path && there() => Recall::Done,
-            "expired" => Recall::Done,
-            "quarantined" => Recall::Quarantined,
-            _ => Recall::Unknown,
+            "hashed" | "running" if taken != path && there() => PathStatus::Done,
+            "expired" => PathStatus::Done,
+            "quarantined" => PathStatus::Quarantined,
+            _ => PathStatus::Unknown,
         })
     }
 
@@ -232,9 +232,9 @@ impl Ledger {
         Found { path, stamp, queued }: Found<'_>,
         content: &Content,
         attempts_allowed: u32,
-    ) -> Result<Intake, LedgerError> {
+    ) -> Result<Admission, LedgerError> {
         if self.busy.contains_key(content) {
-            return Ok(Intake::Busy);
+            return Ok(Admission::Busy);
         }
         let tx = self.db.transaction()?;
         let known = Row::find(&tx, content, &self.fingerprint)?;
@@ -242,20 +242,20 @@ impl Ledger {
             Some(Row { ref state, .. }) if state == "expired" => {
                 remember(&tx, path, stamp, content)?;
                 tx.commit()?;
-                return Ok(Intake::AlreadyDone);
+                return Ok(Admission::AlreadyDone);
             }
             Some(Row { ref state, result: Some(ref result), .. }) if state == "written" => {
                 // The result folder of this path may hold an earlier content's results, which must be replaced.
                 if has_results(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
                     remember(&tx, path, stamp, content)?;
                     tx.commit()?;
-                    return Ok(Intake::AlreadyDone);
+                    return Ok(Admission::AlreadyDone);
                 }
                 0
             }
             Some(Row { state, attempts, code, reason, .. }) if state == "hashed" => {
                 if attempts >= attempts_allowed && code.as_deref() == Some(CRASH_CODE) {
-                    return Ok(Intake::Exhausted { attempts, reason: reason.unwrap_or_default() });
+                    return Ok(Admission::Exhausted { attempts, reason: reason.unwrap_or_default() });
                 }
                 attempts
             }
@@ -283,7 +283,7 @@ impl Ledger {
         remember(&tx, path, stamp, content)?;
         tx.commit()?;
         self.busy.insert(content.clone(), Instant::now());
-        Ok(Intake::Run { attempt })
+        Ok(Admission::Run { attempt })
     }
 
     /// Records that the results of `content` are in the folder `path` below the output folder.

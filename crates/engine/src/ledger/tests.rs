@@ -7,7 +7,7 @@ use std::{
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Found, Intake, Ledger, LedgerError, Recall, Recipe, Records, ScanState};
+use super::{Found, Admission, Ledger, LedgerError, PathStatus, Fingerprint, Records, ScanState};
 use crate::{
     content::Content,
     stamp::{FileStamp, Stamp},
@@ -39,7 +39,7 @@ impl Desk {
         self.ledger.as_mut().unwrap()
     }
 
-    fn begin(&mut self, path: &str, content: &str) -> Intake {
+    fn begin(&mut self, path: &str, content: &str) -> Admission {
         self.ledger().begin(found(path.as_ref(), content), &named(content), 3).unwrap()
     }
 
@@ -48,7 +48,7 @@ impl Desk {
         self.ledger().done(path.as_ref(), stamp(content), &named(content)).unwrap();
     }
 
-    fn recall(&mut self, path: &str, content: &str) -> Recall {
+    fn recall(&mut self, path: &str, content: &str) -> PathStatus {
         self.ledger().recall(path.as_ref(), stamp(content)).unwrap()
     }
 }
@@ -66,23 +66,23 @@ fn found<'a>(path: &'a Path, content: &str) -> Found<'a> {
     Found { path, stamp: stamp(content), queued: Timestamp::UNIX_EPOCH }
 }
 
-fn recipe(model: &str) -> Recipe {
-    Recipe { fingerprint: model.into(), model: format!("hash of {model}") }
+fn recipe(model: &str) -> Fingerprint {
+    Fingerprint { fingerprint: model.into(), model: format!("hash of {model}") }
 }
 
-const FIRST: Intake = Intake::Run { attempt: 1 };
+const FIRST: Admission = Admission::Run { attempt: 1 };
 
 #[test]
 fn a_done_content_is_known_by_path_and_by_content() {
     let mut desk = Desk::new();
-    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("a.png", "x"), FIRST);
-    assert_eq!(desk.begin("b.png", "x"), Intake::Busy);
+    assert_eq!(desk.begin("b.png", "x"), Admission::Busy);
     desk.done("a.png", "x");
-    assert_eq!(desk.recall("a.png", "x"), Recall::Done);
-    assert_eq!(desk.recall("a.png", "changed"), Recall::Unknown);
-    assert_eq!(desk.begin("b.png", "x"), Intake::AlreadyDone);
-    assert_eq!(desk.recall("b.png", "x"), Recall::Done);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Done);
+    assert_eq!(desk.recall("a.png", "changed"), PathStatus::Unknown);
+    assert_eq!(desk.begin("b.png", "x"), Admission::AlreadyDone);
+    assert_eq!(desk.recall("b.png", "x"), PathStatus::Done);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn another_model_processes_again() {
     desk.begin("a.png", "x");
     desk.done("a.png", "x");
     desk.restart("model 2");
-    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("a.png", "x"), FIRST);
     desk.done("a.png", "x");
     desk.restart("model 1");
@@ -103,10 +103,10 @@ fn replaced_results_are_no_longer_those_of_the_first_content() {
     let mut desk = Desk::new();
     desk.begin("a.png", "x");
     desk.done("a.png", "x");
-    assert_eq!(desk.begin("b.png", "x"), Intake::AlreadyDone);
+    assert_eq!(desk.begin("b.png", "x"), Admission::AlreadyDone);
     assert_eq!(desk.begin("a.png", "other"), FIRST);
     desk.done("a.png", "other");
-    assert_eq!(desk.recall("b.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("b.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("b.png", "x"), FIRST);
 }
 
@@ -124,10 +124,10 @@ fn known_content_replaces_the_stale_results_under_its_new_name() {
 fn attempts_that_end_the_program_are_counted() {
     let mut desk = Desk::new();
     for attempt in 1..=3 {
-        assert_eq!(desk.begin("a.png", "x"), Intake::Run { attempt });
+        assert_eq!(desk.begin("a.png", "x"), Admission::Run { attempt });
         desk.restart("model 1");
     }
-    assert!(matches!(desk.begin("a.png", "x"), Intake::Exhausted { attempts: 3, .. }));
+    assert!(matches!(desk.begin("a.png", "x"), Admission::Exhausted { attempts: 3, .. }));
 }
 
 #[test]
@@ -137,12 +137,12 @@ fn released_attempts_do_not_count_and_failed_ones_do() {
     desk.ledger().release(&named("x")).unwrap();
     assert_eq!(desk.begin("a.png", "x"), FIRST);
     desk.ledger().failed(&named("x"), "E-X", "why").unwrap();
-    assert_eq!(desk.begin("a.png", "x"), Intake::Run { attempt: 2 });
+    assert_eq!(desk.begin("a.png", "x"), Admission::Run { attempt: 2 });
     let failure = ("E-X", "why");
     desk.ledger().quarantined("a.png".as_ref(), Some(stamp("x")), &named("x"), failure).unwrap();
-    assert_eq!(desk.recall("a.png", "x"), Recall::Quarantined);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Quarantined);
     desk.ledger().quarantined("a.png".as_ref(), None, &named("x"), failure).unwrap();
-    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("a.png", "x"), FIRST, "brought back from quarantine");
 }
 
@@ -152,7 +152,7 @@ fn vanished_results_are_made_again() {
     desk.begin("a.png", "x");
     desk.done("a.png", "x");
     fs::remove_dir(desk.out.path().join("a.png")).unwrap();
-    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("a.png", "x"), FIRST);
 }
 
@@ -163,9 +163,9 @@ fn names_need_not_be_utf8() {
     desk.ledger().begin(found(path, "x"), &named("x"), 3).unwrap();
     fs::create_dir_all(desk.out.path().join(path)).unwrap();
     desk.ledger().done(path, stamp("x"), &named("x")).unwrap();
-    assert_eq!(desk.ledger().recall(path, stamp("x")).unwrap(), Recall::Done);
+    assert_eq!(desk.ledger().recall(path, stamp("x")).unwrap(), PathStatus::Done);
     fs::remove_dir(desk.out.path().join(path)).unwrap();
-    assert_eq!(desk.ledger().recall(path, stamp("x")).unwrap(), Recall::Unknown);
+    assert_eq!(desk.ledger().recall(path, stamp("x")).unwrap(), PathStatus::Unknown);
 }
 
 #[test]
@@ -206,20 +206,20 @@ fn renewed_content_is_taken_again_but_not_from_its_copies() {
     let mut desk = Desk::new();
     desk.begin("a.png", "x");
     desk.done("a.png", "x");
-    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+    assert_eq!(desk.begin("copy.png", "x"), Admission::AlreadyDone);
     let records = Records::open(&desk.file()).unwrap();
     let entries = records.at(Path::new("copy.png")).unwrap();
     assert!(records.renew(&entries[0], Path::new("a.png")).unwrap());
     records.ask(Path::new("a.png")).unwrap();
     assert_eq!(desk.ledger().take_requests().unwrap(), [PathBuf::from("a.png")]);
     assert!(desk.ledger().take_requests().unwrap().is_empty());
-    assert_eq!(desk.recall("copy.png", "x"), Recall::Done, "its results are there until they are replaced");
-    assert_eq!(desk.recall("a.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("copy.png", "x"), PathStatus::Done, "its results are there until they are replaced");
+    assert_eq!(desk.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("a.png", "x"), FIRST);
     assert!(!records.renew(&entries[0], Path::new("a.png")).unwrap(), "a worker has it");
     assert_eq!(desk.ledger().earlier_result(&named("x")).unwrap(), Some("a.png".into()));
     desk.done("a.png", "x");
-    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+    assert_eq!(desk.begin("copy.png", "x"), Admission::AlreadyDone);
 }
 
 #[test]
@@ -235,12 +235,12 @@ fn expired_content_is_not_made_again_unless_asked_for() {
     assert_eq!(desk.ledger().outdated(Duration::ZERO, old[0].0).unwrap().len(), 1);
     desk.ledger().expire(old[0].0).unwrap();
     fs::remove_dir(desk.out.path().join("x.png")).unwrap();
-    assert_eq!(desk.recall("x.png", "x"), Recall::Done);
-    assert_eq!(desk.begin("copy.png", "x"), Intake::AlreadyDone);
+    assert_eq!(desk.recall("x.png", "x"), PathStatus::Done);
+    assert_eq!(desk.begin("copy.png", "x"), Admission::AlreadyDone);
     let records = Records::open(&desk.file()).unwrap();
     let entry = records.at(Path::new("x.png")).unwrap().remove(0);
     assert_eq!(entry.state, ScanState::Expired);
     assert!(records.renew(&entry, Path::new("x.png")).unwrap());
-    assert_eq!(desk.recall("x.png", "x"), Recall::Unknown);
+    assert_eq!(desk.recall("x.png", "x"), PathStatus::Unknown);
     assert_eq!(desk.begin("x.png", "x"), FIRST);
 }

@@ -2,7 +2,7 @@
 //!
 //! Only this thread touches the root before a worker does, so that a hanging share blocks nothing else.
 
-mod looks;
+mod inspect;
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -22,7 +22,7 @@ use notify::{
 };
 use walkdir::WalkDir;
 
-use super::{Level, exports::Exports, series::Series, stamp::Stamp, territory::Territory};
+use super::{Level, exports::Exports, series::Series, stamp::Stamp, watch_scope::WatchScope};
 use octrls_fs::mounts::Mount;
 use octrls_readers::may_have_parts;
 
@@ -86,7 +86,7 @@ pub(super) struct Watcher {
     number: usize,
     /// First part of the names of its scans.
     name: PathBuf,
-    territory: Territory,
+    territory: WatchScope,
     rescan: Duration,
     /// Polling interval; `None` if change events are used.
     poll: Option<Duration>,
@@ -116,7 +116,7 @@ pub(super) struct Watcher {
 impl Watcher {
     pub(super) fn new(
         (number, name): (usize, PathBuf),
-        territory: Territory,
+        territory: WatchScope,
         (rescan, poll): (Duration, Option<Duration>),
         (exports, series): (Exports, Series),
         requests: Receiver<Request>,

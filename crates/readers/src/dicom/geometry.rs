@@ -10,9 +10,9 @@ use super::{
     is_tomography,
     location::Locations,
 };
-use crate::sidecar::Stated;
+use crate::sidecar::Hints;
 use octrls_core::{
-    scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, Track},
+    scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, BScanPosition},
     serial::StaticStr,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Geometry {
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
     pub(crate) pattern: Pattern,
-    pub(crate) tracks: Vec<Track>,
+    pub(crate) tracks: Vec<BScanPosition>,
     /// Positions of the frames on a fundus image, and millimetres per pixel of it.
     pub(crate) locations: Option<(Locations, Option<f64>)>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Facts {
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
     /// Position of each frame in space; empty unless every frame has one.
-    pub(crate) tracks: Vec<Track>,
+    pub(crate) tracks: Vec<BScanPosition>,
     pub(crate) locations: Option<Locations>,
 }
 
@@ -59,7 +59,7 @@ impl Facts {
             .or_else(|| eye(object, tags::IMAGE_LATERALITY))
             .or_else(|| eye(object, tags::LATERALITY));
         let track = |frame: usize| line(&groups.position(frame)?, &groups.orientation(frame)?, lateral?.mm(), width);
-        let tracks: Vec<Track> = (0..count).map_while(track).collect();
+        let tracks: Vec<BScanPosition> = (0..count).map_while(track).collect();
         let tracks = if tracks.len() == count { tracks } else { Vec::new() };
         Self { axial, lateral, eye, tracks, locations: Locations::of(groups, count) }
     }
@@ -103,7 +103,7 @@ impl Geometry {
         &self,
         format: StaticStr,
         (bscans, width, height): (usize, usize, usize),
-        stated: &Stated,
+        stated: &Hints,
     ) -> ScanHeader {
         let (eye, eye_from) = stated.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
@@ -125,13 +125,13 @@ impl Geometry {
 }
 
 /// Pattern that the positions imply: parallel lines form a volume, lines through a common centre a star.
-fn pattern(count: usize, tracks: &[Track]) -> Pattern {
-    if matches!(tracks, [Track::Circle { .. }]) {
+fn pattern(count: usize, tracks: &[BScanPosition]) -> Pattern {
+    if matches!(tracks, [BScanPosition::Circle { .. }]) {
         return Pattern::Circle;
     }
-    let ends = |t: &Track| match *t {
-        Track::Line { start, end } => Some((start, end)),
-        Track::Circle { .. } => None,
+    let ends = |t: &BScanPosition| match *t {
+        BScanPosition::Line { start, end } => Some((start, end)),
+        BScanPosition::Circle { .. } => None,
     };
     let lines: Vec<(Place, Place)> = tracks.iter().filter_map(ends).collect();
     let Some(&(start, end)) = lines.first() else {
@@ -151,12 +151,12 @@ fn pattern(count: usize, tracks: &[Track]) -> Pattern {
 
 /// Course of a frame seen from the front. Patient coordinates run to the patient's left (right in the picture), to the
 /// back, and up. The position is the centre of the first pixel.
-fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Option<Track> {
+fn line(position: &[f64], orientation: &[f64], step_mm: f64, width: usize) -> Option<BScanPosition> {
     let (&[x, _, z], &[right, _, up, ..]) = (position, orientation) else { return None };
     let length = right.hypot(up);
     if !(FLAT..1.1).contains(&length) || !x.is_finite() || !z.is_finite() {
         return None;
     }
     let at = |ascan: f64| Place { x: x + ascan * step_mm * right, y: -(z + ascan * step_mm * up) };
-    Track::line(at(-0.5), at(width as f64 - 0.5))
+    BScanPosition::line(at(-0.5), at(width as f64 - 0.5))
 }

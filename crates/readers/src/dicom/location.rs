@@ -17,8 +17,8 @@ use super::{
     meta::Meta,
     text, uid,
 };
-use crate::sidecar::Stated;
-use octrls_core::scan::{Place, Track};
+use crate::sidecar::Hints;
+use octrls_core::scan::{Place, BScanPosition};
 
 /// Maximum files beside a scan to search for its fundus image.
 const MOST_FILES: usize = 256;
@@ -100,17 +100,17 @@ impl Locations {
     }
 
     /// Course of each frame in millimetres from the image's upper left corner; empty unless all are plausible.
-    pub(crate) fn tracks(&self, pixel_mm: f64) -> Vec<Track> {
+    pub(crate) fn tracks(&self, pixel_mm: f64) -> Vec<BScanPosition> {
         let mm = |p: Place| Place { x: p.x * pixel_mm, y: p.y * pixel_mm };
         let track = |course: &Course| match course {
-            Course::Line(points) => Track::line(mm(points[0]), mm(points[1])),
+            Course::Line(points) => BScanPosition::line(mm(points[0]), mm(points[1])),
             Course::Circle { points, centre, .. } => {
                 let (first, quarter) = (points[0], points[points.len() / 4]);
                 let turn =
                     (first.x - centre.x) * (quarter.y - centre.y) - (first.y - centre.y) * (quarter.x - centre.x);
                 // y grows downwards, so a positive turn is clockwise.
                 let (centre, start) = (mm(*centre), mm(first));
-                Track::line(centre, start).map(|_| Track::Circle { centre, start, clockwise: turn > 0.0 })
+                BScanPosition::line(centre, start).map(|_| BScanPosition::Circle { centre, start, clockwise: turn > 0.0 })
             }
         };
         self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()
@@ -119,7 +119,7 @@ impl Locations {
     /// Reads the image from a file beside `scan`, the scan's own files; `None` if there is none.
     pub(crate) fn fundus(&self, scan: &[PathBuf], pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
         let Some(file) = self.file_beside(scan) else { return Ok(None) };
-        let image = Dicom::open(&file, &Stated::default())?.bscan(0)?;
+        let image = Dicom::open(&file, &Hints::default())?.bscan(0)?;
         let lines = self.frames.iter().map(Course::points).collect();
         let pixel_mm = pixel_mm.map(|mm| [mm, mm]);
         let pixels = FundusImage::grey(&image);

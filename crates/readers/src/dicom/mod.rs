@@ -33,7 +33,7 @@ use dicom_object::{InMemDicomObject, collector::DicomCollector};
 use super::{
     FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    sidecar::Stated,
+    sidecar::Hints,
 };
 use frames::{Frames, Layout};
 use geometry::{Facts, Geometry};
@@ -68,11 +68,11 @@ impl Dicom {
         start.get(PREAMBLE..PREAMBLE + MAGIC.len()) == Some(MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         caught(|| Self::parse(path, stated))
     }
 
-    fn parse(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    fn parse(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let mut opened = Opened::at(path)?;
         let object = &opened.object;
         let (width, height, count) = shape(object)?;

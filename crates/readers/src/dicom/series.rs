@@ -13,7 +13,7 @@ use std::{
 use dicom_dictionary_std::tags;
 
 use super::{
-    BScan, Dicom, DicomOrigin, FundusImage, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Stated, Subject,
+    BScan, Dicom, DicomOrigin, FundusImage, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Hints, Subject,
     caught,
     geometry::{Facts, Geometry},
     groups::FunctionalGroups,
@@ -55,7 +55,7 @@ struct Instance {
 
 impl DicomSeries {
     /// Opens the series whose instances are `files`.
-    pub(crate) fn open(files: &[PathBuf], stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(files: &[PathBuf], stated: &Hints) -> Result<Self, ReadError> {
         if files.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many instances in one series: {}", files.len())));
         }
@@ -91,7 +91,7 @@ impl ScanReader for DicomSeries {
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
         let file = &self.files[index];
-        let mut instance = Dicom::open(file, &Stated::default()).map_err(|error| of_instance(error, file))?;
+        let mut instance = Dicom::open(file, &Hints::default()).map_err(|error| of_instance(error, file))?;
         let (found, header) = (instance.header(), &self.header);
         if (found.bscans, found.width, found.height) != (1, header.width, header.height) {
             return Err(ReadError::Series(format!("{} changed its size", name(file))));

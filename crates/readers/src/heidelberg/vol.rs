@@ -13,12 +13,12 @@ use crate::{
     FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
     heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
-    sidecar::Stated,
+    sidecar::Hints,
     source::{Fields, Source},
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
+    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
     subject::latin,
 };
 
@@ -78,7 +78,7 @@ impl HeidelbergVol {
             && sane(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let mut source = Source::open(path)?;
         let start = source.read(0, HEADER_BYTES)?;
         let fields = Fields(&start);
@@ -228,10 +228,10 @@ impl BScanLayout {
 }
 
 /// Course of a B-scan; the header of a circle holds its first A-scan and its centre.
-fn track(place: Fields<'_>, circle: bool) -> Result<Option<Track>, ReadError> {
+fn track(place: Fields<'_>, circle: bool) -> Result<Option<BScanPosition>, ReadError> {
     let start = Place { x: place.f64(16)?, y: place.f64(24)? };
     let end = Place { x: place.f64(32)?, y: place.f64(40)? };
-    Ok(if circle { Track::heidelberg_circle(start, end) } else { Track::line(start, end) })
+    Ok(if circle { BScanPosition::heidelberg_circle(start, end) } else { BScanPosition::line(start, end) })
 }
 
 /// A declared size.

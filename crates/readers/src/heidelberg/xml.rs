@@ -19,11 +19,11 @@ use crate::{
     dimensions::{self, MAX_BSCANS},
     heidelberg::{DEVICE, signal_db},
     raster,
-    sidecar::Stated,
+    sidecar::Hints,
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
+    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
 };
 
 /// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.
@@ -53,7 +53,7 @@ struct Listed {
     width: u64,
     height: u64,
     scale_mm: [f64; 2],
-    track: Option<Track>,
+    track: Option<BScanPosition>,
     found: DeviceFindings,
 }
 
@@ -67,7 +67,7 @@ impl HeidelbergExport {
         text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated, allow_missing: bool) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
         let text = read_text(path)?;
         let document = parsed(&text)?;
         let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
@@ -208,10 +208,10 @@ fn subject(series: Node<'_, '_>) -> Option<Subject> {
 }
 
 fn open_image(path: &Path) -> Result<Raster, ReadError> {
-    Raster::open(path, &raster::first_bytes(path)?, &Stated::default())
+    Raster::open(path, &raster::first_bytes(path)?, &Hints::default())
 }
 
-fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<ScanHeader, ReadError> {
+fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<ScanHeader, ReadError> {
     let first = bscans.first().ok_or_else(|| ReadError::Malformed("the XML lists no B-scans".to_owned()))?;
     if bscans.iter().any(|b| (b.width, b.height) != (first.width, first.height)) {
         return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
@@ -221,9 +221,9 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Stated) -> Result<Sc
     let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
     let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter);
     let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
-    let tracks: Vec<Track> = bscans.iter().filter_map(|b| b.track).collect();
+    let tracks: Vec<BScanPosition> = bscans.iter().filter_map(|b| b.track).collect();
     let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
-        (_, Some(Track::Circle { .. })) => Pattern::Circle,
+        (_, Some(BScanPosition::Circle { .. })) => Pattern::Circle,
         ("Volume", _) => Pattern::RasterVolume,
         ("Star" | "Radial", _) => Pattern::Radial,
         _ if bscans.len() == 1 => Pattern::Line,
@@ -258,8 +258,8 @@ impl Listed {
             Some(Place { x: at("X")?, y: at("Y")? })
         };
         let track = match (place("Start"), place("End"), place("Center")) {
-            (Some(start), _, Some(centre)) => Track::heidelberg_circle(start, centre),
-            (Some(start), Some(end), _) => Track::line(start, end),
+            (Some(start), _, Some(centre)) => BScanPosition::heidelberg_circle(start, centre),
+            (Some(start), Some(end), _) => BScanPosition::line(start, end),
             _ => None,
         };
         let width = need("Width")?;

@@ -11,7 +11,7 @@ use std::{
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind};
 
-use super::{ReadError, ScanReader, codec::jpeg, dimensions, sidecar::Stated};
+use super::{ReadError, ScanReader, codec::jpeg, dimensions, sidecar::Hints};
 use octrls_core::scan::{BScan, Pattern, ScanHeader};
 
 /// Bytes read to recognise a format; a `.vol` header is the longest.
@@ -46,7 +46,7 @@ pub(crate) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
 }
 
 impl Raster {
-    pub(crate) fn open(path: &Path, start: &[u8], stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, start: &[u8], stated: &Hints) -> Result<Self, ReadError> {
         let (format, name) = match image::guess_format(start) {
             Ok(f @ ImageFormat::Png) => (f, "PNG"),
             Ok(f @ ImageFormat::Tiff) => (f, "TIFF"),

@@ -21,7 +21,7 @@ use super::{
     codec::j2k,
     dimensions::{self, MAX_BSCANS},
     fundus,
-    sidecar::{End, Rows, Stated},
+    sidecar::{End, Rows, Hints},
     source::{Fields, Source},
 };
 use octrls_core::layer::Boundary;
@@ -80,7 +80,7 @@ impl Topcon {
         start.starts_with(MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
         let mut source = Source::open(path)?;
         let chunks = chunks(&mut source)?;
         let find = |name: &str| chunks.iter().find(|c| c.name == name);

@@ -8,7 +8,7 @@ use dicom_core::{
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use image::ImageFormat;
-use octrls_core::scan::{Eye, Pattern, Place, Provenance, Track};
+use octrls_core::scan::{Eye, Pattern, Place, Provenance, BScanPosition};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
@@ -174,7 +174,7 @@ fn a_volume_with_its_spacing_eye_and_places() {
     assert_eq!((header.width, header.height), (WIDTH.into(), HEIGHT.into()));
     assert_eq!(header.pattern, Pattern::RasterVolume);
     assert!((header.axial.unwrap().um - 3.9).abs() < 1e-9 && (header.lateral.unwrap().um - 11.7).abs() < 1e-9);
-    let Track::Line { start, end } = header.tracks[2] else { panic!("no line") };
+    let BScanPosition::Line { start, end } = header.tracks[2] else { panic!("no line") };
     // The position is the centre of the first pixel; down is towards the feet.
     let (left, right) = (Place { x: -2.00585, y: -0.5 }, Place { x: -2.00585 + 8.0 * 0.0117, y: -0.5 });
     assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{start:?} {end:?}");
@@ -316,7 +316,7 @@ fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
     let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
     let header = reader.header().clone();
     assert_eq!((header.pattern, header.places), (Pattern::RasterVolume, Some(Provenance::Header)));
-    let Track::Line { start, end } = header.tracks[1] else { panic!("no line") };
+    let BScanPosition::Line { start, end } = header.tracks[1] else { panic!("no line") };
     let place = |column: f64, row: f64| Place { x: column * 0.0234, y: row * 0.0234 };
     assert!(start.distance(place(20.0, 8.0)) < 1e-9 && end.distance(place(24.0, 8.0)) < 1e-9, "{start:?} {end:?}");
     assert!(reader.fundus().unwrap().is_none(), "the image is not there");
@@ -349,7 +349,7 @@ fn a_frame_once_round_the_disc_is_a_circle() {
     let path = folder.file("a.dcm", &located(&round(1.0), "NONLINEAR").bytes());
     let header = scan::open(&path, ReadOptions::default()).unwrap().header().clone();
     assert_eq!((header.pattern, header.eye), (Pattern::Circle, Some(Eye::Right)));
-    let [Track::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
+    let [BScanPosition::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
     let around = std::f64::consts::TAU * centre.distance(start);
     assert!((around / (8.0 * 0.0117) - 1.0).abs() < 1e-3 && !clockwise);
     assert!(start.x > centre.x && (start.y - centre.y).abs() < 1e-6);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use octrls_core::scan::{Eye, Pattern, Place, Track};
+use octrls_core::scan::{Eye, Pattern, Place, BScanPosition};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn nothing(tag: Tag, vr: VR) -> DataElement<dicom_object::InMemDicomObject> {
 fn gathered(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
     let file = |(n, object): (usize, Object)| folder.file(&format!("b{n}.dcm"), &object.bytes());
     let files: Vec<PathBuf> = objects.into_iter().enumerate().map(file).collect();
-    let mut scans = scan::gather(files.iter().rev().cloned());
+    let mut scans = scan::group_scans(files.iter().rev().cloned());
     assert_eq!(scans.len(), 1, "{scans:?}");
     scans.remove(0)
 }
@@ -95,8 +95,8 @@ fn instances_are_one_volume_in_the_order_of_their_numbers() {
     assert!((header.axial.unwrap().um - 3.9).abs() < 1e-9 && (header.lateral.unwrap().um - 11.7).abs() < 1e-9);
     assert_eq!(greys(reader.as_mut()), [10, 20, 30]);
     let lines = header.tracks.iter().map(|t| match t {
-        Track::Line { start, .. } => *start,
-        Track::Circle { .. } => panic!("no line"),
+        BScanPosition::Line { start, .. } => *start,
+        BScanPosition::Circle { .. } => panic!("no line"),
     });
     let starts: Vec<Place> = lines.collect();
     assert!(starts.windows(2).all(|pair| (pair[0].distance(pair[1]) - BETWEEN).abs() < 1e-9), "{starts:?}");
@@ -199,7 +199,7 @@ fn only_single_frames_of_one_series_in_one_folder_are_put_together() {
         [] => name(&files.path().to_owned()),
         instances => instances.iter().map(name).collect::<Vec<_>>().join(" "),
     };
-    let mut scans: Vec<String> = scan::gather(paths).iter().map(list).collect();
+    let mut scans: Vec<String> = scan::group_scans(paths).iter().map(list).collect();
     scans.sort();
     assert_eq!(
         scans,
@@ -217,7 +217,7 @@ fn only_single_frames_of_one_series_in_one_folder_are_put_together() {
             "volume.dcm"
         ]
     );
-    let around = |name: &str| list(&scan::around(&folder.0.path().join(name)).unwrap());
+    let around = |name: &str| list(&scan::series_of(&folder.0.path().join(name)).unwrap());
     assert_eq!((around("4.dcm").as_str(), around("volume.dcm").as_str()), ("1.dcm 4.dcm 10.DICOM", "volume.dcm"));
 }
 

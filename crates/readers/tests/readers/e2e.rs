@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, Spacing, Track},
+    scan::{Eye, Pattern, Place, Provenance, Spacing, BScanPosition},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions, ScanReader};
@@ -85,7 +85,7 @@ fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
     assert_eq!((header.places, header.tracks.len()), (Some(Provenance::Operator), 3));
     let lateral = header.lateral.unwrap();
     assert!((lateral.um - 100.0).abs() < 1e-6 && lateral.from == Provenance::Operator);
-    let Track::Line { start, end } = header.tracks[2] else { panic!("{:?}", header.tracks) };
+    let BScanPosition::Line { start, end } = header.tracks[2] else { panic!("{:?}", header.tracks) };
     // The image's corner is 15 degrees away.
     let (left, right) = (Place { x: 4.2, y: 4.5 }, Place { x: 4.8, y: 4.5 });
     assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{start:?} {end:?}");
@@ -112,7 +112,7 @@ fn a_circle_has_its_centre_in_degrees() {
     let path = path.file("a.E2E", &file(&[image(owner, 0), laterality([7, 70, 3, -1], 1, b'R'), circle]));
     let options = ReadOptions { um_per_degree: Some(300.0), ..ReadOptions::default() };
     let header = scan::open(&path, options).unwrap().header().clone();
-    let [Track::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
+    let [BScanPosition::Circle { centre, start, clockwise }] = header.tracks[..] else { panic!("{:?}", header.tracks) };
     assert!((centre.distance(start) - 0.3).abs() < 1e-6 && clockwise, "from the temple of a right eye");
     assert!((header.lateral.unwrap().um - std::f64::consts::TAU * 300.0 / 6.0).abs() < 1e-4);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Track},
+    scan::{Eye, Pattern, Place, BScanPosition},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -73,7 +73,7 @@ fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     assert!((header.axial.unwrap().um - 3.87).abs() < 1e-9 && (header.lateral.unwrap().um - 11.0).abs() < 1e-9);
     let at = |x, y| Place { x, y };
-    assert_eq!(header.tracks[1], Track::Line { start: at(1.0, 4.5), end: at(1.066, 4.5) });
+    assert_eq!(header.tracks[1], BScanPosition::Line { start: at(1.0, 4.5), end: at(1.066, 4.5) });
     let greys = [0, 1, 2].map(|i| (reader.bscan(i).unwrap().intensity[0] * 255.0).round() as u8);
     assert_eq!(greys, [50, 100, 150]);
     assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));

@@ -1,6 +1,6 @@
 //! Zeiss `.img` and Bioptigen `.OCT` files, written after their public descriptions.
 
-use octrls_core::scan::{Eye, Pattern, Place, Provenance, Track};
+use octrls_core::scan::{Eye, Pattern, Place, Provenance, BScanPosition};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
@@ -29,7 +29,7 @@ fn a_cirrus_cube_is_what_its_name_says() {
     assert_eq!((header.eye_from, header.pattern_from), (Some(Provenance::Name), Some(Provenance::Name)));
     // Two B-scans 3 mm apart, the first at the top, by convention.
     assert_eq!(header.places, Some(Provenance::Convention));
-    let line = |y| Track::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
+    let line = |y| BScanPosition::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
     assert_eq!(header.tracks, [line(1.5), line(4.5)]);
     // Rotated by 180 degrees: the last sample comes first.
     let bscan = reader.bscan(1).unwrap();
@@ -55,7 +55,7 @@ fn what_is_stated_counts_more_than_what_is_nominal() {
     folder.file("X_Macular Cube 20x2_OD_cube_raw.img.toml", b"between_um = 2000\nfirst_bscan = 'inferior'");
     let header = scan::open(&path, ReadOptions::default()).unwrap().header().clone();
     assert_eq!(header.places, Some(Provenance::Sidecar));
-    assert!(matches!(header.tracks[0], Track::Line { start: Place { y, .. }, .. } if (y - 3.0).abs() < 1e-9));
+    assert!(matches!(header.tracks[0], BScanPosition::Line { start: Place { y, .. }, .. } if (y - 3.0).abs() < 1e-9));
 }
 
 #[test]

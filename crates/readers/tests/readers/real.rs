@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Provenance, Track},
+    scan::{Eye, Pattern, Provenance, BScanPosition},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -68,10 +68,10 @@ fn spectralis_places_boundaries_and_fundus() {
         let header = reader.header().clone();
         let lateral = header.lateral.unwrap().um / 1000.0;
         match header.tracks[..] {
-            [Track::Line { start, end }] => {
+            [BScanPosition::Line { start, end }] => {
                 assert!((start.distance(end) / (768.0 * lateral) - 1.0).abs() < 0.01, "{}", path.display());
             }
-            [Track::Circle { centre, start, clockwise }] => {
+            [BScanPosition::Circle { centre, start, clockwise }] => {
                 let around = std::f64::consts::TAU * centre.distance(start);
                 assert!((around / (768.0 * lateral) - 1.0).abs() < 0.01);
                 // Vessel shadows in the B-scan match the vessels on the SLO image only in this direction.
@@ -165,9 +165,9 @@ fn an_export_without_some_of_its_images() {
     let header = reader.header().clone();
     assert_eq!((header.bscans, header.width, header.height, header.eye), (49, 512, 496, None));
     assert!((header.lateral.unwrap().um - 11.182).abs() < 1e-6);
-    let y = |track: &Track| match track {
-        Track::Line { start, .. } => start.y,
-        Track::Circle { .. } => f64::NAN,
+    let y = |track: &BScanPosition| match track {
+        BScanPosition::Line { start, .. } => start.y,
+        BScanPosition::Circle { .. } => f64::NAN,
     };
     assert!(
         header.tracks.windows(2).all(|w| (y(&w[0]) - y(&w[1]) - 0.0895).abs() < 0.003),

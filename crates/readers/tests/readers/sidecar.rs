@@ -1,7 +1,7 @@
 //! Sidecars and options of the operator.
 
 use image::ImageFormat;
-use octrls_core::scan::{Eye, Pattern, Provenance, Spacing, Track};
+use octrls_core::scan::{Eye, Pattern, Provenance, Spacing, BScanPosition};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
@@ -150,8 +150,8 @@ fn a_volume_of_images_has_the_places_that_its_sidecar_states() {
         let header = open(&format!("{stated}\"{end}\"")).unwrap();
         assert_eq!((header.pattern, header.places), (Pattern::RasterVolume, Some(Provenance::Sidecar)));
         [0, 1, 2].map(|i| match header.tracks[i] {
-            Track::Line { start, end } => [start.x, start.y, end.x, end.y],
-            Track::Circle { .. } => panic!("a circle"),
+            BScanPosition::Line { start, end } => [start.x, start.y, end.x, end.y],
+            BScanPosition::Circle { .. } => panic!("a circle"),
         })
     };
     assert_eq!(rows("superior"), [[0.0, 0.125, 4.0, 0.125], [0.0, 0.375, 4.0, 0.375], [0.0, 0.625, 4.0, 0.625]]);

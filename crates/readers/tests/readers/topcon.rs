@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, Track},
+    scan::{Eye, Pattern, Place, Provenance, BScanPosition},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -124,7 +124,7 @@ fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
     // Six B-scans over 4 mm, the first at the bottom.
     let y = |i: usize| 4.0 - (i as f64 + 0.5) * 4.0 / 6.0;
     for (i, track) in header.tracks.iter().enumerate() {
-        let Track::Line { start, end } = *track else { panic!("{track:?}") };
+        let BScanPosition::Line { start, end } = *track else { panic!("{track:?}") };
         let (left, right) = (Place { x: 0.0, y: y(i) }, Place { x: 4.0, y: y(i) });
         assert!(start.distance(left) < 1e-9 && end.distance(right) < 1e-9, "{i}: {track:?}");
     }

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, Spacing, Track},
+    scan::{Eye, Pattern, Place, Provenance, Spacing, BScanPosition},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -146,7 +146,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
     let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let mut reader = open(&Vol::default());
     let at = |x, y| Place { x, y };
-    assert_eq!(reader.header().tracks[2], Track::Line { start: at(1.0, 2.5), end: at(6.75, 2.5) });
+    assert_eq!(reader.header().tracks[2], BScanPosition::Line { start: at(1.0, 2.5), end: at(6.75, 2.5) });
     let rows = |row| vec![None, Some(row), Some(row), Some(row), Some(row), Some(row)];
     let expected = vec![(Boundary::Ilm, rows(1.0)), (Boundary::RpeBm, rows(3.25))];
     assert_eq!(reader.device_boundaries(1).unwrap(), expected);
@@ -157,7 +157,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
     assert_eq!(fundus.pixel_mm, Some([0.012, 0.0121]));
 
     let circle = open(&Vol { pattern: 2, bscans: 1, ..Vol::default() });
-    assert_eq!(circle.header().tracks, [Track::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
+    assert_eq!(circle.header().tracks, [BScanPosition::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
     // A header too small for boundaries has none, and an empty fundus image counts as none.
     let mut small = open(&Vol { own_header: 256, bscan_header: 256, slo: (0, 0), ..Vol::default() });
     assert_eq!((small.device_boundaries(0).unwrap(), small.fundus().unwrap()), (vec![], None));

@@ -15,7 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{AttachError, Message, Request, frame, sound};
+use super::{AttachError, Message, Request, frame, validate};
 use crate::{Controls, state::Model};
 use octrls_engine::{Event, EventKind, ScanId, is_due};
 
@@ -144,5 +144,5 @@ pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
 /// Reads one message and checks its values.
 pub(super) fn message(reader: &mut impl Read) -> Result<Message, AttachError> {
     let message = frame::receive(reader, frame::LONGEST_MESSAGE)?;
-    if sound::is_sound(&message) { Ok(message) } else { Err(AttachError::Malformed("inconsistent values".to_owned())) }
+    if validate::is_sound(&message) { Ok(message) } else { Err(AttachError::Malformed("inconsistent values".to_owned())) }
 }

@@ -20,7 +20,7 @@ mod frame;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hub;
-mod sound;
+mod validate;
 
 use std::{path::Path, sync::Arc};
 

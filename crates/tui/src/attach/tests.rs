@@ -289,7 +289,7 @@ proptest! {
             bytes[at] = value;
         }
         let Ok(message) = frame::receive::<Message>(&mut &bytes[..], frame::LONGEST_MESSAGE) else { return Ok(()) };
-        if sound::is_sound(&message) {
+        if validate::is_sound(&message) {
             match message {
                 Message::State(model) => drop(shown(*model)),
                 Message::Event(event) => drop(shown(fed(Model::default(), [&fixtures::started(), &event]))),

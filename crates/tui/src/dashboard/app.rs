@@ -9,8 +9,8 @@ use ratatui::{
 use super::{
     keymap::{self, Action, Context},
     layout,
-    pictures::Pictures,
-    scene::Scene,
+    image_cache::Pictures,
+    render_context::RenderContext,
     theme::Theme,
     view::{Panel, Popup, View},
 };
@@ -85,7 +85,7 @@ impl App {
 
     /// Draws the whole screen as of `now`.
     pub(crate) fn draw(&mut self, frame: &mut Frame, now: Timestamp) {
-        let scene = Scene::new(&self.model, &self.view, self.theme, now, &self.version, &self.zone);
+        let scene = RenderContext::new(&self.model, &self.view, self.theme, now, &self.version, &self.zone);
         self.view.page = layout::draw(&scene, &mut self.pictures, frame);
     }
 

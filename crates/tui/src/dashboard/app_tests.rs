@@ -4,7 +4,7 @@ use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyEventState};
 
 use super::*;
 use crate::{
-    dashboard::{picture::Overlay, pictures::ImageMode, theme::Colours},
+    dashboard::{bscan_image::Overlay, image_cache::ImageMode, theme::Colours},
     fixtures::{self, event, retina, scan},
 };
 use octrls_engine::Totals;
@@ -40,12 +40,12 @@ impl Controls for Recorder {
     }
 }
 
-struct Desk {
+struct TerminalSession {
     app: App,
     controls: Recorder,
 }
 
-impl Desk {
+impl TerminalSession {
     fn new() -> Self {
         let pictures = Pictures::cells(ImageMode::Text, Colours::None);
         let app = App::new(Theme::new(Colours::None), pictures, "0.0.0".into(), TimeZone::UTC);
@@ -83,7 +83,7 @@ impl Desk {
 
 #[test]
 fn quitting_asks_while_scans_are_in_work() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     assert_eq!(desk.type_in("q"), Flow::Stay);
     assert_eq!(desk.app.view.popup, Some(Popup::Quit));
     desk.press(KeyCode::Esc);
@@ -96,20 +96,20 @@ fn quitting_asks_while_scans_are_in_work() {
 
 #[test]
 fn quitting_does_not_ask_without_work_or_after_the_end() {
-    let mut desk = Desk::new();
+    let mut desk = TerminalSession::new();
     desk.type_in("q");
     assert_eq!((desk.app.view.popup, desk.asked()), (None, vec!["drain".to_owned()]));
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.app.event(&event(99.0, EventKind::Stopped(Totals::default())));
     assert_eq!(desk.type_in("q"), Flow::Leave);
 }
 
 #[test]
 fn three_interrupts_leave_whatever_happens() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     assert_eq!([desk.interrupt(), desk.interrupt(), desk.interrupt()], [Flow::Stay, Flow::Stay, Flow::Leave]);
     assert_eq!(desk.asked(), ["drain", "abort"]);
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.type_in("qd");
     desk.interrupt();
     assert_eq!(desk.asked(), ["drain", "abort"], "what drains already is not asked to drain again");
@@ -117,7 +117,7 @@ fn three_interrupts_leave_whatever_happens() {
 
 #[test]
 fn only_presses_count() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     for kind in [KeyEventKind::Release, KeyEventKind::Repeat] {
         let event =
             KeyEvent { code: KeyCode::Char(' '), modifiers: KeyModifiers::NONE, kind, state: KeyEventState::NONE };
@@ -130,7 +130,7 @@ fn only_presses_count() {
 
 #[test]
 fn moving_the_selection_ends_following() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     assert_eq!((desk.selected(), desk.app.view.follow), (4, true));
     desk.press(KeyCode::Down);
     assert_eq!((desk.selected(), desk.app.view.follow), (5, false));
@@ -147,7 +147,7 @@ fn moving_the_selection_ends_following() {
 
 #[test]
 fn following_stays_with_a_scan_until_it_is_finished() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     let another = |at| scan(at, 5, ScanChange::BScan(std::sync::Arc::new(retina(20, None))));
     desk.app.event(&another(20.0));
     assert_eq!(desk.selected(), 4);
@@ -163,7 +163,7 @@ fn following_stays_with_a_scan_until_it_is_finished() {
 
 #[test]
 fn bscans_are_turned_among_those_that_are_known() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.press(KeyCode::Left);
     assert_eq!((desk.app.view.bscan, desk.app.view.follow), (Some(29), false));
     desk.press(KeyCode::Right);
@@ -175,7 +175,7 @@ fn bscans_are_turned_among_those_that_are_known() {
 
 #[test]
 fn layers_stay_within_their_number() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.type_in("[");
     assert_eq!(desk.app.view.look.layer, Layer::Nfl);
     desk.type_in("]]]]]]]]]]");
@@ -187,7 +187,7 @@ fn layers_stay_within_their_number() {
 
 #[test]
 fn panels_take_turns() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.press(KeyCode::BackTab);
     assert_eq!((desk.app.view.focus, desk.app.view.tab), (Panel::Log, Panel::Log));
     desk.press(KeyCode::Tab);
@@ -200,7 +200,7 @@ fn panels_take_turns() {
 
 #[test]
 fn the_filter_takes_letters_and_keeps_a_visible_selection() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.type_in("/quar");
     assert_eq!((desk.selected(), desk.app.view.filter.as_str()), (2, "quar"));
     desk.press(KeyCode::Backspace);
@@ -214,7 +214,7 @@ fn the_filter_takes_letters_and_keeps_a_visible_selection() {
 
 #[test]
 fn only_a_quarantined_scan_is_retried() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.type_in("R");
     assert!(desk.asked().is_empty());
     assert!(desk.app.view.reply.is_some());
@@ -224,7 +224,7 @@ fn only_a_quarantined_scan_is_retried() {
 
 #[test]
 fn looks_change_by_key() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     desk.type_in("oc");
     assert_eq!((desk.app.view.look.overlay, desk.app.view.look.crop), (Overlay::Layer, false));
     desk.type_in("l");
@@ -240,9 +240,9 @@ fn looks_change_by_key() {
 
 #[test]
 fn every_size_can_be_drawn_in_every_state() {
-    let mut desk = Desk::morning();
+    let mut desk = TerminalSession::morning();
     for keys in ["", "z", "2z", "z3", "z4", "z5", "z6", "z?", "/x"] {
-        let mut other = Desk::new();
+        let mut other = TerminalSession::new();
         for desk in [&mut desk, &mut other] {
             desk.type_in(keys);
             for (width, height) in [(1, 1), (59, 16), (60, 16), (61, 17), (80, 24), (109, 40), (110, 34), (250, 70)] {

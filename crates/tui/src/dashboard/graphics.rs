@@ -20,8 +20,8 @@ use ratatui_image::{
 };
 
 use super::{
-    picture::Picture,
-    pictures::{ImageMode, Key},
+    bscan_image::Picture,
+    image_cache::{ImageMode, Key},
 };
 
 /// Time to wait for the terminal's answer about its capabilities.
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        dashboard::picture::{Look, Overlay},
+        dashboard::bscan_image::{RenderStyle, Overlay},
         fixtures::retina,
     };
     use octrls_core::layer::Layer;
@@ -165,7 +165,7 @@ mod tests {
         picker.set_protocol_type(ProtocolType::Kitty);
         let mut graphics = Graphics::start(picker).unwrap();
         let area = Rect::new(0, 0, 30, 10);
-        let look = Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+        let look = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
         let key = Key { bscan: Arc::new(retina(0, None)), look, width: 30, height: 10 };
         let mut buf = Buffer::empty(area);
         assert!(!graphics.draw(&key, area, &mut buf), "nothing is ready yet");

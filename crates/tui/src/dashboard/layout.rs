@@ -24,8 +24,8 @@ use ratatui::{
 
 use super::{
     panels::{self, Place},
-    pictures::Pictures,
-    scene::Scene,
+    image_cache::Pictures,
+    render_context::RenderContext,
     view::{Panel, Popup},
 };
 
@@ -37,7 +37,7 @@ const LAYERS_HEIGHT: u16 = 11;
 const MAP_WIDTH: u16 = 36;
 
 /// Draws everything; returns the number of rows in the focused panel.
-pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) -> usize {
+pub(crate) fn draw(scene: &RenderContext, pictures: &mut Pictures, frame: &mut Frame) -> usize {
     let area = frame.area();
     let buf = frame.buffer_mut();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -60,7 +60,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, frame: &mut Frame) ->
     focus.map_or(1, |p| usize::from(p.area.height.saturating_sub(2)))
 }
 
-fn popups(scene: &Scene, pictures: &Pictures, body: Rect, buf: &mut Buffer) {
+fn popups(scene: &RenderContext, pictures: &Pictures, body: Rect, buf: &mut Buffer) {
     match scene.view.popup {
         Some(Popup::Help(line)) => panels::help::draw(scene, pictures, line, body, buf),
         Some(Popup::Quit) => panels::quit::draw(scene, body, buf),
@@ -68,7 +68,7 @@ fn popups(scene: &Scene, pictures: &Pictures, body: Rect, buf: &mut Buffer) {
     }
 }
 
-fn places(scene: &Scene, body: Rect) -> Vec<Place> {
+fn places(scene: &RenderContext, body: Rect) -> Vec<Place> {
     let view = scene.view;
     let whole = body.width >= WHOLE.0 && body.height + 3 >= WHOLE.1;
     if view.zoom {

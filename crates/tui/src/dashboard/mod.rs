@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  events ──▶ Model ─┐
-//!                    ├──▶ Scene ──▶ panels ──▶ terminal
+//!                    ├──▶ RenderContext ──▶ panels ──▶ terminal
 //!  keys ────▶ View ──┘                ▲
 //!                      pictures ──────┘ (a thread encodes images)
 //! ```
@@ -15,9 +15,9 @@ mod graphics;
 mod keymap;
 mod layout;
 mod panels;
-mod picture;
-mod pictures;
-mod scene;
+mod bscan_image;
+mod image_cache;
+mod render_context;
 mod terminal;
 mod text;
 mod theme;
@@ -30,12 +30,12 @@ use std::{
 
 use crossbeam_channel::{Receiver, never, select};
 use jiff::{Timestamp, tz::TimeZone};
-pub use pictures::ImageMode;
+pub use image_cache::ImageMode;
 pub use theme::Colours;
 
 use self::{
     app::{App, Flow},
-    pictures::Pictures,
+    image_cache::Pictures,
     terminal::{Input, Keys, Screen},
     theme::Theme,
 };
@@ -71,17 +71,17 @@ impl DashboardOptions {
 /// # Errors
 /// When the terminal cannot be set up or written to. The engine is drained then.
 pub fn run(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
-    Desk::take().inspect_err(|_| controls.drain())?.run(events, controls, options)
+    TerminalSession::take().inspect_err(|_| controls.drain())?.run(events, controls, options)
 }
 
 /// A terminal that is set up for the dashboard.
-pub struct Desk {
+pub struct TerminalSession {
     screen: Screen,
     /// State of the engine of another process, if attached to one.
     attached: Option<Model>,
 }
 
-impl Desk {
+impl TerminalSession {
     /// Sets up the terminal.
     ///
     /// # Errors
@@ -126,12 +126,12 @@ pub fn summary(totals: &Totals) -> String {
 
 /// Runs the dashboard; returns the number of scans by outcome, and whether the engine has stopped.
 fn show(
-    desk: Desk,
+    desk: TerminalSession,
     events: &Receiver<Event>,
     controls: &dyn Controls,
     options: DashboardOptions,
 ) -> io::Result<(Totals, bool)> {
-    let Desk { mut screen, attached } = desk;
+    let TerminalSession { mut screen, attached } = desk;
     let pictures = Pictures::for_terminal(options.image, options.colours);
     let theme = Theme::new(options.colours);
     let version = env!("CARGO_PKG_VERSION");

@@ -1,6 +1,6 @@
 //! The operator's view: focus, selection and options. Independent of the engine.
 
-use super::picture::{Look, Overlay};
+use super::bscan_image::{RenderStyle, Overlay};
 use octrls_core::layer::Layer;
 use octrls_engine::{Level, ScanId};
 
@@ -63,7 +63,7 @@ pub(crate) struct View {
     pub(crate) bscan: Option<usize>,
     /// Whether the selection follows the running scan.
     pub(crate) follow: bool,
-    pub(crate) look: Look,
+    pub(crate) look: RenderStyle,
     /// Whether the map shows the selected layer instead of the retina.
     pub(crate) layer_map: bool,
     pub(crate) filter: String,
@@ -93,7 +93,7 @@ impl Default for View {
             selected: None,
             bscan: None,
             follow: true,
-            look: Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl },
+            look: RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl },
             layer_map: false,
             filter: String::new(),
             level: Level::Info,

@@ -5,7 +5,7 @@ mod journal;
 mod model;
 mod rates;
 mod scan;
-mod travel;
+mod snapshot;
 
 pub(crate) use figures::{Figures, LayerFigures};
 pub(crate) use journal::Journal;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Side, mean::Mean, side};
-use crate::scan::{Eye, Track};
+use crate::scan::{Eye, BScanPosition};
 
 /// A quadrant of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -50,8 +50,8 @@ impl CircleProfile {
     /// Measures the thickness along a circular B-scan: one value per A-scan, in micrometres. `None` if the track is not
     /// a circle.
     #[must_use]
-    pub fn measure(track: &Track, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
-        let Track::Circle { centre, start, .. } = *track else { return None };
+    pub fn measure(track: &BScanPosition, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
+        let BScanPosition::Circle { centre, start, .. } = *track else { return None };
         let (mut quadrants, mut hours, mut whole) = ([Mean::default(); 4], [Mean::default(); 12], Mean::default());
         let mut tsnit = [Mean::default(); 360];
         for (ascan, &value) in thickness.iter().enumerate() {
@@ -92,7 +92,7 @@ mod tests {
     fn profile(eye: Eye, angle: f64, clockwise: bool, of: impl Fn(f64, f64) -> Option<f32>) -> CircleProfile {
         let (sin, cos) = angle.to_radians().sin_cos();
         let start = Place { x: CENTRE.x + 1.73 * cos, y: CENTRE.y + 1.73 * sin };
-        let track = Track::Circle { centre: CENTRE, start, clockwise };
+        let track = BScanPosition::Circle { centre: CENTRE, start, clockwise };
         let place = |i| track.at(i, 768);
         let thickness: Vec<_> =
             (0..768).map(|i| of((place(i).x - CENTRE.x) / 1.73, (CENTRE.y - place(i).y) / 1.73)).collect();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_line_has_no_circle_profile() {
-        let track = Track::Line { start: CENTRE, end: Place::default() };
+        let track = BScanPosition::Line { start: CENTRE, end: Place::default() };
         assert!(CircleProfile::measure(&track, &[Some(1.0); 4], Eye::Left).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Side, ThicknessField, mean::Mean, side};
+use super::{Side, ThicknessMap, mean::Mean, side};
 use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
@@ -125,7 +125,7 @@ pub struct EtdrsGrid {
 impl EtdrsGrid {
     /// Measures `thickness` around `centre`. The mean of a partly covered subfield is over the covered part.
     #[must_use]
-    pub fn measure(thickness: &ThicknessField, centre: Place, eye: Option<Eye>) -> Self {
+    pub fn measure(thickness: &ThicknessMap, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
         let mut means = [Mean::default(); 9];
         let steps = (ETDRS_RADII_MM[2] / STEP).ceil() as i32;
@@ -160,12 +160,12 @@ fn in_subfield(subfield: Subfield, mean: Mean) -> SubfieldThickness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::field::tests::volume;
+    use crate::measure::enface::thickness_map::tests::volume;
 
     const MIDDLE: Place = Place { x: 4.0, y: 4.0 };
 
     fn grid(eye: Option<Eye>, centre: Place, thickness: impl Fn(Place) -> Option<f32>) -> EtdrsGrid {
-        let field = ThicknessField::new(&volume((256, 61), 6.4, MIDDLE, 0.0, thickness)).expect("a field");
+        let field = ThicknessMap::new(&volume((256, 61), 6.4, MIDDLE, 0.0, thickness)).expect("a field");
         EtdrsGrid::measure(&field, centre, eye)
     }
 

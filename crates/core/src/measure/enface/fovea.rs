@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ThicknessField;
+use super::ThicknessMap;
 use crate::scan::Place;
 
 /// How the centre of a grid was found.
@@ -38,7 +38,7 @@ const DEPTH: f32 = 0.05;
 /// The thinnest place of the retina near the middle of the scan, with thickness averaged over a disc. Returns the
 /// middle itself if that place is not a pit, that is, thinner than the rim all around it.
 #[must_use]
-pub fn find_fovea(retina: &ThicknessField) -> Centre {
+pub fn find_fovea(retina: &ThicknessMap) -> Centre {
     let middle = retina.middle();
     let steps = (REACH / STEP).round() as i32;
     let places =
@@ -56,7 +56,7 @@ pub fn find_fovea(retina: &ThicknessField) -> Centre {
 }
 
 /// Mean over a disc; `None` if part of it is missing.
-fn disc_mean(retina: &ThicknessField, centre: Place) -> Option<f32> {
+fn disc_mean(retina: &ThicknessMap, centre: Place) -> Option<f32> {
     let steps = (SMOOTHING / STEP).round() as i32;
     let (mut sum, mut count) = (0.0, 0.0);
     for i in -steps..=steps {
@@ -72,7 +72,7 @@ fn disc_mean(retina: &ThicknessField, centre: Place) -> Option<f32> {
 }
 
 /// Whether the rim exceeds `depth` in every direction the scan covers, and the scan covers most directions.
-fn is_pit(retina: &ThicknessField, centre: Place, depth: f32) -> bool {
+fn is_pit(retina: &ThicknessMap, centre: Place, depth: f32) -> bool {
     const DIRECTIONS: i32 = 8;
     let rim = |i: i32| {
         let (sin, cos) = (std::f64::consts::TAU * f64::from(i) / f64::from(DIRECTIONS)).sin_cos();
@@ -85,7 +85,7 @@ fn is_pit(retina: &ThicknessField, centre: Place, depth: f32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::field::tests::volume;
+    use crate::measure::enface::thickness_map::tests::volume;
 
     fn pit(at: Place) -> impl Fn(Place) -> Option<f32> {
         move |p| {
@@ -99,7 +99,7 @@ mod tests {
         let middle = Place { x: 4.0, y: 4.0 };
         for (angle, dx, dy) in [(0.0, 0.0, 0.0), (0.0, 0.7, -0.4), (0.5, -0.6, 0.8)] {
             let at = Place { x: middle.x + dx, y: middle.y + dy };
-            let field = ThicknessField::new(&volume((128, 25), 6.0, middle, angle, pit(at))).expect("a field");
+            let field = ThicknessMap::new(&volume((128, 25), 6.0, middle, angle, pit(at))).expect("a field");
             let found = find_fovea(&field);
             assert_eq!(found.from, CentreSource::Fovea);
             assert!(found.place.distance(at) < 0.1, "{:?} for {at:?}", found.place);
@@ -109,9 +109,9 @@ mod tests {
     #[test]
     fn without_a_pit_the_middle_of_the_scan_counts_and_says_so() {
         let flat =
-            ThicknessField::new(&volume((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
+            ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
         let slope = |p: Place| Some((300.0 + 20.0 * p.x) as f32);
-        let slope = ThicknessField::new(&volume((64, 13), 6.0, Place::default(), 0.0, slope)).expect("a field");
+        let slope = ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, slope)).expect("a field");
         for field in [flat, slope] {
             let centre = find_fovea(&field);
             assert_eq!(centre.from, CentreSource::ScanMiddle);

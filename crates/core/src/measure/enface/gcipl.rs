@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{ThicknessField, mean::Mean};
+use super::{ThicknessMap, mean::Mean};
 use crate::scan::{Eye, Place};
 
 const INNER: (f64, f64) = (0.6, 0.5);
@@ -85,7 +85,7 @@ pub struct GciplThickness {
 impl GciplThickness {
     /// Measures the annulus around the fovea.
     #[must_use]
-    pub fn measure(gcipl: &ThicknessField, fovea: Place, eye: Eye) -> Self {
+    pub fn measure(gcipl: &ThicknessMap, fovea: Place, eye: Eye) -> Self {
         let mut sectors = [Mean::default(); 6];
         let mut all = Mean::default();
         let mut minimum: Option<f32> = None;
@@ -128,12 +128,12 @@ impl GciplThickness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::field::tests::volume;
+    use crate::measure::enface::thickness_map::tests::volume;
 
     const FOVEA: Place = Place { x: 3.0, y: 3.0 };
 
     fn measured(eye: Eye, thickness: impl Fn(Place) -> Option<f32>) -> GciplThickness {
-        let field = ThicknessField::new(&volume((256, 61), 6.0, FOVEA, 0.0, thickness)).expect("a field");
+        let field = ThicknessMap::new(&volume((256, 61), 6.0, FOVEA, 0.0, thickness)).expect("a field");
         GciplThickness::measure(&field, FOVEA, eye)
     }
 

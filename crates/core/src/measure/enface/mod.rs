@@ -2,18 +2,18 @@
 
 mod circle;
 mod etdrs;
-mod field;
+mod thickness_map;
 mod fovea;
 mod gcipl;
 mod mean;
-mod rows;
+mod raster;
 mod sector;
-mod star;
+mod radial;
 mod volume;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};
 pub use etdrs::{COVERED, ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
-pub use field::{AScanThickness, Slice, ThicknessField};
+pub use thickness_map::{AScanThickness, Slice, ThicknessMap};
 pub use fovea::{Centre, CentreSource, find_fovea};
 pub use gcipl::{GciplSector, GciplThickness, SectorThickness};
 pub use sector::{Side, side};

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessField, find_fovea};
+use super::{Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessMap, find_fovea};
 use crate::{
     layer::{Layer, MEASURED, Measured},
     measure::{ThicknessUnit, Thicknesses},
-    scan::{Eye, Track},
+    scan::{Eye, BScanPosition},
 };
 
 /// Collects the thicknesses of a scan, B-scan by B-scan.
@@ -41,7 +41,7 @@ pub struct MeasuredGrid {
 impl VolumeMeasures {
     /// Distance of the fovea from the middle of the area of `fields`, in millimetres; `None` if no fovea was found.
     #[must_use]
-    pub fn decentration_mm(&self, fields: &[ThicknessField]) -> Option<f32> {
+    pub fn decentration_mm(&self, fields: &[ThicknessMap]) -> Option<f32> {
         let middle = fields[Measured::Retina.index()].middle();
         (self.centre.from == CentreSource::Fovea).then(|| self.centre.place.distance(middle) as f32)
     }
@@ -55,7 +55,7 @@ impl Volume {
     }
 
     /// Adds the B-scan along `track`. Thicknesses in pixels are ignored, since places are in millimetres.
-    pub fn add(&mut self, track: Track, thicknesses: &Thicknesses) {
+    pub fn add(&mut self, track: BScanPosition, thicknesses: &Thicknesses) {
         if thicknesses.unit == ThicknessUnit::Micrometres {
             for (slices, of) in self.slices.iter_mut().zip(thicknesses.iter()) {
                 slices.push(Slice { track, thickness: of.profile.iter().copied().collect() });
@@ -66,13 +66,13 @@ impl Volume {
     /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel or
     /// radial lines.
     #[must_use]
-    pub fn fields(&self) -> Option<Vec<ThicknessField>> {
-        self.slices.iter().map(|slices| ThicknessField::new(slices)).collect()
+    pub fn fields(&self) -> Option<Vec<ThicknessMap>> {
+        self.slices.iter().map(|slices| ThicknessMap::new(slices)).collect()
     }
 
     /// Measures the area of `fields`.
     #[must_use]
-    pub fn measure(&self, fields: &[ThicknessField]) -> VolumeMeasures {
+    pub fn measure(&self, fields: &[ThicknessMap]) -> VolumeMeasures {
         let field = |of: Measured| &fields[of.index()];
         let centre = find_fovea(field(Measured::Retina));
         let grid = |of: Measured| MeasuredGrid {
@@ -111,7 +111,7 @@ mod tests {
     const APART_UM: f64 = 240.0;
 
     /// The B-scans of one phantom eye from above to below the fovea, with their tracks; the fovea is at (5, 4) mm.
-    fn eye(nasal_right: bool) -> Vec<(Track, PhantomScan)> {
+    fn eye(nasal_right: bool) -> Vec<(BScanPosition, PhantomScan)> {
         (0..BSCANS)
             .map(|i| {
                 let offset = (i as f64 - (BSCANS / 2) as f64) * APART_UM;
@@ -127,13 +127,13 @@ mod tests {
                 };
                 let half = 0.5 * 256.0 * 0.026;
                 let y = 4.0 + offset / 1000.0;
-                let track = Track::Line { start: Place { x: 5.0 - half, y }, end: Place { x: 5.0 + half, y } };
+                let track = BScanPosition::Line { start: Place { x: 5.0 - half, y }, end: Place { x: 5.0 + half, y } };
                 (track, Phantom::generate(&options, 100 + i as u64))
             })
             .collect()
     }
 
-    fn measured(scans: &[(Track, PhantomScan)], eye: Option<Eye>) -> (Volume, VolumeMeasures) {
+    fn measured(scans: &[(BScanPosition, PhantomScan)], eye: Option<Eye>) -> (Volume, VolumeMeasures) {
         let mut volume = Volume::new(eye);
         for (track, scan) in scans {
             let axial = Spacing { um: scan.axial_um, from: Provenance::Header };
@@ -199,7 +199,7 @@ mod tests {
         let (centre, start) = (Place { x: 3.0, y: 3.0 }, Place { x: 1.27, y: 3.0 });
         let mut volume = Volume::new(Some(Eye::Right));
         let axial = Spacing { um: 4.0, from: Provenance::Header };
-        volume.add(Track::Circle { centre, start, clockwise: true }, &Thicknesses::measure(&surfaces, Some(axial)));
+        volume.add(BScanPosition::Circle { centre, start, clockwise: true }, &Thicknesses::measure(&surfaces, Some(axial)));
         let circle = volume.circle().expect("a circle");
         assert!(circle.quadrants.iter().all(|q| q.mean_um == Some(40.0)));
         assert!(volume.fields().is_none());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scan::{Pattern, ScanHeader, Track};
+use crate::scan::{Pattern, ScanHeader, BScanPosition};
 
 /// Largest relative difference of two lengths that count as equal; the scale on the retina varies with the focus.
 const LENGTH: f64 = 0.05;
@@ -30,13 +30,13 @@ impl Protocol {
     /// The protocol of a scan.
     #[must_use]
     pub fn of(header: &ScanHeader) -> Self {
-        let middle = |t: &Track| t.at(header.width / 2, header.width);
+        let middle = |t: &BScanPosition| t.at(header.width / 2, header.width);
         let (length_mm, direction_deg) = match header.tracks.first() {
-            Some(Track::Line { start, end }) => {
+            Some(BScanPosition::Line { start, end }) => {
                 let degrees = (end.y - start.y).atan2(end.x - start.x).to_degrees();
                 (Some(start.distance(*end)), Some(degrees.rem_euclid(180.0)))
             }
-            Some(Track::Circle { centre, start, .. }) => (Some(std::f64::consts::TAU * centre.distance(*start)), None),
+            Some(BScanPosition::Circle { centre, start, .. }) => (Some(std::f64::consts::TAU * centre.distance(*start)), None),
             None => (header.lateral.map(|s| s.mm() * header.width as f64), None),
         };
         let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);
@@ -95,7 +95,7 @@ mod tests {
             eye_from: None,
             pattern: Pattern::Line,
             pattern_from: None,
-            tracks: vec![Track::Line { start: Place::default(), end }],
+            tracks: vec![BScanPosition::Line { start: Place::default(), end }],
             places: None,
         };
         Protocol::of(&header)

@@ -87,13 +87,13 @@ mod tests {
     use super::*;
     use crate::{
         measure::reference::ReferenceTable,
-        scan::{Eye, Place, Track},
+        scan::{Eye, Place, BScanPosition},
     };
 
     fn circle(radius: f64, thickness: impl Fn(usize) -> Option<f32>) -> CircleProfile {
         let centre = Place { x: 5.0, y: 5.0 };
         // Starts temporal in a right eye, then runs over the top.
-        let track = Track::Circle { centre, start: Place { x: 5.0 - radius, y: 5.0 }, clockwise: true };
+        let track = BScanPosition::Circle { centre, start: Place { x: 5.0 - radius, y: 5.0 }, clockwise: true };
         let thickness: Vec<_> = (0..720).map(thickness).collect();
         CircleProfile::measure(&track, &thickness, Eye::Right).expect("a circle")
     }

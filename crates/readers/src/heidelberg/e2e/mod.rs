@@ -20,12 +20,12 @@ use self::{
 use crate::{
     FundusImage, ReadError, ReadOptions, ScanReader, fundus,
     heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
-    sidecar::Stated,
+    sidecar::Hints,
     source::Fields,
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, Track,
+    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
     subject::latin,
 };
 
@@ -49,7 +49,7 @@ struct Slo {
     /// Field of view in degrees in either direction, if stated.
     angle: Option<f64>,
     /// Tracks of the B-scans, in degrees from the centre of the image.
-    tracks: Vec<Track>,
+    tracks: Vec<BScanPosition>,
     /// Millimetres per degree.
     degree_mm: Option<f64>,
 }
@@ -67,7 +67,7 @@ impl HeidelbergE2e {
         Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
     }
 
-    pub(crate) fn open(path: &Path, stated: &Stated, options: ReadOptions) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, stated: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
         let mut container = Container::open(path)?;
         let series = series::choose(&mut container, options.series)?;
         let eye = series.eye(&mut container)?;
@@ -93,7 +93,7 @@ impl HeidelbergE2e {
         check_count(bscans.len(), &metadata, options.allow_missing)?;
         let axial_mm = metadata.first().map(|m| m.axial_mm);
         let axial_mm = axial_mm.filter(|mm| metadata.iter().all(|m| m.axial_mm.to_bits() == mm.to_bits()));
-        let tracks: Vec<Track> = metadata.iter().filter_map(Metadata::track).collect();
+        let tracks: Vec<BScanPosition> = metadata.iter().filter_map(Metadata::track).collect();
         let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
         let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
         let lateral = stated.degree.zip(tracks.first()).and_then(|(degree, track)| {
@@ -244,33 +244,33 @@ fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, R
 
 /// Converts a track in degrees from the centre of an image to one in millimetres from its corner, `corner` degrees
 /// away.
-fn scaled(track: &Track, corner: f64, mm: f64) -> Track {
+fn scaled(track: &BScanPosition, corner: f64, mm: f64) -> BScanPosition {
     let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
     match *track {
-        Track::Line { start, end } => Track::Line { start: at(start), end: at(end) },
-        Track::Circle { centre, start, clockwise } => Track::Circle { centre: at(centre), start: at(start), clockwise },
+        BScanPosition::Line { start, end } => BScanPosition::Line { start: at(start), end: at(end) },
+        BScanPosition::Circle { centre, start, clockwise } => BScanPosition::Circle { centre: at(centre), start: at(start), clockwise },
     }
 }
 
 /// Length of a track, in the unit of its positions.
-fn length(track: &Track) -> f64 {
+fn length(track: &BScanPosition) -> f64 {
     match track {
-        Track::Line { start, end } => start.distance(*end),
-        Track::Circle { centre, start, .. } => std::f64::consts::TAU * start.distance(*centre),
+        BScanPosition::Line { start, end } => start.distance(*end),
+        BScanPosition::Circle { centre, start, .. } => std::f64::consts::TAU * start.distance(*centre),
     }
 }
 
 impl Metadata {
     /// Course of the B-scan, in degrees from the centre of the fundus image.
-    fn track(&self) -> Option<Track> {
+    fn track(&self) -> Option<BScanPosition> {
         let [x0, y0, x1, y1] = self.ends;
         let place = |x: f32, y: f32| {
             let near = x.abs() <= MOST_DEGREES && y.abs() <= MOST_DEGREES;
             near.then_some(Place { x: x.into(), y: y.into() })
         };
         match self.kind {
-            LINE => Track::line(place(x0, y0)?, place(x1, y1)?),
-            CIRCLE => self.centre.and_then(|[x, y]| Track::heidelberg_circle(place(x0, y0)?, place(x, y)?)),
+            LINE => BScanPosition::line(place(x0, y0)?, place(x1, y1)?),
+            CIRCLE => self.centre.and_then(|[x, y]| BScanPosition::heidelberg_circle(place(x0, y0)?, place(x, y)?)),
             _ => None,
         }
     }

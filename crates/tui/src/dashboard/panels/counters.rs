@@ -11,9 +11,9 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::dashboard::{scene::Scene, text};
+use crate::dashboard::{render_context::RenderContext, text};
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let counts = scene.model.counts();
     let lit = |n: u64, style: Style| if n == 0 { theme.quiet() } else { style };

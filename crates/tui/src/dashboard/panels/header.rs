@@ -12,11 +12,11 @@ use ratatui::{
 };
 
 use crate::{
-    dashboard::{scene::Scene, text},
+    dashboard::{render_context::RenderContext, text},
     lines::{folders, printed},
 };
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let (state, style) = state(scene);
     let right = Line::from(vec![
@@ -30,7 +30,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.right() - right.width() as u16, area.y, &right, area.width);
 }
 
-fn state(scene: &Scene) -> (&'static str, Style) {
+fn state(scene: &RenderContext) -> (&'static str, Style) {
     let (model, theme) = (scene.model, scene.theme);
     if model.stopped.is_some() {
         ("■ STOPPED", theme.strong())
@@ -50,7 +50,7 @@ fn state(scene: &Scene) -> (&'static str, Style) {
 }
 
 /// The left part in at most `room` cells: first the folders are shortened, then less important parts are left out.
-fn left(scene: &Scene, room: usize) -> Line<'static> {
+fn left(scene: &RenderContext, room: usize) -> Line<'static> {
     let theme = scene.theme;
     let name = format!(" octrls {}", scene.version);
     let research = "research use only".to_owned();

@@ -15,12 +15,12 @@ use ratatui::{
 use super::popup;
 use crate::dashboard::{
     keymap::{self, Context},
-    pictures::Pictures,
-    scene::Scene,
+    image_cache::Pictures,
+    render_context::RenderContext,
     text,
 };
 
-pub(crate) fn draw(scene: &Scene, pictures: &Pictures, first: usize, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, pictures: &Pictures, first: usize, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let mut lines: Vec<Line> = keymap::help(Context::Main)
         .into_iter()

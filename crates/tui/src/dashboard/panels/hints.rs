@@ -12,11 +12,11 @@ use ratatui::{
 
 use crate::dashboard::{
     keymap::{self, Context},
-    scene::Scene,
+    render_context::RenderContext,
     view::Popup,
 };
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let context = match scene.view.popup {
         None => Context::Main,

@@ -17,7 +17,7 @@ use ratatui::{
 use super::Title;
 use crate::{
     dashboard::{
-        scene::{Scene, unit},
+        render_context::{RenderContext, unit},
         text,
     },
     state::{LayerFigures, Scan},
@@ -30,7 +30,7 @@ use octrls_core::{
 /// Cells before the sparkline.
 const COLUMNS: usize = 39;
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let theme = scene.theme;
     let width = usize::from(area.width);
     let heading = format!("   {:<8}{:>7}{:>13}{:>7}  along", "layer", "mean", "min–max", "cover");
@@ -64,7 +64,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     title(scene, figures.map(|f| f.unit))
 }
 
-fn title(scene: &Scene, known: Option<ThicknessUnit>) -> Title {
+fn title(scene: &RenderContext, known: Option<ThicknessUnit>) -> Title {
     let left = match known {
         Some(ThicknessUnit::Pixels) => "px (no axial spacing)".into(),
         Some(known) => unit(known).into(),
@@ -78,7 +78,7 @@ fn title(scene: &Scene, known: Option<ThicknessUnit>) -> Title {
     Title { left, right }
 }
 
-fn columns(scene: &Scene, figures: Option<LayerFigures>) -> Vec<Span<'static>> {
+fn columns(scene: &RenderContext, figures: Option<LayerFigures>) -> Vec<Span<'static>> {
     let theme = scene.theme;
     let Some(LayerFigures { mean, min, max, coverage }) = figures else {
         return vec![Span::styled(format!("{:>7}{:>13}{:>7}", "-", "-", "-"), theme.quiet())];

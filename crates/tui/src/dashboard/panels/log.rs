@@ -15,10 +15,10 @@ use ratatui::{
 };
 
 use super::{Title, sentence};
-use crate::dashboard::scene::Scene;
+use crate::dashboard::render_context::RenderContext;
 use octrls_engine::Level;
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let theme = scene.theme;
     let entries = scene.model.journal.newest(scene.view.level).skip(scene.view.log_scroll);
     let lines: Vec<Line> = entries

@@ -22,7 +22,7 @@ use ratatui::{
 
 use super::{Title, sentence};
 use crate::{
-    dashboard::scene::{Scene, unit},
+    dashboard::render_context::{RenderContext, unit},
     state::{Scan, State},
 };
 use octrls_core::{
@@ -43,7 +43,7 @@ const WIDTH: u16 = 5 * STEP + 4;
 /// Five values one above the other, and the names of the sides.
 const HEIGHT: u16 = 7;
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let of = if scene.view.layer_map { Measured::Layer(scene.view.look.layer) } else { Measured::Retina };
     let left = format!("{} {}", of.name(), unit(ThicknessUnit::Micrometres));
     let Some((summary, etdrs)) =
@@ -76,7 +76,7 @@ const fn why_not(scan: Option<&Scan>) -> &'static str {
     }
 }
 
-fn grid(scene: &Scene, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
+fn grid(scene: &RenderContext, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     // If there is room, separate the rings vertically as they are horizontally.
     let spread = |ring: i16| if area.height >= 9 { 2 * ring - ring.signum() } else { ring };
@@ -132,7 +132,7 @@ fn ring(mm: f64) -> i16 {
 }
 
 /// A viridis background, as in the thickness maps; plain without colours.
-fn heat(scene: &Scene, share: f32) -> Style {
+fn heat(scene: &RenderContext, share: f32) -> Style {
     let ink = if share > 0.5 { Color::Black } else { Color::White };
     let ground = scene.theme.colour(viridis(share));
     ground.map_or_else(Style::new, |ground| Style::new().bg(ground).fg(ink))

@@ -11,8 +11,8 @@ use ratatui::{
 
 use super::{
     keymap::{self, Context},
-    pictures::Pictures,
-    scene::Scene,
+    image_cache::Pictures,
+    render_context::RenderContext,
     text,
     view::{Panel, Popup},
 };
@@ -48,7 +48,7 @@ struct Title {
 }
 
 /// Draws all frames, the focused one last. Titles are drawn later, because neighbours share borders.
-pub(crate) fn frames(scene: &Scene, places: &[Place], buf: &mut Buffer) {
+pub(crate) fn frames(scene: &RenderContext, places: &[Place], buf: &mut Buffer) {
     let focused = |place: &Place| place.panel == scene.view.focus;
     let block = |kind, style| Block::bordered().border_type(kind).border_style(style);
     for place in places {
@@ -62,7 +62,7 @@ pub(crate) fn frames(scene: &Scene, places: &[Place], buf: &mut Buffer) {
 }
 
 /// Draws a panel's content and title into its frame.
-pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, place: &Place, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, pictures: &mut Pictures, place: &Place, buf: &mut Buffer) {
     let inner = place.area.inner(Margin::new(1, 1));
     let title = match place.panel {
         Panel::Queue => queue::draw(scene, inner, buf),
@@ -76,7 +76,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, place: &Place, buf: &
     heading(scene, place, &title, buf);
 }
 
-fn heading(scene: &Scene, place: &Place, title: &Title, buf: &mut Buffer) {
+fn heading(scene: &RenderContext, place: &Place, title: &Title, buf: &mut Buffer) {
     let theme = scene.theme;
     let focused = place.panel == scene.view.focus;
     let style = if focused { theme.focus() } else { theme.strong() };
@@ -102,7 +102,7 @@ fn heading(scene: &Scene, place: &Place, title: &Title, buf: &mut Buffer) {
 }
 
 /// The tabs of the panels that share a place, the visible one in brackets.
-fn tabs(scene: &Scene, shown: Panel) -> Vec<Span<'static>> {
+fn tabs(scene: &RenderContext, shown: Panel) -> Vec<Span<'static>> {
     let theme = scene.theme;
     let tab = |panel: Panel| {
         if panel == shown {
@@ -125,7 +125,7 @@ fn sentence(words: &str, style: Style, area: Rect, buf: &mut Buffer) {
 }
 
 /// Draws an empty frame of this size in the middle of `area`, over the panels; returns its inner area.
-fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
+fn popup(scene: &RenderContext, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
     let area = area.centered(Constraint::Length(width), Constraint::Length(height));
     // Half of a wide character would shift the frame.
     for y in area.top()..area.bottom() {
@@ -144,7 +144,7 @@ fn popup(scene: &Scene, title: &str, (width, height): (u16, u16), area: Rect, bu
 }
 
 /// Draws the message for a terminal that is too small for the panels.
-pub(crate) fn too_small(scene: &Scene, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
+pub(crate) fn too_small(scene: &RenderContext, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
     let words = if scene.view.popup == Some(Popup::Quit) {
         let keys: Vec<String> =
             keymap::hints(Context::Quit).into_iter().map(|hint| format!("{} {}", hint.keys, hint.text)).collect();

@@ -15,12 +15,12 @@ use ratatui::{
 
 use super::{Title, sentence};
 use crate::{
-    dashboard::{picture::Overlay, pictures::Pictures, scene::Scene, text, theme::Colours, view::Popup},
+    dashboard::{bscan_image::Overlay, image_cache::Pictures, render_context::RenderContext, text, theme::Colours, view::Popup},
     state::{Scan, State},
 };
 use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye};
 
-pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, pictures: &mut Pictures, area: Rect, buf: &mut Buffer) -> Title {
     let picture = scene.frame.and_then(|(_, frame)| frame.full.as_ref());
     match picture {
         Some(bscan) if !pictures.off() => {
@@ -38,7 +38,7 @@ pub(crate) fn draw(scene: &Scene, pictures: &mut Pictures, area: Rect, buf: &mut
     title(scene, pictures, usize::from(area.width))
 }
 
-fn title(scene: &Scene, pictures: &Pictures, width: usize) -> Title {
+fn title(scene: &RenderContext, pictures: &Pictures, width: usize) -> Title {
     let Some(scan) = scene.scan else { return Title { left: String::new(), right: String::new() } };
     let mut words = Vec::new();
     if let (Some((index, _)), Some(total)) = (scene.frame, scan.bscans()) {
@@ -79,7 +79,7 @@ fn eye(scan: &Scan) -> Option<&'static str> {
 }
 
 /// The names of the drawn boundaries in their colours, if all fit.
-fn legend(scene: &Scene, width: usize) -> Option<Line<'static>> {
+fn legend(scene: &RenderContext, width: usize) -> Option<Line<'static>> {
     let look = scene.view.look;
     let text_mode = scene.theme.colours() == Colours::None;
     let drawn: Vec<Boundary> = match look.overlay {
@@ -104,7 +104,7 @@ fn legend(scene: &Scene, width: usize) -> Option<Line<'static>> {
 }
 
 /// Draws the reason why there is no image.
-fn explain(scene: &Scene, pictures: &Pictures, area: Rect, buf: &mut Buffer) {
+fn explain(scene: &RenderContext, pictures: &Pictures, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let (words, style) = match (scene.scan, scene.frame) {
         (None, _) => ("the current B-scan appears here".into(), theme.quiet()),

@@ -19,12 +19,12 @@ use ratatui::{
 
 use super::{Title, sentence};
 use crate::dashboard::{
-    scene::{Scene, unit},
+    render_context::{RenderContext, unit},
     text,
 };
 use octrls_core::measure::LayerThickness;
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let layer = scene.view.look.layer;
     let Some(bscan) = scene.frame.and_then(|(_, frame)| frame.full.as_ref()) else {
         let words = if scene.frame.is_some() { "the profile is no longer in memory" } else { "no profile yet" };
@@ -43,7 +43,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     Title { left, right }
 }
 
-fn chart(scene: &Scene, thickness: &LayerThickness, top: f64, area: Rect, buf: &mut Buffer) {
+fn chart(scene: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let lateral = scene.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
     let count = thickness.profile.len();

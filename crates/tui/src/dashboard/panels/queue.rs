@@ -22,7 +22,7 @@ use ratatui::{
 use super::{Title, sentence};
 use crate::{
     dashboard::{
-        scene::Scene,
+        render_context::RenderContext,
         text,
         view::{Panel, Popup},
     },
@@ -31,7 +31,7 @@ use crate::{
 };
 use octrls_core::measure::Verdict;
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let rows = &scene.rows;
     if rows.is_empty() {
         let words = match &scene.model.session {
@@ -58,7 +58,7 @@ pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
     title(scene, height)
 }
 
-fn title(scene: &Scene, height: usize) -> Title {
+fn title(scene: &RenderContext, height: usize) -> Title {
     let n = scene.rows.len();
     let typing = if scene.view.popup == Some(Popup::Filter) { "▏" } else { "" };
     let scans = if n == 1 { "1 scan".into() } else { format!("{n} scans") };
@@ -71,7 +71,7 @@ fn title(scene: &Scene, height: usize) -> Title {
     Title { left, right: right.into() }
 }
 
-fn line(scene: &Scene, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
+fn line(scene: &RenderContext, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
     let theme = scene.theme;
     let wide = width >= 44;
     let flagged;

@@ -19,11 +19,11 @@ use ratatui::{
 use super::popup;
 use crate::dashboard::{
     keymap::{self, Context},
-    scene::Scene,
+    render_context::RenderContext,
     text,
 };
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) {
     let counts = scene.model.counts();
     let waiting = counts.waiting + counts.retry;
     let question = match (counts.running, waiting) {

@@ -14,9 +14,9 @@ use ratatui::{
 };
 
 use super::{Title, sentence};
-use crate::dashboard::{scene::Scene, text};
+use crate::dashboard::{render_context::RenderContext, text};
 
-pub(crate) fn draw(scene: &Scene, area: Rect, buf: &mut Buffer) -> Title {
+pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
     let history = scene.model.rates.history(scene.now, usize::from(area.width));
     let max = history.iter().copied().fold(0.0, f32::max);
     let seconds = history.len();

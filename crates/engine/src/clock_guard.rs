@@ -21,7 +21,7 @@ const PROBATION: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// The stored state of the clock.
 #[derive(Debug)]
-pub(super) struct Calendar {
+pub(super) struct ClockGuard {
     file: PathBuf,
 }
 
@@ -33,7 +33,7 @@ struct Page {
     jumped: Option<Timestamp>,
 }
 
-impl Calendar {
+impl ClockGuard {
     /// The clock state beside the ledger in `folder`.
     pub(super) fn of(folder: &Path) -> Self {
         Self { file: folder.join(FILE) }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_was_seen_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let calendar = Calendar::of(dir.path());
+        let calendar = ClockGuard::of(dir.path());
         assert_eq!(calendar.look(), None, "nothing is known of the clock yet");
         let past = Page { seen: at("2020-01-01T00:00:00Z"), jumped: None };
         calendar.write(past).unwrap();

@@ -21,7 +21,7 @@ pub use super::quarantine::Quarantined;
 
 /// The ledger and quarantine of a results folder.
 #[derive(Debug)]
-pub struct Steward {
+pub struct LedgerAdmin {
     records: Records,
     roots: Roots,
     quarantine: Quarantine,
@@ -42,7 +42,7 @@ pub enum Redo {
 
 /// Why an operation on ledger or quarantine failed.
 #[derive(Debug, thiserror::Error)]
-pub enum StewardError {
+pub enum LedgerAdminError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -56,7 +56,7 @@ pub enum StewardError {
     },
 }
 
-impl StewardError {
+impl LedgerAdminError {
     /// A stable code for scripts.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -67,7 +67,7 @@ impl StewardError {
     }
 }
 
-impl Steward {
+impl LedgerAdmin {
     /// Opens the ledger and quarantine in the results folder `out`.
     ///
     /// # Errors
@@ -109,8 +109,8 @@ impl Steward {
     /// Requests that the scan at `path`, below the root, be processed again. A scan in quarantine is moved back first.
     ///
     /// # Errors
-    /// [`StewardError`] if the ledger cannot be used or a file cannot be moved.
-    pub fn redo(&mut self, path: &Path) -> Result<Redo, StewardError> {
+    /// [`LedgerAdminError`] if the ledger cannot be used or a file cannot be moved.
+    pub fn redo(&mut self, path: &Path) -> Result<Redo, LedgerAdminError> {
         let jailed: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
         if let Some(last) = jailed.last()
             && !self.roots.locate(path).exists()
@@ -143,8 +143,8 @@ impl Steward {
     /// count.
     ///
     /// # Errors
-    /// [`StewardError`] if the ledger cannot be used.
-    pub fn redo_all(&mut self) -> Result<usize, StewardError> {
+    /// [`LedgerAdminError`] if the ledger cannot be used.
+    pub fn redo_all(&mut self) -> Result<usize, LedgerAdminError> {
         let mut entries = Vec::new();
         self.records.each(&mut |entry| entries.push(entry))?;
         let mut count = 0;
@@ -173,8 +173,8 @@ impl Steward {
     /// processed where it is.
     ///
     /// # Errors
-    /// [`StewardError`] if it cannot be moved or the ledger cannot be used.
-    pub fn release(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
+    /// [`LedgerAdminError`] if it cannot be moved or the ledger cannot be used.
+    pub fn release(&mut self, quarantined: &Quarantined) -> Result<(), LedgerAdminError> {
         let path = &quarantined.path;
         let moved = if quarantined.moved {
             self.quarantine.put_back(&quarantined.place, path)
@@ -192,8 +192,8 @@ impl Steward {
     /// quarantined.
     ///
     /// # Errors
-    /// [`StewardError`] if it cannot be deleted or the ledger cannot be used.
-    pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), StewardError> {
+    /// [`LedgerAdminError`] if it cannot be deleted or the ledger cannot be used.
+    pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), LedgerAdminError> {
         self.quarantine.forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
         if quarantined.moved {
             self.records.forget_quarantined(&quarantined.path, quarantined.sha256.as_deref())?;
@@ -203,11 +203,11 @@ impl Steward {
 
     /// Name of the series that the file at `path` belongs to.
     fn series_of(&self, path: &Path) -> Option<PathBuf> {
-        let scan = scan::around(&self.roots.locate(path)).ok()?;
+        let scan = scan::series_of(&self.roots.locate(path)).ok()?;
         self.roots.name(scan.path())
     }
 
-    fn renew(&self, entry: &LedgerEntry) -> Result<Redo, StewardError> {
+    fn renew(&self, entry: &LedgerEntry) -> Result<Redo, LedgerAdminError> {
         if entry.state == ScanState::Running {
             return Ok(Redo::Running);
         }
@@ -227,6 +227,6 @@ impl Steward {
     }
 }
 
-fn failed(quarantined: &Quarantined, source: io::Error) -> StewardError {
-    StewardError::Quarantine { path: quarantined.place.clone(), source }
+fn failed(quarantined: &Quarantined, source: io::Error) -> LedgerAdminError {
+    LedgerAdminError::Quarantine { path: quarantined.place.clone(), source }
 }

@@ -13,12 +13,12 @@ use tempfile::TempDir;
 
 use super::{
     error::code,
-    labour::Labour,
+    job_runner::JobRunner,
     link::{Full, Link, Stopped},
-    parcel::{self, Limits, Packing, ParcelError, Part, is_below},
-    stations::{Stations, Trouble},
+    archive::{self, Limits, Packing, ArchiveError, Part, is_below},
+    jetstream_queue::{JetStreamQueue, QueueError},
     wire::{self, Address, DEEPEST, Ending, Job, Outcome, Signal, Source},
-    worker::Workshop,
+    worker::WorkerState,
 };
 use octrls_engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummary, Segmenter, digest};
 use octrls_readers::ScanFiles;
@@ -32,7 +32,7 @@ const MOST_FILES: u32 = 20_000;
 const LONGEST_VERSION: usize = 64;
 
 /// How a worker's attempt at a job ended.
-pub(super) enum Given {
+pub(super) enum JobResult {
     Done,
     Failed {
         code: &'static str,
@@ -44,8 +44,8 @@ pub(super) enum Given {
 }
 
 /// Handles one job, from its delivery to its outcome.
-pub(super) struct Turn<'a> {
-    shop: &'a Arc<Workshop>,
+pub(super) struct JobHandler<'a> {
+    shop: &'a Arc<WorkerState>,
     message: &'a Message,
     id: ScanId,
 }
@@ -70,25 +70,25 @@ impl From<ProcessError> for Failure {
     }
 }
 
-impl<'a> Turn<'a> {
-    pub(super) fn new(shop: &'a Arc<Workshop>, message: &'a Message) -> Self {
+impl<'a> JobHandler<'a> {
+    pub(super) fn new(shop: &'a Arc<WorkerState>, message: &'a Message) -> Self {
         Self { shop, message, id: shop.next_id() }
     }
 
     /// Processes the job and stores its outcome.
-    pub(super) fn run(&self) -> Given {
+    pub(super) fn run(&self) -> JobResult {
         let Some(address) = Address::of_subject(&self.message.subject) else {
             // A foreign subject names no watcher that could get an outcome.
             self.acknowledge();
-            return Given::Settled;
+            return JobResult::Settled;
         };
         let beating = self.beat(&address);
         let given = self.attempt(&address);
         beating.abort();
-        given.unwrap_or(Given::Back)
+        given.unwrap_or(JobResult::Back)
     }
 
-    fn attempt(&self, address: &Address) -> Result<Given, Stopped> {
+    fn attempt(&self, address: &Address) -> Result<JobResult, Stopped> {
         let (delivery, sequence) = match self.message.info() {
             Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
             Err(_) => (1, 0),
@@ -96,7 +96,7 @@ impl<'a> Turn<'a> {
         let outcome_subject = self.link().names().outcome(address);
         if self.is_settled(&outcome_subject)? {
             self.acknowledge();
-            return Ok(Given::Settled);
+            return Ok(JobResult::Settled);
         }
         let job: Result<Job, ProcessError> = wire::of_json(&self.message.payload).map_err(|reason| nonsense(&reason));
         let nameless = || (PathBuf::from(&address.key), self.message.payload.len() as u64);
@@ -115,7 +115,7 @@ impl<'a> Turn<'a> {
                     Ok(()) => {
                         self.shop.scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
                         let bare = ScanSummary { out: PathBuf::new(), ..summary };
-                        (Ending::Done { summary: Box::new(bare), object: object.clone() }, Given::Done, Some(object))
+                        (Ending::Done { summary: Box::new(bare), object: object.clone() }, JobResult::Done, Some(object))
                     }
                     Err(Failure::Stopped) => return Err(Stopped),
                     Err(Failure::Error(error)) => self.failed(error, delivery),
@@ -125,13 +125,13 @@ impl<'a> Turn<'a> {
             Err(Failure::Error(error)) => self.failed(error, delivery),
         };
         if !self.give(sequence, &outcome_subject, ending, object)? {
-            return Ok(Given::Settled);
+            return Ok(JobResult::Settled);
         }
         self.acknowledge();
         Ok(given)
     }
 
-    fn failed(&self, error: ProcessError, delivery: u32) -> (Ending, Given, Option<String>) {
+    fn failed(&self, error: ProcessError, delivery: u32) -> (Ending, JobResult, Option<String>) {
         let ProcessError { code, reason, transient } = error;
         let change = if transient {
             let (reason, next_attempt) = (reason.clone(), delivery + 1);
@@ -140,7 +140,7 @@ impl<'a> Turn<'a> {
             ScanChange::Quarantined { code, reason: reason.clone() }
         };
         self.shop.scan(self.id, change);
-        (Ending::Failed { code, reason, transient }, Given::Failed { code }, None)
+        (Ending::Failed { code, reason, transient }, JobResult::Failed { code }, None)
     }
 
     fn link(&self) -> &'a Link {
@@ -152,11 +152,11 @@ impl<'a> Turn<'a> {
         if self.shop.stops.is_aborting() { Err(Stopped) } else { Ok(()) }
     }
 
-    fn ask<T, E: From<Stopped>, F>(&self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, E>
+    fn ask<T, E: From<Stopped>, F>(&self, work: impl FnMut(Arc<JetStreamQueue>) -> F) -> Result<T, E>
     where
-        F: Future<Output = Result<T, Trouble<E>>>,
+        F: Future<Output = Result<T, QueueError<E>>>,
     {
-        self.link().insist(&mut || self.tick(), work)
+        self.link().retry(&mut || self.tick(), work)
     }
 
     /// Sends heartbeats for the job to the server and the watcher, until aborted.
@@ -210,7 +210,7 @@ impl<'a> Turn<'a> {
         let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
         let limit = shop.options.limit.into_iter().chain(asked).min();
         let signals = self.link().names().signal(address);
-        let labour = Labour { shop, id: self.id, signals, limit };
+        let labour = JobRunner { shop, id: self.id, signals, limit };
         labour.segment(segmenter, scan, job.name, folder)
     }
 
@@ -226,7 +226,7 @@ impl<'a> Turn<'a> {
         let mut source = self.link().reader(parcel, &mut ticking);
         let limits = Limits { files: MOST_FILES, bytes: self.shop.options.max_bytes };
         let mut first = None;
-        let unpacked = parcel::unpack(&mut source, limits, |name, content| {
+        let unpacked = archive::unpack(&mut source, limits, |name, content| {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
             io::copy(content, &mut std::fs::File::create_new(&path)?)?;
@@ -236,9 +236,9 @@ impl<'a> Turn<'a> {
         match unpacked {
             Ok(()) => {}
             Err(_) if self.shop.stops.is_aborting() => return Err(Failure::Stopped),
-            Err(ParcelError::Refused(reason)) => return Err(nonsense(&reason).into()),
-            Err(ParcelError::Write(error)) => return Err(of_disk(folder, error).into()),
-            Err(ParcelError::Read(error)) => return Err(elsewhere(&format!("the download broke off: {error}")).into()),
+            Err(ArchiveError::Refused(reason)) => return Err(nonsense(&reason).into()),
+            Err(ArchiveError::Write(error)) => return Err(of_disk(folder, error).into()),
+            Err(ArchiveError::Read(error)) => return Err(elsewhere(&format!("the download broke off: {error}")).into()),
         }
         // Readers also use the file name.
         let fits = |path: &PathBuf| path.file_name() == name.file_name();
@@ -274,13 +274,13 @@ impl<'a> Turn<'a> {
     fn upload(&self, folder: &TempDir, summary: &ScanSummary, object: &str) -> Result<(), Failure> {
         let files = files_below(&summary.out).map_err(|e| of_disk(folder.path(), e))?;
         self.ask(move |queue| {
-            let packing = Packing::of(&files).map_err(Trouble::Own);
+            let packing = Packing::of(&files).map_err(QueueError::Own);
             let object = object.to_owned();
             async move {
                 let stored = async { queue.results.put(&object, &mut Full(packing?)).await };
                 stored.await.map_err(|trouble| match trouble {
-                    Trouble::Queue(reason) => Trouble::Queue(reason),
-                    Trouble::Own(error) => Trouble::Own(Failure::Error(of_disk(Path::new("the results"), error))),
+                    QueueError::Queue(reason) => QueueError::Queue(reason),
+                    QueueError::Own(error) => QueueError::Own(Failure::Error(of_disk(Path::new("the results"), error))),
                 })
             }
         })

@@ -39,7 +39,7 @@ pub(super) struct Limits {
 
 /// Why an archive cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ParcelError {
+pub(super) enum ArchiveError {
     /// It is invalid or exceeds a limit.
     #[error("{0}")]
     Refused(String),
@@ -133,38 +133,38 @@ pub(super) fn unpack(
     source: &mut dyn Read,
     limits: Limits,
     mut take: impl FnMut(&Path, &mut dyn Read) -> io::Result<()>,
-) -> Result<(), ParcelError> {
+) -> Result<(), ArchiveError> {
     let source = &mut Hashing { source, digest: Sha256::new() };
     if array::<{ MAGIC.len() }>(source)? != MAGIC {
-        return Err(ParcelError::Refused("not an octrls parcel".to_owned()));
+        return Err(ArchiveError::Refused("not an octrls parcel".to_owned()));
     }
     let files = u32::from_le_bytes(array(source)?);
     if files > limits.files {
-        return Err(ParcelError::Refused(format!("{files} files, the limit is {}", limits.files)));
+        return Err(ArchiveError::Refused(format!("{files} files, the limit is {}", limits.files)));
     }
     let mut left = limits.bytes;
     for _ in 0..files {
         let mut name = vec![0; u16::from_le_bytes(array(source)?).into()];
-        source.read_exact(&mut name).map_err(ParcelError::Read)?;
+        source.read_exact(&mut name).map_err(ArchiveError::Read)?;
         let name = checked(&name)?;
         let bytes = u64::from_le_bytes(array(source)?);
         left =
-            left.checked_sub(bytes).ok_or_else(|| ParcelError::Refused(format!("more than {} bytes", limits.bytes)))?;
+            left.checked_sub(bytes).ok_or_else(|| ArchiveError::Refused(format!("more than {} bytes", limits.bytes)))?;
         let mut content = Content { source: &mut *source, left: bytes, failed: None };
         let taken = take(&name, &mut content);
         if let Some(error) = content.failed {
-            return Err(ParcelError::Read(error));
+            return Err(ArchiveError::Read(error));
         }
-        taken.map_err(ParcelError::Write)?;
+        taken.map_err(ArchiveError::Write)?;
     }
     let found = source.digest.clone().finalize();
     if array::<DIGEST>(source)?[..] != found[..] {
-        return Err(ParcelError::Refused("its checksum is wrong".to_owned()));
+        return Err(ArchiveError::Refused("its checksum is wrong".to_owned()));
     }
     match source.read(&mut [0]) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(ParcelError::Refused("extra bytes after its last file".to_owned())),
-        Err(error) => Err(ParcelError::Read(error)),
+        Ok(_) => Err(ArchiveError::Refused("extra bytes after its last file".to_owned())),
+        Err(error) => Err(ArchiveError::Read(error)),
     }
 }
 
@@ -212,15 +212,15 @@ impl Read for Content<'_> {
     }
 }
 
-fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], ParcelError> {
+fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], ArchiveError> {
     let mut bytes = [0; N];
-    source.read_exact(&mut bytes).map_err(ParcelError::Read)?;
+    source.read_exact(&mut bytes).map_err(ArchiveError::Read)?;
     Ok(bytes)
 }
 
 /// Converts a name to a path that stays below any folder it is joined to.
-fn checked(name: &[u8]) -> Result<PathBuf, ParcelError> {
-    let refused = || ParcelError::Refused(format!("{:?} is not a valid file name", String::from_utf8_lossy(name)));
+fn checked(name: &[u8]) -> Result<PathBuf, ArchiveError> {
+    let refused = || ArchiveError::Refused(format!("{:?} is not a valid file name", String::from_utf8_lossy(name)));
     let path = from_bytes(name).ok_or_else(refused)?;
     is_below(&path, DEEPEST).then_some(path).ok_or_else(refused)
 }
@@ -270,7 +270,7 @@ mod tests {
         bytes
     }
 
-    fn unpacked(mut bytes: &[u8]) -> Result<Vec<(PathBuf, Vec<u8>)>, ParcelError> {
+    fn unpacked(mut bytes: &[u8]) -> Result<Vec<(PathBuf, Vec<u8>)>, ArchiveError> {
         let mut files = Vec::new();
         unpack(&mut bytes, LIMITS, |name, content| {
             let mut bytes = Vec::new();
@@ -324,7 +324,7 @@ mod tests {
         ];
         for name in hostile {
             let refused = unpacked(&packed(&[(b"good", b"x"), (name, b"x")]));
-            assert!(matches!(refused, Err(ParcelError::Refused(_))), "{:?}", String::from_utf8_lossy(name));
+            assert!(matches!(refused, Err(ArchiveError::Refused(_))), "{:?}", String::from_utf8_lossy(name));
         }
         assert_eq!(unpacked(&packed(&[(b"a/..b", b"x")])).unwrap().len(), 1);
     }
@@ -332,15 +332,15 @@ mod tests {
     #[test]
     fn more_than_is_allowed_is_refused() {
         let many: Vec<(&[u8], &[u8])> = vec![(b"a", b""); 11];
-        assert!(matches!(unpacked(&packed(&many)), Err(ParcelError::Refused(_))));
-        assert!(matches!(unpacked(&packed(&[(b"a", &[0; 600]), (b"b", &[0; 600])])), Err(ParcelError::Refused(_))));
+        assert!(matches!(unpacked(&packed(&many)), Err(ArchiveError::Refused(_))));
+        assert!(matches!(unpacked(&packed(&[(b"a", &[0; 600]), (b"b", &[0; 600])])), Err(ArchiveError::Refused(_))));
         let mut long = packed(&[(b"a", b"x")]);
         long.push(0);
-        assert!(matches!(unpacked(&long), Err(ParcelError::Refused(_))));
+        assert!(matches!(unpacked(&long), Err(ArchiveError::Refused(_))));
         // The declared size is larger than the content.
         let mut liar = packed(&[(b"a", b"")]);
         let at = liar.len() - DIGEST - 8;
         liar[at..at + 8].copy_from_slice(&900_u64.to_le_bytes());
-        assert!(matches!(unpacked(&liar), Err(ParcelError::Read(_))));
+        assert!(matches!(unpacked(&liar), Err(ArchiveError::Read(_))));
     }
 }

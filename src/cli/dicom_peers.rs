@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use octrls_dicom_net::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop};
-use octrls_engine::{ProcessError, Processor, Remote, ScanChange, ScanSummary};
+use octrls_engine::{ProcessError, Processor, EngineHandle, ScanChange, ScanSummary};
 use octrls_readers::ScanFiles;
 
 pub(super) use octrls_dicom_net::delivered;
@@ -33,8 +33,8 @@ pub(super) struct SegmentNetArguments {
 }
 
 impl WatchNetArguments {
-    pub(super) fn neighbours(&self) -> Neighbours {
-        Neighbours { listener: self.receive.options(), delivery: self.send.delivery(), outbox: Outbox::default() }
+    pub(super) fn dicom_peers(&self) -> DicomPeers {
+        DicomPeers { listener: self.receive.options(), delivery: self.send.delivery(), outbox: Outbox::default() }
     }
 }
 
@@ -63,14 +63,14 @@ impl SegmentNetArguments {
 
 /// The DICOM peers of a watcher, before they are started.
 #[derive(Default)]
-pub(super) struct Neighbours {
+pub(super) struct DicomPeers {
     listener: Option<ListenerOptions>,
     delivery: Option<Delivery>,
     outbox: Outbox,
 }
 
 /// The running DICOM peers of a watcher.
-pub(super) struct Busy {
+pub(super) struct RunningPeers {
     listener: Option<Listener>,
     courier: Option<(Courier, Stop)>,
 }
@@ -78,7 +78,7 @@ pub(super) struct Busy {
 /// Stops the listener and the deliveries.
 pub(super) struct Stops(Vec<Stop>);
 
-impl Neighbours {
+impl DicomPeers {
     /// Wraps `processor` so that its results are delivered, if deliveries were asked for.
     pub(super) fn served_by(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
         match self.delivery {
@@ -90,7 +90,7 @@ impl Neighbours {
     }
 
     /// Starts listening (into `root`) and delivering (from `out`) for the engine of `remote`.
-    pub(super) fn start(self, root: &Path, out: &Path, remote: &Remote) -> anyhow::Result<Busy> {
+    pub(super) fn start(self, root: &Path, out: &Path, remote: &EngineHandle) -> anyhow::Result<RunningPeers> {
         let failed = |e: NodeError| coded(e.code(), e);
         let listener = self.listener.map(|options| {
             let remote = remote.clone();
@@ -103,11 +103,11 @@ impl Neighbours {
             let tell = move |level, code, text| remote.notice(level, code, text);
             Courier::start(delivery, out.to_owned(), self.outbox, tell).map(|courier| (courier, stop))
         });
-        Ok(Busy { listener, courier: courier.transpose().map_err(failed)? })
+        Ok(RunningPeers { listener, courier: courier.transpose().map_err(failed)? })
     }
 }
 
-impl Busy {
+impl RunningPeers {
     pub(super) fn stop(&self) -> Stops {
         let listener = self.listener.as_ref().map(Listener::stopper);
         Stops(listener.into_iter().chain(self.courier.as_ref().map(|(_, stop)| stop.clone())).collect())

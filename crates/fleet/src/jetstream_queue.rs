@@ -37,21 +37,21 @@ const MOST_IN_HAND: i64 = 100_000;
 
 /// Why an operation on the queue failed.
 #[derive(Debug)]
-pub(super) enum Trouble<E> {
+pub(super) enum QueueError<E> {
     /// The queue failed; a retry may succeed.
     Queue(String),
     /// The caller's own part failed; do not retry.
     Own(E),
 }
 
-impl<E> Trouble<E> {
+impl<E> QueueError<E> {
     pub(super) fn queue(error: &dyn std::error::Error) -> Self {
         Self::Queue(chain(error))
     }
 }
 
 /// The streams and stores of a queue.
-pub(super) struct Stations {
+pub(super) struct JetStreamQueue {
     jetstream: Context,
     jobs: Stream,
     outcomes: Stream,
@@ -74,7 +74,7 @@ pub(super) struct Object {
     chunks: usize,
 }
 
-impl Stations {
+impl JetStreamQueue {
     /// Opens the streams and stores; creates missing ones.
     pub(super) async fn make(client: &Client, names: &Names) -> Result<Self, String> {
         let jetstream = jetstream::new(client.clone());
@@ -103,70 +103,70 @@ impl Stations {
     }
 
     /// Publishes a job or an outcome. Returns false if the subject already has a message.
-    pub(super) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, Trouble<E>> {
+    pub(super) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, QueueError<E>> {
         let message = PublishMessage::build().payload(Bytes::from(content)).expected_last_subject_sequence(0);
-        let sent = self.jetstream.send_publish(subject, message).await.map_err(|e| Trouble::queue(&e))?;
+        let sent = self.jetstream.send_publish(subject, message).await.map_err(|e| QueueError::queue(&e))?;
         match sent.await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
     /// The addresses of all jobs whose subject matches.
-    pub(super) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<Address>, Trouble<E>> {
-        let mut found = self.jobs.info_with_subjects(subjects).await.map_err(|e| Trouble::queue(&e))?;
+    pub(super) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<Address>, QueueError<E>> {
+        let mut found = self.jobs.info_with_subjects(subjects).await.map_err(|e| QueueError::queue(&e))?;
         let mut jobs = Vec::new();
         while let Some(subject) = found.next().await {
-            let (subject, _) = subject.map_err(|e| Trouble::queue(&e))?;
+            let (subject, _) = subject.map_err(|e| QueueError::queue(&e))?;
             jobs.extend(Address::of_subject(&subject));
         }
         Ok(jobs)
     }
 
     /// Whether the job is still in the queue.
-    pub(super) async fn has_job<E>(&self, subject: &str) -> Result<bool, Trouble<E>> {
+    pub(super) async fn has_job<E>(&self, subject: &str) -> Result<bool, QueueError<E>> {
         Ok(last(&self.jobs, subject).await?.is_some())
     }
 
     /// Whether this message is still in the stream of jobs.
-    pub(super) async fn has_message<E>(&self, sequence: u64) -> Result<bool, Trouble<E>> {
+    pub(super) async fn has_message<E>(&self, sequence: u64) -> Result<bool, QueueError<E>> {
         match self.jobs.get_raw_message(sequence).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
     /// Whether the server has lost track of a job: it is in the stream, but `consumer` counts it as acknowledged. False
     /// if the consumer does not exist.
-    pub(super) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, Trouble<E>> {
+    pub(super) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, QueueError<E>> {
         let Some(job) = last(&self.jobs, subject).await? else { return Ok(false) };
         match self.jobs.consumer_info(consumer).await {
             // Everything up to the floor is acknowledged; running and waiting jobs lie above it.
             Ok(info) => Ok(job.sequence <= info.ack_floor.stream_sequence),
             Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
-    pub(super) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, Trouble<E>> {
+    pub(super) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, QueueError<E>> {
         Ok(last(&self.outcomes, subject).await?.map(|message| message.payload))
     }
 
     /// Removes a job. Not by a purge: on some servers, that makes consumers skip other jobs.
-    pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
+    pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
         let Some(message) = last(&self.jobs, subject).await? else { return Ok(()) };
         match self.jobs.delete_message(message.sequence).await {
             Ok(_) => Ok(()),
             // A worker acknowledged it meanwhile.
             Err(_) if !self.has_job(subject).await? => Ok(()),
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
-    pub(super) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), Trouble<E>> {
-        self.outcomes.purge().filter(subject).await.map(drop).map_err(|e| Trouble::queue(&e))
+    pub(super) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
+        self.outcomes.purge().filter(subject).await.map(drop).map_err(|e| QueueError::queue(&e))
     }
 
     /// Opens the consumer that all workers with one model share. It redelivers jobs without a heartbeat for `patience`.
@@ -175,7 +175,7 @@ impl Stations {
         name: String,
         subjects: String,
         patience: Duration,
-    ) -> Result<PullConsumer, Trouble<E>> {
+    ) -> Result<PullConsumer, QueueError<E>> {
         let config = pull::Config {
             durable_name: Some(name),
             filter_subject: subjects,
@@ -186,15 +186,15 @@ impl Stations {
             max_ack_pending: MOST_IN_HAND,
             ..pull::Config::default()
         };
-        self.jobs.create_consumer(config).await.map_err(|e| Trouble::queue(&e))
+        self.jobs.create_consumer(config).await.map_err(|e| QueueError::queue(&e))
     }
 }
 
-async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, Trouble<E>> {
+async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, QueueError<E>> {
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(Some(message)),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(error) => Err(Trouble::queue(&error)),
+        Err(error) => Err(QueueError::queue(&error)),
     }
 }
 
@@ -220,19 +220,19 @@ impl Store {
         &self,
         name: &str,
         content: &mut (impl AsyncRead + Unpin),
-    ) -> Result<(), Trouble<io::Error>> {
+    ) -> Result<(), QueueError<io::Error>> {
         let metadata = ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK), ..ObjectMetadata::default() };
         match self.objects.put(metadata, content).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == PutErrorKind::ReadChunks => {
-                Err(Trouble::Own(io::Error::other(chain(&error))))
+                Err(QueueError::Own(io::Error::other(chain(&error))))
             }
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
     /// Opens the object `name`; `None` if it does not exist.
-    pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, Trouble<E>> {
+    pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, QueueError<E>> {
         match self.objects.info(name).await {
             Ok(info) if info.deleted => Ok(None),
             Ok(info) => {
@@ -242,16 +242,16 @@ impl Store {
                 Ok(plain.then(|| Object { stream: self.stream.clone(), subject, next: 1, chunks: info.chunks }))
             }
             Err(error) if matches!(error.kind(), InfoErrorKind::NotFound | InfoErrorKind::InvalidName) => Ok(None),
-            Err(error) => Err(Trouble::queue(&error)),
+            Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
     /// Removes the object `name` if it exists.
-    pub(super) async fn remove<E>(&self, name: &str) -> Result<(), Trouble<E>> {
+    pub(super) async fn remove<E>(&self, name: &str) -> Result<(), QueueError<E>> {
         if self.get::<E>(name).await?.is_none() {
             return Ok(());
         }
-        self.objects.delete(name).await.map_err(|e| Trouble::queue(&e))
+        self.objects.delete(name).await.map_err(|e| QueueError::queue(&e))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::state::{Figures, Frame, LayerFigures, Model, Scan};
 use octrls_core::measure::ThicknessUnit;
 
 /// The model and the view at one moment.
-pub(crate) struct Scene<'a> {
+pub(crate) struct RenderContext<'a> {
     pub(crate) model: &'a Model,
     pub(crate) view: &'a View,
     pub(crate) theme: Theme,
@@ -21,7 +21,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) frame: Option<(usize, &'a Frame)>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> RenderContext<'a> {
     pub(crate) fn new(
         model: &'a Model,
         view: &'a View,

@@ -11,16 +11,16 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     backlog::Task,
-    hands::Hand,
-    worker::{Bench, Outcome},
+    in_flight::Hand,
+    worker::{WorkerContext, Outcome},
 };
 
 /// Limit for abandoned threads. Beyond it, a hanging disk or share is more likely than broken scans.
 const MOST_LEFT_BEHIND: usize = 8;
 
 /// The workers, and the watchers without which the engine must stop.
-pub(super) struct Crew {
-    bench: Arc<Bench>,
+pub(super) struct WorkerPool {
+    bench: Arc<WorkerContext>,
     tasks: Receiver<Task>,
     outcomes: Sender<Outcome>,
     workers: HashMap<usize, JoinHandle<()>>,
@@ -29,8 +29,8 @@ pub(super) struct Crew {
     hired: usize,
 }
 
-impl Crew {
-    pub(super) fn new(bench: Arc<Bench>, tasks: Receiver<Task>, outcomes: Sender<Outcome>) -> Self {
+impl WorkerPool {
+    pub(super) fn new(bench: Arc<WorkerContext>, tasks: Receiver<Task>, outcomes: Sender<Outcome>) -> Self {
         Self {
             bench,
             tasks,

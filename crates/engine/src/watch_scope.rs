@@ -17,14 +17,14 @@ const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System
 
 /// The part of a watched root where scans may be.
 #[derive(Clone, Debug)]
-pub(super) struct Territory {
+pub(super) struct WatchScope {
     root: PathBuf,
     /// The results folder, if it lies below the root.
     out: Option<PathBuf>,
     filter: Filter,
 }
 
-impl Territory {
+impl WatchScope {
     /// Both paths must be canonical.
     pub(super) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
         Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
@@ -69,9 +69,9 @@ mod tests {
     use super::*;
     use crate::EngineOptions;
 
-    fn territory(out: &str) -> Territory {
+    fn territory(out: &str) -> WatchScope {
         let options = EngineOptions { exclude: vec!["trial".into()], ..EngineOptions::new("/in", out) };
-        Territory::new(Path::new("/in"), Path::new(out), Filter::of(&options).unwrap())
+        WatchScope::new(Path::new("/in"), Path::new(out), Filter::of(&options).unwrap())
     }
 
     #[test]

@@ -15,13 +15,13 @@ use super::{ScanId, backlog::Task, content::Content};
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 
 /// Extra time that a scan with the time limit `limit` gets to stop after it is cancelled.
-pub fn grace(limit: Duration) -> Duration {
+pub fn grace_period(limit: Duration) -> Duration {
     limit.min(LONGEST_GRACE)
 }
 
 /// The running scans. A stuck scan is settled either by its worker or by the engine, never by both.
 #[derive(Debug, Default)]
-pub(super) struct Hands(Mutex<HashMap<ScanId, Hand>>);
+pub(super) struct InFlight(Mutex<HashMap<ScanId, Hand>>);
 
 /// A running scan.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Hand {
     overdue: Arc<AtomicBool>,
 }
 
-impl Hands {
+impl InFlight {
     /// Records that worker number `worker` took `task`. The returned flag is set when the scan exceeds the time limit.
     pub(super) fn take(&self, worker: usize, task: &Task) -> Arc<AtomicBool> {
         let overdue = Arc::<AtomicBool>::default();
@@ -64,7 +64,7 @@ impl Hands {
 
     /// Cancels scans that run longer than `limit`. Removes and returns those whose grace period has also passed.
     pub(super) fn take_stuck(&self, limit: Duration) -> Vec<Hand> {
-        let grace = grace(limit);
+        let grace = grace_period(limit);
         let mut hands = self.lock();
         let mut stuck = Vec::new();
         hands.retain(|_, hand| {

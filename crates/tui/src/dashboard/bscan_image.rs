@@ -38,7 +38,7 @@ impl Overlay {
 
 /// How a B-scan is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Look {
+pub(crate) struct RenderStyle {
     /// Whether to show only the rows from ILM to Bruch's membrane.
     pub(crate) crop: bool,
     pub(crate) overlay: Overlay,
@@ -46,7 +46,7 @@ pub(crate) struct Look {
     pub(crate) layer: Layer,
 }
 
-impl Look {
+impl RenderStyle {
     /// The boundaries to draw, most important last.
     fn boundaries(self) -> Vec<Boundary> {
         let own = [self.layer.lower(), self.layer.upper()];
@@ -68,7 +68,7 @@ pub(crate) struct Picture {
 
 impl Picture {
     /// Draws `bscan` scaled to `width` x `height` pixels.
-    pub(crate) fn draw(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Self {
+    pub(crate) fn draw(bscan: &SegmentedBScan, look: RenderStyle, width: usize, height: usize) -> Self {
         let rows = rows(bscan, look.crop);
         let grey = grey(&bscan.bscan, &rows, width, height);
         let mut rgb: Vec<[u8; 3]> = grey.iter().map(|g| [(g * 255.0).round() as u8; 3]).collect();
@@ -87,7 +87,7 @@ impl Picture {
 
 /// Draws `bscan` as characters: shades for pixels, each layer's number on its upper boundary, and `=` on the last
 /// boundary.
-pub(crate) fn text(bscan: &SegmentedBScan, look: Look, width: usize, height: usize) -> Vec<String> {
+pub(crate) fn text(bscan: &SegmentedBScan, look: RenderStyle, width: usize, height: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
     let rows = rows(bscan, look.crop);
     let grey = grey(&bscan.bscan, &rows, width, height);
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::fixtures::retina;
 
-    const LOOK: Look = Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+    const LOOK: RenderStyle = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
 
     #[test]
     fn the_crop_holds_every_retinal_boundary() {
@@ -218,16 +218,16 @@ mod tests {
         // White also occurs as a grey, so the white boundary is not counted.
         let but_white = |all: Vec<Boundary>| all.into_iter().filter(|b| *b != Boundary::OnlEz).collect::<Vec<_>>();
         assert_eq!(but_white(colours(LOOK, 200, 160)).len(), 7);
-        let layer = Look { overlay: Overlay::Layer, ..LOOK };
+        let layer = RenderStyle { overlay: Overlay::Layer, ..LOOK };
         assert_eq!(but_white(colours(layer, 70, 40)), [Boundary::Ilm, Boundary::NflGcl]);
-        assert_eq!(but_white(colours(Look { overlay: Overlay::None, ..LOOK }, 70, 40)), []);
+        assert_eq!(but_white(colours(RenderStyle { overlay: Overlay::None, ..LOOK }, 70, 40)), []);
     }
 
     #[test]
     fn pictures_of_any_size_can_be_drawn() {
         for (width, height) in [(1, 1), (3, 900), (900, 3), (384, 256), (0, 0)] {
             for crop in [false, true] {
-                let look = Look { crop, ..LOOK };
+                let look = RenderStyle { crop, ..LOOK };
                 assert_eq!(Picture::draw(&retina(0, None), look, width, height).rgb.len(), width * height);
                 text(&retina(0, None), look, width, height);
             }

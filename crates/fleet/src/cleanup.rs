@@ -12,7 +12,7 @@ use super::{
     FleetError,
     inbox::Inbox,
     link::{Link, Stopped},
-    stations::{Stations, Trouble},
+    jetstream_queue::{JetStreamQueue, QueueError},
     wire::{self, Address, Ending, Outcome},
 };
 
@@ -35,7 +35,7 @@ impl Leftovers {
     }
 
     /// Removes all of it from the queue. The outcome goes last, so that an interrupted removal can continue later.
-    pub(super) async fn remove<E>(self, queue: Arc<Stations>) -> Result<(), Trouble<E>> {
+    pub(super) async fn remove<E>(self, queue: Arc<JetStreamQueue>) -> Result<(), QueueError<E>> {
         let Self { job, outcome, key } = self;
         queue.remove_job::<E>(&job).await?;
         queue.scans.remove::<E>(&key).await?;
@@ -71,7 +71,7 @@ pub(super) fn sweep(
                 Err(RecvTimeoutError::Timeout) if link.connections() > connections => {
                     connections = link.connections();
                     let subjects = link.names().jobs_for(&model, &watcher);
-                    link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| {
+                    link.retry::<_, Stopped, _>(&mut || Ok(()), |queue| {
                         let subjects = subjects.clone();
                         async move { queue.jobs(&subjects).await }
                     })
@@ -81,7 +81,7 @@ pub(super) fn sweep(
             // Only settled jobs: others are running again, or still to be run.
             for address in found.unwrap_or_default().into_iter().filter(|address| inbox.is_settled(&address.key)) {
                 let leftovers = Leftovers::of(&link, &model, &address);
-                let removed = link.insist::<_, Stopped, _>(&mut || Ok(()), |queue| leftovers.clone().remove(queue));
+                let removed = link.retry::<_, Stopped, _>(&mut || Ok(()), |queue| leftovers.clone().remove(queue));
                 if removed.is_err() {
                     return;
                 }

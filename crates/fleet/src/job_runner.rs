@@ -16,19 +16,19 @@ use tempfile::TempDir;
 
 use super::{
     link::{Link, Stopped, TICK},
-    turn::Failure,
+    job_handler::Failure,
     wire::Signal,
-    worker::Workshop,
+    worker::WorkerState,
 };
-use octrls_engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace};
+use octrls_engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace_period};
 use octrls_readers::ScanFiles;
 
 /// Least time between two B-scans sent to the watcher's screens.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 
 /// Segments one scan.
-pub(super) struct Labour<'a> {
-    pub(super) shop: &'a Arc<Workshop>,
+pub(super) struct JobRunner<'a> {
+    pub(super) shop: &'a Arc<WorkerState>,
     pub(super) id: ScanId,
     /// Subject for signals to the watcher.
     pub(super) signals: String,
@@ -39,7 +39,7 @@ pub(super) struct Labour<'a> {
 /// Panic payload that unwinds the processor after a timeout or a stop.
 struct LetGo;
 
-impl Labour<'_> {
+impl JobRunner<'_> {
     /// Segments `scan` into a folder below `folder`; results call the scan `name`.
     pub(super) fn segment(
         self,
@@ -100,7 +100,7 @@ impl Labour<'_> {
             if shop.stops.is_aborting() || limit.is_some_and(|limit| taken >= limit) {
                 let_go.store(true, Ordering::Relaxed);
             }
-            if limit.is_some_and(|limit| taken >= limit + grace(limit)) {
+            if limit.is_some_and(|limit| taken >= limit + grace_period(limit)) {
                 shop.leave_behind();
                 return Err(ProcessError::too_long().into());
             }

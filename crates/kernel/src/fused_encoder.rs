@@ -14,7 +14,7 @@ use super::{
 /// Two 3 x 3 convolutions, from the image's plane to a map in lines and, halved by 2 x 2 maxima, to a map of pixels.
 /// Intermediate rows never leave the cache.
 #[derive(Clone, Debug)]
-pub struct Entrance {
+pub struct FusedEncoder {
     first: LineConv,
     second: LineConv,
 }
@@ -22,7 +22,7 @@ pub struct Entrance {
 /// Rows of a ring: those that a convolution reads, plus one, since rows are made in pairs.
 pub(super) const RING: usize = 4;
 
-impl Entrance {
+impl FusedEncoder {
     /// `stem`, then `conv`; `None` unless these have [`PLANES`] channels.
     pub fn of(stem: &Stem, conv: &Conv3x3) -> Option<Self> {
         let (first, second) = (stem.in_lines()?, conv.in_lines()?);

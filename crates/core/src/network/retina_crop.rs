@@ -19,7 +19,7 @@ const WORTH: usize = 8;
 /// The rows that seem to hold the retina in a scan that [`Placement::prepare`] made; `None` if a band would save too
 /// little. The caller must check that the band cuts nothing off.
 #[must_use]
-pub fn retina_band(placement: &Placement, prepared: &[f32]) -> Option<Range<usize>> {
+pub fn retina_crop(placement: &Placement, prepared: &[f32]) -> Option<Range<usize>> {
     let (width, rows) = (placement.width, placement.resized_height);
     let (across, down) = (width / BLOCK.0, rows / BLOCK.1);
     if across == 0 || down == 0 {
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn the_band_holds_what_is_bright_and_a_margin() {
-        assert_eq!(retina_band(&placement(), &frame(&(200..280))), Some(160..392));
-        assert_eq!(retina_band(&placement(), &frame(&(16..80))), Some(0..192));
+        assert_eq!(retina_crop(&placement(), &frame(&(200..280))), Some(160..392));
+        assert_eq!(retina_crop(&placement(), &frame(&(16..80))), Some(0..192));
     }
 
     #[test]
@@ -68,14 +68,14 @@ mod tests {
         for row in 96..200 {
             frame[row * 64..row * 64 + 16].fill(1.0);
         }
-        assert_eq!(retina_band(&placement(), &frame), Some(56..392));
+        assert_eq!(retina_crop(&placement(), &frame), Some(56..392));
     }
 
     #[test]
     fn a_frame_that_is_full_or_dark_has_no_band() {
-        assert_eq!(retina_band(&placement(), &frame(&(20..440))), None);
-        assert_eq!(retina_band(&placement(), &frame(&(0..0))), None);
+        assert_eq!(retina_crop(&placement(), &frame(&(20..440))), None);
+        assert_eq!(retina_crop(&placement(), &frame(&(0..0))), None);
         let tiny = Placement::new(3, 2, InputSize { width: 640, height: 640 });
-        assert_eq!(retina_band(&tiny, &vec![9.0; tiny.width * tiny.resized_height]), None);
+        assert_eq!(retina_crop(&tiny, &vec![9.0; tiny.width * tiny.resized_height]), None);
     }
 }

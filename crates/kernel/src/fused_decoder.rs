@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
-    entrance::RING,
+    fused_encoder::RING,
     head::Head,
     lines::{LineConv, Lines, MARGIN, PLANES, window},
     map::FeatureMap,
@@ -18,7 +18,7 @@ use super::{
 /// 2 x 2 up-convolution; two 3 x 3 convolutions, of which the first also reads the map from the way down; and the 1 x 1
 /// convolution to the scores. Intermediate rows never leave the cache.
 #[derive(Clone, Debug)]
-pub struct Exit {
+pub struct FusedDecoder {
     up: UpConv,
     first: LineConv,
     second: LineConv,
@@ -38,7 +38,7 @@ struct Scratch {
     pixels: Buffer,
 }
 
-impl Exit {
+impl FusedDecoder {
     /// `up`; `first`, which reads the map from the way down before or after that of `up`; `second`; then `head`. `None`
     /// unless these have [`PLANES`] channels.
     pub fn of(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {

@@ -7,7 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     graphics::{Graphics, Reply},
-    picture::{self, Look, Picture},
+    bscan_image::{self, RenderStyle, Picture},
     theme::{Colours, Theme},
 };
 use octrls_core::segment::SegmentedBScan;
@@ -39,7 +39,7 @@ pub enum ImageMode {
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) bscan: Arc<SegmentedBScan>,
-    pub(crate) look: Look,
+    pub(crate) look: RenderStyle,
     pub(crate) width: u16,
     pub(crate) height: u16,
 }
@@ -127,7 +127,7 @@ impl Pictures {
     pub(crate) fn draw(
         &mut self,
         bscan: &Arc<SegmentedBScan>,
-        look: Look,
+        look: RenderStyle,
         covered: bool,
         theme: Theme,
         area: Rect,
@@ -160,7 +160,7 @@ impl Pictures {
             let (width, height) = (usize::from(key.width), usize::from(key.height));
             let text = matches!(self.way, Way::Text) || theme.colours() == Colours::None;
             let drawing = if text {
-                Drawing::Text(picture::text(&key.bscan, key.look, width, height))
+                Drawing::Text(bscan_image::text(&key.bscan, key.look, width, height))
             } else {
                 Drawing::Half(Picture::draw(&key.bscan, key.look, width, 2 * height))
             };
@@ -186,10 +186,10 @@ mod tests {
     use ratatui::style::Color;
 
     use super::*;
-    use crate::{dashboard::picture::Overlay, fixtures::retina};
+    use crate::{dashboard::bscan_image::Overlay, fixtures::retina};
     use octrls_core::layer::{Boundary, Layer};
 
-    const LOOK: Look = Look { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+    const LOOK: RenderStyle = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
 
     fn drawn(pictures: &mut Pictures, bscan: &Arc<SegmentedBScan>, colours: Colours) -> Buffer {
         let area = Rect::new(0, 0, 60, 20);

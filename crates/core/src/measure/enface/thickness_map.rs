@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{rows::Rows, star::Star};
-use crate::scan::{Place, Track};
+use super::{raster::Rows, radial::Star};
+use crate::scan::{Place, BScanPosition};
 
 /// Thickness along one B-scan, and its place on the retina.
 #[derive(Clone, Debug)]
 pub struct Slice {
     /// Places of the A-scans.
-    pub track: Track,
+    pub track: BScanPosition,
     /// Thickness in each A-scan.
     pub thickness: AScanThickness,
 }
@@ -51,7 +51,7 @@ impl FromIterator<Option<f32>> for AScanThickness {
 /// ones. Thickness is missing where a corner is missing and where B-scans are more than half a millimetre apart. The
 /// outermost A-scans and parallel B-scans extend by half a spacing.
 #[derive(Clone, Debug)]
-pub struct ThicknessField(Shape);
+pub struct ThicknessMap(Shape);
 
 #[derive(Clone, Debug)]
 enum Shape {
@@ -62,7 +62,7 @@ enum Shape {
 /// Largest distance in millimetres of neighbouring B-scans for interpolation; sparser scans leave gaps.
 pub(super) const MOST_APART: f64 = 0.5;
 
-impl ThicknessField {
+impl ThicknessMap {
     /// The field of at least two parallel B-scans, or of at least three through one centre; `None` for other scans.
     #[must_use]
     pub fn new(slices: &[Slice]) -> Option<Self> {
@@ -143,7 +143,7 @@ impl Slice {
     /// Start and end of the B-scan, if it is a line of several A-scans.
     pub(super) fn line(&self) -> Option<(Place, Place)> {
         match self.track {
-            Track::Line { start, end } if self.thickness.count() > 1 => Some((start, end)),
+            BScanPosition::Line { start, end } if self.thickness.count() > 1 => Some((start, end)),
             _ => None,
         }
     }
@@ -167,7 +167,7 @@ pub(super) mod tests {
         (0..bscans)
             .map(|i| {
                 let v = size * (i as f64 / (bscans - 1) as f64 - 0.5);
-                let track = Track::Line { start: turned(-0.5 * size, v), end: turned(0.5 * size, v) };
+                let track = BScanPosition::Line { start: turned(-0.5 * size, v), end: turned(0.5 * size, v) };
                 Slice { track, thickness: (0..width).map(|x| thickness(track.at(x, width))).collect() }
             })
             .collect()
@@ -182,7 +182,7 @@ pub(super) mod tests {
         for angle in [0.0, 0.4, 1.6, 3.0] {
             let middle = Place { x: 5.0, y: 4.0 };
             let field =
-                ThicknessField::new(&volume((64, 15), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
+                ThicknessMap::new(&volume((64, 15), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
             for (dx, dy) in [(0.0, 0.0), (1.3, -1.1), (-1.9, 0.7), (0.2, 1.9)] {
                 let place = Place { x: middle.x + dx, y: middle.y + dy };
                 let thickness = field.at(place).expect("inside");
@@ -197,14 +197,14 @@ pub(super) mod tests {
     fn the_order_of_bscans_does_not_matter() {
         let mut slices = volume((16, 9), 4.0, Place::default(), 0.0, |p| Some(plane(p)));
         slices.reverse();
-        let field = ThicknessField::new(&slices).expect("a field");
+        let field = ThicknessMap::new(&slices).expect("a field");
         assert!((field.at(Place { x: 0.3, y: 0.9 }).expect("inside") - plane(Place { x: 0.3, y: 0.9 })).abs() < 0.01);
     }
 
     #[test]
     fn a_gap_stays_a_gap() {
         let open = |p: Place| (p.x.abs() > 0.5).then(|| plane(p));
-        let field = ThicknessField::new(&volume((64, 9), 4.0, Place::default(), 0.0, open)).expect("a field");
+        let field = ThicknessMap::new(&volume((64, 9), 4.0, Place::default(), 0.0, open)).expect("a field");
         assert_eq!(field.at(Place { x: 0.0, y: 0.1 }), None);
         assert!(field.at(Place { x: 1.0, y: 0.1 }).is_some());
     }
@@ -213,7 +213,7 @@ pub(super) mod tests {
     fn nothing_is_filled_in_between_distant_bscans() {
         let at = |bscans| {
             let slices = volume((64, bscans), 6.0, Place::default(), 0.0, |p| Some(plane(p)));
-            ThicknessField::new(&slices).expect("a field").at(Place { x: 0.1, y: 0.1 })
+            ThicknessMap::new(&slices).expect("a field").at(Place { x: 0.1, y: 0.1 })
         };
         assert!(at(13).is_some() && at(4).is_none());
     }
@@ -221,13 +221,13 @@ pub(super) mod tests {
     #[test]
     fn crossing_lines_a_single_line_and_a_circle_are_no_area() {
         let line =
-            |start, end| Slice { track: Track::Line { start, end }, thickness: [Some(1.0); 4].into_iter().collect() };
+            |start, end| Slice { track: BScanPosition::Line { start, end }, thickness: [Some(1.0); 4].into_iter().collect() };
         let at = |x, y| Place { x, y };
         let one = line(at(0.0, 0.0), at(4.0, 0.0));
-        assert!(ThicknessField::new(std::slice::from_ref(&one)).is_none());
-        assert!(ThicknessField::new(&[one.clone(), line(at(2.0, -2.0), at(2.0, 2.0))]).is_none());
-        assert!(ThicknessField::new(&[one.clone(), one.clone()]).is_none(), "the same place twice");
-        let circle = Track::Circle { centre: at(0.0, 0.0), start: at(1.7, 0.0), clockwise: true };
-        assert!(ThicknessField::new(&[Slice { track: circle, ..one.clone() }, one]).is_none());
+        assert!(ThicknessMap::new(std::slice::from_ref(&one)).is_none());
+        assert!(ThicknessMap::new(&[one.clone(), line(at(2.0, -2.0), at(2.0, 2.0))]).is_none());
+        assert!(ThicknessMap::new(&[one.clone(), one.clone()]).is_none(), "the same place twice");
+        let circle = BScanPosition::Circle { centre: at(0.0, 0.0), start: at(1.7, 0.0), clockwise: true };
+        assert!(ThicknessMap::new(&[Slice { track: circle, ..one.clone() }, one]).is_none());
     }
 }

@@ -23,7 +23,7 @@ const LEVELS: [&str; 3] = ["info", "warning", "error"];
 
 /// The metrics; clones share them.
 #[derive(Clone)]
-pub(crate) struct Figures {
+pub(crate) struct Metrics {
     registry: Registry,
     /// Folder whose free disk space is reported.
     out: Arc<PathBuf>,
@@ -41,7 +41,7 @@ pub(crate) struct Figures {
     info: GaugeVec,
 }
 
-impl Figures {
+impl Metrics {
     /// Creates and registers all metrics; `out` is the result folder.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Figures {
 
 /// Updates the metrics from the engine's events.
 pub(crate) struct Keeper {
-    figures: Figures,
+    figures: Metrics,
     tally: Tally,
 }
 
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_morning_in_figures() {
-        let figures = Figures::new(std::env::temp_dir()).unwrap();
+        let figures = Metrics::new(std::env::temp_dir()).unwrap();
         let mut keeper = figures.keeper();
         for event in &fixtures::morning() {
             keeper.event(event);

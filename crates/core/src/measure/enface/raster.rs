@@ -1,6 +1,6 @@
 //! Thickness between parallel B-scans.
 
-use super::field::{MOST_APART, Profile, Slice};
+use super::thickness_map::{MOST_APART, Profile, Slice};
 use crate::scan::Place;
 
 /// Largest sine of the angle between B-scans that still count as parallel.

@@ -17,9 +17,9 @@ pub fn is_due(kind: &EventKind, unread: usize) -> bool {
 
 /// Sends events without ever waiting for a reader. A slow screen misses B-scans but no state change.
 #[derive(Clone, Debug)]
-pub(super) struct Outlet(Arc<Mutex<Option<Sender<Event>>>>);
+pub(super) struct EventSender(Arc<Mutex<Option<Sender<Event>>>>);
 
-impl Outlet {
+impl EventSender {
     pub(super) fn new(sender: Sender<Event>) -> Self {
         Self(Arc::new(Mutex::new(Some(sender))))
     }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_lagging_screen_misses_bscans_but_no_state() {
         let (sender, receiver) = unbounded();
-        let outlet = Outlet::new(sender);
+        let outlet = EventSender::new(sender);
         let surfaces = Surfaces::undetermined(1, 1);
         let pixels = BScan { width: 1, height: 1, intensity: vec![0.0] };
         let bscan = Arc::new(SegmentedBScan {

@@ -6,19 +6,19 @@ use std::{
 };
 
 /// Silence after which a worker counts as stuck. The longest B-scan on the slowest computer takes a minute.
-pub const STUCK: Duration = Duration::from_mins(20);
+pub const STUCK_AFTER: Duration = Duration::from_mins(20);
 
 /// When a worker last made progress.
 #[derive(Debug)]
-pub struct Life(Mutex<Instant>);
+pub struct Heartbeat(Mutex<Instant>);
 
-impl Default for Life {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self(Mutex::new(Instant::now()))
     }
 }
 
-impl Life {
+impl Heartbeat {
     /// Records progress of a worker.
     pub fn beat(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();

@@ -11,16 +11,16 @@ use bytes::Bytes;
 use crossbeam_channel::RecvTimeoutError;
 
 use super::{
-    dispatcher::{Cargo, Dispatcher},
+    dispatcher::{JobInput, Dispatcher},
     error::code,
     inbox::{Mail, Mailbox},
-    leftovers::Leftovers,
+    cleanup::Leftovers,
     link::{Full, Stopped, TICK},
-    parcel::{self, Limits, Packing, ParcelError, is_below},
-    stations::{Stations, Trouble},
+    archive::{self, Limits, Packing, ArchiveError, is_below},
+    jetstream_queue::{JetStreamQueue, QueueError},
     wire::{self, DEEPEST, Ending, Job, Names, Outcome, Signal, Source},
 };
-use octrls_engine::{ProcessError, ScanChange, ScanSummary, sound};
+use octrls_engine::{ProcessError, ScanChange, ScanSummary, validate};
 use octrls_readers::ReadError;
 use octrls_report::{OutputError, RESULT_FILE, StagedFolder};
 
@@ -41,9 +41,9 @@ const LONGEST_RECORD: u64 = 256 << 20;
 const TRIES: u32 = 3;
 
 /// One remote job, from its publication to its results.
-pub(super) struct Errand<'a> {
+pub(super) struct RemoteJob<'a> {
     fleet: &'a Dispatcher,
-    cargo: &'a Cargo,
+    cargo: &'a JobInput,
     name: &'a Path,
     report: &'a mut dyn FnMut(ScanChange),
     /// Whether a worker is running it.
@@ -58,10 +58,10 @@ impl From<Stopped> for ProcessError {
     }
 }
 
-impl<'a> Errand<'a> {
+impl<'a> RemoteJob<'a> {
     pub(super) fn new(
         fleet: &'a Dispatcher,
-        cargo: &'a Cargo,
+        cargo: &'a JobInput,
         name: &'a Path,
         report: &'a mut dyn FnMut(ScanChange),
     ) -> Self {
@@ -100,12 +100,12 @@ impl<'a> Errand<'a> {
     }
 
     /// Runs `work` on the queue and retries until the queue answers.
-    fn ask<T, F>(&mut self, work: impl FnMut(Arc<Stations>) -> F) -> Result<T, ProcessError>
+    fn ask<T, F>(&mut self, work: impl FnMut(Arc<JetStreamQueue>) -> F) -> Result<T, ProcessError>
     where
-        F: Future<Output = Result<T, Trouble<ProcessError>>>,
+        F: Future<Output = Result<T, QueueError<ProcessError>>>,
     {
         let Self { fleet, report, running, .. } = self;
-        fleet.link.insist(&mut || tick(fleet, &mut **report, *running), work)
+        fleet.link.retry(&mut || tick(fleet, &mut **report, *running), work)
     }
 
     fn look(&mut self) -> Result<Option<Bytes>, ProcessError> {
@@ -185,14 +185,14 @@ impl<'a> Errand<'a> {
         let (parts, key, name) = (&self.cargo.parts, self.cargo.address.key.clone(), self.name.to_owned());
         let object = key.clone();
         self.ask(move |queue| {
-            let packing = Packing::of(parts).map_err(Trouble::Own);
+            let packing = Packing::of(parts).map_err(QueueError::Own);
             let object = object.clone();
             let name = name.clone();
             async move {
                 let stored = async { queue.scans.put(&object, &mut Full(packing?)).await };
                 stored.await.map_err(|trouble| match trouble {
-                    Trouble::Queue(reason) => Trouble::Queue(reason),
-                    Trouble::Own(source) => Trouble::Own(ReadError::Io { path: name, source }.into()),
+                    QueueError::Queue(reason) => QueueError::Queue(reason),
+                    QueueError::Own(source) => QueueError::Own(ReadError::Io { path: name, source }.into()),
                 })
             }
         })?;
@@ -247,7 +247,7 @@ impl<'a> Errand<'a> {
     /// Puts the results into `out`.
     fn receive(&mut self, summary: ScanSummary, object: &str, out: &Path) -> Result<ScanSummary, ProcessError> {
         let summary = Arc::new(ScanSummary { out: out.to_owned(), follow_up: None, ..summary });
-        if !sound::change(&ScanChange::Done(Arc::clone(&summary))) {
+        if !validate::change(&ScanChange::Done(Arc::clone(&summary))) {
             return Err(refused("their summary has impossible values"));
         }
         let folder = self.fetch(object)?;
@@ -271,14 +271,14 @@ impl<'a> Errand<'a> {
             let Self { fleet, report, running, .. } = self;
             let mut ticking = || tick(fleet, &mut **report, *running);
             let mut source = fleet.link.reader(parcel, &mut ticking);
-            match parcel::unpack(&mut source, RESULT, |name, content| folder.receive(name, content)) {
+            match archive::unpack(&mut source, RESULT, |name, content| folder.receive(name, content)) {
                 Ok(()) => {
                     is_of(&self.cargo.content, &folder)?;
                     return Ok(folder);
                 }
-                Err(ParcelError::Refused(reason)) => return Err(refused(&reason)),
-                Err(ParcelError::Write(error)) => return Err(error_of_disk(error, object)),
-                Err(ParcelError::Read(error)) => {
+                Err(ArchiveError::Refused(reason)) => return Err(refused(&reason)),
+                Err(ArchiveError::Write(error)) => return Err(error_of_disk(error, object)),
+                Err(ArchiveError::Read(error)) => {
                     tries += u32::from(self.fleet.link.is_up());
                     if tries >= TRIES {
                         return Err(refused(&format!("the download broke off: {error}")));

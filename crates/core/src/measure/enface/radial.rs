@@ -2,7 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::field::{MOST_APART, Profile, Slice};
+use super::thickness_map::{MOST_APART, Profile, Slice};
 use crate::scan::Place;
 
 /// Fewest B-scans of a star; two would make a cross with large gaps.
@@ -113,8 +113,8 @@ impl Star {
 mod tests {
     use super::*;
     use crate::{
-        measure::enface::{CentreSource, EtdrsGrid, Slice, ThicknessField, find_fovea},
-        scan::{Eye, Track},
+        measure::enface::{CentreSource, EtdrsGrid, Slice, ThicknessMap, find_fovea},
+        scan::{Eye, BScanPosition},
     };
 
     const MIDDLE: Place = Place { x: 4.0, y: 5.0 };
@@ -124,7 +124,7 @@ mod tests {
         let line = |i: usize| {
             let (sin, cos) = (PI * i as f64 / bscans as f64).sin_cos();
             let at = |r: f64| Place { x: MIDDLE.x + r * cos, y: MIDDLE.y + r * sin };
-            let track = Track::Line { start: at(-3.2), end: at(3.2) };
+            let track = BScanPosition::Line { start: at(-3.2), end: at(3.2) };
             Slice { track, thickness: (0..320).map(|x| thickness(track.at(x, 320))).collect() }
         };
         (0..bscans).map(line).collect()
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_dense_star_gives_the_means_of_a_cone_s_rings_and_of_a_slope() {
         let cone = |p: Place| Some((100.0 + 50.0 * p.distance(MIDDLE)) as f32);
-        let field = ThicknessField::new(&star(24, cone)).expect("a field");
+        let field = ThicknessMap::new(&star(24, cone)).expect("a field");
         let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
         // The mean radius of a ring from a to b is 2/3 (b^3 - a^3) / (b^2 - a^2).
         let ring = |a: f64, b: f64| 100.0 + 50.0 * 2.0 / 3.0 * (b.powi(3) - a.powi(3)) / (b * b - a * a);
@@ -147,7 +147,7 @@ mod tests {
             assert!((mean - expected).abs() < 0.5 && coverage > 0.999, "{name}: {mean} for {expected}, {coverage}");
         }
         let slope = |p: Place| Some((300.0 + 20.0 * (p.x - MIDDLE.x)) as f32);
-        let field = ThicknessField::new(&star(24, slope)).expect("a field");
+        let field = ThicknessMap::new(&star(24, slope)).expect("a field");
         let right = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
         let left = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Left));
         // Mean distance to the right over the quarter ring from a to b.
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_sparse_star_covers_what_lies_near_its_centre_and_says_so() {
-        let field = ThicknessField::new(&star(6, |_| Some(250.0))).expect("a field");
+        let field = ThicknessMap::new(&star(6, |_| Some(250.0))).expect("a field");
         let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
         // Radius at which two of twelve rays are half a millimetre apart.
         let reach = MOST_APART / (PI / 6.0);
@@ -175,7 +175,7 @@ mod tests {
     fn the_pit_is_found_off_the_centre() {
         let at = Place { x: MIDDLE.x + 0.3, y: MIDDLE.y - 0.2 };
         let pit = |p: Place| Some((330.0 - 110.0 * (-(p.distance(at) / 0.5).powi(2)).exp()) as f32);
-        let field = ThicknessField::new(&star(12, pit)).expect("a field");
+        let field = ThicknessMap::new(&star(12, pit)).expect("a field");
         let found = find_fovea(&field);
         assert!(found.from == CentreSource::Fovea && found.place.distance(at) < 0.1, "{found:?}");
         assert!(field.middle().distance(MIDDLE) < 1e-9);
@@ -186,18 +186,18 @@ mod tests {
     #[test]
     fn gaps_stay_gaps_and_lines_that_miss_the_centre_are_no_star() {
         let open = |p: Place| (p.distance(MIDDLE) > 1.0).then_some(200.0);
-        let field = ThicknessField::new(&star(24, open)).expect("a field");
+        let field = ThicknessMap::new(&star(24, open)).expect("a field");
         assert_eq!(field.at(Place { x: MIDDLE.x + 0.5, y: MIDDLE.y }), None);
         assert_eq!(field.at(Place { x: MIDDLE.x + 1.5, y: MIDDLE.y }), Some(200.0));
         assert!(Star::new(&star(2, |_| Some(1.0))).is_none());
         let again = [star(2, |_| Some(1.0)), star(1, |_| Some(1.0))].concat();
-        assert!(ThicknessField::new(&again).is_none(), "one line twice");
+        assert!(ThicknessMap::new(&again).is_none(), "one line twice");
         let mut moved = star(6, |_| Some(1.0));
-        let Track::Line { start, end } = moved[2].track else { panic!("a line") };
+        let BScanPosition::Line { start, end } = moved[2].track else { panic!("a line") };
         let off = |p: Place| Place { x: p.x + 1.5, y: p.y };
-        moved[2].track = Track::Line { start: off(start), end: off(end) };
-        assert!(ThicknessField::new(&moved).is_none());
-        moved[2].track = Track::Line { start, end: start };
-        assert!(ThicknessField::new(&moved).is_none(), "a line without length");
+        moved[2].track = BScanPosition::Line { start: off(start), end: off(end) };
+        assert!(ThicknessMap::new(&moved).is_none());
+        moved[2].track = BScanPosition::Line { start, end: start };
+        assert!(ThicknessMap::new(&moved).is_none(), "a line without length");
     }
 }

@@ -32,7 +32,7 @@ impl Scheduler {
         let Some(limit) = self.options.timeout else { return };
         for hand in self.bench.hands.take_stuck(limit) {
             self.running -= 1;
-            self.burials += 1;
+            self.pending_failures += 1;
             if let Err(error) = self.crew.replace(hand) {
                 self.break_down(&format!("cannot replace a stuck worker: {error}"));
             }
@@ -70,7 +70,7 @@ impl Scheduler {
     pub(super) fn hold(&mut self) {
         if self.crew.is_stuck() {
             let text = "too many stuck scans to start new ones; check for a hanging disk or share, then restart";
-            self.tell("E-ENGINE-STUCK", text.to_owned());
+            self.tell("E-ENGINE-STUCK_AFTER", text.to_owned());
         }
         if self.options.until_idle && self.running == 0 {
             self.stop();
