@@ -75,7 +75,7 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
     };
     // Fails on a missing root before a folder is created below it.
     let options = resolve(options).map_err(|e| coded(e.code(), e))?;
-    // EngineHandle workers cannot reach the history of eyes.
+    // Remote workers cannot reach the history of eyes.
     let history = match queue {
         Some(_) => None,
         None => arguments.follow_up.history(&options.out)?,

@@ -11,7 +11,7 @@ use octrls_engine::Level;
 /// A calling node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// EngineHandle address of the connection.
+    /// Remote address of the connection.
     pub address: SocketAddr,
     /// Calling title, printable characters only; empty before the association request.
     pub title: String,

@@ -70,7 +70,7 @@ impl Scheduler {
     pub(super) fn hold(&mut self) {
         if self.crew.is_stuck() {
             let text = "too many stuck scans to start new ones; check for a hanging disk or share, then restart";
-            self.tell("E-ENGINE-STUCK_AFTER", text.to_owned());
+            self.tell("E-ENGINE-STUCK", text.to_owned());
         }
         if self.options.until_idle && self.running == 0 {
             self.stop();

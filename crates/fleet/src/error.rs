@@ -72,5 +72,5 @@ pub(super) mod code {
     /// Too many workers took the job and none finished it.
     pub(crate) const DELIVERIES: &str = "E-FLEET-DELIVERIES";
     /// Too many scans of a worker are stuck; the worker stops.
-    pub(crate) const STUCK_AFTER: &str = "E-FLEET-STUCK_AFTER";
+    pub(crate) const STUCK: &str = "E-FLEET-STUCK";
 }

@@ -200,7 +200,7 @@ impl WorkerState {
     pub(super) fn leave_behind(&self) {
         if 1 + self.left_behind.fetch_add(1, Ordering::Relaxed) >= MOST_LEFT_BEHIND {
             let text = "too many scans are stuck, this worker stops; check disks and network shares".to_owned();
-            self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK_AFTER), text });
+            self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK), text });
             self.stops.drain();
         }
     }

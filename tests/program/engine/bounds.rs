@@ -64,7 +64,7 @@ fn so_many_stuck_scans_say_that_something_else_is_wrong() {
     }
     rig.put("99.png", "scan");
     let mut session = rig.start();
-    session.until("notice E-ENGINE-STUCK_AFTER");
+    session.until("notice E-ENGINE-STUCK");
     let (log, totals) = session.finish();
     assert!((8..=12).contains(&totals.quarantined), "{log:?}");
     assert!(totals.left >= 1, "{log:?}");
