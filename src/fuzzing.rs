@@ -9,7 +9,7 @@ use crate::cli;
 pub fn config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err((code, words)) = cli::try_settings(text) {
-        assert!(code.starts_with("E-CONFIG-") && !words.is_empty());
+        assert!(code.as_str().starts_with("E-CONFIG-") && !words.is_empty());
     }
 }
 

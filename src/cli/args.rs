@@ -1,5 +1,6 @@
 //! The commands and their arguments.
 
+use octrls_core::ErrorCode;
 use std::{
     fs::File,
     io::Read,
@@ -219,7 +220,7 @@ impl ResultArguments {
 }
 
 /// Reads a settings file of at most 1 MiB.
-pub(super) fn settings(path: &Path, code: &'static str) -> anyhow::Result<String> {
+pub(super) fn settings(path: &Path, code: ErrorCode) -> anyhow::Result<String> {
     const MOST: u64 = 1 << 20;
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text));

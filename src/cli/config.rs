@@ -1,5 +1,6 @@
 //! `octrls config`: checks settings files and prints samples. Also loads the settings of `watch` and `worker`.
 
+use octrls_core::ErrorCode;
 use std::{
     ffi::OsString,
     io::Write,
@@ -169,13 +170,13 @@ pub(super) fn load_worker(
 
 /// Merges the command line `arguments` of the command `name` with the settings in `file`.
 fn merged(file: &Path, name: &str, arguments: &[OsString]) -> anyhow::Result<(Command, Values)> {
-    let text = settings(file, "E-CONFIG-IO")?;
+    let text = settings(file, ErrorCode::ConfigIo)?;
     let wrong = |error: ConfigError| {
         let code = error.code();
         anyhow::Error::new(error).context(file.display().to_string()).context(code)
     };
     let (matches, values) = merge(&Arguments::command(), name, arguments, &text).map_err(wrong)?;
-    Ok((Arguments::from_arg_matches(&matches).context("E-CONFIG-TOGETHER")?.command, values))
+    Ok((Arguments::from_arg_matches(&matches).context(ErrorCode::ConfigTogether)?.command, values))
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod top;
 mod watch;
 mod worker;
 
+use octrls_core::ErrorCode;
 use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context;
@@ -85,7 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// # Errors
 /// The stable code and the reason when it is invalid.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn try_settings(text: &str) -> Result<(), (&'static str, String)> {
+pub(crate) fn try_settings(text: &str) -> Result<(), (octrls_core::ErrorCode, String)> {
     config::try_text(text).map_err(|error| (error.code(), error.to_string()))
 }
 
@@ -126,8 +127,8 @@ fn in_words(error: &anyhow::Error) -> String {
 }
 
 /// Puts its stable code in front of an error.
-fn coded(code: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
-    anyhow::Error::new(error).context(code.to_owned())
+fn coded(code: ErrorCode, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
+    anyhow::Error::new(error).context(code.to_string())
 }
 
 /// Calls `first` at the first termination signal (SIGTERM, Ctrl-C) and `second` at the next.

@@ -1,5 +1,6 @@
 //! `octrls quarantine`: lists quarantined scans, retries them or deletes them.
 
+use octrls_core::ErrorCode;
 use std::{
     io::{BufWriter, Write, stdout},
     path::{Path, PathBuf},
@@ -119,7 +120,7 @@ impl ChoiceArguments {
                 missing = true;
                 let place = printed(&place);
                 let reason = format!("'{place}' is not in quarantine");
-                tell(&place, Err(("E-QUARANTINE-NONE", reason)), self.json);
+                tell(&place, Err((ErrorCode::QuarantineNone, reason)), self.json);
             }
             chosen.extend(found.cloned());
         }
@@ -139,7 +140,7 @@ fn each(steward: &mut LedgerAdmin, scans: &[Quarantined], deed: &Deed, as_json: 
 }
 
 /// Prints the outcome for the scan at `place`: the action, or a stable code and the reason.
-fn tell(place: &str, done: Result<&Deed, (&str, String)>, as_json: bool) {
+fn tell(place: &str, done: Result<&Deed, (ErrorCode, String)>, as_json: bool) {
     match (done, as_json) {
         (Ok(deed), false) => println!("{}  {}", harmless(place), deed.text),
         (Ok(deed), true) => println!("{}", json!({ "place": place, "outcome": deed.word })),

@@ -1,5 +1,6 @@
 //! Options and setup of the queue that watchers and workers share.
 
+use octrls_core::ErrorCode;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -119,7 +120,7 @@ impl Ear {
     pub(super) fn listen(self, remote: EngineHandle, no_follow_up: bool) {
         if !no_follow_up {
             let text = "scans sent to a queue are not compared with earlier visits: workers cannot read the history";
-            remote.notice(Level::Info, Some("W-FLEET-FOLLOW-UP"), text.to_owned());
+            remote.notice(Level::Info, Some(ErrorCode::FleetFollowUp), text.to_owned());
         }
         self.0.listen(move |level, code, text| remote.notice(level, code, text));
     }

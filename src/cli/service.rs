@@ -1,5 +1,6 @@
 //! The services around a watcher: attach socket, log, metrics, systemd, and reloading the settings.
 
+use octrls_core::ErrorCode;
 use std::{
     env,
     ffi::OsString,
@@ -67,7 +68,7 @@ impl Service {
         if let Some(options) = self.log.clone() {
             sinks.push((Slot::Log, Box::new(Log::new(options, remote.clone()))));
         }
-        let figures = Metrics::new(out.to_owned()).context("E-METRICS")?;
+        let figures = Metrics::new(out.to_owned()).context(ErrorCode::Metrics)?;
         sinks.push((Slot::Metrics, Box::new(figures.keeper())));
         if let Some(address) = self.metrics {
             let health = Health { figures: figures.clone(), remote: remote.clone() };
@@ -75,7 +76,7 @@ impl Service {
                 Ok(address) => remote.notice(Level::Info, None, format!("metrics at http://{address}/metrics")),
                 Err(error) => {
                     let text = format!("cannot serve metrics at http://{address}/metrics: {error}");
-                    remote.notice(Level::Error, Some("E-METRICS"), text);
+                    remote.notice(Level::Error, Some(ErrorCode::Metrics), text);
                 }
             }
         }
@@ -143,7 +144,7 @@ impl Reload {
             Ok((arguments, values)) => self.take(&arguments, values),
             Err(error) => {
                 let text = format!("settings not reloaded: {}", super::in_words(&error));
-                self.remote.notice(Level::Warning, Some("E-CONFIG"), text);
+                self.remote.notice(Level::Warning, Some(ErrorCode::Config), text);
             }
         }
     }

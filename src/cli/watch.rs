@@ -1,5 +1,6 @@
 //! `octrls watch`: runs the engine with the screen that fits the terminal.
 
+use octrls_core::ErrorCode;
 use std::{
     ffi::OsString,
     io,
@@ -133,7 +134,7 @@ impl Watch {
         watched.on_gpu_failure(move |reason| {
             remote.notice(
                 Level::Warning,
-                Some("E-MODEL-DEVICE"),
+                Some(ErrorCode::ModelDevice),
                 format!("the GPU failed, continuing on the CPU: {reason}"),
             );
         });

@@ -1,5 +1,7 @@
 //! Errors of settings files.
 
+use octrls_core::ErrorCode;
+
 /// An error in a settings file. Each kind has a stable [`code`](ConfigError::code).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -38,12 +40,12 @@ pub(crate) enum ConfigError {
 
 impl ConfigError {
     /// A code that stays the same across versions, for scripts.
-    pub(crate) const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> ErrorCode {
         match self {
-            Self::Syntax { .. } => "E-CONFIG-SYNTAX",
-            Self::Key { .. } => "E-CONFIG-KEY",
-            Self::Value { .. } => "E-CONFIG-VALUE",
-            Self::Together(_) => "E-CONFIG-TOGETHER",
+            Self::Syntax { .. } => ErrorCode::ConfigSyntax,
+            Self::Key { .. } => ErrorCode::ConfigKey,
+            Self::Value { .. } => ErrorCode::ConfigValue,
+            Self::Together(_) => ErrorCode::ConfigTogether,
         }
     }
 }

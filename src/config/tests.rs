@@ -1,3 +1,4 @@
+use octrls_core::ErrorCode;
 use clap::{Parser, value_parser};
 
 use super::*;
@@ -71,23 +72,23 @@ fn what_clashes_with_the_command_line_gives_way() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_line() {
-    let check = |text: &str, code: &str, message: &str| {
+    let check = |text: &str, code: ErrorCode, message: &str| {
         let error = work("octrls work --config f", text).err().unwrap();
         assert_eq!((error.code(), error.to_string().as_str()), (code, message), "{text}");
     };
-    check("place = 'x'\n\ntime = 3", "E-CONFIG-KEY", "line 3: unknown option 'time'; did you mean 'times'?");
-    check("allow-name = []", "E-CONFIG-KEY", "line 1: unknown option 'allow-name'; did you mean 'allow_name'?");
-    check("config = 'x'", "E-CONFIG-KEY", "line 1: unknown option 'config'");
-    check("[times]\na = 1", "E-CONFIG-VALUE", "line 1: times: expected a text or a number");
-    check("place = 'x'\none = 1", "E-CONFIG-VALUE", "line 2: one: expected true or false");
+    check("place = 'x'\n\ntime = 3", ErrorCode::ConfigKey, "line 3: unknown option 'time'; did you mean 'times'?");
+    check("allow-name = []", ErrorCode::ConfigKey, "line 1: unknown option 'allow-name'; did you mean 'allow_name'?");
+    check("config = 'x'", ErrorCode::ConfigKey, "line 1: unknown option 'config'");
+    check("[times]\na = 1", ErrorCode::ConfigValue, "line 1: times: expected a text or a number");
+    check("place = 'x'\none = 1", ErrorCode::ConfigValue, "line 2: one: expected true or false");
     check(
         "place = 'x'\nallow_name = 'a'",
-        "E-CONFIG-VALUE",
+        ErrorCode::ConfigValue,
         "line 2: allow_name: expected a list, as in [\"A\", \"B\"]",
     );
-    check("place = 'x'\ntimes = 10", "E-CONFIG-VALUE", "line 2: times: '10': 10 is not in 1..=9");
-    check("place = 'x'\ntimes = 'many'", "E-CONFIG-VALUE", "line 2: times: 'many': invalid digit found in string");
-    check("place = = 'x'", "E-CONFIG-SYNTAX", "line 1: extra `=`, expected nothing");
+    check("place = 'x'\ntimes = 10", ErrorCode::ConfigValue, "line 2: times: '10': 10 is not in 1..=9");
+    check("place = 'x'\ntimes = 'many'", ErrorCode::ConfigValue, "line 2: times: 'many': invalid digit found in string");
+    check("place = = 'x'", ErrorCode::ConfigSyntax, "line 1: extra `=`, expected nothing");
 }
 
 #[test]

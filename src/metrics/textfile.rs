@@ -1,5 +1,6 @@
 //! The metrics as a file, for the textfile collector of Prometheus's node exporter.
 
+use octrls_core::ErrorCode;
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
@@ -39,7 +40,7 @@ impl TextFile {
         {
             self.told = Some(Instant::now());
             let text = format!("cannot write the metrics file: {error}");
-            self.remote.notice(Level::Warning, Some("E-METRICS"), text);
+            self.remote.notice(Level::Warning, Some(ErrorCode::Metrics), text);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A log file with size limit and rotation.
 
+use octrls_core::ErrorCode;
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -14,7 +15,7 @@ use octrls_engine::{Event, EventKind, Level, EngineHandle};
 use octrls_tui::{json::JsonLines, plain::PlainLines};
 
 /// Code of the notice that the log cannot be written.
-const CODE: &str = "E-LOG";
+const CODE: ErrorCode = ErrorCode::Log;
 /// Least time between two such notices.
 const SILENCE: Duration = Duration::from_mins(10);
 

@@ -8,11 +8,14 @@
 //! - [`segment`](mod@segment): one B-scan through all of these;
 //! - [`phantom`]: synthetic scans with exact labels.
 
+pub mod error_code;
 pub mod layer;
 pub mod measure;
 pub mod network;
 pub mod phantom;
 pub mod scan;
 pub mod segment;
-pub mod serial;
+pub mod serde_path;
 pub mod surface;
+
+pub use error_code::{ErrorCode, UnknownCode};

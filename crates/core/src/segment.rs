@@ -1,5 +1,6 @@
 //! Segments and measures one B-scan: network, surfaces, measures.
 
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Result of segmenting one B-scan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SegmentedBScan {
     /// 0-based position in the scan.
     pub index: usize,

@@ -3,6 +3,7 @@
 //! A file beside the results records the deliveries, so that a restart continues with the rest. Results stay in their
 //! folder, delivered or not.
 
+use octrls_core::ErrorCode;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
@@ -66,7 +67,7 @@ pub struct Courier {
     thread: JoinHandle<usize>,
 }
 
-type Report = Arc<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
+type Report = Arc<dyn Fn(Level, Option<ErrorCode>, String) + Send + Sync>;
 
 impl Delivery {
     /// Sends the undelivered DICOM files of `folder` and records those that the target accepts.
@@ -187,7 +188,7 @@ impl Courier {
         delivery: Delivery,
         out: PathBuf,
         outbox: Outbox,
-        report: impl Fn(Level, Option<&'static str>, String) + Send + Sync + 'static,
+        report: impl Fn(Level, Option<ErrorCode>, String) + Send + Sync + 'static,
     ) -> Result<Self, NodeError> {
         // This thread has its own backoff.
         let options = SendOptions { retries: 0, ..delivery.options };
@@ -316,6 +317,6 @@ mod tests {
         };
         assert!(rounds.attempt(&at("out/ward/scan.png"), FIRST_WAIT) && rounds.attempt(&at("out/gone"), FIRST_WAIT));
         let told = told.lock().unwrap();
-        assert!(matches!(&told[..], [(Some("E-NODE-FILE"), text)] if text.contains("leads out of")), "{told:?}");
+        assert!(matches!(&told[..], [(Some(ErrorCode::NodeFile), text)] if text.contains("leads out of")), "{told:?}");
     }
 }

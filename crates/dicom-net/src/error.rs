@@ -1,5 +1,6 @@
 //! Errors of DICOM networking.
 
+use octrls_core::ErrorCode;
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use super::Target;
@@ -105,22 +106,22 @@ pub enum NodeError {
 impl NodeError {
     /// Stable error code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Title { .. } => "E-NODE-TITLE",
-            Self::Target { .. } => "E-NODE-TARGET",
-            Self::Open { .. } => "E-NODE-OPEN",
-            Self::Listen { .. } => "E-NODE-LISTEN",
-            Self::Inbox { .. } => "E-NODE-INBOX",
-            Self::Locked { .. } => "E-NODE-LOCKED",
-            Self::Thread(_) => "E-NODE-THREAD",
-            Self::Connect { .. } => "E-NODE-CONNECT",
-            Self::Rejected { .. } => "E-NODE-REJECTED",
-            Self::Broken { .. } => "E-NODE-BROKEN",
-            Self::Status { .. } => "E-NODE-STATUS",
-            Self::File(_) => "E-NODE-FILE",
-            Self::Unsent(_) => "E-NODE-UNSENT",
-            Self::NotTaken { .. } => "E-NODE-NOT-TAKEN",
+            Self::Title { .. } => ErrorCode::NodeTitle,
+            Self::Target { .. } => ErrorCode::NodeTarget,
+            Self::Open { .. } => ErrorCode::NodeOpen,
+            Self::Listen { .. } => ErrorCode::NodeListen,
+            Self::Inbox { .. } => ErrorCode::NodeInbox,
+            Self::Locked { .. } => ErrorCode::NodeLocked,
+            Self::Thread(_) => ErrorCode::NodeThread,
+            Self::Connect { .. } => ErrorCode::NodeConnect,
+            Self::Rejected { .. } => ErrorCode::NodeRejected,
+            Self::Broken { .. } => ErrorCode::NodeBroken,
+            Self::Status { .. } => ErrorCode::NodeStatus,
+            Self::File(_) => ErrorCode::NodeFile,
+            Self::Unsent(_) => ErrorCode::NodeUnsent,
+            Self::NotTaken { .. } => ErrorCode::NodeNotTaken,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Their texts never identify a patient. An instance UID leads to the patient within an archive, so it is shown only on
 //! request.
 
+use octrls_core::ErrorCode;
 use std::{fmt, net::SocketAddr};
 
 use super::AeTitle;
@@ -92,11 +93,11 @@ impl NodeEvent {
 
     /// Stable code of a warning.
     #[must_use]
-    pub const fn code(&self) -> Option<&'static str> {
+    pub const fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::TurnedAway { .. } => Some("W-NODE-TURNED-AWAY"),
-            Self::Refused { .. } => Some("W-NODE-REFUSED"),
-            Self::Ended { ending: Ending::Aborted(_), .. } => Some("W-NODE-ABORTED"),
+            Self::TurnedAway { .. } => Some(ErrorCode::NodeTurnedAway),
+            Self::Refused { .. } => Some(ErrorCode::NodeRefused),
+            Self::Ended { ending: Ending::Aborted(_), .. } => Some(ErrorCode::NodeAborted),
             _ => None,
         }
     }

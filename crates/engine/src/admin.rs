@@ -3,6 +3,7 @@
 //! Changes go straight into the ledger. A running engine finds requests within seconds; the next start checks all files
 //! anyway.
 
+use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -59,10 +60,10 @@ pub enum LedgerAdminError {
 impl LedgerAdminError {
     /// A stable code for scripts.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Ledger(error) => error.code(),
-            Self::Quarantine { .. } => "E-QUARANTINE",
+            Self::Quarantine { .. } => ErrorCode::Quarantine,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Checks the free space for results.
 
+use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -41,7 +42,7 @@ impl Disk {
             let (free, wanted) = (free / MIB, self.wanted / MIB);
             let (level, code, text) = if self.low {
                 let text = format!("only {free} MiB free for results, {wanted} MiB required; no new scans are started");
-                (Level::Error, Some("E-ENGINE-DISK"), text)
+                (Level::Error, Some(ErrorCode::EngineDisk), text)
             } else {
                 (Level::Info, None, format!("{free} MiB free for results again; scans are started again"))
             };
@@ -89,7 +90,7 @@ mod tests {
             EventKind::Notice { code, .. } => code,
             other => panic!("{other:?}"),
         });
-        assert_eq!(codes.collect::<Vec<_>>(), [Some("E-ENGINE-DISK"), None]);
+        assert_eq!(codes.collect::<Vec<_>>(), [Some(ErrorCode::EngineDisk), None]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Errors of the engine at its start.
 
+use octrls_core::ErrorCode;
 use std::{io, path::PathBuf};
 
 use super::ledger::LedgerError;
@@ -60,15 +61,15 @@ pub enum EngineError {
 impl EngineError {
     /// A stable code for scripts.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Root { .. } => "E-ENGINE-ROOT",
-            Self::Out { .. } | Self::OutHoldsRoot { .. } => "E-ENGINE-OUT",
-            Self::Roots { .. } => "E-ENGINE-ROOTS",
-            Self::Pattern { .. } => "E-ENGINE-PATTERN",
-            Self::Locked { .. } => "E-ENGINE-LOCKED",
+            Self::Root { .. } => ErrorCode::EngineRoot,
+            Self::Out { .. } | Self::OutHoldsRoot { .. } => ErrorCode::EngineOut,
+            Self::Roots { .. } => ErrorCode::EngineRoots,
+            Self::Pattern { .. } => ErrorCode::EnginePattern,
+            Self::Locked { .. } => ErrorCode::EngineLocked,
             Self::Ledger(error) => error.code(),
-            Self::Thread(_) => "E-ENGINE-THREAD",
+            Self::Thread(_) => ErrorCode::EngineThread,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The engine sends [`Event`]s and does not know who reads them: dashboard, plain lines and JSON lines are equal
 //! readers. No event carries a patient identifier; a scan is identified by its path below the watched root.
 
+use octrls_core::ErrorCode;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use octrls_core::{
     measure::{EtdrsSummary, ThicknessUnit, Verdict},
     scan::{Eye, ScanHeader},
     segment::SegmentedBScan,
-    serial::{self, StaticStr, fixed, fixed_option, shared},
+    serde_path,
 };
 
 /// Id of a scan within one process, in the order in which scans were first seen.
@@ -52,8 +53,7 @@ pub enum EventKind {
         /// How serious it is.
         level: Level,
         /// Stable code, if it is an error or a warning with one.
-        #[serde(with = "fixed_option")]
-        code: Option<StaticStr>,
+        code: Option<ErrorCode>,
         /// The message.
         text: String,
     },
@@ -70,10 +70,10 @@ pub enum EventKind {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// The watched folders.
-    #[serde(with = "serial::paths")]
+    #[serde(with = "serde_path::list")]
     pub roots: Vec<PathBuf>,
     /// The results folder.
-    #[serde(with = "serial::path")]
+    #[serde(with = "serde_path")]
     pub out: PathBuf,
     /// Name of the model.
     pub model: String,
@@ -101,7 +101,7 @@ pub enum ScanChange {
     /// A file was found. It is checked until it stops changing.
     Seen {
         /// Path below the root.
-        #[serde(with = "serial::path")]
+        #[serde(with = "serde_path")]
         path: PathBuf,
         /// Its current size.
         bytes: u64,
@@ -118,16 +118,15 @@ pub enum ScanChange {
         attempt: u32,
     },
     /// The file's header was read.
-    Opened(#[serde(with = "shared")] Arc<ScanHeader>),
+    Opened(Arc<ScanHeader>),
     /// A B-scan was segmented and measured.
-    BScan(#[serde(with = "serial::bscan")] Arc<SegmentedBScan>),
+    BScan(Arc<SegmentedBScan>),
     /// All results are on disk.
-    Done(#[serde(with = "shared")] Arc<ScanSummary>),
+    Done(Arc<ScanSummary>),
     /// An attempt failed; a retry follows.
     Retrying {
         /// Stable code of the error.
-        #[serde(with = "fixed")]
-        code: StaticStr,
+        code: ErrorCode,
         /// The error message.
         reason: String,
         /// Number of the next attempt.
@@ -138,8 +137,7 @@ pub enum ScanChange {
     /// All attempts failed. The file is in quarantine, with a note beside it.
     Quarantined {
         /// Stable code of the error.
-        #[serde(with = "fixed")]
-        code: StaticStr,
+        code: ErrorCode,
         /// The error message.
         reason: String,
     },

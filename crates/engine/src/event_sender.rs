@@ -1,5 +1,6 @@
 //! The engine's end of the event channel.
 
+use octrls_core::ErrorCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
@@ -48,7 +49,7 @@ impl EventSender {
         }
     }
 
-    pub(super) fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+    pub(super) fn notice(&self, level: Level, code: Option<ErrorCode>, text: String) {
         self.emit(EventKind::Notice { level, code, text });
     }
 }

@@ -3,6 +3,7 @@
 //! An export's images may be complete before the XML that lists them arrives, and are then processed as scans. When the
 //! XML arrives, queued images are dropped and existing results are removed.
 
+use octrls_core::ErrorCode;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -112,7 +113,7 @@ impl WorkerContext {
             Ok(true) => lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
             Ok(false) => Ok(()),
             Err(error) => {
-                Err(("E-QUARANTINE", format!("cannot remove the quarantine note of {}: {error}", path.display())))
+                Err((ErrorCode::Quarantine, format!("cannot remove the quarantine note of {}: {error}", path.display())))
             }
         };
         if let Err((code, text)) = forgotten {

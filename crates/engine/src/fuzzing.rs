@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a bug for the fuzzer to find")]
 
+use octrls_core::ErrorCode;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -95,7 +96,7 @@ pub fn run(bytes: &[u8]) {
 
 fn refused(result: Result<(), LedgerError>) {
     if let Err(error) = result {
-        assert!(error.code().starts_with("E-LEDGER") && !error.to_string().is_empty());
+        assert!(error.code().as_str().starts_with("E-LEDGER") && !error.to_string().is_empty());
     }
 }
 
@@ -203,7 +204,7 @@ fn as_engine(place: &Place) -> Result<(), LedgerError> {
             if let Some(earlier) = ledger.earlier_result(&content)? {
                 let _ = staging.discard(&out.join(earlier));
             }
-            ledger.failed(&content, "E-X", "why")?;
+            ledger.failed(&content, ErrorCode::ReadIo, "why")?;
         }
     }
     let mut last = i64::MIN;
@@ -294,7 +295,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         fill(&place.ledger(), 3, &[new.clone(), path.clone()].concat());
         fs::read(place.ledger()).unwrap()
     };
-    let note = br#"{"code":"E-READ-FORMAT","reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
+    let note = br#"{"code":ErrorCode::ReadFormat,"reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
     let visit = b"1735689600\0{\"pattern\":\"line\",\"bscans\":1,\"width\":9,\"length_mm\":8.8,\"direction_deg\":0.0,\"across_mm\":null}\0\"good\"\0{\"mean/retina\":300.0}";
     let kinds: [(u8, Vec<u8>); 6] = [
         (0, whole),

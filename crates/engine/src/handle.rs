@@ -1,5 +1,6 @@
 //! Starts and controls the engine.
 
+use octrls_core::ErrorCode;
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -209,7 +210,7 @@ impl EngineHandle {
     }
 
     /// Sends a notice about the engine's folders that does not come from the engine itself.
-    pub fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+    pub fn notice(&self, level: Level, code: Option<ErrorCode>, text: String) {
         self.send(Command::Notice(level, code, text));
     }
 

@@ -43,7 +43,7 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
     let subject = Subject::new(taken.patient, "", acquired, taken.device).unwrap();
     let end = Place { x: taken.length, y: 0.0 };
     let header = ScanHeader {
-        format: "x",
+        format: "x".into(),
         bscans: 1,
         width: 100,
         height: 100,

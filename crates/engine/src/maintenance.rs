@@ -1,5 +1,6 @@
 //! The scheduler's maintenance: stuck scans, lost threads and operator requests.
 
+use octrls_core::ErrorCode;
 use std::time::{Duration, Instant};
 
 use super::{Level, ScanChange, ScanId, scheduler::Scheduler, watcher::Request, worker::lock};
@@ -70,7 +71,7 @@ impl Scheduler {
     pub(super) fn hold(&mut self) {
         if self.crew.is_stuck() {
             let text = "too many stuck scans to start new ones; check for a hanging disk or share, then restart";
-            self.tell("E-ENGINE-STUCK", text.to_owned());
+            self.tell(ErrorCode::EngineStuck, text.to_owned());
         }
         if self.options.until_idle && self.running == 0 {
             self.stop();
@@ -90,15 +91,15 @@ impl Scheduler {
             }
             Err(error) => {
                 let text = format!("cannot move {} out of quarantine: {error}", task.path.display());
-                self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+                self.outlet.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
                 self.retriable.insert(id, (task, place));
             }
         }
     }
 
     /// Reports a problem that concerns more than one scan, at most once in ten minutes.
-    pub(super) fn tell(&mut self, code: &'static str, text: String) {
-        if self.told.get(code).is_none_or(|told| told.elapsed() >= SILENCE) {
+    pub(super) fn tell(&mut self, code: ErrorCode, text: String) {
+        if self.told.get(&code).is_none_or(|told| told.elapsed() >= SILENCE) {
             self.told.insert(code, Instant::now());
             self.outlet.notice(Level::Error, Some(code), text);
         }

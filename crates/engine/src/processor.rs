@@ -1,5 +1,6 @@
 //! The engine's interface to what processes a scan.
 
+use octrls_core::ErrorCode;
 use std::{any::Any, path::Path};
 
 use super::{ScanChange, ScanSummary};
@@ -61,7 +62,7 @@ pub trait Processor: Send + Sync {
 #[error("{code}: {reason}")]
 pub struct ProcessError {
     /// Stable code.
-    pub code: &'static str,
+    pub code: ErrorCode,
     /// Error message without patient data.
     pub reason: String,
     /// Whether another attempt may succeed.
@@ -69,7 +70,7 @@ pub struct ProcessError {
 }
 
 /// Code of a scan that a processor returned unfinished; never shown.
-const PUT_OFF: &str = "E-ENGINE-PUT-OFF";
+const PUT_OFF: ErrorCode = ErrorCode::EnginePutOff;
 
 impl ProcessError {
     /// The scan is returned unfinished because the engine stops. The attempt does not count, and the next start takes
@@ -81,14 +82,14 @@ impl ProcessError {
 
     /// The scan exceeded the time limit.
     pub fn too_long() -> Self {
-        Self { code: "E-TIMEOUT", reason: "the scan exceeded the time limit".to_owned(), transient: false }
+        Self { code: ErrorCode::Timeout, reason: "the scan exceeded the time limit".to_owned(), transient: false }
     }
 
     /// The processor panicked with this payload.
     pub fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        Self { code: "E-PANIC", reason: format!("internal error: {text}"), transient: false }
+        Self { code: ErrorCode::Panic, reason: format!("internal error: {text}"), transient: false }
     }
 
     pub(super) fn is_put_off(&self) -> bool {
@@ -97,6 +98,6 @@ impl ProcessError {
 }
 
 /// Whether this error code means that no scan's results can be written.
-pub fn is_storage_error(code: &str) -> bool {
-    matches!(code, "E-OUT-FULL" | "E-OUT-DENIED")
+pub fn is_storage_error(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::OutFull | ErrorCode::OutDenied)
 }

@@ -1,5 +1,6 @@
 //! The quarantine folder: scans that failed, each with a note beside it.
 
+use octrls_core::ErrorCode;
 use std::{
     fs,
     io::{self, Read},
@@ -20,7 +21,7 @@ use octrls_fs::{
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Note<'a> {
     /// Stable code of the error.
-    pub(super) code: &'static str,
+    pub(super) code: ErrorCode,
     /// Error message.
     pub(super) reason: &'a str,
     /// Number of attempts.
@@ -249,7 +250,7 @@ mod tests {
         let quarantine = Quarantine::new(Roots::one(&root), folder.clone());
         let path = Path::new("ward/a.png");
         let note = Note {
-            code: "E-X",
+            code: ErrorCode::ReadIo,
             reason: "why",
             attempts: 1,
             path: path.display().to_string(),
@@ -265,13 +266,13 @@ mod tests {
             assert_eq!(place, folder.join(expected));
             assert_eq!(fs::read_to_string(&place).unwrap(), content);
             assert_eq!(fs::read_to_string(sidecar_of(&place)).unwrap(), content);
-            assert!(fs::read_to_string(reason_of(&place)).unwrap().contains("E-X"));
+            assert!(fs::read_to_string(reason_of(&place)).unwrap().contains("E-READ-IO"));
             assert!(!root.join(path).exists());
         }
         let listed = quarantine.list();
         let places: Vec<_> = listed.iter().map(|q| q.place.strip_prefix(&folder).unwrap().to_str().unwrap()).collect();
         assert_eq!(places, ["ward/a.2.png", "ward/a.3.png", "ward/a.png"]);
-        assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-X" && q.attempts == 1));
+        assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-READ-IO" && q.attempts == 1));
 
         quarantine.put_back(&folder.join("ward/a.2.png"), path).unwrap();
         assert_eq!(fs::read_to_string(root.join("ward/a.png.toml")).unwrap(), "2");

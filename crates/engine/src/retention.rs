@@ -1,5 +1,6 @@
 //! Removes old results: only folders that the ledger lists as results of this engine.
 
+use octrls_core::ErrorCode;
 use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -24,7 +25,7 @@ pub(super) fn run(bench: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>
             let text = format!(
                 "the system clock jumped ahead by over a month, check it; no old results are removed until {until:.0}"
             );
-            bench.outlet.notice(Level::Warning, Some("W-CLOCK"), text);
+            bench.outlet.notice(Level::Warning, Some(ErrorCode::Clock), text);
         }
         told = doubted;
         let removed = if doubted.is_some() { Ok(0) } else { round(bench, age, stop) };

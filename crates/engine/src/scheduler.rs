@@ -1,5 +1,6 @@
 //! The engine's own thread. It alone tracks the state of every scan and assigns scans to workers.
 
+use octrls_core::ErrorCode;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
@@ -41,7 +42,7 @@ pub(super) enum Command {
     Tune(Tuning),
     /// Asks whether the workers make progress.
     Ask(Sender<bool>),
-    Notice(Level, Option<&'static str>, String),
+    Notice(Level, Option<ErrorCode>, String),
 }
 
 /// The scheduler's ends of the channels to the other threads.
@@ -81,7 +82,7 @@ pub(super) struct Scheduler {
     pub(super) requests: Option<Vec<Sender<Request>>>,
     pub(super) next_upkeep: Instant,
     /// When each engine-wide problem was last reported, by its code.
-    pub(super) told: HashMap<&'static str, Instant>,
+    pub(super) told: HashMap<ErrorCode, Instant>,
     pub(super) totals: Totals,
 }
 
@@ -169,7 +170,7 @@ impl Scheduler {
 
     /// Stops because a thread was lost. An engine that only seems to watch is worse than none.
     pub(super) fn break_down(&mut self, what: &str) {
-        self.outlet.notice(Level::Error, Some("E-ENGINE-BROKEN"), format!("internal error: {what}"));
+        self.outlet.notice(Level::Error, Some(ErrorCode::EngineBroken), format!("internal error: {what}"));
         self.stop();
     }
 
@@ -248,7 +249,7 @@ impl Scheduler {
                 (Level::Info, None, format!("{folder} is reachable again"))
             } else {
                 let text = format!("cannot reach {folder}; its scans wait until it returns");
-                (Level::Warning, Some("W-WATCH-OFFLINE"), text)
+                (Level::Warning, Some(ErrorCode::WatchOffline), text)
             };
             self.outlet.notice(level, code, text);
         }

@@ -14,7 +14,6 @@ use octrls_core::{
     network::{ModelError, Network},
     scan::{Pattern, ScanHeader, Subject},
     segment::segment,
-    serial::shared_option,
 };
 use octrls_fs::digest::{sha256, sha256_of_file};
 use octrls_readers as scan;
@@ -39,7 +38,6 @@ pub struct SegmenterOptions {
     /// Limits beyond which a scan is flagged.
     pub gates: Gates,
     /// Normative data for the thickness of volumes.
-    #[serde(with = "shared_option")]
     pub reference: Option<Arc<ReferenceTable>>,
 }
 

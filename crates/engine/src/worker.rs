@@ -1,5 +1,6 @@
 //! The workers: process one scan at a time, from the queue to the ledger.
 
+use octrls_core::ErrorCode;
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -195,7 +196,7 @@ impl WorkerContext {
         self.outlet.scan(task.id, ScanChange::Running { attempt });
         let result = match unreadable {
             Some(error) => Err(ProcessError {
-                code: "E-READ-IO",
+                code: ErrorCode::ReadIo,
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
@@ -299,7 +300,7 @@ impl WorkerContext {
     /// Fails a file that is too large to read. It stays in place, because moving it could fill another disk.
     fn refuse(&self, task: &Task, content: &Content) -> Verdict {
         let reason = format!("the scan has {} bytes, the limit is {}", task.stamp.scan.bytes, self.max_bytes);
-        let error = ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false };
+        let error = ProcessError { code: ErrorCode::ReadFileSize, reason, transient: false };
         self.leave(task, content, Failure { error, attempts: 0 })
     }
 
@@ -309,7 +310,7 @@ impl WorkerContext {
         self.forget_given_up(&task.path, Some(content));
         if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, attempts)) {
             let text = format!("cannot write the quarantine note of {}: {problem}", task.path.display());
-            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+            self.outlet.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
         }
         let failure = (error.code, error.reason.as_str());
         match lock(&self.ledger).quarantined(&task.path, Some(task.stamp), content, failure) {
@@ -328,7 +329,7 @@ impl WorkerContext {
         let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("cannot move {} to quarantine: {problem}", task.path.display());
-            self.outlet.notice(Level::Warning, Some("E-QUARANTINE"), text);
+            self.outlet.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
         });
         let in_place = place.is_err().then_some(task.stamp);
         let noted = lock(&self.ledger).quarantined(&task.path, in_place, content, (error.code, &error.reason));

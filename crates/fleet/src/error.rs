@@ -1,5 +1,6 @@
 //! Errors of the queue.
 
+use octrls_core::ErrorCode;
 use std::{io, path::PathBuf};
 
 /// An error of the queue. Each kind has a stable [`code`](FleetError::code). No text contains a secret.
@@ -44,33 +45,13 @@ pub enum FleetError {
 
 impl FleetError {
     /// Stable error code.
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Denied { .. } => code::DENIED,
-            Self::Connect { .. } => "E-FLEET-CONNECT",
-            Self::File { .. } => "E-FLEET-FILE",
-            Self::Folder { .. } => "E-FLEET-FOLDER",
-            Self::Thread(_) => "E-FLEET-THREAD",
+            Self::Denied { .. } => ErrorCode::FleetDenied,
+            Self::Connect { .. } => ErrorCode::FleetConnect,
+            Self::File { .. } => ErrorCode::FleetFile,
+            Self::Folder { .. } => ErrorCode::FleetFolder,
+            Self::Thread(_) => ErrorCode::FleetThread,
         }
     }
-}
-
-/// Error codes of queue and jobs.
-pub(super) mod code {
-    /// The server cannot be reached; work waits.
-    pub(crate) const AWAY: &str = "E-FLEET-AWAY";
-    /// The server rejects the login.
-    pub(crate) const DENIED: &str = "E-FLEET-DENIED";
-    /// The server rejects an operation; work waits.
-    pub(crate) const QUEUE: &str = "E-FLEET-QUEUE";
-    /// The job is invalid.
-    pub(crate) const JOB: &str = "E-FLEET-JOB";
-    /// The scan is missing, or differs from its job.
-    pub(crate) const SCAN: &str = "E-FLEET-SCAN";
-    /// A worker's results are invalid.
-    pub(crate) const RESULT: &str = "E-FLEET-RESULT";
-    /// Too many workers took the job and none finished it.
-    pub(crate) const DELIVERIES: &str = "E-FLEET-DELIVERIES";
-    /// Too many scans of a worker are stuck; the worker stops.
-    pub(crate) const STUCK: &str = "E-FLEET-STUCK";
 }

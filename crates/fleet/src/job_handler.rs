@@ -1,5 +1,6 @@
 //! The worker's side of one job.
 
+use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -12,7 +13,6 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
-    error::code,
     job_runner::JobRunner,
     link::{Full, Link, Stopped},
     archive::{self, Limits, Packing, ArchiveError, Part, is_below},
@@ -35,7 +35,7 @@ const LONGEST_VERSION: usize = 64;
 pub(super) enum JobResult {
     Done,
     Failed {
-        code: &'static str,
+        code: ErrorCode,
     },
     /// The job returns to the queue.
     Back,
@@ -196,7 +196,7 @@ impl<'a> JobHandler<'a> {
                 wire::printable(&job.octrls, LONGEST_VERSION),
                 env!("CARGO_PKG_VERSION")
             );
-            return Err(ProcessError { code: code::JOB, reason, transient: true }.into());
+            return Err(ProcessError { code: ErrorCode::FleetJob, reason, transient: true }.into());
         }
         let scan = match &job.source {
             Source::Object(name) => self.download(name, &job.name, &folder.path().join("scan"))?,
@@ -266,7 +266,7 @@ impl<'a> JobHandler<'a> {
         let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).map_or(0, |m| m.len())).sum();
         if bytes > self.shop.options.max_bytes {
             let reason = format!("the scan has {bytes} bytes, the limit is {}", self.shop.options.max_bytes);
-            return Err(ProcessError { code: "E-READ-FILE-SIZE", reason, transient: false });
+            return Err(ProcessError { code: ErrorCode::ReadFileSize, reason, transient: false });
         }
         Ok(())
     }
@@ -349,16 +349,16 @@ fn files_below(folder: &Path) -> io::Result<Vec<Part>> {
 }
 
 fn nonsense(reason: &str) -> ProcessError {
-    ProcessError { code: code::JOB, reason: format!("invalid job: {reason}"), transient: false }
+    ProcessError { code: ErrorCode::FleetJob, reason: format!("invalid job: {reason}"), transient: false }
 }
 
 fn elsewhere(reason: &str) -> ProcessError {
-    ProcessError { code: code::SCAN, reason: format!("cannot get the scan: {reason}"), transient: true }
+    ProcessError { code: ErrorCode::FleetScan, reason: format!("cannot get the scan: {reason}"), transient: true }
 }
 
 fn too_often(delivery: u32) -> ProcessError {
     let reason = format!("{} workers took the scan and none finished it", delivery - 1);
-    ProcessError { code: code::DELIVERIES, reason, transient: false }
+    ProcessError { code: ErrorCode::FleetDeliveries, reason, transient: false }
 }
 
 fn of_disk(path: &Path, error: io::Error) -> ProcessError {

@@ -1,5 +1,6 @@
 //! Segments a scan in a thread of its own, which can be abandoned: a scan that panics or hangs does not affect others.
 
+use octrls_core::ErrorCode;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
@@ -81,7 +82,7 @@ impl JobRunner<'_> {
         };
         let spawned = thread::Builder::new().name("octrls-job".to_owned()).spawn(work);
         spawned.map_err(|e| ProcessError {
-            code: "E-ENGINE-THREAD",
+            code: ErrorCode::EngineThread,
             reason: format!("cannot start a thread: {e}"),
             transient: true,
         })?;

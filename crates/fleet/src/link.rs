@@ -1,5 +1,6 @@
 //! The connection to the queue: reconnects by itself, reports each problem once, runs async work for synchronous code.
 
+use octrls_core::ErrorCode;
 use std::{
     io::{self, Read},
     pin::{Pin, pin},
@@ -19,7 +20,6 @@ use tokio::{
 
 use super::{
     FleetError, Login, Server,
-    error::code,
     server::read_secret,
     jetstream_queue::{Object, JetStreamQueue, QueueError},
     wire::Names,
@@ -47,7 +47,7 @@ pub(super) type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Stopped>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stopped;
 
-type Tell = Box<dyn Fn(Level, Option<&'static str>, String) + Send + Sync>;
+type Tell = Box<dyn Fn(Level, Option<ErrorCode>, String) + Send + Sync>;
 
 /// Sends notices to the operator; keeps them until a listener is set.
 #[derive(Clone, Default)]
@@ -56,8 +56,8 @@ pub struct Notifier(Arc<Mutex<Ears>>);
 #[derive(Default)]
 struct Ears {
     tell: Option<Tell>,
-    kept: Vec<(Level, Option<&'static str>, String)>,
-    told: Vec<(&'static str, Instant)>,
+    kept: Vec<(Level, Option<ErrorCode>, String)>,
+    told: Vec<(ErrorCode, Instant)>,
 }
 
 impl Notifier {
@@ -66,7 +66,7 @@ impl Notifier {
     }
 
     /// Sets the listener `tell` and sends it the kept notices.
-    pub fn listen(&self, tell: impl Fn(Level, Option<&'static str>, String) + Send + Sync + 'static) {
+    pub fn listen(&self, tell: impl Fn(Level, Option<ErrorCode>, String) + Send + Sync + 'static) {
         let mut ears = self.ears();
         for (level, code, text) in ears.kept.drain(..) {
             tell(level, code, text);
@@ -74,7 +74,7 @@ impl Notifier {
         ears.tell = Some(Box::new(tell));
     }
 
-    pub(super) fn notice(&self, level: Level, code: Option<&'static str>, text: String) {
+    pub(super) fn notice(&self, level: Level, code: Option<ErrorCode>, text: String) {
         let mut ears = self.ears();
         match &ears.tell {
             Some(tell) => tell(level, code, text),
@@ -83,7 +83,7 @@ impl Notifier {
     }
 
     /// Sends a warning about a continuing problem, at most once in [`SILENCE`].
-    pub(super) fn trouble(&self, code: &'static str, text: String) {
+    pub(super) fn trouble(&self, code: ErrorCode, text: String) {
         {
             let mut ears = self.ears();
             if ears.told.iter().any(|(told, at)| *told == code && at.elapsed() < SILENCE) {
@@ -96,7 +96,7 @@ impl Notifier {
     }
 
     /// Marks a problem as solved, so that the next is reported at once. Returns whether this one was reported.
-    fn over(&self, code: &'static str) -> bool {
+    fn over(&self, code: ErrorCode) -> bool {
         let mut ears = self.ears();
         let before = ears.told.len();
         ears.told.retain(|(told, _)| *told != code);
@@ -132,7 +132,7 @@ impl Link {
         let client = runtime.block_on(async {
             match options.clone().connect(addresses.clone()).await {
                 Err(error) if may_pass(&error) => {
-                    teller.trouble(code::AWAY, away(&name, &error.to_string()));
+                    teller.trouble(ErrorCode::FleetAway, away(&name, &error.to_string()));
                     options.retry_on_initial_connect().connect(addresses).await
                 }
                 other => other,
@@ -220,7 +220,7 @@ impl Link {
             };
             match self.wait(attempt, tick)? {
                 Ok(done) => {
-                    self.teller.over(code::QUEUE);
+                    self.teller.over(ErrorCode::FleetQueue);
                     return Ok(done);
                 }
                 Err(QueueError::Own(error)) => return Err(error),
@@ -232,7 +232,7 @@ impl Link {
     /// Reports a failure of the queue, and pauses.
     pub(super) fn pause(&self, reason: &str, tick: Tick<'_>) -> Result<(), Stopped> {
         if self.is_up() {
-            self.teller.trouble(code::QUEUE, format!("cannot use the queue at {}, work waits: {reason}", self.server));
+            self.teller.trouble(ErrorCode::FleetQueue, format!("cannot use the queue at {}, work waits: {reason}", self.server));
         }
         // Streams may have been removed; the next attempt creates those that are missing.
         *self.locked() = None;
@@ -269,21 +269,21 @@ fn options(server: &Server, name: &str, teller: &Notifier) -> Result<ConnectOpti
     let heard = move |event: Event| {
         match event {
             Event::Disconnected => {
-                teller.trouble(code::AWAY, away(&name, "the connection is lost"));
+                teller.trouble(ErrorCode::FleetAway, away(&name, "the connection is lost"));
             }
             Event::Connected => {
-                teller.over(code::DENIED);
-                if teller.over(code::AWAY) {
+                teller.over(ErrorCode::FleetDenied);
+                if teller.over(ErrorCode::FleetAway) {
                     teller.notice(Level::Info, None, format!("the queue at {name} is connected again"));
                 }
             }
             Event::ServerError(error) => {
-                teller.trouble(code::QUEUE, format!("the queue at {name} reports an error: {error}"));
+                teller.trouble(ErrorCode::FleetQueue, format!("the queue at {name} reports an error: {error}"));
             }
             // While reconnecting.
             Event::ClientError(ClientError::Other(reason)) if reason.contains(DENIAL) => {
                 let text = format!("the queue at {name} rejects the login, work waits: {reason}");
-                teller.trouble(code::DENIED, text);
+                teller.trouble(ErrorCode::FleetDenied, text);
             }
             Event::ClientError(_) | Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }

@@ -1,5 +1,6 @@
 //! Runs one scan on a remote worker.
 
+use octrls_core::ErrorCode;
 use std::{
     io::{self, Read},
     path::Path,
@@ -12,7 +13,6 @@ use crossbeam_channel::RecvTimeoutError;
 
 use super::{
     dispatcher::{JobInput, Dispatcher},
-    error::code,
     inbox::{Mail, Mailbox},
     cleanup::Leftovers,
     link::{Full, Stopped, TICK},
@@ -87,7 +87,7 @@ impl<'a> RemoteJob<'a> {
             Ok(Outcome { ending: Ending::Done { summary, object }, .. }) => {
                 let settled = self.receive(*summary, &object, out);
                 // After a full disk or a stop, the outcome stays in the queue for the next attempt.
-                let stays = |e: &ProcessError| e.transient && e.code != code::RESULT;
+                let stays = |e: &ProcessError| e.transient && e.code != ErrorCode::FleetResult;
                 let is_over = !settled.as_ref().is_err_and(stays);
                 (settled, is_over)
             }
@@ -161,7 +161,7 @@ impl<'a> RemoteJob<'a> {
             source,
             instances: self.cargo.instances.clone(),
         };
-        let encode = |e: io::Error| ProcessError { code: code::JOB, reason: e.to_string(), transient: false };
+        let encode = |e: io::Error| ProcessError { code: ErrorCode::FleetJob, reason: e.to_string(), transient: false };
         let (job, subject) = (wire::to_json(&job).map_err(encode)?, self.job.clone());
         let most = self.fleet.link.longest_message();
         if most > 0 && job.len() > most {
@@ -171,7 +171,7 @@ impl<'a> RemoteJob<'a> {
                 job.len(),
                 self.cargo.instances.len()
             );
-            return Err(ProcessError { code: code::JOB, reason, transient: false });
+            return Err(ProcessError { code: ErrorCode::FleetJob, reason, transient: false });
         }
         // A job with the same subject is identical.
         self.ask(move |queue| {
@@ -308,7 +308,7 @@ fn tick(fleet: &Dispatcher, report: &mut dyn FnMut(ScanChange), running: bool) -
 
 /// The error for invalid results. Transient, since another worker may succeed.
 fn refused(reason: &str) -> ProcessError {
-    ProcessError { code: code::RESULT, reason: format!("invalid results from a worker: {reason}"), transient: true }
+    ProcessError { code: ErrorCode::FleetResult, reason: format!("invalid results from a worker: {reason}"), transient: true }
 }
 
 fn error_of_disk(error: io::Error, object: &str) -> ProcessError {

@@ -1,5 +1,6 @@
 //! Messages in the queue and their subjects.
 
+use octrls_core::ErrorCode;
 use std::{
     io::{self, Read},
     path::PathBuf,
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::QueueName;
 use octrls_core::{
     scan::BScan,
-    serial::{self, StaticStr, fixed},
+    serde_path,
 };
 use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, validate};
 
@@ -46,7 +47,7 @@ pub(super) struct Job {
     /// The watcher's program version.
     pub(super) octrls: String,
     /// Name of the scan in results.
-    #[serde(with = "serial::path")]
+    #[serde(with = "serde_path")]
     pub(super) name: PathBuf,
     /// Total size of all its files.
     pub(super) bytes: u64,
@@ -59,7 +60,7 @@ pub(super) struct Job {
     pub(super) seconds: Option<f64>,
     pub(super) source: Source,
     /// File names of the instances of a DICOM series, all in one folder.
-    #[serde(default, with = "serial::paths")]
+    #[serde(default, with = "serde_path::list")]
     pub(super) instances: Vec<PathBuf>,
 }
 
@@ -69,7 +70,7 @@ pub(super) enum Source {
     /// An archive in the object store; its first file is the scan.
     Object(String),
     /// A path below the shared folder.
-    Shared(#[serde(with = "serial::path")] PathBuf),
+    Shared(#[serde(with = "serde_path")] PathBuf),
 }
 
 /// The outcome of a job.
@@ -87,8 +88,7 @@ pub(super) enum Ending {
     Done { summary: Box<ScanSummary>, object: String },
     /// The job has no results.
     Failed {
-        #[serde(with = "fixed")]
-        code: StaticStr,
+        code: ErrorCode,
         reason: String,
         transient: bool,
     },

@@ -1,5 +1,6 @@
 //! A worker: takes jobs from the queue, one for each free slot, and stores their outcomes.
 
+use octrls_core::ErrorCode;
 use std::{
     fs, io,
     path::PathBuf,
@@ -18,7 +19,6 @@ use jiff::Timestamp;
 
 use super::{
     FleetError,
-    error::code,
     link::{Link, Stopped, TICK, Tick, chain},
     scratch::Scratch,
     job_handler::{JobResult, JobHandler},
@@ -200,7 +200,7 @@ impl WorkerState {
     pub(super) fn leave_behind(&self) {
         if 1 + self.left_behind.fetch_add(1, Ordering::Relaxed) >= MOST_LEFT_BEHIND {
             let text = "too many scans are stuck, this worker stops; check disks and network shares".to_owned();
-            self.emit(EventKind::Notice { level: Level::Error, code: Some(code::STUCK), text });
+            self.emit(EventKind::Notice { level: Level::Error, code: Some(ErrorCode::FleetStuck), text });
             self.stops.drain();
         }
     }

@@ -101,7 +101,7 @@ impl Bioptigen {
         };
         let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
-            format: "Bioptigen OCT",
+            format: "Bioptigen OCT".into(),
             bscans: count as usize,
             width,
             height,

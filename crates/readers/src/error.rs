@@ -1,5 +1,6 @@
 //! Errors of reading a scan.
 
+use octrls_core::ErrorCode;
 use std::path::PathBuf;
 
 /// Error of reading a scan. Each kind has a stable [`code`](ReadError::code).
@@ -81,21 +82,21 @@ pub enum ReadError {
 impl ReadError {
     /// Code that stays the same across versions, for scripts and quarantine notes.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Io { .. } => "E-READ-IO",
-            Self::UnknownFormat => "E-READ-FORMAT",
-            Self::Empty => "E-READ-EMPTY",
-            Self::Truncated(_) => "E-READ-TRUNCATED",
-            Self::Malformed(_) => "E-READ-MALFORMED",
-            Self::Unsupported(_) => "E-READ-UNSUPPORTED",
-            Self::TooLarge { .. } => "E-READ-TOO-LARGE",
-            Self::Sidecar { .. } => "E-READ-SIDECAR",
-            Self::Incomplete { .. } => "E-READ-INCOMPLETE",
-            Self::Series(_) => "E-READ-SERIES",
-            Self::NoSuchSeries { .. } => "E-READ-NO-SERIES",
-            Self::Hint(_) => "E-READ-HINT",
-            Self::NoSuchBScan { .. } => "E-READ-NO-BSCAN",
+            Self::Io { .. } => ErrorCode::ReadIo,
+            Self::UnknownFormat => ErrorCode::ReadFormat,
+            Self::Empty => ErrorCode::ReadEmpty,
+            Self::Truncated(_) => ErrorCode::ReadTruncated,
+            Self::Malformed(_) => ErrorCode::ReadMalformed,
+            Self::Unsupported(_) => ErrorCode::ReadUnsupported,
+            Self::TooLarge { .. } => ErrorCode::ReadTooLarge,
+            Self::Sidecar { .. } => ErrorCode::ReadSidecar,
+            Self::Incomplete { .. } => ErrorCode::ReadIncomplete,
+            Self::Series(_) => ErrorCode::ReadSeries,
+            Self::NoSuchSeries { .. } => ErrorCode::ReadNoSeries,
+            Self::Hint(_) => ErrorCode::ReadHint,
+            Self::NoSuchBScan { .. } => ErrorCode::ReadNoBscan,
         }
     }
 

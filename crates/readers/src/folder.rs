@@ -37,7 +37,7 @@ impl ImageFolder {
         }
         let header = header.ok_or_else(|| ReadError::Unsupported("a folder without images".to_owned()))?;
         let pattern = if images.len() == 1 { header.pattern } else { Pattern::Unknown };
-        let header = ScanHeader { format: "image folder", bscans: images.len(), pattern, ..header };
+        let header = ScanHeader { format: "image folder".into(), bscans: images.len(), pattern, ..header };
         Ok(Self { header: header.placed(stated), images })
     }
 }

@@ -58,7 +58,7 @@ impl Cirrus {
         let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
         let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
-            format: "Zeiss Cirrus .img",
+            format: "Zeiss Cirrus .img".into(),
             bscans: kind.bscans as usize,
             width,
             height,

@@ -1,5 +1,6 @@
 //! Errors of writing results.
 
+use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -54,7 +55,7 @@ pub enum OutputError {
     #[error("{reason}")]
     History {
         /// Stable code of the error.
-        code: &'static str,
+        code: ErrorCode,
         /// The error in words.
         reason: String,
     },
@@ -63,15 +64,15 @@ pub enum OutputError {
 impl OutputError {
     /// Stable error code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Full { .. } => "E-OUT-FULL",
-            Self::Denied { .. } => "E-OUT-DENIED",
-            Self::Io { .. } => "E-OUT-IO",
-            Self::Foreign { .. } => "E-OUT-FOREIGN",
-            Self::Outside { .. } => "E-OUT-OUTSIDE",
-            Self::Encode { .. } => "E-OUT-ENCODE",
-            Self::History { code, .. } => code,
+            Self::Full { .. } => ErrorCode::OutFull,
+            Self::Denied { .. } => ErrorCode::OutDenied,
+            Self::Io { .. } => ErrorCode::OutIo,
+            Self::Foreign { .. } => ErrorCode::OutForeign,
+            Self::Outside { .. } => ErrorCode::OutOutside,
+            Self::Encode { .. } => ErrorCode::OutEncode,
+            Self::History { code, .. } => *code,
         }
     }
 

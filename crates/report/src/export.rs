@@ -9,6 +9,7 @@
 //! | `nfl_um` ... `retina_um` | thickness in micrometres; null where not determined, or if no spacing is known |
 //! | `confidence` | 0 to 1 |
 
+use octrls_core::ErrorCode;
 use std::{
     collections::HashMap,
     fs::File,
@@ -54,10 +55,10 @@ pub enum ExportError {
 impl ExportError {
     /// Stable error code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Result { .. } => "E-EXPORT-RESULT",
-            Self::Write(_) => "E-OUT-IO",
+            Self::Result { .. } => ErrorCode::ExportResult,
+            Self::Write(_) => ErrorCode::OutIo,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `result.json`: the complete result in one documented, versioned file (`docs/result.md`).
 
+use std::borrow::Cow;
 use serde::Serialize;
 
 use super::dicom::DicomRecord;
@@ -30,7 +31,7 @@ pub struct ScanRecord {
     pub sha256: String,
     /// The requested series, if the file has several.
     pub(super) series: Option<u32>,
-    pub(super) format: &'static str,
+    pub(super) format: Cow<'static, str>,
     pub(super) bscans: usize,
     pub(super) width: usize,
     pub(super) height: usize,
@@ -50,13 +51,13 @@ impl ScanRecord {
     /// Describes a scan; `series` is the requested one, if any.
     #[must_use]
     pub fn new(path: String, sha256: String, series: Option<u32>, header: &ScanHeader) -> Self {
-        let ScanHeader { format, bscans, width, height, axial, lateral, eye, eye_from, .. } = *header;
+        let ScanHeader { bscans, width, height, axial, lateral, eye, eye_from, .. } = *header;
         let ScanHeader { pattern, pattern_from, places, .. } = *header;
         Self {
             path,
             sha256,
             series,
-            format,
+            format: header.format.clone(),
             bscans,
             width,
             height,

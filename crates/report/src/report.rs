@@ -172,7 +172,7 @@ impl Report<'_> {
                 ("Pattern", known(pattern(scan.pattern), scan.pattern_from)),
             ),
             (("Scanner", shortened(&scan.device.clone().unwrap_or_else(unknown), 34)), ("Positions", places)),
-            (("Format", scan.format.to_owned()), ("Axial", spacing(scan.axial, "not known; thickness in pixels"))),
+            (("Format", scan.format.to_string()), ("Axial", spacing(scan.axial, "not known; thickness in pixels"))),
             (("B-scans", size), ("Lateral", spacing(scan.lateral, "not known"))),
             (("Model", record.model.words()), ("Verdict", verdict)),
             (("Signal", signal), ("OSCAR-IB", oscar_ib(&record.quality))),

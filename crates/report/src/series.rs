@@ -1,5 +1,6 @@
 //! The results of a file with several series: one folder per series, and a `result.json` that lists them.
 
+use octrls_core::ErrorCode;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -25,7 +26,7 @@ struct SeriesRecord {
     folder: Option<String>,
     eye: Option<Eye>,
     bscans: Option<usize>,
-    code: Option<&'static str>,
+    code: Option<ErrorCode>,
     reason: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl SeriesFolder {
     }
 
     /// Records a series without results.
-    pub fn failed(&mut self, number: u32, code: &'static str, reason: &str) {
+    pub fn failed(&mut self, number: u32, code: ErrorCode, reason: &str) {
         let (code, reason) = (Some(code), Some(reason.to_owned()));
         self.series.push(SeriesRecord { series: number, folder: None, eye: None, bscans: None, code, reason });
     }

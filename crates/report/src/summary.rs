@@ -6,7 +6,7 @@ use octrls_core::{
     layer::LAYERS,
     measure::{EtdrsSummary, ThicknessUnit, Verdict},
     scan::Eye,
-    serial,
+    serde_path,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
@@ -34,7 +34,7 @@ pub struct ScanSummary {
     /// Change since the previous visit as text, if there is one to compare with.
     pub follow_up: Option<String>,
     /// Folder with the results.
-    #[serde(with = "serial::path")]
+    #[serde(with = "serde_path")]
     pub out: PathBuf,
     /// Time from the start of processing until the results are on disk.
     #[serde(rename = "seconds", serialize_with = "as_seconds", deserialize_with = "of_seconds")]

@@ -2,6 +2,7 @@
 //!
 //! Used by the screens' tests and by `examples/dashboard_replay.rs`.
 
+use octrls_core::ErrorCode;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
@@ -107,7 +108,7 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
 /// The header of a scan of `bscans` B-scans.
 pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
     ScanChange::Opened(Arc::new(ScanHeader {
-        format: if bscans > 1 { "Heidelberg VOL" } else { "PNG" },
+        format: if bscans > 1 { "Heidelberg VOL".into() } else { "PNG".into() },
         bscans,
         width: 384,
         height: 256,
@@ -187,13 +188,13 @@ pub fn morning() -> Vec<Event> {
     out.push(scan(5.0, 8, ScanChange::AlreadyDone));
     out.push(scan(5.1, 2, ScanChange::Running { attempt: 1 }));
     let reason = "B-scan 12 ends after 4096 of 98304 bytes".to_owned();
-    out.push(scan(5.3, 2, ScanChange::Quarantined { code: "E-READ-TRUNCATED", reason }));
+    out.push(scan(5.3, 2, ScanChange::Quarantined { code: ErrorCode::ReadTruncated, reason }));
     out.push(scan(5.4, 3, ScanChange::Running { attempt: 1 }));
     let reason = "the file is locked by another program".to_owned();
     let after = Duration::from_secs(12);
-    out.push(scan(5.6, 3, ScanChange::Retrying { code: "E-READ-IO", reason, next_attempt: 2, after }));
+    out.push(scan(5.6, 3, ScanChange::Retrying { code: ErrorCode::ReadIo, reason, next_attempt: 2, after }));
     let text = "less than 2 GiB left on the disk of the results".to_owned();
-    out.push(event(5.8, EventKind::Notice { level: Level::Warning, code: Some("W-DISK"), text }));
+    out.push(event(5.8, EventKind::Notice { level: Level::Warning, code: Some(ErrorCode::EngineDisk), text }));
     out.push(scan(6.0, 5, ScanChange::Running { attempt: 1 }));
     out.push(scan(6.1, 5, opened(49, Some(AXIAL))));
     out.push(scan(6.2, 4, ScanChange::Running { attempt: 1 }));

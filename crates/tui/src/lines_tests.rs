@@ -1,5 +1,6 @@
 //! Exact output of plain lines and JSON lines.
 
+use octrls_core::ErrorCode;
 use std::{
     cell::RefCell,
     io::{self, Write},
@@ -33,7 +34,7 @@ impl Controls for Drained {
 fn every_kind() -> Vec<Event> {
     let reason = "line 1 says \"no\"".to_owned();
     let retrying = ScanChange::Retrying {
-        code: "E-READ-IO",
+        code: ErrorCode::ReadIo,
         reason: reason.clone(),
         next_attempt: 2,
         after: Duration::from_millis(1500),
@@ -50,13 +51,13 @@ fn every_kind() -> Vec<Event> {
         scan(5.0, 1, fixtures::done(1, 1.9)),
         scan(6.0, 2, seen("with a space.png")),
         scan(6.5, 2, retrying),
-        scan(8.0, 2, ScanChange::Quarantined { code: "E-READ-IO", reason }),
+        scan(8.0, 2, ScanChange::Quarantined { code: ErrorCode::ReadIo, reason }),
         scan(9.0, 3, seen("known.png")),
         scan(9.1, 3, ScanChange::AlreadyDone),
         scan(9.2, 4, ScanChange::Vanished),
         event(10.0, EventKind::RootOnline(false)),
         event(11.0, EventKind::RootOnline(true)),
-        event(12.0, EventKind::Notice { level: Level::Warning, code: Some("W-DISK"), text: text.clone() }),
+        event(12.0, EventKind::Notice { level: Level::Warning, code: Some(ErrorCode::EngineDisk), text: text.clone() }),
         event(12.0, EventKind::Notice { level: Level::Info, code: None, text }),
         event(13.0, EventKind::Draining { running: 1 }),
         event(14.0, EventKind::Stopped(Totals { done: 1, already_done: 1, quarantined: 1, left: 0 })),

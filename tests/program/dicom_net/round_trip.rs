@@ -1,5 +1,6 @@
 //! Our sender with our listener.
 
+use octrls_core::ErrorCode;
 use std::{fs, time::Duration};
 
 use dicom_dictionary_std::uids;
@@ -68,7 +69,7 @@ fn a_class_that_is_not_taken_fails_alone() {
     let none = rig.put("none.dcm", b"no DICOM at all");
     let outcomes = send(&rig.target(), &[ct, none, opt], &sender("TEST")).unwrap();
     let codes: Vec<_> = outcomes.iter().map(|o| o.result.as_ref().map_err(NodeError::code).copied()).collect();
-    assert_eq!(codes, [Err("E-NODE-NOT-TAKEN"), Err("E-NODE-FILE"), Ok(0)]);
+    assert_eq!(codes, [Err(ErrorCode::NodeNotTaken), Err(ErrorCode::NodeFile), Ok(0)]);
     assert_eq!(rig.received(), ["1.2.4.dcm"]);
 }
 
@@ -78,7 +79,7 @@ fn titles_decide_who_may_call() {
     echo(&rig.target(), &sender("OTHER")).unwrap();
     let code = |error: &NodeError| (error.code(), error.is_transient(), error.to_string());
     let (kind, transient, text) = code(&echo(&rig.target(), &sender("STRANGER")).unwrap_err());
-    assert_eq!((kind, transient), ("E-NODE-REJECTED", false));
+    assert_eq!((kind, transient), (ErrorCode::NodeRejected, false));
     assert!(text.contains("calling AE title not recognized"), "{text}");
     let wrong = format!("PACS@{}", rig.listener.address()).parse().unwrap();
     let (_, _, text) = code(&echo(&wrong, &sender("FRIEND")).unwrap_err());

@@ -22,16 +22,16 @@ fn a_scan_that_keeps_failing_ends_in_quarantine() {
         lines_of(&log, "ward/a.png")[2..],
         [
             "running ward/a.png 1",
-            "retrying ward/a.png E-WRITE 2",
+            "retrying ward/a.png E-OUT-IO 2",
             "running ward/a.png 2",
-            "retrying ward/a.png E-WRITE 3",
+            "retrying ward/a.png E-OUT-IO 3",
             "running ward/a.png 3",
-            "quarantined ward/a.png E-WRITE",
+            "quarantined ward/a.png E-OUT-IO",
         ]
     );
     assert_eq!(totals, Totals { quarantined: 1, ..Totals::default() });
     let reason = reason(&rig, "ward/a.png");
-    assert_eq!(reason["code"], "E-WRITE");
+    assert_eq!(reason["code"], "E-OUT-IO");
     assert_eq!(reason["attempts"], 3);
     assert_eq!(reason["path"], "ward/a.png");
     assert_eq!(reason["sha256"].as_str().map(str::len), Some(64));

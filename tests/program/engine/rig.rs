@@ -1,5 +1,6 @@
 //! Test fixture: a watched folder, a processor that obeys words in the scan file, and events as lines of text.
 
+use octrls_core::ErrorCode;
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -49,14 +50,14 @@ impl Copier {
     fn obey(&self, name: &Path, text: &str, report: &mut dyn FnMut(ScanChange)) -> Result<(), ProcessError> {
         let error = |code, transient| Err(ProcessError { code, reason: "as it was told".into(), transient });
         match text.split_whitespace().next() {
-            None => error("E-READ-EMPTY", false),
-            Some("bad") => error("E-READ-FORMAT", false),
-            Some("down") => error("E-WRITE", true),
-            Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error("E-READ-IO", true),
-            Some("full") => error("E-OUT-FULL", true),
+            None => error(ErrorCode::ReadEmpty, false),
+            Some("bad") => error(ErrorCode::ReadFormat, false),
+            Some("down") => error(ErrorCode::OutIo, true),
+            Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error(ErrorCode::ReadIo, true),
+            Some("full") => error(ErrorCode::OutFull, true),
             Some("panic") => panic!("as it was told"),
             Some("gate") if self.gate.1.recv_timeout(PATIENCE).unwrap() => Ok(()),
-            Some("gate") => error("E-READ-IO", true),
+            Some("gate") => error(ErrorCode::ReadIo, true),
             // Ignores cancellation, as a looping decoder or a hanging disk does.
             Some("stuck") => loop {
                 std::thread::park();
@@ -106,7 +107,7 @@ fn words(file: &Path) -> String {
 
 fn header() -> ScanHeader {
     ScanHeader {
-        format: "text",
+        format: "text".into(),
         bscans: 1,
         width: 1,
         height: 1,
@@ -223,7 +224,7 @@ impl Rig {
     /// The error code with which the engine refuses to start.
     pub(crate) fn refusal(&self) -> &'static str {
         match self.start_with(self.options.clone()) {
-            Err(error) => error.code(),
+            Err(error) => error.code().as_str(),
             Ok(_) => panic!("it started"),
         }
     }
@@ -298,7 +299,7 @@ impl Session {
             EventKind::RootOnline(true) => "online".into(),
             EventKind::RootOnline(false) => "offline".into(),
             EventKind::Paused(paused) => if paused { "paused" } else { "resumed" }.into(),
-            EventKind::Notice { code, .. } => format!("notice {}", code.unwrap_or("-")),
+            EventKind::Notice { code, .. } => format!("notice {}", code.map_or("-", ErrorCode::as_str)),
             EventKind::Draining { running } => format!("draining {running}"),
             EventKind::Stopped(_) => "stopped".into(),
             EventKind::Scan { id, change } => {

@@ -2,6 +2,7 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
+use crate::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Quality, Signal, Verdict};
@@ -58,7 +59,7 @@ pub struct GatesError(String);
 
 impl GatesError {
     /// Stable error code.
-    pub const CODE: &str = "E-CONFIG-GATES";
+    pub const CODE: ErrorCode = ErrorCode::ConfigGates;
 }
 
 impl Gates {

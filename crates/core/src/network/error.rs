@@ -1,5 +1,6 @@
 //! Errors of loading or running a model.
 
+use crate::ErrorCode;
 use std::path::PathBuf;
 
 /// Error of loading or running a model. Each kind has a stable [`code`](ModelError::code).
@@ -38,14 +39,14 @@ pub enum ModelError {
 impl ModelError {
     /// Code that stays the same across versions.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Io { .. } => "E-MODEL-IO",
-            Self::Load(_) => "E-MODEL-LOAD",
-            Self::Metadata { .. } => "E-MODEL-METADATA",
-            Self::Run(_) => "E-MODEL-RUN",
-            Self::Device(_) => "E-MODEL-DEVICE",
-            Self::NotEmbedded(_) => "E-MODEL-NOT-EMBEDDED",
+            Self::Io { .. } => ErrorCode::ModelIo,
+            Self::Load(_) => ErrorCode::ModelLoad,
+            Self::Metadata { .. } => ErrorCode::ModelMetadata,
+            Self::Run(_) => ErrorCode::ModelRun,
+            Self::Device(_) => ErrorCode::ModelDevice,
+            Self::NotEmbedded(_) => ErrorCode::ModelNotEmbedded,
         }
     }
 }

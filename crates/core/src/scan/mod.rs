@@ -3,11 +3,10 @@
 mod place;
 pub mod subject;
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::serial::{StaticStr, fixed};
 pub use place::{Place, BScanPosition};
 pub use subject::{Moment, Subject, latin};
 
@@ -129,8 +128,7 @@ pub enum Pattern {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScanHeader {
     /// Name of the file format, such as `PNG` or `Heidelberg VOL`.
-    #[serde(with = "fixed")]
-    pub format: StaticStr,
+    pub format: Cow<'static, str>,
     /// Number of B-scans, at least one.
     pub bscans: usize,
     /// A-scans in each B-scan.

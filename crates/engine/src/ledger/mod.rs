@@ -14,6 +14,7 @@ mod path;
 mod records;
 mod rows;
 
+use octrls_core::ErrorCode;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -35,7 +36,7 @@ pub use records::{LedgerEntry, ScanState};
 use super::{content::Content, stamp::Stamp};
 
 /// Error code of a scan whose attempts all crashed the program.
-pub(super) const CRASH_CODE: &str = "E-CRASH";
+pub(super) const CRASH_CODE: ErrorCode = ErrorCode::Crash;
 
 const CRASH_REASON: &str = "the program crashed or was killed while processing this scan";
 
@@ -68,12 +69,12 @@ pub enum LedgerError {
 impl LedgerError {
     /// A stable code for scripts.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Database(_) | Self::Damaged(_) => "E-LEDGER",
-            Self::Missing { .. } => "E-LEDGER-MISSING",
-            Self::Secret(_) => "E-LEDGER-SECRET",
-            Self::Newer { .. } => "E-LEDGER-NEWER",
+            Self::Database(_) | Self::Damaged(_) => ErrorCode::Ledger,
+            Self::Missing { .. } => ErrorCode::LedgerMissing,
+            Self::Secret(_) => ErrorCode::LedgerSecret,
+            Self::Newer { .. } => ErrorCode::LedgerNewer,
         }
     }
 }
@@ -148,7 +149,7 @@ impl Ledger {
         }
         db.execute(
             "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2 WHERE state = 'running'",
-            params![CRASH_CODE, CRASH_REASON],
+            params![CRASH_CODE.as_str(), CRASH_REASON],
         )?;
         // Permissions may have been fixed, which does not change the stamp.
         db.execute_batch(
@@ -169,7 +170,7 @@ impl Ledger {
     pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
-            [CRASH_CODE],
+            [CRASH_CODE.as_str()],
         )?;
         Ok(())
     }
@@ -254,7 +255,7 @@ impl Ledger {
                 0
             }
             Some(Row { state, attempts, code, reason, .. }) if state == "hashed" => {
-                if attempts >= attempts_allowed && code.as_deref() == Some(CRASH_CODE) {
+                if attempts >= attempts_allowed && code.as_deref() == Some(CRASH_CODE.as_str()) {
                     return Ok(Admission::Exhausted { attempts, reason: reason.unwrap_or_default() });
                 }
                 attempts
@@ -305,12 +306,12 @@ impl Ledger {
     }
 
     /// Records a failed attempt that will be retried.
-    pub(super) fn failed(&mut self, content: &Content, code: &str, reason: &str) -> Result<(), LedgerError> {
+    pub(super) fn failed(&mut self, content: &Content, code: ErrorCode, reason: &str) -> Result<(), LedgerError> {
         let seconds = self.leave(content);
         self.db.execute(
             "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2, changed = ?3, finished = ?3, seconds = ?4
              WHERE content = ?5 AND fingerprint = ?6",
-            params![code, reason, now(), seconds, content.key(), self.fingerprint],
+            params![code.as_str(), reason, now(), seconds, content.key(), self.fingerprint],
         )?;
         Ok(())
     }
@@ -333,7 +334,7 @@ impl Ledger {
         path: &Path,
         in_place: Option<Stamp>,
         content: &Content,
-        (code, reason): (&str, &str),
+        (code, reason): (ErrorCode, &str),
     ) -> Result<(), LedgerError> {
         let seconds = self.leave(content);
         let tx = self.db.transaction()?;
@@ -342,7 +343,7 @@ impl Ledger {
             "INSERT INTO scans (content, fingerprint, state, attempts, path, code, reason, first_taken, changed, finished, model)
              VALUES (?1, ?2, 'quarantined', 0, ?3, ?4, ?5, ?6, ?6, ?6, ?8)
              ON CONFLICT DO UPDATE SET state = 'quarantined', code = ?4, reason = ?5, changed = ?6, finished = ?6, seconds = ?7",
-            params![content.key(), self.fingerprint, PathColumn(path), code, reason, now(), seconds, self.model],
+            params![content.key(), self.fingerprint, PathColumn(path), code.as_str(), reason, now(), seconds, self.model],
         )?;
         match in_place {
             Some(stamp) => remember(&tx, path, stamp, content)?,

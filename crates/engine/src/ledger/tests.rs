@@ -1,3 +1,4 @@
+use octrls_core::ErrorCode;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -136,9 +137,9 @@ fn released_attempts_do_not_count_and_failed_ones_do() {
     assert_eq!(desk.begin("a.png", "x"), FIRST);
     desk.ledger().release(&named("x")).unwrap();
     assert_eq!(desk.begin("a.png", "x"), FIRST);
-    desk.ledger().failed(&named("x"), "E-X", "why").unwrap();
+    desk.ledger().failed(&named("x"), ErrorCode::ReadIo, "why").unwrap();
     assert_eq!(desk.begin("a.png", "x"), Admission::Run { attempt: 2 });
-    let failure = ("E-X", "why");
+    let failure = (ErrorCode::ReadIo, "why");
     desk.ledger().quarantined("a.png".as_ref(), Some(stamp("x")), &named("x"), failure).unwrap();
     assert_eq!(desk.recall("a.png", "x"), PathStatus::Quarantined);
     desk.ledger().quarantined("a.png".as_ref(), None, &named("x"), failure).unwrap();
@@ -186,7 +187,7 @@ fn the_records_tell_what_happened_and_when() {
     desk.begin("a.png", "x");
     desk.done("a.png", "x");
     desk.begin("b.png", "broken");
-    desk.ledger().quarantined("b.png".as_ref(), None, &named("broken"), ("E-X", "why")).unwrap();
+    desk.ledger().quarantined("b.png".as_ref(), None, &named("broken"), (ErrorCode::ReadIo, "why")).unwrap();
     let records = Records::open(&desk.file()).unwrap();
     let mut all = Vec::new();
     records.each(&mut |entry| all.push(entry)).unwrap();
@@ -198,7 +199,7 @@ fn the_records_tell_what_happened_and_when() {
     assert_eq!(done.config, octrls_fs::digest::sha256(b"model 1"));
     assert_eq!(done.queued, Some(Timestamp::UNIX_EPOCH));
     assert!(done.started <= done.finished && done.seconds.is_some_and(|s| s >= 0.0), "{done:?}");
-    assert_eq!((given_up.code.as_deref(), given_up.reason.as_deref()), (Some("E-X"), Some("why")));
+    assert_eq!((given_up.code.as_deref(), given_up.reason.as_deref()), (Some("E-READ-IO"), Some("why")));
 }
 
 #[test]

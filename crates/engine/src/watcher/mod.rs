@@ -4,6 +4,7 @@
 
 mod inspect;
 
+use octrls_core::ErrorCode;
 use std::{
     collections::{BTreeSet, HashSet},
     fs, io,
@@ -67,7 +68,7 @@ pub(super) enum Finding {
     /// A walk has reported all scans in the root.
     Walked,
     /// A message to the operator.
-    Notice(Level, &'static str, String),
+    Notice(Level, ErrorCode, String),
 }
 
 /// A change event of the operating system.
@@ -235,14 +236,14 @@ impl Watcher {
         self.poll = Some(SHARE_POLL);
         let seconds = SHARE_POLL.as_secs();
         let text = format!("a network share ({}) sends no change events; polling it every {seconds} s", share.kind);
-        self.report(Finding::Notice(Level::Info, "W-WATCH-POLLING", text))
+        self.report(Finding::Notice(Level::Info, ErrorCode::WatchPolling, text))
     }
 
     fn fall_back(&mut self, problem: &str) -> Result<(), Stopped> {
         self.native = None;
         self.next_walk = self.next_walk.min(Instant::now() + self.interval());
         let text = format!("cannot receive change events ({problem}); polling the folder instead");
-        self.report(Finding::Notice(Level::Warning, "W-WATCH-POLLING", text))
+        self.report(Finding::Notice(Level::Warning, ErrorCode::WatchPolling, text))
     }
 
     /// Checks whether the root is reachable and still the same folder.
@@ -257,7 +258,7 @@ impl Watcher {
         self.next_walk = Instant::now();
         if before.is_some() && self.root.is_some() {
             let text = "another folder has replaced the watched one; check whether a share was mounted or unmounted";
-            return self.report(Finding::Notice(Level::Warning, "W-WATCH-REPLACED", text.into()));
+            return self.report(Finding::Notice(Level::Warning, ErrorCode::WatchReplaced, text.into()));
         }
         self.report(Finding::Root(self.root.is_some()))
     }
@@ -350,7 +351,7 @@ impl Watcher {
         }
         let cause = error.io_error().map(ToString::to_string).unwrap_or_default();
         let text = format!("cannot read the folder {}: {cause}", self.name.join(path).display());
-        self.report(Finding::Notice(Level::Warning, "W-WATCH-UNREADABLE", text))
+        self.report(Finding::Notice(Level::Warning, ErrorCode::WatchUnreadable, text))
     }
 
     fn report(&self, found: Finding) -> Result<(), Stopped> {

@@ -13,7 +13,6 @@ use super::{
 use crate::sidecar::Hints;
 use octrls_core::{
     scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, BScanPosition},
-    serial::StaticStr,
 };
 
 /// Minimum length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
@@ -101,13 +100,13 @@ impl Geometry {
     /// The header of a scan of `bscans` frames of `width` x `height`; values missing from the file come from `stated`.
     pub(crate) fn header(
         &self,
-        format: StaticStr,
+        format: &'static str,
         (bscans, width, height): (usize, usize, usize),
         stated: &Hints,
     ) -> ScanHeader {
         let (eye, eye_from) = stated.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
-            format,
+            format: format.into(),
             bscans,
             width,
             height,

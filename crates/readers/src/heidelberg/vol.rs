@@ -141,7 +141,7 @@ impl HeidelbergVol {
         let patient = latin(fields.slice(140, 21)?);
         let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE));
         let header = ScanHeader {
-            format: "Heidelberg VOL",
+            format: "Heidelberg VOL".into(),
             bscans: bscans as usize,
             width,
             height,

@@ -231,7 +231,7 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
     };
     let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
     Ok(ScanHeader {
-        format: "Heidelberg XML export",
+        format: "Heidelberg XML export".into(),
         bscans: bscans.len(),
         width,
         height,

@@ -63,7 +63,7 @@ impl Raster {
         let (width, height) = dimensions::check(width.into(), height.into())?;
         let (eye, eye_from) = stated.eye_or(None);
         let header = ScanHeader {
-            format: name,
+            format: name.into(),
             bscans: pages.len().max(1),
             width,
             height,

@@ -117,7 +117,7 @@ impl Topcon {
         let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut source, c, length_mm, across_mm));
         let lines = DeviceLines::of(&mut source, &chunks, (width, frames.count as usize));
         let header = ScanHeader {
-            format: "Topcon",
+            format: "Topcon".into(),
             bscans: frames.count as usize,
             width,
             height,

@@ -25,7 +25,7 @@ fn pick(number: u32) -> ReadOptions {
 fn a_volume() {
     let mut reader = open(&volume(), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
-    assert_eq!((header.format, header.bscans, header.width, header.height), ("Heidelberg E2E", 3, 6, 5));
+    assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), ("Heidelberg E2E", 3, 6, 5));
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     let axial = header.axial.unwrap();
     assert!((axial.um - 3.87).abs() < 1e-5 && axial.from == Provenance::Header);
@@ -147,7 +147,7 @@ fn star_of_bscans() {
 fn several_series_are_not_mixed() {
     let both = file(&[series(3, b'R', 2), series(1, b'L', 3)].concat());
     let Err(error) = open(&both, ReadOptions::default()) else { panic!("one of two was taken") };
-    assert_eq!(error.code(), "E-READ-UNSUPPORTED");
+    assert_eq!(error.code().as_str(), "E-READ-UNSUPPORTED");
     let text = error.to_string();
     assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("--series"), "{text}");
     for (number, bscans, eye) in [(1, 2, Eye::Right), (2, 3, Eye::Left)] {
@@ -156,7 +156,7 @@ fn several_series_are_not_mixed() {
     }
     for number in [0, 3, u32::MAX] {
         let error = open(&both, pick(number)).err().unwrap();
-        assert!(matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code() == "E-READ-NO-SERIES");
+        assert!(matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code().as_str() == "E-READ-NO-SERIES");
     }
     assert_eq!(open(&volume(), pick(1)).unwrap().header().bscans, 3);
     // A file of another format counts as one series.

@@ -73,7 +73,7 @@ fn refusal(path: &Path) -> &'static str {
         Ok(_) => "accepted",
         Err(e) => {
             assert!(!e.to_string().is_empty());
-            e.code()
+            e.code().as_str()
         }
     }
 }

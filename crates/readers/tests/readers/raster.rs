@@ -29,7 +29,7 @@ pub(crate) fn grey_image(width: u32, height: u32) -> DynamicImage {
 fn agrees(name: &str, bytes: &[u8], format: &str, tolerance: f32, want: impl Fn(u32, u32) -> f32) {
     let folder = Folder::new();
     let (header, bscan) = read(&folder.file(name, bytes)).unwrap();
-    assert_eq!((header.format, header.bscans, header.width, header.height), (format, 1, 7, 5));
+    assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), (format, 1, 7, 5));
     assert_eq!((header.axial, header.lateral, header.eye, header.pattern), (None, None, None, Pattern::Unknown));
     for y in 0..HEIGHT {
         for x in 0..WIDTH {

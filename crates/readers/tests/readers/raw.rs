@@ -21,7 +21,7 @@ fn a_cirrus_cube_is_what_its_name_says() {
     let name = "P7_015_Macular Cube 20x2_3-20-2019_16-21-23_OS_sn17_cube_raw.img";
     let mut reader = scan::open(&folder.file(name, &cube(20, 2)), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
-    assert_eq!((header.format, header.width, header.height, header.bscans), ("Zeiss Cirrus .img", 20, DEPTH, 2));
+    assert_eq!((header.format.as_ref(), header.width, header.height, header.bscans), ("Zeiss Cirrus .img", 20, DEPTH, 2));
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
     assert!((axial.um - 1.953_125).abs() < 1e-9 && axial.from == Provenance::Format);
@@ -116,7 +116,7 @@ fn a_bioptigen_file_has_its_ascans_upright() {
     let folder = Folder::new();
     let mut reader = scan::open(&folder.file("eye_OD_V_1.OCT", &bioptigen("", 0)), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
-    assert_eq!((header.format, header.bscans, header.width, header.height), ("Bioptigen OCT", 2, 7, 5));
+    assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), ("Bioptigen OCT", 2, 7, 5));
     assert_eq!((header.eye, header.pattern), (Some(Eye::Right), Pattern::RasterVolume));
     assert_eq!((header.eye_from, header.pattern_from), (Some(Provenance::Name), Some(Provenance::Header)));
     assert!((header.axial.unwrap().um - 4.0).abs() < 1e-9 && (header.lateral.unwrap().um - 50.0).abs() < 1e-9);

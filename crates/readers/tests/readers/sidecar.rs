@@ -115,7 +115,7 @@ fn the_operators_spacing_must_be_plausible() {
         ] {
             let error = scan::open(&path, hints).err().unwrap();
             assert!(matches!(error, ReadError::Hint(_)), "{um}: {error}");
-            assert_eq!(error.code(), "E-READ-HINT");
+            assert_eq!(error.code().as_str(), "E-READ-HINT");
         }
     }
 }

@@ -192,7 +192,7 @@ fn codestreams_are_bscans() {
     let folder = Folder::new();
     let mut reader = scan::open(&folder.file("a.fda", &fda(3)), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
-    assert_eq!((header.format, header.bscans, header.width, header.height), ("Topcon", 3, 8, 6));
+    assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), ("Topcon", 3, 8, 6));
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
     assert!((axial.um - 3.5).abs() < 1e-9 && (lateral.um - 500.0).abs() < 1e-9);

@@ -169,7 +169,7 @@ fn the_header_is_understood() {
     let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let reader = open(&Vol::default());
     let header = reader.header();
-    assert_eq!((header.format, header.width, header.height, header.bscans), ("Heidelberg VOL", 6, 4, 3));
+    assert_eq!((header.format.as_ref(), header.width, header.height, header.bscans), ("Heidelberg VOL", 6, 4, 3));
     let near = |spacing: Option<Spacing>, um: f64| {
         let spacing = spacing.unwrap();
         assert!((spacing.um - um).abs() < 1e-9 && spacing.from == Provenance::Header);

@@ -1,5 +1,6 @@
 //! Errors of the attach socket.
 
+use octrls_core::ErrorCode;
 use std::{io, path::PathBuf};
 
 /// An error of the attach socket. Each kind has a stable [`code`](AttachError::code).
@@ -58,14 +59,14 @@ fn lost(error: &io::Error) -> String {
 
 impl AttachError {
     /// Stable error code, for scripts.
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Socket { .. } => "E-ATTACH-SOCKET",
-            Self::Connect { .. } => "E-ATTACH-CONNECT",
-            Self::Version { .. } => "E-ATTACH-VERSION",
-            Self::Busy => "E-ATTACH-BUSY",
-            Self::Malformed(_) => "E-ATTACH-MALFORMED",
-            Self::Lost(_) => "E-ATTACH-LOST",
+            Self::Socket { .. } => ErrorCode::AttachSocket,
+            Self::Connect { .. } => ErrorCode::AttachConnect,
+            Self::Version { .. } => ErrorCode::AttachVersion,
+            Self::Busy => ErrorCode::AttachBusy,
+            Self::Malformed(_) => ErrorCode::AttachMalformed,
+            Self::Lost(_) => ErrorCode::AttachLost,
         }
     }
 }

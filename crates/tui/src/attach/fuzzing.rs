@@ -18,7 +18,7 @@ pub fn from_server(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let shown = if *kind == 0 { stream(rest) } else { one(rest) };
     if let Err(error) = shown {
-        assert!(error.code().starts_with("E-ATTACH-") && !error.to_string().is_empty());
+        assert!(error.code().as_str().starts_with("E-ATTACH-") && !error.to_string().is_empty());
     }
 }
 

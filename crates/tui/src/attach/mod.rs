@@ -31,7 +31,7 @@ pub(crate) use error::AttachError;
 pub use hub::Hub;
 
 use crate::state::Model;
-use octrls_core::{segment::SegmentedBScan, serial};
+use octrls_core::{segment::SegmentedBScan, serde_path};
 use octrls_engine::{Event, STATE_FOLDER, ScanId};
 
 /// Version of the messages; increment it with each change.
@@ -46,7 +46,7 @@ enum Message {
     /// The engine's state, without pixels.
     State(Box<Model>),
     /// The pixels of a B-scan in that state.
-    Picture(ScanId, #[serde(with = "serial::bscan")] Arc<SegmentedBScan>),
+    Picture(ScanId, Arc<SegmentedBScan>),
     /// The state is complete.
     Live,
     /// A later event.

@@ -224,11 +224,11 @@ impl Model {
             ScanChange::Retrying { code, reason, next_attempt, after } => {
                 let due = SignedDuration::try_from(*after).ok().and_then(|a| at.checked_add(a).ok()).unwrap_or(at);
                 scan.attempt = *next_attempt;
-                scan.state = State::Retry { due, code, reason: reason.clone() };
+                scan.state = State::Retry { due, code: *code, reason: reason.clone() };
                 note = Some((Level::Warning, format!("{} {code} {reason}; will be retried", scan.name)));
             }
             ScanChange::Quarantined { code, reason } => {
-                scan.state = State::Quarantined { code, reason: reason.clone() };
+                scan.state = State::Quarantined { code: *code, reason: reason.clone() };
                 note = Some((Level::Error, format!("{} {code} {reason}; quarantined", scan.name)));
             }
         }

@@ -1,3 +1,4 @@
+use octrls_core::ErrorCode;
 use std::time::Duration;
 
 use super::*;
@@ -27,17 +28,17 @@ fn a_scan_goes_through_its_states() {
     check(1.0, ScanChange::Queued, State::Queued);
     check(2.0, ScanChange::Running { attempt: 1 }, State::Running);
     let retrying =
-        ScanChange::Retrying { code: "E", reason: "why".into(), next_attempt: 2, after: Duration::from_secs(4) };
+        ScanChange::Retrying { code: octrls_core::ErrorCode::ReadIo, reason: "why".into(), next_attempt: 2, after: Duration::from_secs(4) };
     let due = start() + SignedDuration::from_secs(7);
-    check(3.0, retrying, State::Retry { due, code: "E", reason: "why".into() });
+    check(3.0, retrying, State::Retry { due, code: octrls_core::ErrorCode::ReadIo, reason: "why".into() });
     check(7.0, ScanChange::Running { attempt: 2 }, State::Running);
     check(7.1, opened(2, None), State::Running);
     check(7.2, ScanChange::BScan(Arc::new(retina(0, None))), State::Running);
     check(8.0, done(2, 1.0), State::Done);
     check(9.0, ScanChange::AlreadyDone, State::Known);
     check(9.5, ScanChange::Vanished, State::Vanished);
-    let quarantined = ScanChange::Quarantined { code: "E", reason: "why".into() };
-    check(9.9, quarantined, State::Quarantined { code: "E", reason: "why".into() });
+    let quarantined = ScanChange::Quarantined { code: octrls_core::ErrorCode::ReadIo, reason: "why".into() };
+    check(9.9, quarantined, State::Quarantined { code: octrls_core::ErrorCode::ReadIo, reason: "why".into() });
     assert_eq!(model.totals(), Totals { done: 1, already_done: 1, quarantined: 1, left: 0 });
 }
 

@@ -1,5 +1,6 @@
 //! One scan in the dashboard's model.
 
+use octrls_core::ErrorCode;
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
@@ -9,7 +10,6 @@ use super::Figures;
 use octrls_core::{
     scan::ScanHeader,
     segment::SegmentedBScan,
-    serial::{StaticStr, fixed, shared_option},
 };
 use octrls_engine::{ScanId, ScanSummary};
 
@@ -21,16 +21,14 @@ pub(crate) enum State {
     Running,
     Retry {
         due: Timestamp,
-        #[serde(with = "fixed")]
-        code: StaticStr,
+        code: ErrorCode,
         reason: String,
     },
     Done,
     Known,
     Vanished,
     Quarantined {
-        #[serde(with = "fixed")]
-        code: StaticStr,
+        code: ErrorCode,
         reason: String,
     },
 }
@@ -83,9 +81,7 @@ pub(crate) struct Scan {
     /// Size of its file when it was last seen.
     pub(crate) bytes: u64,
     pub(crate) state: State,
-    #[serde(with = "shared_option")]
     pub(crate) header: Option<Arc<ScanHeader>>,
-    #[serde(with = "shared_option")]
     pub(crate) summary: Option<Arc<ScanSummary>>,
     pub(crate) frames: BTreeMap<usize, Frame>,
     /// B-scans segmented so far in this attempt.

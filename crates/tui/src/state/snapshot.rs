@@ -45,12 +45,12 @@ impl Model {
                 State::Queued => Some(ScanChange::Queued),
                 State::Running => Some(ScanChange::Running { attempt: scan.attempt }),
                 State::Retry { due, code, reason } => Some(ScanChange::Retrying {
-                    code,
+                    code: *code,
                     reason: reason.clone(),
                     next_attempt: scan.attempt,
                     after: waited(due.duration_since(scan.changed)),
                 }),
-                State::Quarantined { code, reason } => Some(ScanChange::Quarantined { code, reason: reason.clone() }),
+                State::Quarantined { code, reason } => Some(ScanChange::Quarantined { code: *code, reason: reason.clone() }),
             };
             let seen = ScanChange::Seen { path: PathBuf::from(&scan.name), bytes: scan.bytes };
             let event = |change| Event { at: scan.changed, kind: EventKind::Scan { id: scan.id, change } };

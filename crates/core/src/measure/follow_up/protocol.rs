@@ -85,7 +85,7 @@ mod tests {
         let (sin, cos) = angle.to_radians().sin_cos();
         let end = Place { x: length * cos, y: length * sin };
         let header = ScanHeader {
-            format: "x",
+            format: "x".into(),
             bscans: 1,
             width: 512,
             height: 496,

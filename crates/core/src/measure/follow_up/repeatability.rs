@@ -1,5 +1,6 @@
 //! Repeatability of measures: how much two measurements of an unchanged eye can differ.
 
+use crate::ErrorCode;
 use serde::Deserialize;
 
 const PUBLISHED: &str = include_str!("published.toml");
@@ -35,7 +36,7 @@ pub struct RepeatabilityError(String);
 
 impl RepeatabilityError {
     /// Stable error code.
-    pub const CODE: &str = "E-CONFIG-REPEATABILITY";
+    pub const CODE: ErrorCode = ErrorCode::ConfigRepeatability;
 }
 
 impl Repeatability {

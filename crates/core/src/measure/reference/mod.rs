@@ -6,6 +6,7 @@
 
 mod circle;
 
+use crate::ErrorCode;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ pub struct ReferenceError(String);
 
 impl ReferenceError {
     /// Stable error code.
-    pub const CODE: &str = "E-CONFIG-REFERENCE";
+    pub const CODE: ErrorCode = ErrorCode::ConfigReference;
 }
 
 /// Position of a value relative to the reference range.

@@ -107,7 +107,7 @@ impl HeidelbergE2e {
         let pattern = pattern(&metadata);
         let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
-            format: "Heidelberg E2E",
+            format: "Heidelberg E2E".into(),
             bscans: bscans.len(),
             width,
             height,

@@ -122,7 +122,7 @@ fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
             Some(summary) => text::span(summary.elapsed),
             None => String::new(),
         },
-        State::Quarantined { code, .. } => (*code).into(),
+        State::Quarantined { code, .. } => code.to_string(),
         State::Seen | State::Queued => format!("for {}", text::whole(between(scan.changed, now))),
         State::Known if cells >= 11 => "same content".into(),
         State::Known | State::Vanished => String::new(),
