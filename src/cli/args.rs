@@ -15,9 +15,9 @@ use clap::{Args, Parser, Subcommand};
 use super::node_args::{ReceiveArguments, SendArguments};
 use super::{
     coded,
+    dicom_peers::{SegmentNetArguments, WatchNetArguments},
     follow_up::{FollowUpArguments, HistoryArguments},
     limits::LimitArguments,
-    dicom_peers::{SegmentNetArguments, WatchNetArguments},
     queue::WatchQueueArguments,
     service_args::ServiceArguments,
 };

@@ -10,7 +10,7 @@ use octrls_tui as screen;
 use octrls_tui::ScreenKind;
 
 use super::{
-    args::DemoArguments, default_jobs, load_network, make_folder, dicom_peers::DicomPeers, phantom::SyntheticScan,
+    args::DemoArguments, default_jobs, dicom_peers::DicomPeers, load_network, make_folder, phantom::SyntheticScan,
     service::Service, watch::Watch,
 };
 
@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     };
     let (segment, dicom_peers) = (SegmenterOptions::default(), DicomPeers::default());
     let service = Service::default();
-    let watch = Watch { options, segment, history: None, screen, dicom_peers, service, queue: None, no_follow_up: true };
+    let watch =
+        Watch { options, segment, history: None, screen, dicom_peers, service, queue: None, no_follow_up: true };
     watch.run(network, arguments.image.image)
 }
 

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use octrls_dicom_net::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop};
-use octrls_engine::{ProcessError, Processor, EngineHandle, ScanChange, ScanSummary};
+use octrls_engine::{EngineHandle, ProcessError, Processor, ScanChange, ScanSummary};
 use octrls_readers::ScanFiles;
 
 pub(super) use octrls_dicom_net::delivered;

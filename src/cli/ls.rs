@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{coded, harmless, dicom_peers::delivered, printed, steward};
+use super::{coded, dicom_peers::delivered, harmless, printed, steward};
 use octrls_engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]

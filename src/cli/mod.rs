@@ -10,6 +10,7 @@
 mod args;
 mod config;
 mod demo;
+mod dicom_peers;
 mod doctor;
 mod export;
 mod follow_up;
@@ -17,7 +18,6 @@ mod forget;
 mod limits;
 mod ls;
 mod model;
-mod dicom_peers;
 mod node_args;
 mod phantom;
 mod quarantine;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{SOME_FAILED, harmless, printed, steward};
-use octrls_engine::{Quarantined, LedgerAdmin, LedgerAdminError};
+use octrls_engine::{LedgerAdmin, LedgerAdminError, Quarantined};
 
 #[derive(Args)]
 pub(super) struct QuarantineArguments {

@@ -11,8 +11,8 @@ use clap::Args;
 
 use super::coded;
 use octrls_core::network::Network;
-use octrls_engine::{Level, Processor, EngineHandle, SegmenterOptions};
-use octrls_fleet::{Dispatcher, FleetError, Link, Login, QueueName, Server, ServerUrl, Notifier};
+use octrls_engine::{EngineHandle, Level, Processor, SegmenterOptions};
+use octrls_fleet::{Dispatcher, FleetError, Link, Login, Notifier, QueueName, Server, ServerUrl};
 
 /// Default number of scans in the queue at once.
 const IN_FLIGHT: usize = 32;

@@ -17,11 +17,11 @@ use crossbeam_channel::Receiver;
 use super::{args::WatchArguments, config};
 use crate::{
     config::Values,
-    metrics::{Metrics, Health, TextFile, serve},
+    metrics::{Health, Metrics, TextFile, serve},
     service::{Log, LogOptions, Relay, Slot, Switch},
 };
 use octrls_engine::EventSink;
-use octrls_engine::{Event, Level, EngineHandle, Tuning};
+use octrls_engine::{EngineHandle, Event, Level, Tuning};
 
 /// Settings that a reload applies at once; all others need a restart.
 const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_mib", "metrics_file", "stable"];

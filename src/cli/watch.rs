@@ -14,21 +14,21 @@ use crossbeam_channel::Receiver;
 
 use octrls_core::network::Network;
 use octrls_engine::{
-    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, EngineHandle, ScanId, Segmenter, SegmenterOptions,
-    resolve,
+    Engine, EngineHandle, EngineOptions, Event, History, Level, ModelFacts, Processor, ScanId, Segmenter,
+    SegmenterOptions, resolve,
 };
 use octrls_tui as screen;
 use octrls_tui::{
     Controls, ScreenKind,
-    dashboard::{DashboardOptions, TerminalSession, ImageMode},
+    dashboard::{DashboardOptions, ImageMode, TerminalSession},
 };
 
 use super::{
     SOME_FAILED, WRONG_ARGUMENTS,
     args::WatchArguments,
-    coded, config, default_jobs, load_network,
+    coded, config, default_jobs,
     dicom_peers::DicomPeers,
-    on_signals,
+    load_network, on_signals,
     queue::Queue,
     service::{Reader, Service, tuning},
 };

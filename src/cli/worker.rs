@@ -24,7 +24,7 @@ use crate::service::{Relay, Slot};
 use octrls_engine::EventSink;
 use octrls_engine::ScanId;
 use octrls_fleet::{
-    Link, Server, Notifier,
+    Link, Notifier, Server,
     worker::{self, Stops, WorkerOptions},
 };
 use octrls_tui as screen;

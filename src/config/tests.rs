@@ -1,5 +1,5 @@
-use octrls_core::ErrorCode;
 use clap::{Parser, value_parser};
+use octrls_core::ErrorCode;
 
 use super::*;
 
@@ -87,7 +87,11 @@ fn what_is_wrong_is_told_with_its_line() {
         "line 2: allow_name: expected a list, as in [\"A\", \"B\"]",
     );
     check("place = 'x'\ntimes = 10", ErrorCode::ConfigValue, "line 2: times: '10': 10 is not in 1..=9");
-    check("place = 'x'\ntimes = 'many'", ErrorCode::ConfigValue, "line 2: times: 'many': invalid digit found in string");
+    check(
+        "place = 'x'\ntimes = 'many'",
+        ErrorCode::ConfigValue,
+        "line 2: times: 'many': invalid digit found in string",
+    );
     check("place = = 'x'", ErrorCode::ConfigSyntax, "line 1: extra `=`, expected nothing");
 }
 

@@ -2,10 +2,10 @@
 //!
 //! No metric names a file, a folder, an eye or a patient.
 
-mod registry;
 mod http;
+mod registry;
 mod textfile;
 
-pub(crate) use registry::Metrics;
 pub(crate) use http::{Health, serve};
+pub(crate) use registry::Metrics;
 pub(crate) use textfile::TextFile;

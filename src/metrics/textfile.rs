@@ -9,7 +9,7 @@ use std::{
 
 use super::Metrics;
 use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind, Level, EngineHandle};
+use octrls_engine::{EngineHandle, Event, EventKind, Level};
 use octrls_fs::durable::unfinished_file;
 
 /// Time between two updates of the file.

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 
 use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind, Level, EngineHandle};
+use octrls_engine::{EngineHandle, Event, EventKind, Level};
 use octrls_tui::{json::JsonLines, plain::PlainLines};
 
 /// Code of the notice that the log cannot be written.

@@ -10,13 +10,7 @@ use jiff::Timestamp;
 use octrls_report::ScanSummary;
 use serde::{Deserialize, Serialize};
 
-use octrls_core::{
-    layer::LAYERS,
-    measure::{EtdrsSummary, ThicknessUnit, Verdict},
-    scan::{Eye, ScanHeader},
-    segment::SegmentedBScan,
-    serde_path,
-};
+use octrls_core::{scan::ScanHeader, segment::SegmentedBScan, serde_path};
 
 /// Id of a scan within one process, in the order in which scans were first seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

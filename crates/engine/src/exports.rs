@@ -15,7 +15,7 @@ use super::{
     backlog::Task,
     content::Content,
     stamp::Stamp,
-    worker::{WorkerContext, Verdict, lock},
+    worker::{Verdict, WorkerContext, lock},
 };
 use octrls_readers as scan;
 use octrls_readers::{ExportParts, ScanFiles};
@@ -112,9 +112,10 @@ impl WorkerContext {
         let forgotten = match self.quarantine.forget_note(path) {
             Ok(true) => lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
             Ok(false) => Ok(()),
-            Err(error) => {
-                Err((ErrorCode::Quarantine, format!("cannot remove the quarantine note of {}: {error}", path.display())))
-            }
+            Err(error) => Err((
+                ErrorCode::Quarantine,
+                format!("cannot remove the quarantine note of {}: {error}", path.display()),
+            )),
         };
         if let Err((code, text)) = forgotten {
             self.outlet.notice(Level::Warning, Some(code), text);

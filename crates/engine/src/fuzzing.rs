@@ -16,10 +16,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, types::Value};
 
 use super::{
-    EyeScan, History, LedgerError, LedgerAdmin,
+    EyeScan, History, LedgerAdmin, LedgerError,
     content::Content,
     handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
-    ledger::{Found, Ledger, Fingerprint, STEPS, open_database},
+    ledger::{Fingerprint, Found, Ledger, STEPS, open_database},
     stamp::Stamp,
 };
 use octrls_core::{
@@ -74,7 +74,7 @@ const TABLES: [&[(&str, usize)]; 3] = [
 
 /// The first byte selects how the rest is used: 0 the ledger file, 1 to 3 rows of that schema version, 4 a quarantine
 /// note, 5 the columns of a history row, separated by zeros.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let place = Place::new();
     match kind % 6 {
@@ -265,7 +265,7 @@ fn history(place: &Place, bytes: &[u8]) {
 }
 
 #[cfg(test)]
-pub fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let word = |text: &str| WORDS.iter().position(|word| *word == text).unwrap() as u8 + WORDS.len() as u8;
     let words = |texts: &[&str]| texts.iter().map(|text| word(text)).collect::<Vec<u8>>();
     let text = |text: &str| [&[4, text.len() as u8], text.as_bytes()].concat();

@@ -14,13 +14,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
-    worker_pool::WorkerPool,
+    event_sender::EventSender,
     exports::Exports,
     filter::Filter,
-    in_flight::InFlight,
-    ledger::{Ledger, Fingerprint},
     heartbeat::Heartbeat,
-    event_sender::EventSender,
+    in_flight::InFlight,
+    ledger::{Fingerprint, Ledger},
     quarantine::Quarantine,
     retention,
     roots::Roots,
@@ -29,6 +28,7 @@ use super::{
     watch_scope::WatchScope,
     watcher::Watcher,
     worker::WorkerContext,
+    worker_pool::WorkerPool,
 };
 use octrls_fs::{confined::make_parents, durable::lock_file};
 use octrls_report::Staging;

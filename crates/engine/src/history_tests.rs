@@ -6,7 +6,7 @@ use super::*;
 use octrls_core::{
     layer::Measured,
     measure::{Verdict, follow_up::Measures},
-    scan::{Pattern, Place, ScanHeader, BScanPosition},
+    scan::{BScanPosition, Pattern, Place, ScanHeader},
 };
 
 /// A scan of an eye, and its retinal thickness in micrometres.

@@ -29,7 +29,7 @@ pub(super) struct Root {
 
 impl Roots {
     /// Resolves `paths`, which must be existing folders, none inside another.
-    pub fn resolve(paths: &[PathBuf]) -> Result<Self, EngineError> {
+    pub(crate) fn resolve(paths: &[PathBuf]) -> Result<Self, EngineError> {
         let whole = |path: &PathBuf| {
             let root = fs::canonicalize(path).and_then(|root| {
                 fs::read_dir(&root)?;

@@ -15,14 +15,14 @@ use super::{
     EngineOptions, EventKind, Level, ScanChange, ScanId, Totals, Tuning,
     backlog::{Backlog, Task},
     candidates::Candidates,
-    worker_pool::WorkerPool,
     disk::Disk,
-    ledger::{Ledger, PathStatus},
-    heartbeat::STUCK_AFTER,
     event_sender::EventSender,
+    heartbeat::STUCK_AFTER,
+    ledger::{Ledger, PathStatus},
     stamp::Stamp,
     watcher::{Finding, Report, Request},
-    worker::{WorkerContext, Outcome, Verdict, lock},
+    worker::{Outcome, Verdict, WorkerContext, lock},
+    worker_pool::WorkerPool,
 };
 
 /// Limit for the scans of this session that an operator may send back from quarantine.

@@ -23,7 +23,9 @@ use octrls_report::{
     ScanRecord, SeriesFolder, Staging,
 };
 
-use super::{EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, history::ScanVisit, ordered_parallel::in_order};
+use super::{
+    EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, history::ScanVisit, ordered_parallel::in_order,
+};
 use octrls_report::EyeVisits;
 
 /// The operator's settings for reading, measuring and results.

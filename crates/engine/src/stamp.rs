@@ -34,7 +34,7 @@ impl FileStamp {
     }
 
     /// A hash of the name and stamp, which changes with either.
-    pub fn digest(&self, name: &OsStr) -> u64 {
+    pub(crate) fn digest(&self, name: &OsStr) -> u64 {
         let hash = Sha256::new()
             .chain_update(self.bytes.to_le_bytes())
             .chain_update(self.modified_ns.to_le_bytes())

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{
     backlog::Task,
     in_flight::Hand,
-    worker::{WorkerContext, Outcome},
+    worker::{Outcome, WorkerContext},
 };
 
 /// Limit for abandoned threads. Beyond it, a hanging disk or share is more likely than broken scans.

@@ -148,8 +148,9 @@ pub(super) fn unpack(
         source.read_exact(&mut name).map_err(ArchiveError::Read)?;
         let name = checked(&name)?;
         let bytes = u64::from_le_bytes(array(source)?);
-        left =
-            left.checked_sub(bytes).ok_or_else(|| ArchiveError::Refused(format!("more than {} bytes", limits.bytes)))?;
+        left = left
+            .checked_sub(bytes)
+            .ok_or_else(|| ArchiveError::Refused(format!("more than {} bytes", limits.bytes)))?;
         let mut content = Content { source: &mut *source, left: bytes, failed: None };
         let taken = take(&name, &mut content);
         if let Some(error) = content.failed {

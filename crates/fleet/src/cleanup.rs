@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::{
     FleetError,
     inbox::Inbox,
-    link::{Link, Stopped},
     jetstream_queue::{JetStreamQueue, QueueError},
+    link::{Link, Stopped},
     wire::{self, Address, Ending, Outcome},
 };
 

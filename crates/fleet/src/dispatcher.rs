@@ -13,7 +13,9 @@ use std::{
 
 use crossbeam_channel::unbounded;
 
-use super::{FleetError, remote_job::RemoteJob, inbox::Inbox, cleanup::sweep, link::Link, archive::Part, wire::Address};
+use super::{
+    FleetError, archive::Part, cleanup::sweep, inbox::Inbox, link::Link, remote_job::RemoteJob, wire::Address,
+};
 use octrls_core::network::Network;
 use octrls_engine::{
     ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest,

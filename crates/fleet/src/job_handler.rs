@@ -13,10 +13,10 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
+    archive::{self, ArchiveError, Limits, Packing, Part, is_below},
+    jetstream_queue::{JetStreamQueue, QueueError},
     job_runner::JobRunner,
     link::{Full, Link, Stopped},
-    archive::{self, Limits, Packing, ArchiveError, Part, is_below},
-    jetstream_queue::{JetStreamQueue, QueueError},
     wire::{self, Address, DEEPEST, Ending, Job, Outcome, Signal, Source},
     worker::WorkerState,
 };
@@ -115,7 +115,11 @@ impl<'a> JobHandler<'a> {
                     Ok(()) => {
                         self.shop.scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
                         let bare = ScanSummary { out: PathBuf::new(), ..summary };
-                        (Ending::Done { summary: Box::new(bare), object: object.clone() }, JobResult::Done, Some(object))
+                        (
+                            Ending::Done { summary: Box::new(bare), object: object.clone() },
+                            JobResult::Done,
+                            Some(object),
+                        )
                     }
                     Err(Failure::Stopped) => return Err(Stopped),
                     Err(Failure::Error(error)) => self.failed(error, delivery),

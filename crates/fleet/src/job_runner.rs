@@ -16,8 +16,8 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use tempfile::TempDir;
 
 use super::{
-    link::{Link, Stopped, TICK},
     job_handler::Failure,
+    link::{Link, Stopped, TICK},
     wire::Signal,
     worker::WorkerState,
 };

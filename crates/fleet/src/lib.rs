@@ -22,18 +22,18 @@
 //!
 //! [`Processor`]: octrls_engine::Processor
 
+mod archive;
+mod cleanup;
 mod dispatcher;
-mod remote_job;
 mod error;
 mod inbox;
-mod job_runner;
-mod cleanup;
-mod link;
-mod archive;
-mod scratch;
-mod server;
 mod jetstream_queue;
 mod job_handler;
+mod job_runner;
+mod link;
+mod remote_job;
+mod scratch;
+mod server;
 mod wire;
 pub mod worker;
 

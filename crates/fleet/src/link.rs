@@ -20,8 +20,8 @@ use tokio::{
 
 use super::{
     FleetError, Login, Server,
+    jetstream_queue::{JetStreamQueue, Object, QueueError},
     server::read_secret,
-    jetstream_queue::{Object, JetStreamQueue, QueueError},
     wire::Names,
 };
 use octrls_engine::Level;
@@ -232,7 +232,10 @@ impl Link {
     /// Reports a failure of the queue, and pauses.
     pub(super) fn pause(&self, reason: &str, tick: Tick<'_>) -> Result<(), Stopped> {
         if self.is_up() {
-            self.teller.trouble(ErrorCode::FleetQueue, format!("cannot use the queue at {}, work waits: {reason}", self.server));
+            self.teller.trouble(
+                ErrorCode::FleetQueue,
+                format!("cannot use the queue at {}, work waits: {reason}", self.server),
+            );
         }
         // Streams may have been removed; the next attempt creates those that are missing.
         *self.locked() = None;

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use crossbeam_channel::RecvTimeoutError;
 
 use super::{
-    dispatcher::{JobInput, Dispatcher},
-    inbox::{Mail, Mailbox},
+    archive::{self, ArchiveError, Limits, Packing, is_below},
     cleanup::Leftovers,
-    link::{Full, Stopped, TICK},
-    archive::{self, Limits, Packing, ArchiveError, is_below},
+    dispatcher::{Dispatcher, JobInput},
+    inbox::{Mail, Mailbox},
     jetstream_queue::{JetStreamQueue, QueueError},
+    link::{Full, Stopped, TICK},
     wire::{self, DEEPEST, Ending, Job, Names, Outcome, Signal, Source},
 };
 use octrls_engine::{ProcessError, ScanChange, ScanSummary, validate};
@@ -308,7 +308,11 @@ fn tick(fleet: &Dispatcher, report: &mut dyn FnMut(ScanChange), running: bool) -
 
 /// The error for invalid results. Transient, since another worker may succeed.
 fn refused(reason: &str) -> ProcessError {
-    ProcessError { code: ErrorCode::FleetResult, reason: format!("invalid results from a worker: {reason}"), transient: true }
+    ProcessError {
+        code: ErrorCode::FleetResult,
+        reason: format!("invalid results from a worker: {reason}"),
+        transient: true,
+    }
 }
 
 fn error_of_disk(error: io::Error, object: &str) -> ProcessError {

@@ -11,10 +11,7 @@ use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 
 use super::QueueName;
-use octrls_core::{
-    scan::BScan,
-    serde_path,
-};
+use octrls_core::{scan::BScan, serde_path};
 use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, validate};
 
 /// Most components of a path below the shared folder.
@@ -87,11 +84,7 @@ pub(super) enum Ending {
     /// The results are an archive in the object store.
     Done { summary: Box<ScanSummary>, object: String },
     /// The job has no results.
-    Failed {
-        code: ErrorCode,
-        reason: String,
-        transient: bool,
-    },
+    Failed { code: ErrorCode, reason: String, transient: bool },
 }
 
 /// A worker's message about a running job.

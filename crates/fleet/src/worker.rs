@@ -19,13 +19,15 @@ use jiff::Timestamp;
 
 use super::{
     FleetError,
+    job_handler::{JobHandler, JobResult},
     link::{Link, Stopped, TICK, Tick, chain},
     scratch::Scratch,
-    job_handler::{JobResult, JobHandler},
     wire::Names,
 };
 use octrls_core::network::Network;
-use octrls_engine::{Event, EventKind, Level, Heartbeat, STUCK_AFTER, ScanChange, ScanId, Session, Totals, is_storage_error};
+use octrls_engine::{
+    Event, EventKind, Heartbeat, Level, STUCK_AFTER, ScanChange, ScanId, Session, Totals, is_storage_error,
+};
 
 /// Time limit of one pull, after which a slot checks for a stop.
 const PULL: Duration = Duration::from_secs(3);

@@ -10,8 +10,8 @@
 )]
 
 mod cores;
-mod fused_encoder;
 mod fused_decoder;
+mod fused_encoder;
 mod head;
 mod lines;
 mod map;
@@ -23,8 +23,8 @@ mod upconv;
 mod winograd;
 
 pub use cores::{Cores, Run};
-pub use fused_encoder::FusedEncoder;
 pub use fused_decoder::FusedDecoder;
+pub use fused_encoder::FusedEncoder;
 pub use head::Head;
 pub use lines::{Lines, STEP};
 pub use map::FeatureMap;

@@ -4,7 +4,7 @@ use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conv3x3, FusedEncoder, FusedDecoder, FeatureMap, Head, Pool, Stem, UpConv};
+use super::{Conv3x3, FeatureMap, FusedDecoder, FusedEncoder, Head, Pool, Stem, UpConv};
 
 /// Values of shape `[channels][height][width]`.
 struct Planes {

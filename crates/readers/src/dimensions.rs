@@ -10,7 +10,7 @@ pub const MAX_SIDE: u64 = 32_768;
 pub(crate) const MAX_BSCANS: u64 = 4096;
 
 /// Checks a declared frame size against the limits.
-pub fn check(width: u64, height: u64) -> Result<(usize, usize), ReadError> {
+pub(crate) fn check(width: u64, height: u64) -> Result<(usize, usize), ReadError> {
     if width < 2 || height < 2 {
         return Err(ReadError::Malformed(format!("a frame of {width} x {height} pixels is too small")));
     }

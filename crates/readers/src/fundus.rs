@@ -24,7 +24,12 @@ pub struct FundusImage {
 impl FundusImage {
     /// An image whose upper left corner is [`Place`](super::Place) 0, 0, with B-scans along `tracks`.
     #[must_use]
-    pub fn placed((width, height): (usize, usize), pixels: Vec<u8>, pixel_mm: [f64; 2], tracks: &[BScanPosition]) -> Self {
+    pub fn placed(
+        (width, height): (usize, usize),
+        pixels: Vec<u8>,
+        pixel_mm: [f64; 2],
+        tracks: &[BScanPosition],
+    ) -> Self {
         let lines = tracks.iter().map(|track| points(track, pixel_mm)).collect();
         Self { width, height, pixels, pixel_mm: Some(pixel_mm), lines }
     }

@@ -4,7 +4,7 @@ use octrls_core::scan::{Pattern, Provenance, ScanHeader};
 
 use crate::{
     ReadError,
-    sidecar::{Rows, Hints},
+    sidecar::{Hints, Rows},
 };
 
 /// Methods of [`ScanHeader`] that readers need.

@@ -32,7 +32,7 @@ pub use bioptigen::Bioptigen;
 pub use dicom::{Dicom, DicomOrigin, DicomReference, DicomSeries, FramePlanes};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
-pub use files::{ScanFiles, SeriesKey, series_of, group_scans, may_be_instance, series_key};
+pub use files::{ScanFiles, SeriesKey, group_scans, may_be_instance, series_key, series_of};
 pub use folder::{ImageFolder, NaturalKey, natural_key};
 pub use fundus::FundusImage;
 pub use heidelberg::{

@@ -21,7 +21,7 @@ use octrls_core::scan::plausible;
 use serde::Deserialize;
 
 use super::{ReadError, ReadOptions};
-use octrls_core::scan::{Eye, MILLIMETRE, Place, Provenance, Spacing, BScanPosition};
+use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Place, Provenance, Spacing};
 
 /// Geometry stated outside the scan's own file.
 #[derive(Clone, Copy, Debug, Default)]

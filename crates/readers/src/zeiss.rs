@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::{
     ReadError, ScanReader, dimensions,
-    sidecar::{End, Rows, Hints},
+    sidecar::{End, Hints, Rows},
     source::Source,
 };
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};

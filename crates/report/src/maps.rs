@@ -42,11 +42,7 @@ struct Panel {
 
 /// Draws the maps of a volume of `eye` from its `fields`; `None` if the area is too small.
 #[must_use]
-pub(super) fn thickness_maps(
-    fields: &[ThicknessMap],
-    measures: &VolumeMeasures,
-    eye: Option<Eye>,
-) -> Option<RgbImage> {
+pub(super) fn thickness_maps(fields: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
     let (low, high) = fields.first()?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
     if across.min(down) < LEAST_MM {
@@ -76,14 +72,7 @@ pub(super) fn thickness_maps(
 }
 
 impl Panel {
-    fn draw(
-        &self,
-        image: &mut RgbImage,
-        of: Measured,
-        field: &ThicknessMap,
-        grid: Option<&EtdrsGrid>,
-        centre: Centre,
-    ) {
+    fn draw(&self, image: &mut RgbImage, of: Measured, field: &ThicknessMap, grid: Option<&EtdrsGrid>, centre: Centre) {
         let values: Vec<Option<f32>> = (0..self.height)
             .flat_map(|y| (0..self.width).map(move |x| (x, y)))
             .map(|(x, y)| field.at(self.place(x, y)))
@@ -197,7 +186,7 @@ mod tests {
     use super::*;
     use octrls_core::{
         measure::{Thicknesses, enface::Volume},
-        scan::{Provenance, Spacing, BScanPosition},
+        scan::{BScanPosition, Provenance, Spacing},
         surface::Surfaces,
     };
 

@@ -1,7 +1,7 @@
 //! `result.json`: the complete result in one documented, versioned file (`docs/result.md`).
 
-use std::borrow::Cow;
 use serde::Serialize;
+use std::borrow::Cow;
 
 use super::dicom::DicomRecord;
 use octrls_core::{
@@ -14,7 +14,7 @@ use octrls_core::{
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject, BScanPosition},
+    scan::{BScanPosition, BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
     segment::SegmentedBScan,
     surface::Surfaces,
 };

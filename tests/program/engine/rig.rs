@@ -15,8 +15,8 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use octrls_core::scan::{Pattern, ScanHeader};
 use octrls_engine::{
-    Engine, EngineError, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor, EngineHandle, ScanChange,
-    ScanId, ScanSummary, Totals,
+    Engine, EngineError, EngineHandle, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor,
+    ScanChange, ScanId, ScanSummary, Totals,
 };
 use octrls_readers::ScanFiles;
 use tempfile::TempDir;

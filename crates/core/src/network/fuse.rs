@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tract_core::prelude::*;
 
-use octrls_kernel::{FusedEncoder, FusedDecoder, STEP};
+use octrls_kernel::{FusedDecoder, FusedEncoder, STEP};
 
 use super::operators::{Kernel, Machine, Operator};
 

@@ -1,6 +1,5 @@
 //! The network: model metadata, conversion of a B-scan to its input, and execution.
 
-mod retina_crop;
 mod calibration;
 mod device;
 mod error;
@@ -16,16 +15,17 @@ mod onnx;
 mod operators;
 mod placement;
 pub mod proto;
+mod retina_crop;
 mod runtime;
 mod shipped;
 mod translate;
 
-pub use retina_crop::retina_crop;
 pub use calibration::{Calibration, Interval};
 pub use device::Device;
 pub use error::ModelError;
 pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
+pub use retina_crop::retina_crop;
 pub use runtime::{Arithmetic, Network, RunPermit};
 pub use shipped::ShippedModel;

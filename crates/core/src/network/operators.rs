@@ -8,7 +8,7 @@ use tract_core::internal::{
     Tensor, TensorStorage, ToDim, TractResult, TypedFact, TypedOp, as_op, bail, op_as_typed_op, op_out_of_plan, tvec,
 };
 
-use octrls_kernel::{Buffer, Conv3x3, Cores, FusedEncoder, FusedDecoder, FeatureMap, Head, Lines, Pool, Stem, UpConv};
+use octrls_kernel::{Buffer, Conv3x3, Cores, FeatureMap, FusedDecoder, FusedEncoder, Head, Lines, Pool, Stem, UpConv};
 
 /// Computation of an operator, with its weights.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-pub use place::{Place, BScanPosition};
+pub use place::{BScanPosition, Place};
 pub use subject::{Moment, Subject, latin};
 
 /// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).

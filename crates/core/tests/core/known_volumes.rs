@@ -14,7 +14,7 @@ use octrls_core::{
             VolumeMeasures,
         },
     },
-    scan::{Eye, Place, Provenance, Spacing, BScanPosition},
+    scan::{BScanPosition, Eye, Place, Provenance, Spacing},
     surface::Surfaces,
 };
 
@@ -192,8 +192,10 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
                 let (nasal, up) = in_eye(eye, place);
                 Some((80.0 + 8.0 * nasal + 5.0 * up) as f32)
             };
-            let slice =
-                |&track: &BScanPosition| Slice { track, thickness: (0..200).map(|x| slope(track.at(x, 200))).collect() };
+            let slice = |&track: &BScanPosition| Slice {
+                track,
+                thickness: (0..200).map(|x| slope(track.at(x, 200))).collect(),
+            };
             let slices: Vec<Slice> = tracks.iter().map(slice).collect();
             let field = ThicknessMap::new(&slices).expect("a field");
             let out = GciplThickness::measure(&field, FOVEA, eye);

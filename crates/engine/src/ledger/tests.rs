@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Found, Admission, Ledger, LedgerError, PathStatus, Fingerprint, Records, ScanState};
+use super::{Admission, Fingerprint, Found, Ledger, LedgerError, PathStatus, Records, ScanState};
 use crate::{
     content::Content,
     stamp::{FileStamp, Stamp},

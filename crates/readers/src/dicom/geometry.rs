@@ -11,9 +11,7 @@ use super::{
     location::Locations,
 };
 use crate::sidecar::Hints;
-use octrls_core::{
-    scan::{Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing, BScanPosition},
-};
+use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing};
 
 /// Minimum length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
 const FLAT: f64 = 0.9;

@@ -18,7 +18,7 @@ use super::{
     text, uid,
 };
 use crate::sidecar::Hints;
-use octrls_core::scan::{Place, BScanPosition};
+use octrls_core::scan::{BScanPosition, Place};
 
 /// Maximum files beside a scan to search for its fundus image.
 const MOST_FILES: usize = 256;
@@ -110,7 +110,11 @@ impl Locations {
                     (first.x - centre.x) * (quarter.y - centre.y) - (first.y - centre.y) * (quarter.x - centre.x);
                 // y grows downwards, so a positive turn is clockwise.
                 let (centre, start) = (mm(*centre), mm(first));
-                BScanPosition::line(centre, start).map(|_| BScanPosition::Circle { centre, start, clockwise: turn > 0.0 })
+                BScanPosition::line(centre, start).map(|_| BScanPosition::Circle {
+                    centre,
+                    start,
+                    clockwise: turn > 0.0,
+                })
             }
         };
         self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()

@@ -13,7 +13,7 @@ use std::{
 use dicom_dictionary_std::tags;
 
 use super::{
-    BScan, Dicom, DicomOrigin, FundusImage, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Hints, Subject,
+    BScan, Dicom, DicomOrigin, FundusImage, Hints, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Subject,
     caught,
     geometry::{Facts, Geometry},
     groups::FunctionalGroups,

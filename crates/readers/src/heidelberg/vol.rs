@@ -18,8 +18,8 @@ use crate::{
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
-    subject::latin,
+    BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+    Subject, subject::latin,
 };
 
 const HEADER_BYTES: u64 = 2048;

@@ -23,7 +23,8 @@ use crate::{
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
+    BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+    Subject,
 };
 
 /// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.

@@ -21,7 +21,7 @@ use super::{
     codec::j2k,
     dimensions::{self, MAX_BSCANS},
     fundus,
-    sidecar::{End, Rows, Hints},
+    sidecar::{End, Hints, Rows},
     source::{Fields, Source},
 };
 use octrls_core::layer::Boundary;

@@ -8,7 +8,7 @@ use dicom_core::{
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use image::ImageFormat;
-use octrls_core::scan::{Eye, Pattern, Place, Provenance, BScanPosition};
+use octrls_core::scan::{BScanPosition, Eye, Pattern, Place, Provenance};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 

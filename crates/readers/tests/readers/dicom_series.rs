@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use octrls_core::scan::{Eye, Pattern, Place, BScanPosition};
+use octrls_core::scan::{BScanPosition, Eye, Pattern, Place};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
 use proptest::prelude::*;
@@ -141,7 +141,10 @@ fn planes_may_be_stated_as_single_images_state_them() {
     };
     let (_folder, reader) = open([flat(1), flat(2)]).unwrap();
     let header = reader.header();
-    assert_eq!((header.format.as_ref(), header.pattern, header.tracks.len()), ("DICOM series", Pattern::RasterVolume, 2));
+    assert_eq!(
+        (header.format.as_ref(), header.pattern, header.tracks.len()),
+        ("DICOM series", Pattern::RasterVolume, 2)
+    );
     assert!((header.axial.unwrap().um - 3.9).abs() < 1e-9 && (header.lateral.unwrap().um - 11.7).abs() < 1e-9);
 }
 
@@ -303,7 +306,10 @@ fn an_instance_that_changes_after_the_series_was_opened_is_told() {
 fn a_series_of_more_instances_than_a_scan_has_bscans_is_refused_unread() {
     let files = (0..5000).map(|n| PathBuf::from(format!("/nowhere/{n}.dcm"))).collect();
     let files = ScanFiles::series(files).unwrap();
-    assert_eq!(scan::open_files(&files, ReadOptions::default()).err().map(|e| e.code().as_str()), Some("E-READ-MALFORMED"));
+    assert_eq!(
+        scan::open_files(&files, ReadOptions::default()).err().map(|e| e.code().as_str()),
+        Some("E-READ-MALFORMED")
+    );
 }
 
 proptest! {

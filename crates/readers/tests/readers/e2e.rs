@@ -2,14 +2,14 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, Spacing, BScanPosition},
+    scan::{BScanPosition, Eye, Pattern, Place, Provenance, Spacing},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions, ScanReader};
 
 use octrls_testing::e2e::{
-    CHUNK, CONTOUR, Chunk, DIRECTORY, ENTRY, IMAGE, METADATA, WIDTH, contour, directory, file, image, laterality,
-    metadata, sample, series, volume,
+    CHUNK, CONTOUR, Chunk, DIRECTORY, ENTRY, IMAGE, METADATA, WIDTH, contour, file, image, laterality, metadata,
+    sample, series, volume,
 };
 
 use super::{FILETIME, Folder, known, read, refusal, subject};
@@ -156,7 +156,9 @@ fn several_series_are_not_mixed() {
     }
     for number in [0, 3, u32::MAX] {
         let error = open(&both, pick(number)).err().unwrap();
-        assert!(matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code().as_str() == "E-READ-NO-SERIES");
+        assert!(
+            matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code().as_str() == "E-READ-NO-SERIES"
+        );
     }
     assert_eq!(open(&volume(), pick(1)).unwrap().header().bscans, 3);
     // A file of another format counts as one series.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, BScanPosition},
+    scan::{BScanPosition, Eye, Pattern, Place},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};

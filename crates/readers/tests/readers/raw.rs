@@ -1,6 +1,6 @@
 //! Zeiss `.img` and Bioptigen `.OCT` files, written after their public descriptions.
 
-use octrls_core::scan::{Eye, Pattern, Place, Provenance, BScanPosition};
+use octrls_core::scan::{BScanPosition, Eye, Pattern, Place, Provenance};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
@@ -21,7 +21,10 @@ fn a_cirrus_cube_is_what_its_name_says() {
     let name = "P7_015_Macular Cube 20x2_3-20-2019_16-21-23_OS_sn17_cube_raw.img";
     let mut reader = scan::open(&folder.file(name, &cube(20, 2)), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
-    assert_eq!((header.format.as_ref(), header.width, header.height, header.bscans), ("Zeiss Cirrus .img", 20, DEPTH, 2));
+    assert_eq!(
+        (header.format.as_ref(), header.width, header.height, header.bscans),
+        ("Zeiss Cirrus .img", 20, DEPTH, 2)
+    );
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
     assert!((axial.um - 1.953_125).abs() < 1e-9 && axial.from == Provenance::Format);

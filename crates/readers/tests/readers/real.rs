@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Provenance, BScanPosition},
+    scan::{BScanPosition, Eye, Pattern, Provenance},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -45,7 +45,10 @@ fn spectralis_lines_and_circles() {
     {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let (header, bscan) = read(&path).unwrap();
-        assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), ("Heidelberg VOL", 1, 768, 496));
+        assert_eq!(
+            (header.format.as_ref(), header.bscans, header.width, header.height),
+            ("Heidelberg VOL", 1, 768, 496)
+        );
         let (axial, lateral) = (header.axial.unwrap(), header.lateral.unwrap());
         assert!((axial.um - 3.8717).abs() < 1e-3 && axial.from == Provenance::Header, "{name}");
         assert!((11.0..15.0).contains(&lateral.um) && lateral.from == Provenance::Header, "{name}");

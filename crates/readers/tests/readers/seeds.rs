@@ -1,7 +1,5 @@
 //! Small valid files: seeds of the fuzz targets and of the tests with corrupted bytes.
 
-use std::path::Path;
-
 use image::ImageFormat;
 
 use octrls_testing::e2e;

@@ -1,7 +1,7 @@
 //! Sidecars and options of the operator.
 
 use image::ImageFormat;
-use octrls_core::scan::{Eye, Pattern, Provenance, Spacing, BScanPosition};
+use octrls_core::scan::{BScanPosition, Eye, Pattern, Provenance, Spacing};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, BScanPosition},
+    scan::{BScanPosition, Eye, Pattern, Place, Provenance},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};

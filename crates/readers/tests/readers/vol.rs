@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Eye, Pattern, Place, Provenance, Spacing, BScanPosition},
+    scan::{BScanPosition, Eye, Pattern, Place, Provenance, Spacing},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -157,7 +157,10 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
     assert_eq!(fundus.pixel_mm, Some([0.012, 0.0121]));
 
     let circle = open(&Vol { pattern: 2, bscans: 1, ..Vol::default() });
-    assert_eq!(circle.header().tracks, [BScanPosition::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]);
+    assert_eq!(
+        circle.header().tracks,
+        [BScanPosition::Circle { centre: at(6.75, 2.0), start: at(1.0, 2.0), clockwise: true }]
+    );
     // A header too small for boundaries has none, and an empty fundus image counts as none.
     let mut small = open(&Vol { own_header: 256, bscan_header: 256, slo: (0, 0), ..Vol::default() });
     assert_eq!((small.device_boundaries(0).unwrap(), small.fundus().unwrap()), (vec![], None));

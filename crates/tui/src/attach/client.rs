@@ -144,5 +144,9 @@ pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
 /// Reads one message and checks its values.
 pub(super) fn message(reader: &mut impl Read) -> Result<Message, AttachError> {
     let message = frame::receive(reader, frame::LONGEST_MESSAGE)?;
-    if validate::is_sound(&message) { Ok(message) } else { Err(AttachError::Malformed("inconsistent values".to_owned())) }
+    if validate::is_sound(&message) {
+        Ok(message)
+    } else {
+        Err(AttachError::Malformed("inconsistent values".to_owned()))
+    }
 }

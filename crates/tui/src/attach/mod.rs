@@ -31,7 +31,7 @@ pub(crate) use error::AttachError;
 pub use hub::Hub;
 
 use crate::state::Model;
-use octrls_core::{segment::SegmentedBScan, serde_path};
+use octrls_core::segment::SegmentedBScan;
 use octrls_engine::{Event, STATE_FOLDER, ScanId};
 
 /// Version of the messages; increment it with each change.

@@ -7,9 +7,9 @@ use ratatui::{
 };
 
 use super::{
+    image_cache::Pictures,
     keymap::{self, Action, Context},
     layout,
-    image_cache::Pictures,
     render_context::RenderContext,
     theme::Theme,
     view::{Panel, Popup, View},

@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        dashboard::bscan_image::{RenderStyle, Overlay},
+        dashboard::bscan_image::{Overlay, RenderStyle},
         fixtures::retina,
     };
     use octrls_core::layer::Layer;

@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, never};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
+    bscan_image::{self, Picture, RenderStyle},
     graphics::{Graphics, Reply},
-    bscan_image::{self, RenderStyle, Picture},
     theme::{Colours, Theme},
 };
 use octrls_core::segment::SegmentedBScan;

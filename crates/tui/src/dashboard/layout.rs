@@ -23,8 +23,8 @@ use ratatui::{
 };
 
 use super::{
-    panels::{self, Place},
     image_cache::Pictures,
+    panels::{self, Place},
     render_context::RenderContext,
     view::{Panel, Popup},
 };

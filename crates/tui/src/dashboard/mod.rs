@@ -11,12 +11,12 @@
 //! twelve times a second.
 
 mod app;
+mod bscan_image;
 mod graphics;
+mod image_cache;
 mod keymap;
 mod layout;
 mod panels;
-mod bscan_image;
-mod image_cache;
 mod render_context;
 mod terminal;
 mod text;
@@ -29,8 +29,8 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, never, select};
-use jiff::{Timestamp, tz::TimeZone};
 pub use image_cache::ImageMode;
+use jiff::{Timestamp, tz::TimeZone};
 pub use theme::Colours;
 
 use self::{

@@ -1,6 +1,6 @@
 //! The operator's view: focus, selection and options. Independent of the engine.
 
-use super::bscan_image::{RenderStyle, Overlay};
+use super::bscan_image::{Overlay, RenderStyle};
 use octrls_core::layer::Layer;
 use octrls_engine::{Level, ScanId};
 

@@ -1,4 +1,3 @@
-use octrls_core::ErrorCode;
 use std::time::Duration;
 
 use super::*;
@@ -27,8 +26,12 @@ fn a_scan_goes_through_its_states() {
     check(0.0, seen("a.png"), State::Seen);
     check(1.0, ScanChange::Queued, State::Queued);
     check(2.0, ScanChange::Running { attempt: 1 }, State::Running);
-    let retrying =
-        ScanChange::Retrying { code: octrls_core::ErrorCode::ReadIo, reason: "why".into(), next_attempt: 2, after: Duration::from_secs(4) };
+    let retrying = ScanChange::Retrying {
+        code: octrls_core::ErrorCode::ReadIo,
+        reason: "why".into(),
+        next_attempt: 2,
+        after: Duration::from_secs(4),
+    };
     let due = start() + SignedDuration::from_secs(7);
     check(3.0, retrying, State::Retry { due, code: octrls_core::ErrorCode::ReadIo, reason: "why".into() });
     check(7.0, ScanChange::Running { attempt: 2 }, State::Running);

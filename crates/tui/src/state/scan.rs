@@ -7,10 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Figures;
-use octrls_core::{
-    scan::ScanHeader,
-    segment::SegmentedBScan,
-};
+use octrls_core::{scan::ScanHeader, segment::SegmentedBScan};
 use octrls_engine::{ScanId, ScanSummary};
 
 /// The state of a scan.
@@ -19,18 +16,11 @@ pub(crate) enum State {
     Seen,
     Queued,
     Running,
-    Retry {
-        due: Timestamp,
-        code: ErrorCode,
-        reason: String,
-    },
+    Retry { due: Timestamp, code: ErrorCode, reason: String },
     Done,
     Known,
     Vanished,
-    Quarantined {
-        code: ErrorCode,
-        reason: String,
-    },
+    Quarantined { code: ErrorCode, reason: String },
 }
 
 impl State {

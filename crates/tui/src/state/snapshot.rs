@@ -50,7 +50,9 @@ impl Model {
                     next_attempt: scan.attempt,
                     after: waited(due.duration_since(scan.changed)),
                 }),
-                State::Quarantined { code, reason } => Some(ScanChange::Quarantined { code: *code, reason: reason.clone() }),
+                State::Quarantined { code, reason } => {
+                    Some(ScanChange::Quarantined { code: *code, reason: reason.clone() })
+                }
             };
             let seen = ScanChange::Seen { path: PathBuf::from(&scan.name), bytes: scan.bytes };
             let event = |change| Event { at: scan.changed, kind: EventKind::Scan { id: scan.id, change } };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Side, mean::Mean, side};
-use crate::scan::{Eye, BScanPosition};
+use crate::scan::{BScanPosition, Eye};
 
 /// A quadrant of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

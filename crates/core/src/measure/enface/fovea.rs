@@ -108,8 +108,7 @@ mod tests {
 
     #[test]
     fn without_a_pit_the_middle_of_the_scan_counts_and_says_so() {
-        let flat =
-            ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
+        let flat = ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
         let slope = |p: Place| Some((300.0 + 20.0 * p.x) as f32);
         let slope = ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, slope)).expect("a field");
         for field in [flat, slope] {

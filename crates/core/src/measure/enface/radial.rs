@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::{
         measure::enface::{CentreSource, EtdrsGrid, Slice, ThicknessMap, find_fovea},
-        scan::{Eye, BScanPosition},
+        scan::{BScanPosition, Eye},
     };
 
     const MIDDLE: Place = Place { x: 4.0, y: 5.0 };

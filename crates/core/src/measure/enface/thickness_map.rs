@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{raster::Rows, radial::Star};
-use crate::scan::{Place, BScanPosition};
+use super::{radial::Star, raster::Rows};
+use crate::scan::{BScanPosition, Place};
 
 /// Thickness along one B-scan, and its place on the retina.
 #[derive(Clone, Debug)]
@@ -181,8 +181,7 @@ pub(super) mod tests {
     fn a_plane_comes_back_at_every_place_however_the_scan_is_turned() {
         for angle in [0.0, 0.4, 1.6, 3.0] {
             let middle = Place { x: 5.0, y: 4.0 };
-            let field =
-                ThicknessMap::new(&volume((64, 15), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
+            let field = ThicknessMap::new(&volume((64, 15), 6.0, middle, angle, |p| Some(plane(p)))).expect("a field");
             for (dx, dy) in [(0.0, 0.0), (1.3, -1.1), (-1.9, 0.7), (0.2, 1.9)] {
                 let place = Place { x: middle.x + dx, y: middle.y + dy };
                 let thickness = field.at(place).expect("inside");
@@ -220,8 +219,10 @@ pub(super) mod tests {
 
     #[test]
     fn crossing_lines_a_single_line_and_a_circle_are_no_area() {
-        let line =
-            |start, end| Slice { track: BScanPosition::Line { start, end }, thickness: [Some(1.0); 4].into_iter().collect() };
+        let line = |start, end| Slice {
+            track: BScanPosition::Line { start, end },
+            thickness: [Some(1.0); 4].into_iter().collect(),
+        };
         let at = |x, y| Place { x, y };
         let one = line(at(0.0, 0.0), at(4.0, 0.0));
         assert!(ThicknessMap::new(std::slice::from_ref(&one)).is_none());

@@ -6,7 +6,7 @@ use super::{Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, Slic
 use crate::{
     layer::{Layer, MEASURED, Measured},
     measure::{ThicknessUnit, Thicknesses},
-    scan::{Eye, BScanPosition},
+    scan::{BScanPosition, Eye},
 };
 
 /// Collects the thicknesses of a scan, B-scan by B-scan.
@@ -199,7 +199,10 @@ mod tests {
         let (centre, start) = (Place { x: 3.0, y: 3.0 }, Place { x: 1.27, y: 3.0 });
         let mut volume = Volume::new(Some(Eye::Right));
         let axial = Spacing { um: 4.0, from: Provenance::Header };
-        volume.add(BScanPosition::Circle { centre, start, clockwise: true }, &Thicknesses::measure(&surfaces, Some(axial)));
+        volume.add(
+            BScanPosition::Circle { centre, start, clockwise: true },
+            &Thicknesses::measure(&surfaces, Some(axial)),
+        );
         let circle = volume.circle().expect("a circle");
         assert!(circle.quadrants.iter().all(|q| q.mean_um == Some(40.0)));
         assert!(volume.fields().is_none());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scan::{Pattern, ScanHeader, BScanPosition};
+use crate::scan::{BScanPosition, Pattern, ScanHeader};
 
 /// Largest relative difference of two lengths that count as equal; the scale on the retina varies with the focus.
 const LENGTH: f64 = 0.05;
@@ -36,7 +36,9 @@ impl Protocol {
                 let degrees = (end.y - start.y).atan2(end.x - start.x).to_degrees();
                 (Some(start.distance(*end)), Some(degrees.rem_euclid(180.0)))
             }
-            Some(BScanPosition::Circle { centre, start, .. }) => (Some(std::f64::consts::TAU * centre.distance(*start)), None),
+            Some(BScanPosition::Circle { centre, start, .. }) => {
+                (Some(std::f64::consts::TAU * centre.distance(*start)), None)
+            }
             None => (header.lateral.map(|s| s.mm() * header.width as f64), None),
         };
         let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);

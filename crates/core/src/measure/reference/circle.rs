@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::{
         measure::reference::ReferenceTable,
-        scan::{Eye, Place, BScanPosition},
+        scan::{BScanPosition, Eye, Place},
     };
 
     fn circle(radius: f64, thickness: impl Fn(usize) -> Option<f32>) -> CircleProfile {

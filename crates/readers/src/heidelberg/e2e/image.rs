@@ -55,7 +55,6 @@ fn reflectivity(sample: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
 
     use super::*;
 

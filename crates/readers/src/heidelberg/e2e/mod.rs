@@ -25,7 +25,7 @@ use crate::{
 };
 use octrls_core::layer::Boundary;
 use octrls_core::scan::{
-    BScan, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, BScanPosition,
+    BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject,
     subject::latin,
 };
 
@@ -248,7 +248,9 @@ fn scaled(track: &BScanPosition, corner: f64, mm: f64) -> BScanPosition {
     let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
     match *track {
         BScanPosition::Line { start, end } => BScanPosition::Line { start: at(start), end: at(end) },
-        BScanPosition::Circle { centre, start, clockwise } => BScanPosition::Circle { centre: at(centre), start: at(start), clockwise },
+        BScanPosition::Circle { centre, start, clockwise } => {
+            BScanPosition::Circle { centre: at(centre), start: at(start), clockwise }
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use ratatui::{
 
 use super::popup;
 use crate::dashboard::{
-    keymap::{self, Context},
     image_cache::Pictures,
+    keymap::{self, Context},
     render_context::RenderContext,
     text,
 };

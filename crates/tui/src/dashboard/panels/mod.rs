@@ -10,8 +10,8 @@ use ratatui::{
 };
 
 use super::{
-    keymap::{self, Context},
     image_cache::Pictures,
+    keymap::{self, Context},
     render_context::RenderContext,
     text,
     view::{Panel, Popup},

@@ -15,7 +15,9 @@ use ratatui::{
 
 use super::{Title, sentence};
 use crate::{
-    dashboard::{bscan_image::Overlay, image_cache::Pictures, render_context::RenderContext, text, theme::Colours, view::Popup},
+    dashboard::{
+        bscan_image::Overlay, image_cache::Pictures, render_context::RenderContext, text, theme::Colours, view::Popup,
+    },
     state::{Scan, State},
 };
 use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye};
