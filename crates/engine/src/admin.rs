@@ -3,22 +3,21 @@
 //! Changes go straight into the ledger. A running engine finds requests within seconds; the next start checks all files
 //! anyway.
 
-use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use super::{
-    LedgerEntry, LedgerError, ScanState,
-    handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
-    ledger::Records,
-    quarantine::Quarantine,
-    roots::Roots,
-};
+use octrls_core::ErrorCode;
 use octrls_readers as scan;
 
-pub use super::quarantine::Quarantined;
+use super::{
+    LedgerEntry, LedgerError, ScanState,
+    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+    intake::roots::Roots,
+    ledger::Records,
+    quarantine::{Quarantine, Quarantined},
+};
 
 /// The ledger and quarantine of a results folder.
 #[derive(Debug)]
@@ -102,9 +101,9 @@ impl LedgerAdmin {
     /// file system.
     #[must_use]
     pub fn below_root(&self, path: &Path) -> PathBuf {
-        let whole = path.canonicalize().ok().and_then(|whole| self.roots.name(&whole));
+        let canonical = path.canonicalize().ok().and_then(|path| self.roots.name(&path));
         // A missing file has no canonical path, but its path as given may match a root.
-        whole.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
+        canonical.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
     }
 
     /// Requests that the scan at `path`, below the root, be processed again. A scan in quarantine is moved back first.
@@ -112,8 +111,8 @@ impl LedgerAdmin {
     /// # Errors
     /// [`LedgerAdminError`] if the ledger cannot be used or a file cannot be moved.
     pub fn redo(&mut self, path: &Path) -> Result<Redo, LedgerAdminError> {
-        let jailed: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
-        if let Some(last) = jailed.last()
+        let in_quarantine: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
+        if let Some(last) = in_quarantine.last()
             && !self.roots.locate(path).exists()
         {
             self.release(last)?;
@@ -133,7 +132,7 @@ impl LedgerAdmin {
             outcome = self.renew(entry)?;
         }
         if outcome == Redo::Asked {
-            for left in jailed.iter().filter(|quarantined| !quarantined.moved) {
+            for left in in_quarantine.iter().filter(|quarantined| !quarantined.moved) {
                 self.quarantine.forget(&left.place).map_err(|source| failed(left, source))?;
             }
         }

@@ -245,7 +245,7 @@ impl Rig {
     fn start_with(&self, options: EngineOptions) -> Result<Session, EngineError> {
         let (engine, events) = Engine::start(options, Arc::clone(&self.copier) as _, ModelFacts::default())?;
         let (ids, names, log) = (HashMap::new(), HashMap::new(), Vec::new());
-        Ok(Session { remote: engine.remote(), engine, events, ids, names, log })
+        Ok(Session { remote: engine.handle(), engine, events, ids, names, log })
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use octrls_fs::digest::sha256;
 use rusqlite::{Connection, Row, params};
 
-use super::{LedgerError, database, now, path::PathColumn};
-use octrls_fs::digest::sha256;
+use super::{database, error::LedgerError, path_column::PathColumn, time::now};
 
 /// State of a content under one model and one set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

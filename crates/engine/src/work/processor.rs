@@ -1,11 +1,13 @@
 //! The engine's interface to what processes a scan.
 
-use octrls_core::ErrorCode;
 use std::{any::Any, ops::ControlFlow, path::Path};
 
-use super::{ScanChange, ScanSummary};
-use octrls_readers::ScanFiles;
-use octrls_report::Cancelled;
+use octrls_core::{ErrorCode, network::ModelError};
+use octrls_readers::{self as scan, ReadError, ScanFiles};
+use octrls_report::OutputError;
+pub use octrls_report::{Cancelled, ScanSummary};
+
+use crate::ScanChange;
 
 /// One scan to process.
 #[derive(Clone, Copy, Debug)]
@@ -92,18 +94,20 @@ impl ProcessError {
     }
 
     /// The scan exceeded the time limit.
+    #[must_use]
     pub fn too_long() -> Self {
         Self { code: ErrorCode::Timeout, reason: "the scan exceeded the time limit".to_owned(), transient: false }
     }
 
     /// The processor panicked with this payload.
+    #[must_use]
     pub fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         Self { code: ErrorCode::Panic, reason: format!("internal error: {text}"), transient: false }
     }
 
-    pub(super) fn is_put_off(&self) -> bool {
+    pub(crate) fn is_put_off(&self) -> bool {
         self.code == PUT_OFF
     }
 }
@@ -114,7 +118,42 @@ impl From<Cancelled> for ProcessError {
     }
 }
 
+impl From<ReadError> for ProcessError {
+    fn from(error: ReadError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+impl From<ModelError> for ProcessError {
+    fn from(error: ModelError) -> Self {
+        Self { code: error.code(), transient: false, reason: error.to_string() }
+    }
+}
+
+impl From<OutputError> for ProcessError {
+    fn from(error: OutputError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+/// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
+pub(crate) fn named(error: ReadError, name: &Path) -> ProcessError {
+    match error {
+        ReadError::Io { source, path } => {
+            // In a series, the unreadable file may not be the one that names the scan.
+            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
+            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
+            ReadError::Io { path, source }.into()
+        }
+        ReadError::Sidecar { reason, .. } => {
+            ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
+        }
+        other => other.into(),
+    }
+}
+
 /// Whether this error code means that no scan's results can be written.
+#[must_use]
 pub fn is_storage_error(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::OutFull | ErrorCode::OutDenied)
 }

@@ -1,34 +1,31 @@
 //! The processor that segments scans: reads, runs the network, extracts surfaces, measures and writes results.
 
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
-
-use serde::{Deserialize, Serialize};
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Instant};
 
 use octrls_core::{
     layer::EzConvention,
     measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
-    network::{ModelError, Network},
+    network::Network,
     scan::{Pattern, ScanHeader, Subject},
     segment::segment,
 };
-use octrls_fs::digest::{sha256, sha256_of_file};
+use octrls_fs::digest::sha256;
 use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
+use octrls_readers::{ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
-    ScanRecord, SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
+    ScanRecord, ScanSummary, SeriesFolder, Staging,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Cancelled, EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, ScanTask, history::ScanVisit,
     ordered_parallel::in_order,
+    processor::{Cancelled, ProcessError, Processor, ScanTask, named},
 };
-use octrls_report::EyeVisits;
+use crate::{
+    ScanChange,
+    history::{EyeScan, History, ScanVisit},
+};
 
 /// The operator's settings for reading, measuring and results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -87,11 +84,11 @@ impl Segmenter {
 }
 
 /// Reported before results are published.
-const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
+const PUBLISHING: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
     /// Segments the scan of `task`, or one series of it.
-    fn one(
+    fn segment_series(
         &self,
         task: &ScanTask<'_>,
         read: ReadOptions,
@@ -101,7 +98,7 @@ impl Segmenter {
         let ScanTask { files, name, sha256, out } = *task;
         let mut reader = scan::open_files(files, read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
-        go_on(report(ScanChange::Opened(Arc::new(header.clone()))))?;
+        unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         if let Some(origin) = reader.dicom_origin() {
@@ -124,16 +121,16 @@ impl Segmenter {
         };
         let take = |(bscan, device, pictures)| {
             results.add(&bscan, &device, &pictures)?;
-            go_on(report(ScanChange::BScan(Arc::new(bscan))))
+            unless_cancelled(report(ScanChange::BScan(Arc::new(bscan))))
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
         // More instances of a DICOM series may arrive later; the series UID keeps it the same scan.
         let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
         let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
         let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
-        let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
-        let visit = turn.as_ref().zip(eye.as_ref()).map(|(turn, scan)| ScanVisit { turn, scan });
-        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
+        let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
+        let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
+        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -143,12 +140,12 @@ impl Segmenter {
             history: visit.as_ref().map(|visit| visit as &dyn EyeVisits),
             elapsed: start.elapsed(),
         };
-        Ok(results.finish(context, &mut || report(ALIVE))?)
+        Ok(results.finish(context, &mut || report(PUBLISHING))?)
     }
 
     /// Segments each of `count` series into its own folder below that of the scan, which appears atomically. A series that cannot
     /// be read does not affect the others.
-    fn several(
+    fn segment_all_series(
         &self,
         task: &ScanTask<'_>,
         count: u32,
@@ -158,7 +155,7 @@ impl Segmenter {
         let mut first_error = None;
         for number in 1..=count {
             let read = ReadOptions { series: Some(number), ..self.options.read };
-            match self.one(&ScanTask { out: &folder.of(number), ..*task }, read, report) {
+            match self.segment_series(&ScanTask { out: &folder.of(number), ..*task }, read, report) {
                 Ok(summary) => folder.done(number, &summary),
                 Err(error) if error.transient => return Err(error),
                 Err(error) => {
@@ -167,7 +164,8 @@ impl Segmenter {
                 }
             }
         }
-        match (folder.finish(&slashed(task.name), task.sha256, task.out, &mut || report(ALIVE))?, first_error) {
+        match (folder.finish(&with_slashes(task.name), task.sha256, task.out, &mut || report(PUBLISHING))?, first_error)
+        {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
             (None, None) => Err(ReadError::Malformed("it contains no series".to_owned()).into()),
@@ -176,7 +174,7 @@ impl Segmenter {
 }
 
 /// Ends the processing of a cancelled scan.
-fn go_on(flow: ControlFlow<Cancelled>) -> Result<(), ProcessError> {
+fn unless_cancelled(flow: ControlFlow<Cancelled>) -> Result<(), ProcessError> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(cancelled) => Err(cancelled.into()),
@@ -193,7 +191,11 @@ impl Processor for Segmenter {
             Some(_) => 1,
             None => scan::series(task.files.path()).map_err(|e| named(e, task.name))?,
         };
-        if series > 1 { self.several(task, series, report) } else { self.one(task, self.options.read, report) }
+        if series > 1 {
+            self.segment_all_series(task, series, report)
+        } else {
+            self.segment_series(task, self.options.read, report)
+        }
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -217,58 +219,14 @@ impl Processor for Segmenter {
     }
 }
 
-/// Digest of the content of the scan in `files`, see [`ScanFiles::digest`]. Errors call the scan `name`.
-///
-/// # Errors
-/// [`ProcessError`] if a file cannot be read.
-pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
-    let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
-    let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
-    Ok(files.digest(digests().map_err(|error| named(error, name))?))
-}
-
 /// The scanner's own values for the B-scan at `index`.
 fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings, ReadError> {
     Ok(DeviceFindings { boundaries: reader.device_boundaries(index)?, signal_db: reader.device_signal_db(index)? })
 }
 
-/// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
-fn named(error: ReadError, name: &Path) -> ProcessError {
-    match error {
-        ReadError::Io { source, path } => {
-            // In a series, the unreadable file may not be the one that names the scan.
-            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
-            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
-            ReadError::Io { path, source }.into()
-        }
-        ReadError::Sidecar { reason, .. } => {
-            ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
-        }
-        other => other.into(),
-    }
-}
-
 /// `path` with `/` on every system, as results contain it.
-fn slashed(path: &Path) -> String {
+fn with_slashes(path: &Path) -> String {
     path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-impl From<ReadError> for ProcessError {
-    fn from(error: ReadError) -> Self {
-        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
-    }
-}
-
-impl From<ModelError> for ProcessError {
-    fn from(error: ModelError) -> Self {
-        Self { code: error.code(), transient: false, reason: error.to_string() }
-    }
-}
-
-impl From<OutputError> for ProcessError {
-    fn from(error: OutputError) -> Self {
-        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
-    }
 }
 
 #[cfg(test)]
@@ -280,6 +238,7 @@ mod tests {
         network::ShippedModel,
         phantom::{Phantom, PhantomOptions},
     };
+    use octrls_readers::ScanFiles;
 
     #[test]
     fn a_cancelled_scan_leaves_nothing() {
@@ -302,7 +261,7 @@ mod tests {
             ScanChange::Running { .. } => ControlFlow::Break(Cancelled),
             _ => ControlFlow::Continue(()),
         });
-        assert_eq!((cancelled.unwrap_err(), bscans), (Cancelled.into(), 1), "it was cancelled right before publishing");
+        assert!(cancelled.unwrap_err().is_put_off() && bscans == 1, "it was cancelled right before publishing");
         assert!(!out.join("a.png").exists());
         assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
         segmenter.process(&task, &mut |_| ControlFlow::Continue(())).unwrap();
