@@ -197,7 +197,7 @@ impl EngineHandle {
         self.send(Command::Pause(paused));
     }
 
-    /// Moves a scan that was quarantined in this session back and processes it again.
+    /// Processes a scan that failed in this session again. A scan in quarantine is moved back first.
     pub fn retry(&self, id: ScanId) {
         self.send(Command::Retry(id));
     }

@@ -98,10 +98,49 @@ fn an_operator_can_send_a_scan_back() {
     rig.put("a.png", "flaky");
     let mut session = rig.start();
     session.until("quarantined a.png E-READ-IO");
-    session.remote.retry(session.id("a.png"));
+    session.handle.retry(session.id("a.png"));
     session.until("done a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(rig.scan("a.png").exists());
+    assert!(!rig.out("quarantine/a.png.reason.json").exists());
+}
+
+#[test]
+fn failed_scans_stay_in_place_on_request() {
+    let mut rig = Rig::new();
+    rig.options.move_failed = false;
+    rig.put("ward/a.png", "bad");
+    rig.put("ward/a.png.toml", "axial_um = 3.87");
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { quarantined: 1, ..Totals::default() });
+    assert!(!log.iter().any(|line| line.starts_with("notice")), "{log:?}");
+    assert!(rig.scan("ward/a.png").exists() && rig.scan("ward/a.png.toml").exists());
+    assert!(!rig.out("quarantine/ward/a.png").exists());
+    assert_eq!(reason(&rig, "ward/a.png")["code"], "E-READ-FORMAT");
+    // The next start skips the file.
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(log, ["started", "draining 0", "stopped"]);
+    let (_, listed) = rig.command(&["quarantine", "list"]);
+    assert!(listed.contains("ward/a.png  E-READ-FORMAT") && listed.contains("(not moved)"), "{listed}");
+
+    rig.put("ward/a.png", "a good scan");
+    let (_, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+    assert_eq!(rig.command(&["quarantine", "list"]).1, "");
+}
+
+#[test]
+fn an_operator_can_retry_a_scan_that_stayed_in_place() {
+    let mut rig = Rig::new();
+    rig.options.attempts = 1;
+    rig.options.move_failed = false;
+    rig.put("a.png", "flaky");
+    let mut session = rig.start();
+    session.until("quarantined a.png E-READ-IO");
+    session.handle.retry(session.id("a.png"));
+    session.until("done a.png");
+    let (_, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(!rig.out("quarantine/a.png.reason.json").exists());
 }

@@ -227,11 +227,11 @@ fn a_scan_that_changes_while_it_is_processed_is_processed_again() {
 fn a_pause_holds_back_work_but_not_watching() {
     let rig = Rig::new();
     let mut session = rig.start();
-    session.remote.pause(true);
+    session.handle.pause(true);
     rig.put("a.png", "scan");
     session.until("queued a.png");
     assert_eq!(rig.calls(), [""; 0]);
-    session.remote.pause(false);
+    session.handle.pause(false);
     session.until("resumed");
     session.until("done a.png");
     session.finish();

@@ -42,7 +42,7 @@ fn a_drain_finishes_what_runs_and_leaves_the_rest_to_the_next_start() {
     session.until("running a.png 1");
     rig.put("b.png", "scan 2");
     session.until("queued b.png");
-    session.remote.drain();
+    session.handle.drain();
     session.until("draining 1");
     rig.open_gate();
     let (log, totals) = session.collect();
@@ -62,7 +62,7 @@ fn an_abort_leaves_a_running_scan_uncounted() {
         rig.put("a.png", "endless");
         let mut session = rig.start();
         session.until("running a.png 1");
-        session.remote.abort();
+        session.handle.abort();
         let (_, totals) = session.collect();
         assert_eq!(totals, Totals { left: 1, ..Totals::default() });
     }

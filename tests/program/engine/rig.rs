@@ -245,13 +245,13 @@ impl Rig {
     fn start_with(&self, options: EngineOptions) -> Result<Session, EngineError> {
         let (engine, events) = Engine::start(options, Arc::clone(&self.copier) as _, ModelFacts::default())?;
         let (ids, names, log) = (HashMap::new(), HashMap::new(), Vec::new());
-        Ok(Session { remote: engine.handle(), engine, events, ids, names, log })
+        Ok(Session { handle: engine.handle(), engine, events, ids, names, log })
     }
 }
 
 /// A running engine and its events so far.
 pub(crate) struct Session {
-    pub(crate) remote: EngineHandle,
+    pub(crate) handle: EngineHandle,
     engine: Engine,
     events: Receiver<Event>,
     ids: HashMap<String, ScanId>,
@@ -284,7 +284,7 @@ impl Session {
 
     /// Drains the engine; returns the events and totals.
     pub(crate) fn finish(self) -> (Vec<String>, Totals) {
-        self.remote.drain();
+        self.handle.drain();
         self.collect()
     }
 

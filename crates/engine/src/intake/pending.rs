@@ -106,6 +106,11 @@ impl PendingScans {
         self.lock().candidates.take_due(now)
     }
 
+    /// Whether the scheduler has the scan at `path`.
+    pub(crate) fn is_scheduled(&self, path: &Path) -> bool {
+        self.lock().scheduled.contains(path)
+    }
+
     /// Gives the scan at `path` to the scheduler. Returns the id of a file that was still growing there.
     pub(crate) fn schedule(&self, path: &Path) -> Option<ScanId> {
         let mut inner = self.lock();

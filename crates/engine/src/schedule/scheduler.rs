@@ -29,7 +29,7 @@ use crate::{
     work::worker::{EndedTask, TaskOutcome, WorkerContext},
 };
 
-/// Limit for the scans of this session that an operator may send back from quarantine.
+/// Limit for the failed scans of this session that an operator may retry.
 const MAX_RETRIABLE: usize = 10_000;
 
 /// Longest time between two rounds of maintenance.
@@ -84,8 +84,8 @@ pub(crate) struct Scheduler {
     disk: Disk,
     roots: Vec<RootState>,
     backlog: Backlog,
-    /// Scans that were moved to quarantine in this session, and where they are.
-    retriable: BTreeMap<ScanId, (QueuedScan, PathBuf)>,
+    /// Scans that failed in this session, and their paths in quarantine if they were moved there.
+    retriable: BTreeMap<ScanId, (QueuedScan, Option<PathBuf>)>,
     running: usize,
     /// Stuck scans that are being failed after their workers were abandoned.
     pending_failures: usize,
@@ -338,10 +338,10 @@ impl Scheduler {
             TaskOutcome::Vanished => ScanChange::Vanished,
             TaskOutcome::Quarantined { error, moved_to } => {
                 self.totals.quarantined += 1;
-                if let Some(place) = moved_to {
+                if moved_to.is_some() {
                     self.pending(&task.path).finish_moved(&task.path);
-                    self.retriable.insert(id, (task.clone(), place));
                 }
+                self.retriable.insert(id, (task.clone(), moved_to));
                 if self.retriable.len() > MAX_RETRIABLE {
                     self.retriable.pop_first();
                 }
@@ -381,14 +381,20 @@ impl Scheduler {
         }
     }
 
-    /// Moves a quarantined scan back to its original path and queues it.
+    /// Moves a failed scan back to its original path, if it was moved, and queues it.
     fn retry(&mut self, id: ScanId) {
         let Some((task, place)) = self.retriable.remove(&id) else { return };
+        if self.pending(&task.path).is_scheduled(&task.path) {
+            // Another scan has taken its path and must be settled first.
+            self.retriable.insert(id, (task, place));
+            return;
+        }
         // First, so that the watcher does not take the returned file for a new one.
         if let Some(other) = self.pending(&task.path).schedule(&task.path) {
             self.events.scan(other, ScanChange::Vanished);
         }
-        match self.context.quarantine.put_back(&place, &task.path) {
+        let put_back = place.as_ref().map_or(Ok(()), |place| self.context.quarantine.put_back(place, &task.path));
+        match put_back {
             Ok(()) => {
                 self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
                 self.events.scan(id, ScanChange::Queued);
