@@ -27,7 +27,7 @@ use super::{
     EyeScan, History, LedgerAdmin, LedgerError,
     folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
     intake::stamp::Stamp,
-    ledger::{Fingerprint, Found, Ledger, STEPS, open_database},
+    ledger::{Fingerprint, Ledger, STEPS, StableFile, open_database},
     work::content::Content,
 };
 
@@ -197,10 +197,10 @@ fn as_engine(folders: &Folders) -> Result<(), LedgerError> {
     let stamp = Stamp::take(&root.join("a.png")).unwrap().unwrap();
     ledger.take_requests()?;
     for path in PATHS.map(Path::new) {
-        ledger.recall(path, stamp)?;
+        ledger.status_of(path, stamp)?;
         for word in &WORDS[18..22] {
-            let content = Content::named(word);
-            ledger.begin(Found { path, stamp, queued: Timestamp::UNIX_EPOCH }, &content, 3)?;
+            let content = Content::of_key(word);
+            ledger.begin(StableFile { path, stamp, queued: Timestamp::UNIX_EPOCH }, &content, 3)?;
             if let Some(earlier) = ledger.earlier_result(&content)? {
                 let _ = staging.discard(&out.join(earlier));
             }

@@ -121,7 +121,7 @@ impl Quarantine {
     }
 
     /// Deletes the scan at `place`, its sidecar and finally its note.
-    pub(super) fn forget(&self, place: &Path) -> io::Result<()> {
+    pub(crate) fn delete(&self, place: &Path) -> io::Result<()> {
         let above = match hold_parent(self.out(), place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             held => held?,
@@ -138,7 +138,7 @@ impl Quarantine {
 
     /// Moves the scan at `path` (below the root) and its sidecar to quarantine; returns its new place. The note is
     /// written first and stays even if the move fails.
-    pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+    pub(super) fn move_in(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
         let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
         let from = self.roots.locate(path);
         let root = self.roots.root_of(path).ok_or(io::ErrorKind::NotFound)?;
@@ -151,12 +151,12 @@ impl Quarantine {
     }
 
     /// Writes the note for a scan that stays at its original path.
-    pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
+    pub(crate) fn write_note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
         self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
     }
 
     /// Deletes the notes of a scan that failed in place at `path`; returns whether there were any.
-    pub(super) fn forget_note(&self, path: &Path) -> io::Result<bool> {
+    pub(super) fn remove_notes(&self, path: &Path) -> io::Result<bool> {
         let (wanted, mut found) = (self.folder.join(path), false);
         for number in 1.. {
             let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
@@ -173,7 +173,7 @@ impl Quarantine {
     }
 
     /// Moves the scan at `place` back to `path` below the root. Never overwrites a file.
-    pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
+    pub(super) fn move_back(&self, place: &Path, path: &Path) -> io::Result<()> {
         let root = self.roots.root_of(path).filter(|root| root.is_dir());
         let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is missing"))?;
         let to = self.roots.locate(path);
@@ -262,7 +262,7 @@ mod tests {
             fs::create_dir_all(root.join("ward")).unwrap();
             fs::write(root.join(path), content).unwrap();
             fs::write(root.join("ward/a.png.toml"), content).unwrap();
-            let place = quarantine.put(path, &note).unwrap();
+            let place = quarantine.move_in(path, &note).unwrap();
             assert_eq!(place, folder.join(expected));
             assert_eq!(fs::read_to_string(&place).unwrap(), content);
             assert_eq!(fs::read_to_string(sidecar_of(&place)).unwrap(), content);
@@ -274,12 +274,12 @@ mod tests {
         assert_eq!(places, ["ward/a.2.png", "ward/a.3.png", "ward/a.png"]);
         assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-READ-IO" && q.attempts == 1));
 
-        quarantine.put_back(&folder.join("ward/a.2.png"), path).unwrap();
+        quarantine.move_back(&folder.join("ward/a.2.png"), path).unwrap();
         assert_eq!(fs::read_to_string(root.join("ward/a.png.toml")).unwrap(), "2");
         assert!(!note_of(&folder.join("ward/a.2.png")).exists());
-        quarantine.put_back(&folder.join("ward/a.3.png"), path).unwrap_err();
+        quarantine.move_back(&folder.join("ward/a.3.png"), path).unwrap_err();
         assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
-        quarantine.forget(&folder.join("ward/a.3.png")).unwrap();
+        quarantine.delete(&folder.join("ward/a.3.png")).unwrap();
         assert_eq!(quarantine.list().len(), 1);
     }
 }

@@ -42,7 +42,7 @@ fn a_scan_that_keeps_failing_ends_in_quarantine() {
 }
 
 #[test]
-fn a_broken_scan_is_not_tried_twice() {
+fn a_permanent_error_is_not_retried() {
     let rig = Rig::new();
     rig.put("a.png", "bad");
     let (log, _) = rig.run_until_idle();
@@ -55,7 +55,7 @@ fn a_broken_scan_is_not_tried_twice() {
 }
 
 #[test]
-fn a_passing_trouble_passes() {
+fn a_transient_error_is_retried() {
     let rig = Rig::new();
     rig.put("a.png", "flaky");
     let (log, totals) = rig.run_until_idle();
@@ -67,7 +67,7 @@ fn a_passing_trouble_passes() {
 }
 
 #[test]
-fn a_panic_costs_one_scan() {
+fn a_panic_fails_only_its_scan() {
     let mut rig = Rig::new();
     rig.options.workers = 1;
     for (name, text) in [("a.png", "panic 1"), ("b.png", "panic 2"), ("c.png", "scan")] {
@@ -79,7 +79,7 @@ fn a_panic_costs_one_scan() {
 }
 
 #[test]
-fn a_scan_that_cannot_be_moved_is_given_up_where_it_is() {
+fn a_failed_scan_that_cannot_be_moved_stays_in_place() {
     let rig = Rig::new();
     fs::create_dir_all(rig.out("")).unwrap();
     fs::write(rig.out("quarantine"), "in the way").unwrap();
@@ -92,14 +92,14 @@ fn a_scan_that_cannot_be_moved_is_given_up_where_it_is() {
 }
 
 #[test]
-fn an_operator_can_send_a_scan_back() {
+fn an_operator_can_retry_a_quarantined_scan() {
     let mut rig = Rig::new();
     rig.options.attempts = 1;
     rig.put("a.png", "flaky");
     let mut session = rig.start();
-    session.until("quarantined a.png E-READ-IO");
+    session.wait_for("quarantined a.png E-READ-IO");
     session.handle.retry(session.id("a.png"));
-    session.until("done a.png");
+    session.wait_for("done a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(rig.scan("a.png").exists());
@@ -137,9 +137,9 @@ fn an_operator_can_retry_a_scan_that_stayed_in_place() {
     rig.options.move_failed = false;
     rig.put("a.png", "flaky");
     let mut session = rig.start();
-    session.until("quarantined a.png E-READ-IO");
+    session.wait_for("quarantined a.png E-READ-IO");
     session.handle.retry(session.id("a.png"));
-    session.until("done a.png");
+    session.wait_for("done a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(!rig.out("quarantine/a.png.reason.json").exists());

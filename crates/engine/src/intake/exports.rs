@@ -26,7 +26,7 @@ struct Export {
 
 impl Exports {
     /// Records the file at `path`, which has `stamp`. A changed file is read again.
-    pub(crate) fn sighted(&self, path: &Path, stamp: Stamp) {
+    pub(crate) fn record(&self, path: &Path, stamp: Stamp) {
         let Some(folder) = path.parent().filter(|_| scan::may_have_parts(path)) else { return };
         let known = |e: &Export| e.path == path && e.stamp == stamp;
         if self.all().get(folder).is_some_and(|exports| exports.iter().any(known)) {
@@ -41,14 +41,14 @@ impl Exports {
     }
 
     /// Records that there is no file at `path`.
-    pub(crate) fn gone(&self, path: &Path) {
+    pub(crate) fn remove(&self, path: &Path) {
         let mut all = self.all();
         let Some(exports) = path.parent().and_then(|folder| all.get_mut(folder)) else { return };
         exports.retain(|e| e.path != path);
     }
 
     /// Whether an export lists the file at `path`.
-    pub(crate) fn list(&self, path: &Path) -> bool {
+    pub(crate) fn lists(&self, path: &Path) -> bool {
         let all = self.all();
         let near = path.ancestors().skip(1).take(2).filter_map(|folder| all.get(folder));
         near.flatten().any(|export| export.parts.contains(path))

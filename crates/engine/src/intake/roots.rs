@@ -46,25 +46,25 @@ impl Roots {
                 });
             }
         }
-        let named = match folders.as_slice() {
+        let names = match folders.as_slice() {
             [] => {
                 let source = io::ErrorKind::InvalidInput.into();
                 return Err(EngineError::Root { path: PathBuf::new(), source });
             }
             [_] => vec![String::new()],
-            _ => names(&folders)?,
+            _ => names_of(&folders)?,
         };
-        Ok(Self::named(named.into_iter().zip(folders).collect()))
+        Ok(Self::with_names(names.into_iter().zip(folders).collect()))
     }
 
     /// Roots with the given names.
-    pub(crate) fn named(roots: Vec<(String, PathBuf)>) -> Self {
+    pub(crate) fn with_names(roots: Vec<(String, PathBuf)>) -> Self {
         Self(roots.into_iter().map(|(name, path)| Root { name: name.into(), path }).collect())
     }
 
     #[cfg(test)]
     pub(crate) fn one(path: &Path) -> Self {
-        Self::named(vec![(String::new(), path.to_owned())])
+        Self::with_names(vec![(String::new(), path.to_owned())])
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Root> {
@@ -99,7 +99,7 @@ impl Roots {
 }
 
 /// A name for each folder: its own, prefixed with the parent's name if two are equal.
-fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
+fn names_of(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
     let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
     let own: Vec<String> = folders.iter().map(|folder| text(folder.file_name())).collect();
     let long =

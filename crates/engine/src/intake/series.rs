@@ -17,18 +17,18 @@ use octrls_readers::{NaturalKey, ScanFiles, SeriesKey, may_be_instance, natural_
 
 /// The DICOM files seen so far, grouped by series. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Series(Arc<Mutex<HashMap<PathBuf, Folder>>>);
+pub(crate) struct Series(Arc<Mutex<HashMap<PathBuf, KnownFolder>>>);
 
 /// The known files and series of one folder.
 #[derive(Debug, Default)]
-struct Folder {
-    files: HashMap<OsString, Known>,
+struct KnownFolder {
+    files: HashMap<OsString, KnownFile>,
     series: HashMap<Arc<SeriesKey>, Members>,
 }
 
 /// A known file.
 #[derive(Debug)]
-struct Known {
+struct KnownFile {
     stamp: FileStamp,
     /// The series of this instance.
     of: Option<Arc<SeriesKey>>,
@@ -59,7 +59,7 @@ pub(crate) struct SeriesChange {
 impl Series {
     /// Records the file at `path`, which has `stamp` and was found by walk number `walk`. A changed file is read again,
     /// up to its pixel data.
-    pub(crate) fn sighted(&self, path: &Path, stamp: FileStamp, walk: u64) -> SeriesChange {
+    pub(crate) fn record(&self, path: &Path, stamp: FileStamp, walk: u64) -> SeriesChange {
         let (true, Some(folder), Some(name)) = (may_be_instance(path), path.parent(), path.file_name()) else {
             return SeriesChange::default();
         };
@@ -72,43 +72,44 @@ impl Series {
         // Read without the lock: a file on a slow share must not block others.
         let Ok(of) = series_key(path) else {
             // The next check may succeed.
-            return SeriesChange { is_instance: false, left: self.gone(path) };
+            return SeriesChange { is_instance: false, left: self.remove_file(path) };
         };
         let mut all = self.all();
-        let there = all.entry(folder.to_owned()).or_default();
-        let before = there.remove(name);
-        let of = of.map(|key| there.key(key));
+        let known_folder = all.entry(folder.to_owned()).or_default();
+        let before = known_folder.remove(name);
+        let of = of.map(|key| known_folder.key(key));
         let is_instance = of.is_some();
         if let Some(key) = &of {
-            there.series.entry(Arc::clone(key)).or_default().add(name, stamp);
+            known_folder.series.entry(Arc::clone(key)).or_default().add(name, stamp);
         }
-        let left = before.filter(|key| Some(key) != of.as_ref()).and_then(|key| Some(folder.join(there.first(&key)?)));
-        there.files.insert(name.to_owned(), Known { stamp, of, walk });
+        let left =
+            before.filter(|key| Some(key) != of.as_ref()).and_then(|key| Some(folder.join(known_folder.first(&key)?)));
+        known_folder.files.insert(name.to_owned(), KnownFile { stamp, of, walk });
         SeriesChange { is_instance, left }
     }
 
     /// Records that there is no file at `path`; returns the first file of the series it belonged to.
-    pub(crate) fn gone(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn remove_file(&self, path: &Path) -> Option<PathBuf> {
         let (folder, name) = (path.parent()?, path.file_name()?);
         let mut all = self.all();
-        let there = all.get_mut(folder)?;
-        let key = there.remove(name)?;
-        Some(folder.join(there.first(&key)?))
+        let known_folder = all.get_mut(folder)?;
+        let key = known_folder.remove(name)?;
+        Some(folder.join(known_folder.first(&key)?))
     }
 
     /// Records that walk number `walk` found all files of `folder`; the others are gone. Returns the first files of the
     /// series that lost instances.
-    pub(crate) fn walked(&self, folder: &Path, walk: u64) -> Vec<PathBuf> {
+    pub(crate) fn finish_walk(&self, folder: &Path, walk: u64) -> Vec<PathBuf> {
         let mut all = self.all();
-        let Some(there) = all.get_mut(folder) else { return Vec::new() };
+        let Some(known_folder) = all.get_mut(folder) else { return Vec::new() };
         let gone: Vec<OsString> =
-            there.files.iter().filter(|(_, known)| known.walk != walk).map(|(name, _)| name.clone()).collect();
-        let lost: BTreeSet<Arc<SeriesKey>> = gone.iter().filter_map(|name| there.remove(name)).collect();
-        lost.iter().filter_map(|key| Some(folder.join(there.first(key)?))).collect()
+            known_folder.files.iter().filter(|(_, known)| known.walk != walk).map(|(name, _)| name.clone()).collect();
+        let lost: BTreeSet<Arc<SeriesKey>> = gone.iter().filter_map(|name| known_folder.remove(name)).collect();
+        lost.iter().filter_map(|key| Some(folder.join(known_folder.first(key)?))).collect()
     }
 
     /// Forgets folders below `root` that no longer exist.
-    pub(crate) fn tidy(&self, root: &Path) {
+    pub(crate) fn forget_missing_folders(&self, root: &Path) {
         let is_gone =
             |folder: &PathBuf| fs::symlink_metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let folders: Vec<PathBuf> = self.all().keys().filter(|folder| folder.starts_with(root)).cloned().collect();
@@ -120,8 +121,8 @@ impl Series {
     /// First file of the series that the file at `path` belongs to; `None` for any other file.
     pub(crate) fn head(&self, path: &Path) -> Option<PathBuf> {
         let all = self.all();
-        let (folder, there, key) = find(&all, path)?;
-        Some(folder.join(there.first(key)?))
+        let (folder, known_folder, key) = find(&all, path)?;
+        Some(folder.join(known_folder.first(key)?))
     }
 
     /// Whether the file at `path` is an instance of a series, but not its first file.
@@ -143,8 +144,8 @@ impl Series {
     pub(crate) fn files(&self, path: &Path) -> ScanFiles {
         let instances = || {
             let all = self.all();
-            let (folder, there, key) = find(&all, path)?;
-            let names = &there.series.get(key)?.names;
+            let (folder, known_folder, key) = find(&all, path)?;
+            let names = &known_folder.series.get(key)?.names;
             (path.file_name() == names.first().map(|(_, name)| name.as_os_str()))
                 .then(|| names.iter().map(|(_, name)| folder.join(name)).collect())
         };
@@ -153,45 +154,48 @@ impl Series {
 
     /// Stamps the scan named by `path`. For a series, only the first file and the sidecar are checked; the others count
     /// as last seen.
-    pub(crate) fn recall(&self, path: &Path) -> io::Result<Option<Stamp>> {
+    pub(crate) fn recorded_stamp(&self, path: &Path) -> io::Result<Option<Stamp>> {
         let Some(stamp) = Stamp::take(path)? else { return Ok(None) };
         let all = self.all();
-        let Some((_, there, key)) = find(&all, path) else { return Ok(Some(stamp)) };
-        let Some(members) = there.series.get(key) else { return Ok(Some(stamp)) };
+        let Some((_, known_folder, key)) = find(&all, path) else { return Ok(Some(stamp)) };
+        let Some(members) = known_folder.series.get(key) else { return Ok(Some(stamp)) };
         Ok(Some(members.stamp(stamp)))
     }
 
     /// Stamps the scan named by `path`. For a series, all of its files are checked.
-    pub(crate) fn inspect(&self, path: &Path) -> io::Result<Option<Stamp>> {
+    pub(crate) fn current_stamp(&self, path: &Path) -> io::Result<Option<Stamp>> {
         let Some(stamp) = Stamp::take(path)? else { return Ok(None) };
         if self.head(path).is_none() {
             return Ok(Some(stamp));
         }
-        let mut there = Members::default();
+        let mut members = Members::default();
         for file in self.files(path).instances() {
             match FileStamp::take(file) {
-                Ok(Some(stamp)) => there.add(file.file_name().unwrap_or_default(), stamp),
+                Ok(Some(stamp)) => members.add(file.file_name().unwrap_or_default(), stamp),
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Some(there.stamp(stamp)))
+        Ok(Some(members.stamp(stamp)))
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, Folder>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownFolder>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The folder and series of the instance at `path`.
-fn find<'a>(all: &'a HashMap<PathBuf, Folder>, path: &'a Path) -> Option<(&'a Path, &'a Folder, &'a Arc<SeriesKey>)> {
+fn find<'a>(
+    all: &'a HashMap<PathBuf, KnownFolder>,
+    path: &'a Path,
+) -> Option<(&'a Path, &'a KnownFolder, &'a Arc<SeriesKey>)> {
     let folder = path.parent()?;
-    let there = all.get(folder)?;
-    Some((folder, there, there.files.get(path.file_name()?)?.of.as_ref()?))
+    let known_folder = all.get(folder)?;
+    Some((folder, known_folder, known_folder.files.get(path.file_name()?)?.of.as_ref()?))
 }
 
-impl Folder {
+impl KnownFolder {
     /// The copy of `key` that all instances share.
     fn key(&self, key: SeriesKey) -> Arc<SeriesKey> {
         self.series.get_key_value(&key).map_or_else(|| Arc::new(key), |(known, _)| Arc::clone(known))
@@ -199,7 +203,7 @@ impl Folder {
 
     /// Forgets the file `name`; returns the series it belonged to.
     fn remove(&mut self, name: &OsStr) -> Option<Arc<SeriesKey>> {
-        let Known { stamp, of, .. } = self.files.remove(name)?;
+        let KnownFile { stamp, of, .. } = self.files.remove(name)?;
         let key = of?;
         let members = self.series.get_mut(&key)?;
         members.remove(name, stamp);
@@ -278,13 +282,13 @@ mod tests {
         fn record(&self, name: &str, walk: u64) -> SeriesChange {
             let path = self.path(name);
             let stamp = Stamp::take(&path).unwrap().unwrap().scan;
-            self.1.sighted(&path, stamp, walk)
+            self.1.record(&path, stamp, walk)
         }
 
         /// File names of the series named by `name`. Also asserts that the recorded state matches the disk.
         fn files(&self, name: &str) -> Vec<String> {
             let path = self.path(name);
-            assert_eq!(self.1.recall(&path).unwrap(), self.1.inspect(&path).unwrap());
+            assert_eq!(self.1.recorded_stamp(&path).unwrap(), self.1.current_stamp(&path).unwrap());
             let files = self.1.files(&path);
             files.instances().iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect()
         }
@@ -303,12 +307,12 @@ mod tests {
             "it is called by another"
         );
         assert!(fixture.1.is_follower(&fixture.path("9.dcm")) && !fixture.1.is_follower(&fixture.path("1.dcm")));
-        let before = fixture.1.recall(&fixture.path("1.dcm")).unwrap().unwrap();
+        let before = fixture.1.recorded_stamp(&fixture.path("1.dcm")).unwrap().unwrap();
 
         // The first file now belongs to another series.
         assert_eq!(fixture.put("1.dcm", "1.2.3", 2).left, Some(fixture.path("9.dcm")));
         assert_eq!(fixture.files("9.dcm"), ["9.dcm", "10.dcm"]);
-        assert_ne!(fixture.1.recall(&fixture.path("9.dcm")).unwrap().unwrap(), before);
+        assert_ne!(fixture.1.recorded_stamp(&fixture.path("9.dcm")).unwrap().unwrap(), before);
         assert_eq!(fixture.put("1.dcm", "1.2", 2).left, None);
         assert_eq!(fixture.files("1.dcm"), ["1.dcm", "9.dcm", "10.dcm"]);
 
@@ -316,7 +320,7 @@ mod tests {
         fixture.put("0.dcm", "1.2", 2);
         assert_eq!(fixture.1.rename(&fixture.path("0.dcm")), Some(fixture.path("1.dcm")));
         fs::remove_file(fixture.path("0.dcm")).unwrap();
-        assert_eq!(fixture.1.gone(&fixture.path("0.dcm")), Some(fixture.path("1.dcm")));
+        assert_eq!(fixture.1.remove_file(&fixture.path("0.dcm")), Some(fixture.path("1.dcm")));
         assert_eq!(fixture.files("1.dcm").len(), 3);
     }
 
@@ -329,12 +333,12 @@ mod tests {
         fs::remove_file(fixture.path("1.dcm")).unwrap();
         fixture.record("2.dcm", 2);
         fixture.record("3.dcm", 2);
-        assert_eq!(fixture.1.walked(fixture.0.path(), 2), [fixture.path("2.dcm")]);
+        assert_eq!(fixture.1.finish_walk(fixture.0.path(), 2), [fixture.path("2.dcm")]);
         assert_eq!(fixture.files("2.dcm"), ["2.dcm", "3.dcm"]);
-        fixture.1.tidy(fixture.0.path());
-        assert_eq!(fixture.files("2.dcm").len(), 2, "the folder is there");
+        fixture.1.forget_missing_folders(fixture.0.path());
+        assert_eq!(fixture.files("2.dcm").len(), 2, "the folder exists");
         fs::remove_dir_all(fixture.0.path()).unwrap();
-        fixture.1.tidy(fixture.0.path());
+        fixture.1.forget_missing_folders(fixture.0.path());
         assert!(fixture.1.all().is_empty());
     }
 }

@@ -36,7 +36,7 @@ impl WatchScope {
 
     /// The file, as a path below the root, that a change of the absolute path `path` is about. A change of a sidecar is
     /// about its scan. `None` if the file is out of scope.
-    pub(crate) fn concerned(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn affected_file(&self, path: &Path) -> Option<PathBuf> {
         let path = path.strip_prefix(&self.root).ok()?;
         let path = if path.extension() == Some(OsStr::new("toml")) { path.with_extension("") } else { path.to_owned() };
         self.admits(&path).then_some(path)
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_sidecar_concerns_its_scan() {
         let scope = scope_of("/out");
-        assert_eq!(scope.concerned(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
-        assert_eq!(scope.concerned(Path::new("/elsewhere/b.png")), None);
+        assert_eq!(scope.affected_file(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
+        assert_eq!(scope.affected_file(Path::new("/elsewhere/b.png")), None);
     }
 }

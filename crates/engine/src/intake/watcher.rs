@@ -226,7 +226,7 @@ impl Watcher {
                     self.next_walk = Instant::now() + self.interval();
                 }
                 if is_complete {
-                    self.series.tidy(self.scope.root());
+                    self.series.forget_missing_folders(self.scope.root());
                     self.report(Finding::Walked)?;
                 }
             }
@@ -347,7 +347,7 @@ impl Watcher {
             Hint::Failed(_) => {}
             Hint::Path(path) if path == self.scope.root() => self.probe()?,
             Hint::Path(path) => {
-                let Some(path) = self.scope.concerned(&path) else { return Ok(()) };
+                let Some(path) = self.scope.affected_file(&path) else { return Ok(()) };
                 if fs::symlink_metadata(self.scope.root().join(&path)).is_ok_and(|found| found.is_dir()) {
                     self.new_folders.insert(path);
                 } else if self.scope.is_scan(&path) {
@@ -419,7 +419,7 @@ impl Watcher {
     /// all files of the folder.
     fn leave_folder(&mut self, folder: Option<PathBuf>) -> Result<(), Stopped> {
         if let Some(folder) = folder {
-            self.instances.extend(self.series.walked(&folder, self.walks));
+            self.instances.extend(self.series.finish_walk(&folder, self.walks));
         }
         self.sight_series(Instant::now())
     }
@@ -455,15 +455,15 @@ impl Watcher {
         let at = Instant::now();
         let file = self.scope.root().join(&path);
         match Stamp::take(&file) {
-            Ok(Some(_)) if self.exports.list(&file) => self.drop_candidate(&self.name.join(path)),
+            Ok(Some(_)) if self.exports.lists(&file) => self.drop_candidate(&self.name.join(path)),
             Ok(Some(stamp)) => {
-                let change = self.series.sighted(&file, stamp.scan, self.walks);
+                let change = self.series.record(&file, stamp.scan, self.walks);
                 self.instances.extend(change.left);
                 if change.is_instance {
                     self.instances.insert(file);
                     return Ok(());
                 }
-                self.exports.sighted(&file, stamp);
+                self.exports.record(&file, stamp);
                 self.sight(&file, stamp, at)
             }
             Ok(None) => self.gone(&file),
@@ -492,7 +492,7 @@ impl Watcher {
                 if let Some(earlier) = earlier {
                     self.drop_candidate(&self.name_of(&earlier))?;
                 }
-                match self.series.recall(&head) {
+                match self.series.recorded_stamp(&head) {
                     Ok(Some(stamp)) => self.sight(&head, stamp, at)?,
                     Ok(None) => self.gone(&head)?,
                     Err(error) => {
@@ -519,7 +519,7 @@ impl Watcher {
             }
             Sighting::New => {
                 let ledger = self.ledger.upgrade().ok_or(Stopped)?;
-                let status = ledger::lock(&ledger).recall(&path, stamp);
+                let status = ledger::lock(&ledger).status_of(&path, stamp);
                 match status {
                     Ok(PathStatus::Done | PathStatus::Quarantined) => Ok(()),
                     Ok(PathStatus::Unknown) => {
@@ -537,8 +537,8 @@ impl Watcher {
     }
 
     fn gone(&mut self, file: &Path) -> Result<(), Stopped> {
-        self.exports.gone(file);
-        self.instances.extend(self.series.gone(file));
+        self.exports.remove(file);
+        self.instances.extend(self.series.remove_file(file));
         self.drop_candidate(&self.name_of(file))
     }
 

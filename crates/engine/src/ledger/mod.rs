@@ -92,7 +92,7 @@ pub(crate) struct Fingerprint {
 
 /// A file that stopped changing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Found<'a> {
+pub(crate) struct StableFile<'a> {
     /// Path below the root.
     pub(crate) path: &'a Path,
     pub(crate) stamp: Stamp,
@@ -158,7 +158,7 @@ impl Ledger {
     }
 
     /// Looks up the file at `path` with the given stamp.
-    pub(crate) fn recall(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
+    pub(crate) fn status_of(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
         let mut query = self.db.prepare_cached(
             "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
              WHERE paths.path = ?2 AND paths.bytes = ?3 AND modified_ns = ?4
@@ -197,7 +197,7 @@ impl Ledger {
     /// [`release`](Self::release).
     pub(crate) fn begin(
         &mut self,
-        Found { path, stamp, queued }: Found<'_>,
+        StableFile { path, stamp, queued }: StableFile<'_>,
         content: &Content,
         attempts_allowed: u32,
     ) -> Result<Admission, LedgerError> {

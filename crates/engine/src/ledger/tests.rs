@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use octrls_core::ErrorCode;
 use tempfile::TempDir;
 
-use super::{Admission, Fingerprint, Found, Ledger, LedgerError, PathStatus, Records, ScanState};
+use super::{Admission, Fingerprint, Ledger, LedgerError, PathStatus, Records, ScanState, StableFile};
 use crate::{
     intake::stamp::{FileStamp, Stamp},
     work::content::Content,
@@ -41,30 +41,30 @@ impl Fixture {
     }
 
     fn begin(&mut self, path: &str, content: &str) -> Admission {
-        self.ledger().begin(found(path.as_ref(), content), &named(content), 3).unwrap()
+        self.ledger().begin(found(path.as_ref(), content), &content_named(content), 3).unwrap()
     }
 
     fn done(&mut self, path: &str, content: &str) {
         fs::create_dir_all(self.out.path().join(path)).unwrap();
-        self.ledger().done(path.as_ref(), stamp(content), &named(content)).unwrap();
+        self.ledger().done(path.as_ref(), stamp(content), &content_named(content)).unwrap();
     }
 
     fn recall(&mut self, path: &str, content: &str) -> PathStatus {
-        self.ledger().recall(path.as_ref(), stamp(content)).unwrap()
+        self.ledger().status_of(path.as_ref(), stamp(content)).unwrap()
     }
 }
 
 /// A content with the given name. Each name must have its own length, which sets the stamp.
-fn named(content: &str) -> Content {
-    Content::named(content)
+fn content_named(content: &str) -> Content {
+    Content::of_key(content)
 }
 
 fn stamp(content: &str) -> Stamp {
     Stamp { scan: FileStamp { bytes: content.len() as u64, modified_ns: 1 }, sidecar: None, of_series: false }
 }
 
-fn found<'a>(path: &'a Path, content: &str) -> Found<'a> {
-    Found { path, stamp: stamp(content), queued: Timestamp::UNIX_EPOCH }
+fn found<'a>(path: &'a Path, content: &str) -> StableFile<'a> {
+    StableFile { path, stamp: stamp(content), queued: Timestamp::UNIX_EPOCH }
 }
 
 fn fingerprint(model: &str) -> Fingerprint {
@@ -135,14 +135,14 @@ fn attempts_that_end_the_program_are_counted() {
 fn released_attempts_do_not_count_and_failed_ones_do() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
-    fixture.ledger().release(&named("x")).unwrap();
+    fixture.ledger().release(&content_named("x")).unwrap();
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
-    fixture.ledger().failed(&named("x"), ErrorCode::ReadIo, "why").unwrap();
+    fixture.ledger().failed(&content_named("x"), ErrorCode::ReadIo, "why").unwrap();
     assert_eq!(fixture.begin("a.png", "x"), Admission::Run { attempt: 2 });
     let failure = (ErrorCode::ReadIo, "why");
-    fixture.ledger().quarantined("a.png".as_ref(), Some(stamp("x")), &named("x"), failure).unwrap();
+    fixture.ledger().quarantined("a.png".as_ref(), Some(stamp("x")), &content_named("x"), failure).unwrap();
     assert_eq!(fixture.recall("a.png", "x"), PathStatus::Quarantined);
-    fixture.ledger().quarantined("a.png".as_ref(), None, &named("x"), failure).unwrap();
+    fixture.ledger().quarantined("a.png".as_ref(), None, &content_named("x"), failure).unwrap();
     assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST, "brought back from quarantine");
 }
@@ -161,12 +161,12 @@ fn vanished_results_are_made_again() {
 fn names_need_not_be_utf8() {
     let mut fixture = Fixture::new();
     let path: &Path = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9.png").as_ref();
-    fixture.ledger().begin(found(path, "x"), &named("x"), 3).unwrap();
+    fixture.ledger().begin(found(path, "x"), &content_named("x"), 3).unwrap();
     fs::create_dir_all(fixture.out.path().join(path)).unwrap();
-    fixture.ledger().done(path, stamp("x"), &named("x")).unwrap();
-    assert_eq!(fixture.ledger().recall(path, stamp("x")).unwrap(), PathStatus::Done);
+    fixture.ledger().done(path, stamp("x"), &content_named("x")).unwrap();
+    assert_eq!(fixture.ledger().status_of(path, stamp("x")).unwrap(), PathStatus::Done);
     fs::remove_dir(fixture.out.path().join(path)).unwrap();
-    assert_eq!(fixture.ledger().recall(path, stamp("x")).unwrap(), PathStatus::Unknown);
+    assert_eq!(fixture.ledger().status_of(path, stamp("x")).unwrap(), PathStatus::Unknown);
 }
 
 #[test]
@@ -187,10 +187,10 @@ fn the_records_tell_what_happened_and_when() {
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
     fixture.begin("b.png", "broken");
-    fixture.ledger().quarantined("b.png".as_ref(), None, &named("broken"), (ErrorCode::ReadIo, "why")).unwrap();
+    fixture.ledger().quarantined("b.png".as_ref(), None, &content_named("broken"), (ErrorCode::ReadIo, "why")).unwrap();
     let records = Records::open(&fixture.file()).unwrap();
     let mut all = Vec::new();
-    records.each(&mut |entry| all.push(entry)).unwrap();
+    records.for_each(&mut |entry| all.push(entry)).unwrap();
     let states: Vec<_> = all.iter().map(|e| (e.path.to_str().unwrap(), e.state.name(), e.attempts)).collect();
     assert_eq!(states, [("a.png", "written", 1), ("b.png", "quarantined", 1)]);
     let [done, given_up] = all.as_slice() else { panic!("{all:?}") };
@@ -209,16 +209,16 @@ fn renewed_content_is_taken_again_but_not_from_its_copies() {
     fixture.done("a.png", "x");
     assert_eq!(fixture.begin("copy.png", "x"), Admission::AlreadyDone);
     let records = Records::open(&fixture.file()).unwrap();
-    let entries = records.at(Path::new("copy.png")).unwrap();
-    assert!(records.renew(&entries[0], Path::new("a.png")).unwrap());
-    records.ask(Path::new("a.png")).unwrap();
+    let entries = records.entries_at(Path::new("copy.png")).unwrap();
+    assert!(records.reset(&entries[0], Path::new("a.png")).unwrap());
+    records.request_check(Path::new("a.png")).unwrap();
     assert_eq!(fixture.ledger().take_requests().unwrap(), [PathBuf::from("a.png")]);
     assert!(fixture.ledger().take_requests().unwrap().is_empty());
     assert_eq!(fixture.recall("copy.png", "x"), PathStatus::Done, "its results are there until they are replaced");
     assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
-    assert!(!records.renew(&entries[0], Path::new("a.png")).unwrap(), "a worker has it");
-    assert_eq!(fixture.ledger().earlier_result(&named("x")).unwrap(), Some("a.png".into()));
+    assert!(!records.reset(&entries[0], Path::new("a.png")).unwrap(), "a worker has it");
+    assert_eq!(fixture.ledger().earlier_result(&content_named("x")).unwrap(), Some("a.png".into()));
     fixture.done("a.png", "x");
     assert_eq!(fixture.begin("copy.png", "x"), Admission::AlreadyDone);
 }
@@ -239,9 +239,9 @@ fn expired_content_is_not_made_again_unless_asked_for() {
     assert_eq!(fixture.recall("x.png", "x"), PathStatus::Done);
     assert_eq!(fixture.begin("copy.png", "x"), Admission::AlreadyDone);
     let records = Records::open(&fixture.file()).unwrap();
-    let entry = records.at(Path::new("x.png")).unwrap().remove(0);
+    let entry = records.entries_at(Path::new("x.png")).unwrap().remove(0);
     assert_eq!(entry.state, ScanState::Expired);
-    assert!(records.renew(&entry, Path::new("x.png")).unwrap());
+    assert!(records.reset(&entry, Path::new("x.png")).unwrap());
     assert_eq!(fixture.recall("x.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("x.png", "x"), FIRST);
 }

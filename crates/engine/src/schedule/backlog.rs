@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn delayed_and_parked_tasks_return() {
         let (mut backlog, now) = (Backlog::default(), Instant::now());
-        let content = Content::named("x");
+        let content = Content::of_key("x");
         backlog.delay(task(1, 1), now + Duration::from_secs(1));
         backlog.park(content.clone(), task(2, 2));
         backlog.release_delayed(now);

@@ -393,8 +393,8 @@ impl Scheduler {
         if let Some(other) = self.pending(&task.path).schedule(&task.path) {
             self.events.scan(other, ScanChange::Vanished);
         }
-        let put_back = place.as_ref().map_or(Ok(()), |place| self.context.quarantine.put_back(place, &task.path));
-        match put_back {
+        let move_back = place.as_ref().map_or(Ok(()), |place| self.context.quarantine.move_back(place, &task.path));
+        match move_back {
             Ok(()) => {
                 self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
                 self.events.scan(id, ScanChange::Queued);

@@ -9,7 +9,7 @@ use std::{
 use octrls_fs::digest::{sha256_of_file, sha256_of_reader};
 use octrls_readers::{ReadError, ScanFiles};
 
-use super::processor::{ProcessError, named};
+use super::processor::{ProcessError, with_scan_name};
 use crate::intake::stamp::{Stamp, sidecar_of};
 
 /// A key that is equal exactly for scans that must give the same result.
@@ -49,7 +49,7 @@ impl Content {
     }
 
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn named(key: &str) -> Self {
+    pub(crate) fn of_key(key: &str) -> Self {
         Self(key.to_owned())
     }
 
@@ -71,7 +71,7 @@ impl Content {
 pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
     let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
     let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
-    Ok(files.digest(digests().map_err(|error| named(error, name))?))
+    Ok(files.digest(digests().map_err(|error| with_scan_name(error, name))?))
 }
 
 /// A file whose reading can be cancelled between two blocks.

@@ -137,7 +137,7 @@ impl From<OutputError> for ProcessError {
 }
 
 /// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
-pub(crate) fn named(error: ReadError, name: &Path) -> ProcessError {
+pub(crate) fn with_scan_name(error: ReadError, name: &Path) -> ProcessError {
     match error {
         ReadError::Io { source, path } => {
             // In a series, the unreadable file may not be the one that names the scan.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ordered_parallel::in_order,
-    processor::{Cancelled, ProcessError, Processor, ScanTask, named},
+    processor::{Cancelled, ProcessError, Processor, ScanTask, with_scan_name},
 };
 use crate::{
     ScanChange,
@@ -96,7 +96,7 @@ impl Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let ScanTask { files, name, sha256, out } = *task;
-        let mut reader = scan::open_files(files, read).map_err(|e| named(e, name))?;
+        let mut reader = scan::open_files(files, read).map_err(|e| with_scan_name(e, name))?;
         let header = reader.header().clone();
         unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
@@ -110,8 +110,8 @@ impl Segmenter {
         }
         let subject = reader.subject().ok().flatten();
         let next = |index| {
-            let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
+            let pixels = reader.bscan(index).map_err(|e| with_scan_name(e, name))?;
+            let device = findings(reader.as_mut(), index).map_err(|e| with_scan_name(e, name))?;
             Ok((pixels, device))
         };
         let work = |index, (pixels, device)| {
@@ -189,7 +189,7 @@ impl Processor for Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let series = match self.options.read.series {
             Some(_) => 1,
-            None => scan::series(task.files.path()).map_err(|e| named(e, task.name))?,
+            None => scan::series(task.files.path()).map_err(|e| with_scan_name(e, task.name))?,
         };
         if series > 1 {
             self.segment_all_series(task, series, report)

@@ -27,7 +27,7 @@ use crate::{
     Level, ScanChange, ScanSummary,
     event_sender::EventSender,
     intake::{exports::Exports, roots::Roots, series::Series, stamp::Stamp},
-    ledger::{self, Admission, CRASH_CODE, Found, Ledger, LedgerError},
+    ledger::{self, Admission, CRASH_CODE, Ledger, LedgerError, StableFile},
     quarantine::{Note, Quarantine},
     schedule::{
         backlog::QueuedScan,
@@ -177,7 +177,7 @@ impl WorkerContext {
         unreadable: Option<io::Error>,
         overdue: &AtomicBool,
     ) -> Result<TaskOutcome, Reassigned> {
-        let found = Found { path: &task.path, stamp: task.stamp, queued: task.queued };
+        let found = StableFile { path: &task.path, stamp: task.stamp, queued: task.queued };
         let attempts = self.attempts.load(Ordering::Relaxed);
         let admission = ledger::lock(&self.ledger).begin(found, content, attempts);
         let attempt = match admission {
@@ -314,7 +314,7 @@ impl WorkerContext {
     fn fail_in_place(&self, task: &QueuedScan, content: &Content, Failure { error, attempts }: Failure) -> TaskOutcome {
         // Only the note about the current file is kept.
         self.forget_failure(&task.path, Some(content));
-        if let Err(problem) = self.quarantine.note(&task.path, &note(task, content, &error, attempts)) {
+        if let Err(problem) = self.quarantine.write_note(&task.path, &note(task, content, &error, attempts)) {
             let text = format!("cannot write the quarantine note of {}: {problem}", task.path.display());
             self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
         }
@@ -332,7 +332,7 @@ impl WorkerContext {
             return self.fail_in_place(task, content, failure);
         }
         let Failure { error, attempts } = failure;
-        let place = self.quarantine.put(&task.path, &note(task, content, &error, attempts));
+        let place = self.quarantine.move_in(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("cannot move {} to quarantine: {problem}", task.path.display());
             self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
@@ -348,7 +348,7 @@ impl WorkerContext {
 
     /// How the file differs from the one that was queued; `None` if it is unchanged.
     fn changed(&self, task: &QueuedScan) -> Option<TaskOutcome> {
-        match self.series.inspect(&self.roots.locate(&task.path)) {
+        match self.series.current_stamp(&self.roots.locate(&task.path)) {
             Ok(Some(stamp)) if stamp == task.stamp => None,
             Ok(Some(stamp)) => Some(TaskOutcome::Changed(stamp)),
             Ok(None) => Some(TaskOutcome::Vanished),
@@ -362,7 +362,7 @@ impl WorkerContext {
     /// Whether the scan of `task` turned out to be part of another.
     fn is_part(&self, task: &QueuedScan) -> bool {
         let path = self.roots.locate(&task.path);
-        self.exports.list(&path) || self.series.is_follower(&path)
+        self.exports.lists(&path) || self.series.is_follower(&path)
     }
 
     /// Removes results that images of the export of `task`, or other instances of its series, had as separate scans.
@@ -392,7 +392,7 @@ impl WorkerContext {
     /// Removes the quarantine note of a scan that failed in place at `path`, because it has now succeeded or is part of
     /// another. `now` is its new content.
     fn forget_failure(&self, path: &Path, now: Option<&Content>) {
-        let forgotten = match self.quarantine.forget_note(path) {
+        let forgotten = match self.quarantine.remove_notes(path) {
             Ok(true) => ledger::lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
             Ok(false) => Ok(()),
             Err(error) => Err((
