@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    ops::ControlFlow,
+    path::PathBuf,
     process::Stdio,
     sync::Arc,
     thread,
@@ -12,8 +13,9 @@ use std::{
 use crate::support::instance;
 
 use instance::instance;
-use octrls_engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals};
-use octrls_readers::ScanFiles;
+use octrls_engine::{
+    Cancelled, Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, ScanTask, Totals,
+};
 
 use crate::endurance::{handles, listed, memory, scans::scan, setting, stub::summary, watcher};
 
@@ -23,14 +25,12 @@ struct Marker;
 impl Processor for Marker {
     fn process(
         &self,
-        _: &ScanFiles,
-        _: &Path,
-        out: &Path,
-        _: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        _: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        fs::create_dir_all(out).unwrap();
-        fs::write(out.join("result.json"), "{}").unwrap();
-        Ok(summary(out))
+        fs::create_dir_all(task.out).unwrap();
+        fs::write(task.out.join("result.json"), "{}").unwrap();
+        Ok(summary(task.out))
     }
 
     fn fingerprint(&self) -> String {
@@ -56,7 +56,7 @@ fn run(options: &EngineOptions) -> (Totals, Duration, u64, usize) {
 }
 
 #[test]
-fn a_crowd_of_files_takes_neither_memory_nor_handles() {
+fn many_files_take_little_memory_and_few_handles() {
     let count = setting("OCTRLS_CROWD", 1000);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
@@ -96,7 +96,7 @@ fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
 }
 
 #[test]
-fn dicom_files_in_one_folder_are_looked_at_once_each() {
+fn many_dicom_files_in_one_folder_are_read_once_each() {
     let count = setting("OCTRLS_FILES", 1000);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
@@ -116,7 +116,7 @@ fn dicom_files_in_one_folder_are_looked_at_once_each() {
 const COPIES: u64 = 49;
 
 #[test]
-fn the_program_works_through_a_crowd_of_small_files() {
+fn the_program_processes_many_small_files() {
     let count = setting("OCTRLS_FILES", 200);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));

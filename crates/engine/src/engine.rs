@@ -1,45 +1,42 @@
 //! Starts and controls the engine.
 
-use octrls_core::ErrorCode;
 use std::{
-    fs::{self, File, TryLockError},
-    io,
-    path::{Path, PathBuf},
+    fs,
+    path::PathBuf,
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use octrls_core::ErrorCode;
+use octrls_report::Staging;
 
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     event_sender::EventSender,
-    exports::Exports,
-    filter::Filter,
-    heartbeat::Heartbeat,
-    in_flight::InFlight,
+    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER, lock_results},
+    intake::{
+        exports::Exports,
+        filter::Filter,
+        pending::PendingScans,
+        roots::Roots,
+        scan_ids::ScanIds,
+        series::Series,
+        watch_scope::WatchScope,
+        watcher::{Shared, WatchedRoot, Watcher},
+    },
     ledger::{Fingerprint, Ledger},
     quarantine::Quarantine,
-    retention,
-    roots::Roots,
-    scheduler::{Command, Links, Scheduler},
-    series::Series,
-    watch_scope::WatchScope,
-    watcher::Watcher,
-    worker::WorkerContext,
-    worker_pool::WorkerPool,
+    schedule::{
+        heartbeat::Heartbeat,
+        in_flight::InFlight,
+        retention,
+        scheduler::{Channels, Command, Scheduler},
+        worker_pool::WorkerPool,
+    },
+    work::worker::WorkerContext,
 };
-use octrls_fs::{confined::make_parents, durable::lock_file};
-use octrls_report::Staging;
-
-/// Folder below the output folder for the engine's own files.
-pub const STATE_FOLDER: &str = ".octrls";
-/// The ledger file in it.
-pub const LEDGER_FILE: &str = "ledger.sqlite";
-
-/// Folder below the output folder for failed scans.
-pub const QUARANTINE_FOLDER: &str = "quarantine";
 
 /// Capacity of the report channel; watchers block when it is full.
 const REPORTS: usize = 1024;
@@ -49,7 +46,7 @@ const REPORTS: usize = 1024;
 /// Dropping it and all its [`EngineHandle`]s drains it.
 #[derive(Debug)]
 pub struct Engine {
-    remote: EngineHandle,
+    handle: EngineHandle,
     scheduler: JoinHandle<Totals>,
 }
 
@@ -74,11 +71,11 @@ impl Engine {
         let options = resolve(options)?;
         let (roots, filter) = (Roots::resolve(&options.roots)?, Filter::of(&options)?);
         let state = options.out.join(STATE_FOLDER);
-        let guard = lock_results(&options.out)?;
-        let recipe = Fingerprint { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
-        let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, recipe, &roots.pairs())?;
+        let results_lock = lock_results(&options.out)?;
+        let fingerprint = Fingerprint { fingerprint: processor.fingerprint(), model: model.sha256.clone() };
+        let mut ledger = Ledger::open(&state.join(LEDGER_FILE), &options.out, fingerprint, &roots.pairs())?;
         if processor.works_elsewhere() {
-            ledger.forgive_ends()?;
+            ledger.forgive_crashes()?;
         }
 
         let (events, receiver) = unbounded();
@@ -87,23 +84,24 @@ impl Engine {
         let (task_sender, tasks) = unbounded();
         let (outcome_sender, outcomes) = unbounded();
 
-        let bench = Arc::new(WorkerContext {
+        let context = Arc::new(WorkerContext {
             roots: roots.clone(),
             out: options.out.clone(),
             staging: Staging::of(&options.out),
             attempts: options.attempts.into(),
+            move_failed: options.move_failed,
             max_bytes: options.max_bytes,
-            hands: InFlight::default(),
+            in_flight: InFlight::default(),
             processor,
             ledger: Arc::new(Mutex::new(ledger)),
             quarantine: Quarantine::new(roots.clone(), options.out.join(QUARANTINE_FOLDER)),
-            outlet: EventSender::new(events),
+            events: EventSender::new(events),
             abort: Arc::default(),
-            life: Heartbeat::default(),
+            heartbeat: Heartbeat::default(),
             exports: Exports::default(),
             series: Series::default(),
         });
-        bench.outlet.emit(EventKind::Started(Session {
+        context.events.emit(EventKind::Started(Session {
             roots: options.roots.clone(),
             out: options.out.clone(),
             model: model.name,
@@ -111,60 +109,74 @@ impl Engine {
             workers: options.workers,
         }));
 
-        if let Err(error) = bench.processor.recover() {
-            bench.outlet.notice(Level::Warning, Some(error.code), error.reason);
+        if let Err(error) = context.processor.recover() {
+            context.events.notice(Level::Warning, Some(error.code), error.reason);
         }
 
-        let mut crew = WorkerPool::new(Arc::clone(&bench), tasks, outcome_sender);
-        let mut requests = Vec::new();
+        let mut workers = WorkerPool::new(Arc::clone(&context), tasks, outcome_sender);
+        let shared = Shared {
+            exports: context.exports.clone(),
+            series: context.series.clone(),
+            ids: ScanIds::default(),
+            ledger: Arc::downgrade(&context.ledger),
+            reports: report_sender,
+        };
+        let (mut requests, mut pending) = (Vec::new(), Vec::new());
         for (number, root) in roots.iter().enumerate() {
-            let (request_sender, asked) = unbounded();
-            requests.push(request_sender);
-            let territory = WatchScope::new(&root.path, &options.out, filter.clone());
-            let intervals = (options.rescan, options.poll_of(&root.path));
-            let whose = (number, root.name.clone());
-            let known = (bench.exports.clone(), bench.series.clone());
-            let watcher = Watcher::new(whose, territory, intervals, known, asked, report_sender.clone());
-            crew.add_watcher(spawn("watcher", move || watcher.run())?);
-        }
-        drop(report_sender);
-        for _ in 0..options.workers {
-            crew.hire().map_err(EngineError::Thread)?;
-        }
-        let (stop_removing, stopped) = bounded::<()>(0);
-        let removing = options.keep.map(|age| {
-            let bench = Arc::clone(&bench);
-            spawn("retention", move || retention::run(&bench, age, &stopped))
-        });
-        let removing = removing.transpose()?;
-        let links = Links { commands, requests, reports, tasks: task_sender, outcomes };
-        let scheduler = Scheduler::new(options, bench, crew);
-        let scheduler = spawn("engine", move || {
-            let finish = move |crew: WorkerPool| {
-                crew.dismiss();
-                drop(stop_removing);
-                removing.map(JoinHandle::join);
+            let (request_sender, received) = unbounded();
+            let scans = PendingScans::new(options.stability);
+            let watched = WatchedRoot {
+                number,
+                name: root.name.clone(),
+                scope: WatchScope::new(&root.path, &options.out, filter.clone()),
+                rescan: options.rescan,
+                poll: options.poll_of(&root.path),
+                pending: scans.clone(),
             };
-            let totals = scheduler.run(links, finish);
-            drop(guard);
+            let watcher = Watcher::new(watched, shared.clone(), received);
+            workers.add_watcher(spawn("watcher", move || watcher.run())?);
+            requests.push(request_sender);
+            pending.push(scans);
+        }
+        // Only the watchers report.
+        drop(shared);
+        for _ in 0..options.workers {
+            workers.add_worker().map_err(EngineError::Thread)?;
+        }
+        let (stop_retention, stopped) = bounded::<()>(0);
+        let retention = options.keep.map(|age| {
+            let context = Arc::clone(&context);
+            spawn("retention", move || retention::run(&context, age, &stopped))
+        });
+        let retention = retention.transpose()?;
+        let channels = Channels { commands, requests, reports, tasks: task_sender, outcomes };
+        let scheduler = Scheduler::new(options, context, workers, pending);
+        let scheduler = spawn("engine", move || {
+            let finish = move |workers: WorkerPool| {
+                workers.join();
+                drop(stop_retention);
+                retention.map(JoinHandle::join);
+            };
+            let totals = scheduler.run(channels, finish);
+            drop(results_lock);
             totals
         })?;
-        Ok((Self { remote: EngineHandle(command_sender), scheduler }, receiver))
+        Ok((Self { handle: EngineHandle(command_sender), scheduler }, receiver))
     }
 
     /// A handle for controlling the engine from elsewhere.
     #[must_use]
-    pub fn remote(&self) -> EngineHandle {
-        self.remote.clone()
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
     }
 
     /// Waits until the engine has stopped: after [`EngineHandle::drain`] or [`EngineHandle::abort`], or when nothing is left to do
     /// with [`EngineOptions::until_idle`].
     #[must_use]
     pub fn join(self) -> Totals {
-        let Self { remote, scheduler } = self;
+        let Self { handle, scheduler } = self;
         let totals = scheduler.join().unwrap_or_default();
-        drop(remote);
+        drop(handle);
         totals
     }
 }
@@ -185,7 +197,7 @@ impl EngineHandle {
         self.send(Command::Pause(paused));
     }
 
-    /// Moves a scan that was quarantined in this session back and processes it again.
+    /// Processes a scan that failed in this session again. A scan in quarantine is moved back first.
     pub fn retry(&self, id: ScanId) {
         self.send(Command::Retry(id));
     }
@@ -221,6 +233,9 @@ impl EngineHandle {
 }
 
 /// Makes folders absolute and raises counts to their minimum. The roots must exist; the output folder is created.
+///
+/// # Errors
+/// [`EngineError`] if a root is missing, or the folders overlap or cannot be used.
 pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     let roots: Vec<PathBuf> = Roots::resolve(&options.roots)?.iter().map(|root| root.path.clone()).collect();
     let out = fs::create_dir_all(&options.out).and_then(|()| fs::canonicalize(&options.out));
@@ -239,19 +254,6 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     Ok(EngineOptions { roots, out, poll_roots, workers, attempts, ..options })
 }
 
-/// Locks the output folder for this process. The lock ends with the returned file, even on a crash.
-pub fn lock_results(out: &Path) -> Result<File, EngineError> {
-    let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
-    let path = out.join(STATE_FOLDER).join("lock");
-    make_parents(out, &path).map_err(failed)?;
-    let file = lock_file(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(EngineError::Locked { path: out.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
 fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
@@ -264,10 +266,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_lives_while_it_answers_and_once_it_has_stopped() {
+    fn an_engine_is_alive_while_it_answers_and_after_it_has_stopped() {
         let (sender, commands) = unbounded();
-        let remote = EngineHandle(sender);
-        assert!(!remote.is_alive(Duration::from_millis(10)), "nobody answers");
+        let handle = EngineHandle(sender);
+        assert!(!handle.is_alive(Duration::from_millis(10)), "nobody answers");
         let answers = thread::spawn(move || {
             for good in [true, false] {
                 while let Ok(command) = commands.recv() {
@@ -281,9 +283,9 @@ mod tests {
             }
         });
         let patience = Duration::from_mins(1);
-        assert!(remote.is_alive(patience));
-        assert!(!remote.is_alive(patience), "its workers are stuck");
+        assert!(handle.is_alive(patience));
+        assert!(!handle.is_alive(patience), "its workers are stuck");
         answers.join().unwrap();
-        assert!(remote.is_alive(patience), "it has stopped");
+        assert!(handle.is_alive(patience), "it has stopped");
     }
 }

@@ -3,56 +3,59 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use jiff::Timestamp;
+use octrls_readers::ScanFiles;
 
-use super::{ScanId, content::Content, stamp::Stamp};
+use crate::{ScanId, intake::stamp::Stamp, work::content::Content};
 
-/// A scan on its way through the engine.
+/// A scan that stopped changing and is queued or running.
 #[derive(Clone, Debug)]
-pub(super) struct Task {
-    pub(super) id: ScanId,
-    /// Path below the root.
-    pub(super) path: PathBuf,
+pub(crate) struct QueuedScan {
+    pub(crate) id: ScanId,
+    /// Name of the scan: its path below the root.
+    pub(crate) path: PathBuf,
+    /// Its files when it stopped changing.
+    pub(crate) files: ScanFiles,
     /// The stamp when the file stopped changing.
-    pub(super) stamp: Stamp,
+    pub(crate) stamp: Stamp,
     /// When the file was queued.
-    pub(super) queued: Timestamp,
+    pub(crate) queued: Timestamp,
 }
 
 /// The queued tasks, oldest file first.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
-    ready: BTreeMap<(i64, ScanId), Task>,
-    delayed: BTreeMap<(Instant, ScanId), Task>,
-    parked: Vec<(Content, Task)>,
+pub(crate) struct Backlog {
+    ready: BTreeMap<(i64, ScanId), QueuedScan>,
+    delayed: BTreeMap<(Instant, ScanId), QueuedScan>,
+    parked: Vec<(Content, QueuedScan)>,
 }
 
 impl Backlog {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ready.len() + self.delayed.len() + self.parked.len()
     }
 
-    pub(super) fn push(&mut self, task: Task) {
+    pub(crate) fn push(&mut self, task: QueuedScan) {
         self.ready.insert((task.stamp.scan.modified_ns, task.id), task);
     }
 
-    /// Removes and returns the first task that `may_go`.
-    pub(super) fn pop(&mut self, may_go: impl Fn(&Task) -> bool) -> Option<Task> {
-        let key = self.ready.iter().find(|(_, task)| may_go(task)).map(|(key, _)| *key)?;
+    /// Removes and returns the first task that `may_start`.
+    pub(crate) fn pop(&mut self, may_start: impl Fn(&QueuedScan) -> bool) -> Option<QueuedScan> {
+        let key = self.ready.iter().find(|(_, task)| may_start(task)).map(|(key, _)| *key)?;
         self.ready.remove(&key)
     }
 
     /// Delays `task` until `until`.
-    pub(super) fn delay(&mut self, task: Task, until: Instant) {
+    pub(crate) fn delay(&mut self, task: QueuedScan, until: Instant) {
         self.delayed.insert((until, task.id), task);
     }
 
     /// When the next delay ends.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.delayed.first_key_value().map(|((until, _), _)| *until)
     }
 
     /// Makes tasks ready whose delay has ended.
-    pub(super) fn ripen(&mut self, now: Instant) {
+    pub(crate) fn release_delayed(&mut self, now: Instant) {
         while let Some(entry) = self.delayed.first_entry().filter(|entry| entry.key().0 <= now) {
             let task = entry.remove();
             self.push(task);
@@ -60,16 +63,17 @@ impl Backlog {
     }
 
     /// Parks `task` until a worker finishes the same content.
-    pub(super) fn park(&mut self, content: Content, task: Task) {
+    pub(crate) fn park(&mut self, content: Content, task: QueuedScan) {
         self.parked.push((content, task));
     }
 
     /// Makes tasks ready that were parked for `content`.
-    pub(super) fn release(&mut self, content: &Content) {
-        let (free, parked) = std::mem::take(&mut self.parked).into_iter().partition(|(parked, _)| parked == content);
+    pub(crate) fn release_parked(&mut self, content: &Content) {
+        let (released, parked) =
+            std::mem::take(&mut self.parked).into_iter().partition(|(parked, _)| parked == content);
         self.parked = parked;
-        let free: Vec<(Content, Task)> = free;
-        for (_, task) in free {
+        let released: Vec<(Content, QueuedScan)> = released;
+        for (_, task) in released {
             self.push(task);
         }
     }
@@ -80,11 +84,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::stamp::FileStamp;
+    use crate::intake::stamp::FileStamp;
 
-    fn task(id: u64, modified_ns: i64) -> Task {
+    fn task(id: u64, modified_ns: i64) -> QueuedScan {
         let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None, of_series: false };
-        Task { id: ScanId(id), path: format!("{id}.png").into(), stamp, queued: Timestamp::UNIX_EPOCH }
+        let path = PathBuf::from(format!("{id}.png"));
+        QueuedScan { id: ScanId(id), files: ScanFiles::one(&path), path, stamp, queued: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -98,17 +103,17 @@ mod tests {
     }
 
     #[test]
-    fn held_back_tasks_return() {
+    fn delayed_and_parked_tasks_return() {
         let (mut backlog, now) = (Backlog::default(), Instant::now());
-        let content = Content::named("x");
+        let content = Content::of_key("x");
         backlog.delay(task(1, 1), now + Duration::from_secs(1));
         backlog.park(content.clone(), task(2, 2));
-        backlog.ripen(now);
+        backlog.release_delayed(now);
         assert!(backlog.pop(|_| true).is_none());
-        backlog.ripen(now + Duration::from_secs(1));
+        backlog.release_delayed(now + Duration::from_secs(1));
         assert_eq!(backlog.pop(|_| false).map(|task| task.id), None);
         assert_eq!(backlog.pop(|_| true).map(|task| task.id), Some(ScanId(1)));
-        backlog.release(&content);
+        backlog.release_parked(&content);
         assert_eq!(backlog.pop(|_| true).map(|task| task.id), Some(ScanId(2)));
         assert_eq!(backlog.len(), 0);
     }

@@ -4,29 +4,29 @@ use std::path::Path;
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::{EngineError, EngineOptions};
+use crate::{EngineError, EngineOptions};
 
 /// The compiled patterns. A pattern without `/` is matched against names at any depth, any other against the path below
 /// the root.
 #[derive(Clone, Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     include: Option<GlobSet>,
     exclude: GlobSet,
 }
 
 impl Filter {
-    pub(super) fn of(options: &EngineOptions) -> Result<Self, EngineError> {
+    pub(crate) fn of(options: &EngineOptions) -> Result<Self, EngineError> {
         let include = (!options.include.is_empty()).then(|| set(&options.include)).transpose()?;
         Ok(Self { include, exclude: set(&options.exclude)? })
     }
 
     /// Whether neither `path` (below the root) nor a folder that contains it is excluded.
-    pub(super) fn admits(&self, path: &Path) -> bool {
+    pub(crate) fn admits(&self, path: &Path) -> bool {
         self.exclude.is_empty() || !path.ancestors().any(|part| self.exclude.is_match(part))
     }
 
     /// Whether `path` matches the include patterns, if there are any.
-    pub(super) fn wants(&self, path: &Path) -> bool {
+    pub(crate) fn wants(&self, path: &Path) -> bool {
         self.include.as_ref().is_none_or(|include| include.is_match(path))
     }
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_held_against_names_or_paths() {
+    fn patterns_match_names_or_paths() {
         let filter = |include: &[&str], exclude: &[&str]| {
             let strings = |patterns: &[&str]| patterns.iter().map(|&p| p.to_owned()).collect();
             let options = EngineOptions {

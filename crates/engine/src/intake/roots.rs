@@ -12,32 +12,32 @@ use std::{
     sync::Arc,
 };
 
-use super::EngineError;
+use crate::{EngineError, folders::QUARANTINE_FOLDER};
 
 /// The watched folders.
 #[derive(Clone, Debug)]
-pub(super) struct Roots(Arc<[Root]>);
+pub(crate) struct Roots(Arc<[Root]>);
 
 /// A watched folder.
 #[derive(Clone, Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     /// First part of the names of its scans; empty for a single root.
-    pub(super) name: PathBuf,
+    pub(crate) name: PathBuf,
     /// Canonical.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Roots {
     /// Resolves `paths`, which must be existing folders, none inside another.
     pub(crate) fn resolve(paths: &[PathBuf]) -> Result<Self, EngineError> {
-        let whole = |path: &PathBuf| {
+        let canonical = |path: &PathBuf| {
             let root = fs::canonicalize(path).and_then(|root| {
                 fs::read_dir(&root)?;
                 Ok(root)
             });
             root.map_err(|source| EngineError::Root { path: path.clone(), source })
         };
-        let folders: Vec<PathBuf> = paths.iter().map(whole).collect::<Result<_, _>>()?;
+        let folders: Vec<PathBuf> = paths.iter().map(canonical).collect::<Result<_, _>>()?;
         for (index, path) in folders.iter().enumerate() {
             let others = folders.iter().enumerate().filter(|(other, _)| *other != index);
             if let Some((_, within)) = others.into_iter().find(|(_, other)| path.starts_with(other)) {
@@ -46,60 +46,60 @@ impl Roots {
                 });
             }
         }
-        let named = match folders.as_slice() {
+        let names = match folders.as_slice() {
             [] => {
                 let source = io::ErrorKind::InvalidInput.into();
                 return Err(EngineError::Root { path: PathBuf::new(), source });
             }
             [_] => vec![String::new()],
-            _ => names(&folders)?,
+            _ => names_of(&folders)?,
         };
-        Ok(Self::named(named.into_iter().zip(folders).collect()))
+        Ok(Self::with_names(names.into_iter().zip(folders).collect()))
     }
 
     /// Roots with the given names.
-    pub(super) fn named(roots: Vec<(String, PathBuf)>) -> Self {
+    pub(crate) fn with_names(roots: Vec<(String, PathBuf)>) -> Self {
         Self(roots.into_iter().map(|(name, path)| Root { name: name.into(), path }).collect())
     }
 
     #[cfg(test)]
-    pub(super) fn one(path: &Path) -> Self {
-        Self::named(vec![(String::new(), path.to_owned())])
+    pub(crate) fn one(path: &Path) -> Self {
+        Self::with_names(vec![(String::new(), path.to_owned())])
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Root> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Root> {
         self.0.iter()
     }
 
     /// Names and paths, as stored in the ledger.
-    pub(super) fn pairs(&self) -> Vec<(String, PathBuf)> {
+    pub(crate) fn pairs(&self) -> Vec<(String, PathBuf)> {
         self.iter().map(|root| (root.name.to_string_lossy().into_owned(), root.path.clone())).collect()
     }
 
     /// Index of the root that contains the scan `name`.
-    pub(super) fn number_of(&self, name: &Path) -> usize {
+    pub(crate) fn number_of(&self, name: &Path) -> usize {
         self.0.iter().position(|root| name.starts_with(&root.name)).unwrap_or(0)
     }
 
     /// Folder of the root that contains the scan `name`.
-    pub(super) fn root_of(&self, name: &Path) -> Option<&Path> {
+    pub(crate) fn root_of(&self, name: &Path) -> Option<&Path> {
         self.0.get(self.number_of(name)).map(|root| root.path.as_path())
     }
 
     /// Absolute path of the scan `name`.
-    pub(super) fn locate(&self, name: &Path) -> PathBuf {
+    pub(crate) fn locate(&self, name: &Path) -> PathBuf {
         let Some(root) = self.0.get(self.number_of(name)) else { return name.to_owned() };
         root.path.join(name.strip_prefix(&root.name).unwrap_or(name))
     }
 
     /// Name of the scan at the absolute path `path`; `None` outside all roots.
-    pub(super) fn name(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn name(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|root| Some(root.name.join(path.strip_prefix(&root.path).ok()?)))
     }
 }
 
 /// A name for each folder: its own, prefixed with the parent's name if two are equal.
-fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
+fn names_of(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
     let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
     let own: Vec<String> = folders.iter().map(|folder| text(folder.file_name())).collect();
     let long =
@@ -112,7 +112,7 @@ fn names(folders: &[PathBuf]) -> Result<Vec<String>, EngineError> {
     let mut seen = HashSet::new();
     for name in &names {
         // Results of all roots are siblings; a hidden name could clash with the engine's own folder.
-        if name.is_empty() || name.starts_with('.') || name == super::QUARANTINE_FOLDER || !seen.insert(name) {
+        if name.is_empty() || name.starts_with('.') || name == QUARANTINE_FOLDER || !seen.insert(name) {
             let problem = format!("the folder name \"{name}\" is reserved or used twice; rename one of the folders");
             return Err(EngineError::Roots { problem });
         }
@@ -145,20 +145,20 @@ mod tests {
     }
 
     #[test]
-    fn scans_of_several_roots_are_told_apart() {
+    fn scans_of_several_roots_have_different_names() {
         let (_dir, folders) = folders(&["left/export", "right/export", "other"]);
         let roots = Roots::resolve(&folders).unwrap();
         for (name, folder) in [("left-export/a.png", 0), ("right-export/a.png", 1), ("other/b/a.png", 2)] {
-            let whole = roots.locate(Path::new(name));
-            assert!(whole.starts_with(folders[folder].canonicalize().unwrap()), "{}", whole.display());
-            assert_eq!(roots.name(&whole), Some(name.into()));
+            let path = roots.locate(Path::new(name));
+            assert!(path.starts_with(folders[folder].canonicalize().unwrap()), "{}", path.display());
+            assert_eq!(roots.name(&path), Some(name.into()));
             assert_eq!(roots.number_of(Path::new(name)), folder);
         }
         assert_eq!(roots.name(Path::new("/elsewhere/a.png")), None);
     }
 
     #[test]
-    fn roots_that_overlap_or_are_called_the_same_are_refused() {
+    fn overlapping_roots_and_equal_names_are_rejected() {
         for paths in [&["a", "a/b"][..], &["a", "a"], &["x/a/in", "y/a/in"], &["a", "quarantine"], &["a", ".b"]] {
             let (_dir, folders) = folders(paths);
             assert_eq!(Roots::resolve(&folders).unwrap_err().code(), "E-ENGINE-ROOTS", "{paths:?}");

@@ -12,15 +12,15 @@ use sha2::{Digest, Sha256};
 
 /// Size and modification time of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    pub(super) bytes: u64,
+pub(crate) struct FileStamp {
+    pub(crate) bytes: u64,
     /// Nanoseconds since 1970, negative before. Only compared for equality, so a wrong clock does no harm.
-    pub(super) modified_ns: i64,
+    pub(crate) modified_ns: i64,
 }
 
 impl FileStamp {
     /// Stamps the file at `path`; `None` if it is a folder, a link or anything else.
-    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         let metadata = fs::symlink_metadata(path)?;
         Ok(metadata.is_file().then(|| Self::of(&metadata)))
     }
@@ -46,16 +46,16 @@ impl FileStamp {
 
 /// The stamps of a scan and of its sidecar, which affects the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) scan: FileStamp,
-    pub(super) sidecar: Option<FileStamp>,
+pub(crate) struct Stamp {
+    pub(crate) scan: FileStamp,
+    pub(crate) sidecar: Option<FileStamp>,
     /// Whether further files of the scan may arrive.
-    pub(super) of_series: bool,
+    pub(crate) of_series: bool,
 }
 
 impl Stamp {
     /// Stamps the scan at `path`; `None` if it is a folder, a link or anything else but a file.
-    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         let Some(scan) = FileStamp::take(path)? else { return Ok(None) };
         let sidecar = fs::symlink_metadata(sidecar_of(path)).ok().filter(Metadata::is_file);
         let sidecar = sidecar.as_ref().map(FileStamp::of);
@@ -65,19 +65,19 @@ impl Stamp {
     /// The stamp of a series of `count` files, of which `self` belongs to the first. `bytes` is their total size and
     /// `digest` the sum of their digests. The time equals that of the first file to within about a second; its lower
     /// bits change whenever a file changes, arrives or disappears.
-    pub(super) fn with_instances(self, count: usize, bytes: u64, digest: u64) -> Self {
+    pub(crate) fn with_instances(self, count: usize, bytes: u64, digest: u64) -> Self {
         /// Mask of the bits that `digest` replaces: about a second.
-        const WAY: i64 = (1 << 30) - 1;
+        const DIGEST_BITS: i64 = (1 << 30) - 1;
         if count < 2 {
             return Self { of_series: true, ..self };
         }
-        let modified_ns = (self.scan.modified_ns & !WAY) | (digest as i64 & WAY);
+        let modified_ns = (self.scan.modified_ns & !DIGEST_BITS) | (digest as i64 & DIGEST_BITS);
         Self { scan: FileStamp { bytes, modified_ns }, of_series: true, ..self }
     }
 }
 
 /// The sidecar path for the scan at `path`.
-pub(super) fn sidecar_of(path: &Path) -> PathBuf {
+pub(crate) fn sidecar_of(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".toml");
     name.into()

@@ -18,7 +18,7 @@ const AHEAD: usize = 2;
 ///
 /// # Panics
 /// If `work` panics.
-pub(super) fn in_order<A: Send, B: Send, E: Send>(
+pub(crate) fn in_order<A: Send, B: Send, E: Send>(
     threads: usize,
     count: usize,
     mut next: impl FnMut(usize) -> Result<A, E>,
@@ -30,12 +30,12 @@ pub(super) fn in_order<A: Send, B: Send, E: Send>(
         return (0..count).try_for_each(|index| take(work(index, next(index)?)?));
     }
     std::thread::scope(|scope| {
-        let (todo, pieces) = bounded::<(usize, A)>(threads * AHEAD);
+        let (sender, queue) = bounded::<(usize, A)>(threads * AHEAD);
         let (done, results) = unbounded();
         for _ in 0..threads {
-            let (pieces, done, work) = (pieces.clone(), done.clone(), &work);
+            let (queue, done, work) = (queue.clone(), done.clone(), &work);
             scope.spawn(move || {
-                for (index, piece) in pieces {
+                for (index, piece) in queue {
                     let result = catch_unwind(AssertUnwindSafe(|| work(index, piece)));
                     if done.send((index, result)).is_err() {
                         return;
@@ -43,17 +43,18 @@ pub(super) fn in_order<A: Send, B: Send, E: Send>(
                 }
             });
         }
-        drop((pieces, done));
-        let mut made = 0;
+        drop((queue, done));
+        let mut created = 0;
         let mut early = BTreeMap::new();
         for wanted in 0..count {
-            while made < count && made < wanted + threads * AHEAD {
-                let piece = next(made)?;
+            while created < count && created < wanted + threads * AHEAD {
+                let piece = next(created)?;
                 // The queue has room for all pieces in flight, so sending never blocks; its readers live as long as it
                 // does.
-                todo.send((made, piece))
+                sender
+                    .send((created, piece))
                     .unwrap_or_else(|_| unreachable!("the threads read until the queue is dropped"));
-                made += 1;
+                created += 1;
             }
             let result = loop {
                 if let Some(result) = early.remove(&wanted) {
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_in_order_whatever_their_time() {
+    fn results_come_in_order() {
         for threads in [0, 1, 3, 50] {
             let mut taken = Vec::new();
             let work = |index: usize, piece: usize| {
@@ -105,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_few_pieces_are_there_at_once() {
-        let (made, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    fn only_a_few_pieces_are_in_flight() {
+        let (created, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let next = |_| {
-            let ahead = made.fetch_add(1, Ordering::SeqCst) - taken.load(Ordering::SeqCst);
+            let ahead = created.fetch_add(1, Ordering::SeqCst) - taken.load(Ordering::SeqCst);
             assert!(ahead < 2 * AHEAD);
             Ok::<_, ()>(())
         };
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_ends_it() {
+    fn the_first_error_ends_the_pipeline() {
         for threads in [1, 2] {
             let mut taken = 0;
             let mut take = |()| {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_passed_on_rather_than_waited_for() {
+    fn a_panic_is_passed_on() {
         let run = || {
             in_order(
                 2,

@@ -1,32 +1,31 @@
 //! The processor that segments scans: reads, runs the network, extracts surfaces, measures and writes results.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
-
-use serde::{Deserialize, Serialize};
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Instant};
 
 use octrls_core::{
     layer::EzConvention,
     measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
-    network::{ModelError, Network},
+    network::Network,
     scan::{Pattern, ScanHeader, Subject},
     segment::segment,
 };
-use octrls_fs::digest::{sha256, sha256_of_file};
+use octrls_fs::digest::sha256;
 use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
+use octrls_readers::{ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
-    ScanRecord, SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
+    ScanRecord, ScanSummary, SeriesFolder, Staging,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
-    EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, history::ScanVisit, ordered_parallel::in_order,
+    ordered_parallel::in_order,
+    processor::{Cancelled, ProcessError, Processor, ScanTask, with_scan_name},
 };
-use octrls_report::EyeVisits;
+use crate::{
+    ScanChange,
+    history::{EyeScan, History, ScanVisit},
+};
 
 /// The operator's settings for reading, measuring and results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -85,22 +84,21 @@ impl Segmenter {
 }
 
 /// Reported before results are published.
-const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
+const PUBLISHING: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
-    /// Segments the scan of `task`, or one series of it, into the folder `out`.
-    fn one(
+    /// Segments the scan of `task`, or one series of it.
+    fn segment_series(
         &self,
-        task: &Task<'_>,
+        task: &ScanTask<'_>,
         read: ReadOptions,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let Task { scan, name, sha256 } = *task;
-        let mut reader = scan::open_files(scan, read).map_err(|e| named(e, name))?;
+        let ScanTask { files, name, sha256, out } = *task;
+        let mut reader = scan::open_files(files, read).map_err(|e| with_scan_name(e, name))?;
         let header = reader.header().clone();
-        report(ScanChange::Opened(Arc::new(header.clone())));
+        unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         if let Some(origin) = reader.dicom_origin() {
@@ -112,8 +110,8 @@ impl Segmenter {
         }
         let subject = reader.subject().ok().flatten();
         let next = |index| {
-            let pixels = reader.bscan(index).map_err(|e| named(e, name))?;
-            let device = findings(reader.as_mut(), index).map_err(|e| named(e, name))?;
+            let pixels = reader.bscan(index).map_err(|e| with_scan_name(e, name))?;
+            let device = findings(reader.as_mut(), index).map_err(|e| with_scan_name(e, name))?;
             Ok((pixels, device))
         };
         let work = |index, (pixels, device)| {
@@ -123,17 +121,16 @@ impl Segmenter {
         };
         let take = |(bscan, device, pictures)| {
             results.add(&bscan, &device, &pictures)?;
-            report(ScanChange::BScan(Arc::new(bscan)));
-            Ok::<_, ProcessError>(())
+            unless_cancelled(report(ScanChange::BScan(Arc::new(bscan))))
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
         // More instances of a DICOM series may arrive later; the series UID keeps it the same scan.
         let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
         let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
         let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
-        let turn = self.history.as_deref().filter(|_| eye.is_some()).map(History::turn);
-        let visit = turn.as_ref().zip(eye.as_ref()).map(|(turn, scan)| ScanVisit { turn, scan });
-        let scan = ScanRecord::new(slashed(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
+        let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
+        let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
+        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -143,23 +140,22 @@ impl Segmenter {
             history: visit.as_ref().map(|visit| visit as &dyn EyeVisits),
             elapsed: start.elapsed(),
         };
-        Ok(results.finish(context, &mut || report(ALIVE))?)
+        Ok(results.finish(context, &mut || report(PUBLISHING))?)
     }
 
-    /// Segments each of `count` series into its own folder below `out`, which appears atomically. A series that cannot
+    /// Segments each of `count` series into its own folder below that of the scan, which appears atomically. A series that cannot
     /// be read does not affect the others.
-    fn several(
+    fn segment_all_series(
         &self,
-        task: &Task<'_>,
+        task: &ScanTask<'_>,
         count: u32,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let mut folder = SeriesFolder::begin(&self.staging)?;
         let mut first_error = None;
         for number in 1..=count {
             let read = ReadOptions { series: Some(number), ..self.options.read };
-            match self.one(task, read, &folder.of(number), report) {
+            match self.segment_series(&ScanTask { out: &folder.of(number), ..*task }, read, report) {
                 Ok(summary) => folder.done(number, &summary),
                 Err(error) if error.transient => return Err(error),
                 Err(error) => {
@@ -168,7 +164,8 @@ impl Segmenter {
                 }
             }
         }
-        match (folder.finish(&slashed(task.name), task.sha256, out, &mut || report(ALIVE))?, first_error) {
+        match (folder.finish(&with_slashes(task.name), task.sha256, task.out, &mut || report(PUBLISHING))?, first_error)
+        {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
             (None, None) => Err(ReadError::Malformed("it contains no series".to_owned()).into()),
@@ -176,32 +173,28 @@ impl Segmenter {
     }
 }
 
-/// The files of a scan, or a file that holds several series.
-struct Task<'a> {
-    scan: &'a ScanFiles,
-    /// Path to mention in results.
-    name: &'a Path,
-    sha256: &'a str,
+/// Ends the processing of a cancelled scan.
+fn unless_cancelled(flow: ControlFlow<Cancelled>) -> Result<(), ProcessError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(cancelled) => Err(cancelled.into()),
+    }
 }
 
 impl Processor for Segmenter {
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        let sha256 = digest(scan).map_err(|e| named(e, name))?;
-        let task = Task { scan, name, sha256: &sha256 };
         let series = match self.options.read.series {
             Some(_) => 1,
-            None => scan::series(scan.path()).map_err(|e| named(e, name))?,
+            None => scan::series(task.files.path()).map_err(|e| with_scan_name(e, task.name))?,
         };
         if series > 1 {
-            self.several(&task, series, out, report)
+            self.segment_all_series(task, series, report)
         } else {
-            self.one(&task, self.options.read, out, report)
+            self.segment_series(task, self.options.read, report)
         }
     }
 
@@ -226,71 +219,29 @@ impl Processor for Segmenter {
     }
 }
 
-/// Digest of a scan's content, see [`ScanFiles::digest`].
-pub fn digest(scan: &ScanFiles) -> Result<String, ReadError> {
-    let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
-    Ok(scan.digest(scan.contents()?.iter().map(digest).collect::<Result<_, _>>()?))
-}
-
 /// The scanner's own values for the B-scan at `index`.
 fn findings(reader: &mut dyn ScanReader, index: usize) -> Result<DeviceFindings, ReadError> {
     Ok(DeviceFindings { boundaries: reader.device_boundaries(index)?, signal_db: reader.device_signal_db(index)? })
 }
 
-/// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
-fn named(error: ReadError, name: &Path) -> ProcessError {
-    match error {
-        ReadError::Io { source, path } => {
-            // In a series, the unreadable file may not be the one that names the scan.
-            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
-            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
-            ReadError::Io { path, source }.into()
-        }
-        ReadError::Sidecar { reason, .. } => {
-            ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
-        }
-        other => other.into(),
-    }
-}
-
 /// `path` with `/` on every system, as results contain it.
-fn slashed(path: &Path) -> String {
+fn with_slashes(path: &Path) -> String {
     path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-impl From<ReadError> for ProcessError {
-    fn from(error: ReadError) -> Self {
-        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
-    }
-}
-
-impl From<ModelError> for ProcessError {
-    fn from(error: ModelError) -> Self {
-        Self { code: error.code(), transient: false, reason: error.to_string() }
-    }
-}
-
-impl From<OutputError> for ProcessError {
-    fn from(error: OutputError) -> Self {
-        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    };
+    use std::fs;
 
     use super::*;
     use octrls_core::{
         network::ShippedModel,
         phantom::{Phantom, PhantomOptions},
     };
+    use octrls_readers::ScanFiles;
 
     #[test]
-    fn a_scan_that_nobody_waits_for_any_more_leaves_nothing() {
+    fn a_cancelled_scan_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (scan, out) = (dir.path().join("a.png"), dir.path().join("out"));
         let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
@@ -299,21 +250,21 @@ mod tests {
         image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap().save(&scan).unwrap();
         let network = Network::shipped(ShippedModel::Edge).expect("a model");
         let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
-        let mut seen = 0;
-        let process = |report: &mut dyn FnMut(ScanChange)| {
-            segmenter.process(&ScanFiles::one(&scan), Path::new("a.png"), &out.join("a.png"), report)
-        };
-        let given_up = catch_unwind(AssertUnwindSafe(|| {
-            process(&mut |change| match change {
-                ScanChange::BScan(_) => seen += 1,
-                ScanChange::Running { .. } => resume_unwind(Box::new(())),
-                _ => {}
-            })
-        }));
-        assert!(given_up.is_err() && seen == 1, "it was cancelled right before publishing");
+        let mut bscans = 0;
+        let (files, results) = (ScanFiles::one(&scan), out.join("a.png"));
+        let task = ScanTask { files: &files, name: Path::new("a.png"), sha256: "abc", out: &results };
+        let cancelled = segmenter.process(&task, &mut |change| match change {
+            ScanChange::BScan(_) => {
+                bscans += 1;
+                ControlFlow::Continue(())
+            }
+            ScanChange::Running { .. } => ControlFlow::Break(Cancelled),
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(cancelled.unwrap_err().is_put_off() && bscans == 1, "it was cancelled right before publishing");
         assert!(!out.join("a.png").exists());
         assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
-        process(&mut |_| ()).unwrap();
+        segmenter.process(&task, &mut |_| ControlFlow::Continue(())).unwrap();
         assert!(out.join("a.png/result.json").exists());
     }
 }

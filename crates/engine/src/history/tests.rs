@@ -65,7 +65,7 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
     };
     let measures = Measures::of([(Measured::Retina, Some(taken.um), 1.0)], None, None);
     let now = Visit { acquired, verdict: Verdict::Good, measures };
-    let turn = history.turn();
+    let turn = history.lock();
     let found = turn.compare(&scan, &now).unwrap();
     turn.enter(&scan, &now).unwrap();
     found.map(|f| f.changes[0].change_um)

@@ -17,7 +17,7 @@ const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System
 
 /// The part of a watched root where scans may be.
 #[derive(Clone, Debug)]
-pub(super) struct WatchScope {
+pub(crate) struct WatchScope {
     root: PathBuf,
     /// The results folder, if it lies below the root.
     out: Option<PathBuf>,
@@ -26,36 +26,36 @@ pub(super) struct WatchScope {
 
 impl WatchScope {
     /// Both paths must be canonical.
-    pub(super) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
+    pub(crate) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
         Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The file, as a path below the root, that a change of the absolute path `path` is about. A change of a sidecar is
     /// about its scan. `None` if the file is out of scope.
-    pub(super) fn concerned(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn affected_file(&self, path: &Path) -> Option<PathBuf> {
         let path = path.strip_prefix(&self.root).ok()?;
         let path = if path.extension() == Some(OsStr::new("toml")) { path.with_extension("") } else { path.to_owned() };
         self.admits(&path).then_some(path)
     }
 
     /// Whether `path`, below the root, is none of: hidden, unfinished, a server's file, a result, excluded.
-    pub(super) fn admits(&self, path: &Path) -> bool {
-        let own = self.out.as_ref().is_some_and(|out| path.starts_with(out));
-        let ours = |part| matches!(part, Component::Normal(name) if !is_foreign(name));
-        !own && path.components().all(ours) && self.filter.admits(path)
+    pub(crate) fn admits(&self, path: &Path) -> bool {
+        let is_result = self.out.as_ref().is_some_and(|out| path.starts_with(out));
+        let is_admitted = |part| matches!(part, Component::Normal(name) if !is_ignored(name));
+        !is_result && path.components().all(is_admitted) && self.filter.admits(path)
     }
 
     /// Whether to check the file at `path`.
-    pub(super) fn is_scan(&self, path: &Path) -> bool {
+    pub(crate) fn is_scan(&self, path: &Path) -> bool {
         has_scan_extension(path) && self.filter.wants(path) && self.admits(path)
     }
 }
 
-fn is_foreign(name: &OsStr) -> bool {
+fn is_ignored(name: &OsStr) -> bool {
     let text = name.to_string_lossy();
     let ending = Path::new(name).extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     text.starts_with(['.', '~'])
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
     use crate::EngineOptions;
 
-    fn territory(out: &str) -> WatchScope {
+    fn scope_of(out: &str) -> WatchScope {
         let options = EngineOptions { exclude: vec!["trial".into()], ..EngineOptions::new("/in", out) };
         WatchScope::new(Path::new("/in"), Path::new(out), Filter::of(&options).unwrap())
     }
 
     #[test]
-    fn scans_are_told_from_what_lies_beside_them() {
-        let territory = territory("/in/results");
+    fn scans_are_distinguished_from_other_files() {
+        let scope = scope_of("/in/results");
         for (path, expected) in [
             ("a.png", true),
             ("ward 3/B.VOL", true),
@@ -94,14 +94,14 @@ mod tests {
             ("trial/a.png", false),
             ("../a.png", false),
         ] {
-            assert_eq!(territory.is_scan(Path::new(path)), expected, "{path}");
+            assert_eq!(scope.is_scan(Path::new(path)), expected, "{path}");
         }
     }
 
     #[test]
     fn a_sidecar_concerns_its_scan() {
-        let territory = territory("/out");
-        assert_eq!(territory.concerned(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
-        assert_eq!(territory.concerned(Path::new("/elsewhere/b.png")), None);
+        let scope = scope_of("/out");
+        assert_eq!(scope.affected_file(Path::new("/in/a/b.png.toml")), Some(PathBuf::from("a/b.png")));
+        assert_eq!(scope.affected_file(Path::new("/elsewhere/b.png")), None);
     }
 }

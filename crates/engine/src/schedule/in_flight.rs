@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ScanId, backlog::Task, content::Content};
+use super::backlog::QueuedScan;
+use crate::{ScanId, work::content::Content};
 
 /// Upper limit for the extra time a cancelled scan gets to stop.
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
@@ -21,67 +22,72 @@ pub fn grace_period(limit: Duration) -> Duration {
 
 /// The running scans. A stuck scan is settled either by its worker or by the engine, never by both.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(Mutex<HashMap<ScanId, Hand>>);
+pub(crate) struct InFlight(Mutex<HashMap<ScanId, RunningScan>>);
 
 /// A running scan.
 #[derive(Clone, Debug)]
-pub(super) struct Hand {
-    pub(super) task: Task,
+pub(crate) struct RunningScan {
+    pub(crate) task: QueuedScan,
     /// Number of the worker.
-    pub(super) worker: usize,
+    pub(crate) worker: usize,
     /// Its content, once known.
-    pub(super) content: Option<Content>,
+    pub(crate) content: Option<Content>,
     since: Instant,
     overdue: Arc<AtomicBool>,
 }
 
 impl InFlight {
     /// Records that worker number `worker` took `task`. The returned flag is set when the scan exceeds the time limit.
-    pub(super) fn take(&self, worker: usize, task: &Task) -> Arc<AtomicBool> {
+    pub(crate) fn start(&self, worker: usize, task: &QueuedScan) -> Arc<AtomicBool> {
         let overdue = Arc::<AtomicBool>::default();
-        let hand =
-            Hand { task: task.clone(), worker, content: None, since: Instant::now(), overdue: Arc::clone(&overdue) };
-        self.lock().insert(task.id, hand);
+        let scan = RunningScan {
+            task: task.clone(),
+            worker,
+            content: None,
+            since: Instant::now(),
+            overdue: Arc::clone(&overdue),
+        };
+        self.lock().insert(task.id, scan);
         overdue
     }
 
     /// Records the content of the scan `id`; false if the scan is no longer listed.
-    pub(super) fn know(&self, id: ScanId, content: &Content) -> bool {
-        self.lock().get_mut(&id).map(|hand| hand.content = Some(content.clone())).is_some()
+    pub(crate) fn set_content(&self, id: ScanId, content: &Content) -> bool {
+        self.lock().get_mut(&id).map(|scan| scan.content = Some(content.clone())).is_some()
     }
 
     /// Restarts the time limit of the scan `id`.
-    pub(super) fn renew(&self, id: ScanId) {
-        if let Some(hand) = self.lock().get_mut(&id) {
-            hand.since = Instant::now();
+    pub(crate) fn restart_time_limit(&self, id: ScanId) {
+        if let Some(scan) = self.lock().get_mut(&id) {
+            scan.since = Instant::now();
         }
     }
 
     /// Claims the right to settle the scan `id`; false if someone else has claimed it.
-    pub(super) fn claim(&self, id: ScanId) -> bool {
+    pub(crate) fn claim(&self, id: ScanId) -> bool {
         self.lock().remove(&id).is_some()
     }
 
     /// Cancels scans that run longer than `limit`. Removes and returns those whose grace period has also passed.
-    pub(super) fn take_stuck(&self, limit: Duration) -> Vec<Hand> {
+    pub(crate) fn take_stuck(&self, limit: Duration) -> Vec<RunningScan> {
         let grace = grace_period(limit);
-        let mut hands = self.lock();
+        let mut running = self.lock();
         let mut stuck = Vec::new();
-        hands.retain(|_, hand| {
-            let taken = hand.since.elapsed();
-            if taken >= limit {
-                hand.overdue.store(true, Ordering::Relaxed);
+        running.retain(|_, scan| {
+            let elapsed = scan.since.elapsed();
+            if elapsed >= limit {
+                scan.overdue.store(true, Ordering::Relaxed);
             }
-            let lost = taken >= limit + grace;
-            if lost {
-                stuck.push(hand.clone());
+            let is_stuck = elapsed >= limit + grace;
+            if is_stuck {
+                stuck.push(scan.clone());
             }
-            !lost
+            !is_stuck
         });
         stuck
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ScanId, Hand>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ScanId, RunningScan>> {
         // Each change is a single step, so a panic leaves no partial state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

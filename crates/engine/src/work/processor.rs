@@ -1,34 +1,47 @@
 //! The engine's interface to what processes a scan.
 
-use octrls_core::ErrorCode;
-use std::{any::Any, path::Path};
+use std::{any::Any, ops::ControlFlow, path::Path};
 
-use super::{ScanChange, ScanSummary};
-use octrls_readers::ScanFiles;
+use octrls_core::{ErrorCode, network::ModelError};
+use octrls_readers::{self as scan, ReadError, ScanFiles};
+use octrls_report::OutputError;
+pub use octrls_report::{Cancelled, ScanSummary};
+
+use crate::ScanChange;
+
+/// One scan to process.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanTask<'a> {
+    /// The files of the scan.
+    pub files: &'a ScanFiles,
+    /// Path that results may mention: the path below the watched root of the scan, or of the file that names it.
+    pub name: &'a Path,
+    /// SHA-256 of the content, see [`ScanFiles::digest`].
+    pub sha256: &'a str,
+    /// Folder for the results.
+    pub out: &'a Path,
+}
 
 /// Turns a scan into a folder of results.
 ///
 /// The engine decides when and how often to run it.
 pub trait Processor: Send + Sync {
-    /// Processes the scan in the files `scan` and writes its results to the folder `out`, all or nothing.
-    ///
-    /// `name` is the path that results may mention: the path below the watched root of the scan, or of the file that
-    /// names it.
+    /// Processes one scan and writes its results, all or nothing.
     ///
     /// `report` receives [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that delegates the work
     /// reports [`ScanChange::Queued`] while the scan waits and [`ScanChange::Running`] while it is processed. It may
-    /// repeat them: repetitions send no event, but each one restarts the time limit. `report` unwinds if the scan was
-    /// cancelled. Every processor must report `Running` right before it publishes results, so that a cancelled scan
-    /// publishes none.
+    /// repeat them: repetitions send no event, but each one restarts the time limit.
+    ///
+    /// `report` returns [`ControlFlow::Break`] once the scan is cancelled. The processor then stops soon and returns an
+    /// error, such as [`Cancelled`] converted by `into`; the engine ignores which. Every processor must report `Running`
+    /// right before it publishes results, so that a cancelled scan publishes none.
     ///
     /// # Errors
-    /// [`ProcessError`]; `out` is then unchanged.
+    /// [`ProcessError`]; the results folder is then unchanged.
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError>;
 
     /// Removes leftovers of a crash. Called once before the first scan, while no other process uses the results.
@@ -81,23 +94,66 @@ impl ProcessError {
     }
 
     /// The scan exceeded the time limit.
+    #[must_use]
     pub fn too_long() -> Self {
         Self { code: ErrorCode::Timeout, reason: "the scan exceeded the time limit".to_owned(), transient: false }
     }
 
     /// The processor panicked with this payload.
+    #[must_use]
     pub fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         Self { code: ErrorCode::Panic, reason: format!("internal error: {text}"), transient: false }
     }
 
-    pub(super) fn is_put_off(&self) -> bool {
+    pub(crate) fn is_put_off(&self) -> bool {
         self.code == PUT_OFF
     }
 }
 
+impl From<Cancelled> for ProcessError {
+    fn from(Cancelled: Cancelled) -> Self {
+        Self::put_off()
+    }
+}
+
+impl From<ReadError> for ProcessError {
+    fn from(error: ReadError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+impl From<ModelError> for ProcessError {
+    fn from(error: ModelError) -> Self {
+        Self { code: error.code(), transient: false, reason: error.to_string() }
+    }
+}
+
+impl From<OutputError> for ProcessError {
+    fn from(error: OutputError) -> Self {
+        Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
+    }
+}
+
+/// Replaces a reader error's path by the one below the root, since folders above it may name a patient.
+pub(crate) fn with_scan_name(error: ReadError, name: &Path) -> ProcessError {
+    match error {
+        ReadError::Io { source, path } => {
+            // In a series, the unreadable file may not be the one that names the scan.
+            let instance = path.file_name().filter(|_| scan::may_be_instance(&path) && scan::may_be_instance(name));
+            let path = instance.map_or_else(|| name.to_owned(), |file| name.with_file_name(file));
+            ReadError::Io { path, source }.into()
+        }
+        ReadError::Sidecar { reason, .. } => {
+            ReadError::Sidecar { path: name.with_added_extension("toml"), reason }.into()
+        }
+        other => other.into(),
+    }
+}
+
 /// Whether this error code means that no scan's results can be written.
+#[must_use]
 pub fn is_storage_error(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::OutFull | ErrorCode::OutDenied)
 }

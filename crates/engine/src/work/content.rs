@@ -3,26 +3,28 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use super::stamp::{Stamp, sidecar_of};
-use octrls_fs::digest::sha256_of_reader;
-use octrls_readers::ScanFiles;
+use octrls_fs::digest::{sha256_of_file, sha256_of_reader};
+use octrls_readers::{ReadError, ScanFiles};
+
+use super::processor::{ProcessError, with_scan_name};
+use crate::intake::stamp::{Stamp, sidecar_of};
 
 /// A key that is equal exactly for scans that must give the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Content(String);
+pub(crate) struct Content(String);
 
 impl Content {
     /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` returns true.
-    pub(super) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+    pub(crate) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
-        let all = match files.instances() {
+        let digests = match files.instances() {
             [] => vec![digest(files.path())?],
             instances => instances.iter().map(|file| digest(file)).collect::<io::Result<_>>()?,
         };
-        let mut key = files.digest(all);
+        let mut key = files.digest(digests);
         let sidecar = sidecar_of(files.path());
         // Opening a pipe of that name would block.
         match fs::symlink_metadata(&sidecar) {
@@ -37,29 +39,39 @@ impl Content {
     }
 
     /// Key of a file that cannot be read, at `path` below the root.
-    pub(super) fn unreadable(path: &Path) -> Self {
+    pub(crate) fn unreadable(path: &Path) -> Self {
         Self(format!("unreadable:{}", path.display()))
     }
 
     /// Key of a file that is too large to read, at `path` below the root.
-    pub(super) fn too_large(path: &Path, stamp: Stamp) -> Self {
+    pub(crate) fn too_large(path: &Path, stamp: Stamp) -> Self {
         Self(format!("too-large:{}:{}:{}", stamp.scan.bytes, stamp.scan.modified_ns, path.display()))
     }
 
     #[cfg(any(test, fuzzing))]
-    pub(super) fn named(key: &str) -> Self {
+    pub(crate) fn of_key(key: &str) -> Self {
         Self(key.to_owned())
     }
 
     /// The key as stored in the ledger.
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.0
     }
 
     /// SHA-256 of the scan without its sidecar, in hexadecimal; `None` if it could not be read.
-    pub(super) fn sha256(&self) -> Option<&str> {
+    pub(crate) fn sha256(&self) -> Option<&str> {
         (!self.0.contains(':')).then(|| self.0.split('+').next().unwrap_or_default())
     }
+}
+
+/// Digest of the content of the scan in `files`, see [`ScanFiles::digest`]. Errors call the scan `name`.
+///
+/// # Errors
+/// [`ProcessError`] if a file cannot be read.
+pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
+    let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
+    let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
+    Ok(files.digest(digests().map_err(|error| with_scan_name(error, name))?))
 }
 
 /// A file whose reading can be cancelled between two blocks.
@@ -96,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_what_its_files_hold_whatever_they_are_called() {
+    fn the_names_of_a_series_do_not_matter() {
         let dir = tempfile::tempdir().unwrap();
         let series = |files: &[(&str, &str)]| {
             let write = |(name, text): &(&str, &str)| {

@@ -7,21 +7,23 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use octrls_report::{EyeVisits, OutputError};
-use rusqlite::{Connection, params};
-use serde::{Serialize, de::DeserializeOwned};
-
-use super::{
-    LedgerError,
-    handle::{LEDGER_FILE, STATE_FOLDER},
-    ledger::open_database,
-};
 use octrls_core::{
     measure::follow_up::{FollowUp, Protocol, Repeatability, Visit},
     scan::{Eye, Moment, Subject},
 };
-use octrls_fs::confined::{Outside, make_parents};
-use octrls_fs::digest::{KEY, hmac_sha256};
+use octrls_fs::{
+    confined::{Outside, make_parents},
+    digest::{KEY, hmac_sha256},
+};
+use octrls_report::{EyeVisits, OutputError};
+use rusqlite::{Connection, params};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    LedgerError,
+    folders::{LEDGER_FILE, STATE_FOLDER},
+    ledger::open_database,
+};
 
 /// The secret key. Without it nothing in the ledger can be traced to a patient.
 const SECRET_FILE: &str = "follow-up.key";
@@ -90,7 +92,7 @@ impl History {
 
     /// Waits for exclusive access to the history.
     #[must_use]
-    pub fn turn(&self) -> HistoryGuard<'_> {
+    pub fn lock(&self) -> HistoryGuard<'_> {
         // The database stays consistent even after a panic.
         HistoryGuard { db: self.db.lock().unwrap_or_else(PoisonError::into_inner), history: self }
     }
@@ -100,7 +102,7 @@ impl History {
     /// # Errors
     /// [`LedgerError`] if the ledger cannot be written.
     pub fn forget(&self, subject: &Subject) -> Result<usize, LedgerError> {
-        let db = self.turn().db;
+        let db = self.lock().db;
         let count = db.execute("DELETE FROM visits WHERE patient = ?1", [self.pseudonym(subject)])?;
         // Otherwise the rows would remain in the write-ahead log. If another process reads the ledger, they remain
         // until it is done.
@@ -129,7 +131,7 @@ impl HistoryGuard<'_> {
             text(&scan.eye),
             scan.model.clone(),
             scan.subject.device.clone(),
-            self.number(scan),
+            self.pseudonym_of(scan),
         ];
         let rows = query.query_map(key, |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
@@ -160,7 +162,7 @@ impl HistoryGuard<'_> {
             params![
                 self.history.pseudonym(scan.subject),
                 text(&scan.eye),
-                self.number(scan),
+                self.pseudonym_of(scan),
                 scan.model,
                 scan.subject.device,
                 now.acquired.seconds(),
@@ -173,15 +175,15 @@ impl HistoryGuard<'_> {
     }
 
     /// Pseudonym of the scan. It is keyed because the ledger also stores plain digests of files.
-    fn number(&self, scan: &EyeScan<'_>) -> String {
+    fn pseudonym_of(&self, scan: &EyeScan<'_>) -> String {
         hmac_sha256(&self.history.secret, scan.scan.as_bytes())
     }
 }
 
-/// The scan of an eye, while the history is taken for it.
+/// The scan of an eye, with exclusive access to its history.
 #[derive(Clone, Copy)]
 pub(crate) struct ScanVisit<'a> {
-    pub(crate) turn: &'a HistoryGuard<'a>,
+    pub(crate) guard: &'a HistoryGuard<'a>,
     pub(crate) scan: &'a EyeScan<'a>,
 }
 
@@ -191,11 +193,11 @@ impl EyeVisits for ScanVisit<'_> {
     }
 
     fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError> {
-        self.turn.compare(self.scan, now).map_err(output_error)
+        self.guard.compare(self.scan, now).map_err(output_error)
     }
 
     fn enter(&self, now: &Visit) -> Result<(), OutputError> {
-        self.turn.enter(self.scan, now).map_err(output_error)
+        self.guard.enter(self.scan, now).map_err(output_error)
     }
 }
 
@@ -253,5 +255,4 @@ fn write_secret(file: &Path, secret: &[u8; KEY]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "history_tests.rs"]
 mod tests;

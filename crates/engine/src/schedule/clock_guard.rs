@@ -21,13 +21,13 @@ const PROBATION: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// The stored state of the clock.
 #[derive(Debug)]
-pub(super) struct ClockGuard {
+pub(crate) struct ClockGuard {
     file: PathBuf,
 }
 
 /// Result of the last check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Page {
+struct ClockState {
     seen: Timestamp,
     /// When the clock jumped, by its own time; `None` if it is trusted.
     jumped: Option<Timestamp>,
@@ -35,35 +35,36 @@ struct Page {
 
 impl ClockGuard {
     /// The clock state beside the ledger in `folder`.
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         Self { file: folder.join(FILE) }
     }
 
     /// Checks the clock. Returns the time from which it is trusted, or `None` if it is trusted now.
-    pub(super) fn look(&self) -> Option<Timestamp> {
-        let page = self.read().unwrap_or(Page { seen: Timestamp::now(), jumped: None }).next(Timestamp::now());
+    pub(crate) fn suspended_until(&self) -> Option<Timestamp> {
+        let state =
+            self.read().unwrap_or(ClockState { seen: Timestamp::now(), jumped: None }).after_check(Timestamp::now());
         // If the disk is full, old results must still be removed.
-        let _ = self.write(page);
-        page.jumped.and_then(|jumped| jumped.checked_add(PROBATION).ok())
+        let _ = self.write(state);
+        state.jumped.and_then(|jumped| jumped.checked_add(PROBATION).ok())
     }
 
-    fn read(&self) -> Option<Page> {
+    fn read(&self) -> Option<ClockState> {
         serde_json::from_slice(&fs::read(&self.file).ok()?).ok()
     }
 
-    fn write(&self, page: Page) -> io::Result<()> {
+    fn write(&self, state: ClockState) -> io::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let mut file = unfinished_file(folder, ".octrls-")?;
-        serde_json::to_writer(&mut file, &page)?;
+        serde_json::to_writer(&mut file, &state)?;
         // Renaming over the file follows no link.
         file.persist(&self.file)?;
         Ok(())
     }
 }
 
-impl Page {
+impl ClockState {
     /// The state after a check at `now`.
-    fn next(self, now: Timestamp) -> Self {
+    fn after_check(self, now: Timestamp) -> Self {
         let jumped = if now.duration_since(self.seen) > JUMP {
             Some(now)
         } else {
@@ -83,38 +84,38 @@ mod tests {
     }
 
     /// The jump that counts against the clock after checks at these times.
-    fn held(times: &[&str]) -> Option<Timestamp> {
-        let first = Page { seen: at(times[0]), jumped: None };
-        times.iter().fold(first, |page, time| page.next(at(time))).jumped
+    fn jump_after(times: &[&str]) -> Option<Timestamp> {
+        let first = ClockState { seen: at(times[0]), jumped: None };
+        times.iter().fold(first, |state, time| state.after_check(at(time))).jumped
     }
 
     #[test]
-    fn a_clock_that_goes_on_is_believed_and_one_that_jumps_only_after_days() {
-        assert_eq!(held(&["2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-29T00:00:00Z"]), None);
+    fn a_steady_clock_is_trusted_and_one_that_jumps_only_after_days() {
+        assert_eq!(jump_after(&["2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-29T00:00:00Z"]), None);
         let jump = "2036-01-01T00:00:00Z";
-        assert_eq!(held(&["2026-01-01T00:00:00Z", jump]), Some(at(jump)));
-        assert_eq!(held(&["2026-01-01T00:00:00Z", jump, "2036-01-07T23:00:00Z"]), Some(at(jump)));
-        assert_eq!(held(&["2026-01-01T00:00:00Z", jump, "2036-01-07T23:00:00Z", "2036-01-08T00:00:00Z"]), None);
+        assert_eq!(jump_after(&["2026-01-01T00:00:00Z", jump]), Some(at(jump)));
+        assert_eq!(jump_after(&["2026-01-01T00:00:00Z", jump, "2036-01-07T23:00:00Z"]), Some(at(jump)));
+        assert_eq!(jump_after(&["2026-01-01T00:00:00Z", jump, "2036-01-07T23:00:00Z", "2036-01-08T00:00:00Z"]), None);
     }
 
     #[test]
-    fn a_clock_that_is_put_right_is_believed_at_once() {
+    fn a_corrected_clock_is_trusted_at_once() {
         let right = "2026-01-01T02:00:00Z";
-        assert_eq!(held(&["2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z", right, "2026-01-01T03:00:00Z"]), None);
+        assert_eq!(jump_after(&["2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z", right, "2026-01-01T03:00:00Z"]), None);
         // The other way round: the clock was wrong before.
-        assert_eq!(held(&["1970-01-01T00:00:00Z", right]), Some(at(right)));
+        assert_eq!(jump_after(&["1970-01-01T00:00:00Z", right]), Some(at(right)));
     }
 
     #[test]
-    fn what_was_seen_is_kept() {
+    fn the_last_check_is_stored() {
         let dir = tempfile::tempdir().unwrap();
-        let calendar = ClockGuard::of(dir.path());
-        assert_eq!(calendar.look(), None, "nothing is known of the clock yet");
-        let past = Page { seen: at("2020-01-01T00:00:00Z"), jumped: None };
-        calendar.write(past).unwrap();
-        let until = calendar.look().expect("it jumped");
-        assert_eq!(calendar.look(), Some(until), "and is not asked anew");
+        let guard = ClockGuard::of(dir.path());
+        assert_eq!(guard.suspended_until(), None, "nothing is known of the clock yet");
+        let past = ClockState { seen: at("2020-01-01T00:00:00Z"), jumped: None };
+        guard.write(past).unwrap();
+        let until = guard.suspended_until().expect("it jumped");
+        assert_eq!(guard.suspended_until(), Some(until), "and is not asked anew");
         fs::write(dir.path().join(FILE), "x").unwrap();
-        assert_eq!(calendar.look(), None);
+        assert_eq!(guard.suspended_until(), None);
     }
 }

@@ -1,42 +1,39 @@
 //! Removes old results: only folders that the ledger lists as results of this engine.
 
-use octrls_core::ErrorCode;
 use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-
-use super::{
-    LedgerError, Level, STATE_FOLDER,
-    clock_guard::ClockGuard,
-    worker::{WorkerContext, lock},
-};
+use octrls_core::ErrorCode;
 use octrls_report::OutputError;
+
+use super::clock_guard::ClockGuard;
+use crate::{LedgerError, Level, folders::STATE_FOLDER, ledger, work::worker::WorkerContext};
 
 /// Time between two rounds.
 const EVERY: Duration = Duration::from_hours(1);
 
 /// Removes results older than `age`, now and every hour, until the sender of `stop` is dropped.
-pub(super) fn run(bench: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>) {
-    let calendar = ClockGuard::of(&bench.out.join(STATE_FOLDER));
-    let mut told = None;
+pub(crate) fn run(context: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>) {
+    let clock = ClockGuard::of(&context.out.join(STATE_FOLDER));
+    let mut reported = None;
     loop {
-        let doubted = calendar.look();
-        if let Some(until) = doubted.filter(|_| told != doubted) {
+        let suspended_until = clock.suspended_until();
+        if let Some(until) = suspended_until.filter(|_| reported != suspended_until) {
             let text = format!(
                 "the system clock jumped ahead by over a month, check it; no old results are removed until {until:.0}"
             );
-            bench.outlet.notice(Level::Warning, Some(ErrorCode::Clock), text);
+            context.events.notice(Level::Warning, Some(ErrorCode::Clock), text);
         }
-        told = doubted;
-        let removed = if doubted.is_some() { Ok(0) } else { round(bench, age, stop) };
+        reported = suspended_until;
+        let removed = if suspended_until.is_some() { Ok(0) } else { remove_old(context, age, stop) };
         match removed {
             Ok(0) => {}
             Ok(count) => {
                 let days = age.as_secs() / 86_400;
                 let text = format!("removed {count} results older than {days} days");
-                bench.outlet.notice(Level::Info, None, text);
+                context.events.notice(Level::Info, None, text);
             }
-            Err(error) => bench.outlet.notice(Level::Error, Some(error.code()), error.to_string()),
+            Err(error) => context.events.notice(Level::Error, Some(error.code()), error.to_string()),
         }
         if stop.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
             return;
@@ -44,29 +41,29 @@ pub(super) fn run(bench: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>
     }
 }
 
-fn round(bench: &WorkerContext, age: Duration, stop: &Receiver<()>) -> Result<usize, LedgerError> {
+fn remove_old(context: &WorkerContext, age: Duration, stop: &Receiver<()>) -> Result<usize, LedgerError> {
     let (mut count, mut last) = (0, 0);
     loop {
-        let found = lock(&bench.ledger).outdated(age, last)?;
+        let found = ledger::lock(&context.ledger).outdated(age, last)?;
         let Some(&(row, _)) = found.last() else { return Ok(count) };
         last = row;
         for (row, result) in found {
             if stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(count);
             }
-            let folder = bench.out.join(&result);
-            if !bench.processor.may_be_removed(&folder) {
+            let folder = context.out.join(&result);
+            if !context.processor.may_be_removed(&folder) {
                 continue;
             }
             // The ledger is updated first: a crash in between leaves an extra folder, but nothing is processed again.
-            lock(&bench.ledger).expire(row)?;
-            match bench.staging.discard(&folder) {
+            ledger::lock(&context.ledger).expire(row)?;
+            match context.staging.discard(&folder) {
                 Ok(removed) => count += usize::from(removed),
                 Err(error) => {
-                    let elsewhere = matches!(error, OutputError::Outside { .. });
+                    let is_outside = matches!(error, OutputError::Outside { .. });
                     let text = format!("cannot remove old results: {error}");
-                    bench.outlet.notice(Level::Warning, Some(error.code()), text);
-                    if !elsewhere {
+                    context.events.notice(Level::Warning, Some(error.code()), text);
+                    if !is_outside {
                         return Ok(count);
                     }
                 }
