@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs, io,
+    io,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, OnceLock},
@@ -27,6 +27,7 @@ use octrls_fleet::{
     Link, Notifier, Server,
     worker::{self, Stops, WorkerOptions},
 };
+use octrls_fs::platform;
 use octrls_tui as screen;
 use octrls_tui::Controls;
 
@@ -190,7 +191,5 @@ fn name(text: &str) -> Result<String, String> {
 
 /// The host name where it is a valid worker name, otherwise `worker`.
 fn name_of_box() -> String {
-    let told = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| env::var("COMPUTERNAME").ok());
-    let told = told.unwrap_or_default();
-    name(told.trim()).unwrap_or_else(|_| "worker".to_owned())
+    name(&platform::host_name().unwrap_or_default()).unwrap_or_else(|_| "worker".to_owned())
 }

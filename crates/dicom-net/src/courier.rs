@@ -21,7 +21,7 @@ use walkdir::WalkDir;
 use super::{NodeError, Outcome, SendOptions, Target, send};
 use octrls_engine::{Level, QUARANTINE_FOLDER};
 use octrls_fs::{
-    confined::hold_parent,
+    confined::open_parent,
     durable::{sync_folder, unfinished_file},
 };
 use octrls_readers::dicom::Meta;
@@ -257,7 +257,7 @@ impl Rounds {
             (self.report)(Level::Warning, Some(error.code()), text);
             false
         };
-        let held = match hold_parent(&self.out, &folder.join(RECORD)) {
+        let held = match open_parent(&self.out, &folder.join(RECORD)) {
             Ok(held) => held,
             // The results were removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return true,

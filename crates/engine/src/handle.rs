@@ -30,7 +30,7 @@ use super::{
     worker::WorkerContext,
     worker_pool::WorkerPool,
 };
-use octrls_fs::{confined::make_parents, durable::lock_file};
+use octrls_fs::{confined::create_parents, durable::lock_file};
 use octrls_report::Staging;
 
 /// Folder below the output folder for the engine's own files.
@@ -243,7 +243,7 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
 pub fn lock_results(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
     let path = out.join(STATE_FOLDER).join("lock");
-    make_parents(out, &path).map_err(failed)?;
+    create_parents(out, &path).map_err(failed)?;
     let file = lock_file(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

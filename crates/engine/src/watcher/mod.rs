@@ -24,7 +24,7 @@ use notify::{
 use walkdir::WalkDir;
 
 use super::{Level, exports::Exports, series::Series, stamp::Stamp, watch_scope::WatchScope};
-use octrls_fs::mounts::Mount;
+use octrls_fs::{mounts::Mount, platform::FileId};
 use octrls_readers::may_have_parts;
 
 /// Time between two checks of whether the root is reachable.
@@ -99,7 +99,7 @@ pub(super) struct Watcher {
     missed: Arc<AtomicBool>,
     native: Option<RecommendedWatcher>,
     /// Identity of the root folder while it is reachable.
-    root: Option<Identity>,
+    root: Option<FileId>,
     next_probe: Instant,
     next_walk: Instant,
     exports: Exports,
@@ -371,13 +371,11 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
     }
 }
 
-/// Device and inode, which tell a folder from another of the same name, such as a share mounted over it.
-type Identity = (u64, u64);
-
-fn identity(folder: &Path) -> io::Result<Identity> {
+/// Tells a folder from another of the same name, such as a share mounted over it.
+fn identity(folder: &Path) -> io::Result<FileId> {
     let metadata = fs::metadata(folder)?;
     if !metadata.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    return Ok((std::os::unix::fs::MetadataExt::dev(&metadata), std::os::unix::fs::MetadataExt::ino(&metadata)));
+    Ok(FileId::of(&metadata))
 }
