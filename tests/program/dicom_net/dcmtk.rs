@@ -54,7 +54,7 @@ fn its_tools_reach_us() {
     let received = fs::read(rig.inbox().join("1.2.4.dcm")).unwrap();
     assert!(data_set(&received) == data_set(&implicit));
     assert!(to_us(&storescu).args(["-R"]).arg(&files[0].1).output().unwrap().status.success());
-    rig.wait(|event| matches!(event, NodeEvent::Stored { known: true, .. }));
+    rig.wait(|event| matches!(event, NodeEvent::Stored { duplicate: true, .. }));
     let ct = rig.put("ct.dcm", &file(uids::CT_IMAGE_STORAGE, "1.2.9", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     // dcmsend reports no failure for a refused context, so count the files.
     to_us(&dcmsend).arg(ct).output().unwrap();

@@ -7,7 +7,7 @@ use std::{
 
 use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{PDataValueType, Pdu};
-use octrls_dicom_net::{Ending, NodeEvent, Stop, echo, send};
+use octrls_dicom_net::{AssociationEnd, NodeEvent, Stop, echo, send};
 use rand::{Rng, SeedableRng};
 
 use crate::dicom_net::rig::{OPT, Peer, Rig, data_set, file, sender, until};
@@ -45,8 +45,8 @@ fn wrong_instances_get_their_status_and_the_association_lives_on() {
     peer.send(&Pdu::ReleaseRQ);
     assert_eq!(peer.receive(), Pdu::ReleaseRP);
     assert_eq!(rig.received(), ["1.2.3.dcm"]);
-    let NodeEvent::Ended { stored, refused, ending, .. } = rig.ended() else { unreachable!() };
-    assert_eq!((stored, refused, ending), (1, 14, Ending::Released));
+    let NodeEvent::Ended { stored, refused, end, .. } = rig.ended() else { unreachable!() };
+    assert_eq!((stored, refused, end), (1, 14, AssociationEnd::Released));
     let told = rig.wait(|event| matches!(event, NodeEvent::Stored { .. })).to_string();
     assert!(!told.contains("1.2.3") && !told.contains("Doe"), "{told}");
 }
@@ -64,7 +64,7 @@ fn a_data_set_without_end_is_cut_off() {
     unit.resize(unit.len() + 10_000, 0);
     let ended = (0..1000).any(|_| peer.0.write_all(&unit).is_err());
     assert!(ended, "the connection is cut");
-    assert!(matches!(rig.ended(), NodeEvent::Ended { ending: Ending::Aborted(_), .. }));
+    assert!(matches!(rig.ended(), NodeEvent::Ended { end: AssociationEnd::Aborted(_), .. }));
     assert_eq!(rig.received(), [""; 0]);
 }
 
@@ -84,7 +84,7 @@ fn a_peer_that_stops_leaves_nothing_and_holds_up_nobody() {
     let outcomes = send(&rig.target(), &[path], &sender("TEST")).unwrap();
     assert!(matches!(outcomes[0].result, Ok(0)));
 
-    let aborted = rig.wait(|e| matches!(e, NodeEvent::Ended { ending: Ending::Aborted(_), .. }));
+    let aborted = rig.wait(|e| matches!(e, NodeEvent::Ended { end: AssociationEnd::Aborted(_), .. }));
     assert!(aborted.to_string().contains("timed out"), "{aborted}");
     until(|| (rig.received() == ["1.2.3.dcm"]).then_some(()));
 
@@ -92,7 +92,7 @@ fn a_peer_that_stops_leaves_nothing_and_holds_up_nobody() {
     gone.ask_to_store(OPT, "1.2.9");
     gone.piece(PDataValueType::Data, false, &data_set(&good)[..5000]);
     drop(gone);
-    rig.wait(|e| matches!(e, NodeEvent::Ended { ending: Ending::Left, .. }));
+    rig.wait(|e| matches!(e, NodeEvent::Ended { end: AssociationEnd::Closed, .. }));
     assert_eq!(rig.received(), ["1.2.3.dcm"]);
 }
 

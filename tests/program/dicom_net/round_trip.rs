@@ -4,7 +4,7 @@ use octrls_core::ErrorCode;
 use std::{fs, time::Duration};
 
 use dicom_dictionary_std::uids;
-use octrls_dicom_net::{Ending, Listener, NodeError, NodeEvent, echo, send};
+use octrls_dicom_net::{AssociationEnd, Listener, NodeError, NodeEvent, echo, send};
 
 use crate::dicom_net::rig::{OPT, Rig, data_set, file, free_port, options, sender, title};
 
@@ -41,8 +41,8 @@ fn what_is_sent_arrives_byte_by_byte_in_every_encoding() {
         assert_eq!((meta.media_storage_sop_class_uid(), meta.source_application_entity_title()), (OPT, None));
     }
     assert_eq!(rig.received().len(), files.len(), "nothing else is left: {:?}", rig.received());
-    let NodeEvent::Ended { stored, refused, ending, .. } = rig.ended() else { unreachable!() };
-    assert_eq!((stored, refused, ending), (11, 0, Ending::Released));
+    let NodeEvent::Ended { stored, refused, end, .. } = rig.ended() else { unreachable!() };
+    assert_eq!((stored, refused, end), (11, 0, AssociationEnd::Released));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_same_again_is_known_and_another_content_is_kept_beside() {
     assert!(received.contains(&"1.2.3.dcm".to_owned()), "{received:?}");
     let beside = received.iter().find(|name| name.starts_with("1.2.3-")).unwrap();
     assert_eq!(beside.len(), "1.2.3-01234567.dcm".len());
-    assert_eq!(rig.wait(|e| matches!(e, NodeEvent::Stored { known: true, .. })).file(), Some("1.2.3.dcm"));
+    assert_eq!(rig.wait(|e| matches!(e, NodeEvent::Stored { duplicate: true, .. })).file(), Some("1.2.3.dcm"));
 }
 
 #[test]
