@@ -1,6 +1,7 @@
 //! DICOM peers of `watch` and `segment`: receives scans and sends results.
 
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,8 +9,7 @@ use std::{
 use clap::Args;
 
 use octrls_dicom_net::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop};
-use octrls_engine::{EngineHandle, ProcessError, Processor, ScanChange, ScanSummary};
-use octrls_readers::ScanFiles;
+use octrls_engine::{Cancelled, EngineHandle, ProcessError, Processor, ScanChange, ScanSummary, ScanTask};
 
 pub(super) use octrls_dicom_net::delivered;
 
@@ -152,13 +152,11 @@ struct Delivered {
 impl Processor for Delivered {
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        let summary = self.processor.process(scan, name, out, report)?;
-        self.outbox.put(out.to_owned());
+        let summary = self.processor.process(task, report)?;
+        self.outbox.put(task.out.to_owned());
         Ok(summary)
     }
 

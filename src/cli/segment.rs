@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,7 +16,7 @@ use octrls_core::{
     layer::Layer,
     measure::{ThicknessUnit, Verdict},
 };
-use octrls_engine::{ProcessError, Processor, ScanSummary, Segmenter, lock_results};
+use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
 use octrls_readers as scan;
 use octrls_readers::{ExportParts, ScanFiles, has_scan_extension, may_have_parts};
 
@@ -64,7 +65,10 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
 
 fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
     for Job { scan, name } in queue {
-        let result = segmenter.process(&scan, &name, &out.join(&name), &mut |_| ());
+        let result = digest(&scan, &name).and_then(|sha256| {
+            let task = ScanTask { files: &scan, name: &name, sha256: &sha256, out: &out.join(&name) };
+            segmenter.process(&task, &mut |_| ControlFlow::Continue(()))
+        });
         if outcomes.send((name, result)).is_err() {
             return;
         }

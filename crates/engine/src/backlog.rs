@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 use jiff::Timestamp;
 
 use super::{ScanId, content::Content, stamp::Stamp};
+use octrls_readers::ScanFiles;
 
 /// A scan on its way through the engine.
 #[derive(Clone, Debug)]
@@ -12,6 +13,7 @@ pub(super) struct Task {
     pub(super) id: ScanId,
     /// Path below the root.
     pub(super) path: PathBuf,
+    pub(super) files: ScanFiles,
     /// The stamp when the file stopped changing.
     pub(super) stamp: Stamp,
     /// When the file was queued.
@@ -84,7 +86,8 @@ mod tests {
 
     fn task(id: u64, modified_ns: i64) -> Task {
         let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None, of_series: false };
-        Task { id: ScanId(id), path: format!("{id}.png").into(), stamp, queued: Timestamp::UNIX_EPOCH }
+        let path = PathBuf::from(format!("{id}.png"));
+        Task { id: ScanId(id), files: ScanFiles::one(&path), path, stamp, queued: Timestamp::UNIX_EPOCH }
     }
 
     #[test]

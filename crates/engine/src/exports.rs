@@ -18,7 +18,7 @@ use super::{
     worker::{Verdict, WorkerContext, lock},
 };
 use octrls_readers as scan;
-use octrls_readers::{ExportParts, ScanFiles};
+use octrls_readers::ExportParts;
 
 /// The exports seen so far and the images that each lists. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
@@ -82,9 +82,9 @@ impl WorkerContext {
         self.exports.list(&path) || self.series.is_follower(&path)
     }
 
-    /// Removes results that images of the export of `task`, or other instances of the series `files`, had as separate
-    /// scans.
-    pub(super) fn withdraw_parts(&self, task: &Task, files: &ScanFiles) {
+    /// Removes results that images of the export of `task`, or other instances of its series, had as separate scans.
+    pub(super) fn withdraw_parts(&self, task: &Task) {
+        let files = &task.files;
         let export = self.exports.parts(files.path()).map(|parts| parts.files()).unwrap_or_default();
         let instances = files.instances().iter().filter(|file| *file != files.path());
         let mut count = 0;

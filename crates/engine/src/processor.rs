@@ -1,34 +1,45 @@
 //! The engine's interface to what processes a scan.
 
 use octrls_core::ErrorCode;
-use std::{any::Any, path::Path};
+use std::{any::Any, ops::ControlFlow, path::Path};
 
 use super::{ScanChange, ScanSummary};
 use octrls_readers::ScanFiles;
+use octrls_report::Cancelled;
+
+/// One scan to process.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanTask<'a> {
+    /// The files of the scan.
+    pub files: &'a ScanFiles,
+    /// Path that results may mention: the path below the watched root of the scan, or of the file that names it.
+    pub name: &'a Path,
+    /// SHA-256 of the content, see [`ScanFiles::digest`].
+    pub sha256: &'a str,
+    /// Folder for the results.
+    pub out: &'a Path,
+}
 
 /// Turns a scan into a folder of results.
 ///
 /// The engine decides when and how often to run it.
 pub trait Processor: Send + Sync {
-    /// Processes the scan in the files `scan` and writes its results to the folder `out`, all or nothing.
-    ///
-    /// `name` is the path that results may mention: the path below the watched root of the scan, or of the file that
-    /// names it.
+    /// Processes one scan and writes its results, all or nothing.
     ///
     /// `report` receives [`ScanChange::Opened`] and each [`ScanChange::BScan`]. A processor that delegates the work
     /// reports [`ScanChange::Queued`] while the scan waits and [`ScanChange::Running`] while it is processed. It may
-    /// repeat them: repetitions send no event, but each one restarts the time limit. `report` unwinds if the scan was
-    /// cancelled. Every processor must report `Running` right before it publishes results, so that a cancelled scan
-    /// publishes none.
+    /// repeat them: repetitions send no event, but each one restarts the time limit.
+    ///
+    /// `report` returns [`ControlFlow::Break`] once the scan is cancelled. The processor then stops soon and returns an
+    /// error, such as [`Cancelled`] converted by `into`; the engine ignores which. Every processor must report `Running`
+    /// right before it publishes results, so that a cancelled scan publishes none.
     ///
     /// # Errors
-    /// [`ProcessError`]; `out` is then unchanged.
+    /// [`ProcessError`]; the results folder is then unchanged.
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError>;
 
     /// Removes leftovers of a crash. Called once before the first scan, while no other process uses the results.
@@ -94,6 +105,12 @@ impl ProcessError {
 
     pub(super) fn is_put_off(&self) -> bool {
         self.code == PUT_OFF
+    }
+}
+
+impl From<Cancelled> for ProcessError {
+    fn from(Cancelled: Cancelled) -> Self {
+        Self::put_off()
     }
 }
 

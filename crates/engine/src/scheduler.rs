@@ -267,7 +267,8 @@ impl Scheduler {
         if self.candidates.contains(&path) {
             if let Some(id) = self.candidates.observe(&path, stamp, at) {
                 self.outlet.scan(id, ScanChange::Queued);
-                self.enqueue(Task { id, path, stamp, queued: Timestamp::now() });
+                let files = self.bench.series.files(&self.bench.roots.locate(&path));
+                self.enqueue(Task { id, path, files, stamp, queued: Timestamp::now() });
             }
             return;
         }

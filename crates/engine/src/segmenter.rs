@@ -1,6 +1,7 @@
 //! The processor that segments scans: reads, runs the network, extracts surfaces, measures and writes results.
 
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -24,7 +25,8 @@ use octrls_report::{
 };
 
 use super::{
-    EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, history::ScanVisit, ordered_parallel::in_order,
+    Cancelled, EyeScan, History, ProcessError, Processor, ScanChange, ScanSummary, ScanTask, history::ScanVisit,
+    ordered_parallel::in_order,
 };
 use octrls_report::EyeVisits;
 
@@ -88,19 +90,18 @@ impl Segmenter {
 const ALIVE: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
-    /// Segments the scan of `task`, or one series of it, into the folder `out`.
+    /// Segments the scan of `task`, or one series of it.
     fn one(
         &self,
-        task: &Task<'_>,
+        task: &ScanTask<'_>,
         read: ReadOptions,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let Task { scan, name, sha256 } = *task;
-        let mut reader = scan::open_files(scan, read).map_err(|e| named(e, name))?;
+        let ScanTask { files, name, sha256, out } = *task;
+        let mut reader = scan::open_files(files, read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
-        report(ScanChange::Opened(Arc::new(header.clone())));
+        go_on(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         if let Some(origin) = reader.dicom_origin() {
@@ -123,8 +124,7 @@ impl Segmenter {
         };
         let take = |(bscan, device, pictures)| {
             results.add(&bscan, &device, &pictures)?;
-            report(ScanChange::BScan(Arc::new(bscan)));
-            Ok::<_, ProcessError>(())
+            go_on(report(ScanChange::BScan(Arc::new(bscan))))
         };
         in_order(self.network.threads(), header.bscans, next, work, take)?;
         // More instances of a DICOM series may arrive later; the series UID keeps it the same scan.
@@ -146,20 +146,19 @@ impl Segmenter {
         Ok(results.finish(context, &mut || report(ALIVE))?)
     }
 
-    /// Segments each of `count` series into its own folder below `out`, which appears atomically. A series that cannot
+    /// Segments each of `count` series into its own folder below that of the scan, which appears atomically. A series that cannot
     /// be read does not affect the others.
     fn several(
         &self,
-        task: &Task<'_>,
+        task: &ScanTask<'_>,
         count: u32,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let mut folder = SeriesFolder::begin(&self.staging)?;
         let mut first_error = None;
         for number in 1..=count {
             let read = ReadOptions { series: Some(number), ..self.options.read };
-            match self.one(task, read, &folder.of(number), report) {
+            match self.one(&ScanTask { out: &folder.of(number), ..*task }, read, report) {
                 Ok(summary) => folder.done(number, &summary),
                 Err(error) if error.transient => return Err(error),
                 Err(error) => {
@@ -168,7 +167,7 @@ impl Segmenter {
                 }
             }
         }
-        match (folder.finish(&slashed(task.name), task.sha256, out, &mut || report(ALIVE))?, first_error) {
+        match (folder.finish(&slashed(task.name), task.sha256, task.out, &mut || report(ALIVE))?, first_error) {
             (Some(summary), _) => Ok(summary),
             (None, Some(error)) => Err(error),
             (None, None) => Err(ReadError::Malformed("it contains no series".to_owned()).into()),
@@ -176,33 +175,25 @@ impl Segmenter {
     }
 }
 
-/// The files of a scan, or a file that holds several series.
-struct Task<'a> {
-    scan: &'a ScanFiles,
-    /// Path to mention in results.
-    name: &'a Path,
-    sha256: &'a str,
+/// Ends the processing of a cancelled scan.
+fn go_on(flow: ControlFlow<Cancelled>) -> Result<(), ProcessError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(cancelled) => Err(cancelled.into()),
+    }
 }
 
 impl Processor for Segmenter {
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        let sha256 = digest(scan).map_err(|e| named(e, name))?;
-        let task = Task { scan, name, sha256: &sha256 };
         let series = match self.options.read.series {
             Some(_) => 1,
-            None => scan::series(scan.path()).map_err(|e| named(e, name))?,
+            None => scan::series(task.files.path()).map_err(|e| named(e, task.name))?,
         };
-        if series > 1 {
-            self.several(&task, series, out, report)
-        } else {
-            self.one(&task, self.options.read, out, report)
-        }
+        if series > 1 { self.several(task, series, report) } else { self.one(task, self.options.read, report) }
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
@@ -226,10 +217,14 @@ impl Processor for Segmenter {
     }
 }
 
-/// Digest of a scan's content, see [`ScanFiles::digest`].
-pub fn digest(scan: &ScanFiles) -> Result<String, ReadError> {
-    let digest = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
-    Ok(scan.digest(scan.contents()?.iter().map(digest).collect::<Result<_, _>>()?))
+/// Digest of the content of the scan in `files`, see [`ScanFiles::digest`]. Errors call the scan `name`.
+///
+/// # Errors
+/// [`ProcessError`] if a file cannot be read.
+pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
+    let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
+    let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
+    Ok(files.digest(digests().map_err(|error| named(error, name))?))
 }
 
 /// The scanner's own values for the B-scan at `index`.
@@ -278,10 +273,7 @@ impl From<OutputError> for ProcessError {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    };
+    use std::fs;
 
     use super::*;
     use octrls_core::{
@@ -290,7 +282,7 @@ mod tests {
     };
 
     #[test]
-    fn a_scan_that_nobody_waits_for_any_more_leaves_nothing() {
+    fn a_cancelled_scan_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (scan, out) = (dir.path().join("a.png"), dir.path().join("out"));
         let options = PhantomOptions { width: 128, ..PhantomOptions::default() };
@@ -299,21 +291,21 @@ mod tests {
         image::GrayImage::from_raw(bscan.width as u32, bscan.height as u32, pixels).unwrap().save(&scan).unwrap();
         let network = Network::shipped(ShippedModel::Edge).expect("a model");
         let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
-        let mut seen = 0;
-        let process = |report: &mut dyn FnMut(ScanChange)| {
-            segmenter.process(&ScanFiles::one(&scan), Path::new("a.png"), &out.join("a.png"), report)
-        };
-        let given_up = catch_unwind(AssertUnwindSafe(|| {
-            process(&mut |change| match change {
-                ScanChange::BScan(_) => seen += 1,
-                ScanChange::Running { .. } => resume_unwind(Box::new(())),
-                _ => {}
-            })
-        }));
-        assert!(given_up.is_err() && seen == 1, "it was cancelled right before publishing");
+        let mut bscans = 0;
+        let (files, results) = (ScanFiles::one(&scan), out.join("a.png"));
+        let task = ScanTask { files: &files, name: Path::new("a.png"), sha256: "abc", out: &results };
+        let cancelled = segmenter.process(&task, &mut |change| match change {
+            ScanChange::BScan(_) => {
+                bscans += 1;
+                ControlFlow::Continue(())
+            }
+            ScanChange::Running { .. } => ControlFlow::Break(Cancelled),
+            _ => ControlFlow::Continue(()),
+        });
+        assert_eq!((cancelled.unwrap_err(), bscans), (Cancelled.into(), 1), "it was cancelled right before publishing");
         assert!(!out.join("a.png").exists());
         assert_eq!(fs::read_dir(out.join(".octrls/staging")).unwrap().count(), 0);
-        process(&mut |_| ()).unwrap();
+        segmenter.process(&task, &mut |_| ControlFlow::Continue(())).unwrap();
         assert!(out.join("a.png/result.json").exists());
     }
 }

@@ -3,7 +3,8 @@
 use octrls_core::ErrorCode;
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,7 +16,7 @@ use crossbeam_channel::{Receiver, Sender};
 use jiff::Timestamp;
 
 use super::{
-    Level, ProcessError, Processor, ScanChange, ScanSummary,
+    Cancelled, Level, ProcessError, Processor, ScanChange, ScanSummary, ScanTask,
     backlog::Task,
     content::Content,
     event_sender::EventSender,
@@ -29,7 +30,6 @@ use super::{
     series::Series,
     stamp::Stamp,
 };
-use octrls_readers::ScanFiles;
 use octrls_report::Staging;
 
 /// How a task ended, with its content.
@@ -96,9 +96,6 @@ pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Panic payload that cancels a scan between two B-scans; unwinding is the only way out of the processor.
-struct Cancelled;
-
 /// The scan no longer belongs to this worker, which was stuck and has been replaced.
 struct Reassigned;
 
@@ -129,7 +126,6 @@ impl WorkerContext {
     }
 
     fn run(&self, task: &Task, overdue: &AtomicBool) -> Result<(Option<Content>, Verdict), Reassigned> {
-        let files = self.series.files(&self.roots.locate(&task.path));
         if let Some(verdict) = self.is_part(task).then_some(Verdict::Vanished).or_else(|| self.displaced(task)) {
             return self.mine(task).map(|()| (None, verdict));
         }
@@ -144,7 +140,7 @@ impl WorkerContext {
             self.life.beat();
             self.aborting() || late()
         };
-        let (content, unreadable) = match Content::read(&files, &ended) {
+        let (content, unreadable) = match Content::read(&task.files, &ended) {
             Ok(content) => (content, None),
             Err(_) if self.aborting() => return self.mine(task).map(|()| (None, Verdict::Aborted)),
             Err(_) if late() => {
@@ -161,7 +157,7 @@ impl WorkerContext {
         // If the file changed while it was read, this content never existed on disk.
         let verdict = match self.displaced(task) {
             Some(verdict) => self.mine(task).map(|()| verdict)?,
-            None => self.take((task, &files), &content, unreadable, overdue)?,
+            None => self.take(task, &content, unreadable, overdue)?,
         };
         Ok((Some(content), verdict))
     }
@@ -174,7 +170,7 @@ impl WorkerContext {
     /// Asks the ledger what to do, and runs an attempt if one is due.
     fn take(
         &self,
-        (task, files): (&Task, &ScanFiles),
+        task: &Task,
         content: &Content,
         unreadable: Option<io::Error>,
         overdue: &AtomicBool,
@@ -200,20 +196,20 @@ impl WorkerContext {
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process((task, files), attempt, overdue) {
+            None => match self.process(task, content, attempt, overdue) {
                 Some(result) => result,
                 None => return self.mine(task).map(|()| self.released(content, Verdict::Aborted)),
             },
         };
         let displaced = self.displaced(task);
         self.mine(task)?;
-        Ok(self.settle((task, files), content, attempt, (result, displaced)))
+        Ok(self.settle(task, content, attempt, (result, displaced)))
     }
 
     /// Records how an attempt ended.
     fn settle(
         &self,
-        (task, files): (&Task, &ScanFiles),
+        task: &Task,
         content: &Content,
         attempt: u32,
         outcome: (Result<ScanSummary, ProcessError>, Option<Verdict>),
@@ -227,7 +223,7 @@ impl WorkerContext {
                 let noted = lock(&self.ledger).done(&task.path, task.stamp, content);
                 match noted {
                     Ok(()) => {
-                        self.withdraw_parts(task, files);
+                        self.withdraw_parts(task);
                         self.forget_given_up(&task.path, Some(content));
                         Verdict::Done(Arc::new(summary))
                     }
@@ -262,30 +258,37 @@ impl WorkerContext {
     /// Runs the processor; `None` if the engine is stopping.
     fn process(
         &self,
-        (task, files): (&Task, &ScanFiles),
+        task: &Task,
+        content: &Content,
         attempt: u32,
         overdue: &AtomicBool,
     ) -> Option<Result<ScanSummary, ProcessError>> {
-        let mut waiting = false;
+        let (mut waiting, mut cancelled) = (false, false);
         let mut report = |change| {
             if self.aborting() || overdue.load(Ordering::Relaxed) {
-                resume_unwind(Box::new(Cancelled));
+                cancelled = true;
+                return ControlFlow::Break(Cancelled);
             }
             self.life.beat();
             let waits = match change {
                 ScanChange::Queued => true,
                 ScanChange::Running { .. } => false,
-                other => return self.outlet.scan(task.id, other),
+                other => {
+                    self.outlet.scan(task.id, other);
+                    return ControlFlow::Continue(());
+                }
             };
             self.hands.renew(task.id);
             if std::mem::replace(&mut waiting, waits) != waits {
                 self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
+            ControlFlow::Continue(())
         };
-        let out = self.out.join(&task.path);
-        match catch_unwind(AssertUnwindSafe(|| self.processor.process(files, &task.path, &out, &mut report))) {
+        let (files, name, out) = (&task.files, task.path.as_path(), self.out.join(&task.path));
+        let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), out: &out };
+        match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &mut report))) {
+            Ok(Err(_)) if cancelled => (!self.aborting()).then(|| Err(ProcessError::too_long())),
             Ok(result) => Some(result),
-            Err(payload) if payload.is::<Cancelled>() => (!self.aborting()).then(|| Err(ProcessError::too_long())),
             Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
         }
     }
@@ -322,7 +325,7 @@ impl WorkerContext {
     /// Fails a scan and moves it to quarantine. The files of a series stay in place, so that a late instance, or a good
     /// copy of a broken one, finds the others.
     fn give_up(&self, task: &Task, content: &Content, failure: Failure) -> Verdict {
-        if !self.series.files(&self.roots.locate(&task.path)).instances().is_empty() {
+        if !task.files.instances().is_empty() {
             return self.leave(task, content, failure);
         }
         let Failure { error, attempts } = failure;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs, io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -18,7 +19,7 @@ use super::{
 };
 use octrls_core::network::Network;
 use octrls_engine::{
-    ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, Segmenter, SegmenterOptions, digest,
+    Cancelled, ProcessError, Processor, STATE_FOLDER, ScanChange, ScanSummary, ScanTask, Segmenter, SegmenterOptions,
 };
 use octrls_fs::digest::{hex, sha256, sha256_of_file};
 use octrls_fs::durable;
@@ -101,12 +102,9 @@ impl Dispatcher {
         self.draining.load(Ordering::Relaxed)
     }
 
-    fn cargo(&self, scan: &ScanFiles, name: &Path) -> Result<JobInput, ProcessError> {
+    fn cargo(&self, task: &ScanTask<'_>) -> Result<JobInput, ProcessError> {
+        let ScanTask { files: scan, name, sha256: content, .. } = *task;
         let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
-        let content = digest(scan).map_err(|error| match error {
-            ReadError::Io { source, .. } => unreadable(source),
-            other => other,
-        })?;
         let parts = parts_of(scan).map_err(unreadable)?;
         let mut words = format!("{}\n{}\n{content}\n", self.fingerprint, hex(name.as_os_str().as_encoded_bytes()));
         for part in &parts[1..] {
@@ -117,22 +115,22 @@ impl Dispatcher {
         let shared = self.share.as_ref().and_then(|share| scan.path().strip_prefix(share).ok()).map(Path::to_owned);
         let instances = scan.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
         let bytes = parts.iter().map(|part| fs::metadata(&part.path).map_or(0, |m| m.len())).sum();
-        Ok(JobInput { parts, bytes, content, address, shared, instances })
+        Ok(JobInput { parts, bytes, content: content.to_owned(), address, shared, instances })
     }
 }
 
 impl Processor for Dispatcher {
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        report(ScanChange::Queued);
-        let cargo = self.cargo(scan, name)?;
+        if let ControlFlow::Break(cancelled) = report(ScanChange::Queued) {
+            return Err(cancelled.into());
+        }
+        let cargo = self.cargo(task)?;
         let mailbox = self.inbox.of(&cargo.address.key);
-        RemoteJob::new(self, &cargo, name, report).run(&mailbox, out)
+        RemoteJob::new(self, &cargo, task.name, report).run(&mailbox, task.out)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {

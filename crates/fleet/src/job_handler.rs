@@ -208,14 +208,14 @@ impl<'a> JobHandler<'a> {
         };
         let scan = with_instances(scan, &job.instances)?;
         self.limit(&scan)?;
-        if digest(&scan).ok().as_ref() != Some(&job.content) {
+        if digest(&scan, &job.name).ok().as_ref() != Some(&job.content) {
             return Err(elsewhere("its content differs from the job's").into());
         }
         let asked = job.seconds.filter(|s| s.is_finite() && *s > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok());
         let limit = shop.options.limit.into_iter().chain(asked).min();
         let signals = self.link().names().signal(address);
         let labour = JobRunner { shop, id: self.id, signals, limit };
-        labour.segment(segmenter, scan, job.name, folder)
+        labour.segment(segmenter, scan, (job.name, job.content), folder)
     }
 
     /// Unpacks the scan into `folder`; the first file is the scan.

@@ -2,7 +2,8 @@
 
 use octrls_core::ErrorCode;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc,
@@ -21,7 +22,9 @@ use super::{
     wire::Signal,
     worker::WorkerState,
 };
-use octrls_engine::{ProcessError, Processor, ScanChange, ScanId, ScanSummary, Segmenter, grace_period};
+use octrls_engine::{
+    Cancelled, ProcessError, Processor, ScanChange, ScanId, ScanSummary, ScanTask, Segmenter, grace_period,
+};
 use octrls_readers::ScanFiles;
 
 /// Least time between two B-scans sent to the watcher's screens.
@@ -37,16 +40,14 @@ pub(super) struct JobRunner<'a> {
     pub(super) limit: Option<Duration>,
 }
 
-/// Panic payload that unwinds the processor after a timeout or a stop.
-struct LetGo;
-
 impl JobRunner<'_> {
-    /// Segments `scan` into a folder below `folder`; results call the scan `name`.
+    /// Segments the scan in `files` into a folder below `folder`; results call the scan `name`. `sha256` is the digest
+    /// of its content.
     pub(super) fn segment(
         self,
         segmenter: Segmenter,
-        scan: ScanFiles,
-        name: PathBuf,
+        files: ScanFiles,
+        (name, sha256): (PathBuf, String),
         folder: TempDir,
     ) -> Result<(ScanSummary, TempDir), Failure> {
         let Self { shop, id, signals, limit } = self;
@@ -54,14 +55,15 @@ impl JobRunner<'_> {
         let (theirs, told) = (Arc::clone(shop), Arc::clone(&let_go));
         let out = folder.path().join("result");
         let work = move || {
-            let mut shown: Option<Instant> = None;
+            let (mut shown, mut cancelled): (Option<Instant>, _) = (None, false);
             let mut report = |change: ScanChange| {
                 if told.load(Ordering::Relaxed) {
-                    resume_unwind(Box::new(LetGo));
+                    cancelled = true;
+                    return ControlFlow::Break(Cancelled);
                 }
                 theirs.stops.beat();
                 if matches!(change, ScanChange::Running { .. }) {
-                    return;
+                    return ControlFlow::Continue(());
                 }
                 let picture = matches!(change, ScanChange::BScan(_));
                 if theirs.link.is_up() && !(picture && shown.is_some_and(|at| at.elapsed() < BETWEEN_PICTURES)) {
@@ -69,12 +71,14 @@ impl JobRunner<'_> {
                     signal(&theirs.link, &signals, change.clone());
                 }
                 theirs.scan(id, change);
+                ControlFlow::Continue(())
             };
-            let process = AssertUnwindSafe(|| segmenter.process(&scan, &name, &out, &mut report));
+            let task = ScanTask { files: &files, name: &name, sha256: &sha256, out: &out };
+            let process = AssertUnwindSafe(|| segmenter.process(&task, &mut report));
             let result = match catch_unwind(process) {
+                Ok(Err(_)) if cancelled && theirs.stops.is_aborting() => Err(Failure::Stopped),
+                Ok(Err(_)) if cancelled => Err(ProcessError::too_long().into()),
                 Ok(result) => result.map_err(Failure::Error),
-                Err(payload) if payload.is::<LetGo>() && theirs.stops.is_aborting() => Err(Failure::Stopped),
-                Err(payload) if payload.is::<LetGo>() => Err(ProcessError::too_long().into()),
                 Err(payload) => Err(ProcessError::panicked(payload.as_ref()).into()),
             };
             // If nobody waits any more, the folder is removed here.

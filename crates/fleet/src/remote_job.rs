@@ -3,6 +3,7 @@
 use octrls_core::ErrorCode;
 use std::{
     io::{self, Read},
+    ops::ControlFlow,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +21,7 @@ use super::{
     link::{Full, Stopped, TICK},
     wire::{self, DEEPEST, Ending, Job, Names, Outcome, Signal, Source},
 };
-use octrls_engine::{ProcessError, ScanChange, ScanSummary, validate};
+use octrls_engine::{Cancelled, ProcessError, ScanChange, ScanSummary, validate};
 use octrls_readers::ReadError;
 use octrls_report::{OutputError, RESULT_FILE, StagedFolder};
 
@@ -45,7 +46,7 @@ pub(super) struct RemoteJob<'a> {
     fleet: &'a Dispatcher,
     cargo: &'a JobInput,
     name: &'a Path,
-    report: &'a mut dyn FnMut(ScanChange),
+    report: &'a mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     /// Whether a worker is running it.
     running: bool,
     job: String,
@@ -63,7 +64,7 @@ impl<'a> RemoteJob<'a> {
         fleet: &'a Dispatcher,
         cargo: &'a JobInput,
         name: &'a Path,
-        report: &'a mut dyn FnMut(ScanChange),
+        report: &'a mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Self {
         let names = fleet.link.names();
         let (job, outcome) = (names.job(&fleet.model, &cargo.address), names.outcome(&cargo.address));
@@ -212,7 +213,9 @@ impl<'a> RemoteJob<'a> {
                     }
                     if let Some(Signal::Change(change)) = signal {
                         tick(self.fleet, self.report, self.running)?;
-                        (self.report)(change);
+                        if let ControlFlow::Break(cancelled) = (self.report)(change) {
+                            return Err(cancelled.into());
+                        }
                     }
                 }
                 Ok(Mail::Outcome) => {
@@ -279,6 +282,8 @@ impl<'a> RemoteJob<'a> {
                 Err(ArchiveError::Refused(reason)) => return Err(refused(&reason)),
                 Err(ArchiveError::Write(error)) => return Err(error_of_disk(error, object)),
                 Err(ArchiveError::Read(error)) => {
+                    // A stop or a cancelled scan breaks the download off too.
+                    tick(self.fleet, self.report, self.running)?;
                     tries += u32::from(self.fleet.link.is_up());
                     if tries >= TRIES {
                         return Err(refused(&format!("the download broke off: {error}")));
@@ -301,9 +306,13 @@ impl<'a> RemoteJob<'a> {
 }
 
 /// Reports the scan's state, which is also a heartbeat.
-fn tick(fleet: &Dispatcher, report: &mut dyn FnMut(ScanChange), running: bool) -> Result<(), Stopped> {
-    report(if running { ScanChange::Running { attempt: 1 } } else { ScanChange::Queued });
-    if fleet.is_draining() { Err(Stopped) } else { Ok(()) }
+fn tick(
+    fleet: &Dispatcher,
+    report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
+    running: bool,
+) -> Result<(), Stopped> {
+    let flow = report(if running { ScanChange::Running { attempt: 1 } } else { ScanChange::Queued });
+    if flow.is_break() || fleet.is_draining() { Err(Stopped) } else { Ok(()) }
 }
 
 /// The error for invalid results. Transient, since another worker may succeed.

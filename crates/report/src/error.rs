@@ -51,6 +51,9 @@ pub enum OutputError {
         /// The encoder's message.
         reason: String,
     },
+    /// The caller cancelled right before publishing.
+    #[error("cancelled before the results were published")]
+    Cancelled,
     /// The eye's history could not be read or written.
     #[error("{reason}")]
     History {
@@ -72,6 +75,7 @@ impl OutputError {
             Self::Foreign { .. } => ErrorCode::OutForeign,
             Self::Outside { .. } => ErrorCode::OutOutside,
             Self::Encode { .. } => ErrorCode::OutEncode,
+            Self::Cancelled => ErrorCode::EnginePutOff,
             Self::History { code, .. } => *code,
         }
     }
@@ -79,7 +83,10 @@ impl OutputError {
     /// Whether a retry may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History { .. })
+        matches!(
+            self,
+            Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::Cancelled | Self::History { .. }
+        )
     }
 
     pub fn io(path: &Path, source: io::Error) -> Self {

@@ -1,12 +1,18 @@
 //! The results of a file with several series: one folder per series, and a `result.json` that lists them.
 
 use octrls_core::ErrorCode;
-use std::path::{Path, PathBuf};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
 use super::ScanSummary;
-use super::{OutputError, RESULT_FILE, Staging, staging::StagedFolder};
+use super::{
+    OutputError, RESULT_FILE, Staging,
+    staging::{Cancelled, StagedFolder},
+};
 use octrls_core::{layer::LAYERS, measure::Verdict, scan::Eye};
 
 /// Version of the list's structure.
@@ -77,16 +83,17 @@ impl SeriesFolder {
 
     /// Publishes the folder at `target`. Returns `None` and publishes nothing if no series has results.
     ///
-    /// `path` and `sha256` are those of the file. `last_call` runs right before publishing, and may unwind.
+    /// `path` and `sha256` are those of the file. `last_call` runs right before publishing, and may cancel
+    /// it.
     ///
     /// # Errors
-    /// [`OutputError`] if the folder cannot be written or published.
+    /// [`OutputError`] if the folder cannot be written or published, or `last_call` cancels.
     pub fn finish(
         self,
         path: &str,
         sha256: &str,
         target: &Path,
-        last_call: &mut dyn FnMut(),
+        last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<Option<ScanSummary>, OutputError> {
         let Some(summary) = over(&self.summaries, target) else { return Ok(None) };
         let list = ListRecord {

@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,10 @@ use octrls_fs::durable::sync_folder;
 /// File that marks a folder as written by octrls; written last.
 pub const RESULT_FILE: &str = "result.json";
 const PREFIX: &str = "result-";
+
+/// The caller no longer wants the scan that is being processed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled;
 
 /// The staging place next to the results.
 #[derive(Clone, Debug)]
@@ -164,19 +169,25 @@ impl StagedFolder {
     }
 
     /// Renames the folder to `target`, replacing earlier results. `last_call` runs right before, when everything is on
-    /// disk; if it unwinds, nothing is left behind.
+    /// disk; if it cancels, nothing is published and nothing is left behind.
     ///
     /// # Errors
-    /// [`OutputError::Foreign`] if `target` was not written by octrls, [`OutputError::Outside`] if it lies outside the
-    /// output folder.
-    pub fn publish(self, target: &Path, last_call: &mut dyn FnMut()) -> Result<(), OutputError> {
+    /// [`OutputError::Cancelled`] if `last_call` cancels, [`OutputError::Foreign`] if `target` was not written by octrls,
+    /// [`OutputError::Outside`] if it lies outside the output folder.
+    pub fn publish(
+        self,
+        target: &Path,
+        last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
+    ) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
         let above = confined::create_parents(&self.staging.out, target).map_err(io)?;
         let place = above.entry(target);
         self.itself.sync().map_err(io)?;
 
         let old = tempfile::Builder::new().prefix("replaced-").tempdir_in(self.above.path()).map_err(io)?;
-        last_call();
+        if let ControlFlow::Break(Cancelled) = last_call() {
+            return Err(OutputError::Cancelled);
+        }
         if fs::symlink_metadata(&place).is_ok() {
             if !is_ours(&place) {
                 return Err(OutputError::Foreign { path: target.to_owned() });
@@ -203,6 +214,8 @@ fn is_ours(target: &Path) -> bool {
 mod tests {
     use super::*;
 
+    const CONTINUE: ControlFlow<Cancelled> = ControlFlow::Continue(());
+
     fn stage(out: &Path, content: &str) -> StagedFolder {
         let folder = Staging::of(out).begin().expect("staging");
         folder.write("a.csv", content.as_bytes()).expect("write");
@@ -214,8 +227,8 @@ mod tests {
     fn a_folder_appears_whole_and_replaces_its_predecessor() {
         let out = tempfile::tempdir().expect("tempdir");
         let target = out.path().join("deep/scan.png");
-        stage(out.path(), "first").publish(&target, &mut || ()).expect("publish");
-        stage(out.path(), "second").publish(&target, &mut || ()).expect("publish again");
+        stage(out.path(), "first").publish(&target, &mut || CONTINUE).expect("publish");
+        stage(out.path(), "second").publish(&target, &mut || CONTINUE).expect("publish again");
         assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "second");
         let left = fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count();
         assert_eq!(left, 0, "nothing is left in staging");
@@ -226,7 +239,7 @@ mod tests {
     fn a_link_that_is_planted_at_the_last_moment_leads_nowhere() {
         let dir = tempfile::tempdir().expect("tempdir");
         let at = |name: &str| dir.path().join(name);
-        stage(&at("elsewhere"), "precious").publish(&at("elsewhere/scan.png"), &mut || ()).expect("publish");
+        stage(&at("elsewhere"), "precious").publish(&at("elsewhere/scan.png"), &mut || CONTINUE).expect("publish");
         let folder = stage(&at("out"), "new");
         let mut plant = || {
             fs::rename(at("out/ward"), at("out/moved")).expect("rename");
@@ -234,6 +247,7 @@ mod tests {
             // Replace the staging place as well.
             fs::rename(at("out/.octrls/staging"), at("out/.octrls/was")).expect("rename");
             std::os::unix::fs::symlink(at("elsewhere"), at("out/.octrls/staging")).expect("link");
+            CONTINUE
         };
         folder.publish(&at("out/ward/scan.png"), &mut plant).expect("publish");
         assert_eq!(fs::read_to_string(at("elsewhere/scan.png/a.csv")).expect("read"), "precious");
@@ -249,12 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn a_cancelled_folder_leaves_the_earlier_results() {
+        let out = tempfile::tempdir().expect("tempdir");
+        let target = out.path().join("scan.png");
+        stage(out.path(), "first").publish(&target, &mut || CONTINUE).expect("publish");
+        let cancelled = stage(out.path(), "second").publish(&target, &mut || ControlFlow::Break(Cancelled));
+        assert!(matches!(cancelled, Err(OutputError::Cancelled)));
+        assert_eq!(fs::read_to_string(target.join("a.csv")).expect("read"), "first");
+        assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
+    }
+
+    #[test]
     fn what_others_wrote_is_left_alone() {
         let out = tempfile::tempdir().expect("tempdir");
         let target = out.path().join("scan.png");
         fs::create_dir(&target).expect("mkdir");
         fs::write(target.join("precious.txt"), "x").expect("write");
-        let refused = stage(out.path(), "x").publish(&target, &mut || ());
+        let refused = stage(out.path(), "x").publish(&target, &mut || CONTINUE);
         assert_eq!(refused.expect_err("refused").code(), "E-OUT-FOREIGN");
         assert!(target.join("precious.txt").is_file());
     }
@@ -264,7 +289,7 @@ mod tests {
         let out = tempfile::tempdir().expect("tempdir");
         let staging = Staging::of(out.path());
         let (ours, foreign) = (out.path().join("ward/deep/scan.png"), out.path().join("ward/notes"));
-        stage(out.path(), "x").publish(&ours, &mut || ()).expect("publish");
+        stage(out.path(), "x").publish(&ours, &mut || CONTINUE).expect("publish");
         fs::create_dir(&foreign).expect("mkdir");
         fs::write(foreign.join("precious.txt"), "x").expect("write");
         assert!(!staging.discard(&foreign).expect("discard"));

@@ -1,6 +1,7 @@
 //! Writes the results of one scan, B-scan by B-scan.
 
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,7 +29,7 @@ use super::{
     pictures::{Pictures, png},
     record::{BScanRecord, CircleReferenceRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
     report::Report,
-    staging::StagedFolder,
+    staging::{Cancelled, StagedFolder},
     tables::Table,
 };
 
@@ -166,11 +167,16 @@ impl ResultWriter {
         Ok(())
     }
 
-    /// Completes and publishes the results. `last_call` runs right before publishing, and may unwind.
+    /// Completes and publishes the results. `last_call` runs right before publishing, and may cancel
+    /// it.
     ///
     /// # Errors
     /// [`OutputError`] if the results cannot be written or published.
-    pub fn finish(mut self, context: ScanContext<'_>, last_call: &mut dyn FnMut()) -> Result<ScanSummary, OutputError> {
+    pub fn finish(
+        mut self,
+        context: ScanContext<'_>,
+        last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
+    ) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
         let fields = self.volume.fields();
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    ops::ControlFlow,
+    path::PathBuf,
     process::Stdio,
     sync::Arc,
     thread,
@@ -12,8 +13,9 @@ use std::{
 use crate::support::instance;
 
 use instance::instance;
-use octrls_engine::{Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, Totals};
-use octrls_readers::ScanFiles;
+use octrls_engine::{
+    Cancelled, Engine, EngineOptions, ModelFacts, ProcessError, Processor, ScanChange, ScanSummary, ScanTask, Totals,
+};
 
 use crate::endurance::{handles, listed, memory, scans::scan, setting, stub::summary, watcher};
 
@@ -23,14 +25,12 @@ struct Marker;
 impl Processor for Marker {
     fn process(
         &self,
-        _: &ScanFiles,
-        _: &Path,
-        out: &Path,
-        _: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        _: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        fs::create_dir_all(out).unwrap();
-        fs::write(out.join("result.json"), "{}").unwrap();
-        Ok(summary(out))
+        fs::create_dir_all(task.out).unwrap();
+        fs::write(task.out.join("result.json"), "{}").unwrap();
+        Ok(summary(task.out))
     }
 
     fn fingerprint(&self) -> String {

@@ -4,6 +4,7 @@ use octrls_core::ErrorCode;
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -15,10 +16,9 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use octrls_core::scan::{Pattern, ScanHeader};
 use octrls_engine::{
-    Engine, EngineError, EngineHandle, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor,
-    ScanChange, ScanId, ScanSummary, Totals,
+    Cancelled, Engine, EngineError, EngineHandle, EngineOptions, Event, EventKind, ModelFacts, ProcessError, Processor,
+    ScanChange, ScanId, ScanSummary, ScanTask, Totals,
 };
-use octrls_readers::ScanFiles;
 use tempfile::TempDir;
 
 use crate::engine::{stub::summary, support::octrls};
@@ -47,7 +47,12 @@ impl Drop for Over<'_> {
 }
 
 impl Copier {
-    fn obey(&self, name: &Path, text: &str, report: &mut dyn FnMut(ScanChange)) -> Result<(), ProcessError> {
+    fn obey(
+        &self,
+        name: &Path,
+        text: &str,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
+    ) -> Result<(), ProcessError> {
         let error = |code, transient| Err(ProcessError { code, reason: "as it was told".into(), transient });
         match text.split_whitespace().next() {
             None => error(ErrorCode::ReadEmpty, false),
@@ -63,7 +68,9 @@ impl Copier {
                 std::thread::park();
             },
             Some("endless") => loop {
-                report(ScanChange::Opened(Arc::new(header())));
+                if let ControlFlow::Break(cancelled) = report(ScanChange::Opened(Arc::new(header()))) {
+                    return Err(cancelled.into());
+                }
                 std::thread::sleep(Duration::from_millis(5));
             },
             Some(_) => Ok(()),
@@ -74,17 +81,18 @@ impl Copier {
 impl Processor for Copier {
     fn process(
         &self,
-        scan: &ScanFiles,
-        name: &Path,
-        out: &Path,
-        report: &mut dyn FnMut(ScanChange),
+        task: &ScanTask<'_>,
+        report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let _over = Over(&self.over);
-        let files = scan.contents().unwrap();
+        let ScanTask { files, name, sha256: _, out } = *task;
+        let files = files.contents().unwrap();
         let text = files.iter().map(|file| words(file)).collect::<Vec<_>>().join(" ");
         self.calls.lock().unwrap().push(name.display().to_string());
         self.obey(name, &text, report)?;
-        report(ScanChange::Running { attempt: 1 });
+        if let ControlFlow::Break(cancelled) = report(ScanChange::Running { attempt: 1 }) {
+            return Err(cancelled.into());
+        }
         fs::create_dir_all(out).unwrap();
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
