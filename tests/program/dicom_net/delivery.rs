@@ -8,7 +8,7 @@ use std::{
 };
 
 use dicom_dictionary_std::uids;
-use octrls_dicom_net::{DeliveryWorker, ResultSender, NodeEvent, DeliveryQueue};
+use octrls_dicom_net::{DeliveryQueue, DeliveryWorker, NodeEvent, ResultSender};
 use octrls_engine::Level;
 
 use crate::dicom_net::rig::{OPT, Rig, file, free_port, sender, until};
