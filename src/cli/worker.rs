@@ -25,7 +25,7 @@ use octrls_engine::EventSink;
 use octrls_engine::ScanId;
 use octrls_fleet::{
     Link, Notifier, Server,
-    worker::{self, Stops, WorkerOptions},
+    worker::{self, WorkerHandle, WorkerOptions},
 };
 use octrls_fs::platform;
 use octrls_tui as screen;
@@ -130,7 +130,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     };
     let link = Link::open(&server, Notifier::default()).map_err(failed)?;
     let (events, told) = unbounded();
-    let stops = Stops::default();
+    let stops = WorkerHandle::default();
     let (relay, _) = Relay::start(told, sinks(&stops)?)?;
     let (drained, aborted) = (stops.clone(), stops.clone());
     on_signals(move || drained.drain(), move || aborted.abort())?;
@@ -157,14 +157,14 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The readers of events besides the screen.
-fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
+fn sinks(stops: &WorkerHandle) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
     let stops = stops.clone();
     let systemd = crate::service::Systemd::start(move |_| stops.is_alive())?;
     Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn EventSink>)).into_iter().collect())
 }
 
 /// A worker's controls: it can only be stopped.
-struct WorkerControls(Stops);
+struct WorkerControls(WorkerHandle);
 
 impl Controls for WorkerControls {
     fn drain(&self) {

@@ -9,15 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ScanId, backlog::Task, content::Content};
-
-/// Upper limit for the extra time a cancelled scan gets to stop.
-const LONGEST_GRACE: Duration = Duration::from_mins(1);
-
-/// Extra time that a scan with the time limit `limit` gets to stop after it is cancelled.
-pub fn grace_period(limit: Duration) -> Duration {
-    limit.min(LONGEST_GRACE)
-}
+use super::{ScanId, TimeLimit, backlog::Task, content::Content};
 
 /// The running scans. A stuck scan is settled either by its worker or by the engine, never by both.
 #[derive(Debug, Default)]
@@ -64,19 +56,17 @@ impl InFlight {
 
     /// Cancels scans that run longer than `limit`. Removes and returns those whose grace period has also passed.
     pub(super) fn take_stuck(&self, limit: Duration) -> Vec<Hand> {
-        let grace = grace_period(limit);
         let mut hands = self.lock();
         let mut stuck = Vec::new();
         hands.retain(|_, hand| {
-            let taken = hand.since.elapsed();
-            if taken >= limit {
+            let state = TimeLimit::of(hand.since.elapsed(), limit);
+            if state != TimeLimit::Within {
                 hand.overdue.store(true, Ordering::Relaxed);
             }
-            let lost = taken >= limit + grace;
-            if lost {
+            if state == TimeLimit::Stuck {
                 stuck.push(hand.clone());
             }
-            !lost
+            state != TimeLimit::Stuck
         });
         stuck
     }

@@ -23,6 +23,7 @@ mod exports;
 mod filter;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod guarded;
 mod handle;
 mod heartbeat;
 mod history;
@@ -54,7 +55,7 @@ pub use handle::{LEDGER_FILE, STATE_FOLDER};
 pub use handle::{lock_results, resolve};
 pub use heartbeat::{Heartbeat, STUCK_AFTER};
 pub use history::{EyeScan, History, HistoryGuard};
-pub use in_flight::grace_period;
+pub use guarded::{TimeLimit, process_guarded};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use octrls_report::{Cancelled, ScanSummary};
 pub use options::{EngineOptions, ModelFacts, Tuning};

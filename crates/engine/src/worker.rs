@@ -3,8 +3,6 @@
 use octrls_core::ErrorCode;
 use std::{
     io,
-    ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -16,11 +14,12 @@ use crossbeam_channel::{Receiver, Sender};
 use jiff::Timestamp;
 
 use super::{
-    Cancelled, Level, ProcessError, Processor, ScanChange, ScanSummary, ScanTask,
+    Level, ProcessError, Processor, ScanChange, ScanSummary, ScanTask,
     backlog::Task,
     content::Content,
     event_sender::EventSender,
     exports::Exports,
+    guarded::process_guarded,
     heartbeat::Heartbeat,
     in_flight::{Hand, InFlight},
     ledger::{Admission, CRASH_CODE, Found, Ledger, LedgerError},
@@ -263,34 +262,24 @@ impl WorkerContext {
         attempt: u32,
         overdue: &AtomicBool,
     ) -> Option<Result<ScanSummary, ProcessError>> {
-        let (mut waiting, mut cancelled) = (false, false);
+        let is_cancelled = || self.aborting() || overdue.load(Ordering::Relaxed);
+        let mut waiting = false;
         let mut report = |change| {
-            if self.aborting() || overdue.load(Ordering::Relaxed) {
-                cancelled = true;
-                return ControlFlow::Break(Cancelled);
-            }
             self.life.beat();
             let waits = match change {
                 ScanChange::Queued => true,
                 ScanChange::Running { .. } => false,
-                other => {
-                    self.outlet.scan(task.id, other);
-                    return ControlFlow::Continue(());
-                }
+                other => return self.outlet.scan(task.id, other),
             };
             self.hands.renew(task.id);
             if std::mem::replace(&mut waiting, waits) != waits {
                 self.outlet.scan(task.id, if waits { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
-            ControlFlow::Continue(())
         };
         let (files, name, out) = (&task.files, task.path.as_path(), self.out.join(&task.path));
         let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), out: &out };
-        match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &mut report))) {
-            Ok(Err(_)) if cancelled => (!self.aborting()).then(|| Err(ProcessError::too_long())),
-            Ok(result) => Some(result),
-            Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
-        }
+        let result = process_guarded(&*self.processor, &scan, &is_cancelled, &mut report);
+        result.or_else(|| (!self.aborting()).then(|| Err(ProcessError::too_long())))
     }
 
     fn released(&self, content: &Content, verdict: Verdict) -> Verdict {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -35,12 +35,23 @@ pub fn sha256_of_file(path: &Path) -> io::Result<String> {
 /// # Errors
 /// The first error of `reader`; interruptions are retried.
 pub fn sha256_of_reader(mut reader: impl Read) -> io::Result<String> {
+    copy_and_digest(&mut reader, &mut io::sink())
+}
+
+/// Copies everything from `reader` to `writer`, in blocks. Returns the SHA-256 of it.
+///
+/// # Errors
+/// The first error of either; interruptions are retried.
+pub fn copy_and_digest(reader: &mut dyn Read, writer: &mut dyn Write) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; READ_BLOCK];
     loop {
         match reader.read(&mut block) {
             Ok(0) => return Ok(hex::encode(hasher.finalize())),
-            Ok(n) => hasher.update(&block[..n]),
+            Ok(n) => {
+                hasher.update(&block[..n]);
+                writer.write_all(&block[..n])?;
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -75,6 +86,13 @@ mod tests {
         key[..4].copy_from_slice(b"Jefe");
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(hmac_sha256(&key, b"what do ya want for nothing?"), expected);
+    }
+
+    #[test]
+    fn a_copy_has_the_digest_of_its_source() {
+        let mut copy = Vec::new();
+        assert_eq!(copy_and_digest(&mut &b"abc"[..], &mut copy).unwrap(), ABC);
+        assert_eq!(copy, b"abc");
     }
 
     #[test]
