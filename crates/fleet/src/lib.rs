@@ -8,11 +8,11 @@
 //!
 //! | data | transport | removed |
 //! | --- | --- | --- |
-//! | [`queue::messages::Job`] | work-queue stream, one subject per job, hence no duplicates | when it is acknowledged |
+//! | `Job` | work-queue stream, one subject per job, hence no duplicates | when it is acknowledged |
 //! | scan | object, or path on shared storage | when the outcome is settled |
-//! | [`queue::messages::Signal`]: alive, opened, B-scan | plain message, not stored | once read; may be lost |
+//! | `Signal`: alive, opened, B-scan | plain message, not stored | once read; may be lost |
 //! | results | object | when the outcome is settled |
-//! | [`queue::messages::Outcome`] | stream, one subject per job | when the watcher has settled it |
+//! | `Outcome` | stream, one subject per job | when the watcher has settled it |
 //!
 //! Invariants: a worker acknowledges a job only after storing its outcome. The watcher settles an outcome only after
 //! the results are in place. A failure of the queue never counts against a scan: work waits until the queue answers.

@@ -47,7 +47,7 @@ fn each_object_is_delivered_once() {
 }
 
 #[test]
-fn the_courier_takes_up_what_was_left() {
+fn the_delivery_worker_resumes_after_a_restart() {
     let rig = Rig::new();
     let out = rig.dir.path().join("out");
     let early = result(&out, "deep/early.png", 1);

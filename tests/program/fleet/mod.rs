@@ -11,5 +11,5 @@ use crate::support;
 use crate::support::scans;
 mod security;
 use crate::dicom_results::scan as tomography;
-mod trouble;
+mod failures;
 mod work;

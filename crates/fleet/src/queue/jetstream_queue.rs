@@ -43,8 +43,17 @@ pub(crate) enum QueueError<E> {
 }
 
 impl<E> QueueError<E> {
+    /// A failure of the queue with its causes.
     pub(crate) fn queue(error: &dyn std::error::Error) -> Self {
         Self::Queue(error_chain(error))
+    }
+
+    /// Converts the error of the caller.
+    pub(crate) fn map_caller<F>(self, convert: impl FnOnce(E) -> F) -> QueueError<F> {
+        match self {
+            Self::Queue(reason) => QueueError::Queue(reason),
+            Self::Caller(error) => QueueError::Caller(convert(error)),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{FleetError, error::error_chain};
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 /// Pause before retrying what the server rejected.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Called repeatedly while waiting; an error ends the wait.
 pub(crate) type Tick<'a> = &'a mut dyn FnMut() -> Result<(), Stopped>;
 

@@ -57,7 +57,7 @@ impl JobData {
 }
 
 /// Starts a thread that removes data of settled jobs when it reappears: a killed server may forget a removal, and a
-/// worker that counted as lost may still finish. The thread ends with the link.
+/// worker that counted as lost may still finish. `late` gets the jobs of such workers. The thread ends with the link.
 pub(crate) fn start_cleanup(
     link: &Arc<Link>,
     model: String,

@@ -35,10 +35,11 @@ impl JobInput {
         let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
         let entries = entries_of(files).map_err(unreadable)?;
         let mut text = format!("{}\n{}\n{content}\n", state.fingerprint, hex_of(name));
+        let covered: HashSet<&Path> = files.instances().iter().map(PathBuf::as_path).collect();
         for ArchiveEntry { name, path } in &entries[1..] {
             text.push_str(&hex_of(name));
             // The digest of the scan's content covers its instances already.
-            if !files.instances().contains(path) {
+            if !covered.contains(path.as_path()) {
                 text.extend([" ", &sha256_of_file(path).map_err(unreadable)?]);
             }
             text.push('\n');

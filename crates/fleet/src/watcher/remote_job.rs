@@ -180,8 +180,8 @@ impl<'a> RemoteJob<'a> {
         let max_payload = self.state.link.max_payload();
         if max_payload > 0 && job.len() > max_payload {
             let reason = format!(
-                "the job has {} bytes with the names of {} files; the queue's server accepts at most {max_payload} (raise its \
-                 `max_payload`)",
+                "the job has {} bytes with the names of {} files; the queue's server accepts at most {max_payload} (raise \
+                 its `max_payload`)",
                 job.len(),
                 self.input.instances.len()
             );
@@ -205,10 +205,8 @@ impl<'a> RemoteJob<'a> {
             let name = name.clone();
             async move {
                 let stored = async { queue.scans.put(&object, &mut AsyncReader(packer?)).await };
-                stored.await.map_err(|error| match error {
-                    QueueError::Queue(reason) => QueueError::Queue(reason),
-                    QueueError::Caller(source) => QueueError::Caller(ReadError::Io { path: name, source }.into()),
-                })
+                let unreadable = |source| ReadError::Io { path: name, source }.into();
+                stored.await.map_err(|error| error.map_caller(unreadable))
             }
         })?;
         Ok(ScanSource::Object(key))

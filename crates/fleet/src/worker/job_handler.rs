@@ -1,7 +1,7 @@
 //! The worker's side of one job.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -90,8 +90,8 @@ impl<'a> JobHandler<'a> {
             messages::decode_json(&self.message.payload).map_err(|reason| invalid_job(&reason));
         let unnamed = || (PathBuf::from(&address.key), self.message.payload.len() as u64);
         let (path, bytes) = job.as_ref().map_or_else(|_| unnamed(), |job| (job.name.clone(), job.bytes));
-        self.state.scan(self.id, ScanChange::Seen { path, bytes });
-        self.state.scan(self.id, ScanChange::Running { attempt: delivery });
+        self.state.emit_scan(self.id, ScanChange::Seen { path, bytes });
+        self.state.emit_scan(self.id, ScanChange::Running { attempt: delivery });
         let computed = match job {
             Err(error) => Err(JobFailure::Error(error)),
             Ok(_) if delivery > self.state.options.deliveries => Err(JobFailure::Error(too_many_deliveries(delivery))),
@@ -102,7 +102,7 @@ impl<'a> JobHandler<'a> {
                 let object = format!("{}.{}.{delivery}", address.key, self.state.options.name.replace('.', "-"));
                 match self.upload(&folder, &summary, &object) {
                     Ok(()) => {
-                        self.state.scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
+                        self.state.emit_scan(self.id, ScanChange::Done(Arc::new(summary.clone())));
                         let summary = ScanSummary { out: PathBuf::new(), ..summary };
                         (
                             JobEnding::Done { summary: Box::new(summary), object: object.clone() },
@@ -133,7 +133,7 @@ impl<'a> JobHandler<'a> {
         } else {
             ScanChange::Quarantined { code, reason: reason.clone() }
         };
-        self.state.scan(self.id, change);
+        self.state.emit_scan(self.id, change);
         (JobEnding::Failed { code, reason, transient }, JobResult::Failed { code }, None)
     }
 
@@ -235,13 +235,14 @@ impl<'a> JobHandler<'a> {
         let mut on_tick = || self.tick();
         let mut source = ObjectReader::new(self.link(), archive, &mut on_tick);
         let limits = Limits { files: MAX_FILES, bytes: self.state.options.max_bytes };
+        let instances: HashSet<&Path> = job.instances.iter().map(PathBuf::as_path).collect();
         let (mut first, mut digests) = (None, HashMap::new());
         let unpacked = archive::unpack(&mut source, limits, |name, content| {
             let path = folder.join(name);
             fs::create_dir_all(path.parent().unwrap_or(folder))?;
             let mut file = File::create_new(&path)?;
             // Only the scan and its instances count as content.
-            if first.is_none() || job.instances.iter().any(|instance| instance == name) {
+            if first.is_none() || instances.contains(name) {
                 digests.insert(path.clone(), copy_and_digest(content, &mut file)?);
             } else {
                 io::copy(content, &mut file)?;
@@ -298,12 +299,8 @@ impl<'a> JobHandler<'a> {
             let object = object.to_owned();
             async move {
                 let stored = async { queue.results.put(&object, &mut AsyncReader(packer?)).await };
-                stored.await.map_err(|error| match error {
-                    QueueError::Queue(reason) => QueueError::Queue(reason),
-                    QueueError::Caller(error) => {
-                        QueueError::Caller(JobFailure::Error(disk_error(Path::new("the results"), error)))
-                    }
-                })
+                let failed = |error| JobFailure::Error(disk_error(Path::new("the results"), error));
+                stored.await.map_err(|error| error.map_caller(failed))
             }
         })
     }

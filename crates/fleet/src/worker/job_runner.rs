@@ -98,7 +98,7 @@ impl JobRunner<'_> {
                     last_bscan = is_bscan.then(Instant::now).or(last_bscan);
                     send_signal(&state.link, &signals, change.clone());
                 }
-                state.scan(id, change);
+                state.emit_scan(id, change);
             };
             let ReceivedScan { files, name, sha256, folder } = scan;
             let task = ScanTask { files: &files, name: &name, sha256: &sha256, out: &folder.path().join("result") };

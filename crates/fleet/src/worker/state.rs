@@ -41,7 +41,7 @@ pub struct WorkerOptions {
     pub patience: Duration,
 }
 
-/// WorkerHandle a worker from another thread; also its heartbeat.
+/// Stops a worker from another thread; also its heartbeat.
 #[derive(Clone, Debug, Default)]
 pub struct WorkerHandle(Arc<Flags>);
 
@@ -141,7 +141,7 @@ impl WorkerState {
     }
 
     /// Sends an event about a scan.
-    pub(super) fn scan(&self, id: ScanId, change: ScanChange) {
+    pub(super) fn emit_scan(&self, id: ScanId, change: ScanChange) {
         self.emit(EventKind::Scan { id, change });
     }
 
@@ -150,10 +150,10 @@ impl WorkerState {
         ScanId(1 + self.received.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Counts an abandoned thread. After too many, the worker handle, so that its supervisor restarts it.
+    /// Counts an abandoned thread. After too many, the worker stops, so that its supervisor restarts it.
     pub(super) fn abandon_thread(&self) {
         if 1 + self.abandoned.fetch_add(1, Ordering::Relaxed) >= MAX_ABANDONED {
-            let text = "too many scans are stuck, this worker handle; check disks and network shares".to_owned();
+            let text = "too many scans are stuck, this worker stops; check disks and network shares".to_owned();
             self.emit(EventKind::Notice { level: Level::Error, code: Some(ErrorCode::FleetStuck), text });
             self.handle.drain();
         }
