@@ -13,6 +13,7 @@ use dicom_ul::pdu::{
     AssociationRJResult, AssociationRQ, PDataValueType, Pdu, PresentationContextProposed, PresentationContextResult,
     PresentationContextResultReason, UserVariableItem,
 };
+use octrls_readers::dicom::Meta;
 
 use super::{
     NodeError, SendOptions, Target,
@@ -20,7 +21,6 @@ use super::{
     connection::{Activity, Connection, ConnectionError},
     negotiation::{APPLICATION_CONTEXT, Context, PROTOCOL_VERSION, user_variables},
 };
-use octrls_readers::dicom::Meta;
 
 /// Most presentation contexts of one association: their identifiers are the odd numbers of one byte.
 pub(super) const MAX_CONTEXTS: usize = 128;

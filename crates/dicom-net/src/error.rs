@@ -1,7 +1,8 @@
 //! Errors of DICOM networking.
 
-use octrls_core::ErrorCode;
 use std::{io, net::SocketAddr, path::PathBuf};
+
+use octrls_core::ErrorCode;
 
 use super::address::Target;
 

@@ -3,11 +3,12 @@
 //! Their texts never identify a patient. An instance UID leads to the patient within an archive, so it is shown only on
 //! request.
 
-use octrls_core::ErrorCode;
 use std::{fmt, net::SocketAddr};
 
-use super::AeTitle;
+use octrls_core::ErrorCode;
 use octrls_engine::Level;
+
+use super::AeTitle;
 
 /// A calling node.
 #[derive(Clone, Debug, PartialEq, Eq)]

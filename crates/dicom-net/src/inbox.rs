@@ -7,15 +7,15 @@ use std::{
 };
 
 use dicom_object::{FileMetaTable, FileMetaTableBuilder};
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
-
-use super::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, NodeError, negotiation::Context, refusal::Refusal, uid};
 use octrls_fs::{
     digest::sha256_of_reader,
     durable::{lock_file, sync_folder, unfinished_file},
 };
 use octrls_readers::dicom::{Meta, check_lengths, identifiers};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, NodeError, negotiation::Context, refusal::Refusal, uid};
 
 /// File name prefix of unfinished instances; watchers ignore hidden files.
 const UNFINISHED_PREFIX: &str = ".octrls-receive-";

@@ -7,6 +7,7 @@ use std::{
 };
 
 use dicom_dictionary_std::uids;
+use octrls_readers::dicom::Meta;
 
 use super::{
     NodeError, SendOptions, Stop, Target,
@@ -14,7 +15,6 @@ use super::{
     negotiation::Context,
     uid,
 };
-use octrls_readers::dicom::Meta;
 
 /// The outcome of sending one file.
 #[derive(Debug)]

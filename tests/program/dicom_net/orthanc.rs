@@ -1,7 +1,6 @@
 //! Interoperation with Orthanc: a scan goes from there to us and back, and is read again over DICOMweb. Skipped if
 //! Orthanc is not installed.
 
-use crate::support::missing;
 use std::{
     fs,
     io::{Read, Write},
@@ -15,6 +14,7 @@ use octrls_dicom_net::{NodeEvent, echo, send};
 
 use crate::dicom_net::command::{listening, octrls, terminate};
 use crate::dicom_net::rig::{BackgroundProcess, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
+use crate::support::missing;
 
 const NAME: &str = "orthanc_sends_a_scan_and_receives_it_back";
 

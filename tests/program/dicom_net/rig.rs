@@ -1,6 +1,5 @@
 //! Test fixtures: DICOM files, a listening node, and a scripted peer.
 
-use crate::support::missing;
 use std::{
     fs,
     io::{Read, Write},
@@ -21,6 +20,8 @@ use dicom_ul::pdu::{
 };
 use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent, SendOptions, Target};
 use tempfile::TempDir;
+
+use crate::support::missing;
 
 /// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

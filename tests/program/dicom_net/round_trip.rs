@@ -1,9 +1,9 @@
 //! Our sender with our listener.
 
-use octrls_core::ErrorCode;
 use std::{fs, time::Duration};
 
 use dicom_dictionary_std::uids;
+use octrls_core::ErrorCode;
 use octrls_dicom_net::{AssociationEnd, Listener, NodeError, NodeEvent, echo, send};
 
 use crate::dicom_net::rig::{OPT, Rig, data_set, file, free_port, options, sender, title};

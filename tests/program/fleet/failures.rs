@@ -1,11 +1,11 @@
 //! A fleet with failures of workers, watchers and server.
 
-use crate::support::missing;
 use std::fs;
 
 use async_nats::jetstream::AckKind;
 
 use crate::fleet::rig::Fleet;
+use crate::support::missing;
 
 #[test]
 fn the_scan_of_a_killed_worker_goes_to_another() {

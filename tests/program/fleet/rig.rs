@@ -1,6 +1,5 @@
 //! Test fixtures: a queue, watchers and workers.
 
-use crate::support::missing;
 use std::{
     fs::{self, File},
     net::{TcpListener, TcpStream},
@@ -14,6 +13,7 @@ use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use crate::fleet::{scans::scan, support};
+use crate::support::missing;
 
 /// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(20);

@@ -1,9 +1,9 @@
 //! Logins, certificates, and secrets that must not appear in output.
 
-use crate::support::missing;
 use std::{fs, process::Command};
 
 use crate::fleet::rig::Fleet;
+use crate::support::missing;
 
 #[test]
 fn a_password_logs_in_and_is_never_shown() {

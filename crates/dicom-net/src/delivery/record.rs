@@ -7,10 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
 use octrls_fs::durable::{sync_folder, unfinished_file};
 use octrls_readers::dicom::Meta;
+use serde::{Deserialize, Serialize};
 
 use crate::Target;
 

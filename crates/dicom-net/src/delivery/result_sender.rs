@@ -5,10 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use walkdir::WalkDir;
-
 use octrls_engine::QUARANTINE_FOLDER;
 use octrls_report::RESULT_FILE;
+use walkdir::WalkDir;
 
 use super::record::DeliveryRecord;
 use crate::{NodeError, SendOptions, SendOutcome, Target, send};
