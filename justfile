@@ -177,7 +177,7 @@ torture kills="500" scans="200":
 # Kill workers of a fleet again and again, and the server once, while they share 1,000 scans. Needs nats-server
 [group('long checks')]
 fleet scans="1000":
-    OCTRLS_FLEET_SCANS={{scans}} cargo test --workspace --test fleet -- --nocapture every_scan_has_one_result
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --test program -- --nocapture every_scan_has_one_result
 
 # Many files at once, for the engine alone and for the whole program: time, memory, open files
 [group('long checks')]

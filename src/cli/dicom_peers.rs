@@ -8,10 +8,12 @@ use std::{
 
 use clap::Args;
 
-use octrls_dicom_net::{Courier, Delivery, Listener, ListenerOptions, NodeError, NodeEvent, Outbox, Stop};
+use octrls_dicom_net::{
+    DeliveryQueue, DeliveryWorker, Listener, ListenerOptions, NodeError, NodeEvent, ResultSender, Stop,
+};
 use octrls_engine::{Cancelled, EngineHandle, ProcessError, Processor, ScanChange, ScanSummary, ScanTask};
 
-pub(super) use octrls_dicom_net::delivered;
+pub(super) use octrls_dicom_net::is_delivered;
 
 use super::{
     coded,
@@ -34,7 +36,11 @@ pub(super) struct SegmentNetArguments {
 
 impl WatchNetArguments {
     pub(super) fn dicom_peers(&self) -> DicomPeers {
-        DicomPeers { listener: self.receive.options(), delivery: self.send.delivery(), outbox: Outbox::default() }
+        DicomPeers {
+            listener: self.receive.options(),
+            delivery: self.send.delivery(),
+            outbox: DeliveryQueue::default(),
+        }
     }
 }
 
@@ -65,14 +71,14 @@ impl SegmentNetArguments {
 #[derive(Default)]
 pub(super) struct DicomPeers {
     listener: Option<ListenerOptions>,
-    delivery: Option<Delivery>,
-    outbox: Outbox,
+    delivery: Option<ResultSender>,
+    outbox: DeliveryQueue,
 }
 
 /// The running DICOM peers of a watcher.
 pub(super) struct RunningPeers {
     listener: Option<Listener>,
-    courier: Option<(Courier, Stop)>,
+    courier: Option<(DeliveryWorker, Stop)>,
 }
 
 /// Stops the listener and the deliveries.
@@ -101,7 +107,7 @@ impl DicomPeers {
         let courier = self.delivery.map(|delivery| {
             let (remote, stop) = (remote.clone(), delivery.options.stop.clone());
             let tell = move |level, code, text| remote.notice(level, code, text);
-            Courier::start(delivery, out.to_owned(), self.outbox, tell).map(|courier| (courier, stop))
+            DeliveryWorker::start(delivery, out.to_owned(), self.outbox, tell).map(|courier| (courier, stop))
         });
         Ok(RunningPeers { listener, courier: courier.transpose().map_err(failed)? })
     }
@@ -145,8 +151,8 @@ impl Stops {
 /// A processor that queues its results for delivery.
 struct Delivered {
     processor: Arc<dyn Processor>,
-    outbox: Outbox,
-    delivery: Delivery,
+    outbox: DeliveryQueue,
+    delivery: ResultSender,
 }
 
 impl Processor for Delivered {

@@ -19,6 +19,7 @@ use super::{
 use crate::doctor::{self, Finding, Folders, Grade};
 use octrls_core::network::{Device, ShippedModel};
 use octrls_engine::LEDGER_FILE;
+use octrls_fs::platform;
 
 #[derive(Args)]
 pub(super) struct DoctorArguments {
@@ -114,8 +115,7 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
 
 /// Warns when root runs the checks: root may read and write folders that the service may not.
 fn user() -> Option<Finding> {
-    let is_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").ok()?) == 0;
-    is_root.then(|| {
+    platform::is_root()?.then(|| {
         Finding::warning(
             "user",
             "running as root, so permission checks always pass",

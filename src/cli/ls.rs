@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{coded, dicom_peers::delivered, harmless, printed, steward};
+use super::{coded, dicom_peers::is_delivered, harmless, printed, steward};
 use octrls_engine::{LedgerEntry, ScanState};
 
 #[derive(Args)]
@@ -68,7 +68,7 @@ fn parsed(text: &str) -> Result<ScanState, String> {
 /// The state of `entry`; a delivery is recorded beside the results, not in the ledger.
 fn state(out: &Path, entry: &LedgerEntry) -> ScanState {
     let result = entry.result.as_ref().filter(|_| entry.state == ScanState::Written);
-    if result.is_some_and(|result| delivered(&out.join(result))) { ScanState::Delivered } else { entry.state }
+    if result.is_some_and(|result| is_delivered(&out.join(result))) { ScanState::Delivered } else { entry.state }
 }
 
 fn line(out: &mut impl Write, entry: &LedgerEntry) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::args::seconds;
-use octrls_dicom_net::{AeTitle, Delivery, ListenerOptions, SendOptions, Target};
+use octrls_dicom_net::{AeTitle, ListenerOptions, ResultSender, SendOptions, Target};
 
 const BYTES_IN_MIB: u64 = 1 << 20;
 
@@ -100,9 +100,9 @@ pub(super) struct SendToArguments {
 
 impl SendToArguments {
     /// Where and how results are sent; `None` without `--send-to`.
-    pub(super) fn delivery(&self) -> Option<Delivery> {
+    pub(super) fn delivery(&self) -> Option<ResultSender> {
         let target = self.send_to.clone()?;
-        Some(Delivery { target, options: SendOptions::new(self.send_ae_title.clone()) })
+        Some(ResultSender { target, options: SendOptions::new(self.send_ae_title.clone()) })
     }
 }
 

@@ -71,7 +71,7 @@ impl ServerArguments {
         let login = match (&self.queue_creds, &self.queue_login) {
             (Some(path), _) => Login::Credentials(path.clone()),
             (None, Some(path)) => Login::of_file(path).map_err(failed)?,
-            (None, None) => Login::Nobody,
+            (None, None) => Login::Anonymous,
         };
         Ok(Server {
             url,

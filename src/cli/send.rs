@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use walkdir::WalkDir;
 
 use octrls_dicom_net as node;
-use octrls_dicom_net::Outcome;
+use octrls_dicom_net::SendOutcome;
 use octrls_readers::Dicom;
 
 use super::{SOME_FAILED, coded, node_args::SendArguments, on_signals};
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &SendArguments) -> anyhow::Result<ExitCode> {
     let files = find(&arguments.inputs)?;
     let outcomes = node::send(target, &files, &options).map_err(|e| coded(e.code(), e))?;
     let mut failed = 0;
-    for Outcome { path, result } in &outcomes {
+    for SendOutcome { path, result } in &outcomes {
         match result {
             Ok(0) => println!("{}  sent", path.display()),
             Ok(warning) => println!("{}  sent; the node returned warning {warning:#06x}", path.display()),

@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs, io,
+    io,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, OnceLock},
@@ -25,8 +25,9 @@ use octrls_engine::EventSink;
 use octrls_engine::ScanId;
 use octrls_fleet::{
     Link, Notifier, Server,
-    worker::{self, Stops, WorkerOptions},
+    worker::{self, WorkerHandle, WorkerOptions},
 };
+use octrls_fs::platform;
 use octrls_tui as screen;
 use octrls_tui::Controls;
 
@@ -129,7 +130,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     };
     let link = Link::open(&server, Notifier::default()).map_err(failed)?;
     let (events, told) = unbounded();
-    let stops = Stops::default();
+    let stops = WorkerHandle::default();
     let (relay, _) = Relay::start(told, sinks(&stops)?)?;
     let (drained, aborted) = (stops.clone(), stops.clone());
     on_signals(move || drained.drain(), move || aborted.abort())?;
@@ -156,14 +157,14 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The readers of events besides the screen.
-fn sinks(stops: &Stops) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
+fn sinks(stops: &WorkerHandle) -> io::Result<Vec<(Slot, Box<dyn EventSink>)>> {
     let stops = stops.clone();
     let systemd = crate::service::Systemd::start(move |_| stops.is_alive())?;
     Ok(systemd.map(|systemd| (Slot::Systemd, Box::new(systemd) as Box<dyn EventSink>)).into_iter().collect())
 }
 
 /// A worker's controls: it can only be stopped.
-struct WorkerControls(Stops);
+struct WorkerControls(WorkerHandle);
 
 impl Controls for WorkerControls {
     fn drain(&self) {
@@ -190,7 +191,5 @@ fn name(text: &str) -> Result<String, String> {
 
 /// The host name where it is a valid worker name, otherwise `worker`.
 fn name_of_box() -> String {
-    let told = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| env::var("COMPUTERNAME").ok());
-    let told = told.unwrap_or_default();
-    name(told.trim()).unwrap_or_else(|_| "worker".to_owned())
+    name(&platform::host_name().unwrap_or_default()).unwrap_or_else(|_| "worker".to_owned())
 }

@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::Finding;
-use octrls_fs::{durable::unfinished_file, mounts::Mount};
+use octrls_fs::{
+    durable::unfinished_file,
+    mounts::Mount,
+    platform::{self, is_writable},
+};
 
 /// Free space for results below which the check warns, in bytes.
 const LITTLE: u64 = 2 << 30;
@@ -63,7 +67,7 @@ pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
 
 /// Warns when the system allows too few inotify watches for a deep folder tree.
 fn watches() -> Option<Finding> {
-    let most: u64 = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok()?.trim().parse().ok()?;
+    let most = platform::max_watched_folders()?;
     (most < MANY_WATCHES).then(|| {
         Finding::warning(
             "watches",
@@ -119,10 +123,6 @@ fn disk(folder: &Path) -> Option<Finding> {
         NONE_LEFT..LITTLE => Finding::warning(CHECK, text, advice),
         _ => Finding::ok(CHECK, text),
     })
-}
-
-fn is_writable(folder: &Path) -> bool {
-    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use octrls_core::{
     phantom::{Phantom, PhantomOptions},
     segment::segment,
 };
+use octrls_fs::platform;
 
 /// Time for one B-scan above which volumes take too long.
 const SLOW: Duration = Duration::from_secs(10);
@@ -79,11 +80,9 @@ pub(crate) fn clock(ledger: Option<&Path>) -> Finding {
 /// Checks the memory of the machine.
 pub(crate) fn memory() -> Option<Finding> {
     const CHECK: &str = "memory";
-    let table = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    let text = format!("{:.1} GiB in total", kib as f64 / f64::from(1 << 20));
-    Some(if kib << 10 < LEAST_MEMORY {
+    let bytes = platform::total_memory()?;
+    let text = format!("{:.1} GiB in total", bytes as f64 / f64::from(1 << 30));
+    Some(if bytes < LEAST_MEMORY {
         Finding::warning(CHECK, text, "use --model edge --jobs 1")
     } else {
         Finding::ok(CHECK, text)

@@ -2,10 +2,32 @@
 
 use std::{fmt, str::FromStr};
 
-use super::NodeError;
+use octrls_core::ErrorCode;
 
 /// Longest title, in characters (PS3.5, value representation AE).
 const MAX_TITLE: usize = 16;
+
+/// An invalid title or target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Invalid application entity title.
+    #[error("{0:?} is not a valid AE title; use 1 to 16 printable ASCII characters without backslash")]
+    Title(String),
+    /// Invalid target.
+    #[error("{0:?} is not a valid target; write TITLE@host:port")]
+    Target(String),
+}
+
+impl AddressError {
+    /// Stable error code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Title(_) => ErrorCode::NodeTitle,
+            Self::Target(_) => ErrorCode::NodeTarget,
+        }
+    }
+}
 
 /// An application entity title: 1 to 16 printable ASCII characters without backslash; spaces at the ends are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,13 +42,13 @@ impl AeTitle {
 }
 
 impl FromStr for AeTitle {
-    type Err = NodeError;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, NodeError> {
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         let title = text.trim_matches(' ');
         let allowed = |b: u8| (b.is_ascii_graphic() || b == b' ') && b != b'\\';
         if title.is_empty() || title.len() > MAX_TITLE || !title.bytes().all(allowed) {
-            return Err(NodeError::Title { text: text.to_owned() });
+            return Err(AddressError::Title(text.to_owned()));
         }
         Ok(Self(title.to_owned()))
     }
@@ -60,14 +82,14 @@ impl Target {
 }
 
 impl FromStr for Target {
-    type Err = NodeError;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, NodeError> {
-        let wrong = || NodeError::Target { text: text.to_owned() };
-        let (title, address) = text.rsplit_once('@').ok_or_else(wrong)?;
-        let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let invalid = || AddressError::Target(text.to_owned());
+        let (title, address) = text.rsplit_once('@').ok_or_else(invalid)?;
+        let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
         if host.is_empty() || port.parse::<u16>().ok().is_none_or(|port| port == 0) {
-            return Err(wrong());
+            return Err(invalid());
         }
         Ok(Self { title: title.parse()?, address: address.to_owned() })
     }

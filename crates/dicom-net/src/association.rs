@@ -13,29 +13,30 @@ use dicom_ul::pdu::{
     AssociationRJResult, AssociationRQ, PDataValueType, Pdu, PresentationContextProposed, PresentationContextResult,
     PresentationContextResultReason, UserVariableItem,
 };
+use octrls_readers::dicom::Meta;
 
 use super::{
     NodeError, SendOptions, Target,
     command::{Command, MAX_COMMAND},
+    connection::{Activity, Connection, ConnectionError},
     negotiation::{APPLICATION_CONTEXT, Context, PROTOCOL_VERSION, user_variables},
-    wire::{Wire, WireError, Work},
 };
-use octrls_readers::dicom::Meta;
 
 /// Most presentation contexts of one association: their identifiers are the odd numbers of one byte.
 pub(super) const MAX_CONTEXTS: usize = 128;
 
 /// Longest protocol data unit for a peer that states no limit, in bytes.
-const USUAL_PDU: u32 = 16 * 1024;
+const DEFAULT_MAX_PDU: u32 = 16 * 1024;
 
 /// An accepted association.
 pub(super) struct Association<'a> {
     target: &'a Target,
-    wire: Wire,
+    connection: Connection,
     /// Each proposed context, its identifier, and the peer's answer.
     contexts: Vec<(Context, u8, PresentationContextResultReason)>,
     max_pdu: u32,
-    messages: u16,
+    /// Message ID of the last request.
+    last_message: u16,
 }
 
 impl<'a> Association<'a> {
@@ -46,8 +47,8 @@ impl<'a> Association<'a> {
         options: &SendOptions,
     ) -> Result<Self, NodeError> {
         let socket = connect(target, options)?;
-        let broken = |error: &WireError| broken(target, error);
-        let mut wire = Wire::new(socket, options.timeout, options.stop.clone()).map_err(|e| broken(&e))?;
+        let broken = |error: &ConnectionError| broken(target, error);
+        let mut connection = Connection::new(socket, options.timeout, options.stop.clone()).map_err(|e| broken(&e))?;
         let proposed = contexts.iter().zip((1..=u8::MAX).step_by(2)).map(|(context, id)| PresentationContextProposed {
             id,
             abstract_syntax: context.class.clone(),
@@ -61,8 +62,8 @@ impl<'a> Association<'a> {
             presentation_contexts: proposed.collect(),
             user_variables: user_variables(),
         };
-        wire.send(&Pdu::AssociationRQ(request)).map_err(|e| broken(&e))?;
-        let answer = match wire.receive(Work::UnderWay).map_err(|e| broken(&e))? {
+        connection.send(&Pdu::AssociationRQ(request)).map_err(|e| broken(&e))?;
+        let answer = match connection.receive(Activity::Transfer).map_err(|e| broken(&e))? {
             Pdu::AssociationAC(answer) => answer,
             Pdu::AssociationRJ(rejection) => {
                 let transient = rejection.result == AssociationRJResult::Transient;
@@ -70,8 +71,8 @@ impl<'a> Association<'a> {
                 return Err(NodeError::Rejected { target: target.clone(), reason, transient });
             }
             _ => {
-                wire.abort();
-                return Err(broken(&WireError::Protocol("no answer to the association request".to_owned())));
+                connection.abort();
+                return Err(broken(&ConnectionError::Protocol("no answer to the association request".to_owned())));
             }
         };
         let max_pdu = answer.user_variables.iter().find_map(|v| match v {
@@ -85,16 +86,16 @@ impl<'a> Association<'a> {
             let reason = results.remove(&id).map_or(PresentationContextResultReason::NoReason, |r| r.reason);
             (context, id, reason)
         });
-        let max_pdu = max_pdu.unwrap_or(USUAL_PDU);
-        Ok(Self { target, wire, contexts: contexts.collect(), max_pdu, messages: 0 })
+        let max_pdu = max_pdu.unwrap_or(DEFAULT_MAX_PDU);
+        Ok(Self { target, connection, contexts: contexts.collect(), max_pdu, last_message: 0 })
     }
 
     /// Sends a C-ECHO request and waits for the answer.
     pub(super) fn echo(&mut self) -> Result<(), NodeError> {
         let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned();
         let context = self.context(&Context { class: uids::VERIFICATION.to_owned(), syntax })?;
-        let request = Command::echo(self.message(), uids::VERIFICATION);
-        let sent = self.wire.send_command(context, &request);
+        let request = Command::echo(self.next_message(), uids::VERIFICATION);
+        let sent = self.connection.send_command(context, &request);
         let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
         if response.status == 0 { Ok(()) } else { Err(self.failure(response)) }
     }
@@ -107,9 +108,9 @@ impl<'a> Association<'a> {
             Ok(file)
         });
         let file = file.map_err(|e| NodeError::File(e.to_string()))?;
-        let request = Command::store(self.message(), &meta.class, &meta.instance);
-        let sent = self.wire.send_command(context, &request);
-        let sent = sent.and_then(|()| self.wire.send_data(context, self.max_pdu, file));
+        let request = Command::store(self.next_message(), &meta.class, &meta.instance);
+        let sent = self.connection.send_command(context, &request);
+        let sent = sent.and_then(|()| self.connection.send_data(context, self.max_pdu, file));
         let response = sent.and_then(|()| self.response(&request)).map_err(|e| broken(self.target, &e))?;
         // Success, and the warnings of PS3.7, C.3.
         match response.status {
@@ -121,48 +122,51 @@ impl<'a> Association<'a> {
     /// Releases the association and closes the connection.
     pub(super) fn release(mut self) {
         // Everything was sent and answered, so errors no longer matter.
-        if self.wire.send(&Pdu::ReleaseRQ).is_ok() {
-            let _ = self.wire.receive(Work::UnderWay);
+        if self.connection.send(&Pdu::ReleaseRQ).is_ok() {
+            let _ = self.connection.receive(Activity::Transfer);
         }
-        self.wire.close();
+        self.connection.close();
     }
 
     fn failure(&self, response: Command) -> NodeError {
         NodeError::Status { target: self.target.clone(), status: response.status, comment: response.comment }
     }
 
-    fn message(&mut self) -> u16 {
-        self.messages = self.messages.wrapping_add(1);
-        self.messages
+    /// A new message ID.
+    fn next_message(&mut self) -> u16 {
+        self.last_message = self.last_message.wrapping_add(1);
+        self.last_message
     }
 
+    /// The identifier of an accepted context.
     fn context(&self, wanted: &Context) -> Result<u8, NodeError> {
         let what = || format!("{} in {}", wanted.class, wanted.syntax);
         match self.contexts.iter().find(|(context, ..)| context == wanted) {
             Some((_, id, PresentationContextResultReason::Acceptance)) => Ok(*id),
-            Some((_, _, reason)) => Err(NodeError::NotTaken { what: what(), reason: reason.to_string() }),
-            None => Err(NodeError::NotTaken { what: what(), reason: "not proposed".to_owned() }),
+            Some((_, _, reason)) => Err(NodeError::NotAccepted { what: what(), reason: reason.to_string() }),
+            None => Err(NodeError::NotAccepted { what: what(), reason: "not proposed".to_owned() }),
         }
     }
 
     /// Waits for the response to `request`.
-    fn response(&mut self, request: &Command) -> Result<Command, WireError> {
+    fn response(&mut self, request: &Command) -> Result<Command, ConnectionError> {
         let mut bytes = Vec::new();
         loop {
-            let values = match self.wire.receive(Work::UnderWay)? {
+            let values = match self.connection.receive(Activity::Transfer)? {
                 Pdu::PData { data } => data,
-                Pdu::AbortRQ { .. } => return Err(WireError::Closed),
-                _ => return Err(WireError::Protocol("unexpected PDU".to_owned())),
+                Pdu::AbortRQ { .. } => return Err(ConnectionError::Closed),
+                _ => return Err(ConnectionError::Protocol("unexpected PDU".to_owned())),
             };
             for value in values {
                 if value.value_type != PDataValueType::Command || bytes.len() > MAX_COMMAND {
-                    return Err(WireError::Protocol("expected a response".to_owned()));
+                    return Err(ConnectionError::Protocol("expected a response".to_owned()));
                 }
                 bytes.extend_from_slice(&value.data);
                 if value.is_last {
                     let response = Command::decode(&bytes).filter(|r| r.is_response() && r.message == request.message);
-                    return response
-                        .ok_or_else(|| WireError::Protocol("the response does not match the request".to_owned()));
+                    return response.ok_or_else(|| {
+                        ConnectionError::Protocol("the response does not match the request".to_owned())
+                    });
                 }
             }
         }
@@ -187,6 +191,6 @@ fn connect(target: &Target, options: &SendOptions) -> Result<TcpStream, NodeErro
     Err(failed(last))
 }
 
-fn broken(target: &Target, error: &WireError) -> NodeError {
+fn broken(target: &Target, error: &ConnectionError) -> NodeError {
     NodeError::Broken { target: target.clone(), reason: error.to_string() }
 }

@@ -1,4 +1,7 @@
 //! DIMSE command sets (PS3.7, chapter 9 and annex E), in implicit little endian; we send each in one fragment.
+//!
+//! dicom-object could read and write them too. But it allocates as much memory as an element declares, up to 4 GiB for a
+//! command of ten bytes, and it accepts a truncated command.
 
 use super::uid::trimmed;
 
@@ -8,16 +11,19 @@ pub(super) const MAX_COMMAND: usize = 16 * 1024;
 pub(super) const STORE: u16 = 0x0001;
 pub(super) const ECHO: u16 = 0x0030;
 pub(super) const CANCEL: u16 = 0x0fff;
+/// Bit of a response in the command field.
 const RESPONSE: u16 = 0x8000;
 
+// Values of the command data set type.
 const NO_DATA_SET: u16 = 0x0101;
 const DATA_SET: u16 = 0x0001;
 
+// Element numbers in group 0000.
 const GROUP_LENGTH: u16 = 0x0000;
 const CLASS: u16 = 0x0002;
 const FIELD: u16 = 0x0100;
 const MESSAGE: u16 = 0x0110;
-const ANSWERED: u16 = 0x0120;
+const MESSAGE_ANSWERED: u16 = 0x0120;
 const PRIORITY: u16 = 0x0700;
 const DATA_SET_TYPE: u16 = 0x0800;
 const STATUS: u16 = 0x0900;
@@ -84,7 +90,7 @@ impl Command {
             match u16::from_le_bytes([header[2], header[3]]) {
                 CLASS => command.class = text(),
                 FIELD => field = Some(number()?),
-                MESSAGE | ANSWERED => message = Some(number()?),
+                MESSAGE | MESSAGE_ANSWERED => message = Some(number()?),
                 DATA_SET_TYPE => data_set = Some(number()? != NO_DATA_SET),
                 STATUS => command.status = number()?,
                 COMMENT => command.comment = text(),
@@ -95,6 +101,7 @@ impl Command {
         Some(Self { field: field?, message: message?, data_set: data_set?, ..command })
     }
 
+    /// Encodes the command set.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut set = Vec::new();
         let mut put = |element: u16, value: &[u8], padding: u8| {
@@ -110,7 +117,7 @@ impl Command {
             put(CLASS, self.class.as_bytes(), 0);
         }
         put(FIELD, &self.field.to_le_bytes(), 0);
-        put(if self.is_response() { ANSWERED } else { MESSAGE }, &self.message.to_le_bytes(), 0);
+        put(if self.is_response() { MESSAGE_ANSWERED } else { MESSAGE }, &self.message.to_le_bytes(), 0);
         if self.field == STORE {
             put(PRIORITY, &[0, 0], 0);
         }
@@ -124,22 +131,26 @@ impl Command {
         if !self.instance.is_empty() {
             put(INSTANCE, self.instance.as_bytes(), 0);
         }
-        let mut whole = Vec::with_capacity(12 + set.len());
-        whole.extend_from_slice(&[0, 0]);
-        whole.extend_from_slice(&GROUP_LENGTH.to_le_bytes());
-        whole.extend_from_slice(&4_u32.to_le_bytes());
-        whole.extend_from_slice(&(set.len() as u32).to_le_bytes());
-        whole.extend_from_slice(&set);
-        whole
+        let mut bytes = Vec::with_capacity(12 + set.len());
+        bytes.extend_from_slice(&[0, 0]);
+        bytes.extend_from_slice(&GROUP_LENGTH.to_le_bytes());
+        bytes.extend_from_slice(&4_u32.to_le_bytes());
+        bytes.extend_from_slice(&(set.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&set);
+        bytes
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use dicom_dictionary_std::tags;
+    use dicom_object::InMemDicomObject;
+    use dicom_transfer_syntax_registry::entries::IMPLICIT_VR_LITTLE_ENDIAN;
+
     use super::*;
 
     #[test]
-    fn commands_survive_the_way() {
+    fn decoding_reverses_encoding() {
         let store = Command::store(7, "1.2.3", "1.2.3.4.5");
         let response = store.response(0xa700, "no space left");
         for command in [store, response, Command::echo(1, "1.2.840.10008.1.1")] {
@@ -153,8 +164,23 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_end_is_refused() {
+    fn lengths_beyond_the_end_are_refused() {
         assert_eq!(Command::decode(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 1, 0]), None);
         assert_eq!(Command::decode(&[]), None);
+    }
+
+    #[test]
+    fn dicom_object_reads_our_commands() {
+        let store = Command::store(7, "1.2.3", "1.2.3.4.5");
+        let syntax = IMPLICIT_VR_LITTLE_ENDIAN.erased();
+        for command in [store.response(0xa700, "no space left"), store] {
+            let read = InMemDicomObject::read_dataset_with_ts(&command.encode()[..], &syntax).unwrap();
+            let text = |tag| read.element(tag).unwrap().to_str().unwrap().into_owned();
+            assert_eq!(text(tags::AFFECTED_SOP_CLASS_UID), command.class);
+            assert_eq!(text(tags::AFFECTED_SOP_INSTANCE_UID), command.instance);
+            assert_eq!(read.element(tags::COMMAND_FIELD).unwrap().to_int::<u16>().unwrap(), command.field);
+            let length = read.element(tags::COMMAND_GROUP_LENGTH).unwrap().to_int::<usize>().unwrap();
+            assert_eq!(length + 12, command.encode().len());
+        }
     }
 }

@@ -1,28 +1,17 @@
 //! Errors of DICOM networking.
 
-use octrls_core::ErrorCode;
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use super::Target;
+use octrls_core::ErrorCode;
+
+use super::address::Target;
 
 /// An error of DICOM networking. Each kind has a stable [`code`](NodeError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Invalid application entity title.
-    #[error("{text:?} is not a valid AE title; use 1 to 16 printable ASCII characters without backslash")]
-    Title {
-        /// The given text.
-        text: String,
-    },
-    /// Invalid target address.
-    #[error("{text:?} is not a valid target; write TITLE@host:port")]
-    Target {
-        /// The given text.
-        text: String,
-    },
     /// Other machines can reach the address, but no calling titles are allowed explicitly.
     #[error("other machines can reach {address}; name the calling titles to allow")]
-    Open {
+    Unrestricted {
         /// The address to listen at.
         address: SocketAddr,
     },
@@ -95,7 +84,7 @@ pub enum NodeError {
     Unsent(String),
     /// The target does not accept this kind of object.
     #[error("the target does not accept {what}: {reason}")]
-    NotTaken {
+    NotAccepted {
         /// SOP class and transfer syntax.
         what: String,
         /// The target's reason.
@@ -108,9 +97,7 @@ impl NodeError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Title { .. } => ErrorCode::NodeTitle,
-            Self::Target { .. } => ErrorCode::NodeTarget,
-            Self::Open { .. } => ErrorCode::NodeOpen,
+            Self::Unrestricted { .. } => ErrorCode::NodeOpen,
             Self::Listen { .. } => ErrorCode::NodeListen,
             Self::Inbox { .. } => ErrorCode::NodeInbox,
             Self::Locked { .. } => ErrorCode::NodeLocked,
@@ -121,7 +108,7 @@ impl NodeError {
             Self::Status { .. } => ErrorCode::NodeStatus,
             Self::File(_) => ErrorCode::NodeFile,
             Self::Unsent(_) => ErrorCode::NodeUnsent,
-            Self::NotTaken { .. } => ErrorCode::NodeNotTaken,
+            Self::NotAccepted { .. } => ErrorCode::NodeNotTaken,
         }
     }
 

@@ -3,11 +3,12 @@
 //! Their texts never identify a patient. An instance UID leads to the patient within an archive, so it is shown only on
 //! request.
 
-use octrls_core::ErrorCode;
 use std::{fmt, net::SocketAddr};
 
-use super::AeTitle;
+use octrls_core::ErrorCode;
 use octrls_engine::Level;
+
+use super::AeTitle;
 
 /// A calling node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +21,11 @@ pub struct Peer {
 
 /// How an association ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum AssociationEnd {
     /// The peer released it.
     Released,
     /// The peer aborted it or closed the connection.
-    Left,
+    Closed,
     /// We aborted it, for this reason.
     Aborted(String),
 }
@@ -55,7 +56,7 @@ pub enum NodeEvent {
         /// File name, which contains the SOP instance UID.
         name: String,
         /// Whether it was stored before.
-        known: bool,
+        duplicate: bool,
     },
     /// An instance was refused.
     Refused {
@@ -75,7 +76,7 @@ pub enum NodeEvent {
         /// Number of refused instances.
         refused: u64,
         /// How it ended.
-        ending: Ending,
+        end: AssociationEnd,
     },
 }
 
@@ -84,7 +85,7 @@ impl NodeEvent {
     #[must_use]
     pub const fn level(&self) -> Level {
         match self {
-            Self::TurnedAway { .. } | Self::Refused { .. } | Self::Ended { ending: Ending::Aborted(_), .. } => {
+            Self::TurnedAway { .. } | Self::Refused { .. } | Self::Ended { end: AssociationEnd::Aborted(_), .. } => {
                 Level::Warning
             }
             _ => Level::Info,
@@ -97,7 +98,7 @@ impl NodeEvent {
         match self {
             Self::TurnedAway { .. } => Some(ErrorCode::NodeTurnedAway),
             Self::Refused { .. } => Some(ErrorCode::NodeRefused),
-            Self::Ended { ending: Ending::Aborted(_), .. } => Some(ErrorCode::NodeAborted),
+            Self::Ended { end: AssociationEnd::Aborted(_), .. } => Some(ErrorCode::NodeAborted),
             _ => None,
         }
     }
@@ -121,19 +122,19 @@ impl fmt::Display for NodeEvent {
         match self {
             Self::Listening { address, title } => write!(f, "listening at={address} ae={:?}", title.as_str()),
             Self::TurnedAway { peer, reason } => write!(f, "turned-away {peer} reason={reason:?}"),
-            Self::Stored { peer, bytes, known, .. } => {
-                let word = if *known { "known" } else { "stored" };
+            Self::Stored { peer, bytes, duplicate, .. } => {
+                let word = if *duplicate { "known" } else { "stored" };
                 write!(f, "{word} {peer} bytes={bytes}")
             }
             Self::Refused { peer, status, reason } => {
                 write!(f, "refused {peer} status={status:#06x} reason={reason:?}")
             }
-            Self::Ended { peer, stored, refused, ending } => {
+            Self::Ended { peer, stored, refused, end } => {
                 write!(f, "association {peer} stored={stored} refused={refused} end=")?;
-                match ending {
-                    Ending::Released => f.write_str("released"),
-                    Ending::Left => f.write_str("left"),
-                    Ending::Aborted(reason) => write!(f, "aborted reason={reason:?}"),
+                match end {
+                    AssociationEnd::Released => f.write_str("released"),
+                    AssociationEnd::Closed => f.write_str("left"),
+                    AssociationEnd::Aborted(reason) => write!(f, "aborted reason={reason:?}"),
                 }
             }
         }

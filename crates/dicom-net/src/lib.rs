@@ -15,23 +15,26 @@
 mod address;
 mod association;
 mod command;
-mod courier;
+mod connection;
+mod delivery;
 mod error;
 mod event;
 mod inbox;
 mod listener;
 mod negotiation;
-mod sender;
+mod refusal;
+mod send;
+mod send_options;
 mod session;
 mod stop;
-mod wire;
 
-pub use address::{AeTitle, Target};
-pub use courier::{Courier, Delivery, Outbox, delivered};
+pub use address::{AddressError, AeTitle, Target};
+pub use delivery::{DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
 pub use error::NodeError;
-pub use event::{Ending, NodeEvent, Peer};
+pub use event::{AssociationEnd, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};
-pub use sender::{Outcome, SendOptions, echo, send};
+pub use send::{SendOutcome, echo, send};
+pub use send_options::SendOptions;
 pub use stop::Stop;
 
 use octrls_readers::dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, uid};

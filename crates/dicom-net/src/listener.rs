@@ -63,7 +63,7 @@ impl Listener {
     ) -> Result<Self, NodeError> {
         let ListenerOptions { address, title, allowed, max_associations, max_instance_bytes, timeout } = options;
         if allowed.is_empty() && !address.ip().is_loopback() {
-            return Err(NodeError::Open { address });
+            return Err(NodeError::Unrestricted { address });
         }
         let inbox = Inbox::open(folder, max_instance_bytes)?;
         let failed = |source| NodeError::Listen { address, source };
@@ -75,7 +75,7 @@ impl Listener {
         let node = Node {
             policy: Policy { title, allowed },
             inbox,
-            limit: max_instance_bytes,
+            max_bytes: max_instance_bytes,
             timeout,
             stop: stop.clone(),
             report: Box::new(report),
@@ -115,13 +115,13 @@ impl Drop for Listener {
 }
 
 fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
-    let seats = Arc::new(AtomicUsize::new(0));
+    let open = Arc::new(AtomicUsize::new(0));
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     while !node.stop.draining() {
         match socket.accept() {
             Ok((connection, address)) => {
                 threads.retain(|thread| !thread.is_finished());
-                threads.extend(admit(node, &seats, max_associations, connection, address));
+                threads.extend(admit(node, &open, max_associations, connection, address));
             }
             // No connection, or no free file descriptors, which closing associations release.
             Err(error) if error.kind() != ErrorKind::Interrupted => thread::sleep(TICK),
@@ -137,53 +137,54 @@ fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
 /// further ones are closed.
 fn admit(
     node: &Arc<Node>,
-    seats: &Arc<AtomicUsize>,
+    open: &Arc<AtomicUsize>,
     max_associations: usize,
     connection: TcpStream,
     address: SocketAddr,
 ) -> Option<JoinHandle<()>> {
-    let seat = Seat::take(seats);
-    let admitted = seat.number < max_associations;
-    let turned_away = |reason: &str| {
+    let connection_slot = ConnectionSlot::take(open);
+    let admitted = connection_slot.number < max_associations;
+    let report_rejection = |reason: &str| {
         let peer = Peer { address, title: String::new() };
         (node.report)(NodeEvent::TurnedAway { peer, reason: reason.to_owned() });
     };
-    if seat.number >= 2 * max_associations {
-        turned_away("too many connections");
+    if connection_slot.number >= 2 * max_associations {
+        report_rejection("too many connections");
         return None;
     }
     // On some systems, connections inherit the listener's mode.
     if let Err(error) = connection.set_nonblocking(false) {
-        turned_away(&error.to_string());
+        report_rejection(&error.to_string());
         return None;
     }
     let node_of_thread = Arc::clone(node);
     let spawned = thread::Builder::new().name("octrls-association".to_owned()).spawn(move || {
-        let _seat = seat;
+        let _connection_slot = connection_slot;
         let node = node_of_thread;
         if catch_unwind(AssertUnwindSafe(|| serve(&node, connection, address, admitted))).is_err() {
             let peer = Peer { address, title: String::new() };
             (node.report)(NodeEvent::TurnedAway { peer, reason: "internal error".to_owned() });
         }
     });
-    spawned.inspect_err(|error| turned_away(&error.to_string())).ok()
+    spawned.inspect_err(|error| report_rejection(&error.to_string())).ok()
 }
 
 /// Counts one open connection until dropped.
-struct Seat {
-    seats: Arc<AtomicUsize>,
+struct ConnectionSlot {
+    /// Number of open connections.
+    open: Arc<AtomicUsize>,
     /// Connections open before this one.
     number: usize,
 }
 
-impl Seat {
-    fn take(seats: &Arc<AtomicUsize>) -> Self {
-        Self { seats: Arc::clone(seats), number: seats.fetch_add(1, Ordering::Relaxed) }
+impl ConnectionSlot {
+    fn take(open: &Arc<AtomicUsize>) -> Self {
+        Self { open: Arc::clone(open), number: open.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.seats.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -45,7 +45,9 @@ const SYNTAXES: [&str; 11] = [
 /// A presentation context: SOP class and transfer syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Context {
+    /// UID of the SOP class.
     pub(super) class: String,
+    /// UID of the transfer syntax.
     pub(super) syntax: String,
 }
 
@@ -80,15 +82,15 @@ impl Policy {
             return refused(Reason::CallingAETitleNotRecognized);
         }
 
-        let mut granted = BTreeMap::new();
+        let mut accepted = BTreeMap::new();
         let presentation_contexts = request
             .presentation_contexts
             .into_iter()
             .map(|proposed| {
-                let (reason, syntax) = judge(&proposed.abstract_syntax, &proposed.transfer_syntaxes);
+                let (reason, syntax) = negotiate(&proposed.abstract_syntax, &proposed.transfer_syntaxes);
                 if reason == PresentationContextResultReason::Acceptance {
                     let class = trimmed(&proposed.abstract_syntax).to_owned();
-                    granted.insert(proposed.id, Context { class, syntax: syntax.clone() });
+                    accepted.insert(proposed.id, Context { class, syntax: syntax.clone() });
                 }
                 PresentationContextResult { id: proposed.id, reason, transfer_syntax: syntax }
             })
@@ -101,7 +103,7 @@ impl Policy {
             presentation_contexts,
             user_variables: user_variables(),
         };
-        Ok((answer, granted))
+        Ok((answer, accepted))
     }
 }
 
@@ -128,10 +130,10 @@ const fn permanent(source: AssociationRJSource) -> AssociationRJ {
 }
 
 /// Accepts or refuses a context. Chooses the first proposed transfer syntax that we accept.
-fn judge(class: &str, proposed: &[String]) -> (PresentationContextResultReason, String) {
+fn negotiate(class: &str, proposed: &[String]) -> (PresentationContextResultReason, String) {
     use PresentationContextResultReason as Reason;
     let class = trimmed(class);
-    let known: fn(&str) -> bool = if class == uids::VERIFICATION {
+    let is_accepted: fn(&str) -> bool = if class == uids::VERIFICATION {
         |syntax| SYNTAXES[..2].contains(&syntax)
     } else if CLASSES.contains(&class) {
         |syntax| SYNTAXES.contains(&syntax)
@@ -139,7 +141,7 @@ fn judge(class: &str, proposed: &[String]) -> (PresentationContextResultReason, 
         // A refused context must contain a transfer syntax, which the peer ignores.
         return (Reason::AbstractSyntaxNotSupported, SYNTAXES[0].to_owned());
     };
-    match proposed.iter().map(|syntax| trimmed(syntax)).find(|syntax| known(syntax)) {
+    match proposed.iter().map(|syntax| trimmed(syntax)).find(|syntax| is_accepted(syntax)) {
         Some(syntax) => (Reason::Acceptance, syntax.to_owned()),
         None => (Reason::TransferSyntaxesNotSupported, SYNTAXES[0].to_owned()),
     }
@@ -150,21 +152,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_known_encoding_is_taken_as_it_is() {
-        let judged =
-            |class, syntaxes: &[&str]| judge(class, &syntaxes.iter().map(|&s| s.to_owned()).collect::<Vec<_>>());
+    fn the_first_supported_transfer_syntax_is_accepted() {
+        let negotiated =
+            |class, syntaxes: &[&str]| negotiate(class, &syntaxes.iter().map(|&s| s.to_owned()).collect::<Vec<_>>());
         let big_endian = "1.2.840.10008.1.2.2";
         let opt = uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE;
-        let (reason, syntax) = judged(opt, &[big_endian, uids::JPEGLS_NEAR_LOSSLESS, uids::JPEG2000]);
+        let (reason, syntax) = negotiated(opt, &[big_endian, uids::JPEGLS_NEAR_LOSSLESS, uids::JPEG2000]);
         assert_eq!(
             (reason, syntax.as_str()),
             (PresentationContextResultReason::Acceptance, uids::JPEGLS_NEAR_LOSSLESS)
         );
-        assert_eq!(judged(opt, &[big_endian]).0, PresentationContextResultReason::TransferSyntaxesNotSupported);
-        assert_eq!(judged(opt, &[]).0, PresentationContextResultReason::TransferSyntaxesNotSupported);
-        let jpeg = judged(uids::VERIFICATION, &[uids::JPEG2000]).0;
+        assert_eq!(negotiated(opt, &[big_endian]).0, PresentationContextResultReason::TransferSyntaxesNotSupported);
+        assert_eq!(negotiated(opt, &[]).0, PresentationContextResultReason::TransferSyntaxesNotSupported);
+        let jpeg = negotiated(uids::VERIFICATION, &[uids::JPEG2000]).0;
         assert_eq!(jpeg, PresentationContextResultReason::TransferSyntaxesNotSupported);
-        let ct = judged(uids::CT_IMAGE_STORAGE, &[SYNTAXES[0]]).0;
+        let ct = negotiated(uids::CT_IMAGE_STORAGE, &[SYNTAXES[0]]).0;
         assert_eq!(ct, PresentationContextResultReason::AbstractSyntaxNotSupported);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -10,68 +9,46 @@ use std::{
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 
 use super::{
-    Ending, NodeEvent, Peer, Stop,
+    AssociationEnd, NodeEvent, Peer, Stop,
     command::{CANCEL, Command, ECHO, MAX_COMMAND, STORE},
-    inbox::{Inbox, Incoming},
+    connection::{Activity, Connection, ConnectionError},
+    inbox::{Inbox, IncomingInstance, StoredInstance},
     negotiation::{Context, Policy, too_many},
-    wire::{Wire, WireError, Work},
+    refusal::Refusal,
 };
 
 const SUCCESS: u16 = 0x0000;
 
-/// State shared by all associations of a listening node.
+/// What all associations of a listening node share.
 pub(super) struct Node {
     pub(super) policy: Policy,
     pub(super) inbox: Inbox,
-    pub(super) limit: u64,
+    /// Longest accepted data set, in bytes.
+    pub(super) max_bytes: u64,
+    /// Time limit for one protocol data unit.
     pub(super) timeout: Duration,
     pub(super) stop: Stop,
     pub(super) report: Box<dyn Fn(NodeEvent) + Send + Sync>,
 }
 
-/// Why an instance is not stored.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error("SOP class differs from the presentation context")]
-    Class,
-    #[error("invalid SOP instance UID")]
-    Instance,
-    #[error("operation not supported")]
-    Operation,
-    // Only the kind: the full text may contain a path, and folder names may identify a patient.
-    #[error("cannot store the instance: {kind}", kind = .0.kind())]
-    Storage(io::Error),
-    #[error("data set exceeds the size limit")]
-    TooLarge,
-    #[error("data set does not match the command")]
-    Mismatch,
-    #[error("cannot read the data set")]
-    Unreadable,
-}
-
-impl Refusal {
-    /// The status of the response (PS3.4, table B.2-1; PS3.7, annex C).
-    const fn status(&self) -> u16 {
-        match self {
-            Self::Class => 0x0122,
-            Self::Instance => 0x0117,
-            Self::Operation => 0x0211,
-            Self::Storage(_) | Self::TooLarge => 0xa700,
-            Self::Mismatch => 0xa900,
-            Self::Unreadable => 0xc000,
-        }
-    }
-}
-
 /// Serves one connection to its end. If it is not `admitted`, rejects its association as one too many.
 pub(super) fn serve(node: &Node, socket: TcpStream, address: SocketAddr, admitted: bool) {
     let mut peer = Peer { address, title: String::new() };
-    let established = Wire::new(socket, node.timeout, node.stop.clone())
+    let established = Connection::new(socket, node.timeout, node.stop.clone())
         .map_err(|e| e.to_string())
-        .and_then(|wire| establish(node, wire, &mut peer, admitted));
+        .and_then(|connection| establish(node, connection, &mut peer, admitted));
     match established {
-        Ok((wire, contexts)) => {
-            Session { node, wire, contexts, peer, stage: Stage::Waiting(Vec::new()), stored: 0, refused: 0 }.run();
+        Ok((connection, contexts)) => {
+            Session {
+                node,
+                connection,
+                contexts,
+                peer,
+                stage: Stage::AwaitingCommand(Vec::new()),
+                stored: 0,
+                refused: 0,
+            }
+            .run();
         }
         Err(reason) => (node.report)(NodeEvent::TurnedAway { peer, reason }),
     }
@@ -80,33 +57,33 @@ pub(super) fn serve(node: &Node, socket: TcpStream, address: SocketAddr, admitte
 /// Answers the association request. Returns the reason if there is no association.
 fn establish(
     node: &Node,
-    mut wire: Wire,
+    mut connection: Connection,
     peer: &mut Peer,
     admitted: bool,
-) -> Result<(Wire, BTreeMap<u8, Context>), String> {
-    let request = match wire.receive(Work::Idle) {
+) -> Result<(Connection, BTreeMap<u8, Context>), String> {
+    let request = match connection.receive(Activity::Idle) {
         Ok(Pdu::AssociationRQ(request)) => request,
         Ok(_) => {
-            wire.abort();
+            connection.abort();
             return Err("the peer did not request an association".to_owned());
         }
-        Err(error @ WireError::Closed) => return Err(error.to_string()),
+        Err(error @ ConnectionError::Closed) => return Err(error.to_string()),
         Err(error) => {
-            wire.abort();
+            connection.abort();
             return Err(error.to_string());
         }
     };
     peer.title = request.calling_ae_title.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
     let answer = if admitted { node.policy.answer(request) } else { Err(too_many()) };
     match answer {
-        Ok((answer, contexts)) => match wire.send(&Pdu::AssociationAC(answer)) {
-            Ok(()) => Ok((wire, contexts)),
+        Ok((answer, contexts)) => match connection.send(&Pdu::AssociationAC(answer)) {
+            Ok(()) => Ok((connection, contexts)),
             Err(error) => Err(error.to_string()),
         },
         Err(rejection) => {
             let reason = rejection.source.to_string();
-            if wire.send(&Pdu::AssociationRJ(rejection)).is_ok() {
-                wire.close();
+            if connection.send(&Pdu::AssociationRJ(rejection)).is_ok() {
+                connection.close();
             }
             Err(reason)
         }
@@ -115,22 +92,22 @@ fn establish(
 
 /// State of the current message.
 enum Stage {
-    /// Waits for a command; these are its first bytes.
-    Waiting(Vec<u8>),
+    /// Waits for a command, of which these bytes have arrived.
+    AwaitingCommand(Vec<u8>),
     /// Receives the data set of a command.
-    Storing {
+    ReceivingDataSet {
         context: u8,
         command: Command,
         /// After a refusal, the rest of the data set is discarded.
-        incoming: Result<Box<Incoming>, Refusal>,
+        instance: Result<Box<IncomingInstance>, Refusal>,
         /// Number of discarded bytes.
-        passed: u64,
+        discarded: u64,
     },
 }
 
 struct Session<'a> {
     node: &'a Node,
-    wire: Wire,
+    connection: Connection,
     contexts: BTreeMap<u8, Context>,
     peer: Peer,
     stage: Stage,
@@ -140,45 +117,46 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(mut self) {
-        let ending = match self.converse() {
-            Ok(ending) => {
-                self.wire.close();
-                ending
+        let end = match self.serve_requests() {
+            Ok(end) => {
+                self.connection.close();
+                end
             }
-            Err(WireError::Closed) => Ending::Left,
+            Err(ConnectionError::Closed) => AssociationEnd::Closed,
             Err(error) => {
-                self.wire.abort();
-                Ending::Aborted(error.to_string())
+                self.connection.abort();
+                AssociationEnd::Aborted(error.to_string())
             }
         };
         let Self { node, peer, stored, refused, .. } = self;
-        (node.report)(NodeEvent::Ended { peer, stored, refused, ending });
+        (node.report)(NodeEvent::Ended { peer, stored, refused, end });
     }
 
-    fn converse(&mut self) -> Result<Ending, WireError> {
+    /// Serves requests until the association ends.
+    fn serve_requests(&mut self) -> Result<AssociationEnd, ConnectionError> {
         loop {
-            let idle = matches!(&self.stage, Stage::Waiting(command) if command.is_empty());
-            match self.wire.receive(if idle { Work::Idle } else { Work::UnderWay })? {
+            let is_idle = matches!(&self.stage, Stage::AwaitingCommand(command) if command.is_empty());
+            match self.connection.receive(if is_idle { Activity::Idle } else { Activity::Transfer })? {
                 Pdu::PData { data } => {
                     for value in data {
-                        self.take(&value)?;
+                        self.handle_fragment(&value)?;
                     }
                 }
                 Pdu::ReleaseRQ => {
-                    self.wire.send(&Pdu::ReleaseRP)?;
-                    return Ok(Ending::Released);
+                    self.connection.send(&Pdu::ReleaseRP)?;
+                    return Ok(AssociationEnd::Released);
                 }
-                Pdu::AbortRQ { .. } => return Ok(Ending::Left),
-                _ => return Err(WireError::Protocol("unexpected PDU".to_owned())),
+                Pdu::AbortRQ { .. } => return Ok(AssociationEnd::Closed),
+                _ => return Err(ConnectionError::Protocol("unexpected PDU".to_owned())),
             }
         }
     }
 
     /// Handles one fragment of a command or data set.
-    fn take(&mut self, value: &PDataValue) -> Result<(), WireError> {
-        let protocol = |text: &str| Err(WireError::Protocol(text.to_owned()));
+    fn handle_fragment(&mut self, value: &PDataValue) -> Result<(), ConnectionError> {
+        let protocol = |text: &str| Err(ConnectionError::Protocol(text.to_owned()));
         match (&mut self.stage, &value.value_type) {
-            (Stage::Waiting(bytes), PDataValueType::Command) => {
+            (Stage::AwaitingCommand(bytes), PDataValueType::Command) => {
                 bytes.extend_from_slice(&value.data);
                 if bytes.len() > MAX_COMMAND {
                     return protocol("the command set is too long");
@@ -187,74 +165,79 @@ impl Session<'_> {
                     return Ok(());
                 }
                 let command = Command::decode(bytes);
-                self.stage = Stage::Waiting(Vec::new());
+                self.stage = Stage::AwaitingCommand(Vec::new());
                 match command.filter(|command| !command.is_response()) {
-                    Some(command) => self.obey(value.presentation_context_id, command),
+                    Some(command) => self.handle_command(value.presentation_context_id, command),
                     None => protocol("invalid command set"),
                 }
             }
-            (Stage::Storing { context, incoming, passed, .. }, PDataValueType::Data)
+            (Stage::ReceivingDataSet { context, instance, discarded, .. }, PDataValueType::Data)
                 if *context == value.presentation_context_id =>
             {
-                if let Ok(instance) = incoming {
-                    if let Err(refusal) = instance.write(&value.data) {
-                        *incoming = Err(refusal);
+                if let Ok(incoming) = instance {
+                    if let Err(refusal) = incoming.write(&value.data) {
+                        *instance = Err(refusal);
                     }
                 } else {
-                    *passed += value.data.len() as u64;
-                    if *passed > self.node.limit {
+                    *discarded += value.data.len() as u64;
+                    if *discarded > self.node.max_bytes {
                         return protocol("data set exceeds the size limit");
                     }
                 }
-                if value.is_last { self.finish() } else { Ok(()) }
+                if value.is_last { self.store_instance() } else { Ok(()) }
             }
             _ => protocol("unexpected fragment"),
         }
     }
 
-    fn obey(&mut self, context: u8, command: Command) -> Result<(), WireError> {
-        let Some(agreed) = self.contexts.get(&context) else {
-            return Err(WireError::Protocol("the presentation context was not accepted".to_owned()));
+    /// Answers a command, or prepares to receive its data set.
+    fn handle_command(&mut self, context: u8, command: Command) -> Result<(), ConnectionError> {
+        let Some(accepted) = self.contexts.get(&context) else {
+            return Err(ConnectionError::Protocol("the presentation context was not accepted".to_owned()));
         };
         match (command.field, command.data_set) {
             (CANCEL, false) => Ok(()),
-            (ECHO, false) => self.wire.send_command(context, &command.response(SUCCESS, "")),
+            (ECHO, false) => self.connection.send_command(context, &command.response(SUCCESS, "")),
             (STORE, false) => self.refuse(context, &command, &Refusal::Unreadable),
             (STORE, true) => {
-                let incoming = self.node.inbox.begin(agreed, &command.class, &command.instance).map(Box::new);
-                self.stage = Stage::Storing { context, command, incoming, passed: 0 };
+                let instance = self.node.inbox.begin(accepted, &command.class, &command.instance).map(Box::new);
+                self.stage = Stage::ReceivingDataSet { context, command, instance, discarded: 0 };
                 Ok(())
             }
             (_, true) => {
-                self.stage = Stage::Storing { context, command, incoming: Err(Refusal::Operation), passed: 0 };
+                self.stage = Stage::ReceivingDataSet {
+                    context,
+                    command,
+                    instance: Err(Refusal::UnsupportedOperation),
+                    discarded: 0,
+                };
                 Ok(())
             }
-            (_, false) => self.refuse(context, &command, &Refusal::Operation),
+            (_, false) => self.refuse(context, &command, &Refusal::UnsupportedOperation),
         }
     }
 
     /// Stores the complete instance, and only then answers the peer.
-    fn finish(&mut self) -> Result<(), WireError> {
-        let Stage::Storing { context, command, incoming, .. } =
-            std::mem::replace(&mut self.stage, Stage::Waiting(Vec::new()))
+    fn store_instance(&mut self) -> Result<(), ConnectionError> {
+        let Stage::ReceivingDataSet { context, command, instance, .. } =
+            std::mem::replace(&mut self.stage, Stage::AwaitingCommand(Vec::new()))
         else {
             return Ok(());
         };
-        match incoming.and_then(|instance| self.node.inbox.place(*instance)) {
-            Ok(placed) => {
+        match instance.and_then(|instance| self.node.inbox.store(*instance)) {
+            Ok(StoredInstance { name, bytes, duplicate }) => {
                 self.stored += 1;
-                let (peer, name) = (self.peer.clone(), placed.name);
-                (self.node.report)(NodeEvent::Stored { peer, bytes: placed.bytes, name, known: placed.known });
-                self.wire.send_command(context, &command.response(SUCCESS, ""))
+                (self.node.report)(NodeEvent::Stored { peer: self.peer.clone(), bytes, name, duplicate });
+                self.connection.send_command(context, &command.response(SUCCESS, ""))
             }
             Err(refusal) => self.refuse(context, &command, &refusal),
         }
     }
 
-    fn refuse(&mut self, context: u8, command: &Command, refusal: &Refusal) -> Result<(), WireError> {
+    fn refuse(&mut self, context: u8, command: &Command, refusal: &Refusal) -> Result<(), ConnectionError> {
         self.refused += 1;
         let (status, reason) = (refusal.status(), refusal.to_string());
-        self.wire.send_command(context, &command.response(status, &reason))?;
+        self.connection.send_command(context, &command.response(status, &reason))?;
         (self.node.report)(NodeEvent::Refused { peer: self.peer.clone(), status, reason });
         Ok(())
     }

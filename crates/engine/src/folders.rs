@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use octrls_fs::{confined::make_parents, durable::lock_file};
+use octrls_fs::{confined::create_parents, durable::lock_file};
 
 use super::EngineError;
 
@@ -25,7 +25,7 @@ pub const QUARANTINE_FOLDER: &str = "quarantine";
 pub fn lock_results(out: &Path) -> Result<File, EngineError> {
     let failed = |source: io::Error| EngineError::Out { path: out.to_owned(), source };
     let path = out.join(STATE_FOLDER).join("lock");
-    make_parents(out, &path).map_err(failed)?;
+    create_parents(out, &path).map_err(failed)?;
     let file = lock_file(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -38,12 +38,10 @@ pub use history::{EyeScan, History, HistoryGuard};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
 pub use options::{EngineOptions, ModelFacts, Tuning};
 pub use quarantine::Quarantined;
-pub use schedule::{
-    heartbeat::{Heartbeat, STUCK_AFTER},
-    in_flight::grace_period,
-};
+pub use schedule::heartbeat::{Heartbeat, STUCK_AFTER};
 pub use work::{
     content::digest,
+    guarded::{TimeLimit, process_guarded},
     processor::{Cancelled, ProcessError, Processor, ScanSummary, ScanTask, is_storage_error},
     segmenter::{Segmenter, SegmenterOptions},
 };

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use octrls_core::ErrorCode;
 use octrls_fs::{
-    confined::{Held, hold_parent, is_plain, make_parents},
+    confined::{DirHandle, open_parent, is_plain, create_parents},
     durable::{move_file, write_new},
 };
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl Quarantine {
 
     /// Deletes the scan at `place`, its sidecar and finally its note.
     pub(crate) fn delete(&self, place: &Path) -> io::Result<()> {
-        let above = match hold_parent(self.out(), place) {
+        let above = match open_parent(self.out(), place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             held => held?,
         };
@@ -142,7 +142,7 @@ impl Quarantine {
         let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
         let from = self.roots.locate(path);
         let root = self.roots.root_of(path).ok_or(io::ErrorKind::NotFound)?;
-        let beside = hold_parent(root, &from)?;
+        let beside = open_parent(root, &from)?;
         let (scan, to) = (beside.entry(&from), above.entry(&place));
         move_file(&scan, &to)?;
         // Only the scan must move; a sidecar left behind has no effect.
@@ -163,7 +163,7 @@ impl Quarantine {
             let (reason, moved) = (note_of(&place), place.symlink_metadata().is_ok());
             let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
             if !moved && noted {
-                fs::remove_file(hold_parent(self.out(), &reason)?.entry(&reason))?;
+                fs::remove_file(open_parent(self.out(), &reason)?.entry(&reason))?;
                 found = true;
             } else if !noted {
                 break;
@@ -177,12 +177,12 @@ impl Quarantine {
         let root = self.roots.root_of(path).filter(|root| root.is_dir());
         let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is missing"))?;
         let to = self.roots.locate(path);
-        let beside = make_parents(root, &to)?;
+        let beside = create_parents(root, &to)?;
         let to = beside.entry(&to);
         if to.symlink_metadata().is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file has taken its original path"));
         }
-        let above = hold_parent(self.out(), place)?;
+        let above = open_parent(self.out(), place)?;
         let scan = above.entry(place);
         let sidecar = sidecar_of(&scan);
         if sidecar.exists() {
@@ -195,9 +195,9 @@ impl Quarantine {
 
     /// Writes the note beside the first free name for `path`, which reserves that name. Returns the folder and the
     /// place for the scan.
-    fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(Held, PathBuf)> {
+    fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(DirHandle, PathBuf)> {
         let wanted = self.folder.join(path);
-        let above = make_parents(self.out(), &wanted)?;
+        let above = create_parents(self.out(), &wanted)?;
         let mut place = wanted.clone();
         for number in 2.. {
             let free = above.entry(&place);

@@ -1,7 +1,8 @@
 //! Errors of the queue.
 
-use octrls_core::ErrorCode;
 use std::{io, path::PathBuf};
+
+use octrls_core::ErrorCode;
 
 /// An error of the queue. Each kind has a stable [`code`](FleetError::code). No text contains a secret.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,7 @@ pub enum FleetError {
 
 impl FleetError {
     /// Stable error code.
+    #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Denied { .. } => ErrorCode::FleetDenied,
@@ -54,4 +56,18 @@ impl FleetError {
             Self::Thread(_) => ErrorCode::FleetThread,
         }
     }
+}
+
+/// An error with its causes, each once.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
 }

@@ -8,36 +8,29 @@
 //!
 //! | data | transport | removed |
 //! | --- | --- | --- |
-//! | [`wire::Job`] | work-queue stream, one subject per job, hence no duplicates | when it is acknowledged |
+//! | `Job` | work-queue stream, one subject per job, hence no duplicates | when it is acknowledged |
 //! | scan | object, or path on shared storage | when the outcome is settled |
-//! | [`wire::Signal`]: alive, opened, B-scan | plain message, not stored | once read; may be lost |
+//! | `Signal`: alive, opened, B-scan | plain message, not stored | once read; may be lost |
 //! | results | object | when the outcome is settled |
-//! | [`wire::Outcome`] | stream, one subject per job | when the watcher has settled it |
+//! | `Outcome` | stream, one subject per job | when the watcher has settled it |
 //!
 //! Invariants: a worker acknowledges a job only after storing its outcome. The watcher settles an outcome only after
 //! the results are in place. A failure of the queue never counts against a scan: work waits until the queue answers.
 //! All data from the queue is untrusted and checked.
 //!
-//! [`link::Link`] owns one small async runtime; everything else is synchronous.
+//! [`Link`] owns one small async runtime; everything else is synchronous.
 //!
 //! [`Processor`]: octrls_engine::Processor
 
-mod archive;
-mod cleanup;
-mod dispatcher;
 mod error;
-mod inbox;
-mod jetstream_queue;
-mod job_handler;
-mod job_runner;
-mod link;
-mod remote_job;
-mod scratch;
-mod server;
-mod wire;
+mod queue;
+mod watcher;
 pub mod worker;
 
-pub use dispatcher::Dispatcher;
 pub use error::FleetError;
-pub use link::{Link, Notifier};
-pub use server::{Login, QueueName, Server, ServerUrl};
+pub use queue::{
+    link::Link,
+    notifier::Notifier,
+    server::{Login, QueueName, Server, ServerUrl},
+};
+pub use watcher::dispatcher::Dispatcher;

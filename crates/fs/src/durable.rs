@@ -8,6 +8,8 @@ use std::{
 
 use tempfile::NamedTempFile;
 
+use crate::platform;
+
 /// Prefix of unfinished files. The scan filter skips hidden names.
 const PREFIX: &str = ".octrls-";
 
@@ -24,7 +26,10 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Moves a file, by copying if it crosses file systems. On failure `from` stays intact.
+/// Moves a file, by copying if it crosses file systems.
+///
+/// # Errors
+/// The system's error; `from` then stays intact.
 pub fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_and_remove(from, to),
@@ -55,17 +60,23 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Creates a temporary file with the prefix `prefix` and the usual permissions. It is deleted unless persisted.
+///
+/// # Errors
+/// The system's error.
 pub fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(platform::new_file_permissions());
     builder.prefix(prefix).tempfile_in(folder)
 }
 
 /// Opens or creates a lock file without following links.
+///
+/// # Errors
+/// The system's error, also if it is a link.
 pub fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    platform::refuse_links(&mut options);
     options.open(path)
 }
 
@@ -73,9 +84,12 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Syncs a folder, so that its entries survive a power cut. Only Unix needs and supports this.
+/// Syncs a folder, so that its entries survive a power cut.
+///
+/// # Errors
+/// The system's error.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -95,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_overwritten() {
+    fn existing_files_are_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("a"), dir.path().join("b"));
         fs::write(&from, "new").unwrap();

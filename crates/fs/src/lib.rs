@@ -4,3 +4,4 @@ pub mod confined;
 pub mod digest;
 pub mod durable;
 pub mod mounts;
+pub mod platform;

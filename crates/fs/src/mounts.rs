@@ -1,9 +1,8 @@
 //! File systems: their type, and whether they are network shares.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use crate::platform;
 
 /// File systems that other machines can change without a change event on this one.
 const SHARES: [&str; 16] = [
@@ -29,15 +28,18 @@ const SHARES: [&str; 16] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     point: PathBuf,
+    /// Type of the file system, such as `ext4`.
     pub kind: String,
+    /// Whether it is mounted read-only.
     pub read_only: bool,
 }
 
 impl Mount {
     /// The mount that contains `path`, which must be absolute and without links; `None` if the system does not list
     /// mounts.
+    #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
-        Self::find(path, &fs::read_to_string("/proc/self/mountinfo").ok()?)
+        Self::find(path, &platform::mount_table()?)
     }
 
     fn find(path: &Path, table: &str) -> Option<Self> {
@@ -52,12 +54,13 @@ impl Mount {
         let mut fields = before.split(' ').skip(4);
         let (point, options) = (fields.next()?, fields.next()?);
         let mut source = after.split(' ');
-        let (kind, whole) = (source.next()?.to_owned(), source.nth(1).unwrap_or_default());
-        let read_only = [options, whole].iter().any(|options| options.split(',').any(|option| option == "ro"));
+        let (kind, super_options) = (source.next()?.to_owned(), source.nth(1).unwrap_or_default());
+        let read_only = [options, super_options].iter().any(|options| options.split(',').any(|option| option == "ro"));
         Some(Self { point: unescaped(point).into(), kind, read_only })
     }
 
     /// Whether it is a network share, which sends no change events.
+    #[must_use]
     pub fn is_share(&self) -> bool {
         SHARES.contains(&self.kind.as_str())
     }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls_fs::confined::Outside;
+use octrls_fs::confined::OutsideFolder;
 
 /// An error of writing results. Each kind has a stable [`code`](OutputError::code).
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ impl OutputError {
     pub fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            _ if Outside::caused(&source) => Self::Outside { reason: source.to_string() },
+            _ if OutsideFolder::is_cause_of(&source) => Self::Outside { reason: source.to_string() },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied { path },
             _ => Self::Io { path, source },

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::OutputError;
-use octrls_fs::confined::{self, Held};
+use octrls_fs::confined::{self, DirHandle};
 use octrls_fs::durable::sync_folder;
 
 /// File that marks a folder as written by octrls; written last.
@@ -33,11 +33,11 @@ pub struct Staging {
 /// A folder being written.
 pub struct StagedFolder {
     staging: Staging,
-    // Held by an open handle, since its path may be replaced; errors show the path.
+    // DirHandle by an open handle, since its path may be replaced; errors show the path.
     folder: TempDir,
     place: PathBuf,
-    itself: Held,
-    above: Held,
+    itself: DirHandle,
+    above: DirHandle,
 }
 
 impl Staging {
@@ -53,7 +53,7 @@ impl Staging {
     /// [`OutputError`] if a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         let clear = || {
-            let above = confined::hold_parent(&self.out, &self.folder)?;
+            let above = confined::open_parent(&self.out, &self.folder)?;
             fs::remove_dir_all(above.entry(&self.folder))
         };
         match clear() {
@@ -69,7 +69,7 @@ impl Staging {
     /// [`OutputError`] if it cannot be removed, or lies outside the output folder.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
         let io = |e| OutputError::io(target, e);
-        let above = match confined::hold_parent(&self.out, target) {
+        let above = match confined::open_parent(&self.out, target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             held => held.map_err(io)?,
         };
@@ -86,9 +86,9 @@ impl Staging {
     }
 
     /// Removes the empty parent folders of `target`, upwards from `held`, its direct parent.
-    fn prune(&self, mut held: Held, target: &Path) -> io::Result<()> {
+    fn prune(&self, mut held: DirHandle, target: &Path) -> io::Result<()> {
         for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
-            let above = confined::hold_parent(&self.out, empty)?;
+            let above = confined::open_parent(&self.out, empty)?;
             // Fails if the folder is not empty.
             if fs::remove_dir(above.entry(empty)).is_err() {
                 break;
@@ -98,15 +98,15 @@ impl Staging {
         held.sync()
     }
 
-    fn hold(&self) -> Result<Held, OutputError> {
-        confined::make_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
+    fn hold(&self) -> Result<DirHandle, OutputError> {
+        confined::create_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
     }
 
     pub fn begin(&self) -> Result<StagedFolder, OutputError> {
         let above = self.hold()?;
         let io = |e| OutputError::io(&self.folder, e);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above.path()).map_err(io)?;
-        let itself = above.folder(name_of(folder.path())).map_err(io)?;
+        let itself = above.open_folder(name_of(folder.path())).map_err(io)?;
         let place = self.folder.join(name_of(folder.path()));
         Ok(StagedFolder { staging: self.clone(), folder, place, itself, above })
     }
@@ -180,7 +180,7 @@ impl StagedFolder {
         last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
-        let above = confined::make_parents(&self.staging.out, target).map_err(io)?;
+        let above = confined::create_parents(&self.staging.out, target).map_err(io)?;
         let place = above.entry(target);
         self.itself.sync().map_err(io)?;
 

@@ -9,7 +9,7 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use dicom_dictionary_std::uids;
 
-use crate::dicom_net::rig::{Beside, OPT, Rig, file, free_port, until};
+use crate::dicom_net::rig::{BackgroundProcess, OPT, Rig, file, free_port, until};
 use crate::dicom_results::scan;
 
 pub(crate) fn octrls() -> Command {
@@ -19,7 +19,7 @@ pub(crate) fn octrls() -> Command {
 }
 
 /// Starts a listening command; returns it and its address.
-pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
+pub(crate) fn listening(command: &mut Command, word: &str) -> (BackgroundProcess, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address = loop {
@@ -30,16 +30,16 @@ pub(crate) fn listening(command: &mut Command, word: &str) -> (Beside, String) {
     };
     // Keep reading the pipe: a full one would block the command.
     std::thread::spawn(move || lines.for_each(drop));
-    (Beside::of(child), address)
+    (BackgroundProcess::of(child), address)
 }
 
-pub(crate) fn terminate(beside: Beside) -> bool {
+pub(crate) fn terminate(beside: BackgroundProcess) -> bool {
     assert!(Command::new("kill").arg(beside.id().to_string()).output().unwrap().status.success());
     beside.ended()
 }
 
 #[test]
-fn receiving_and_sending() {
+fn received_files_can_be_sent() {
     let dir = tempfile::tempdir().unwrap();
     let (inbox, outbox) = (dir.path().join("in"), dir.path().join("out"));
     fs::create_dir_all(outbox.join("deep")).unwrap();
@@ -65,7 +65,7 @@ fn receiving_and_sending() {
 }
 
 #[test]
-fn wrong_arguments() {
+fn invalid_arguments_are_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let code = |arguments: &[&str]| octrls().args(arguments).arg(dir.path()).output().unwrap().status.code();
     assert_eq!(code(&["receive", "--listen", "0.0.0.0:0"]), Some(3), "all machines, no titles");
@@ -77,7 +77,7 @@ fn wrong_arguments() {
 }
 
 #[test]
-fn a_watcher_that_receives() {
+fn a_watcher_processes_received_scans() {
     let dir = tempfile::tempdir().unwrap();
     let (root, path) = (dir.path().join("in"), dir.path().join("a.dcm"));
     fs::create_dir(&root).unwrap();
@@ -91,7 +91,7 @@ fn a_watcher_that_receives() {
 }
 
 #[test]
-fn a_series_that_comes_instance_by_instance_is_one_scan() {
+fn a_series_received_instance_by_instance_is_one_scan() {
     let dir = tempfile::tempdir().unwrap();
     let (root, export) = (dir.path().join("in"), dir.path().join("export"));
     for folder in [&root, &export] {
@@ -125,7 +125,7 @@ fn a_series_that_comes_instance_by_instance_is_one_scan() {
 }
 
 #[test]
-fn results_that_were_left_are_delivered_at_the_next_start() {
+fn undelivered_results_are_delivered_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
     fs::create_dir_all(&root).unwrap();

@@ -5,11 +5,11 @@ use std::{fs, process::Command};
 use dicom_dictionary_std::uids;
 use octrls_dicom_net::{NodeEvent, echo, send};
 
-use crate::dicom_net::rig::{Beside, OPT, Rig, data_set, file, free_port, program, sender, until};
+use crate::dicom_net::rig::{BackgroundProcess, OPT, Rig, data_set, file, free_port, program, sender, until};
 
 #[test]
-fn its_tools_reach_us() {
-    let name = "its_tools_reach_us";
+fn dcmtk_tools_can_echo_and_store() {
+    let name = "dcmtk_tools_can_echo_and_store";
     let (Some(echoscu), Some(dcmsend), Some(storescu)) =
         (program("echoscu", name), program("dcmsend", name), program("storescu", name))
     else {
@@ -54,7 +54,7 @@ fn its_tools_reach_us() {
     let received = fs::read(rig.inbox().join("1.2.4.dcm")).unwrap();
     assert!(data_set(&received) == data_set(&implicit));
     assert!(to_us(&storescu).args(["-R"]).arg(&files[0].1).output().unwrap().status.success());
-    rig.wait(|event| matches!(event, NodeEvent::Stored { known: true, .. }));
+    rig.wait(|event| matches!(event, NodeEvent::Stored { duplicate: true, .. }));
     let ct = rig.put("ct.dcm", &file(uids::CT_IMAGE_STORAGE, "1.2.9", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     // dcmsend reports no failure for a refused context, so count the files.
     to_us(&dcmsend).arg(ct).output().unwrap();
@@ -62,14 +62,15 @@ fn its_tools_reach_us() {
 }
 
 #[test]
-fn we_reach_its_archive() {
-    let Some(storescp) = program("storescp", "we_reach_its_archive") else { return };
+fn dcmtk_storage_accepts_our_files() {
+    let Some(storescp) = program("storescp", "dcmtk_storage_accepts_our_files") else { return };
     let dir = tempfile::tempdir().unwrap();
     let (port, received) = (free_port(), dir.path().join("received"));
     fs::create_dir(&received).unwrap();
     let mut command = Command::new(storescp);
-    let _archive =
-        Beside::start(command.args(["-pm", "+xa", "-aet", "SCP", "-od"]).arg(&received).arg(port.to_string()));
+    let _archive = BackgroundProcess::start(
+        command.args(["-pm", "+xa", "-aet", "SCP", "-od"]).arg(&received).arg(port.to_string()),
+    );
     let target = format!("SCP@127.0.0.1:{port}").parse().unwrap();
     until(|| echo(&target, &sender("TEST")).ok());
 

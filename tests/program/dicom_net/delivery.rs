@@ -8,7 +8,7 @@ use std::{
 };
 
 use dicom_dictionary_std::uids;
-use octrls_dicom_net::{Courier, Delivery, NodeEvent, Outbox};
+use octrls_dicom_net::{DeliveryQueue, DeliveryWorker, NodeEvent, ResultSender};
 use octrls_engine::Level;
 
 use crate::dicom_net::rig::{OPT, Rig, file, free_port, sender, until};
@@ -33,7 +33,7 @@ fn stored(rig: &Rig) -> usize {
 fn each_object_is_delivered_once() {
     let rig = Rig::new();
     let folder = result(rig.dir.path(), "scan.png", 1);
-    let delivery = Delivery { target: rig.target(), options: sender("TEST") };
+    let delivery = ResultSender { target: rig.target(), options: sender("TEST") };
     assert_eq!(delivery.deliver(&folder).unwrap().len(), 2);
     assert_eq!(delivery.deliver(&folder).unwrap().len(), 0);
     assert_eq!(stored(&rig), 2);
@@ -47,7 +47,7 @@ fn each_object_is_delivered_once() {
 }
 
 #[test]
-fn the_courier_takes_up_what_was_left() {
+fn the_delivery_worker_resumes_after_a_restart() {
     let rig = Rig::new();
     let out = rig.dir.path().join("out");
     let early = result(&out, "deep/early.png", 1);
@@ -56,20 +56,20 @@ fn the_courier_takes_up_what_was_left() {
     let notices = Arc::<Mutex<Vec<(Level, String)>>>::default();
     let told = Arc::clone(&notices);
     let report = move |level, _, text| told.lock().unwrap().push((level, text));
-    let (outbox, options) = (Outbox::default(), sender("TEST"));
+    let (delivery_queue, options) = (DeliveryQueue::default(), sender("TEST"));
 
     let nobody = format!("PACS@127.0.0.1:{}", free_port()).parse().unwrap();
-    let absent = Delivery { target: nobody, options: options.clone() };
-    let courier = Courier::start(absent, out.clone(), Outbox::default(), report.clone()).unwrap();
-    assert_eq!(courier.finish(), 1, "left for the next start");
+    let absent = ResultSender { target: nobody, options: options.clone() };
+    let delivery_worker = DeliveryWorker::start(absent, out.clone(), DeliveryQueue::default(), report.clone()).unwrap();
+    assert_eq!(delivery_worker.finish(), 1, "left for the next start");
     assert!(notices.lock().unwrap().iter().any(|(level, text)| *level == Level::Warning && text.contains("early.png")));
     assert!(early.join("result.json").is_file());
 
-    let delivery = Delivery { target: rig.target(), options };
-    let courier = Courier::start(delivery, out.clone(), outbox.clone(), report).unwrap();
-    outbox.put(result(&out, "late.png", 2));
+    let delivery = ResultSender { target: rig.target(), options };
+    let delivery_worker = DeliveryWorker::start(delivery, out.clone(), delivery_queue.clone(), report).unwrap();
+    delivery_queue.put(result(&out, "late.png", 2));
     until(|| (stored(&rig) == 4).then_some(()));
-    assert_eq!(courier.finish(), 0);
+    assert_eq!(delivery_worker.finish(), 0);
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(stored(&rig), 4, "what is no result of ours stays");
     let texts: Vec<String> = notices.lock().unwrap().iter().map(|(_, text)| text.clone()).collect();

@@ -7,7 +7,7 @@ use std::{
 
 use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{PDataValueType, Pdu};
-use octrls_dicom_net::{Ending, NodeEvent, Stop, echo, send};
+use octrls_dicom_net::{AssociationEnd, NodeEvent, Stop, echo, send};
 use rand::{Rng, SeedableRng};
 
 use crate::dicom_net::rig::{OPT, Peer, Rig, data_set, file, sender, until};
@@ -16,16 +16,16 @@ fn explicit(instance: &str) -> Vec<u8> {
     file(OPT, instance, uids::EXPLICIT_VR_LITTLE_ENDIAN, 1)
 }
 
-fn associated(rig: &Rig) -> Peer {
+fn associate_peer(rig: &Rig) -> Peer {
     let mut peer = Peer::connect(rig.listener.address());
     assert!(matches!(peer.associate("TEST", "OCTRLS"), Pdu::AssociationAC(_)));
     peer
 }
 
 #[test]
-fn wrong_instances_get_their_status_and_the_association_lives_on() {
+fn refused_instances_get_a_status_and_the_association_continues() {
     let rig = Rig::with(|options| options.max_instance_bytes = 100_000);
-    let mut peer = associated(&rig);
+    let mut peer = associate_peer(&rig);
     let good = explicit("1.2.3");
     let data = data_set(&good);
     for hostile in ["../1.2.3", "..", "1.2.3/4", "1.2.\u{e9}", "1..2", "", &"1".repeat(65), "/etc/passwd"] {
@@ -36,8 +36,8 @@ fn wrong_instances_get_their_status_and_the_association_lives_on() {
     assert_eq!(peer.store("1.2.3", &[0xa5; 999]), 0xc000, "no data set");
     assert_eq!(peer.store("1.2.3", &[]), 0xa900, "nothing");
     assert_eq!(peer.store("1.2.3", &vec![0; 150_000]), 0xa700, "too large");
-    peer.ask_to_store(uids::CT_IMAGE_STORAGE, "1.2.3");
-    peer.piece(PDataValueType::Data, true, data);
+    peer.request_store(uids::CT_IMAGE_STORAGE, "1.2.3");
+    peer.send_fragment(PDataValueType::Data, true, data);
     assert_eq!(peer.status(), 0x0122, "another class than agreed on");
     assert_eq!(rig.received(), [""; 0], "nothing is left of any");
 
@@ -45,17 +45,17 @@ fn wrong_instances_get_their_status_and_the_association_lives_on() {
     peer.send(&Pdu::ReleaseRQ);
     assert_eq!(peer.receive(), Pdu::ReleaseRP);
     assert_eq!(rig.received(), ["1.2.3.dcm"]);
-    let NodeEvent::Ended { stored, refused, ending, .. } = rig.ended() else { unreachable!() };
-    assert_eq!((stored, refused, ending), (1, 14, Ending::Released));
+    let NodeEvent::Ended { stored, refused, end, .. } = rig.ended() else { unreachable!() };
+    assert_eq!((stored, refused, end), (1, 14, AssociationEnd::Released));
     let told = rig.wait(|event| matches!(event, NodeEvent::Stored { .. })).to_string();
     assert!(!told.contains("1.2.3") && !told.contains("Doe"), "{told}");
 }
 
 #[test]
-fn a_data_set_without_end_is_cut_off() {
+fn an_endless_data_set_is_aborted() {
     let rig = Rig::with(|options| options.max_instance_bytes = 50_000);
-    let mut peer = associated(&rig);
-    peer.ask_to_store(OPT, "1.2.3");
+    let mut peer = associate_peer(&rig);
+    peer.request_store(OPT, "1.2.3");
     // A data PDU by hand: type, length, length of its value, context, control.
     let mut unit = vec![4, 0];
     unit.extend_from_slice(&10_006_u32.to_be_bytes());
@@ -64,17 +64,17 @@ fn a_data_set_without_end_is_cut_off() {
     unit.resize(unit.len() + 10_000, 0);
     let ended = (0..1000).any(|_| peer.0.write_all(&unit).is_err());
     assert!(ended, "the connection is cut");
-    assert!(matches!(rig.ended(), NodeEvent::Ended { ending: Ending::Aborted(_), .. }));
+    assert!(matches!(rig.ended(), NodeEvent::Ended { end: AssociationEnd::Aborted(_), .. }));
     assert_eq!(rig.received(), [""; 0]);
 }
 
 #[test]
-fn a_peer_that_stops_leaves_nothing_and_holds_up_nobody() {
+fn a_stalled_peer_leaves_no_file_and_delays_no_other() {
     let rig = Rig::with(|options| options.timeout = Duration::from_secs(2));
     let good = explicit("1.2.3");
-    let mut silent = associated(&rig);
-    silent.ask_to_store(OPT, "1.2.3");
-    silent.piece(PDataValueType::Data, false, &data_set(&good)[..5000]);
+    let mut silent = associate_peer(&rig);
+    silent.request_store(OPT, "1.2.3");
+    silent.send_fragment(PDataValueType::Data, false, &data_set(&good)[..5000]);
     // A PDU header without the rest.
     silent.0.write_all(&[4, 0, 0, 0, 0x40, 0, 0, 0]).unwrap();
     until(|| (rig.received().len() == 1).then_some(()));
@@ -84,20 +84,20 @@ fn a_peer_that_stops_leaves_nothing_and_holds_up_nobody() {
     let outcomes = send(&rig.target(), &[path], &sender("TEST")).unwrap();
     assert!(matches!(outcomes[0].result, Ok(0)));
 
-    let aborted = rig.wait(|e| matches!(e, NodeEvent::Ended { ending: Ending::Aborted(_), .. }));
+    let aborted = rig.wait(|e| matches!(e, NodeEvent::Ended { end: AssociationEnd::Aborted(_), .. }));
     assert!(aborted.to_string().contains("timed out"), "{aborted}");
     until(|| (rig.received() == ["1.2.3.dcm"]).then_some(()));
 
-    let mut gone = associated(&rig);
-    gone.ask_to_store(OPT, "1.2.9");
-    gone.piece(PDataValueType::Data, false, &data_set(&good)[..5000]);
+    let mut gone = associate_peer(&rig);
+    gone.request_store(OPT, "1.2.9");
+    gone.send_fragment(PDataValueType::Data, false, &data_set(&good)[..5000]);
     drop(gone);
-    rig.wait(|e| matches!(e, NodeEvent::Ended { ending: Ending::Left, .. }));
+    rig.wait(|e| matches!(e, NodeEvent::Ended { end: AssociationEnd::Closed, .. }));
     assert_eq!(rig.received(), ["1.2.3.dcm"]);
 }
 
 #[test]
-fn drops_of_bytes_do_not_keep_a_connection_alive() {
+fn single_bytes_do_not_extend_the_time_limit() {
     let rig = Rig::with(|options| options.timeout = Duration::from_secs(1));
     let start = Instant::now();
     let mut peer = Peer::connect(rig.listener.address());
@@ -109,9 +109,9 @@ fn drops_of_bytes_do_not_keep_a_connection_alive() {
 }
 
 #[test]
-fn beyond_the_limit_peers_are_told_to_come_later() {
+fn too_many_associations_are_rejected_as_transient() {
     let rig = Rig::with(|options| options.max_associations = 1);
-    let held = associated(&rig);
+    let held = associate_peer(&rig);
     let error = echo(&rig.target(), &sender("TEST")).unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("local limit exceeded"), "{error}");
     drop(held);
@@ -119,7 +119,7 @@ fn beyond_the_limit_peers_are_told_to_come_later() {
 }
 
 #[test]
-fn rubbish_is_no_reason_to_panic() {
+fn invalid_bytes_cause_no_panic() {
     let rig = Rig::with(|options| options.timeout = Duration::from_millis(500));
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     let mut request = Vec::new();
@@ -158,34 +158,34 @@ fn rubbish_is_no_reason_to_panic() {
 }
 
 #[test]
-fn a_drain_finishes_what_is_under_way() {
+fn a_drain_finishes_the_current_instance() {
     let rig = Rig::new();
     let good = explicit("1.2.3");
     let data = data_set(&good);
-    let mut busy = associated(&rig);
-    let mut idle = associated(&rig);
-    busy.ask_to_store(OPT, "1.2.3");
-    busy.piece(PDataValueType::Data, false, &data[..9000]);
+    let mut busy = associate_peer(&rig);
+    let mut idle = associate_peer(&rig);
+    busy.request_store(OPT, "1.2.3");
+    busy.send_fragment(PDataValueType::Data, false, &data[..9000]);
     until(|| (rig.received().len() == 1).then_some(()));
     let stop: Stop = rig.listener.stopper();
     stop.drain();
     assert!(matches!(idle.receive(), Pdu::AbortRQ { .. }));
     for piece in data[9000..].chunks(10_000) {
-        busy.piece(PDataValueType::Data, false, piece);
+        busy.send_fragment(PDataValueType::Data, false, piece);
     }
-    busy.piece(PDataValueType::Data, true, &[]);
+    busy.send_fragment(PDataValueType::Data, true, &[]);
     assert_eq!(busy.status(), 0);
     assert_eq!(rig.received(), ["1.2.3.dcm"]);
     rig.finish();
 }
 
 #[test]
-fn an_abort_leaves_what_is_under_way() {
+fn an_abort_drops_the_current_instance() {
     let rig = Rig::new();
     let good = explicit("1.2.3");
-    let mut busy = associated(&rig);
-    busy.ask_to_store(OPT, "1.2.3");
-    busy.piece(PDataValueType::Data, false, &data_set(&good)[..9000]);
+    let mut busy = associate_peer(&rig);
+    busy.request_store(OPT, "1.2.3");
+    busy.send_fragment(PDataValueType::Data, false, &data_set(&good)[..9000]);
     until(|| (rig.received().len() == 1).then_some(()));
     rig.listener.stopper().abort();
     assert!(matches!(busy.receive(), Pdu::AbortRQ { .. }));

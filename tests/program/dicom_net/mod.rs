@@ -1,5 +1,7 @@
 //! DICOM networking: our nodes with each other, with misbehaving peers, and with other programs.
 
+use crate::dicom_results::scan;
+
 mod command;
 mod dcmtk;
 mod delivery;
@@ -7,4 +9,3 @@ mod hostile;
 mod orthanc;
 mod rig;
 mod round_trip;
-use crate::dicom_results::scan;

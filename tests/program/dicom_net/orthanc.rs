@@ -1,7 +1,6 @@
 //! Interoperation with Orthanc: a scan goes from there to us and back, and is read again over DICOMweb. Skipped if
 //! Orthanc is not installed.
 
-use crate::support::missing;
 use std::{
     fs,
     io::{Read, Write},
@@ -14,9 +13,10 @@ use dicom_dictionary_std::uids;
 use octrls_dicom_net::{NodeEvent, echo, send};
 
 use crate::dicom_net::command::{listening, octrls, terminate};
-use crate::dicom_net::rig::{Beside, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
+use crate::dicom_net::rig::{BackgroundProcess, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
+use crate::support::missing;
 
-const NAME: &str = "a_scan_goes_to_us_and_back";
+const NAME: &str = "orthanc_sends_a_scan_and_receives_it_back";
 
 /// Sends an HTTP request; returns status and body.
 fn http(port: u16, method: &str, path: &str, accept: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
@@ -43,7 +43,7 @@ fn plugins(orthanc: &Path) -> Option<PathBuf> {
 
 /// An Orthanc server with a storage folder of its own.
 struct Orthanc {
-    _server: Beside,
+    _server: BackgroundProcess,
     web: u16,
     dicom: u16,
 }
@@ -68,7 +68,8 @@ impl Orthanc {
         });
         let path = folder.join("orthanc.json");
         fs::write(&path, configuration.to_string()).unwrap();
-        let server = Beside::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
+        let server =
+            BackgroundProcess::start(Command::new(&orthanc).arg(path).stdout(Stdio::null()).stderr(Stdio::null()));
         until(|| http(web, "GET", "/system", "*/*", b"").filter(|(status, _)| *status == 200));
         Some(Self { _server: server, web, dicom })
     }
@@ -85,7 +86,7 @@ impl Orthanc {
 }
 
 #[test]
-fn a_scan_goes_to_us_and_back() {
+fn orthanc_sends_a_scan_and_receives_it_back() {
     let rig = Rig::new();
     let Some(orthanc) = Orthanc::start(NAME, rig.dir.path(), rig.listener.address().port()) else { return };
     let (web, dicom) = (orthanc.web, orthanc.dicom);
@@ -112,9 +113,9 @@ fn a_scan_goes_to_us_and_back() {
 
 /// A watcher receives a scan from the archive by C-STORE and sends the results back; the test reads them over DICOMweb.
 #[test]
-fn a_scan_comes_back_as_results_of_its_study() {
+fn orthanc_receives_results_in_the_study_of_the_scan() {
     let (dir, us) = (tempfile::tempdir().unwrap(), free_port());
-    let name = "a_scan_comes_back_as_results_of_its_study";
+    let name = "orthanc_receives_results_in_the_study_of_the_scan";
     let Some(orthanc) = Orthanc::start(name, dir.path(), us) else { return };
     let (root, scan) = (dir.path().join("in"), dir.path().join("scan.dcm"));
     fs::create_dir(&root).unwrap();

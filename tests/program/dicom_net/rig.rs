@@ -1,6 +1,5 @@
 //! Test fixtures: DICOM files, a listening node, and a scripted peer.
 
-use crate::support::missing;
 use std::{
     fs,
     io::{Read, Write},
@@ -21,6 +20,8 @@ use dicom_ul::pdu::{
 };
 use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent, SendOptions, Target};
 use tempfile::TempDir;
+
+use crate::support::missing;
 
 /// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -224,13 +225,13 @@ impl Peer {
         self.0.write_all(&bytes).unwrap();
     }
 
-    pub(crate) fn piece(&mut self, value_type: PDataValueType, is_last: bool, data: &[u8]) {
+    pub(crate) fn send_fragment(&mut self, value_type: PDataValueType, is_last: bool, data: &[u8]) {
         let data = data.to_vec();
         self.send(&Pdu::PData { data: vec![PDataValue { presentation_context_id: 1, value_type, is_last, data }] });
     }
 
     /// Sends a C-STORE request, encoded by dicom-object instead of our own code.
-    pub(crate) fn ask_to_store(&mut self, class: &str, instance: &str) {
+    pub(crate) fn request_store(&mut self, class: &str, instance: &str) {
         let command = InMemDicomObject::command_from_element_iter([
             text(tags::AFFECTED_SOP_CLASS_UID, VR::UI, class),
             us(tags::COMMAND_FIELD, 0x0001),
@@ -241,16 +242,16 @@ impl Peer {
         ]);
         let mut bytes = Vec::new();
         command.write_dataset_with_ts(&mut bytes, &IMPLICIT_VR_LITTLE_ENDIAN.erased()).unwrap();
-        self.piece(PDataValueType::Command, true, &bytes);
+        self.send_fragment(PDataValueType::Command, true, &bytes);
     }
 
     /// Stores a data set as the tomography instance `instance`; returns the status.
     pub(crate) fn store(&mut self, instance: &str, data: &[u8]) -> u16 {
-        self.ask_to_store(OPT, instance);
+        self.request_store(OPT, instance);
         for piece in data.chunks(10_000) {
-            self.piece(PDataValueType::Data, false, piece);
+            self.send_fragment(PDataValueType::Data, false, piece);
         }
-        self.piece(PDataValueType::Data, true, &[]);
+        self.send_fragment(PDataValueType::Data, true, &[]);
         self.status()
     }
 
@@ -284,9 +285,9 @@ pub(crate) fn program(name: &str, test: &str) -> Option<PathBuf> {
 }
 
 /// A background process, killed when dropped.
-pub(crate) struct Beside(Child);
+pub(crate) struct BackgroundProcess(Child);
 
-impl Beside {
+impl BackgroundProcess {
     pub(crate) fn start(command: &mut Command) -> Self {
         Self(command.spawn().unwrap())
     }
@@ -305,7 +306,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for BackgroundProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -1,10 +1,10 @@
 //! Our sender with our listener.
 
-use octrls_core::ErrorCode;
 use std::{fs, time::Duration};
 
 use dicom_dictionary_std::uids;
-use octrls_dicom_net::{Ending, Listener, NodeError, NodeEvent, echo, send};
+use octrls_core::ErrorCode;
+use octrls_dicom_net::{AssociationEnd, Listener, NodeError, NodeEvent, echo, send};
 
 use crate::dicom_net::rig::{OPT, Rig, data_set, file, free_port, options, sender, title};
 
@@ -23,7 +23,7 @@ const ENCODINGS: [&str; 11] = [
 ];
 
 #[test]
-fn what_is_sent_arrives_byte_by_byte_in_every_encoding() {
+fn every_transfer_syntax_arrives_byte_for_byte() {
     let rig = Rig::new();
     let files: Vec<Vec<u8>> =
         ENCODINGS.iter().enumerate().map(|(i, syntax)| file(OPT, &format!("1.2.3.{i}"), syntax, i as u8)).collect();
@@ -41,12 +41,12 @@ fn what_is_sent_arrives_byte_by_byte_in_every_encoding() {
         assert_eq!((meta.media_storage_sop_class_uid(), meta.source_application_entity_title()), (OPT, None));
     }
     assert_eq!(rig.received().len(), files.len(), "nothing else is left: {:?}", rig.received());
-    let NodeEvent::Ended { stored, refused, ending, .. } = rig.ended() else { unreachable!() };
-    assert_eq!((stored, refused, ending), (11, 0, Ending::Released));
+    let NodeEvent::Ended { stored, refused, end, .. } = rig.ended() else { unreachable!() };
+    assert_eq!((stored, refused, end), (11, 0, AssociationEnd::Released));
 }
 
 #[test]
-fn the_same_again_is_known_and_another_content_is_kept_beside() {
+fn duplicates_are_recognised_and_other_contents_kept() {
     let rig = Rig::new();
     let one = rig.put("a.dcm", &file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     let other = rig.put("b.dcm", &file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 2));
@@ -58,11 +58,11 @@ fn the_same_again_is_known_and_another_content_is_kept_beside() {
     assert!(received.contains(&"1.2.3.dcm".to_owned()), "{received:?}");
     let beside = received.iter().find(|name| name.starts_with("1.2.3-")).unwrap();
     assert_eq!(beside.len(), "1.2.3-01234567.dcm".len());
-    assert_eq!(rig.wait(|e| matches!(e, NodeEvent::Stored { known: true, .. })).file(), Some("1.2.3.dcm"));
+    assert_eq!(rig.wait(|e| matches!(e, NodeEvent::Stored { duplicate: true, .. })).file(), Some("1.2.3.dcm"));
 }
 
 #[test]
-fn a_class_that_is_not_taken_fails_alone() {
+fn an_unsupported_class_fails_without_the_others() {
     let rig = Rig::new();
     let ct = rig.put("ct.dcm", &file(uids::CT_IMAGE_STORAGE, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     let opt = rig.put("opt.dcm", &file(OPT, "1.2.4", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
@@ -74,7 +74,7 @@ fn a_class_that_is_not_taken_fails_alone() {
 }
 
 #[test]
-fn titles_decide_who_may_call() {
+fn only_allowed_titles_may_connect() {
     let rig = Rig::with(|options| options.allowed = vec![title("FRIEND"), title("OTHER")]);
     echo(&rig.target(), &sender("OTHER")).unwrap();
     let code = |error: &NodeError| (error.code(), error.is_transient(), error.to_string());
@@ -88,7 +88,7 @@ fn titles_decide_who_may_call() {
 }
 
 #[test]
-fn other_machines_are_heard_only_by_name() {
+fn a_reachable_address_needs_allowed_titles() {
     let dir = tempfile::tempdir().unwrap();
     let open = octrls_dicom_net::ListenerOptions { address: "0.0.0.0:0".parse().unwrap(), ..options() };
     let refused = Listener::start(dir.path(), open.clone(), |_| ()).unwrap_err();
@@ -102,7 +102,7 @@ fn other_machines_are_heard_only_by_name() {
 }
 
 #[test]
-fn leftovers_of_a_crash_are_removed_and_nothing_else() {
+fn only_unfinished_files_of_a_crash_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     for name in [".octrls-receive-Ab12", ".hidden", "1.2.3.dcm"] {
         fs::write(dir.path().join(name), "x").unwrap();
@@ -112,7 +112,7 @@ fn leftovers_of_a_crash_are_removed_and_nothing_else() {
 }
 
 #[test]
-fn a_node_that_is_not_there_is_an_error_after_all_attempts() {
+fn an_unreachable_node_is_an_error_after_all_attempts() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.dcm");
     fs::write(&path, file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1)).unwrap();
@@ -121,7 +121,7 @@ fn a_node_that_is_not_there_is_an_error_after_all_attempts() {
 }
 
 #[test]
-fn a_lost_folder_is_a_status_and_a_second_attempt_succeeds() {
+fn a_missing_folder_is_a_status_and_a_retry_succeeds() {
     let rig = Rig::new();
     let path = rig.put("a.dcm", &file(OPT, "1.2.3", uids::EXPLICIT_VR_LITTLE_ENDIAN, 1));
     let away = rig.dir.path().join("away");

@@ -90,7 +90,7 @@ impl Clinic {
 }
 
 #[test]
-fn credentials_open_the_queue_and_are_told_nobody() {
+fn credentials_log_in_and_are_never_shown() {
     let clinic = Clinic::new();
     let Some(mut fleet) = Fleet::start("credentials", &clinic.config()) else { return };
     let names = fleet.scans(1..=2);
@@ -111,7 +111,7 @@ fn credentials_open_the_queue_and_are_told_nobody() {
 }
 
 #[test]
-fn credentials_of_others_and_old_ones_are_refused() {
+fn foreign_and_expired_credentials_are_rejected() {
     let clinic = Clinic::new();
     let Some(mut fleet) = Fleet::start("credentials_of_others", &clinic.config()) else { return };
     let url = fleet.url();
@@ -138,7 +138,7 @@ fn credentials_of_others_and_old_ones_are_refused() {
 }
 
 #[test]
-fn a_server_that_lets_nobody_in_any_more_is_told_and_waited_for() {
+fn revoked_access_is_reported_and_work_waits() {
     let clinic = Clinic::new();
     let Some(mut fleet) = Fleet::start("a_server_that_lets_nobody_in", &clinic.config()) else { return };
     let url = fleet.url();
@@ -146,18 +146,18 @@ fn a_server_that_lets_nobody_in_any_more_is_told_and_waited_for() {
     let creds = ["--queue-creds", path.to_str().unwrap()];
     let mut worker = fleet.worker_at(&url, &creds);
     let mut watcher = fleet.watcher_at(&url, &creds);
-    worker.said("started");
-    watcher.said("started");
+    worker.wait_for_output("started");
+    watcher.wait_for_output("started");
     fleet.stop_server();
     fleet.configure(&Clinic::new().config());
     fleet.start_server();
-    worker.said("E-FLEET-DENIED");
-    watcher.said("E-FLEET-DENIED");
+    worker.wait_for_output("E-FLEET-DENIED");
+    watcher.wait_for_output("E-FLEET-DENIED");
     fleet.stop_server();
     fleet.configure(&clinic.config());
     fleet.start_server();
     let names = fleet.scans(1..=1);
-    watcher.said(" done ");
+    watcher.wait_for_output(" done ");
     assert_eq!((worker.count("E-FLEET-DENIED"), watcher.count("E-FLEET-DENIED")), (1, 1), "once: {}", worker.text());
     assert!(watcher.terminate().success() && worker.terminate().success(), "{}\n{}", watcher.text(), worker.text());
     fleet.assert_results(&names);

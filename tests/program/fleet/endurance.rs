@@ -13,11 +13,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::fleet::rig::{Fleet, PATIENCE};
 
 #[test]
-fn every_scan_has_one_result_however_often_workers_are_killed() {
+fn every_scan_has_one_result_when_workers_are_killed() {
     let scans = std::env::var("OCTRLS_FLEET_SCANS").map_or(24, |text| text.parse().unwrap());
     let Some(mut fleet) = Fleet::start("every_scan_has_one_result", "") else { return };
     let names = fleet.scans(0..scans);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     // The default of five deliveries is too few: kills may hit the same scan again and again.
     let start = |fleet: &mut Fleet| fleet.worker(&["--deliveries", "1000"]);
@@ -25,7 +25,7 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
     let mut watcher = fleet.watcher(&["--once"]);
     let (mut kills, mut restarts, mut redelivered) = (0, 0_u32, 0);
     while watcher.is_alive() {
-        assert!(begun.elapsed() < PATIENCE * 3, "{}", watcher.text());
+        assert!(start.elapsed() < PATIENCE * 3, "{}", watcher.text());
         thread::sleep(Duration::from_millis(rng.random_range(1500..4000)));
         let number = rng.random_range(0..workers.len());
         workers[number].kill();
@@ -40,13 +40,13 @@ fn every_scan_has_one_result_however_often_workers_are_killed() {
         }
     }
     assert!(watcher.wait().success(), "{}", watcher.text());
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     fleet.assert_results(&names);
     assert_eq!(restarts, 1);
     assert_eq!(watcher.count(" done ") as u64, scans);
     let client = fleet.client();
     // A killed server may forget that it removed a job, so jobs or outcomes may remain.
-    let [(_, jobs), (_, strays), ..] = client.left()[..] else { panic!("two streams") };
+    let [(_, jobs), (_, strays), ..] = client.message_counts()[..] else { panic!("two streams") };
     redelivered += workers.iter().map(|worker| redeliveries(&worker.text())).sum::<usize>();
     eprintln!(
         "{scans} scans, {kills} workers killed, the server {restarts} times: {redelivered} deliveries again, \

@@ -42,7 +42,7 @@ impl Client {
     }
 
     /// Stores `bytes` as the results of a job, and its outcome.
-    fn give(&self, job: &Message, bytes: &[u8], object: Option<&str>, summary: &Value) {
+    fn publish_result(&self, job: &Message, bytes: &[u8], object: Option<&str>, summary: &Value) {
         let mut tokens = job.subject.rsplit('.').map(str::to_owned);
         let (key, watcher) = (tokens.next().unwrap(), tokens.next().unwrap());
         self.runtime.block_on(async {
@@ -71,7 +71,7 @@ fn summary() -> Value {
     })
 }
 
-fn parcel(files: &[(&str, &[u8])]) -> Vec<u8> {
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = [&b"octrls parcel 1\n"[..], &(files.len() as u32).to_le_bytes()].concat();
     for (name, content) in files {
         bytes.extend((name.len() as u16).to_le_bytes());
@@ -85,7 +85,7 @@ fn parcel(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn hostile_results_are_refused_and_touch_nothing() {
+fn hostile_results_are_rejected_and_write_nothing() {
     let Some(mut fleet) = Fleet::start("hostile_results", "") else { return };
     let names = fleet.scans(1..=1);
     let sha256 = octrls_fs::digest::sha256(&crate::fleet::scans::scan(1));
@@ -93,27 +93,27 @@ fn hostile_results_are_refused_and_touch_nothing() {
     let evil = fleet.dir.path().join("evil");
     let absolute = evil.to_str().unwrap();
     let long = [b'{'; 100];
-    let parcels = [
-        parcel(&[("result.json", good.as_bytes()), ("../../../evil", b"x")]),
-        parcel(&[(absolute, b"x"), ("result.json", good.as_bytes())]),
-        parcel(&[("result.json", b"{\"scan\":{\"sha256\":\"another\"}}")]),
-        parcel(&[("result.json", &long)]),
-        parcel(&[("overlay.png", b"x")]),
-        parcel(&[("result.json", good.as_bytes()), ("result.json", good.as_bytes())]),
+    let archives = [
+        archive(&[("result.json", good.as_bytes()), ("../../../evil", b"x")]),
+        archive(&[(absolute, b"x"), ("result.json", good.as_bytes())]),
+        archive(&[("result.json", b"{\"scan\":{\"sha256\":\"another\"}}")]),
+        archive(&[("result.json", &long)]),
+        archive(&[("overlay.png", b"x")]),
+        archive(&[("result.json", good.as_bytes()), ("result.json", good.as_bytes())]),
         b"octrls parcel 1\n\xff\xff\xff\xff".to_vec(),
-        b"not a parcel".to_vec(),
+        b"not an archive".to_vec(),
         Vec::new(),
     ];
     let client = fleet.client();
     let mut text = String::new();
-    for bytes in &parcels {
+    for bytes in &archives {
         let mut watcher = fleet.watcher(&["--once", "--attempts", "1"]);
-        client.give(&client.take_job(), bytes, None, &summary());
+        client.publish_result(&client.take_job(), bytes, None, &summary());
         assert_eq!(watcher.wait().code(), Some(1), "{}", watcher.text());
         text = watcher.text();
         crate::support::octrls().args(["quarantine", "retry", "--all", "--out"]).arg(fleet.out()).assert().success();
     }
-    assert_eq!(text.matches("code=E-FLEET-RESULT").count(), parcels.len(), "{text}");
+    assert_eq!(text.matches("code=E-FLEET-RESULT").count(), archives.len(), "{text}");
     assert!(!evil.exists() && !fleet.out().join(&names[0]).exists());
     assert!(!text.contains('\u{1b}'), "nothing that a terminal would obey");
     let staging = fleet.out().join(".octrls/staging");
@@ -124,7 +124,7 @@ fn hostile_results_are_refused_and_touch_nothing() {
 }
 
 #[test]
-fn hostile_jobs_are_refused_and_the_worker_goes_on() {
+fn hostile_jobs_are_rejected_and_the_worker_continues() {
     let Some(mut fleet) = Fleet::start("hostile_jobs", "") else { return };
     let names = fleet.scans(1..=1);
     let mut watcher = fleet.watcher(&["--once"]);
@@ -165,5 +165,5 @@ fn hostile_jobs_are_refused_and_the_worker_goes_on() {
     });
     assert!(watcher.wait().success(), "{}", watcher.text());
     fleet.assert_results(&names);
-    until("the strange one is gone", || client.left()[0].1 == 0);
+    until("the strange one is gone", || client.message_counts()[0].1 == 0);
 }

@@ -3,13 +3,15 @@
 //! Without `nats-server`, the tests are skipped and print so. `just fleet` runs the long form of the endurance test,
 //! whose figures are in `docs/reliability.md`.
 
+use crate::{
+    dicom_results::scan as tomography,
+    support::{self, scans},
+};
+
 mod credentials;
 mod endurance;
+mod failures;
 mod hostile;
 mod rig;
-use crate::support;
-use crate::support::scans;
 mod security;
-use crate::dicom_results::scan as tomography;
-mod trouble;
 mod work;

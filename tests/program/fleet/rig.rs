@@ -1,6 +1,5 @@
 //! Test fixtures: a queue, watchers and workers.
 
-use crate::support::missing;
 use std::{
     fs::{self, File},
     net::{TcpListener, TcpStream},
@@ -14,15 +13,16 @@ use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use crate::fleet::{scans::scan, support};
+use crate::support::missing;
 
 /// Time limit for tests that hang.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(20);
 
 /// Waits until `what` holds.
 pub(crate) fn until(text: &str, mut what: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let start = Instant::now();
     while !what() {
-        assert!(begun.elapsed() < PATIENCE, "never: {text}");
+        assert!(start.elapsed() < PATIENCE, "never: {text}");
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -54,12 +54,12 @@ impl Process {
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not end:\n{}", self.text());
+            assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", self.text());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -77,7 +77,7 @@ impl Process {
     }
 
     /// Waits until its output contains `words`.
-    pub(crate) fn said(&self, words: &str) {
+    pub(crate) fn wait_for_output(&self, words: &str) {
         until(&format!("{words} in\n{}", self.text()), || self.text().contains(words));
     }
 
@@ -211,7 +211,7 @@ impl Fleet {
     }
 
     /// The entries of the ledger.
-    pub(crate) fn listed(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn ledger_entries(&self) -> Vec<serde_json::Value> {
         let output = support::octrls().args(["ls", "--json", "--out"]).arg(self.out()).assert().success();
         let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -234,7 +234,7 @@ impl Fleet {
         assert_eq!(results, names.len(), "no result too much");
         let staging = self.out().join(".octrls/staging");
         assert!(!all.iter().any(|path| path.starts_with(&staging)), "no unfinished file is left: {all:?}");
-        let states: Vec<_> = self.listed().iter().map(|object| object["state"].clone()).collect();
+        let states: Vec<_> = self.ledger_entries().iter().map(|object| object["state"].clone()).collect();
         assert!(states.len() == names.len() && states.iter().all(|state| state == "written"), "{states:?}");
     }
 
@@ -253,7 +253,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Number of messages in the streams of jobs and outcomes.
-    pub(crate) fn left(&self) -> Vec<(String, u64)> {
+    pub(crate) fn message_counts(&self) -> Vec<(String, u64)> {
         let of = |stream: &str| {
             let info = self.runtime.block_on(self.jetstream.get_stream(stream));
             // A stream that does not exist yet is empty.
@@ -270,7 +270,7 @@ impl Client {
 
     /// Makes the server lose track of undelivered jobs, as a killed one may. To do so, it purges another job of the
     /// same consumer, which works with nats-server 2.9.10 but not with newer versions.
-    pub(crate) fn have_the_rest_skipped(&self) {
+    pub(crate) fn make_the_server_forget_jobs(&self) {
         self.runtime.block_on(async {
             let stream = self.jetstream.get_stream("octrls-jobs").await.unwrap();
             let job = stream.info_with_subjects("octrls.jobs.>").await.unwrap().next().await.unwrap().unwrap().0;

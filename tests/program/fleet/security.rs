@@ -1,12 +1,12 @@
 //! Logins, certificates, and secrets that must not appear in output.
 
-use crate::support::missing;
 use std::{fs, process::Command};
 
 use crate::fleet::rig::Fleet;
+use crate::support::missing;
 
 #[test]
-fn a_password_opens_the_queue_and_is_told_nobody() {
+fn a_password_logs_in_and_is_never_shown() {
     let Some(mut fleet) = Fleet::start("a_password", "authorization { user: ward, password: s3cret }") else { return };
     let names = fleet.scans(1..=1);
     let open = format!("nats://ward:s3cret@{}", fleet.address());
@@ -35,7 +35,7 @@ fn a_password_opens_the_queue_and_is_told_nobody() {
 }
 
 #[test]
-fn a_token_opens_the_queue() {
+fn a_token_logs_in() {
     let Some(mut fleet) = Fleet::start("a_token", "authorization { token: s3cret }") else { return };
     let names = fleet.scans(1..=1);
     let url = format!("nats://s3cret@{}", fleet.address());
@@ -64,14 +64,14 @@ fn certificate(folder: &std::path::Path, name: &str, ca: Option<&str>) -> Option
 }
 
 #[test]
-fn certificates_on_both_sides() {
+fn server_and_client_certificates_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let made = certificate(dir.path(), "ca", None)
         .and_then(|()| certificate(dir.path(), "server", Some("ca")))
         .and_then(|()| certificate(dir.path(), "ward", Some("ca")))
         .and_then(|()| certificate(dir.path(), "stranger", None));
     if made.is_none() {
-        missing("certificates_on_both_sides", "openssl");
+        missing("server_and_client_certificates_are_checked", "openssl");
         return;
     }
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
@@ -81,7 +81,7 @@ fn certificates_on_both_sides() {
         path("server.key"),
         path("ca.pem")
     );
-    let Some(mut fleet) = Fleet::start("certificates_on_both_sides", &config) else { return };
+    let Some(mut fleet) = Fleet::start("server_and_client_certificates_are_checked", &config) else { return };
     let names = fleet.scans(1..=1);
     let (ca, cert, key) = (path("ca.pem"), path("ward.pem"), path("ward.key"));
     let own = ["--queue-ca", &ca, "--queue-cert", &cert, "--queue-key", &key];
@@ -101,10 +101,10 @@ fn certificates_on_both_sides() {
 }
 
 #[test]
-fn nobody_listens() {
-    let Some(mut fleet) = Fleet::start("nobody_listens", "") else { return };
+fn watcher_and_worker_open_no_listening_socket() {
+    let Some(mut fleet) = Fleet::start("watcher_and_worker_open_no_listening_socket", "") else { return };
     let worker = fleet.worker(&[]);
-    worker.said("started");
+    worker.wait_for_output("started");
     let listening = listening(worker.id());
     assert!(listening.is_empty(), "{listening:?}");
 }

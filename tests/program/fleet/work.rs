@@ -5,7 +5,7 @@ use std::fs;
 use crate::fleet::rig::{Fleet, files_below};
 
 #[test]
-fn two_workers_share_the_scans_and_leave_nothing_behind() {
+fn two_workers_share_the_scans_and_leave_nothing_in_the_queue() {
     let Some(mut fleet) = Fleet::start("two_workers", "") else { return };
     let names = fleet.scans(1..=8);
     let (mut one, mut two) = (fleet.worker(&[]), fleet.worker(&[]));
@@ -20,7 +20,7 @@ fn two_workers_share_the_scans_and_leave_nothing_behind() {
     assert!(text.contains("W-FLEET-FOLLOW-UP"), "{text}");
     // Nothing remains in the queue or on the workers' disks.
     let client = fleet.client();
-    assert!(client.left().iter().all(|(_, messages)| *messages == 0), "{:?}", client.left());
+    assert!(client.message_counts().iter().all(|(_, messages)| *messages == 0), "{:?}", client.message_counts());
     assert_eq!((client.objects("octrls-scans"), client.objects("octrls-results")), (Vec::new(), Vec::new()));
     for worker in [&mut one, &mut two] {
         assert!(worker.terminate().success(), "{}", worker.text());
@@ -31,7 +31,7 @@ fn two_workers_share_the_scans_and_leave_nothing_behind() {
 }
 
 #[test]
-fn results_are_those_that_this_box_alone_would_give() {
+fn results_equal_those_of_a_watcher_without_a_queue() {
     let Some(mut fleet) = Fleet::start("results_are_those", "") else { return };
     let names = fleet.scans(1..=1);
     fleet.file("ward-1/scan-0001.png.toml", b"axial_um = 3.5\neye = \"OS\"");
@@ -61,7 +61,7 @@ fn results_are_those_that_this_box_alone_would_give() {
 }
 
 #[test]
-fn the_same_content_is_worked_on_once() {
+fn equal_contents_are_processed_once() {
     let Some(mut fleet) = Fleet::start("the_same_content", "") else { return };
     let scan = crate::fleet::scans::scan(1);
     for name in ["a.png", "b.png", "deep/c.png"] {
@@ -94,13 +94,13 @@ fn scans_on_shared_storage_are_not_sent() {
 }
 
 #[test]
-fn a_worker_with_another_model_takes_none_of_them() {
+fn a_worker_with_another_model_takes_no_jobs() {
     let Some(mut fleet) = Fleet::start("a_worker_with_another_model", "") else { return };
     let names = fleet.scans(1..=2);
     let other = fleet.worker(&["--model", "unet-640"]);
     let mut watcher = fleet.watcher(&["--once"]);
-    other.said("started");
-    watcher.said("queued");
+    other.wait_for_output("started");
+    watcher.wait_for_output("queued");
     let right = fleet.worker(&[]);
     assert!(watcher.wait().success());
     fleet.assert_results(&names);
@@ -108,7 +108,7 @@ fn a_worker_with_another_model_takes_none_of_them() {
 }
 
 #[test]
-fn a_dicom_series_travels_as_one_scan() {
+fn a_dicom_series_is_sent_as_one_scan() {
     for shared in [false, true] {
         let Some(mut fleet) = Fleet::start("a_dicom_series", "") else { return };
         fs::create_dir_all(fleet.root().join("s")).unwrap();
@@ -123,7 +123,7 @@ fn a_dicom_series_travels_as_one_scan() {
         assert!(watcher.wait().success(), "{}\n{}", watcher.text(), worker.text());
         let record = crate::support::result(&fleet.out().join("s/IM1.dcm"));
         assert_eq!((&record["scan"]["bscans"], &record["scan"]["format"]), (&3.into(), &"DICOM OPT series".into()));
-        let states: Vec<_> = fleet.listed().iter().map(|object| object["path"].clone()).collect();
+        let states: Vec<_> = fleet.ledger_entries().iter().map(|object| object["path"].clone()).collect();
         assert_eq!(states, ["s/IM1.dcm"]);
     }
 }

@@ -12,8 +12,8 @@ use octrls_core::{
     scan::{Eye, Moment, Subject},
 };
 use octrls_fs::{
-    confined::{Outside, make_parents},
-    digest::{KEY, hmac_sha256},
+    confined::{OutsideFolder, create_parents},
+    digest::{KEY_LENGTH, hmac_sha256},
 };
 use octrls_report::{EyeVisits, OutputError};
 use rusqlite::{Connection, params};
@@ -35,7 +35,7 @@ const SECRET_FILE: &str = "follow-up.key";
 #[derive(Debug)]
 pub struct History {
     db: Mutex<Connection>,
-    secret: [u8; KEY],
+    secret: [u8; KEY_LENGTH],
     repeatability: Arc<Repeatability>,
 }
 
@@ -69,8 +69,8 @@ impl History {
     pub fn open(out: &Path, repeatability: Arc<Repeatability>) -> Result<Self, LedgerError> {
         let state = out.join(STATE_FOLDER);
         let file = state.join(LEDGER_FILE);
-        make_parents(out, &file).map_err(|error| match error {
-            error if Outside::caused(&error) => LedgerError::Damaged(error.to_string()),
+        create_parents(out, &file).map_err(|error| match error {
+            error if OutsideFolder::is_cause_of(&error) => LedgerError::Damaged(error.to_string()),
             error => error.into(),
         })?;
         let db = open_database(&file)?;
@@ -219,19 +219,19 @@ fn damaged(what: &str) -> LedgerError {
 }
 
 /// Reads or creates the key in `file`; returns it and whether it is new.
-fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
+fn secret(file: &Path) -> io::Result<([u8; KEY_LENGTH], bool)> {
     let mut found = Vec::new();
     if file.is_symlink() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is a link")));
     }
-    match File::open(file).and_then(|f| f.take(KEY as u64 + 1).read_to_end(&mut found)) {
+    match File::open(file).and_then(|f| f.take(KEY_LENGTH as u64 + 1).read_to_end(&mut found)) {
         Ok(_) => {
             let wrong =
-                |_| io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is not {KEY} bytes long"));
+                |_| io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is not {KEY_LENGTH} bytes long"));
             Ok((found.try_into().map_err(wrong)?, false))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut secret = [0; KEY];
+            let mut secret = [0; KEY_LENGTH];
             getrandom::fill(&mut secret).map_err(io::Error::other)?;
             match write_secret(file, &secret) {
                 // Another process created it first; use that one.
@@ -244,7 +244,7 @@ fn secret(file: &Path) -> io::Result<([u8; KEY], bool)> {
 }
 
 /// Writes the key atomically, readable by its owner only.
-fn write_secret(file: &Path, secret: &[u8; KEY]) -> io::Result<()> {
+fn write_secret(file: &Path, secret: &[u8; KEY_LENGTH]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     // Temporary files are private from the start.
     let mut staged = tempfile::Builder::new().prefix(".follow-up-").tempfile_in(folder)?;

@@ -20,7 +20,7 @@ use notify::{
     event::{AccessKind, AccessMode},
 };
 use octrls_core::ErrorCode;
-use octrls_fs::mounts::Mount;
+use octrls_fs::{mounts::Mount, platform::FileId};
 use octrls_readers::{ScanFiles, may_have_parts};
 use walkdir::WalkDir;
 
@@ -158,7 +158,7 @@ pub(crate) struct Watcher {
     missed: Arc<AtomicBool>,
     native: Option<RecommendedWatcher>,
     /// Identity of the root folder while it is reachable.
-    root: Option<Identity>,
+    root: Option<FileId>,
     next_probe: Instant,
     next_walk: Instant,
     /// Instances that were checked and whose series must be looked at.
@@ -590,15 +590,11 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
     }
 }
 
-/// Device and inode, which tell a folder from another of the same name, such as a share mounted over it.
-type Identity = (u64, u64);
-
-fn identity(folder: &Path) -> io::Result<Identity> {
-    use std::os::unix::fs::MetadataExt;
-
+/// Tells a folder from another of the same name, such as a share mounted over it.
+fn identity(folder: &Path) -> io::Result<FileId> {
     let metadata = fs::metadata(folder)?;
     if !metadata.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    Ok((metadata.dev(), metadata.ino()))
+    Ok(FileId::of(&metadata))
 }

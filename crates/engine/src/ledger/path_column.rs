@@ -7,13 +7,15 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
 
+use octrls_fs::platform::{path_bytes, path_from_bytes};
+
 pub(crate) struct PathColumn<P>(pub(crate) P);
 
 impl ToSql for PathColumn<&Path> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0.to_str() {
             Some(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            None => ToSqlOutput::Owned(Value::Blob(bytes_of(self.0))),
+            None => ToSqlOutput::Owned(Value::Blob(path_bytes(self.0).to_vec())),
         })
     }
 }
@@ -21,16 +23,8 @@ impl ToSql for PathColumn<&Path> {
 impl FromSql for PathColumn<PathBuf> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Self(path_of(bytes))),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Self(path_from_bytes(bytes))),
             _ => Err(FromSqlError::InvalidType),
         }
     }
-}
-
-fn bytes_of(path: &Path) -> Vec<u8> {
-    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
-}
-
-fn path_of(bytes: &[u8]) -> PathBuf {
-    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
 }

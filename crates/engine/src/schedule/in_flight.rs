@@ -10,15 +10,10 @@ use std::{
 };
 
 use super::backlog::QueuedScan;
-use crate::{ScanId, work::content::Content};
-
-/// Upper limit for the extra time a cancelled scan gets to stop.
-const LONGEST_GRACE: Duration = Duration::from_mins(1);
-
-/// Extra time that a scan with the time limit `limit` gets to stop after it is cancelled.
-pub fn grace_period(limit: Duration) -> Duration {
-    limit.min(LONGEST_GRACE)
-}
+use crate::{
+    ScanId,
+    work::{content::Content, guarded::TimeLimit},
+};
 
 /// The running scans. A stuck scan is settled either by its worker or by the engine, never by both.
 #[derive(Debug, Default)]
@@ -70,19 +65,17 @@ impl InFlight {
 
     /// Cancels scans that run longer than `limit`. Removes and returns those whose grace period has also passed.
     pub(crate) fn take_stuck(&self, limit: Duration) -> Vec<RunningScan> {
-        let grace = grace_period(limit);
         let mut running = self.lock();
         let mut stuck = Vec::new();
         running.retain(|_, scan| {
-            let elapsed = scan.since.elapsed();
-            if elapsed >= limit {
+            let state = TimeLimit::of(scan.since.elapsed(), limit);
+            if state != TimeLimit::Within {
                 scan.overdue.store(true, Ordering::Relaxed);
             }
-            let is_stuck = elapsed >= limit + grace;
-            if is_stuck {
+            if state == TimeLimit::Stuck {
                 stuck.push(scan.clone());
             }
-            !is_stuck
+            state != TimeLimit::Stuck
         });
         stuck
     }

@@ -5,8 +5,6 @@
 
 use std::{
     io,
-    ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -21,7 +19,8 @@ use octrls_report::Staging;
 
 use super::{
     content::Content,
-    processor::{Cancelled, ProcessError, Processor, ScanTask, is_storage_error},
+    guarded::process_guarded,
+    processor::{ProcessError, Processor, ScanTask, is_storage_error},
 };
 use crate::{
     Level, ScanChange, ScanSummary,
@@ -265,34 +264,24 @@ impl WorkerContext {
         attempt: u32,
         overdue: &AtomicBool,
     ) -> Option<Result<ScanSummary, ProcessError>> {
-        let (mut is_waiting, mut is_cancelled) = (false, false);
+        let is_cancelled = || self.is_aborting() || overdue.load(Ordering::Relaxed);
+        let mut is_waiting = false;
         let mut report = |change| {
-            if self.is_aborting() || overdue.load(Ordering::Relaxed) {
-                is_cancelled = true;
-                return ControlFlow::Break(Cancelled);
-            }
             self.heartbeat.beat();
             let waits_now = match change {
                 ScanChange::Queued => true,
                 ScanChange::Running { .. } => false,
-                other => {
-                    self.events.scan(task.id, other);
-                    return ControlFlow::Continue(());
-                }
+                other => return self.events.scan(task.id, other),
             };
             self.in_flight.restart_time_limit(task.id);
             if std::mem::replace(&mut is_waiting, waits_now) != waits_now {
                 self.events.scan(task.id, if waits_now { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
-            ControlFlow::Continue(())
         };
         let (files, name, out) = (&task.files, task.path.as_path(), self.out.join(&task.path));
         let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), out: &out };
-        match catch_unwind(AssertUnwindSafe(|| self.processor.process(&scan, &mut report))) {
-            Ok(Err(_)) if is_cancelled => (!self.is_aborting()).then(|| Err(ProcessError::too_long())),
-            Ok(result) => Some(result),
-            Err(payload) => Some(Err(ProcessError::panicked(payload.as_ref()))),
-        }
+        let result = process_guarded(&*self.processor, &scan, &is_cancelled, &mut report);
+        result.or_else(|| (!self.is_aborting()).then(|| Err(ProcessError::too_long())))
     }
 
     /// Ends an attempt that does not count.

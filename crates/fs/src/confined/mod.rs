@@ -3,32 +3,37 @@
 //! Whoever can write to one of our folders can plant a link there, and a name read from a file can contain `..`. Before
 //! anything below a folder is written, moved or removed, its path is therefore opened step by step without following
 //! links, and its parent folder stays open during the operation.
+//!
+//! The crate cap-std has such handles too, but its folders have no path, and what writes into them here takes one:
+//! tempfile's atomic `persist_noclobber`, walkdir, and the writers of results. [`DirHandle::path`] serves them all.
 
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
 };
 
-pub use held::Held;
+pub use dir_handle::DirHandle;
 
-mod held;
+mod dir_handle;
 
 /// A path that leads outside its folder.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} leads out of {folder} through its name or a link", path = path.display(), folder = folder.display())]
-pub struct Outside {
+pub struct OutsideFolder {
     path: PathBuf,
     folder: PathBuf,
 }
 
-impl Outside {
-    /// Whether `error` was caused by such a path.
-    pub fn caused(error: &io::Error) -> bool {
+impl OutsideFolder {
+    /// Whether such a path caused `error`.
+    #[must_use]
+    pub fn is_cause_of(error: &io::Error) -> bool {
         error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
 /// Whether `path` consists of plain names only: not absolute, not empty and without `..`.
+#[must_use]
 pub fn is_plain(path: &Path) -> bool {
     let mut parts = path.components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -37,45 +42,49 @@ pub fn is_plain(path: &Path) -> bool {
 /// Creates the missing folders between `folder` and `path` and opens the parent of `path`.
 ///
 /// # Errors
-/// [`Outside`] if `path` is not below `folder`, or a folder between them is a link.
-pub fn make_parents(folder: &Path, path: &Path) -> io::Result<Held> {
+/// [`OutsideFolder`] if `path` is not below `folder`, or a folder between them is a link.
+pub fn create_parents(folder: &Path, path: &Path) -> io::Result<DirHandle> {
     fs::create_dir_all(folder)?;
-    walk(folder, path, |above, name| {
-        match fs::create_dir(above.join(name)) {
-            Ok(()) => above.sync()?,
+    descend(folder, path, |parent, name| {
+        match fs::create_dir(parent.join(name)) {
+            Ok(()) => parent.sync()?,
             // Another worker created it first.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        above.folder(name)
+        parent.open_folder(name)
     })
 }
 
 /// Opens the parent of `path`, which must lie below `folder`.
 ///
 /// # Errors
-/// [`Outside`] as in [`make_parents`]; [`io::ErrorKind::NotFound`] if a folder between them is missing.
-pub fn hold_parent(folder: &Path, path: &Path) -> io::Result<Held> {
-    walk(folder, path, |_, _| Err(io::ErrorKind::NotFound.into()))
+/// [`OutsideFolder`] as in [`create_parents`]; [`io::ErrorKind::NotFound`] if a folder between them is missing.
+pub fn open_parent(folder: &Path, path: &Path) -> io::Result<DirHandle> {
+    descend(folder, path, |_, _| Err(io::ErrorKind::NotFound.into()))
 }
 
-/// Descends from `folder` to the parent of `path`; calls `missing` for each folder that does not exist.
-fn walk(folder: &Path, path: &Path, missing: impl Fn(&Held, &Path) -> io::Result<Held>) -> io::Result<Held> {
-    let outside = || io::Error::other(Outside { path: path.to_owned(), folder: folder.to_owned() });
+/// Opens each folder from `folder` down to the parent of `path`; calls `missing` for those that do not exist.
+fn descend(
+    folder: &Path,
+    path: &Path,
+    missing: impl Fn(&DirHandle, &Path) -> io::Result<DirHandle>,
+) -> io::Result<DirHandle> {
+    let outside = || io::Error::other(OutsideFolder { path: path.to_owned(), folder: folder.to_owned() });
     let below = path.strip_prefix(folder).ok().filter(|below| is_plain(below)).ok_or_else(outside)?;
-    let mut held = Held::open(folder)?;
+    let mut handle = DirHandle::open(folder)?;
     for name in below.parent().into_iter().flat_map(Path::components) {
         let name: &Path = name.as_ref();
-        let found = match held.folder(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => missing(&held, name),
+        let found = match handle.open_folder(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing(&handle, name),
             found => found,
         };
-        held = found.map_err(|error| {
-            let is_link = fs::symlink_metadata(held.join(name)).is_ok_and(|found| found.is_symlink());
+        handle = found.map_err(|error| {
+            let is_link = fs::symlink_metadata(handle.join(name)).is_ok_and(|found| found.is_symlink());
             if is_link && error.kind() == io::ErrorKind::NotADirectory { outside() } else { error }
         })?;
     }
-    Ok(held)
+    Ok(handle)
 }
 
 #[cfg(test)]
@@ -83,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_lead_elsewhere_are_told() {
+    fn only_plain_names_are_plain() {
         for (path, plain) in
             [("a", true), ("a/b.png", true), ("", false), (".", false), ("..", false), ("a/../b", false), ("/a", false)]
         {
@@ -92,22 +101,22 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_made_below_and_nowhere_else() {
+    fn folders_are_created_only_below_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("out");
-        make_parents(&folder, &folder.join("a/b/c.png")).unwrap();
-        make_parents(&folder, &folder.join("a/b/d.png")).unwrap();
+        create_parents(&folder, &folder.join("a/b/c.png")).unwrap();
+        create_parents(&folder, &folder.join("a/b/d.png")).unwrap();
         assert!(folder.join("a/b").is_dir() && !folder.join("a/b/c.png").exists());
-        hold_parent(&folder, &folder.join("a/b/c.png")).unwrap();
-        let missing = hold_parent(&folder, &folder.join("not/yet/there.png")).err().unwrap();
+        open_parent(&folder, &folder.join("a/b/c.png")).unwrap();
+        let missing = open_parent(&folder, &folder.join("not/yet/there.png")).err().unwrap();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
         for path in [folder.join("../x/y"), folder.clone(), dir.path().join("x/y"), folder.join("a/../../x/y")] {
-            assert!(Outside::caused(&make_parents(&folder, &path).err().unwrap()), "{}", path.display());
-            assert!(Outside::caused(&hold_parent(&folder, &path).err().unwrap()), "{}", path.display());
+            assert!(OutsideFolder::is_cause_of(&create_parents(&folder, &path).err().unwrap()), "{}", path.display());
+            assert!(OutsideFolder::is_cause_of(&open_parent(&folder, &path).err().unwrap()), "{}", path.display());
         }
         assert!(!dir.path().join("x").exists());
         fs::write(folder.join("file"), "").unwrap();
-        let error = make_parents(&folder, &folder.join("file/x/y")).err().unwrap();
+        let error = create_parents(&folder, &folder.join("file/x/y")).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
     }
 
@@ -120,8 +129,8 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, folder.join("a/link")).unwrap();
         for path in ["a/link/x", "a/link/x/y"] {
             let path = folder.join(path);
-            assert!(Outside::caused(&make_parents(&folder, &path).err().unwrap()));
-            assert!(Outside::caused(&hold_parent(&folder, &path).err().unwrap()));
+            assert!(OutsideFolder::is_cause_of(&create_parents(&folder, &path).err().unwrap()));
+            assert!(OutsideFolder::is_cause_of(&open_parent(&folder, &path).err().unwrap()));
         }
         assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
     }

@@ -14,21 +14,21 @@ use super::{MAX_PDU, Stop, command::Command};
 
 /// Poll interval for a stop request.
 const TICK: Duration = Duration::from_millis(200);
+/// Length of a PDU's type and length fields, in bytes.
 const HEADER: usize = 6;
-/// Valid PDU types.
-const KINDS: std::ops::RangeInclusive<u8> = 1..=7;
-/// Overhead of a data PDU with one value, in bytes: length, context and control.
-const AROUND_DATA: u32 = 6;
+const PDU_TYPES: std::ops::RangeInclusive<u8> = 1..=7;
+/// Bytes in a data PDU besides its data, which is one value: length, context and control.
+const DATA_OVERHEAD: u32 = 6;
 /// Data in a PDU that we send, in bytes, whatever limit the peer states.
-const DATA: std::ops::RangeInclusive<u32> = 1024..=64 * 1024;
+const DATA_LENGTHS: std::ops::RangeInclusive<u32> = 1024..=64 * 1024;
 
 /// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WireError {
+pub(super) enum ConnectionError {
     #[error("the peer closed the connection")]
     Closed,
     #[error("the peer timed out")]
-    Silent,
+    TimedOut,
     #[error("octrls is stopping")]
     Stopping,
     #[error("DICOM protocol error: {0}")]
@@ -41,95 +41,101 @@ pub(super) enum WireError {
 
 /// What a connection is doing, which decides when a stop request ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Work {
+pub(super) enum Activity {
     /// Nothing: a drain ends it.
     Idle,
     /// Transferring an instance: only an abort ends it.
-    UnderWay,
+    Transfer,
 }
 
 /// A connection to a peer.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Connection {
     socket: TcpStream,
     /// Time limit for one PDU, including the wait for it.
     timeout: Duration,
     stop: Stop,
 }
 
-impl Wire {
-    pub(super) fn new(socket: TcpStream, timeout: Duration, stop: Stop) -> Result<Self, WireError> {
-        socket.set_nodelay(true).map_err(WireError::Io)?;
-        socket.set_write_timeout(Some(timeout)).map_err(WireError::Io)?;
+impl Connection {
+    pub(super) fn new(socket: TcpStream, timeout: Duration, stop: Stop) -> Result<Self, ConnectionError> {
+        socket.set_nodelay(true).map_err(ConnectionError::Io)?;
+        socket.set_write_timeout(Some(timeout)).map_err(ConnectionError::Io)?;
         Ok(Self { socket, timeout, stop })
     }
 
     /// Receives the next PDU.
-    pub(super) fn receive(&mut self, work: Work) -> Result<Pdu, WireError> {
+    pub(super) fn receive(&mut self, activity: Activity) -> Result<Pdu, ConnectionError> {
         let deadline = Instant::now() + self.timeout;
-        let mut unit = vec![0; HEADER];
-        self.fill(&mut unit, deadline, work)?;
-        let length = u32::from_be_bytes([unit[2], unit[3], unit[4], unit[5]]);
-        if !KINDS.contains(&unit[0]) {
-            return Err(WireError::Protocol(format!("unknown PDU type {:#04x}", unit[0])));
+        let mut pdu = vec![0; HEADER];
+        self.read_exact(&mut pdu, deadline, activity)?;
+        let length = u32::from_be_bytes([pdu[2], pdu[3], pdu[4], pdu[5]]);
+        if !PDU_TYPES.contains(&pdu[0]) {
+            return Err(ConnectionError::Protocol(format!("unknown PDU type {:#04x}", pdu[0])));
         }
         if length > MAX_PDU {
-            return Err(WireError::Protocol(format!("PDU of {length} bytes, the limit is {MAX_PDU}")));
+            return Err(ConnectionError::Protocol(format!("PDU of {length} bytes, the limit is {MAX_PDU}")));
         }
-        unit.resize(HEADER + length as usize, 0);
-        self.fill(&mut unit[HEADER..], deadline, work)?;
-        match read_pdu(&unit[..], MAX_PDU, true) {
+        pdu.resize(HEADER + length as usize, 0);
+        self.read_exact(&mut pdu[HEADER..], deadline, activity)?;
+        match read_pdu(&pdu[..], MAX_PDU, true) {
             Ok(Some(pdu)) => Ok(pdu),
-            Ok(None) => Err(WireError::Protocol("truncated PDU".to_owned())),
-            Err(error) => Err(WireError::Protocol(error.to_string())),
+            Ok(None) => Err(ConnectionError::Protocol("truncated PDU".to_owned())),
+            Err(error) => Err(ConnectionError::Protocol(error.to_string())),
         }
     }
 
-    fn fill(&mut self, mut buffer: &mut [u8], deadline: Instant, work: Work) -> Result<(), WireError> {
+    /// Reads exactly `buffer`.
+    fn read_exact(
+        &mut self,
+        mut buffer: &mut [u8],
+        deadline: Instant,
+        activity: Activity,
+    ) -> Result<(), ConnectionError> {
         while !buffer.is_empty() {
-            if self.stop.aborting() || (work == Work::Idle && self.stop.draining()) {
-                return Err(WireError::Stopping);
+            if self.stop.aborting() || (activity == Activity::Idle && self.stop.draining()) {
+                return Err(ConnectionError::Stopping);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(WireError::Silent);
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                return Err(ConnectionError::TimedOut);
             }
-            self.socket.set_read_timeout(Some(left.min(TICK))).map_err(WireError::Io)?;
+            self.socket.set_read_timeout(Some(remaining.min(TICK))).map_err(ConnectionError::Io)?;
             match self.socket.read(buffer) {
-                Ok(0) => return Err(WireError::Closed),
+                Ok(0) => return Err(ConnectionError::Closed),
                 Ok(count) => buffer = &mut buffer[count..],
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
-                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Err(WireError::Closed),
-                Err(e) => return Err(WireError::Io(e)),
+                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Err(ConnectionError::Closed),
+                Err(e) => return Err(ConnectionError::Io(e)),
             }
         }
         Ok(())
     }
 
-    pub(super) fn send(&mut self, pdu: &Pdu) -> Result<(), WireError> {
+    pub(super) fn send(&mut self, pdu: &Pdu) -> Result<(), ConnectionError> {
         let mut bytes = Vec::new();
-        write_pdu(&mut bytes, pdu).map_err(|e| WireError::Protocol(e.to_string()))?;
+        write_pdu(&mut bytes, pdu).map_err(|e| ConnectionError::Protocol(e.to_string()))?;
         self.socket.write_all(&bytes).map_err(|e| match e.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => WireError::Silent,
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => WireError::Closed,
-            _ => WireError::Io(e),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => ConnectionError::TimedOut,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => ConnectionError::Closed,
+            _ => ConnectionError::Io(e),
         })
     }
 
-    pub(super) fn send_command(&mut self, context: u8, command: &Command) -> Result<(), WireError> {
+    pub(super) fn send_command(&mut self, context: u8, command: &Command) -> Result<(), ConnectionError> {
         self.send_value(context, PDataValueType::Command, true, command.encode())
     }
 
     /// Sends a data set in PDUs of at most `max_pdu` bytes. If `data` cannot be read to its end, the connection is no
     /// longer usable.
-    pub(super) fn send_data(&mut self, context: u8, max_pdu: u32, mut data: impl Read) -> Result<(), WireError> {
-        let room = max_pdu.saturating_sub(AROUND_DATA).clamp(*DATA.start(), *DATA.end());
+    pub(super) fn send_data(&mut self, context: u8, max_pdu: u32, mut data: impl Read) -> Result<(), ConnectionError> {
+        let capacity = max_pdu.saturating_sub(DATA_OVERHEAD).clamp(*DATA_LENGTHS.start(), *DATA_LENGTHS.end());
         // Reading one byte more than fits shows whether a PDU is the last.
-        let mut block = Vec::with_capacity(room as usize + 1);
+        let mut block = Vec::with_capacity(capacity as usize + 1);
         loop {
-            let wanted = u64::from(room) + 1 - block.len() as u64;
-            data.by_ref().take(wanted).read_to_end(&mut block).map_err(WireError::File)?;
-            let rest = block.split_off(block.len().min(room as usize));
+            let wanted = u64::from(capacity) + 1 - block.len() as u64;
+            data.by_ref().take(wanted).read_to_end(&mut block).map_err(ConnectionError::File)?;
+            let rest = block.split_off(block.len().min(capacity as usize));
             let last = rest.is_empty();
             self.send_value(context, PDataValueType::Data, last, std::mem::replace(&mut block, rest))?;
             if last {
@@ -144,7 +150,7 @@ impl Wire {
         value_type: PDataValueType,
         is_last: bool,
         data: Vec<u8>,
-    ) -> Result<(), WireError> {
+    ) -> Result<(), ConnectionError> {
         let value = PDataValue { presentation_context_id, value_type, is_last, data };
         self.send(&Pdu::PData { data: vec![value] })
     }
@@ -161,6 +167,6 @@ impl Wire {
         let deadline = Instant::now() + self.timeout.min(Duration::from_secs(1));
         let _ = self.socket.shutdown(Shutdown::Write);
         let mut rest = [0; 1024];
-        while self.fill(&mut rest, deadline, Work::Idle).is_ok() {}
+        while self.read_exact(&mut rest, deadline, Activity::Idle).is_ok() {}
     }
 }

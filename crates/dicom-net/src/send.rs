@@ -1,48 +1,24 @@
-//! Sends DICOM files to a node.
+//! Sends DICOM files to a node, in as few associations as possible, with retries.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
 use dicom_dictionary_std::uids;
+use octrls_readers::dicom::Meta;
 
 use super::{
-    AeTitle, NodeError, Stop, Target,
+    NodeError, SendOptions, Stop, Target,
     association::{Association, MAX_CONTEXTS},
     negotiation::Context,
     uid,
 };
-use octrls_readers::dicom::Meta;
-
-/// Settings for sending.
-#[derive(Clone, Debug)]
-pub struct SendOptions {
-    /// Our own title.
-    pub title: AeTitle,
-    /// Number of retries after a transient failure.
-    pub retries: u32,
-    /// Wait before the first retry; it doubles with each further one.
-    pub backoff: Duration,
-    /// Time limit for connecting and for each answer of the target.
-    pub timeout: Duration,
-    /// Stops sending: after the current file, or at once.
-    pub stop: Stop,
-}
-
-impl SendOptions {
-    /// Default settings with our title `title`.
-    #[must_use]
-    pub fn new(title: AeTitle) -> Self {
-        let (backoff, timeout) = (Duration::from_secs(1), Duration::from_secs(30));
-        Self { title, retries: 3, backoff, timeout, stop: Stop::default() }
-    }
-}
 
 /// The outcome of sending one file.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct SendOutcome {
     /// The file.
     pub path: PathBuf,
     /// The target's status, 0 or a warning; or why the file was not stored.
@@ -50,7 +26,7 @@ pub struct Outcome {
 }
 
 /// A file still to be sent.
-struct Item {
+struct PendingFile {
     index: usize,
     meta: Meta,
     /// Why the last attempt failed.
@@ -74,47 +50,49 @@ pub fn echo(target: &Target, options: &SendOptions) -> Result<(), NodeError> {
 ///
 /// # Errors
 /// [`NodeError`] if no attempt made an association; then nothing was sent.
-pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result<Vec<Outcome>, NodeError> {
+pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result<Vec<SendOutcome>, NodeError> {
     let mut results: Vec<Option<Result<u16, NodeError>>> = Vec::with_capacity(files.len());
-    let mut items = Vec::new();
+    let mut pending = Vec::new();
     for (index, path) in files.iter().enumerate() {
-        results.push(match examine(path) {
+        results.push(match check_file(path) {
             Ok(meta) => {
-                items.push(Item { index, meta, failure: None });
+                pending.push(PendingFile { index, meta, failure: None });
                 None
             }
             Err(error) => Some(Err(error)),
         });
     }
 
-    let mut associated = items.is_empty();
-    let mut attempt = 0;
-    let trouble = loop {
-        let round = Round { target, files, options };
-        let trouble = round.run(&mut items, &mut results, &mut associated).err();
-        let hopeless = trouble.as_ref().is_some_and(|error| !error.is_transient());
-        if items.is_empty() || hopeless || attempt >= options.retries || options.stop.draining() {
-            break trouble;
+    let mut associated = pending.is_empty();
+    let mut retry = 0;
+    let last_error = loop {
+        let attempt = Attempt { target, files, options };
+        let error = attempt.run(&mut pending, &mut results, &mut associated).err();
+        let is_permanent = error.as_ref().is_some_and(|error| !error.is_transient());
+        if pending.is_empty() || is_permanent || retry >= options.retries || options.stop.draining() {
+            break error;
         }
-        pause(options.backoff.saturating_mul(1 << attempt.min(16)), &options.stop);
-        attempt += 1;
+        pause(options.backoff.saturating_mul(1 << retry.min(16)), &options.stop);
+        retry += 1;
     };
-    match trouble {
+    match last_error {
         Some(error) if !associated => return Err(error),
         _ => {}
     }
-    let reason = trouble.map_or_else(|| "octrls is stopping".to_owned(), |error| error.to_string());
-    for Item { index, failure, .. } in items {
+    let reason = last_error.map_or_else(|| "octrls is stopping".to_owned(), |error| error.to_string());
+    for PendingFile { index, failure, .. } in pending {
         results[index] = Some(Err(failure.unwrap_or_else(|| NodeError::Unsent(reason.clone()))));
     }
     let unsent = || Err(NodeError::Unsent(reason.clone()));
-    let outcome =
-        |(path, result): (&PathBuf, Option<_>)| Outcome { path: path.clone(), result: result.unwrap_or_else(unsent) };
+    let outcome = |(path, result): (&PathBuf, Option<_>)| SendOutcome {
+        path: path.clone(),
+        result: result.unwrap_or_else(unsent),
+    };
     Ok(files.iter().zip(results).map(outcome).collect())
 }
 
 /// Reads the UIDs of a file and checks that it can be sent.
-fn examine(path: &std::path::Path) -> Result<Meta, NodeError> {
+fn check_file(path: &Path) -> Result<Meta, NodeError> {
     let meta = Meta::of_file(path).map_err(|e| NodeError::File(e.to_string()))?;
     for (uid, name) in [(&meta.class, "SOP class"), (&meta.instance, "SOP instance"), (&meta.syntax, "transfer syntax")]
     {
@@ -126,81 +104,81 @@ fn examine(path: &std::path::Path) -> Result<Meta, NodeError> {
 }
 
 /// One attempt to send all remaining files.
-struct Round<'a> {
+struct Attempt<'a> {
     target: &'a Target,
     files: &'a [PathBuf],
     options: &'a SendOptions,
 }
 
-impl Round<'_> {
-    /// Sends `items`, and leaves in it those to retry.
+impl Attempt<'_> {
+    /// Sends the files in `pending`, and leaves in it those to retry.
     ///
     /// # Errors
     /// Why an association was not made or broke off; the rest was then not tried.
     fn run(
         &self,
-        items: &mut Vec<Item>,
+        pending: &mut Vec<PendingFile>,
         results: &mut [Option<Result<u16, NodeError>>],
         associated: &mut bool,
     ) -> Result<(), NodeError> {
-        let mut todo = std::mem::take(items).into_iter().peekable();
+        let mut todo = std::mem::take(pending).into_iter().peekable();
         while todo.peek().is_some() {
             let mut contexts: Vec<Context> = Vec::new();
             let mut batch = Vec::new();
-            while let Some(item) =
-                todo.next_if(|item| contexts.contains(&Context::of(&item.meta)) || contexts.len() < MAX_CONTEXTS)
+            while let Some(file) =
+                todo.next_if(|file| contexts.contains(&Context::of(&file.meta)) || contexts.len() < MAX_CONTEXTS)
             {
-                let context = Context::of(&item.meta);
+                let context = Context::of(&file.meta);
                 if !contexts.contains(&context) {
                     contexts.push(context);
                 }
-                batch.push(item);
+                batch.push(file);
             }
-            let done = self.associate(contexts, batch, items, results, associated);
-            if done.is_err() || self.options.stop.draining() {
-                items.extend(todo);
-                return done;
+            let sent = self.send_batch(contexts, batch, pending, results, associated);
+            if sent.is_err() || self.options.stop.draining() {
+                pending.extend(todo);
+                return sent;
             }
         }
         Ok(())
     }
 
     /// Sends a batch through one association.
-    fn associate(
+    fn send_batch(
         &self,
         contexts: Vec<Context>,
-        batch: Vec<Item>,
-        left: &mut Vec<Item>,
+        batch: Vec<PendingFile>,
+        pending: &mut Vec<PendingFile>,
         results: &mut [Option<Result<u16, NodeError>>],
         associated: &mut bool,
     ) -> Result<(), NodeError> {
         let mut association = match Association::request(self.target, contexts, self.options) {
             Ok(association) => association,
             Err(error) => {
-                left.extend(batch);
+                pending.extend(batch);
                 return Err(error);
             }
         };
         *associated = true;
         let mut batch = batch.into_iter();
-        while let Some(item) = batch.next() {
+        while let Some(file) = batch.next() {
             if self.options.stop.draining() {
-                left.push(item);
+                pending.push(file);
                 break;
             }
-            match association.store(&self.files[item.index], &item.meta) {
+            match association.store(&self.files[file.index], &file.meta) {
                 Err(NodeError::Broken { target, reason }) => {
                     // Last in the next attempt: if this file is the cause, the others are sent first.
-                    left.extend(batch);
+                    pending.extend(batch);
                     let failure = NodeError::Broken { target: target.clone(), reason: reason.clone() };
-                    left.push(Item { failure: Some(failure), ..item });
+                    pending.push(PendingFile { failure: Some(failure), ..file });
                     return Err(NodeError::Broken { target, reason });
                 }
-                Err(error) if error.is_transient() => left.push(Item { failure: Some(error), ..item }),
-                result => results[item.index] = Some(result),
+                Err(error) if error.is_transient() => pending.push(PendingFile { failure: Some(error), ..file }),
+                result => results[file.index] = Some(result),
             }
         }
-        left.extend(batch);
+        pending.extend(batch);
         association.release();
         Ok(())
     }

@@ -1,19 +1,19 @@
 //! A fleet with failures of workers, watchers and server.
 
-use crate::support::missing;
 use std::fs;
 
 use async_nats::jetstream::AckKind;
 
 use crate::fleet::rig::Fleet;
+use crate::support::missing;
 
 #[test]
-fn a_scan_of_a_worker_that_is_killed_goes_to_another() {
+fn the_scan_of_a_killed_worker_goes_to_another() {
     let Some(mut fleet) = Fleet::start("a_scan_of_a_killed_worker", "") else { return };
     let names = fleet.scans(1..=3);
     let mut first = fleet.worker(&[]);
     let mut watcher = fleet.watcher(&["--once"]);
-    first.said(" running ");
+    first.wait_for_output(" running ");
     first.kill();
     let second = fleet.worker(&[]);
     assert!(watcher.wait().success(), "{}\n{}", watcher.text(), second.text());
@@ -24,7 +24,7 @@ fn a_scan_of_a_worker_that_is_killed_goes_to_another() {
 }
 
 #[test]
-fn a_silent_worker_is_not_waited_for() {
+fn the_scan_of_a_silent_worker_goes_to_another() {
     let Some(mut fleet) = Fleet::start("a_silent_worker", "") else { return };
     let names = fleet.scans(1..=1);
     let mut watcher = fleet.watcher(&["--once"]);
@@ -37,34 +37,34 @@ fn a_silent_worker_is_not_waited_for() {
 }
 
 #[test]
-fn a_watcher_that_is_killed_takes_home_what_was_done_meanwhile() {
+fn a_restarted_watcher_fetches_results_made_meanwhile() {
     let Some(mut fleet) = Fleet::start("a_watcher_that_is_killed", "") else { return };
     let names = fleet.scans(1..=4);
     let mut watcher = fleet.watcher(&["--attempts", "1"]);
     let client = fleet.client();
-    crate::fleet::rig::until("four jobs", || client.left().first().is_some_and(|(_, jobs)| *jobs == 4));
+    crate::fleet::rig::until("four jobs", || client.message_counts().first().is_some_and(|(_, jobs)| *jobs == 4));
     watcher.kill();
     let worker = fleet.worker(&[]);
-    crate::fleet::rig::until("four outcomes", || client.left()[1].1 == 4);
+    crate::fleet::rig::until("four outcomes", || client.message_counts()[1].1 == 4);
     // A kill before the results arrive must not count as an attempt.
     fleet.watcher(&["--attempts", "1"]).kill();
     let mut watcher = fleet.watcher(&["--once", "--attempts", "1"]);
     assert!(watcher.wait().success(), "{}", watcher.text());
     fleet.assert_results(&names);
     assert_eq!(worker.count(" done "), 4, "none twice: {}", worker.text());
-    assert!(client.left().iter().all(|(_, messages)| *messages == 0));
+    assert!(client.message_counts().iter().all(|(_, messages)| *messages == 0));
 }
 
 #[test]
-fn a_drain_leaves_what_is_in_the_queue_there() {
+fn a_drain_leaves_jobs_in_the_queue() {
     let Some(mut fleet) = Fleet::start("a_drain_leaves", "") else { return };
     let names = fleet.scans(1..=3);
     let mut watcher = fleet.watcher(&[]);
     let client = fleet.client();
-    crate::fleet::rig::until("three jobs", || client.left()[0].1 == 3);
+    crate::fleet::rig::until("three jobs", || client.message_counts()[0].1 == 3);
     assert!(watcher.terminate().success(), "{}", watcher.text());
     assert!(watcher.text().contains("left=3"), "{}", watcher.text());
-    assert_eq!(client.left()[0].1, 3);
+    assert_eq!(client.message_counts()[0].1, 3);
     let worker = fleet.worker(&[]);
     assert!(fleet.watcher(&["--once"]).wait().success());
     fleet.assert_results(&names);
@@ -72,18 +72,18 @@ fn a_drain_leaves_what_is_in_the_queue_there() {
 }
 
 #[test]
-fn work_waits_for_a_server_that_is_away_and_no_attempt_counts() {
+fn work_waits_for_an_unreachable_server_and_no_attempt_counts() {
     let Some(mut fleet) = Fleet::start("work_waits_for_a_server", "") else { return };
     fleet.stop_server();
     let names = fleet.scans(1..=3);
     let mut watcher = fleet.watcher(&["--attempts", "1"]);
     let mut worker = fleet.worker(&[]);
-    watcher.said("E-FLEET-AWAY");
-    worker.said("E-FLEET-AWAY");
+    watcher.wait_for_output("E-FLEET-AWAY");
+    worker.wait_for_output("E-FLEET-AWAY");
     fleet.start_server();
     crate::fleet::rig::until("three results", || watcher.count(" done ") == 3);
     fleet.kill_server();
-    watcher.said("the connection is lost");
+    watcher.wait_for_output("the connection is lost");
     fleet.scans(4..=5);
     fleet.start_server();
     crate::fleet::rig::until("five results", || watcher.count(" done ") == 5);
@@ -98,16 +98,16 @@ fn work_waits_for_a_server_that_is_away_and_no_attempt_counts() {
 }
 
 #[test]
-fn a_job_that_a_killed_server_brings_back_is_removed() {
+fn a_settled_job_that_a_killed_server_restores_is_removed() {
     let Some(mut fleet) = Fleet::start("a_job_that_a_killed_server_brings_back", "") else { return };
     fleet.scans(1..=2);
     let mut watcher = fleet.watcher(&[]);
     let client = fleet.client();
-    crate::fleet::rig::until("two jobs", || client.left()[0].1 == 2);
+    crate::fleet::rig::until("two jobs", || client.message_counts()[0].1 == 2);
     let jobs = client.jobs();
     let mut worker = fleet.worker(&[]);
     crate::fleet::rig::until("two results", || watcher.count(" done ") == 2);
-    crate::fleet::rig::until("no jobs", || client.left()[0].1 == 0);
+    crate::fleet::rig::until("no jobs", || client.message_counts()[0].1 == 0);
     assert!(worker.terminate().success());
     // Bring back a settled job, and a job unknown to this watcher.
     let (subject, job) = jobs[0].clone();
@@ -117,13 +117,13 @@ fn a_job_that_a_killed_server_brings_back_is_removed() {
     }
     fleet.kill_server();
     fleet.start_server();
-    crate::fleet::rig::until("one job", || client.left()[0].1 == 1);
+    crate::fleet::rig::until("one job", || client.message_counts()[0].1 == 1);
     assert_eq!(client.jobs()[0].0, unknown);
     assert!(watcher.terminate().success(), "{}", watcher.text());
 }
 
 #[test]
-fn a_job_that_is_longer_than_the_servers_messages_is_given_up() {
+fn a_job_longer_than_the_servers_limit_fails() {
     let Some(fleet) = Fleet::start("a_job_that_is_longer", "max_payload: 4096") else { return };
     fs::create_dir_all(fleet.root().join("s")).unwrap();
     for (i, object) in crate::fleet::tomography::series_of(20).iter().enumerate() {
@@ -141,7 +141,7 @@ fn a_job_that_is_longer_than_the_servers_messages_is_given_up() {
 }
 
 #[test]
-fn a_scan_that_is_none_is_quarantined_with_the_reason() {
+fn an_unreadable_scan_is_quarantined_with_the_reason() {
     let Some(mut fleet) = Fleet::start("a_scan_that_is_none", "") else { return };
     fleet.file("holiday.png", b"this is no image");
     let good = fleet.scans(1..=1);
@@ -155,7 +155,7 @@ fn a_scan_that_is_none_is_quarantined_with_the_reason() {
 }
 
 #[test]
-fn a_scan_that_no_worker_survives_is_quarantined() {
+fn a_scan_that_kills_its_workers_is_quarantined() {
     let Some(mut fleet) = Fleet::start("a_scan_that_no_worker_survives", "") else { return };
     fleet.scans(1..=1);
     let mut watcher = fleet.watcher(&["--once"]);
@@ -174,21 +174,21 @@ fn a_scan_that_no_worker_survives_is_quarantined() {
 }
 
 #[test]
-fn a_job_that_the_server_would_never_deliver_is_published_anew() {
+fn a_job_that_the_server_forgot_is_published_again() {
     const NAME: &str = "a_job_that_the_server_would_never_deliver";
     let Some(mut fleet) = Fleet::start(NAME, "") else { return };
     // This worker only creates the consumer.
     let mut worker = fleet.worker(&[]);
-    worker.said("started");
+    worker.wait_for_output("started");
     let client = fleet.client();
     crate::fleet::rig::until("a consumer", || client.consumers() == 1);
     assert!(worker.terminate().success());
     let forgotten = fleet.scans(1..=3);
     let mut watcher = fleet.watcher(&[]);
-    crate::fleet::rig::until("three jobs", || client.left()[0].1 == 3);
-    client.have_the_rest_skipped();
+    crate::fleet::rig::until("three jobs", || client.message_counts()[0].1 == 3);
+    client.make_the_server_forget_jobs();
     let names = [forgotten, fleet.scans(4..=4)].concat();
-    crate::fleet::rig::until("four jobs", || client.left()[0].1 == 4);
+    crate::fleet::rig::until("four jobs", || client.message_counts()[0].1 == 4);
     // A running job, so that the consumer stays active.
     let held = std::sync::Arc::new(client.take_job());
     if held.info().unwrap().stream_sequence == 1 {
@@ -210,5 +210,5 @@ fn a_job_that_the_server_would_never_deliver_is_published_anew() {
     assert!(watcher.terminate().success(), "{}", watcher.text());
     fleet.assert_results(&names);
     assert_eq!(worker.count(" done "), 4, "none twice: {}", worker.text());
-    assert_eq!(client.left()[0].1, 0, "none is left");
+    assert_eq!(client.message_counts()[0].1, 0, "none is left");
 }

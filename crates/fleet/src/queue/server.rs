@@ -8,16 +8,16 @@ use std::{
 
 use async_nats::ServerAddr;
 
-use super::FleetError;
+use crate::FleetError;
 
 /// Longest file with a secret, in bytes.
-const LONGEST_SECRET: u64 = 1 << 16;
+const MAX_SECRET: u64 = 1 << 16;
 
 /// A login to the server.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
     /// None, or a client certificate only.
-    Nobody,
+    Anonymous,
     /// User name and password.
     Password(String, String),
     /// A token.
@@ -40,9 +40,11 @@ pub struct QueueName(String);
 /// All settings for connecting to a queue.
 #[derive(Clone, Debug)]
 pub struct Server {
+    /// Addresses of the server or cluster.
     pub url: ServerUrl,
+    /// Name of the queue on the server.
     pub name: QueueName,
-    /// Overrides the login in the URL, unless [`Login::Nobody`].
+    /// Overrides the login in the URL, unless [`Login::Anonymous`].
     pub login: Login,
     /// CA certificates for the server, in place of the system's.
     pub ca: Option<PathBuf>,
@@ -54,7 +56,7 @@ pub struct Server {
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Nobody => "nobody",
+            Self::Anonymous => "anonymous",
             Self::Password(..) => "a password",
             Self::Token(_) => "a token",
             Self::Credentials(_) => "a credentials file",
@@ -86,8 +88,8 @@ impl Login {
 }
 
 /// Reads a short text file.
-pub(super) fn read_secret(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > LONGEST_SECRET {
+pub(crate) fn read_secret(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > MAX_SECRET {
         return Err(io::Error::other("the file is too long"));
     }
     fs::read_to_string(path)
@@ -98,9 +100,9 @@ impl FromStr for ServerUrl {
 
     /// Parses addresses such as `nats://user:password@host:4222` or `tls://token@host`, comma-separated for a cluster.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut addresses, mut login) = (Vec::new(), Login::Nobody);
-        for one in text.split(',').map(str::trim) {
-            let (scheme, rest) = one.split_once("://").unwrap_or(("nats", one));
+        let (mut addresses, mut login) = (Vec::new(), Login::Anonymous);
+        for address in text.split(',').map(str::trim) {
+            let (scheme, rest) = address.split_once("://").unwrap_or(("nats", address));
             if !matches!(scheme, "nats" | "tls") {
                 return Err("the address must begin with nats:// or tls://".to_owned());
             }
@@ -126,11 +128,11 @@ impl FromStr for ServerUrl {
 }
 
 impl ServerUrl {
-    pub(super) fn addresses(&self) -> Vec<ServerAddr> {
+    pub(crate) fn addresses(&self) -> Vec<ServerAddr> {
         self.addresses.clone()
     }
 
-    pub(super) const fn login(&self) -> &Login {
+    pub(crate) const fn login(&self) -> &Login {
         &self.login
     }
 }
@@ -138,8 +140,8 @@ impl ServerUrl {
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, address) in self.addresses.iter().enumerate() {
-            let between = if i > 0 { "," } else { "" };
-            write!(f, "{between}{}", address.as_url_str())?;
+            let separator = if i > 0 { "," } else { "" };
+            write!(f, "{separator}{}", address.as_url_str())?;
         }
         Ok(())
     }
@@ -149,9 +151,10 @@ impl FromStr for QueueName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits =
+        let is_valid =
             (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        fits.then(|| Self(text.to_owned()))
+        is_valid
+            .then(|| Self(text.to_owned()))
             .ok_or_else(|| "use 1 to 32 characters from A-Z, a-z, 0-9, - and _".to_owned())
     }
 }
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_in_the_address_is_taken_out_of_it() {
+    fn the_login_is_kept_apart_from_the_address() {
         let url: ServerUrl = "nats://ward:p%40ss@one:4222, tls://two".parse().unwrap();
         assert_eq!(url.login, Login::Password("ward".into(), "p@ss".into()));
         assert_eq!(url.to_string(), "nats://one:4222,tls://two");
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
+    fn invalid_addresses_are_refused_without_repeating_them() {
         for wrong in
             ["http://s3cret@host", "nats://", "nats://s3cret@", "nats://s3cret:%zz@host", "nats://a:s3cret:c@host"]
         {
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_holds_a_password_or_a_token() {
+    fn a_login_file_holds_a_password_or_a_token() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         for (text, login) in

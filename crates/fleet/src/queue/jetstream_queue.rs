@@ -20,65 +20,73 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::io::AsyncRead;
 
-use super::{
-    link::chain,
-    wire::{Address, Names},
-};
+use super::names::{JobAddress, QueueNames};
+use crate::error::error_chain;
 
 /// Lifetime of unfetched data. A watcher republishes jobs that it still needs.
-const KEEP: Duration = Duration::from_hours(24 * 14);
+const RETENTION: Duration = Duration::from_hours(24 * 14);
 /// Part of an object in one message, in bytes.
-const CHUNK: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 /// Retries for a part of an object that is not yet there, and the pause between them.
-const LAG: u32 = 10;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+const CHUNK_RETRIES: u32 = 10;
+const CHUNK_RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Most unacknowledged jobs.
-const MOST_IN_HAND: i64 = 100_000;
+const MAX_UNACKNOWLEDGED: i64 = 100_000;
 
 /// Why an operation on the queue failed.
 #[derive(Debug)]
-pub(super) enum QueueError<E> {
+pub(crate) enum QueueError<E> {
     /// The queue failed; a retry may succeed.
     Queue(String),
-    /// The caller's own part failed; do not retry.
-    Own(E),
+    /// The caller failed; do not retry.
+    Caller(E),
 }
 
 impl<E> QueueError<E> {
-    pub(super) fn queue(error: &dyn std::error::Error) -> Self {
-        Self::Queue(chain(error))
+    /// A failure of the queue with its causes.
+    pub(crate) fn queue(error: &dyn std::error::Error) -> Self {
+        Self::Queue(error_chain(error))
+    }
+
+    /// Converts the error of the caller.
+    pub(crate) fn map_caller<F>(self, convert: impl FnOnce(E) -> F) -> QueueError<F> {
+        match self {
+            Self::Queue(reason) => QueueError::Queue(reason),
+            Self::Caller(error) => QueueError::Caller(convert(error)),
+        }
     }
 }
 
 /// The streams and stores of a queue.
-pub(super) struct JetStreamQueue {
+pub(crate) struct JetStreamQueue {
     jetstream: Context,
     jobs: Stream,
     outcomes: Stream,
-    pub(super) scans: Store,
-    pub(super) results: Store,
+    pub(crate) scans: Store,
+    pub(crate) results: Store,
 }
 
 /// An object store. Objects are read message by message, without a consumer: at least up to nats-server 2.9.10, purging
 /// one object makes the consumers of others skip undelivered messages.
-pub(super) struct Store {
+pub(crate) struct Store {
     objects: ObjectStore,
     stream: Stream,
 }
 
 /// An object, read part by part.
-pub(super) struct Object {
+pub(crate) struct Object {
     stream: Stream,
     subject: String,
-    next: u64,
-    chunks: usize,
+    /// Sequence number from which the next part is searched.
+    next_sequence: u64,
+    chunks_left: usize,
 }
 
 impl JetStreamQueue {
     /// Opens the streams and stores; creates missing ones.
-    pub(super) async fn make(client: &Client, names: &Names) -> Result<Self, String> {
+    pub(crate) async fn open(client: &Client, names: &QueueNames) -> Result<Self, String> {
         let jetstream = jetstream::new(client.clone());
-        let base = stream::Config { max_age: KEEP, storage: StorageType::File, ..stream::Config::default() };
+        let base = stream::Config { max_age: RETENTION, storage: StorageType::File, ..stream::Config::default() };
         let jobs = stream::Config {
             name: names.job_stream(),
             subjects: vec![names.all_jobs()],
@@ -92,18 +100,18 @@ impl JetStreamQueue {
             max_messages_per_subject: 1,
             ..base
         };
-        let jobs = jetstream.get_or_create_stream(jobs).await.map_err(|e| chain(&e))?;
+        let jobs = jetstream.get_or_create_stream(jobs).await.map_err(|e| error_chain(&e))?;
         if jobs.cached_info().config.retention != RetentionPolicy::WorkQueue {
             return Err(format!("the stream {} exists but is not a work queue", names.job_stream()));
         }
-        let outcomes = jetstream.get_or_create_stream(outcomes).await.map_err(|e| chain(&e))?;
+        let outcomes = jetstream.get_or_create_stream(outcomes).await.map_err(|e| error_chain(&e))?;
         let scans = Store::open(&jetstream, names.scan_store()).await?;
         let results = Store::open(&jetstream, names.result_store()).await?;
         Ok(Self { jetstream, jobs, outcomes, scans, results })
     }
 
     /// Publishes a job or an outcome. Returns false if the subject already has a message.
-    pub(super) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, QueueError<E>> {
+    pub(crate) async fn publish<E>(&self, subject: String, content: Vec<u8>) -> Result<bool, QueueError<E>> {
         let message = PublishMessage::build().payload(Bytes::from(content)).expected_last_subject_sequence(0);
         let sent = self.jetstream.send_publish(subject, message).await.map_err(|e| QueueError::queue(&e))?;
         match sent.await {
@@ -114,23 +122,23 @@ impl JetStreamQueue {
     }
 
     /// The addresses of all jobs whose subject matches.
-    pub(super) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<Address>, QueueError<E>> {
+    pub(crate) async fn jobs<E>(&self, subjects: &str) -> Result<Vec<JobAddress>, QueueError<E>> {
         let mut found = self.jobs.info_with_subjects(subjects).await.map_err(|e| QueueError::queue(&e))?;
         let mut jobs = Vec::new();
         while let Some(subject) = found.next().await {
             let (subject, _) = subject.map_err(|e| QueueError::queue(&e))?;
-            jobs.extend(Address::of_subject(&subject));
+            jobs.extend(JobAddress::of_subject(&subject));
         }
         Ok(jobs)
     }
 
     /// Whether the job is still in the queue.
-    pub(super) async fn has_job<E>(&self, subject: &str) -> Result<bool, QueueError<E>> {
-        Ok(last(&self.jobs, subject).await?.is_some())
+    pub(crate) async fn has_job<E>(&self, subject: &str) -> Result<bool, QueueError<E>> {
+        Ok(last_message(&self.jobs, subject).await?.is_some())
     }
 
     /// Whether this message is still in the stream of jobs.
-    pub(super) async fn has_message<E>(&self, sequence: u64) -> Result<bool, QueueError<E>> {
+    pub(crate) async fn has_message<E>(&self, sequence: u64) -> Result<bool, QueueError<E>> {
         match self.jobs.get_raw_message(sequence).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
@@ -140,8 +148,8 @@ impl JetStreamQueue {
 
     /// Whether the server has lost track of a job: it is in the stream, but `consumer` counts it as acknowledged. False
     /// if the consumer does not exist.
-    pub(super) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, QueueError<E>> {
-        let Some(job) = last(&self.jobs, subject).await? else { return Ok(false) };
+    pub(crate) async fn has_forgotten<E>(&self, subject: &str, consumer: &str) -> Result<bool, QueueError<E>> {
+        let Some(job) = last_message(&self.jobs, subject).await? else { return Ok(false) };
         match self.jobs.consumer_info(consumer).await {
             // Everything up to the floor is acknowledged; running and waiting jobs lie above it.
             Ok(info) => Ok(job.sequence <= info.ack_floor.stream_sequence),
@@ -150,13 +158,14 @@ impl JetStreamQueue {
         }
     }
 
-    pub(super) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, QueueError<E>> {
-        Ok(last(&self.outcomes, subject).await?.map(|message| message.payload))
+    /// The outcome with this subject.
+    pub(crate) async fn outcome<E>(&self, subject: &str) -> Result<Option<Bytes>, QueueError<E>> {
+        Ok(last_message(&self.outcomes, subject).await?.map(|message| message.payload))
     }
 
     /// Removes a job. Not by a purge: on some servers, that makes consumers skip other jobs.
-    pub(super) async fn remove_job<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
-        let Some(message) = last(&self.jobs, subject).await? else { return Ok(()) };
+    pub(crate) async fn remove_job<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
+        let Some(message) = last_message(&self.jobs, subject).await? else { return Ok(()) };
         match self.jobs.delete_message(message.sequence).await {
             Ok(_) => Ok(()),
             // A worker acknowledged it meanwhile.
@@ -165,12 +174,13 @@ impl JetStreamQueue {
         }
     }
 
-    pub(super) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
+    /// Removes an outcome if it exists.
+    pub(crate) async fn remove_outcome<E>(&self, subject: &str) -> Result<(), QueueError<E>> {
         self.outcomes.purge().filter(subject).await.map(drop).map_err(|e| QueueError::queue(&e))
     }
 
     /// Opens the consumer that all workers with one model share. It redelivers jobs without a heartbeat for `patience`.
-    pub(super) async fn consumer<E>(
+    pub(crate) async fn consumer<E>(
         &self,
         name: String,
         subjects: String,
@@ -183,14 +193,15 @@ impl JetStreamQueue {
             ack_wait: patience,
             // Workers count deliveries themselves: unlike the server, they can report the failure to the watcher.
             max_deliver: -1,
-            max_ack_pending: MOST_IN_HAND,
+            max_ack_pending: MAX_UNACKNOWLEDGED,
             ..pull::Config::default()
         };
         self.jobs.create_consumer(config).await.map_err(|e| QueueError::queue(&e))
     }
 }
 
-async fn last<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, QueueError<E>> {
+/// The latest message with this subject.
+async fn last_message<E>(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, QueueError<E>> {
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(Some(message)),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
@@ -204,11 +215,11 @@ impl Store {
         let objects = if let Ok(objects) = jetstream.get_object_store(&bucket).await {
             objects
         } else {
-            let (max_age, num_replicas) = (KEEP, 1);
+            let (max_age, num_replicas) = (RETENTION, 1);
             let config = object_store::Config { bucket, max_age, num_replicas, ..object_store::Config::default() };
-            jetstream.create_object_store(config).await.map_err(|e| chain(&e))?
+            jetstream.create_object_store(config).await.map_err(|e| error_chain(&e))?
         };
-        let stream = jetstream.get_stream(&name).await.map_err(|e| chain(&e))?;
+        let stream = jetstream.get_stream(&name).await.map_err(|e| error_chain(&e))?;
         if !stream.cached_info().config.allow_direct {
             return Err(format!("the stream {name} exists but does not allow direct access"));
         }
@@ -216,30 +227,36 @@ impl Store {
     }
 
     /// Stores `content` as the object `name`; replaces an existing one.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         name: &str,
         content: &mut (impl AsyncRead + Unpin),
     ) -> Result<(), QueueError<io::Error>> {
-        let metadata = ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK), ..ObjectMetadata::default() };
+        let metadata =
+            ObjectMetadata { name: name.to_owned(), chunk_size: Some(CHUNK_BYTES), ..ObjectMetadata::default() };
         match self.objects.put(metadata, content).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == PutErrorKind::ReadChunks => {
-                Err(QueueError::Own(io::Error::other(chain(&error))))
+                Err(QueueError::Caller(io::Error::other(error_chain(&error))))
             }
             Err(error) => Err(QueueError::queue(&error)),
         }
     }
 
     /// Opens the object `name`; `None` if it does not exist.
-    pub(super) async fn get<E>(&self, name: &str) -> Result<Option<Object>, QueueError<E>> {
+    pub(crate) async fn get<E>(&self, name: &str) -> Result<Option<Object>, QueueError<E>> {
         match self.objects.info(name).await {
             Ok(info) if info.deleted => Ok(None),
             Ok(info) => {
                 let subject = format!("$O.{}.C.{}", info.bucket, info.nuid);
                 // The metadata is untrusted: a wildcard would match other objects.
-                let plain = subject.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'>'));
-                Ok(plain.then(|| Object { stream: self.stream.clone(), subject, next: 1, chunks: info.chunks }))
+                let is_plain = subject.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'>'));
+                Ok(is_plain.then(|| Object {
+                    stream: self.stream.clone(),
+                    subject,
+                    next_sequence: 1,
+                    chunks_left: info.chunks,
+                }))
             }
             Err(error) if matches!(error.kind(), InfoErrorKind::NotFound | InfoErrorKind::InvalidName) => Ok(None),
             Err(error) => Err(QueueError::queue(&error)),
@@ -247,7 +264,7 @@ impl Store {
     }
 
     /// Removes the object `name` if it exists.
-    pub(super) async fn remove<E>(&self, name: &str) -> Result<(), QueueError<E>> {
+    pub(crate) async fn remove<E>(&self, name: &str) -> Result<(), QueueError<E>> {
         if self.get::<E>(name).await?.is_none() {
             return Ok(());
         }
@@ -257,21 +274,21 @@ impl Store {
 
 impl Object {
     /// Reads the next part; `None` at the end.
-    pub(super) async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
-        if self.chunks == 0 {
+    pub(crate) async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
+        if self.chunks_left == 0 {
             return Ok(None);
         }
-        let mut patience = LAG;
+        let mut retries = CHUNK_RETRIES;
         let message = loop {
-            match self.stream.direct_get_next_for_subject(self.subject.as_str(), Some(self.next)).await {
+            match self.stream.direct_get_next_for_subject(self.subject.as_str(), Some(self.next_sequence)).await {
                 Ok(message) => break message,
                 // A replica may lag behind the leader.
-                Err(error) if error.kind() == DirectGetErrorKind::NotFound && patience > 0 => patience -= 1,
-                Err(error) => return Err(io::Error::other(chain(&error))),
+                Err(error) if error.kind() == DirectGetErrorKind::NotFound && retries > 0 => retries -= 1,
+                Err(error) => return Err(io::Error::other(error_chain(&error))),
             }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+            tokio::time::sleep(CHUNK_RETRY_PAUSE).await;
         };
-        (self.next, self.chunks) = (message.sequence + 1, self.chunks - 1);
+        (self.next_sequence, self.chunks_left) = (message.sequence + 1, self.chunks_left - 1);
         Ok(Some(message.payload))
     }
 }

@@ -10,7 +10,7 @@
 //! SHA-256 of everything before               32 bytes
 //! ```
 //!
-//! Numbers are little-endian. Unpacking trusts nothing in the archive: see [`Limits`] and [`checked`].
+//! Numbers are little-endian. Unpacking trusts nothing in the archive: see [`Limits`] and [`valid_name`].
 
 use std::{
     collections::VecDeque,
@@ -19,27 +19,29 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use octrls_fs::platform;
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8] = b"octrls parcel 1\n";
 /// Length of a digest, in bytes.
 const DIGEST: usize = 32;
 /// Longest name, in bytes.
-const LONGEST_NAME: usize = 1024;
+const MAX_NAME: usize = 1024;
 /// Most components of a name.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// Limits for an archive.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) files: u32,
+pub(crate) struct Limits {
+    /// Number of files.
+    pub(crate) files: u32,
     /// Total size of all contents.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Why an archive cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ArchiveError {
+pub(crate) enum ArchiveError {
     /// It is invalid or exceeds a limit.
     #[error("{0}")]
     Refused(String),
@@ -51,58 +53,67 @@ pub(super) enum ArchiveError {
     Write(io::Error),
 }
 
-/// A file and its name in the archive.
+/// A file to pack.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub(super) name: PathBuf,
-    pub(super) path: PathBuf,
+pub(crate) struct ArchiveEntry {
+    /// Its name in the archive.
+    pub(crate) name: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// A reader that packs files on the fly.
 #[derive(Debug)]
-pub(super) struct Packing {
-    pieces: VecDeque<Piece>,
+pub(crate) struct Packer {
+    segments: VecDeque<Segment>,
     digest: Sha256,
-    ended: bool,
+    /// Whether the digest follows as the last segment.
+    is_sealed: bool,
 }
 
 #[derive(Debug)]
-enum Piece {
-    Words(Cursor<Vec<u8>>),
-    File { path: PathBuf, bytes: u64 },
-    Open { file: Take<File>, left: u64 },
+enum Segment {
+    Bytes(Cursor<Vec<u8>>),
+    /// A file that is not open yet.
+    File {
+        path: PathBuf,
+        bytes: u64,
+    },
+    OpenFile {
+        file: Take<File>,
+        left: u64,
+    },
 }
 
-impl Packing {
-    /// Packs `parts` in their order.
-    pub(super) fn of(parts: &[Part]) -> io::Result<Self> {
+impl Packer {
+    /// Packs `entries` in their order.
+    pub(crate) fn new(entries: &[ArchiveEntry]) -> io::Result<Self> {
         let too_many = |_| io::Error::other("too many files");
         let mut start = MAGIC.to_vec();
-        start.extend(u32::try_from(parts.len()).map_err(too_many)?.to_le_bytes());
-        let mut pieces = VecDeque::from([Piece::Words(Cursor::new(start))]);
-        for Part { name, path } in parts {
-            let name = to_bytes(name)?;
+        start.extend(u32::try_from(entries.len()).map_err(too_many)?.to_le_bytes());
+        let mut segments = VecDeque::from([Segment::Bytes(Cursor::new(start))]);
+        for ArchiveEntry { name, path } in entries {
+            let name = platform::path_bytes(name);
             let length = u16::try_from(name.len()).map_err(|_| io::Error::other("a file name is too long"))?;
             let bytes = std::fs::metadata(path)?.len();
-            let words = [&length.to_le_bytes()[..], &name, &bytes.to_le_bytes()].concat();
-            pieces.push_back(Piece::Words(Cursor::new(words)));
-            pieces.push_back(Piece::File { path: path.clone(), bytes });
+            let header = [&length.to_le_bytes()[..], name, &bytes.to_le_bytes()].concat();
+            segments.push_back(Segment::Bytes(Cursor::new(header)));
+            segments.push_back(Segment::File { path: path.clone(), bytes });
         }
-        Ok(Self { pieces, digest: Sha256::new(), ended: false })
+        Ok(Self { segments, digest: Sha256::new(), is_sealed: false })
     }
 }
 
-impl Read for Packing {
+impl Read for Packer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(piece) = self.pieces.front_mut() {
-            let read = match piece {
-                Piece::Words(words) => words.read(buffer)?,
-                Piece::File { path, bytes } => {
+        while let Some(segment) = self.segments.front_mut() {
+            let read = match segment {
+                Segment::Bytes(bytes) => bytes.read(buffer)?,
+                Segment::File { path, bytes } => {
                     let (file, left) = (File::open(path)?.take(*bytes), *bytes);
-                    *piece = Piece::Open { file, left };
+                    *segment = Segment::OpenFile { file, left };
                     continue;
                 }
-                Piece::Open { file, left } => {
+                Segment::OpenFile { file, left } => {
                     let read = file.read(buffer)?;
                     *left -= read as u64;
                     if read == 0 && *left > 0 {
@@ -112,31 +123,31 @@ impl Read for Packing {
                 }
             };
             if read > 0 || buffer.is_empty() {
-                if !self.ended {
+                if !self.is_sealed {
                     self.digest.update(&buffer[..read]);
                 }
                 return Ok(read);
             }
-            self.pieces.pop_front();
-            if self.pieces.is_empty() && !self.ended {
-                self.ended = true;
+            self.segments.pop_front();
+            if self.segments.is_empty() && !self.is_sealed {
+                self.is_sealed = true;
                 let digest = std::mem::take(&mut self.digest).finalize();
-                self.pieces.push_back(Piece::Words(Cursor::new(digest.to_vec())));
+                self.segments.push_back(Segment::Bytes(Cursor::new(digest.to_vec())));
             }
         }
         Ok(0)
     }
 }
 
-/// Unpacks an archive from `source` and passes each file to `take`, which must read it to its end.
-pub(super) fn unpack(
+/// Unpacks an archive from `source` and passes each file to `write`, which must read it to its end.
+pub(crate) fn unpack(
     source: &mut dyn Read,
     limits: Limits,
-    mut take: impl FnMut(&Path, &mut dyn Read) -> io::Result<()>,
+    mut write: impl FnMut(&Path, &mut dyn Read) -> io::Result<()>,
 ) -> Result<(), ArchiveError> {
     let source = &mut Hashing { source, digest: Sha256::new() };
     if array::<{ MAGIC.len() }>(source)? != MAGIC {
-        return Err(ArchiveError::Refused("not an octrls parcel".to_owned()));
+        return Err(ArchiveError::Refused("not an octrls archive".to_owned()));
     }
     let files = u32::from_le_bytes(array(source)?);
     if files > limits.files {
@@ -146,17 +157,17 @@ pub(super) fn unpack(
     for _ in 0..files {
         let mut name = vec![0; u16::from_le_bytes(array(source)?).into()];
         source.read_exact(&mut name).map_err(ArchiveError::Read)?;
-        let name = checked(&name)?;
+        let name = valid_name(&name)?;
         let bytes = u64::from_le_bytes(array(source)?);
         left = left
             .checked_sub(bytes)
             .ok_or_else(|| ArchiveError::Refused(format!("more than {} bytes", limits.bytes)))?;
-        let mut content = Content { source: &mut *source, left: bytes, failed: None };
-        let taken = take(&name, &mut content);
+        let mut content = EntryContent { source: &mut *source, left: bytes, failed: None };
+        let written = write(&name, &mut content);
         if let Some(error) = content.failed {
             return Err(ArchiveError::Read(error));
         }
-        taken.map_err(ArchiveError::Write)?;
+        written.map_err(ArchiveError::Write)?;
     }
     let found = source.digest.clone().finalize();
     if array::<DIGEST>(source)?[..] != found[..] {
@@ -184,13 +195,13 @@ impl Read for Hashing<'_> {
 }
 
 /// The content of one file. Records errors of the source, to tell them from errors of the disk.
-struct Content<'a> {
+struct EntryContent<'a> {
     source: &'a mut dyn Read,
     left: u64,
     failed: Option<io::Error>,
 }
 
-impl Read for Content<'_> {
+impl Read for EntryContent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if most == 0 {
@@ -220,32 +231,22 @@ fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], ArchiveError>
 }
 
 /// Converts a name to a path that stays below any folder it is joined to.
-fn checked(name: &[u8]) -> Result<PathBuf, ArchiveError> {
+fn valid_name(name: &[u8]) -> Result<PathBuf, ArchiveError> {
     let refused = || ArchiveError::Refused(format!("{:?} is not a valid file name", String::from_utf8_lossy(name)));
-    let path = from_bytes(name).ok_or_else(refused)?;
-    is_below(&path, DEEPEST).then_some(path).ok_or_else(refused)
+    let path = platform::path_from_bytes(name);
+    is_below(&path, MAX_DEPTH).then_some(path).ok_or_else(refused)
 }
 
-/// Whether a path has only normal components, at most `deepest` of them: no root, no `..`.
-pub(super) fn is_below(path: &Path, deepest: usize) -> bool {
+/// Whether a path has only normal components, at most `max_depth` of them: no root, no `..`.
+pub(crate) fn is_below(path: &Path, max_depth: usize) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
-    let parts = || path.components();
-    let plain = parts().all(|part| matches!(part, Component::Normal(_))) && (1..=deepest).contains(&parts().count());
+    let components = || path.components();
+    let is_plain = components().all(|component| matches!(component, Component::Normal(_)))
+        && (1..=max_depth).contains(&components().count());
     // `components` hides `a//b`, `a/.` and `a/`.
-    let whole = path == parts().collect::<PathBuf>() && bytes.len() == parts().collect::<PathBuf>().as_os_str().len();
-    plain && whole && bytes.len() <= LONGEST_NAME && !bytes.contains(&0)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "fails on systems whose names are Unicode")]
-fn to_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(path.as_os_str().as_bytes().to_vec())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "fails on systems whose names are Unicode")]
-fn from_bytes(name: &[u8]) -> Option<PathBuf> {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-    Some(PathBuf::from(OsStr::from_bytes(name)))
+    let is_normal =
+        path == components().collect::<PathBuf>() && bytes.len() == components().collect::<PathBuf>().as_os_str().len();
+    is_plain && is_normal && bytes.len() <= MAX_NAME && !bytes.contains(&0)
 }
 
 #[cfg(test)]
@@ -283,17 +284,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn unpacking_reverses_packing() {
         let dir = tempfile::tempdir().unwrap();
-        let mut parts = Vec::new();
+        let mut entries = Vec::new();
         for (name, content) in [("a.png", "scan"), ("deep/b", ""), ("c d", "x")] {
             let path = dir.path().join(name.replace('/', "-"));
             std::fs::write(&path, content).unwrap();
-            parts.push(Part { name: name.into(), path });
+            entries.push(ArchiveEntry { name: name.into(), path });
         }
-        let mut packing = Packing::of(&parts).unwrap();
+        let mut packer = Packer::new(&entries).unwrap();
         let mut bytes = Vec::new();
-        packing.read_to_end(&mut bytes).unwrap();
+        packer.read_to_end(&mut bytes).unwrap();
         let files = unpacked(&bytes).unwrap();
         assert_eq!(
             files,
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_elsewhere_is_refused() {
+    fn names_that_leave_the_folder_are_refused() {
         let hostile: [&[u8]; 12] = [
             b"",
             b".",
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_is_allowed_is_refused() {
+    fn limits_are_enforced() {
         let many: Vec<(&[u8], &[u8])> = vec![(b"a", b""); 11];
         assert!(matches!(unpacked(&packed(&many)), Err(ArchiveError::Refused(_))));
         assert!(matches!(unpacked(&packed(&[(b"a", &[0; 600]), (b"b", &[0; 600])])), Err(ArchiveError::Refused(_))));
@@ -339,9 +340,9 @@ mod tests {
         long.push(0);
         assert!(matches!(unpacked(&long), Err(ArchiveError::Refused(_))));
         // The declared size is larger than the content.
-        let mut liar = packed(&[(b"a", b"")]);
-        let at = liar.len() - DIGEST - 8;
-        liar[at..at + 8].copy_from_slice(&900_u64.to_le_bytes());
-        assert!(matches!(unpacked(&liar), Err(ArchiveError::Read(_))));
+        let mut wrong_size = packed(&[(b"a", b"")]);
+        let at = wrong_size.len() - DIGEST - 8;
+        wrong_size[at..at + 8].copy_from_slice(&900_u64.to_le_bytes());
+        assert!(matches!(unpacked(&wrong_size), Err(ArchiveError::Read(_))));
     }
 }

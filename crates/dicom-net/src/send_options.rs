@@ -1,0 +1,29 @@
+//! Settings for sending.
+
+use std::time::Duration;
+
+use super::{AeTitle, Stop};
+
+/// Settings for sending.
+#[derive(Clone, Debug)]
+pub struct SendOptions {
+    /// Our own title.
+    pub title: AeTitle,
+    /// Number of retries after a transient failure.
+    pub retries: u32,
+    /// Wait before the first retry; it doubles with each further one.
+    pub backoff: Duration,
+    /// Time limit for connecting and for each answer of the target.
+    pub timeout: Duration,
+    /// Stops sending: after the current file, or at once.
+    pub stop: Stop,
+}
+
+impl SendOptions {
+    /// Default settings with our title `title`.
+    #[must_use]
+    pub fn new(title: AeTitle) -> Self {
+        let (backoff, timeout) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { title, retries: 3, backoff, timeout, stop: Stop::default() }
+    }
+}

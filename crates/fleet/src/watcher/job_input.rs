@@ -1,0 +1,124 @@
+//! The input of a job: a scan, its files and its key.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use octrls_engine::{ProcessError, ScanTask};
+use octrls_fs::digest::{sha256, sha256_of_file};
+use octrls_readers::{ReadError, ScanFiles, may_have_parts, parts};
+
+use super::state::WatcherState;
+use crate::queue::{archive::ArchiveEntry, names::JobAddress};
+
+/// The input of a job.
+pub(super) struct JobInput {
+    /// All files to send, the scan first.
+    pub(super) entries: Vec<ArchiveEntry>,
+    /// Total size of all entries.
+    pub(super) bytes: u64,
+    /// SHA-256 of the scan's content.
+    pub(super) sha256: String,
+    pub(super) address: JobAddress,
+    /// Path of the scan below the shared folder, if it lies there.
+    pub(super) shared_path: Option<PathBuf>,
+    /// File names of all instances of a series, including the scan's own.
+    pub(super) instances: Vec<PathBuf>,
+}
+
+impl JobInput {
+    /// Collects the files of the scan in `task` and computes the job's key.
+    pub(super) fn new(state: &WatcherState, task: &ScanTask<'_>) -> Result<Self, ProcessError> {
+        let ScanTask { files, name, sha256: content, .. } = *task;
+        let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
+        let entries = entries_of(files).map_err(unreadable)?;
+        let mut text = format!("{}\n{}\n{content}\n", state.fingerprint, hex_of(name));
+        let covered: HashSet<&Path> = files.instances().iter().map(PathBuf::as_path).collect();
+        for ArchiveEntry { name, path } in &entries[1..] {
+            text.push_str(&hex_of(name));
+            // The digest of the scan's content covers its instances already.
+            if !covered.contains(path.as_path()) {
+                text.extend([" ", &sha256_of_file(path).map_err(unreadable)?]);
+            }
+            text.push('\n');
+        }
+        let address = JobAddress { watcher: state.name.clone(), key: sha256(text.as_bytes()) };
+        let shared_path = state.share.as_ref().and_then(|share| files.path().strip_prefix(share).ok());
+        let instances = files.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
+        let bytes = entries.iter().map(|entry| fs::metadata(&entry.path).map_or(0, |m| m.len())).sum();
+        let (sha256, shared_path) = (content.to_owned(), shared_path.map(Path::to_owned));
+        Ok(Self { entries, bytes, sha256, address, shared_path, instances })
+    }
+}
+
+fn hex_of(path: &Path) -> String {
+    hex::encode(path.as_os_str().as_encoded_bytes())
+}
+
+/// All files of a scan, the scan's own first: sidecar, images of an export, other instances of a series. Names are
+/// relative to the scan's folder.
+fn entries_of(files: &ScanFiles) -> io::Result<Vec<ArchiveEntry>> {
+    let scan = files.path();
+    let folder = scan.parent().unwrap_or(Path::new("."));
+    let entry = |path: &Path| {
+        let name = path.strip_prefix(folder).map_err(io::Error::other)?.to_owned();
+        Ok::<_, io::Error>(ArchiveEntry { name, path: path.to_owned() })
+    };
+    let mut entries = vec![entry(scan)?];
+    let sidecar = scan.with_added_extension("toml");
+    if sidecar.is_file() {
+        entries.push(entry(&sidecar)?);
+    }
+    for instance in files.instances().iter().filter(|file| *file != scan) {
+        entries.push(entry(instance)?);
+    }
+    if may_have_parts(scan) {
+        let listed = parts(scan);
+        let mut seen: HashSet<PathBuf> = entries.iter().map(|entry| entry.path.clone()).collect();
+        for found in walkdir::WalkDir::new(folder).min_depth(1).max_depth(2).sort_by_file_name() {
+            let found = found.map_err(io::Error::from)?;
+            if found.file_type().is_file() && listed.contains(found.path()) && seen.insert(found.path().to_owned()) {
+                entries.push(entry(found.path())?);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_include_images_sidecars_and_instances() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("a.png", "x");
+        write("a.png.toml", "axial_um = 3.87");
+        write("b.png", "x");
+        let image = |name: &str| format!("<Image><ImageData><ExamURL>D:\\x\\{name}</ExamURL></ImageData></Image>");
+        write("e.xml", &format!("<HEDX><BODY><Series>{}{}</Series></BODY></HEDX>", image("1.tif"), image("2.tif")));
+        write("1.tif", "x");
+        write("deep/2.tif", "x");
+        let names = |scan: &ScanFiles| {
+            let entries = entries_of(scan).unwrap();
+            entries.iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let at = |name: &str| dir.path().join(name);
+        assert_eq!(names(&ScanFiles::one(at("a.png"))), ["a.png", "a.png.toml"]);
+        assert_eq!(names(&ScanFiles::one(at("b.png"))), ["b.png"]);
+        assert_eq!(names(&ScanFiles::one(at("e.xml"))), ["e.xml", "1.tif", "deep/2.tif"]);
+        write("s1.dcm.toml", "axial_um = 3.87");
+        let series = ScanFiles::series(["s10.dcm", "s2.dcm", "s1.dcm"].map(at).to_vec()).unwrap();
+        for name in ["s1.dcm", "s2.dcm", "s10.dcm"] {
+            write(name, "x");
+        }
+        assert_eq!(names(&series), ["s1.dcm", "s1.dcm.toml", "s2.dcm", "s10.dcm"]);
+    }
+}
