@@ -1,13 +1,16 @@
-//! Scripted events of a morning in a clinic: most scans succeed, one is retried, one is quarantined.
+//! Sample events of a morning in a clinic: most scans succeed, one is retried, one is quarantined.
 //!
 //! Used by the screens' tests and by `examples/dashboard_replay.rs`.
 
-use octrls_core::ErrorCode;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
-
 use octrls_core::{
+    ErrorCode,
     layer::{BOUNDARIES, LAYERS, MEASURED, Measured},
     measure::{
         EtdrsSummary, Quality, Signal, ThicknessUnit, Thicknesses, Verdict, enface::CentreSource, reference::Standing,
@@ -18,22 +21,22 @@ use octrls_core::{
 };
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session};
 
-/// Axial spacing of the script's volumes.
+/// Axial spacing of the sample volumes.
 pub const AXIAL: Spacing = Spacing { um: 3.87, from: Provenance::Header };
 
-/// Start of the script.
+/// Time of the first sample event.
 pub fn start() -> Timestamp {
     Timestamp::from_second(1_795_428_000).expect("a date of this century")
 }
 
-/// An event `seconds` after the start.
+/// An event `seconds` after [`start`].
 pub fn event(seconds: f64, kind: EventKind) -> Event {
     let at = start() + SignedDuration::from_secs_f64(seconds);
     Event { at, kind }
 }
 
-/// A change of scan `id`, `seconds` after the start.
-pub fn scan(seconds: f64, id: u64, change: ScanChange) -> Event {
+/// A change of scan `id`, `seconds` after [`start`].
+pub fn scan_event(seconds: f64, id: u64, change: ScanChange) -> Event {
     event(seconds, EventKind::Scan { id: ScanId(id), change })
 }
 
@@ -52,7 +55,7 @@ pub fn started() -> Event {
 }
 
 /// A retina with a foveal pit that moves with `index`: bands of grey between wavy boundaries.
-pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
+pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     const WIDTH: usize = 384;
     const HEIGHT: usize = 256;
     // Thickness of each layer in pixels, beside the fovea and in its centre.
@@ -158,8 +161,14 @@ pub fn seen(path: &str) -> ScanChange {
     ScanChange::Seen { path: PathBuf::from(path), bytes: 380_928 }
 }
 
-/// All events until the second volume is more than half done.
-pub fn morning() -> Vec<Event> {
+/// The sample events, until the second volume is more than half done. They are made once, because rendering their
+/// B-scans is slow without optimisation.
+pub fn sample_events() -> Vec<Event> {
+    static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(make_sample_events);
+    EVENTS.clone()
+}
+
+fn make_sample_events() -> Vec<Event> {
     let mut out = vec![started()];
     let names = [
         "P0036_OD_line.png",
@@ -174,36 +183,36 @@ pub fn morning() -> Vec<Event> {
         "Zürich/網膜スキャン_右眼_二〇二六年十一月_P0044.png",
     ];
     for (id, name) in names.iter().enumerate() {
-        out.push(scan(1.0 + 0.1 * id as f64, id as u64, seen(name)));
-        out.push(scan(3.0 + 0.1 * id as f64, id as u64, ScanChange::Queued));
+        out.push(scan_event(1.0 + 0.1 * id as f64, id as u64, seen(name)));
+        out.push(scan_event(3.0 + 0.1 * id as f64, id as u64, ScanChange::Queued));
     }
     let mut single = |id: u64, at: f64| {
-        out.push(scan(at, id, ScanChange::Running { attempt: 1 }));
-        out.push(scan(at + 0.02, id, opened(1, None)));
-        out.push(scan(at + 0.15, id, ScanChange::BScan(Arc::new(retina(0, None)))));
-        out.push(scan(at + 0.2, id, done(1, 0.2)));
+        out.push(scan_event(at, id, ScanChange::Running { attempt: 1 }));
+        out.push(scan_event(at + 0.02, id, opened(1, None)));
+        out.push(scan_event(at + 0.15, id, ScanChange::BScan(Arc::new(segmented_bscan(0, None)))));
+        out.push(scan_event(at + 0.2, id, done(1, 0.2)));
     };
     single(0, 4.2);
     single(1, 4.6);
-    out.push(scan(5.0, 8, ScanChange::AlreadyDone));
-    out.push(scan(5.1, 2, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(5.0, 8, ScanChange::AlreadyDone));
+    out.push(scan_event(5.1, 2, ScanChange::Running { attempt: 1 }));
     let reason = "B-scan 12 ends after 4096 of 98304 bytes".to_owned();
-    out.push(scan(5.3, 2, ScanChange::Quarantined { code: ErrorCode::ReadTruncated, reason }));
-    out.push(scan(5.4, 3, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(5.3, 2, ScanChange::Quarantined { code: ErrorCode::ReadTruncated, reason }));
+    out.push(scan_event(5.4, 3, ScanChange::Running { attempt: 1 }));
     let reason = "the file is locked by another program".to_owned();
     let after = Duration::from_secs(12);
-    out.push(scan(5.6, 3, ScanChange::Retrying { code: ErrorCode::ReadIo, reason, next_attempt: 2, after }));
+    out.push(scan_event(5.6, 3, ScanChange::Retrying { code: ErrorCode::ReadIo, reason, next_attempt: 2, after }));
     let text = "less than 2 GiB left on the disk of the results".to_owned();
     out.push(event(5.8, EventKind::Notice { level: Level::Warning, code: Some(ErrorCode::EngineDisk), text }));
-    out.push(scan(6.0, 5, ScanChange::Running { attempt: 1 }));
-    out.push(scan(6.1, 5, opened(49, Some(AXIAL))));
-    out.push(scan(6.2, 4, ScanChange::Running { attempt: 1 }));
-    out.push(scan(6.3, 4, opened(49, Some(AXIAL))));
+    out.push(scan_event(6.0, 5, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(6.1, 5, opened(49, Some(AXIAL))));
+    out.push(scan_event(6.2, 4, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(6.3, 4, opened(49, Some(AXIAL))));
     for index in 0..31 {
         let at = 6.4 + 0.2 * index as f64 + if index % 7 == 0 { 0.1 } else { 0.0 };
-        out.push(scan(at, 4, ScanChange::BScan(Arc::new(retina(index, Some(AXIAL))))));
+        out.push(scan_event(at, 4, ScanChange::BScan(Arc::new(segmented_bscan(index, Some(AXIAL))))));
         if index % 9 == 8 {
-            out.push(scan(at + 0.05, 5, ScanChange::BScan(Arc::new(retina(index / 9, Some(AXIAL))))));
+            out.push(scan_event(at + 0.05, 5, ScanChange::BScan(Arc::new(segmented_bscan(index / 9, Some(AXIAL))))));
         }
     }
     out

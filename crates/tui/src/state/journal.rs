@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use octrls_engine::Level;
+use serde::{Deserialize, Serialize};
 
 const CAPACITY: usize = 500;
 

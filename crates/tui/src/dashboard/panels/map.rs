@@ -14,17 +14,6 @@
 //! └─────────────────────────────┘
 //! ```
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::{Color, Style},
-};
-
-use super::{Title, sentence};
-use crate::{
-    dashboard::render_context::{RenderContext, unit},
-    state::{Scan, State},
-};
 use octrls_core::{
     layer::Measured,
     measure::{
@@ -35,6 +24,20 @@ use octrls_core::{
     scan::Eye,
 };
 use octrls_report::viridis;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Style},
+};
+
+use super::frame::PanelTitle;
+use crate::{
+    dashboard::{
+        render_context::{RenderContext, unit_symbol},
+        widgets::centered_message,
+    },
+    state::{ScanRecord, ScanState},
+};
 
 /// Cells for a value of three digits, its mark and a gap.
 const STEP: u16 = 6;
@@ -43,32 +46,31 @@ const WIDTH: u16 = 5 * STEP + 4;
 /// Five values one above the other, and the names of the sides.
 const HEIGHT: u16 = 7;
 
-pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
-    let of = if scene.view.layer_map { Measured::Layer(scene.view.look.layer) } else { Measured::Retina };
-    let left = format!("{} {}", of.name(), unit(ThicknessUnit::Micrometres));
-    let Some((summary, etdrs)) =
-        scene.scan.and_then(|s| s.summary.as_deref()).and_then(|s| Some((s, s.etdrs.as_ref()?)))
+pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
+    let of = if ctx.view.layer_map { Measured::Layer(ctx.view.render_style.layer) } else { Measured::Retina };
+    let left = format!("{} {}", of.name(), unit_symbol(ThicknessUnit::Micrometres));
+    let Some((summary, etdrs)) = ctx.scan.and_then(|s| s.summary.as_deref()).and_then(|s| Some((s, s.etdrs.as_ref()?)))
     else {
-        sentence(why_not(scene.scan), scene.theme.quiet(), area, buf);
-        return Title { left, right: String::new() };
+        centered_message(why_not(ctx.scan), ctx.theme.dim(), area, buf);
+        return PanelTitle { left, ..PanelTitle::default() };
     };
     if area.width < WIDTH || area.height < HEIGHT {
-        sentence("panel too small", scene.theme.quiet(), area, buf);
-        return Title { left, right: String::new() };
+        centered_message("panel too small", ctx.theme.dim(), area, buf);
+        return PanelTitle { left, ..PanelTitle::default() };
     }
-    grid(scene, etdrs, of, summary.eye, area, buf);
+    grid(ctx, etdrs, of, summary.eye, area, buf);
     let right = match (etdrs.centre, summary.eye) {
         (CentreSource::ScanMiddle, _) => "no fovea found",
         (CentreSource::Fovea, Some(Eye::Right)) => "OD",
         (CentreSource::Fovea, Some(Eye::Left)) => "OS",
         (CentreSource::Fovea, None) => "unknown eye",
     };
-    Title { left, right: right.into() }
+    PanelTitle { left, right: right.into() }
 }
 
-const fn why_not(scan: Option<&Scan>) -> &'static str {
+const fn why_not(scan: Option<&ScanRecord>) -> &'static str {
     match scan {
-        Some(scan) if matches!(scan.state, State::Running | State::Queued | State::Seen) => {
+        Some(scan) if matches!(scan.state, ScanState::Running | ScanState::Queued | ScanState::Seen) => {
             "appears when the scan is done"
         }
         Some(_) => "the map needs a volume with known B-scan positions and spacing",
@@ -76,8 +78,8 @@ const fn why_not(scan: Option<&Scan>) -> &'static str {
     }
 }
 
-fn grid(scene: &RenderContext, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
-    let theme = scene.theme;
+fn grid(ctx: &RenderContext, etdrs: &EtdrsSummary, of: Measured, eye: Option<Eye>, area: Rect, buf: &mut Buffer) {
+    let theme = ctx.theme;
     // If there is room, separate the rings vertically as they are horizontally.
     let spread = |ring: i16| if area.height >= 9 { 2 * ring - ring.signum() } else { ring };
     let middle = (area.x + area.width / 2, area.y + area.height / 2);
@@ -89,22 +91,22 @@ fn grid(scene: &RenderContext, etdrs: &EtdrsSummary, of: Measured, eye: Option<E
         let x = middle.0.saturating_add_signed(ring(right) * STEP as i16);
         let y = middle.1.saturating_add_signed(spread(ring(down)));
         let Some(mean) = means[i] else {
-            buf.set_string(x - 1, y, " - ", theme.quiet());
+            buf.set_string(x - 1, y, " - ", theme.dim());
             continue;
         };
         let share = if high > low { (mean - low) / (high - low) } else { 0.5 };
-        buf.set_string(x - 2, y, format!("{mean:>4.0} "), heat(scene, share));
+        buf.set_string(x - 2, y, format!("{mean:>4.0} "), heat(ctx, share));
         let mark = match etdrs.standing[of.index()][i] {
             Some(Standing::Below) => "▼",
             Some(Standing::Above) => "▲",
             Some(Standing::Within) | None => "",
         };
-        buf.set_string(x + 3, y, mark, theme.warn());
+        buf.set_string(x + 3, y, mark, theme.warning());
     }
     if etdrs.standing[of.index()].iter().flatten().any(|s| *s != Standing::Within) {
-        buf.set_string(area.x, area.bottom() - 1, "▼▲ reference", theme.quiet());
+        buf.set_string(area.x, area.bottom() - 1, "▼▲ reference", theme.dim());
     }
-    sides(eye, middle, area.height, theme.quiet(), buf);
+    sides(eye, middle, area.height, theme.dim(), buf);
 }
 
 /// Draws the names of the grid's sides around `middle`.
@@ -132,9 +134,9 @@ fn ring(mm: f64) -> i16 {
 }
 
 /// A viridis background, as in the thickness maps; plain without colours.
-fn heat(scene: &RenderContext, share: f32) -> Style {
+fn heat(ctx: &RenderContext, share: f32) -> Style {
     let ink = if share > 0.5 { Color::Black } else { Color::White };
-    let ground = scene.theme.colour(viridis(share));
+    let ground = ctx.theme.colour(viridis(share));
     ground.map_or_else(Style::new, |ground| Style::new().bg(ground).fg(ink))
 }
 
