@@ -68,10 +68,10 @@ fn lines(client: &AttachClient, kind: ScreenKind) -> io::Result<()> {
     let mut events = client.model.catch_up_events().into_iter().chain(client.events.iter());
     let written = if kind == ScreenKind::Json {
         let mut lines = JsonLines::new(out);
-        events.try_for_each(|event| lines.event(&event))
+        events.try_for_each(|event| lines.write_event(&event))
     } else {
         let mut lines = PlainLines::new(out);
-        events.try_for_each(|event| lines.event(&event))
+        events.try_for_each(|event| lines.write_event(&event))
     };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

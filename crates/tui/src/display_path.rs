@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A path with `/` between folders on every system.
+#[must_use]
 pub fn display_path(path: &Path) -> String {
     let text = path.to_string_lossy();
     if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }

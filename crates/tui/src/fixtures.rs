@@ -25,22 +25,26 @@ use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Se
 pub const AXIAL: Spacing = Spacing { um: 3.87, from: Provenance::Header };
 
 /// Time of the first sample event.
+#[must_use]
 pub fn start() -> Timestamp {
     Timestamp::from_second(1_795_428_000).expect("a date of this century")
 }
 
 /// An event `seconds` after [`start`].
+#[must_use]
 pub fn event(seconds: f64, kind: EventKind) -> Event {
     let at = start() + SignedDuration::from_secs_f64(seconds);
     Event { at, kind }
 }
 
 /// A change of scan `id`, `seconds` after [`start`].
+#[must_use]
 pub fn scan_event(seconds: f64, id: u64, change: ScanChange) -> Event {
     event(seconds, EventKind::Scan { id: ScanId(id), change })
 }
 
 /// The engine's first event.
+#[must_use]
 pub fn started() -> Event {
     event(
         0.0,
@@ -55,6 +59,7 @@ pub fn started() -> Event {
 }
 
 /// A retina with a foveal pit that moves with `index`: bands of grey between wavy boundaries.
+#[must_use]
 pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     const WIDTH: usize = 384;
     const HEIGHT: usize = 256;
@@ -109,6 +114,7 @@ pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
 }
 
 /// The header of a scan of `bscans` B-scans.
+#[must_use]
 pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
     ScanChange::Opened(Arc::new(ScanHeader {
         format: if bscans > 1 { "Heidelberg VOL".into() } else { "PNG".into() },
@@ -127,13 +133,14 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
 }
 
 /// The summary of a finished scan.
+#[must_use]
 pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     ScanChange::Done(Arc::new(ScanSummary {
         series: 1,
         bscans,
         eye: Some(Eye::Right),
         unit: ThicknessUnit::Micrometres,
-        mean_thickness: [31.2, 68.9, 34.0, 29.7, 87.5, 41.6, 17.4].map(Some).into_iter().chain([None]).collect_array(),
+        mean_thickness: [Some(31.2), Some(68.9), Some(34.0), Some(29.7), Some(87.5), Some(41.6), Some(17.4), None],
         etdrs: (bscans > 1).then(etdrs),
         verdict: Verdict::Good,
         flags: String::new(),
@@ -157,12 +164,14 @@ fn etdrs() -> EtdrsSummary {
 }
 
 /// A file with this path is found.
+#[must_use]
 pub fn seen(path: &str) -> ScanChange {
     ScanChange::Seen { path: PathBuf::from(path), bytes: 380_928 }
 }
 
 /// The sample events, until the second volume is more than half done. They are made once, because rendering their
 /// B-scans is slow without optimisation.
+#[must_use]
 pub fn sample_events() -> Vec<Event> {
     static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(make_sample_events);
     EVENTS.clone()
@@ -217,15 +226,3 @@ fn make_sample_events() -> Vec<Event> {
     }
     out
 }
-
-/// Collects exactly `N` values into an array.
-trait CollectArray: Iterator {
-    fn collect_array<const N: usize>(mut self) -> [Self::Item; N]
-    where
-        Self: Sized,
-    {
-        std::array::from_fn(|_| self.next().expect("as many values as the array holds"))
-    }
-}
-
-impl<I: Iterator> CollectArray for I {}

@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_dashboard_needs_a_terminal_that_can_move_its_cursor() {
         let check = |requested, is_terminal, term, expected| {
-            assert_eq!(ScreenKind::select_for(requested, is_terminal, term), expected)
+            assert_eq!(ScreenKind::select_for(requested, is_terminal, term), expected);
         };
         check(None, true, Some("xterm-256color"), ScreenKind::Dashboard);
         check(None, false, Some("xterm-256color"), ScreenKind::Plain);

@@ -87,6 +87,7 @@ impl AttachClient {
     }
 
     /// Sends requests to the engine.
+    #[must_use]
     pub fn controls(&self) -> &RemoteControls {
         &self.controls
     }

@@ -60,6 +60,7 @@ fn lost(error: &io::Error) -> String {
 
 impl AttachError {
     /// Stable error code, for scripts.
+    #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Socket { .. } => ErrorCode::AttachSocket,

@@ -54,7 +54,7 @@ fn show_message(content: &[u8]) -> Result<(), AttachError> {
 fn show(model: Model) {
     let mut out = Vec::new();
     for event in model.catch_up_events() {
-        let written = crate::json::JsonLines::new(&mut out).event(&event);
+        let written = crate::json::JsonLines::new(&mut out).write_event(&event);
         assert!(written.is_ok(), "writing into memory failed: {written:?}");
     }
     let Ok(mut terminal) = Terminal::new(TestBackend::new(120, 40));

@@ -39,6 +39,7 @@ pub use server::AttachServer;
 pub const SOCKET: &str = "octrls.sock";
 
 /// Path of the socket for the result folder `out`.
+#[must_use]
 pub fn socket_of(out: &Path) -> PathBuf {
     out.join(STATE_FOLDER).join(SOCKET)
 }

@@ -13,7 +13,7 @@
 //! └────────────────────────────┴────────────────────────────────┘
 //!  hints
 //! ```
-//! On smaller screens, the lower five panels share one place as tabs; below 60 x 16, only a message is shown. A zoomed
+//! On smaller screens, the lower five panels share one area as tabs; below 60 x 16, only a message is shown. A zoomed
 //! panel replaces all others.
 
 use ratatui::{
@@ -85,23 +85,23 @@ fn panel_areas(ctx: &RenderContext, body: Rect) -> Vec<PanelArea> {
             PanelArea { panel: view.tab, area: bottom, tabs: true },
         ];
     }
-    let low = if body.height >= 50 { 10 } else { 6 };
-    let rows = Layout::vertical([Constraint::Fill(1), Constraint::Length(LAYERS_HEIGHT), Constraint::Length(low)]);
+    let lowest = if body.height >= 50 { 10 } else { 6 };
+    let rows = Layout::vertical([Constraint::Fill(1), Constraint::Length(LAYERS_HEIGHT), Constraint::Length(lowest)]);
     let bands: [Rect; 3] = body.layout(&rows.spacing(Spacing::Overlap(1)));
     let left = (body.width * 42 / 100).min(74);
     let pairs = [(Panel::Queue, Panel::Preview), (Panel::Layers, Panel::Profile), (Panel::Throughput, Panel::Log)];
-    let map = |area: Rect| split(area, area.width.saturating_sub(MAP_WIDTH - 1));
-    let place = |panel, area| PanelArea { panel, area, tabs: false };
+    let panel_area = |panel, area| PanelArea { panel, area, tabs: false };
     bands
         .into_iter()
         .zip(pairs)
-        .flat_map(|(band, (one, two))| {
-            let [l, r] = split(band, left);
-            if two == Panel::Profile {
-                let [profile, grid] = map(r);
-                return vec![place(one, l), place(two, profile), place(Panel::Map, grid)];
+        .flat_map(|(band, (left_panel, right_panel))| {
+            let [left_area, right_area] = split(band, left);
+            let left_panel = panel_area(left_panel, left_area);
+            if right_panel != Panel::Profile {
+                return vec![left_panel, panel_area(right_panel, right_area)];
             }
-            vec![place(one, l), place(two, r)]
+            let [profile, map] = split(right_area, right_area.width.saturating_sub(MAP_WIDTH - 1));
+            vec![left_panel, panel_area(right_panel, profile), panel_area(Panel::Map, map)]
         })
         .collect()
 }

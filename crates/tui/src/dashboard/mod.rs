@@ -84,6 +84,7 @@ impl TerminalSession {
     }
 
     /// Attaches to the engine of another process; `model` is its current state.
+    #[must_use]
     pub fn attached(self, model: Model) -> Self {
         Self { attached: Some(model), ..self }
     }

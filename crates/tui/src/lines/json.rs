@@ -30,10 +30,7 @@ use octrls_core::{layer::Layer, segment::SegmentedBScan};
 use octrls_engine::{Event, EventKind, ScanChange, Totals};
 use serde_json::{Map, Value, json};
 
-use super::{
-    scan_names::ScanNames,
-    writer::{self, EventWriter},
-};
+use super::{scan_names::ScanNames, writer};
 use crate::{
     Controls,
     display_path::{display_path, display_paths},
@@ -49,7 +46,8 @@ pub const SCHEMA: &str = "octrls.event/1";
 /// # Errors
 /// When writing fails for another reason.
 pub fn run(events: &Receiver<Event>, out: impl Write, controls: &dyn Controls) -> io::Result<Totals> {
-    writer::run(events, &mut JsonLines::new(out), controls)
+    let mut lines = JsonLines::new(out);
+    writer::run(events, |event| lines.write_event(event), controls)
 }
 
 /// Turns events into JSON lines.
@@ -69,7 +67,7 @@ impl<W: Write> JsonLines<W> {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    pub fn write_event(&mut self, event: &Event) -> io::Result<()> {
         let (word, fields) = self.fields(&event.kind);
         let mut object = Map::new();
         object.insert("schema".into(), SCHEMA.into());
@@ -89,9 +87,12 @@ impl<W: Write> JsonLines<W> {
             EventKind::Started(session) => (
                 "started",
                 json!({
-                    "root": display_paths(&session.roots), "roots": session.roots.iter().map(|root| display_path(root)).collect::<Vec<_>>(),
-                    "out": display_path(&session.out), "model": session.model,
-                    "model_sha256": session.model_sha256, "workers": session.workers,
+                    "root": display_paths(&session.roots),
+                    "roots": session.roots.iter().map(|root| display_path(root)).collect::<Vec<_>>(),
+                    "out": display_path(&session.out),
+                    "model": session.model,
+                    "model_sha256": session.model_sha256,
+                    "workers": session.workers,
                 }),
             ),
             EventKind::Scan { id, change } => {
@@ -114,12 +115,6 @@ impl<W: Write> JsonLines<W> {
     }
 }
 
-impl<W: Write> EventWriter for JsonLines<W> {
-    fn write_event(&mut self, event: &Event) -> io::Result<()> {
-        self.event(event)
-    }
-}
-
 fn scan_fields(change: &ScanChange) -> (&'static str, Value) {
     match change {
         ScanChange::Seen { bytes, .. } => ("seen", json!({ "bytes": bytes })),
@@ -138,9 +133,14 @@ fn scan_fields(change: &ScanChange) -> (&'static str, Value) {
         ScanChange::Done(summary) => (
             "done",
             json!({
-                "bscans": summary.bscans, "eye": summary.eye, "unit": summary.unit,
+                "bscans": summary.bscans,
+                "eye": summary.eye,
+                "unit": summary.unit,
                 "mean_thickness": by_layer(|layer| number(summary.mean_thickness[layer.index()])),
-                "verdict": summary.verdict, "flags": summary.flags, "confidence": number(Some(summary.confidence)), "out": display_path(&summary.out),
+                "verdict": summary.verdict,
+                "flags": summary.flags,
+                "confidence": number(Some(summary.confidence)),
+                "out": display_path(&summary.out),
                 "seconds": summary.elapsed.as_secs_f64(),
             }),
         ),

@@ -21,10 +21,7 @@ use jiff::Timestamp;
 use octrls_core::layer::Layer;
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanSummary, Totals};
 
-use super::{
-    scan_names::ScanNames,
-    writer::{self, EventWriter},
-};
+use super::{scan_names::ScanNames, writer};
 use crate::{
     Controls,
     display_path::{display_path, display_paths},
@@ -37,7 +34,8 @@ use crate::{
 /// # Errors
 /// When writing fails for another reason.
 pub fn run(events: &Receiver<Event>, out: impl Write, controls: &dyn Controls) -> io::Result<Totals> {
-    writer::run(events, &mut PlainLines::new(out), controls)
+    let mut lines = PlainLines::new(out);
+    writer::run(events, |event| lines.write_event(event), controls)
 }
 
 /// Turns events into plain lines.
@@ -57,7 +55,7 @@ impl<W: Write> PlainLines<W> {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    pub fn write_event(&mut self, event: &Event) -> io::Result<()> {
         if let Some(text) = self.line(&event.kind) {
             writeln!(self.out, "{} {text}", utc(event.at))?;
             self.out.flush()?;
@@ -100,12 +98,6 @@ impl<W: Write> PlainLines<W> {
                 totals.done, totals.already_done, totals.quarantined, totals.left
             ),
         })
-    }
-}
-
-impl<W: Write> EventWriter for PlainLines<W> {
-    fn write_event(&mut self, event: &Event) -> io::Result<()> {
-        self.event(event)
     }
 }
 

@@ -72,7 +72,7 @@ fn plain_lines() {
     let mut out = Vec::new();
     let mut lines = PlainLines::new(&mut out);
     for event in &events_of_every_kind() {
-        lines.event(event).unwrap();
+        lines.write_event(event).unwrap();
     }
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
@@ -82,7 +82,7 @@ fn json_lines() {
     let mut out = Vec::new();
     let mut lines = JsonLines::new(&mut out);
     for event in &events_of_every_kind() {
-        lines.event(event).unwrap();
+        lines.write_event(event).unwrap();
     }
     let text = String::from_utf8(out).unwrap();
     for line in text.lines() {
@@ -105,7 +105,7 @@ fn paths_that_are_not_unicode_are_written_lossily() {
     let mut out = Vec::new();
     let mut lines = JsonLines::new(&mut out);
     for event in &events {
-        lines.event(event).unwrap();
+        lines.write_event(event).unwrap();
     }
     let text = String::from_utf8(out).unwrap();
     let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

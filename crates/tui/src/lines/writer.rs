@@ -7,19 +7,13 @@ use octrls_engine::{Event, EventKind, Totals};
 
 use crate::Controls;
 
-/// Writes events as lines.
-pub(super) trait EventWriter {
-    /// Writes the line of `event`, if it has one.
-    fn write_event(&mut self, event: &Event) -> io::Result<()>;
-}
-
-/// Writes events until the engine has stopped.
+/// Passes events to `write_event` until the engine has stopped.
 ///
 /// A closed pipe drains the engine and is not an error. Any other write error drains the engine, too, and is returned
 /// in the end.
 pub(super) fn run(
     events: &Receiver<Event>,
-    writer: &mut dyn EventWriter,
+    mut write_event: impl FnMut(&Event) -> io::Result<()>,
     controls: &dyn Controls,
 ) -> io::Result<Totals> {
     let mut failure = None;
@@ -29,7 +23,7 @@ pub(super) fn run(
             totals = *last;
         }
         if failure.is_none()
-            && let Err(error) = writer.write_event(&event)
+            && let Err(error) = write_event(&event)
         {
             controls.drain();
             failure = Some(error);

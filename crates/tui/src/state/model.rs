@@ -54,9 +54,10 @@ pub struct Model {
     /// Finished scans, including those without a row.
     done: u64,
     known: u64,
-    /// Oldest first. Serialized separately.
+    /// B-scans whose pixels are kept, oldest first. Serialized separately.
     #[serde(skip)]
     with_pixels: VecDeque<(ScanId, usize)>,
+    /// B-scans whose measurements are kept, oldest first.
     with_measurements: VecDeque<(ScanId, usize)>,
 }
 
@@ -81,6 +82,7 @@ impl Default for Model {
 }
 
 impl Model {
+    /// Updates the model by an event.
     pub(crate) fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.kind {
@@ -180,6 +182,7 @@ impl Model {
     }
 
     /// The events that bring a screen of lines up to date: the session and each scan that is not finished.
+    #[must_use]
     pub fn catch_up_events(&self) -> Vec<Event> {
         let (Some(session), Some(since)) = (&self.session, self.since) else { return Vec::new() };
         let mut scans: Vec<_> = self.scans.values().collect();
@@ -223,6 +226,7 @@ impl Model {
         scans && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()
     }
 
+    /// Updates the model by a change of one scan.
     fn apply_change(&mut self, at: Timestamp, id: ScanId, change: &ScanChange) {
         if let ScanChange::Seen { path, bytes } = change {
             let name = display_path(path);
@@ -304,6 +308,7 @@ impl Model {
         self.drop_finished_scans();
     }
 
+    /// Keeps a B-scan and drops older ones beyond the limits.
     fn store_bscan(&mut self, id: ScanId, bscan: &Arc<SegmentedBScan>) {
         let Some(scan) = self.scans.get_mut(&id) else { return };
         scan.bscans.insert(
@@ -334,6 +339,7 @@ impl Model {
         if own > MAX_WITH_PIXELS_PER_SCAN { oldest_own().unwrap_or(0) } else { 0 }
     }
 
+    /// Drops the oldest finished scans beyond the limit.
     fn drop_finished_scans(&mut self) {
         // Sorting is slow, so drop many rows at once.
         if self.scans.len() <= MAX_SCANS + MAX_SCANS / 10 {

@@ -1,10 +1,10 @@
 //! Panel 2: the selected B-scan with its boundaries.
 //!
 //! ```text
-//! ┌ 2 B-scan · 31/49 P0041_OD.vol OD ───── half blocks · crop · all ┐
-//! │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ │
-//! │ ━ILM ━NFL/GCL ━IPL/INL ━INL/OPL ━OPL/ONL ━ONL/EZ ━EZ/RPE ━RPE/BM │
-//! └─────────────────────────────────────────────────────────────────┘
+//! ┌ 2 B-scan · 31/49 P0041_OD.vol OD ─── conf. 0.93 · crop · lines all ┐
+//! │▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀│
+//! │  ━ILM ━NFL/GCL ━IPL/INL ━INL/OPL ━OPL/ONL ━ONL/EZ ━EZ/RPE ━RPE/BM  │
+//! └────────────────────────────────────────────────────────────────────┘
 //! ```
 
 use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye};
@@ -79,6 +79,7 @@ fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
     PanelTitle { left: words.join(" "), right }
 }
 
+/// `OD` or `OS`.
 fn laterality(scan: &ScanRecord) -> Option<&'static str> {
     let known = scan.header.as_ref().and_then(|h| h.eye).or_else(|| scan.summary.as_ref().and_then(|s| s.eye));
     known.map(|eye| match eye {
@@ -114,7 +115,7 @@ fn legend(ctx: &RenderContext, width: usize) -> Option<Line<'static>> {
 /// Draws the reason why there is no image.
 fn draw_reason(ctx: &RenderContext, images: &ImageCache, area: Rect, buf: &mut Buffer) {
     let theme = ctx.theme;
-    let (words, style) = match (ctx.scan, ctx.bscan) {
+    let (message, style) = match (ctx.scan, ctx.bscan) {
         (None, _) => ("the current B-scan appears here".into(), theme.dim()),
         (Some(scan), None) => match &scan.state {
             ScanState::Quarantined { code, reason } => {
@@ -137,5 +138,5 @@ fn draw_reason(ctx: &RenderContext, images: &ImageCache, area: Rect, buf: &mut B
             theme.dim(),
         ),
     };
-    centered_message(&words, style, area, buf);
+    centered_message(&message, style, area, buf);
 }

@@ -37,7 +37,7 @@ use crate::{
 pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
     let rows = &ctx.rows;
     if rows.is_empty() {
-        let words = match &ctx.model.session {
+        let message = match &ctx.model.session {
             _ if !ctx.view.filter.is_empty() => "no scan matches the filter".into(),
             Some(session) if !ctx.model.online => {
                 format!("the folder is offline\n\n{}\n\nwaiting; no scan is lost", display_paths(&session.roots))
@@ -45,7 +45,7 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
             Some(session) => format!("no scans yet\n\nput OCT files into\n{}", display_paths(&session.roots)),
             None => "starting".into(),
         };
-        centered_message(&words, ctx.theme.dim(), area, buf);
+        centered_message(&message, ctx.theme.dim(), area, buf);
     }
     let height = usize::from(area.height);
     let at = rows.iter().position(|s| Some(s.id) == ctx.view.selected).unwrap_or(0);
