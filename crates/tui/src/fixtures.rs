@@ -91,8 +91,11 @@ pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     let mut intensity = vec![0.0; WIDTH * HEIGHT];
     for x in 0..WIDTH {
         let edges: Vec<(f32, usize)> = (0..BOUNDARIES).filter_map(|k| Some((rows[k][x]?, k + 1))).collect();
+        let (mut band, mut below) = (0, edges.iter().peekable());
         for y in 0..HEIGHT {
-            let band = edges.iter().rev().find(|(row, _)| y as f32 >= *row).map_or(0, |(_, band)| *band);
+            while let Some((_, next)) = below.next_if(|(row, _)| y as f32 >= *row) {
+                band = *next;
+            }
             // Deterministic speckle.
             let speckle = ((x * 7919 + y * 104_729 + index * 31) % 97) as f32 / 97.0 - 0.5;
             intensity[y * WIDTH + x] = (GREY[band] * (1.0 + 0.35 * speckle)).clamp(0.0, 1.0);

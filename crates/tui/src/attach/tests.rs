@@ -2,7 +2,12 @@ use std::{
     io::{self, Read, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::PathBuf,
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
@@ -166,21 +171,26 @@ fn closing_sends_no_request_and_other_clients_stay() {
 #[test]
 fn a_client_that_does_not_read_is_disconnected_and_delays_no_other() {
     let mut server = TestServer::new();
-    let idle = UnixStream::connect(&server.path).unwrap();
+    let mut idle = UnixStream::connect(&server.path).unwrap();
+    idle.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let reader = AttachClient::connect(&server.path).unwrap();
-    let received = std::thread::spawn(move || reader.events.iter().count());
+    let received = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&received);
+    let reading = thread::spawn(move || reader.events.iter().for_each(|_| _ = counter.fetch_add(1, Ordering::Relaxed)));
     // More than the socket and the queue hold.
-    let many = 20_000;
+    let many = 8_000;
     for i in 0..many {
         server.feed(&[scan_event(1.0, i, seen(&format!("{i:0>400}.png")))]);
         // The other client must keep up.
-        if i % 500 == 0 {
-            std::thread::sleep(Duration::from_millis(30));
+        while i > received.load(Ordering::Relaxed) + 1000 {
+            thread::sleep(Duration::from_millis(1));
         }
     }
+    let disconnected = idle.read_to_end(&mut Vec::new());
+    assert!(disconnected.as_ref().map_err(io::Error::kind) != Err(io::ErrorKind::WouldBlock));
     server.feed(&[stopped()]);
-    assert_eq!(received.join().unwrap() as u64, many + 1);
-    drop(idle);
+    reading.join().unwrap();
+    assert_eq!(received.load(Ordering::Relaxed), many + 1);
 }
 
 #[test]
@@ -189,7 +199,7 @@ fn a_server_of_another_version_is_refused() {
     let path = folder.path().join("s");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let answers = ["octrls attach 999 9.9.9\n", "octrls attach busy\n", "HTTP/1.1 400 Bad Request\r\n", ""];
-    let server = std::thread::spawn(move || {
+    let server = thread::spawn(move || {
         for answer in answers {
             listener.accept().unwrap().0.write_all(answer.as_bytes()).unwrap();
         }

@@ -59,6 +59,9 @@ pub struct Model {
     with_pixels: VecDeque<(ScanId, usize)>,
     /// B-scans whose measurements are kept, oldest first.
     with_measurements: VecDeque<(ScanId, usize)>,
+    /// Scans that finished since rows were dropped last.
+    #[serde(skip)]
+    finished_since_drop: usize,
 }
 
 impl Default for Model {
@@ -77,6 +80,7 @@ impl Default for Model {
             known: 0,
             with_pixels: VecDeque::new(),
             with_measurements: VecDeque::new(),
+            finished_since_drop: 0,
         }
     }
 }
@@ -241,6 +245,9 @@ impl Model {
         if !matches!(change, ScanChange::Opened(_) | ScanChange::BScan(_)) {
             scan.changed = at;
         }
+        if matches!(change, ScanChange::Done(_) | ScanChange::AlreadyDone | ScanChange::Vanished) {
+            self.finished_since_drop += 1;
+        }
         let mut message = None;
         match change {
             ScanChange::Seen { .. } => {}
@@ -341,10 +348,12 @@ impl Model {
 
     /// Drops the oldest finished scans beyond the limit.
     fn drop_finished_scans(&mut self) {
-        // Sorting is slow, so drop many rows at once.
-        if self.scans.len() <= MAX_SCANS + MAX_SCANS / 10 {
+        /// Searching all rows is slow, so many are dropped at once.
+        const AT_ONCE: usize = MAX_SCANS / 10;
+        if self.scans.len() <= MAX_SCANS + AT_ONCE || self.finished_since_drop < AT_ONCE {
             return;
         }
+        self.finished_since_drop = 0;
         let is_finished = |s: &&ScanRecord| matches!(s.state, ScanState::Done | ScanState::Known | ScanState::Vanished);
         let mut old: Vec<_> = self.scans.values().filter(is_finished).map(|s| (s.changed, s.id)).collect();
         old.sort_unstable();
