@@ -57,6 +57,7 @@ impl App {
         self.model = model;
     }
 
+    /// Updates model and view by an event of the engine.
     pub(crate) fn handle_event(&mut self, event: &Event) {
         self.model.apply(event);
         if let EventKind::Paused(paused) = event.kind {
@@ -71,14 +72,14 @@ impl App {
     /// flicker between the scans of several workers.
     fn follow_running_scan(&mut self, id: ScanId, change: &ScanChange) {
         let current = self.view.selected.and_then(|s| self.model.scan(s));
-        let busy = current.is_some_and(|s| s.state == ScanState::Running && s.latest.is_some());
-        let free = match change {
-            ScanChange::BScan(_) => !busy,
+        let is_busy = current.is_some_and(|s| s.state == ScanState::Running && s.latest.is_some());
+        let may_move = match change {
+            ScanChange::BScan(_) => !is_busy,
             ScanChange::Running { .. } => current.is_none_or(|s| s.latest.is_none() && s.state != ScanState::Running),
             _ => current.is_none(),
         };
-        let first = current.is_none();
-        if free && (self.view.following || first) {
+        let is_first = current.is_none();
+        if may_move && (self.view.following || is_first) {
             self.view.selected = Some(id);
             self.view.bscan_index = None;
         }
@@ -90,6 +91,7 @@ impl App {
         self.view.page_rows = layout::draw(&ctx, &mut self.images, frame);
     }
 
+    /// Performs the action of a key; requests go to `controls`.
     pub(crate) fn handle_key(&mut self, event: KeyEvent, controls: &dyn Controls) -> Flow {
         if event.kind != KeyEventKind::Press {
             return Flow::Continue;
@@ -182,7 +184,7 @@ impl App {
                 self.view.log_scroll = 0;
                 self.view.focus_panel(Panel::Log);
             }
-            Action::Follow => self.toggle_follow(),
+            Action::Follow => self.toggle_following(),
             Action::Retry => self.retry(controls),
             Action::Rescan => {
                 controls.rescan();
@@ -269,14 +271,14 @@ impl App {
         self.view.following = false;
     }
 
-    fn toggle_follow(&mut self) {
+    fn toggle_following(&mut self) {
         self.view.following = !self.view.following;
         if self.view.following {
             self.view.bscan_index = None;
             // Ignores the filter. The first row is the scan that started last.
             let rows = self.model.rows("");
-            let working = rows.iter().find(|s| s.state == ScanState::Running && s.latest.is_some());
-            let shown = working.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
+            let running = rows.iter().find(|s| s.state == ScanState::Running && s.latest.is_some());
+            let shown = running.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
             self.view.selected = shown.map(|s| s.id);
         }
     }

@@ -91,6 +91,7 @@ impl View {
         }
     }
 
+    /// Focuses `panel` and brings its tab to the front.
     pub(crate) fn focus_panel(&mut self, panel: Panel) {
         self.focus = panel;
         if Panel::TABS.contains(&panel) {

@@ -27,6 +27,7 @@ pub(crate) struct BScanMeasurements {
 }
 
 impl BScanMeasurements {
+    /// The measurements of `bscan`, without its profiles.
     pub(crate) fn of(bscan: &SegmentedBScan) -> Self {
         let layers = std::array::from_fn(|i| {
             let layer = &bscan.thicknesses.layers[i];

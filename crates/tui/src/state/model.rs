@@ -124,6 +124,7 @@ impl Model {
         }
     }
 
+    /// The scan `id`, unless its row was dropped.
     pub(crate) fn scan(&self, id: ScanId) -> Option<&ScanRecord> {
         self.scans.get(&id)
     }
@@ -140,6 +141,7 @@ impl Model {
         rows
     }
 
+    /// Number of scans by state.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { done: self.done, known: self.known, ..Counts::default() };
         for scan in self.scans.values() {

@@ -23,6 +23,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
+    /// Counts a B-scan that finished at `at` and took `latency`.
     pub(crate) fn record(&mut self, at: Timestamp, latency: Duration) {
         let second = at.as_second();
         // Counting from the first result would make a slow start look like a burst.
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn latencies_are_nearest_rank_quantiles() {
         let mut rates = Rates::default();
         assert_eq!(rates.latency(0.5), None);
         for ms in (1..=100).rev() {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_first_result_is_no_burst() {
+    fn a_slow_first_result_does_not_look_like_a_burst() {
         let mut rates = Rates::default();
         rates.record(at(104), Duration::from_secs(4));
         assert!((rates.per_second(at(105)) - 0.2).abs() < 1e-6);

@@ -70,15 +70,20 @@ pub(crate) struct ScanRecord {
     /// Size of its file when it was last seen.
     pub(crate) bytes: u64,
     pub(crate) state: ScanState,
+    /// Known once the file was opened.
     pub(crate) header: Option<Arc<ScanHeader>>,
+    /// Known once the scan is done.
     pub(crate) summary: Option<Arc<ScanSummary>>,
+    /// B-scans of this attempt whose measurements are kept, by index.
     pub(crate) bscans: BTreeMap<usize, BScanRecord>,
     /// B-scans segmented so far in this attempt.
     pub(crate) progress: usize,
     /// Index of the latest B-scan.
     pub(crate) latest: Option<usize>,
     pub(crate) attempt: u32,
+    /// Time of the last change of the state.
     pub(crate) changed: Timestamp,
+    /// Time when this attempt started.
     pub(crate) started: Option<Timestamp>,
 }
 

@@ -54,39 +54,41 @@ fn left(ctx: &RenderContext, room: usize) -> Line<'static> {
     let theme = ctx.theme;
     let name = format!(" octrls {}", ctx.version);
     let research = "research use only".to_owned();
+    let Some(session) = &ctx.model.session else {
+        return joined(vec![(name, theme.strong()), (research, theme.dim())], theme.frame());
+    };
+    let hash: String = session.model_sha256.chars().take(7).collect();
+    let model = format!("{} {hash}", session.model);
+    let workers = if session.workers == 1 { "1 worker".into() } else { format!("{} workers", session.workers) };
+    let (root, out) = (display_paths(&session.roots), display_path(&session.out));
+    let folders_width = text::width(&root) + text::width(&out);
+    let width_left = |facts: &[String]| {
+        let facts_width = facts.iter().map(|fact| text::width(fact) + 3).sum::<usize>();
+        room.saturating_sub(text::width(&name) + facts_width + 6)
+    };
+    // Drops the workers first, then the model; "research use only" always stays.
+    let facts = [vec![model.clone(), workers, research.clone()], vec![model, research.clone()]]
+        .into_iter()
+        .find(|facts| width_left(facts) >= folders_width.min(20))
+        .unwrap_or_else(|| vec![research]);
+    let cells = width_left(&facts);
+    let cells_each = if cells >= folders_width { usize::MAX } else { cells / 2 };
     let mut parts = vec![(name, theme.strong())];
-    if let Some(session) = &ctx.model.session {
-        let hash: String = session.model_sha256.chars().take(7).collect();
-        let workers = if session.workers == 1 { "1 worker".into() } else { format!("{} workers", session.workers) };
-        let all = [format!("{} {hash}", session.model), workers, research];
-        let length = |parts: &[String]| parts.iter().map(|p| text::width(p) + 3).sum::<usize>();
-        // Drops the workers first, then the model; "research use only" always stays.
-        let kept: &[&[usize]] = &[&[0, 1, 2], &[0, 2], &[2]];
-        let (root, out) = (display_paths(&session.roots), display_path(&session.out));
-        for indices in kept {
-            let rest: Vec<String> = indices.iter().map(|i| all[*i].clone()).collect();
-            let cells = room.saturating_sub(text::width(&parts[0].0) + length(&rest) + 6);
-            let whole = text::width(&root) + text::width(&out);
-            if cells >= whole.min(20) || indices.len() == 1 {
-                let each = if cells >= whole { usize::MAX } else { cells / 2 };
-                // Three letters of a folder are useless.
-                if each < 4 {
-                    parts.extend(rest.into_iter().map(|text| (text, theme.dim())));
-                    break;
-                }
-                let folders = format!("{} → {}", text::shorten_path(&root, each), text::shorten_path(&out, each));
-                parts.push((folders, Style::new()));
-                parts.extend(rest.into_iter().map(|text| (text, theme.dim())));
-                break;
-            }
-        }
-    } else {
-        parts.push((research, theme.dim()));
+    // Three letters of a folder are useless.
+    if cells_each >= 4 {
+        let folders = [root, out].map(|folder| text::shorten_path(&folder, cells_each)).join(" → ");
+        parts.push((folders, Style::new()));
     }
+    parts.extend(facts.into_iter().map(|fact| (fact, theme.dim())));
+    joined(parts, theme.frame())
+}
+
+/// `parts` in one line, each in its style, with separators in the style `separator`.
+fn joined(parts: Vec<(String, Style)>, separator: Style) -> Line<'static> {
     let mut spans = Vec::new();
-    for (i, (text, style)) in parts.into_iter().enumerate() {
-        if i > 0 {
-            spans.push(Span::styled(" │ ", theme.frame()));
+    for (text, style) in parts {
+        if !spans.is_empty() {
+            spans.push(Span::styled(" │ ", separator));
         }
         spans.push(Span::styled(text, style));
     }
