@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use octrls_engine::{Event, EventKind, ScanChange, ScanId, Totals};
 use octrls_tui::{
     Controls,
-    dashboard::{self, DashboardOptions, ImageMode},
+    dashboard::{DashboardOptions, ImageMode, TerminalSession},
     fixtures, json, plain,
 };
 
@@ -105,7 +105,7 @@ fn main() -> io::Result<()> {
         "json" => drop(json::run(&events, stdout().lock(), &player)?),
         image => {
             let image = ImageMode::from_str(image, true).map_err(io::Error::other)?;
-            dashboard::run(&events, &player, DashboardOptions::new(image))?;
+            TerminalSession::start()?.run(&events, &player, DashboardOptions::new(image))?;
         }
     }
     drop(events);

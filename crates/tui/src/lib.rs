@@ -2,7 +2,7 @@
 //!
 //! | screen | purpose | start |
 //! | --- | --- | --- |
-//! | [`dashboard`] | a person at a terminal | [`dashboard::run`] |
+//! | [`dashboard`] | a person at a terminal | [`dashboard::TerminalSession::run`] |
 //! | [`plain`] | a log file, a pipe, a dumb terminal | [`plain::run`] |
 //! | [`json`] | another program | [`json::run`] |
 //!
@@ -22,7 +22,6 @@ mod screen_kind;
 mod state;
 
 pub use controls::Controls;
-pub use dashboard::{DashboardOptions, ImageMode};
 pub use display_path::display_path;
 pub use lines::{json, plain};
 pub use screen_kind::ScreenKind;

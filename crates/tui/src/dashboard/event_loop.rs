@@ -94,7 +94,7 @@ pub(super) fn run(
             },
             default(timeout) => {}
         }
-        if app.model.stopped.is_some() && (app.view.quitting || !options.stay) {
+        if app.model.stopped.is_some() {
             break;
         }
     }

@@ -34,37 +34,24 @@ use std::io;
 use crossbeam_channel::Receiver;
 use octrls_engine::{Event, Totals};
 
-use self::terminal::RawTerminal;
+use self::{terminal::RawTerminal, theme::Colours};
 use crate::{Controls, state::Model};
 
 pub use images::ImageMode;
-pub use theme::Colours;
 
 /// Options of the dashboard.
 #[derive(Clone, Copy, Debug)]
 pub struct DashboardOptions {
-    /// How B-scans are drawn.
-    pub image: ImageMode,
-    /// Number of colours.
-    pub colours: Colours,
-    /// Whether the dashboard stays open after the engine has stopped, until the operator quits.
-    pub stay: bool,
+    image: ImageMode,
+    colours: Colours,
 }
 
 impl DashboardOptions {
-    /// Options with the given image mode and the colours of the environment; closes when the engine stops.
+    /// Options with the given image mode and the colours of the environment.
     #[must_use]
     pub fn new(image: ImageMode) -> Self {
-        Self { image, colours: Colours::detect(), stay: false }
+        Self { image, colours: Colours::detect() }
     }
-}
-
-/// Shows the dashboard until the engine has stopped or the operator leaves, then prints a summary line.
-///
-/// # Errors
-/// When the terminal cannot be set up or written to. The engine is drained then.
-pub fn run(events: &Receiver<Event>, controls: &dyn Controls, options: DashboardOptions) -> io::Result<Totals> {
-    TerminalSession::start().inspect_err(|_| controls.drain())?.run(events, controls, options)
 }
 
 /// A terminal that is set up for the dashboard.
@@ -89,7 +76,8 @@ impl TerminalSession {
         Self { attached: Some(model), ..self }
     }
 
-    /// Runs the dashboard like [`run`]; leaves an attached engine running.
+    /// Shows the dashboard until the engine has stopped or the operator leaves, then prints a summary line. Leaving does
+    /// not stop an attached engine.
     ///
     /// # Errors
     /// When the terminal cannot be written to. The engine is drained then, unless it is attached.
@@ -113,8 +101,7 @@ impl TerminalSession {
 }
 
 /// The number of scans by outcome, as one line.
-#[must_use]
-pub fn summary(totals: &Totals) -> String {
+fn summary(totals: &Totals) -> String {
     let Totals { done, already_done, quarantined, left } = totals;
     let known = if *already_done > 0 { format!(", {already_done} known") } else { String::new() };
     let left = if *left > 0 { format!("{left} left for the next start") } else { "none left".into() };

@@ -10,7 +10,7 @@ use crate::state::ScanState;
 
 /// The colours that the terminal supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// None, because of `NO_COLOR`.
     None,
     /// The 256 colours of xterm.
@@ -21,8 +21,7 @@ pub enum Colours {
 
 impl Colours {
     /// The colours by `NO_COLOR` and `COLORTERM`.
-    #[must_use]
-    pub fn detect() -> Self {
+    pub(crate) fn detect() -> Self {
         let var = |name| env::var(name).unwrap_or_default();
         Self::of(&var("NO_COLOR"), &var("COLORTERM"))
     }

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Name and version of the schema, in every object.
-pub const SCHEMA: &str = "octrls.event/1";
+pub(super) const SCHEMA: &str = "octrls.event/1";
 
 /// Writes one object per line to `out` until the engine has stopped.
 ///
