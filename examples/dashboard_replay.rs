@@ -1,4 +1,4 @@
-//! Plays a scripted morning through a screen, to develop screens without scans or a model.
+//! Plays the sample events through a screen, to develop screens without scans or a model.
 //!
 //! ```text
 //! cargo run --example dashboard_replay [-- [--speed 4] [plain | json | IMAGE]]
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use octrls_engine::{Event, EventKind, ScanChange, ScanId, Totals};
 use octrls_tui::{
     Controls,
-    dashboard::{self, DashboardOptions, ImageMode},
+    dashboard::{DashboardOptions, ImageMode, TerminalSession},
     fixtures, json, plain,
 };
 
@@ -52,20 +52,20 @@ impl Controls for Player {
 
 impl Player {
     fn play(&self, speed: f64, events: &Sender<Event>) {
-        let tell = |kind| {
+        let send = |kind| {
             let _ = events.send(Event { at: Timestamp::now(), kind });
         };
         let mut clock = fixtures::start();
         let finish = |id, bscans, seconds| EventKind::Scan { id: ScanId(id), change: fixtures::done(bscans, seconds) };
-        let scripted = fixtures::morning().into_iter().map(|event| (event.at, event.kind));
+        let sample = fixtures::sample_events().into_iter().map(|event| (event.at, event.kind));
         let rest = (31..49).map(|index| {
-            let bscan = Arc::new(fixtures::retina(index, Some(fixtures::AXIAL)));
+            let bscan = Arc::new(fixtures::segmented_bscan(index, Some(fixtures::AXIAL)));
             let seconds = 7.0 + 0.2 * index as f64;
-            let event = fixtures::scan(seconds, 4, ScanChange::BScan(bscan));
+            let event = fixtures::scan_event(seconds, 4, ScanChange::BScan(bscan));
             (event.at, event.kind)
         });
         let end = fixtures::event(18.0, finish(4, 49, 10.7));
-        for (at, kind) in scripted.chain(rest).chain([(end.at, end.kind)]) {
+        for (at, kind) in sample.chain(rest).chain([(end.at, end.kind)]) {
             let wait = at.duration_since(clock).as_secs_f64().max(0.0) / speed;
             clock = clock.max(at);
             thread::sleep(Duration::from_secs_f64(wait));
@@ -75,14 +75,14 @@ impl Player {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            tell(kind);
+            send(kind);
         }
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(20));
         }
-        tell(EventKind::Draining { running: 1 });
+        send(EventKind::Draining { running: 1 });
         thread::sleep(Duration::from_millis(800));
-        tell(EventKind::Stopped(Totals { done: 3, already_done: 1, quarantined: 1, left: 5 }));
+        send(EventKind::Stopped(Totals { done: 3, already_done: 1, quarantined: 1, left: 5 }));
     }
 }
 
@@ -105,7 +105,7 @@ fn main() -> io::Result<()> {
         "json" => drop(json::run(&events, stdout().lock(), &player)?),
         image => {
             let image = ImageMode::from_str(image, true).map_err(io::Error::other)?;
-            dashboard::run(&events, &player, DashboardOptions::new(image))?;
+            TerminalSession::start()?.run(&events, &player, DashboardOptions::new(image))?;
         }
     }
     drop(events);

@@ -325,7 +325,7 @@ impl WatchArguments {
 pub(super) struct ImageArguments {
     /// How the dashboard draws B-scans
     #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(super) image: octrls_tui::ImageMode,
+    pub(super) image: octrls_tui::dashboard::ImageMode,
 }
 
 #[derive(Args)]

@@ -6,7 +6,6 @@ use anyhow::Context;
 
 use octrls_core::phantom::PhantomOptions;
 use octrls_engine::{EngineOptions, SegmenterOptions};
-use octrls_tui as screen;
 use octrls_tui::ScreenKind;
 
 use super::{
@@ -26,7 +25,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     let (root, out) = (folder.path().join("scans"), folder.path().join("results"));
     make_folder(&root)?;
 
-    let screen = screen::choose(arguments.plain.then_some(ScreenKind::Plain));
+    let screen = ScreenKind::select(arguments.plain.then_some(ScreenKind::Plain));
     let seeds = arguments.seed..arguments.seed + u64::from(arguments.scans);
     let every = Duration::from_secs_f64(arguments.every);
     let options = EngineOptions { stability: STABILITY, workers: default_jobs(), ..EngineOptions::new(&root, out) };

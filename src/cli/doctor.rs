@@ -136,10 +136,10 @@ fn socket(path: &Path) -> Finding {
     if fs::symlink_metadata(path).is_err() {
         return Finding::ok(CHECK, format!("{shown} does not exist; the watcher is not running"));
     }
-    match octrls_tui::attach::Attached::connect(path) {
-        Ok(attached) => {
+    match octrls_tui::attach::AttachClient::connect(path) {
+        Ok(client) => {
             // A connection that breaks now says nothing about the socket.
-            let _ = attached.leave();
+            let _ = client.close();
             Finding::ok(CHECK, format!("the watcher is running; `octrls top {shown}` attaches"))
         }
         Err(error) => {

@@ -158,7 +158,7 @@ fn steward(out: &std::path::Path) -> anyhow::Result<LedgerAdmin> {
 
 /// A path as it is printed, with `/` on every system.
 fn printed(path: &std::path::Path) -> String {
-    octrls_tui::printed(path)
+    octrls_tui::display_path(path)
 }
 
 /// Text that is safe to print on a terminal: quoted and escaped if it has control characters, as file names may.

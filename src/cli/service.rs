@@ -109,10 +109,10 @@ fn default_socket(out: &Path) -> PathBuf {
 }
 
 fn attach(path: &Path, remote: &EngineHandle, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
-    use octrls_tui::attach::Hub;
+    use octrls_tui::attach::AttachServer;
 
-    match Hub::open(path, super::watch::EngineControls(remote.clone())) {
-        Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
+    match AttachServer::open(path, super::watch::EngineControls(remote.clone())) {
+        Ok(server) => sinks.push((Slot::Attach, Box::new(server))),
         Err(error) => remote.notice(Level::Warning, Some(error.code()), error.to_string()),
     }
 }

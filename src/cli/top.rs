@@ -9,10 +9,9 @@ use std::{
 use clap::Args;
 
 use super::{args::ImageArguments, coded};
-use octrls_tui as screen;
 use octrls_tui::{
     ScreenKind,
-    attach::Attached,
+    attach::AttachClient,
     dashboard::{DashboardOptions, TerminalSession},
     json::JsonLines,
     plain::PlainLines,
@@ -45,34 +44,34 @@ pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     let socket = socket(&arguments.socket);
-    let attached = Attached::connect(&socket).map_err(|e| coded(e.code(), e))?;
-    match screen::choose(asked) {
-        ScreenKind::Dashboard => match TerminalSession::take() {
-            Ok(desk) => {
+    let client = AttachClient::connect(&socket).map_err(|e| coded(e.code(), e))?;
+    match ScreenKind::select(asked) {
+        ScreenKind::Dashboard => match TerminalSession::start() {
+            Ok(session) => {
                 let options = DashboardOptions::new(arguments.image.image);
-                desk.attached(attached.so_far.clone()).run(&attached.events, attached.line(), options)?;
+                session.attached(client.model.clone()).run(&client.events, client.controls(), options)?;
             }
             Err(error) => {
                 super::watch::no_dashboard(&error);
-                lines(&attached, ScreenKind::Plain)?;
+                lines(&client, ScreenKind::Plain)?;
             }
         },
-        kind => lines(&attached, kind)?,
+        kind => lines(&client, kind)?,
     }
-    attached.leave().map_err(|e| coded(e.code(), e))?;
+    client.close().map_err(|e| coded(e.code(), e))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the current status and then every event. A closed output ends this command, not the watcher.
-fn lines(attached: &Attached, kind: ScreenKind) -> io::Result<()> {
+fn lines(client: &AttachClient, kind: ScreenKind) -> io::Result<()> {
     let out = io::stdout().lock();
-    let mut events = attached.so_far.recap().into_iter().chain(attached.events.iter());
+    let mut events = client.model.catch_up_events().into_iter().chain(client.events.iter());
     let written = if kind == ScreenKind::Json {
         let mut lines = JsonLines::new(out);
-        events.try_for_each(|event| lines.event(&event))
+        events.try_for_each(|event| lines.write_event(&event))
     } else {
         let mut lines = PlainLines::new(out);
-        events.try_for_each(|event| lines.event(&event))
+        events.try_for_each(|event| lines.write_event(&event))
     };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

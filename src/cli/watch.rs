@@ -17,10 +17,10 @@ use octrls_engine::{
     Engine, EngineHandle, EngineOptions, Event, History, Level, ModelFacts, Processor, ScanId, Segmenter,
     SegmenterOptions, resolve,
 };
-use octrls_tui as screen;
 use octrls_tui::{
     Controls, ScreenKind,
     dashboard::{DashboardOptions, ImageMode, TerminalSession},
+    json, plain,
 };
 
 use super::{
@@ -81,7 +81,7 @@ fn watch(arguments: &WatchArguments, settings: Option<Reader>) -> anyhow::Result
         Some(_) => None,
         None => arguments.follow_up.history(&options.out)?,
     };
-    let screen = screen::choose(asked);
+    let screen = ScreenKind::select(asked);
     let service = Service::new(arguments, &options.out, settings);
     let (dicom_peers, no_follow_up) = (arguments.net.dicom_peers(), arguments.follow_up.no_follow_up);
     let watch = Watch { options, segment, history, screen, dicom_peers, service, queue, no_follow_up };
@@ -164,15 +164,15 @@ impl Watch {
 fn show(kind: ScreenKind, events: &Receiver<Event>, remote: EngineHandle, image: ImageMode) -> anyhow::Result<()> {
     let controls = EngineControls(remote);
     match kind {
-        ScreenKind::Dashboard => match TerminalSession::take() {
-            Ok(desk) => drop(desk.run(events, &controls, DashboardOptions::new(image))?),
+        ScreenKind::Dashboard => match TerminalSession::start() {
+            Ok(session) => drop(session.run(events, &controls, DashboardOptions::new(image))?),
             Err(error) => {
                 no_dashboard(&error);
-                screen::plain::run(events, io::stdout().lock(), &controls)?;
+                plain::run(events, io::stdout().lock(), &controls)?;
             }
         },
-        ScreenKind::Plain => drop(screen::plain::run(events, std::io::stdout().lock(), &controls)?),
-        ScreenKind::Json => drop(screen::json::run(events, std::io::stdout().lock(), &controls)?),
+        ScreenKind::Plain => drop(plain::run(events, std::io::stdout().lock(), &controls)?),
+        ScreenKind::Json => drop(json::run(events, std::io::stdout().lock(), &controls)?),
     }
     Ok(())
 }

@@ -28,8 +28,7 @@ use octrls_fleet::{
     worker::{self, WorkerHandle, WorkerOptions},
 };
 use octrls_fs::platform;
-use octrls_tui as screen;
-use octrls_tui::Controls;
+use octrls_tui::{Controls, json, plain};
 
 const BYTES_IN_MIB: u64 = 1 << 20;
 /// Longest name of a worker, in bytes.
@@ -142,9 +141,9 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     crate::service::ready();
     let controls = WorkerControls(stops);
     if arguments.json {
-        screen::json::run(&relay.events, io::stdout().lock(), &controls)?;
+        json::run(&relay.events, io::stdout().lock(), &controls)?;
     } else {
-        screen::plain::run(&relay.events, io::stdout().lock(), &controls)?;
+        plain::run(&relay.events, io::stdout().lock(), &controls)?;
     }
     let _ = working.join();
     relay.finish();

@@ -211,7 +211,7 @@ mod tests {
     fn the_morning_in_figures() {
         let figures = Metrics::new(std::env::temp_dir()).unwrap();
         let mut keeper = figures.keeper();
-        for event in &fixtures::morning() {
+        for event in &fixtures::sample_events() {
             keeper.event(event);
         }
         keeper.tick();

@@ -68,8 +68,8 @@ impl Log {
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
         match &mut self.lines {
-            Lines::Plain(lines) => lines.event(event),
-            Lines::Json(lines) => lines.event(event),
+            Lines::Plain(lines) => lines.write_event(event),
+            Lines::Json(lines) => lines.write_event(event),
         }
     }
 

@@ -123,7 +123,7 @@ mod tests {
         let counts = [Arc::<AtomicUsize>::default(), Arc::default()];
         let sink = |i: usize| Box::new(Counter(Arc::clone(&counts[i]))) as Box<dyn EventSink>;
         let (relay, switch) = Relay::start(events, vec![(Slot::Log, sink(0)), (Slot::Metrics, sink(1))]).unwrap();
-        let morning = fixtures::morning();
+        let morning = fixtures::sample_events();
         for event in morning.iter().take(3) {
             sender.send(event.clone()).unwrap();
         }

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_morning_is_counted() {
         let mut tally = Tally::default();
-        for event in &fixtures::morning() {
+        for event in &fixtures::sample_events() {
             tally.event(event);
         }
         assert_eq!(

@@ -1,13 +1,16 @@
-//! Scripted events of a morning in a clinic: most scans succeed, one is retried, one is quarantined.
+//! Sample events of a morning in a clinic: most scans succeed, one is retried, one is quarantined.
 //!
 //! Used by the screens' tests and by `examples/dashboard_replay.rs`.
 
-use octrls_core::ErrorCode;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
-
 use octrls_core::{
+    ErrorCode,
     layer::{BOUNDARIES, LAYERS, MEASURED, Measured},
     measure::{
         EtdrsSummary, Quality, Signal, ThicknessUnit, Thicknesses, Verdict, enface::CentreSource, reference::Standing,
@@ -18,26 +21,30 @@ use octrls_core::{
 };
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, ScanSummary, Session};
 
-/// Axial spacing of the script's volumes.
+/// Axial spacing of the sample volumes.
 pub const AXIAL: Spacing = Spacing { um: 3.87, from: Provenance::Header };
 
-/// Start of the script.
+/// Time of the first sample event.
+#[must_use]
 pub fn start() -> Timestamp {
     Timestamp::from_second(1_795_428_000).expect("a date of this century")
 }
 
-/// An event `seconds` after the start.
+/// An event `seconds` after [`start`].
+#[must_use]
 pub fn event(seconds: f64, kind: EventKind) -> Event {
     let at = start() + SignedDuration::from_secs_f64(seconds);
     Event { at, kind }
 }
 
-/// A change of scan `id`, `seconds` after the start.
-pub fn scan(seconds: f64, id: u64, change: ScanChange) -> Event {
+/// A change of scan `id`, `seconds` after [`start`].
+#[must_use]
+pub fn scan_event(seconds: f64, id: u64, change: ScanChange) -> Event {
     event(seconds, EventKind::Scan { id: ScanId(id), change })
 }
 
 /// The engine's first event.
+#[must_use]
 pub fn started() -> Event {
     event(
         0.0,
@@ -52,7 +59,8 @@ pub fn started() -> Event {
 }
 
 /// A retina with a foveal pit that moves with `index`: bands of grey between wavy boundaries.
-pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
+#[must_use]
+pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     const WIDTH: usize = 384;
     const HEIGHT: usize = 256;
     // Thickness of each layer in pixels, beside the fovea and in its centre.
@@ -83,8 +91,11 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
     let mut intensity = vec![0.0; WIDTH * HEIGHT];
     for x in 0..WIDTH {
         let edges: Vec<(f32, usize)> = (0..BOUNDARIES).filter_map(|k| Some((rows[k][x]?, k + 1))).collect();
+        let (mut band, mut below) = (0, edges.iter().peekable());
         for y in 0..HEIGHT {
-            let band = edges.iter().rev().find(|(row, _)| y as f32 >= *row).map_or(0, |(_, band)| *band);
+            while let Some((_, next)) = below.next_if(|(row, _)| y as f32 >= *row) {
+                band = *next;
+            }
             // Deterministic speckle.
             let speckle = ((x * 7919 + y * 104_729 + index * 31) % 97) as f32 / 97.0 - 0.5;
             intensity[y * WIDTH + x] = (GREY[band] * (1.0 + 0.35 * speckle)).clamp(0.0, 1.0);
@@ -106,6 +117,7 @@ pub fn retina(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
 }
 
 /// The header of a scan of `bscans` B-scans.
+#[must_use]
 pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
     ScanChange::Opened(Arc::new(ScanHeader {
         format: if bscans > 1 { "Heidelberg VOL".into() } else { "PNG".into() },
@@ -124,13 +136,14 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
 }
 
 /// The summary of a finished scan.
+#[must_use]
 pub fn done(bscans: usize, seconds: f64) -> ScanChange {
     ScanChange::Done(Arc::new(ScanSummary {
         series: 1,
         bscans,
         eye: Some(Eye::Right),
         unit: ThicknessUnit::Micrometres,
-        mean_thickness: [31.2, 68.9, 34.0, 29.7, 87.5, 41.6, 17.4].map(Some).into_iter().chain([None]).collect_array(),
+        mean_thickness: [Some(31.2), Some(68.9), Some(34.0), Some(29.7), Some(87.5), Some(41.6), Some(17.4), None],
         etdrs: (bscans > 1).then(etdrs),
         verdict: Verdict::Good,
         flags: String::new(),
@@ -154,12 +167,20 @@ fn etdrs() -> EtdrsSummary {
 }
 
 /// A file with this path is found.
+#[must_use]
 pub fn seen(path: &str) -> ScanChange {
     ScanChange::Seen { path: PathBuf::from(path), bytes: 380_928 }
 }
 
-/// All events until the second volume is more than half done.
-pub fn morning() -> Vec<Event> {
+/// The sample events, until the second volume is more than half done. They are made once, because rendering their
+/// B-scans is slow without optimisation.
+#[must_use]
+pub fn sample_events() -> Vec<Event> {
+    static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(make_sample_events);
+    EVENTS.clone()
+}
+
+fn make_sample_events() -> Vec<Event> {
     let mut out = vec![started()];
     let names = [
         "P0036_OD_line.png",
@@ -174,49 +195,37 @@ pub fn morning() -> Vec<Event> {
         "Zürich/網膜スキャン_右眼_二〇二六年十一月_P0044.png",
     ];
     for (id, name) in names.iter().enumerate() {
-        out.push(scan(1.0 + 0.1 * id as f64, id as u64, seen(name)));
-        out.push(scan(3.0 + 0.1 * id as f64, id as u64, ScanChange::Queued));
+        out.push(scan_event(1.0 + 0.1 * id as f64, id as u64, seen(name)));
+        out.push(scan_event(3.0 + 0.1 * id as f64, id as u64, ScanChange::Queued));
     }
     let mut single = |id: u64, at: f64| {
-        out.push(scan(at, id, ScanChange::Running { attempt: 1 }));
-        out.push(scan(at + 0.02, id, opened(1, None)));
-        out.push(scan(at + 0.15, id, ScanChange::BScan(Arc::new(retina(0, None)))));
-        out.push(scan(at + 0.2, id, done(1, 0.2)));
+        out.push(scan_event(at, id, ScanChange::Running { attempt: 1 }));
+        out.push(scan_event(at + 0.02, id, opened(1, None)));
+        out.push(scan_event(at + 0.15, id, ScanChange::BScan(Arc::new(segmented_bscan(0, None)))));
+        out.push(scan_event(at + 0.2, id, done(1, 0.2)));
     };
     single(0, 4.2);
     single(1, 4.6);
-    out.push(scan(5.0, 8, ScanChange::AlreadyDone));
-    out.push(scan(5.1, 2, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(5.0, 8, ScanChange::AlreadyDone));
+    out.push(scan_event(5.1, 2, ScanChange::Running { attempt: 1 }));
     let reason = "B-scan 12 ends after 4096 of 98304 bytes".to_owned();
-    out.push(scan(5.3, 2, ScanChange::Quarantined { code: ErrorCode::ReadTruncated, reason }));
-    out.push(scan(5.4, 3, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(5.3, 2, ScanChange::Quarantined { code: ErrorCode::ReadTruncated, reason }));
+    out.push(scan_event(5.4, 3, ScanChange::Running { attempt: 1 }));
     let reason = "the file is locked by another program".to_owned();
     let after = Duration::from_secs(12);
-    out.push(scan(5.6, 3, ScanChange::Retrying { code: ErrorCode::ReadIo, reason, next_attempt: 2, after }));
+    out.push(scan_event(5.6, 3, ScanChange::Retrying { code: ErrorCode::ReadIo, reason, next_attempt: 2, after }));
     let text = "less than 2 GiB left on the disk of the results".to_owned();
     out.push(event(5.8, EventKind::Notice { level: Level::Warning, code: Some(ErrorCode::EngineDisk), text }));
-    out.push(scan(6.0, 5, ScanChange::Running { attempt: 1 }));
-    out.push(scan(6.1, 5, opened(49, Some(AXIAL))));
-    out.push(scan(6.2, 4, ScanChange::Running { attempt: 1 }));
-    out.push(scan(6.3, 4, opened(49, Some(AXIAL))));
+    out.push(scan_event(6.0, 5, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(6.1, 5, opened(49, Some(AXIAL))));
+    out.push(scan_event(6.2, 4, ScanChange::Running { attempt: 1 }));
+    out.push(scan_event(6.3, 4, opened(49, Some(AXIAL))));
     for index in 0..31 {
         let at = 6.4 + 0.2 * index as f64 + if index % 7 == 0 { 0.1 } else { 0.0 };
-        out.push(scan(at, 4, ScanChange::BScan(Arc::new(retina(index, Some(AXIAL))))));
+        out.push(scan_event(at, 4, ScanChange::BScan(Arc::new(segmented_bscan(index, Some(AXIAL))))));
         if index % 9 == 8 {
-            out.push(scan(at + 0.05, 5, ScanChange::BScan(Arc::new(retina(index / 9, Some(AXIAL))))));
+            out.push(scan_event(at + 0.05, 5, ScanChange::BScan(Arc::new(segmented_bscan(index / 9, Some(AXIAL))))));
         }
     }
     out
 }
-
-/// Collects exactly `N` values into an array.
-trait CollectArray: Iterator {
-    fn collect_array<const N: usize>(mut self) -> [Self::Item; N]
-    where
-        Self: Sized,
-    {
-        std::array::from_fn(|_| self.next().expect("as many values as the array holds"))
-    }
-}
-
-impl<I: Iterator> CollectArray for I {}

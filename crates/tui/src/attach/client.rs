@@ -14,34 +14,40 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, bounded};
-
-use super::{AttachError, Message, Request, frame, validate};
-use crate::{Controls, state::Model};
 use octrls_engine::{Event, EventKind, ScanId, is_due};
 
+use super::{
+    error::AttachError,
+    framing,
+    protocol::{Message, Request},
+    validate,
+};
+use crate::{Controls, state::Model};
+
 /// Time limit for the server to send its state, or to accept a request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Capacity of the queue of events for the screen.
-const QUEUE: usize = 4096;
+const QUEUE_CAPACITY: usize = 4096;
 
 /// A connection to an engine in another process.
-pub struct Attached {
+pub struct AttachClient {
     /// The engine's state at the time of connecting.
-    pub so_far: Model,
-    /// Later events; the channel closes with the connection.
+    pub model: Model,
+    /// Later events; the channel disconnects with the connection.
     pub events: Receiver<Event>,
-    line: Line,
-    ended: Arc<Mutex<Option<AttachError>>>,
+    controls: RemoteControls,
+    /// The error that ended the connection.
+    failure: Arc<Mutex<Option<AttachError>>>,
 }
 
 /// Sends requests to the engine.
-pub struct Line {
+pub struct RemoteControls {
     stream: UnixStream,
     /// Whether this side closes the connection, so that its end is no error.
-    left: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
 }
 
-impl Attached {
+impl AttachClient {
     /// Connects to the socket at `path` and receives the engine's state.
     ///
     /// # Errors
@@ -49,19 +55,19 @@ impl Attached {
     pub fn connect(path: &Path) -> Result<Self, AttachError> {
         let connected = UnixStream::connect(path);
         let stream = connected.map_err(|source| AttachError::Connect { path: path.to_owned(), source })?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(IO_TIMEOUT))?;
+        stream.set_write_timeout(Some(IO_TIMEOUT))?;
         let mut reader = BufReader::new(stream.try_clone()?);
-        frame::expect_greeting(&mut reader)?;
-        frame::greet(&stream, &frame::greeting())?;
-        let so_far = state(&mut reader)?;
+        framing::expect_greeting(&mut reader)?;
+        framing::greet(&stream, &framing::greeting())?;
+        let model = receive_state(&mut reader)?;
         stream.set_read_timeout(None)?;
-        let (sender, events) = bounded::<Event>(QUEUE);
-        let (left, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
-        let (told, wanted) = (Arc::clone(&ended), Arc::clone(&left));
-        let work = move || {
+        let (sender, events) = bounded::<Event>(QUEUE_CAPACITY);
+        let (closing, failure) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+        let (reader_failure, reader_closing) = (Arc::clone(&failure), Arc::clone(&closing));
+        let read_events = move || {
             let error = loop {
-                let event = match message(&mut reader) {
+                let event = match receive_message(&mut reader) {
                     Ok(Message::Event(event)) => event,
                     Ok(_) => break AttachError::Malformed("a second state".to_owned()),
                     Err(error) => break error,
@@ -71,80 +77,84 @@ impl Attached {
                     return;
                 }
             };
-            if !wanted.load(Ordering::Relaxed) {
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            if !reader_closing.load(Ordering::Relaxed) {
+                *reader_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         };
-        thread::Builder::new().name("octrls-attached".into()).spawn(work)?;
-        let line = Line { stream, left };
-        Ok(Self { so_far, events, line, ended })
+        thread::Builder::new().name("octrls-attached".into()).spawn(read_events)?;
+        let controls = RemoteControls { stream, closing };
+        Ok(Self { model, events, controls, failure })
     }
 
-    /// Where to send requests.
-    pub fn line(&self) -> &Line {
-        &self.line
+    /// Sends requests to the engine.
+    #[must_use]
+    pub fn controls(&self) -> &RemoteControls {
+        &self.controls
     }
 
-    /// Closes the connection; returns the error that ended it earlier, if any.
-    pub fn leave(self) -> Result<(), AttachError> {
-        self.line.left.store(true, Ordering::Relaxed);
+    /// Closes the connection.
+    ///
+    /// # Errors
+    /// The error that ended the connection earlier, if any.
+    pub fn close(self) -> Result<(), AttachError> {
+        self.controls.closing.store(true, Ordering::Relaxed);
         // Fails only if the connection is already gone.
-        let _ = self.line.stream.shutdown(Shutdown::Both);
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ended.map_or(Ok(()), Err)
+        let _ = self.controls.stream.shutdown(Shutdown::Both);
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(()), Err)
     }
 }
 
-impl Line {
-    fn ask(&self, request: Request) {
+impl RemoteControls {
+    fn send(&self, request: Request) {
         // The reading thread reports a broken connection.
-        let _: io::Result<()> = frame::send(&mut &self.stream, &request);
+        let _: io::Result<()> = framing::send(&mut &self.stream, &request);
     }
 }
 
-impl Controls for Line {
+impl Controls for RemoteControls {
     fn drain(&self) {
-        self.ask(Request::Drain);
+        self.send(Request::Drain);
     }
 
     fn abort(&self) {
-        self.ask(Request::Abort);
+        self.send(Request::Abort);
     }
 
     fn pause(&self, paused: bool) {
-        self.ask(Request::Pause(paused));
+        self.send(Request::Pause(paused));
     }
 
     fn rescan(&self) {
-        self.ask(Request::Rescan);
+        self.send(Request::Rescan);
     }
 
     fn retry(&self, scan: ScanId) {
-        self.ask(Request::Retry(scan));
+        self.send(Request::Retry(scan));
     }
 }
 
 /// Reads the engine's state, up to [`Message::Live`].
-pub(super) fn state(reader: &mut impl Read) -> Result<Model, AttachError> {
-    let Message::State(mut model) = message(reader)? else {
+pub(super) fn receive_state(reader: &mut impl Read) -> Result<Model, AttachError> {
+    let Message::State(mut model) = receive_message(reader)? else {
         return Err(AttachError::Malformed("the first message is not a state".to_owned()));
     };
     loop {
-        let fits = match message(reader)? {
-            Message::Picture(id, picture) => model.restore(id, picture),
+        let is_expected = match receive_message(reader)? {
+            Message::BScan(id, bscan) => model.restore_pixels(id, bscan),
             Message::Live => return Ok(*model),
             _ => false,
         };
-        if !fits {
+        if !is_expected {
             return Err(AttachError::Malformed("an unexpected message within the state".to_owned()));
         }
     }
 }
 
 /// Reads one message and checks its values.
-pub(super) fn message(reader: &mut impl Read) -> Result<Message, AttachError> {
-    let message = frame::receive(reader, frame::LONGEST_MESSAGE)?;
-    if validate::is_sound(&message) {
+pub(super) fn receive_message(reader: &mut impl Read) -> Result<Message, AttachError> {
+    let message = framing::receive(reader, framing::MAX_MESSAGE_BYTES)?;
+    if validate::is_valid(&message) {
         Ok(message)
     } else {
         Err(AttachError::Malformed("inconsistent values".to_owned()))

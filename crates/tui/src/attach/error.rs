@@ -1,7 +1,8 @@
 //! Errors of the attach socket.
 
-use octrls_core::ErrorCode;
 use std::{io, path::PathBuf};
+
+use octrls_core::ErrorCode;
 
 /// An error of the attach socket. Each kind has a stable [`code`](AttachError::code).
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,7 @@ fn lost(error: &io::Error) -> String {
 
 impl AttachError {
     /// Stable error code, for scripts.
+    #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Socket { .. } => ErrorCode::AttachSocket,

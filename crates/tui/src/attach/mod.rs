@@ -1,9 +1,9 @@
 //! Attaches screens to an engine in another process, over a Unix socket.
 //!
 //! ```text
-//!  engine ─► events ─► Hub ─┬─► client 1 ─ socket ─► Attached ─► dashboard, plain, json
-//!                           └─► client 2 ─ socket ─► …
-//!            controls ◄─────────── requests ◄─────────┘
+//!  engine ─► events ─► AttachServer ─┬─► socket ─► AttachClient ─► dashboard, plain, json
+//!                                    └─► socket ─► AttachClient ─► …
+//!         Controls ◄── requests ◄────────────────────────┘
 //! ```
 //!
 //! Each side first sends a greeting with its version. The versions must be equal, since the messages are the program's
@@ -16,57 +16,30 @@
 
 mod client;
 mod error;
-mod frame;
+mod framing;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
-mod hub;
+#[doc(hidden)]
+pub mod fuzzing;
+mod protocol;
+mod server;
 mod validate;
 
-use std::{path::Path, sync::Arc};
+#[cfg(test)]
+mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
-pub use client::Attached;
-pub(crate) use error::AttachError;
-pub use hub::Hub;
+use octrls_engine::STATE_FOLDER;
 
-use crate::state::Model;
-use octrls_core::segment::SegmentedBScan;
-use octrls_engine::{Event, STATE_FOLDER, ScanId};
-
-/// Version of the messages; increment it with each change.
-const PROTOCOL: u32 = 1;
+pub use client::{AttachClient, RemoteControls};
+pub use error::AttachError;
+pub use server::AttachServer;
 
 /// File name of the socket.
 pub const SOCKET: &str = "octrls.sock";
 
-/// A message of the server.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Message {
-    /// The engine's state, without pixels.
-    State(Box<Model>),
-    /// The pixels of a B-scan in that state.
-    Picture(ScanId, Arc<SegmentedBScan>),
-    /// The state is complete.
-    Live,
-    /// A later event.
-    Event(Box<Event>),
-}
-
-/// A request of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Request {
-    Drain,
-    Abort,
-    Pause(bool),
-    Rescan,
-    Retry(ScanId),
-}
-
 /// Path of the socket for the result folder `out`.
-pub fn socket_of(out: &Path) -> std::path::PathBuf {
+#[must_use]
+pub fn socket_of(out: &Path) -> PathBuf {
     out.join(STATE_FOLDER).join(SOCKET)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,67 +2,71 @@ use std::{
     io::{self, Read, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::PathBuf,
-    sync::{Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
-use jiff::tz::TimeZone;
+use octrls_engine::{Event, EventKind, EventSink, ScanChange, ScanId, Totals};
 use proptest::prelude::*;
 use ratatui::{Terminal, backend::TestBackend};
 
 use super::*;
+use super::{framing, protocol::Message, validate};
 use crate::{
-    Controls, dashboard,
-    fixtures::{self, event, retina, scan, seen},
+    Controls, Model, dashboard,
+    fixtures::{self, event, scan_event, seen, segmented_bscan},
 };
-use octrls_engine::EventSink;
-use octrls_engine::{EventKind, ScanChange, Totals};
 
 /// Records the requests of clients.
-struct Asked(Mutex<mpsc::Sender<String>>);
+struct RequestRecorder(Mutex<mpsc::Sender<String>>);
 
-impl Asked {
-    fn note(&self, words: String) {
-        self.0.lock().unwrap().send(words).unwrap();
+impl RequestRecorder {
+    fn record(&self, request: String) {
+        self.0.lock().unwrap().send(request).unwrap();
     }
 }
 
-impl Controls for Asked {
+impl Controls for RequestRecorder {
     fn drain(&self) {
-        self.note("drain".into());
+        self.record("drain".into());
     }
     fn abort(&self) {
-        self.note("abort".into());
+        self.record("abort".into());
     }
     fn pause(&self, paused: bool) {
-        self.note(format!("pause {paused}"));
+        self.record(format!("pause {paused}"));
     }
     fn rescan(&self) {
-        self.note("rescan".into());
+        self.record("rescan".into());
     }
     fn retry(&self, scan: ScanId) {
-        self.note(format!("retry {}", scan.0));
+        self.record(format!("retry {}", scan.0));
     }
 }
 
-struct Rig {
-    hub: Hub,
-    asked: mpsc::Receiver<String>,
+struct TestServer {
+    server: AttachServer,
+    requests: mpsc::Receiver<String>,
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-impl Rig {
+impl TestServer {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
-        let (sender, asked) = mpsc::channel();
-        let hub = Hub::open(&path, Asked(Mutex::new(sender))).unwrap();
-        Self { hub, asked, path, _folder: folder }
+        let (sender, requests) = mpsc::channel();
+        let server = AttachServer::open(&path, RequestRecorder(Mutex::new(sender))).unwrap();
+        Self { server, requests, path, _folder: folder }
     }
 
     fn feed<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
-        events.into_iter().for_each(|event| self.hub.event(event));
+        events.into_iter().for_each(|event| self.server.event(event));
     }
 }
 
@@ -72,9 +76,9 @@ fn fed<'a>(mut model: Model, events: impl IntoIterator<Item = &'a Event>) -> Mod
 }
 
 /// The dashboard of the model, as text.
-fn shown(model: Model) -> String {
+fn rendered(model: Model) -> String {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-    let mut app = dashboard::attached_for_tests(model, TimeZone::UTC);
+    let mut app = dashboard::attached_app_without_terminal(model);
     terminal.draw(|frame| app.draw(frame, fixtures::start() + Duration::from_secs(13))).unwrap();
     terminal.backend().to_string()
 }
@@ -84,191 +88,212 @@ fn stopped() -> Event {
 }
 
 #[test]
-fn who_attaches_late_sees_what_is_seen_in_the_process() {
-    let mut rig = Rig::new();
-    let morning = fixtures::morning();
-    let (before, after) = morning.split_at(morning.len() / 2);
-    rig.feed(before);
-    let attached = Attached::connect(&rig.path).unwrap();
+fn a_late_client_shows_the_same_as_a_dashboard_in_the_process() {
+    let mut server = TestServer::new();
+    let sample = fixtures::sample_events();
+    let (before, after) = sample.split_at(sample.len() / 2);
+    server.feed(before);
+    let attached = AttachClient::connect(&server.path).unwrap();
     let end = [stopped()];
-    let fed_and_read = |event| {
-        rig.feed([event]);
+    let feed_and_receive = |event| {
+        server.feed([event]);
         // One at a time: clients that lag get no B-scans.
         attached.events.recv().unwrap()
     };
-    let rest: Vec<Event> = after.iter().chain(&end).map(fed_and_read).collect();
-    let inside = fed(Model::default(), morning.iter().chain(&[stopped()]));
-    let outside = fed(attached.so_far.clone(), &rest);
-    assert_eq!(shown(inside), shown(outside));
-    attached.leave().unwrap();
+    let rest: Vec<Event> = after.iter().chain(&end).map(feed_and_receive).collect();
+    let inside = fed(Model::default(), sample.iter().chain(&[stopped()]));
+    let outside = fed(attached.model.clone(), &rest);
+    assert_eq!(rendered(inside), rendered(outside));
+    attached.close().unwrap();
 }
 
 #[test]
-fn pixels_travel_unchanged() {
-    let mut rig = Rig::new();
-    let picture = Arc::new(retina(3, Some(fixtures::AXIAL)));
-    rig.feed(&[
+fn pixels_are_sent_unchanged() {
+    let mut server = TestServer::new();
+    let bscan = Arc::new(segmented_bscan(3, Some(fixtures::AXIAL)));
+    server.feed(&[
         fixtures::started(),
-        scan(1.0, 7, seen("a.png")),
-        scan(2.0, 7, ScanChange::BScan(Arc::clone(&picture))),
+        scan_event(1.0, 7, seen("a.png")),
+        scan_event(2.0, 7, ScanChange::BScan(Arc::clone(&bscan))),
     ]);
-    let attached = Attached::connect(&rig.path).unwrap();
-    let (id, early) = attached.so_far.pictures().pop().unwrap();
-    rig.feed(&[scan(3.0, 7, ScanChange::BScan(Arc::clone(&picture)))]);
+    let attached = AttachClient::connect(&server.path).unwrap();
+    let (id, early) = attached.model.bscans_with_pixels().pop().unwrap();
+    server.feed(&[scan_event(3.0, 7, ScanChange::BScan(Arc::clone(&bscan)))]);
     let EventKind::Scan { change: ScanChange::BScan(late), .. } = attached.events.recv().unwrap().kind else {
         panic!("a B-scan")
     };
     assert_eq!(id, ScanId(7));
-    for came in [early, late] {
-        assert_eq!(format!("{came:?}"), format!("{picture:?}"));
+    for received in [early, late] {
+        assert_eq!(format!("{received:?}"), format!("{bscan:?}"));
     }
 }
 
 #[test]
-fn paths_travel_though_they_are_no_unicode() {
+fn paths_that_are_not_unicode_are_sent_unchanged() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-    let mut rig = Rig::new();
-    let attached = Attached::connect(&rig.path).unwrap();
+    let mut server = TestServer::new();
+    let attached = AttachClient::connect(&server.path).unwrap();
     let path = PathBuf::from(OsStr::from_bytes(b"a\xff.png"));
-    rig.feed(&[scan(1.0, 7, ScanChange::Seen { path: path.clone(), bytes: 3 })]);
+    server.feed(&[scan_event(1.0, 7, ScanChange::Seen { path: path.clone(), bytes: 3 })]);
     match attached.events.recv().unwrap().kind {
-        EventKind::Scan { change: ScanChange::Seen { path: came, bytes: 3 }, .. } => assert_eq!(came, path),
+        EventKind::Scan { change: ScanChange::Seen { path: received, bytes: 3 }, .. } => assert_eq!(received, path),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn requests_reach_the_engine_from_every_screen() {
-    let rig = Rig::new();
-    let screens = [Attached::connect(&rig.path).unwrap(), Attached::connect(&rig.path).unwrap()];
-    let next = || rig.asked.recv_timeout(Duration::from_secs(10)).unwrap();
-    screens[0].line().pause(true);
+fn requests_of_every_client_reach_the_engine() {
+    let server = TestServer::new();
+    let screens = [AttachClient::connect(&server.path).unwrap(), AttachClient::connect(&server.path).unwrap()];
+    let next = || server.requests.recv_timeout(Duration::from_secs(10)).unwrap();
+    screens[0].controls().pause(true);
     assert_eq!(next(), "pause true");
-    screens[1].line().retry(ScanId(5));
+    screens[1].controls().retry(ScanId(5));
     assert_eq!(next(), "retry 5");
-    screens[1].line().rescan();
+    screens[1].controls().rescan();
     assert_eq!(next(), "rescan");
-    screens[0].line().abort();
+    screens[0].controls().abort();
     assert_eq!(next(), "abort");
-    screens[0].line().drain();
+    screens[0].controls().drain();
     assert_eq!(next(), "drain");
 }
 
 #[test]
-fn leaving_asks_for_nothing_and_leaves_the_others_attached() {
-    let mut rig = Rig::new();
-    let (first, second) = (Attached::connect(&rig.path).unwrap(), Attached::connect(&rig.path).unwrap());
-    first.leave().unwrap();
-    rig.feed(&[fixtures::started()]);
+fn closing_sends_no_request_and_other_clients_stay() {
+    let mut server = TestServer::new();
+    let (first, second) = (AttachClient::connect(&server.path).unwrap(), AttachClient::connect(&server.path).unwrap());
+    first.close().unwrap();
+    server.feed(&[fixtures::started()]);
     assert!(matches!(second.events.recv().unwrap().kind, EventKind::Started(_)));
-    assert!(rig.asked.try_recv().is_err());
+    assert!(server.requests.try_recv().is_err());
 }
 
 #[test]
-fn a_client_that_does_not_read_is_cut_off_and_holds_up_nobody() {
-    let mut rig = Rig::new();
-    let idle = UnixStream::connect(&rig.path).unwrap();
-    let reader = Attached::connect(&rig.path).unwrap();
-    let counted = std::thread::spawn(move || reader.events.iter().count());
+fn a_client_that_does_not_read_is_disconnected_and_delays_no_other() {
+    let mut server = TestServer::new();
+    let mut idle = UnixStream::connect(&server.path).unwrap();
+    idle.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let reader = AttachClient::connect(&server.path).unwrap();
+    let received = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&received);
+    let reading = thread::spawn(move || reader.events.iter().for_each(|_| _ = counter.fetch_add(1, Ordering::Relaxed)));
     // More than the socket and the queue hold.
-    let many = 20_000;
+    let many = 8_000;
     for i in 0..many {
-        rig.feed(&[scan(1.0, i, seen(&format!("{i:0>400}.png")))]);
+        server.feed(&[scan_event(1.0, i, seen(&format!("{i:0>400}.png")))]);
         // The other client must keep up.
-        if i % 500 == 0 {
-            std::thread::sleep(Duration::from_millis(30));
+        while i > received.load(Ordering::Relaxed) + 1000 {
+            thread::sleep(Duration::from_millis(1));
         }
     }
-    rig.feed(&[stopped()]);
-    assert_eq!(counted.join().unwrap() as u64, many + 1);
-    drop(idle);
+    let disconnected = idle.read_to_end(&mut Vec::new());
+    assert!(disconnected.as_ref().map_err(io::Error::kind) != Err(io::ErrorKind::WouldBlock));
+    server.feed(&[stopped()]);
+    reading.join().unwrap();
+    assert_eq!(received.load(Ordering::Relaxed), many + 1);
 }
 
 #[test]
-fn a_client_of_another_version_is_told() {
+fn a_server_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let answers = ["octrls attach 999 9.9.9\n", "octrls attach busy\n", "HTTP/1.1 400 Bad Request\r\n", ""];
-    let server = std::thread::spawn(move || {
+    let server = thread::spawn(move || {
         for answer in answers {
             listener.accept().unwrap().0.write_all(answer.as_bytes()).unwrap();
         }
     });
-    let codes = answers.map(|_| Attached::connect(&path).err().unwrap().code());
+    let codes = answers.map(|_| AttachClient::connect(&path).err().unwrap().code());
     assert_eq!(codes, ["E-ATTACH-VERSION", "E-ATTACH-BUSY", "E-ATTACH-VERSION", "E-ATTACH-LOST"]);
     server.join().unwrap();
 }
 
 #[test]
-fn no_more_clients_than_there_are_places() {
-    let rig = Rig::new();
-    let attached: Vec<_> = (0..8).map(|_| Attached::connect(&rig.path).unwrap()).collect();
-    assert_eq!(Attached::connect(&rig.path).err().unwrap().code(), "E-ATTACH-BUSY");
+fn a_client_of_another_version_is_disconnected_and_reads_our_version() {
+    let server = TestServer::new();
+    let mut stream = UnixStream::connect(&server.path).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let other = framing::greeting().replace(&format!("attach {}", protocol::PROTOCOL), "attach 1");
+    stream.write_all(format!("{other}\n").as_bytes()).unwrap();
+    // A client of version 1 compares this line with its own greeting.
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received);
+    assert!(received.starts_with(format!("{}\n", framing::greeting()).as_bytes()));
+    assert_ne!(other, framing::greeting());
+    let refused = framing::expect_greeting(&mut format!("{other}\n").as_bytes()).unwrap_err();
+    assert_eq!(refused.code(), "E-ATTACH-VERSION");
+}
+
+#[test]
+fn the_number_of_clients_is_limited() {
+    let server = TestServer::new();
+    let attached: Vec<_> = (0..8).map(|_| AttachClient::connect(&server.path).unwrap()).collect();
+    assert_eq!(AttachClient::connect(&server.path).err().unwrap().code(), "E-ATTACH-BUSY");
     drop(attached);
 }
 
 #[test]
-fn owner_and_group_alone_may_attach_and_nothing_is_left_behind() {
-    let rig = Rig::new();
-    let mode = std::fs::metadata(&rig.path).unwrap().permissions().mode();
+fn only_owner_and_group_may_attach_and_the_socket_is_removed() {
+    let server = TestServer::new();
+    let mode = std::fs::metadata(&server.path).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
-    let path = rig.path.clone();
+    let path = server.path.clone();
     let folder = path.parent().unwrap().to_owned();
-    let Rig { hub, _folder: kept, .. } = rig;
-    drop(hub);
+    let TestServer { server, _folder: folder_guard, .. } = server;
+    drop(server);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
-    drop(kept);
+    drop(folder_guard);
 }
 
 #[test]
-fn a_socket_in_use_and_a_file_are_left_alone_but_a_dead_socket_is_replaced() {
-    let rig = Rig::new();
-    let open = |path: &Path| Hub::open(path, Asked(Mutex::new(mpsc::channel().0)));
-    assert_eq!(open(&rig.path).unwrap_err().code(), "E-ATTACH-SOCKET");
-    let file = rig.path.with_file_name("file");
+fn a_stale_socket_is_replaced_but_not_a_file_or_a_socket_in_use() {
+    let server = TestServer::new();
+    let open = |path: &Path| AttachServer::open(path, RequestRecorder(Mutex::new(mpsc::channel().0)));
+    assert_eq!(open(&server.path).unwrap_err().code(), "E-ATTACH-SOCKET");
+    let file = server.path.with_file_name("file");
     std::fs::write(&file, "precious").unwrap();
     assert_eq!(open(&file).unwrap_err().code(), "E-ATTACH-SOCKET");
     assert_eq!(std::fs::read(&file).unwrap(), b"precious");
-    let dead = rig.path.with_file_name("dead");
-    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
-    let hub = open(&dead).unwrap();
-    Attached::connect(&dead).unwrap().leave().unwrap();
-    drop(hub);
+    let stale = server.path.with_file_name("stale");
+    drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+    let server = open(&stale).unwrap();
+    AttachClient::connect(&stale).unwrap().close().unwrap();
+    drop(server);
 }
 
 #[test]
-fn nonsense_from_a_client_ends_that_client_alone() {
-    let mut rig = Rig::new();
-    rig.feed(&[fixtures::started()]);
-    let greeting = format!("{}\n", frame::greeting());
-    for nonsense in
+fn invalid_data_from_a_client_disconnects_only_that_client() {
+    let mut server = TestServer::new();
+    server.feed(&[fixtures::started()]);
+    let greeting = format!("{}\n", framing::greeting());
+    for invalid in
         [&b"\xff\xff\xff\xff"[..], b"\x01\x00\x00\x00\xff", b"\x40\x00\x00\x00\x00", b"GET / HTTP/1.1\r\n\r\n"]
     {
         for start in [greeting.as_bytes(), b""] {
-            let mut stream = UnixStream::connect(&rig.path).unwrap();
+            let mut stream = UnixStream::connect(&server.path).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             stream.write_all(start).unwrap();
             // The server may have closed the connection already.
-            let _ = stream.write_all(nonsense);
+            let _ = stream.write_all(invalid);
             let _ = stream.shutdown(std::net::Shutdown::Write);
             // Returns only if the server closes the connection.
             let ended = stream.read_to_end(&mut Vec::new());
-            assert!(ended.as_ref().map_err(io::Error::kind) != Err(io::ErrorKind::WouldBlock), "{nonsense:?}");
+            assert!(ended.as_ref().map_err(io::Error::kind) != Err(io::ErrorKind::WouldBlock), "{invalid:?}");
         }
     }
-    assert!(rig.asked.try_recv().is_err());
-    assert!(Attached::connect(&rig.path).unwrap().so_far.session.is_some());
+    assert!(server.requests.try_recv().is_err());
+    assert!(AttachClient::connect(&server.path).unwrap().model.session.is_some());
 }
 
-fn frames() -> Vec<Vec<u8>> {
-    let morning = fixtures::morning();
-    let model = fed(Model::default(), &morning);
+fn encoded_messages() -> Vec<Vec<u8>> {
+    let sample = fixtures::sample_events();
+    let model = fed(Model::default(), &sample);
     let mut messages = vec![Message::State(Box::new(model)), Message::Live];
-    messages.extend(morning.into_iter().chain([stopped()]).map(|event| Message::Event(Box::new(event))));
+    messages.extend(sample.into_iter().chain([stopped()]).map(|event| Message::Event(Box::new(event))));
     let encode = |message: &Message| {
         let mut bytes = Vec::new();
-        frame::send(&mut bytes, message).unwrap();
+        framing::send(&mut bytes, message).unwrap();
         bytes
     };
     messages.iter().map(encode).collect()
@@ -279,21 +304,21 @@ proptest! {
 
     /// A message with changed bytes is refused, or can be shown.
     #[test]
-    fn a_changed_message_is_refused_or_can_be_shown(which: prop::sample::Index, changes: Vec<(prop::sample::Index, u8)>) {
-        thread_local!(static FRAMES: Vec<Vec<u8>> = frames());
-        let mut bytes = FRAMES.with(|frames| which.get(frames).clone());
+    fn a_mutated_message_is_refused_or_can_be_rendered(which: prop::sample::Index, changes: Vec<(prop::sample::Index, u8)>) {
+        thread_local!(static MESSAGES: Vec<Vec<u8>> = encoded_messages());
+        let mut bytes = MESSAGES.with(|messages| which.get(messages).clone());
         // Only the start of a message matters; any bytes are valid pixels.
         let head = bytes.len().min(2000);
         for (at, value) in changes {
             let at = 4 + at.index(head - 4 + 1).min(head - 5);
             bytes[at] = value;
         }
-        let Ok(message) = frame::receive::<Message>(&mut &bytes[..], frame::LONGEST_MESSAGE) else { return Ok(()) };
-        if validate::is_sound(&message) {
+        let Ok(message) = framing::receive::<Message>(&mut &bytes[..], framing::MAX_MESSAGE_BYTES) else { return Ok(()) };
+        if validate::is_valid(&message) {
             match message {
-                Message::State(model) => drop(shown(*model)),
-                Message::Event(event) => drop(shown(fed(Model::default(), [&fixtures::started(), &event]))),
-                Message::Picture(..) | Message::Live => {}
+                Message::State(model) => drop(rendered(*model)),
+                Message::Event(event) => drop(rendered(fed(Model::default(), [&fixtures::started(), &event]))),
+                Message::BScan(..) | Message::Live => {}
             }
         }
     }

@@ -1,32 +1,33 @@
 //! The dashboard without a terminal: takes events and keys, draws frames.
 
 use jiff::{Timestamp, tz::TimeZone};
+use octrls_core::layer::{LAYERS, Layer};
+use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId};
 use ratatui::{
     Frame,
     crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
 };
 
 use super::{
-    image_cache::Pictures,
-    keymap::{self, Action, Context},
+    images::ImageCache,
+    keymap::{self, Action, KeyContext},
     layout,
+    panel::Panel,
     render_context::RenderContext,
     theme::Theme,
-    view::{Panel, Popup, View},
+    view::{Popup, View},
 };
 use crate::{
     Controls,
-    state::{Model, State},
+    state::{Model, ScanState},
 };
-use octrls_core::layer::{LAYERS, Layer};
-use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId};
 
 /// Whether the dashboard continues after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    Stay,
+    Continue,
     /// Leave at once, even if the engine still runs.
-    Leave,
+    Exit,
 }
 
 /// The model, the view, and what is needed to draw them.
@@ -34,7 +35,7 @@ pub(crate) enum Flow {
 pub(crate) struct App {
     pub(crate) model: Model,
     pub(crate) view: View,
-    pub(crate) pictures: Pictures,
+    pub(crate) images: ImageCache,
     theme: Theme,
     version: String,
     zone: TimeZone,
@@ -42,9 +43,9 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(theme: Theme, pictures: Pictures, version: String, zone: TimeZone) -> Self {
+    pub(crate) fn new(theme: Theme, images: ImageCache, version: String, zone: TimeZone) -> Self {
         let (model, view) = (Model::default(), View::default());
-        Self { model, view, pictures, theme, version, zone, interrupts: 0 }
+        Self { model, view, images, theme, version, zone, interrupts: 0 }
     }
 
     /// Shows the engine of another process, which leaving does not stop; `model` is its current state.
@@ -56,60 +57,53 @@ impl App {
         self.model = model;
     }
 
-    pub(crate) fn event(&mut self, event: &Event) {
+    /// Updates model and view by an event of the engine.
+    pub(crate) fn handle_event(&mut self, event: &Event) {
         self.model.apply(event);
         if let EventKind::Paused(paused) = event.kind {
             self.view.paused = paused;
         }
         if let EventKind::Scan { id, change } = &event.kind {
-            self.follow(*id, change);
+            self.follow_running_scan(*id, change);
         }
     }
 
     /// Moves the selection to a running scan and keeps it there until that is finished. Otherwise the image would
     /// flicker between the scans of several workers.
-    fn follow(&mut self, id: ScanId, change: &ScanChange) {
+    fn follow_running_scan(&mut self, id: ScanId, change: &ScanChange) {
         let current = self.view.selected.and_then(|s| self.model.scan(s));
-        let busy = current.is_some_and(|s| s.state == State::Running && s.latest.is_some());
-        let free = match change {
-            ScanChange::BScan(_) => !busy,
-            ScanChange::Running { .. } => current.is_none_or(|s| s.latest.is_none() && s.state != State::Running),
+        let is_busy = current.is_some_and(|s| s.state == ScanState::Running && s.latest.is_some());
+        let may_move = match change {
+            ScanChange::BScan(_) => !is_busy,
+            ScanChange::Running { .. } => current.is_none_or(|s| s.latest.is_none() && s.state != ScanState::Running),
             _ => current.is_none(),
         };
-        let first = current.is_none();
-        if free && (self.view.follow || first) {
+        let is_first = current.is_none();
+        if may_move && (self.view.following || is_first) {
             self.view.selected = Some(id);
-            self.view.bscan = None;
+            self.view.bscan_index = None;
         }
     }
 
     /// Draws the whole screen as of `now`.
     pub(crate) fn draw(&mut self, frame: &mut Frame, now: Timestamp) {
-        let scene = RenderContext::new(&self.model, &self.view, self.theme, now, &self.version, &self.zone);
-        self.view.page = layout::draw(&scene, &mut self.pictures, frame);
+        let ctx = RenderContext::new(&self.model, &self.view, self.theme, now, &self.version, &self.zone);
+        self.view.page_rows = layout::draw(&ctx, &mut self.images, frame);
     }
 
-    pub(crate) fn key(&mut self, event: KeyEvent, controls: &dyn Controls) -> Flow {
+    /// Performs the action of a key; requests go to `controls`.
+    pub(crate) fn handle_key(&mut self, event: KeyEvent, controls: &dyn Controls) -> Flow {
         if event.kind != KeyEventKind::Press {
-            return Flow::Stay;
+            return Flow::Continue;
         }
-        self.view.reply = None;
-        let context = self.context();
+        self.view.message = None;
+        let context = self.view.key_context();
         match keymap::action(context, event) {
-            Some(action) => return self.act(action, controls),
-            None if context == Context::Filter => self.type_filter(event),
+            Some(action) => return self.perform(action, controls),
+            None if context == KeyContext::Filter => self.type_filter(event),
             None => {}
         }
-        Flow::Stay
-    }
-
-    pub(crate) fn context(&self) -> Context {
-        match self.view.popup {
-            None => Context::Main,
-            Some(Popup::Help(_)) => Context::Help,
-            Some(Popup::Quit) => Context::Quit,
-            Some(Popup::Filter) => Context::Filter,
-        }
+        Flow::Continue
     }
 
     fn type_filter(&mut self, event: KeyEvent) {
@@ -120,22 +114,22 @@ impl App {
             }
             _ => {}
         }
-        self.select_shown();
+        self.select_visible();
     }
 
     /// Moves the selection to a row that matches the filter.
-    fn select_shown(&mut self) {
+    fn select_visible(&mut self) {
         let rows = self.model.rows(&self.view.filter);
         if !rows.iter().any(|s| Some(s.id) == self.view.selected)
             && let Some(first) = rows.first()
         {
             self.view.selected = Some(first.id);
-            self.view.bscan = None;
-            self.view.follow = false;
+            self.view.bscan_index = None;
+            self.view.following = false;
         }
     }
 
-    fn act(&mut self, action: Action, controls: &dyn Controls) -> Flow {
+    fn perform(&mut self, action: Action, controls: &dyn Controls) -> Flow {
         match action {
             Action::Quit => return self.quit(controls),
             Action::Interrupt => return self.interrupt(controls),
@@ -145,40 +139,40 @@ impl App {
                 } else {
                     self.abort(controls);
                 }
-                self.view.leaving = true;
+                self.view.quitting = true;
                 self.view.popup = None;
             }
             Action::Accept => self.view.popup = None,
-            Action::Close => self.close(),
-            Action::Help => self.view.popup = Some(Popup::Help(0)),
+            Action::Close => self.close_popup(),
+            Action::Help => self.view.popup = Some(Popup::Help { first_line: 0 }),
             Action::Filter => {
                 self.view.popup = Some(Popup::Filter);
-                self.view.go_to(Panel::Queue);
+                self.view.focus_panel(Panel::Queue);
             }
             Action::Pause => {
                 self.view.paused = !self.view.paused;
                 controls.pause(self.view.paused);
             }
-            Action::FocusNext => self.view.go_to(self.view.focus.turn(1)),
-            Action::FocusPrevious => self.view.go_to(self.view.focus.turn(-1)),
-            Action::Focus(panel) => self.view.go_to(panel),
-            Action::Zoom => self.view.zoom = !self.view.zoom,
-            Action::Up => self.step(-1),
-            Action::Down => self.step(1),
-            Action::PageUp => self.step(-(self.view.page as isize)),
-            Action::PageDown => self.step(self.view.page as isize),
+            Action::FocusNext => self.view.focus_panel(self.view.focus.cycle(1)),
+            Action::FocusPrevious => self.view.focus_panel(self.view.focus.cycle(-1)),
+            Action::Focus(panel) => self.view.focus_panel(panel),
+            Action::Zoom => self.view.zoomed = !self.view.zoomed,
+            Action::Up => self.move_cursor(-1),
+            Action::Down => self.move_cursor(1),
+            Action::PageUp => self.move_cursor(-(self.view.page_rows as isize)),
+            Action::PageDown => self.move_cursor(self.view.page_rows as isize),
             // Longer than any list, and cannot overflow.
-            Action::Home => self.step(-(i32::MAX as isize)),
-            Action::End => self.step(i32::MAX as isize),
-            Action::PreviousBScan => self.turn_bscan(-1),
-            Action::NextBScan => self.turn_bscan(1),
+            Action::Home => self.move_cursor(-(i32::MAX as isize)),
+            Action::End => self.move_cursor(i32::MAX as isize),
+            Action::PreviousBScan => self.step_bscan(-1),
+            Action::NextBScan => self.step_bscan(1),
             Action::PreviousLayer => self.step_layer(-1),
             Action::NextLayer => self.step_layer(1),
-            Action::Overlay => self.view.look.overlay = self.view.look.overlay.next(),
-            Action::Crop => self.view.look.crop = !self.view.look.crop,
+            Action::Overlay => self.view.render_style.overlay = self.view.render_style.overlay.next(),
+            Action::Crop => self.view.render_style.crop = !self.view.render_style.crop,
             Action::Map => self.view.layer_map = !self.view.layer_map,
             Action::LogLevel => {
-                self.view.level = match self.view.level {
+                self.view.log_level = match self.view.log_level {
                     Level::Info => Level::Warning,
                     Level::Warning => Level::Error,
                     Level::Error => Level::Info,
@@ -186,45 +180,45 @@ impl App {
                 self.view.log_scroll = 0;
             }
             Action::Errors => {
-                self.view.level = if self.view.level == Level::Error { Level::Info } else { Level::Error };
+                self.view.log_level = if self.view.log_level == Level::Error { Level::Info } else { Level::Error };
                 self.view.log_scroll = 0;
-                self.view.go_to(Panel::Log);
+                self.view.focus_panel(Panel::Log);
             }
-            Action::Follow => self.toggle_follow(),
+            Action::Follow => self.toggle_following(),
             Action::Retry => self.retry(controls),
             Action::Rescan => {
                 controls.rescan();
-                self.view.reply = Some("checking the watched folders");
+                self.view.message = Some("checking the watched folders");
             }
             Action::Stop => self.view.popup = Some(Popup::Quit),
         }
-        Flow::Stay
+        Flow::Continue
     }
 
     fn quit(&mut self, controls: &dyn Controls) -> Flow {
         if self.model.stopped.is_some() || self.view.attached {
-            return Flow::Leave;
+            return Flow::Exit;
         }
         if self.model.counts().running > 0 {
             self.view.popup = Some(Popup::Quit);
         } else {
             controls.drain();
-            self.view.leaving = true;
+            self.view.quitting = true;
         }
-        Flow::Stay
+        Flow::Continue
     }
 
     fn interrupt(&mut self, controls: &dyn Controls) -> Flow {
         self.interrupts += 1;
         self.view.popup = None;
         match self.interrupts {
-            _ if self.model.stopped.is_some() || self.view.attached => return Flow::Leave,
-            1 if !self.view.leaving => controls.drain(),
+            _ if self.model.stopped.is_some() || self.view.attached => return Flow::Exit,
+            1 if !self.view.quitting => controls.drain(),
             1 | 2 => self.abort(controls),
-            _ => return Flow::Leave,
+            _ => return Flow::Exit,
         }
-        self.view.leaving = true;
-        Flow::Stay
+        self.view.quitting = true;
+        Flow::Continue
     }
 
     fn abort(&mut self, controls: &dyn Controls) {
@@ -232,59 +226,59 @@ impl App {
         self.view.aborting = true;
     }
 
-    fn close(&mut self) {
+    fn close_popup(&mut self) {
         match self.view.popup.take() {
-            Some(Popup::Help(_) | Popup::Quit) => {}
-            None if self.view.zoom => self.view.zoom = false,
+            Some(Popup::Help { .. } | Popup::Quit) => {}
+            None if self.view.zoomed => self.view.zoomed = false,
             Some(Popup::Filter) | None => self.view.filter.clear(),
         }
     }
 
-    fn step(&mut self, by: isize) {
-        if let Some(Popup::Help(line)) = &mut self.view.popup {
-            *line = moved(*line, by, keymap::help(Context::Main).len());
+    fn move_cursor(&mut self, by: isize) {
+        if let Some(Popup::Help { first_line }) = &mut self.view.popup {
+            *first_line = step_index(*first_line, by, keymap::help(KeyContext::Main).len());
             return;
         }
         match self.view.focus {
             Panel::Layers | Panel::Profile | Panel::Map => self.step_layer(by),
             Panel::Log => {
-                let n = self.model.journal.newest(self.view.level).count();
-                self.view.log_scroll = moved(self.view.log_scroll, by, n);
+                let n = self.model.journal.newest(self.view.log_level).count();
+                self.view.log_scroll = step_index(self.view.log_scroll, by, n);
             }
             Panel::Queue | Panel::Preview | Panel::Throughput => {
                 let rows = self.model.rows(&self.view.filter);
                 let current = rows.iter().position(|s| Some(s.id) == self.view.selected);
-                let next = current.map_or(0, |i| moved(i, by, rows.len()));
+                let next = current.map_or(0, |i| step_index(i, by, rows.len()));
                 if let Some(scan) = rows.get(next) {
                     self.view.selected = Some(scan.id);
-                    self.view.bscan = None;
-                    self.view.follow = false;
+                    self.view.bscan_index = None;
+                    self.view.following = false;
                 }
             }
         }
     }
 
     fn step_layer(&mut self, by: isize) {
-        self.view.look.layer = Layer::ALL[moved(self.view.look.layer.index(), by, LAYERS)];
+        self.view.render_style.layer = Layer::ALL[step_index(self.view.render_style.layer.index(), by, LAYERS)];
     }
 
-    fn turn_bscan(&mut self, by: isize) {
+    fn step_bscan(&mut self, by: isize) {
         let Some(scan) = self.view.selected.and_then(|id| self.model.scan(id)) else { return };
-        let indices: Vec<usize> = scan.frames.keys().copied().collect();
-        let Some((current, _)) = scan.frame(self.view.bscan) else { return };
+        let indices: Vec<usize> = scan.bscans.keys().copied().collect();
+        let Some((current, _)) = scan.bscan(self.view.bscan_index) else { return };
         let Some(at) = indices.iter().position(|i| *i == current) else { return };
-        self.view.bscan = Some(indices[moved(at, by, indices.len())]);
-        self.view.follow = false;
+        self.view.bscan_index = Some(indices[step_index(at, by, indices.len())]);
+        self.view.following = false;
     }
 
-    fn toggle_follow(&mut self) {
-        self.view.follow = !self.view.follow;
-        if self.view.follow {
-            self.view.bscan = None;
+    fn toggle_following(&mut self) {
+        self.view.following = !self.view.following;
+        if self.view.following {
+            self.view.bscan_index = None;
             // Ignores the filter. The first row is the scan that started last.
             let rows = self.model.rows("");
-            let working = rows.iter().find(|s| s.state == State::Running && s.latest.is_some());
-            let shown = working.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
+            let running = rows.iter().find(|s| s.state == ScanState::Running && s.latest.is_some());
+            let shown = running.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
             self.view.selected = shown.map(|s| s.id);
         }
     }
@@ -292,17 +286,17 @@ impl App {
     fn retry(&mut self, controls: &dyn Controls) {
         let selected = self.view.selected.and_then(|id| self.model.scan(id));
         match selected {
-            Some(scan) if matches!(scan.state, State::Quarantined { .. }) => {
+            Some(scan) if matches!(scan.state, ScanState::Quarantined { .. }) => {
                 controls.retry(scan.id);
-                self.view.reply = Some("the scan will be retried");
+                self.view.message = Some("the scan will be retried");
             }
-            _ => self.view.reply = Some("select a quarantined scan first"),
+            _ => self.view.message = Some("select a quarantined scan first"),
         }
     }
 }
 
 /// `at` moved by `by`, within a list of `n` items.
-fn moved(at: usize, by: isize, n: usize) -> usize {
+fn step_index(at: usize, by: isize, n: usize) -> usize {
     at.saturating_add_signed(by).min(n.saturating_sub(1))
 }
 

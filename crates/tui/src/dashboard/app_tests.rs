@@ -1,78 +1,81 @@
 use std::cell::RefCell;
 
+use octrls_engine::Totals;
 use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyEventState};
 
 use super::*;
 use crate::{
-    dashboard::{bscan_image::Overlay, image_cache::ImageMode, theme::Colours},
-    fixtures::{self, event, retina, scan},
+    dashboard::{
+        images::{ImageMode, Overlay},
+        theme::Colours,
+    },
+    fixtures::{self, event, scan_event, segmented_bscan},
 };
-use octrls_engine::Totals;
 
 #[derive(Default)]
-struct Recorder(RefCell<Vec<String>>);
+struct RequestRecorder(RefCell<Vec<String>>);
 
-impl Recorder {
-    fn note(&self, text: impl Into<String>) {
+impl RequestRecorder {
+    fn record(&self, text: impl Into<String>) {
         self.0.borrow_mut().push(text.into());
     }
 }
 
-impl Controls for Recorder {
+impl Controls for RequestRecorder {
     fn drain(&self) {
-        self.note("drain");
+        self.record("drain");
     }
 
     fn abort(&self) {
-        self.note("abort");
+        self.record("abort");
     }
 
     fn pause(&self, paused: bool) {
-        self.note(format!("pause {paused}"));
+        self.record(format!("pause {paused}"));
     }
 
     fn rescan(&self) {
-        self.note("rescan");
+        self.record("rescan");
     }
 
     fn retry(&self, scan: ScanId) {
-        self.note(format!("retry {}", scan.0));
+        self.record(format!("retry {}", scan.0));
     }
 }
 
-struct TerminalSession {
+struct TestApp {
     app: App,
-    controls: Recorder,
+    controls: RequestRecorder,
 }
 
-impl TerminalSession {
+impl TestApp {
     fn new() -> Self {
-        let pictures = Pictures::cells(ImageMode::Text, Colours::None);
-        let app = App::new(Theme::new(Colours::None), pictures, "0.0.0".into(), TimeZone::UTC);
-        Self { app, controls: Recorder::default() }
+        let images = ImageCache::without_graphics(ImageMode::Text, Colours::None);
+        let app = App::new(Theme::new(Colours::None), images, "0.0.0".into(), TimeZone::UTC);
+        Self { app, controls: RequestRecorder::default() }
     }
 
-    fn morning() -> Self {
-        let mut desk = Self::new();
-        for event in &fixtures::morning() {
-            desk.app.event(event);
+    fn with_sample_events() -> Self {
+        let mut test = Self::new();
+        for event in &fixtures::sample_events() {
+            test.app.handle_event(event);
         }
-        desk
+        test
     }
 
     fn press(&mut self, code: KeyCode) -> Flow {
-        self.app.key(KeyEvent::from(code), &self.controls)
+        self.app.handle_key(KeyEvent::from(code), &self.controls)
     }
 
-    fn type_in(&mut self, text: &str) -> Flow {
-        text.chars().map(|c| self.press(KeyCode::Char(c))).last().unwrap_or(Flow::Stay)
+    fn type_text(&mut self, text: &str) -> Flow {
+        text.chars().map(|c| self.press(KeyCode::Char(c))).last().unwrap_or(Flow::Continue)
     }
 
     fn interrupt(&mut self) -> Flow {
-        self.app.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &self.controls)
+        self.app.handle_key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL), &self.controls)
     }
 
-    fn asked(&self) -> Vec<String> {
+    fn requests(&self) -> Vec<String> {
         self.controls.0.borrow().clone()
     }
 
@@ -82,174 +85,174 @@ impl TerminalSession {
 }
 
 #[test]
-fn quitting_asks_while_scans_are_in_work() {
-    let mut desk = TerminalSession::morning();
-    assert_eq!(desk.type_in("q"), Flow::Stay);
-    assert_eq!(desk.app.view.popup, Some(Popup::Quit));
-    desk.press(KeyCode::Esc);
-    assert_eq!((desk.app.view.popup, desk.asked().len()), (None, 0));
-    desk.type_in("qd");
-    assert_eq!((desk.app.view.leaving, desk.asked()), (true, vec!["drain".to_owned()]));
-    desk.type_in("qa");
-    assert_eq!(desk.asked(), ["drain", "abort"]);
+fn quitting_asks_while_scans_are_running() {
+    let mut test = TestApp::with_sample_events();
+    assert_eq!(test.type_text("q"), Flow::Continue);
+    assert_eq!(test.app.view.popup, Some(Popup::Quit));
+    test.press(KeyCode::Esc);
+    assert_eq!((test.app.view.popup, test.requests().len()), (None, 0));
+    test.type_text("qd");
+    assert_eq!((test.app.view.quitting, test.requests()), (true, vec!["drain".to_owned()]));
+    test.type_text("qa");
+    assert_eq!(test.requests(), ["drain", "abort"]);
 }
 
 #[test]
-fn quitting_does_not_ask_without_work_or_after_the_end() {
-    let mut desk = TerminalSession::new();
-    desk.type_in("q");
-    assert_eq!((desk.app.view.popup, desk.asked()), (None, vec!["drain".to_owned()]));
-    let mut desk = TerminalSession::morning();
-    desk.app.event(&event(99.0, EventKind::Stopped(Totals::default())));
-    assert_eq!(desk.type_in("q"), Flow::Leave);
+fn quitting_does_not_ask_without_running_scans_or_after_the_end() {
+    let mut test = TestApp::new();
+    test.type_text("q");
+    assert_eq!((test.app.view.popup, test.requests()), (None, vec!["drain".to_owned()]));
+    let mut test = TestApp::with_sample_events();
+    test.app.handle_event(&event(99.0, EventKind::Stopped(Totals::default())));
+    assert_eq!(test.type_text("q"), Flow::Exit);
 }
 
 #[test]
-fn three_interrupts_leave_whatever_happens() {
-    let mut desk = TerminalSession::morning();
-    assert_eq!([desk.interrupt(), desk.interrupt(), desk.interrupt()], [Flow::Stay, Flow::Stay, Flow::Leave]);
-    assert_eq!(desk.asked(), ["drain", "abort"]);
-    let mut desk = TerminalSession::morning();
-    desk.type_in("qd");
-    desk.interrupt();
-    assert_eq!(desk.asked(), ["drain", "abort"], "what drains already is not asked to drain again");
+fn the_third_interrupt_always_exits() {
+    let mut test = TestApp::with_sample_events();
+    assert_eq!([test.interrupt(), test.interrupt(), test.interrupt()], [Flow::Continue, Flow::Continue, Flow::Exit]);
+    assert_eq!(test.requests(), ["drain", "abort"]);
+    let mut test = TestApp::with_sample_events();
+    test.type_text("qd");
+    test.interrupt();
+    assert_eq!(test.requests(), ["drain", "abort"], "an engine that drains already gets no second request");
 }
 
 #[test]
-fn only_presses_count() {
-    let mut desk = TerminalSession::morning();
+fn only_key_presses_count() {
+    let mut test = TestApp::with_sample_events();
     for kind in [KeyEventKind::Release, KeyEventKind::Repeat] {
         let event =
             KeyEvent { code: KeyCode::Char(' '), modifiers: KeyModifiers::NONE, kind, state: KeyEventState::NONE };
-        desk.app.key(event, &desk.controls);
+        test.app.handle_key(event, &test.controls);
     }
-    assert!(desk.asked().is_empty());
-    desk.type_in("  ");
-    assert_eq!(desk.asked(), ["pause true", "pause false"]);
+    assert!(test.requests().is_empty());
+    test.type_text("  ");
+    assert_eq!(test.requests(), ["pause true", "pause false"]);
 }
 
 #[test]
 fn moving_the_selection_ends_following() {
-    let mut desk = TerminalSession::morning();
-    assert_eq!((desk.selected(), desk.app.view.follow), (4, true));
-    desk.press(KeyCode::Down);
-    assert_eq!((desk.selected(), desk.app.view.follow), (5, false));
-    desk.press(KeyCode::End);
-    assert_eq!(desk.selected(), 6);
-    desk.press(KeyCode::Home);
-    desk.type_in("jjk");
-    assert_eq!(desk.selected(), 5);
-    desk.press(KeyCode::PageDown);
-    assert_eq!(desk.selected(), 6);
-    desk.type_in("f");
-    assert_eq!((desk.selected(), desk.app.view.follow), (4, true));
+    let mut test = TestApp::with_sample_events();
+    assert_eq!((test.selected(), test.app.view.following), (4, true));
+    test.press(KeyCode::Down);
+    assert_eq!((test.selected(), test.app.view.following), (5, false));
+    test.press(KeyCode::End);
+    assert_eq!(test.selected(), 6);
+    test.press(KeyCode::Home);
+    test.type_text("jjk");
+    assert_eq!(test.selected(), 5);
+    test.press(KeyCode::PageDown);
+    assert_eq!(test.selected(), 6);
+    test.type_text("f");
+    assert_eq!((test.selected(), test.app.view.following), (4, true));
 }
 
 #[test]
-fn following_stays_with_a_scan_until_it_is_finished() {
-    let mut desk = TerminalSession::morning();
-    let another = |at| scan(at, 5, ScanChange::BScan(std::sync::Arc::new(retina(20, None))));
-    desk.app.event(&another(20.0));
-    assert_eq!(desk.selected(), 4);
-    desk.app.event(&scan(21.0, 4, fixtures::done(49, 9.0)));
-    assert_eq!(desk.selected(), 4);
-    desk.app.event(&another(22.0));
-    assert_eq!(desk.selected(), 5);
-    desk.type_in("f");
-    desk.app.event(&scan(23.0, 5, fixtures::done(49, 9.0)));
-    desk.app.event(&scan(24.0, 6, ScanChange::BScan(std::sync::Arc::new(retina(0, None)))));
-    assert_eq!(desk.selected(), 5, "without following the selection stays");
+fn following_keeps_a_scan_until_it_is_finished() {
+    let mut test = TestApp::with_sample_events();
+    let another = |at| scan_event(at, 5, ScanChange::BScan(std::sync::Arc::new(segmented_bscan(20, None))));
+    test.app.handle_event(&another(20.0));
+    assert_eq!(test.selected(), 4);
+    test.app.handle_event(&scan_event(21.0, 4, fixtures::done(49, 9.0)));
+    assert_eq!(test.selected(), 4);
+    test.app.handle_event(&another(22.0));
+    assert_eq!(test.selected(), 5);
+    test.type_text("f");
+    test.app.handle_event(&scan_event(23.0, 5, fixtures::done(49, 9.0)));
+    test.app.handle_event(&scan_event(24.0, 6, ScanChange::BScan(std::sync::Arc::new(segmented_bscan(0, None)))));
+    assert_eq!(test.selected(), 5, "without following the selection stays");
 }
 
 #[test]
-fn bscans_are_turned_among_those_that_are_known() {
-    let mut desk = TerminalSession::morning();
-    desk.press(KeyCode::Left);
-    assert_eq!((desk.app.view.bscan, desk.app.view.follow), (Some(29), false));
-    desk.press(KeyCode::Right);
-    desk.press(KeyCode::Right);
-    assert_eq!(desk.app.view.bscan, Some(30), "the last is the last");
-    desk.press(KeyCode::Down);
-    assert_eq!(desk.app.view.bscan, None, "another scan shows its latest");
+fn only_kept_bscans_can_be_selected() {
+    let mut test = TestApp::with_sample_events();
+    test.press(KeyCode::Left);
+    assert_eq!((test.app.view.bscan_index, test.app.view.following), (Some(29), false));
+    test.press(KeyCode::Right);
+    test.press(KeyCode::Right);
+    assert_eq!(test.app.view.bscan_index, Some(30), "the last is the last");
+    test.press(KeyCode::Down);
+    assert_eq!(test.app.view.bscan_index, None, "another scan shows its latest");
 }
 
 #[test]
-fn layers_stay_within_their_number() {
-    let mut desk = TerminalSession::morning();
-    desk.type_in("[");
-    assert_eq!(desk.app.view.look.layer, Layer::Nfl);
-    desk.type_in("]]]]]]]]]]");
-    assert_eq!(desk.app.view.look.layer, Layer::Choroid);
-    desk.type_in("3");
-    desk.press(KeyCode::Up);
-    assert_eq!(desk.app.view.look.layer, Layer::Rpe);
+fn the_layer_selection_stops_at_the_ends() {
+    let mut test = TestApp::with_sample_events();
+    test.type_text("[");
+    assert_eq!(test.app.view.render_style.layer, Layer::Nfl);
+    test.type_text("]]]]]]]]]]");
+    assert_eq!(test.app.view.render_style.layer, Layer::Choroid);
+    test.type_text("3");
+    test.press(KeyCode::Up);
+    assert_eq!(test.app.view.render_style.layer, Layer::Rpe);
 }
 
 #[test]
-fn panels_take_turns() {
-    let mut desk = TerminalSession::morning();
-    desk.press(KeyCode::BackTab);
-    assert_eq!((desk.app.view.focus, desk.app.view.tab), (Panel::Log, Panel::Log));
-    desk.press(KeyCode::Tab);
-    assert_eq!((desk.app.view.focus, desk.app.view.tab), (Panel::Queue, Panel::Log));
-    desk.type_in("4z");
-    assert_eq!((desk.app.view.focus, desk.app.view.zoom), (Panel::Profile, true));
-    desk.press(KeyCode::Esc);
-    assert!(!desk.app.view.zoom);
+fn tab_cycles_through_the_panels() {
+    let mut test = TestApp::with_sample_events();
+    test.press(KeyCode::BackTab);
+    assert_eq!((test.app.view.focus, test.app.view.tab), (Panel::Log, Panel::Log));
+    test.press(KeyCode::Tab);
+    assert_eq!((test.app.view.focus, test.app.view.tab), (Panel::Queue, Panel::Log));
+    test.type_text("4z");
+    assert_eq!((test.app.view.focus, test.app.view.zoomed), (Panel::Profile, true));
+    test.press(KeyCode::Esc);
+    assert!(!test.app.view.zoomed);
 }
 
 #[test]
-fn the_filter_takes_letters_and_keeps_a_visible_selection() {
-    let mut desk = TerminalSession::morning();
-    desk.type_in("/quar");
-    assert_eq!((desk.selected(), desk.app.view.filter.as_str()), (2, "quar"));
-    desk.press(KeyCode::Backspace);
-    desk.press(KeyCode::Enter);
-    assert_eq!((desk.app.view.popup, desk.app.view.filter.as_str()), (None, "qua"));
-    desk.type_in("R");
-    assert_eq!(desk.asked(), ["retry 2"]);
-    desk.press(KeyCode::Esc);
-    assert_eq!(desk.app.view.filter, "");
+fn the_filter_takes_characters_and_selects_a_visible_scan() {
+    let mut test = TestApp::with_sample_events();
+    test.type_text("/quar");
+    assert_eq!((test.selected(), test.app.view.filter.as_str()), (2, "quar"));
+    test.press(KeyCode::Backspace);
+    test.press(KeyCode::Enter);
+    assert_eq!((test.app.view.popup, test.app.view.filter.as_str()), (None, "qua"));
+    test.type_text("R");
+    assert_eq!(test.requests(), ["retry 2"]);
+    test.press(KeyCode::Esc);
+    assert_eq!(test.app.view.filter, "");
 }
 
 #[test]
 fn only_a_quarantined_scan_is_retried() {
-    let mut desk = TerminalSession::morning();
-    desk.type_in("R");
-    assert!(desk.asked().is_empty());
-    assert!(desk.app.view.reply.is_some());
-    desk.type_in("z");
-    assert_eq!(desk.app.view.reply, None);
+    let mut test = TestApp::with_sample_events();
+    test.type_text("R");
+    assert!(test.requests().is_empty());
+    assert!(test.app.view.message.is_some());
+    test.type_text("z");
+    assert_eq!(test.app.view.message, None);
 }
 
 #[test]
-fn looks_change_by_key() {
-    let mut desk = TerminalSession::morning();
-    desk.type_in("oc");
-    assert_eq!((desk.app.view.look.overlay, desk.app.view.look.crop), (Overlay::Layer, false));
-    desk.type_in("l");
-    assert_eq!(desk.app.view.level, Level::Warning);
-    desk.type_in("e");
-    assert_eq!((desk.app.view.level, desk.app.view.focus), (Level::Error, Panel::Log));
-    desk.type_in("e");
-    assert_eq!(desk.app.view.level, Level::Info);
-    desk.type_in("e");
-    desk.press(KeyCode::Down);
-    assert_eq!(desk.app.view.log_scroll, 0, "one error cannot be scrolled");
+fn keys_change_style_and_log_level() {
+    let mut test = TestApp::with_sample_events();
+    test.type_text("oc");
+    assert_eq!((test.app.view.render_style.overlay, test.app.view.render_style.crop), (Overlay::Layer, false));
+    test.type_text("l");
+    assert_eq!(test.app.view.log_level, Level::Warning);
+    test.type_text("e");
+    assert_eq!((test.app.view.log_level, test.app.view.focus), (Level::Error, Panel::Log));
+    test.type_text("e");
+    assert_eq!(test.app.view.log_level, Level::Info);
+    test.type_text("e");
+    test.press(KeyCode::Down);
+    assert_eq!(test.app.view.log_scroll, 0, "one error cannot be scrolled");
 }
 
 #[test]
 fn every_size_can_be_drawn_in_every_state() {
-    let mut desk = TerminalSession::morning();
+    let mut test = TestApp::with_sample_events();
     for keys in ["", "z", "2z", "z3", "z4", "z5", "z6", "z?", "/x"] {
-        let mut other = TerminalSession::new();
-        for desk in [&mut desk, &mut other] {
-            desk.type_in(keys);
+        let mut other = TestApp::new();
+        for test in [&mut test, &mut other] {
+            test.type_text(keys);
             for (width, height) in [(1, 1), (59, 16), (60, 16), (61, 17), (80, 24), (109, 40), (110, 34), (250, 70)] {
                 let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-                terminal.draw(|frame| desk.app.draw(frame, fixtures::start())).unwrap();
+                terminal.draw(|frame| test.app.draw(frame, fixtures::start())).unwrap();
             }
-            desk.press(KeyCode::Esc);
+            test.press(KeyCode::Esc);
         }
     }
 }

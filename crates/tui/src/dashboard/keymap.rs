@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::view::Panel;
+use super::panel::Panel;
 
 /// An action of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Action {
 
 /// Which key bindings are active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Context {
+pub(crate) enum KeyContext {
     Main,
     Help,
     Filter,
@@ -63,7 +63,7 @@ pub(crate) struct Binding {
 
 /// Keys as printed, and their text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct KeyHelp {
     pub(crate) keys: String,
     pub(crate) text: &'static str,
 }
@@ -93,6 +93,8 @@ const INTERRUPT: Binding = bind(
     "",
     "finish running scans and quit; again: stop now",
 );
+/// [`INTERRUPT`] where help does not list it.
+const HIDDEN_INTERRUPT: Binding = Binding { help: "", ..INTERRUPT };
 const PANEL: &str = "go to a panel";
 const MOVE: &str = "move in the focused panel";
 const BSCAN: &str = "previous, next B-scan of the scan";
@@ -140,7 +142,7 @@ static HELP: &[Binding] = &[
     bind(&[key(KeyCode::Esc), ch('?'), ch('q'), key(KeyCode::F(1)), key(KeyCode::Enter)], Action::Close, "close", ""),
     bind(&[key(KeyCode::Up), ch('k')], Action::Up, "scroll", ""),
     bind(&[key(KeyCode::Down), ch('j')], Action::Down, "scroll", ""),
-    INTERRUPT,
+    HIDDEN_INTERRUPT,
 ];
 
 static FILTER: &[Binding] = &[
@@ -148,27 +150,27 @@ static FILTER: &[Binding] = &[
     bind(&[key(KeyCode::Esc)], Action::Close, "clear", ""),
     bind(&[key(KeyCode::Up)], Action::Up, "move", ""),
     bind(&[key(KeyCode::Down)], Action::Down, "move", ""),
-    INTERRUPT,
+    HIDDEN_INTERRUPT,
 ];
 
 static QUIT: &[Binding] = &[
     bind(&[ch('d')], Action::Drain, "drain", "finish running scans, then stop"),
     bind(&[ch('a')], Action::Abort, "abort", "stop now; running scans start over later"),
     bind(&[key(KeyCode::Esc), ch('n')], Action::Close, "cancel", "cancel"),
-    INTERRUPT,
+    HIDDEN_INTERRUPT,
 ];
 
-const fn table(context: Context) -> &'static [Binding] {
+const fn table(context: KeyContext) -> &'static [Binding] {
     match context {
-        Context::Main => MAIN,
-        Context::Help => HELP,
-        Context::Filter => FILTER,
-        Context::Quit => QUIT,
+        KeyContext::Main => MAIN,
+        KeyContext::Help => HELP,
+        KeyContext::Filter => FILTER,
+        KeyContext::Quit => QUIT,
     }
 }
 
 /// What `event` means in `context`.
-pub(crate) fn action(context: Context, event: KeyEvent) -> Option<Action> {
+pub(crate) fn action(context: KeyContext, event: KeyEvent) -> Option<Action> {
     // Only some terminals report Shift with capitals and symbols.
     let modifiers = match event.code {
         KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
@@ -178,13 +180,19 @@ pub(crate) fn action(context: Context, event: KeyEvent) -> Option<Action> {
     found.map(|b| b.action)
 }
 
+/// The first key of `action` in `context`, as printed; empty if it has none.
+pub(crate) fn key_of(context: KeyContext, action: Action) -> String {
+    let binding = table(context).iter().find(|binding| binding.action == action);
+    binding.and_then(|binding| binding.keys.first()).map(|key| key_name(*key)).unwrap_or_default()
+}
+
 /// The lines of the hint bar, most important first.
-pub(crate) fn hints(context: Context) -> Vec<Line> {
+pub(crate) fn hints(context: KeyContext) -> Vec<KeyHelp> {
     grouped(table(context), |b| b.hint, |b| &b.keys[..1])
 }
 
 /// The lines of the help, or of the quit question.
-pub(crate) fn help(context: Context) -> Vec<Line> {
+pub(crate) fn help(context: KeyContext) -> Vec<KeyHelp> {
     grouped(table(context), |b| b.help, |b| b.keys)
 }
 
@@ -192,23 +200,23 @@ fn grouped(
     table: &'static [Binding],
     text: impl Fn(&Binding) -> &'static str,
     keys: impl Fn(&Binding) -> &'static [(KeyCode, KeyModifiers)],
-) -> Vec<Line> {
+) -> Vec<KeyHelp> {
     table
         .chunk_by(|a, b| text(a) == text(b))
         .filter(|group| !text(&group[0]).is_empty())
         .map(|group| {
-            let all: Vec<String> = group.iter().flat_map(&keys).map(|k| name(*k)).collect();
+            let all: Vec<String> = group.iter().flat_map(&keys).map(|k| key_name(*k)).collect();
             // More than four keys are a range of digits.
             let keys = match &all[..] {
                 [first, .., last] if all.len() > 4 => format!("{first}-{last}"),
                 _ => all.join(" "),
             };
-            Line { keys, text: text(&group[0]) }
+            KeyHelp { keys, text: text(&group[0]) }
         })
         .collect()
 }
 
-fn name((code, modifiers): (KeyCode, KeyModifiers)) -> String {
+fn key_name((code, modifiers): (KeyCode, KeyModifiers)) -> String {
     let plain = match code {
         KeyCode::Char(' ') => "space".into(),
         KeyCode::Char(c) if modifiers.contains(KeyModifiers::CONTROL) => c.to_ascii_uppercase().to_string(),
@@ -231,8 +239,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_means_two_things() {
-        for context in [Context::Main, Context::Help, Context::Filter, Context::Quit] {
+    fn no_key_has_two_actions() {
+        for context in [KeyContext::Main, KeyContext::Help, KeyContext::Filter, KeyContext::Quit] {
             let mut seen = Vec::new();
             for key in table(context).iter().flat_map(|b| b.keys) {
                 assert!(!seen.contains(key), "{key:?} twice in {context:?}");
@@ -242,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_the_main_table_is_explained() {
+    fn the_help_explains_every_key() {
         assert!(MAIN.iter().all(|b| !b.help.is_empty()));
-        let help = help(Context::Main);
+        let help = help(KeyContext::Main);
         let find = |keys: &str| help.iter().find(|l| l.keys == keys).map(|l| l.text);
         assert_eq!(find("1-7"), Some(PANEL));
         assert_eq!(find("↑ k ↓ j"), Some(MOVE));
@@ -252,16 +260,16 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_share_a_hint() {
-        let hints = hints(Context::Main);
-        assert_eq!(hints[0], Line { keys: "q".into(), text: "quit" });
-        assert!(hints.contains(&Line { keys: "← →".into(), text: "B-scan" }));
-        assert!(hints.contains(&Line { keys: "1-7".into(), text: "panel" }));
+    fn neighbours_with_the_same_text_share_a_hint() {
+        let hints = hints(KeyContext::Main);
+        assert_eq!(hints[0], KeyHelp { keys: "q".into(), text: "quit" });
+        assert!(hints.contains(&KeyHelp { keys: "← →".into(), text: "B-scan" }));
+        assert!(hints.contains(&KeyHelp { keys: "1-7".into(), text: "panel" }));
     }
 
     #[test]
-    fn shift_is_no_matter_but_control_is() {
-        let press = |c, modifiers| action(Context::Main, KeyEvent::new(KeyCode::Char(c), modifiers));
+    fn shift_is_ignored_but_control_is_not() {
+        let press = |c, modifiers| action(KeyContext::Main, KeyEvent::new(KeyCode::Char(c), modifiers));
         assert_eq!(press('R', KeyModifiers::SHIFT), Some(Action::Retry));
         assert_eq!(press('?', KeyModifiers::SHIFT), Some(Action::Help));
         assert_eq!(press('c', NONE), Some(Action::Crop));

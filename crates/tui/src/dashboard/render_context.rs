@@ -1,10 +1,10 @@
 //! The data for one frame, collected once for all panels.
 
 use jiff::{Timestamp, tz::TimeZone};
+use octrls_core::measure::ThicknessUnit;
 
 use super::{theme::Theme, view::View};
-use crate::state::{Figures, Frame, LayerFigures, Model, Scan};
-use octrls_core::measure::ThicknessUnit;
+use crate::state::{BScanMeasurements, BScanRecord, LayerMeasurements, Model, ScanRecord};
 
 /// The model and the view at one moment.
 pub(crate) struct RenderContext<'a> {
@@ -15,10 +15,10 @@ pub(crate) struct RenderContext<'a> {
     pub(crate) version: &'a str,
     pub(crate) zone: &'a TimeZone,
     /// Scans that match the filter.
-    pub(crate) rows: Vec<&'a Scan>,
-    pub(crate) scan: Option<&'a Scan>,
+    pub(crate) rows: Vec<&'a ScanRecord>,
+    pub(crate) scan: Option<&'a ScanRecord>,
     /// The B-scan to show and its index.
-    pub(crate) frame: Option<(usize, &'a Frame)>,
+    pub(crate) bscan: Option<(usize, &'a BScanRecord)>,
 }
 
 impl<'a> RenderContext<'a> {
@@ -31,18 +31,18 @@ impl<'a> RenderContext<'a> {
         zone: &'a TimeZone,
     ) -> Self {
         let scan = view.selected.and_then(|id| model.scan(id));
-        let frame = scan.and_then(|s| s.frame(view.bscan));
-        Self { model, view, theme, now, version, zone, rows: model.rows(&view.filter), scan, frame }
+        let bscan = scan.and_then(|s| s.bscan(view.bscan_index));
+        Self { model, view, theme, now, version, zone, rows: model.rows(&view.filter), scan, bscan }
     }
 
     /// The measurements to show: of the B-scan, or the scan's means if its B-scans were dropped.
-    pub(crate) fn figures(&self) -> Option<Figures> {
-        if let Some((_, frame)) = self.frame {
-            return Some(frame.figures.clone());
+    pub(crate) fn measurements(&self) -> Option<BScanMeasurements> {
+        if let Some((_, bscan)) = self.bscan {
+            return Some(bscan.measurements.clone());
         }
         let summary = self.scan?.summary.as_ref()?;
-        let layers = summary.mean_thickness.map(|mean| LayerFigures { mean, ..LayerFigures::default() });
-        Some(Figures { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
+        let layers = summary.mean_thickness.map(|mean| LayerMeasurements { mean, ..LayerMeasurements::default() });
+        Some(BScanMeasurements { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
     }
 
     /// Time of day in the operator's time zone.
@@ -52,7 +52,7 @@ impl<'a> RenderContext<'a> {
 }
 
 /// The symbol of a unit.
-pub(crate) const fn unit(unit: ThicknessUnit) -> &'static str {
+pub(crate) const fn unit_symbol(unit: ThicknessUnit) -> &'static str {
     match unit {
         ThicknessUnit::Micrometres => "µm",
         ThicknessUnit::Pixels => "px",

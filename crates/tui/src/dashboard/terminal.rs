@@ -27,29 +27,30 @@ use ratatui::{
 };
 
 /// Time until the key reader notices that it should stop.
-const POLL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// A hook as [`panic::set_hook`] takes it.
 type Hook = dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync;
 
 /// The terminal in raw mode; restored on drop.
-pub(crate) struct Screen {
+pub(crate) struct RawTerminal {
     terminal: Terminal<CrosstermBackend<Stdout>>,
-    previous: Arc<Hook>,
+    previous_hook: Arc<Hook>,
     /// Panic messages of other threads, printed after the terminal is restored.
-    elsewhere: Arc<Mutex<Vec<String>>>,
+    deferred_messages: Arc<Mutex<Vec<String>>>,
 }
 
-impl Screen {
+impl RawTerminal {
     pub(crate) fn enter() -> io::Result<Self> {
         enable_raw_mode()?;
         let entered = execute!(stdout(), EnterAlternateScreen);
         let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
-        let mut terminal = terminal.inspect_err(|_| give_back())?;
-        terminal.clear().inspect_err(|_| give_back())?;
-        let elsewhere = Arc::new(Mutex::new(Vec::new()));
-        let previous: Arc<Hook> = Arc::from(panic::take_hook());
-        panic::set_hook(hook(Arc::clone(&previous), Arc::clone(&elsewhere)));
-        Ok(Self { terminal, previous, elsewhere })
+        let mut terminal = terminal.inspect_err(|_| restore_terminal())?;
+        terminal.clear().inspect_err(|_| restore_terminal())?;
+        let deferred_messages = Arc::new(Mutex::new(Vec::new()));
+        let previous_hook: Arc<Hook> = Arc::from(panic::take_hook());
+        panic::set_hook(panic_hook(Arc::clone(&previous_hook), Arc::clone(&deferred_messages)));
+        Ok(Self { terminal, previous_hook, deferred_messages })
     }
 
     /// Draws a frame in one step, so that the terminal never shows a partial one.
@@ -61,36 +62,36 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
-        give_back();
+        restore_terminal();
         // A panicking thread may not change the hook.
         if !thread::panicking() {
-            let previous = Arc::clone(&self.previous);
-            panic::set_hook(Box::new(move |info| previous(info)));
+            let previous_hook = Arc::clone(&self.previous_hook);
+            panic::set_hook(Box::new(move |info| previous_hook(info)));
         }
-        for text in self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for text in self.deferred_messages.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             eprintln!("{text}");
         }
     }
 }
 
-/// The panic hook. A panic of the screen's own thread restores the terminal before the message is printed. Other
+/// The panic hook. A panic of the dashboard's own thread restores the terminal before the message is printed. Other
 /// threads' messages wait, and the dashboard stays.
-fn hook(previous: Arc<Hook>, elsewhere: Arc<Mutex<Vec<String>>>) -> Box<Hook> {
+fn panic_hook(previous_hook: Arc<Hook>, deferred_messages: Arc<Mutex<Vec<String>>>) -> Box<Hook> {
     let own = thread::current().id();
     Box::new(move |info| {
         if thread::current().id() == own {
-            give_back();
-            previous(info);
+            restore_terminal();
+            previous_hook(info);
         } else {
             let name = thread::current().name().unwrap_or("unnamed").to_owned();
-            elsewhere.lock().unwrap_or_else(PoisonError::into_inner).push(format!("thread '{name}': {info}"));
+            deferred_messages.lock().unwrap_or_else(PoisonError::into_inner).push(format!("thread '{name}': {info}"));
         }
     })
 }
 
-fn give_back() {
+fn restore_terminal() {
     // The terminal may be gone; there is nothing to do then.
     let _ = disable_raw_mode();
     let _ = execute!(stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
@@ -107,20 +108,20 @@ pub(crate) enum Input {
 }
 
 /// A thread that reads keys; stopped on drop.
-pub(crate) struct Keys {
+pub(crate) struct KeyReader {
     pub(crate) input: Receiver<Input>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keys {
-    pub(crate) fn read() -> io::Result<Self> {
+impl KeyReader {
+    pub(crate) fn start() -> io::Result<Self> {
         let (send, input) = bounded(64);
         let stop = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&stop);
         let work = move || {
             while !ended.load(Ordering::Relaxed) {
-                let input = match event::poll(POLL).and_then(|any| any.then(event::read).transpose()) {
+                let input = match event::poll(POLL_INTERVAL).and_then(|any| any.then(event::read).transpose()) {
                     Ok(None) => continue,
                     Ok(Some(Event::Key(key))) => Input::Key(key),
                     Ok(Some(_)) => Input::Redraw,
@@ -136,7 +137,7 @@ impl Keys {
     }
 }
 
-impl Drop for Keys {
+impl Drop for KeyReader {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // A full channel would block the thread.

@@ -10,20 +10,20 @@ pub(crate) fn width(text: &str) -> usize {
 }
 
 /// `text`, or its start and an ellipsis, in at most `max` cells.
-pub(crate) fn head(text: &str, max: usize) -> String {
+pub(crate) fn truncate(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.into();
     }
     if max == 0 {
         return String::new();
     }
-    let mut out: String = take(text.chars(), max - 1).collect();
+    let mut out: String = take_cells(text.chars(), max - 1).collect();
     out.push('…');
     out
 }
 
 /// A path in at most `max` cells; drops its folders first, then the middle of its name.
-pub(crate) fn path(text: &str, max: usize) -> String {
+pub(crate) fn shorten_path(text: &str, max: usize) -> String {
     if width(text) <= max {
         return text.into();
     }
@@ -35,24 +35,24 @@ pub(crate) fn path(text: &str, max: usize) -> String {
         return name.into();
     }
     if max < 5 {
-        return head(name, max);
+        return truncate(name, max);
     }
     let tail_cells = (max - 1) / 2;
-    let tail: Vec<char> = take(name.chars().rev(), tail_cells).collect();
+    let tail: Vec<char> = take_cells(name.chars().rev(), tail_cells).collect();
     let tail: String = tail.into_iter().rev().collect();
-    let front: String = take(name.chars(), max - 1 - width(&tail)).collect();
+    let front: String = take_cells(name.chars(), max - 1 - width(&tail)).collect();
     format!("{front}…{tail}")
 }
 
 /// `text` cut or padded on the right to exactly `cells`.
-pub(crate) fn fit(text: &str, cells: usize) -> String {
-    let mut out = head(text, cells);
+pub(crate) fn pad(text: &str, cells: usize) -> String {
+    let mut out = truncate(text, cells);
     out.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&out))));
     out
 }
 
 /// `text` in lines of at most `cells`, broken between words if possible.
-pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();
@@ -62,7 +62,7 @@ pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
                 lines.push(std::mem::take(&mut line));
             }
             while width(&word) > cells {
-                let part: String = take(word.chars(), cells).collect();
+                let part: String = take_cells(word.chars(), cells).collect();
                 if part.is_empty() {
                     break;
                 }
@@ -80,8 +80,8 @@ pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
 }
 
 /// A time span in at most five cells.
-pub(crate) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
     match seconds {
         s if s < 9.95 => format!("{s:.1} s"),
         s if s < 99.5 => format!("{s:.0} s"),
@@ -92,13 +92,13 @@ pub(crate) fn span(duration: Duration) -> String {
 }
 
 /// A running time span in at most four cells, without tenths, which would flicker.
-pub(crate) fn whole(duration: Duration) -> String {
-    span(Duration::from_secs(duration.as_secs())).replace(".0", "")
+pub(crate) fn elapsed(time: Duration) -> String {
+    duration(Duration::from_secs(time.as_secs())).replace(".0", "")
 }
 
 /// A latency.
-pub(crate) fn latency(duration: Duration) -> String {
-    let ms = duration.as_secs_f64() * 1000.0;
+pub(crate) fn latency(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1000.0;
     if ms < 999.5 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) }
 }
 
@@ -131,11 +131,11 @@ pub(crate) fn sparkline(values: &[Option<f32>], cells: usize) -> Option<String> 
         let share = if high > low { (value - low) / (high - low) } else { 0.5 };
         HEIGHTS[((share * 7.0).round() as usize).min(7)]
     };
-    Some(binned(values, cells).into_iter().map(|v| v.map_or(' ', column)).collect())
+    Some(bin_means(values, cells).into_iter().map(|v| v.map_or(' ', column)).collect())
 }
 
 /// Means of `values` in `bins` bins of equal size; `None` for a bin without values.
-pub(crate) fn binned(values: &[Option<f32>], bins: usize) -> Vec<Option<f32>> {
+pub(crate) fn bin_means(values: &[Option<f32>], bins: usize) -> Vec<Option<f32>> {
     (0..bins)
         .map(|i| {
             let from = i * values.len() / bins;
@@ -146,7 +146,7 @@ pub(crate) fn binned(values: &[Option<f32>], bins: usize) -> Vec<Option<f32>> {
         .collect()
 }
 
-fn take(chars: impl Iterator<Item = char>, cells: usize) -> impl Iterator<Item = char> {
+fn take_cells(chars: impl Iterator<Item = char>, cells: usize) -> impl Iterator<Item = char> {
     let mut used = 0;
     chars.take_while(move |c| {
         used += width(c.encode_utf8(&mut [0; 4]));
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn paths_lose_folders_before_letters() {
         let check = |text, max, expected: &str| {
-            let out = path(text, max);
+            let out = shorten_path(text, max);
             assert_eq!(out, expected);
             assert!(width(&out) <= max);
         };
@@ -189,20 +189,20 @@ mod tests {
     #[test]
     fn every_text_fits_its_cells() {
         for cells in 0..24 {
-            assert_eq!(width(&fit("網膜スキャン_右眼.png", cells)), cells);
+            assert_eq!(width(&pad("網膜スキャン_右眼.png", cells)), cells);
             assert_eq!(width(&bar(0.37, cells)), cells);
         }
     }
 
     #[test]
     fn lines_part_between_words() {
-        assert_eq!(wrapped("a bc def\n\nghijklm", 4), ["a bc", "def", "", "ghij", "klm"]);
-        assert_eq!(wrapped("x", 0), ["x"]);
+        assert_eq!(wrap("a bc def\n\nghijklm", 4), ["a bc", "def", "", "ghij", "klm"]);
+        assert_eq!(wrap("x", 0), ["x"]);
     }
 
     #[test]
     fn spans_stay_short() {
-        let check = |s, expected| assert_eq!(span(Duration::from_secs_f64(s)), expected);
+        let check = |s, expected| assert_eq!(duration(Duration::from_secs_f64(s)), expected);
         check(0.21, "0.2 s");
         check(12.4, "12 s");
         check(300.0, "5 m");
@@ -217,6 +217,6 @@ mod tests {
         assert_eq!(sparkline(&values, 3).as_deref(), Some("▁ ▆"));
         assert_eq!(sparkline(&values, 6).as_deref(), Some("▁▁  ▅█"));
         assert_eq!(sparkline(&[None, None], 2), None);
-        assert_eq!(binned(&[], 2), [None, None]);
+        assert_eq!(bin_means(&[], 2), [None, None]);
     }
 }

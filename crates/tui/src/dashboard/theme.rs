@@ -2,15 +2,15 @@
 
 use std::env;
 
-use ratatui::style::{Color, Modifier, Style};
-
-use crate::state::State;
 use octrls_core::layer::Boundary;
 use octrls_engine::Level;
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::state::ScanState;
 
 /// The colours that the terminal supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// None, because of `NO_COLOR`.
     None,
     /// The 256 colours of xterm.
@@ -21,8 +21,7 @@ pub enum Colours {
 
 impl Colours {
     /// The colours by `NO_COLOR` and `COLORTERM`.
-    #[must_use]
-    pub fn detect() -> Self {
+    pub(crate) fn detect() -> Self {
         let var = |name| env::var(name).unwrap_or_default();
         Self::of(&var("NO_COLOR"), &var("COLORTERM"))
     }
@@ -58,8 +57,8 @@ impl Theme {
     }
 
     /// Secondary text.
-    pub(crate) fn quiet(self) -> Style {
-        self.ink(GREY)
+    pub(crate) fn dim(self) -> Style {
+        self.foreground(GREY)
     }
 
     /// Headings and names.
@@ -73,12 +72,12 @@ impl Theme {
 
     /// Frames of unfocused panels.
     pub(crate) fn frame(self) -> Style {
-        self.ink([98, 98, 98])
+        self.foreground([98, 98, 98])
     }
 
     /// Frame and title of the focused panel.
     pub(crate) fn focus(self) -> Style {
-        self.ink(BLUE).patch(self.attribute(Modifier::BOLD))
+        self.foreground(BLUE).patch(self.attribute(Modifier::BOLD))
     }
 
     /// The selected row, which also has a `>` marker.
@@ -90,51 +89,51 @@ impl Theme {
         }
     }
 
-    /// Keys in the hint bar and in the help.
+    /// KeyReader in the hint bar and in the help.
     pub(crate) fn key(self) -> Style {
         self.focus()
     }
 
     /// Success.
-    pub(crate) fn good(self) -> Style {
-        self.ink(GREEN)
+    pub(crate) fn success(self) -> Style {
+        self.foreground(GREEN)
     }
 
     /// Running work, bars and sparklines.
     pub(crate) fn active(self) -> Style {
-        self.ink(BLUE)
+        self.foreground(BLUE)
     }
 
     /// Warnings.
-    pub(crate) fn warn(self) -> Style {
-        self.ink(ORANGE)
+    pub(crate) fn warning(self) -> Style {
+        self.foreground(ORANGE)
     }
 
     /// Errors.
-    pub(crate) fn bad(self) -> Style {
-        self.ink(VERMILION).patch(self.attribute(Modifier::BOLD))
+    pub(crate) fn error(self) -> Style {
+        self.foreground(VERMILION).patch(self.attribute(Modifier::BOLD))
     }
 
-    pub(crate) fn state(self, state: &State) -> Style {
+    pub(crate) fn state(self, state: &ScanState) -> Style {
         match state {
-            State::Running => self.active(),
-            State::Done => self.good(),
-            State::Retry { .. } => self.warn(),
-            State::Quarantined { .. } => self.bad(),
-            State::Seen | State::Queued | State::Known | State::Vanished => self.quiet(),
+            ScanState::Running => self.active(),
+            ScanState::Done => self.success(),
+            ScanState::Retry { .. } => self.warning(),
+            ScanState::Quarantined { .. } => self.error(),
+            ScanState::Seen | ScanState::Queued | ScanState::Known | ScanState::Vanished => self.dim(),
         }
     }
 
     pub(crate) fn level(self, level: Level) -> Style {
         match level {
-            Level::Info => self.quiet(),
-            Level::Warning => self.warn(),
-            Level::Error => self.bad(),
+            Level::Info => self.dim(),
+            Level::Warning => self.warning(),
+            Level::Error => self.error(),
         }
     }
 
     pub(crate) fn boundary(self, boundary: Boundary) -> Style {
-        self.ink(boundary.colour())
+        self.foreground(boundary.colour())
     }
 
     /// The terminal's nearest colour; `None` without colours.
@@ -146,7 +145,7 @@ impl Theme {
         }
     }
 
-    fn ink(self, rgb: [u8; 3]) -> Style {
+    fn foreground(self, rgb: [u8; 3]) -> Style {
         self.colour(rgb).map_or_else(Style::new, |colour| Style::new().fg(colour))
     }
 
@@ -193,7 +192,7 @@ mod tests {
     #[test]
     fn without_colours_no_style_has_any() {
         let theme = Theme::new(Colours::None);
-        for style in [theme.quiet(), theme.strong(), theme.focus(), theme.selected(), theme.bad(), theme.warn()] {
+        for style in [theme.dim(), theme.strong(), theme.focus(), theme.selected(), theme.error(), theme.warning()] {
             assert_eq!(style, Style::new());
         }
         assert_eq!(theme.colour([1, 2, 3]), None);

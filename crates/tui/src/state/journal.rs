@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use octrls_engine::Level;
 use serde::{Deserialize, Serialize};
 
-use octrls_engine::Level;
-
+/// Number of kept messages.
 const CAPACITY: usize = 500;
 
 /// One message.
@@ -26,6 +26,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// Adds a message; drops the oldest one if the ring is full.
     pub(crate) fn push(&mut self, at: Timestamp, level: Level, text: String) {
         if self.entries.len() == CAPACITY {
             self.entries.pop_front();
@@ -39,6 +40,7 @@ impl Journal {
         self.entries.iter().rev().filter(move |e| e.level >= level)
     }
 
+    /// Number of errors since the start.
     pub(crate) fn errors(&self) -> u64 {
         self.errors
     }

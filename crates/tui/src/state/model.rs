@@ -1,27 +1,29 @@
 //! The model of all scans and of the engine.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt::Write,
+    path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-
-use super::{Figures, Frame, Journal, Rates, Scan, State};
-use crate::lines::{folders, printed};
 use octrls_core::{measure::Verdict, segment::SegmentedBScan};
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals};
+use serde::{Deserialize, Serialize};
+
+use super::{BScanMeasurements, BScanRecord, Journal, Rates, ScanRecord, ScanState};
+use crate::display_path::{display_path, display_paths};
 
 /// Maximum number of B-scans with pixels, over all scans.
-pub(crate) const KEPT_PIXELS: usize = 24;
+pub(crate) const MAX_BSCANS_WITH_PIXELS: usize = 24;
 /// Maximum number of these per scan, so that a long volume does not drop the pixels of all short scans.
-const KEPT_OF_ONE: usize = 16;
+const MAX_WITH_PIXELS_PER_SCAN: usize = 16;
 /// Maximum number of B-scans with measurements, over all scans.
-const KEPT_FIGURES: usize = 4096;
+const MAX_BSCANS: usize = 4096;
 /// Maximum number of rows in the table of scans; the oldest finished ones are dropped.
-const KEPT_SCANS: usize = 2000;
+const MAX_SCANS: usize = 2000;
 
 /// Number of scans by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,12 +37,12 @@ pub(crate) struct Counts {
     pub(crate) quarantined: u64,
 }
 
-/// Everything that the dashboard shows.
+/// Everything that the dashboard shows of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Model {
     pub(crate) session: Option<Session>,
     /// When the engine started.
-    pub(super) since: Option<Timestamp>,
+    since: Option<Timestamp>,
     pub(crate) online: bool,
     /// Whether the operator paused the engine.
     pub(crate) paused: bool,
@@ -48,14 +50,18 @@ pub struct Model {
     pub(crate) stopped: Option<Totals>,
     pub(crate) rates: Rates,
     pub(crate) journal: Journal,
-    pub(super) scans: HashMap<ScanId, Scan>,
+    scans: HashMap<ScanId, ScanRecord>,
     /// Finished scans, including those without a row.
     done: u64,
     known: u64,
-    /// Oldest first. Serialized separately.
+    /// B-scans whose pixels are kept, oldest first. Serialized separately.
     #[serde(skip)]
-    pub(super) pixels: VecDeque<(ScanId, usize)>,
-    figures: VecDeque<(ScanId, usize)>,
+    with_pixels: VecDeque<(ScanId, usize)>,
+    /// B-scans whose measurements are kept, oldest first.
+    with_measurements: VecDeque<(ScanId, usize)>,
+    /// Scans that finished since rows were dropped last.
+    #[serde(skip)]
+    finished_since_drop: usize,
 }
 
 impl Default for Model {
@@ -72,21 +78,23 @@ impl Default for Model {
             scans: HashMap::new(),
             done: 0,
             known: 0,
-            pixels: VecDeque::new(),
-            figures: VecDeque::new(),
+            with_pixels: VecDeque::new(),
+            with_measurements: VecDeque::new(),
+            finished_since_drop: 0,
         }
     }
 }
 
 impl Model {
+    /// Updates the model by an event.
     pub(crate) fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.kind {
             EventKind::Started(session) => {
-                self.journal.push(at, Level::Info, format!("watching {}", folders(&session.roots)));
+                self.journal.push(at, Level::Info, format!("watching {}", display_paths(&session.roots)));
                 (self.session, self.since) = (Some(session.clone()), Some(at));
             }
-            EventKind::Scan { id, change } => self.change(at, *id, change),
+            EventKind::Scan { id, change } => self.apply_change(at, *id, change),
             EventKind::RootOnline(online) => {
                 self.online = *online;
                 let (level, text) = if *online {
@@ -116,31 +124,33 @@ impl Model {
         }
     }
 
-    pub(crate) fn scan(&self, id: ScanId) -> Option<&Scan> {
+    /// The scan `id`, unless its row was dropped.
+    pub(crate) fn scan(&self, id: ScanId) -> Option<&ScanRecord> {
         self.scans.get(&id)
     }
 
     /// Scans whose path or state contains `filter`, ignoring case: running ones first, then by latest change.
-    pub(crate) fn rows(&self, filter: &str) -> Vec<&Scan> {
+    pub(crate) fn rows(&self, filter: &str) -> Vec<&ScanRecord> {
         let filter = filter.to_lowercase();
-        let matches = |s: &&Scan| s.name.to_lowercase().contains(&filter) || s.state.word().contains(&filter);
+        let matches = |s: &&ScanRecord| s.name.to_lowercase().contains(&filter) || s.state.word().contains(&filter);
         let mut rows: Vec<_> = self.scans.values().filter(matches).collect();
         rows.sort_by_key(|s| {
-            let time = if s.state == State::Running { s.started.unwrap_or(s.changed) } else { s.changed };
-            (s.state != State::Running, std::cmp::Reverse(time), s.id)
+            let time = if s.state == ScanState::Running { s.started.unwrap_or(s.changed) } else { s.changed };
+            (s.state != ScanState::Running, std::cmp::Reverse(time), s.id)
         });
         rows
     }
 
+    /// Number of scans by state.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { done: self.done, known: self.known, ..Counts::default() };
         for scan in self.scans.values() {
             match scan.state {
-                State::Seen | State::Queued => counts.waiting += 1,
-                State::Running => counts.running += 1,
-                State::Retry { .. } => counts.retry += 1,
-                State::Quarantined { .. } => counts.quarantined += 1,
-                State::Done | State::Known | State::Vanished => {}
+                ScanState::Seen | ScanState::Queued => counts.waiting += 1,
+                ScanState::Running => counts.running += 1,
+                ScanState::Retry { .. } => counts.retry += 1,
+                ScanState::Quarantined { .. } => counts.quarantined += 1,
+                ScanState::Done | ScanState::Known | ScanState::Vanished => {}
             }
         }
         counts
@@ -157,44 +167,113 @@ impl Model {
         })
     }
 
-    fn change(&mut self, at: Timestamp, id: ScanId, change: &ScanChange) {
+    /// The B-scans whose pixels are kept, oldest first.
+    pub(crate) fn bscans_with_pixels(&self) -> Vec<(ScanId, Arc<SegmentedBScan>)> {
+        let segmented = |(id, index): &(ScanId, usize)| {
+            let record = self.scans.get(id)?.bscans.get(index)?;
+            Some((*id, Arc::clone(record.segmented.as_ref()?)))
+        };
+        self.with_pixels.iter().filter_map(segmented).collect()
+    }
+
+    /// Adds the separately sent pixels of a B-scan; false if the model has no such B-scan.
+    pub(crate) fn restore_pixels(&mut self, id: ScanId, bscan: Arc<SegmentedBScan>) -> bool {
+        let index = bscan.index;
+        let record = self.scans.get_mut(&id).and_then(|scan| scan.bscans.get_mut(&index));
+        let Some(record) = record else { return false };
+        record.segmented = Some(bscan);
+        self.with_pixels.retain(|key| *key != (id, index));
+        self.with_pixels.push_back((id, index));
+        true
+    }
+
+    /// The events that bring a screen of lines up to date: the session and each scan that is not finished.
+    #[must_use]
+    pub fn catch_up_events(&self) -> Vec<Event> {
+        let (Some(session), Some(since)) = (&self.session, self.since) else { return Vec::new() };
+        let mut scans: Vec<_> = self.scans.values().collect();
+        scans.sort_unstable_by_key(|scan| scan.id);
+        let mut events = vec![Event { at: since, kind: EventKind::Started(session.clone()) }];
+        for (applies, kind) in [(!self.online, EventKind::RootOnline(false)), (self.paused, EventKind::Paused(true))] {
+            events.extend(applies.then_some(Event { at: since, kind }));
+        }
+        for scan in scans {
+            let change = match &scan.state {
+                ScanState::Done | ScanState::Known | ScanState::Vanished => continue,
+                ScanState::Seen => None,
+                ScanState::Queued => Some(ScanChange::Queued),
+                ScanState::Running => Some(ScanChange::Running { attempt: scan.attempt }),
+                ScanState::Retry { due, code, reason } => Some(ScanChange::Retrying {
+                    code: *code,
+                    reason: reason.clone(),
+                    next_attempt: scan.attempt,
+                    after: non_negative(due.duration_since(scan.changed)),
+                }),
+                ScanState::Quarantined { code, reason } => {
+                    Some(ScanChange::Quarantined { code: *code, reason: reason.clone() })
+                }
+            };
+            let seen = ScanChange::Seen { path: PathBuf::from(&scan.name), bytes: scan.bytes };
+            let event = |change| Event { at: scan.changed, kind: EventKind::Scan { id: scan.id, change } };
+            events.push(event(seen));
+            events.extend(change.map(event));
+        }
+        events
+    }
+
+    /// Whether the model is consistent and plausible. A model from another process may not be.
+    pub(crate) fn is_valid(&self) -> bool {
+        /// Above any number in a real model.
+        const LIMIT: usize = 1_000_000;
+        let scans = self.scans.iter().all(|(id, scan)| {
+            *id == scan.id && scan.progress < LIMIT && scan.bscans.keys().all(|index| *index < LIMIT)
+        });
+        let distinct: HashSet<_> = self.with_pixels.iter().collect();
+        scans && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()
+    }
+
+    /// Updates the model by a change of one scan.
+    fn apply_change(&mut self, at: Timestamp, id: ScanId, change: &ScanChange) {
         if let ScanChange::Seen { path, bytes } = change {
-            let name = printed(path);
-            let scan = self.scans.entry(id).or_insert_with(|| Scan::new(id, name, at));
-            (scan.state, scan.bytes) = (State::Seen, *bytes);
+            let name = display_path(path);
+            let scan = self.scans.entry(id).or_insert_with(|| ScanRecord::new(id, name, at));
+            (scan.state, scan.bytes) = (ScanState::Seen, *bytes);
             scan.changed = at;
-            self.forget_old_rows();
+            self.drop_finished_scans();
             return;
         }
         // A screen that attached late or dropped the row still shows the scan.
-        let scan = self.scans.entry(id).or_insert_with(|| Scan::new(id, format!("#{}", id.0), at));
+        let scan = self.scans.entry(id).or_insert_with(|| ScanRecord::new(id, format!("#{}", id.0), at));
         if !matches!(change, ScanChange::Opened(_) | ScanChange::BScan(_)) {
             scan.changed = at;
         }
-        let mut note = None;
+        if matches!(change, ScanChange::Done(_) | ScanChange::AlreadyDone | ScanChange::Vanished) {
+            self.finished_since_drop += 1;
+        }
+        let mut message = None;
         match change {
             ScanChange::Seen { .. } => {}
-            ScanChange::Queued => scan.state = State::Queued,
+            ScanChange::Queued => scan.state = ScanState::Queued,
             ScanChange::AlreadyDone => {
-                scan.state = State::Known;
+                scan.state = ScanState::Known;
                 self.known += 1;
             }
             ScanChange::Vanished => {
-                scan.state = State::Vanished;
-                note = Some((Level::Warning, format!("{} vanished before it was processed", scan.name)));
+                scan.state = ScanState::Vanished;
+                message = Some((Level::Warning, format!("{} vanished before it was processed", scan.name)));
             }
             ScanChange::Running { attempt } => {
-                scan.state = State::Running;
+                scan.state = ScanState::Running;
                 scan.attempt = *attempt;
                 scan.started = Some(at);
                 scan.progress = 0;
                 scan.latest = None;
                 scan.summary = None;
-                scan.frames.clear();
+                scan.bscans.clear();
             }
             ScanChange::Opened(header) => {
                 // Each series of a file starts again at B-scan 0.
-                scan.frames.clear();
+                scan.bscans.clear();
                 (scan.progress, scan.latest) = (0, None);
                 scan.header = Some(Arc::clone(header));
             }
@@ -202,21 +281,21 @@ impl Model {
                 scan.progress = scan.progress.max(bscan.index + 1);
                 scan.latest = Some(bscan.index);
                 self.rates.record(at, bscan.network_time + bscan.surface_time);
-                self.keep(id, bscan);
+                self.store_bscan(id, bscan);
             }
             ScanChange::Done(summary) => {
-                scan.state = State::Done;
+                scan.state = ScanState::Done;
                 let seconds = summary.elapsed.as_secs_f64();
-                let mut figures = format!("{} in {seconds:.1} s", many(summary.bscans));
+                let mut details = format!("{} in {seconds:.1} s", bscans_text(summary.bscans));
                 if !summary.flags.is_empty() {
-                    let _ = write!(figures, ", flagged {}", summary.flags);
+                    let _ = write!(details, ", flagged {}", summary.flags);
                 }
-                note = Some(match summary.verdict {
+                message = Some(match summary.verdict {
                     Verdict::Good if summary.flags.is_empty() => {
-                        (Level::Info, format!("{} done: {figures}", scan.name))
+                        (Level::Info, format!("{} done: {details}", scan.name))
                     }
-                    Verdict::Good => (Level::Warning, format!("{} done: {figures}", scan.name)),
-                    worse => (Level::Warning, format!("{} {}: {figures}", scan.name, worse.words())),
+                    Verdict::Good => (Level::Warning, format!("{} done: {details}", scan.name)),
+                    worse => (Level::Warning, format!("{} {}: {details}", scan.name, worse.words())),
                 });
                 scan.summary = Some(Arc::clone(summary));
                 self.done += 1;
@@ -224,63 +303,75 @@ impl Model {
             ScanChange::Retrying { code, reason, next_attempt, after } => {
                 let due = SignedDuration::try_from(*after).ok().and_then(|a| at.checked_add(a).ok()).unwrap_or(at);
                 scan.attempt = *next_attempt;
-                scan.state = State::Retry { due, code: *code, reason: reason.clone() };
-                note = Some((Level::Warning, format!("{} {code} {reason}; will be retried", scan.name)));
+                scan.state = ScanState::Retry { due, code: *code, reason: reason.clone() };
+                message = Some((Level::Warning, format!("{} {code} {reason}; will be retried", scan.name)));
             }
             ScanChange::Quarantined { code, reason } => {
-                scan.state = State::Quarantined { code: *code, reason: reason.clone() };
-                note = Some((Level::Error, format!("{} {code} {reason}; quarantined", scan.name)));
+                scan.state = ScanState::Quarantined { code: *code, reason: reason.clone() };
+                message = Some((Level::Error, format!("{} {code} {reason}; quarantined", scan.name)));
             }
         }
-        if let Some((level, text)) = note {
+        if let Some((level, text)) = message {
             self.journal.push(at, level, text);
         }
-        self.forget_old_rows();
+        self.drop_finished_scans();
     }
 
-    fn keep(&mut self, id: ScanId, bscan: &Arc<SegmentedBScan>) {
+    /// Keeps a B-scan and drops older ones beyond the limits.
+    fn store_bscan(&mut self, id: ScanId, bscan: &Arc<SegmentedBScan>) {
         let Some(scan) = self.scans.get_mut(&id) else { return };
-        scan.frames.insert(bscan.index, Frame { figures: Figures::of(bscan), full: Some(Arc::clone(bscan)) });
-        self.pixels.retain(|k| *k != (id, bscan.index));
-        self.pixels.push_back((id, bscan.index));
-        self.figures.push_back((id, bscan.index));
-        if self.pixels.len() > KEPT_PIXELS
-            && let Some((id, index)) = self.pixels.remove(self.least_needed(id))
-            && let Some(frame) = self.scans.get_mut(&id).and_then(|s| s.frames.get_mut(&index))
+        scan.bscans.insert(
+            bscan.index,
+            BScanRecord { measurements: BScanMeasurements::of(bscan), segmented: Some(Arc::clone(bscan)) },
+        );
+        self.with_pixels.retain(|k| *k != (id, bscan.index));
+        self.with_pixels.push_back((id, bscan.index));
+        self.with_measurements.push_back((id, bscan.index));
+        if self.with_pixels.len() > MAX_BSCANS_WITH_PIXELS
+            && let Some((id, index)) = self.with_pixels.remove(self.pixels_to_drop(id))
+            && let Some(record) = self.scans.get_mut(&id).and_then(|s| s.bscans.get_mut(&index))
         {
-            frame.full = None;
+            record.segmented = None;
         }
-        if self.figures.len() > KEPT_FIGURES
-            && let Some((id, index)) = self.figures.pop_front()
+        if self.with_measurements.len() > MAX_BSCANS
+            && let Some((id, index)) = self.with_measurements.pop_front()
             && let Some(scan) = self.scans.get_mut(&id)
         {
-            scan.frames.remove(&index);
+            scan.bscans.remove(&index);
         }
     }
 
     /// Position of the pixels to drop when scan `id` gets another B-scan.
-    fn least_needed(&self, id: ScanId) -> usize {
-        let own = self.pixels.iter().filter(|k| k.0 == id).count();
-        let oldest_own = || self.pixels.iter().position(|k| k.0 == id);
-        if own > KEPT_OF_ONE { oldest_own().unwrap_or(0) } else { 0 }
+    fn pixels_to_drop(&self, id: ScanId) -> usize {
+        let own = self.with_pixels.iter().filter(|k| k.0 == id).count();
+        let oldest_own = || self.with_pixels.iter().position(|k| k.0 == id);
+        if own > MAX_WITH_PIXELS_PER_SCAN { oldest_own().unwrap_or(0) } else { 0 }
     }
 
-    fn forget_old_rows(&mut self) {
-        // Sorting is slow, so drop many rows at once.
-        if self.scans.len() <= KEPT_SCANS + KEPT_SCANS / 10 {
+    /// Drops the oldest finished scans beyond the limit.
+    fn drop_finished_scans(&mut self) {
+        /// Searching all rows is slow, so many are dropped at once.
+        const AT_ONCE: usize = MAX_SCANS / 10;
+        if self.scans.len() <= MAX_SCANS + AT_ONCE || self.finished_since_drop < AT_ONCE {
             return;
         }
-        let settled = |s: &&Scan| matches!(s.state, State::Done | State::Known | State::Vanished);
-        let mut old: Vec<_> = self.scans.values().filter(settled).map(|s| (s.changed, s.id)).collect();
+        self.finished_since_drop = 0;
+        let is_finished = |s: &&ScanRecord| matches!(s.state, ScanState::Done | ScanState::Known | ScanState::Vanished);
+        let mut old: Vec<_> = self.scans.values().filter(is_finished).map(|s| (s.changed, s.id)).collect();
         old.sort_unstable();
-        for (_, id) in old.into_iter().take(self.scans.len() - KEPT_SCANS) {
+        for (_, id) in old.into_iter().take(self.scans.len() - MAX_SCANS) {
             self.scans.remove(&id);
         }
     }
 }
 
+/// `time`, or zero if it is negative.
+fn non_negative(time: SignedDuration) -> Duration {
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// A number of B-scans in words.
-fn many(bscans: usize) -> String {
+fn bscans_text(bscans: usize) -> String {
     if bscans == 1 { "1 B-scan".into() } else { format!("{bscans} B-scans") }
 }
 

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Seconds over which a rate is averaged.
-const WINDOW: i64 = 10;
+const WINDOW_SECONDS: i64 = 10;
 /// Longest history, in seconds.
-const HISTORY: i64 = 600;
+const HISTORY_SECONDS: i64 = 600;
 /// Number of latest B-scans whose latency counts.
-const LATENCIES: usize = 512;
+const MAX_LATENCIES: usize = 512;
 
 /// When B-scans finished, and how long each took.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
+    /// Counts a B-scan that finished at `at` and took `latency`.
     pub(crate) fn record(&mut self, at: Timestamp, latency: Duration) {
         let second = at.as_second();
         // Counting from the first result would make a slow start look like a burst.
@@ -32,10 +33,10 @@ impl Rates {
             Some((last, count)) if *last >= second => *count += 1,
             _ => self.seconds.push_back((second, 1)),
         }
-        while self.seconds.front().is_some_and(|(s, _)| *s < second - HISTORY - WINDOW) {
+        while self.seconds.front().is_some_and(|(s, _)| *s < second - HISTORY_SECONDS - WINDOW_SECONDS) {
             self.seconds.pop_front();
         }
-        if self.latencies.len() == LATENCIES {
+        if self.latencies.len() == MAX_LATENCIES {
             self.latencies.pop_front();
         }
         self.latencies.push_back(latency);
@@ -61,16 +62,17 @@ impl Rates {
     }
 
     /// Whether the values are plausible, so that no sum overflows. Data from another process may not be.
-    pub(crate) fn is_sound(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         let possible = |second: i64| Timestamp::from_second(second).is_ok();
         let seconds = self.seconds.iter().all(|(second, count)| possible(*second) && *count < 1_000_000);
-        let few = self.seconds.len() <= (HISTORY + WINDOW + 1) as usize && self.latencies.len() <= LATENCIES;
+        let few = self.seconds.len() <= (HISTORY_SECONDS + WINDOW_SECONDS + 1) as usize
+            && self.latencies.len() <= MAX_LATENCIES;
         seconds && few && self.first.is_none_or(possible)
     }
 
     fn rate_at(&self, end: i64) -> f32 {
         let Some(first) = self.first else { return 0.0 };
-        let span = (end - first).clamp(1, WINDOW);
+        let span = (end - first).clamp(1, WINDOW_SECONDS);
         let counts = self.seconds.iter().rev().skip_while(|(s, _)| *s >= end).take_while(|(s, _)| *s >= end - span);
         counts.map(|(_, count)| count).sum::<u32>() as f32 / span as f32
     }
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn latencies_are_nearest_rank_quantiles() {
         let mut rates = Rates::default();
         assert_eq!(rates.latency(0.5), None);
         for ms in (1..=100).rev() {
@@ -99,10 +101,10 @@ mod tests {
     #[test]
     fn only_the_latest_latencies_count() {
         let mut rates = Rates::default();
-        for ms in 0..2 * LATENCIES as u64 {
+        for ms in 0..2 * MAX_LATENCIES as u64 {
             rates.record(at(0), Duration::from_millis(ms));
         }
-        assert_eq!(rates.latency(0.0), Some(Duration::from_millis(LATENCIES as u64)));
+        assert_eq!(rates.latency(0.0), Some(Duration::from_millis(MAX_LATENCIES as u64)));
     }
 
     #[test]
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_first_result_is_no_burst() {
+    fn a_slow_first_result_does_not_look_like_a_burst() {
         let mut rates = Rates::default();
         rates.record(at(104), Duration::from_secs(4));
         assert!((rates.per_second(at(105)) - 0.2).abs() < 1e-6);

@@ -7,6 +7,10 @@
 //! └───────────────────────────────────────────────┘
 //! ```
 
+use octrls_core::{
+    layer::{LAYERS, Layer},
+    measure::ThicknessUnit,
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -14,44 +18,40 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::Title;
+use super::frame::PanelTitle;
 use crate::{
     dashboard::{
-        render_context::{RenderContext, unit},
+        render_context::{RenderContext, unit_symbol},
         text,
     },
-    state::{LayerFigures, Scan},
-};
-use octrls_core::{
-    layer::{LAYERS, Layer},
-    measure::ThicknessUnit,
+    state::{LayerMeasurements, ScanRecord},
 };
 
 /// Cells before the sparkline.
 const COLUMNS: usize = 39;
 
-pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
-    let theme = scene.theme;
+pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
+    let theme = ctx.theme;
     let width = usize::from(area.width);
     let heading = format!("   {:<8}{:>7}{:>13}{:>7}  along", "layer", "mean", "min–max", "cover");
-    buf.set_string(area.x, area.y, text::head(&heading, width), theme.quiet());
-    let figures = scene.figures();
-    let full = scene.frame.and_then(|(_, frame)| frame.full.as_ref());
+    buf.set_string(area.x, area.y, text::truncate(&heading, width), theme.dim());
+    let measurements = ctx.measurements();
+    let segmented = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref());
     let shown = usize::from(area.height.saturating_sub(1));
-    let first = scene.view.look.layer.index().saturating_sub(shown.saturating_sub(1)).min(LAYERS - 1);
+    let first = ctx.view.render_style.layer.index().saturating_sub(shown.saturating_sub(1)).min(LAYERS - 1);
     for (layer, y) in Layer::ALL.into_iter().skip(first).zip(area.top() + 1..area.bottom()) {
-        let selected = layer == scene.view.look.layer;
+        let selected = layer == ctx.view.render_style.layer;
         if selected {
             buf.set_style(Rect { y, height: 1, ..area }, theme.selected());
         }
-        let of_layer = figures.as_ref().map(|f| f.layers[layer.index()]);
+        let of_layer = measurements.as_ref().map(|m| m.layers[layer.index()]);
         let mut spans = vec![
             Span::styled(if selected { ">" } else { " " }, theme.focus()),
             Span::styled(format!("{} ", layer.class()), theme.boundary(layer.upper())),
             Span::styled(format!("{:<8}", layer.name()), if selected { theme.strong() } else { Style::new() }),
         ];
-        spans.extend(columns(scene, of_layer));
-        if let Some(bscan) = full
+        spans.extend(columns(ctx, of_layer));
+        if let Some(bscan) = segmented
             && let Some(bars) = text::sparkline(
                 &bscan.thicknesses.layers[layer.index()].profile,
                 width.saturating_sub(COLUMNS + 1).min(40),
@@ -61,27 +61,27 @@ pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title
         }
         buf.set_line(area.x, y, &Line::from(spans), area.width);
     }
-    title(scene, figures.map(|f| f.unit))
+    title(ctx, measurements.map(|m| m.unit))
 }
 
-fn title(scene: &RenderContext, known: Option<ThicknessUnit>) -> Title {
+fn title(ctx: &RenderContext, known: Option<ThicknessUnit>) -> PanelTitle {
     let left = match known {
         Some(ThicknessUnit::Pixels) => "px (no axial spacing)".into(),
-        Some(known) => unit(known).into(),
+        Some(known) => unit_symbol(known).into(),
         None => String::new(),
     };
-    let right = match (scene.frame, scene.scan.and_then(Scan::bscans)) {
+    let right = match (ctx.bscan, ctx.scan.and_then(ScanRecord::bscan_count)) {
         (Some((index, _)), Some(total)) => format!("B-scan {}/{total}", index + 1),
         (None, Some(total)) if known.is_some() => format!("mean of {total}"),
         _ => String::new(),
     };
-    Title { left, right }
+    PanelTitle { left, right }
 }
 
-fn columns(scene: &RenderContext, figures: Option<LayerFigures>) -> Vec<Span<'static>> {
-    let theme = scene.theme;
-    let Some(LayerFigures { mean, min, max, coverage }) = figures else {
-        return vec![Span::styled(format!("{:>7}{:>13}{:>7}", "-", "-", "-"), theme.quiet())];
+fn columns(ctx: &RenderContext, measurements: Option<LayerMeasurements>) -> Vec<Span<'static>> {
+    let theme = ctx.theme;
+    let Some(LayerMeasurements { mean, min, max, coverage }) = measurements else {
+        return vec![Span::styled(format!("{:>7}{:>13}{:>7}", "-", "-", "-"), theme.dim())];
     };
     let one = |value: Option<f32>| value.map_or("-".to_owned(), |v| format!("{v:.1}"));
     let range = match (min, max) {
@@ -96,7 +96,7 @@ fn columns(scene: &RenderContext, figures: Option<LayerFigures>) -> Vec<Span<'st
         Span::raw(format!("{range:>13}")),
         Span::styled(
             format!("{:>7}", if low { format!("!{cover}") } else { cover }),
-            if low { theme.warn() } else { theme.quiet() },
+            if low { theme.warning() } else { theme.dim() },
         ),
     ]
 }

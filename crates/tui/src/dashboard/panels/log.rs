@@ -7,6 +7,7 @@
 //! └────────────────────────────────────────────────────┘
 //! ```
 
+use octrls_engine::Level;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -14,47 +15,46 @@ use ratatui::{
     widgets::{Paragraph, Widget, Wrap},
 };
 
-use super::{Title, sentence};
-use crate::dashboard::render_context::RenderContext;
-use octrls_engine::Level;
+use super::frame::PanelTitle;
+use crate::dashboard::{render_context::RenderContext, widgets::centered_message};
 
-pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
-    let theme = scene.theme;
-    let entries = scene.model.journal.newest(scene.view.level).skip(scene.view.log_scroll);
+pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
+    let theme = ctx.theme;
+    let entries = ctx.model.journal.newest(ctx.view.log_level).skip(ctx.view.log_scroll);
     let lines: Vec<Line> = entries
         .take(usize::from(area.height))
         .map(|entry| {
             Line::from(vec![
-                Span::styled(format!("{} ", scene.clock(entry.at)), theme.quiet()),
+                Span::styled(format!("{} ", ctx.clock(entry.at)), theme.dim()),
                 Span::styled(word(entry.level), theme.level(entry.level)),
                 Span::raw(entry.text.as_str()),
             ])
         })
         .collect();
     if lines.is_empty() {
-        sentence("no messages", theme.quiet(), area, buf);
-    } else if scene.view.zoom {
+        centered_message("no messages", theme.dim(), area, buf);
+    } else if ctx.view.zoomed {
         Paragraph::new(lines).wrap(Wrap { trim: false }).render(area, buf);
     } else {
         for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
             buf.set_line(area.x, y, line, area.width);
             if line.width() > usize::from(area.width) {
-                buf.set_string(area.right() - 1, y, "…", theme.quiet());
+                buf.set_string(area.right() - 1, y, "…", theme.dim());
             }
         }
     }
-    let left = match scene.view.level {
+    let left = match ctx.view.log_level {
         Level::Info => "all",
         Level::Warning => "warnings and errors",
         Level::Error => "errors",
     };
-    let errors = scene.model.journal.errors();
+    let errors = ctx.model.journal.errors();
     let right = match errors {
         0 => String::new(),
         1 => "1 error".into(),
         n => format!("{n} errors"),
     };
-    Title { left: left.into(), right }
+    PanelTitle { left: left.into(), right }
 }
 
 const fn word(level: Level) -> &'static str {

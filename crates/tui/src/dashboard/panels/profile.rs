@@ -10,6 +10,7 @@
 //! └────────────────────────────────────────────┘
 //! ```
 
+use octrls_core::measure::LayerThickness;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -17,40 +18,40 @@ use ratatui::{
     widgets::{Axis, Chart, Dataset, GraphType, Widget},
 };
 
-use super::{Title, sentence};
+use super::frame::PanelTitle;
 use crate::dashboard::{
-    render_context::{RenderContext, unit},
+    render_context::{RenderContext, unit_symbol},
     text,
+    widgets::centered_message,
 };
-use octrls_core::measure::LayerThickness;
 
-pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
-    let layer = scene.view.look.layer;
-    let Some(bscan) = scene.frame.and_then(|(_, frame)| frame.full.as_ref()) else {
-        let words = if scene.frame.is_some() { "the profile is no longer in memory" } else { "no profile yet" };
-        sentence(words, scene.theme.quiet(), area, buf);
-        return Title { left: layer.name().into(), right: String::new() };
+pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
+    let layer = ctx.view.render_style.layer;
+    let Some(bscan) = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref()) else {
+        let words = if ctx.bscan.is_some() { "the profile is no longer in memory" } else { "no profile yet" };
+        centered_message(words, ctx.theme.dim(), area, buf);
+        return PanelTitle { left: layer.name().into(), ..PanelTitle::default() };
     };
     let thickness = &bscan.thicknesses.layers[layer.index()];
-    let unit = unit(bscan.thicknesses.unit);
+    let unit = unit_symbol(bscan.thicknesses.unit);
     let left = format!("{} {unit}", layer.name());
     let Some(top) = thickness.max else {
-        sentence("this layer was not found", scene.theme.quiet(), area, buf);
-        return Title { left, right: String::new() };
+        centered_message("this layer was not found", ctx.theme.dim(), area, buf);
+        return PanelTitle { left, ..PanelTitle::default() };
     };
-    chart(scene, thickness, f64::from(top), area, buf);
+    chart(ctx, thickness, f64::from(top), area, buf);
     let right = thickness.mean.map_or_else(String::new, |mean| format!("mean {mean:.1} {unit}"));
-    Title { left, right }
+    PanelTitle { left, right }
 }
 
-fn chart(scene: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect, buf: &mut Buffer) {
-    let theme = scene.theme;
-    let lateral = scene.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
+fn chart(ctx: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect, buf: &mut Buffer) {
+    let theme = ctx.theme;
+    let lateral = ctx.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
     let count = thickness.profile.len();
     let end = lateral.map_or(count as f64, |spacing| count as f64 * spacing.um / 1000.0);
     // A braille cell has two columns of dots.
     let bins = count.min(2 * usize::from(area.width)).max(1);
-    let values = text::binned(&thickness.profile, bins);
+    let values = text::bin_means(&thickness.profile, bins);
     let runs: Vec<Vec<(f64, f64)>> = runs(&values)
         .into_iter()
         .map(|run| run.into_iter().map(|(i, v)| ((i as f64 + 0.5) / bins as f64 * end, f64::from(v))).collect())
@@ -69,7 +70,7 @@ fn chart(scene: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect
         Some(_) => ["0".to_owned(), format!("{:.1}", end / 2.0), format!("{end:.1} mm")],
         None => ["1".to_owned(), (count / 2).to_string(), format!("A-scan {count}")],
     };
-    let axis = |bounds, labels: [String; 3]| Axis::default().bounds(bounds).labels(labels).style(theme.quiet());
+    let axis = |bounds, labels: [String; 3]| Axis::default().bounds(bounds).labels(labels).style(theme.dim());
     Chart::new(datasets)
         .x_axis(axis([0.0, end], columns))
         .y_axis(axis([0.0, ceiling], rows))

@@ -13,75 +13,84 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use octrls_core::measure::Verdict;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
 };
 
-use super::{Title, sentence};
+use super::frame::PanelTitle;
 use crate::{
     dashboard::{
+        keymap::{self, Action, KeyContext},
+        panel::Panel,
         render_context::RenderContext,
         text,
-        view::{Panel, Popup},
+        view::Popup,
+        widgets::centered_message,
     },
-    lines::folders,
-    state::{Scan, State},
+    display_path::display_paths,
+    state::{ScanRecord, ScanState},
 };
-use octrls_core::measure::Verdict;
 
-pub(crate) fn draw(scene: &RenderContext, area: Rect, buf: &mut Buffer) -> Title {
-    let rows = &scene.rows;
+pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
+    let rows = &ctx.rows;
     if rows.is_empty() {
-        let words = match &scene.model.session {
-            _ if !scene.view.filter.is_empty() => "no scan matches the filter".into(),
-            Some(session) if !scene.model.online => {
-                format!("the folder is offline\n\n{}\n\nwaiting; no scan is lost", folders(&session.roots))
+        let message = match &ctx.model.session {
+            _ if !ctx.view.filter.is_empty() => "no scan matches the filter".into(),
+            Some(session) if !ctx.model.online => {
+                format!("the folder is offline\n\n{}\n\nwaiting; no scan is lost", display_paths(&session.roots))
             }
-            Some(session) => format!("no scans yet\n\nput OCT files into\n{}", folders(&session.roots)),
+            Some(session) => format!("no scans yet\n\nput OCT files into\n{}", display_paths(&session.roots)),
             None => "starting".into(),
         };
-        sentence(&words, scene.theme.quiet(), area, buf);
+        centered_message(&message, ctx.theme.dim(), area, buf);
     }
     let height = usize::from(area.height);
-    let at = rows.iter().position(|s| Some(s.id) == scene.view.selected).unwrap_or(0);
+    let at = rows.iter().position(|s| Some(s.id) == ctx.view.selected).unwrap_or(0);
     let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     for (scan, y) in rows.iter().skip(first).zip(area.top()..area.bottom()) {
-        let selected = Some(scan.id) == scene.view.selected;
+        let selected = Some(scan.id) == ctx.view.selected;
         let row = Rect { y, height: 1, ..area };
         if selected {
-            buf.set_style(row, scene.theme.selected());
+            buf.set_style(row, ctx.theme.selected());
         }
-        buf.set_line(area.x, y, &line(scene, scan, selected, usize::from(area.width)), area.width);
+        buf.set_line(area.x, y, &line(ctx, scan, selected, usize::from(area.width)), area.width);
     }
-    title(scene, height)
+    title(ctx, height)
 }
 
-fn title(scene: &RenderContext, height: usize) -> Title {
-    let n = scene.rows.len();
-    let typing = if scene.view.popup == Some(Popup::Filter) { "▏" } else { "" };
+fn title(ctx: &RenderContext, height: usize) -> PanelTitle {
+    let n = ctx.rows.len();
+    let typing = if ctx.view.popup == Some(Popup::Filter) { "▏" } else { "" };
     let scans = if n == 1 { "1 scan".into() } else { format!("{n} scans") };
-    let left = match &scene.view.filter[..] {
+    let left = match &ctx.view.filter[..] {
         "" if typing.is_empty() => scans,
         filter => format!("{n} with “{filter}{typing}”"),
     };
-    let more = if n > height && scene.view.focus == Panel::Queue { "↑↓ more" } else { "" };
-    let right = if scene.view.follow { "follow" } else { more };
-    Title { left, right: right.into() }
+    let right = if ctx.view.following {
+        "follow".into()
+    } else if n > height && ctx.view.focus == Panel::Queue {
+        let [up, down] = [Action::Up, Action::Down].map(|action| keymap::key_of(KeyContext::Main, action));
+        format!("{up}{down} more")
+    } else {
+        String::new()
+    };
+    PanelTitle { left, right }
 }
 
-fn line(scene: &RenderContext, scan: &Scan, selected: bool, width: usize) -> Line<'static> {
-    let theme = scene.theme;
+fn line(ctx: &RenderContext, scan: &ScanRecord, selected: bool, width: usize) -> Line<'static> {
+    let theme = ctx.theme;
     let wide = width >= 44;
     let flagged;
     let (word, style) = match (&scan.state, scan.summary.as_deref()) {
-        (State::Done, Some(summary)) => match summary.verdict {
-            Verdict::Doubtful => ("doubtful", theme.warn()),
-            Verdict::NotARetina => ("no retina", theme.warn()),
+        (ScanState::Done, Some(summary)) => match summary.verdict {
+            Verdict::Doubtful => ("doubtful", theme.warning()),
+            Verdict::NotARetina => ("no retina", theme.warning()),
             Verdict::Good if !summary.flags.is_empty() => {
                 flagged = format!("done {}", summary.flags);
-                (&*flagged, theme.warn())
+                (&*flagged, theme.warning())
             }
             Verdict::Good => (scan.state.word(), theme.state(&scan.state)),
         },
@@ -95,44 +104,44 @@ fn line(scene: &RenderContext, scan: &Scan, selected: bool, width: usize) -> Lin
     };
     let name_cells = width.saturating_sub(4 + status_cells);
     let detail_cells = status_cells.saturating_sub(word_cells + 1);
-    let detail = if detail_cells < 4 { String::new() } else { detail(scan, scene.now, detail_cells) };
-    let detail_style = if matches!(scan.state, State::Running) { style } else { theme.quiet() };
+    let detail = if detail_cells < 4 { String::new() } else { detail(scan, ctx.now, detail_cells) };
+    let detail_style = if matches!(scan.state, ScanState::Running) { style } else { theme.dim() };
     Line::from(vec![
         Span::styled(if selected { ">" } else { " " }, theme.focus()),
         Span::styled(format!("{} ", scan.state.glyph()), style),
-        Span::raw(text::fit(&text::path(&scan.name, name_cells), name_cells)),
+        Span::raw(text::pad(&text::shorten_path(&scan.name, name_cells), name_cells)),
         Span::raw(" "),
-        Span::styled(text::fit(word, word_cells), style),
+        Span::styled(text::pad(word, word_cells), style),
         Span::raw(" "),
-        Span::styled(text::head(&detail, detail_cells), detail_style),
+        Span::styled(text::truncate(&detail, detail_cells), detail_style),
     ])
 }
 
-fn detail(scan: &Scan, now: Timestamp, cells: usize) -> String {
+fn detail(scan: &ScanRecord, now: Timestamp, cells: usize) -> String {
     match &scan.state {
-        State::Running => progress(scan, now, cells),
-        State::Retry { due, .. } => {
-            let wait = text::whole(between(now, *due));
+        ScanState::Running => progress(scan, now, cells),
+        ScanState::Retry { due, .. } => {
+            let wait = text::elapsed(between(now, *due));
             if cells >= 11 { format!("#{} in {wait}", scan.attempt) } else { format!("in {wait}") }
         }
-        State::Done => match &scan.summary {
+        ScanState::Done => match &scan.summary {
             Some(summary) if cells >= 11 && summary.bscans > 1 => {
-                format!("{} in {}", summary.bscans, text::span(summary.elapsed))
+                format!("{} in {}", summary.bscans, text::duration(summary.elapsed))
             }
-            Some(summary) => text::span(summary.elapsed),
+            Some(summary) => text::duration(summary.elapsed),
             None => String::new(),
         },
-        State::Quarantined { code, .. } => code.to_string(),
-        State::Seen | State::Queued => format!("for {}", text::whole(between(scan.changed, now))),
-        State::Known if cells >= 11 => "same content".into(),
-        State::Known | State::Vanished => String::new(),
+        ScanState::Quarantined { code, .. } => code.to_string(),
+        ScanState::Seen | ScanState::Queued => format!("for {}", text::elapsed(between(scan.changed, now))),
+        ScanState::Known if cells >= 11 => "same content".into(),
+        ScanState::Known | ScanState::Vanished => String::new(),
     }
 }
 
 /// The number of B-scans done, a bar, and the time if there is room.
-fn progress(scan: &Scan, now: Timestamp, cells: usize) -> String {
-    let elapsed = scan.started.map(|start| text::whole(between(start, now))).unwrap_or_default();
-    let Some(total) = scan.bscans() else { return format!("opening {elapsed}") };
+fn progress(scan: &ScanRecord, now: Timestamp, cells: usize) -> String {
+    let elapsed = scan.started.map(|start| text::elapsed(between(start, now))).unwrap_or_default();
+    let Some(total) = scan.bscan_count() else { return format!("opening {elapsed}") };
     if total == 1 {
         return elapsed;
     }
