@@ -47,7 +47,7 @@ pub fn read_series(folder: &TempDir, bytes: &[u8]) {
         std::fs::write(file, bytes).expect("a file in the temporary folder");
     }
     let series = scan::ScanFiles::series(files.to_vec()).expect("two files");
-    if let Err(error) = scan::open_files(&series, ReadOptions::default()) {
+    if let Err(error) = scan::OpenedScan::open(&series).and_then(|scan| scan.reader(ReadOptions::default())) {
         assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
     }
 }

@@ -17,7 +17,7 @@ use octrls_core::{
 };
 use octrls_fs::digest::{sha256, sha256_of_file};
 use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles, ScanReader};
 use octrls_report::{
     DeviceFindings, DicomResults, ModelRecord, OutputError, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
     ScanRecord, SeriesFolder, Staging,
@@ -98,7 +98,7 @@ impl Segmenter {
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
         let Task { scan, name, sha256 } = *task;
-        let mut reader = scan::open_files(scan, read).map_err(|e| named(e, name))?;
+        let mut reader = scan.reader(read).map_err(|e| named(e, name))?;
         let header = reader.header().clone();
         report(ScanChange::Opened(Arc::new(header.clone())));
 
@@ -176,9 +176,9 @@ impl Segmenter {
     }
 }
 
-/// The files of a scan, or a file that holds several series.
+/// A scan, or a file that holds several series.
 struct Task<'a> {
-    scan: &'a ScanFiles,
+    scan: &'a OpenedScan,
     /// Path to mention in results.
     name: &'a Path,
     sha256: &'a str,
@@ -193,11 +193,9 @@ impl Processor for Segmenter {
         report: &mut dyn FnMut(ScanChange),
     ) -> Result<ScanSummary, ProcessError> {
         let sha256 = digest(scan).map_err(|e| named(e, name))?;
-        let task = Task { scan, name, sha256: &sha256 };
-        let series = match self.options.read.series {
-            Some(_) => 1,
-            None => scan::series(scan.path()).map_err(|e| named(e, name))?,
-        };
+        let scan = OpenedScan::open(scan).map_err(|e| named(e, name))?;
+        let task = Task { scan: &scan, name, sha256: &sha256 };
+        let series = if self.options.read.series.is_some() { 1 } else { scan.series_count() };
         if series > 1 {
             self.several(&task, series, out, report)
         } else {

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ReadError, folder};
+use super::{
+    ReadError,
+    folder::{self, VolumeFolder},
+};
 use octrls_fs::digest::sha256;
 
 /// The files of one scan: a file, a folder, or the single-frame instances of a DICOM series.
@@ -58,7 +61,9 @@ impl ScanFiles {
         if !self.path.is_dir() {
             return Ok(vec![self.path.clone()]);
         }
-        Ok(folder::of_volume(&self.path)?.0)
+        Ok(match folder::of_volume(&self.path)? {
+            VolumeFolder::Images(files) | VolumeFolder::Instances(files) => files,
+        })
     }
 
     /// Digest of a scan whose files have these `digests`. For several files, this is the digest of their digests, one

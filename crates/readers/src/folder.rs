@@ -19,8 +19,7 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
-        let images = images(path)?;
+    pub(crate) fn open(images: Vec<PathBuf>, stated: &Hints) -> Result<Self, ReadError> {
         if images.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many images in one folder: {}", images.len())));
         }
@@ -58,16 +57,6 @@ impl ScanReader for ImageFolder {
     }
 }
 
-/// The images in a folder, in natural order. Skips hidden files and other files.
-///
-/// # Errors
-/// [`ReadError::Io`] when the folder cannot be read.
-fn images(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let mut found = files(folder)?;
-    found.retain(|path| raster::has_extension(path));
-    Ok(found)
-}
-
 /// The files in a folder that are not hidden, in natural order.
 ///
 /// # Errors
@@ -86,16 +75,24 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The files of a folder that is one volume, and whether they are instances of a DICOM series. Instances are recognised
-/// by content, under any name, and only searched for if there are no images.
+/// The files of a folder that is one volume, in natural order.
+pub(crate) enum VolumeFolder {
+    /// Images; none if the folder has neither images nor instances.
+    Images(Vec<PathBuf>),
+    /// Instances of a DICOM series.
+    Instances(Vec<PathBuf>),
+}
+
+/// Lists a folder that is one volume. Instances are recognised by content, under any name, and only searched for if
+/// there are no images.
 ///
 /// # Errors
 /// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
-pub(crate) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError> {
+pub(crate) fn of_volume(folder: &Path) -> Result<VolumeFolder, ReadError> {
     let mut all = files(folder)?;
     if all.iter().any(|path| raster::has_extension(path)) {
         all.retain(|path| raster::has_extension(path));
-        return Ok((all, false));
+        return Ok(VolumeFolder::Images(all));
     }
     let mut instances = Vec::new();
     let mut of = None;
@@ -107,8 +104,7 @@ pub(crate) fn of_volume(folder: &Path) -> Result<(Vec<PathBuf>, bool), ReadError
         }
         instances.push(path);
     }
-    let is_series = !instances.is_empty();
-    Ok((instances, is_series))
+    Ok(if instances.is_empty() { VolumeFolder::Images(instances) } else { VolumeFolder::Instances(instances) })
 }
 
 /// See [`natural_key`].
@@ -120,7 +116,7 @@ pub(crate) fn natural_key_of(path: &Path) -> NaturalKey {
 pub type NaturalKey = Vec<(String, usize, String)>;
 
 fn open_image(path: &Path, stated: &Hints) -> Result<Raster, ReadError> {
-    Raster::open(path, &raster::first_bytes(path)?, stated)
+    Raster::recognise(path, stated)
 }
 
 /// Sort key for natural order: for each number in the name, the text before it, its count of digits, and its digits

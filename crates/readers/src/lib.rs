@@ -1,6 +1,6 @@
 //! Readers of OCT scanner files.
 //!
-//! [`open`] chooses a reader by content. A [`ScanReader`] then returns one B-scan at a time, so that the intensities of
+//! [`open`], or [`OpenedScan`] for files of several series, chooses a reader by content. A [`ScanReader`] then returns one B-scan at a time, so that the intensities of
 //! a volume are never all in memory. (DICOM pixels stay in memory as stored in the file, often compressed.)
 
 mod bioptigen;
@@ -13,6 +13,7 @@ mod folder;
 mod fundus;
 mod header;
 mod heidelberg;
+mod open;
 mod raster;
 mod sidecar;
 mod source;
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use octrls_core::{
     layer::Boundary,
-    scan::{BScan, BoundaryRows, Provenance, ScanHeader, Subject},
+    scan::{BScan, BoundaryRows, ScanHeader, Subject},
 };
 
 pub use bioptigen::Bioptigen;
@@ -40,6 +41,7 @@ pub use heidelberg::{
     vol::HeidelbergVol,
     xml::{ExportParts, HeidelbergExport},
 };
+pub use open::{OpenedScan, open};
 pub use raster::Raster;
 pub use topcon::Topcon;
 pub use zeiss::Cirrus;
@@ -106,76 +108,6 @@ pub struct ReadOptions {
     pub allow_missing: bool,
     /// Series to read from a file that holds several; 1 is the first.
     pub series: Option<u32>,
-}
-
-/// Opens a scan. The format is recognised by content, not by name. A folder is a volume of its images, or of the
-/// instances of a DICOM series.
-///
-/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), a sidecar over `options`, and `options` over
-/// values that hold for every file of a format.
-///
-/// # Errors
-/// [`ReadError`] when the file cannot be read, is of unknown format, is broken, or exceeds [`MAX_PIXELS`].
-pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
-    open_files(&ScanFiles::one(path), options)
-}
-
-/// Opens a scan of one or several files, as [`open`] does. A series uses the sidecar of the file that names it.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_files(files: &ScanFiles, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
-    let path = files.path();
-    let mut stated = sidecar::read(path)?;
-    stated.fill_from(options, Provenance::Operator)?;
-    // Only an .E2E file can hold several series.
-    let other = options.series.filter(|&n| n != 1).map(|number| ReadError::NoSuchSeries { number, count: 1 });
-    if !files.instances().is_empty() {
-        if let Some(error) = other {
-            return Err(error);
-        }
-        return Ok(Box::new(DicomSeries::open(files.instances(), &stated)?));
-    }
-    if path.is_dir() {
-        if let (instances, true) = folder::of_volume(path)? {
-            return Ok(Box::new(DicomSeries::open(&instances, &stated)?));
-        }
-        return Ok(Box::new(ImageFolder::open(path, &stated)?));
-    }
-    let start = raster::first_bytes(path)?;
-    if HeidelbergE2e::recognises(&start) {
-        return Ok(Box::new(HeidelbergE2e::open(path, &stated, options)?));
-    }
-    if let Some(error) = other {
-        return Err(error);
-    }
-    if Dicom::recognises(&start) {
-        return Ok(Box::new(Dicom::open(path, &stated)?));
-    }
-    if HeidelbergVol::recognises(&start) {
-        Ok(Box::new(HeidelbergVol::open(path, &stated)?))
-    } else if Bioptigen::recognises(&start) {
-        Ok(Box::new(Bioptigen::open(path, &stated)?))
-    } else if Topcon::recognises(&start) {
-        Ok(Box::new(Topcon::open(path, &stated)?))
-    } else if HeidelbergExport::recognises(&start) {
-        Ok(Box::new(HeidelbergExport::open(path, &stated, options.allow_missing)?))
-    } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
-        Ok(Box::new(Cirrus::open(path, &stated)?))
-    } else {
-        Ok(Box::new(Raster::open(path, &start, &stated)?))
-    }
-}
-
-/// Number of series of B-scans in the file at `path`, each its own scan; one for any format except `.E2E`.
-///
-/// # Errors
-/// [`ReadError`] when the file cannot be read, or its list of series is broken.
-pub fn series(path: &Path) -> Result<u32, ReadError> {
-    if path.is_dir() || !HeidelbergE2e::recognises(&raster::first_bytes(path)?) {
-        return Ok(1);
-    }
-    HeidelbergE2e::series(path)
 }
 
 /// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.

@@ -23,6 +23,11 @@ impl Source {
         Ok(Self { file, path: path.to_owned(), bytes })
     }
 
+    /// The same file, opened once more.
+    pub(crate) fn reopen(&self) -> Result<Self, ReadError> {
+        Self::open(&self.path)
+    }
+
     /// Length of the file.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes

@@ -18,7 +18,6 @@ use crate::{
     FundusImage, Raster, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
     heidelberg::{DEVICE, signal_db},
-    raster,
     sidecar::Hints,
 };
 use octrls_core::layer::Boundary;
@@ -209,7 +208,7 @@ fn subject(series: Node<'_, '_>) -> Option<Subject> {
 }
 
 fn open_image(path: &Path) -> Result<Raster, ReadError> {
-    Raster::open(path, &raster::first_bytes(path)?, &Hints::default())
+    Raster::recognise(path, &Hints::default())
 }
 
 fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<ScanHeader, ReadError> {

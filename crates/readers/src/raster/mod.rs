@@ -45,13 +45,26 @@ pub(crate) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     if start.is_empty() { Err(ReadError::Empty) } else { Ok(start) }
 }
 
+/// Format of the image that begins with `start`.
+pub(crate) fn format(start: &[u8]) -> Result<ImageFormat, ReadError> {
+    match image::guess_format(start) {
+        Ok(f @ (ImageFormat::Png | ImageFormat::Tiff | ImageFormat::Jpeg | ImageFormat::Bmp)) => Ok(f),
+        _ => Err(ReadError::UnknownFormat),
+    }
+}
+
 impl Raster {
-    pub(crate) fn open(path: &Path, start: &[u8], stated: &Hints) -> Result<Self, ReadError> {
-        let (format, name) = match image::guess_format(start) {
-            Ok(f @ ImageFormat::Png) => (f, "PNG"),
-            Ok(f @ ImageFormat::Tiff) => (f, "TIFF"),
-            Ok(f @ ImageFormat::Jpeg) => (f, "JPEG"),
-            Ok(f @ ImageFormat::Bmp) => (f, "BMP"),
+    /// Opens an image that is not known to be one yet.
+    pub(crate) fn recognise(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
+        Self::open(path, format(&first_bytes(path)?)?, stated)
+    }
+
+    pub(crate) fn open(path: &Path, format: ImageFormat, stated: &Hints) -> Result<Self, ReadError> {
+        let name = match format {
+            ImageFormat::Png => "PNG",
+            ImageFormat::Tiff => "TIFF",
+            ImageFormat::Jpeg => "JPEG",
+            ImageFormat::Bmp => "BMP",
             _ => return Err(ReadError::UnknownFormat),
         };
         let pages = match format {

@@ -6,7 +6,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use octrls_core::scan::{BScanPosition, Eye, Pattern, Place};
 use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles, ScanReader};
 use proptest::prelude::*;
 
 use super::{
@@ -54,7 +54,7 @@ fn gathered(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanF
 fn open(objects: impl IntoIterator<Item = Object>) -> Result<(Folder, Box<dyn ScanReader>), ReadError> {
     let folder = Folder::new();
     let files = gathered(&folder, objects);
-    let reader = scan::open_files(&files, ReadOptions::default())?;
+    let reader = OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default()))?;
     Ok((folder, reader))
 }
 
@@ -288,7 +288,7 @@ fn without_places_the_numbers_alone_make_a_volume() {
         [1, 2].map(|n| instance(n).with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
     );
     folder.file("b0.dcm.toml", b"between_um = 240.0\nfirst_bscan = \"superior\"");
-    let reader = scan::open_files(&files, ReadOptions::default()).unwrap();
+    let reader = OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default())).unwrap();
     assert_eq!((reader.header().pattern, reader.header().tracks.len()), (Pattern::RasterVolume, 2));
 }
 
@@ -307,7 +307,7 @@ fn a_series_of_more_instances_than_a_scan_has_bscans_is_refused_unread() {
     let files = (0..5000).map(|n| PathBuf::from(format!("/nowhere/{n}.dcm"))).collect();
     let files = ScanFiles::series(files).unwrap();
     assert_eq!(
-        scan::open_files(&files, ReadOptions::default()).err().map(|e| e.code().as_str()),
+        OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default())).err().map(|e| e.code().as_str()),
         Some("E-READ-MALFORMED")
     );
 }
@@ -326,7 +326,7 @@ proptest! {
         // The broken file may or may not still state its series.
         let _ = scan::series_key(&files[1]);
         let series = ScanFiles::series(files.to_vec()).unwrap();
-        let read = scan::open_files(&series, ReadOptions::default())
+        let read = OpenedScan::open(&series).and_then(|scan| scan.reader(ReadOptions::default()))
             .and_then(|mut reader| all(reader.as_mut()));
         if let Err(error) = read {
             prop_assert!(error.code().as_str().starts_with("E-READ-") && error.code().as_str() != "E-READ-IO", "{error}");

@@ -1,6 +1,6 @@
 //! The container of `.E2E` files: a chain of directories whose entries point to chunks.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use crate::{
     ReadError,
@@ -28,7 +28,7 @@ pub(crate) struct Container {
     /// Offset of the file's own header.
     base: u64,
     /// In the order written.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Arc<[Entry]>,
 }
 
 /// Owner of a chunk; -1 where not applicable.
@@ -67,11 +67,17 @@ impl Container {
             return Err(ReadError::Malformed("no Heidelberg container header".to_owned()));
         }
         let main = Directory::of(Fields(&start[HEADER_BYTES as usize..]), b"MDbMDir\0", HEADER_BYTES)?;
-        let mut container = Self { source, base, entries: Vec::new() };
+        let mut container = Self { source, base, entries: Arc::default() };
+        let mut entries = Vec::new();
         for at in container.chain(main.previous_or_last)? {
-            container.list(at)?;
+            container.list(at, &mut entries)?;
         }
-        Ok(container)
+        Ok(Self { entries: entries.into(), ..container })
+    }
+
+    /// The same container with a file handle of its own; does not read the directories again.
+    pub(crate) fn reopen(&self) -> Result<Self, ReadError> {
+        Ok(Self { source: self.source.reopen()?, base: self.base, entries: Arc::clone(&self.entries) })
     }
 
     /// Offsets of the directories, first to last; the file links them backwards from the last.
@@ -99,10 +105,10 @@ impl Container {
         Directory::of(Fields(&self.source.read(self.base + at, DIRECTORY_BYTES)?), b"MDbDir\0", at)
     }
 
-    /// Adds the entries of the directory at `at`.
-    fn list(&mut self, at: u64) -> Result<(), ReadError> {
+    /// Adds the entries of the directory at `at` to `entries`.
+    fn list(&mut self, at: u64, entries: &mut Vec<Entry>) -> Result<(), ReadError> {
         let count = self.directory(at)?.entries;
-        if self.entries.len() as u64 + count > MAX_ENTRIES {
+        if entries.len() as u64 + count > MAX_ENTRIES {
             return Err(ReadError::Malformed("too many directory entries declared".to_owned()));
         }
         let bytes = self.source.read(self.base + at + DIRECTORY_BYTES, count * ENTRY_BYTES)?;
@@ -122,7 +128,7 @@ impl Container {
                 let bytes = self.source.bytes();
                 return Err(ReadError::Truncated(format!("a chunk ends at byte {end}, but the file at {bytes}")));
             }
-            self.entries.push(entry);
+            entries.push(entry);
         }
         Ok(())
     }

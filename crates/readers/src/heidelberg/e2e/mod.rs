@@ -15,7 +15,7 @@ use std::path::Path;
 
 use self::{
     container::{Container, Entry},
-    series::Slice,
+    series::{Series, Slice},
 };
 use crate::{
     FundusImage, ReadError, ReadOptions, ScanReader, fundus,
@@ -33,6 +33,25 @@ use octrls_core::scan::{
 const CONTOUR_HEADER_BYTES: u64 = 36;
 /// Bytes read of a B-scan's metadata.
 const METADATA_BYTES: u64 = 84;
+
+/// An `.E2E` file with its list of series.
+pub(crate) struct E2eFile {
+    container: Container,
+    series: Vec<Series>,
+}
+
+impl E2eFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        let container = Container::open(path)?;
+        let series = series::all(&container.entries);
+        Ok(Self { container, series })
+    }
+
+    /// Number of series; one if none has B-scans, which opening a reader reports.
+    pub(crate) fn series_count(&self) -> u32 {
+        u32::try_from(self.series.len()).unwrap_or(u32::MAX).max(1)
+    }
+}
 
 /// One series of an `.E2E` file; reads one B-scan at a time.
 pub struct HeidelbergE2e {
@@ -61,15 +80,10 @@ impl HeidelbergE2e {
         Container::recognises(start)
     }
 
-    /// Number of series in the file at `path`; one if none has B-scans, which opening the file reports.
-    pub(crate) fn series(path: &Path) -> Result<u32, ReadError> {
-        let count = series::all(&Container::open(path)?.entries).len();
-        Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
-    }
-
-    pub(crate) fn open(path: &Path, stated: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
-        let mut container = Container::open(path)?;
-        let series = series::choose(&mut container, options.series)?;
+    /// Opens the series of `file` that `options` choose.
+    pub(crate) fn open(file: &E2eFile, stated: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
+        let mut container = file.container.reopen()?;
+        let series = series::choose(&mut container, &file.series, options.series)?;
         let eye = series.eye(&mut container)?;
         let (fundus, angle) = (series.fundus, series.angle);
         let bscans = series.bscans;

@@ -19,7 +19,7 @@ const BSCAN: u16 = 1;
 const MAX_LISTED: usize = 16;
 
 /// The B-scans of one acquisition.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Series {
     /// In ascending order of their numbers.
     pub(crate) bscans: Vec<Slice>,
@@ -32,6 +32,7 @@ pub(crate) struct Series {
 }
 
 /// The chunks of one B-scan.
+#[derive(Clone)]
 pub(crate) struct Slice {
     pub(crate) image: Entry,
     pub(crate) metadata: Option<Entry>,
@@ -80,24 +81,23 @@ pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
 }
 
 /// The requested series, or the only one; never chooses among several silently.
-pub(crate) fn choose(container: &mut Container, asked: Option<u32>) -> Result<Series, ReadError> {
-    let mut series = all(&container.entries);
+pub(crate) fn choose(container: &mut Container, series: &[Series], number: Option<u32>) -> Result<Series, ReadError> {
     let count = series.len();
     if count == 0 {
         return Err(ReadError::Unsupported("a Heidelberg container without B-scans".to_owned()));
     }
-    let chosen = match asked {
+    let chosen = match number {
         Some(number) if number == 0 || number as usize > count => {
             return Err(ReadError::NoSuchSeries { number, count });
         }
-        Some(number) => series.swap_remove(number as usize - 1),
-        None if count == 1 => series.swap_remove(0),
-        None => return Err(ReadError::Unsupported(listing(container, &series)?)),
+        Some(number) => &series[number as usize - 1],
+        None if count == 1 => &series[0],
+        None => return Err(ReadError::Unsupported(listing(container, series)?)),
     };
     if chosen.bscans.len() as u64 > MAX_BSCANS {
         return Err(ReadError::Malformed(format!("too many B-scans in one series: {}", chosen.bscans.len())));
     }
-    Ok(chosen)
+    Ok(chosen.clone())
 }
 
 /// Lists the series, so that the user can choose.
