@@ -1,7 +1,8 @@
 //! Errors of reading a scan.
 
-use octrls_core::ErrorCode;
 use std::path::PathBuf;
+
+use octrls_core::ErrorCode;
 
 /// Error of reading a scan. Each kind has a stable [`code`](ReadError::code).
 #[derive(Debug, thiserror::Error)]

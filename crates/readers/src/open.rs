@@ -3,16 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use image::ImageFormat;
-
 use octrls_core::scan::Provenance;
 
 use crate::{
-    Bioptigen, Cirrus, Dicom, DicomSeries, HeidelbergE2e, HeidelbergExport, HeidelbergVol, ImageFolder, Raster,
-    ReadError, ReadOptions, ScanFiles, ScanReader, Topcon,
-    folder::{self, VolumeFolder},
-    heidelberg::e2e::E2eFile,
-    raster,
+    ExportParts, ReadError, ReadOptions, ScanFiles, ScanReader,
+    bioptigen::Bioptigen,
+    dicom::{self, DicomFile, DicomSeries},
+    heidelberg::{
+        e2e::{E2eFile, HeidelbergE2e},
+        vol::HeidelbergVol,
+        xml::HeidelbergXml,
+    },
+    raster::{self, ImageFolder, Raster},
     sidecar::{self, Hints},
+    sniff::first_bytes,
+    topcon::Topcon,
+    volume_folder::VolumeFolder,
+    zeiss::Cirrus,
 };
 
 /// Opens a scan. The format is recognised by content, not by name. A folder is a volume of its images, or of the
@@ -43,7 +50,7 @@ enum Content {
     Dicom,
     DicomSeries(Vec<PathBuf>),
     HeidelbergE2e(E2eFile),
-    HeidelbergExport,
+    HeidelbergXml,
     HeidelbergVol,
     ImageFolder(Vec<PathBuf>),
     Raster(ImageFormat),
@@ -89,9 +96,9 @@ impl OpenedScan {
             Content::HeidelbergE2e(file) => Box::new(HeidelbergE2e::open(file, hints, options)?),
             Content::Bioptigen => Box::new(Bioptigen::open(path, hints)?),
             Content::Cirrus => Box::new(Cirrus::open(path, hints)?),
-            Content::Dicom => Box::new(Dicom::open(path, hints)?),
+            Content::Dicom => Box::new(DicomFile::open(path, hints)?),
             Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, hints)?),
-            Content::HeidelbergExport => Box::new(HeidelbergExport::open(path, hints, options.allow_missing)?),
+            Content::HeidelbergXml => Box::new(HeidelbergXml::open(path, hints, options.allow_missing)?),
             Content::HeidelbergVol => Box::new(HeidelbergVol::open(path, hints)?),
             Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), hints)?),
             Content::Raster(format) => Box::new(Raster::open(path, *format, hints)?),
@@ -103,15 +110,15 @@ impl OpenedScan {
 impl Content {
     fn of(path: &Path) -> Result<Self, ReadError> {
         if path.is_dir() {
-            return Ok(match folder::of_volume(path)? {
+            return Ok(match VolumeFolder::read(path)? {
                 VolumeFolder::Images(images) => Self::ImageFolder(images),
                 VolumeFolder::Instances(instances) => Self::DicomSeries(instances),
             });
         }
-        let start = raster::first_bytes(path)?;
-        Ok(if HeidelbergE2e::recognises(&start) {
+        let start = first_bytes(path)?;
+        Ok(if E2eFile::recognises(&start) {
             Self::HeidelbergE2e(E2eFile::open(path)?)
-        } else if Dicom::recognises(&start) {
+        } else if dicom::recognises(&start) {
             Self::Dicom
         } else if HeidelbergVol::recognises(&start) {
             Self::HeidelbergVol
@@ -119,12 +126,21 @@ impl Content {
             Self::Bioptigen
         } else if Topcon::recognises(&start) {
             Self::Topcon
-        } else if HeidelbergExport::recognises(&start) {
-            Self::HeidelbergExport
+        } else if HeidelbergXml::recognises(&start) {
+            Self::HeidelbergXml
         } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
             Self::Cirrus
         } else {
             Self::Raster(raster::format(&start)?)
         })
+    }
+}
+
+/// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
+#[must_use]
+pub fn parts(path: &Path) -> ExportParts {
+    match first_bytes(path) {
+        Ok(start) if HeidelbergXml::recognises(&start) => ExportParts::of(path),
+        _ => ExportParts::default(),
     }
 }

@@ -1,9 +1,9 @@
 //! JPEG 2000, as a raw codestream or in its file format.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+use octrls_core::scan::BScan;
 
 use crate::ReadError;
-use octrls_core::scan::BScan;
 
 /// Maximum components of an image.
 const MAX_COMPONENTS: u8 = 4;

@@ -1,21 +1,25 @@
 //! Pixels of DICOM frames.
 
-use std::{
-    borrow::Cow,
-    fs::File,
-    io::{BufReader, Cursor},
-};
+use std::{borrow::Cow, fs::File, io::Cursor};
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::{
     adapters::{PixelDataObject, RawPixelData},
     transfer_syntax::TransferSyntaxIndex,
 };
-use dicom_object::{InMemDicomObject, collector::DicomCollector};
+use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use octrls_core::scan::BScan;
 
-use super::{BScan, ReadError, broken, jpeg_ls, number, obfuscated, text};
-use crate::codec::{j2k, jpeg};
+use super::{
+    data_set::{DataSet, Fragments},
+    elements::{number, text},
+    errors::{obfuscated, of_parser},
+};
+use crate::{
+    ReadError,
+    codec::{j2k, jpeg, jpeg_ls},
+};
 
 /// A retired transfer syntax that old archives still contain.
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -64,6 +68,11 @@ impl Layout {
         self.width * self.height * self.samples * (self.bits as usize / 8)
     }
 
+    /// Bytes of all frames.
+    const fn pixel_bytes(&self) -> u64 {
+        (self.frame_bytes() as u64).saturating_mul(self.count as u64)
+    }
+
     /// Display intensities of a frame of decoded samples, little endian.
     fn intensities(&self, bytes: &[u8]) -> Result<BScan, ReadError> {
         let pixels = self.width * self.height;
@@ -84,7 +93,7 @@ impl Layout {
             }
             _ => (0..pixels).map(|i| self.luminance(bytes, i)).collect(),
         };
-        self.upright(&mut intensity);
+        self.invert_if_inverse(&mut intensity);
         Ok(BScan { width: self.width, height: self.height, intensity })
     }
 
@@ -103,7 +112,7 @@ impl Layout {
     }
 
     /// Inverts grey values if small ones are bright.
-    fn upright(&self, intensity: &mut [f32]) {
+    fn invert_if_inverse(&self, intensity: &mut [f32]) {
         if self.photometric == "MONOCHROME1" {
             for v in intensity {
                 *v = 1.0 - *v;
@@ -168,35 +177,29 @@ enum Data {
 }
 
 impl Frames {
-    /// Takes the pixels from `collector`, which has read everything before them, in a file of `bytes` bytes.
-    pub(crate) fn read(
-        collector: &mut DicomCollector<BufReader<File>>,
-        layout: Layout,
-        syntax: &str,
-        bytes: u64,
-    ) -> Result<Self, ReadError> {
-        let Some(known) = TransferSyntaxRegistry.get(syntax) else {
-            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
-        };
-        let data = if known.is_encapsulated_pixel_data() {
-            Data::Compressed(fragments(collector, layout.count)?)
+    /// Reads the pixels of `data_set`, which was read up to them, and checks the rest.
+    pub(crate) fn read(data_set: &mut DataSet<File>, layout: Layout) -> Result<Self, ReadError> {
+        let data = if data_set.is_compressed() {
+            Data::Compressed(joined(data_set.read_fragments()?, layout.count)?)
         } else {
-            let expected = (layout.frame_bytes() as u64).saturating_mul(layout.count as u64);
+            let (expected, bytes) = (layout.pixel_bytes(), data_set.file_bytes());
             if expected > bytes {
                 return Err(ReadError::Truncated(format!("{expected} pixel bytes declared, but the file has {bytes}")));
             }
-            let mut pixels = Vec::new();
-            collector.read_next_fragment(&mut pixels).map_err(|e| broken(&e))?;
+            let mut pixels = data_set.read_pixels()?;
             if (pixels.len() as u64) < expected {
                 return Err(ReadError::Truncated(format!("only {} of {expected} pixel bytes present", pixels.len())));
             }
-            if syntax == EXPLICIT_BIG_ENDIAN && layout.bits == 16 {
+            if data_set.syntax() == EXPLICIT_BIG_ENDIAN && layout.bits == 16 {
                 pixels.chunks_exact_mut(2).for_each(<[u8]>::reverse);
             }
             Data::Native(pixels)
         };
-        let frames = Self { layout, syntax: syntax.to_owned(), data };
+        let frames = Self { layout, syntax: data_set.syntax().to_owned(), data };
         frames.refuse_obfuscated()?;
+        if data_set.is_compressed() {
+            data_set.check_rest()?;
+        }
         Ok(frames)
     }
 
@@ -208,7 +211,7 @@ impl Frames {
             }
             Data::Compressed(frames) if self.is_jpeg_2000() => {
                 let mut bscan = j2k::decode(&frames[index], self.layout.width, self.layout.height)?;
-                self.layout.upright(&mut bscan.intensity);
+                self.layout.invert_if_inverse(&mut bscan.intensity);
                 Ok(bscan)
             }
             Data::Compressed(frames) if self.is_jpeg_ls() => self.layout.jpeg_ls(&frames[index]),
@@ -218,15 +221,15 @@ impl Frames {
                     ReadError::Unsupported(format!("DICOM pixels with transfer syntax {}", self.syntax))
                 })?;
                 let rle = self.syntax == uids::RLE_LOSSLESS;
-                let sound =
+                let fits =
                     if rle { self.layout.fits_rle(&frames[index]) } else { self.layout.fits_jpeg(&frames[index]) };
-                if !sound {
+                if !fits {
                     let problem = format!("frame {index} is incomplete or differs from its declaration");
                     return Err(ReadError::Malformed(problem));
                 }
                 let frame = Frame { layout: &self.layout, syntax: &self.syntax, bytes: &frames[index] };
                 let mut pixels = Vec::new();
-                reader.decode_frame(&frame, 0, &mut pixels).map_err(|e| broken(&e))?;
+                reader.decode_frame(&frame, 0, &mut pixels).map_err(|e| of_parser(&e))?;
                 self.layout.decoded(rle).intensities(&pixels)
             }
         }
@@ -252,21 +255,8 @@ impl Frames {
     }
 }
 
-/// The compressed bytes of each frame: one fragment each, or fragments joined by the offset table.
-fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> Result<Vec<Vec<u8>>, ReadError> {
-    let mut offsets = Vec::new();
-    collector.read_basic_offset_table(&mut offsets).map_err(|e| broken(&e))?;
-    let (mut fragments, mut starts, mut at) = (Vec::new(), Vec::new(), 0_u32);
-    loop {
-        let mut fragment = Vec::new();
-        if collector.read_next_fragment(&mut fragment).map_err(|e| broken(&e))?.is_none() {
-            break;
-        }
-        starts.push(at);
-        // Offsets count the tag and the length of each fragment.
-        at = at.wrapping_add(fragment.len() as u32).wrapping_add(8);
-        fragments.push(fragment);
-    }
+/// The compressed bytes of each of `count` frames: one fragment each, or fragments joined by the offset table.
+fn joined(Fragments { offsets, fragments }: Fragments, count: usize) -> Result<Vec<Vec<u8>>, ReadError> {
     if fragments.len() == count {
         return Ok(fragments);
     }
@@ -277,7 +267,11 @@ fn fragments(collector: &mut DicomCollector<BufReader<File>>, count: usize) -> R
         return Err(ReadError::Malformed(format!("{} pixel fragments for {count} frames", fragments.len())));
     }
     let mut frames = vec![Vec::new(); count];
-    for (start, fragment) in starts.into_iter().zip(fragments) {
+    let mut next = 0_u32;
+    for fragment in fragments {
+        let start = next;
+        // Offsets count the tag and the length of each fragment.
+        next = next.wrapping_add(fragment.len() as u32).wrapping_add(8);
         let frame = offsets.partition_point(|&o| o <= start).saturating_sub(1);
         frames[frame].extend(fragment);
     }

@@ -12,18 +12,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use octrls_core::{
+    layer::Boundary,
+    scan::{
+        BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+        Subject,
+    },
+};
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::{DEVICE, signal_db};
 use crate::{
-    FundusImage, Raster, ReadError, ScanReader,
+    FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    heidelberg::{DEVICE, signal_db},
+    raster::Raster,
     sidecar::Hints,
-};
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{
-    BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
-    Subject,
 };
 
 /// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.
@@ -32,7 +35,7 @@ const MAX_BYTES: u64 = 128 << 20;
 const MAX_NODES: u32 = 2_000_000;
 
 /// A Heidelberg export folder; reads one image at a time.
-pub struct HeidelbergExport {
+pub(crate) struct HeidelbergXml {
     header: ScanHeader,
     images: Vec<PathBuf>,
     found: Vec<DeviceFindings>,
@@ -57,17 +60,16 @@ struct Listed {
     found: DeviceFindings,
 }
 
-impl HeidelbergExport {
+impl HeidelbergXml {
     /// Whether `start`, the first bytes of a file, may begin an export's XML.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
+    pub(crate) fn recognises(start: &[u8]) -> bool {
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
         let text = String::from_utf8_lossy(&text[..text.len().min(512)]).to_uppercase();
         let text = text.trim_start();
         text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
         let text = read_text(path)?;
         let document = parsed(&text)?;
         let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
@@ -99,7 +101,7 @@ impl HeidelbergExport {
             let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
             image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
         });
-        let header = header(first, &bscans, stated)?;
+        let header = header(first, &bscans, hints)?;
         let (images, found) = bscans.into_iter().filter_map(|b| Some((b.file?, b.found))).unzip();
         Ok(Self { header, images, found, fundus, subject })
     }
@@ -155,7 +157,7 @@ impl ExportParts {
     }
 }
 
-impl ScanReader for HeidelbergExport {
+impl ScanReader for HeidelbergXml {
     fn header(&self) -> &ScanHeader {
         &self.header
     }
@@ -188,7 +190,7 @@ impl ScanReader for HeidelbergExport {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
         let image = open_image(path)?.bscan(0)?;
         let pixels = FundusImage::grey(&image);
-        Ok(Some(FundusImage::placed((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
+        Ok(Some(FundusImage::with_tracks((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
     }
 }
 
@@ -211,7 +213,7 @@ fn open_image(path: &Path) -> Result<Raster, ReadError> {
     Raster::recognise(path, &Hints::default())
 }
 
-fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<ScanHeader, ReadError> {
+fn header(series: Node<'_, '_>, bscans: &[Listed], hints: &Hints) -> Result<ScanHeader, ReadError> {
     let first = bscans.first().ok_or_else(|| ReadError::Malformed("the XML lists no B-scans".to_owned()))?;
     if bscans.iter().any(|b| (b.width, b.height) != (first.width, first.height)) {
         return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
@@ -220,7 +222,7 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
     let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
     let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
     let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter);
-    let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+    let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
     let tracks: Vec<BScanPosition> = bscans.iter().filter_map(|b| b.track).collect();
     let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
         (_, Some(BScanPosition::Circle { .. })) => Pattern::Circle,
@@ -235,8 +237,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
         bscans: bscans.len(),
         width,
         height,
-        axial: spacing(first.scale_mm[1]).or(stated.axial),
-        lateral: spacing(first.scale_mm[0]).or(stated.lateral),
+        axial: spacing(first.scale_mm[1]).or(hints.axial),
+        lateral: spacing(first.scale_mm[0]).or(hints.lateral),
         eye,
         eye_from,
         pattern,

@@ -7,7 +7,7 @@
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
 
 /// Maximum directories to follow; a chain may be circular.
-const MOST: usize = 8192;
+const MAX_DIRECTORIES: usize = 8192;
 
 /// Location of a page's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Directory {
     order: Order,
 }
 
-/// The pages, except reduced copies (thumbnails) and masks, at most [`MOST`].
+/// The pages, except reduced copies (thumbnails) and masks, at most [`MAX_DIRECTORIES`].
 pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error> {
     let head: [u8; 4] = bytes(&mut file)?;
     let little = head.starts_with(b"II");
@@ -26,7 +26,7 @@ pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
     }
     let mut pages = Vec::new();
     let mut next = order.offset(&mut file)?;
-    for _ in 0..MOST {
+    for _ in 0..MAX_DIRECTORIES {
         if next == 0 {
             return Ok(pages);
         }

@@ -149,7 +149,7 @@ fn several_series_are_not_mixed() {
     let Err(error) = open(&both, ReadOptions::default()) else { panic!("one of two was taken") };
     assert_eq!(error.code().as_str(), "E-READ-UNSUPPORTED");
     let text = error.to_string();
-    assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("--series"), "{text}");
+    assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("choose one"), "{text}");
     for (number, bscans, eye) in [(1, 2, Eye::Right), (2, 3, Eye::Left)] {
         let reader = open(&both, pick(number)).unwrap();
         assert_eq!((reader.header().bscans, reader.header().eye), (bscans, Some(eye)));

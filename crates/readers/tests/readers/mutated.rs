@@ -16,7 +16,7 @@ const CONTENT: [&str; 7] = [
 ];
 
 /// Number of samples.
-const SAMPLES: usize = if cfg!(feature = "dicom") { 19 } else { 13 };
+const SAMPLES: usize = 19;
 
 fn samples() -> Vec<Vec<u8>> {
     seeds::files().into_iter().map(|(_, bytes)| bytes).collect()

@@ -1,6 +1,6 @@
 //! Images in `.E2E` files: a header of 20 bytes, then samples by rows.
 
-use crate::{ReadError, dimensions, heidelberg::display_intensity, source::Fields};
+use crate::{ReadError, dimensions, heidelberg::display_intensity, little_endian::LittleEndian};
 
 pub(crate) const HEADER_BYTES: u64 = 20;
 /// B-scans: unsigned 16-bit floats.
@@ -10,7 +10,7 @@ const JPEG: u32 = 0x0201_0101;
 
 /// Width and height of the B-scan whose chunk has `size` bytes of content that start with `header`.
 pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), ReadError> {
-    let fields = Fields(header);
+    let fields = LittleEndian(header);
     let kind = fields.u32(4)?;
     if kind != FLOAT16 {
         return Err(ReadError::Unsupported(match kind {
@@ -31,7 +31,7 @@ pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), Rea
 /// Width and height of the fundus image whose chunk has `size` bytes of content that start with `header`; `None` if it
 /// has another form or is incomplete.
 pub(crate) fn fundus_dimensions(header: &[u8], size: u64) -> Option<(usize, usize)> {
-    let fields = Fields(header);
+    let fields = LittleEndian(header);
     let (width, height) = (fields.u32(16).ok()?, fields.u32(12).ok()?);
     let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
     (fields.u32(4).ok()? == GREY8 && size == HEADER_BYTES + (width * height) as u64).then_some((width, height))
@@ -76,7 +76,7 @@ mod tests {
         let file = std::fs::read(data.join("formats/heidelberg_e2e/e2e_minimized.E2E")).unwrap();
         let kind = file.windows(4).position(|w| w == FLOAT16.to_le_bytes()).unwrap();
         let chunk = &file[kind - 4..];
-        let total = Fields(chunk).u32(0).unwrap() as usize;
+        let total = LittleEndian(chunk).u32(0).unwrap() as usize;
         assert_eq!(dimensions(&chunk[..20], total as u64).unwrap(), (512, 496));
         let samples = &chunk[20..total];
         let shown = intensity(samples);

@@ -10,23 +10,24 @@ mod container;
 mod image;
 mod series;
 
-use crate::header::HeaderExt as _;
 use std::path::Path;
+
+use octrls_core::{
+    layer::Boundary,
+    scan::{
+        BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+        Subject, subject::latin,
+    },
+};
 
 use self::{
     container::{Container, Entry},
     series::{Series, Slice},
 };
+use super::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db};
 use crate::{
-    FundusImage, ReadError, ReadOptions, ScanReader, fundus,
-    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
+    FundusImage, ReadError, ReadOptions, ScanReader, fundus, header_ext::HeaderExt as _, little_endian::LittleEndian,
     sidecar::Hints,
-    source::Fields,
-};
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{
-    BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject,
-    subject::latin,
 };
 
 /// Bytes before the rows of a boundary.
@@ -41,6 +42,11 @@ pub(crate) struct E2eFile {
 }
 
 impl E2eFile {
+    /// Whether `start`, the first bytes of a file, belong to an `.E2E` file.
+    pub(crate) fn recognises(start: &[u8]) -> bool {
+        Container::recognises(start)
+    }
+
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         let container = Container::open(path)?;
         let series = series::all(&container.entries);
@@ -54,7 +60,7 @@ impl E2eFile {
 }
 
 /// One series of an `.E2E` file; reads one B-scan at a time.
-pub struct HeidelbergE2e {
+pub(crate) struct HeidelbergE2e {
     container: Container,
     header: ScanHeader,
     bscans: Vec<Slice>,
@@ -74,14 +80,8 @@ struct Slo {
 }
 
 impl HeidelbergE2e {
-    /// Whether `start`, the first bytes of a file, belong to an `.E2E` file.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
-        Container::recognises(start)
-    }
-
     /// Opens the series of `file` that `options` choose.
-    pub(crate) fn open(file: &E2eFile, stated: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
+    pub(crate) fn open(file: &E2eFile, hints: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
         let mut container = file.container.reopen()?;
         let series = series::choose(&mut container, &file.series, options.series)?;
         let eye = series.eye(&mut container)?;
@@ -110,23 +110,23 @@ impl HeidelbergE2e {
         let tracks: Vec<BScanPosition> = metadata.iter().filter_map(Metadata::track).collect();
         let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
         let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
-        let lateral = stated.degree.zip(tracks.first()).and_then(|(degree, track)| {
+        let lateral = hints.per_degree.zip(tracks.first()).and_then(|(degree, track)| {
             Some(Spacing { from: degree.from, ..Spacing::of_file(degree.um * length(track) / width as f64)? })
         });
-        let placed = stated.degree.filter(|_| lateral.is_some() && !tracks.is_empty());
+        let placed = hints.per_degree.filter(|_| lateral.is_some() && !tracks.is_empty());
         let corner = 0.5 * angle.unwrap_or(0.0);
         let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
         let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
-        let slo = slo.map(|slo| Slo { angle, tracks, degree_mm: stated.degree.map(Spacing::mm), ..slo });
+        let slo = slo.map(|slo| Slo { angle, tracks, degree_mm: hints.per_degree.map(Spacing::mm), ..slo });
         let pattern = pattern(&metadata);
-        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
             format: "Heidelberg E2E".into(),
             bscans: bscans.len(),
             width,
             height,
-            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(stated.axial),
-            lateral: lateral.or(stated.lateral),
+            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(hints.axial),
+            lateral: lateral.or(hints.lateral),
             eye,
             eye_from,
             pattern,
@@ -134,7 +134,7 @@ impl HeidelbergE2e {
             tracks: places.unwrap_or_default(),
             places: placed.map(|degree| degree.from),
         };
-        let header = header.placed(stated);
+        let header = header.with_sidecar_layout(hints);
         Ok(Self { container, header, bscans, slo })
     }
 
@@ -160,7 +160,7 @@ impl ScanReader for HeidelbergE2e {
         let mut found: [Option<BoundaryRows>; DEVICE_BOUNDARIES.len()] = Default::default();
         for entry in self.slice(index)?.contours.clone() {
             let start = self.container.read(&entry, 0, CONTOUR_HEADER_BYTES)?;
-            let (number, length) = (Fields(&start).u32(4)? as usize, u64::from(Fields(&start).u32(12)?));
+            let (number, length) = (LittleEndian(&start).u32(4)? as usize, u64::from(LittleEndian(&start).u32(12)?));
             let rows_bytes = 4 * length;
             if entry.size < CONTOUR_HEADER_BYTES + rows_bytes {
                 return Err(ReadError::Malformed(format!(
@@ -178,7 +178,7 @@ impl ScanReader for HeidelbergE2e {
     fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
         const AT: u64 = 156;
         let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
-        Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
+        Ok(signal_db(LittleEndian(&self.container.read(&entry, AT, 4)?).f32(0)?))
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
@@ -210,7 +210,7 @@ impl ScanReader for HeidelbergE2e {
         let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
         let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
         let time = self.container.read(&metadata, TIME, 8)?;
-        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(Fields(&time).u64(0)?) };
+        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(LittleEndian(&time).u64(0)?) };
         Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)))
     }
 }
@@ -232,7 +232,7 @@ struct Metadata {
 const LINE: u32 = 1;
 const CIRCLE: u32 = 2;
 /// Farthest plausible position from the centre of a fundus image, in degrees.
-const MOST_DEGREES: f32 = 90.0;
+const MAX_DEGREES: f32 = 90.0;
 
 impl Slo {
     /// Reads the image in the chunk `entry`; `None` if it is incomplete.
@@ -252,7 +252,7 @@ fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, R
     if entry.size < AT + 2 {
         return Ok(None);
     }
-    let degrees = Fields(&container.read(entry, AT, 2)?).u16(0)?;
+    let degrees = LittleEndian(&container.read(entry, AT, 2)?).u16(0)?;
     Ok((10..=120).contains(&degrees).then_some(degrees.into()))
 }
 
@@ -281,7 +281,7 @@ impl Metadata {
     fn track(&self) -> Option<BScanPosition> {
         let [x0, y0, x1, y1] = self.ends;
         let place = |x: f32, y: f32| {
-            let near = x.abs() <= MOST_DEGREES && y.abs() <= MOST_DEGREES;
+            let near = x.abs() <= MAX_DEGREES && y.abs() <= MAX_DEGREES;
             near.then_some(Place { x: x.into(), y: y.into() })
         };
         match self.kind {
@@ -293,7 +293,7 @@ impl Metadata {
 
     fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
         let bytes = container.read(entry, 0, METADATA_BYTES)?;
-        let fields = Fields(&bytes);
+        let fields = LittleEndian(&bytes);
         Ok(Self {
             size: (fields.u32(8)? as usize, fields.u32(4)? as usize),
             ends: [fields.f32(12)?, fields.f32(16)?, fields.f32(20)?, fields.f32(24)?],

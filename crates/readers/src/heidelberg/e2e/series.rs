@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::container::{Container, Entry};
-use crate::{ReadError, dimensions::MAX_BSCANS, source::Fields};
 use octrls_core::scan::Eye;
+
+use super::container::{Container, Entry};
+use crate::{ReadError, dimensions::MAX_BSCANS, little_endian::LittleEndian};
 
 /// Kinds of chunks that are read.
 const IMAGE: u32 = 0x4000_0000;
@@ -110,7 +111,7 @@ fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadE
     if series.len() > MAX_LISTED {
         parts.push(format!("{} more", series.len() - MAX_LISTED));
     }
-    Ok(format!("a file of {} series ({}); choose one with --series", series.len(), parts.join("; ")))
+    Ok(format!("a file of {} series ({}); choose one", series.len(), parts.join("; ")))
 }
 
 impl Grouped {
@@ -134,7 +135,7 @@ impl Series {
     pub(crate) fn eye(&self, container: &mut Container) -> Result<Option<Eye>, ReadError> {
         let mut found = None;
         for entry in self.laterality.values() {
-            let letter = Fields(&container.read(entry, 14, 1)?).u8(0)?;
+            let letter = LittleEndian(&container.read(entry, 14, 1)?).u8(0)?;
             let Some(eye) = Eye::of_letter(&char::from(letter).to_string()) else { continue };
             if found.is_some_and(|other| other != eye) {
                 return Ok(None);
