@@ -90,8 +90,8 @@ impl Bioptigen {
             return Err(ReadError::Truncated(format!("only {} of {count} frames present", samples.len())));
         }
         let expected = (width * height) as u64 * bytes_per_sample;
-        if let Some(odd) = samples.iter().find(|r| r.size != expected) {
-            return Err(ReadError::Malformed(format!("a frame has {} bytes instead of {expected}", odd.size)));
+        if let Some(wrong) = samples.iter().find(|r| r.size != expected) {
+            return Err(ReadError::Malformed(format!("a frame has {} bytes instead of {expected}", wrong.size)));
         }
         let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
         let pattern = match declared.kind {
@@ -133,8 +133,8 @@ impl ScanReader for Bioptigen {
             1 => u16::from(bytes[i]),
             _ => u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]),
         };
-        let most = (0..width * height).map(sample).max().unwrap_or(0).max(1);
-        let grey = |i: usize| f32::from(sample(i)) / f32::from(most);
+        let max = (0..width * height).map(sample).max().unwrap_or(0).max(1);
+        let grey = |i: usize| f32::from(sample(i)) / f32::from(max);
         let intensity = (0..height).flat_map(|y| (0..width).map(move |x| x * height + y)).map(grey).collect();
         Ok(BScan { width, height, intensity })
     }
@@ -148,16 +148,16 @@ impl Declared {
                 continue;
             }
             let bytes = file.read(record.at, record.size)?;
-            let whole = if record.size == 4 { Some(u64::from(LittleEndian(&bytes).u32(0)?)) } else { None };
-            let length = if record.size == 8 { Some(LittleEndian(&bytes).f64(0)?) } else { None };
+            let integer = if record.size == 4 { Some(u64::from(LittleEndian(&bytes).u32(0)?)) } else { None };
+            let float = if record.size == 8 { Some(LittleEndian(&bytes).f64(0)?) } else { None };
             match record.key.as_str() {
-                "FRAMECOUNT" => declared.count = whole,
-                "LINECOUNT" => declared.ascans = whole,
-                "LINELENGTH" => declared.depth = whole,
-                "SAMPLEFORMAT" => declared.format = whole,
-                "SCANTYPE" => declared.kind = whole,
-                "SCANDEPTH" => declared.depth_mm = length,
-                "AZSCANLENGTH" => declared.length_mm = length,
+                "FRAMECOUNT" => declared.count = integer,
+                "LINECOUNT" => declared.ascans = integer,
+                "LINELENGTH" => declared.depth = integer,
+                "SAMPLEFORMAT" => declared.format = integer,
+                "SCANTYPE" => declared.kind = integer,
+                "SCANDEPTH" => declared.depth_mm = float,
+                "AZSCANLENGTH" => declared.length_mm = float,
                 _ => {}
             }
         }

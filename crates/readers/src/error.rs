@@ -49,10 +49,10 @@ pub enum ReadError {
         reason: String,
     },
     /// Images that an export lists are missing, perhaps only for now.
-    #[error("only {there} of {listed} images are present")]
+    #[error("only {present} of {listed} images are present")]
     Incomplete {
         /// Images present.
-        there: usize,
+        present: usize,
         /// Images listed.
         listed: usize,
     },

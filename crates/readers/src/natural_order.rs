@@ -33,7 +33,7 @@ mod tests {
     use super::natural_key;
 
     #[test]
-    fn numbers_in_names_count_as_numbers() {
+    fn numbers_sort_by_value() {
         let mut names = ["b10.png", "B2.png", "b1-10.png", "b1-9.png", "b002.png", "a99.png", "c.png"];
         names.sort_by_key(|n| natural_key(n));
         assert_eq!(names, ["a99.png", "b1-9.png", "b1-10.png", "B2.png", "b002.png", "b10.png", "c.png"]);

@@ -31,7 +31,7 @@ fn without_padding(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
     if filled == 0 {
         return Ok(Cow::Borrowed(&frame[..length]));
     }
-    let mut whole = body[..body.len() - filled].to_vec();
-    whole.extend(b"\xff\xd9");
-    Ok(Cow::Owned(whole))
+    let mut complete = body[..body.len() - filled].to_vec();
+    complete.extend(b"\xff\xd9");
+    Ok(Cow::Owned(complete))
 }

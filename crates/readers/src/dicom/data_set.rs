@@ -121,7 +121,7 @@ impl<R: Read + Seek> DataSet<R> {
                 LazyDataToken::PixelSequenceStart => break,
                 LazyDataToken::ElementHeader(header) if header.tag == tags::PIXEL_DATA => break,
                 LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
-                LazyDataToken::SequenceStart { tag, .. } => elements.push(self.sequence(tag)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
                 _ => return Err(unexpected()),
             }
         }
@@ -136,12 +136,15 @@ impl<R: Read + Seek> DataSet<R> {
     }
 
     /// The sequence whose start was read.
-    fn sequence(&mut self, tag: Tag) -> Result<InMemElement, ReadError> {
+    fn sequence(&mut self, tag: Tag, length: Length) -> Result<InMemElement, ReadError> {
         let mut items = Vec::new();
         loop {
             match self.next()?.ok_or_else(ends_early)? {
                 LazyDataToken::ItemStart { .. } => items.push(self.item()?),
-                LazyDataToken::SequenceEnd => return Ok(DataElement::new(tag, VR::SQ, DataSetSequence::from(items))),
+                LazyDataToken::SequenceEnd => {
+                    let items = DataSetSequence::new(items, length);
+                    return Ok(DataElement::new_with_len(tag, VR::SQ, length, items));
+                }
                 _ => return Err(unexpected()),
             }
         }
@@ -153,7 +156,7 @@ impl<R: Read + Seek> DataSet<R> {
         loop {
             match self.next()?.ok_or_else(ends_early)? {
                 LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
-                LazyDataToken::SequenceStart { tag, .. } => elements.push(self.sequence(tag)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
                 LazyDataToken::PixelSequenceStart => self.skip_fragments()?,
                 LazyDataToken::ItemEnd => return Ok(InMemDicomObject::from_element_iter(elements)),
                 _ => return Err(unexpected()),
@@ -296,4 +299,65 @@ fn depth_after<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadE
         _ => return Ok(depth),
     };
     left.ok_or_else(|| ReadError::Malformed("an item or sequence ends that did not begin".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::PrimitiveValue;
+    use dicom_dictionary_std::uids;
+    use dicom_object::{FileMetaTableBuilder, open_file};
+
+    use super::*;
+
+    fn item(elements: impl IntoIterator<Item = InMemElement>) -> InMemDicomObject {
+        InMemDicomObject::from_element_iter(elements)
+    }
+
+    fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> InMemElement {
+        DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+    }
+
+    fn string(tag: Tag, vr: VR, value: &str) -> InMemElement {
+        DataElement::new(tag, vr, PrimitiveValue::from(value))
+    }
+
+    #[test]
+    fn elements_are_those_that_the_dicom_library_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.dcm");
+        let spacing = || item([string(tags::PIXEL_SPACING, VR::DS, "0.0039\\0.0117")]);
+        let icon = item([DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![7_u8; 4]))]);
+        for syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN] {
+            let object = item([
+                string(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
+                string(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE),
+                string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.4"),
+                string(tags::PATIENT_NAME, VR::PN, "Müller^Jürgen"),
+                string(tags::PATIENT_SEX, VR::CS, ""),
+                DataElement::new(tags::ROWS, VR::US, PrimitiveValue::from(4_u16)),
+                sequence(tags::ICON_IMAGE_SEQUENCE, vec![icon.clone()]),
+                sequence(tags::REFERENCED_IMAGE_SEQUENCE, vec![]),
+                sequence(
+                    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+                    vec![
+                        item([sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![spacing()])]),
+                        item([sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![spacing(), item([])])]),
+                    ],
+                ),
+                DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![1_u8; 8])),
+            ]);
+            let meta = FileMetaTableBuilder::new().transfer_syntax(syntax);
+            object.with_meta(meta).unwrap().write_to_file(&path).unwrap();
+
+            let mut data_set = DataSet::open(&path).unwrap();
+            let found = data_set.read_up_to_pixels().unwrap();
+            let mut expected = open_file(&path).unwrap().into_inner();
+            expected.remove_element(tags::PIXEL_DATA);
+            assert_eq!(found.get(tags::PATIENT_NAME).unwrap().to_str().unwrap(), "Müller^Jürgen");
+            // Undefined lengths are never equal, hence the text.
+            let listed = |object: &InMemDicomObject| object.iter().map(|e| format!("{e:?}")).collect::<Vec<_>>();
+            assert_eq!(listed(&found), listed(&expected), "{syntax}");
+            assert_eq!(data_set.read_pixels().unwrap(), [1; 8]);
+        }
+    }
 }

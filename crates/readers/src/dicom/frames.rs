@@ -83,8 +83,8 @@ impl Layout {
                 self.frame_bytes()
             )));
         }
-        let most = (f64::from(self.stored).exp2() - 1.0) as f32;
-        let grey = |v: u16| (f32::from(v) / most).min(1.0);
+        let max = (f64::from(self.stored).exp2() - 1.0) as f32;
+        let grey = |v: u16| (f32::from(v) / max).min(1.0);
         let mut intensity: Vec<f32> = match (self.samples, self.bits) {
             (1, 8) => bytes[..pixels].iter().map(|&v| grey(v.into())).collect(),
             (1, _) => {

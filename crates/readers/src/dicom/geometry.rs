@@ -98,7 +98,7 @@ impl Geometry {
         Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
     }
 
-    /// The header of a scan of this shape; values missing from the file come from `stated`.
+    /// The header of a scan of this shape; `hints` fill in what the file does not state.
     pub(crate) fn header(
         &self,
         format: &'static str,

@@ -64,8 +64,8 @@ impl DicomSeries {
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
         let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
         instances.iter().try_for_each(|other| first.agrees_with(other))?;
-        distinct(&instances)?;
-        let mut instances = in_order(instances)?;
+        check_distinct(&instances)?;
+        let mut instances = sorted(instances)?;
 
         let shape = Shape { frames: instances.len(), ..instances[0].shape };
         let format = if instances[0].tomography { "DICOM OPT series" } else { "DICOM series" };
@@ -97,7 +97,7 @@ impl ScanReader for DicomSeries {
         let read = catch_panic(|| {
             let open = OpenObject::open(file)?;
             let shape = open.shape()?;
-            let changed = || ReadError::Series(format!("{} changed its size", name(file)));
+            let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
             if shape == expected { open.into_frames(shape) } else { Err(changed()) }
         });
         read.and_then(|frames| frames.decode(0)).map_err(|error| of_instance(error, file))
@@ -124,7 +124,7 @@ impl Instance {
         let open = OpenObject::open(file)?;
         let (object, shape) = (&open.elements, open.shape()?);
         if shape.frames != 1 {
-            return Err(ReadError::Series(format!("{} has {} frames instead of one", name(file), shape.frames)));
+            return Err(ReadError::Series(format!("{} has {} frames instead of one", file_name(file), shape.frames)));
         }
         let content = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
         let instance = Self {
@@ -145,8 +145,9 @@ impl Instance {
 
     /// Checks that `other` may belong to the same scan.
     fn agrees_with(&self, other: &Self) -> Result<(), ReadError> {
-        let contradict =
-            |what: &str| Err(ReadError::Series(format!("{} and {} {what}", name(&self.file), name(&other.file))));
+        let contradict = |what: &str| {
+            Err(ReadError::Series(format!("{} and {} {what}", file_name(&self.file), file_name(&other.file))))
+        };
         let same = |a: Option<Spacing>, b: Option<Spacing>| match (a, b) {
             (Some(a), Some(b)) => (a.um / b.um - 1.0).abs() <= SAME_SPACING,
             (a, b) => a.is_none() && b.is_none(),
@@ -177,12 +178,12 @@ impl Instance {
 }
 
 /// Checks that no two instances are the same or have the same number.
-fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
+fn check_distinct(instances: &[Instance]) -> Result<(), ReadError> {
     let (mut by_uid, mut by_number) = (HashMap::new(), HashMap::new());
     for instance in instances {
         let file = &instance.file;
         if let Some(other) = instance.instance_uid().and_then(|uid| by_uid.insert(uid, file)) {
-            let reason = format!("{} and {} have the same SOP Instance UID", name(other), name(file));
+            let reason = format!("{} and {} have the same SOP Instance UID", file_name(other), file_name(file));
             return Err(ReadError::Series(reason));
         }
         if let Some(number) = instance.number
@@ -190,8 +191,8 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
         {
             return Err(ReadError::Series(format!(
                 "{} and {} both have Instance Number {number}",
-                name(other),
-                name(file)
+                file_name(other),
+                file_name(file)
             )));
         }
     }
@@ -200,7 +201,7 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
 
 /// Orders B-scans that lie side by side by position, starting at the end with the lowest number or at the top; others
 /// by number.
-fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
+fn sorted(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
     let mut in_stack: Vec<u64> = instances.iter().filter_map(|i| i.in_stack).collect();
     in_stack.sort_unstable();
     in_stack.dedup();
@@ -244,7 +245,7 @@ fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
 
 /// `error`, with the name of the instance's file.
 fn of_instance(error: ReadError, file: &Path) -> ReadError {
-    let named = |reason: &str| format!("{}: {reason}", name(file));
+    let named = |reason: &str| format!("{}: {reason}", file_name(file));
     match error {
         ReadError::Truncated(reason) => ReadError::Truncated(named(&reason)),
         ReadError::Malformed(reason) => ReadError::Malformed(named(&reason)),
@@ -253,6 +254,6 @@ fn of_instance(error: ReadError, file: &Path) -> ReadError {
     }
 }
 
-fn name(file: &Path) -> String {
+fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -72,13 +72,13 @@ impl HeidelbergVol {
         }
         let Some(fields) = start.get(..HEADER_BYTES as usize).map(LittleEndian) else { return false };
         let printable = start[..12].iter().all(|&b| b == 0 || (32..127).contains(&b));
-        let sane = |at, min: u64, max: u64| size(fields, at).is_ok_and(|v| (min..=max).contains(&v));
+        let plausible = |at, min: u64, max: u64| size(fields, at).is_ok_and(|v| (min..=max).contains(&v));
         printable
-            && sane(12, 1, 32_768)
-            && sane(16, 1, MAX_BSCANS)
-            && sane(20, 1, 32_768)
+            && plausible(12, 1, 32_768)
+            && plausible(16, 1, MAX_BSCANS)
+            && plausible(20, 1, 32_768)
             && matches!(&start[84..86], b"OD" | b"OS")
-            && sane(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
+            && plausible(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
     }
 
     pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
@@ -114,8 +114,8 @@ impl HeidelbergVol {
             let place = file.read(at, PLACE_BYTES)?;
             let place = LittleEndian(&place);
             let own = u64::try_from(place.i32(12)?).unwrap_or(0);
-            let sane = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
-            let header_bytes = if sane { own } else { bscan_header_bytes };
+            let plausible = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
+            let header_bytes = if plausible { own } else { bscan_header_bytes };
             let pixels = at + header_bytes;
             layouts.push(BScanLayout::new(at, header_bytes, width, place)?);
             tracks.extend(track(place, circle)?);

@@ -1,8 +1,12 @@
 //! Reads each page of a TIFF file as if it were the only one.
 //!
-//! The decoder reads only the first page. Pages form a chain: the header holds the offset of the first directory, and
-//! each directory that of the next (TIFF 6.0, section 2; `BigTIFF` is the same with 64 bits). A [`Page`] presents the
-//! file with another first directory.
+//! `image` reads only the first page. The `tiff` crate can seek to any page, but leaves the conversion of samples
+//! (1 bit, CMYK, floats, inverted grey) to its caller, and rejects a file whose first page is a thumbnail in a coding
+//! that it does not know. So this module only finds the pages, and a [`Page`] presents the file with another first
+//! directory to `image`.
+//!
+//! Pages form a chain: the header holds the offset of the first directory, and each directory that of the next (TIFF
+//! 6.0, section 2; `BigTIFF` is the same with 64 bits).
 
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
 

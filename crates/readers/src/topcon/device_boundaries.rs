@@ -117,11 +117,11 @@ fn contours(file: &mut SizedFile, chunk: &Chunk, (width, count): (usize, usize))
         _ => return None,
     };
     let bytes = 2 * (width * count) as u64;
-    let whole = fields.u8(21).ok()? == 0
+    let complete = fields.u8(21).ok()? == 0
         && (fields.u32(22).ok()?, fields.u32(26).ok()?) == (width as u32, count as u32)
         && u64::from(fields.u32(30).ok()?) == bytes
         && chunk.size >= HEADER_BYTES + bytes;
-    whole.then_some(Contours { boundary, at: chunk.at + HEADER_BYTES })
+    complete.then_some(Contours { boundary, at: chunk.at + HEADER_BYTES })
 }
 
 /// How much brighter the image is below a boundary than above it, on average.

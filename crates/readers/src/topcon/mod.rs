@@ -130,10 +130,10 @@ impl Topcon {
         };
         let header = header.with_sidecar_layout(hints);
         // If B-scans are missing, the file does not tell which.
-        let whole = projection.as_ref().is_none_or(|p| p.height == header.bscans);
+        let complete = projection.as_ref().is_none_or(|p| p.height == header.bscans);
         let stated_here = header.lateral.is_some_and(|s| s.from == Provenance::Header);
         let header = match across_mm {
-            Some(mm) if frames.mode == HORIZONTAL && whole && stated_here && (0.1..100.0).contains(&mm) => header
+            Some(mm) if frames.mode == HORIZONTAL && complete && stated_here && (0.1..100.0).contains(&mm) => header
                 .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
@@ -158,8 +158,8 @@ impl ScanReader for Topcon {
                 let size = 2 * (width * height) as u64;
                 let bytes = self.file.read(first + index as u64 * size, size)?;
                 let (samples, _) = bytes.as_chunks::<2>();
-                let most = samples.iter().map(|&b| u16::from_le_bytes(b)).max().unwrap_or(0).max(1);
-                let intensity = samples.iter().map(|&b| f32::from(u16::from_le_bytes(b)) / f32::from(most));
+                let max = samples.iter().map(|&b| u16::from_le_bytes(b)).max().unwrap_or(0).max(1);
+                let intensity = samples.iter().map(|&b| f32::from(u16::from_le_bytes(b)) / f32::from(max));
                 Ok(BScan { width, height, intensity: intensity.collect() })
             }
         }
@@ -200,8 +200,8 @@ impl Projection {
             length.map(|mm| mm / pixels as f64).filter(|mm| (1e-4..10.0).contains(mm))
         };
         let pixel_mm = mm(across, width).zip(mm(down, height)).map(<[f64; 2]>::from);
-        let whole = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
-        whole.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
+        let complete = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
+        complete.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
     }
 }
 

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_floats_without_a_sign() {
+    fn samples_are_unsigned_floats() {
         let is = |sample, value: f32| (reflectivity(sample) - value).abs() <= value * 1e-6;
         assert!(is(0, 0.0) && is(0xfc00, 1.0) && is(62 << 10, 0.5) && is(63 << 10 | 1, f32::MAX));
         assert!(is(0xffff, f32::MAX) && is(1 << 10, (-62_f32).exp2()) && is(0x3ff, (-62_f32).exp2() * 1023.0 / 1024.0));
@@ -71,8 +71,8 @@ mod tests {
 
     /// The one complete B-scan in a file whose directories are cut off.
     #[test]
-    fn a_bscan_of_a_scanner() {
-        let Some(data) = octrls_testing::real_data("a_bscan_of_a_scanner") else { return };
+    fn real_bscan_is_read() {
+        let Some(data) = octrls_testing::real_data("real_bscan_is_read") else { return };
         let file = std::fs::read(data.join("formats/heidelberg_e2e/e2e_minimized.E2E")).unwrap();
         let kind = file.windows(4).position(|w| w == FLOAT16.to_le_bytes()).unwrap();
         let chunk = &file[kind - 4..];
@@ -85,10 +85,10 @@ mod tests {
         assert_eq!(shown.iter().filter(|&&v| v >= 1.0).count(), 1);
 
         // Some readers reverse the bits of the mantissa, which makes the image rougher.
-        let turned = |sample: u16| sample & 0xfc00 | (sample & 0x3ff).reverse_bits() >> 6;
-        let turned: Vec<u8> =
-            samples.chunks(2).flat_map(|b| turned(u16::from_le_bytes([b[0], b[1]])).to_le_bytes()).collect();
+        let reversed = |sample: u16| sample & 0xfc00 | (sample & 0x3ff).reverse_bits() >> 6;
+        let reversed: Vec<u8> =
+            samples.chunks(2).flat_map(|b| reversed(u16::from_le_bytes([b[0], b[1]])).to_le_bytes()).collect();
         let roughness = |image: Vec<f32>| image.windows(2).map(|w| (w[0] - w[1]).abs()).sum::<f32>();
-        assert!(roughness(shown) < 0.96 * roughness(intensity(&turned)));
+        assert!(roughness(shown) < 0.96 * roughness(intensity(&reversed)));
     }
 }

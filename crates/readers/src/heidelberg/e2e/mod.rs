@@ -306,13 +306,13 @@ impl Metadata {
 }
 
 /// Checks the number of B-scans against the number that they state themselves.
-fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
+fn check_count(present: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
     let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
-    if there < listed && !allow_missing {
-        return Err(ReadError::Incomplete { there, listed });
+    if present < listed && !allow_missing {
+        return Err(ReadError::Incomplete { present, listed });
     }
-    if there > listed && listed > 0 {
-        return Err(ReadError::Malformed(format!("{there} B-scans in a volume of {listed}")));
+    if present > listed && listed > 0 {
+        return Err(ReadError::Malformed(format!("{present} B-scans in a volume of {listed}")));
     }
     Ok(())
 }
