@@ -11,6 +11,7 @@ mod frames;
 mod fundus;
 mod geometry;
 mod groups;
+mod layout;
 mod locations;
 mod meta;
 mod object;

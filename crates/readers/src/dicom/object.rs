@@ -9,7 +9,8 @@ use super::{
     data_set::DataSet,
     elements::{number, text},
     errors::obfuscated,
-    frames::{Frames, Layout},
+    frames::Frames,
+    layout::Layout,
 };
 use crate::{
     ReadError,
