@@ -17,7 +17,7 @@ pub fn config(bytes: &[u8]) {
 mod tests {
     use std::fs;
 
-    use octrls_testing::{Target, assert_promises_kept, project, write_corpora};
+    use octrls_testing::{Target, assert_never_panics, project, write_corpora};
 
     const TARGETS: [Target; 1] = [("config", super::config, seeds)];
 
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn seeds_and_changed_seeds_keep_all_promises() {
-        assert_promises_kept(&TARGETS);
+        assert_never_panics(&TARGETS);
     }
 
     #[test]

@@ -1,17 +1,19 @@
-//! What the targets share: files of any content, opened as scans and read.
+//! Helpers that fuzz targets share: they open files of any content as scans and read them.
 
 use std::{path::Path, sync::Once};
 
-use octrls_readers as scan;
-use octrls_readers::ReadOptions;
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles, open, parts, series_key};
 use tempfile::TempDir;
 
-/// Most B-scans that are read of one scan.
+/// Maximum B-scans to read from one scan.
 const MAX_BSCANS: usize = 8;
-/// Largest B-scan whose pixels are read: larger ones take their time, which is no fault.
+/// Maximum pixels of a B-scan to decode; larger ones are slow without being wrong.
 const MAX_PIXELS: usize = 1 << 20;
 
-/// A folder for one input's files, in memory where the system has such a place.
+/// A folder for the files of one input, in memory if possible.
+///
+/// # Panics
+/// If it cannot be created.
 #[must_use]
 pub fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -19,10 +21,10 @@ pub fn folder() -> TempDir {
     folder.expect("a temporary folder")
 }
 
-/// Opens the file `name` of `folder`, which holds `bytes`, and reads it; it may be refused, with words.
+/// Writes `bytes` to the file `name` in `folder` and reads it as a scan. The reader may return an error.
 ///
 /// # Panics
-/// Where the reader breaks its promises.
+/// If the reader returns an invalid scan or an error without code or text.
 pub fn read(folder: &TempDir, name: &str, bytes: &[u8]) {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file in the temporary folder");
@@ -31,29 +33,33 @@ pub fn read(folder: &TempDir, name: &str, bytes: &[u8]) {
         ReadOptions { allow_missing: true, series: Some(1), um_per_degree: Some(293.3), ..ReadOptions::default() },
     ] {
         if let Err(error) = read_with(&path, options) {
-            assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
+            check_error(&error);
         }
     }
-    let _ = (scan::parts(&path), scan::series_key(&path));
+    let _ = (parts(&path), series_key(&path));
 }
 
 /// Opens a DICOM series of two instances that both hold `bytes`.
 ///
 /// # Panics
-/// Where the reader breaks its promises.
+/// If the reader returns an error without code or text.
 pub fn read_series(folder: &TempDir, bytes: &[u8]) {
     let files = ["1.dcm", "2.dcm"].map(|name| folder.path().join(name));
     for file in &files {
         std::fs::write(file, bytes).expect("a file in the temporary folder");
     }
-    let series = scan::ScanFiles::series(files.to_vec()).expect("two files");
-    if let Err(error) = scan::open_files(&series, ReadOptions::default()) {
-        assert!(!error.to_string().is_empty() && error.code().starts_with("E-READ-"));
+    let series = ScanFiles::series(files.to_vec()).expect("two files");
+    if let Err(error) = OpenedScan::open(&series).and_then(|scan| scan.reader(ReadOptions::default())) {
+        check_error(&error);
     }
 }
 
-fn read_with(path: &Path, options: ReadOptions) -> Result<(), scan::ReadError> {
-    let mut reader = scan::open(path, options)?;
+fn check_error(error: &ReadError) {
+    assert!(!error.to_string().is_empty() && error.code().as_str().starts_with("E-READ-"));
+}
+
+fn read_with(path: &Path, options: ReadOptions) -> Result<(), ReadError> {
+    let mut reader = open(path, options)?;
     let header = reader.header().clone();
     assert!(header.bscans > 0 && [0, header.bscans].contains(&header.tracks.len()));
     if header.width * header.height > MAX_PIXELS {
@@ -74,15 +80,15 @@ fn read_with(path: &Path, options: ReadOptions) -> Result<(), scan::ReadError> {
     Ok(())
 }
 
-/// Lets panics of the DICOM parser and the JPEG-LS decoder go on to the reader, which catches them; any other ends the run.
+/// Ignores panics of the DICOM parser and of the JPEG-LS decoder, which the reader catches. Any other ends the run.
 pub fn pass_caught_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let end = std::panic::take_hook();
+        let abort = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let caught = |file: &str| ["/dicom-parser-", "/pure_jpegls-"].iter().any(|name| file.contains(name));
             if info.location().is_none_or(|at| !caught(at.file())) {
-                end(info);
+                abort(info);
             }
         }));
     });

@@ -9,8 +9,7 @@ use clap::Args;
 
 use super::{SOME_FAILED, coded, follow_up::published};
 use octrls_core::scan::Subject;
-use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions};
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles};
 
 #[derive(Args)]
 pub(super) struct ForgetArguments {
@@ -50,12 +49,13 @@ pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
 
 /// The eyes that the series of a file show.
 fn subjects(path: &Path) -> Result<Vec<Subject>, ReadError> {
-    let count = scan::series(path)?;
+    let scan = OpenedScan::open(&ScanFiles::one(path))?;
+    let count = scan.series_count();
     let mut found = Vec::new();
     for number in 1..=count {
         let series = (count > 1).then_some(number);
         let options = ReadOptions { series, allow_missing: true, ..ReadOptions::default() };
-        found.extend(scan::open(path, options)?.subject()?);
+        found.extend(scan.reader(options)?.subject()?);
     }
     Ok(found)
 }

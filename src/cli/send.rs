@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 
 use octrls_dicom_net as node;
 use octrls_dicom_net::SendOutcome;
-use octrls_readers::Dicom;
+use octrls_readers::dicom;
 
 use super::{SOME_FAILED, coded, node_args::SendArguments, on_signals};
 
@@ -72,5 +72,5 @@ fn is_dicom(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    !hidden && read.is_ok() && Dicom::recognises(&start)
+    !hidden && read.is_ok() && dicom::recognises(&start)
 }

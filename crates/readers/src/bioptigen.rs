@@ -4,16 +4,18 @@
 //! `FRAMEHEADER` and each `FRAMEDATA` contain records themselves. The samples of an A-scan are contiguous. Source:
 //! public descriptions (Bioptigen's published reader for Matlab, the AURA tools, LibOctData).
 
-use crate::header::HeaderExt as _;
 use std::path::Path;
 
-use super::{
+use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
+
+use crate::{
     ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
+    header_ext::HeaderExt as _,
+    little_endian::LittleEndian,
     sidecar::Hints,
-    source::{Fields, Source},
+    sized_file::SizedFile,
 };
-use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
 
 const MAGIC: [u8; 4] = 209_561_509_u32.to_le_bytes();
 const FIRST_RECORD: u64 = 6;
@@ -22,8 +24,8 @@ const MAX_RECORDS: usize = 2 * MAX_BSCANS as usize;
 const MAX_KEY: u64 = 256;
 
 /// A `.OCT` file; reads one B-scan at a time.
-pub struct Bioptigen {
-    source: Source,
+pub(crate) struct Bioptigen {
+    file: SizedFile,
     header: ScanHeader,
     bytes_per_sample: u64,
     /// Offset of each frame's samples.
@@ -49,23 +51,22 @@ struct Declared {
 
 impl Bioptigen {
     /// Whether `start`, the first bytes of a file, belong to a Bioptigen file.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
+    pub(crate) fn recognises(start: &[u8]) -> bool {
         start.starts_with(&MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
-        let mut source = Source::open(path)?;
-        let all = source.bytes();
+    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+        let mut file = SizedFile::open(path)?;
+        let all = file.bytes();
         let (mut declared, mut samples) = (Declared::default(), Vec::new());
-        for record in records(&mut source, FIRST_RECORD, all)? {
+        for record in records(&mut file, FIRST_RECORD, all)? {
             if samples.len() as u64 > MAX_BSCANS {
                 return Err(ReadError::Malformed("too many frames".to_owned()));
             }
             match record.key.as_str() {
-                "FRAMEHEADER" => declared = Declared::read(&mut source, &record)?,
+                "FRAMEHEADER" => declared = Declared::read(&mut file, &record)?,
                 "FRAMEDATA" => {
-                    let parts = records(&mut source, record.at, record.at + record.size)?;
+                    let parts = records(&mut file, record.at, record.at + record.size)?;
                     samples.extend(parts.into_iter().find(|r| r.key == "FRAMESAMPLES"));
                 }
                 _ => {}
@@ -89,8 +90,8 @@ impl Bioptigen {
             return Err(ReadError::Truncated(format!("only {} of {count} frames present", samples.len())));
         }
         let expected = (width * height) as u64 * bytes_per_sample;
-        if let Some(odd) = samples.iter().find(|r| r.size != expected) {
-            return Err(ReadError::Malformed(format!("a frame has {} bytes instead of {expected}", odd.size)));
+        if let Some(wrong) = samples.iter().find(|r| r.size != expected) {
+            return Err(ReadError::Malformed(format!("a frame has {} bytes instead of {expected}", wrong.size)));
         }
         let spacing = |mm: Option<f64>, pixels: usize| Spacing::of_file(mm? * MILLIMETRE / pixels as f64);
         let pattern = match declared.kind {
@@ -99,14 +100,14 @@ impl Bioptigen {
             Some(3) => Pattern::Radial,
             _ => Pattern::Unknown,
         };
-        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
+        let (eye, eye_from) = hints.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Bioptigen OCT".into(),
             bscans: count as usize,
             width,
             height,
-            axial: spacing(declared.depth_mm, height).or(stated.axial),
-            lateral: spacing(declared.length_mm, width).or(stated.lateral),
+            axial: spacing(declared.depth_mm, height).or(hints.axial),
+            lateral: spacing(declared.length_mm, width).or(hints.lateral),
             eye,
             eye_from,
             pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
@@ -114,8 +115,8 @@ impl Bioptigen {
             tracks: Vec::new(),
             places: None,
         };
-        let header = header.placed(stated);
-        Ok(Self { source, header, bytes_per_sample, frames: samples.into_iter().map(|r| r.at).collect() })
+        let header = header.with_sidecar_layout(hints);
+        Ok(Self { file, header, bytes_per_sample, frames: samples.into_iter().map(|r| r.at).collect() })
     }
 }
 
@@ -127,36 +128,36 @@ impl ScanReader for Bioptigen {
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
         let ScanHeader { width, height, .. } = self.header;
-        let bytes = self.source.read(self.frames[index], (width * height) as u64 * self.bytes_per_sample)?;
+        let bytes = self.file.read(self.frames[index], (width * height) as u64 * self.bytes_per_sample)?;
         let sample = |i: usize| match self.bytes_per_sample {
             1 => u16::from(bytes[i]),
             _ => u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]),
         };
-        let most = (0..width * height).map(sample).max().unwrap_or(0).max(1);
-        let grey = |i: usize| f32::from(sample(i)) / f32::from(most);
+        let max = (0..width * height).map(sample).max().unwrap_or(0).max(1);
+        let grey = |i: usize| f32::from(sample(i)) / f32::from(max);
         let intensity = (0..height).flat_map(|y| (0..width).map(move |x| x * height + y)).map(grey).collect();
         Ok(BScan { width, height, intensity })
     }
 }
 
 impl Declared {
-    fn read(source: &mut Source, header: &Record) -> Result<Self, ReadError> {
+    fn read(file: &mut SizedFile, header: &Record) -> Result<Self, ReadError> {
         let mut declared = Self::default();
-        for record in records(source, header.at, header.at + header.size)? {
+        for record in records(file, header.at, header.at + header.size)? {
             if !matches!(record.size, 4 | 8) {
                 continue;
             }
-            let bytes = source.read(record.at, record.size)?;
-            let whole = if record.size == 4 { Some(u64::from(Fields(&bytes).u32(0)?)) } else { None };
-            let length = if record.size == 8 { Some(Fields(&bytes).f64(0)?) } else { None };
+            let bytes = file.read(record.at, record.size)?;
+            let integer = if record.size == 4 { Some(u64::from(LittleEndian(&bytes).u32(0)?)) } else { None };
+            let float = if record.size == 8 { Some(LittleEndian(&bytes).f64(0)?) } else { None };
             match record.key.as_str() {
-                "FRAMECOUNT" => declared.count = whole,
-                "LINECOUNT" => declared.ascans = whole,
-                "LINELENGTH" => declared.depth = whole,
-                "SAMPLEFORMAT" => declared.format = whole,
-                "SCANTYPE" => declared.kind = whole,
-                "SCANDEPTH" => declared.depth_mm = length,
-                "AZSCANLENGTH" => declared.length_mm = length,
+                "FRAMECOUNT" => declared.count = integer,
+                "LINECOUNT" => declared.ascans = integer,
+                "LINELENGTH" => declared.depth = integer,
+                "SAMPLEFORMAT" => declared.format = integer,
+                "SCANTYPE" => declared.kind = integer,
+                "SCANDEPTH" => declared.depth_mm = float,
+                "AZSCANLENGTH" => declared.length_mm = float,
                 _ => {}
             }
         }
@@ -165,19 +166,19 @@ impl Declared {
 }
 
 /// Reads the records from `at` to `end`; a key length of 0 ends them early.
-fn records(source: &mut Source, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
+fn records(file: &mut SizedFile, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
     while at + 4 <= end {
-        let length = u64::from(Fields(&source.read(at, 4)?).u32(0)?);
+        let length = u64::from(LittleEndian(&file.read(at, 4)?).u32(0)?);
         if length == 0 {
             break;
         }
         if length > MAX_KEY || records.len() == MAX_RECORDS {
             return Err(ReadError::Malformed("invalid records in the Bioptigen file".to_owned()));
         }
-        let start = source.read(at + 4, length + 4)?;
+        let start = file.read(at + 4, length + 4)?;
         let (key, size) = start.split_at(length as usize);
-        let (content, size) = (at + 8 + length, u64::from(Fields(size).u32(0)?));
+        let (content, size) = (at + 8 + length, u64::from(LittleEndian(size).u32(0)?));
         if content + size > end {
             return Err(ReadError::Truncated("a record is longer than its container".to_owned()));
         }

@@ -1,6 +1,6 @@
 //! Limits on declared sizes, checked before any allocation.
 
-use super::ReadError;
+use crate::ReadError;
 
 /// Maximum pixels of one B-scan; the largest swept-source frames have less than a quarter of this.
 pub const MAX_PIXELS: u64 = 64 * 1024 * 1024;

@@ -1,7 +1,8 @@
 //! Errors of reading a scan.
 
-use octrls_core::ErrorCode;
 use std::path::PathBuf;
+
+use octrls_core::ErrorCode;
 
 /// Error of reading a scan. Each kind has a stable [`code`](ReadError::code).
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +49,10 @@ pub enum ReadError {
         reason: String,
     },
     /// Images that an export lists are missing, perhaps only for now.
-    #[error("only {there} of {listed} images are present")]
+    #[error("only {present} of {listed} images are present")]
     Incomplete {
         /// Images present.
-        there: usize,
+        present: usize,
         /// Images listed.
         listed: usize,
     },

@@ -22,9 +22,8 @@ pub struct FundusImage {
 }
 
 impl FundusImage {
-    /// An image whose upper left corner is [`Place`](super::Place) 0, 0, with B-scans along `tracks`.
-    #[must_use]
-    pub fn placed(
+    /// An image whose upper left corner is [`Place`](octrls_core::scan::Place) 0, 0, with B-scans along `tracks`.
+    pub(crate) fn with_tracks(
         (width, height): (usize, usize),
         pixels: Vec<u8>,
         pixel_mm: [f64; 2],
@@ -52,8 +51,9 @@ pub(crate) fn points(track: &BScanPosition, [mm_x, mm_y]: [f64; 2]) -> Vec<[f32;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use octrls_core::scan::Place;
+
+    use super::*;
 
     #[test]
     fn lines_have_two_points_and_circles_close() {

@@ -17,40 +17,39 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls_core::scan::plausible;
+use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Place, Provenance, Spacing, plausible};
 use serde::Deserialize;
 
-use super::{ReadError, ReadOptions};
-use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Place, Provenance, Spacing};
+use crate::{ReadError, ReadOptions};
 
-/// Geometry stated outside the scan's own file.
+/// Geometry stated outside the scan's own file; used where the file itself states none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hints {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
-    pub(crate) rows: Option<Rows>,
+    pub(crate) layout: Option<VolumeLayout>,
     /// Micrometres per degree, as a spacing.
-    pub(crate) degree: Option<Spacing>,
+    pub(crate) per_degree: Option<Spacing>,
 }
 
 /// Order and distance of the B-scans of a volume.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows {
+pub(crate) struct VolumeLayout {
     between_mm: f64,
-    first: End,
+    first: FirstBScan,
 }
 
-/// An end of a volume of horizontal B-scans.
+/// Where a volume of horizontal B-scans starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum End {
+pub(crate) enum FirstBScan {
     Superior,
     Inferior,
 }
 
-impl Rows {
-    pub(crate) const fn new(between_mm: f64, first: End) -> Self {
+impl VolumeLayout {
+    pub(crate) const fn new(between_mm: f64, first: FirstBScan) -> Self {
         Self { between_mm, first }
     }
 
@@ -58,7 +57,7 @@ impl Rows {
     /// if they are implausible.
     pub(crate) fn tracks(self, count: usize, length_mm: f64) -> Vec<BScanPosition> {
         let line = |i: usize| {
-            let above = if self.first == End::Superior { i } else { count - 1 - i };
+            let above = if self.first == FirstBScan::Superior { i } else { count - 1 - i };
             let y = (above as f64 + 0.5) * self.between_mm;
             BScanPosition::line(Place { x: 0.0, y }, Place { x: length_mm, y })
         };
@@ -74,8 +73,8 @@ impl Hints {
                 *slot = Some(Spacing { um: plausible(um).map_err(ReadError::Hint)?, from });
             }
         }
-        if let (None, Some(um)) = (self.degree, options.um_per_degree) {
-            self.degree = Some(Spacing { um: degree(um).map_err(ReadError::Hint)?, from });
+        if let (None, Some(um)) = (self.per_degree, options.um_per_degree) {
+            self.per_degree = Some(Spacing { um: plausible_degree(um).map_err(ReadError::Hint)?, from });
         }
         Ok(())
     }
@@ -94,17 +93,17 @@ struct SidecarFile {
     eye: Option<Eye>,
     um_per_degree: Option<f64>,
     between_um: Option<f64>,
-    first_bscan: Option<End>,
+    first_bscan: Option<FirstBScan>,
 }
 
 /// Maximum bytes of a sidecar; a real one has about a hundred.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// Plausible micrometres per degree: 293 is usual; longer eyes have more.
-const DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
+const UM_PER_DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
 
 /// Plausible distances between B-scans, in micrometres.
-const BETWEEN: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
+const BETWEEN_UM: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
 
 /// Path of the sidecar of `scan`: its name with `.toml` appended.
 fn path_of(scan: &Path) -> PathBuf {
@@ -133,20 +132,22 @@ pub(crate) fn read(scan: &Path) -> Result<Hints, ReadError> {
     let spacing = |um: Option<f64>| {
         um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()
     };
-    let rows = match (file.between_um, file.first_bscan) {
-        (Some(um), Some(first)) if BETWEEN.contains(&um) => Some(Rows { between_mm: um / MILLIMETRE, first }),
+    let layout = match (file.between_um, file.first_bscan) {
+        (Some(um), Some(first)) if BETWEEN_UM.contains(&um) => {
+            Some(VolumeLayout { between_mm: um / MILLIMETRE, first })
+        }
         (Some(um), Some(_)) => return Err(broken(format!("between_um = {um} is outside 1 to 5000"))),
         (None, None) => None,
         (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
         (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
     };
-    let degree = file.um_per_degree.map(degree).transpose().map_err(broken)?;
-    let degree = degree.map(|um| Spacing { um, from: Provenance::Sidecar });
-    Ok(Hints { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, rows, degree })
+    let per_degree = file.um_per_degree.map(plausible_degree).transpose().map_err(broken)?;
+    let per_degree = per_degree.map(|um| Spacing { um, from: Provenance::Sidecar });
+    Ok(Hints { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, layout, per_degree })
 }
 
-fn degree(um: f64) -> Result<f64, String> {
-    if DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um per degree is outside 200 to 400")) }
+fn plausible_degree(um: f64) -> Result<f64, String> {
+    if UM_PER_DEGREE.contains(&um) { Ok(um) } else { Err(format!("{um} um per degree is outside 200 to 400")) }
 }
 
 /// Whether the file at `path` counts as the sidecar of `scan`. A pipe does not, since reading it would block; a link

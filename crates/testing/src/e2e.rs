@@ -1,25 +1,36 @@
 //! Heidelberg `.E2E` files, written directory by directory.
 
+/// A-scans of a B-scan.
 pub const WIDTH: u32 = 6;
+/// Samples of an A-scan.
 pub const HEIGHT: u32 = 5;
+/// Kind of the chunk of an image.
 pub const IMAGE: u32 = 0x4000_0000;
+/// Kind of the chunk of a B-scan's metadata.
 pub const METADATA: u32 = 10_004;
+/// Kind of the chunk of a boundary.
 pub const CONTOUR: u32 = 10_019;
+/// Kind of the samples of a B-scan.
 pub const FLOAT16: u32 = 0x0220_0201;
 
 /// A chunk: patient, study, series and slice; the part of the slice; kind; content.
 #[derive(Clone)]
 pub struct Chunk(pub [i32; 4], pub u16, pub u32, pub Vec<u8>);
 
+/// Little-endian bytes of 32-bit numbers.
+#[must_use]
 pub fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
 /// A sample, brighter from A-scan to A-scan, row to row and B-scan to B-scan.
+#[must_use]
 pub fn sample(bscan: i32, x: u32, y: u32) -> u16 {
     (40 << 10) + 1000 * bscan as u16 + (10 * y + x) as u16
 }
 
+/// The image of B-scan number `bscan`.
+#[must_use]
 pub fn image(owner: [i32; 4], bscan: i32) -> Chunk {
     let pixels = WIDTH * HEIGHT;
     let mut content = words(&[20 + 2 * pixels, FLOAT16, pixels, HEIGHT, WIDTH]);
@@ -27,7 +38,8 @@ pub fn image(owner: [i32; 4], bscan: i32) -> Chunk {
     Chunk(owner, 1, IMAGE, content)
 }
 
-/// Ends in degrees; number of B-scans in the volume; 1 for a line, 2 for a circle.
+/// Metadata of a B-scan: its ends in degrees, the number of B-scans in the volume, 1 for a line or 2 for a circle.
+#[must_use]
 pub fn metadata(owner: [i32; 4], ends: [f32; 4], count: u32, kind: u32) -> Chunk {
     let mut content = vec![0; 428];
     let mut put = |at: usize, value: [u8; 4]| content[at..at + 4].copy_from_slice(&value);
@@ -44,12 +56,15 @@ pub fn metadata(owner: [i32; 4], ends: [f32; 4], count: u32, kind: u32) -> Chunk
 }
 
 /// A boundary with no row in the first A-scan.
+#[must_use]
 pub fn contour(owner: [i32; 4], number: u32, row: f32) -> Chunk {
     let mut content = words(&[0, number, 5, WIDTH, 0, 0, 0, 0, 0]);
     content.extend((0..WIDTH).flat_map(|x| if x == 0 { f32::MAX } else { row }.to_le_bytes()));
     Chunk(owner, 1, CONTOUR, content)
 }
 
+/// The eye of a series or slice: `L` or `R`.
+#[must_use]
 pub fn laterality(owner: [i32; 4], part: u16, letter: u8) -> Chunk {
     let mut content = vec![0; 27];
     content[14] = letter;
@@ -57,6 +72,7 @@ pub fn laterality(owner: [i32; 4], part: u16, letter: u8) -> Chunk {
 }
 
 /// A series of `count` parallel B-scans, with patient and fundus image.
+#[must_use]
 pub fn series(number: i32, letter: u8, count: u32) -> Vec<Chunk> {
     let owner = |slice| [7, 70, number, slice];
     let mut fundus = words(&[20 + 4, 0x0201_0201, 4, 2, 2]);
@@ -82,12 +98,17 @@ pub fn series(number: i32, letter: u8, count: u32) -> Vec<Chunk> {
     chunks
 }
 
+/// Bytes of an entry of a directory.
 pub const ENTRY: usize = 44;
+/// Bytes of a directory before its entries.
 pub const DIRECTORY: usize = 52;
+/// Bytes of a chunk before its content.
 pub const CHUNK: usize = 60;
 /// Entries of one directory; the last is not full.
 pub const ENTRIES: usize = 8;
 
+/// A directory without its entries. `own_or_last` is its own offset or, in the main directory, that of the last.
+#[must_use]
 pub fn directory(magic: &[u8], own_or_last: u32, previous: u32) -> Vec<u8> {
     let mut bytes = magic.to_vec();
     bytes.resize(12, 0);
@@ -100,6 +121,7 @@ pub fn directory(magic: &[u8], own_or_last: u32, previous: u32) -> Vec<u8> {
 }
 
 /// A complete file.
+#[must_use]
 pub fn file(chunks: &[Chunk]) -> Vec<u8> {
     let mut bytes = b"CMDb\0".to_vec();
     bytes.resize(12, 0);
@@ -138,6 +160,7 @@ pub fn file(chunks: &[Chunk]) -> Vec<u8> {
 }
 
 /// A file with one volume.
+#[must_use]
 pub fn volume() -> Vec<u8> {
     file(&series(3, b'L', 3))
 }

@@ -1,14 +1,14 @@
-//! Helpers that several test suites share: what a test needs from outside, files of results, changed seeds.
+//! Helpers that several test suites share.
 
 pub mod e2e;
 mod mutations;
-mod needs;
+mod requirements;
 mod tables;
 
 use std::path::PathBuf;
 
-pub use mutations::{Target, assert_promises_kept, write_corpora};
-pub use needs::{missing, real_data};
+pub use mutations::{Target, assert_never_panics, write_corpora};
+pub use requirements::{missing, real_data};
 pub use tables::{columns, difference};
 
 /// The folder of the project.

@@ -10,8 +10,7 @@ use octrls_core::{
     segment::segment,
 };
 use octrls_fs::digest::sha256;
-use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanReader};
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
     DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
     ScanRecord, ScanSummary, SeriesFolder, Staging,
@@ -87,16 +86,17 @@ impl Segmenter {
 const PUBLISHING: ScanChange = ScanChange::Running { attempt: 1 };
 
 impl Segmenter {
-    /// Segments the scan of `task`, or one series of it.
+    /// Segments the scan of `task`, opened as `opened`, or one series of it.
     fn segment_series(
         &self,
         task: &ScanTask<'_>,
+        opened: &OpenedScan,
         read: ReadOptions,
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let start = Instant::now();
-        let ScanTask { files, name, sha256, out } = *task;
-        let mut reader = scan::open_files(files, read).map_err(|e| with_scan_name(e, name))?;
+        let ScanTask { name, sha256, out, .. } = *task;
+        let mut reader = opened.reader(read).map_err(|e| with_scan_name(e, name))?;
         let header = reader.header().clone();
         unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
@@ -143,19 +143,19 @@ impl Segmenter {
         Ok(results.finish(context, &mut || report(PUBLISHING))?)
     }
 
-    /// Segments each of `count` series into its own folder below that of the scan, which appears atomically. A series that cannot
+    /// Segments each series of `opened` into its own folder below that of the scan, which appears atomically. A series that cannot
     /// be read does not affect the others.
     fn segment_all_series(
         &self,
         task: &ScanTask<'_>,
-        count: u32,
+        opened: &OpenedScan,
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let mut folder = SeriesFolder::begin(&self.staging)?;
         let mut first_error = None;
-        for number in 1..=count {
+        for number in 1..=opened.series_count() {
             let read = ReadOptions { series: Some(number), ..self.options.read };
-            match self.segment_series(&ScanTask { out: &folder.of(number), ..*task }, read, report) {
+            match self.segment_series(&ScanTask { out: &folder.of(number), ..*task }, opened, read, report) {
                 Ok(summary) => folder.done(number, &summary),
                 Err(error) if error.transient => return Err(error),
                 Err(error) => {
@@ -187,14 +187,11 @@ impl Processor for Segmenter {
         task: &ScanTask<'_>,
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        let series = match self.options.read.series {
-            Some(_) => 1,
-            None => scan::series(task.files.path()).map_err(|e| with_scan_name(e, task.name))?,
-        };
-        if series > 1 {
-            self.segment_all_series(task, series, report)
+        let opened = OpenedScan::open(task.files).map_err(|e| with_scan_name(e, task.name))?;
+        if self.options.read.series.is_none() && opened.series_count() > 1 {
+            self.segment_all_series(task, &opened, report)
         } else {
-            self.segment_series(task, self.options.read, report)
+            self.segment_series(task, &opened, self.options.read, report)
         }
     }
 

@@ -1,9 +1,9 @@
 //! JPEG 2000, as a raw codestream or in its file format.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+use octrls_core::scan::BScan;
 
 use crate::ReadError;
-use octrls_core::scan::BScan;
 
 /// Maximum components of an image.
 const MAX_COMPONENTS: u8 = 4;
@@ -24,8 +24,8 @@ pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<BScan,
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|e| broken(&e))?;
     let grey = decoded.components().first().ok_or_else(|| broken(&"no component"))?;
-    let most = f64::from(grey.bit_depth()).exp2() - 1.0;
-    let intensity: Vec<f32> = grey.samples().iter().map(|&v| (f64::from(v) / most).clamp(0.0, 1.0) as f32).collect();
+    let max = f64::from(grey.bit_depth()).exp2() - 1.0;
+    let intensity: Vec<f32> = grey.samples().iter().map(|&v| (f64::from(v) / max).clamp(0.0, 1.0) as f32).collect();
     if intensity.len() != width * height {
         return Err(broken(&"components of different sizes"));
     }

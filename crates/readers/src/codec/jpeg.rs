@@ -94,21 +94,21 @@ mod tests {
     #[test]
     fn only_the_end_marker_of_the_image_itself_counts() {
         // The end marker inside an application segment belongs to a thumbnail; after 0xff 0x00 it is data.
-        let whole = [
+        let complete = [
             0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 1, 2, 0xff, 0xda, 0, 3, 9, 7, 0xff, 0, 0xd9, 0xff, 0xd0, 8, 0xff,
             0xff, 0xd9,
         ];
-        assert_eq!(ends(&whole), Ok(()));
-        for cut in 0..whole.len() {
-            assert_eq!(ends(&whole[..cut]), Err(ErrorKind::UnexpectedEof), "{cut}");
+        assert_eq!(ends(&complete), Ok(()));
+        for cut in 0..complete.len() {
+            assert_eq!(ends(&complete[..cut]), Err(ErrorKind::UnexpectedEof), "{cut}");
         }
         assert_eq!(ends(&[0xff, 0xd8, 0xff, 0xe0, 0, 1, 0xff, 0xd9]), Err(ErrorKind::InvalidData));
     }
 
     #[test]
-    fn the_frame_header_says_the_size() {
-        let whole = [0xff, 0xd8, 0xff, 0xc1, 0, 11, 12, 0x02, 0x01, 0x03, 0x04, 1, 0, 0, 0, 0xff, 0xd9];
+    fn frame_header_states_the_size() {
+        let complete = [0xff, 0xd8, 0xff, 0xc1, 0, 11, 12, 0x02, 0x01, 0x03, 0x04, 1, 0, 0, 0, 0xff, 0xd9];
         let frame = Frame { precision: 12, height: 513, width: 772, components: 1 };
-        assert_eq!(walk(Cursor::new(&whole)).expect("complete"), Some(frame));
+        assert_eq!(walk(Cursor::new(&complete)).expect("complete"), Some(frame));
     }
 }

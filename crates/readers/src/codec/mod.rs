@@ -1,4 +1,5 @@
-//! Image codecs that several formats use.
+//! Image codecs.
 
 pub(crate) mod j2k;
 pub(crate) mod jpeg;
+pub(crate) mod jpeg_ls;

@@ -1,30 +1,28 @@
 //! Spacing, eye and position of DICOM frames.
 
-use crate::header::HeaderExt as _;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing};
 
 use super::{
-    eye,
-    groups::{FunctionalGroups, numbers},
-    is_tomography,
-    location::Locations,
+    elements::{eye, is_tomography, numbers},
+    groups::FunctionalGroups,
+    locations::{Locations, ScaledLocations},
+    object::Shape,
 };
-use crate::sidecar::Hints;
-use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing};
+use crate::{header_ext::HeaderExt as _, sidecar::Hints};
 
 /// Minimum length, in the en-face plane, of the direction from A-scan to A-scan, which has length 1 in space.
 const FLAT: f64 = 0.9;
 
 /// Geometry of all frames.
 pub(crate) struct Geometry {
-    pub(crate) axial: Option<Spacing>,
-    pub(crate) lateral: Option<Spacing>,
-    pub(crate) eye: Option<Eye>,
-    pub(crate) pattern: Pattern,
-    pub(crate) tracks: Vec<BScanPosition>,
-    /// Positions of the frames on a fundus image, and millimetres per pixel of it.
-    pub(crate) locations: Option<(Locations, Option<f64>)>,
+    axial: Option<Spacing>,
+    lateral: Option<Spacing>,
+    eye: Option<Eye>,
+    pattern: Pattern,
+    tracks: Vec<BScanPosition>,
+    pub(crate) locations: Option<ScaledLocations>,
 }
 
 /// Facts about each frame that an object, or a series, states.
@@ -34,8 +32,8 @@ pub(crate) struct Facts {
     pub(crate) lateral: Option<Spacing>,
     pub(crate) eye: Option<Eye>,
     /// Position of each frame in space; empty unless every frame has one.
-    pub(crate) tracks: Vec<BScanPosition>,
-    pub(crate) locations: Option<Locations>,
+    tracks: Vec<BScanPosition>,
+    locations: Option<Locations>,
 }
 
 impl Facts {
@@ -82,6 +80,11 @@ impl Facts {
 }
 
 impl Geometry {
+    /// The geometry of one object.
+    pub(crate) fn of_object(object: &InMemDicomObject, Shape { width, frames, .. }: Shape) -> Self {
+        Self::of(Facts::of(object, width, frames), width, frames)
+    }
+
     /// The geometry of frames that are `width` A-scans wide.
     pub(crate) fn of(facts: Facts, width: usize, count: usize) -> Self {
         let Facts { axial, lateral, eye, mut tracks, locations } = facts;
@@ -91,25 +94,25 @@ impl Geometry {
         {
             tracks = locations.tracks(mm);
         }
-        let locations = locations.map(|l| (l, pixel_mm));
+        let locations = locations.map(|locations| ScaledLocations { locations, pixel_mm });
         Self { axial, lateral, eye, pattern: pattern(count, &tracks), tracks, locations }
     }
 
-    /// The header of a scan of `bscans` frames of `width` x `height`; values missing from the file come from `stated`.
+    /// The header of a scan of this shape; `hints` fill in what the file does not state.
     pub(crate) fn header(
         &self,
         format: &'static str,
-        (bscans, width, height): (usize, usize, usize),
-        stated: &Hints,
+        Shape { width, height, frames }: Shape,
+        hints: &Hints,
     ) -> ScanHeader {
-        let (eye, eye_from) = stated.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
+        let (eye, eye_from) = hints.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
             format: format.into(),
-            bscans,
+            bscans: frames,
             width,
             height,
-            axial: self.axial.or(stated.axial),
-            lateral: self.lateral.or(stated.lateral),
+            axial: self.axial.or(hints.axial),
+            lateral: self.lateral.or(hints.lateral),
             eye,
             eye_from,
             pattern: self.pattern,
@@ -117,7 +120,7 @@ impl Geometry {
             places: (!self.tracks.is_empty()).then_some(Provenance::Header),
             tracks: self.tracks.clone(),
         };
-        header.placed(stated)
+        header.with_sidecar_layout(hints)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Functional groups of multi-frame objects (PS3.3, C.7.6.16) and their elements.
+//! Functional groups of multi-frame objects (PS3.3, C.7.6.16).
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::number;
+use super::elements::{items, number, numbers};
 
 /// The groups of one object: those shared by all frames, and those of each frame.
 #[derive(Clone, Copy)]
@@ -54,14 +54,4 @@ impl<'a> FunctionalGroups<'a> {
     pub(crate) fn numbers(self, frame: usize, sequence: Tag, tag: Tag) -> Option<Vec<f64>> {
         numbers(self.group(frame, sequence)?, tag)
     }
-}
-
-fn items(object: &InMemDicomObject, sequence: Tag) -> &[InMemDicomObject] {
-    object.get(sequence).and_then(|e| e.items()).unwrap_or_default()
-}
-
-/// The finite numbers of an element; `None` if there are none.
-pub(crate) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
-    (!values.is_empty() && values.iter().all(|v| v.is_finite())).then_some(values)
 }

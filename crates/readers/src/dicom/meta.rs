@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::{MAGIC, PREAMBLE, ReadError};
-use crate::source::{Fields, Source};
+use super::errors::too_long;
+use crate::{ReadError, little_endian::LittleEndian, sized_file::SizedFile};
 
+const PREAMBLE: usize = 128;
+const MAGIC: &[u8] = b"DICM";
 /// Offset of the first element.
-const FIRST: u64 = (PREAMBLE + MAGIC.len()) as u64;
+pub(crate) const FIRST: u64 = (PREAMBLE + MAGIC.len()) as u64;
 /// The first element: the number of bytes of meta information after it.
 const GROUP_LENGTH: &[u8] = b"\x02\0\0\0UL\x04\0";
 const GROUP_LENGTH_BYTES: u64 = 12;
@@ -18,6 +20,12 @@ const SHORT: [&[u8; 2]; 21] = [
 ];
 /// Maximum identifier length in bytes, with some tolerance.
 pub(crate) const MAX_UID: u64 = 256;
+
+/// Whether `start`, the first bytes of a file, belong to a DICOM file.
+#[must_use]
+pub fn recognises(start: &[u8]) -> bool {
+    start.get(PREAMBLE..PREAMBLE + MAGIC.len()) == Some(MAGIC)
+}
 
 /// File meta information. An identifier that the file does not state is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,24 +46,24 @@ impl Meta {
     /// # Errors
     /// [`ReadError`] when the file cannot be read or is no DICOM file.
     pub fn of_file(path: &Path) -> Result<Self, ReadError> {
-        let mut source = Source::open(path)?;
+        let mut source = SizedFile::open(path)?;
         let start = source.read(0, FIRST.min(source.bytes()))?;
-        if super::Dicom::recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
+        if recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
     }
 
     /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends where the
     /// parser ends it: with the element that reaches the stated length.
-    pub(crate) fn read(source: &mut Source) -> Result<Self, ReadError> {
+    pub(crate) fn read(source: &mut SizedFile) -> Result<Self, ReadError> {
         let broken = || ReadError::Malformed("the DICOM meta information differs from its declared length".to_owned());
         let first = source.read(FIRST, GROUP_LENGTH_BYTES)?;
         if !first.starts_with(GROUP_LENGTH) {
             return Err(broken());
         }
         let mut meta = Self { start: FIRST + GROUP_LENGTH_BYTES, ..Self::default() };
-        let end = meta.start + u64::from(Fields(&first).u32(8)?);
+        let end = meta.start + u64::from(LittleEndian(&first).u32(8)?);
         while meta.start < end {
             let header = source.read(meta.start, 12)?;
-            let fields = Fields(&header);
+            let fields = LittleEndian(&header);
             if fields.u16(0)? != META_GROUP {
                 return Err(broken());
             }
@@ -82,9 +90,4 @@ impl Meta {
         }
         Ok(meta)
     }
-}
-
-/// Error for a length that a file of `bytes` bytes cannot have.
-pub(crate) fn too_long(length: u64, bytes: u64) -> ReadError {
-    ReadError::Truncated(format!("{length} bytes declared, but the DICOM file has {bytes}"))
 }

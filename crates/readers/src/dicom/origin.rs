@@ -4,7 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::{groups::FunctionalGroups, text, uid};
+use super::{elements::text, groups::FunctionalGroups, uid};
 
 /// Attributes of patient and study, which are the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
 const SUBJECT: [Tag; 15] = [

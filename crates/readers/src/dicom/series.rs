@@ -4,24 +4,26 @@
 //! ordered by position if they lie side by side, else by number. The pixels of an object are read when its B-scan is
 //! requested.
 
-use crate::header::HeaderExt as _;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
 use dicom_dictionary_std::tags;
+use octrls_core::scan::{BScan, ScanHeader, Spacing, Subject};
 
 use super::{
-    BScan, Dicom, DicomOrigin, FundusImage, Hints, MAX_BSCANS, Opened, ReadError, ScanHeader, ScanReader, Subject,
-    caught,
+    DicomOrigin,
+    elements::{is_tomography, number, text},
+    errors::catch_panic,
+    fundus,
     geometry::{Facts, Geometry},
     groups::FunctionalGroups,
-    is_tomography,
-    location::Locations,
-    number, shape, subject, text,
+    locations::ScaledLocations,
+    object::{OpenObject, Shape},
+    subject,
 };
-use octrls_core::scan::Spacing;
+use crate::{FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints};
 
 /// Maximum relative difference between equal spacings: writers round them.
 const SAME_SPACING: f64 = 1e-3;
@@ -29,13 +31,12 @@ const SAME_SPACING: f64 = 1e-3;
 const APART: f64 = 1e-4;
 
 /// The instances of a DICOM series, one B-scan each; reads one at a time.
-pub struct DicomSeries {
+pub(crate) struct DicomSeries {
     header: ScanHeader,
     files: Vec<PathBuf>,
     origin: DicomOrigin,
     subject: Option<Subject>,
-    /// Positions of the B-scans on a fundus image, and millimetres per pixel of it.
-    locations: Option<(Locations, Option<f64>)>,
+    locations: Option<ScaledLocations>,
 }
 
 /// One instance without its pixels.
@@ -45,7 +46,7 @@ struct Instance {
     number: Option<i64>,
     in_stack: Option<u64>,
     tomography: bool,
-    size: (usize, usize),
+    shape: Shape,
     study: Option<String>,
     patient: Option<String>,
     facts: Facts,
@@ -55,18 +56,18 @@ struct Instance {
 
 impl DicomSeries {
     /// Opens the series whose instances are `files`.
-    pub(crate) fn open(files: &[PathBuf], stated: &Hints) -> Result<Self, ReadError> {
+    pub(crate) fn open(files: &[PathBuf], hints: &Hints) -> Result<Self, ReadError> {
         if files.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many instances in one series: {}", files.len())));
         }
-        let read = |file: &PathBuf| caught(|| Instance::read(file)).map_err(|error| of_instance(error, file));
+        let read = |file: &PathBuf| catch_panic(|| Instance::read(file)).map_err(|error| of_instance(error, file));
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
         let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
         instances.iter().try_for_each(|other| first.agrees_with(other))?;
-        distinct(&instances)?;
-        let mut instances = in_order(instances)?;
+        check_distinct(&instances)?;
+        let mut instances = sorted(instances)?;
 
-        let (count, (width, height)) = (instances.len(), instances[0].size);
+        let shape = Shape { frames: instances.len(), ..instances[0].shape };
         let format = if instances[0].tomography { "DICOM OPT series" } else { "DICOM series" };
         let subject = instances[0].subject.take();
         let (mut files, mut facts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
@@ -75,8 +76,8 @@ impl DicomSeries {
             facts.push(own);
             origins.push(origin);
         }
-        let geometry = Geometry::of(Facts::of_series(facts), width, count);
-        let header = geometry.header(format, (count, width, height), stated);
+        let geometry = Geometry::of(Facts::of_series(facts), shape.width, shape.frames);
+        let header = geometry.header(format, shape, hints);
         let origin =
             DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
         Ok(Self { header, files, origin, subject, locations: geometry.locations })
@@ -91,12 +92,15 @@ impl ScanReader for DicomSeries {
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
         let file = &self.files[index];
-        let mut instance = Dicom::open(file, &Hints::default()).map_err(|error| of_instance(error, file))?;
-        let (found, header) = (instance.header(), &self.header);
-        if (found.bscans, found.width, found.height) != (1, header.width, header.height) {
-            return Err(ReadError::Series(format!("{} changed its size", name(file))));
-        }
-        instance.bscan(0).map_err(|error| of_instance(error, file))
+        let expected = Shape { width: self.header.width, height: self.header.height, frames: 1 };
+        // The file may have been replaced since the series was opened, so its header is read again.
+        let read = catch_panic(|| {
+            let open = OpenObject::open(file)?;
+            let shape = open.shape()?;
+            let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
+            if shape == expected { open.into_frames(shape) } else { Err(changed()) }
+        });
+        read.and_then(|frames| frames.decode(0)).map_err(|error| of_instance(error, file))
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
@@ -105,7 +109,7 @@ impl ScanReader for DicomSeries {
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         match &self.locations {
-            Some((locations, pixel_mm)) => locations.fundus(&self.files, *pixel_mm),
+            Some(locations) => fundus::read(locations, &self.files),
             None => Ok(None),
         }
     }
@@ -117,42 +121,46 @@ impl ScanReader for DicomSeries {
 
 impl Instance {
     fn read(file: &Path) -> Result<Self, ReadError> {
-        let object = Opened::at(file)?.object;
-        let (width, height, count) = shape(&object)?;
-        if count != 1 {
-            return Err(ReadError::Series(format!("{} has {count} frames instead of one", name(file))));
+        let open = OpenObject::open(file)?;
+        let (object, shape) = (&open.elements, open.shape()?);
+        if shape.frames != 1 {
+            return Err(ReadError::Series(format!("{} has {} frames instead of one", file_name(file), shape.frames)));
         }
-        let content = FunctionalGroups::of(&object).group(0, tags::FRAME_CONTENT_SEQUENCE);
-        Ok(Self {
+        let content = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
+        let instance = Self {
             file: file.to_owned(),
             number: object.get(tags::INSTANCE_NUMBER).and_then(|e| e.to_int().ok()),
             in_stack: content.and_then(|c| number(c, tags::IN_STACK_POSITION_NUMBER)),
-            tomography: is_tomography(&object),
-            size: (width, height),
-            study: text(&object, tags::STUDY_INSTANCE_UID),
-            patient: text(&object, tags::PATIENT_ID),
-            facts: Facts::of(&object, width, 1),
-            origin: DicomOrigin::of(&object, 1),
-            subject: subject::of(&object),
-        })
+            tomography: is_tomography(object),
+            shape,
+            study: text(object, tags::STUDY_INSTANCE_UID),
+            patient: text(object, tags::PATIENT_ID),
+            facts: Facts::of(object, shape.width, 1),
+            origin: DicomOrigin::of(object, 1),
+            subject: subject::of(object),
+        };
+        open.check_rest()?;
+        Ok(instance)
     }
 
     /// Checks that `other` may belong to the same scan.
     fn agrees_with(&self, other: &Self) -> Result<(), ReadError> {
-        let contradict =
-            |what: &str| Err(ReadError::Series(format!("{} and {} {what}", name(&self.file), name(&other.file))));
+        let contradict = |what: &str| {
+            Err(ReadError::Series(format!("{} and {} {what}", file_name(&self.file), file_name(&other.file))))
+        };
         let same = |a: Option<Spacing>, b: Option<Spacing>| match (a, b) {
             (Some(a), Some(b)) => (a.um / b.um - 1.0).abs() <= SAME_SPACING,
             (a, b) => a.is_none() && b.is_none(),
         };
         let (own, others) = (&self.facts, &other.facts);
-        let ((width, height), (others_width, others_height)) = (self.size, other.size);
+        let (own_shape, others_shape) = (self.shape, other.shape);
         if (&self.study, &self.patient) != (&other.study, &other.patient) {
             contradict("are of different patients or studies")
         } else if own.eye != others.eye {
             contradict("do not state the same eye")
-        } else if self.size != other.size {
-            contradict(&format!("are of different sizes, {width} x {height} and {others_width} x {others_height}"))
+        } else if own_shape != others_shape {
+            let [own, others] = [own_shape, others_shape].map(|shape| format!("{} x {}", shape.width, shape.height));
+            contradict(&format!("are of different sizes, {own} and {others}"))
         } else if !same(own.axial, others.axial) || !same(own.lateral, others.lateral) {
             contradict("have different spacings")
         } else if self.origin.planes.is_some() != other.origin.planes.is_some() {
@@ -170,12 +178,12 @@ impl Instance {
 }
 
 /// Checks that no two instances are the same or have the same number.
-fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
+fn check_distinct(instances: &[Instance]) -> Result<(), ReadError> {
     let (mut by_uid, mut by_number) = (HashMap::new(), HashMap::new());
     for instance in instances {
         let file = &instance.file;
         if let Some(other) = instance.instance_uid().and_then(|uid| by_uid.insert(uid, file)) {
-            let reason = format!("{} and {} have the same SOP Instance UID", name(other), name(file));
+            let reason = format!("{} and {} have the same SOP Instance UID", file_name(other), file_name(file));
             return Err(ReadError::Series(reason));
         }
         if let Some(number) = instance.number
@@ -183,8 +191,8 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
         {
             return Err(ReadError::Series(format!(
                 "{} and {} both have Instance Number {number}",
-                name(other),
-                name(file)
+                file_name(other),
+                file_name(file)
             )));
         }
     }
@@ -193,7 +201,7 @@ fn distinct(instances: &[Instance]) -> Result<(), ReadError> {
 
 /// Orders B-scans that lie side by side by position, starting at the end with the lowest number or at the top; others
 /// by number.
-fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
+fn sorted(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
     let mut in_stack: Vec<u64> = instances.iter().filter_map(|i| i.in_stack).collect();
     in_stack.sort_unstable();
     in_stack.dedup();
@@ -237,7 +245,7 @@ fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
 
 /// `error`, with the name of the instance's file.
 fn of_instance(error: ReadError, file: &Path) -> ReadError {
-    let named = |reason: &str| format!("{}: {reason}", name(file));
+    let named = |reason: &str| format!("{}: {reason}", file_name(file));
     match error {
         ReadError::Truncated(reason) => ReadError::Truncated(named(&reason)),
         ReadError::Malformed(reason) => ReadError::Malformed(named(&reason)),
@@ -246,6 +254,6 @@ fn of_instance(error: ReadError, file: &Path) -> ReadError {
     }
 }
 
-fn name(file: &Path) -> String {
+fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -3,9 +3,9 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-
-use super::{groups::FunctionalGroups, text};
 use octrls_core::scan::{Moment, Subject};
+
+use super::{elements::text, groups::FunctionalGroups};
 
 /// Patient, time and scanner of an object. The time is that of the acquisition (PS3.3, C.7.6.16.2.2 and C.8.17.7), else
 /// that of the study.
@@ -13,20 +13,21 @@ pub(crate) fn of(object: &InMemDicomObject) -> Option<Subject> {
     let string = |tag| text(object, tag).unwrap_or_default();
     let frame = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
     let acquired = frame
-        .and_then(|f| whole(&text(f, tags::FRAME_ACQUISITION_DATE_TIME)?))
-        .or_else(|| whole(&text(object, tags::ACQUISITION_DATE_TIME)?))
-        .or_else(|| parts(object, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME))
-        .or_else(|| parts(object, tags::STUDY_DATE, tags::STUDY_TIME))?;
+        .and_then(|f| combined(&text(f, tags::FRAME_ACQUISITION_DATE_TIME)?))
+        .or_else(|| combined(&text(object, tags::ACQUISITION_DATE_TIME)?))
+        .or_else(|| separate(object, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME))
+        .or_else(|| separate(object, tags::STUDY_DATE, tags::STUDY_TIME))?;
     let device = format!("{} {}", string(tags::MANUFACTURER), string(tags::MANUFACTURER_MODEL_NAME));
     Subject::new(&string(tags::PATIENT_ID), &string(tags::ISSUER_OF_PATIENT_ID), acquired, &device)
 }
 
 /// Parses a combined date and time: digits, then an optional fraction and time zone.
-fn whole(value: &str) -> Option<Moment> {
+fn combined(value: &str) -> Option<Moment> {
     let digits = value.find(|c: char| !c.is_ascii_digit()).map_or(value, |end| &value[..end]);
     Moment::of_digits(digits.get(..8)?, &digits[8..])
 }
 
-fn parts(object: &InMemDicomObject, date: Tag, time: Tag) -> Option<Moment> {
+/// Date and time in elements of their own.
+fn separate(object: &InMemDicomObject, date: Tag, time: Tag) -> Option<Moment> {
     Moment::of_digits(&text(object, date)?, &text(object, time).unwrap_or_default())
 }

@@ -5,6 +5,7 @@ const MAX: usize = 64;
 
 /// `text` without padding, if it is an identifier: numbers with dots between. As a file name, it cannot leave its
 /// folder.
+#[must_use]
 pub fn checked(text: &str) -> Option<&str> {
     let uid = trimmed(text);
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -12,6 +13,7 @@ pub fn checked(text: &str) -> Option<&str> {
 }
 
 /// `text` without the padding that makes its length even.
+#[must_use]
 pub fn trimmed(text: &str) -> &str {
     text.trim_end_matches(['\0', ' '])
 }

@@ -4,8 +4,7 @@ pub(crate) mod e2e;
 pub(crate) mod vol;
 pub(crate) mod xml;
 
-use octrls_core::layer::Boundary;
-use octrls_core::scan::BoundaryRows;
+use octrls_core::{layer::Boundary, scan::BoundaryRows};
 
 /// The scanner that writes these files.
 pub(crate) const DEVICE: &str = "Heidelberg Engineering Spectralis";

@@ -9,17 +9,21 @@
 
 use std::path::Path;
 
+use octrls_core::{
+    layer::Boundary,
+    scan::{
+        BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+        Subject, subject::latin,
+    },
+};
+
+use super::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db};
 use crate::{
     FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db},
+    little_endian::LittleEndian,
     sidecar::Hints,
-    source::{Fields, Source},
-};
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{
-    BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
-    Subject, subject::latin,
+    sized_file::SizedFile,
 };
 
 const HEADER_BYTES: u64 = 2048;
@@ -30,8 +34,8 @@ const BSCAN_HEADER_MAX: u64 = 16 << 20;
 const CIRCLE: i32 = 2;
 
 /// A `.vol` file; reads one B-scan at a time.
-pub struct HeidelbergVol {
-    source: Source,
+pub(crate) struct HeidelbergVol {
+    file: SizedFile,
     header: ScanHeader,
     bscans: Vec<BScanLayout>,
     slo: Slo,
@@ -62,26 +66,25 @@ impl HeidelbergVol {
     ///
     /// The version text is not required, since other writers use their own; without it, the declared sizes must be
     /// plausible.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
+    pub(crate) fn recognises(start: &[u8]) -> bool {
         if start.starts_with(b"HSF-OCT-") {
             return true;
         }
-        let Some(fields) = start.get(..HEADER_BYTES as usize).map(Fields) else { return false };
+        let Some(fields) = start.get(..HEADER_BYTES as usize).map(LittleEndian) else { return false };
         let printable = start[..12].iter().all(|&b| b == 0 || (32..127).contains(&b));
-        let sane = |at, min: u64, max: u64| size(fields, at).is_ok_and(|v| (min..=max).contains(&v));
+        let plausible = |at, min: u64, max: u64| size(fields, at).is_ok_and(|v| (min..=max).contains(&v));
         printable
-            && sane(12, 1, 32_768)
-            && sane(16, 1, MAX_BSCANS)
-            && sane(20, 1, 32_768)
+            && plausible(12, 1, 32_768)
+            && plausible(16, 1, MAX_BSCANS)
+            && plausible(20, 1, 32_768)
             && matches!(&start[84..86], b"OD" | b"OS")
-            && sane(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
+            && plausible(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
-        let mut source = Source::open(path)?;
-        let start = source.read(0, HEADER_BYTES)?;
-        let fields = Fields(&start);
+    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+        let mut file = SizedFile::open(path)?;
+        let start = file.read(0, HEADER_BYTES)?;
+        let fields = LittleEndian(&start);
 
         let (width, height) = dimensions::check(size(fields, 12)?, size(fields, 20)?)?;
         let bscans = size(fields, 16)?;
@@ -97,10 +100,10 @@ impl HeidelbergVol {
         let first_bscan = HEADER_BYTES.saturating_add(slo.width.saturating_mul(slo.height));
         let pixel_bytes = 4 * (width * height) as u64;
         let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
-        if source.bytes() < least {
+        if file.bytes() < least {
             return Err(ReadError::Truncated(format!(
                 "at least {least} bytes declared, but the file has {}",
-                source.bytes()
+                file.bytes()
             )));
         }
         let circle = fields.i32(96)? == CIRCLE;
@@ -108,16 +111,16 @@ impl HeidelbergVol {
         let mut tracks = Vec::with_capacity(bscans as usize);
         let mut at = first_bscan;
         for index in 0..bscans {
-            let place = source.read(at, PLACE_BYTES)?;
-            let place = Fields(&place);
+            let place = file.read(at, PLACE_BYTES)?;
+            let place = LittleEndian(&place);
             let own = u64::try_from(place.i32(12)?).unwrap_or(0);
-            let sane = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
-            let header_bytes = if sane { own } else { bscan_header_bytes };
+            let plausible = (BSCAN_HEADER_MIN..=BSCAN_HEADER_MAX).contains(&own);
+            let header_bytes = if plausible { own } else { bscan_header_bytes };
             let pixels = at + header_bytes;
             layouts.push(BScanLayout::new(at, header_bytes, width, place)?);
             tracks.extend(track(place, circle)?);
             at = pixels + pixel_bytes;
-            if source.bytes() < at {
+            if file.bytes() < at {
                 return Err(ReadError::Truncated(format!(
                     "B-scan {index} ends past the end of the file, at byte {at}"
                 )));
@@ -135,7 +138,7 @@ impl HeidelbergVol {
             _ => Pattern::Unknown,
         };
         let eye = std::str::from_utf8(&start[84..86]).ok().and_then(Eye::of_code);
-        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         // The time of the examination, and the patient's identifier.
         let acquired = Moment::of_filetime(fields.u64(88)?);
         let patient = latin(fields.slice(140, 21)?);
@@ -145,8 +148,8 @@ impl HeidelbergVol {
             bscans: bscans as usize,
             width,
             height,
-            axial: spacing(fields.f64(40)?).or(stated.axial),
-            lateral: spacing(fields.f64(24)?).or(stated.lateral),
+            axial: spacing(fields.f64(40)?).or(hints.axial),
+            lateral: spacing(fields.f64(24)?).or(hints.lateral),
             eye,
             eye_from,
             pattern,
@@ -154,7 +157,7 @@ impl HeidelbergVol {
             places: (!tracks.is_empty()).then_some(Provenance::Header),
             tracks,
         };
-        Ok(Self { source, header, bscans: layouts, slo, subject })
+        Ok(Self { file, header, bscans: layouts, slo, subject })
     }
 }
 
@@ -196,8 +199,8 @@ impl ScanReader for HeidelbergVol {
             return Ok(None);
         }
         let (width, height) = dimensions::check(width, height)?;
-        let pixels = self.source.read(HEADER_BYTES, (width * height) as u64)?;
-        Ok(Some(FundusImage::placed((width, height), pixels, pixel_mm, &self.header.tracks)))
+        let pixels = self.file.read(HEADER_BYTES, (width * height) as u64)?;
+        Ok(Some(FundusImage::with_tracks((width, height), pixels, pixel_mm, &self.header.tracks)))
     }
 }
 
@@ -207,14 +210,14 @@ impl HeidelbergVol {
     }
 
     fn floats(&mut self, at: u64, count: usize) -> Result<impl Iterator<Item = f32> + use<>, ReadError> {
-        let bytes = self.source.read(at, 4 * count as u64)?;
-        Ok((0..count).map(move |i| Fields(&bytes).f32(4 * i).unwrap_or(f32::MAX)))
+        let bytes = self.file.read(at, 4 * count as u64)?;
+        Ok((0..count).map(move |i| LittleEndian(&bytes).f32(4 * i).unwrap_or(f32::MAX)))
     }
 }
 
 impl BScanLayout {
     /// The parts of the B-scan whose header starts at `at`. Ignores boundaries that would not fit into the header.
-    fn new(at: u64, header_bytes: u64, width: usize, place: Fields<'_>) -> Result<Self, ReadError> {
+    fn new(at: u64, header_bytes: u64, width: usize, place: LittleEndian<'_>) -> Result<Self, ReadError> {
         let size = |at| Ok::<_, ReadError>(u64::try_from(place.i32(at)?).unwrap_or(0));
         let (count, offset) = (size(48)?, size(52)?);
         let fits = offset >= PLACE_BYTES && offset + count * 4 * width as u64 <= header_bytes;
@@ -228,13 +231,13 @@ impl BScanLayout {
 }
 
 /// Course of a B-scan; the header of a circle holds its first A-scan and its centre.
-fn track(place: Fields<'_>, circle: bool) -> Result<Option<BScanPosition>, ReadError> {
+fn track(place: LittleEndian<'_>, circle: bool) -> Result<Option<BScanPosition>, ReadError> {
     let start = Place { x: place.f64(16)?, y: place.f64(24)? };
     let end = Place { x: place.f64(32)?, y: place.f64(40)? };
     Ok(if circle { BScanPosition::heidelberg_circle(start, end) } else { BScanPosition::line(start, end) })
 }
 
 /// A declared size.
-fn size(fields: Fields<'_>, at: usize) -> Result<u64, ReadError> {
+fn size(fields: LittleEndian<'_>, at: usize) -> Result<u64, ReadError> {
     u64::try_from(fields.i32(at)?).map_err(|_| ReadError::Malformed("negative size declared".to_owned()))
 }

@@ -1,26 +1,28 @@
 //! Raster images as scans: PNG, TIFF (8 and 16 bit), JPEG, BMP. Each image, and each page of a TIFF, is one B-scan.
 
+mod folder;
 mod tiff;
 
-use crate::header::HeaderExt as _;
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::BufReader,
     path::{Path, PathBuf},
 };
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind};
 
-use super::{ReadError, ScanReader, codec::jpeg, dimensions, sidecar::Hints};
 use octrls_core::scan::{BScan, Pattern, ScanHeader};
 
-/// Bytes read to recognise a format; a `.vol` header is the longest.
-const SNIFF_BYTES: u64 = 2048;
+pub(crate) use self::folder::ImageFolder;
+use crate::{
+    ReadError, ScanReader, codec::jpeg, dimensions, header_ext::HeaderExt as _, sidecar::Hints, sniff::first_bytes,
+};
+
 /// Memory limit of a decoder; a 16-bit RGBA frame of the largest size fits.
 const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
 
 /// A raster image or the pages of a TIFF, each decoded on demand.
-pub struct Raster {
+pub(crate) struct Raster {
     path: PathBuf,
     format: ImageFormat,
     /// The pages of a TIFF that has several.
@@ -28,30 +30,26 @@ pub struct Raster {
     header: ScanHeader,
 }
 
-/// Whether the extension is that of an image.
-pub(crate) fn has_extension(path: &Path) -> bool {
-    super::has_extension(path, &["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"])
-}
-
-/// The first bytes of a file, at most as many as recognition needs.
-pub(crate) fn first_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    // Opening a pipe would block until a writer appears.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(ReadError::Unsupported("a folder or a device, not a file".to_owned()));
+/// Format of the image that begins with `start`.
+pub(crate) fn format(start: &[u8]) -> Result<ImageFormat, ReadError> {
+    match image::guess_format(start) {
+        Ok(f @ (ImageFormat::Png | ImageFormat::Tiff | ImageFormat::Jpeg | ImageFormat::Bmp)) => Ok(f),
+        _ => Err(ReadError::UnknownFormat),
     }
-    let mut start = Vec::new();
-    File::open(path).map_err(io)?.take(SNIFF_BYTES).read_to_end(&mut start).map_err(io)?;
-    if start.is_empty() { Err(ReadError::Empty) } else { Ok(start) }
 }
 
 impl Raster {
-    pub(crate) fn open(path: &Path, start: &[u8], stated: &Hints) -> Result<Self, ReadError> {
-        let (format, name) = match image::guess_format(start) {
-            Ok(f @ ImageFormat::Png) => (f, "PNG"),
-            Ok(f @ ImageFormat::Tiff) => (f, "TIFF"),
-            Ok(f @ ImageFormat::Jpeg) => (f, "JPEG"),
-            Ok(f @ ImageFormat::Bmp) => (f, "BMP"),
+    /// Opens an image that is not known to be one yet.
+    pub(crate) fn recognise(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+        Self::open(path, format(&first_bytes(path)?)?, hints)
+    }
+
+    pub(crate) fn open(path: &Path, format: ImageFormat, hints: &Hints) -> Result<Self, ReadError> {
+        let name = match format {
+            ImageFormat::Png => "PNG",
+            ImageFormat::Tiff => "TIFF",
+            ImageFormat::Jpeg => "JPEG",
+            ImageFormat::Bmp => "BMP",
             _ => return Err(ReadError::UnknownFormat),
         };
         let pages = match format {
@@ -61,14 +59,14 @@ impl Raster {
         let first = pages.first().copied();
         let (width, height) = reader(path, format, first)?.into_dimensions().map_err(|e| read_error(path, e))?;
         let (width, height) = dimensions::check(width.into(), height.into())?;
-        let (eye, eye_from) = stated.eye_or(None);
+        let (eye, eye_from) = hints.eye_or(None);
         let header = ScanHeader {
             format: name.into(),
             bscans: pages.len().max(1),
             width,
             height,
-            axial: stated.axial,
-            lateral: stated.lateral,
+            axial: hints.axial,
+            lateral: hints.lateral,
             eye,
             eye_from,
             pattern: Pattern::Unknown,
@@ -76,7 +74,7 @@ impl Raster {
             tracks: Vec::new(),
             places: None,
         };
-        let header = header.placed(stated);
+        let header = header.with_sidecar_layout(hints);
         Ok(Self { path: path.to_owned(), format, pages, header })
     }
 }

@@ -1,13 +1,17 @@
 //! Reads each page of a TIFF file as if it were the only one.
 //!
-//! The decoder reads only the first page. Pages form a chain: the header holds the offset of the first directory, and
-//! each directory that of the next (TIFF 6.0, section 2; `BigTIFF` is the same with 64 bits). A [`Page`] presents the
-//! file with another first directory.
+//! `image` reads only the first page. The `tiff` crate can seek to any page, but leaves the conversion of samples
+//! (1 bit, CMYK, floats, inverted grey) to its caller, and rejects a file whose first page is a thumbnail in a coding
+//! that it does not know. So this module only finds the pages, and a [`Page`] presents the file with another first
+//! directory to `image`.
+//!
+//! Pages form a chain: the header holds the offset of the first directory, and each directory that of the next (TIFF
+//! 6.0, section 2; `BigTIFF` is the same with 64 bits).
 
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
 
 /// Maximum directories to follow; a chain may be circular.
-const MOST: usize = 8192;
+const MAX_DIRECTORIES: usize = 8192;
 
 /// Location of a page's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub(crate) struct Directory {
     order: Order,
 }
 
-/// The pages, except reduced copies (thumbnails) and masks, at most [`MOST`].
+/// The pages, except reduced copies (thumbnails) and masks, at most [`MAX_DIRECTORIES`].
 pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error> {
     let head: [u8; 4] = bytes(&mut file)?;
     let little = head.starts_with(b"II");
@@ -26,7 +30,7 @@ pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
     }
     let mut pages = Vec::new();
     let mut next = order.offset(&mut file)?;
-    for _ in 0..MOST {
+    for _ in 0..MAX_DIRECTORIES {
         if next == 0 {
             return Ok(pages);
         }

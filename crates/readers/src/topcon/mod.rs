@@ -10,35 +10,40 @@
 //! B-scans run from bottom to top. No description confirms this, so positions of horizontal volumes are a convention
 //! and those of others are unknown.
 
-mod contours;
+mod chunks;
+mod device_boundaries;
 
-use crate::header::HeaderExt as _;
 use std::path::Path;
 
-use self::contours::DeviceLines;
-use super::{
+use octrls_core::{
+    layer::Boundary,
+    scan::{BScan, BoundaryRows, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing},
+};
+
+use self::{
+    chunks::{Chunk, list_chunks},
+    device_boundaries::DeviceBoundaries,
+};
+use crate::{
     FundusImage, ReadError, ScanReader,
     codec::j2k,
     dimensions::{self, MAX_BSCANS},
     fundus,
-    sidecar::{End, Hints, Rows},
-    source::{Fields, Source},
+    header_ext::HeaderExt as _,
+    little_endian::LittleEndian,
+    sidecar::{FirstBScan, Hints, VolumeLayout},
+    sized_file::SizedFile,
 };
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{BScan, BoundaryRows, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
 
 const MAGIC: &[u8] = b"FOCT";
-const FIRST_CHUNK: u64 = 15;
-/// Maximum chunks to follow; real files have about twenty.
-const MAX_CHUNKS: usize = 4096;
 
 /// A `.fda` or `.fds` file; reads one B-scan at a time.
-pub struct Topcon {
-    source: Source,
+pub(crate) struct Topcon {
+    file: SizedFile,
     header: ScanHeader,
     bscans: Bscans,
     projection: Option<Projection>,
-    lines: DeviceLines,
+    boundaries: DeviceBoundaries,
 }
 
 /// En-face image of the volume.
@@ -59,12 +64,6 @@ enum Bscans {
     Samples(u64),
 }
 
-struct Chunk {
-    name: String,
-    at: u64,
-    size: u64,
-}
-
 /// Header of a chunk of images.
 struct Frames {
     mode: u8,
@@ -75,21 +74,20 @@ struct Frames {
 
 impl Topcon {
     /// Whether `start`, the first bytes of a file, belong to a Topcon file.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
+    pub(crate) fn recognises(start: &[u8]) -> bool {
         start.starts_with(MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
-        let mut source = Source::open(path)?;
-        let chunks = chunks(&mut source)?;
+    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+        let mut file = SizedFile::open(path)?;
+        let chunks = list_chunks(&mut file)?;
         let find = |name: &str| chunks.iter().find(|c| c.name == name);
         let (frames, bscans) = if let Some(chunk) = find("@IMG_JPEG") {
-            codestreams(&mut source, chunk)?
+            codestreams(&mut file, chunk)?
         } else if let Some(chunk) = find("@IMG_MOT_COMP_03") {
-            samples(&mut source, chunk, 38)?
+            samples(&mut file, chunk, 38)?
         } else if let Some(chunk) = find("@IMG_SCAN_03") {
-            samples(&mut source, chunk, 22)?
+            samples(&mut file, chunk, 22)?
         } else {
             return Err(ReadError::Unsupported("a Topcon file without B-scans in a known form".to_owned()));
         };
@@ -99,8 +97,8 @@ impl Topcon {
         }
         let mut field = |name: &str, at: usize| {
             let chunk = find(name)?;
-            let content = source.read(chunk.at, chunk.size.min(256)).ok()?;
-            Fields(&content).f64(at).ok()
+            let content = file.read(chunk.at, chunk.size.min(256)).ok()?;
+            LittleEndian(&content).f64(at).ok()
         };
         let (length_mm, axial_um) = (field("@PARAM_SCAN_04", 12), field("@PARAM_SCAN_04", 28));
         let across_mm = field("@PARAM_SCAN_04", 20);
@@ -108,21 +106,21 @@ impl Topcon {
         // For a circle, the file states the radius.
         let around = if pattern == Pattern::Circle { std::f64::consts::TAU } else { 1.0 };
         let lateral_um = length_mm.map(|mm| mm * around * MILLIMETRE / width as f64);
-        let eye = match find("@CAPTURE_INFO_02").and_then(|c| source.read(c.at, 1).ok()).map(|b| b[0]) {
+        let eye = match find("@CAPTURE_INFO_02").and_then(|c| file.read(c.at, 1).ok()).map(|b| b[0]) {
             Some(0) => Some(Eye::Right),
             Some(1) => Some(Eye::Left),
             _ => None,
         };
-        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
-        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut source, c, length_mm, across_mm));
-        let lines = DeviceLines::of(&mut source, &chunks, (width, frames.count as usize));
+        let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut file, c, length_mm, across_mm));
+        let boundaries = DeviceBoundaries::of(&mut file, &chunks, (width, frames.count as usize));
         let header = ScanHeader {
             format: "Topcon".into(),
             bscans: frames.count as usize,
             width,
             height,
-            axial: axial_um.and_then(Spacing::of_file).or(stated.axial),
-            lateral: lateral_um.and_then(Spacing::of_file).or(stated.lateral),
+            axial: axial_um.and_then(Spacing::of_file).or(hints.axial),
+            lateral: lateral_um.and_then(Spacing::of_file).or(hints.lateral),
             eye,
             eye_from,
             pattern,
@@ -130,17 +128,16 @@ impl Topcon {
             tracks: Vec::new(),
             places: None,
         };
-        let header = header.placed(stated);
+        let header = header.with_sidecar_layout(hints);
         // If B-scans are missing, the file does not tell which.
-        let whole = projection.as_ref().is_none_or(|p| p.height == header.bscans);
+        let complete = projection.as_ref().is_none_or(|p| p.height == header.bscans);
         let stated_here = header.lateral.is_some_and(|s| s.from == Provenance::Header);
         let header = match across_mm {
-            Some(mm) if frames.mode == HORIZONTAL && whole && stated_here && (0.1..100.0).contains(&mm) => {
-                header.laid(Rows::new(mm / frames.count as f64, End::Inferior), Provenance::Convention)
-            }
+            Some(mm) if frames.mode == HORIZONTAL && complete && stated_here && (0.1..100.0).contains(&mm) => header
+                .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
-        Ok(Self { source, header, bscans, projection, lines })
+        Ok(Self { file, header, bscans, projection, boundaries })
     }
 }
 
@@ -155,14 +152,14 @@ impl ScanReader for Topcon {
         match &self.bscans {
             Bscans::Jpeg2000(places) => {
                 let (at, size) = places[index];
-                j2k::decode(&self.source.read(at, size)?, width, height)
+                j2k::decode(&self.file.read(at, size)?, width, height)
             }
             Bscans::Samples(first) => {
                 let size = 2 * (width * height) as u64;
-                let bytes = self.source.read(first + index as u64 * size, size)?;
+                let bytes = self.file.read(first + index as u64 * size, size)?;
                 let (samples, _) = bytes.as_chunks::<2>();
-                let most = samples.iter().map(|&b| u16::from_le_bytes(b)).max().unwrap_or(0).max(1);
-                let intensity = samples.iter().map(|&b| f32::from(u16::from_le_bytes(b)) / f32::from(most));
+                let max = samples.iter().map(|&b| u16::from_le_bytes(b)).max().unwrap_or(0).max(1);
+                let intensity = samples.iter().map(|&b| f32::from(u16::from_le_bytes(b)) / f32::from(max));
                 Ok(BScan { width, height, intensity: intensity.collect() })
             }
         }
@@ -171,18 +168,18 @@ impl ScanReader for Topcon {
     fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
         self.header.check_index(index)?;
         let ScanHeader { width, height, bscans, .. } = self.header;
-        if self.lines.undecided() {
+        if self.boundaries.order_is_unknown() {
             // The middle B-scan has the same place in either order.
             let some = [0, bscans / 4, bscans - 1 - bscans / 4, bscans - 1];
             let samples = some.into_iter().map(|i| Ok((i, self.bscan(i)?))).collect::<Result<Vec<_>, ReadError>>()?;
-            self.lines.decide(&mut self.source, &samples, bscans)?;
+            self.boundaries.determine_order(&mut self.file, &samples, bscans)?;
         }
-        self.lines.rows(&mut self.source, index, bscans, (width, height))
+        self.boundaries.rows(&mut self.file, index, bscans, (width, height))
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Some(Projection { width, height, stream: (at, size), pixel_mm }) = self.projection else { return Ok(None) };
-        let image = j2k::decode(&self.source.read(at, size)?, width, height)?;
+        let image = j2k::decode(&self.file.read(at, size)?, width, height)?;
         let pixels = FundusImage::grey(&image).chunks_exact(width).rev().flatten().copied().collect();
         let lines = self.header.tracks.iter().zip(pixel_mm.into_iter().cycle());
         let lines = lines.map(|(track, mm)| fundus::points(track, mm)).collect();
@@ -192,10 +189,10 @@ impl ScanReader for Topcon {
 
 impl Projection {
     /// Reads the image in `chunk`: width, height, bits, coding, size, a codestream; `None` if it has another form.
-    fn of(source: &mut Source, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
+    fn of(file: &mut SizedFile, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
         const HEADER_BYTES: u64 = 20;
-        let start = source.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
-        let fields = Fields(&start);
+        let start = file.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
+        let fields = LittleEndian(&start);
         let (width, height) = (fields.u32(0).ok()?, fields.u32(4).ok()?);
         let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
         let size = u64::from(fields.u32(16).ok()?);
@@ -203,39 +200,17 @@ impl Projection {
             length.map(|mm| mm / pixels as f64).filter(|mm| (1e-4..10.0).contains(mm))
         };
         let pixel_mm = mm(across, width).zip(mm(down, height)).map(<[f64; 2]>::from);
-        let whole = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
-        whole.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
+        let complete = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
+        complete.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
     }
-}
-
-fn chunks(source: &mut Source) -> Result<Vec<Chunk>, ReadError> {
-    let mut chunks = Vec::new();
-    let mut at = FIRST_CHUNK;
-    while chunks.len() < MAX_CHUNKS {
-        let name_length = u64::from(source.read(at, 1)?[0]);
-        if name_length == 0 {
-            return Ok(chunks);
-        }
-        let start = source.read(at + 1, name_length + 4)?;
-        let (name, size) = start.split_at(name_length as usize);
-        let (at_content, size) = (at + 1 + name_length + 4, u64::from(Fields(size).u32(0)?));
-        if at_content + size > source.bytes() {
-            let name = String::from_utf8_lossy(name).into_owned();
-            return Err(ReadError::Truncated(format!("{name} of {size} bytes exceeds the file")));
-        }
-        let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
-        chunks.push(Chunk { name, at: at_content, size });
-        at = at_content + size;
-    }
-    Err(ReadError::Malformed("too many chunks".to_owned()))
 }
 
 /// Reads a chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then the size
 /// and data of each.
-fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
+fn codestreams(file: &mut SizedFile, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
     const FIRST: u64 = 25;
-    let start = source.read(chunk.at, FIRST.min(chunk.size))?;
-    let start = Fields(&start);
+    let start = file.read(chunk.at, FIRST.min(chunk.size))?;
+    let start = LittleEndian(&start);
     let frames = Frames {
         mode: start.u8(0)?,
         width: start.u32(9)?.into(),
@@ -246,7 +221,7 @@ fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), R
     let mut places = Vec::new();
     let mut at = chunk.at + FIRST;
     for index in 0..frames.count.min(MAX_BSCANS) {
-        let size = u64::from(Fields(&source.read(at, 4)?).u32(0)?);
+        let size = u64::from(LittleEndian(&file.read(at, 4)?).u32(0)?);
         if at + 4 + size > end {
             return Err(ReadError::Truncated(format!("B-scan {index} exceeds its chunk")));
         }
@@ -258,9 +233,9 @@ fn codestreams(source: &mut Source, chunk: &Chunk) -> Result<(Frames, Bscans), R
 
 /// Reads a chunk of 16-bit samples: mode, width, height, bits, count. The samples start after `header` bytes, preceded
 /// by their size.
-fn samples(source: &mut Source, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
-    let start = source.read(chunk.at, header.min(chunk.size))?;
-    let start = Fields(&start);
+fn samples(file: &mut SizedFile, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
+    let start = file.read(chunk.at, header.min(chunk.size))?;
+    let start = LittleEndian(&start);
     let (bits, size) = (start.u32(9)?, start.u32(header as usize - 4)?);
     let frames = Frames {
         mode: start.u8(0)?,

@@ -7,9 +7,9 @@ use octrls_readers as scan;
 use octrls_readers::ReadOptions;
 
 use super::{
-    Folder,
+    Folder, error_code,
     raster::{encode, grey_image},
-    read, refusal,
+    read,
 };
 
 const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::Bmp];
@@ -26,17 +26,17 @@ fn rough_image() -> DynamicImage {
 }
 
 #[test]
-fn a_file_cut_short_is_an_error_or_has_lost_no_pixel() {
+fn truncated_files_fail_or_lose_no_pixel() {
     let folder = Folder::new();
     for image in [rough_image(), rough_image().to_rgb8().into()] {
         for format in FORMATS {
-            let whole = encode(&image, format);
-            let (_, all) = read(&folder.file("whole", &whole)).unwrap();
-            for keep in 0..whole.len() {
-                let path = folder.file("cut", &whole[..keep]);
+            let complete = encode(&image, format);
+            let (_, all) = read(&folder.file("complete", &complete)).unwrap();
+            for keep in 0..complete.len() {
+                let path = folder.file("cut", &complete[..keep]);
                 match read(&path) {
                     Ok((_, bscan)) => {
-                        assert_eq!(bscan, all, "{format:?} cut to {keep} of {} bytes", whole.len());
+                        assert_eq!(bscan, all, "{format:?} cut to {keep} of {} bytes", complete.len());
                         assert_ne!(format, ImageFormat::Jpeg, "a JPEG ends with its end marker");
                     }
                     Err(error) => {
@@ -47,7 +47,7 @@ fn a_file_cut_short_is_an_error_or_has_lost_no_pixel() {
                             _ if format == ImageFormat::Jpeg => code == "E-READ-TRUNCATED",
                             _ => ["E-READ-TRUNCATED", "E-READ-MALFORMED"].contains(&code),
                         };
-                        assert!(expected, "{format:?} cut to {keep} of {} bytes: {code}, {error}", whole.len());
+                        assert!(expected, "{format:?} cut to {keep} of {} bytes: {code}, {error}", complete.len());
                         assert!(!error.is_transient());
                     }
                 }
@@ -57,7 +57,7 @@ fn a_file_cut_short_is_an_error_or_has_lost_no_pixel() {
 }
 
 #[test]
-fn other_files_are_no_scans() {
+fn other_files_are_rejected() {
     let folder = Folder::new();
     let zeros = [0; 5000];
     let files: [(&str, &[u8]); 9] = [
@@ -72,9 +72,9 @@ fn other_files_are_no_scans() {
         ("a.zip", b"PK\x03\x04"),
     ];
     for (name, bytes) in files {
-        assert_eq!(refusal(&folder.file(name, bytes)), "E-READ-FORMAT", "{name}");
+        assert_eq!(error_code(&folder.file(name, bytes)), "E-READ-FORMAT", "{name}");
     }
-    assert_eq!(refusal(&folder.file("empty.png", b"")), "E-READ-EMPTY");
+    assert_eq!(error_code(&folder.file("empty.png", b"")), "E-READ-EMPTY");
 }
 
 /// A PNG that declares a size and holds almost nothing; the header's checksum is correct.
@@ -129,7 +129,7 @@ fn jpeg_of(width: u16, height: u16) -> Vec<u8> {
 }
 
 #[test]
-fn huge_declared_sizes_are_refused_before_anything_is_allocated() {
+fn huge_declared_sizes_are_rejected_before_allocation() {
     let folder = Folder::new();
     let check = |name: &str, bytes: &[u8]| {
         let error = scan::open(&folder.file(name, bytes), ReadOptions::default()).err();
@@ -139,8 +139,8 @@ fn huge_declared_sizes_are_refused_before_anything_is_allocated() {
             "{name}: {code:?}"
         );
     };
-    assert_eq!(refusal(&folder.file("a.png", &png_of(60_000, 60_000))), "E-READ-TOO-LARGE");
-    assert_eq!(refusal(&folder.file("a.bmp", &bmp_of(60_000, 60_000))), "E-READ-TOO-LARGE");
+    assert_eq!(error_code(&folder.file("a.png", &png_of(60_000, 60_000))), "E-READ-TOO-LARGE");
+    assert_eq!(error_code(&folder.file("a.bmp", &bmp_of(60_000, 60_000))), "E-READ-TOO-LARGE");
     check("b.png", &png_of(i32::MAX as u32, i32::MAX as u32));
     check("c.png", &png_of(32_768, 2049));
     check("d.png", &png_of(u32::MAX, 1));
@@ -153,50 +153,50 @@ fn huge_declared_sizes_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn large_declared_sizes_within_the_limits_without_the_pixels_are_refused() {
+fn sizes_within_the_limits_without_pixels_are_rejected() {
     let folder = Folder::new();
     for (name, bytes) in [("a.png", png_of(8000, 8000)), ("a.bmp", bmp_of(8000, 8000)), ("a.tif", tiff_of(8000, 8000))]
     {
-        let code = refusal(&folder.file(name, &bytes));
+        let code = error_code(&folder.file(name, &bytes));
         assert!(["E-READ-TRUNCATED", "E-READ-MALFORMED"].contains(&code), "{name}: {code}");
     }
 }
 
 #[test]
-fn frames_without_a_bscan_are_refused() {
+fn frames_too_small_for_a_bscan_are_rejected() {
     let folder = Folder::new();
     for (width, height) in [(1, 1), (1, 500), (500, 1)] {
         for format in FORMATS {
             let path = folder.file("a", &encode(&grey_image(width, height), format));
-            assert_eq!(refusal(&path), "E-READ-MALFORMED", "{format:?} {width} x {height}");
+            assert_eq!(error_code(&path), "E-READ-MALFORMED", "{format:?} {width} x {height}");
         }
     }
     for bytes in [png_of(0, 0), png_of(0, 9), bmp_of(0, 4), bmp_of(4, 0), tiff_of(0, 4), jpeg_of(0, 0)] {
-        let code = refusal(&folder.file("a", &bytes));
+        let code = error_code(&folder.file("a", &bytes));
         assert!(["E-READ-MALFORMED", "E-READ-TRUNCATED", "E-READ-UNSUPPORTED"].contains(&code), "{code}");
     }
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn folders_and_missing_files_are_rejected() {
     let folder = Folder::new();
-    let missing = refusal(&folder.0.path().join("missing.png"));
+    let missing = error_code(&folder.0.path().join("missing.png"));
     assert_eq!(missing, "E-READ-IO");
-    assert_eq!(refusal(Path::new("")), "E-READ-IO");
+    assert_eq!(error_code(Path::new("")), "E-READ-IO");
     let inner = folder.0.path().join("folder.png");
     std::fs::create_dir(&inner).unwrap();
-    assert_eq!(refusal(&inner), "E-READ-UNSUPPORTED");
+    assert_eq!(error_code(&inner), "E-READ-UNSUPPORTED");
 }
 
 #[test]
-fn a_file_without_permission_is_a_passing_fault() {
+fn unreadable_file_is_a_transient_error() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = Folder::new();
     let path = folder.file("a.png", &encode(&grey_image(4, 4), ImageFormat::Png));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
     if std::fs::read(&path).is_ok() {
-        octrls_testing::missing("a_file_without_permission_is_a_passing_fault", "an unprivileged user");
+        octrls_testing::missing("unreadable_file_is_a_transient_error", "an unprivileged user");
         return;
     }
     let error = scan::open(&path, ReadOptions::default()).err().unwrap();
@@ -205,17 +205,17 @@ fn a_file_without_permission_is_a_passing_fault() {
 }
 
 #[test]
-fn a_device_is_refused_without_waiting_for_it() {
-    assert_eq!(refusal(Path::new("/dev/zero")), "E-READ-UNSUPPORTED");
+fn device_is_rejected_without_blocking() {
+    assert_eq!(error_code(Path::new("/dev/zero")), "E-READ-UNSUPPORTED");
 }
 
 #[test]
-fn a_link_is_followed() {
+fn symbolic_link_is_followed() {
     let folder = Folder::new();
     let path = folder.file("a.png", &encode(&grey_image(4, 4), ImageFormat::Png));
     let link = folder.0.path().join("link.png");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert_eq!(read(&link).unwrap().1, read(&path).unwrap().1);
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(refusal(&link), "E-READ-IO");
+    assert_eq!(error_code(&link), "E-READ-IO");
 }

@@ -13,9 +13,9 @@ use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
 use super::{
-    Folder, known,
+    Folder, error_code, expected_subject,
     raster::encode,
-    refusal, subject,
+    subject,
     topcon::{self, codestream, from_hex},
 };
 
@@ -162,11 +162,11 @@ pub(super) fn jpeg_2000() -> Vec<u8> {
 }
 
 fn code(object: Object) -> &'static str {
-    refusal(&Folder::new().file("a.dcm", &object.bytes()))
+    error_code(&Folder::new().file("a.dcm", &object.bytes()))
 }
 
 #[test]
-fn a_volume_with_its_spacing_eye_and_places() {
+fn volume_has_spacing_eye_and_positions() {
     let folder = Folder::new();
     let mut reader = scan::open(&folder.file("scan", &native()), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
@@ -192,7 +192,7 @@ fn first(object: Object) -> Vec<f32> {
 }
 
 #[test]
-fn every_kind_of_grey_becomes_intensity() {
+fn grey_encodings_become_intensity() {
     let words = (0..FRAME).flat_map(|i| (i as u16 * 80).to_le_bytes()).collect();
     let deep = tomography(1).with(word(tags::BITS_ALLOCATED, 16)).with(word(tags::BITS_STORED, 12)).native(words);
     assert!(first(deep).iter().enumerate().all(|(i, v)| (v - i as f32 * 80.0 / 4095.0).abs() < 1e-6));
@@ -220,22 +220,26 @@ fn every_kind_of_grey_becomes_intensity() {
 #[test]
 fn compressed_frames_are_decoded() {
     let gradient = |i: usize| (20 * (i % 8) + 10 * (i / 8)) as f32 / 255.0;
-    let agrees = |object: Object, tolerance: f32, name: &str| {
+    let assert_pixels = |object: Object, tolerance: f32, name: &str| {
         for (i, v) in first(object).into_iter().enumerate() {
             assert!((v - gradient(i)).abs() <= tolerance, "{name}, pixel {i}: {v} for {}", gradient(i));
         }
     };
     let twice = |bytes: Vec<u8>| vec![bytes.clone(), bytes];
-    agrees(tomography(2).compressed(uids::JPEG2000_LOSSLESS, twice(codestream()), vec![]), 1e-6, "JPEG 2000");
+    assert_pixels(tomography(2).compressed(uids::JPEG2000_LOSSLESS, twice(codestream()), vec![]), 1e-6, "JPEG 2000");
 
-    agrees(tomography(2).compressed(uids::RLE_LOSSLESS, twice(rle_frame()), vec![]), 1e-6, "RLE");
+    assert_pixels(tomography(2).compressed(uids::RLE_LOSSLESS, twice(rle_frame()), vec![]), 1e-6, "RLE");
 
     let jpeg = jpeg_frame(WIDTH.into(), HEIGHT.into());
-    agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, twice(jpeg.clone()), vec![]), 0.03, "JPEG");
+    assert_pixels(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, twice(jpeg.clone()), vec![]), 0.03, "JPEG");
 
     let [grey, deep, near] = JPEG_LS.map(from_hex);
-    agrees(tomography(2).compressed(uids::JPEGLS_LOSSLESS, twice(grey.clone()), vec![]), 1e-6, "JPEG-LS");
-    agrees(tomography(1).compressed(uids::JPEGLS_NEAR_LOSSLESS, vec![near], vec![]), 3.01 / 255.0, "near-lossless");
+    assert_pixels(tomography(2).compressed(uids::JPEGLS_LOSSLESS, twice(grey.clone()), vec![]), 1e-6, "JPEG-LS");
+    assert_pixels(
+        tomography(1).compressed(uids::JPEGLS_NEAR_LOSSLESS, vec![near], vec![]),
+        3.01 / 255.0,
+        "near-lossless",
+    );
     let words = tomography(1).with(word(tags::BITS_ALLOCATED, 16)).with(word(tags::BITS_STORED, 12));
     let deep = first(words.compressed(uids::JPEGLS_LOSSLESS, vec![deep], vec![]));
     assert!(deep.iter().enumerate().all(|(i, v)| (v - gradient(i) * 255.0 * 16.0 / 4095.0).abs() < 1e-6));
@@ -244,7 +248,14 @@ fn compressed_frames_are_decoded() {
     let half = jpeg.len() / 4 * 2;
     let parts = vec![jpeg.clone(), jpeg[..half].to_vec(), jpeg[half..].to_vec()];
     let second = jpeg.len().next_multiple_of(2) as u32 + 8;
-    agrees(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, parts, vec![0, second]), 0.03, "JPEG in parts");
+    assert_pixels(tomography(2).compressed(uids::JPEG_BASELINE8_BIT, parts, vec![0, second]), 0.03, "JPEG in parts");
+}
+
+#[test]
+fn elements_after_compressed_pixels_are_no_fragments() {
+    let padding = DataElement::new(tags::DATA_SET_TRAILING_PADDING, VR::OB, PrimitiveValue::from(vec![0_u8; 6]));
+    let object = tomography(1).with(padding).compressed(uids::JPEG2000_LOSSLESS, vec![codestream()], vec![]);
+    assert!((first(object)[9] - 30.0 / 255.0).abs() < 1e-6);
 }
 
 #[test]
@@ -263,7 +274,7 @@ fn inverse_grey_and_colour_survive_compression() {
 }
 
 #[test]
-fn lines_through_one_middle_are_a_star() {
+fn lines_through_a_common_centre_are_radial() {
     let own = |i: usize| {
         let (sin, cos) = (std::f64::consts::PI * i as f64 / 3.0).sin_cos();
         let half = 3.5 * 0.0117;
@@ -308,7 +319,7 @@ pub(super) fn on_fundus() -> Vec<u8> {
 }
 
 #[test]
-fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
+fn frame_locations_give_scale_and_fundus_image() {
     let folder = Folder::new();
     // Lines of 8 A-scans of 11.7 um, 4 pixels long: 23.4 um per pixel.
     let lines: Vec<Vec<f32>> = (0..3).map(|i| vec![10.0 - 2.0 * i as f32, 20.0, 10.0 - 2.0 * i as f32, 24.0]).collect();
@@ -336,7 +347,7 @@ fn frames_that_lie_on_a_fundus_image_have_its_scale_and_show_it() {
 }
 
 #[test]
-fn a_frame_once_round_the_disc_is_a_circle() {
+fn closed_curve_is_a_circle() {
     let folder = Folder::new();
     // From the right upwards, so counter-clockwise, with a radius of 1 pixel for 8 A-scans of 11.7 um.
     let round = |squeezed: f32| {
@@ -364,7 +375,7 @@ fn a_frame_once_round_the_disc_is_a_circle() {
 }
 
 #[test]
-fn a_screenshot_has_no_spacing() {
+fn screenshot_has_no_spacing() {
     let object = tomography(1)
         .with(string(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE))
         .with(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![]))
@@ -379,7 +390,7 @@ fn a_screenshot_has_no_spacing() {
 }
 
 #[test]
-fn zeiss_s_scrambled_files_are_refused_by_name() {
+fn obfuscated_zeiss_files_are_rejected() {
     let scrambled = tomography(1).compressed(uids::JPEG2000, vec![vec![0x5a; 64]], vec![]);
     let private = tomography(1).with(string(tags::MANUFACTURER, VR::LO, "Carl Zeiss Meditec")).with(string(
         Tag(0x0407, 0x0010),
@@ -395,7 +406,7 @@ fn zeiss_s_scrambled_files_are_refused_by_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_with_its_reason() {
+fn unreadable_objects_are_rejected_with_a_code() {
     let one = || tomography(1);
     let pixels = || vec![0; FRAME];
     let cases = [
@@ -432,18 +443,18 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
 }
 
 #[test]
-fn every_shortened_file_is_refused() {
+fn truncated_files_are_rejected() {
     let folder = Folder::new();
-    for whole in [native(), jpeg_2000(), rle(), jpeg(), jpeg_ls()] {
-        for length in (132..whole.len() - 1).step_by(5) {
-            let code = refusal(&folder.file("a", &whole[..length]));
-            assert!(code != "accepted", "{length} of {} bytes", whole.len());
+    for complete in [native(), jpeg_2000(), rle(), jpeg(), jpeg_ls()] {
+        for length in (132..complete.len() - 1).step_by(5) {
+            let code = error_code(&folder.file("a", &complete[..length]));
+            assert!(code != "accepted", "{length} of {} bytes", complete.len());
         }
     }
 }
 
 #[test]
-fn patient_and_acquisition_make_a_subject() {
+fn subject_needs_patient_and_acquisition_time() {
     let folder = Folder::new();
     let of = |elements: Vec<DataElement<InMemDicomObject>>| {
         let pixels = vec![0; FRAMES * FRAME];
@@ -455,10 +466,16 @@ fn patient_and_acquisition_make_a_subject() {
     let acquired = |value| string(tags::ACQUISITION_DATE_TIME, VR::DT, value);
     let study = || string(tags::STUDY_DATE, VR::DA, "20260102");
     let zoned = acquired("20260103101500.5+0100");
-    assert_eq!(of(vec![patient(), issuer, zoned, study()]), Some(known("site", "P-1", "2026-01-03T10:15:00")));
-    assert_eq!(of(vec![patient(), study()]), Some(known("", "P-1", "2026-01-02T00:00:00")));
+    assert_eq!(
+        of(vec![patient(), issuer, zoned, study()]),
+        Some(expected_subject("site", "P-1", "2026-01-03T10:15:00"))
+    );
+    assert_eq!(of(vec![patient(), study()]), Some(expected_subject("", "P-1", "2026-01-02T00:00:00")));
     let time = string(tags::STUDY_TIME, VR::TM, "0930");
-    assert_eq!(of(vec![patient(), acquired("2026"), study(), time]), Some(known("", "P-1", "2026-01-02T09:30:00")));
+    assert_eq!(
+        of(vec![patient(), acquired("2026"), study(), time]),
+        Some(expected_subject("", "P-1", "2026-01-02T09:30:00"))
+    );
     assert_eq!(of(vec![study()]), None);
     assert_eq!(of(vec![patient()]), None);
 }

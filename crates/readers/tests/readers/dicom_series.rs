@@ -6,7 +6,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use octrls_core::scan::{BScanPosition, Eye, Pattern, Place};
 use octrls_readers as scan;
-use octrls_readers::{ReadError, ReadOptions, ScanFiles, ScanReader};
+use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles, ScanReader};
 use proptest::prelude::*;
 
 use super::{
@@ -43,7 +43,7 @@ fn nothing(tag: Tag, vr: VR) -> DataElement<dicom_object::InMemDicomObject> {
 }
 
 /// The only scan in a folder of these objects, named `b<n>.dcm` in order.
-fn gathered(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
+fn write_series(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
     let file = |(n, object): (usize, Object)| folder.file(&format!("b{n}.dcm"), &object.bytes());
     let files: Vec<PathBuf> = objects.into_iter().enumerate().map(file).collect();
     let mut scans = scan::group_scans(files.iter().rev().cloned());
@@ -53,8 +53,8 @@ fn gathered(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanF
 
 fn open(objects: impl IntoIterator<Item = Object>) -> Result<(Folder, Box<dyn ScanReader>), ReadError> {
     let folder = Folder::new();
-    let files = gathered(&folder, objects);
-    let reader = scan::open_files(&files, ReadOptions::default())?;
+    let files = write_series(&folder, objects);
+    let reader = OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default()))?;
     Ok((folder, reader))
 }
 
@@ -76,7 +76,7 @@ fn all(reader: &mut dyn ScanReader) -> Result<(), ReadError> {
 }
 
 /// Code and message of the error.
-fn refused(objects: impl IntoIterator<Item = Object>) -> (&'static str, String) {
+fn error_of(objects: impl IntoIterator<Item = Object>) -> (&'static str, String) {
     let read = || {
         let (folder, mut reader) = open(objects)?;
         all(reader.as_mut())?;
@@ -87,7 +87,7 @@ fn refused(objects: impl IntoIterator<Item = Object>) -> (&'static str, String) 
 }
 
 #[test]
-fn instances_are_one_volume_in_the_order_of_their_numbers() {
+fn instances_form_a_volume_in_number_order() {
     let (_folder, mut reader) = open([3, 1, 2].map(instance)).unwrap();
     let header = reader.header().clone();
     assert_eq!((header.format.as_ref(), header.bscans, header.eye), ("DICOM OPT series", 3, Some(Eye::Right)));
@@ -108,7 +108,7 @@ fn instances_are_one_volume_in_the_order_of_their_numbers() {
 }
 
 #[test]
-fn places_come_before_numbers_and_stand_in_for_them() {
+fn positions_take_precedence_over_numbers() {
     let z = |number: u8, z: f64| placed(number, &[-2.0, 0.0, z]);
     // Acquired in two passes, each over every other line.
     assert_eq!(order([z(1, 1.0), z(2, 0.5), z(3, 0.75), z(4, 0.25)]), [10, 30, 20, 40]);
@@ -129,7 +129,7 @@ fn places_come_before_numbers_and_stand_in_for_them() {
 }
 
 #[test]
-fn planes_may_be_stated_as_single_images_state_them() {
+fn planes_of_single_images_are_read() {
     let flat = |number: u8| {
         instance(number)
             .with(string(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE))
@@ -149,7 +149,7 @@ fn planes_may_be_stated_as_single_images_state_them() {
 }
 
 #[test]
-fn lines_on_a_fundus_image_are_places_too() {
+fn frame_locations_on_a_fundus_image_are_positions() {
     let line = |number: u8| {
         let row = 10.0 - 2.0 * f32::from(number);
         located(&[vec![row, 20.0, row, 24.0]], "LINEAR")
@@ -170,7 +170,7 @@ fn lines_on_a_fundus_image_are_places_too() {
 }
 
 #[test]
-fn only_single_frames_of_one_series_in_one_folder_are_put_together() {
+fn only_single_frames_of_one_series_and_folder_are_grouped() {
     let folder = Folder::new();
     let other = |number| instance(number).with(string(tags::SERIES_INSTANCE_UID, VR::UI, "1.2.4"));
     let screenshot =
@@ -220,12 +220,12 @@ fn only_single_frames_of_one_series_in_one_folder_are_put_together() {
             "volume.dcm"
         ]
     );
-    let around = |name: &str| list(&scan::series_of(&folder.0.path().join(name)).unwrap());
-    assert_eq!((around("4.dcm").as_str(), around("volume.dcm").as_str()), ("1.dcm 4.dcm 10.DICOM", "volume.dcm"));
+    let series_of = |name: &str| list(&scan::series_of(&folder.0.path().join(name)).unwrap());
+    assert_eq!((series_of("4.dcm").as_str(), series_of("volume.dcm").as_str()), ("1.dcm 4.dcm 10.DICOM", "volume.dcm"));
 }
 
 #[test]
-fn a_folder_may_be_taken_for_a_series_whatever_its_files_are_called() {
+fn folder_is_a_series_whatever_its_file_names() {
     let folder = Folder::new();
     for number in [2, 1] {
         folder.file(&format!("IM{number}"), &instance(number).bytes());
@@ -240,7 +240,7 @@ fn a_folder_may_be_taken_for_a_series_whatever_its_files_are_called() {
 }
 
 #[test]
-fn instances_that_contradict_each_other_are_refused_by_name() {
+fn contradicting_instances_are_named_in_the_error() {
     let with = |element| [instance(1), instance(2).with(element), instance(3)];
     let high = instance(2).with(word(tags::ROWS, 12)).native(vec![7; 2 * FRAME]);
     let eye = item([sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([string(tags::FRAME_LATERALITY, VR::CS, "L")])])]);
@@ -257,7 +257,7 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
         ("only one of them states its position", with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
     ];
     for (words, objects) in cases {
-        let (code, reason) = refused(objects);
+        let (code, reason) = error_of(objects);
         assert!(code == "E-READ-SERIES" && reason.contains(words), "{words}: {code} {reason}");
         assert!(!reason.contains("SECRET"), "{reason}");
     }
@@ -267,33 +267,33 @@ fn instances_that_contradict_each_other_are_refused_by_name() {
             .with(nothing(tags::INSTANCE_NUMBER, VR::IS))
             .with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))
     };
-    let (code, reason) = refused([lost(1), lost(2)]);
+    let (code, reason) = error_of([lost(1), lost(2)]);
     assert!(code == "E-READ-SERIES" && reason.contains("the order of its instances"), "{reason}");
     // One instance is broken.
     let short = instance(2).native(vec![7; FRAME - 2]);
-    let (code, reason) = refused([instance(1), short, instance(3)]);
+    let (code, reason) = error_of([instance(1), short, instance(3)]);
     assert!(code == "E-READ-TRUNCATED" && reason.contains("b1.dcm"), "{code} {reason}");
 }
 
 #[test]
-fn without_places_the_numbers_alone_make_a_volume() {
+fn series_without_positions_uses_numbers_and_sidecar() {
     let objects = [3, 1, 2].map(|n| instance(n).with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ)));
     let (_folder, mut reader) = open(objects).unwrap();
     assert_eq!((reader.header().pattern, reader.header().tracks.len()), (Pattern::Unknown, 0));
     assert_eq!(greys(reader.as_mut()), [10, 20, 30]);
     // A sidecar states the positions.
     let folder = Folder::new();
-    let files = gathered(
+    let files = write_series(
         &folder,
         [1, 2].map(|n| instance(n).with(nothing(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ))),
     );
     folder.file("b0.dcm.toml", b"between_um = 240.0\nfirst_bscan = \"superior\"");
-    let reader = scan::open_files(&files, ReadOptions::default()).unwrap();
+    let reader = OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default())).unwrap();
     assert_eq!((reader.header().pattern, reader.header().tracks.len()), (Pattern::RasterVolume, 2));
 }
 
 #[test]
-fn an_instance_that_changes_after_the_series_was_opened_is_told() {
+fn instance_changed_after_opening_is_an_error() {
     let (folder, mut reader) = open([1, 2].map(instance)).unwrap();
     let grown = instance(2).with(word(tags::ROWS, 12)).native(vec![7; 2 * FRAME]);
     folder.file("b1.dcm", &grown.bytes());
@@ -303,11 +303,11 @@ fn an_instance_that_changes_after_the_series_was_opened_is_told() {
 }
 
 #[test]
-fn a_series_of_more_instances_than_a_scan_has_bscans_is_refused_unread() {
+fn too_many_instances_are_rejected_before_reading() {
     let files = (0..5000).map(|n| PathBuf::from(format!("/nowhere/{n}.dcm"))).collect();
     let files = ScanFiles::series(files).unwrap();
     assert_eq!(
-        scan::open_files(&files, ReadOptions::default()).err().map(|e| e.code().as_str()),
+        OpenedScan::open(&files).and_then(|scan| scan.reader(ReadOptions::default())).err().map(|e| e.code().as_str()),
         Some("E-READ-MALFORMED")
     );
 }
@@ -316,7 +316,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_broken_instance_is_refused_with_a_code(at in 0_usize..1500, bytes in prop::collection::vec(any::<u8>(), 1..8)) {
+    fn broken_instance_fails_with_a_code(at in 0_usize..1500, bytes in prop::collection::vec(any::<u8>(), 1..8)) {
         let folder = Folder::new();
         let mut broken = instance(2).bytes();
         let at = at.min(broken.len() - 1);
@@ -326,7 +326,7 @@ proptest! {
         // The broken file may or may not still state its series.
         let _ = scan::series_key(&files[1]);
         let series = ScanFiles::series(files.to_vec()).unwrap();
-        let read = scan::open_files(&series, ReadOptions::default())
+        let read = OpenedScan::open(&series).and_then(|scan| scan.reader(ReadOptions::default()))
             .and_then(|mut reader| all(reader.as_mut()));
         if let Err(error) = read {
             prop_assert!(error.code().as_str().starts_with("E-READ-") && error.code().as_str() != "E-READ-IO", "{error}");

@@ -8,22 +8,22 @@ use octrls_readers::ReadOptions;
 use super::{
     Folder,
     dicom::{FRAME, item, native, sequence, tomography},
-    refusal,
+    error_code,
 };
 
 #[test]
-fn an_item_outside_any_sequence_is_refused() {
+fn item_outside_a_sequence_is_rejected() {
     let mut bytes = native();
     // The length of the meta information follows the preamble, `DICM` and the header of the first element.
     let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
     let item_end = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
     let item = [0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0];
     bytes.splice(144 + length..144 + length, [item_end, item].concat());
-    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }
 
 #[test]
-fn sequences_without_end_within_each_other_are_refused() {
+fn deeply_nested_sequences_are_rejected() {
     let bytes = native();
     let length = u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
     let sequence = [0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff];
@@ -31,27 +31,27 @@ fn sequences_without_end_within_each_other_are_refused() {
     let deep = [sequence.as_slice(), &item].concat().repeat(100_000);
     let mut bytes = bytes;
     bytes.splice(144 + length..144 + length, deep);
-    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }
 
 #[test]
-fn the_data_set_begins_where_the_meta_information_ends() {
+fn data_set_starts_after_the_meta_information() {
     let length = u32::from_le_bytes(native()[140..144].try_into().unwrap());
-    let refused = |changes: &[(usize, &[u8])]| {
+    let error_of = |changes: &[(usize, &[u8])]| {
         let mut bytes = native();
         for (at, change) in changes {
             bytes[*at..at + change.len()].copy_from_slice(change);
         }
-        refusal(&Folder::new().file("a", &bytes))
+        error_code(&Folder::new().file("a", &bytes))
     };
-    assert_eq!(refused(&[]), "accepted");
+    assert_eq!(error_of(&[]), "accepted");
     // In another group, this element is not part of the meta information, and the data set begins after it.
     let last = native().windows(4).position(|w| w == [2, 0, 0x12, 0]).unwrap();
-    assert_eq!(refused(&[(last, &[0xab, 0])]), "E-READ-MALFORMED");
-    assert_eq!(refused(&[(140, &(length + 1).to_le_bytes())]), "E-READ-MALFORMED");
-    assert_eq!(refused(&[(132, &[2, 0, 1, 0])]), "E-READ-MALFORMED");
+    assert_eq!(error_of(&[(last, &[0xab, 0])]), "E-READ-MALFORMED");
+    assert_eq!(error_of(&[(140, &(length + 1).to_le_bytes())]), "E-READ-MALFORMED");
+    assert_eq!(error_of(&[(132, &[2, 0, 1, 0])]), "E-READ-MALFORMED");
     // An unknown value representation has a length of 32 bits.
-    assert_eq!(refused(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
+    assert_eq!(error_of(&[(last + 4, b"ZZ"), (last + 8, &[0xff; 4])]), "E-READ-TRUNCATED");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn lengths_are_checked_after_the_pixels_of_an_icon() {
         let icon = sequence(tags::ICON_IMAGE_SEQUENCE, vec![item([pixels, after])]);
         tomography(1).with(icon).native(vec![0; FRAME]).bytes()
     };
-    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "accepted");
+    assert_eq!(error_code(&Folder::new().file("a", &bytes)), "accepted");
     let after = bytes.windows(4).position(|w| w == [0xe1, 0x7f, 0x10, 0x10]).unwrap();
     bytes[after + 8..after + 12].copy_from_slice(&0x4000_0000_u32.to_le_bytes());
     let error = scan::open(&Folder::new().file("a", &bytes), ReadOptions::default()).err().unwrap();
@@ -70,9 +70,9 @@ fn lengths_are_checked_after_the_pixels_of_an_icon() {
 }
 
 #[test]
-fn numbers_that_are_not_whole_are_refused() {
+fn values_of_partial_numbers_are_rejected() {
     let mut bytes = native();
     let samples = bytes.windows(6).position(|w| w == [0x28, 0, 2, 0, b'U', b'S']).unwrap();
     bytes[samples + 4..samples + 6].copy_from_slice(b"UL");
-    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
 }

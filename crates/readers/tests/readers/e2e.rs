@@ -12,17 +12,17 @@ use octrls_testing::e2e::{
     sample, series, volume,
 };
 
-use super::{FILETIME, Folder, known, read, refusal, subject};
+use super::{FILETIME, Folder, error_code, expected_subject, read, subject};
 fn open(bytes: &[u8], options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
     scan::open(&Folder::new().file("a.E2E", bytes), options)
 }
 
-fn pick(number: u32) -> ReadOptions {
+fn series_option(number: u32) -> ReadOptions {
     ReadOptions { series: Some(number), ..ReadOptions::default() }
 }
 
 #[test]
-fn a_volume() {
+fn volume_is_read() {
     let mut reader = open(&volume(), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
     assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), ("Heidelberg E2E", 3, 6, 5));
@@ -62,7 +62,7 @@ pub(super) fn with_angle() -> Vec<u8> {
 }
 
 #[test]
-fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
+fn degrees_become_millimetres_if_their_length_is_stated() {
     let folder = Folder::new();
     let mut chunks = series(3, b'L', 3);
     chunks.push(angle());
@@ -95,14 +95,14 @@ fn degrees_become_millimetres_where_somebody_says_how_long_they_are() {
     let header = scan::open(&path, options).unwrap().header().clone();
     assert!(header.places == Some(Provenance::Sidecar) && (header.lateral.unwrap().um - 250.0 / 3.0).abs() < 1e-6);
     folder.file("a.E2E.toml", b"um_per_degree = 11.0");
-    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+    assert_eq!(error_code(&path), "E-READ-SIDECAR");
     let options = ReadOptions { um_per_degree: Some(1000.0), ..ReadOptions::default() };
     folder.file("a.E2E.toml", b"");
     assert_eq!(scan::open(&path, options).err().unwrap().code(), "E-READ-HINT");
 }
 
 #[test]
-fn a_circle_has_its_centre_in_degrees() {
+fn circle_has_its_centre_in_degrees() {
     let owner = [7, 70, 3, 0];
     let mut circle = metadata(owner, [9.0, 1.0, 9.0, 1.0], 0, 2);
     for (at, value) in [(76, 10.0_f32), (80, 1.0)] {
@@ -118,7 +118,7 @@ fn a_circle_has_its_centre_in_degrees() {
 }
 
 #[test]
-fn single_bscans() {
+fn single_bscans_are_read() {
     let circle = |kind| {
         let owner = [1, 2, 3, 2];
         let chunks = [image(owner, 0), metadata(owner, [1.0, 2.0, 3.0, 4.0], 0, kind)];
@@ -133,7 +133,7 @@ fn single_bscans() {
 }
 
 #[test]
-fn star_of_bscans() {
+fn bscans_through_a_common_centre_are_radial() {
     let star = [0.0_f32, 0.6, 1.2].into_iter().zip([0, 2, 4]).flat_map(|(turn, slice)| {
         let (sin, cos) = turn.sin_cos();
         let owner = [1, 2, 3, slice];
@@ -149,29 +149,29 @@ fn several_series_are_not_mixed() {
     let Err(error) = open(&both, ReadOptions::default()) else { panic!("one of two was taken") };
     assert_eq!(error.code().as_str(), "E-READ-UNSUPPORTED");
     let text = error.to_string();
-    assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("--series"), "{text}");
+    assert!(text.contains("2 series (1: OD, 2 B-scans; 2: OS, 3 B-scans)") && text.contains("choose one"), "{text}");
     for (number, bscans, eye) in [(1, 2, Eye::Right), (2, 3, Eye::Left)] {
-        let reader = open(&both, pick(number)).unwrap();
+        let reader = open(&both, series_option(number)).unwrap();
         assert_eq!((reader.header().bscans, reader.header().eye), (bscans, Some(eye)));
     }
     for number in [0, 3, u32::MAX] {
-        let error = open(&both, pick(number)).err().unwrap();
+        let error = open(&both, series_option(number)).err().unwrap();
         assert!(
             matches!(error, ReadError::NoSuchSeries { count: 2, .. }) && error.code().as_str() == "E-READ-NO-SERIES"
         );
     }
-    assert_eq!(open(&volume(), pick(1)).unwrap().header().bscans, 3);
+    assert_eq!(open(&volume(), series_option(1)).unwrap().header().bscans, 3);
     // A file of another format counts as one series.
     let other = super::topcon::fda(1);
-    assert!(open(&other, pick(1)).is_ok());
-    assert!(matches!(open(&other, pick(2)), Err(ReadError::NoSuchSeries { number: 2, count: 1 })));
+    assert!(open(&other, series_option(1)).is_ok());
+    assert!(matches!(open(&other, series_option(2)), Err(ReadError::NoSuchSeries { number: 2, count: 1 })));
     let many: Vec<Chunk> = (0..20).map(|n| image([1, 1, n, 0], 0)).collect();
     let text = open(&file(&many), ReadOptions::default()).err().unwrap().to_string();
     assert!(text.contains("16: eye not stated") && text.contains("4 more") && !text.contains("17:"), "{text}");
 }
 
 #[test]
-fn edits_come_last_and_count() {
+fn last_edit_of_a_chunk_counts() {
     let slice = [7, 70, 3, 2];
     let mut chunks = series(3, b'L', 3);
     chunks.extend([image(slice, 5), contour(slice, 0, 2.5)]);
@@ -199,7 +199,7 @@ fn eyes_are_not_guessed() {
 }
 
 #[test]
-fn a_part_of_a_larger_export() {
+fn part_of_a_larger_export_is_read() {
     let mut bytes = b"E2EMultipleVolumeFile".to_vec();
     bytes.resize(64, 0);
     bytes.extend(volume());
@@ -209,11 +209,11 @@ fn a_part_of_a_larger_export() {
 }
 
 #[test]
-fn bscans_that_are_missing_are_missed() {
+fn missing_bscans_are_reported() {
     let mut chunks = series(3, b'L', 3);
     chunks.retain(|chunk| chunk.0[3] != 2);
     let bytes = file(&chunks);
-    assert!(matches!(open(&bytes, ReadOptions::default()), Err(ReadError::Incomplete { there: 2, listed: 3 })));
+    assert!(matches!(open(&bytes, ReadOptions::default()), Err(ReadError::Incomplete { present: 2, listed: 3 })));
     let options = ReadOptions { allow_missing: true, ..ReadOptions::default() };
     assert_eq!(open(&bytes, options).unwrap().header().bscans, 2);
     let mut chunks = series(3, b'L', 3);
@@ -233,11 +233,11 @@ fn changed(mut bytes: Vec<u8>, changes: &[(usize, u32)]) -> &'static str {
     for (at, value) in changes {
         bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());
     }
-    refusal(&Folder::new().file("a.E2E", &bytes))
+    error_code(&Folder::new().file("a.E2E", &bytes))
 }
 
 #[test]
-fn directories_that_lead_nowhere() {
+fn broken_directories_are_rejected() {
     let bytes = volume();
     let main = |value| changed(volume(), &[(36 + 40, value)]);
     let last = u32::from_le_bytes(bytes[76..80].try_into().unwrap());
@@ -255,7 +255,7 @@ fn directories_that_lead_nowhere() {
 }
 
 #[test]
-fn chunks_that_are_not_what_was_listed() {
+fn chunks_that_differ_from_their_entry_are_rejected() {
     let entry = 36 + 2 * DIRECTORY + 4 * ENTRY;
     let chunk = content(&volume(), IMAGE, 1) - CHUNK;
     assert_eq!(volume()[entry + 4..entry + 8], (chunk as u32).to_le_bytes(), "the first B-scan");
@@ -270,7 +270,7 @@ fn chunks_that_are_not_what_was_listed() {
 }
 
 #[test]
-fn declared_sizes_are_not_believed() {
+fn wrong_declared_sizes_are_rejected() {
     let image = content(&volume(), IMAGE, 1);
     let at = |changes: &[(usize, u32)]| {
         changed(volume(), &changes.iter().map(|(at, v)| (image + at, *v)).collect::<Vec<_>>())
@@ -290,7 +290,7 @@ fn declared_sizes_are_not_believed() {
 }
 
 #[test]
-fn metadata_of_another_image_is_not_believed() {
+fn metadata_of_another_image_is_ignored() {
     let place = content(&volume(), METADATA, 0);
     let with = |at, value: u32| {
         let mut bytes = volume();
@@ -327,24 +327,24 @@ fn boundaries_are_checked() {
 }
 
 #[test]
-fn every_shortened_file_is_refused() {
+fn truncated_files_are_rejected() {
     let folder = Folder::new();
-    let whole = volume();
-    for length in (5..whole.len()).step_by(7) {
-        assert_eq!(refusal(&folder.file("a.E2E", &whole[..length])), "E-READ-TRUNCATED", "{length} bytes");
+    let complete = volume();
+    for length in (5..complete.len()).step_by(7) {
+        assert_eq!(error_code(&folder.file("a.E2E", &complete[..length])), "E-READ-TRUNCATED", "{length} bytes");
     }
 }
 
 #[test]
-fn other_databases_of_the_maker_hold_no_scans() {
-    assert_eq!(refusal(&Folder::new().file("a.pdb", &file(&[]))), "E-READ-UNSUPPORTED");
+fn databases_without_scans_are_rejected() {
+    assert_eq!(error_code(&Folder::new().file("a.pdb", &file(&[]))), "E-READ-UNSUPPORTED");
     let fundus_only = &series(3, b'L', 1)[..4];
-    assert_eq!(refusal(&Folder::new().file("a.sdb", &file(fundus_only))), "E-READ-UNSUPPORTED");
+    assert_eq!(error_code(&Folder::new().file("a.sdb", &file(fundus_only))), "E-READ-UNSUPPORTED");
     assert!(read(&Folder::new().file("a.e2e", &file(&series(3, b'L', 1)))).is_ok());
 }
 
 #[test]
-fn the_patient_of_the_series_and_the_time_of_its_first_bscan_make_a_subject() {
+fn subject_has_patient_and_time_of_the_first_bscan() {
     let folder = Folder::new();
     let of = |patient: &[u8], time: [u8; 8]| {
         let mut chunks = series(1, b'L', 2);
@@ -361,7 +361,7 @@ fn the_patient_of_the_series_and_the_time_of_its_first_bscan_make_a_subject() {
         chunks.push(Chunk([8, -1, -1, -1], 0xffff, 9, vec![b'y'; 131]));
         subject(&folder.file("a.e2e", &file(&chunks)))
     };
-    assert_eq!(of(b"P-1", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
+    assert_eq!(of(b"P-1", FILETIME), Some(expected_subject("", "P-1", "2026-01-01T12:00:00")));
     assert_eq!(of(b"P-1", [0; 8]), None);
     assert_eq!(of(b"", FILETIME), None);
 }

@@ -9,7 +9,7 @@ use octrls_core::{
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
-use super::{Folder, known, refusal, subject};
+use super::{Folder, error_code, expected_subject, subject};
 
 const WIDTH: u32 = 6;
 const HEIGHT: u32 = 9;
@@ -65,7 +65,7 @@ fn export(text: &str) -> Export {
 }
 
 #[test]
-fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
+fn export_is_a_volume_in_number_order() {
     let export = export(&text());
     let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
     let header = reader.header().clone();
@@ -87,7 +87,7 @@ fn the_folder_is_a_volume_in_the_order_of_its_numbers() {
 }
 
 #[test]
-fn the_scanner_s_lines_need_a_row_for_each_ascan_and_its_signal_comes_with_them() {
+fn device_boundaries_need_a_row_per_ascan() {
     let export = export(&text());
     let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
     let lines = reader.device_boundaries(0).unwrap();
@@ -96,11 +96,11 @@ fn the_scanner_s_lines_need_a_row_for_each_ascan_and_its_signal_comes_with_them(
 }
 
 #[test]
-fn a_missing_image_is_said_and_may_be_allowed() {
+fn missing_images_are_an_error_unless_allowed() {
     let export = export(&text());
     std::fs::remove_file(export.folder.0.path().join("b2.tif")).unwrap();
     let error = scan::open(&export.xml, ReadOptions::default()).err().expect("a refusal");
-    assert!(matches!(error, ReadError::Incomplete { there: 2, listed: 3 }) && error.is_transient(), "{error}");
+    assert!(matches!(error, ReadError::Incomplete { present: 2, listed: 3 }) && error.is_transient(), "{error}");
     assert_eq!(error.code().as_str(), "E-READ-INCOMPLETE");
     let allowed = ReadOptions { allow_missing: true, ..ReadOptions::default() };
     let reader = scan::open(&export.xml, allowed).unwrap();
@@ -108,17 +108,17 @@ fn a_missing_image_is_said_and_may_be_allowed() {
 }
 
 #[test]
-fn images_are_only_looked_for_in_the_export_s_own_folder() {
+fn images_outside_the_export_folder_are_ignored() {
     let outside = text().replace("\\share\\..\\export\\B1.tif", "\\..\\..\\..\\etc\\passwd");
     let export = export(&outside);
     assert!(matches!(
         scan::open(&export.xml, ReadOptions::default()),
-        Err(ReadError::Incomplete { there: 2, listed: 3 })
+        Err(ReadError::Incomplete { present: 2, listed: 3 })
     ));
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradictory_files_are_rejected() {
     let changed = |from: &str, to: &str| {
         let export = export(&text().replacen(from, to, 1));
         let read = |options| scan::open(&export.xml, options).and_then(|mut r| r.bscan(2).map(|_| ()));
@@ -142,26 +142,26 @@ fn what_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn entities_and_other_xml_are_no_way_in() {
+fn entities_and_other_xml_are_rejected() {
     let folder = Folder::new();
     let bomb = "<HEDX><!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><BODY>&b;</BODY></HEDX>";
-    assert_eq!(refusal(&folder.file("a.xml", bomb.as_bytes())), "E-READ-MALFORMED");
-    assert_eq!(refusal(&folder.file("b.xml", b"<html><body/></html>")), "E-READ-FORMAT");
-    assert_eq!(refusal(&folder.file("c.xml", b"<HEDX><BODY><Series/></BODY></HEDX>")), "E-READ-MALFORMED");
+    assert_eq!(error_code(&folder.file("a.xml", bomb.as_bytes())), "E-READ-MALFORMED");
+    assert_eq!(error_code(&folder.file("b.xml", b"<html><body/></html>")), "E-READ-FORMAT");
+    assert_eq!(error_code(&folder.file("c.xml", b"<HEDX><BODY><Series/></BODY></HEDX>")), "E-READ-MALFORMED");
     let other = folder.file("d.xml", b"<svg/>");
     assert!(!scan::parts(&other).contains(&other.with_file_name("B1.tif")));
 }
 
 #[test]
-fn elements_within_each_other_have_an_end() {
+fn deeply_nested_elements_are_rejected() {
     let deep = format!("<HEDX>{}", "<a>".repeat(1_000_000));
-    assert_eq!(refusal(&Folder::new().file("a.xml", deep.as_bytes())), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a.xml", deep.as_bytes())), "E-READ-MALFORMED");
     let closed = format!("<HEDX>{}{}</HEDX>", "<a>".repeat(900_000), "</a>".repeat(900_000));
-    assert_eq!(refusal(&Folder::new().file("a.xml", closed.as_bytes())), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a.xml", closed.as_bytes())), "E-READ-MALFORMED");
 }
 
 #[test]
-fn the_patient_and_the_time_of_the_first_image_make_a_subject() {
+fn subject_has_patient_and_time_of_the_first_image() {
     let date = "<StudyDate><Date><Year>2026</Year><Month>01</Month><Day>02</Day></Date></StudyDate>";
     let time = "<AcquisitionTime><Time><Hour>9</Hour><Minute>5</Minute><Second>7.25</Second></Time></AcquisitionTime>";
     let of = |patient: &str, date: &str, time: &str| {
@@ -170,8 +170,8 @@ fn the_patient_and_the_time_of_the_first_image_make_a_subject() {
         subject(&export(&text.replacen("<ImageType>", &format!("{time}<ImageType>"), 1)).xml)
     };
     let patient = "<PatientID>P-1</PatientID>";
-    assert_eq!(of(patient, date, time), Some(known("", "P-1", "2026-01-02T09:05:07")));
-    assert_eq!(of(patient, date, ""), Some(known("", "P-1", "2026-01-02T00:00:00")));
+    assert_eq!(of(patient, date, time), Some(expected_subject("", "P-1", "2026-01-02T09:05:07")));
+    assert_eq!(of(patient, date, ""), Some(expected_subject("", "P-1", "2026-01-02T00:00:00")));
     assert_eq!(of(patient, &date.replace("01<", "13<"), time), None);
     assert_eq!(of(patient, "", time), None);
     assert_eq!(of("", date, time), None);

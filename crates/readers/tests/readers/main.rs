@@ -60,7 +60,7 @@ fn subject(path: &Path) -> Option<(String, String)> {
 }
 
 /// A subject in the form that [`subject`] returns.
-fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
+fn expected_subject(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
     (format!("{issuer}\0{patient}"), acquired.to_owned())
 }
 
@@ -68,7 +68,7 @@ fn known(issuer: &str, patient: &str, acquired: &str) -> (String, String) {
 const FILETIME: [u8; 8] = 134_117_424_000_000_000_u64.to_le_bytes();
 
 /// Code of the error for a scan.
-fn refusal(path: &Path) -> &'static str {
+fn error_code(path: &Path) -> &'static str {
     match read(path) {
         Ok(_) => "accepted",
         Err(e) => {

@@ -6,7 +6,7 @@ use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb,
 use octrls_core::scan::Pattern;
 use octrls_readers::ReadOptions;
 
-use super::{Folder, read, refusal};
+use super::{Folder, error_code, read};
 
 const WIDTH: u32 = 7;
 const HEIGHT: u32 = 5;
@@ -26,7 +26,7 @@ pub(crate) fn grey_image(width: u32, height: u32) -> DynamicImage {
     GrayImage::from_fn(width, height, |x, y| Luma([grey(x % 7, y % 5)])).into()
 }
 
-fn agrees(name: &str, bytes: &[u8], format: &str, tolerance: f32, want: impl Fn(u32, u32) -> f32) {
+fn assert_pixels(name: &str, bytes: &[u8], format: &str, tolerance: f32, want: impl Fn(u32, u32) -> f32) {
     let folder = Folder::new();
     let (header, bscan) = read(&folder.file(name, bytes)).unwrap();
     assert_eq!((header.format.as_ref(), header.bscans, header.width, header.height), (format, 1, 7, 5));
@@ -44,26 +44,26 @@ fn grey_value(x: u32, y: u32) -> f32 {
 }
 
 #[test]
-fn every_format_gives_the_same_greys_in_the_same_places() {
+fn formats_give_the_same_pixels() {
     let image = grey_image(WIDTH, HEIGHT);
     for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF"), (ImageFormat::Bmp, "BMP")] {
-        agrees("scan", &encode(&image, format), name, 0.0, grey_value);
+        assert_pixels("scan", &encode(&image, format), name, 0.0, grey_value);
     }
-    agrees("scan", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
+    assert_pixels("scan", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
 }
 
 #[test]
-fn colour_is_luminance_and_alpha_is_left_out() {
+fn colour_becomes_luminance_without_alpha() {
     let rgb = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([grey(x, y); 3]));
     let rgba = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgba([grey(x, y), grey(x, y), grey(x, y), (x * 40) as u8]));
     let with_alpha = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| LumaA([grey(x, y), 0]));
     for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF"), (ImageFormat::Bmp, "BMP")] {
-        agrees("rgb", &encode(&rgb.clone().into(), format), name, 1e-4, grey_value);
-        agrees("rgba", &encode(&rgba.clone().into(), format), name, 1e-4, grey_value);
+        assert_pixels("rgb", &encode(&rgb.clone().into(), format), name, 1e-4, grey_value);
+        assert_pixels("rgba", &encode(&rgba.clone().into(), format), name, 1e-4, grey_value);
     }
-    agrees("grey and alpha", &encode(&with_alpha.into(), ImageFormat::Png), "PNG", 1e-4, grey_value);
+    assert_pixels("grey and alpha", &encode(&with_alpha.into(), ImageFormat::Png), "PNG", 1e-4, grey_value);
     let green = ImageBuffer::from_pixel(WIDTH, HEIGHT, Rgb([0u8, 255, 0]));
-    agrees("green", &encode(&green.into(), ImageFormat::Png), "PNG", 0.01, |_, _| 0.715);
+    assert_pixels("green", &encode(&green.into(), ImageFormat::Png), "PNG", 0.01, |_, _| 0.715);
 }
 
 #[test]
@@ -71,23 +71,27 @@ fn sixteen_bits_keep_their_depth() {
     let value = |x: u32, y: u32| (x * 9000 + y * 777 + 1) as u16;
     let image = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Luma([value(x, y)]));
     for (format, name) in [(ImageFormat::Png, "PNG"), (ImageFormat::Tiff, "TIFF")] {
-        agrees("deep", &encode(&image.clone().into(), format), name, 1e-7, |x, y| f32::from(value(x, y)) / 65_535.0);
+        assert_pixels("deep", &encode(&image.clone().into(), format), name, 1e-7, |x, y| {
+            f32::from(value(x, y)) / 65_535.0
+        });
     }
     let rgb = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([value(x, y); 3]));
-    agrees("deep rgb", &encode(&rgb.into(), ImageFormat::Png), "PNG", 2e-5, |x, y| f32::from(value(x, y)) / 65_535.0);
+    assert_pixels("deep rgb", &encode(&rgb.into(), ImageFormat::Png), "PNG", 2e-5, |x, y| {
+        f32::from(value(x, y)) / 65_535.0
+    });
 }
 
 #[test]
-fn content_decides_not_the_name() {
+fn format_is_recognised_by_content() {
     let image = grey_image(WIDTH, HEIGHT);
-    agrees("scan.jpg", &encode(&image, ImageFormat::Png), "PNG", 0.0, grey_value);
-    agrees("scan.vol", &encode(&image, ImageFormat::Bmp), "BMP", 0.0, grey_value);
-    agrees("scan.dcm", &encode(&image, ImageFormat::Tiff), "TIFF", 0.0, grey_value);
-    agrees("Größe äöü 眼.png", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
+    assert_pixels("scan.jpg", &encode(&image, ImageFormat::Png), "PNG", 0.0, grey_value);
+    assert_pixels("scan.vol", &encode(&image, ImageFormat::Bmp), "BMP", 0.0, grey_value);
+    assert_pixels("scan.dcm", &encode(&image, ImageFormat::Tiff), "TIFF", 0.0, grey_value);
+    assert_pixels("Größe äöü 眼.png", &encode(&image, ImageFormat::Jpeg), "JPEG", 0.06, grey_value);
 }
 
 #[test]
-fn a_raster_image_has_one_bscan_that_can_be_read_again() {
+fn image_has_one_bscan_that_can_be_read_again() {
     let folder = Folder::new();
     let path = folder.file("a.png", &encode(&grey_image(9, 8), ImageFormat::Png));
     let mut reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
@@ -134,11 +138,11 @@ fn tiff_of_pages(big_endian: bool, pages: u32, subfile: u32) -> Vec<u8> {
 }
 
 #[test]
-fn the_pages_of_a_tiff_are_the_bscans_of_a_volume_and_a_thumbnail_is_none() {
+fn tiff_pages_are_bscans_except_thumbnails() {
     let folder = Folder::new();
     for big_endian in [false, true] {
-        agrees("one.tif", &tiff_of_pages(big_endian, 1, 0), "TIFF", 0.0, grey_value);
-        agrees("thumbnail.tif", &tiff_of_pages(big_endian, 2, 1), "TIFF", 0.0, grey_value);
+        assert_pixels("one.tif", &tiff_of_pages(big_endian, 1, 0), "TIFF", 0.0, grey_value);
+        assert_pixels("thumbnail.tif", &tiff_of_pages(big_endian, 2, 1), "TIFF", 0.0, grey_value);
         let path = folder.file("ten.tif", &tiff_of_pages(big_endian, 10, 0));
         let mut reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
         assert_eq!(reader.header().bscans, 10);
@@ -155,7 +159,7 @@ fn the_pages_of_a_tiff_are_the_bscans_of_a_volume_and_a_thumbnail_is_none() {
 }
 
 #[test]
-fn floating_point_images_are_clamped_and_never_a_panic() {
+fn floating_point_images_are_clamped() {
     let value = |x: u32| [0.25, f32::NAN, f32::INFINITY, -3.0, 7.0, f32::NEG_INFINITY, 1.0][x as usize];
     let image = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, _| Rgb([value(x); 3]));
     let folder = Folder::new();
@@ -166,12 +170,12 @@ fn floating_point_images_are_clamped_and_never_a_panic() {
 }
 
 #[test]
-fn a_chain_of_pages_that_leads_nowhere_or_in_circles_is_refused() {
+fn broken_and_circular_page_chains_are_rejected() {
     let folder = Folder::new();
     for (next, code) in [(9_000_u32, "E-READ-TRUNCATED"), (44, "E-READ-MALFORMED")] {
         let mut bytes = tiff_of_pages(false, 3, 0);
         let end = bytes.len() - 4;
         bytes[end..].copy_from_slice(&next.to_le_bytes());
-        assert_eq!(refusal(&folder.file("broken.tif", &bytes)), code);
+        assert_eq!(error_code(&folder.file("broken.tif", &bytes)), code);
     }
 }

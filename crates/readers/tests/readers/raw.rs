@@ -4,7 +4,7 @@ use octrls_core::scan::{BScanPosition, Eye, Pattern, Place, Provenance};
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
-use super::{Folder, refusal};
+use super::{Folder, error_code};
 
 const DEPTH: usize = 1024;
 
@@ -16,7 +16,7 @@ fn cube(width: usize, bscans: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_cirrus_cube_is_what_its_name_says() {
+fn cirrus_name_gives_the_shape() {
     let folder = Folder::new();
     let name = "P7_015_Macular Cube 20x2_3-20-2019_16-21-23_OS_sn17_cube_raw.img";
     let mut reader = scan::open(&folder.file(name, &cube(20, 2)), ReadOptions::default()).unwrap();
@@ -44,7 +44,7 @@ fn a_cirrus_cube_is_what_its_name_says() {
 }
 
 #[test]
-fn what_is_stated_counts_more_than_what_is_nominal() {
+fn stated_spacing_wins_over_nominal() {
     let folder = Folder::new();
     let path = folder.file("X_Macular Cube 20x2_OD_cube_raw.img", &cube(20, 2));
     let options = ReadOptions { axial_um: Some(2.5), ..ReadOptions::default() };
@@ -62,7 +62,7 @@ fn what_is_stated_counts_more_than_what_is_nominal() {
 }
 
 #[test]
-fn a_high_definition_frame_is_not_mirrored() {
+fn high_definition_frames_are_not_mirrored() {
     let folder = Folder::new();
     let name = "X_Macular Cube 512x128_1-2-2019_1-1-1_OD_sn1_hidef_raw.img";
     let mut reader = scan::open(&folder.file(name, &cube(1024, 2)), ReadOptions::default()).unwrap();
@@ -71,12 +71,12 @@ fn a_high_definition_frame_is_not_mirrored() {
 }
 
 #[test]
-fn a_raw_file_of_another_size_or_without_a_meaning_is_no_scan() {
+fn raw_files_of_unexpected_size_are_rejected() {
     let folder = Folder::new();
     let name = "X_Macular Cube 20x2_OD_cube_raw.img";
-    assert_eq!(refusal(&folder.file(name, &cube(20, 2)[1..])), "E-READ-FORMAT");
-    assert_eq!(refusal(&folder.file("disk.img", &cube(20, 2))), "E-READ-FORMAT");
-    assert_eq!(refusal(&folder.file("X_Cube 99999999x99999999_.img", &[7; 64])), "E-READ-FORMAT");
+    assert_eq!(error_code(&folder.file(name, &cube(20, 2)[1..])), "E-READ-FORMAT");
+    assert_eq!(error_code(&folder.file("disk.img", &cube(20, 2))), "E-READ-FORMAT");
+    assert_eq!(error_code(&folder.file("X_Cube 99999999x99999999_.img", &[7; 64])), "E-READ-FORMAT");
 }
 
 fn record(key: &str, data: &[u8]) -> Vec<u8> {
@@ -115,7 +115,7 @@ pub(super) fn bioptigen(key: &str, value: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_bioptigen_file_has_its_ascans_upright() {
+fn bioptigen_ascans_become_columns() {
     let folder = Folder::new();
     let mut reader = scan::open(&folder.file("eye_OD_V_1.OCT", &bioptigen("", 0)), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
@@ -131,7 +131,7 @@ fn a_bioptigen_file_has_its_ascans_upright() {
 }
 
 #[test]
-fn a_bioptigen_file_that_contradicts_itself_is_refused() {
+fn contradictory_bioptigen_files_are_rejected() {
     let folder = Folder::new();
     for (key, value, code) in [
         ("", 0, "accepted"),
@@ -141,11 +141,11 @@ fn a_bioptigen_file_that_contradicts_itself_is_refused() {
         ("LINECOUNT", 4_000_000, "E-READ-TOO-LARGE"),
         ("SAMPLEFORMAT", 9, "E-READ-UNSUPPORTED"),
     ] {
-        assert_eq!(refusal(&folder.file("a.OCT", &bioptigen(key, value))), code, "{key} {value}");
+        assert_eq!(error_code(&folder.file("a.OCT", &bioptigen(key, value))), code, "{key} {value}");
     }
-    let whole = bioptigen("", 0);
-    for length in (8..whole.len() - 8).step_by(3) {
-        let code = refusal(&folder.file("a.OCT", &whole[..length]));
+    let complete = bioptigen("", 0);
+    for length in (8..complete.len() - 8).step_by(3) {
+        let code = error_code(&folder.file("a.OCT", &complete[..length]));
         assert!(["E-READ-TRUNCATED", "E-READ-MALFORMED"].contains(&code), "{length}: {code}");
     }
 }

@@ -96,7 +96,7 @@ fn spectralis_places_boundaries_and_fundus() {
 }
 
 #[test]
-fn a_volume_of_another_writer() {
+fn volume_of_another_writer() {
     let Some(folder) = data("formats/heidelberg_vol/synthetic_volume") else { return };
     let mut reader = scan::open(&folder.join("test_volume.vol"), ReadOptions::default()).unwrap();
     let header = reader.header().clone();
@@ -152,17 +152,20 @@ fn topcon_files() {
 }
 
 #[test]
-fn a_spectralis_export_without_its_directories() {
+fn spectralis_export_without_directories() {
     let Some(folder) = data("formats/heidelberg_e2e") else { return };
     let error = read(&folder.join("e2e_minimized.E2E")).unwrap_err();
     assert!(error.code().as_str() == "E-READ-TRUNCATED" && error.to_string().contains("directory"), "{error}");
 }
 
 #[test]
-fn an_export_without_some_of_its_images() {
+fn export_with_missing_images() {
     let Some(folder) = data("formats/heidelberg_export_amd_volume") else { return };
     let path = folder.join("OCT-Info.xml");
-    assert!(matches!(scan::open(&path, ReadOptions::default()), Err(ReadError::Incomplete { there: 49, listed: 145 })));
+    assert!(matches!(
+        scan::open(&path, ReadOptions::default()),
+        Err(ReadError::Incomplete { present: 49, listed: 145 })
+    ));
     let options = ReadOptions { allow_missing: true, ..ReadOptions::default() };
     let mut reader = scan::open(&path, options).unwrap();
     let header = reader.header().clone();
@@ -180,7 +183,7 @@ fn an_export_without_some_of_its_images() {
 }
 
 #[test]
-fn images_of_every_set() {
+fn images_of_all_data_sets() {
     let sets = [
         ("tian_healthy/images", "png"),
         ("duke_dme/images", "png"),

@@ -6,9 +6,8 @@ use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
 use super::{
-    Folder,
+    Folder, error_code,
     raster::{encode, grey_image},
-    refusal,
     vol::Vol,
 };
 
@@ -54,23 +53,23 @@ fn the_header_wins_over_both() {
 }
 
 #[test]
-fn without_a_word_there_is_no_spacing() {
+fn no_spacing_without_sidecar_or_options() {
     let folder = Folder::new();
     let reader = scan::open(&png(&folder, None), ReadOptions::default()).unwrap();
     assert_eq!((reader.header().axial, reader.header().lateral, reader.header().eye), (None, None, None));
     let empty = png(&folder, Some("# nothing yet\n"));
-    assert_eq!(refusal(&empty), "accepted");
+    assert_eq!(error_code(&empty), "accepted");
 }
 
 #[test]
-fn whole_numbers_are_spacings_too() {
+fn integer_spacings_are_accepted() {
     let folder = Folder::new();
     let reader = scan::open(&png(&folder, Some("axial_um = 4")), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().axial, Some(by(4.0, Provenance::Sidecar)));
 }
 
 #[test]
-fn a_broken_sidecar_is_an_error_not_a_guess() {
+fn broken_sidecar_is_an_error() {
     for text in [
         "axial_um 3.87",
         "axial_um = \"3.87\"",
@@ -87,7 +86,7 @@ fn a_broken_sidecar_is_an_error_not_a_guess() {
     ] {
         let folder = Folder::new();
         let path = png(&folder, Some(text));
-        assert_eq!(refusal(&path), "E-READ-SIDECAR", "{text}");
+        assert_eq!(error_code(&path), "E-READ-SIDECAR", "{text}");
         let error = scan::open(&path, ReadOptions::default()).err().unwrap();
         assert!(error.to_string().contains("a.png.toml"), "{error}");
         assert!(!error.is_transient());
@@ -95,17 +94,17 @@ fn a_broken_sidecar_is_an_error_not_a_guess() {
 }
 
 #[test]
-fn a_sidecar_that_is_no_text_or_endless_is_broken() {
+fn binary_or_huge_sidecar_is_an_error() {
     let folder = Folder::new();
     let path = png(&folder, None);
     folder.file("a.png.toml", &[0xff, 0xfe, 0x00, 0x80]);
-    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+    assert_eq!(error_code(&path), "E-READ-SIDECAR");
     folder.file("a.png.toml", "# much\n".repeat(20_000).as_bytes());
-    assert_eq!(refusal(&path), "E-READ-SIDECAR");
+    assert_eq!(error_code(&path), "E-READ-SIDECAR");
 }
 
 #[test]
-fn the_operators_spacing_must_be_plausible() {
+fn operator_spacing_must_be_plausible() {
     let folder = Folder::new();
     let path = png(&folder, None);
     for um in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9, 0.003_87] {
@@ -121,19 +120,19 @@ fn the_operators_spacing_must_be_plausible() {
 }
 
 #[test]
-fn values_within_each_other_have_an_end() {
+fn deeply_nested_values_are_an_error() {
     let folder = Folder::new();
     for text in [
         format!("axial_um = {}", "[".repeat(60_000)),
         format!("axial_um = {}", "{a=".repeat(20_000)),
         "a.".repeat(30_000),
     ] {
-        assert_eq!(refusal(&png(&folder, Some(&text))), "E-READ-SIDECAR");
+        assert_eq!(error_code(&png(&folder, Some(&text))), "E-READ-SIDECAR");
     }
 }
 
 #[test]
-fn a_volume_of_images_has_the_places_that_its_sidecar_states() {
+fn sidecar_layout_places_the_images_of_a_folder() {
     let folder = Folder::new();
     let volume = &folder.0.path().join("volume");
     std::fs::create_dir(volume).unwrap();
@@ -173,7 +172,7 @@ fn a_volume_of_images_has_the_places_that_its_sidecar_states() {
 }
 
 #[test]
-fn a_file_that_says_where_its_bscans_lie_wins_over_the_sidecar() {
+fn positions_in_the_file_win_over_the_sidecar() {
     let folder = Folder::new();
     folder.file("a.vol.toml", b"between_um = 999.0\nfirst_bscan = \"inferior\"");
     let reader = scan::open(&folder.file("a.vol", &Vol::default().bytes()), ReadOptions::default()).unwrap();

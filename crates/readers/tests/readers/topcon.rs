@@ -7,7 +7,7 @@ use octrls_core::{
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
-use super::{Folder, refusal};
+use super::{Folder, error_code};
 
 pub(crate) const WIDTH: u32 = 8;
 pub(crate) const HEIGHT: u32 = 6;
@@ -113,7 +113,7 @@ pub(crate) fn with_pictures() -> Vec<u8> {
 }
 
 #[test]
-fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
+fn complete_volume_has_conventional_positions_and_upright_fundus() {
     let folder = Folder::new();
     let open = |images: &[(&str, Vec<u8>)]| {
         scan::open(&folder.file("a.fda", &file(*b"FDA", 1, images)), ReadOptions::default()).unwrap()
@@ -144,7 +144,7 @@ fn a_whole_volume_has_its_places_by_convention_and_its_picture_upright() {
 }
 
 #[test]
-fn the_scanner_s_boundaries_are_those_of_the_bscan_that_they_fit() {
+fn device_boundaries_belong_to_the_bscan_they_fit() {
     let folder = Folder::new();
     let first_rows = [6, 8, 10, 15];
     let distances: Vec<u16> = first_rows.iter().map(|&row| 23 - row as u16).collect();
@@ -206,7 +206,7 @@ fn codestreams_are_bscans() {
 }
 
 #[test]
-fn registered_samples_come_before_raw_ones() {
+fn registered_samples_take_precedence() {
     let folder = Folder::new();
     let mut reader = scan::open(&folder.file("a.fds", &fds()), ReadOptions::default()).unwrap();
     assert_eq!((reader.header().bscans, reader.header().eye), (2, Some(Eye::Right)));
@@ -215,34 +215,34 @@ fn registered_samples_come_before_raw_ones() {
 }
 
 #[test]
-fn every_shortened_file_is_refused() {
+fn truncated_files_are_rejected() {
     let folder = Folder::new();
-    for (whole, step) in [(fda(1), 1), (fds(), 7)] {
-        for length in (16..whole.len()).step_by(step) {
-            let code = refusal(&folder.file("a", &whole[..length]));
+    for (complete, step) in [(fda(1), 1), (fds(), 7)] {
+        for length in (16..complete.len()).step_by(step) {
+            let code = error_code(&folder.file("a", &complete[..length]));
             assert!(["E-READ-TRUNCATED", "E-READ-UNSUPPORTED"].contains(&code), "{length} bytes: {code}");
         }
     }
 }
 
 #[test]
-fn a_codestream_of_another_size_is_not_decoded() {
+fn codestream_of_another_size_is_rejected() {
     let mut bytes = fda(1);
     let size = bytes.windows(4).position(|w| w == [0xff, 0x4f, 0xff, 0x51]).unwrap() + 8;
     bytes[size..size + 8].copy_from_slice(&[30_000_u32, 2000].map(u32::to_be_bytes).concat());
     let start = std::time::Instant::now();
-    assert_eq!(refusal(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+    assert_eq!(error_code(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
     assert!(start.elapsed().as_secs() < 2, "60 million pixels were decoded");
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradictory_files_are_rejected() {
     let folder = Folder::new();
     let at = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len() + 4;
     let changed = |mut bytes: Vec<u8>, name: &str, offset: usize, value: u32| {
         let place = at(&bytes, name.as_bytes()) + offset;
         bytes[place..place + 4].copy_from_slice(&value.to_le_bytes());
-        refusal(&folder.file("a", &bytes))
+        error_code(&folder.file("a", &bytes))
     };
     assert_eq!(changed(fda(1), "@IMG_JPEG", 9, 8), "accepted");
     assert_eq!(changed(fda(1), "@IMG_JPEG", 9, 9), "E-READ-MALFORMED");

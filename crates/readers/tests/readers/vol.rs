@@ -7,7 +7,7 @@ use octrls_core::{
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
 
-use super::{FILETIME, Folder, known, refusal, subject};
+use super::{FILETIME, Folder, error_code, expected_subject, subject};
 
 /// A `.vol` file to be written.
 #[derive(Clone)]
@@ -128,20 +128,20 @@ fn has_right_values(vol: &Vol) {
 }
 
 #[test]
-fn samples_are_fourth_roots_in_their_places() {
+fn samples_become_fourth_roots() {
     has_right_values(&Vol::default());
     has_right_values(&Vol { slo: (0, 0), ..Vol::default() });
 }
 
 #[test]
-fn a_bscan_states_the_size_of_its_own_header() {
+fn bscan_states_the_size_of_its_own_header() {
     has_right_values(&Vol { bscan_header: 61_440, own_header: 3656, ..Vol::default() });
     // Without a plausible size, that of the file header applies.
     has_right_values(&Vol { bscan_header: 256, own_header: 0, ..Vol::default() });
 }
 
 #[test]
-fn places_boundaries_and_fundus_come_with_the_bscans() {
+fn positions_boundaries_and_fundus_are_read() {
     let folder = Folder::new();
     let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let mut reader = open(&Vol::default());
@@ -167,7 +167,7 @@ fn places_boundaries_and_fundus_come_with_the_bscans() {
 }
 
 #[test]
-fn the_header_is_understood() {
+fn header_is_read() {
     let folder = Folder::new();
     let open = |vol: &Vol| scan::open(&folder.file("a.vol", &vol.bytes()), ReadOptions::default()).unwrap();
     let reader = open(&Vol::default());
@@ -197,7 +197,7 @@ fn the_header_is_understood() {
 }
 
 #[test]
-fn spacings_that_cannot_be_are_not_believed() {
+fn implausible_spacings_are_ignored() {
     let folder = Folder::new();
     for mm in [0.0, -0.0039, f64::NAN, f64::INFINITY, 1e9, 1e-9] {
         let path = folder.file("a.vol", &Vol { axial_mm: mm, lateral_mm: mm, ..Vol::default() }.bytes());
@@ -210,7 +210,7 @@ fn spacings_that_cannot_be_are_not_believed() {
 }
 
 #[test]
-fn odd_samples_become_intensities() {
+fn special_samples_become_intensities() {
     let folder = Folder::new();
     let mut bytes = Vol { bscans: 1, ..Vol::default() }.bytes();
     let first = bytes.len() - 4 * 24;
@@ -224,68 +224,68 @@ fn odd_samples_become_intensities() {
 }
 
 #[test]
-fn every_shortened_file_is_refused() {
+fn truncated_files_are_rejected() {
     let folder = Folder::new();
-    let whole = Vol::default().bytes();
-    for keep in (0..whole.len()).step_by(17).chain([11, 12, 2047, 2048, 2049, whole.len() - 1]) {
-        let code = refusal(&folder.file("a.vol", &whole[..keep]));
+    let complete = Vol::default().bytes();
+    for keep in (0..complete.len()).step_by(17).chain([11, 12, 2047, 2048, 2049, complete.len() - 1]) {
+        let code = error_code(&folder.file("a.vol", &complete[..keep]));
         let want = match keep {
             0 => "E-READ-EMPTY",
             1..8 => "E-READ-FORMAT",
             _ => "E-READ-TRUNCATED",
         };
-        assert_eq!(code, want, "{keep} of {} bytes", whole.len());
+        assert_eq!(code, want, "{keep} of {} bytes", complete.len());
     }
 }
 
 #[test]
-fn declared_sizes_are_not_believed() {
+fn wrong_declared_sizes_are_rejected() {
     let folder = Folder::new();
-    let refused = |vol: &Vol, patch: &[(usize, i32)]| {
+    let error_of = |vol: &Vol, patch: &[(usize, i32)]| {
         let mut bytes = vol.bytes();
         for (at, value) in patch {
             bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
-        refusal(&folder.file("a.vol", &bytes))
+        error_code(&folder.file("a.vol", &bytes))
     };
     let vol = Vol::default();
     for at in [12, 20] {
-        assert_eq!(refused(&vol, &[(at, i32::MAX)]), "E-READ-TOO-LARGE");
-        assert_eq!(refused(&vol, &[(at, 30_000)]), "E-READ-TRUNCATED");
-        assert_eq!(refused(&vol, &[(at, -1)]), "E-READ-MALFORMED");
-        assert_eq!(refused(&vol, &[(at, i32::MIN)]), "E-READ-MALFORMED");
-        assert_eq!(refused(&vol, &[(at, 0)]), "E-READ-MALFORMED");
-        assert_eq!(refused(&vol, &[(at, 1)]), "E-READ-MALFORMED");
+        assert_eq!(error_of(&vol, &[(at, i32::MAX)]), "E-READ-TOO-LARGE");
+        assert_eq!(error_of(&vol, &[(at, 30_000)]), "E-READ-TRUNCATED");
+        assert_eq!(error_of(&vol, &[(at, -1)]), "E-READ-MALFORMED");
+        assert_eq!(error_of(&vol, &[(at, i32::MIN)]), "E-READ-MALFORMED");
+        assert_eq!(error_of(&vol, &[(at, 0)]), "E-READ-MALFORMED");
+        assert_eq!(error_of(&vol, &[(at, 1)]), "E-READ-MALFORMED");
     }
-    assert_eq!(refused(&vol, &[(12, 30_000), (20, 30_000)]), "E-READ-TOO-LARGE");
+    assert_eq!(error_of(&vol, &[(12, 30_000), (20, 30_000)]), "E-READ-TOO-LARGE");
     for bscans in [0, -5, i32::MAX, i32::MIN] {
-        assert_eq!(refused(&vol, &[(16, bscans)]), "E-READ-MALFORMED", "{bscans} B-scans");
+        assert_eq!(error_of(&vol, &[(16, bscans)]), "E-READ-MALFORMED", "{bscans} B-scans");
     }
-    assert_eq!(refused(&vol, &[(16, 4096)]), "E-READ-TRUNCATED");
-    assert_eq!(refused(&vol, &[(48, i32::MAX), (52, i32::MAX)]), "E-READ-TRUNCATED");
-    assert_eq!(refused(&vol, &[(48, -1)]), "E-READ-MALFORMED");
+    assert_eq!(error_of(&vol, &[(16, 4096)]), "E-READ-TRUNCATED");
+    assert_eq!(error_of(&vol, &[(48, i32::MAX), (52, i32::MAX)]), "E-READ-TRUNCATED");
+    assert_eq!(error_of(&vol, &[(48, -1)]), "E-READ-MALFORMED");
     for header in [-1, 0, 255, i32::MAX] {
-        assert_eq!(refused(&vol, &[(100, header)]), "E-READ-MALFORMED", "a header of {header} bytes");
+        assert_eq!(error_of(&vol, &[(100, header)]), "E-READ-MALFORMED", "a header of {header} bytes");
     }
     let first_own = 2048 + 15 + 12;
-    assert_eq!(refused(&vol, &[(first_own, 16 << 20)]), "E-READ-TRUNCATED");
+    assert_eq!(error_of(&vol, &[(first_own, 16 << 20)]), "E-READ-TRUNCATED");
     // An impossible size falls back to that of the file header.
-    assert_eq!(refused(&vol, &[(first_own, i32::MAX)]), "accepted");
+    assert_eq!(error_of(&vol, &[(first_own, i32::MAX)]), "accepted");
 }
 
 #[test]
-fn a_file_cut_after_it_was_opened_is_an_error() {
+fn file_truncated_after_opening_is_an_error() {
     let folder = Folder::new();
-    let whole = Vol::default().bytes();
-    let path = folder.file("a.vol", &whole);
+    let complete = Vol::default().bytes();
+    let path = folder.file("a.vol", &complete);
     let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole.len() as u64 - 50).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(complete.len() as u64 - 50).unwrap();
     assert!(reader.bscan(0).is_ok());
     assert_eq!(reader.bscan(2).unwrap_err().code(), "E-READ-TRUNCATED");
 }
 
 #[test]
-fn patient_and_time_make_a_subject_together_alone() {
+fn subject_needs_patient_and_time() {
     let folder = Folder::new();
     let of = |patient: &[u8], time: [u8; 8]| {
         let mut bytes = Vol::default().bytes();
@@ -293,7 +293,7 @@ fn patient_and_time_make_a_subject_together_alone() {
         bytes[88..96].copy_from_slice(&time);
         subject(&folder.file("a.vol", &bytes))
     };
-    assert_eq!(of(b"P-1\0rubbish", FILETIME), Some(known("", "P-1", "2026-01-01T12:00:00")));
+    assert_eq!(of(b"P-1\0rubbish", FILETIME), Some(expected_subject("", "P-1", "2026-01-01T12:00:00")));
     assert_eq!(of(b"P-1", [0; 8]), None);
     assert_eq!(of(b"unknown", FILETIME), None);
     assert_eq!(of(b"", FILETIME), None);

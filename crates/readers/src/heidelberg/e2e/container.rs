@@ -1,11 +1,8 @@
 //! The container of `.E2E` files: a chain of directories whose entries point to chunks.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
-use crate::{
-    ReadError,
-    source::{Fields, Source},
-};
+use crate::{ReadError, little_endian::LittleEndian, sized_file::SizedFile};
 
 const MAGIC: &[u8] = b"CMDb\0";
 /// Prefix of a file that is one part of a larger export; offsets count from the header after it.
@@ -24,11 +21,11 @@ const NO_CONTENT: u64 = 4;
 
 /// An open `.E2E` file and its directory entries.
 pub(crate) struct Container {
-    source: Source,
+    file: SizedFile,
     /// Offset of the file's own header.
     base: u64,
     /// In the order written.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Arc<[Entry]>,
 }
 
 /// Owner of a chunk; -1 where not applicable.
@@ -59,19 +56,25 @@ impl Container {
     }
 
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        let mut source = Source::open(path)?;
-        let prefixed = source.read(0, (PREFIX.len() as u64).min(source.bytes()))? == PREFIX;
+        let mut file = SizedFile::open(path)?;
+        let prefixed = file.read(0, (PREFIX.len() as u64).min(file.bytes()))? == PREFIX;
         let base = if prefixed { PREFIX_BYTES } else { 0 };
-        let start = source.read(base, HEADER_BYTES + DIRECTORY_BYTES)?;
+        let start = file.read(base, HEADER_BYTES + DIRECTORY_BYTES)?;
         if !start.starts_with(MAGIC) {
             return Err(ReadError::Malformed("no Heidelberg container header".to_owned()));
         }
-        let main = Directory::of(Fields(&start[HEADER_BYTES as usize..]), b"MDbMDir\0", HEADER_BYTES)?;
-        let mut container = Self { source, base, entries: Vec::new() };
+        let main = Directory::of(LittleEndian(&start[HEADER_BYTES as usize..]), b"MDbMDir\0", HEADER_BYTES)?;
+        let mut container = Self { file, base, entries: Arc::default() };
+        let mut entries = Vec::new();
         for at in container.chain(main.previous_or_last)? {
-            container.list(at)?;
+            container.list(at, &mut entries)?;
         }
-        Ok(container)
+        Ok(Self { entries: entries.into(), ..container })
+    }
+
+    /// The same container with a file handle of its own; does not read the directories again.
+    pub(crate) fn reopen(&self) -> Result<Self, ReadError> {
+        Ok(Self { file: self.file.reopen()?, base: self.base, entries: Arc::clone(&self.entries) })
     }
 
     /// Offsets of the directories, first to last; the file links them backwards from the last.
@@ -90,23 +93,23 @@ impl Container {
     }
 
     fn directory(&mut self, at: u64) -> Result<Directory, ReadError> {
-        let bytes = self.source.bytes();
+        let bytes = self.file.bytes();
         if self.base + at + DIRECTORY_BYTES > bytes {
             return Err(ReadError::Truncated(format!(
                 "a directory at byte {at} is past the end of the file ({bytes})"
             )));
         }
-        Directory::of(Fields(&self.source.read(self.base + at, DIRECTORY_BYTES)?), b"MDbDir\0", at)
+        Directory::of(LittleEndian(&self.file.read(self.base + at, DIRECTORY_BYTES)?), b"MDbDir\0", at)
     }
 
-    /// Adds the entries of the directory at `at`.
-    fn list(&mut self, at: u64) -> Result<(), ReadError> {
+    /// Adds the entries of the directory at `at` to `entries`.
+    fn list(&mut self, at: u64, entries: &mut Vec<Entry>) -> Result<(), ReadError> {
         let count = self.directory(at)?.entries;
-        if self.entries.len() as u64 + count > MAX_ENTRIES {
+        if entries.len() as u64 + count > MAX_ENTRIES {
             return Err(ReadError::Malformed("too many directory entries declared".to_owned()));
         }
-        let bytes = self.source.read(self.base + at + DIRECTORY_BYTES, count * ENTRY_BYTES)?;
-        for fields in bytes.chunks_exact(ENTRY_BYTES as usize).map(Fields) {
+        let bytes = self.file.read(self.base + at + DIRECTORY_BYTES, count * ENTRY_BYTES)?;
+        for fields in bytes.chunks_exact(ENTRY_BYTES as usize).map(LittleEndian) {
             let entry = Entry {
                 start: fields.u32(4)?.into(),
                 size: fields.u32(8)?.into(),
@@ -118,11 +121,11 @@ impl Container {
                 continue;
             }
             let end = self.base + entry.start + CHUNK_HEADER_BYTES + entry.size;
-            if end > self.source.bytes() {
-                let bytes = self.source.bytes();
+            if end > self.file.bytes() {
+                let bytes = self.file.bytes();
                 return Err(ReadError::Truncated(format!("a chunk ends at byte {end}, but the file at {bytes}")));
             }
-            self.entries.push(entry);
+            entries.push(entry);
         }
         Ok(())
     }
@@ -130,15 +133,15 @@ impl Container {
     /// Reads up to `count` bytes at `at` in the content of a chunk. The chunk's own header must match its entry.
     pub(crate) fn read(&mut self, entry: &Entry, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
         let start = self.base + entry.start;
-        let header = self.source.read(start, CHUNK_HEADER_BYTES)?;
-        let fields = Fields(&header);
+        let header = self.file.read(start, CHUNK_HEADER_BYTES)?;
+        let fields = LittleEndian(&header);
         let same = u64::from(fields.u32(24)?) == entry.size
             && Owner::at(fields, 32)? == entry.owner
             && fields.u32(52)? == entry.kind;
         if !header.starts_with(b"MDbData\0") || !same {
             return Err(ReadError::Malformed(format!("the chunk at byte {start} does not match its directory entry")));
         }
-        self.source.read(start + CHUNK_HEADER_BYTES + at, count.min(entry.size.saturating_sub(at)))
+        self.file.read(start + CHUNK_HEADER_BYTES + at, count.min(entry.size.saturating_sub(at)))
     }
 }
 
@@ -150,7 +153,7 @@ struct Directory {
 }
 
 impl Directory {
-    fn of(fields: Fields<'_>, magic: &[u8], at: u64) -> Result<Self, ReadError> {
+    fn of(fields: LittleEndian<'_>, magic: &[u8], at: u64) -> Result<Self, ReadError> {
         if fields.slice(0, magic.len())? != magic {
             return Err(ReadError::Malformed(format!("no directory at byte {at}")));
         }
@@ -160,7 +163,7 @@ impl Directory {
 }
 
 impl Owner {
-    fn at(fields: Fields<'_>, at: usize) -> Result<Self, ReadError> {
+    fn at(fields: LittleEndian<'_>, at: usize) -> Result<Self, ReadError> {
         Ok(Self {
             patient: fields.i32(at)?,
             study: fields.i32(at + 4)?,

@@ -1,6 +1,6 @@
 //! Images in `.E2E` files: a header of 20 bytes, then samples by rows.
 
-use crate::{ReadError, dimensions, heidelberg::display_intensity, source::Fields};
+use crate::{ReadError, dimensions, heidelberg::display_intensity, little_endian::LittleEndian};
 
 pub(crate) const HEADER_BYTES: u64 = 20;
 /// B-scans: unsigned 16-bit floats.
@@ -10,7 +10,7 @@ const JPEG: u32 = 0x0201_0101;
 
 /// Width and height of the B-scan whose chunk has `size` bytes of content that start with `header`.
 pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), ReadError> {
-    let fields = Fields(header);
+    let fields = LittleEndian(header);
     let kind = fields.u32(4)?;
     if kind != FLOAT16 {
         return Err(ReadError::Unsupported(match kind {
@@ -31,7 +31,7 @@ pub(crate) fn dimensions(header: &[u8], size: u64) -> Result<(usize, usize), Rea
 /// Width and height of the fundus image whose chunk has `size` bytes of content that start with `header`; `None` if it
 /// has another form or is incomplete.
 pub(crate) fn fundus_dimensions(header: &[u8], size: u64) -> Option<(usize, usize)> {
-    let fields = Fields(header);
+    let fields = LittleEndian(header);
     let (width, height) = (fields.u32(16).ok()?, fields.u32(12).ok()?);
     let (width, height) = dimensions::check(width.into(), height.into()).ok()?;
     (fields.u32(4).ok()? == GREY8 && size == HEADER_BYTES + (width * height) as u64).then_some((width, height))
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_floats_without_a_sign() {
+    fn samples_are_unsigned_floats() {
         let is = |sample, value: f32| (reflectivity(sample) - value).abs() <= value * 1e-6;
         assert!(is(0, 0.0) && is(0xfc00, 1.0) && is(62 << 10, 0.5) && is(63 << 10 | 1, f32::MAX));
         assert!(is(0xffff, f32::MAX) && is(1 << 10, (-62_f32).exp2()) && is(0x3ff, (-62_f32).exp2() * 1023.0 / 1024.0));
@@ -71,12 +71,12 @@ mod tests {
 
     /// The one complete B-scan in a file whose directories are cut off.
     #[test]
-    fn a_bscan_of_a_scanner() {
-        let Some(data) = octrls_testing::real_data("a_bscan_of_a_scanner") else { return };
+    fn real_bscan_is_read() {
+        let Some(data) = octrls_testing::real_data("real_bscan_is_read") else { return };
         let file = std::fs::read(data.join("formats/heidelberg_e2e/e2e_minimized.E2E")).unwrap();
         let kind = file.windows(4).position(|w| w == FLOAT16.to_le_bytes()).unwrap();
         let chunk = &file[kind - 4..];
-        let total = Fields(chunk).u32(0).unwrap() as usize;
+        let total = LittleEndian(chunk).u32(0).unwrap() as usize;
         assert_eq!(dimensions(&chunk[..20], total as u64).unwrap(), (512, 496));
         let samples = &chunk[20..total];
         let shown = intensity(samples);
@@ -85,10 +85,10 @@ mod tests {
         assert_eq!(shown.iter().filter(|&&v| v >= 1.0).count(), 1);
 
         // Some readers reverse the bits of the mantissa, which makes the image rougher.
-        let turned = |sample: u16| sample & 0xfc00 | (sample & 0x3ff).reverse_bits() >> 6;
-        let turned: Vec<u8> =
-            samples.chunks(2).flat_map(|b| turned(u16::from_le_bytes([b[0], b[1]])).to_le_bytes()).collect();
+        let reversed = |sample: u16| sample & 0xfc00 | (sample & 0x3ff).reverse_bits() >> 6;
+        let reversed: Vec<u8> =
+            samples.chunks(2).flat_map(|b| reversed(u16::from_le_bytes([b[0], b[1]])).to_le_bytes()).collect();
         let roughness = |image: Vec<f32>| image.windows(2).map(|w| (w[0] - w[1]).abs()).sum::<f32>();
-        assert!(roughness(shown) < 0.96 * roughness(intensity(&turned)));
+        assert!(roughness(shown) < 0.96 * roughness(intensity(&reversed)));
     }
 }

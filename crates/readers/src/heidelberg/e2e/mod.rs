@@ -8,68 +8,71 @@
 
 mod container;
 mod image;
+mod metadata;
 mod series;
+mod slo;
 
-use crate::header::HeaderExt as _;
 use std::path::Path;
 
+use octrls_core::{
+    layer::Boundary,
+    scan::{
+        BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing, Subject,
+        subject::latin,
+    },
+};
+
 use self::{
-    container::{Container, Entry},
-    series::Slice,
+    container::Container,
+    metadata::{Metadata, check_count, pattern},
+    series::{Series, Slice},
+    slo::{Slo, scaled, scan_angle},
 };
+use super::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db};
 use crate::{
-    FundusImage, ReadError, ReadOptions, ScanReader, fundus,
-    heidelberg::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db},
+    FundusImage, ReadError, ReadOptions, ScanReader, header_ext::HeaderExt as _, little_endian::LittleEndian,
     sidecar::Hints,
-    source::Fields,
-};
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{
-    BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject,
-    subject::latin,
 };
 
 /// Bytes before the rows of a boundary.
 const CONTOUR_HEADER_BYTES: u64 = 36;
-/// Bytes read of a B-scan's metadata.
-const METADATA_BYTES: u64 = 84;
+/// An `.E2E` file with its list of series.
+pub(crate) struct E2eFile {
+    container: Container,
+    series: Vec<Series>,
+}
+
+impl E2eFile {
+    /// Whether `start`, the first bytes of a file, belong to an `.E2E` file.
+    pub(crate) fn recognises(start: &[u8]) -> bool {
+        Container::recognises(start)
+    }
+
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        let container = Container::open(path)?;
+        let series = series::all(&container.entries);
+        Ok(Self { container, series })
+    }
+
+    /// Number of series; one if none has B-scans, which opening a reader reports.
+    pub(crate) fn series_count(&self) -> u32 {
+        u32::try_from(self.series.len()).unwrap_or(u32::MAX).max(1)
+    }
+}
 
 /// One series of an `.E2E` file; reads one B-scan at a time.
-pub struct HeidelbergE2e {
+pub(crate) struct HeidelbergE2e {
     container: Container,
     header: ScanHeader,
     bscans: Vec<Slice>,
     slo: Option<Slo>,
 }
 
-/// The fundus image.
-struct Slo {
-    entry: Entry,
-    size: (usize, usize),
-    /// Field of view in degrees in either direction, if stated.
-    angle: Option<f64>,
-    /// Tracks of the B-scans, in degrees from the centre of the image.
-    tracks: Vec<BScanPosition>,
-    /// Millimetres per degree.
-    degree_mm: Option<f64>,
-}
-
 impl HeidelbergE2e {
-    /// Whether `start`, the first bytes of a file, belong to an `.E2E` file.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
-        Container::recognises(start)
-    }
-
-    /// Number of series in the file at `path`; one if none has B-scans, which opening the file reports.
-    pub(crate) fn series(path: &Path) -> Result<u32, ReadError> {
-        let count = series::all(&Container::open(path)?.entries).len();
-        Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
-    }
-
-    pub(crate) fn open(path: &Path, stated: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
-        let mut container = Container::open(path)?;
-        let series = series::choose(&mut container, options.series)?;
+    /// Opens the series of `file` that `options` choose.
+    pub(crate) fn open(file: &E2eFile, hints: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
+        let mut container = file.container.reopen()?;
+        let series = series::choose(&mut container, &file.series, options.series)?;
         let eye = series.eye(&mut container)?;
         let (fundus, angle) = (series.fundus, series.angle);
         let bscans = series.bscans;
@@ -96,23 +99,23 @@ impl HeidelbergE2e {
         let tracks: Vec<BScanPosition> = metadata.iter().filter_map(Metadata::track).collect();
         let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
         let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
-        let lateral = stated.degree.zip(tracks.first()).and_then(|(degree, track)| {
+        let lateral = hints.per_degree.zip(tracks.first()).and_then(|(degree, track)| {
             Some(Spacing { from: degree.from, ..Spacing::of_file(degree.um * length(track) / width as f64)? })
         });
-        let placed = stated.degree.filter(|_| lateral.is_some() && !tracks.is_empty());
+        let placed = hints.per_degree.filter(|_| lateral.is_some() && !tracks.is_empty());
         let corner = 0.5 * angle.unwrap_or(0.0);
         let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
         let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
-        let slo = slo.map(|slo| Slo { angle, tracks, degree_mm: stated.degree.map(Spacing::mm), ..slo });
+        let slo = slo.map(|slo| slo.with_geometry(angle, tracks, hints.per_degree.map(Spacing::mm)));
         let pattern = pattern(&metadata);
-        let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+        let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
             format: "Heidelberg E2E".into(),
             bscans: bscans.len(),
             width,
             height,
-            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(stated.axial),
-            lateral: lateral.or(stated.lateral),
+            axial: axial_mm.and_then(|mm| Spacing::of_file(f64::from(mm) * MILLIMETRE)).or(hints.axial),
+            lateral: lateral.or(hints.lateral),
             eye,
             eye_from,
             pattern,
@@ -120,7 +123,7 @@ impl HeidelbergE2e {
             tracks: places.unwrap_or_default(),
             places: placed.map(|degree| degree.from),
         };
-        let header = header.placed(stated);
+        let header = header.with_sidecar_layout(hints);
         Ok(Self { container, header, bscans, slo })
     }
 
@@ -146,7 +149,7 @@ impl ScanReader for HeidelbergE2e {
         let mut found: [Option<BoundaryRows>; DEVICE_BOUNDARIES.len()] = Default::default();
         for entry in self.slice(index)?.contours.clone() {
             let start = self.container.read(&entry, 0, CONTOUR_HEADER_BYTES)?;
-            let (number, length) = (Fields(&start).u32(4)? as usize, u64::from(Fields(&start).u32(12)?));
+            let (number, length) = (LittleEndian(&start).u32(4)? as usize, u64::from(LittleEndian(&start).u32(12)?));
             let rows_bytes = 4 * length;
             if entry.size < CONTOUR_HEADER_BYTES + rows_bytes {
                 return Err(ReadError::Malformed(format!(
@@ -164,22 +167,11 @@ impl ScanReader for HeidelbergE2e {
     fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
         const AT: u64 = 156;
         let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
-        Ok(signal_db(Fields(&self.container.read(&entry, AT, 4)?).f32(0)?))
+        Ok(signal_db(LittleEndian(&self.container.read(&entry, AT, 4)?).f32(0)?))
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
-        let Some(Slo { entry, size: (width, height), angle, ref tracks, degree_mm }) = self.slo else {
-            return Ok(None);
-        };
-        let pixels = self.container.read(&entry, image::HEADER_BYTES, (width * height) as u64)?;
-        let Some(angle) = angle else {
-            return Ok(Some(FundusImage { width, height, pixels, pixel_mm: None, lines: Vec::new() }));
-        };
-        let degrees = [width, height].map(|pixels| angle / pixels as f64);
-        let tracks = tracks.iter().map(|track| scaled(track, 0.5 * angle, 1.0));
-        let lines = tracks.map(|track| fundus::points(&track, degrees)).collect();
-        let pixel_mm = degree_mm.map(|mm| degrees.map(|of_pixel| mm * of_pixel));
-        Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
+        self.slo.as_ref().map(|slo| slo.read(&mut self.container)).transpose()
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
@@ -196,61 +188,8 @@ impl ScanReader for HeidelbergE2e {
         let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
         let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
         let time = self.container.read(&metadata, TIME, 8)?;
-        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(Fields(&time).u64(0)?) };
+        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(LittleEndian(&time).u64(0)?) };
         Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)))
-    }
-}
-
-/// Scanner metadata of one B-scan.
-struct Metadata {
-    size: (usize, usize),
-    /// x and y of the first and of the last A-scan, in degrees on the fundus image.
-    ends: [f32; 4],
-    axial_mm: f32,
-    /// B-scans of the volume; 0 if the B-scan belongs to none.
-    count: u32,
-    kind: u32,
-    /// Centre of a circle, in degrees on the fundus image.
-    centre: Option<[f32; 2]>,
-}
-
-/// Kinds of a B-scan.
-const LINE: u32 = 1;
-const CIRCLE: u32 = 2;
-/// Farthest plausible position from the centre of a fundus image, in degrees.
-const MOST_DEGREES: f32 = 90.0;
-
-impl Slo {
-    /// Reads the image in the chunk `entry`; `None` if it is incomplete.
-    fn of(container: &mut Container, entry: Entry) -> Result<Option<Self>, ReadError> {
-        if entry.size < image::HEADER_BYTES {
-            return Ok(None);
-        }
-        let start = container.read(&entry, 0, image::HEADER_BYTES)?;
-        let size = image::fundus_dimensions(&start, entry.size);
-        Ok(size.map(|size| Self { entry, size, angle: None, tracks: Vec::new(), degree_mm: None }))
-    }
-}
-
-/// Field of view of the fundus image in degrees, if a lens with that angle exists.
-fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
-    const AT: u64 = 24;
-    if entry.size < AT + 2 {
-        return Ok(None);
-    }
-    let degrees = Fields(&container.read(entry, AT, 2)?).u16(0)?;
-    Ok((10..=120).contains(&degrees).then_some(degrees.into()))
-}
-
-/// Converts a track in degrees from the centre of an image to one in millimetres from its corner, `corner` degrees
-/// away.
-fn scaled(track: &BScanPosition, corner: f64, mm: f64) -> BScanPosition {
-    let at = |p: Place| Place { x: (p.x + corner) * mm, y: (p.y + corner) * mm };
-    match *track {
-        BScanPosition::Line { start, end } => BScanPosition::Line { start: at(start), end: at(end) },
-        BScanPosition::Circle { centre, start, clockwise } => {
-            BScanPosition::Circle { centre: at(centre), start: at(start), clockwise }
-        }
     }
 }
 
@@ -259,65 +198,5 @@ fn length(track: &BScanPosition) -> f64 {
     match track {
         BScanPosition::Line { start, end } => start.distance(*end),
         BScanPosition::Circle { centre, start, .. } => std::f64::consts::TAU * start.distance(*centre),
-    }
-}
-
-impl Metadata {
-    /// Course of the B-scan, in degrees from the centre of the fundus image.
-    fn track(&self) -> Option<BScanPosition> {
-        let [x0, y0, x1, y1] = self.ends;
-        let place = |x: f32, y: f32| {
-            let near = x.abs() <= MOST_DEGREES && y.abs() <= MOST_DEGREES;
-            near.then_some(Place { x: x.into(), y: y.into() })
-        };
-        match self.kind {
-            LINE => BScanPosition::line(place(x0, y0)?, place(x1, y1)?),
-            CIRCLE => self.centre.and_then(|[x, y]| BScanPosition::heidelberg_circle(place(x0, y0)?, place(x, y)?)),
-            _ => None,
-        }
-    }
-
-    fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
-        let bytes = container.read(entry, 0, METADATA_BYTES)?;
-        let fields = Fields(&bytes);
-        Ok(Self {
-            size: (fields.u32(8)? as usize, fields.u32(4)? as usize),
-            ends: [fields.f32(12)?, fields.f32(16)?, fields.f32(20)?, fields.f32(24)?],
-            axial_mm: fields.f32(36)?,
-            count: fields.u32(64)?,
-            kind: fields.u32(72)?,
-            centre: fields.f32(76).ok().zip(fields.f32(80).ok()).map(<[f32; 2]>::from),
-        })
-    }
-}
-
-/// Checks the number of B-scans against the number that they state themselves.
-fn check_count(there: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
-    let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
-    if there < listed && !allow_missing {
-        return Err(ReadError::Incomplete { there, listed });
-    }
-    if there > listed && listed > 0 {
-        return Err(ReadError::Malformed(format!("{there} B-scans in a volume of {listed}")));
-    }
-    Ok(())
-}
-
-fn pattern(metadata: &[Metadata]) -> Pattern {
-    /// Rounding of places, in degrees.
-    const NEAR: f32 = 0.05;
-
-    let all = |kind| metadata.iter().all(|m| m.kind == kind);
-    let same = |of: fn([f32; 4]) -> [f32; 2]| {
-        let [first_x, first_y] = of(metadata[0].ends);
-        metadata.iter().map(|m| of(m.ends)).all(|[x, y]| (x - first_x).abs() < NEAR && (y - first_y).abs() < NEAR)
-    };
-    match metadata.len() {
-        0 => Pattern::Unknown,
-        _ if all(CIRCLE) => Pattern::Circle,
-        1 if all(LINE) => Pattern::Line,
-        _ if all(LINE) && same(|[x0, y0, x1, y1]| [x1 - x0, y1 - y0]) => Pattern::RasterVolume,
-        _ if all(LINE) && same(|[x0, y0, x1, y1]| [f32::midpoint(x0, x1), f32::midpoint(y0, y1)]) => Pattern::Radial,
-        _ => Pattern::Unknown,
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::container::{Container, Entry};
-use crate::{ReadError, dimensions::MAX_BSCANS, source::Fields};
 use octrls_core::scan::Eye;
+
+use super::container::{Container, Entry};
+use crate::{ReadError, dimensions::MAX_BSCANS, little_endian::LittleEndian};
 
 /// Kinds of chunks that are read.
 const IMAGE: u32 = 0x4000_0000;
@@ -19,7 +20,7 @@ const BSCAN: u16 = 1;
 const MAX_LISTED: usize = 16;
 
 /// The B-scans of one acquisition.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Series {
     /// In ascending order of their numbers.
     pub(crate) bscans: Vec<Slice>,
@@ -32,6 +33,7 @@ pub(crate) struct Series {
 }
 
 /// The chunks of one B-scan.
+#[derive(Clone)]
 pub(crate) struct Slice {
     pub(crate) image: Entry,
     pub(crate) metadata: Option<Entry>,
@@ -80,24 +82,23 @@ pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
 }
 
 /// The requested series, or the only one; never chooses among several silently.
-pub(crate) fn choose(container: &mut Container, asked: Option<u32>) -> Result<Series, ReadError> {
-    let mut series = all(&container.entries);
+pub(crate) fn choose(container: &mut Container, series: &[Series], number: Option<u32>) -> Result<Series, ReadError> {
     let count = series.len();
     if count == 0 {
         return Err(ReadError::Unsupported("a Heidelberg container without B-scans".to_owned()));
     }
-    let chosen = match asked {
+    let chosen = match number {
         Some(number) if number == 0 || number as usize > count => {
             return Err(ReadError::NoSuchSeries { number, count });
         }
-        Some(number) => series.swap_remove(number as usize - 1),
-        None if count == 1 => series.swap_remove(0),
-        None => return Err(ReadError::Unsupported(listing(container, &series)?)),
+        Some(number) => &series[number as usize - 1],
+        None if count == 1 => &series[0],
+        None => return Err(ReadError::Unsupported(listing(container, series)?)),
     };
     if chosen.bscans.len() as u64 > MAX_BSCANS {
         return Err(ReadError::Malformed(format!("too many B-scans in one series: {}", chosen.bscans.len())));
     }
-    Ok(chosen)
+    Ok(chosen.clone())
 }
 
 /// Lists the series, so that the user can choose.
@@ -110,7 +111,7 @@ fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadE
     if series.len() > MAX_LISTED {
         parts.push(format!("{} more", series.len() - MAX_LISTED));
     }
-    Ok(format!("a file of {} series ({}); choose one with --series", series.len(), parts.join("; ")))
+    Ok(format!("a file of {} series ({}); choose one", series.len(), parts.join("; ")))
 }
 
 impl Grouped {
@@ -134,7 +135,7 @@ impl Series {
     pub(crate) fn eye(&self, container: &mut Container) -> Result<Option<Eye>, ReadError> {
         let mut found = None;
         for entry in self.laterality.values() {
-            let letter = Fields(&container.read(entry, 14, 1)?).u8(0)?;
+            let letter = LittleEndian(&container.read(entry, 14, 1)?).u8(0)?;
             let Some(eye) = Eye::of_letter(&char::from(letter).to_string()) else { continue };
             if found.is_some_and(|other| other != eye) {
                 return Ok(None);

@@ -6,15 +6,16 @@
 //! tools, RETIMAT, LibOctData, MITRE's Zeiss2Dcm), which agree. The first three place the B-scans of a cube over its 6
 //! mm from top to bottom, and so does this reader; the fourth keeps the stored order and states no positions.
 
-use crate::header::HeaderExt as _;
 use std::path::Path;
 
-use super::{
-    ReadError, ScanReader, dimensions,
-    sidecar::{End, Hints, Rows},
-    source::Source,
-};
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
+
+use crate::{
+    ReadError, ScanReader, dimensions,
+    header_ext::HeaderExt as _,
+    sidecar::{FirstBScan, Hints, VolumeLayout},
+    sized_file::SizedFile,
+};
 
 /// Samples along an A-scan.
 const DEPTH: u64 = 1024;
@@ -24,8 +25,8 @@ const DEPTH_UM: f64 = 2000.0;
 const CUBE_UM: f64 = 6000.0;
 
 /// A `.img` file; reads one B-scan at a time.
-pub struct Cirrus {
-    source: Source,
+pub(crate) struct Cirrus {
+    file: SizedFile,
     header: ScanHeader,
     /// Whether the A-scans of a frame run from right to left.
     mirrored: bool,
@@ -44,26 +45,25 @@ struct Kind {
 impl Cirrus {
     /// Whether a file with this name and size in bytes can be an export. The size must fit the scan that the name
     /// states or, if it states none, one of the two cubes.
-    #[must_use]
-    pub fn recognises(path: &Path, bytes: u64) -> bool {
+    pub(crate) fn recognises(path: &Path, bytes: u64) -> bool {
         let named_so = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("img"));
         named_so && Kind::of(path, bytes).is_some()
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints) -> Result<Self, ReadError> {
-        let source = Source::open(path)?;
-        let kind = Kind::of(path, source.bytes()).ok_or(ReadError::UnknownFormat)?;
+    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+        let file = SizedFile::open(path)?;
+        let kind = Kind::of(path, file.bytes()).ok_or(ReadError::UnknownFormat)?;
         let (width, height) = dimensions::check(kind.width, DEPTH)?;
         let of_the_format = |um: f64| Some(Spacing { um, from: Provenance::Format });
         let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
-        let (eye, eye_from) = stated.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
+        let (eye, eye_from) = hints.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Zeiss Cirrus .img".into(),
             bscans: kind.bscans as usize,
             width,
             height,
-            axial: stated.axial.or(of_the_format(DEPTH_UM / DEPTH as f64)),
-            lateral: stated.lateral.or(nominal),
+            axial: hints.axial.or(of_the_format(DEPTH_UM / DEPTH as f64)),
+            lateral: hints.lateral.or(nominal),
             eye,
             eye_from,
             pattern: if kind.cube { Pattern::RasterVolume } else { Pattern::Unknown },
@@ -71,15 +71,16 @@ impl Cirrus {
             tracks: Vec::new(),
             places: None,
         };
-        let header = header.placed(stated);
+        let header = header.with_sidecar_layout(hints);
         // A stated spacing may describe a scan other than a 6 mm cube.
         let header = match nominal {
-            Some(nominal) if header.lateral == Some(nominal) => {
-                header.laid(Rows::new(CUBE_UM / MILLIMETRE / kind.bscans as f64, End::Superior), Provenance::Convention)
-            }
+            Some(nominal) if header.lateral == Some(nominal) => header.with_layout(
+                VolumeLayout::new(CUBE_UM / MILLIMETRE / kind.bscans as f64, FirstBScan::Superior),
+                Provenance::Convention,
+            ),
             _ => header,
         };
-        Ok(Self { source, header, mirrored: kind.cube })
+        Ok(Self { file, header, mirrored: kind.cube })
     }
 }
 
@@ -110,7 +111,7 @@ impl ScanReader for Cirrus {
         self.header.check_index(index)?;
         let ScanHeader { width, height, .. } = self.header;
         let size = (width * height) as u64;
-        let bytes = self.source.read(index as u64 * size, size)?;
+        let bytes = self.file.read(index as u64 * size, size)?;
         let mut intensity = Vec::with_capacity(width * height);
         for row in bytes.chunks_exact(width).rev() {
             let grey = |&v: &u8| f32::from(v) / 255.0;

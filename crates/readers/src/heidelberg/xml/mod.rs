@@ -5,38 +5,39 @@
 //! the position in millimetres. `ImageData/ExamURL` is the image's path on the exporting machine; only its file name is
 //! used.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
+mod document;
+mod files;
+mod parts;
+
+use std::path::{Path, PathBuf};
+
+use octrls_core::{
+    layer::Boundary,
+    scan::{
+        BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
+        Subject,
+    },
 };
+use roxmltree::Node;
 
-use roxmltree::{Document, Node, ParsingOptions};
-
+pub use self::parts::ExportParts;
+use self::{
+    document::{child, image_number, number, text_at},
+    files::ExportFiles,
+};
+use super::{DEVICE, signal_db};
 use crate::{
-    FundusImage, Raster, ReadError, ScanReader,
+    FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    heidelberg::{DEVICE, signal_db},
-    raster,
+    raster::Raster,
     sidecar::Hints,
 };
-use octrls_core::layer::Boundary;
-use octrls_core::scan::{
-    BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
-    Subject,
-};
-
-/// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.
-const MAX_BYTES: u64 = 128 << 20;
-/// Maximum nodes of the XML; an image has about sixty.
-const MAX_NODES: u32 = 2_000_000;
 
 /// A Heidelberg export folder; reads one image at a time.
-pub struct HeidelbergExport {
+pub(crate) struct HeidelbergXml {
     header: ScanHeader,
     images: Vec<PathBuf>,
-    found: Vec<DeviceFindings>,
+    findings: Vec<DeviceFindings>,
     fundus: Option<(PathBuf, [f64; 2])>,
     subject: Option<Subject>,
 }
@@ -48,29 +49,28 @@ struct DeviceFindings {
 }
 
 /// One image as the XML lists it.
-struct Listed {
+struct ListedImage {
     number: i64,
     file: Option<PathBuf>,
     width: u64,
     height: u64,
     scale_mm: [f64; 2],
     track: Option<BScanPosition>,
-    found: DeviceFindings,
+    findings: DeviceFindings,
 }
 
-impl HeidelbergExport {
+impl HeidelbergXml {
     /// Whether `start`, the first bytes of a file, may begin an export's XML.
-    #[must_use]
-    pub fn recognises(start: &[u8]) -> bool {
+    pub(crate) fn recognises(start: &[u8]) -> bool {
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
         let text = String::from_utf8_lossy(&text[..text.len().min(512)]).to_uppercase();
         let text = text.trim_start();
         text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
     }
 
-    pub(crate) fn open(path: &Path, stated: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        let text = read_text(path)?;
-        let document = parsed(&text)?;
+    pub(crate) fn open(path: &Path, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+        let text = document::read_text(path)?;
+        let document = document::parse(&text)?;
         let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
         let mut series = scans.filter(|s| s.children().any(|i| i.has_tag_name("Image") && is_bscan(i)));
         let Some(first) = series.next() else {
@@ -81,7 +81,7 @@ impl HeidelbergExport {
                 "an export of several series; export each into its own folder".to_owned(),
             ));
         }
-        let folder = Folder::of(path)?;
+        let files = ExportFiles::beside(path)?;
         let subject = subject(first);
         let images = first.children().filter(|n| n.has_tag_name("Image"));
         let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
@@ -89,20 +89,20 @@ impl HeidelbergExport {
             return Err(ReadError::Malformed(format!("too many B-scans listed: {}", bscans.len())));
         }
         let listed = bscans.len();
-        let mut bscans = bscans.into_iter().map(|i| Listed::of(i, &folder)).collect::<Result<Vec<_>, _>>()?;
+        let mut bscans = bscans.into_iter().map(|i| ListedImage::of(i, &files)).collect::<Result<Vec<_>, _>>()?;
         bscans.sort_by_key(|b| b.number);
         bscans.retain(|b| b.file.is_some());
         if bscans.len() < listed && (!allow_missing || bscans.is_empty()) {
-            return Err(ReadError::Incomplete { there: bscans.len(), listed });
+            return Err(ReadError::Incomplete { present: bscans.len(), listed });
         }
         let fundus = others.into_iter().find_map(|i| {
-            let image = Listed::of(i, &folder).ok()?;
+            let image = ListedImage::of(i, &files).ok()?;
             let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
             image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
         });
-        let header = header(first, &bscans, stated)?;
-        let (images, found) = bscans.into_iter().filter_map(|b| Some((b.file?, b.found))).unzip();
-        Ok(Self { header, images, found, fundus, subject })
+        let header = header(first, &bscans, hints)?;
+        let (images, findings) = bscans.into_iter().filter_map(|b| Some((b.file?, b.findings))).unzip();
+        Ok(Self { header, images, findings, fundus, subject })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -111,52 +111,7 @@ impl HeidelbergExport {
     }
 }
 
-/// The images that an export lists, whether they exist or not.
-#[derive(Clone, Debug, Default)]
-pub struct ExportParts {
-    folder: PathBuf,
-    /// File names in lower case.
-    names: HashSet<String>,
-}
-
-impl ExportParts {
-    /// The images that the XML file `path` lists; empty if it is no export.
-    pub(crate) fn of(path: &Path) -> Self {
-        let names = || {
-            let text = read_text(path).ok()?;
-            let document = parsed(&text).ok()?;
-            let images = document.descendants().filter(|n| n.has_tag_name("Image"));
-            let of_image = |image| {
-                let number = text_of_number(image).unwrap_or_default();
-                file_names(text_at(image, &["ImageData", "ExamURL"]), number)
-            };
-            Some(images.flat_map(of_image).collect())
-        };
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Self { folder, names: names().unwrap_or_default() }
-    }
-
-    /// The listed images that exist.
-    #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
-        if self.names.is_empty() {
-            return Vec::new();
-        }
-        // An unreadable folder counts as empty.
-        let there = Folder::of(&self.folder.join("x")).map(|there| there.0).unwrap_or_default();
-        there.into_values().filter(|path| self.contains(path)).collect()
-    }
-
-    /// Whether the export lists the file at `path`: by name, beside the XML or in a folder beside it.
-    #[must_use]
-    pub fn contains(&self, path: &Path) -> bool {
-        let near = path.ancestors().skip(1).take(2).any(|folder| folder == self.folder);
-        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase());
-        near && name.is_some_and(|n| self.names.contains(&n))
-    }
-}
-
-impl ScanReader for HeidelbergExport {
+impl ScanReader for HeidelbergXml {
     fn header(&self) -> &ScanHeader {
         &self.header
     }
@@ -173,12 +128,12 @@ impl ScanReader for HeidelbergExport {
 
     fn device_boundaries(&mut self, index: usize) -> Result<Vec<(Boundary, BoundaryRows)>, ReadError> {
         self.image(index)?;
-        Ok(self.found[index].boundaries.clone())
+        Ok(self.findings[index].boundaries.clone())
     }
 
     fn device_signal_db(&mut self, index: usize) -> Result<Option<f32>, ReadError> {
         self.image(index)?;
-        Ok(self.found[index].signal_db)
+        Ok(self.findings[index].signal_db)
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
@@ -189,7 +144,7 @@ impl ScanReader for HeidelbergExport {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
         let image = open_image(path)?.bscan(0)?;
         let pixels = FundusImage::grey(&image);
-        Ok(Some(FundusImage::placed((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
+        Ok(Some(FundusImage::with_tracks((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
     }
 }
 
@@ -209,10 +164,10 @@ fn subject(series: Node<'_, '_>) -> Option<Subject> {
 }
 
 fn open_image(path: &Path) -> Result<Raster, ReadError> {
-    Raster::open(path, &raster::first_bytes(path)?, &Hints::default())
+    Raster::recognise(path, &Hints::default())
 }
 
-fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<ScanHeader, ReadError> {
+fn header(series: Node<'_, '_>, bscans: &[ListedImage], hints: &Hints) -> Result<ScanHeader, ReadError> {
     let first = bscans.first().ok_or_else(|| ReadError::Malformed("the XML lists no B-scans".to_owned()))?;
     if bscans.iter().any(|b| (b.width, b.height) != (first.width, first.height)) {
         return Err(ReadError::Unsupported("B-scans of different sizes in one series".to_owned()));
@@ -221,7 +176,7 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
     let spacing = |mm: f64| Spacing::of_file(mm * MILLIMETRE);
     let eye = child(series, "Laterality").or_else(|| series.descendants().find(|n| n.has_tag_name("Laterality")));
     let eye = eye.and_then(|n| n.text()).map(str::trim).and_then(Eye::of_letter);
-    let (eye, eye_from) = stated.eye_or(eye.map(|eye| (eye, Provenance::Header)));
+    let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
     let tracks: Vec<BScanPosition> = bscans.iter().filter_map(|b| b.track).collect();
     let pattern = match (text_at(series, &["Type"]).unwrap_or_default(), tracks.first()) {
         (_, Some(BScanPosition::Circle { .. })) => Pattern::Circle,
@@ -236,8 +191,8 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
         bscans: bscans.len(),
         width,
         height,
-        axial: spacing(first.scale_mm[1]).or(stated.axial),
-        lateral: spacing(first.scale_mm[0]).or(stated.lateral),
+        axial: spacing(first.scale_mm[1]).or(hints.axial),
+        lateral: spacing(first.scale_mm[0]).or(hints.lateral),
         eye,
         eye_from,
         pattern,
@@ -247,10 +202,10 @@ fn header(series: Node<'_, '_>, bscans: &[Listed], stated: &Hints) -> Result<Sca
     })
 }
 
-impl Listed {
-    fn of(image: Node<'_, '_>, folder: &Folder) -> Result<Self, ReadError> {
+impl ListedImage {
+    fn of(image: Node<'_, '_>, files: &ExportFiles) -> Result<Self, ReadError> {
         const CONTEXT: &str = "OphthalmicAcquisitionContext";
-        let name = text_of_number(image).unwrap_or_default();
+        let name = image_number(image).unwrap_or_default();
         let need = |field: &str| {
             number(image, &[CONTEXT, field]).ok_or_else(|| ReadError::Malformed(format!("image {name} has no {field}")))
         };
@@ -268,14 +223,17 @@ impl Listed {
         let lines = child(image, "Segmentation").into_iter().flat_map(|s| s.children());
         Ok(Self {
             number: name.parse().unwrap_or(i64::MAX),
-            file: folder.find(text_at(image, &["ImageData", "ExamURL"]), name),
+            file: files.find(text_at(image, &["ImageData", "ExamURL"]), name),
             width: size(width),
             height: size(need("Height")?),
             scale_mm: [number(image, &[CONTEXT, "ScaleX"]), number(image, &[CONTEXT, "ScaleY"])]
                 .map(|mm| mm.unwrap_or(f64::NAN)),
             track,
-            found: DeviceFindings {
-                boundaries: lines.filter(|n| n.has_tag_name("SegLine")).filter_map(|n| line(n, size(width))).collect(),
+            findings: DeviceFindings {
+                boundaries: lines
+                    .filter(|n| n.has_tag_name("SegLine"))
+                    .filter_map(|n| device_boundary(n, size(width)))
+                    .collect(),
                 signal_db: number(image, &[CONTEXT, "ImageQuality"]).and_then(|db| signal_db(db as f32)),
             },
         })
@@ -283,7 +241,7 @@ impl Listed {
 }
 
 /// A boundary of the scanner, if it is one of ours and has a row for each A-scan.
-fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
+fn device_boundary(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
     let boundary = match text_at(line, &["Name"])? {
         "ILM" => Boundary::Ilm,
         "BM" => Boundary::RpeBm,
@@ -300,85 +258,9 @@ fn line(line: Node<'_, '_>, width: u64) -> Option<(Boundary, BoundaryRows)> {
     (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
 }
 
-/// The files of the export, by lower-case name.
-struct Folder(HashMap<String, PathBuf>);
-
-impl Folder {
-    /// The files beside the XML and in the folders beside it; names that differ only in case count as one.
-    fn of(xml: &Path) -> Result<Self, ReadError> {
-        let folder = xml.parent().unwrap_or_else(|| Path::new("."));
-        let io = |source| ReadError::Io { path: folder.to_owned(), source };
-        let mut files = HashMap::new();
-        let mut folders = vec![(folder.to_owned(), 0)];
-        while let Some((folder, depth)) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(io)? {
-                let entry = entry.map_err(io)?;
-                let kind = entry.file_type().map_err(io)?;
-                if kind.is_dir() && depth == 0 {
-                    folders.push((entry.path(), 1));
-                } else if kind.is_file() {
-                    // The XML's own folder comes first and takes precedence.
-                    files.entry(entry.file_name().to_string_lossy().to_lowercase()).or_insert_with(|| entry.path());
-                }
-            }
-        }
-        Ok(Self(files))
-    }
-
-    fn find(&self, url: Option<&str>, number: &str) -> Option<PathBuf> {
-        file_names(url, number).iter().find_map(|n| self.0.get(n)).cloned()
-    }
-}
-
-/// Possible names of an image's file, in lower case: the last part of its URL, whose folders are those of another
-/// machine. Without a URL, the image's number, alone or with `-Input`, as in anonymised exports.
-fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
-    match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
-        Some(name) => vec![name.to_lowercase()],
-        None => ["", "-input"]
-            .iter()
-            .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
-            .collect(),
-    }
-}
-
-fn parsed(text: &str) -> Result<Document<'_>, ReadError> {
-    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("invalid XML: {e}")))
-}
-
-/// The text of the XML file; older exports use Latin-1.
-fn read_text(path: &Path) -> Result<String, ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(ReadError::Malformed("the XML is too long".to_owned()));
-    }
-    Ok(String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect()))
-}
-
 fn is_bscan(image: Node<'_, '_>) -> bool {
     match text_at(image, &["ImageType", "Type"]) {
         Some(kind) => kind == "OCT",
         None => text_at(image, &["OphthalmicAcquisitionContext", "Start", "Coord", "X"]).is_some(),
     }
-}
-
-fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
-    node.children().find(|n| n.has_tag_name(name))
-}
-
-fn text_at<'a>(node: Node<'a, '_>, path: &[&str]) -> Option<&'a str> {
-    let found = path.iter().try_fold(node, |node, name| child(node, name))?;
-    found.text().map(str::trim).filter(|t| !t.is_empty())
-}
-
-/// Number of an image within its series.
-fn text_of_number<'a>(image: Node<'a, '_>) -> Option<&'a str> {
-    text_at(image, &["ImageNumber"]).or_else(|| text_at(image, &["ID"]))
-}
-
-fn number(node: Node<'_, '_>, path: &[&str]) -> Option<f64> {
-    text_at(node, path)?.parse().ok().filter(|v: &f64| v.is_finite())
 }

@@ -5,8 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ReadError, folder};
 use octrls_fs::digest::sha256;
+
+use crate::{
+    ReadError, SeriesKey, may_be_instance,
+    natural_order::natural_key_of,
+    series_key,
+    volume_folder::{self, VolumeFolder},
+};
 
 /// The files of one scan: a file, a folder, or the single-frame instances of a DICOM series.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +33,7 @@ impl ScanFiles {
     /// single instance becomes an ordinary file.
     #[must_use]
     pub fn series(mut instances: Vec<PathBuf>) -> Option<Self> {
-        instances.sort_by_cached_key(|path| (folder::natural_key_of(path), path.clone()));
+        instances.sort_by_cached_key(|path| (natural_key_of(path), path.clone()));
         let path = instances.first()?.clone();
         if instances.len() == 1 {
             instances.clear();
@@ -58,7 +64,7 @@ impl ScanFiles {
         if !self.path.is_dir() {
             return Ok(vec![self.path.clone()]);
         }
-        Ok(folder::of_volume(&self.path)?.0)
+        Ok(VolumeFolder::read(&self.path)?.into_files())
     }
 
     /// Digest of a scan whose files have these `digests`. For several files, this is the digest of their digests, one
@@ -81,26 +87,8 @@ impl From<&Path> for ScanFiles {
     }
 }
 
-/// Identity that the instances of one series in one folder share.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SeriesKey {
-    /// Series Instance UID.
-    pub(crate) series: String,
-    /// SOP Class UID.
-    pub(crate) class: String,
-}
-
-/// The series that the file at `path` is one B-scan of. Such a file is a single-frame DICOM image that is tomography or
-/// states its position in space. `None` for any other file, also if its beginning is broken. Does not read the pixels.
-///
-/// # Errors
-/// [`ReadError::Io`] when the file cannot be read.
-pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
-    return super::dicom::series_key(path);
-}
-
 /// Groups `files` into scans: the instances of one DICOM series in one folder form one scan, every other file its own.
-/// Leaves unreadable files for [`open`](super::open) to report.
+/// Leaves unreadable files for [`open`](crate::open()) to report.
 #[must_use]
 pub fn group_scans(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
     let mut scans = Vec::new();
@@ -123,13 +111,7 @@ pub fn group_scans(files: impl IntoIterator<Item = PathBuf>) -> Vec<ScanFiles> {
 pub fn series_of(path: &Path) -> Result<ScanFiles, ReadError> {
     let key = if may_be_instance(path) { series_key(path)? } else { None };
     let (Some(key), Some(folder)) = (key, path.parent()) else { return Ok(ScanFiles::one(path)) };
-    let mut instances = folder::files(folder)?;
+    let mut instances = volume_folder::visible_files(folder)?;
     instances.retain(|file| may_be_instance(file) && series_key(file).is_ok_and(|k| k.as_ref() == Some(&key)));
     Ok(ScanFiles::series(instances).unwrap_or_else(|| ScanFiles::one(path)))
-}
-
-/// Whether the extension is one that instances of a series have.
-#[must_use]
-pub fn may_be_instance(path: &Path) -> bool {
-    super::has_extension(path, &["dcm", "dicom"])
 }

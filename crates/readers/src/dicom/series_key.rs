@@ -2,23 +2,37 @@
 
 use std::{io::Read, path::Path};
 
+use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 use dicom_parser::dataset::LazyDataToken;
 
 use super::{
-    Dicom, MAGIC, PREAMBLE, ReadError, broken,
-    lengths::{nested, reader_of},
-    meta::MAX_UID,
+    data_set::DataSet,
+    errors::of_parser,
+    meta::{FIRST, MAX_UID, recognises},
     uid,
 };
-use crate::{SeriesKey, source::Source};
+use crate::{ReadError, sized_file::SizedFile};
 
 /// Maximum bytes of a data set to read before it states its number of frames. Icons and private elements may come
 /// first; the elements needed take about a hundred bytes.
-const LONGEST: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
-/// See [`series_key`](crate::series_key).
-pub(crate) fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
+/// Identity that the instances of one series in one folder share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesKey {
+    /// Series Instance UID.
+    series: String,
+    /// SOP Class UID.
+    class: String,
+}
+
+/// The series that the file at `path` is one B-scan of. Such a file is a single-frame DICOM image that is tomography or
+/// states its position in space. `None` for any other file, also if its beginning is broken. Does not read the pixels.
+///
+/// # Errors
+/// [`ReadError::Io`] when the file cannot be read.
+pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
     // Broken structures can make the parser panic.
     let found = std::panic::catch_unwind(|| Beginning::read(path));
     match found {
@@ -41,22 +55,21 @@ struct Beginning {
 impl Beginning {
     /// Reads the file at `path`; `None` if it is no DICOM file.
     fn read(path: &Path) -> Result<Option<Self>, ReadError> {
-        let mut source = Source::open(path)?;
-        let magic = (PREAMBLE + MAGIC.len()) as u64;
-        if source.bytes() < magic || !Dicom::recognises(&source.read(0, magic)?) {
+        let mut file = SizedFile::open(path)?;
+        if file.bytes() < FIRST || !recognises(&file.read(0, FIRST)?) {
             return Ok(None);
         }
-        let (mut reader, _) = reader_of(source, |file| file.take(LONGEST))?;
-        let (mut found, mut depth) = (Self::default(), 0_usize);
-        while let Some(token) = reader.advance() {
-            let token = token.map_err(|e| broken(&e))?;
-            depth = nested(depth, &token)?;
+        let mut data_set = DataSet::of(file, |file| file.take(MAX_BYTES))?;
+        let mut found = Self::default();
+        loop {
+            let outermost = data_set.depth() == 0;
+            let Some(token) = data_set.next()? else { return Ok(None) };
             let text = match &token {
                 // All elements needed come before this one. A file cut off earlier has not stated its number of frames.
-                LazyDataToken::ElementHeader(header) if depth == 0 && header.tag > tags::NUMBER_OF_FRAMES => {
+                LazyDataToken::ElementHeader(header) if outermost && header.tag > tags::NUMBER_OF_FRAMES => {
                     return Ok(Some(found));
                 }
-                LazyDataToken::LazyValue { header, .. } if depth == 0 => {
+                LazyDataToken::LazyValue { header, .. } if outermost => {
                     let length = u64::from(header.len.0);
                     found.position |= header.tag == tags::IMAGE_POSITION_PATIENT && length > 0;
                     found.orientation |= header.tag == tags::IMAGE_ORIENTATION_PATIENT && length > 0;
@@ -65,16 +78,15 @@ impl Beginning {
                 _ => None,
             };
             if let Some(text) = text {
-                let value = token.into_value().map_err(|e| broken(&e))?;
+                let value = token.into_value().map_err(|e| of_parser(&e))?;
                 value.to_str().trim_matches(['\0', ' ']).clone_into(text);
             } else {
-                token.skip().map_err(|e| broken(&e))?;
+                token.skip().map_err(|e| of_parser(&e))?;
             }
         }
-        Ok(None)
     }
 
-    fn text(&mut self, tag: dicom_core::Tag) -> Option<&mut String> {
+    fn text(&mut self, tag: Tag) -> Option<&mut String> {
         match tag {
             tags::SOP_CLASS_UID => Some(&mut self.class),
             tags::SERIES_INSTANCE_UID => Some(&mut self.series),

@@ -4,16 +4,16 @@ use octrls_core::scan::{Pattern, Provenance, ScanHeader};
 
 use crate::{
     ReadError,
-    sidecar::{Hints, Rows},
+    sidecar::{Hints, VolumeLayout},
 };
 
 /// Methods of [`ScanHeader`] that readers need.
 pub(crate) trait HeaderExt: Sized {
-    /// The header with the sidecar's places, if the file of a volume states none.
-    fn placed(self, stated: &Hints) -> Self;
+    /// The header of a volume whose B-scans lie as its sidecar states, unless the file states their places.
+    fn with_sidecar_layout(self, hints: &Hints) -> Self;
 
-    /// The header of a volume whose B-scans follow each other as in `rows`, unless the file states their places.
-    fn laid(self, rows: Rows, from: Provenance) -> Self;
+    /// The header of a volume whose B-scans lie as in `layout`, unless the file states their places.
+    fn with_layout(self, layout: VolumeLayout, from: Provenance) -> Self;
 
     /// Checks that the scan has a B-scan at `index`.
     ///
@@ -23,17 +23,17 @@ pub(crate) trait HeaderExt: Sized {
 }
 
 impl HeaderExt for ScanHeader {
-    fn placed(self, stated: &Hints) -> Self {
-        match stated.rows {
-            Some(rows) => self.laid(rows, Provenance::Sidecar),
+    fn with_sidecar_layout(self, hints: &Hints) -> Self {
+        match hints.layout {
+            Some(layout) => self.with_layout(layout, Provenance::Sidecar),
             None => self,
         }
     }
 
-    fn laid(self, rows: Rows, from: Provenance) -> Self {
+    fn with_layout(self, layout: VolumeLayout, from: Provenance) -> Self {
         let volume = self.bscans > 1 && matches!(self.pattern, Pattern::RasterVolume | Pattern::Unknown);
         let (true, true, Some(lateral)) = (volume, self.tracks.is_empty(), self.lateral) else { return self };
-        let tracks = rows.tracks(self.bscans, lateral.mm() * self.width as f64);
+        let tracks = layout.tracks(self.bscans, lateral.mm() * self.width as f64);
         if tracks.is_empty() {
             return self;
         }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use jpegls::CodecError;
 
-use super::ReadError;
+use crate::ReadError;
 
 /// Decodes the samples of a frame, row by row. Its header must state the size that the file declares.
 pub(crate) fn decode(frame: &[u8], width: usize, height: usize) -> Result<Vec<u16>, ReadError> {
-    let frame = without_fill(frame)?;
+    let frame = without_padding(frame)?;
     // The decoder's sums overflow on frames that no encoder writes; builds with overflow checks then panic.
     let decoded = std::panic::catch_unwind(|| jpegls::decode(&frame, width as u32, height as u32));
     match decoded {
@@ -22,7 +22,7 @@ pub(crate) fn decode(frame: &[u8], width: usize, height: usize) -> Result<Vec<u1
 
 /// The frame without the padding of its fragment and without fill bytes before its end marker. Encoders use either to
 /// make the length even, but the decoder does not expect them.
-fn without_fill(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
+fn without_padding(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
     let length = frame.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     let Some(body) = frame[..length].strip_suffix(b"\xff\xd9") else {
         return Err(ReadError::Truncated("a JPEG-LS frame without an end marker".to_owned()));
@@ -31,7 +31,7 @@ fn without_fill(frame: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
     if filled == 0 {
         return Ok(Cow::Borrowed(&frame[..length]));
     }
-    let mut whole = body[..body.len() - filled].to_vec();
-    whole.extend(b"\xff\xd9");
-    Ok(Cow::Owned(whole))
+    let mut complete = body[..body.len() - filled].to_vec();
+    complete.extend(b"\xff\xd9");
+    Ok(Cow::Owned(complete))
 }

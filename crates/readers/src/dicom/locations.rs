@@ -1,33 +1,31 @@
-//! Positions of frames on the fundus image that they refer to, and that image.
+//! Positions of frames on the fundus image that they refer to.
 //!
 //! The Ophthalmic Frame Location (PS3.3, C.8.17.10) gives row and column in the other image, from the upper left corner
 //! of its first pixel: the two ends of a line, or a pair for each A-scan of a curve. The frame's length in millimetres
 //! follows from its own spacing, and the scale of the image from that length.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
-
 use dicom_dictionary_std::tags;
-
-use super::{
-    Dicom, FundusImage, ReadError, ScanReader,
-    groups::{FunctionalGroups, numbers},
-    meta::Meta,
-    text, uid,
-};
-use crate::sidecar::Hints;
 use octrls_core::scan::{BScanPosition, Place};
 
-/// Maximum files beside a scan to search for its fundus image.
-const MOST_FILES: usize = 256;
+use super::{
+    elements::{numbers, text},
+    groups::FunctionalGroups,
+    uid,
+};
+
 /// Maximum difference between the scales of single frames, as a fraction.
 const SAME_SCALE: f64 = 0.1;
 /// Maximum deviation of a circle's points from its radius, as a fraction.
 const ROUND: f64 = 0.05;
 /// Minimum points of a circle.
-const FEWEST: usize = 16;
+const MIN_POINTS: usize = 16;
+
+/// Positions of frames on a fundus image, and its scale.
+pub(crate) struct ScaledLocations {
+    pub(crate) locations: Locations,
+    /// Millimetres per pixel of the image, if known.
+    pub(crate) pixel_mm: Option<f64>,
+}
 
 /// Positions of an object's frames on one other image.
 pub(crate) struct Locations {
@@ -120,28 +118,14 @@ impl Locations {
         self.frames.iter().map(track).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// Reads the image from a file beside `scan`, the scan's own files; `None` if there is none.
-    pub(crate) fn fundus(&self, scan: &[PathBuf], pixel_mm: Option<f64>) -> Result<Option<FundusImage>, ReadError> {
-        let Some(file) = self.file_beside(scan) else { return Ok(None) };
-        let image = Dicom::open(&file, &Hints::default())?.bscan(0)?;
-        let lines = self.frames.iter().map(Course::points).collect();
-        let pixel_mm = pixel_mm.map(|mm| [mm, mm]);
-        let pixels = FundusImage::grey(&image);
-        Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines }))
+    /// SOP Instance UID of the image.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
     }
 
-    fn file_beside(&self, scan: &[PathBuf]) -> Option<PathBuf> {
-        let folder = scan.first()?.parent()?;
-        let own: HashSet<&Path> = scan.iter().map(PathBuf::as_path).collect();
-        let is_it =
-            |file: &Path| !own.contains(file) && Meta::of_file(file).is_ok_and(|meta| meta.instance == self.instance);
-        // Receivers, including ours, name files this way.
-        let likely = folder.join(format!("{}.dcm", self.instance));
-        if is_it(&likely) {
-            return Some(likely);
-        }
-        let files = std::fs::read_dir(folder).ok()?.take(MOST_FILES + own.len()).filter_map(Result::ok);
-        files.filter(|e| e.file_type().is_ok_and(|t| t.is_file())).map(|e| e.path()).find(|file| is_it(file))
+    /// Points along each frame, as column and row of the image.
+    pub(crate) fn points(&self) -> Vec<Vec<[f32; 2]>> {
+        self.frames.iter().map(Course::points).collect()
     }
 }
 
@@ -162,7 +146,7 @@ impl Course {
 /// The circle through `points`, which are evenly spaced once round; `None` if they lie on none.
 fn circle(points: Vec<Place>) -> Option<Course> {
     let count = points.len();
-    if count < FEWEST {
+    if count < MIN_POINTS {
         return None;
     }
     let sum = points.iter().fold(Place::default(), |sum, p| Place { x: sum.x + p.x, y: sum.y + p.y });

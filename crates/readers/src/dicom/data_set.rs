@@ -1,0 +1,363 @@
+//! Reads the data set of a DICOM file in one pass.
+//!
+//! The parser allocates the declared length of a value before it reads the value, so each length is checked against the
+//! size of the file first.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek},
+    path::Path,
+};
+
+use dicom_core::{DataElement, Length, Tag, VR, header::DataElementHeader, value::DataSetSequence};
+use dicom_dictionary_std::tags;
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_object::{InMemDicomObject, mem::InMemElement};
+use dicom_parser::{
+    DynStatefulDecoder, StatefulDecode,
+    dataset::{LazyDataToken, lazy_read::LazyDataSetReader},
+};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::{
+    errors::{ends_early, of_parser, too_long},
+    meta::{MAX_UID, Meta},
+};
+use crate::{ReadError, sized_file::SizedFile};
+
+/// Maximum nesting of sequences and items; functional groups have about ten levels.
+const MAX_DEPTH: usize = 64;
+
+type Decoder<R> = DynStatefulDecoder<BufReader<R>>;
+type Token<'a, R> = LazyDataToken<&'a mut Decoder<R>>;
+
+/// The data set of a file, read token by token.
+pub(crate) struct DataSet<R> {
+    parser: LazyDataSetReader<Decoder<R>>,
+    /// Transfer syntax.
+    syntax: String,
+    /// Whether the transfer syntax compresses pixels.
+    compressed: bool,
+    /// Whether the pixels of the object itself come next.
+    at_pixels: bool,
+    /// Sequences and items that are open.
+    depth: usize,
+    /// Length of the file.
+    file_bytes: u64,
+}
+
+impl DataSet<File> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        Self::of(SizedFile::open(path)?, |file| file)
+    }
+}
+
+impl<R: Read + Seek> DataSet<R> {
+    /// The data set of `file`, which is wrapped by `limit` first.
+    pub(crate) fn of(mut file: SizedFile, limit: impl FnOnce(File) -> R) -> Result<Self, ReadError> {
+        let Meta { syntax, start, .. } = Meta::read(&mut file)?;
+        let Some(known) = TransferSyntaxRegistry.get(&syntax) else {
+            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
+        };
+        let (compressed, file_bytes) = (known.is_encapsulated_pixel_data(), file.bytes());
+        let file = BufReader::new(limit(file.into_file_at(start)?));
+        let parser = LazyDataSetReader::new_with_ts(file, known).map_err(|e| of_parser(&e))?;
+        Ok(Self { parser, syntax, compressed, at_pixels: false, depth: 0, file_bytes })
+    }
+
+    pub(crate) fn syntax(&self) -> &str {
+        &self.syntax
+    }
+
+    pub(crate) const fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    pub(crate) const fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Sequences and items that are open after the last token.
+    pub(crate) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The next token; the caller must read or skip its value. Lengths and nesting are checked.
+    pub(crate) fn next(&mut self) -> Result<Option<Token<'_, R>>, ReadError> {
+        let Some(token) = self.parser.advance() else { return Ok(None) };
+        let token = token.map_err(|e| of_parser(&e))?;
+        // The pixels of an icon lie inside a sequence.
+        let outermost = self.depth == 0;
+        self.depth = depth_after(self.depth, &token)?;
+        let (length, compressed) = match &token {
+            LazyDataToken::ElementHeader(header) => {
+                let pixels = outermost && header.tag == tags::PIXEL_DATA && header.len.is_defined();
+                (header.len, pixels.then_some(false))
+            }
+            LazyDataToken::PixelSequenceStart => (Length(0), outermost.then_some(true)),
+            LazyDataToken::LazyValue { header, .. } => {
+                check_whole_numbers(header.vr, header.len)?;
+                (header.len, None)
+            }
+            LazyDataToken::LazyItemValue { len, .. } => (Length(*len), None),
+            LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => (*len, None),
+            _ => (Length(0), None),
+        };
+        if let Some(length) = length.get().map(u64::from).filter(|&l| l > self.file_bytes) {
+            return Err(too_long(length, self.file_bytes));
+        }
+        if compressed.is_some_and(|compressed| compressed != self.compressed) {
+            return Err(ReadError::Malformed("the pixel compression contradicts the transfer syntax".to_owned()));
+        }
+        self.at_pixels = compressed.is_some();
+        Ok(Some(token))
+    }
+
+    /// Reads all elements before the pixels. An object without pixels is read to its end.
+    pub(crate) fn read_up_to_pixels(&mut self) -> Result<InMemDicomObject, ReadError> {
+        let mut elements = Vec::new();
+        while let Some(token) = self.next()? {
+            match token {
+                LazyDataToken::PixelSequenceStart => break,
+                LazyDataToken::ElementHeader(header) if header.tag == tags::PIXEL_DATA => break,
+                LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(InMemDicomObject::from_element_iter(elements))
+    }
+
+    /// The value after `header`.
+    fn element(&mut self, header: DataElementHeader) -> Result<InMemElement, ReadError> {
+        let token = self.next()?.ok_or_else(ends_early)?;
+        let value = token.into_value().map_err(|e| of_parser(&e))?;
+        Ok(DataElement::new_with_len(header.tag, header.vr, header.len, value))
+    }
+
+    /// The sequence whose start was read.
+    fn sequence(&mut self, tag: Tag, length: Length) -> Result<InMemElement, ReadError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()?.ok_or_else(ends_early)? {
+                LazyDataToken::ItemStart { .. } => items.push(self.item()?),
+                LazyDataToken::SequenceEnd => {
+                    let items = DataSetSequence::new(items, length);
+                    return Ok(DataElement::new_with_len(tag, VR::SQ, length, items));
+                }
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    /// The item whose start was read. Compressed pixels of an icon are left out.
+    fn item(&mut self) -> Result<InMemDicomObject, ReadError> {
+        let mut elements = Vec::new();
+        loop {
+            match self.next()?.ok_or_else(ends_early)? {
+                LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
+                LazyDataToken::PixelSequenceStart => self.skip_fragments()?,
+                LazyDataToken::ItemEnd => return Ok(InMemDicomObject::from_element_iter(elements)),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn skip_fragments(&mut self) -> Result<(), ReadError> {
+        loop {
+            match self.next()?.ok_or_else(ends_early)? {
+                LazyDataToken::SequenceEnd => return Ok(()),
+                token => token.skip().map_err(|e| of_parser(&e))?,
+            }
+        }
+    }
+
+    /// Reads uncompressed pixels, after [`Self::read_up_to_pixels`]; empty if the object has none.
+    pub(crate) fn read_pixels(&mut self) -> Result<Vec<u8>, ReadError> {
+        let mut pixels = Vec::new();
+        if let Some(LazyDataToken::LazyValue { header, decoder }) = self.next()? {
+            decoder.read_to_vec(header.len.0, &mut pixels).map_err(|e| of_parser(&e))?;
+        }
+        Ok(pixels)
+    }
+
+    /// Reads compressed pixels, after [`Self::read_up_to_pixels`]; both are empty if the object has none.
+    pub(crate) fn read_fragments(&mut self) -> Result<Fragments, ReadError> {
+        let mut found = Fragments::default();
+        let mut first = true;
+        while let Some(token) = self.next()? {
+            match token {
+                LazyDataToken::ItemStart { len: Length(0) } if first => first = false,
+                LazyDataToken::ItemStart { len: Length(0) } => found.fragments.push(Vec::new()),
+                LazyDataToken::LazyItemValue { len, decoder } if first => {
+                    first = false;
+                    decoder.read_u32_to_vec(len, &mut found.offsets).map_err(|e| of_parser(&e))?;
+                }
+                LazyDataToken::LazyItemValue { len, decoder } => {
+                    let mut fragment = Vec::new();
+                    decoder.read_to_vec(len, &mut fragment).map_err(|e| of_parser(&e))?;
+                    found.fragments.push(fragment);
+                }
+                LazyDataToken::SequenceEnd => break,
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Checks everything that was not read yet, without reading values. Stops before uncompressed pixels.
+    pub(crate) fn check_rest(&mut self) -> Result<(), ReadError> {
+        while !self.at_pixels || self.compressed {
+            let Some(token) = self.next()? else { break };
+            token.skip().map_err(|e| of_parser(&e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Compressed pixels as stored.
+#[derive(Default)]
+pub(crate) struct Fragments {
+    /// Offset of the first fragment of each frame; empty if not stated.
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) fragments: Vec<Vec<u8>>,
+}
+
+/// Checks the declared lengths in the file at `path` against its size, up to uncompressed pixels. Reads no values.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read or its structure is broken.
+pub fn check_lengths(path: &Path) -> Result<(), ReadError> {
+    DataSet::open(path)?.check_rest()
+}
+
+/// SOP class and SOP instance of the data set; empty if not stated.
+///
+/// # Errors
+/// As [`check_lengths`].
+pub fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
+    let (mut class, mut instance) = (String::new(), String::new());
+    let mut data_set = DataSet::open(path)?;
+    loop {
+        let outermost = data_set.depth() == 0;
+        let Some(token) = data_set.next()? else { break };
+        let uid = match &token {
+            LazyDataToken::LazyValue { header, .. } if outermost && u64::from(header.len.0) <= MAX_UID => {
+                match header.tag {
+                    tags::SOP_CLASS_UID => Some(&mut class),
+                    tags::SOP_INSTANCE_UID => Some(&mut instance),
+                    _ => None,
+                }
+            }
+            LazyDataToken::ElementHeader(header) if outermost && header.tag > tags::SOP_INSTANCE_UID => break,
+            _ => None,
+        };
+        if let Some(uid) = uid {
+            let value = token.into_value().map_err(|e| of_parser(&e))?;
+            value.to_str().trim_end_matches(['\0', ' ']).clone_into(uid);
+        } else {
+            token.skip().map_err(|e| of_parser(&e))?;
+        }
+    }
+    Ok((class, instance))
+}
+
+fn unexpected() -> ReadError {
+    ReadError::Malformed("DICOM: an element where none may be".to_owned())
+}
+
+/// Checks that a value holds a whole number of elements; otherwise the parser adds the rest to the next element.
+fn check_whole_numbers(vr: VR, length: Length) -> Result<(), ReadError> {
+    let size = match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::FL | VR::AT | VR::OL | VR::OF => 4,
+        VR::FD | VR::OD | VR::SV | VR::UV | VR::OV => 8,
+        _ => 1,
+    };
+    match length.get() {
+        Some(bytes) if bytes % size != 0 => {
+            Err(ReadError::Malformed(format!("DICOM numbers of {size} bytes do not fill a value of {bytes} bytes")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Number of sequences and items that are open after `token`. The parser panics on an item after the end of one outside
+/// any sequence, and readers use stack for each open level.
+fn depth_after<D>(depth: usize, token: &LazyDataToken<D>) -> Result<usize, ReadError> {
+    let left = match token {
+        LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart | LazyDataToken::ItemStart { .. } => {
+            return if depth < MAX_DEPTH {
+                Ok(depth + 1)
+            } else {
+                Err(ReadError::Malformed("too many nested sequences".to_owned()))
+            };
+        }
+        LazyDataToken::SequenceEnd => depth.checked_sub(1),
+        LazyDataToken::ItemEnd => depth.checked_sub(1).filter(|&left| left > 0),
+        _ => return Ok(depth),
+    };
+    left.ok_or_else(|| ReadError::Malformed("an item or sequence ends that did not begin".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::PrimitiveValue;
+    use dicom_dictionary_std::uids;
+    use dicom_object::{FileMetaTableBuilder, open_file};
+
+    use super::*;
+
+    fn item(elements: impl IntoIterator<Item = InMemElement>) -> InMemDicomObject {
+        InMemDicomObject::from_element_iter(elements)
+    }
+
+    fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> InMemElement {
+        DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+    }
+
+    fn string(tag: Tag, vr: VR, value: &str) -> InMemElement {
+        DataElement::new(tag, vr, PrimitiveValue::from(value))
+    }
+
+    #[test]
+    fn elements_are_those_that_the_dicom_library_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.dcm");
+        let spacing = || item([string(tags::PIXEL_SPACING, VR::DS, "0.0039\\0.0117")]);
+        let icon = item([DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![7_u8; 4]))]);
+        for syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN] {
+            let object = item([
+                string(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
+                string(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE),
+                string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.4"),
+                string(tags::PATIENT_NAME, VR::PN, "Müller^Jürgen"),
+                string(tags::PATIENT_SEX, VR::CS, ""),
+                DataElement::new(tags::ROWS, VR::US, PrimitiveValue::from(4_u16)),
+                sequence(tags::ICON_IMAGE_SEQUENCE, vec![icon.clone()]),
+                sequence(tags::REFERENCED_IMAGE_SEQUENCE, vec![]),
+                sequence(
+                    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+                    vec![
+                        item([sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![spacing()])]),
+                        item([sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![spacing(), item([])])]),
+                    ],
+                ),
+                DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(vec![1_u8; 8])),
+            ]);
+            let meta = FileMetaTableBuilder::new().transfer_syntax(syntax);
+            object.with_meta(meta).unwrap().write_to_file(&path).unwrap();
+
+            let mut data_set = DataSet::open(&path).unwrap();
+            let found = data_set.read_up_to_pixels().unwrap();
+            let mut expected = open_file(&path).unwrap().into_inner();
+            expected.remove_element(tags::PIXEL_DATA);
+            assert_eq!(found.get(tags::PATIENT_NAME).unwrap().to_str().unwrap(), "Müller^Jürgen");
+            // Undefined lengths are never equal, hence the text.
+            let listed = |object: &InMemDicomObject| object.iter().map(|e| format!("{e:?}")).collect::<Vec<_>>();
+            assert_eq!(listed(&found), listed(&expected), "{syntax}");
+            assert_eq!(data_set.read_pixels().unwrap(), [1; 8]);
+        }
+    }
+}

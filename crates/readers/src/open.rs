@@ -1,0 +1,146 @@
+//! Opens scans: recognises the format by content and chooses the reader.
+
+use std::path::{Path, PathBuf};
+
+use image::ImageFormat;
+use octrls_core::scan::Provenance;
+
+use crate::{
+    ExportParts, ReadError, ReadOptions, ScanFiles, ScanReader,
+    bioptigen::Bioptigen,
+    dicom::{self, DicomFile, DicomSeries},
+    heidelberg::{
+        e2e::{E2eFile, HeidelbergE2e},
+        vol::HeidelbergVol,
+        xml::HeidelbergXml,
+    },
+    raster::{self, ImageFolder, Raster},
+    sidecar::{self, Hints},
+    sniff::first_bytes,
+    topcon::Topcon,
+    volume_folder::VolumeFolder,
+    zeiss::Cirrus,
+};
+
+/// Opens a scan. The format is recognised by content, not by name. A folder is a volume of its images, or of the
+/// instances of a DICOM series.
+///
+/// A spacing in the file itself wins over a sidecar (`scan.png.toml`), a sidecar over `options`, and `options` over
+/// values that hold for every file of a format.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read, is of unknown format, is broken, or exceeds
+/// [`MAX_PIXELS`](crate::MAX_PIXELS).
+pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
+    OpenedScan::open(&ScanFiles::one(path))?.reader(options)
+}
+
+/// A scan whose format is known. Returns a reader for each of its series.
+pub struct OpenedScan {
+    path: PathBuf,
+    /// Values from the sidecar. A DICOM series uses the sidecar of the file that names it.
+    hints: Hints,
+    content: Content,
+}
+
+/// What the files hold. The list of series in an `.E2E` file is read once for all of its readers.
+enum Content {
+    Bioptigen,
+    Cirrus,
+    Dicom,
+    DicomSeries(Vec<PathBuf>),
+    HeidelbergE2e(E2eFile),
+    HeidelbergXml,
+    HeidelbergVol,
+    ImageFolder(Vec<PathBuf>),
+    Raster(ImageFormat),
+    Topcon,
+}
+
+impl OpenedScan {
+    /// Recognises the format of `files`.
+    ///
+    /// # Errors
+    /// [`ReadError`] when a file cannot be read, is of unknown format, or its list of series is broken.
+    pub fn open(files: &ScanFiles) -> Result<Self, ReadError> {
+        let path = files.path();
+        let content = match files.instances() {
+            [] => Content::of(path)?,
+            instances => Content::DicomSeries(instances.to_vec()),
+        };
+        Ok(Self { path: path.to_owned(), hints: sidecar::read(path)?, content })
+    }
+
+    /// Number of series of B-scans, each its own scan; one for any format except `.E2E`.
+    #[must_use]
+    pub fn series_count(&self) -> u32 {
+        match &self.content {
+            Content::HeidelbergE2e(file) => file.series_count(),
+            _ => 1,
+        }
+    }
+
+    /// A reader of the scan, or of the series that `options` choose.
+    ///
+    /// # Errors
+    /// [`ReadError`] as for [`open`].
+    pub fn reader(&self, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
+        let mut hints = self.hints;
+        hints.fill_from(options, Provenance::Operator)?;
+        let (path, hints) = (self.path.as_path(), &hints);
+        let count = self.series_count();
+        if let Some(number) = options.series.filter(|&number| number == 0 || number > count) {
+            return Err(ReadError::NoSuchSeries { number, count: count as usize });
+        }
+        Ok(match &self.content {
+            Content::HeidelbergE2e(file) => Box::new(HeidelbergE2e::open(file, hints, options)?),
+            Content::Bioptigen => Box::new(Bioptigen::open(path, hints)?),
+            Content::Cirrus => Box::new(Cirrus::open(path, hints)?),
+            Content::Dicom => Box::new(DicomFile::open(path, hints)?),
+            Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, hints)?),
+            Content::HeidelbergXml => Box::new(HeidelbergXml::open(path, hints, options.allow_missing)?),
+            Content::HeidelbergVol => Box::new(HeidelbergVol::open(path, hints)?),
+            Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), hints)?),
+            Content::Raster(format) => Box::new(Raster::open(path, *format, hints)?),
+            Content::Topcon => Box::new(Topcon::open(path, hints)?),
+        })
+    }
+}
+
+impl Content {
+    fn of(path: &Path) -> Result<Self, ReadError> {
+        if path.is_dir() {
+            return Ok(match VolumeFolder::read(path)? {
+                VolumeFolder::Images(images) => Self::ImageFolder(images),
+                VolumeFolder::Instances(instances) => Self::DicomSeries(instances),
+            });
+        }
+        let start = first_bytes(path)?;
+        Ok(if E2eFile::recognises(&start) {
+            Self::HeidelbergE2e(E2eFile::open(path)?)
+        } else if dicom::recognises(&start) {
+            Self::Dicom
+        } else if HeidelbergVol::recognises(&start) {
+            Self::HeidelbergVol
+        } else if Bioptigen::recognises(&start) {
+            Self::Bioptigen
+        } else if Topcon::recognises(&start) {
+            Self::Topcon
+        } else if HeidelbergXml::recognises(&start) {
+            Self::HeidelbergXml
+        } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
+            Self::Cirrus
+        } else {
+            Self::Raster(raster::format(&start)?)
+        })
+    }
+}
+
+/// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
+#[must_use]
+pub fn parts(path: &Path) -> ExportParts {
+    match first_bytes(path) {
+        Ok(start) if HeidelbergXml::recognises(&start) => ExportParts::of(path),
+        _ => ExportParts::default(),
+    }
+}

@@ -1,0 +1,63 @@
+//! Folders that are one volume.
+
+use std::path::{Path, PathBuf};
+
+use crate::{ReadError, dicom::series_key, extensions, natural_order::natural_key};
+
+/// A folder that is one volume. The files are in natural order.
+pub(crate) enum VolumeFolder {
+    /// Images; none if the folder has neither images nor instances.
+    Images(Vec<PathBuf>),
+    /// Instances of a DICOM series.
+    Instances(Vec<PathBuf>),
+}
+
+impl VolumeFolder {
+    /// Lists the folder. Instances are recognised by content, under any name, and only searched for if
+    /// there are no images.
+    ///
+    /// # Errors
+    /// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
+    pub(crate) fn read(folder: &Path) -> Result<Self, ReadError> {
+        let mut all = visible_files(folder)?;
+        if all.iter().any(|path| extensions::is_image(path)) {
+            all.retain(|path| extensions::is_image(path));
+            return Ok(Self::Images(all));
+        }
+        let mut instances = Vec::new();
+        let mut series = None;
+        for path in all {
+            let Some(key) = series_key(&path)? else { continue };
+            if *series.get_or_insert_with(|| key.clone()) != key {
+                let reason = "the folder has instances of several series; read each series as a scan of its own";
+                return Err(ReadError::Series(reason.to_owned()));
+            }
+            instances.push(path);
+        }
+        Ok(if instances.is_empty() { Self::Images(instances) } else { Self::Instances(instances) })
+    }
+
+    /// The files, of either kind.
+    pub(crate) fn into_files(self) -> Vec<PathBuf> {
+        let (Self::Images(files) | Self::Instances(files)) = self;
+        files
+    }
+}
+
+/// The files in a folder that are not hidden, in natural order.
+///
+/// # Errors
+/// [`ReadError::Io`] when the folder cannot be read.
+pub(crate) fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let io = |source| ReadError::Io { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if !name.starts_with('.') && path.is_file() {
+            found.push((natural_key(&name), path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}

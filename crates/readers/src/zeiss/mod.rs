@@ -1,0 +1,5 @@
+//! Zeiss formats.
+
+mod cirrus;
+
+pub(crate) use cirrus::Cirrus;
