@@ -26,11 +26,14 @@ mod segments;
 
 pub(super) use heights::Heights;
 
-use serde::{Deserialize, Serialize};
-
-use super::{OutputError, record::ResultRecord};
 use octrls_core::scan::ScanHeader;
 use octrls_readers::{DicomOrigin, DicomReference};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    OutputError,
+    record::{DicomRecord, ResultRecord},
+};
 
 /// The DICOM objects to write for a DICOM scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -58,23 +61,6 @@ impl DicomResults {
             Self::WithLabelMap => "with_label_map",
         }
     }
-}
-
-/// The description of the DICOM objects in `result.json`.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct DicomRecord {
-    objects: Vec<ObjectRecord>,
-    /// Reasons for missing objects.
-    left_out: Vec<String>,
-}
-
-/// Description of one object.
-#[derive(Clone, Debug, Serialize)]
-struct ObjectRecord {
-    file: &'static str,
-    sop_class_uid: &'static str,
-    sop_instance_uid: String,
-    series_instance_uid: String,
 }
 
 /// The source of the objects.

@@ -5,11 +5,11 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
 
 use super::{
-    ObjectRecord, Results,
+    Results,
     build::{Element, Item, empty, integer, sequence, string},
     codes,
 };
-use crate::OutputError;
+use crate::{OutputError, record::DicomObjectRecord};
 use octrls_fs::digest::sha256;
 use octrls_readers::{
     DicomReference,
@@ -137,8 +137,8 @@ impl Object {
         }
     }
 
-    pub(super) fn record(&self) -> ObjectRecord {
-        ObjectRecord {
+    pub(super) fn record(&self) -> DicomObjectRecord {
+        DicomObjectRecord {
             file: self.kind.file(),
             sop_class_uid: self.kind.class(),
             sop_instance_uid: self.instance.clone(),

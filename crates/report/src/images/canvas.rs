@@ -4,7 +4,7 @@ use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 
 /// Background.
-pub(super) const PAPER: [u8; 3] = [24, 24, 28];
+pub(crate) const PAPER: [u8; 3] = [24, 24, 28];
 /// Text.
 pub(super) const INK: [u8; 3] = [225, 225, 225];
 /// Secondary text.

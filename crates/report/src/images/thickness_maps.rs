@@ -42,7 +42,7 @@ struct Panel {
 
 /// Draws the maps of a volume of `eye` from its `fields`; `None` if the area is too small.
 #[must_use]
-pub(super) fn thickness_maps(fields: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
+pub(crate) fn thickness_maps(fields: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
     let (low, high) = fields.first()?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
     if across.min(down) < LEAST_MM {
