@@ -1,11 +1,11 @@
 //! Errors of writing results.
 
-use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
+use octrls_core::ErrorCode;
 use octrls_fs::confined::Outside;
 
 /// An error of writing results. Each kind has a stable [`code`](OutputError::code).
@@ -82,6 +82,8 @@ impl OutputError {
         matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History { .. })
     }
 
+    /// The error of writing `path` that `source` is.
+    #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

@@ -97,6 +97,10 @@ impl Staging {
         confined::make_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
     }
 
+    /// Creates an empty folder to write into.
+    ///
+    /// # Errors
+    /// [`OutputError`] if it cannot be created.
     pub fn begin(&self) -> Result<StagedFolder, OutputError> {
         let above = self.hold()?;
         let io = |e| OutputError::io(&self.folder, e);
