@@ -82,7 +82,7 @@ impl OutputError {
         matches!(self, Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::History { .. })
     }
 
-    /// The error of writing `path` that `source` is.
+    /// The kind of error that `source` is, on writing `path`.
     #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

@@ -113,6 +113,7 @@ impl Staging {
 
 impl StagedFolder {
     /// A path through the open handle, valid even if the folder is renamed.
+    #[must_use]
     pub fn path(&self) -> &Path {
         self.itself.path()
     }

@@ -27,7 +27,7 @@ pub(super) struct CollectedScan {
     device: DeviceDifference,
 }
 
-/// The measures of a scan, and what they tell about it.
+/// The measures of a scan, its quality, and comparisons with a reference group and the scanner.
 pub(super) struct ScanMeasures {
     pub(super) unit: ThicknessUnit,
     pub(super) layers: Vec<LayerRecord>,

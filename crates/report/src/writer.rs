@@ -6,7 +6,6 @@ use std::{
 };
 
 use image::{ExtendedColorType, RgbImage};
-
 use octrls_core::{
     layer::EzConvention,
     measure::{
@@ -211,7 +210,7 @@ impl ResultWriter {
         pdf: Option<&[u8]>,
     ) -> Result<Option<DicomRecord>, OutputError> {
         let Some(DicomParts { origin, results, heights }) = &self.dicom else { return Ok(None) };
-        let parts = dicom::Results { origin, header: &self.header, record, heights, pdf };
+        let parts = dicom::ScanResults { origin, header: &self.header, record, heights, pdf };
         let (objects, described) = parts.objects(*results)?;
         for (name, content) in objects {
             self.write(name, &content)?;

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt::Display, fs::File, path::Path};
 /// The columns of a CSV file of numbers, by name; `None` where a cell is empty.
 pub(super) struct CsvTable {
     columns: HashMap<String, Vec<Option<f32>>>,
+    /// Number of rows.
     pub(super) rows: usize,
 }
 
@@ -28,7 +29,7 @@ impl CsvTable {
         Ok(Self { columns: names.into_iter().zip(columns).collect(), rows })
     }
 
-    /// A column with missing values.
+    /// A column that may have missing values.
     ///
     /// # Errors
     /// The reason, if there is no such column.

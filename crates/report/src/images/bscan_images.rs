@@ -6,7 +6,6 @@ use image::{
     ExtendedColorType, ImageEncoder,
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
-
 use octrls_core::segment::SegmentedBScan;
 
 use super::overlay::overlay;

@@ -10,5 +10,5 @@ pub use overlay::overlay;
 pub use thickness_maps::viridis;
 
 pub(super) use bscan_images::png;
-pub(super) use canvas::PAPER;
+pub(super) use canvas::BACKGROUND;
 pub(super) use thickness_maps::thickness_maps;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     device::DeviceRecord,
-    images::PAPER,
+    images::BACKGROUND,
     pdf::{Align, HEIGHT, Page, Picture, Style, WIDTH, shortened},
     record::{LayerRecord, ResultRecord},
 };
@@ -67,9 +67,9 @@ impl BScanPage<'_> {
             page.text(MARGIN, y, BODY.bold(), Align::Left, words);
             y += LINE;
         }
-        y = self.picture(&mut page, y);
-        y = self.layers(&mut page, y + 22.0);
-        y = self.methods(&mut page, y + 20.0);
+        y = self.draw_bscan(&mut page, y);
+        y = self.draw_thickness(&mut page, y + 22.0);
+        y = self.draw_methods(&mut page, y + 20.0);
         if let Some(localizer) = self.localizer {
             let top = y + 4.0;
             localizer.draw_with_caption(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
@@ -79,7 +79,7 @@ impl BScanPage<'_> {
 
     /// The methods, as required of a report by APOSTEL 2.0 (Aytulun et al., Neurology 2021;97:68). Returns the lower
     /// edge.
-    fn methods(&self, page: &mut Page, top: f32) -> f32 {
+    fn draw_methods(&self, page: &mut Page, top: f32) -> f32 {
         let record = self.record;
         let small = Style::of(7.5).quiet();
         page.text(MARGIN, top, Style::of(8.0).bold(), Align::Left, "Methods");
@@ -98,7 +98,7 @@ impl BScanPage<'_> {
                 .to_owned(),
             "Not known from the scan: averaging, tracking, pupil size and room light.".to_owned(),
         ];
-        let lines = lines.into_iter().chain(self.device_lines()).collect::<Vec<_>>();
+        let lines = lines.into_iter().chain(self.device_difference()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }
@@ -106,7 +106,7 @@ impl BScanPage<'_> {
     }
 
     /// The mean difference from the scanner's own lines, if the file has any.
-    fn device_lines(&self) -> Option<String> {
+    fn device_difference(&self) -> Option<String> {
         let number = |record: &DeviceRecord| Some(format!("{} {:.1}", record.boundary, record.mean_absolute?));
         let all: Vec<String> = self.record.device.iter().filter_map(number).collect();
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
@@ -118,10 +118,10 @@ impl BScanPage<'_> {
     fn facts(&self) -> Vec<(Fact, Fact)> {
         let (record, scan) = (self.record, self.record.scan);
         let spacing = |s: Option<Spacing>, unknown: &str| {
-            s.map_or_else(|| unknown.to_owned(), |s| format!("{:.2} \u{b5}m, from the {}", s.um, source(s.from)))
+            s.map_or_else(|| unknown.to_owned(), |s| format!("{:.2} \u{b5}m, from the {}", s.um, source_name(s.from)))
         };
         let known = |what: &str, from: Option<Provenance>| match from {
-            Some(from) => format!("{what}, from the {}", source(from)),
+            Some(from) => format!("{what}, from the {}", source_name(from)),
             None => "not known".to_owned(),
         };
         let eye = match scan.eye {
@@ -148,7 +148,7 @@ impl BScanPage<'_> {
             (("Scan", shortened(&scan.path, BODY, VALUE_WIDTH)), ("Eye", eye)),
             (
                 ("Acquired", acquired.unwrap_or_else(unknown)),
-                ("Pattern", known(pattern(scan.pattern), scan.pattern_from)),
+                ("Pattern", known(pattern_name(scan.pattern), scan.pattern_from)),
             ),
             (("Scanner", device), ("Positions", places)),
             (("Format", scan.format.to_string()), ("Axial", spacing(scan.axial, "not known; thickness in pixels"))),
@@ -159,7 +159,7 @@ impl BScanPage<'_> {
     }
 
     /// Draws the B-scan with its lines; returns the lower edge.
-    fn picture(&self, page: &mut Page, top: f32) -> f32 {
+    fn draw_bscan(&self, page: &mut Page, top: f32) -> f32 {
         let scan = &self.shown.bscan;
         let legend = 92.0;
         let room = RIGHT - MARGIN - legend;
@@ -174,7 +174,7 @@ impl BScanPage<'_> {
                 |(x, row): (usize, &Option<f32>)| row.map(|row| (MARGIN + scale * (x as f32 + 0.5), top + scale * row));
             page.curve(rows.iter().enumerate().map(point), 0.7, boundary.colour());
         }
-        self.scale_bars(page, (MARGIN, top + size.1), scale);
+        self.draw_scale_bars(page, (MARGIN, top + size.1), scale);
         let x = MARGIN + size.0 + 12.0;
         let mut y = top + 10.0;
         if self.record.scan.bscans > 1 {
@@ -186,7 +186,7 @@ impl BScanPage<'_> {
         for boundary in Boundary::ALL {
             let found = self.shown.surfaces.rows(boundary).iter().any(Option::is_some);
             // A dark frame, since one of the colours is white.
-            page.fill((x - 1.0, y - 6.0), (16.0, 6.0), PAPER);
+            page.fill((x - 1.0, y - 6.0), (16.0, 6.0), BACKGROUND);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
             let note = if found { "" } else { ", not visible" };
@@ -198,25 +198,25 @@ impl BScanPage<'_> {
 
     /// Draws scale bars of 200 micrometres in depth and 1 mm along the scan, where the spacings are known. `corner` is
     /// the picture's lower left corner.
-    fn scale_bars(&self, page: &mut Page, corner: (f32, f32), scale: f32) {
+    fn draw_scale_bars(&self, page: &mut Page, corner: (f32, f32), scale: f32) {
         const DEPTH_UM: f32 = 200.0;
         const ACROSS_UM: f32 = 1000.0;
-        const BAR: [u8; 3] = [255, 255, 255];
+        const BAR_COLOUR: [u8; 3] = [255, 255, 255];
         let style = Style::of(6.5).white();
         let (x, y) = (corner.0 + 6.0, corner.1 - 6.0);
         let points = |um: f32, spacing: Option<Spacing>| spacing.map(|s| scale * um / s.um as f32);
         if let Some(height) = points(DEPTH_UM, self.record.scan.axial) {
-            page.fill((x, y - height), (1.0, height), BAR);
+            page.fill((x, y - height), (1.0, height), BAR_COLOUR);
             page.text(x + 4.0, y - height + 5.0, style, Align::Left, "200 \u{b5}m");
         }
         if let Some(width) = points(ACROSS_UM, self.record.scan.lateral) {
-            page.fill((x, y), (width, 1.0), BAR);
+            page.fill((x, y), (width, 1.0), BAR_COLOUR);
             page.text(x + 4.0, y - 3.0, style, Align::Left, "1 mm");
         }
     }
 
     /// Draws the table of thicknesses; returns the lower edge.
-    fn layers(&self, page: &mut Page, top: f32) -> f32 {
+    fn draw_thickness(&self, page: &mut Page, top: f32) -> f32 {
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
         let columns = [250.0, 310.0, 370.0, 430.0, 510.0];
         page.text(MARGIN, top, BODY.bold(), Align::Left, &format!("Thickness, {unit}"));
@@ -260,7 +260,7 @@ fn oscar_ib(quality: &ScanQuality) -> String {
     if flagged.is_empty() { "no flag".to_owned() } else { format!("{}: {}", quality.flags, flagged.join(", ")) }
 }
 
-const fn source(from: Provenance) -> &'static str {
+const fn source_name(from: Provenance) -> &'static str {
     match from {
         Provenance::Header => "file",
         Provenance::Sidecar => "sidecar",
@@ -271,7 +271,7 @@ const fn source(from: Provenance) -> &'static str {
     }
 }
 
-const fn pattern(pattern: Pattern) -> &'static str {
+const fn pattern_name(pattern: Pattern) -> &'static str {
     match pattern {
         Pattern::Line => "line",
         Pattern::RasterVolume => "volume",

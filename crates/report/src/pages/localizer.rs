@@ -3,13 +3,13 @@
 use octrls_readers::FundusImage;
 
 use crate::{
-    images::PAPER,
+    images::BACKGROUND,
     pdf::{Align, Page, Picture, Style},
 };
 
-const LINE: [u8; 3] = [0, 158, 115];
-const HIGHLIGHT: [u8; 3] = [240, 228, 66];
-const BAR: [u8; 3] = [255, 255, 255];
+const LINE_COLOUR: [u8; 3] = [0, 158, 115];
+const HIGHLIGHT_COLOUR: [u8; 3] = [240, 228, 66];
+const BAR_COLOUR: [u8; 3] = [255, 255, 255];
 /// Largest number of lines drawn; of denser volumes, evenly spaced lines are drawn.
 const MAX_LINES: usize = 13;
 
@@ -46,14 +46,14 @@ impl Localizer<'_> {
             curved => page.curve(curved.iter().map(inside), width, colour),
         };
         let every = lines.len().div_ceil(MAX_LINES).max(1);
-        lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE));
+        lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE_COLOUR));
         if let Some(line) = lines.get(self.shown) {
-            curve(line, 0.8, HIGHLIGHT);
+            curve(line, 0.8, HIGHLIGHT_COLOUR);
         }
         if pixel_mm.is_some() && wide > 2.0 {
             let (left, below) = (at.0 + 5.0, at.1 + size.1 - 5.0);
-            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), PAPER);
-            page.fill((left, below), (scale, 1.2), BAR);
+            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), BACKGROUND);
+            page.fill((left, below), (scale, 1.2), BAR_COLOUR);
             page.text(left, below - 2.0, Style::of(6.5).white(), Align::Left, "1 mm");
         }
         size

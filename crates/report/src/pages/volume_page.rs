@@ -1,7 +1,6 @@
 //! The report page about a volume: maps, ETDRS subfields, the ganglion cell annulus.
 
 use image::RgbImage;
-
 use octrls_core::{
     layer::Measured,
     measure::{
@@ -12,7 +11,7 @@ use octrls_core::{
 
 use super::layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade};
 use crate::{
-    images::PAPER,
+    images::BACKGROUND,
     pdf::{Align, Page, Picture, Style},
     record::ReferenceRecord,
 };
@@ -62,7 +61,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     if let Some(reference) = reference {
         y += LINE;
         for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
-            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(PAPER));
+            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(BACKGROUND));
             page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
         }
         let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);

@@ -137,8 +137,10 @@ impl CustomImage for SharedPicture {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::pdf::{Align, Style};
+    use crate::pdf::{Align, Style, shortened};
 
     fn picture(pixels: Vec<u8>) -> Picture {
         Picture { width: 2, height: 1, pixels, coloured: false }
@@ -160,6 +162,19 @@ mod tests {
         assert!(bytes.starts_with(b"%PDF-") && bytes.trim_ascii_end().ends_with(b"%%EOF"));
         assert_eq!(bytes.windows(11).filter(|w| w == b"/Type/Page/").count(), 2);
         assert!(bytes.len() < 60_000, "fonts hold only the glyphs in use: {}", bytes.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn any_text_can_be_encoded(text in ".{0,60}", bold in any::<bool>()) {
+            let style = if bold { Style::of(9.0).bold() } else { Style::of(9.0) };
+            let mut page = Page::new();
+            page.text(50.0, 50.0, style, Align::Right, &text);
+            page.text(50.0, 70.0, style, Align::Left, &shortened(&text, style, 100.0));
+            prop_assert!(pdf(vec![page], "a report").is_ok());
+        }
     }
 
     #[test]
