@@ -1,11 +1,11 @@
 //! Errors of writing results.
 
-use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
+use octrls_core::ErrorCode;
 use octrls_fs::confined::OutsideFolder;
 
 /// An error of writing results. Each kind has a stable [`code`](OutputError::code).
@@ -89,6 +89,8 @@ impl OutputError {
         )
     }
 
+    /// The kind of error that `source` is, on writing `path`.
+    #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

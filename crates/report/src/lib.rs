@@ -12,36 +12,30 @@
 //! | `surfaces.dcm`, `measures.dcm`, `report.dcm` | DICOM scans only: the same as objects of the scan's study |
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
-mod canvas;
-mod circle_page;
+mod device;
 mod dicom;
 mod error;
 mod export;
-mod follow_up_page;
-mod localizer;
-mod maps;
-mod overlay;
-mod page;
-mod pictures;
+mod images;
+mod pages;
+mod pdf;
 mod record;
-mod report;
 mod series;
 mod staging;
+mod summarise;
 mod summary;
 mod tables;
 mod visits;
-mod volume_page;
 mod writer;
 
+pub use device::DeviceFindings;
 pub use dicom::DicomResults;
 pub use error::OutputError;
 pub use export::{Export, ExportError, is_result};
-pub use maps::viridis;
-pub use overlay::overlay;
-pub use pictures::Pictures;
+pub use images::{Pictures, overlay, viridis};
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
 pub use staging::{Cancelled, RESULT_FILE, StagedFolder, Staging};
 pub use summary::ScanSummary;
 pub use visits::EyeVisits;
-pub use writer::{DeviceFindings, ResultWriter, ScanContext};
+pub use writer::{ResultWriter, ScanContext};

@@ -1,23 +1,22 @@
 //! `result.json`: the complete result in one documented, versioned file (`docs/result.md`).
 
-use serde::Serialize;
 use std::borrow::Cow;
 
-use super::dicom::DicomRecord;
 use octrls_core::{
-    layer::{BOUNDARIES, Boundary, EzConvention, Measured},
+    layer::{Boundary, EzConvention, Measured},
     measure::{
         LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
-        accuracy::BoundaryError,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BScanPosition, BoundaryRows, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
+    scan::{BScanPosition, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
     segment::SegmentedBScan,
-    surface::Surfaces,
 };
+use serde::Serialize;
+
+use super::device::DeviceRecord;
 
 /// Version of the file's structure; raised when readers must adapt.
 pub const RESULT_SCHEMA: &str = "octrls.result/1";
@@ -114,11 +113,12 @@ impl ModelRecord {
     }
 
     /// Name, version and the start of the file's hash.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn label(&self) -> String {
         format!("{} {} ({})", self.name, self.version, self.sha256.get(..8).unwrap_or_default())
     }
 }
 
+/// The content of `result.json`.
 #[derive(Serialize)]
 pub(super) struct ResultRecord<'a> {
     pub(super) schema: &'static str,
@@ -143,6 +143,23 @@ pub(super) struct ResultRecord<'a> {
     pub(super) seconds: f64,
     pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
+}
+
+/// The description of the DICOM objects.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct DicomRecord {
+    pub(super) objects: Vec<DicomObjectRecord>,
+    /// Reasons for missing objects.
+    pub(super) left_out: Vec<String>,
+}
+
+/// The description of one DICOM object.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DicomObjectRecord {
+    pub(super) file: &'static str,
+    pub(super) sop_class_uid: &'static str,
+    pub(super) sop_instance_uid: String,
+    pub(super) series_instance_uid: String,
 }
 
 /// A volume's thickness compared with a reference group.
@@ -181,6 +198,7 @@ impl CircleReferenceRecord {
     }
 }
 
+/// Thickness of a layer, or of the retina, in a B-scan or a scan.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct LayerRecord {
     layer: &'static str,
@@ -192,6 +210,7 @@ pub(super) struct LayerRecord {
     pub(super) coverage: f32,
 }
 
+/// The results of one B-scan.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BScanRecord {
     index: usize,
@@ -206,6 +225,7 @@ pub(super) struct BScanRecord {
     surface_seconds: f64,
 }
 
+/// How much of a boundary was found in a B-scan, and how certain it is.
 #[derive(Clone, Debug, Serialize)]
 struct BoundaryRecord {
     boundary: &'static str,
@@ -279,42 +299,5 @@ impl BoundaryRecord {
             coverage: known.len() as f32 / rows.len().max(1) as f32,
             mean_deviation_px: (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32),
         }
-    }
-}
-
-/// Differences between our boundaries and those found by the scanner.
-#[derive(Clone, Debug, Default)]
-pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
-
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct DeviceRecord {
-    pub(super) boundary: &'static str,
-    unit: ThicknessUnit,
-    pub(super) mean_absolute: Option<f64>,
-    bias: Option<f64>,
-    compared: u64,
-    missed: u64,
-}
-
-impl DeviceDifference {
-    pub(super) fn add(&mut self, surfaces: &Surfaces, device: &[(Boundary, BoundaryRows)]) {
-        for (boundary, rows) in device {
-            self.0[boundary.index()].add(surfaces.rows(*boundary), rows);
-        }
-    }
-
-    /// One record for each boundary found by the scanner.
-    pub(super) fn records(&self, axial: Option<Spacing>) -> Vec<DeviceRecord> {
-        let (unit, scale) = axial.map_or((ThicknessUnit::Pixels, 1.0), |s| (ThicknessUnit::Micrometres, s.um));
-        let found = Boundary::ALL.into_iter().zip(&self.0).filter(|(_, e)| e.compared + e.missed > 0);
-        let record = |(boundary, error): (Boundary, &BoundaryError)| DeviceRecord {
-            boundary: boundary.name(),
-            unit,
-            mean_absolute: error.mean_absolute().map(|px| px * scale),
-            bias: error.bias().map(|px| px * scale),
-            compared: error.compared,
-            missed: error.missed,
-        };
-        found.map(record).collect()
     }
 }

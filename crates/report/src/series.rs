@@ -59,14 +59,14 @@ impl SeriesFolder {
     /// Path for the results of a series, in the staged folder.
     #[must_use]
     pub fn of(&self, number: u32) -> PathBuf {
-        self.folder.place().join(name(number))
+        self.folder.place().join(folder_name(number))
     }
 
     /// Records a series with results.
     pub fn done(&mut self, number: u32, summary: &ScanSummary) {
         self.series.push(SeriesRecord {
             series: number,
-            folder: Some(name(number)),
+            folder: Some(folder_name(number)),
             eye: summary.eye,
             bscans: Some(summary.bscans),
             code: None,
@@ -95,7 +95,7 @@ impl SeriesFolder {
         target: &Path,
         last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<Option<ScanSummary>, OutputError> {
-        let Some(summary) = over(&self.summaries, target) else { return Ok(None) };
+        let Some(summary) = merged(&self.summaries, target) else { return Ok(None) };
         let list = ListRecord {
             schema: SERIES_SCHEMA,
             octrls: env!("CARGO_PKG_VERSION"),
@@ -113,12 +113,12 @@ impl SeriesFolder {
     }
 }
 
-fn name(number: u32) -> String {
+fn folder_name(number: u32) -> String {
     format!("series-{number}")
 }
 
 /// Merges the summaries of several series; thickness and confidence are weighted by the number of B-scans.
-fn over(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
+fn merged(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
     let first = all.first()?;
     let same = |unit| all.iter().all(|s| s.unit == unit);
     let weighted = |value: &dyn Fn(&ScanSummary) -> Option<f32>| {
@@ -129,7 +129,7 @@ fn over(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
     let mean_thickness: [Option<f32>; LAYERS] =
         std::array::from_fn(|i| weighted(&|s| s.mean_thickness[i]).filter(|_| same(first.unit)));
     let letters = ["O", "S", "C", "A", "R", "I", "B"];
-    let said: Vec<&str> = all.iter().filter_map(|s| s.follow_up.as_deref()).collect();
+    let follow_ups: Vec<&str> = all.iter().filter_map(|s| s.follow_up.as_deref()).collect();
     Some(ScanSummary {
         series: all.len() as u32,
         bscans: all.iter().map(|s| s.bscans).sum(),
@@ -140,7 +140,7 @@ fn over(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
         verdict: Verdict::over(all.iter().map(|s| s.verdict)),
         flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
         confidence: weighted(&|s| Some(s.confidence)).unwrap_or_default(),
-        follow_up: (!said.is_empty()).then(|| said.join("; ")),
+        follow_up: (!follow_ups.is_empty()).then(|| follow_ups.join("; ")),
         out: out.to_owned(),
         elapsed: all.iter().map(|s| s.elapsed).sum(),
     })

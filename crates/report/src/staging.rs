@@ -102,6 +102,10 @@ impl Staging {
         confined::create_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
     }
 
+    /// Creates an empty folder to write into.
+    ///
+    /// # Errors
+    /// [`OutputError`] if it cannot be created.
     pub fn begin(&self) -> Result<StagedFolder, OutputError> {
         let above = self.hold()?;
         let io = |e| OutputError::io(&self.folder, e);
@@ -114,6 +118,7 @@ impl Staging {
 
 impl StagedFolder {
     /// A path through the open handle, valid even if the folder is renamed.
+    #[must_use]
     pub fn path(&self) -> &Path {
         self.itself.path()
     }

@@ -1,4 +1,4 @@
-//! Summary of a finished scan.
+//! What the rest of the program learns of a finished scan.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -37,14 +37,14 @@ pub struct ScanSummary {
     #[serde(with = "serde_path")]
     pub out: PathBuf,
     /// Time from the start of processing until the results are on disk.
-    #[serde(rename = "seconds", serialize_with = "as_seconds", deserialize_with = "of_seconds")]
+    #[serde(rename = "seconds", serialize_with = "to_seconds", deserialize_with = "from_seconds")]
     pub elapsed: Duration,
 }
 
-fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+fn to_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-fn of_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+fn from_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }

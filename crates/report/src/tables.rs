@@ -10,8 +10,8 @@ use octrls_core::{
 
 use super::{OutputError, staging::StagedFolder};
 
-/// Number of bytes buffered before a write.
-const BUFFER: usize = 1 << 16;
+/// Bytes buffered before a write.
+const BUFFER_BYTES: usize = 1 << 16;
 
 /// A CSV table written row by row, since a volume may have any number of rows. B-scans are added in order.
 pub(super) struct Table {
@@ -43,9 +43,9 @@ impl Table {
         let mut table = Self::new(folder, "etdrs.csv", columns.into_iter().map(str::to_owned))?;
         for measured in &measures.etdrs {
             for field in &measured.grid.subfields {
-                let figures = [format!("{:.3}", field.coverage), format!("{:.5}", field.volume_mm3)];
+                let numbers = [format!("{:.3}", field.coverage), format!("{:.5}", field.volume_mm3)];
                 let row = [measured.layer.to_owned(), field.at.name(), number(field.mean_um, 2)];
-                table.record(row.into_iter().chain(figures))?;
+                table.write_row(row.into_iter().chain(numbers))?;
             }
         }
         Ok(table)
@@ -57,9 +57,9 @@ impl Table {
         columns: impl Iterator<Item = String>,
     ) -> Result<Self, OutputError> {
         let (path, file) = folder.create(name)?;
-        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER).from_writer(file);
+        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(file);
         let mut table = Self { name, path, csv };
-        table.record(columns)?;
+        table.write_row(columns)?;
         Ok(table)
     }
 
@@ -92,7 +92,7 @@ impl Table {
             let values = boundaries
                 .iter()
                 .map(|(rows, deviations)| number(rows[ascan].map(|row| value(row, deviations[ascan])), 2));
-            self.record(position(bscan, ascan).into_iter().chain(values))?;
+            self.write_row(indices(bscan, ascan).into_iter().chain(values))?;
         }
         Ok(())
     }
@@ -102,12 +102,12 @@ impl Table {
         for (ascan, &confidence) in bscan.surfaces.confidence().iter().enumerate() {
             let values = bscan.thicknesses.iter().map(|l| number(l.profile[ascan], 2));
             let last = [number(Some(confidence), 3)];
-            self.record(position(bscan, ascan).into_iter().chain(values).chain(last))?;
+            self.write_row(indices(bscan, ascan).into_iter().chain(values).chain(last))?;
         }
         Ok(())
     }
 
-    fn record(&mut self, fields: impl Iterator<Item = String>) -> Result<(), OutputError> {
+    fn write_row(&mut self, fields: impl Iterator<Item = String>) -> Result<(), OutputError> {
         self.csv.write_record(fields).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) => OutputError::io(&self.path, error),
             other => OutputError::Encode { file: self.name.to_owned(), reason: format!("{other:?}") },
@@ -122,7 +122,7 @@ impl Table {
     }
 }
 
-fn position(bscan: &SegmentedBScan, ascan: usize) -> [String; 2] {
+fn indices(bscan: &SegmentedBScan, ascan: usize) -> [String; 2] {
     [bscan.index.to_string(), ascan.to_string()]
 }
 

@@ -7,32 +7,31 @@ use std::{
 };
 
 use image::{ExtendedColorType, RgbImage};
-
 use octrls_core::{
-    layer::{Boundary, EzConvention, LAYERS, Measured},
+    layer::EzConvention,
     measure::{
-        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
-        enface::{CircleProfile, Volume, VolumeMeasures},
-        follow_up::{FollowUp, Measures, Visit},
+        Gates,
+        follow_up::{FollowUp, Visit},
         reference::ReferenceTable,
     },
-    scan::{BoundaryRows, ScanHeader},
+    scan::ScanHeader,
     segment::SegmentedBScan,
 };
 use octrls_readers::{DicomOrigin, FundusImage};
 
 use super::{
     DicomResults, EyeVisits, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, ScanSummary, Staging,
+    device::DeviceFindings,
     dicom,
-    localizer::Localizer,
-    maps::thickness_maps,
-    pictures::{Pictures, png},
-    record::{BScanRecord, CircleReferenceRecord, DeviceDifference, LayerRecord, ReferenceRecord, ResultRecord},
-    report::Report,
+    images::{Pictures, png, thickness_maps},
+    pages::{Localizer, Report},
+    record::{BScanRecord, DicomRecord, ResultRecord},
     staging::{Cancelled, StagedFolder},
+    summarise::{CollectedScan, ScanMeasures, summarise},
     tables::Table,
 };
 
+const MAPS_FILE: &str = "thickness-maps.png";
 const REPORT_FILE: &str = "report.pdf";
 
 /// Writes the results of one scan; they appear only at [`ResultWriter::finish`].
@@ -40,28 +39,16 @@ pub struct ResultWriter {
     folder: StagedFolder,
     target: PathBuf,
     header: ScanHeader,
-    unit: ThicknessUnit,
+    collected: CollectedScan,
     boundaries: Table,
     uncertainty: Table,
     thickness: Table,
-    bscans: Vec<BScanRecord>,
-    volume: Volume,
-    device: DeviceDifference,
-    facts: Vec<BScanFacts>,
     dicom: Option<DicomParts>,
     /// The B-scan for the report.
     shown: Option<SegmentedBScan>,
     fundus: Option<FundusImage>,
+    /// Names of the files written so far.
     files: Vec<String>,
-}
-
-/// A scanner's own findings in a B-scan.
-#[derive(Clone, Debug, Default)]
-pub struct DeviceFindings {
-    /// Boundaries found by the scanner.
-    pub boundaries: Vec<(Boundary, BoundaryRows)>,
-    /// Signal in decibels, as stated by the scanner.
-    pub signal_db: Option<f32>,
 }
 
 /// What applies to the scan as a whole.
@@ -96,20 +83,16 @@ impl ResultWriter {
     /// # Errors
     /// [`OutputError`] if nothing can be written.
     pub fn begin(staging: &Staging, target: &Path, header: &ScanHeader) -> Result<Self, OutputError> {
-        let unit = if header.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels };
+        let collected = CollectedScan::new(header);
         let folder = staging.begin()?;
         Ok(Self {
             target: target.to_owned(),
             header: header.clone(),
-            unit,
             boundaries: Table::boundaries(&folder)?,
             uncertainty: Table::uncertainty(&folder)?,
-            thickness: Table::thickness(&folder, unit)?,
+            thickness: Table::thickness(&folder, collected.unit())?,
+            collected,
             folder,
-            bscans: Vec::new(),
-            volume: Volume::new(header.eye),
-            device: DeviceDifference::default(),
-            facts: Vec::new(),
             dicom: None,
             shown: None,
             fundus: None,
@@ -142,18 +125,9 @@ impl ResultWriter {
         device: &DeviceFindings,
         pictures: &Pictures,
     ) -> Result<(), OutputError> {
-        self.device.add(&bscan.surfaces, &device.boundaries);
-        self.facts.push(BScanFacts {
-            signal: bscan.signal,
-            device_signal_db: device.signal_db,
-            quality: bscan.quality,
-        });
+        self.collected.add(bscan, device, &self.header);
         if bscan.index == self.header.bscans / 2 {
             self.shown = Some(bscan.clone());
-        }
-        let place = self.header.tracks.get(bscan.index).copied();
-        if let Some(track) = place {
-            self.volume.add(track, &bscan.thicknesses);
         }
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
@@ -161,10 +135,8 @@ impl ResultWriter {
         if let Some(dicom) = &mut self.dicom {
             dicom.heights.add(&bscan.surfaces);
         }
-        self.picture("mask", bscan.index, &pictures.mask)?;
-        self.picture("overlay", bscan.index, &pictures.overlay)?;
-        self.bscans.push(BScanRecord::new(bscan, place));
-        Ok(())
+        self.write_bscan_image("mask", bscan.index, &pictures.mask)?;
+        self.write_bscan_image("overlay", bscan.index, &pictures.overlay)
     }
 
     /// Completes and publishes the results. `last_call` runs right before publishing, and may cancel
@@ -178,130 +150,147 @@ impl ResultWriter {
         last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
-        let fields = self.volume.fields();
-        let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
-        let decentration = fields.as_ref().zip(volume.as_ref()).and_then(|(f, measures)| measures.decentration_mm(f));
-        let maps = fields.zip(volume.as_ref());
-        let maps = maps.and_then(|(fields, measures)| thickness_maps(&fields, measures, self.header.eye));
-        if let Some(measures) = &volume {
-            self.files.push(Table::etdrs(&self.folder, measures)?.finish()?.to_owned());
+        let measures = summarise(&self.collected, gates, reference);
+        let visit = history.filter(|_| !measures.comparable.is_empty()).map(|eye| {
+            let (verdict, measures) = (measures.verdict, measures.comparable.clone());
+            (eye, Visit { acquired: eye.acquired(), verdict, measures })
+        });
+        let follow_up = visit.as_ref().map(|(eye, visit)| eye.compare(visit)).transpose()?.flatten();
+
+        self.finish_tables(&measures)?;
+        let maps = self.write_maps(&measures)?;
+        let summary = self.summary(&measures, follow_up.as_ref(), elapsed);
+        let bscans = self.collected.bscans().to_vec();
+        let mut record = result_record(scan, model, ellipsoid_zone, measures, &bscans, follow_up, elapsed);
+        let pdf = self.write_report(&record, maps.as_ref())?;
+        record.dicom = self.write_dicom(&record, pdf.as_deref())?;
+        self.files.sort();
+        record.files = std::mem::take(&mut self.files);
+        self.folder.write(RESULT_FILE, &json(&record)?)?;
+        self.folder.publish(&self.target, last_call)?;
+        if let Some((eye, visit)) = visit {
+            eye.enter(&visit)?;
         }
-        if let Some(maps) = &maps {
-            let name = "thickness-maps.png";
-            let content = png(name, maps.as_raw(), maps.dimensions(), ExtendedColorType::Rgb8)?;
-            self.folder.write(name, &content)?;
-            self.files.push(name.to_owned());
+        Ok(summary)
+    }
+
+    fn finish_tables(&mut self, measures: &ScanMeasures) -> Result<(), OutputError> {
+        if let Some(volume) = &measures.volume {
+            self.files.push(Table::etdrs(&self.folder, volume)?.finish()?.to_owned());
         }
         for table in [&mut self.boundaries, &mut self.uncertainty, &mut self.thickness] {
             self.files.push(table.finish()?.to_owned());
         }
-        let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
-        let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
-        let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
-        let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let facts = ScanFacts::over(&self.facts, decentration);
-        let quality = ScanQuality::judge(facts, verdict, gates);
-        let flags = quality.flags.clone();
-        let circle = self.volume.circle();
-        let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
-        let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
-        let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
-        let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, self.header.eye, compared));
-        let measures = self.measures(&layers, volume.as_ref(), circle.as_ref());
-        let history = history.filter(|_| !measures.is_empty());
-        let visit = history.map(|eye| Visit { acquired: eye.acquired(), verdict, measures });
-        let history = history.zip(visit.as_ref());
-        let follow_up = history.map(|(eye, visit)| eye.compare(visit)).transpose()?.flatten();
-        let follow_up_words = follow_up.as_ref().map(FollowUp::words);
-        let mut record = ResultRecord {
-            schema: RESULT_SCHEMA,
-            octrls: env!("CARGO_PKG_VERSION"),
-            created: jiff::Timestamp::now(),
-            scan,
-            model,
-            ellipsoid_zone,
-            verdict,
-            quality,
-            unit: self.unit,
-            confidence,
-            layers,
-            bscans: &self.bscans,
-            volume,
-            reference,
-            circle,
-            circle_reference,
-            follow_up,
-            device: self.device.records(self.header.axial),
-            dicom: None,
-            seconds: elapsed.as_secs_f64(),
-            files: Vec::new(),
-            notice: "research use only, not a medical device",
-        };
-        let pdf = self.report(&record, maps.as_ref())?;
-        if let Some(pdf) = &pdf {
-            self.folder.write(REPORT_FILE, pdf)?;
-            self.files.push(REPORT_FILE.to_owned());
-        }
-        if let Some(DicomParts { origin, results, heights }) = &self.dicom {
-            let parts = dicom::Results { origin, header: &self.header, record: &record, heights, pdf: pdf.as_deref() };
-            let (objects, described) = parts.objects(*results)?;
-            for (name, content) in objects {
-                self.folder.write(name, &content)?;
-                self.files.push(name.to_owned());
-            }
-            record.dicom = Some(described);
-        }
-        self.files.sort();
-        record.files = std::mem::take(&mut self.files);
-        let json = serde_json::to_vec_pretty(&record)
-            .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })?;
-        self.folder.write(RESULT_FILE, &json)?;
-        self.folder.publish(&self.target, last_call)?;
-        if let Some((eye, visit)) = history {
-            eye.enter(visit)?;
-        }
-        Ok(ScanSummary {
-            series: 1,
-            bscans: self.bscans.len(),
-            eye: self.header.eye,
-            unit: self.unit,
-            mean_thickness,
-            etdrs,
-            verdict,
-            flags,
-            confidence,
-            follow_up: follow_up_words,
-            out: self.target,
-            elapsed,
-        })
-    }
-
-    /// The measures that can be compared with other visits; empty without axial spacing.
-    fn measures(
-        &self,
-        layers: &[LayerRecord],
-        volume: Option<&VolumeMeasures>,
-        circle: Option<&CircleProfile>,
-    ) -> Measures {
-        if self.unit == ThicknessUnit::Pixels {
-            return Measures::default();
-        }
-        let means = Measured::all().into_iter().zip(layers).map(|(of, l)| (of, l.mean, l.coverage));
-        Measures::of(means, volume, circle)
-    }
-
-    fn report(&self, record: &ResultRecord<'_>, maps: Option<&RgbImage>) -> Result<Option<Vec<u8>>, OutputError> {
-        let report = self.shown.as_ref().map(|shown| {
-            let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
-            Report { record, shown, maps, localizer }.pdf()
-        });
-        report.transpose().map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })
-    }
-
-    fn picture(&mut self, kind: &str, index: usize, content: &[u8]) -> Result<(), OutputError> {
-        let name = if self.header.bscans == 1 { format!("{kind}.png") } else { format!("{kind}-{index:03}.png") };
-        self.folder.write(&name, content)?;
-        self.files.push(name);
         Ok(())
     }
+
+    /// Draws and writes the thickness maps of a volume.
+    fn write_maps(&mut self, measures: &ScanMeasures) -> Result<Option<RgbImage>, OutputError> {
+        let volume = measures.maps.as_ref().zip(measures.volume.as_ref());
+        let maps = volume.and_then(|(maps, volume)| thickness_maps(maps, volume, self.header.eye));
+        if let Some(maps) = &maps {
+            let content = png(MAPS_FILE, maps.as_raw(), maps.dimensions(), ExtendedColorType::Rgb8)?;
+            self.write(MAPS_FILE, &content)?;
+        }
+        Ok(maps)
+    }
+
+    /// Renders and writes the report; `None` without a B-scan to show.
+    fn write_report(
+        &mut self,
+        record: &ResultRecord<'_>,
+        maps: Option<&RgbImage>,
+    ) -> Result<Option<Vec<u8>>, OutputError> {
+        let Some(shown) = &self.shown else { return Ok(None) };
+        let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
+        let pdf = Report { record, shown, maps, localizer }.pdf();
+        let pdf = pdf.map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
+        self.write(REPORT_FILE, &pdf)?;
+        Ok(Some(pdf))
+    }
+
+    /// Writes the DICOM objects of a DICOM scan; returns their description.
+    fn write_dicom(
+        &mut self,
+        record: &ResultRecord<'_>,
+        pdf: Option<&[u8]>,
+    ) -> Result<Option<DicomRecord>, OutputError> {
+        let Some(DicomParts { origin, results, heights }) = &self.dicom else { return Ok(None) };
+        let parts = dicom::ScanResults { origin, header: &self.header, record, heights, pdf };
+        let (objects, described) = parts.objects(*results)?;
+        for (name, content) in objects {
+            self.write(name, &content)?;
+        }
+        Ok(Some(described))
+    }
+
+    fn summary(&self, measures: &ScanMeasures, follow_up: Option<&FollowUp>, elapsed: Duration) -> ScanSummary {
+        ScanSummary {
+            series: 1,
+            bscans: self.collected.bscans().len(),
+            eye: self.header.eye,
+            unit: measures.unit,
+            mean_thickness: measures.mean_thickness(),
+            etdrs: measures.etdrs.clone(),
+            verdict: measures.verdict,
+            flags: measures.quality.flags.clone(),
+            confidence: measures.confidence,
+            follow_up: follow_up.map(FollowUp::words),
+            out: self.target.clone(),
+            elapsed,
+        }
+    }
+
+    fn write_bscan_image(&mut self, kind: &str, index: usize, content: &[u8]) -> Result<(), OutputError> {
+        let name = if self.header.bscans == 1 { format!("{kind}.png") } else { format!("{kind}-{index:03}.png") };
+        self.write(&name, content)
+    }
+
+    /// Writes a file and lists it.
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), OutputError> {
+        self.folder.write(name, content)?;
+        self.files.push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// The content of `result.json`, without the list of files and DICOM objects.
+fn result_record<'a>(
+    scan: &'a ScanRecord,
+    model: &'a ModelRecord,
+    ellipsoid_zone: EzConvention,
+    measures: ScanMeasures,
+    bscans: &'a [BScanRecord],
+    follow_up: Option<FollowUp>,
+    elapsed: Duration,
+) -> ResultRecord<'a> {
+    ResultRecord {
+        schema: RESULT_SCHEMA,
+        octrls: env!("CARGO_PKG_VERSION"),
+        created: jiff::Timestamp::now(),
+        scan,
+        model,
+        ellipsoid_zone,
+        verdict: measures.verdict,
+        quality: measures.quality,
+        unit: measures.unit,
+        confidence: measures.confidence,
+        layers: measures.layers,
+        bscans,
+        volume: measures.volume,
+        reference: measures.reference,
+        circle: measures.circle,
+        circle_reference: measures.circle_reference,
+        follow_up,
+        device: measures.device,
+        dicom: None,
+        seconds: elapsed.as_secs_f64(),
+        files: Vec::new(),
+        notice: "research use only, not a medical device",
+    }
+}
+
+fn json(record: &ResultRecord<'_>) -> Result<Vec<u8>, OutputError> {
+    serde_json::to_vec_pretty(record)
+        .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })
 }

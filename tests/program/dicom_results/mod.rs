@@ -61,7 +61,7 @@ fn numbers(object: &InMemDicomObject, tag: Tag) -> Vec<f64> {
 }
 
 #[test]
-fn every_object_belongs_to_the_scan_s_patient_and_study() {
+fn every_object_belongs_to_the_patient_and_study_of_the_scan() {
     let record = json(results());
     let listed = record["dicom"]["objects"].as_array().expect("objects");
     assert_eq!(listed.len(), OBJECTS.len());
@@ -80,7 +80,7 @@ fn every_object_belongs_to_the_scan_s_patient_and_study() {
 }
 
 #[test]
-fn the_same_scan_gives_the_same_objects_and_another_one_others() {
+fn identifiers_depend_on_the_scan_alone() {
     let uids = |folder: &Path| -> Vec<String> {
         let record = json(folder);
         let objects = record["dicom"]["objects"].as_array().expect("objects").clone();
@@ -94,7 +94,7 @@ fn the_same_scan_gives_the_same_objects_and_another_one_others() {
 }
 
 #[test]
-fn surfaces_are_the_boundaries() {
+fn surfaces_dcm_equals_boundaries_csv() {
     let object = object("surfaces.dcm");
     let shape = [tags::NUMBER_OF_FRAMES, tags::ROWS, tags::COLUMNS].map(|tag| text(&object, tag));
     assert_eq!(shape, ["9".to_owned(), scan::FRAMES.to_string(), scan::WIDTH.to_string()]);
@@ -111,7 +111,7 @@ fn surfaces_are_the_boundaries() {
     let shared = &items(&object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)[0];
     let group = |tag| &items(shared, tag)[0];
     let spacing = numbers(group(tags::PIXEL_MEASURES_SEQUENCE), tags::PIXEL_SPACING);
-    assert!((spacing[0] - scan::BETWEEN_MM).abs() < 1e-6 && (spacing[1] - scan::LATERAL_MM).abs() < 1e-6);
+    assert!((spacing[0] - scan::BSCAN_DISTANCE_MM).abs() < 1e-6 && (spacing[1] - scan::LATERAL_MM).abs() < 1e-6);
     let orientation = numbers(group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT);
     assert_eq!(orientation, [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]);
     let depth = group(tags::REAL_WORLD_VALUE_MAPPING_SEQUENCE);
@@ -122,7 +122,7 @@ fn surfaces_are_the_boundaries() {
 }
 
 #[test]
-fn masks_are_the_masks() {
+fn masks_dcm_equals_the_mask_images() {
     let object = object("masks.dcm");
     let bytes = object.element(tags::PIXEL_DATA).expect("pixels").to_bytes().expect("bytes").into_owned();
     let masks: Vec<Vec<u8>> = (0..scan::FRAMES)
@@ -143,7 +143,7 @@ fn masks_are_the_masks() {
 }
 
 #[test]
-fn the_label_map_is_the_mask_and_describes_every_number() {
+fn the_label_map_equals_the_mask_and_describes_every_number() {
     let temp = tempfile::tempdir().expect("tempdir");
     let folder = segment_with(temp.path(), &scan::bscan(), "with-label-map");
     let _valid = json(&folder);
@@ -197,7 +197,7 @@ fn values(item: &InMemDicomObject, path: &str, found: &mut BTreeMap<String, f64>
 }
 
 #[test]
-fn measures_are_the_figures_of_the_result() {
+fn measures_dcm_holds_the_values_of_the_result() {
     let object = object("measures.dcm");
     let mut found = BTreeMap::new();
     values(&object, "", &mut found);
@@ -222,7 +222,7 @@ fn measures_are_the_figures_of_the_result() {
 }
 
 #[test]
-fn our_own_results_are_no_scans() {
+fn dicom_results_are_not_read_as_scans() {
     for name in OBJECTS {
         let refused = octrls_readers::open(&results().join(name), octrls_readers::ReadOptions::default()).err();
         assert_eq!(refused.map(|e| e.code()), Some(octrls_core::ErrorCode::ReadUnsupported), "{name}");
@@ -230,7 +230,7 @@ fn our_own_results_are_no_scans() {
 }
 
 #[test]
-fn the_report_is_the_pdf() {
+fn report_dcm_holds_report_pdf() {
     let object = object("report.dcm");
     let pdf = fs::read(results().join("report.pdf")).expect("report.pdf");
     let bytes = object.element(tags::ENCAPSULATED_DOCUMENT).expect("document").to_bytes().expect("bytes").into_owned();
@@ -240,7 +240,7 @@ fn the_report_is_the_pdf() {
 }
 
 #[test]
-fn a_scan_without_a_study_has_results_but_no_objects_and_says_why() {
+fn a_scan_without_a_study_gets_no_objects_and_a_reason() {
     let temp = tempfile::tempdir().expect("tempdir");
     let mut scan = scan::bscan();
     scan.remove_element(tags::STUDY_INSTANCE_UID);
@@ -252,7 +252,7 @@ fn a_scan_without_a_study_has_results_but_no_objects_and_says_why() {
 }
 
 #[test]
-fn no_objects_where_none_are_wanted() {
+fn dicom_none_writes_no_objects() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (file, out) = (temp.path().join("scan.dcm"), temp.path().join("out"));
     scan::write(&scan::bscan(), &file);
@@ -262,7 +262,7 @@ fn no_objects_where_none_are_wanted() {
 }
 
 #[test]
-fn a_series_of_objects_is_the_volume_and_each_is_named_as_a_source() {
+fn a_series_of_objects_gives_the_volume_and_names_each_source() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (folder, out) = (temp.path().join("export"), temp.path().join("out"));
     fs::create_dir(&folder).expect("a folder");
@@ -277,10 +277,10 @@ fn a_series_of_objects_is_the_volume_and_each_is_named_as_a_source() {
     for file in ["boundaries.csv", "thickness.csv", "uncertainty.csv"] {
         assert_eq!(fs::read(series.join(file)).expect(file), fs::read(results().join(file)).expect(file), "{file}");
     }
-    let (own, whole) = (json(&series), json(results()));
-    assert_eq!(own["scan"]["format"], "DICOM OPT series");
+    let (series_record, volume_record) = (json(&series), json(results()));
+    assert_eq!(series_record["scan"]["format"], "DICOM OPT series");
     for part in ["layers", "volume", "verdict"] {
-        assert_eq!(own[part], whole[part], "{part}");
+        assert_eq!(series_record[part], volume_record[part], "{part}");
     }
     let open = |name: &str| open_file(series.join(name)).expect("a DICOM file");
     let uids = |items: &[InMemDicomObject]| -> Vec<String> {
@@ -317,7 +317,7 @@ fn a_series_of_objects_is_the_volume_and_each_is_named_as_a_source() {
 }
 
 #[test]
-fn validators_find_no_fault() {
+fn validators_find_no_errors() {
     let record = json(results());
     assert_eq!(record["dicom"]["left_out"], serde_json::json!([]));
     validators::check(results());

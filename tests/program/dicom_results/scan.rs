@@ -13,7 +13,7 @@ pub(crate) const HEIGHT: usize = 496;
 pub(crate) const AXIAL_MM: f64 = 0.00387;
 pub(crate) const LATERAL_MM: f64 = 0.0113;
 /// Distance between B-scans.
-pub(crate) const BETWEEN_MM: f64 = 0.5;
+pub(crate) const BSCAN_DISTANCE_MM: f64 = 0.5;
 pub(crate) const STUDY: &str = "1.2.826.0.1.3680043.8.498.1";
 pub(crate) const SERIES: &str = "1.2.826.0.1.3680043.8.498.2";
 pub(crate) const INSTANCE: &str = "1.2.826.0.1.3680043.8.498.3";
@@ -86,8 +86,9 @@ fn tomography(first: usize, frames: usize) -> InMemDicomObject {
         ),
         sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([text(tags::FRAME_LATERALITY, VR::CS, "R")])]),
     ]);
-    let place = |i: usize| decimals(tags::IMAGE_POSITION_PATIENT, &[-4.3, 0.0, BETWEEN_MM * (1.0 - i as f64)]);
-    let own = |i| item([sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([place(i)])])]);
+    let position =
+        |i: usize| decimals(tags::IMAGE_POSITION_PATIENT, &[-4.3, 0.0, BSCAN_DISTANCE_MM * (1.0 - i as f64)]);
+    let frame = |i| item([sequence(tags::PLANE_POSITION_SEQUENCE, vec![item([position(i)])])]);
     item([
         text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 100"),
         text(tags::PATIENT_NAME, VR::PN, "Müller^Änne"),
@@ -113,7 +114,7 @@ fn tomography(first: usize, frames: usize) -> InMemDicomObject {
         word(tags::HIGH_BIT, 7),
         word(tags::PIXEL_REPRESENTATION, 0),
         sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]),
-        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, all.map(own).collect()),
+        sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, all.map(frame).collect()),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(pixels)),
     ])
 }

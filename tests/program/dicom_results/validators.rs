@@ -24,8 +24,8 @@ fn run(program: &str, arguments: &[&Path]) -> Option<String> {
 }
 
 fn dciodvfy(file: &Path) -> Option<Findings> {
-    let said = run("dciodvfy", &[file])?;
-    let lines = |kind: &str| said.lines().filter(|l| l.starts_with(kind)).map(str::to_owned).collect();
+    let output = run("dciodvfy", &[file])?;
+    let lines = |kind: &str| output.lines().filter(|l| l.starts_with(kind)).map(str::to_owned).collect();
     Some(Findings { errors: lines("Error"), warnings: lines("Warning") })
 }
 
@@ -46,12 +46,12 @@ const ONLY_PARAMETRIC: [&str; 9] = [
 /// Validates the object in `file` as if it were of another class.
 fn as_class(file: &Path, class: &str) -> Option<Findings> {
     let temp = tempfile::tempdir().expect("tempdir");
-    let disguised = temp.path().join("map.dcm");
+    let copy = temp.path().join("map.dcm");
     let mut map = open_file(file).expect("a DICOM file").into_inner();
     map.put_str(tags::SOP_CLASS_UID, VR::UI, class);
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    map.with_meta(meta).expect("an object").write_to_file(&disguised).expect("written");
-    dciodvfy(&disguised)
+    map.with_meta(meta).expect("an object").write_to_file(&copy).expect("written");
+    dciodvfy(&copy)
 }
 
 /// Findings about a label map checked as a binary segmentation, since dciodvfy does not know label maps: type, bit
@@ -68,9 +68,9 @@ const ONLY_LABEL_MAP: [&str; 7] = [
 
 pub(super) fn check_label_map(file: &Path) {
     let Some(found) = as_class(file, uids::SEGMENTATION_STORAGE) else { return };
-    let strange: Vec<&String> =
+    let unexpected: Vec<&String> =
         found.errors.iter().filter(|e| !ONLY_LABEL_MAP.iter().any(|known| e.contains(known))).collect();
-    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
 
 pub(super) fn check(folder: &Path) {
@@ -78,17 +78,17 @@ pub(super) fn check(folder: &Path) {
         let Some(found) = dciodvfy(&folder.join(name)) else { return };
         assert!(found.errors.is_empty(), "{name}: {:#?}", found.errors);
         // dciodvfy does not know our own vocabulary.
-        let strange: Vec<&String> = found.warnings.iter().filter(|w| !w.contains("99OCTRLS")).collect();
-        assert!(strange.is_empty(), "{name}: {strange:#?}");
+        let unexpected: Vec<&String> = found.warnings.iter().filter(|w| !w.contains("99OCTRLS")).collect();
+        assert!(unexpected.is_empty(), "{name}: {unexpected:#?}");
     }
     let Some(found) = as_class(&folder.join("surfaces.dcm"), uids::PARAMETRIC_MAP_STORAGE) else { return };
-    let strange: Vec<&String> =
+    let unexpected: Vec<&String> =
         found.errors.iter().filter(|e| !ONLY_PARAMETRIC.iter().any(|known| e.contains(known))).collect();
-    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
 
     let files = ["masks.dcm", "measures.dcm", "report.dcm"].map(|name| folder.join(name));
     let of_one_study = run("dcentvfy", &files.each_ref().map(PathBuf::as_path));
-    assert!(of_one_study.is_none_or(|said| !said.contains("Error")));
+    assert!(of_one_study.is_none_or(|output| !output.contains("Error")));
     let report = run("dsrdump", &[&folder.join("measures.dcm")]);
-    assert!(report.is_none_or(|said| said.contains("Imaging Measurements") && !said.contains("E: ")));
+    assert!(report.is_none_or(|output| output.contains("Imaging Measurements") && !output.contains("E: ")));
 }

@@ -5,13 +5,13 @@
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
-
-use super::build::{Element, Item, item, sequence, string};
 use octrls_core::{
     layer::{Boundary, Layer, Measured},
     measure::enface::{Side, Subfield},
     scan::Eye,
 };
+
+use super::elements::{Element, Item, item, sequence, string};
 
 /// DICOM's own vocabulary.
 const DCM: &str = "DCM";

@@ -2,13 +2,13 @@
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
+use octrls_readers::DicomReference;
 
 use super::{
-    build::{Element, Item, decimal, item, sequence, string},
     codes::{self, Code},
+    elements::{Element, Item, decimal, item, sequence, string},
     object::referenced,
 };
-use octrls_readers::DicomReference;
 
 /// Relationship of an item to its parent.
 #[derive(Clone, Copy)]
@@ -31,11 +31,11 @@ impl Relation {
     }
 }
 
-fn kind(name: &str) -> Element {
+fn value_type(name: &str) -> Element {
     string(tags::VALUE_TYPE, VR::CS, name)
 }
 
-fn name(name: Code) -> Element {
+fn concept_name(name: Code) -> Element {
     name.sequence(tags::CONCEPT_NAME_CODE_SEQUENCE)
 }
 
@@ -49,8 +49,8 @@ pub(super) fn template(number: &str) -> Element {
 /// The elements that make an item a container of `content`.
 pub(super) fn container(title: Code, content: Vec<Item>) -> [Element; 4] {
     [
-        kind("CONTAINER"),
-        name(title),
+        value_type("CONTAINER"),
+        concept_name(title),
         string(tags::CONTINUITY_OF_CONTENT, VR::CS, "SEPARATE"),
         sequence(tags::CONTENT_SEQUENCE, content),
     ]
@@ -61,36 +61,40 @@ pub(super) fn contained(title: Code, content: Vec<Item>) -> Item {
 }
 
 pub(super) fn coded(relation: Relation, title: Code, value: Code) -> Item {
-    item([relation.element(), kind("CODE"), name(title), value.sequence(tags::CONCEPT_CODE_SEQUENCE)])
+    item([relation.element(), value_type("CODE"), concept_name(title), value.sequence(tags::CONCEPT_CODE_SEQUENCE)])
 }
 
 pub(super) fn text(relation: Relation, title: Code, value: &str) -> Item {
-    item([relation.element(), kind("TEXT"), name(title), string(tags::TEXT_VALUE, VR::UT, value)])
+    item([relation.element(), value_type("TEXT"), concept_name(title), string(tags::TEXT_VALUE, VR::UT, value)])
 }
 
 pub(super) fn identifier(relation: Relation, title: Code, uid: String) -> Item {
-    item([relation.element(), kind("UIDREF"), name(title), string(tags::UID, VR::UI, uid)])
+    item([relation.element(), value_type("UIDREF"), concept_name(title), string(tags::UID, VR::UI, uid)])
 }
 
 /// References to the scan's objects.
 pub(super) fn images(reference: &DicomReference) -> Vec<Item> {
     let image = |instance| {
         let instance = sequence(tags::REFERENCED_SOP_SEQUENCE, vec![instance]);
-        item([Relation::Contains.element(), kind("IMAGE"), instance])
+        item([Relation::Contains.element(), value_type("IMAGE"), instance])
     };
     referenced(reference).into_iter().map(image).collect()
 }
 
 /// A measured value with its properties.
-pub(super) fn number(relation: Relation, title: Code, value: f64, unit: Code, said: Vec<Item>) -> Item {
+pub(super) fn number(relation: Relation, title: Code, value: f64, unit: Code, properties: Vec<Item>) -> Item {
     let measured = item([
         string(tags::NUMERIC_VALUE, VR::DS, decimal(value)),
         unit.sequence(tags::MEASUREMENT_UNITS_CODE_SEQUENCE),
     ]);
-    let mut number =
-        item([relation.element(), kind("NUM"), name(title), sequence(tags::MEASURED_VALUE_SEQUENCE, vec![measured])]);
-    if !said.is_empty() {
-        number.put(sequence(tags::CONTENT_SEQUENCE, said));
+    let mut number = item([
+        relation.element(),
+        value_type("NUM"),
+        concept_name(title),
+        sequence(tags::MEASURED_VALUE_SEQUENCE, vec![measured]),
+    ]);
+    if !properties.is_empty() {
+        number.put(sequence(tags::CONTENT_SEQUENCE, properties));
     }
     number
 }

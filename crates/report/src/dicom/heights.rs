@@ -63,7 +63,7 @@ mod tests {
     use octrls_core::phantom::{Phantom, PhantomOptions};
 
     #[test]
-    fn what_is_kept_gives_the_masks_of_the_surfaces() {
+    fn heights_give_the_masks_of_the_surfaces() {
         let phantom = Phantom::generate(&PhantomOptions::spectralis(), 3).surfaces;
         let (width, height) = (phantom.width(), phantom.height());
         let blank = Surfaces::undetermined(width, height);

@@ -2,19 +2,18 @@
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
+use octrls_core::layer::{LAYERS, Layer, Measured};
+use octrls_readers::DicomReference;
 
 use super::{
-    Results,
-    build::{Item, integer, item, sequence, string, word},
-    codes,
+    ScanResults, codes,
+    elements::{Item, integer, item, sequence, string, word},
     object::{Kind, Object},
     plane::EnFace,
     segments::{self, Segment},
 };
-use octrls_core::layer::{LAYERS, Layer, Measured};
-use octrls_readers::DicomReference;
 
-pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Masks, results, reference);
     segments::describe(&mut object, results, reference, &layers());
     segments::dimensions(
@@ -27,7 +26,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         ],
     );
     let (frames, pixels) = frames(results);
-    let groups = frames.iter().map(|f| groups(Some(f.segment), f.bscan, results, reference)).collect();
+    let groups = frames.iter().map(|f| frame_groups(Some(f.segment), f.bscan, results, reference)).collect();
     let header = results.header;
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
@@ -40,7 +39,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         word(tags::BITS_STORED, 1),
         word(tags::HIGH_BIT, 0),
         word(tags::PIXEL_REPRESENTATION, 0),
-        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(results)]),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_groups(results)]),
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
     ]);
@@ -53,7 +52,7 @@ pub(super) fn layers() -> [Segment; LAYERS] {
         number: layer.class().into(),
         label: layer.name(),
         category: codes::ANATOMICAL_STRUCTURE,
-        what: codes::measured(Measured::Layer(layer)),
+        property: codes::measured(Measured::Layer(layer)),
         colour: layer.lower().colour(),
     })
 }
@@ -67,8 +66,8 @@ struct Frame {
 
 /// The non-empty frames by segment, and their pixels: one bit each, lowest bit first, without gaps between frames
 /// (PS3.5, 8.1.1).
-fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
-    let (mut frames, mut bits) = (Vec::new(), Bits::default());
+fn frames(results: &ScanResults) -> (Vec<Frame>, Vec<u8>) {
+    let (mut frames, mut bits) = (Vec::new(), BitPacker::default());
     for layer in Layer::ALL {
         // Drawn again for each layer: keeping all masks of a volume would take one byte per pixel.
         for bscan in 0..results.heights.bscans() {
@@ -85,26 +84,26 @@ fn frames(results: &Results) -> (Vec<Frame>, Vec<u8>) {
 }
 
 #[derive(Default)]
-struct Bits {
+struct BitPacker {
     bytes: Vec<u8>,
-    open: u8,
+    partial: u8,
     count: u8,
 }
 
-impl Bits {
+impl BitPacker {
     fn push(&mut self, bit: bool) {
-        self.open |= u8::from(bit) << self.count;
+        self.partial |= u8::from(bit) << self.count;
         self.count += 1;
         if self.count == 8 {
-            self.bytes.push(self.open);
-            (self.open, self.count) = (0, 0);
+            self.bytes.push(self.partial);
+            (self.partial, self.count) = (0, 0);
         }
     }
 
     /// The complete bytes, padded to an even number.
     fn finish(mut self) -> Vec<u8> {
         if self.count > 0 {
-            self.bytes.push(self.open);
+            self.bytes.push(self.partial);
         }
         self.bytes.resize(self.bytes.len().next_multiple_of(2), 0);
         self.bytes
@@ -112,7 +111,7 @@ impl Bits {
 }
 
 /// Functional groups shared by all frames.
-pub(super) fn shared(results: &Results) -> Item {
+pub(super) fn shared_groups(results: &ScanResults) -> Item {
     let (header, planes) = (results.header, results.origin.planes.as_ref());
     let mut groups = Vec::new();
     if let (Some(axial), Some(lateral)) = (header.axial, header.lateral) {
@@ -126,7 +125,12 @@ pub(super) fn shared(results: &Results) -> Item {
 }
 
 /// Functional groups of one frame; with a `segment` if the frame belongs to one.
-pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, reference: &DicomReference) -> Item {
+pub(super) fn frame_groups(
+    segment: Option<u16>,
+    bscan: usize,
+    results: &ScanResults,
+    reference: &DicomReference,
+) -> Item {
     let position = bscan as u32 + 1;
     let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([position]).collect());
     let content = item([
@@ -144,11 +148,11 @@ pub(super) fn groups(segment: Option<u16>, bscan: usize, results: &Results, refe
 
 #[cfg(test)]
 mod tests {
-    use super::Bits;
+    use super::BitPacker;
 
     #[test]
     fn bits_fill_bytes_from_below_and_bytes_are_even() {
-        let mut bits = Bits::default();
+        let mut bits = BitPacker::default();
         for i in 0..17 {
             bits.push(i == 0 || i == 9 || i == 16);
         }

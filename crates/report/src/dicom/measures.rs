@@ -4,18 +4,6 @@
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-
-use super::{
-    Results,
-    build::{Item, item, sequence, string},
-    codes,
-    content::{
-        Relation::{Contains, Context, Modifies, Property},
-        coded, contained, container, derived, identifier, images, number, site, template, text,
-    },
-    object::{Kind, Object, referenced, uid},
-};
-use crate::record::LayerRecord;
 use octrls_core::{
     layer::{Layer, Measured},
     measure::{
@@ -25,7 +13,18 @@ use octrls_core::{
 };
 use octrls_readers::DicomReference;
 
-pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+use super::{
+    ScanResults, codes,
+    content::{
+        Relation::{Contains, Context, Modifies, Property},
+        coded, contained, container, derived, identifier, images, number, site, template, text,
+    },
+    elements::{Item, item, sequence, string},
+    object::{Kind, Object, referenced, uid},
+};
+use crate::record::LayerRecord;
+
+pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Measures, results, reference);
     let series = item([
         string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone()),
@@ -48,7 +47,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     object
 }
 
-fn report(results: &Results, reference: &DicomReference) -> Vec<Item> {
+fn report(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
     let record = results.record;
     let model = record.model;
     let program = format!("octrls {}", record.octrls);
@@ -74,14 +73,14 @@ fn report(results: &Results, reference: &DicomReference) -> Vec<Item> {
     ]
 }
 
-fn groups(results: &Results, reference: &DicomReference) -> Vec<Item> {
+fn groups(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
     let record = results.record;
     let grids = record.volume.iter().flat_map(|v| &v.etdrs);
     let layers = Measured::all().into_iter().zip(&record.layers);
     let mut groups: Vec<Item> = layers
         .filter_map(|(of, figures)| {
-            let mut values = whole(figures, record.unit);
-            values.extend(grids.clone().filter(|g| g.layer == of.key()).flat_map(|g| grid(of, g)));
+            let mut values = whole_scan(figures, record.unit);
+            values.extend(grids.clone().filter(|g| g.layer == of.key()).flat_map(|g| etdrs_grid(of, g)));
             (!values.is_empty()).then(|| group(results, reference, of.name(), of, values))
         })
         .collect();
@@ -92,7 +91,7 @@ fn groups(results: &Results, reference: &DicomReference) -> Vec<Item> {
     groups
 }
 
-fn group(results: &Results, reference: &DicomReference, name: &str, of: Measured, values: Vec<Item>) -> Item {
+fn group(results: &ScanResults, reference: &DicomReference, name: &str, of: Measured, values: Vec<Item>) -> Item {
     let record = results.record;
     let tracking = uid(&["measures", &results.identity(reference), name]);
     let head = [
@@ -110,7 +109,7 @@ fn group(results: &Results, reference: &DicomReference, name: &str, of: Measured
 }
 
 /// The values over the whole scan.
-fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
+fn whole_scan(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     let unit = match unit {
         ThicknessUnit::Micrometres => codes::MICROMETRE,
         ThicknessUnit::Pixels => codes::PIXELS,
@@ -126,15 +125,21 @@ fn whole(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
 }
 
 /// The ETDRS values of `of`. Partly covered areas are left out: a receiver would take the value for the whole area.
-fn grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
+fn etdrs_grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
     let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
-        let said = vec![derived(codes::MEAN), coverage(field.coverage)];
-        Some(number(Contains, codes::subfield(of, field.at), rounded(field.mean_um?.into()), codes::MICROMETRE, said))
+        let properties = vec![derived(codes::MEAN), coverage(field.coverage)];
+        Some(number(
+            Contains,
+            codes::subfield(of, field.at),
+            rounded(field.mean_um?.into()),
+            codes::MICROMETRE,
+            properties,
+        ))
     });
     let volume = (measured.grid.coverage >= COVERED).then(|| {
-        let said = vec![coverage(measured.grid.coverage)];
+        let properties = vec![coverage(measured.grid.coverage)];
         let value = (1e4 * measured.grid.volume_mm3).round() / 1e4;
-        number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, said)
+        number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, properties)
     });
     fields.chain(volume).collect()
 }

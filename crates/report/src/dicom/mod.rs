@@ -11,13 +11,13 @@
 //! Identifiers derive from the scan's content, the model, its settings and the kind of object, so that results sent
 //! again are the same objects. `docs/dicom.md` lists the attributes of each object and their sources in the standard.
 
-mod build;
 mod codes;
 mod content;
-mod document;
-mod heightmap;
+mod elements;
+mod encapsulated_pdf;
+mod height_map;
 mod heights;
-mod labelmap;
+mod label_map;
 mod masks;
 mod measures;
 mod object;
@@ -26,11 +26,14 @@ mod segments;
 
 pub(super) use heights::Heights;
 
-use serde::{Deserialize, Serialize};
-
-use super::{OutputError, record::ResultRecord};
 use octrls_core::scan::ScanHeader;
 use octrls_readers::{DicomOrigin, DicomReference};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    OutputError,
+    record::{DicomRecord, ResultRecord},
+};
 
 /// The DICOM objects to write for a DICOM scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -60,25 +63,8 @@ impl DicomResults {
     }
 }
 
-/// The description of the DICOM objects in `result.json`.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct DicomRecord {
-    objects: Vec<ObjectRecord>,
-    /// Reasons for missing objects.
-    left_out: Vec<String>,
-}
-
-/// Description of one object.
-#[derive(Clone, Debug, Serialize)]
-struct ObjectRecord {
-    file: &'static str,
-    sop_class_uid: &'static str,
-    sop_instance_uid: String,
-    series_instance_uid: String,
-}
-
-/// The source of the objects.
-pub(super) struct Results<'a> {
+/// The results of a scan, as needed for its objects.
+pub(super) struct ScanResults<'a> {
     pub(super) origin: &'a DicomOrigin,
     pub(super) header: &'a ScanHeader,
     pub(super) record: &'a ResultRecord<'a>,
@@ -91,7 +77,7 @@ pub(super) struct Results<'a> {
 /// File name and content.
 pub(super) type File = (&'static str, Vec<u8>);
 
-impl Results<'_> {
+impl ScanResults<'_> {
     /// Creates the objects selected by `which`.
     ///
     /// # Errors
@@ -106,25 +92,25 @@ impl Results<'_> {
             record.left_out.push(reason.to_owned());
             return Ok((files, record));
         };
-        let seen = self.heights.has_lines();
+        let has_lines = self.heights.has_lines();
         let mut add = |object: object::Object| {
             record.objects.push(object.record());
             files.push(object.encode()?);
             Ok::<(), OutputError>(())
         };
-        if seen {
-            add(heightmap::object(self, reference))?;
+        if has_lines {
+            add(height_map::object(self, reference))?;
             match which {
                 DicomResults::WithMasks => add(masks::object(self, reference))?,
-                DicomResults::WithLabelMap => add(labelmap::object(self, reference))?,
+                DicomResults::WithLabelMap => add(label_map::object(self, reference))?,
                 DicomResults::None | DicomResults::Standard => {}
             }
         }
         add(measures::object(self, reference))?;
         if let Some(pdf) = self.pdf {
-            add(document::object(self, reference, pdf))?;
+            add(encapsulated_pdf::object(self, reference, pdf))?;
         }
-        if !seen {
+        if !has_lines {
             record.left_out.push("no boundary was found: there are no surfaces".to_owned());
         }
         Ok((files, record))
@@ -136,7 +122,7 @@ impl Results<'_> {
         let program = record.octrls;
         let (scan, model, ez) = (&record.scan.sha256, record.model.sha256(), record.ellipsoid_zone.key());
         // The operator may have set spacing and eye.
-        let stated = format!("{:?} {:?} {:?}", self.header.axial, self.header.lateral, self.header.eye);
-        format!("{program} {} {scan} {model} {ez} {stated}", reference.key())
+        let operator_settings = format!("{:?} {:?} {:?}", self.header.axial, self.header.lateral, self.header.eye);
+        format!("{program} {} {scan} {model} {ez} {operator_settings}", reference.key())
     }
 }

@@ -3,18 +3,17 @@
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
-
-use super::{
-    ObjectRecord, Results,
-    build::{Element, Item, empty, integer, sequence, string},
-    codes,
-};
-use crate::OutputError;
 use octrls_fs::digest::sha256;
 use octrls_readers::{
     DicomReference,
     dicom::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION},
 };
+
+use super::{
+    ScanResults, codes,
+    elements::{Element, Item, empty, integer, sequence, string},
+};
+use crate::{OutputError, record::DicomObjectRecord};
 
 /// Elements that every object of a study repeats, even if they are empty (Type 2).
 const REQUIRED: [(Tag, VR); 8] = [
@@ -94,7 +93,7 @@ pub(super) struct Object {
 
 impl Object {
     /// A new object of `kind` with the common elements.
-    pub(super) fn new(kind: Kind, results: &Results, reference: &DicomReference) -> Self {
+    pub(super) fn new(kind: Kind, results: &ScanResults, reference: &DicomReference) -> Self {
         let identity = results.identity(reference);
         let (instance, series) = (uid(&[&identity, kind.file(), "instance"]), uid(&[&identity, kind.file(), "series"]));
         let mut elements = results.origin.subject.clone();
@@ -107,7 +106,7 @@ impl Object {
             elements.put(empty(tags::REFERRING_PHYSICIAN_NAME, VR::PN));
         }
         let model = results.record.model;
-        let made = results.record.created.to_zoned(jiff::tz::TimeZone::system());
+        let created = results.record.created.to_zoned(jiff::tz::TimeZone::system());
         let own = [
             string(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
             string(tags::SOP_CLASS_UID, VR::UI, kind.class()),
@@ -117,8 +116,8 @@ impl Object {
             string(tags::SERIES_DESCRIPTION, VR::LO, kind.series_description()),
             integer(tags::SERIES_NUMBER, kind.series_number()),
             integer(tags::INSTANCE_NUMBER, 1),
-            string(tags::CONTENT_DATE, VR::DA, made.strftime("%Y%m%d").to_string()),
-            string(tags::CONTENT_TIME, VR::TM, made.strftime("%H%M%S").to_string()),
+            string(tags::CONTENT_DATE, VR::DA, created.strftime("%Y%m%d").to_string()),
+            string(tags::CONTENT_TIME, VR::TM, created.strftime("%H%M%S").to_string()),
             string(tags::MANUFACTURER, VR::LO, MANUFACTURER),
             string(tags::MANUFACTURER_MODEL_NAME, VR::LO, model.name()),
             // Software has no serial number; the hash of the model file identifies it best.
@@ -137,8 +136,8 @@ impl Object {
         }
     }
 
-    pub(super) fn record(&self) -> ObjectRecord {
-        ObjectRecord {
+    pub(super) fn record(&self) -> DicomObjectRecord {
+        DicomObjectRecord {
             file: self.kind.file(),
             sop_class_uid: self.kind.class(),
             sop_instance_uid: self.instance.clone(),
@@ -178,12 +177,12 @@ pub(super) fn uid(parts: &[&str]) -> String {
 pub(super) fn referenced_series(reference: &DicomReference) -> Element {
     let instances = sequence(tags::REFERENCED_INSTANCE_SEQUENCE, referenced(reference));
     let series = string(tags::SERIES_INSTANCE_UID, VR::UI, reference.series.clone());
-    sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![super::build::item([series, instances])])
+    sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![super::elements::item([series, instances])])
 }
 
 /// Class and instance of each object of the scan.
 pub(super) fn referenced(reference: &DicomReference) -> Vec<Item> {
-    reference.instances.iter().map(|instance| one(&reference.class, instance)).collect()
+    reference.instances.iter().map(|instance| instance_reference(&reference.class, instance)).collect()
 }
 
 /// The scan's objects as processed source images.
@@ -201,7 +200,7 @@ pub(super) fn source_bscan(reference: &DicomReference, bscan: usize) -> Item {
         [only] => (only.as_str(), true),
         several => (several.get(bscan).map_or("", String::as_str), false),
     };
-    let mut image = one(&reference.class, instance);
+    let mut image = instance_reference(&reference.class, instance);
     image.put(codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE));
     if is_frame {
         image.put(integer(tags::REFERENCED_FRAME_NUMBER, bscan + 1));
@@ -209,8 +208,8 @@ pub(super) fn source_bscan(reference: &DicomReference, bscan: usize) -> Item {
     image
 }
 
-fn one(class: &str, instance: &str) -> Item {
-    super::build::item([
+fn instance_reference(class: &str, instance: &str) -> Item {
+    super::elements::item([
         string(tags::REFERENCED_SOP_CLASS_UID, VR::UI, class),
         string(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, instance),
     ])

@@ -2,28 +2,28 @@
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
+use octrls_readers::DicomReference;
 
 use super::{
-    Results,
-    build::{Element, Item, decimals, empty, item, sequence, string, word},
+    ScanResults,
     codes::{self, Code},
+    elements::{Element, Item, decimals, empty, item, sequence, string, word},
     object::{Object, referenced_series, source_bscan, source_images, uid},
 };
 use crate::ModelRecord;
-use octrls_readers::DicomReference;
 
 /// Number, name and meaning of a segment.
 pub(super) struct Segment {
     pub(super) number: u16,
     pub(super) label: &'static str,
     pub(super) category: Code,
-    pub(super) what: Code,
+    pub(super) property: Code,
     /// Recommended display colour, sRGB.
     pub(super) colour: [u8; 3],
 }
 
 /// Elements of a derived image of segments (PS3.3, C.8.20.2 and C.8.20.5).
-pub(super) fn describe(object: &mut Object, results: &Results, reference: &DicomReference, segments: &[Segment]) {
+pub(super) fn describe(object: &mut Object, results: &ScanResults, reference: &DicomReference, segments: &[Segment]) {
     let model = results.record.model;
     let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
     // Without a frame of reference of its own, the scan is the only member of a new one.
@@ -32,7 +32,7 @@ pub(super) fn describe(object: &mut Object, results: &Results, reference: &Dicom
     object.put([
         string(tags::FRAME_OF_REFERENCE_UID, VR::UI, frame_of_reference),
         empty(tags::POSITION_REFERENCE_INDICATOR, VR::LO),
-        super::build::strings(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "PRIMARY"]),
+        super::elements::strings(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "PRIMARY"]),
         string(tags::CONTENT_LABEL, VR::CS, "RETINAL_LAYERS"),
         string(tags::CONTENT_DESCRIPTION, VR::LO, "Retinal layers, found automatically; research use only"),
         string(tags::CONTENT_CREATOR_NAME, VR::PN, "OCT-RLS^^^^"),
@@ -56,7 +56,7 @@ fn segment(segment: &Segment, model: &ModelRecord, version: &str) -> Item {
         string(tags::SEGMENT_ALGORITHM_NAME, VR::LO, format!("octrls {}", model.name())),
         sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![algorithm]),
         segment.category.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE),
-        segment.what.sequence(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE),
+        segment.property.sequence(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE),
         codes::RETINA.sequence(tags::ANATOMIC_REGION_SEQUENCE),
         dicom_core::DataElement::new(
             tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE,

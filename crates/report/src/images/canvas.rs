@@ -4,13 +4,13 @@ use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 
 /// Background.
-pub(super) const PAPER: [u8; 3] = [24, 24, 28];
+pub(crate) const BACKGROUND: [u8; 3] = [24, 24, 28];
 /// Text.
-pub(super) const INK: [u8; 3] = [225, 225, 225];
+pub(super) const TEXT: [u8; 3] = [225, 225, 225];
 /// Secondary text.
-pub(super) const FAINT: [u8; 3] = [150, 150, 155];
+pub(super) const FAINT_TEXT: [u8; 3] = [150, 150, 155];
 /// Side of a character cell before scaling.
-const GLYPH: u32 = 8;
+const CELL: u32 = 8;
 
 /// Blends `colour` over a pixel; positions outside the image are ignored.
 fn blend(image: &mut RgbImage, x: i64, y: i64, colour: [u8; 3], share: f32) {
@@ -53,8 +53,8 @@ pub(super) fn text(image: &mut RgbImage, x: u32, y: u32, scale: u32, colour: [u8
     for (i, character) in line.chars().enumerate() {
         let glyph = BASIC_FONTS.get(character).or_else(|| BASIC_FONTS.get('?')).unwrap_or_default();
         for (dy, bits) in glyph.into_iter().enumerate() {
-            for dx in (0..GLYPH).filter(|dx| bits >> dx & 1 == 1) {
-                let left = x + (i as u32 * GLYPH + dx) * scale;
+            for dx in (0..CELL).filter(|dx| bits >> dx & 1 == 1) {
+                let left = x + (i as u32 * CELL + dx) * scale;
                 fill(image, left, y + dy as u32 * scale, scale, scale, colour);
             }
         }
@@ -63,5 +63,5 @@ pub(super) fn text(image: &mut RgbImage, x: u32, y: u32, scale: u32, colour: [u8
 
 /// Width of a line of `characters` characters.
 pub(super) const fn text_width(characters: u32, scale: u32) -> u32 {
-    characters * GLYPH * scale
+    characters * CELL * scale
 }

@@ -1,15 +1,17 @@
 //! The report page about a circle around the optic disc.
 
-use super::{
-    localizer::Localizer,
-    page::{Align, Page, Style},
-    record::CircleReferenceRecord,
-    report::{BODY, LINE, MARGIN, RIGHT, whole},
-    volume_page::{OTHER_DEVICES, shade},
-};
 use octrls_core::{
     layer::Boundary,
     measure::{enface::CircleProfile, reference::Standing},
+};
+
+use super::{
+    layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade},
+    localizer::Localizer,
+};
+use crate::{
+    pdf::{Align, Page, Style},
+    record::CircleReferenceRecord,
 };
 
 /// Draws the page.
@@ -20,7 +22,7 @@ pub(super) fn circle_page(
 ) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
-    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, whole(circle.mean_um));
+    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, micrometres(circle.mean_um));
     page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
     let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
     let most = circle.tsnit_um.iter().flatten().copied().fold(100.0, f32::max);
@@ -53,7 +55,7 @@ pub(super) fn circle_page(
             page.fill((columns[0] - 30.0, y - 9.0), (33.0, 12.0), colour);
         }
         page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
-        page.text(columns[0], y, BODY, Align::Right, &whole(mean));
+        page.text(columns[0], y, BODY, Align::Right, &micrometres(mean));
         page.text(columns[1], y, BODY, Align::Right, &format!("{:.0} %", 100.0 * coverage));
         if let Some(c) = compared {
             let words = match c.standing {
@@ -79,10 +81,10 @@ pub(super) fn circle_page(
     for (i, hour) in circle.clock_hours.iter().enumerate() {
         let x = MARGIN + 108.0 + 34.0 * i as f32;
         page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
-        page.text(x, y + LINE, BODY, Align::Right, &whole(hour.mean_um));
+        page.text(x, y + LINE, BODY, Align::Right, &micrometres(hour.mean_um));
     }
     if let Some(localizer) = localizer {
-        localizer.draw_with_words(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
+        localizer.draw_with_caption(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
     }
     page
 }

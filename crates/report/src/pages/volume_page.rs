@@ -1,13 +1,6 @@
 //! The report page about a volume: maps, ETDRS subfields, the ganglion cell annulus.
 
 use image::RgbImage;
-
-use super::{
-    canvas::PAPER,
-    page::{Align, Page, Picture, Style},
-    record::ReferenceRecord,
-    report::{BODY, LINE, MARGIN, RIGHT, whole},
-};
 use octrls_core::{
     layer::Measured,
     measure::{
@@ -16,8 +9,12 @@ use octrls_core::{
     },
 };
 
-/// Note on every comparison with a reference group.
-pub(super) const OTHER_DEVICES: &str = "Results of other devices and programs differ by a few micrometres.";
+use super::layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade};
+use crate::{
+    images::BACKGROUND,
+    pdf::{Align, Page, Picture, Style},
+    record::ReferenceRecord,
+};
 
 /// Draws the page with the thickness maps `maps`.
 pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
@@ -64,7 +61,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     if let Some(reference) = reference {
         y += LINE;
         for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
-            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(PAPER));
+            page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(BACKGROUND));
             page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
         }
         let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
@@ -76,11 +73,11 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         page.text(MARGIN, y, small, Align::Left, OTHER_DEVICES);
     }
     if let Some(gcipl) = &measures.gcipl {
-        let (average, minimum) = (whole(gcipl.average_um), whole(gcipl.minimum_um));
+        let (average, minimum) = (micrometres(gcipl.average_um), micrometres(gcipl.minimum_um));
         y += LINE + 6.0;
         page.text(MARGIN, y, BODY.bold(), Align::Left, "GCL+IPL in the elliptical annulus, mean in \u{b5}m");
         y += LINE + 2.0;
-        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), whole(s.mean_um)));
+        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), micrometres(s.mean_um)));
         let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
         for (i, (name, value)) in all.enumerate() {
             let x = MARGIN + 64.0 * (i as f32 + 1.0);
@@ -93,13 +90,4 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         }
     }
     page
-}
-
-/// Background colour of a value outside the reference range.
-pub(super) const fn shade(standing: Standing) -> Option<[u8; 3]> {
-    match standing {
-        Standing::Below => Some([190, 215, 240]),
-        Standing::Within => None,
-        Standing::Above => Some([250, 215, 170]),
-    }
 }

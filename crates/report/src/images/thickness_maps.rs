@@ -1,32 +1,32 @@
 //! Thickness maps of a volume: en-face images of every layer and the retina, each with its own scale.
 
 use image::{Rgb, RgbImage};
-
-use super::canvas::{self, FAINT, INK, PAPER};
 use octrls_core::{
     layer::Measured,
     measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures, side},
     scan::{Eye, Place},
 };
 
+use super::canvas::{self, BACKGROUND, FAINT_TEXT, TEXT};
+
 /// Colour where thickness is unknown.
 const UNKNOWN: [u8; 3] = [60, 60, 66];
 /// Longer side of a map in pixels.
-const SIDE: f64 = 360.0;
+const LONGER_SIDE: f64 = 360.0;
 const MARGIN: u32 = 14;
-const TITLE: u32 = 26;
-const BAR: u32 = 14;
+const TITLE_HEIGHT: u32 = 26;
+const BAR_WIDTH: u32 = 14;
 /// Enlargement of letters, so that they are legible in the report too.
-const LETTERS: u32 = 2;
+const TEXT_SCALE: u32 = 2;
 /// Width of a colour bar's numbers.
-const FIGURES: u32 = 70;
+const NUMBERS_WIDTH: u32 = 70;
 const COLUMNS: u32 = 3;
 /// Largest number of points drawn along a circle.
-const MOST_STEPS: f64 = 16_384.0;
+const MAX_RING_STEPS: f64 = 16_384.0;
 /// Smallest extent of a map in either direction, in millimetres; a smaller area is not drawn.
-const LEAST_MM: f64 = 0.5;
+const MIN_EXTENT_MM: f64 = 0.5;
 /// The top of a scale is rounded to a multiple of this, in micrometres.
-const ROUND: f32 = 10.0;
+const SCALE_STEP_UM: f32 = 10.0;
 
 /// Position of a map in the picture.
 struct Panel {
@@ -40,23 +40,23 @@ struct Panel {
     eye: Option<Eye>,
 }
 
-/// Draws the maps of a volume of `eye` from its `fields`; `None` if the area is too small.
+/// Draws the maps of a volume of `eye` from its `maps`; `None` if the area is too small.
 #[must_use]
-pub(super) fn thickness_maps(fields: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
-    let (low, high) = fields.first()?.extent();
+pub(crate) fn thickness_maps(maps: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
+    let (low, high) = maps.first()?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
-    if across.min(down) < LEAST_MM {
+    if across.min(down) < MIN_EXTENT_MM {
         return None;
     }
-    let mm_per_pixel = across.max(down) / SIDE;
+    let mm_per_pixel = across.max(down) / LONGER_SIDE;
     let size = |mm: f64| ((mm / mm_per_pixel).round() as u32).max(1);
     let (width, height) = (size(across), size(down));
-    let cell = (width + MARGIN + BAR + FIGURES, height + TITLE + MARGIN);
+    let cell = (width + MARGIN + BAR_WIDTH + NUMBERS_WIDTH, height + TITLE_HEIGHT + MARGIN);
     let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
-    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + TITLE);
-    let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(PAPER));
-    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(fields)) {
-        let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE);
+    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + TITLE_HEIGHT);
+    let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(BACKGROUND));
+    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(maps)) {
+        let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE_HEIGHT);
         let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye };
         let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
         panel.draw(&mut image, of, field, grid, measures.centre);
@@ -66,47 +66,47 @@ pub(super) fn thickness_maps(fields: &[ThicknessMap], measures: &VolumeMeasures,
         CentreSource::ScanMiddle => "circles: 1, 3, 6 mm about the scan's middle, no fovea found",
     };
     let note = format!("um; {centre}; grey: unknown; research use only");
-    let letters = if canvas::text_width(note.len() as u32, LETTERS) + MARGIN < size.0 { LETTERS } else { 1 };
-    canvas::text(&mut image, MARGIN, size.1 - TITLE + 4, letters, FAINT, &note);
+    let scale = if canvas::text_width(note.len() as u32, TEXT_SCALE) + MARGIN < size.0 { TEXT_SCALE } else { 1 };
+    canvas::text(&mut image, MARGIN, size.1 - TITLE_HEIGHT + 4, scale, FAINT_TEXT, &note);
     Some(image)
 }
 
 impl Panel {
-    fn draw(&self, image: &mut RgbImage, of: Measured, field: &ThicknessMap, grid: Option<&EtdrsGrid>, centre: Centre) {
+    fn draw(&self, image: &mut RgbImage, of: Measured, map: &ThicknessMap, grid: Option<&EtdrsGrid>, centre: Centre) {
         let values: Vec<Option<f32>> = (0..self.height)
             .flat_map(|y| (0..self.width).map(move |x| (x, y)))
-            .map(|(x, y)| field.at(self.place(x, y)))
+            .map(|(x, y)| map.at(self.place(x, y)))
             .collect();
         let top = top_of_scale(&values);
         for (i, value) in (0..).zip(&values) {
             let colour = value.map_or(UNKNOWN, |v| viridis(v / top));
             image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
         }
-        canvas::text(image, self.left, self.top - TITLE + 5, LETTERS, INK, of.name());
+        canvas::text(image, self.left, self.top - TITLE_HEIGHT + 5, TEXT_SCALE, TEXT, of.name());
         for radius in ETDRS_RADII_MM {
-            self.ring(image, centre.place, radius);
+            self.draw_ring(image, centre.place, radius);
         }
         if let Some(grid) = grid {
-            self.figures(image, grid, centre.place);
+            self.draw_means(image, grid, centre.place);
         }
-        self.sides(image);
-        self.bar(image, top);
+        self.draw_sides(image);
+        self.draw_scale(image, top);
     }
 
     /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
-    fn sides(&self, image: &mut RgbImage) {
+    fn draw_sides(&self, image: &mut RgbImage) {
         let letter = |right: f64| match side((right, 0.0), self.eye) {
             Side::Nasal => "N",
             Side::Temporal => "T",
             Side::Left => "L",
             _ => "R",
         };
-        let width = canvas::text_width(1, LETTERS);
+        let width = canvas::text_width(1, TEXT_SCALE);
         for (x, text) in
             [(self.left + 3, letter(-1.0)), (self.left + self.width.saturating_sub(width + 3), letter(1.0))]
         {
-            canvas::fill(image, x - 1, self.top + 2, width + 1, 8 * LETTERS + 1, PAPER);
-            canvas::text(image, x, self.top + 3, LETTERS, INK, text);
+            canvas::fill(image, x - 1, self.top + 2, width + 1, 8 * TEXT_SCALE + 1, BACKGROUND);
+            canvas::text(image, x, self.top + 3, TEXT_SCALE, TEXT, text);
         }
     }
 
@@ -126,48 +126,49 @@ impl Panel {
         Some((self.left + x, self.top + y))
     }
 
-    fn ring(&self, image: &mut RgbImage, centre: Place, radius: f64) {
+    fn draw_ring(&self, image: &mut RgbImage, centre: Place, radius: f64) {
         let around = std::f64::consts::TAU * radius / self.mm_per_pixel;
-        let steps = (2.0 * around.ceil()).min(MOST_STEPS) as u32;
+        let steps = (2.0 * around.ceil()).min(MAX_RING_STEPS) as u32;
         for step in 0..steps {
             let (sin, cos) = (std::f64::consts::TAU * f64::from(step) / f64::from(steps)).sin_cos();
             if let Some((x, y)) = self.pixel(Place { x: centre.x + radius * cos, y: centre.y + radius * sin }) {
-                image.put_pixel(x, y, Rgb(INK));
+                image.put_pixel(x, y, Rgb(TEXT));
             }
         }
     }
 
     /// Writes the mean of each subfield at its middle.
-    fn figures(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
+    fn draw_means(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
         // Neighbouring subfield middles are 1 mm apart.
         let room = (1.0 / self.mm_per_pixel) as u32;
-        let letters = if canvas::text_width(3, LETTERS) + 4 <= room { LETTERS } else { 1 };
+        let scale = if canvas::text_width(3, TEXT_SCALE) + 4 <= room { TEXT_SCALE } else { 1 };
         for field in &grid.subfields {
             let Some(mean) = field.mean_um else { continue };
             let (right, down) = field.at.middle(self.eye);
             let Some((x, y)) = self.pixel(Place { x: centre.x + right, y: centre.y + down }) else { continue };
             let text = format!("{mean:.0}");
-            let width = canvas::text_width(text.len() as u32, letters);
-            let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * letters));
-            canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * letters + 1, PAPER);
-            canvas::text(image, x, y, letters, INK, &text);
+            let width = canvas::text_width(text.len() as u32, scale);
+            let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * scale));
+            canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * scale + 1, BACKGROUND);
+            canvas::text(image, x, y, scale, TEXT, &text);
         }
     }
 
-    fn bar(&self, image: &mut RgbImage, top: f32) {
+    fn draw_scale(&self, image: &mut RgbImage, top: f32) {
         let x = self.left + self.width + 6;
         for y in 0..self.height {
             let share = 1.0 - (y as f32 + 0.5) / self.height as f32;
-            canvas::fill(image, x, self.top + y, BAR, 1, viridis(share));
+            canvas::fill(image, x, self.top + y, BAR_WIDTH, 1, viridis(share));
         }
         for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
-            let y = self.top + (share * self.height.saturating_sub(8 * LETTERS) as f32) as u32;
-            canvas::text(image, x + BAR + 4, y, LETTERS, FAINT, &format!("{value:.0}"));
+            let y = self.top + (share * self.height.saturating_sub(8 * TEXT_SCALE) as f32) as u32;
+            canvas::text(image, x + BAR_WIDTH + 4, y, TEXT_SCALE, FAINT_TEXT, &format!("{value:.0}"));
         }
     }
 }
 
 /// Viridis (van der Walt and Smith, 2015): legible for colour-blind readers and in grey.
+#[must_use]
 pub fn viridis(share: f32) -> [u8; 3] {
     let c = colorous::VIRIDIS.eval_continuous(f64::from(share.clamp(0.0, 1.0)));
     [c.r, c.g, c.b]
@@ -177,8 +178,8 @@ pub fn viridis(share: f32) -> [u8; 3] {
 fn top_of_scale(values: &[Option<f32>]) -> f32 {
     let mut known: Vec<f32> = values.iter().flatten().copied().collect();
     known.sort_by(f32::total_cmp);
-    let high = known.get(known.len() * 99 / 100).copied().unwrap_or(ROUND);
-    (high / ROUND).ceil().max(1.0) * ROUND
+    let high = known.get(known.len() * 99 / 100).copied().unwrap_or(SCALE_STEP_UM);
+    (high / SCALE_STEP_UM).ceil().max(1.0) * SCALE_STEP_UM
 }
 
 #[cfg(test)]
@@ -207,9 +208,10 @@ mod tests {
     #[test]
     fn thin_is_dark_and_thick_is_bright_on_its_side() {
         let volume = volume();
-        let fields = volume.fields().expect("an area");
-        let image = thickness_maps(&fields, &volume.measure(&fields), Some(Eye::Right)).expect("maps");
-        let light = |x: u32| image.get_pixel(x, MARGIN + TITLE + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
+        let maps = volume.fields().expect("an area");
+        let image = thickness_maps(&maps, &volume.measure(&maps), Some(Eye::Right)).expect("maps");
+        let light =
+            |x: u32| image.get_pixel(x, MARGIN + TITLE_HEIGHT + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
         assert!(light(MARGIN + 20) + 80 < light(MARGIN + 270), "{} {}", light(MARGIN + 20), light(MARGIN + 270));
     }
 

@@ -5,28 +5,27 @@
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
+use octrls_core::layer::Boundary;
+use octrls_readers::DicomReference;
 
 use super::{
-    Results,
-    build::{Element, Item, integer, item, sequence, string, word},
-    codes,
+    ScanResults, codes,
+    elements::{Element, Item, integer, item, sequence, string, word},
     object::{Kind, Object},
     plane::EnFace,
     segments::{self, Segment},
 };
-use octrls_core::layer::Boundary;
-use octrls_readers::DicomReference;
 
 /// Value where a boundary is not determined; valid values are not negative.
 const UNKNOWN: f32 = -1.0;
 
-pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Surfaces, results, reference);
     let segment = |b: Boundary| Segment {
         number: b.index() as u16 + 1,
         label: b.name(),
         category: codes::ANATOMICAL_STRUCTURE,
-        what: codes::boundary(b),
+        property: codes::boundary(b),
         colour: b.colour(),
     };
     segments::describe(&mut object, results, reference, &Boundary::ALL.map(segment));
@@ -45,14 +44,14 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         word(tags::BITS_ALLOCATED, 32),
         DataElement::new(tags::FLOAT_PIXEL_PADDING_VALUE, VR::FL, PrimitiveValue::from(UNKNOWN)),
         DataElement::new(tags::FLOAT_PIXEL_PADDING_RANGE_LIMIT, VR::FL, PrimitiveValue::from(UNKNOWN)),
-        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(results, reference)]),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_groups(results, reference)]),
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (1..=Boundary::ALL.len() as u16).map(frame).collect()),
         DataElement::new(tags::FLOAT_PIXEL_DATA, VR::OF, PrimitiveValue::F32(rows(results).into())),
     ]);
     object
 }
 
-fn rows(results: &Results) -> Vec<f32> {
+fn rows(results: &ScanResults) -> Vec<f32> {
     let frame = |b: Boundary| results.heights.rows(b).map(|row| row.unwrap_or(UNKNOWN));
     Boundary::ALL.into_iter().flat_map(frame).collect()
 }
@@ -62,7 +61,7 @@ fn frame(number: u16) -> Item {
     item([sequence(tags::FRAME_CONTENT_SEQUENCE, vec![item([index])]), segments::identification(number)])
 }
 
-fn shared(results: &Results, reference: &DicomReference) -> Item {
+fn shared_groups(results: &ScanResults, reference: &DicomReference) -> Item {
     let header = results.header;
     let mut groups = vec![segments::derivation(reference, None)];
     if let Some(plane) = results.origin.planes.as_ref().and_then(EnFace::of) {

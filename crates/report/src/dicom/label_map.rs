@@ -3,27 +3,27 @@
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
+use octrls_readers::DicomReference;
 
 use super::{
-    Results,
-    build::{integer, sequence, string, word},
-    codes, masks,
+    ScanResults, codes,
+    elements::{integer, sequence, string, word},
+    masks,
     object::{Kind, Object},
     segments::{self, Segment},
 };
-use octrls_readers::DicomReference;
 
 /// Number of the background.
 const BACKGROUND: u16 = 0;
 
-pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
+pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::LabelMap, results, reference);
     // The standard requires a description of every number that occurs, including the background.
     let background = Segment {
         number: BACKGROUND,
         label: "Background",
         category: codes::BACKGROUND,
-        what: codes::BACKGROUND,
+        property: codes::BACKGROUND,
         colour: [0; 3],
     };
     let described: Vec<Segment> = std::iter::once(background).chain(masks::layers()).collect();
@@ -33,7 +33,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
     let frames = results.heights.bscans();
     let mut pixels: Vec<u8> = (0..frames).flat_map(|bscan| results.heights.mask(bscan)).collect();
     pixels.resize(pixels.len().next_multiple_of(2), 0);
-    let groups = (0..frames).map(|bscan| masks::groups(None, bscan, results, reference)).collect();
+    let groups = (0..frames).map(|bscan| masks::frame_groups(None, bscan, results, reference)).collect();
     let header = results.header;
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "LABELMAP"),
@@ -47,7 +47,7 @@ pub(super) fn object(results: &Results, reference: &DicomReference) -> Object {
         word(tags::HIGH_BIT, 7),
         word(tags::PIXEL_REPRESENTATION, 0),
         word(tags::PIXEL_PADDING_VALUE, BACKGROUND),
-        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![masks::shared(results)]),
+        sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![masks::shared_groups(results)]),
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
     ]);

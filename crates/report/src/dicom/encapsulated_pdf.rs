@@ -2,16 +2,15 @@
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
-
-use super::{
-    Results,
-    build::{empty, sequence, string},
-    codes,
-    object::{Kind, Object, source_images},
-};
 use octrls_readers::DicomReference;
 
-pub(super) fn object(results: &Results, reference: &DicomReference, pdf: &[u8]) -> Object {
+use super::{
+    ScanResults, codes,
+    elements::{empty, sequence, string},
+    object::{Kind, Object, source_images},
+};
+
+pub(super) fn object(results: &ScanResults, reference: &DicomReference, pdf: &[u8]) -> Object {
     let mut object = Object::new(Kind::Report, results, reference);
     let mut bytes = pdf.to_vec();
     bytes.resize(pdf.len().next_multiple_of(2), 0);

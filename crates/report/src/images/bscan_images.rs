@@ -6,16 +6,16 @@ use image::{
     ExtendedColorType, ImageEncoder,
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
-
 use octrls_core::segment::SegmentedBScan;
 
-use super::{OutputError, overlay::overlay};
+use super::overlay::overlay;
+use crate::OutputError;
 
 /// The class map and the overlay of a B-scan as PNG. After the network, this is the slowest step.
 #[derive(Clone, Debug)]
 pub struct Pictures {
-    pub(super) mask: Vec<u8>,
-    pub(super) overlay: Vec<u8>,
+    pub(crate) mask: Vec<u8>,
+    pub(crate) overlay: Vec<u8>,
 }
 
 impl Pictures {
@@ -33,7 +33,7 @@ impl Pictures {
 }
 
 /// Encodes `pixels` as PNG; an error names `file`.
-pub(super) fn png(
+pub(crate) fn png(
     file: &str,
     pixels: &[u8],
     (width, height): (u32, u32),

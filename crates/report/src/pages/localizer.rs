@@ -1,27 +1,28 @@
 //! Draws the fundus image with the lines of the B-scans.
 
-use super::{
-    canvas::PAPER,
-    page::{Align, Page, Picture, Style},
-};
 use octrls_readers::FundusImage;
 
-const LINE: [u8; 3] = [0, 158, 115];
-const SHOWN: [u8; 3] = [240, 228, 66];
-const BAR: [u8; 3] = [255, 255, 255];
+use crate::{
+    images::BACKGROUND,
+    pdf::{Align, Page, Picture, Style},
+};
+
+const LINE_COLOUR: [u8; 3] = [0, 158, 115];
+const HIGHLIGHT_COLOUR: [u8; 3] = [240, 228, 66];
+const BAR_COLOUR: [u8; 3] = [255, 255, 255];
 /// Largest number of lines drawn; of denser volumes, evenly spaced lines are drawn.
-const MOST_LINES: usize = 13;
+const MAX_LINES: usize = 13;
 
 /// The fundus image and the B-scan to highlight.
-pub(super) struct Localizer<'a> {
-    pub(super) fundus: &'a FundusImage,
+pub(crate) struct Localizer<'a> {
+    pub(crate) fundus: &'a FundusImage,
     /// Index of the B-scan shown in the report.
-    pub(super) shown: usize,
+    pub(crate) shown: usize,
 }
 
 impl Localizer<'_> {
     /// Draws the image with its upper left corner at `at`, at most `room` wide and high; returns its size in points.
-    pub(super) fn draw(&self, page: &mut Page, at: (f32, f32), room: f32) -> (f32, f32) {
+    pub(crate) fn draw(&self, page: &mut Page, at: (f32, f32), room: f32) -> (f32, f32) {
         let FundusImage { width, height, pixels, pixel_mm, lines } = self.fundus;
         // Without a scale, assume square pixels.
         let [across, down] = pixel_mm.map_or([1.0, 1.0], |mm| mm.map(|mm| mm as f32));
@@ -44,31 +45,31 @@ impl Localizer<'_> {
             }
             curved => page.curve(curved.iter().map(inside), width, colour),
         };
-        let every = lines.len().div_ceil(MOST_LINES).max(1);
-        lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE));
+        let every = lines.len().div_ceil(MAX_LINES).max(1);
+        lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE_COLOUR));
         if let Some(line) = lines.get(self.shown) {
-            curve(line, 0.8, SHOWN);
+            curve(line, 0.8, HIGHLIGHT_COLOUR);
         }
         if pixel_mm.is_some() && wide > 2.0 {
             let (left, below) = (at.0 + 5.0, at.1 + size.1 - 5.0);
-            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), PAPER);
-            page.fill((left, below), (scale, 1.2), BAR);
+            page.fill((left - 3.0, below - 9.0), (scale.max(17.0) + 6.0, 12.0), BACKGROUND);
+            page.fill((left, below), (scale, 1.2), BAR_COLOUR);
             page.text(left, below - 2.0, Style::of(6.5).white(), Align::Left, "1 mm");
         }
         size
     }
 
     /// Draws the image with its caption to the right.
-    pub(super) fn draw_with_words(&self, page: &mut Page, at: (f32, f32), room: f32) {
+    pub(crate) fn draw_with_caption(&self, page: &mut Page, at: (f32, f32), room: f32) {
         let (width, _) = self.draw(page, at, room);
-        for (i, words) in self.words().iter().enumerate() {
+        for (i, words) in self.caption().iter().enumerate() {
             let place = (at.0 + width + 10.0, at.1 + 9.0 + 10.0 * i as f32);
             page.text(place.0, place.1, Style::of(7.5).quiet(), Align::Left, words);
         }
     }
 
     /// The caption.
-    fn words(&self) -> [&'static str; 2] {
+    fn caption(&self) -> [&'static str; 2] {
         match self.fundus.lines.len() {
             0 => ["fundus", "position of the B-scans not known"],
             1 => ["fundus", "line: the B-scan"],

@@ -1,20 +1,16 @@
 //! The report page that compares an eye with its earlier visits.
 
-use super::{
-    page::{Align, Page, Style, WIDTH},
-    report::MARGIN,
-};
 use octrls_core::measure::follow_up::{Change, FollowUp, Standing};
 
-const RIGHT: f32 = WIDTH - MARGIN;
-const BODY: Style = Style::of(9.0);
-const LINE: f32 = 13.0;
+use super::layout::{BODY, LINE, MARGIN, RIGHT};
+use crate::pdf::{Align, Page, Style};
+
 /// Right edges of the columns of numbers.
 const COLUMNS: [f32; 4] = [205.0, 255.0, 305.0, 375.0];
 /// Left edge of the verdicts.
 const VERDICT: f32 = 385.0;
 /// Largest number of rows on the page.
-const MOST_ROWS: usize = 40;
+const MAX_ROWS: usize = 40;
 
 /// Draws the page.
 pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
@@ -37,7 +33,7 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
     page.text(VERDICT, y, BODY.quiet(), Align::Left, "change since the previous visit");
     page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
     y += 5.0;
-    for change in shown(follow_up) {
+    for change in listed_changes(follow_up) {
         y += LINE;
         page.text(MARGIN, y, BODY, Align::Left, &label(&change.measure));
         let limit = change.repeatability_um.map_or("not known".to_owned(), |um| format!("\u{b1} {um:.1}"));
@@ -77,10 +73,10 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
 }
 
 /// Changes of the whole retina and changes with a known repeatability; all changes if fewer than two remain.
-fn shown(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
+fn listed_changes(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
     let main = |c: &&Change| c.repeatability_um.is_some() || c.measure.contains("/retina");
     let all = follow_up.changes.iter().filter(main).count() < 2;
-    follow_up.changes.iter().filter(move |c| all || main(c)).take(MOST_ROWS)
+    follow_up.changes.iter().filter(move |c| all || main(c)).take(MAX_ROWS)
 }
 
 /// The name of a measure for readers.

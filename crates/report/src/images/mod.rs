@@ -1,0 +1,14 @@
+//! PNG images: the class map and the overlay of a B-scan, the thickness maps of a volume.
+
+mod bscan_images;
+mod canvas;
+mod overlay;
+mod thickness_maps;
+
+pub use bscan_images::Pictures;
+pub use overlay::overlay;
+pub use thickness_maps::viridis;
+
+pub(super) use bscan_images::png;
+pub(super) use canvas::BACKGROUND;
+pub(super) use thickness_maps::thickness_maps;

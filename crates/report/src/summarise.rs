@@ -1,0 +1,135 @@
+//! Measures, quality and comparisons of a whole scan, from its B-scans. Reads and writes nothing.
+
+use octrls_core::{
+    layer::{LAYERS, Measured},
+    measure::{
+        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
+        follow_up::Measures,
+        reference::ReferenceTable,
+    },
+    scan::{Eye, ScanHeader, Spacing},
+    segment::SegmentedBScan,
+};
+
+use super::{
+    device::{DeviceDifference, DeviceFindings, DeviceRecord},
+    record::{BScanRecord, CircleReferenceRecord, LayerRecord, ReferenceRecord},
+};
+
+/// What is collected of a scan, B-scan by B-scan.
+pub(super) struct CollectedScan {
+    eye: Option<Eye>,
+    axial: Option<Spacing>,
+    bscans: Vec<BScanRecord>,
+    facts: Vec<BScanFacts>,
+    volume: Volume,
+    device: DeviceDifference,
+}
+
+/// The measures of a scan, its quality, and comparisons with a reference group and the scanner.
+pub(super) struct ScanMeasures {
+    pub(super) unit: ThicknessUnit,
+    pub(super) layers: Vec<LayerRecord>,
+    /// Mean over the B-scans, 0 to 1.
+    pub(super) confidence: f32,
+    pub(super) verdict: Verdict,
+    pub(super) quality: ScanQuality,
+    /// The thickness of each layer from the front, if the B-scans cover an area.
+    pub(super) maps: Option<Vec<ThicknessMap>>,
+    pub(super) volume: Option<VolumeMeasures>,
+    pub(super) etdrs: Option<EtdrsSummary>,
+    pub(super) reference: Option<ReferenceRecord>,
+    pub(super) circle: Option<CircleProfile>,
+    pub(super) circle_reference: Option<CircleReferenceRecord>,
+    pub(super) device: Vec<DeviceRecord>,
+    /// The measures that can be compared with other visits; empty without axial spacing.
+    pub(super) comparable: Measures,
+}
+
+impl CollectedScan {
+    /// An empty collection for the scan with `header`.
+    pub(super) fn new(header: &ScanHeader) -> Self {
+        Self {
+            eye: header.eye,
+            axial: header.axial,
+            bscans: Vec::new(),
+            facts: Vec::new(),
+            volume: Volume::new(header.eye),
+            device: DeviceDifference::default(),
+        }
+    }
+
+    /// Unit of all thicknesses.
+    pub(super) const fn unit(&self) -> ThicknessUnit {
+        if self.axial.is_some() { ThicknessUnit::Micrometres } else { ThicknessUnit::Pixels }
+    }
+
+    /// The B-scans added so far.
+    pub(super) fn bscans(&self) -> &[BScanRecord] {
+        &self.bscans
+    }
+
+    /// Adds the next B-scan of the scan with `header`.
+    pub(super) fn add(&mut self, bscan: &SegmentedBScan, device: &DeviceFindings, header: &ScanHeader) {
+        self.device.add(&bscan.surfaces, &device.boundaries);
+        self.facts.push(BScanFacts {
+            signal: bscan.signal,
+            device_signal_db: device.signal_db,
+            quality: bscan.quality,
+        });
+        let position = header.tracks.get(bscan.index).copied();
+        if let Some(position) = position {
+            self.volume.add(position, &bscan.thicknesses);
+        }
+        self.bscans.push(BScanRecord::new(bscan, position));
+    }
+}
+
+impl ScanMeasures {
+    /// Mean thickness of each layer over all B-scans, in the order of `Layer::ALL`.
+    pub(super) fn mean_thickness(&self) -> [Option<f32>; LAYERS] {
+        std::array::from_fn(|i| self.layers[i].mean)
+    }
+}
+
+/// Measures the scan, judges it by `gates` and compares it with `reference`.
+pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&ReferenceTable>) -> ScanMeasures {
+    let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
+    let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
+    let maps = scan.volume.fields();
+    let volume = maps.as_ref().map(|maps| scan.volume.measure(maps));
+    let circle = scan.volume.circle();
+
+    let verdict = Verdict::over(scan.bscans.iter().map(BScanRecord::verdict));
+    let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
+    let quality = ScanQuality::judge(ScanFacts::over(&scan.facts, decentration), verdict, gates);
+
+    let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
+    let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+    let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
+    let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, scan.eye, compared));
+    let unit = scan.unit();
+    let comparable = match unit {
+        ThicknessUnit::Pixels => Measures::default(),
+        ThicknessUnit::Micrometres => {
+            let means = Measured::all().into_iter().zip(&layers).map(|(of, layer)| (of, layer.mean, layer.coverage));
+            Measures::of(means, volume.as_ref(), circle.as_ref())
+        }
+    };
+    ScanMeasures {
+        unit,
+        layers,
+        confidence,
+        verdict,
+        quality,
+        maps,
+        volume,
+        etdrs,
+        reference,
+        circle,
+        circle_reference,
+        device: scan.device.records(scan.axial),
+        comparable,
+    }
+}
