@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::canvas::{self, FAINT, INK, PAPER};
 use octrls_core::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures, side},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
     scan::{Eye, Place},
 };
 
@@ -95,7 +95,7 @@ impl Panel {
 
     /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
     fn sides(&self, image: &mut RgbImage) {
-        let letter = |right: f64| match side((right, 0.0), self.eye) {
+        let letter = |right: f64| match Side::of_direction((right, 0.0), self.eye) {
             Side::Nasal => "N",
             Side::Temporal => "T",
             Side::Left => "L",
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn thin_is_dark_and_thick_is_bright_on_its_side() {
         let volume = volume();
-        let fields = volume.fields().expect("an area");
+        let fields = volume.thickness_maps().expect("an area");
         let image = thickness_maps(&fields, &volume.measure(&fields), Some(Eye::Right)).expect("maps");
         let light = |x: u32| image.get_pixel(x, MARGIN + TITLE + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
         assert!(light(MARGIN + 20) + 80 < light(MARGIN + 270), "{} {}", light(MARGIN + 20), light(MARGIN + 270));

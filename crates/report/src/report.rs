@@ -13,7 +13,7 @@ use super::{
 };
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{Criterion, Judged, Outcome, ScanQuality, Verdict},
+    measure::{Criterion, CriterionResult, Outcome, ScanQuality, Verdict},
     scan::{Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
@@ -265,7 +265,7 @@ fn figures(layer: &LayerRecord) -> [String; 5] {
 
 /// The failed criteria as letters and words.
 fn oscar_ib(quality: &ScanQuality) -> String {
-    let word = |j: &Judged| match (j.criterion, j.measure) {
+    let word = |j: &CriterionResult| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",

@@ -172,7 +172,7 @@ impl ResultWriter {
     /// [`OutputError`] if the results cannot be written or published.
     pub fn finish(mut self, context: ScanContext<'_>, last_call: &mut dyn FnMut()) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
-        let fields = self.volume.fields();
+        let fields = self.volume.thickness_maps();
         let volume = fields.as_ref().map(|fields| self.volume.measure(fields));
         let decentration = fields.as_ref().zip(volume.as_ref()).and_then(|(f, measures)| measures.decentration_mm(f));
         let maps = fields.zip(volume.as_ref());
@@ -192,8 +192,8 @@ impl ResultWriter {
         let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&self.bscans, of)).into();
         let mean_thickness: [Option<f32>; LAYERS] = std::array::from_fn(|i| layers[i].mean);
         let confidence = self.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / self.bscans.len().max(1) as f32;
-        let verdict = Verdict::over(self.bscans.iter().map(BScanRecord::verdict));
-        let facts = ScanFacts::over(&self.facts, decentration);
+        let verdict = Verdict::combine(self.bscans.iter().map(BScanRecord::verdict));
+        let facts = ScanFacts::combine(&self.facts, decentration);
         let quality = ScanQuality::judge(facts, verdict, gates);
         let flags = quality.flags.clone();
         let circle = self.volume.circle();

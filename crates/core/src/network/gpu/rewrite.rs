@@ -9,7 +9,7 @@ use tract_core::{
     prelude::*,
 };
 
-use super::super::translate::{is, unpadded};
+use super::super::translate::{has_window, unpadded};
 
 /// Replaces 2 x 2 pooling by maxima over axes of two, and 2 x 2 up-convolution by a 1 x 1 convolution whose channels
 /// move into the pixels. Leaves other operators unchanged.
@@ -30,7 +30,11 @@ fn pooling(
 ) -> TractResult<Option<TypedModelPatch>> {
     let [height, width] = sides(model, node.inputs[0])?;
     let halves = height % 2 == 0 && width % 2 == 0;
-    if pool.with_index_outputs.is_some() || !is(&pool.pool_spec, [2, 2], 2) || !unpadded(&pool.pool_spec) || !halves {
+    if pool.with_index_outputs.is_some()
+        || !has_window(&pool.pool_spec, [2, 2], 2)
+        || !unpadded(&pool.pool_spec)
+        || !halves
+    {
         return Ok(None);
     }
     let mut patch = TypedModelPatch::default();
@@ -64,7 +68,7 @@ fn up_convolution(
     let plain = up.group == 1
         && up.kernel_format == KernelFormat::OIHW
         && up.adjustments.iter().all(|&a| a == 0)
-        && is(spec, [2, 2], 2)
+        && has_window(spec, [2, 2], 2)
         && unpadded(spec);
     if !plain {
         return Ok(None);
