@@ -11,6 +11,9 @@ use tract_onnx::prelude::{Framework, InferenceModelExt};
 use super::{InputSize, ModelError, panics::catch_silently};
 use crate::layer::CLASSES;
 
+/// Most values of a tensor; about twice what a wide network needs for the largest input.
+const MAX_VALUES: usize = 1 << 30;
+
 /// The decluttered graph of the model `file` for one image of one channel and of `size`.
 ///
 /// # Errors
@@ -20,13 +23,29 @@ pub(super) fn graph(file: &[u8], size: InputSize) -> Result<TypedModel, ModelErr
     let InputSize { width, height } = size;
     let model = checked(|| {
         let model = tract_onnx::onnx().model_for_read(&mut &*file)?;
-        model.with_input_fact(0, f32::fact([1, 1, height, width]).into())?.into_typed()?.into_decluttered()
+        model.with_input_fact(0, f32::fact([1, 1, height, width]).into())?.into_typed()
     })?;
+    check_sizes(&model)?;
+    let model = checked(|| model.into_decluttered())?;
     let output = checked(|| Ok(model.output_fact(0)?.shape.as_concrete().map(<[usize]>::to_vec)))?;
     if output.as_deref() != Some(&[1, CLASSES, height, width]) {
         return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
     }
     Ok(model)
+}
+
+/// Refuses tensors so large that tract would run out of memory, which ends the process.
+fn check_sizes(model: &TypedModel) -> Result<(), ModelError> {
+    for node in &model.nodes {
+        for output in &node.outputs {
+            let shape = &output.fact.shape;
+            let values = shape.as_concrete().and_then(|dims| dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)));
+            if values.is_none_or(|values| values > MAX_VALUES) {
+                return Err(ModelError::Load(format!("the output {shape:?} of its node {} is too large", node.name)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Prepares `model` to run with tract's own operators.
