@@ -15,6 +15,7 @@ use super::{
     gpu::Gpu,
     onnx,
     operators::{ExecContext, TensorBox},
+    panics::catch_silently,
     proto::ModelProto,
     translate::translate,
 };
@@ -271,7 +272,10 @@ impl RunPermit<'_> {
         if let Some(scores) = self.network.gpu.as_ref().and_then(|gpu| gpu.run(&tensor)) {
             return Logits::new(width, height, scores).ok_or_else(other_size);
         }
-        let output = self.network.plan.run(tvec!(tensor.into())).map_err(run)?;
+        // tract may panic on the operators of a user's model.
+        let output = catch_silently(|| self.network.plan.run(tvec!(tensor.into())))
+            .map_err(|panic| ModelError::Run(format!("tract panicked: {panic}")))?
+            .map_err(run)?;
         let values = match output[0].storage_as::<TensorBox<Arc<Buffer>>>() {
             Some(TensorBox(scores)) => scores.clone(),
             None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec().into()),
