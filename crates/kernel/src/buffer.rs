@@ -25,6 +25,7 @@ impl BufferPool {
     ///
     /// If nothing fits, new memory replaces the largest buffer that is too small. Otherwise scans of changing size
     /// would each leave a set of buffers.
+    #[must_use]
     pub fn take(&self, len: usize) -> Buffer {
         let mut free = self.free();
         let fits = |values: &Vec<f32>| {
@@ -91,6 +92,7 @@ impl Clone for Buffer {
 
 impl Buffer {
     /// A copy of `values` that starts on a cache line.
+    #[must_use]
     pub fn aligned(values: &[f32]) -> Self {
         let mut copy = vec![0.0; values.len() + ALIGNMENT_SLACK];
         let start = first_aligned(&copy);

@@ -31,6 +31,7 @@ pub struct Conv3x3 {
 
 impl Conv3x3 {
     /// Whether these numbers of channels are supported.
+    #[must_use]
     pub const fn supports(inputs: usize, outputs: usize) -> bool {
         PackedWeights::supports(inputs) && PackedWeights::supports(outputs)
     }
@@ -56,6 +57,7 @@ impl Conv3x3 {
     }
 
     /// Channels of its maps.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }

@@ -23,6 +23,7 @@ struct Counts {
 
 impl Cores {
     /// Shares `number` cores, at least one.
+    #[must_use]
     pub fn new(number: usize) -> Self {
         Self(Arc::new(Shared { counts: Mutex::new(Counts { cores: number.max(1), runs: 0 }), ended: Condvar::new() }))
     }
@@ -33,6 +34,7 @@ impl Cores {
     }
 
     /// Number of cores to share.
+    #[must_use]
     pub fn count(&self) -> usize {
         self.counts().cores
     }
@@ -46,6 +48,7 @@ impl Cores {
     }
 
     /// Number of threads that each run may use now, at least one.
+    #[must_use]
     pub fn threads_per_run(&self) -> usize {
         let Counts { cores, runs } = *self.counts();
         (cores / runs.max(1)).max(1)
@@ -61,6 +64,7 @@ pub struct CorePermit<'a>(&'a Cores);
 
 impl CorePermit<'_> {
     /// Number of threads that the run may use now, at least one.
+    #[must_use]
     pub fn threads(&self) -> usize {
         self.0.threads_per_run()
     }

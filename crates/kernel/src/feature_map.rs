@@ -14,6 +14,7 @@ pub struct FeatureMap {
 
 impl FeatureMap {
     /// A map with a zero margin and arbitrary pixels.
+    #[must_use]
     pub fn new(pool: &BufferPool, height: usize, width: usize, channels: usize) -> Self {
         let stride = (width + 2) * channels;
         let mut values = pool.take((height + 2) * stride);
@@ -27,16 +28,19 @@ impl FeatureMap {
     }
 
     /// Rows of pixels, without the margin.
+    #[must_use]
     pub const fn height(&self) -> usize {
         self.height
     }
 
     /// Pixels of a row, without the margin.
+    #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
     /// Number of values per pixel.
+    #[must_use]
     pub const fn channels(&self) -> usize {
         self.channels
     }

@@ -41,6 +41,7 @@ struct Scratch {
 impl FusedDecoder {
     /// Fuses `up`, `first`, `second` and `head`. `first` reads the encoder's map before that of `up` if `skip_first`, else
     /// after it. `None` unless all have 8 channels.
+    #[must_use]
     pub fn fuse(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {
         let (first, second) = (first.planar()?, second.planar()?);
         let narrow = up.outputs() == PLANES && first.inputs() == 2 * PLANES && second.inputs() == PLANES;
@@ -49,11 +50,13 @@ impl FusedDecoder {
     }
 
     /// Number of classes.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.head.len()
     }
 
     /// Computes the scores, `[outputs][height][width]`, from the encoder's map `skip` and the map of the level below.
+    #[must_use]
     pub fn run(&self, level: Level, threads: usize, skip: &PlanarMap, below: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (skip.rows(), skip.width());
         let pool = below.pool();

@@ -23,6 +23,7 @@ pub struct FusedEncoder {
 
 impl FusedEncoder {
     /// Fuses `stem` and the `conv` after it; `None` unless both have 8 channels.
+    #[must_use]
     pub fn fuse(stem: &Stem, conv: &Conv3x3) -> Option<Self> {
         let (first, second) = (stem.planar()?, conv.planar()?);
         (first.inputs() == 1 && second.inputs() == PLANES).then_some(Self { first, second })
@@ -33,6 +34,7 @@ impl FusedEncoder {
 
     /// Computes both maps of `image`, which is `[height][width]`; the height is even and the width a multiple of
     /// [`PlanarMap::WIDTH_MULTIPLE`].
+    #[must_use]
     pub fn run(
         &self,
         level: Level,

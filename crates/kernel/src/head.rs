@@ -25,11 +25,13 @@ pub struct Head {
 
 impl Head {
     /// Whether this number of classes is supported.
+    #[must_use]
     pub const fn supports(outputs: usize) -> bool {
         outputs > 0 && outputs <= COLUMNS
     }
 
     /// `weights` is `[outputs][inputs]`, `bias` has one value per output; [`Head::supports`] must hold.
+    #[must_use]
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let weights =
@@ -40,6 +42,7 @@ impl Head {
     }
 
     /// Number of classes.
+    #[must_use]
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
@@ -51,6 +54,7 @@ impl Head {
     }
 
     /// Computes the scores of `source`, `[outputs][height][width]`.
+    #[must_use]
     pub fn run(&self, level: Level, threads: usize, source: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (source.height(), source.width());
         let pool = source.pool();

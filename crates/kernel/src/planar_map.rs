@@ -46,6 +46,7 @@ impl PlanarMap {
     }
 
     /// Number of values, without the margins.
+    #[must_use]
     pub fn value_count(&self) -> usize {
         self.rows() * self.planes * self.width
     }

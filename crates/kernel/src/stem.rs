@@ -20,11 +20,13 @@ pub struct Stem {
 
 impl Stem {
     /// Whether this number of output channels is supported.
+    #[must_use]
     pub const fn supports(outputs: usize) -> bool {
         PackedWeights::supports(outputs)
     }
 
     /// `weights` is `[outputs][1][3][3]`, `bias` has one value per output; [`Stem::supports`] must hold.
+    #[must_use]
     pub fn new(weights: &[f32], bias: &[f32]) -> Self {
         let weights = (0..9).flat_map(|tap| weights.iter().skip(tap).step_by(9).copied()).collect();
         Self { weights, bias: bias.to_vec() }
@@ -39,6 +41,7 @@ impl Stem {
     }
 
     /// Channels of its maps.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }

@@ -19,11 +19,13 @@ pub struct UpConv {
 
 impl UpConv {
     /// Whether this number of output channels is supported.
+    #[must_use]
     pub const fn supports(outputs: usize) -> bool {
         PackedWeights::supports(outputs)
     }
 
     /// `weights` is `[outputs][inputs][2][2]`, `bias` has one value per output; [`UpConv::supports`] must hold.
+    #[must_use]
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let weights = [0, 1].map(|dy| {
@@ -36,6 +38,7 @@ impl UpConv {
     }
 
     /// Channels of its maps.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.bias.len() / 2
     }

@@ -124,7 +124,6 @@ fn assert_close(found: &[f32], expected: &[f32]) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn models_with_other_operators_run() {
     let one = |op: &str, attributes| vec![node(op, &["x"], "y", attributes)];
     let two = |op: &str| vec![node(op, &["x", "b"], "y", vec![])];
