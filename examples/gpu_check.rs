@@ -9,11 +9,11 @@ use std::{
 
 use octrls_core::{
     layer::{Boundary, EzConvention},
-    network::{Device, Network, ShippedModel},
+    network::{Device, Network, Placement, ShippedModel},
     phantom::{Phantom, PhantomOptions},
     scan::BScan,
     segment::find_surfaces,
-    surface::Surfaces,
+    surface::{ExtractOptions, Surfaces, extract},
 };
 
 /// Maximum difference of a boundary that both find, in pixels.
@@ -58,12 +58,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The boundaries in the whole frame; otherwise the CPU would process only a band of it.
+/// The boundaries in the whole frame; otherwise the CPU would crop it.
 fn surfaces(network: &Network, scan: &BScan) -> Result<Surfaces, Box<dyn Error>> {
-    let placement = octrls_core::network::Placement::new(scan.width, scan.height, network.metadata().input);
+    let placement = Placement::new(scan.width, scan.height, network.metadata().input);
     let scores = network.run_prepared(&placement, &placement.prepare(scan))?;
-    let options = octrls_core::surface::ExtractOptions::for_model(network.metadata(), EzConvention::default());
-    Ok(octrls_core::surface::extract(&scores, &placement, &options))
+    let options = ExtractOptions::for_model(network.metadata(), EzConvention::default());
+    Ok(extract(&scores, &placement, &options))
 }
 
 fn time(network: &Network, scans: &[BScan]) -> Result<Duration, Box<dyn Error>> {

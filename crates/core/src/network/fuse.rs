@@ -10,11 +10,12 @@ use super::operators::{ExecContext, Kernel, Operator};
 /// Replaces the first level of a model in our operators by a fused encoder and a fused decoder, if the level is narrow and
 /// the images have a suitable width. Leaves other models unchanged.
 pub(super) fn fuse(model: &mut TypedModel, size_multiple: usize, context: &ExecContext) -> TractResult<()> {
-    let Some(level) = Level::find(model).filter(|_| size_multiple.is_multiple_of(PlanarMap::WIDTH_MULTIPLE)) else {
+    let Some(level) = FirstLevel::find(model).filter(|_| size_multiple.is_multiple_of(PlanarMap::WIDTH_MULTIPLE))
+    else {
         return Ok(());
     };
     let operator = |kernel| Box::new(Operator { kernel: Arc::new(kernel), context: context.clone() });
-    let Level { down, up, image, below, encoder, decoder } = level;
+    let FirstLevel { down, up, image, below, encoder, decoder } = level;
     model.nodes[down].op = operator(Kernel::FusedEncoder(encoder));
     model.add_edge(image, InletId::new(down, 0))?;
     model.nodes[up].op = operator(Kernel::FusedDecoder(decoder));
@@ -23,7 +24,7 @@ pub(super) fn fuse(model: &mut TypedModel, size_multiple: usize, context: &ExecC
 }
 
 /// The first level of a UNet.
-struct Level {
+struct FirstLevel {
     /// The node that outputs the map for the decoder, and its half for the level below.
     down: usize,
     /// The node that outputs the scores.
@@ -35,7 +36,7 @@ struct Level {
     decoder: FusedDecoder,
 }
 
-impl Level {
+impl FirstLevel {
     fn find(model: &TypedModel) -> Option<Self> {
         let up = model.outputs.first()?.node;
         let Kernel::Head(head) = kernel(model, up)? else { return None };

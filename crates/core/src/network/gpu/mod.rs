@@ -137,7 +137,7 @@ mod tests {
             assert!(gpu.is_alive());
             assert_eq!((gpu.run(&input), gpu.run(&input)), (None, None));
             assert!(!gpu.is_alive());
-            let reasons = told.lock().expect("a list");
+            let reasons = reasons.lock().expect("a list");
             assert!(reasons.len() == 1 && reasons[0].contains("out of order"), "{reasons:?}");
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn rewrite(model: &mut TypedModel) -> TractResult<()> {
         .rewrite(&(), model)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a rule of tract's is given")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "signature of a rule of tract")]
 fn pooling(
     (): &(),
     model: &TypedModel,
@@ -50,7 +50,7 @@ fn pooling(
     Ok(Some(patch))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a rule of tract's is given")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "signature of a rule of tract")]
 fn up_convolution(
     (): &(),
     model: &TypedModel,
@@ -126,7 +126,7 @@ mod tests {
     use crate::network::{InputSize, ShippedModel, onnx};
 
     #[test]
-    fn the_form_for_the_gpu_gives_the_same_scores_without_what_the_gpu_lacks() {
+    fn the_rewritten_model_gives_the_same_scores() {
         let (height, width) = (64, 96);
         let file = ShippedModel::Edge.file();
         let model = onnx::graph(file, InputSize { width, height })
