@@ -9,11 +9,11 @@ use std::{
 
 use octrls_core::{
     layer::{Boundary, EzConvention},
-    network::{Device, Network, ShippedModel},
+    network::{Device, Network, Placement, ShippedModel},
     phantom::{Phantom, PhantomOptions},
     scan::BScan,
-    segment::find,
-    surface::Surfaces,
+    segment::find_surfaces,
+    surface::{ExtractOptions, Surfaces, extract},
 };
 
 /// Maximum difference of a boundary that both find, in pixels.
@@ -28,13 +28,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let cpu = Network::shipped(model)?;
         let start = Instant::now();
         let gpu = Network::shipped_on(model, Device::Cuda(0))?;
-        if let Some(reason) = gpu.no_gpu() {
+        if let Some(reason) = gpu.gpu_error() {
             println!("  not on the GPU: {reason}");
             fine = false;
             continue;
         }
         println!("  ready after {} ms", start.elapsed().as_millis());
-        if let Some((left, all)) = gpu.left_on_cpu() {
+        if let Some((left, all)) = gpu.operators_on_cpu() {
             println!("  {} of {all} operators on the CPU: {}", left.len(), left.join(", "));
         }
         let scans: Vec<BScan> =
@@ -58,19 +58,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The boundaries in the whole frame; otherwise the CPU would process only a band of it.
+/// The boundaries in the whole frame; otherwise the CPU would crop it.
 fn surfaces(network: &Network, scan: &BScan) -> Result<Surfaces, Box<dyn Error>> {
-    let placement = octrls_core::network::Placement::new(scan.width, scan.height, network.metadata().input);
-    let scores = network.run_on(&placement, &placement.prepare(scan))?;
-    let options = octrls_core::surface::ExtractOptions::of(network.metadata(), EzConvention::default());
-    Ok(octrls_core::surface::extract(&scores, &placement, &options))
+    let placement = Placement::new(scan.width, scan.height, network.metadata().input);
+    let scores = network.run_prepared(&placement, &placement.prepare(scan))?;
+    let options = ExtractOptions::for_model(network.metadata(), EzConvention::default());
+    Ok(extract(&scores, &placement, &options))
 }
 
 fn time(network: &Network, scans: &[BScan]) -> Result<Duration, Box<dyn Error>> {
-    find(network, &scans[0], EzConvention::default())?;
+    find_surfaces(network, &scans[0], EzConvention::default())?;
     let start = Instant::now();
     for scan in scans.iter().cycle().take(RUNS as usize) {
-        find(network, scan, EzConvention::default())?;
+        find_surfaces(network, scan, EzConvention::default())?;
     }
     Ok(start.elapsed() / RUNS as u32)
 }

@@ -30,24 +30,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let scan = Phantom::generate(&options, seed as u64);
         println!("{name}: {:?}, choroid visible: {}", start.elapsed(), scan.choroid_visible);
-        picture(&scan, false).save(folder.join(format!("{name}.png")))?;
-        picture(&scan, true).save(folder.join(format!("{name}_lines.png")))?;
+        render(&scan, false).save(folder.join(format!("{name}.png")))?;
+        render(&scan, true).save(folder.join(format!("{name}_lines.png")))?;
     }
     Ok(())
 }
 
 /// Draws the scan, with its boundaries if `lines`.
-fn picture(scan: &PhantomScan, lines: bool) -> RgbImage {
+fn render(scan: &PhantomScan, lines: bool) -> RgbImage {
     let (width, height) = (scan.bscan.width, scan.bscan.height);
-    let mut picture = RgbImage::from_fn(width as u32, height as u32, |x, y| {
+    let mut image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb([(scan.bscan.intensity[y as usize * width + x as usize] * 255.0).round() as u8; 3])
     });
     for boundary in Boundary::ALL.into_iter().filter(|_| lines) {
         for (x, row) in scan.surfaces.rows(boundary).iter().enumerate() {
             if let Some(y) = row.map(|r| r.round() as usize).filter(|&y| y < height) {
-                picture.put_pixel(x as u32, y as u32, Rgb(boundary.colour()));
+                image.put_pixel(x as u32, y as u32, Rgb(boundary.colour()));
             }
         }
     }
-    picture
+    image
 }

@@ -8,35 +8,35 @@ use std::{error::Error, fs, time::Instant};
 
 use octrls_core::{
     layer::EzConvention,
-    network::{Arithmetic, Network, Placement},
+    network::{CpuOperators, Device, Network, Placement},
     phantom::{Phantom, PhantomOptions},
-    segment::find,
+    segment::find_surfaces,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let (arithmetic, arguments) = match arguments.as_slice() {
-        [rest @ .., last] if last == "tract" => (Arithmetic::Tract, rest),
-        all => (Arithmetic::Fastest, all),
+    let (operators, arguments) = match arguments.as_slice() {
+        [rest @ .., last] if last == "tract" => (CpuOperators::Tract, rest),
+        all => (CpuOperators::Fastest, all),
     };
     let [model, threads, runs] = arguments else { return Err("usage: time_network MODEL THREADS RUNS [tract]".into()) };
     let bytes = fs::read(model)?;
     let bscan = Phantom::generate(&PhantomOptions::spectralis(), 1).bscan;
 
     let start = Instant::now();
-    let network = Network::from_bytes_with(&bytes, arithmetic)?.with_threads(threads.parse()?);
+    let network = Network::from_bytes_with(&bytes, operators, Device::Cpu)?.with_threads(threads.parse()?);
     println!("load {:.2}", milliseconds(start));
     let start = Instant::now();
-    find(&network, &bscan, EzConvention::default())?;
+    find_surfaces(&network, &bscan, EzConvention::default())?;
     println!("first {:.2}", milliseconds(start));
 
-    let input = Placement::new(bscan.width, bscan.height, network.metadata().input).place(&bscan);
+    let input = Placement::new(bscan.width, bscan.height, network.metadata().input).input_of(&bscan);
     for _ in 0..runs.parse()? {
         let start = Instant::now();
         network.run_input(&input)?;
         let network_alone = milliseconds(start);
         let start = Instant::now();
-        find(&network, &bscan, EzConvention::default())?;
+        find_surfaces(&network, &bscan, EzConvention::default())?;
         println!("run {network_alone:.2} {:.2}", milliseconds(start));
     }
     Ok(())

@@ -93,7 +93,7 @@ pub(crate) fn try_settings(text: &str) -> Result<(), (octrls_core::ErrorCode, St
 /// Loads the model that the arguments name, which is a shipped one or a file.
 fn load_network(arguments: &ModelArguments) -> anyhow::Result<Network> {
     let network = network(arguments).map_err(|e| coded(e.code(), e))?;
-    if let Some(reason) = network.no_gpu() {
+    if let Some(reason) = network.gpu_error() {
         eprintln!("octrls: {}", on_cpu(reason));
     }
     Ok(network)

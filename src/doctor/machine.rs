@@ -106,7 +106,7 @@ pub(crate) fn gpu(network: Option<&Network>) -> Finding {
     if network.is_some_and(Network::is_on_gpu) {
         return Finding::ok(CHECK, "in use");
     }
-    if let Some(reason) = network.and_then(Network::no_gpu) {
+    if let Some(reason) = network.and_then(Network::gpu_error) {
         return Finding::warning(
             CHECK,
             format!("not usable, using the CPU: {reason}"),

@@ -1,14 +1,15 @@
 //! Segments and measures one B-scan: network, surfaces, measures.
 
-use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{Boundary, EzConvention},
     measure::{Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network, Placement, retina_crop},
     scan::{BScan, Spacing},
-    surface::{ExtractOptions, Surfaces, extract_on},
+    surface::{ExtractOptions, Surfaces, extract_parallel},
 };
 
 /// Result of segmenting one B-scan.
@@ -49,7 +50,7 @@ impl SegmentedBScan {
 
 /// Boundaries found in a B-scan, whatever their quality.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundSurfaces {
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
     /// Quality of the boundaries, on which a verdict is based.
@@ -63,51 +64,52 @@ pub struct Found {
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn find(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<Found, ModelError> {
-    let options = ExtractOptions::of(network.metadata(), ez);
+pub fn find_surfaces(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<FoundSurfaces, ModelError> {
+    let options = ExtractOptions::for_model(network.metadata(), ez);
     let mut network_time = Duration::ZERO;
-    let turn = network.enter();
-    let mut look = |placement: &Placement, prepared: &[f32]| -> Result<(Surfaces, Quality), ModelError> {
+    let permit = network.acquire();
+    let mut run = |placement: &Placement, prepared: &[f32]| -> Result<(Surfaces, Quality), ModelError> {
         let start = Instant::now();
-        let logits = turn.run_on(placement, prepared)?;
+        let logits = permit.run_prepared(placement, prepared)?;
         network_time += start.elapsed();
-        let surfaces = extract_on(turn.threads(), &logits, placement, &options);
+        let surfaces = extract_parallel(permit.threads(), &logits, placement, &options);
         let quality = Quality::of(bscan, &surfaces);
         Ok((surfaces, quality))
     };
     let whole = network.placement(bscan);
     let prepared = whole.prepare(bscan);
-    if let Some(band) = retina_crop(&whole, &prepared) {
-        let placement = network.placement_on_band(whole, &band);
-        if !placement.is_whole() {
-            let (surfaces, quality) = look(&placement, &prepared)?;
-            if quality.verdict() == Verdict::Good && is_held(&surfaces, &placement) {
-                return Ok(Found { surfaces, quality, network_time });
+    if let Some(crop) = retina_crop(&whole, &prepared) {
+        let placement = network.cropped_placement(whole, &crop);
+        if !placement.holds_whole_scan() {
+            let (surfaces, quality) = run(&placement, &prepared)?;
+            if quality.verdict() == Verdict::Good && shows_whole_retina(&surfaces, &placement) {
+                return Ok(FoundSurfaces { surfaces, quality, network_time });
             }
         }
     }
-    let (surfaces, quality) = look(&whole, &prepared)?;
-    Ok(Found { surfaces, quality, network_time })
+    let (surfaces, quality) = run(&whole, &prepared)?;
+    Ok(FoundSurfaces { surfaces, quality, network_time })
 }
 
-/// Rows of the grid required between a boundary and a cut edge of the band.
+/// Rows of the grid required between a boundary and a cut edge.
 const CLEARANCE: f32 = 16.0;
-/// The same below Bruch's membrane, enough to decide whether the end of the choroid is visible.
-const CHOROID: f32 = 64.0;
+/// Rows of the grid required between Bruch's membrane and a cut edge, enough to decide whether the end of the choroid is
+/// visible.
+const CHOROID_CLEARANCE: f32 = 64.0;
 
-/// Whether the band shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's membrane,
+/// Whether a cropped scan shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's membrane,
 /// and no boundary is close to a cut edge.
-fn is_held(surfaces: &Surfaces, placement: &Placement) -> bool {
-    let top = if placement.above == 0 { f32::MIN } else { placement.row_of(CLEARANCE) };
+fn shows_whole_retina(surfaces: &Surfaces, placement: &Placement) -> bool {
+    let top = if placement.above == 0 { f32::MIN } else { placement.scan_row(CLEARANCE) };
     let cut_below = placement.above + placement.height < placement.resized_height;
-    let bottom = |rows: f32| if cut_below { placement.row_of(placement.height as f32 - rows) } else { f32::MAX };
+    let bottom = |rows: f32| if cut_below { placement.scan_row(placement.height as f32 - rows) } else { f32::MAX };
     let rows = |boundary, ascan: usize| surfaces.rows(boundary)[ascan];
     (0..surfaces.width()).all(|ascan| {
         let disc = surfaces.shows_disc(ascan);
         let nfl = rows(Boundary::NflGcl, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
         let choroid = rows(Boundary::Csb, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
         rows(Boundary::Ilm, ascan).is_some_and(|row| row >= top)
-            && rows(Boundary::RpeBm, ascan).map_or(disc, |row| row <= bottom(CHOROID))
+            && rows(Boundary::RpeBm, ascan).map_or(disc, |row| row <= bottom(CHOROID_CLEARANCE))
             && nfl
             && choroid
     })
@@ -126,7 +128,7 @@ pub fn segment(
     ez: EzConvention,
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
-    let Found { surfaces: found, quality, network_time } = find(network, &bscan, ez)?;
+    let FoundSurfaces { surfaces: found, quality, network_time } = find_surfaces(network, &bscan, ez)?;
     let surfaces = match quality.verdict() {
         Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
         Verdict::Good | Verdict::Doubtful => found,
@@ -150,7 +152,7 @@ mod tests {
 
     fn whole(network: &Network, bscan: &BScan) -> Surfaces {
         let (logits, placement) = network.run(bscan).expect("scores");
-        extract(&logits, &placement, &ExtractOptions::of(network.metadata(), EzConvention::default()))
+        extract(&logits, &placement, &ExtractOptions::for_model(network.metadata(), EzConvention::default()))
     }
 
     fn rows(surfaces: &Surfaces) -> Vec<Option<f32>> {
@@ -159,17 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn a_look_at_the_band_finds_what_a_look_at_the_whole_scan_finds() {
+    fn a_cropped_scan_gives_the_surfaces_of_the_whole_scan() {
         let network = Network::shipped(ShippedModel::Edge).expect("a model");
         for seed in 1..4 {
             let bscan = Phantom::generate(&PhantomOptions::spectralis(), seed).bscan;
             let placement = network.placement(&bscan);
-            let band = retina_crop(&placement, &placement.prepare(&bscan)).expect("a band");
-            assert!(band.len() < placement.resized_height * 7 / 8);
-            let found = find(&network, &bscan, EzConvention::default()).expect("boundaries").surfaces;
-            let (band, whole) = (rows(&found), rows(&whole(&network, &bscan)));
+            let crop = retina_crop(&placement, &placement.prepare(&bscan)).expect("a crop");
+            assert!(crop.len() < placement.resized_height * 7 / 8);
+            let found = find_surfaces(&network, &bscan, EzConvention::default()).expect("boundaries").surfaces;
+            let (cropped, whole) = (rows(&found), rows(&whole(&network, &bscan)));
             let both: Vec<f32> =
-                band.iter().zip(&whole).filter_map(|(b, w)| Some((b.as_ref()? - w.as_ref()?).abs())).collect();
+                cropped.iter().zip(&whole).filter_map(|(c, w)| Some((c.as_ref()? - w.as_ref()?).abs())).collect();
             assert!(both.len() * 100 > 95 * whole.iter().flatten().count());
             let mean = both.iter().sum::<f32>() / both.len() as f32;
             assert!(mean < 0.1, "{mean} px");
@@ -177,20 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn a_band_that_cuts_the_retina_is_not_held() {
+    fn a_crop_that_cuts_the_retina_is_rejected() {
         let network = Network::shipped(ShippedModel::Edge).expect("a model");
         let bscan = Phantom::generate(&PhantomOptions::spectralis(), 2).bscan;
-        let whole_look = whole(&network, &bscan);
-        let ilm = whole_look.rows(Boundary::Ilm).iter().flatten().fold(f32::MAX, |a, &b| a.min(b));
-        let bruch = whole_look.rows(Boundary::RpeBm).iter().flatten().fold(0.0_f32, |a, &b| a.max(b));
+        let surfaces = whole(&network, &bscan);
+        let ilm = surfaces.rows(Boundary::Ilm).iter().flatten().fold(f32::MAX, |a, &b| a.min(b));
+        let bruch = surfaces.rows(Boundary::RpeBm).iter().flatten().fold(0.0_f32, |a, &b| a.max(b));
         let placement = network.placement(&bscan);
-        let on = |band: Range<usize>| network.placement_on_band(placement, &band);
+        let on = |crop: Range<usize>| network.cropped_placement(placement, &crop);
         let rows = placement.resized_height;
-        let (ilm, bruch) = (ilm / placement.rows_per_row(), bruch / placement.rows_per_row());
-        assert!(is_held(&whole_look, &placement));
-        assert!(!is_held(&whole_look, &on(ilm as usize..rows)));
-        assert!(!is_held(&whole_look, &on(0..bruch as usize + 32)));
-        assert!(is_held(&whole_look, &on(ilm as usize - 40..rows)));
-        assert!(!is_held(&Surfaces::undetermined(bscan.width, bscan.height), &placement));
+        let (ilm, bruch) = (ilm / placement.scan_rows_per_grid_row(), bruch / placement.scan_rows_per_grid_row());
+        assert!(shows_whole_retina(&surfaces, &placement));
+        assert!(!shows_whole_retina(&surfaces, &on(ilm as usize..rows)));
+        assert!(!shows_whole_retina(&surfaces, &on(0..bruch as usize + 32)));
+        assert!(shows_whole_retina(&surfaces, &on(ilm as usize - 40..rows)));
+        assert!(!shows_whole_retina(&Surfaces::undetermined(bscan.width, bscan.height), &placement));
     }
 }

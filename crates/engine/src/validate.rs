@@ -36,7 +36,7 @@ pub fn bscan(segmented: &SegmentedBScan) -> bool {
     let layers = segmented.thicknesses.layers.iter().chain([&segmented.thicknesses.retina]);
     whole
         && segmented.index < MOST_BSCANS
-        && surfaces.is_whole()
+        && surfaces.is_consistent()
         && (surfaces.width(), surfaces.height()) == (image.width, image.height)
         && layers.into_iter().all(|layer| layer.profile.len() == image.width)
         && segmented.network_time < LONGEST

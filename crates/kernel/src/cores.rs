@@ -1,4 +1,4 @@
-//! Number of threads that a run may use.
+//! Shares the processor cores among concurrent runs of a network.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -22,30 +22,34 @@ struct Counts {
 }
 
 impl Cores {
+    /// Shares `number` cores, at least one.
+    #[must_use]
     pub fn new(number: usize) -> Self {
         Self(Arc::new(Shared { counts: Mutex::new(Counts { cores: number.max(1), runs: 0 }), ended: Condvar::new() }))
     }
 
-    /// Changes the number of cores to share.
-    pub fn set(&self, number: usize) {
+    /// Changes the number of cores to share, at least one.
+    pub fn set_count(&self, number: usize) {
         self.counts().cores = number.max(1);
     }
 
     /// Number of cores to share.
-    pub fn number(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.counts().cores
     }
 
-    /// Waits until there are fewer active runs than cores, then counts one more until the guard is dropped.
-    pub fn enter(&self) -> Run<'_> {
-        let free = |counts: &mut Counts| counts.runs >= counts.cores;
-        let mut counts = self.0.ended.wait_while(self.counts(), free).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until there are fewer active runs than cores, then starts one. It ends when the permit is dropped.
+    pub fn acquire(&self) -> CorePermit<'_> {
+        let all_taken = |counts: &mut Counts| counts.runs >= counts.cores;
+        let mut counts = self.0.ended.wait_while(self.counts(), all_taken).unwrap_or_else(PoisonError::into_inner);
         counts.runs += 1;
-        Run(self)
+        CorePermit(self)
     }
 
-    /// The threads that one run may use now, at least one.
-    pub fn share(&self) -> usize {
+    /// Number of threads that each run may use now, at least one.
+    #[must_use]
+    pub fn threads_per_run(&self) -> usize {
         let Counts { cores, runs } = *self.counts();
         (cores / runs.max(1)).max(1)
     }
@@ -55,17 +59,18 @@ impl Cores {
     }
 }
 
-/// An active run.
-pub struct Run<'a>(&'a Cores);
+/// Permission for one run, until dropped.
+pub struct CorePermit<'a>(&'a Cores);
 
-impl Run<'_> {
-    /// The threads that it may use now, at least one.
-    pub fn share(&self) -> usize {
-        self.0.share()
+impl CorePermit<'_> {
+    /// Number of threads that the run may use now, at least one.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.0.threads_per_run()
     }
 }
 
-impl Drop for Run<'_> {
+impl Drop for CorePermit<'_> {
     fn drop(&mut self) {
         self.0.counts().runs -= 1;
         self.0.0.ended.notify_one();
@@ -77,19 +82,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_share_the_cores_and_each_has_at_least_one() {
+    fn runs_share_the_cores_and_each_gets_at_least_one() {
         let cores = Cores::new(4);
-        let first = cores.enter();
-        assert_eq!(cores.share(), 4);
-        let second = cores.enter();
-        assert_eq!(cores.clone().share(), 2);
-        let third = cores.enter();
-        assert_eq!(cores.share(), 1);
+        let first = cores.acquire();
+        assert_eq!(cores.threads_per_run(), 4);
+        let second = cores.acquire();
+        assert_eq!(cores.clone().threads_per_run(), 2);
+        let third = cores.acquire();
+        assert_eq!(cores.threads_per_run(), 1);
         drop((second, third));
-        assert_eq!(cores.share(), 4);
+        assert_eq!(cores.threads_per_run(), 4);
         drop(first);
-        cores.set(0);
-        assert_eq!((cores.number(), cores.share()), (1, 1));
+        cores.set_count(0);
+        assert_eq!((cores.count(), cores.threads_per_run()), (1, 1));
     }
 
     #[test]
@@ -99,7 +104,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let _run = cores.enter();
+                        let _run = cores.acquire();
                         assert!(cores.counts().runs <= 2);
                     }
                 });

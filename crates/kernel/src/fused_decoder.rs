@@ -1,86 +1,89 @@
-//! First level of a narrow network on the way up, in one sweep over the image.
+//! The last decoder level of a narrow UNet, in one sweep over the image.
 
 use std::sync::Arc;
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
-    fused_encoder::RING,
+    buffer::Buffer,
+    conv3x3::Conv3x3,
+    feature_map::FeatureMap,
     head::Head,
-    lines::{LineConv, Lines, MARGIN, PLANES, window},
-    map::FeatureMap,
-    memory::Buffer,
-    strips::{rows_for, share},
-    upconv::UpConv,
-    winograd::Conv3x3,
+    parallel::{for_each_parallel, rows_per_strip},
+    planar_conv::PlanarConv,
+    planar_map::{MARGIN, PLANES, PlanarMap, RING_ROWS, push_window},
+    up_conv::UpConv,
 };
 
-/// 2 x 2 up-convolution; two 3 x 3 convolutions, of which the first also reads the map from the way down; and the 1 x 1
+/// 2 x 2 up-convolution; two 3 x 3 convolutions, of which the first also reads the encoder's map; and the 1 x 1
 /// convolution to the scores. Intermediate rows never leave the cache.
 #[derive(Clone, Debug)]
 pub struct FusedDecoder {
     up: UpConv,
-    first: LineConv,
-    second: LineConv,
+    first: PlanarConv,
+    second: PlanarConv,
     /// For each class, a weight for each plane, and the bias.
     head: Vec<([f32; PLANES], f32)>,
-    /// Whether the map from the way down comes first in the weights of the first convolution.
+    /// Whether the encoder's map comes first in the weights of the first convolution.
     skip_first: bool,
 }
 
 /// Rows in progress in a strip.
 struct Scratch {
-    up: Lines,
-    merged: Lines,
-    last: Lines,
+    up: PlanarMap,
+    merged: PlanarMap,
+    last: PlanarMap,
     zero: Vec<f32>,
     /// A row of the up-convolution, pixel by pixel.
     pixels: Buffer,
 }
 
 impl FusedDecoder {
-    /// `up`; `first`, which reads the map from the way down before or after that of `up`; `second`; then `head`. `None`
-    /// unless these have [`PLANES`] channels.
-    pub fn of(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {
-        let (first, second) = (first.in_lines()?, second.in_lines()?);
-        let fit = up.outputs() == PLANES && first.inputs() == 2 * PLANES && second.inputs() == PLANES;
-        let head = fit.then(|| head.lines()).flatten()?;
+    /// Fuses `up`, `first`, `second` and `head`. `first` reads the encoder's map before that of `up` if `skip_first`, else
+    /// after it. `None` unless all have 8 channels.
+    #[must_use]
+    pub fn fuse(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {
+        let (first, second) = (first.planar()?, second.planar()?);
+        let narrow = up.outputs() == PLANES && first.inputs() == 2 * PLANES && second.inputs() == PLANES;
+        let head = narrow.then(|| head.planar_weights()).flatten()?;
         Some(Self { up: up.clone(), first, second, head, skip_first })
     }
 
     /// Number of classes.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.head.len()
     }
 
-    /// Scores, `[outputs][height][width]`, from the map of the way down and the map of the level below.
-    pub fn run(&self, level: Level, threads: usize, skip: &Lines, below: &FeatureMap) -> Arc<Buffer> {
+    /// Computes the scores, `[outputs][height][width]`, from the encoder's map `skip` and the map of the level below.
+    #[must_use]
+    pub fn run(&self, level: Level, threads: usize, skip: &PlanarMap, below: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (skip.rows(), skip.width());
         let pool = below.pool();
         let mut scores = pool.take(self.outputs() * height * width);
-        let rows = rows_for(height, threads);
+        let rows = rows_per_strip(height, threads);
         let mut planes: Vec<_> = scores.chunks_exact_mut(height * width).map(|p| p.chunks_mut(rows * width)).collect();
         let strips: Vec<Vec<&mut [f32]>> =
             (0..height.div_ceil(rows)).map(|_| planes.iter_mut().filter_map(Iterator::next).collect()).collect();
         let scratch = || Scratch {
-            up: Lines::new(&pool, RING, PLANES, width),
-            merged: Lines::new(&pool, RING, PLANES, width),
-            last: Lines::new(&pool, 1, PLANES, width),
+            up: PlanarMap::new(&pool, RING_ROWS, PLANES, width),
+            merged: PlanarMap::new(&pool, RING_ROWS, PLANES, width),
+            last: PlanarMap::new(&pool, 1, PLANES, width),
             zero: vec![0.0; width + 2 * MARGIN],
             pixels: pool.take(width * PLANES),
         };
-        share(threads, strips.into_iter().enumerate(), scratch, |(strip, mut scores), scratch| {
-            dispatch!(level, simd => self.strip(simd, (skip, below), strip * rows, scratch, &mut scores));
+        for_each_parallel(threads, strips.into_iter().enumerate(), scratch, |(strip, mut scores), scratch| {
+            dispatch!(level, simd => self.run_strip(simd, (skip, below), strip * rows, scratch, &mut scores));
         });
         Arc::new(scores)
     }
 
     /// Computes the rows from `start` on, as many as `scores` has of each class.
     #[inline(always)]
-    fn strip<S: Simd>(
+    fn run_strip<S: Simd>(
         &self,
         simd: S,
-        (skip, below): (&Lines, &FeatureMap),
+        (skip, below): (&PlanarMap, &FeatureMap),
         start: usize,
         scratch: &mut Scratch,
         scores: &mut [&mut [f32]],
@@ -94,23 +97,23 @@ impl FusedDecoder {
             while merged_until < (y + 2).min(height) {
                 while up_until < (merged_until + 2).min(height) {
                     self.up.row(simd, below.row(up_until / 2), up_until % 2, pixels);
-                    to_lines(simd, pixels, up.row_mut(up_until % RING));
+                    to_planar(simd, pixels, up.row_mut(up_until % RING_ROWS));
                     up_until += 1;
                 }
                 let mut lines = Vec::with_capacity(6 * PLANES);
                 let at = (merged_until, height);
-                for of_skip in [self.skip_first, !self.skip_first] {
-                    if of_skip {
-                        window(&mut lines, at, zero, |y| skip.row(y));
+                for is_skip in [self.skip_first, !self.skip_first] {
+                    if is_skip {
+                        push_window(&mut lines, at, zero, |y| skip.row(y));
                     } else {
-                        window(&mut lines, at, zero, |y| up.row(y % RING));
+                        push_window(&mut lines, at, zero, |y| up.row(y % RING_ROWS));
                     }
                 }
-                self.first.row(simd, &lines, merged.row_mut(merged_until % RING));
+                self.first.row(simd, &lines, merged.row_mut(merged_until % RING_ROWS));
                 merged_until += 1;
             }
             let mut lines = Vec::with_capacity(3 * PLANES);
-            window(&mut lines, (y, height), zero, |y| merged.row(y % RING));
+            push_window(&mut lines, (y, height), zero, |y| merged.row(y % RING_ROWS));
             self.second.row(simd, &lines, last.row_mut(0));
             let at = (y - start) * width;
             self.scores(simd, last.row(0), scores.iter_mut().map(|plane| &mut plane[at..at + width]));
@@ -135,9 +138,9 @@ impl FusedDecoder {
     }
 }
 
-/// Pixels of [`PLANES`] channels as lines.
+/// Converts a row of a feature map of [`PLANES`] channels to a planar row.
 #[inline(always)]
-fn to_lines<S: Simd>(simd: S, pixels: &[f32], lines: &mut [f32]) {
+fn to_planar<S: Simd>(simd: S, pixels: &[f32], lines: &mut [f32]) {
     let stride = lines.len() / PLANES;
     let (groups, _) = pixels.as_chunks::<{ 8 * PLANES }>();
     for (i, group) in groups.iter().enumerate() {

@@ -1,65 +1,74 @@
-//! First level of a narrow network on the way down, in one sweep over the image.
+//! The first encoder level of a narrow UNet, in one sweep over the image.
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
 use super::{
-    lines::{LineConv, Lines, MARGIN, PLANES, transposed, window},
-    map::FeatureMap,
-    memory::Pool,
+    buffer::BufferPool,
+    conv3x3::Conv3x3,
+    feature_map::FeatureMap,
+    parallel::{for_each_parallel, rows_per_strip},
+    planar_conv::PlanarConv,
+    planar_map::{MARGIN, PLANES, PlanarMap, RING_ROWS, push_window},
     stem::Stem,
-    strips::{rows_for, share},
-    winograd::Conv3x3,
+    vector::transpose,
 };
 
-/// Two 3 x 3 convolutions, from the image's plane to a map in lines and, halved by 2 x 2 maxima, to a map of pixels.
-/// Intermediate rows never leave the cache.
+/// Two 3 x 3 convolutions, from the image to a planar map and, halved by 2 x 2 maxima, to a feature map. Intermediate rows
+/// never leave the cache.
 #[derive(Clone, Debug)]
 pub struct FusedEncoder {
-    first: LineConv,
-    second: LineConv,
+    first: PlanarConv,
+    second: PlanarConv,
 }
 
-/// Rows of a ring: those that a convolution reads, plus one, since rows are made in pairs.
-pub(super) const RING: usize = 4;
-
 impl FusedEncoder {
-    /// `stem`, then `conv`; `None` unless these have [`PLANES`] channels.
-    pub fn of(stem: &Stem, conv: &Conv3x3) -> Option<Self> {
-        let (first, second) = (stem.in_lines()?, conv.in_lines()?);
+    /// Fuses `stem` and the `conv` after it; `None` unless both have 8 channels.
+    #[must_use]
+    pub fn fuse(stem: &Stem, conv: &Conv3x3) -> Option<Self> {
+        let (first, second) = (stem.planar()?, conv.planar()?);
         (first.inputs() == 1 && second.inputs() == PLANES).then_some(Self { first, second })
     }
 
     /// Channels of its maps.
     pub const OUTPUTS: usize = PLANES;
 
-    /// `image` is `[height][width]`, where the height is even and the width a multiple of [`super::STEP`].
-    pub fn run(&self, level: Level, threads: usize, pool: &Pool, image: &[f32], width: usize) -> (Lines, FeatureMap) {
+    /// Computes both maps of `image`, which is `[height][width]`; the height is even and the width a multiple of
+    /// [`PlanarMap::WIDTH_MULTIPLE`].
+    #[must_use]
+    pub fn run(
+        &self,
+        level: Level,
+        threads: usize,
+        pool: &BufferPool,
+        image: &[f32],
+        width: usize,
+    ) -> (PlanarMap, FeatureMap) {
         let height = image.len() / width;
-        let mut padded = Lines::new(pool, height, 1, width);
+        let mut padded = PlanarMap::new(pool, height, 1, width);
         for (y, pixels) in image.chunks_exact(width).enumerate() {
             padded.row_mut(y)[MARGIN..][..width].copy_from_slice(pixels);
         }
-        let mut out = Lines::new(pool, height, PLANES, width);
+        let mut out = PlanarMap::new(pool, height, PLANES, width);
         let mut half = FeatureMap::new(pool, height / 2, width / 2, PLANES);
-        let rows = rows_for(height, threads);
+        let rows = rows_per_strip(height, threads);
         let row_len = out.row_len();
         let half_len = half.stride();
         let strips = out.rows_mut().chunks_mut(rows * row_len).zip(half.rows_mut().chunks_mut(rows / 2 * half_len));
-        let scratch = || (Lines::new(pool, RING, PLANES, width), vec![0.0; width + 2 * MARGIN]);
-        share(threads, strips.enumerate(), scratch, |(strip, (out, half)), (ring, zero)| {
-            dispatch!(level, simd => self.strip(simd, &padded, ring, zero, strip * rows, out, half));
+        let scratch = || (PlanarMap::new(pool, RING_ROWS, PLANES, width), vec![0.0; width + 2 * MARGIN]);
+        for_each_parallel(threads, strips.enumerate(), scratch, |(strip, (out, half)), (ring, zero)| {
+            dispatch!(level, simd => self.run_strip(simd, &padded, ring, zero, strip * rows, out, half));
         });
         (out, half)
     }
 
     /// Computes the rows from `start` on.
-    #[expect(clippy::too_many_arguments, reason = "what a strip reads, what it writes, and what it works with")]
+    #[expect(clippy::too_many_arguments, reason = "input, output and scratch memory of a strip")]
     #[inline(always)]
-    fn strip<S: Simd>(
+    fn run_strip<S: Simd>(
         &self,
         simd: S,
-        image: &Lines,
-        ring: &mut Lines,
+        image: &PlanarMap,
+        ring: &mut PlanarMap,
         zero: &[f32],
         start: usize,
         out: &mut [f32],
@@ -73,13 +82,13 @@ impl FusedEncoder {
             let y = start + 2 * pair;
             while made < (y + 3).min(height) {
                 let mut lines = Vec::with_capacity(3);
-                window(&mut lines, (made, height), zero, |y| image.row(y));
-                self.first.row(simd, &lines, ring.row_mut(made % RING));
+                push_window(&mut lines, (made, height), zero, |y| image.row(y));
+                self.first.row(simd, &lines, ring.row_mut(made % RING_ROWS));
                 made += 1;
             }
             for (y, out) in (y..).zip(out.chunks_exact_mut(ring.row_len())) {
                 let mut lines = Vec::with_capacity(3 * PLANES);
-                window(&mut lines, (y, height), zero, |y| ring.row(y % RING));
+                push_window(&mut lines, (y, height), zero, |y| ring.row(y % RING_ROWS));
                 self.second.row(simd, &lines, out);
             }
             pool_pair(simd, out, half);
@@ -87,7 +96,7 @@ impl FusedEncoder {
     }
 }
 
-/// 2 x 2 maxima of two rows of lines, as one row of pixels with its margin.
+/// Writes the 2 x 2 maxima of two planar rows as one row of a feature map with its margin.
 #[inline(always)]
 fn pool_pair<S: Simd>(simd: S, pair: &[f32], half: &mut [f32]) {
     let (upper, lower) = pair.split_at(pair.len() / 2);
@@ -102,7 +111,7 @@ fn pool_pair<S: Simd>(simd: S, pair: &[f32], half: &mut [f32]) {
             let right = f32x8::from_slice(simd, &upper[at..][..8]).max(f32x8::from_slice(simd, &lower[at..][..8]));
             *maxima = left.unzip_low(right).max(left.unzip_high(right));
         }
-        for (pixel, values) in pixels.chunks_exact_mut(PLANES).zip(transposed(planes)) {
+        for (pixel, values) in pixels.chunks_exact_mut(PLANES).zip(transpose(planes)) {
             values.store_slice(pixel);
         }
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use fearless_simd::{Level, Simd, dispatch, f32x16, prelude::*};
 
 use super::{
-    lines::transposed,
-    map::FeatureMap,
-    memory::Buffer,
-    product::{Panels, product},
-    strips::share,
+    buffer::Buffer,
+    feature_map::FeatureMap,
+    matmul::{PackedWeights, matmul},
+    parallel::for_each_parallel,
+    vector::transpose,
 };
 
 /// Columns that the classes are padded to.
@@ -19,37 +19,42 @@ const COLUMNS: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Head {
     outputs: usize,
-    weights: Panels,
+    weights: PackedWeights,
     bias: Vec<f32>,
 }
 
 impl Head {
     /// Whether this number of classes is supported.
-    pub const fn fit(outputs: usize) -> bool {
+    #[must_use]
+    pub const fn supports(outputs: usize) -> bool {
         outputs > 0 && outputs <= COLUMNS
     }
 
-    /// `weights` is `[outputs][inputs]`, `bias` has one value per output; [`Head::fit`] must hold.
+    /// `weights` is `[outputs][inputs]`, `bias` has one value per output; [`Head::supports`] must hold.
+    #[must_use]
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
-        let weights = Panels::new(inputs, COLUMNS, |i, o| if o < outputs { weights[o * inputs + i] } else { 0.0 });
+        let weights =
+            PackedWeights::new(inputs, COLUMNS, |i, o| if o < outputs { weights[o * inputs + i] } else { 0.0 });
         let mut padded = bias.to_vec();
         padded.resize(COLUMNS, 0.0);
         Self { outputs, weights, bias: padded }
     }
 
     /// Number of classes.
+    #[must_use]
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
     /// For each class, a weight for each input, and the bias; `None` unless there are `N` inputs.
-    pub(super) fn lines<const N: usize>(&self) -> Option<Vec<([f32; N], f32)>> {
-        let of = |class: usize| (std::array::from_fn(|i| self.weights.at(i, class)), self.bias[class]);
-        (self.weights.depth() == N).then(|| (0..self.outputs).map(of).collect())
+    pub(crate) fn planar_weights<const N: usize>(&self) -> Option<Vec<([f32; N], f32)>> {
+        let weights = |class: usize| (std::array::from_fn(|i| self.weights.at(i, class)), self.bias[class]);
+        (self.weights.depth() == N).then(|| (0..self.outputs).map(weights).collect())
     }
 
-    /// Scores, `[outputs][height][width]`.
+    /// Computes the scores of `source`, `[outputs][height][width]`.
+    #[must_use]
     pub fn run(&self, level: Level, threads: usize, source: &FeatureMap) -> Arc<Buffer> {
         let (height, width) = (source.height(), source.width());
         let pool = source.pool();
@@ -58,7 +63,7 @@ impl Head {
         let rows: Vec<Vec<&mut [f32]>> =
             (0..height).map(|_| planes.iter_mut().filter_map(Iterator::next).collect()).collect();
         let scratch = || pool.take(width * COLUMNS);
-        share(threads, rows.into_iter().enumerate(), scratch, |(y, mut rows), pixels| {
+        for_each_parallel(threads, rows.into_iter().enumerate(), scratch, |(y, mut rows), pixels| {
             dispatch!(level, simd => self.row(simd, source.row(y), pixels, &mut rows));
         });
         Arc::new(scores)
@@ -66,11 +71,11 @@ impl Head {
 
     #[inline(always)]
     fn row<S: Simd>(&self, simd: S, values: &[f32], pixels: &mut [f32], rows: &mut [&mut [f32]]) {
-        product(simd, values, &self.weights, Some(&self.bias), pixels, COLUMNS);
+        matmul(simd, values, &self.weights, Some(&self.bias), pixels, COLUMNS);
         let (pixels, _) = pixels.as_chunks::<COLUMNS>();
         let (squares, rest) = pixels.as_chunks::<COLUMNS>();
         for (i, square) in squares.iter().enumerate() {
-            let lines = transposed(square.each_ref().map(|pixel| f32x16::load_array_ref(simd, pixel)));
+            let lines = transpose(square.each_ref().map(|pixel| f32x16::load_array_ref(simd, pixel)));
             for (row, line) in rows.iter_mut().zip(lines) {
                 line.store_slice(&mut row[i * COLUMNS..][..COLUMNS]);
             }

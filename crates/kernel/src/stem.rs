@@ -2,7 +2,13 @@
 
 use fearless_simd::{Level, Simd, dispatch, f32x8, prelude::*};
 
-use super::{lines::LineConv, map::FeatureMap, product::Panels, strips::share};
+use super::{
+    feature_map::FeatureMap,
+    matmul::PackedWeights,
+    parallel::for_each_parallel,
+    planar_conv::PlanarConv,
+    vector::{exceeds_eight, fills_widest},
+};
 
 /// 3 x 3 convolution of one plane with a margin of one pixel, bias and ReLU.
 #[derive(Clone, Debug)]
@@ -14,35 +20,38 @@ pub struct Stem {
 
 impl Stem {
     /// Whether this number of output channels is supported.
-    pub const fn fit(outputs: usize) -> bool {
-        Panels::fit(outputs)
+    #[must_use]
+    pub const fn supports(outputs: usize) -> bool {
+        PackedWeights::supports(outputs)
     }
 
-    /// `weights` is `[outputs][1][3][3]`, `bias` has one value per output; [`Stem::fit`] must hold.
+    /// `weights` is `[outputs][1][3][3]`, `bias` has one value per output; [`Stem::supports`] must hold.
+    #[must_use]
     pub fn new(weights: &[f32], bias: &[f32]) -> Self {
         let weights = (0..9).flat_map(|tap| weights.iter().skip(tap).step_by(9).copied()).collect();
         Self { weights, bias: bias.to_vec() }
     }
 
-    /// The same for maps in lines, if it has as many outputs as these have planes.
-    pub(super) fn in_lines(&self) -> Option<LineConv> {
+    /// The same convolution for planar maps; `None` unless it has as many outputs as these have planes.
+    pub(crate) fn planar(&self) -> Option<PlanarConv> {
         let outputs = self.outputs();
         let weights: Vec<f32> =
             (0..outputs).flat_map(|o| self.weights.iter().skip(o).step_by(outputs).copied()).collect();
-        LineConv::new(&weights, &self.bias)
+        PlanarConv::new(&weights, &self.bias)
     }
 
     /// Channels of its maps.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    /// `plane` is `[height][width]`, like `out`.
+    /// Convolves `plane`, which is `[height][width]` like `out`.
     pub fn run(&self, level: Level, threads: usize, plane: &[f32], out: &mut FeatureMap) {
         let (height, width, stride) = (out.height(), out.width(), out.stride());
         let strips = out.rows_mut().chunks_mut(stride).enumerate();
         let scratch = || vec![0.0; 3 * (width + 2)];
-        share(threads, strips, scratch, |(y, row), window: &mut Vec<f32>| {
+        for_each_parallel(threads, strips, scratch, |(y, row), window: &mut Vec<f32>| {
             window.fill(0.0);
             for (dy, line) in window.chunks_exact_mut(width + 2).enumerate() {
                 if let Some(above) = (y + dy).checked_sub(1).filter(|&above| above < height) {
@@ -56,15 +65,13 @@ impl Stem {
     #[inline(always)]
     fn row<S: Simd>(&self, simd: S, window: &[f32], row: &mut [f32]) {
         let outputs = self.bias.len();
-        let native = <S::f32s as SimdBase<S>>::LEN;
-        let mut channel = 0;
-        while channel < outputs {
-            if outputs.is_multiple_of(native) {
+        if fills_widest::<S>(outputs) {
+            for channel in (0..outputs).step_by(<S::f32s as SimdBase<S>>::LEN) {
                 self.channels::<S, S::f32s>(simd, channel, window, row);
-                channel += native;
-            } else {
+            }
+        } else if const { exceeds_eight::<S>() } {
+            for channel in (0..outputs).step_by(8) {
                 self.channels::<S, f32x8<S>>(simd, channel, window, row);
-                channel += 8;
             }
         }
     }

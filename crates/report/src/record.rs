@@ -194,7 +194,7 @@ impl CircleReferenceRecord {
         let (table, circle) = table?.circle.as_ref().zip(circle)?;
         let CircleTable { name, source, population, .. } = table.clone();
         let values = table.compare(circle);
-        table.holds_for(circle.radius_mm).then_some(Self { name, source, population, values })
+        table.is_comparable(circle.radius_mm).then_some(Self { name, source, population, values })
     }
 }
 

@@ -97,13 +97,13 @@ impl ScanMeasures {
 pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&ReferenceTable>) -> ScanMeasures {
     let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
     let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
-    let maps = scan.volume.fields();
+    let maps = scan.volume.thickness_maps();
     let volume = maps.as_ref().map(|maps| scan.volume.measure(maps));
     let circle = scan.volume.circle();
 
-    let verdict = Verdict::over(scan.bscans.iter().map(BScanRecord::verdict));
+    let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
     let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
-    let quality = ScanQuality::judge(ScanFacts::over(&scan.facts, decentration), verdict, gates);
+    let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
 
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
     let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));

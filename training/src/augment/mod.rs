@@ -45,12 +45,12 @@ impl Frame {
     /// The frame on the network's grid: fitted to the input and standardised as in the runtime.
     fn placed(&self) -> Self {
         let BScan { width, height, .. } = self.bscan;
-        let (columns, rows) = Placement::wanted(width, height);
+        let (columns, rows) = Placement::resized_size(width, height);
         let input = InputSize { width: columns.min(LONGEST), height: rows.min(LONGEST) };
         let row = |y: usize| (2 * y + 1) * height / (2 * input.height) * width;
         let column = |x: usize| (2 * x + 1) * width / (2 * input.width);
         let codes = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.codes[row(y) + column(x)]));
-        let intensity = Placement::new(width, height, input).place(&self.bscan);
+        let intensity = Placement::new(width, height, input).input_of(&self.bscan);
         let bscan = BScan { width: input.width, height: input.height, intensity };
         Self { codes: codes.collect(), bscan, ez: self.ez }
     }
@@ -58,7 +58,7 @@ impl Frame {
     /// Standardises the display intensities as the runtime does.
     fn standardise(&mut self) {
         let BScan { width, height, .. } = self.bscan;
-        self.bscan.intensity = Placement::new(width, height, InputSize { width, height }).place(&self.bscan);
+        self.bscan.intensity = Placement::new(width, height, InputSize { width, height }).input_of(&self.bscan);
     }
 
     /// Whether a code is a layer.

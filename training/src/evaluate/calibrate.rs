@@ -89,11 +89,11 @@ pub fn try_extractions(
     let mut tried: Vec<(Score, Vec<Extracted>)> = vec![(Score::default(), Vec::new()); ways.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
-        let ez_bias = ExtractOptions::of(network.metadata(), sample.ez).ez_bias;
+        let ez_bias = ExtractOptions::for_model(network.metadata(), sample.ez).ez_bias;
         for ((score, extracted), &way) in tried.iter_mut().zip(&ways) {
             let surfaces = extract(&logits, &placement, &ExtractOptions { ez_bias, ..way });
             score.add(sample, &surfaces);
-            extracted.push(Extracted { surfaces, grid: placement.rows_per_row() });
+            extracted.push(Extracted { surfaces, grid: placement.scan_rows_per_grid_row() });
         }
     }
     let trial = |((score, extracted), way): ((Score, Vec<Extracted>), &ExtractOptions)| Trial {

@@ -1,7 +1,7 @@
 //! Compares several models: accuracy on two parts of the data, under a few perturbations, and the separation of scans
 //! from images without a retina.
 
-use octrls_core::{measure::Quality, network::{ModelError, Network}, scan::BScan, segment::find};
+use octrls_core::{measure::Quality, network::{ModelError, Network}, scan::BScan, segment::find_surfaces};
 use serde::Serialize;
 
 use octrls_core::segment;
@@ -83,7 +83,7 @@ fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetFigures>, Mo
 fn told_apart(network: &Network, samples: &[Sample]) -> Result<Option<f64>, ModelError> {
     let (mut scans, mut turned) = (Vec::new(), Vec::new());
     for sample in samples {
-        let quality = |bscan: &BScan| Ok::<_, ModelError>(find(network, bscan, sample.ez)?.quality);
+        let quality = |bscan: &BScan| Ok::<_, ModelError>(find_surfaces(network, bscan, sample.ez)?.quality);
         scans.push(seen(quality(&sample.bscan)?));
         turned.push(seen(quality(&upside_down(&sample.bscan))?));
         turned.push(seen(quality(&on_its_side(&sample.bscan))?));

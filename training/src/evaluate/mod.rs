@@ -8,7 +8,7 @@ mod report;
 mod robustness;
 mod table;
 
-use octrls_core::{layer::BOUNDARIES, measure::accuracy::{BoundaryError, IGNORE, Overlap}, network::{ModelError, Network}, segment::find, surface::Surfaces};
+use octrls_core::{layer::BOUNDARIES, measure::accuracy::{BoundaryError, IGNORE, Overlap}, network::{ModelError, Network}, segment::find_surfaces, surface::Surfaces};
 
 use crate::{
     data::{BELOW, BoundaryRows, Sample, mask_of_rows},
@@ -67,7 +67,7 @@ impl Evaluation {
 /// # Errors
 /// [`ModelError`] if the network fails.
 pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
-    Ok(find(network, &sample.bscan, sample.ez)?.surfaces)
+    Ok(find_surfaces(network, &sample.bscan, sample.ez)?.surfaces)
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@ use crate::{
 /// If the network's output cannot be read.
 pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) -> Result<Surfaces> {
     let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
-    let (width, height) = Placement::wanted(sample.bscan.width, sample.bscan.height);
+    let (width, height) = Placement::resized_size(sample.bscan.width, sample.bscan.height);
     let input = InputSize { width: grid(width), height: grid(height) };
     let placement = Placement::new(sample.bscan.width, sample.bscan.height, input);
-    let data = TensorData::new(placement.place(&sample.bscan), [1, 1, input.height, input.width]);
+    let data = TensorData::new(placement.input_of(&sample.bscan), [1, 1, input.height, input.width]);
     let values = model.forward(Tensor::from_data(data, device)).try_into_data()?.try_to_vec::<f32>()?;
     let logits = Logits::new(input.width, input.height, values);
     let logits = logits.ok_or_else(|| anyhow::anyhow!("the network's output size differs from its input size"))?;

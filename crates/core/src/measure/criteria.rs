@@ -2,10 +2,10 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
-use crate::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Quality, Signal, Verdict};
+use crate::ErrorCode;
 
 /// Limits beyond which a scan is flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ pub enum Outcome {
 
 /// The outcome of one measure of a criterion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Judged {
+pub struct CriterionResult {
     /// The criterion.
     pub criterion: Criterion,
     /// Name of the measure: its gate, `verdict`, or `none` if nothing is measured.
@@ -179,13 +179,13 @@ pub struct ScanQuality {
     /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [Judged; 10],
+    pub criteria: [CriterionResult; 10],
 }
 
 impl ScanFacts {
     /// Combines the facts of all B-scans.
     #[must_use]
-    pub fn over(bscans: &[BScanFacts], decentration_mm: Option<f32>) -> Self {
+    pub fn combine(bscans: &[BScanFacts], decentration_mm: Option<f32>) -> Self {
         let all = |f: &dyn Fn(&Signal) -> Option<f32>| bscans.iter().filter_map(|b| f(&b.signal)).collect::<Vec<f32>>();
         let signal = Signal {
             snr_db: median(all(&|s| s.snr_db)),
@@ -214,19 +214,27 @@ impl ScanQuality {
         let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
-            Judged::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
-            Judged::at_least((Obvious, "coverage"), coverage, gates.coverage),
+            CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
+            CriterionResult::at_least((Obvious, "coverage"), coverage, gates.coverage),
             match device_signal_db {
-                Some(_) => Judged::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db),
-                None => Judged::at_least((Strength, "snr_db"), signal.snr_db, gates.snr_db),
+                Some(_) => {
+                    CriterionResult::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db)
+                }
+                None => CriterionResult::at_least((Strength, "snr_db"), signal.snr_db, gates.snr_db),
             },
-            Judged::at_least((Strength, "contrast"), signal.contrast, gates.contrast),
-            Judged::at_most((Centration, "decentration_mm"), decentration_mm, gates.decentration_mm),
-            Judged { criterion: Algorithm, measure: "verdict", outcome: good, measured: None, gate: None },
-            Judged::at_least((Algorithm, "confidence"), confidence, gates.confidence),
-            Judged { criterion: Retina, measure: "none", outcome: Outcome::NotJudged, measured: None, gate: None },
-            Judged::at_most((Illumination, "dark"), signal.dark, gates.dark),
-            Judged::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
+            CriterionResult::at_least((Strength, "contrast"), signal.contrast, gates.contrast),
+            CriterionResult::at_most((Centration, "decentration_mm"), decentration_mm, gates.decentration_mm),
+            CriterionResult { criterion: Algorithm, measure: "verdict", outcome: good, measured: None, gate: None },
+            CriterionResult::at_least((Algorithm, "confidence"), confidence, gates.confidence),
+            CriterionResult {
+                criterion: Retina,
+                measure: "none",
+                outcome: Outcome::NotJudged,
+                measured: None,
+                gate: None,
+            },
+            CriterionResult::at_most((Illumination, "dark"), signal.dark, gates.dark),
+            CriterionResult::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
         ];
         let mut flags: Vec<char> =
             criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(|j| j.criterion.letter()).collect();
@@ -235,16 +243,16 @@ impl ScanQuality {
     }
 }
 
-impl Judged {
+impl CriterionResult {
     fn at_most(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
-        Self::held_against(of, measured, gate, |v| v <= gate)
+        Self::compare(of, measured, gate, |v| v <= gate)
     }
 
     fn at_least(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
-        Self::held_against(of, measured, gate, |v| v >= gate)
+        Self::compare(of, measured, gate, |v| v >= gate)
     }
 
-    fn held_against(
+    fn compare(
         (criterion, measure): (Criterion, &'static str),
         measured: Option<f32>,
         gate: f32,
@@ -289,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_raises_its_own_letter() {
+    fn each_fault_has_its_letter() {
         let with = |change: fn(&mut ScanFacts)| {
             let mut facts = good();
             change(&mut facts);
@@ -314,14 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn the_scanner_s_own_decibels_count_before_ours() {
+    fn the_scanner_s_signal_takes_precedence_over_ours() {
         let facts = ScanFacts { device_signal_db: Some(30.0), ..good() };
         let facts = ScanFacts { signal: Signal { snr_db: Some(1.0), ..facts.signal }, ..facts };
         assert_eq!(flags(facts, Verdict::Good), "");
     }
 
     #[test]
-    fn what_is_not_known_is_not_judged() {
+    fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
         assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
@@ -329,13 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_has_medians_and_mean_shares() {
+    fn facts_combine_to_medians_and_mean_shares() {
         let bscan = |snr: f32, cut: f32, found: f32| BScanFacts {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
             quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
         };
-        let facts = ScanFacts::over(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
+        let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
@@ -343,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_come_from_a_file_and_unknown_ones_are_refused() {
+    fn gates_parse_and_unknown_ones_are_refused() {
         let gates = Gates::parse("snr_db = 9.5").unwrap();
         assert_eq!(gates, Gates { snr_db: 9.5, ..Gates::default() });
         assert!(Gates::parse("snr = 9.5").unwrap_err().to_string().contains("snr"));

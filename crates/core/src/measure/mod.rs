@@ -11,7 +11,7 @@ mod signal;
 mod summary;
 mod thickness;
 
-pub use criteria::{BScanFacts, Criterion, Gates, GatesError, Judged, Outcome, ScanFacts, ScanQuality};
+pub use criteria::{BScanFacts, Criterion, CriterionResult, Gates, GatesError, Outcome, ScanFacts, ScanQuality};
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;
 pub use summary::EtdrsSummary;

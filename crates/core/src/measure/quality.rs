@@ -8,16 +8,16 @@ use crate::{layer::Boundary, scan::BScan, surface::Surfaces};
 
 /// Largest distance of ILM or Bruch's membrane from the straight line through the previous two A-scans, in pixels; more
 /// counts as a jump. A straight line, so that the steep rim of an optic disc is not a jump.
-const STEP: f32 = 6.0;
+const MAX_JUMP_PX: f32 = 6.0;
 /// Rows above the ILM and below Bruch's membrane whose brightness is compared, as distances from the line in shares of
 /// the retina's thickness. Shares cover the same tissue at any axial spacing.
-const BESIDE: Range<f32> = 0.06..0.5;
+const COMPARED: Range<f32> = 0.06..0.5;
 /// Fewest rows needed for that comparison.
-const FEWEST_ROWS: usize = 5;
+const MIN_ROWS: usize = 5;
 
 /// Requirements of a verdict; a B-scan that misses them gets the next worse verdict.
 #[derive(Clone, Copy, Debug)]
-struct Demand {
+struct Requirement {
     /// Smallest share of A-scans in which a retina is found.
     found: f32,
     /// Smallest mean confidence of these A-scans.
@@ -32,8 +32,8 @@ struct Demand {
 // discs have confidences of at least 0.76. The same scans turned by 90 degrees, a photograph, a fundus image and a face
 // have at most 0.66. Some upside-down scans look like a retina to unet-640 (0.84), but none of their A-scans is
 // brighter below the retina than above it; 99 % of the A-scans of upright scans are.
-const OF_A_GOOD_ONE: Demand = Demand { found: 0.75, confidence: 0.8, jumps: 0.04, upright: 0.75 };
-const OF_A_RETINA: Demand = Demand { found: 0.15, confidence: 0.68, jumps: 0.2, upright: 0.5 };
+const GOOD: Requirement = Requirement { found: 0.75, confidence: 0.8, jumps: 0.04, upright: 0.75 };
+const RETINA: Requirement = Requirement { found: 0.15, confidence: 0.68, jumps: 0.2, upright: 0.5 };
 
 /// Whether a B-scan can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Verdict {
 
     /// The verdict on a scan of several B-scans: good if all are good, not a retina if none shows one, else doubtful.
     #[must_use]
-    pub fn over(bscans: impl IntoIterator<Item = Self>) -> Self {
+    pub fn combine(bscans: impl IntoIterator<Item = Self>) -> Self {
         let mut best_and_worst = None;
         for verdict in bscans {
             let (best, worst) = best_and_worst.get_or_insert((verdict, verdict));
@@ -86,8 +86,8 @@ pub struct Quality {
     /// previous two A-scans, 0 to 1.
     pub jumps: f32,
     /// Share of these A-scans that are brighter below Bruch's membrane (choroid) than above the ILM (vitreous), 0 to 1;
-    /// 1 if the image ends too close to the retina to tell.
-    #[serde(default = "Quality::untold")]
+    /// 1 if the image ends too close to the retina to decide.
+    #[serde(default = "Quality::upright_if_unknown")]
     pub upright: f32,
 }
 
@@ -100,45 +100,45 @@ impl Quality {
         let width = surfaces.width();
         let ascans: Vec<usize> = (0..width).filter(|&x| found(x)).collect();
         let confidence: f32 = ascans.iter().map(|&x| surfaces.confidence()[x]).sum();
-        let moved = |rows: &[Option<f32>], x: usize| match (rows[x - 2], rows[x - 1], rows[x]) {
-            (Some(first), Some(second), Some(third)) => (third - 2.0 * second + first).abs() > STEP,
+        let jumps_at = |rows: &[Option<f32>], x: usize| match (rows[x - 2], rows[x - 1], rows[x]) {
+            (Some(first), Some(second), Some(third)) => (third - 2.0 * second + first).abs() > MAX_JUMP_PX,
             _ => false,
         };
         let runs: Vec<usize> = ascans.iter().copied().filter(|&x| x > 1 && found(x - 1) && found(x - 2)).collect();
-        let jumps = runs.iter().filter(|&&x| moved(ilm, x) || moved(bruch, x)).count();
-        let told: Vec<bool> = ascans.iter().filter_map(|&x| is_upright(bscan, x, ilm[x]?, bruch[x]?)).collect();
-        let upright = told.iter().filter(|&&upright| upright).count();
+        let jumps = runs.iter().filter(|&&x| jumps_at(ilm, x) || jumps_at(bruch, x)).count();
+        let known: Vec<bool> = ascans.iter().filter_map(|&x| is_upright(bscan, x, ilm[x]?, bruch[x]?)).collect();
+        let upright = known.iter().filter(|&&upright| upright).count();
         let share = |part: f32, whole: usize| if whole == 0 { 0.0 } else { part / whole as f32 };
         Self {
             found: share(ascans.len() as f32, width),
             confidence: share(confidence, ascans.len()),
             jumps: share(jumps as f32, runs.len()),
-            upright: if told.is_empty() { Self::untold() } else { share(upright as f32, told.len()) },
+            upright: if known.is_empty() { Self::upright_if_unknown() } else { share(upright as f32, known.len()) },
         }
     }
 
-    /// The share of upright A-scans if none has enough rows to tell.
-    const fn untold() -> f32 {
+    /// The share of upright A-scans if none has enough rows to decide.
+    const fn upright_if_unknown() -> f32 {
         1.0
     }
 
     /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if !self.meets(OF_A_RETINA) {
+        if !self.meets(RETINA) {
             Verdict::NotARetina
-        } else if self.meets(OF_A_GOOD_ONE) {
+        } else if self.meets(GOOD) {
             Verdict::Good
         } else {
             Verdict::Doubtful
         }
     }
 
-    fn meets(&self, demand: Demand) -> bool {
-        self.found >= demand.found
-            && self.confidence >= demand.confidence
-            && self.jumps <= demand.jumps
-            && self.upright >= demand.upright
+    fn meets(&self, required: Requirement) -> bool {
+        self.found >= required.found
+            && self.confidence >= required.confidence
+            && self.jumps <= required.jumps
+            && self.upright >= required.upright
     }
 }
 
@@ -149,9 +149,9 @@ fn is_upright(bscan: &BScan, x: usize, ilm: f32, bruch: f32) -> Option<bool> {
         let rows = row(from)..row(to);
         let n = rows.len();
         let sum: f32 = rows.map(|y| bscan.intensity[y * bscan.width + x]).sum();
-        (n >= FEWEST_ROWS).then_some(sum / n as f32)
+        (n >= MIN_ROWS).then_some(sum / n as f32)
     };
-    let (near, far) = (BESIDE.start * (bruch - ilm), BESIDE.end * (bruch - ilm));
+    let (near, far) = (COMPARED.start * (bruch - ilm), COMPARED.end * (bruch - ilm));
     let above = mean(ilm - far, ilm - near)?;
     Some(mean(bruch + near, bruch + far)? > above)
 }
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn smooth_lines_across_the_scan_are_good_also_on_a_slope() {
+    fn smooth_lines_are_good_even_on_a_slope() {
         assert_eq!(verdict(|_| Some(40.0)), Verdict::Good);
         assert_eq!(verdict(|x| Some(5.0 + x as f32)), Verdict::Good);
     }
 
     #[test]
-    fn a_steep_rim_is_no_jump_and_a_step_is_one() {
+    fn a_step_is_a_jump_and_a_steep_rim_is_not() {
         let jumps = |ilm: &dyn Fn(usize) -> f32| Quality::of(&bscan(), &surfaces(|x| Some(ilm(x)))).jumps;
         // Ever steeper, by up to 15 rows per A-scan.
         assert!(jumps(&|x| 0.4 * (x as f32 - 80.0).max(0.0).powi(2)) < 1e-6);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_whose_bright_side_is_above_are_no_retina() {
+    fn an_upside_down_scan_is_no_retina() {
         let down = BScan { intensity: bscan().intensity.into_iter().rev().collect(), ..bscan() };
         let quality = Quality::of(&down, &surfaces(|_| Some(50.0)));
         assert!(quality.upright < 1e-6 && quality.verdict() == Verdict::NotARetina);
@@ -213,12 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_is_good_when_all_of_it_is_and_no_retina_when_nothing_is() {
+    fn verdicts_combine() {
         use Verdict::{Doubtful, Good, NotARetina};
-        assert_eq!(Verdict::over([Good, Good]), Good);
-        assert_eq!(Verdict::over([Good, NotARetina]), Doubtful);
-        assert_eq!(Verdict::over([Doubtful]), Doubtful);
-        assert_eq!(Verdict::over([NotARetina, NotARetina]), NotARetina);
-        assert_eq!(Verdict::over([]), NotARetina);
+        assert_eq!(Verdict::combine([Good, Good]), Good);
+        assert_eq!(Verdict::combine([Good, NotARetina]), Doubtful);
+        assert_eq!(Verdict::combine([Doubtful]), Doubtful);
+        assert_eq!(Verdict::combine([NotARetina, NotARetina]), NotARetina);
+        assert_eq!(Verdict::combine([]), NotARetina);
     }
 }

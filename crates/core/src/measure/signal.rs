@@ -17,9 +17,9 @@ const MARGIN: usize = 10;
 /// Distance from the image's edge, in rows, at which a boundary counts as cut off.
 const EDGE: f32 = 2.0;
 /// Brighter samples above the retina are padding: scanners fill areas outside the acquired frame with white.
-const WHITE: f32 = 0.98;
+const PADDING_GREY: f32 = 0.98;
 /// Fewest samples for a measurement.
-const LEAST: usize = 500;
+const MIN_SAMPLES: usize = 500;
 /// Smallest deviation of the background: that of rounding to 256 levels (1 / 255 / sqrt(12)).
 const ROUNDING: f32 = 0.001_13;
 
@@ -82,7 +82,7 @@ impl Signal {
             whole.sum += m.sum;
             whole.squares += m.squares;
         });
-        if background.count < LEAST || whole.count < LEAST {
+        if background.count < MIN_SAMPLES || whole.count < MIN_SAMPLES {
             return Self { cut_off, ..Self::default() };
         }
         let above = whole.mean() - background.mean();
@@ -104,7 +104,10 @@ fn background(bscan: &BScan, surfaces: &Surfaces) -> Moments {
     let mut moments = Moments::default();
     for (x, ilm) in surfaces.rows(Boundary::Ilm).iter().enumerate() {
         let rows = ilm.map_or(0, |row| (row.max(0.0) as usize).saturating_sub(MARGIN)).min(bscan.height);
-        (0..rows).map(|y| bscan.intensity[y * bscan.width + x]).filter(|&v| v < WHITE).for_each(|v| moments.add(v));
+        (0..rows)
+            .map(|y| bscan.intensity[y * bscan.width + x])
+            .filter(|&v| v < PADDING_GREY)
+            .for_each(|v| moments.add(v));
     }
     moments
 }
@@ -161,7 +164,7 @@ fn tilt(bscan: &BScan, surfaces: &Surfaces) -> Option<f32> {
     let mean = |columns: std::ops::Range<usize>| {
         let found: Vec<f32> =
             columns.filter_map(|x| Some(between(bscan, surfaces, x, onl.upper(), onl.lower())?.mean())).collect();
-        (found.len() >= LEAST / 10).then(|| found.iter().sum::<f32>() / found.len() as f32)
+        (found.len() >= MIN_SAMPLES / 10).then(|| found.iter().sum::<f32>() / found.len() as f32)
     };
     Some((mean(0..bscan.width / 2)? - mean(bscan.width / 2..bscan.width)?).abs())
 }
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_image_has_the_figures_that_follow_from_its_greys() {
+    fn a_uniform_image_has_values_that_follow_from_its_greys() {
         let (bscan, surfaces) = plain(|_, _| 0.5);
         let signal = Signal::of(&bscan, &surfaces);
         // 0.4 above the vitreous is 20 of its deviations: 26 dB.
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn shadows_and_uneven_light_show() {
+    fn shadows_and_uneven_light_are_measured() {
         let (bscan, surfaces) = plain(|x, _| if x < 50 { 0.2 } else { 0.5 });
         assert_eq!(Signal::of(&bscan, &surfaces).dark, Some(0.25));
         let (bscan, surfaces) = plain(|x, _| 0.3 + 0.002 * x as f32);
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_measured_where_nothing_was_found() {
+    fn nothing_is_measured_without_boundaries() {
         let (bscan, _) = plain(|_, _| 0.5);
         assert_eq!(Signal::of(&bscan, &Surfaces::undetermined(200, 200)), Signal::default());
     }

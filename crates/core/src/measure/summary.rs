@@ -61,7 +61,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_not_covered_is_left_out_and_the_rest_is_beside_its_reference() {
+    fn uncovered_subfields_are_left_out_and_others_compared() {
         let eye = Some(Eye::Left);
         let field = |(i, at)| {
             let coverage = if i == 8 { 0.5 } else { 1.0 };

@@ -62,6 +62,23 @@ pub struct Thicknesses {
 
 impl Thicknesses {
     /// Measures `surfaces`, in micrometres if `axial` is known, else in pixels.
+    ///
+    /// # Examples
+    /// ```
+    /// use octrls_core::{
+    ///     layer::Layer,
+    ///     measure::{ThicknessUnit, Thicknesses},
+    ///     scan::{Provenance, Spacing},
+    ///     surface::Surfaces,
+    /// };
+    ///
+    /// // Nine boundaries, 10 rows apart, in a B-scan of 16 A-scans.
+    /// let surfaces = Surfaces::exact(200, std::array::from_fn(|k| vec![Some(20.0 + 10.0 * k as f32); 16]));
+    /// let axial = Spacing { um: 3.9, from: Provenance::Header };
+    /// let thicknesses = Thicknesses::measure(&surfaces, Some(axial));
+    /// assert_eq!(thicknesses.unit, ThicknessUnit::Micrometres);
+    /// assert_eq!(thicknesses.layers[Layer::Nfl.index()].mean, Some(39.0));
+    /// ```
     #[must_use]
     pub fn measure(surfaces: &Surfaces, axial: Option<Spacing>) -> Self {
         let (unit, scale) = match axial {
@@ -107,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn thickness_is_in_micrometres_when_the_spacing_is_known() {
+    fn thickness_is_in_micrometres_with_a_known_spacing() {
         let out = Thicknesses::measure(&stack(), Some(Spacing { um: 4.0, from: Provenance::Header }));
         assert_eq!(out.unit, ThicknessUnit::Micrometres);
         let nfl = &out.layers[0];
@@ -124,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn thickness_is_in_pixels_when_it_is_not() {
+    fn thickness_is_in_pixels_without_a_spacing() {
         let out = Thicknesses::measure(&stack(), None);
         assert_eq!(out.unit, ThicknessUnit::Pixels);
         assert_eq!(out.layers[0].profile, [Some(10.0), Some(11.0), Some(12.0)]);

@@ -1,9 +1,10 @@
-//! The network's output: one map of scores for each class.
+//! The network's output: class scores.
 
 use std::sync::Arc;
 
-use crate::layer::CLASSES;
 use octrls_kernel::Buffer;
+
+use crate::layer::CLASSES;
 
 /// Unnormalised class scores on the network's grid, class-major: `CLASSES * height * width` values.
 #[derive(Clone, Debug)]
@@ -17,10 +18,10 @@ impl Logits {
     /// Takes `values` of shape `[CLASSES, height, width]`; `None` if there is another number of them.
     #[must_use]
     pub fn new(width: usize, height: usize, values: Vec<f32>) -> Option<Self> {
-        Self::shared(width, height, Arc::new(values.into()))
+        Self::from_buffer(width, height, Arc::new(values.into()))
     }
 
-    pub(super) fn shared(width: usize, height: usize, values: Arc<Buffer>) -> Option<Self> {
+    pub(super) fn from_buffer(width: usize, height: usize, values: Arc<Buffer>) -> Option<Self> {
         (values.len() == CLASSES * width * height).then_some(Self { width, height, values })
     }
 

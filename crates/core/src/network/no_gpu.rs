@@ -4,7 +4,7 @@ use tract_core::prelude::*;
 
 use super::{Device, ModelError};
 
-/// Never exists.
+/// A GPU, which cannot exist in this build.
 pub(super) enum Gpu {}
 
 impl Gpu {
@@ -33,7 +33,7 @@ impl Gpu {
         match *self {}
     }
 
-    pub(super) const fn on_cpu(&self) -> (Vec<String>, usize) {
+    pub(super) const fn operators_on_cpu(&self) -> (Vec<String>, usize) {
         match *self {}
     }
 }

@@ -40,22 +40,22 @@ pub struct Placement {
 
 /// Scans with fewer rows are enlarged to this many, so that their layers have as many rows as in the scans used for
 /// training.
-const FEWEST_ROWS: usize = 400;
+const MIN_ROWS: usize = 400;
 /// Maximum enlargement.
-const MOST: usize = 4;
+const MAX_ENLARGEMENT: usize = 4;
 
 impl Placement {
-    /// Columns and rows that a scan needs on a large enough grid.
+    /// Columns and rows of a scan on a grid that is large enough.
     #[must_use]
-    pub fn wanted(scan_width: usize, scan_height: usize) -> (usize, usize) {
-        let rows = FEWEST_ROWS.min(scan_height * MOST).max(scan_height);
+    pub fn resized_size(scan_width: usize, scan_height: usize) -> (usize, usize) {
+        let rows = MIN_ROWS.min(scan_height * MAX_ENLARGEMENT).max(scan_height);
         (scan_width * rows / scan_height.max(1), rows)
     }
 
     /// Places a scan on the grid: enlarges a low one, shrinks each axis that is too long, and centres the result.
     #[must_use]
     pub fn new(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
-        let (width, height) = Self::wanted(scan_width, scan_height);
+        let (width, height) = Self::resized_size(scan_width, scan_height);
         let width = width.min(input.width);
         let height = height.min(input.height);
         Self {
@@ -71,21 +71,21 @@ impl Placement {
         }
     }
 
-    /// The same on a grid that is no larger than the scan needs, with sides that are multiples of `unit`.
+    /// The same on a grid that is no larger than the scan needs, with sides that are multiples of `multiple`.
     #[must_use]
-    pub fn tight(self, unit: usize) -> Self {
+    pub fn on_smallest_grid(self, multiple: usize) -> Self {
         let input = InputSize {
-            width: self.width.next_multiple_of(unit).min(self.input.width),
-            height: self.height.next_multiple_of(unit).min(self.input.height),
+            width: self.width.next_multiple_of(multiple).min(self.input.width),
+            height: self.height.next_multiple_of(multiple).min(self.input.height),
         };
         Self { input, left: (input.width - self.width) / 2, top: (input.height - self.height) / 2, ..self }
     }
 
-    /// The same with at most `band` of the resized scan's rows on the grid.
+    /// The same with only the rows `crop` of the resized scan on the grid.
     #[must_use]
-    pub fn on_band(self, band: &Range<usize>, unit: usize) -> Self {
-        let height = band.len().min(self.resized_height - band.start);
-        Self { height, above: band.start, ..self }.tight(unit)
+    pub fn cropped(self, crop: &Range<usize>, multiple: usize) -> Self {
+        let height = crop.len().min(self.resized_height - crop.start);
+        Self { height, above: crop.start, ..self }.on_smallest_grid(multiple)
     }
 
     /// The network's input for `bscan`: `input.height * input.width` values, row-major.
@@ -93,8 +93,8 @@ impl Placement {
     /// # Panics
     /// When `bscan` does not have the size that was placed.
     #[must_use]
-    pub fn place(&self, bscan: &BScan) -> Vec<f32> {
-        self.lay(&self.prepare(bscan))
+    pub fn input_of(&self, bscan: &BScan) -> Vec<f32> {
+        self.input_of_prepared(&self.prepare(bscan))
     }
 
     /// The resized scan, standardised: `resized_height * width` values, row-major.
@@ -115,7 +115,7 @@ impl Placement {
 
     /// The network's input for a scan that [`Placement::prepare`] made: `input.height * input.width` values, row-major.
     #[must_use]
-    pub fn lay(&self, prepared: &[f32]) -> Vec<f32> {
+    pub fn input_of_prepared(&self, prepared: &[f32]) -> Vec<f32> {
         let mut input = vec![0.0; self.input.width * self.input.height];
         let lines = prepared.chunks_exact(self.width).skip(self.above).take(self.height);
         for (row, line) in lines.enumerate() {
@@ -140,25 +140,25 @@ impl Placement {
 
     /// Scan rows per row of the grid.
     #[must_use]
-    pub fn rows_per_row(&self) -> f32 {
+    pub fn scan_rows_per_grid_row(&self) -> f32 {
         self.scan_height as f32 / self.resized_height as f32
     }
 
     /// Scan row of a row of the placed region; both are edges.
     #[must_use]
-    pub fn row_of(&self, row: f32) -> f32 {
-        (self.above as f32 + row) * self.rows_per_row()
+    pub fn scan_row(&self, row: f32) -> f32 {
+        (self.above as f32 + row) * self.scan_rows_per_grid_row()
     }
 
     /// Whether the grid holds all rows of the scan.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
+    pub const fn holds_whole_scan(&self) -> bool {
         self.height == self.resized_height
     }
 
     /// Column of the placed region (0-based, fractional) at the centre of A-scan `ascan`.
     #[must_use]
-    pub fn column_of(&self, ascan: usize) -> f32 {
+    pub fn grid_column(&self, ascan: usize) -> f32 {
         ((ascan as f32 + 0.5) * self.width as f32 / self.scan_width as f32 - 0.5).clamp(0.0, (self.width - 1) as f32)
     }
 }
@@ -186,10 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_that_fits_keeps_its_pixels_and_is_centred() {
+    fn a_fitting_scan_keeps_its_pixels_and_is_centred() {
         let p = Placement::new(40, 420, INPUT);
         assert_eq!((p.width, p.height, p.left, p.top), (40, 420, 12, 15));
-        let input = p.place(&gradient(40, 420));
+        let input = p.input_of(&gradient(40, 420));
         let inside = |x: usize, y: usize| (12..52).contains(&x) && (15..435).contains(&y);
         for y in 0..450 {
             for x in 0..64 {
@@ -200,9 +200,9 @@ mod tests {
     }
 
     #[test]
-    fn the_input_is_standardised_over_the_scan_alone() {
+    fn padding_does_not_affect_standardisation() {
         let p = Placement::new(40, 420, INPUT);
-        let input = p.place(&gradient(40, 420));
+        let input = p.input_of(&gradient(40, 420));
         let n = 40.0 * 420.0;
         let mean = input.iter().sum::<f32>() / n;
         let variance = input.iter().map(|v| v * v).sum::<f32>() / n;
@@ -210,20 +210,20 @@ mod tests {
     }
 
     #[test]
-    fn a_large_scan_is_shrunk_on_each_axis_and_maps_back() {
+    fn a_large_scan_shrinks_on_each_axis_and_maps_back() {
         let p = Placement::new(128, 400, INPUT);
-        assert_eq!((p.width, p.height, p.rows_per_row()), (64, 400, 1.0));
-        assert!((p.column_of(0) - 0.0).abs() < 1e-6);
-        assert!((p.column_of(64) - 31.75).abs() < 1e-6);
+        assert_eq!((p.width, p.height, p.scan_rows_per_grid_row()), (64, 400, 1.0));
+        assert!((p.grid_column(0) - 0.0).abs() < 1e-6);
+        assert!((p.grid_column(64) - 31.75).abs() < 1e-6);
         let p = Placement::new(32, 900, INPUT);
-        assert!((p.rows_per_row() - 2.0).abs() < 1e-6);
+        assert!((p.scan_rows_per_grid_row() - 2.0).abs() < 1e-6);
     }
 
     #[test]
-    fn a_low_scan_is_enlarged_up_to_four_times_and_maps_back() {
+    fn a_scan_of_few_rows_is_enlarged_up_to_four_times() {
         let p = Placement::new(20, 200, INPUT);
-        assert_eq!((p.width, p.height, p.rows_per_row()), (40, 400, 0.5));
-        assert!((p.column_of(10) - 20.5).abs() < 1e-6);
+        assert_eq!((p.width, p.height, p.scan_rows_per_grid_row()), (40, 400, 0.5));
+        assert!((p.grid_column(10) - 20.5).abs() < 1e-6);
         let p = Placement::new(30, 50, INPUT);
         assert_eq!((p.width, p.height), (64, 200), "four times, and cut to the grid");
     }
@@ -232,6 +232,6 @@ mod tests {
     fn a_uniform_scan_becomes_zeros() {
         let p = Placement::new(20, 20, INPUT);
         let flat = BScan { width: 20, height: 20, intensity: vec![0.7; 400] };
-        assert!(p.place(&flat).iter().all(|&v| v == 0.0));
+        assert!(p.input_of(&flat).iter().all(|&v| v == 0.0));
     }
 }

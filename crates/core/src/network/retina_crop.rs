@@ -9,15 +9,15 @@ const BLOCK: (usize, usize) = (16, 8);
 /// A block is bright if it exceeds the mean of the scan by this many standard deviations.
 const BRIGHT: f32 = 0.25;
 /// Rows to keep above the highest bright block: the vitreous that the network needs.
-const ABOVE: usize = 40;
+const ROWS_ABOVE: usize = 40;
 /// Rows to keep below the lowest bright block. The choroid may be darker than that, and its visible end depends on what
 /// lies below; this is more than the thickness of most choroids at the spacing of common scanners.
-const BELOW: usize = 112;
-/// A band must save at least one row in this many.
-const WORTH: usize = 8;
+const ROWS_BELOW: usize = 112;
+/// A crop must save at least one row in this many.
+const MIN_SAVING: usize = 8;
 
-/// The rows that seem to hold the retina in a scan that [`Placement::prepare`] made; `None` if a band would save too
-/// little. The caller must check that the band cuts nothing off.
+/// The rows that seem to hold the retina in a scan that [`Placement::prepare`] made; `None` if a crop would save too
+/// little. The caller must check that it cuts nothing off.
 #[must_use]
 pub fn retina_crop(placement: &Placement, prepared: &[f32]) -> Option<Range<usize>> {
     let (width, rows) = (placement.width, placement.resized_height);
@@ -38,8 +38,8 @@ pub fn retina_crop(placement: &Placement, prepared: &[f32]) -> Option<Range<usiz
         }
     }
     let (first, last) = bright?;
-    let band = (first * BLOCK.1).saturating_sub(ABOVE)..((last + 1) * BLOCK.1 + BELOW).min(rows);
-    (band.len() + rows / WORTH <= rows).then_some(band)
+    let crop = (first * BLOCK.1).saturating_sub(ROWS_ABOVE)..((last + 1) * BLOCK.1 + ROWS_BELOW).min(rows);
+    (crop.len() + rows / MIN_SAVING <= rows).then_some(crop)
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_band_holds_what_is_bright_and_a_margin() {
+    fn the_crop_holds_bright_rows_and_a_margin() {
         assert_eq!(retina_crop(&placement(), &frame(&(200..280))), Some(160..392));
         assert_eq!(retina_crop(&placement(), &frame(&(16..80))), Some(0..192));
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_full_or_dark_has_no_band() {
+    fn full_dark_and_tiny_frames_are_not_cropped() {
         assert_eq!(retina_crop(&placement(), &frame(&(20..440))), None);
         assert_eq!(retina_crop(&placement(), &frame(&(0..0))), None);
         let tiny = Placement::new(3, 2, InputSize { width: 640, height: 640 });

@@ -1,28 +1,28 @@
-//! Runs a model with tract.
+//! Loads a model and runs it with tract.
 
 use std::{ops::Range, path::Path, sync::Arc};
 
+use fearless_simd::Level;
+use octrls_kernel::{Buffer, BufferPool, CorePermit, Cores};
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 use tract_core::prelude::*;
 
-use octrls_kernel::{Buffer, Cores, Pool, Run};
-use sha2::{Digest as _, Sha256};
-
-use crate::{layer::CLASSES, scan::BScan};
-use fearless_simd::Level;
+use crate::scan::BScan;
 
 use super::{
     Device, InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
     gpu::Gpu,
     onnx,
-    operators::{Held, Machine},
+    operators::{ExecContext, TensorBox},
+    panics::catch_silently,
     proto::ModelProto,
     translate::translate,
 };
 
-/// Operators that compute on the CPU.
+/// The operators that compute on the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Arithmetic {
+pub enum CpuOperators {
     /// Ours, in tract's graph, if they cover the model and the machine has SIMD; else tract's.
     #[default]
     Fastest,
@@ -37,11 +37,11 @@ pub struct Network {
     file_sha256: Arc<str>,
     plan: Arc<TypedRunnableModel>,
     cores: Cores,
-    /// With our operators, the sides of a grid must be a multiple of this.
-    unit: Option<usize>,
+    /// With our operators, the number that the sides of a grid must be a multiple of.
+    grid_multiple: Option<usize>,
     gpu: Option<Arc<Gpu>>,
     /// Why a requested GPU is not used.
-    no_gpu: Option<Arc<str>>,
+    gpu_error: Option<Arc<str>>,
 }
 
 impl Network {
@@ -53,103 +53,103 @@ impl Network {
         Self::shipped_on(model, Device::Cpu)
     }
 
-    /// The same, for a device.
+    /// Loads a model that this build includes, for a device.
     ///
     /// # Errors
-    /// [`ModelError::NotEmbedded`] as [`Network::shipped`], [`ModelError::Device`] as [`Network::from_bytes_on`].
+    /// [`ModelError::NotEmbedded`] as [`Network::shipped`], [`ModelError::Device`] as [`Network::from_bytes_with`].
     pub fn shipped_on(model: ShippedModel, device: Device) -> Result<Self, ModelError> {
         #[cfg(feature = "embedded-model")]
-        return Self::from_bytes_on(model.file(), Arithmetic::Fastest, device);
+        return Self::from_bytes_with(model.file(), CpuOperators::Fastest, device);
         #[cfg(not(feature = "embedded-model"))]
         return Err(match device {
             Device::Auto | Device::Cpu | Device::Cuda(_) => ModelError::NotEmbedded(model.name()),
         });
     }
 
-    /// Reads a model file.
+    /// Loads a model file.
     ///
     /// # Errors
     /// [`ModelError`] when the file cannot be read, is no ONNX model that tract can run, or lacks its metadata.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use std::path::Path;
+    ///
+    /// use octrls_core::network::Network;
+    ///
+    /// let network = Network::load(Path::new("models/edge.onnx"))?;
+    /// println!("{} {}", network.metadata().name, network.metadata().version);
+    /// # Ok::<(), octrls_core::network::ModelError>(())
+    /// ```
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         Self::load_on(path, Device::Cpu)
     }
 
-    /// The same, for a device.
+    /// Loads a model file, for a device.
     ///
     /// # Errors
-    /// As [`Network::load`], and [`ModelError::Device`] as [`Network::from_bytes_on`].
+    /// As [`Network::load`], and [`ModelError::Device`] as [`Network::from_bytes_with`].
     pub fn load_on(path: &Path, device: Device) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
-        Self::from_bytes_on(&bytes, Arithmetic::Fastest, device)
+        Self::from_bytes_with(&bytes, CpuOperators::Fastest, device)
     }
 
-    /// Reads a model from the content of its file, for the input size that it states.
+    /// Loads a model from the content of its file, for the input size that it states.
     ///
     /// # Errors
     /// As [`Network::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        Self::from_bytes_with(bytes, Arithmetic::Fastest)
+        Self::from_bytes_with(bytes, CpuOperators::Fastest, Device::Cpu)
     }
 
-    /// The same, with a choice of operators for the CPU.
-    ///
-    /// # Errors
-    /// As [`Network::load`].
-    pub fn from_bytes_with(bytes: &[u8], arithmetic: Arithmetic) -> Result<Self, ModelError> {
-        Self::from_bytes_on(bytes, arithmetic, Device::Cpu)
-    }
-
-    /// The same, for a device. If a GPU is not available or fails later, the CPU computes; [`Network::no_gpu`] and
-    /// [`Network::on_gpu_failure`] give the reason.
+    /// Loads a model from the content of its file, with a choice of operators for the CPU and of the device. If a GPU is
+    /// not available or fails later, the CPU computes; [`Network::gpu_error`] and [`Network::on_gpu_failure`] give the
+    /// reason.
     ///
     /// # Errors
     /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build can never use.
-    pub fn from_bytes_on(bytes: &[u8], arithmetic: Arithmetic, device: Device) -> Result<Self, ModelError> {
-        let load = |e: TractError| ModelError::Load(format!("{e:#}"));
+    pub fn from_bytes_with(bytes: &[u8], operators: CpuOperators, device: Device) -> Result<Self, ModelError> {
         let proto = ModelProto::decode(bytes).map_err(|e| ModelError::Load(e.to_string()))?;
         let metadata =
             ModelMetadata::from_properties(proto.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str())))?;
-        let InputSize { width, height } = metadata.input;
-        let model = onnx::graph(bytes, metadata.input)?.into_decluttered().map_err(load)?;
-        let output = model.output_fact(0).map_err(load)?.shape.as_concrete().map(<[usize]>::to_vec);
-        if output.as_deref() != Some(&[1, CLASSES, height, width]) {
-            return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
-        }
+        let model = onnx::graph(bytes, metadata.input)?;
         let file_sha256 = hex::encode(Sha256::digest(bytes));
-        let (gpu, no_gpu) = match Gpu::on(device)?.map(|number| Gpu::prepare(number, model.clone())) {
+        let (gpu, gpu_error) = match Gpu::on(device)?.map(|number| Gpu::prepare(number, model.clone())) {
             None => (None, None),
             Some(Ok(gpu)) => (Some(Arc::new(gpu)), None),
             Some(Err(reason)) => (None, Some(reason.into())),
         };
         let cores = Cores::new(std::thread::available_parallelism().map_or(1, usize::from));
         let level = Level::new();
-        let ours = match arithmetic {
+        let load = |e: TractError| ModelError::Load(format!("{e:#}"));
+        let ours = match operators {
             // Without SIMD, tract's own operators are faster than ours.
-            Arithmetic::Fastest if !level.is_fallback() => {
-                translate(&model, &Machine { level, cores: cores.clone(), pool: Pool::default() }).map_err(load)?
+            CpuOperators::Fastest if !level.is_fallback() => {
+                let context = ExecContext { level, cores: cores.clone(), pool: BufferPool::default() };
+                translate(&model, &context).map_err(load)?
             }
             _ => None,
         };
-        let unit = ours.as_ref().map(|ours| ours.unit);
+        let grid_multiple = ours.as_ref().map(|ours| ours.size_multiple);
         let plan = match ours {
-            Some(ours) => ours.model.into_runnable(),
-            None => model.into_optimized().and_then(TypedModel::into_runnable),
-        }
-        .map_err(load)?;
-        Ok(Self { metadata: Arc::new(metadata), file_sha256: file_sha256.into(), plan, cores, unit, gpu, no_gpu })
+            Some(ours) => ours.model.into_runnable().map_err(load)?,
+            None => onnx::optimized(model)?,
+        };
+        let (metadata, file_sha256) = (Arc::new(metadata), file_sha256.into());
+        Ok(Self { metadata, file_sha256, plan, cores, grid_multiple, gpu, gpu_error })
     }
 
     /// Limits this network and its clones to `threads` threads at a time; the default is every core.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
-        self.cores.set(threads);
+        self.cores.set_count(threads);
         self
     }
 
     /// Maximum threads of this network and its clones.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.cores.number()
+        self.cores.count()
     }
 
     /// Whether a GPU computes; false once it failed.
@@ -160,32 +160,32 @@ impl Network {
 
     /// Why a requested GPU is not used.
     #[must_use]
-    pub fn no_gpu(&self) -> Option<&str> {
-        self.no_gpu.as_deref()
+    pub fn gpu_error(&self) -> Option<&str> {
+        self.gpu_error.as_deref()
     }
 
-    /// Calls `tell` once with the reason if the GPU fails; the CPU has taken over by then.
-    pub fn on_gpu_failure(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+    /// Calls `callback` once with the reason if the GPU fails; the CPU has taken over by then.
+    pub fn on_gpu_failure(&self, callback: impl Fn(String) + Send + Sync + 'static) {
         if let Some(gpu) = &self.gpu {
-            gpu.on_failure(Box::new(tell));
+            gpu.on_failure(Box::new(callback));
         }
     }
 
     /// On a GPU, names of the operators that still run on the CPU, and the number of all operators.
     #[must_use]
-    pub fn left_on_cpu(&self) -> Option<(Vec<String>, usize)> {
-        self.gpu.as_ref().map(|gpu| gpu.on_cpu())
+    pub fn operators_on_cpu(&self) -> Option<(Vec<String>, usize)> {
+        self.gpu.as_ref().map(|gpu| gpu.operators_on_cpu())
     }
 
     /// Number that the sides of a grid must be a multiple of, if they may differ from the size that the model states.
-    fn unit(&self) -> Option<usize> {
-        self.unit.filter(|_| !self.is_on_gpu())
+    fn grid_multiple(&self) -> Option<usize> {
+        self.grid_multiple.filter(|_| !self.is_on_gpu())
     }
 
     /// Whether our operators compute on the CPU.
     #[must_use]
     pub const fn is_accelerated(&self) -> bool {
-        self.unit.is_some()
+        self.grid_multiple.is_some()
     }
 
     /// Metadata of the model.
@@ -206,28 +206,28 @@ impl Network {
     /// [`ModelError::Run`] when the network fails.
     pub fn run(&self, bscan: &BScan) -> Result<(Logits, Placement), ModelError> {
         let placement = self.placement(bscan);
-        Ok((self.run_on(&placement, &placement.prepare(bscan))?, placement))
+        Ok((self.run_prepared(&placement, &placement.prepare(bscan))?, placement))
     }
 
     /// Position of a whole B-scan on this network's grid.
     #[must_use]
     pub fn placement(&self, bscan: &BScan) -> Placement {
         let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
-        self.unit().map_or(placement, |unit| placement.tight(unit))
+        self.grid_multiple().map_or(placement, |multiple| placement.on_smallest_grid(multiple))
     }
 
-    /// `whole` restricted to the rows in `band`, if the network accepts grids of several sizes.
+    /// `whole` restricted to the rows in `crop`, if the network accepts grids of several sizes.
     #[must_use]
-    pub fn placement_on_band(&self, whole: Placement, band: &Range<usize>) -> Placement {
-        self.unit().map_or(whole, |unit| whole.on_band(band, unit))
+    pub fn cropped_placement(&self, whole: Placement, crop: &Range<usize>) -> Placement {
+        self.grid_multiple().map_or(whole, |multiple| whole.cropped(crop, multiple))
     }
 
     /// Class scores for a scan that [`Placement::prepare`] made.
     ///
     /// # Errors
     /// [`ModelError::Run`] when the network fails.
-    pub fn run_on(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
-        self.enter().run_on(placement, prepared)
+    pub fn run_prepared(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
+        self.acquire().run_prepared(placement, prepared)
     }
 
     /// Class scores for an input of the size that the model states: `input.height * input.width` values.
@@ -235,35 +235,35 @@ impl Network {
     /// # Errors
     /// [`ModelError::Run`] when the input has another size or the network fails.
     pub fn run_input(&self, input: &[f32]) -> Result<Logits, ModelError> {
-        self.enter().run_grid(self.metadata.input, input)
+        self.acquire().run_grid(self.metadata.input, input)
     }
 
-    /// Waits for a core for one more run of this network and its clones.
+    /// Waits for a free core for one more run of this network and its clones.
     #[must_use]
-    pub fn enter(&self) -> RunPermit<'_> {
-        RunPermit { network: self, run: self.cores.enter() }
+    pub fn acquire(&self) -> RunPermit<'_> {
+        RunPermit { network: self, cores: self.cores.acquire() }
     }
 }
 
 /// Permission to run a network and to use its threads until dropped.
 pub struct RunPermit<'a> {
     network: &'a Network,
-    run: Run<'a>,
+    cores: CorePermit<'a>,
 }
 
 impl RunPermit<'_> {
     /// The threads that this permit may use now, at least one.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.run.share()
+        self.cores.threads()
     }
 
-    /// As [`Network::run_on`].
+    /// As [`Network::run_prepared`].
     ///
     /// # Errors
     /// [`ModelError::Run`] when the network fails.
-    pub fn run_on(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
-        self.run_grid(placement.input, &placement.lay(prepared))
+    pub fn run_prepared(&self, placement: &Placement, prepared: &[f32]) -> Result<Logits, ModelError> {
+        self.run_grid(placement.input, &placement.input_of_prepared(prepared))
     }
 
     fn run_grid(&self, InputSize { width, height }: InputSize, input: &[f32]) -> Result<Logits, ModelError> {
@@ -272,12 +272,15 @@ impl RunPermit<'_> {
         if let Some(scores) = self.network.gpu.as_ref().and_then(|gpu| gpu.run(&tensor)) {
             return Logits::new(width, height, scores).ok_or_else(other_size);
         }
-        let output = self.network.plan.run(tvec!(tensor.into())).map_err(run)?;
-        let values = match output[0].storage_as::<Held<Arc<Buffer>>>() {
-            Some(Held(scores)) => scores.clone(),
+        // tract may panic on the operators of a user's model.
+        let output = catch_silently(|| self.network.plan.run(tvec!(tensor.into())))
+            .map_err(|panic| ModelError::Run(format!("tract panicked: {panic}")))?
+            .map_err(run)?;
+        let values = match output[0].storage_as::<TensorBox<Arc<Buffer>>>() {
+            Some(TensorBox(scores)) => scores.clone(),
             None => Arc::new(output[0].view().as_slice::<f32>().map_err(run)?.to_vec().into()),
         };
-        Logits::shared(width, height, values).ok_or_else(other_size)
+        Logits::from_buffer(width, height, values).ok_or_else(other_size)
     }
 }
 
@@ -290,14 +293,24 @@ mod tests {
     use super::*;
     use crate::phantom::{Phantom, PhantomOptions};
 
+    #[test]
+    fn every_shipped_model_loads_and_bears_its_name() {
+        for model in ShippedModel::ALL {
+            let network = Network::shipped(model).expect("a model that loads");
+            assert_eq!(network.metadata().name, model.name());
+            assert_eq!(ShippedModel::by_name(model.name()), Some(model));
+        }
+        assert_eq!(ShippedModel::by_name("model.onnx"), None);
+    }
+
     /// Mean and largest difference between our scores and those of tract's own operators.
     fn differences(model: ShippedModel) -> (f32, f32) {
         let bscan = Phantom::generate(&PhantomOptions::spectralis(), 5).bscan;
         let ours = Network::shipped(model).expect("a model");
         assert!(ours.is_accelerated(), "{} has an operator that ours do not cover", model.name());
-        let tract = Network::from_bytes_with(model.file(), Arithmetic::Tract).expect("a model");
+        let tract = Network::from_bytes_with(model.file(), CpuOperators::Tract, Device::Cpu).expect("a model");
         assert!(!tract.is_accelerated());
-        let input = Placement::new(bscan.width, bscan.height, ours.metadata().input).place(&bscan);
+        let input = Placement::new(bscan.width, bscan.height, ours.metadata().input).input_of(&bscan);
         let (ours, tract) = (ours.run_input(&input).expect("scores"), tract.run_input(&input).expect("scores"));
         let differences = ours.values().iter().zip(tract.values()).map(|(a, b)| (a - b).abs());
         let largest = differences.clone().fold(0.0, f32::max);
@@ -305,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn our_operators_give_the_scores_of_tract() {
+    fn our_operators_give_the_same_scores_as_tract() {
         for model in ShippedModel::ALL {
             let (mean, largest) = differences(model);
             assert!(mean < 1e-4 && largest < 5e-3, "{}: mean {mean}, largest {largest}", model.name());

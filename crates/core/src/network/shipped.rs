@@ -38,19 +38,3 @@ impl ShippedModel {
         }
     }
 }
-
-#[cfg(all(test, feature = "embedded-model"))]
-mod tests {
-    use super::*;
-    use crate::network::Network;
-
-    #[test]
-    fn every_shipped_model_loads_and_bears_its_name() {
-        for model in ShippedModel::ALL {
-            let network = Network::shipped(model).expect("a model that loads");
-            assert_eq!(network.metadata().name, model.name());
-            assert_eq!(ShippedModel::by_name(model.name()), Some(model));
-        }
-        assert_eq!(ShippedModel::by_name("model.onnx"), None);
-    }
-}

@@ -1,7 +1,8 @@
-//! Rewrites a model in our operators.
+//! Translates a model from tract's operators to ours.
 
 use std::{collections::HashMap, sync::Arc};
 
+use octrls_kernel::{Conv3x3, Head, Stem, UpConv};
 use tract_core::{
     internal::{DimLike, ToDim, tvec},
     ops::{
@@ -17,19 +18,20 @@ use tract_core::{
     prelude::*,
 };
 
-use octrls_kernel::{Conv3x3, Head, Stem, UpConv};
-
 use super::{
     fuse::fuse,
-    operators::{Kernel, Machine, Operator},
+    operators::{ExecContext, Kernel, Operator},
 };
 
 /// Translates `model`, which is decluttered, to our operators. `None` unless it is a UNet that they cover: one input
 /// image; 3 x 3 convolutions, each with ReLU; 2 x 2 maximum pooling after them; 2 x 2 up-convolutions; concatenated
-/// channels; a 1 x 1 convolution to the scores. Errors come from tract.
-pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Option<Translated>> {
+/// channels; a 1 x 1 convolution to the scores.
+///
+/// # Errors
+/// Those of tract.
+pub(super) fn translate(model: &TypedModel, context: &ExecContext) -> TractResult<Option<Translated>> {
     let mut translation =
-        Translation { from: model, to: TypedModel::default(), values: HashMap::new(), machine, unit: 1 };
+        Translation { from: model, to: TypedModel::default(), values: HashMap::new(), context, size_multiple: 1 };
     for node in model.eval_order()? {
         if translation.node(&model.nodes[node])?.is_none() {
             return Ok(None);
@@ -37,17 +39,17 @@ pub(super) fn translate(model: &TypedModel, machine: &Machine) -> TractResult<Op
     }
     let output = model.output_outlets()?[0];
     let Some(Value::Scores(scores)) = translation.values.remove(&output) else { return Ok(None) };
-    let Translation { mut to, unit, .. } = translation;
+    let Translation { mut to, size_multiple, .. } = translation;
     to.select_output_outlets(&[scores])?;
-    fuse(&mut to, unit, machine)?;
-    Ok(Some(Translated { model: to, unit }))
+    fuse(&mut to, size_multiple, context)?;
+    Ok(Some(Translated { model: to, size_multiple }))
 }
 
 /// A model in our operators.
 pub(super) struct Translated {
     pub(super) model: TypedModel,
-    /// The sides of its images must be multiples of this, since every pooling halves them.
-    pub(super) unit: usize,
+    /// Height and width of its images must be multiples of this, since every pooling halves them.
+    pub(super) size_multiple: usize,
 }
 
 /// Translation of a value of the model.
@@ -63,8 +65,8 @@ struct Translation<'a> {
     from: &'a TypedModel,
     to: TypedModel,
     values: HashMap<OutletId, Value>,
-    machine: &'a Machine,
-    unit: usize,
+    context: &'a ExecContext,
+    size_multiple: usize,
 }
 
 impl Translation<'_> {
@@ -107,25 +109,25 @@ impl Translation<'_> {
         let plain = conv.group == 1
             && conv.q_params.is_none()
             && conv.kernel_fmt == KernelFormat::OIHW
-            && is(pool, [3, 3], 1)
+            && has_window(pool, [3, 3], 1)
             && pool.padding == PaddingSpec::Explicit(tvec!(1, 1), tvec!(1, 1));
+        let (inputs, outputs) = (pool.input_channels, pool.output_channels);
         let (Some(weights), Some(bias), Some(relu), true) =
-            (self.constant(weights)?, self.constant(bias)?, self.relu(node)?, plain)
+            (self.constant(weights)?, self.bias(bias, outputs)?, self.relu(node)?, plain)
         else {
             return Ok(None);
         };
-        let (inputs, outputs) = (pool.input_channels, pool.output_channels);
         if let Some(Value::Image(image)) = self.values.get(&input).cloned() {
-            if inputs != 1 || !Stem::fit(outputs) {
+            if inputs != 1 || !Stem::supports(outputs) {
                 return Ok(None);
             }
             let map = self.wire(node, Kernel::Stem(Stem::new(&weights, &bias)), &[image])?;
             self.values.insert(relu, Value::Maps(map));
             return Ok(Some(()));
         }
-        let Some(sources) = self.maps(input).filter(|_| Conv3x3::fit(inputs, outputs)) else { return Ok(None) };
+        let Some(sources) = self.maps(input).filter(|_| Conv3x3::supports(inputs, outputs)) else { return Ok(None) };
         for source in &sources {
-            if !Conv3x3::fit(self.to.outlet_fact(*source)?.shape[1].to_usize()?, outputs) {
+            if !Conv3x3::supports(self.to.outlet_fact(*source)?.shape[1].to_usize()?, outputs) {
                 return Ok(None);
             }
         }
@@ -138,7 +140,7 @@ impl Translation<'_> {
             Some(pooled) => {
                 let maps = self.wire(node, Kernel::ConvPool(conv), &sources)?;
                 self.values.insert(relu, Value::Maps(tvec!(maps[0])));
-                self.unit *= 2;
+                self.size_multiple *= 2;
                 self.values.insert(pooled, Value::Maps(tvec!(maps[1])));
             }
         }
@@ -151,10 +153,11 @@ impl Translation<'_> {
         let plain = deconv.group == 1
             && deconv.kernel_format == KernelFormat::OIHW
             && deconv.adjustments.iter().all(|&a| a == 0)
-            && is(pool, [2, 2], 2)
+            && has_window(pool, [2, 2], 2)
             && unpadded(pool)
-            && UpConv::fit(pool.output_channels);
-        let (Some(weights), Some(bias), true) = (self.constant(weights)?, self.constant(bias)?, plain) else {
+            && UpConv::supports(pool.output_channels);
+        let bias = self.bias(bias, pool.output_channels)?;
+        let (Some(weights), Some(bias), true) = (self.constant(weights)?, bias, plain) else {
             return Ok(None);
         };
         let Some(source) = self.maps(input).filter(|maps| maps.len() == 1) else { return Ok(None) };
@@ -170,17 +173,18 @@ impl Translation<'_> {
             return Ok(None);
         };
         let adds = next.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>());
-        let bias = next.inputs.iter().map(|i| self.constant(*i)).find_map(TractResult::transpose).transpose()?;
+        let shape = &self.from.outlet_fact(node.inputs[1])?.shape;
+        let (outputs, inputs) = (shape[0].to_usize()?, shape[1].to_usize()?);
+        let bias = next.inputs.iter().map(|i| self.bias(*i, outputs)).find_map(TractResult::transpose).transpose()?;
         let (Some(weights), Some(bias), Some(maps), true) =
             (self.constant(node.inputs[1])?, bias, self.maps(node.inputs[0]), adds)
         else {
             return Ok(None);
         };
-        let outputs = bias.len();
-        if maps.len() != 1 || !Head::fit(outputs) || weights.len() % outputs != 0 {
+        if maps.len() != 1 || !Head::supports(outputs) {
             return Ok(None);
         }
-        let head = Head::new(weights.len() / outputs, &weights, &bias);
+        let head = Head::new(inputs, &weights, &bias);
         let scores = self.wire(next, Kernel::Head(head), &maps)?;
         self.values.insert(OutletId::new(next.id, 0), Value::Scores(scores[0]));
         Ok(Some(()))
@@ -204,7 +208,7 @@ impl Translation<'_> {
             let node = &self.from.nodes[reader.node];
             if let Some(pool) = node.op_as::<MaxPool>()
                 && pool.with_index_outputs.is_none()
-                && is(&pool.pool_spec, [2, 2], 2)
+                && has_window(&pool.pool_spec, [2, 2], 2)
                 && unpadded(&pool.pool_spec)
             {
                 let sides = |outlet| -> TractResult<[usize; 2]> {
@@ -235,19 +239,34 @@ impl Translation<'_> {
         Ok(tensor.view().as_slice::<f32>().ok().map(<[f32]>::to_vec))
     }
 
+    /// A constant as one value for each of `outputs` channels. tract writes a convolution without bias as one with a
+    /// single zero.
+    fn bias(&self, outlet: OutletId, outputs: usize) -> TractResult<Option<Vec<f32>>> {
+        let shape = &self.from.outlet_fact(outlet)?.shape;
+        // In a sum with an image, channels are the second axis.
+        let per_channel = shape.rank() <= 1 || shape[1] == outputs.to_dim();
+        Ok(match self.constant(outlet)? {
+            Some(values) if values.len() == 1 => Some(vec![values[0]; outputs]),
+            Some(values) if values.len() == outputs && per_channel => Some(values),
+            _ => None,
+        })
+    }
+
     fn wire(&mut self, node: &TypedNode, kernel: Kernel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let operator = Operator { kernel: Arc::new(kernel), machine: self.machine.clone() };
+        let operator = Operator { kernel: Arc::new(kernel), context: self.context.clone() };
         self.to.wire_node(&node.name, operator, inputs)
     }
 }
 
-pub(super) fn is(pool: &PoolSpec, kernel: [usize; 2], stride: usize) -> bool {
+/// Whether a window has this shape and stride, without dilation.
+pub(super) fn has_window(pool: &PoolSpec, kernel: [usize; 2], stride: usize) -> bool {
     pool.data_format == DataFormat::NCHW
         && *pool.kernel_shape == kernel
         && pool.strides.as_ref().map_or(stride == 1, |s| s.iter().all(|&s| s == stride))
         && pool.dilations.as_ref().is_none_or(|d| d.iter().all(|&d| d == 1))
 }
 
+/// Whether a window never reaches beyond the image.
 pub(super) fn unpadded(pool: &PoolSpec) -> bool {
     match &pool.padding {
         PaddingSpec::Valid => true,

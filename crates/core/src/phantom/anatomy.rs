@@ -6,7 +6,7 @@ use super::{
     PhantomOptions,
     lesion::{Lesions, Vessel},
     maths,
-    noise::{Draw, Field},
+    random::{Draw, NoiseField},
 };
 use crate::layer::{LAYERS, Layer};
 
@@ -37,7 +37,7 @@ pub(super) struct Anatomy {
     nasal_fibres: f32,
     arcade_fibres: f32,
     roughness: f32,
-    field: Field,
+    field: NoiseField,
     /// Signed radius of curvature of the globe as seen in the scan, micrometres.
     curvature: f32,
     tilt: f32,
@@ -83,7 +83,7 @@ impl Anatomy {
             nasal_fibres: draw.between(25.0, 55.0),
             arcade_fibres: draw.between(8.0, 28.0),
             roughness: draw.between(0.3, 1.2),
-            field: Field::new(draw.seed()),
+            field: NoiseField::new(draw.seed()),
             curvature,
             tilt: draw.normal(0.0, 0.028),
             wave: draw.between(2.0, 14.0),
@@ -127,7 +127,7 @@ impl Anatomy {
         self.profiles[Layer::Rpe.index()].at((x * x + y * y).sqrt())
     }
 
-    pub(super) const fn field(&self) -> Field {
+    pub(super) const fn field(&self) -> NoiseField {
         self.field
     }
 }

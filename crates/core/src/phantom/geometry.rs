@@ -1,6 +1,6 @@
 //! Places the eye's boundaries on the scan's grid.
 
-use super::{Padding, PhantomOptions, anatomy::Anatomy, noise::Draw};
+use super::{Padding, PhantomOptions, anatomy::Anatomy, random::Draw};
 use crate::layer::{BOUNDARIES, LAYERS, Layer};
 
 /// One A-scan of the eye.

@@ -2,7 +2,7 @@
 
 use super::{
     maths,
-    noise::{Draw, Field},
+    random::{Draw, NoiseField},
 };
 use crate::layer::{LAYERS, Layer};
 
@@ -110,7 +110,7 @@ pub(super) struct Lesions {
     swelling: Option<Spot>,
     foci: Vec<Focus>,
     /// Thickness of an epiretinal membrane and depth of the folds under it.
-    membrane: Option<(f32, f32, Field)>,
+    membrane: Option<(f32, f32, NoiseField)>,
 }
 
 /// A lesion's section in one A-scan: micrometres below the ILM, and half its height.
@@ -161,7 +161,7 @@ impl Lesions {
         }
         if kinds[2] {
             lesions.membrane =
-                Some((draw.between(4.0, 14.0), draw.between(0.0, 14.0) * severity, Field::new(draw.seed())));
+                Some((draw.between(4.0, 14.0), draw.between(0.0, 14.0) * severity, NoiseField::new(draw.seed())));
         }
         if kinds[3] {
             for _ in 0..draw.whole(2, 4 + (50.0 * severity) as usize) {

@@ -5,12 +5,12 @@
 //! to a fraction of a pixel. A seed gives the same result on every platform.
 
 mod anatomy;
-mod device;
 mod geometry;
 mod lesion;
 mod maths;
-mod noise;
 mod options;
+mod random;
+mod scanner;
 mod tissue;
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ use crate::{
 };
 use anatomy::Anatomy;
 use geometry::{AScan, Acquired, Geometry};
-use noise::Draw;
+use random::Draw;
 use tissue::Tissue;
 
 /// Generator of synthetic B-scans.
@@ -86,7 +86,7 @@ impl Phantom {
                 fluid[y * width + column] = share[y] > 0.5;
             }
         }
-        device::expose(&mut intensity, options, &mut Draw::new(seed, 6));
+        scanner::expose(&mut intensity, options, &mut Draw::new(seed, 6));
 
         let mut acquired = vec![true; width * height];
         let mut rows: [Vec<Option<f32>>; BOUNDARIES] = std::array::from_fn(|_| Vec::with_capacity(width));

@@ -1,6 +1,6 @@
 //! Options of a phantom: scanner, position on the retina, pathology.
 
-use super::noise::Draw;
+use super::random::Draw;
 
 /// How a scanner converts reflected power to grey.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use super::{
     anatomy::Anatomy,
     geometry::{AScan, Geometry},
     maths,
-    noise::{Draw, Field},
+    random::{Draw, NoiseField},
 };
 use crate::layer::{LAYERS, Layer};
 
@@ -68,8 +68,8 @@ pub(super) struct Tissue<'a> {
     hyaloid: Option<f32>,
     /// Kernel of the axial resolution, starting at its middle.
     kernel: Vec<f32>,
-    gain: Field,
-    texture: Field,
+    gain: NoiseField,
+    texture: NoiseField,
     /// Grain within layers in decibels.
     grain: f32,
     /// Darkness of the choroid's lumens, 0 to 1.
@@ -95,8 +95,8 @@ impl<'a> Tissue<'a> {
             reflex: if draw.chance(0.6) { draw.between(0.0, 0.35) } else { 0.0 },
             hyaloid: draw.chance(0.25).then(|| draw.between(30.0, 350.0)),
             kernel,
-            gain: Field::new(draw.seed()),
-            texture: Field::new(draw.seed()),
+            gain: NoiseField::new(draw.seed()),
+            texture: NoiseField::new(draw.seed()),
             grain: draw.between(0.5, 2.2),
             lumens: draw.between(0.65, 0.98),
         }

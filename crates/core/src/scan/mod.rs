@@ -70,6 +70,7 @@ impl Spacing {
     }
 
     /// A spacing that the scan's own file states in micrometres, if plausible.
+    #[must_use]
     pub fn of_file(um: f64) -> Option<Self> {
         plausible(um).ok().map(|um| Self { um, from: Provenance::Header })
     }
@@ -77,6 +78,7 @@ impl Spacing {
 
 impl Eye {
     /// The eye for the abbreviation `OD` or `OS`.
+    #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         match code {
             "OD" => Some(Self::Right),
@@ -86,6 +88,7 @@ impl Eye {
     }
 
     /// Abbreviation, `OD` or `OS`.
+    #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Right => "OD",
@@ -94,6 +97,7 @@ impl Eye {
     }
 
     /// The eye for an English initial or an abbreviation.
+    #[must_use]
     pub fn of_letter(letter: &str) -> Option<Self> {
         match letter {
             "R" => Some(Self::Right),

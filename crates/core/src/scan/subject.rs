@@ -155,6 +155,7 @@ impl fmt::Debug for Subject {
 }
 
 /// Text of a Latin-1 field, up to a NUL.
+#[must_use]
 pub fn latin(bytes: &[u8]) -> String {
     bytes.iter().take_while(|&&b| b != 0).map(|&b| char::from(b)).collect()
 }

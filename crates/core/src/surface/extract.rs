@@ -1,18 +1,19 @@
 //! Extracts the boundaries of a B-scan from the network's class scores.
 
 use fearless_simd::{Level, Simd, dispatch};
+use octrls_kernel::for_each_parallel;
 
 use crate::{
     layer::{BOUNDARIES, Boundary, EzConvention, Layer},
     network::{Calibration, Logits, ModelMetadata, Placement},
 };
-use octrls_kernel::share;
 
 use super::{
     Surfaces,
     chain::{LANES, Posterior, Solver},
+    column::Column,
     smooth::smooth,
-    visibility,
+    visibility::remove_invisible_choroid_end,
 };
 
 /// Options of boundary extraction.
@@ -57,7 +58,7 @@ impl Default for ExtractOptions {
 impl ExtractOptions {
     /// The default options for a model, with the lower boundary of the ellipsoid zone set by `convention`.
     #[must_use]
-    pub fn of(model: &ModelMetadata, convention: EzConvention) -> Self {
+    pub fn for_model(model: &ModelMetadata, convention: EzConvention) -> Self {
         Self { calibration: model.calibration, ez_bias: convention.bias(model.ez_shift), ..Self::default() }
     }
 
@@ -96,35 +97,49 @@ impl ExtractOptions {
     }
 }
 
-/// One column of the network's grid.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Column {
-    pub(super) rows: [Option<f32>; BOUNDARIES],
-    pub(super) deviations: [f32; BOUNDARIES],
-    pub(super) confidence: f32,
-    pub(super) disc: bool,
-}
-
 /// Extracts the boundaries of a scan placed on the network's grid by `placement`.
+///
+/// # Examples
+/// ```
+/// use octrls_core::{
+///     layer::{Boundary, CLASSES, Layer},
+///     network::{InputSize, Logits, Placement},
+///     surface::{ExtractOptions, extract},
+/// };
+///
+/// // Scores for a retina of eight layers, each 6 rows thick, below 5 rows of vitreous.
+/// let (width, height) = (16, 64);
+/// let class_at = |row: usize| if (5..53).contains(&row) { 1 + (row - 5) / 6 } else { 0 };
+/// let scores = (0..CLASSES)
+///     .flat_map(|class| (0..height * width).map(move |i| if class_at(i / width) == class { 12.0 } else { 0.0 }))
+///     .collect();
+/// let logits = Logits::new(width, height, scores).expect("one score for each class and pixel");
+///
+/// let placement = Placement::new(width, height, InputSize { width, height });
+/// let surfaces = extract(&logits, &placement, &ExtractOptions::default());
+/// let ilm = surfaces.rows(Boundary::Ilm)[8].expect("determined");
+/// assert!((ilm - 5.0).abs() < 0.1);
+/// assert_eq!(surfaces.mask()[10 * width], Layer::Nfl.class());
+/// ```
 #[must_use]
 pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
-    extract_on(1, logits, placement, options)
+    extract_parallel(1, logits, placement, options)
 }
 
 /// [`extract`] on `threads` threads.
 #[must_use]
-pub fn extract_on(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
+pub fn extract_parallel(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
     let mut columns = solve_columns(threads, logits, placement, options);
-    visibility::judge(&mut columns, options.calibration.choroid_limit);
+    remove_invisible_choroid_end(&mut columns, options.calibration.choroid_limit);
     smooth(&mut columns, options.smoothing, placement.height as f32);
-    let scale = placement.rows_per_row();
+    let scale = placement.scan_rows_per_grid_row();
     let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);
     for ascan in 0..placement.scan_width {
-        let at = placement.column_of(ascan);
+        let at = placement.grid_column(ascan);
         let (left, share) = (at.floor() as usize, at.fract());
-        let column = interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
+        let column = Column::interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
         for k in 0..BOUNDARIES {
-            out.rows[k][ascan] = column.rows[k].map(|row| placement.row_of(row));
+            out.rows[k][ascan] = column.rows[k].map(|row| placement.scan_row(row));
             out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
         }
         out.confidence[ascan] = column.confidence;
@@ -139,7 +154,7 @@ fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options
     let level = Level::new();
     let mut columns = vec![Column::default(); placement.width];
     let strips = columns.chunks_mut(LANES).enumerate();
-    share(threads, strips, Solver::default, |(strip, columns), solver| {
+    for_each_parallel(threads, strips, Solver::default, |(strip, columns), solver| {
         let first = placement.left + strip * LANES;
         dispatch!(level, simd => simd.vectorize(#[inline(always)] || {
             solve_strip(solver, first, columns, logits, placement, options);
@@ -171,11 +186,11 @@ fn solve_strip(
         lanes
     });
     for (lane, solved) in columns.iter_mut().enumerate() {
-        *solved = column(&posterior, lane, options);
+        *solved = column_of_lane(&posterior, lane, options);
     }
 }
 
-fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {
+fn column_of_lane(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Column {
     let disc = options.is_disc(posterior, lane);
     let determined = |k| options.is_determined(posterior, k, lane, disc);
     Column {
@@ -184,29 +199,6 @@ fn column(posterior: &Posterior, lane: usize, options: &ExtractOptions) -> Colum
         confidence: if posterior.retina[lane] >= options.min_retina { posterior.agreement[lane] } else { 0.0 },
         disc,
     }
-}
-
-/// Interpolates two columns. If they differ in which boundaries are determined, returns the nearer one, which preserves
-/// the order.
-fn interpolate(left: &Column, right: &Column, share: f32) -> Column {
-    let same = left.rows.iter().zip(&right.rows).all(|(l, r)| l.is_some() == r.is_some());
-    if !same || share == 0.0 {
-        return if share < 0.5 { *left } else { *right };
-    }
-    let mix = |l: f32, r: f32| l + (r - l) * share;
-    let mut mixed = Column {
-        rows: std::array::from_fn(|k| left.rows[k].zip(right.rows[k]).map(|(l, r)| mix(l, r))),
-        deviations: std::array::from_fn(|k| mix(left.deviations[k], right.deviations[k])),
-        confidence: mix(left.confidence, right.confidence),
-        disc: if share < 0.5 { left.disc } else { right.disc },
-    };
-    // Rounding may swap coinciding boundaries.
-    let mut last = 0.0_f32;
-    for row in mixed.rows.iter_mut().flatten() {
-        *row = row.max(last);
-        last = *row;
-    }
-    mixed
 }
 
 #[cfg(test)]
@@ -239,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_class_map_gives_its_own_edges() {
+    fn clear_scores_give_their_own_edges() {
         let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
         let mask = layered_mask(32, 64, edges);
         let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
@@ -255,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn deviations_grow_with_the_doubt_about_the_scan() {
+    fn deviations_grow_with_doubt() {
         let mask = layered_mask(32, 64, [10, 14, 20, 24, 27, 36, 40, 43, 55]);
         let placement = Placement::new(32, 64, InputSize { width: 32, height: 64 });
         let deviation = |margin, usual_doubt| {
@@ -271,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bias_decides_what_lies_open_between_ellipsoid_zone_and_rpe() {
+    fn the_bias_decides_the_boundary_of_ellipsoid_zone_and_rpe() {
         let edges = [10, 14, 20, 24, 27, 36, 40, 48, 58];
         let mut scores = vec![0.0; CLASSES * 32 * 64];
         for (i, class) in layered_mask(32, 64, edges).into_iter().enumerate() {
@@ -290,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_island_of_another_class_above_the_retina_costs_no_line() {
+    fn an_artefact_above_the_retina_does_not_move_boundaries() {
         let edges = [40, 44, 50, 54, 57, 66, 70, 73, 85];
         let mut mask = layered_mask(32, 96, edges);
         mask[15 * 32..25 * 32].fill(Layer::Rpe.class());
@@ -302,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_come_back_on_the_pixel_grid_of_a_larger_scan() {
+    fn edges_are_on_the_pixel_grid_of_the_scan() {
         let edges = [10, 14, 20, 24, 27, 36, 40, 43, 55];
         let mask = layered_mask(32, 64, edges);
         let placement = Placement::new(80, 160, InputSize { width: 32, height: 64 });
@@ -316,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_do_not_count_the_padding() {
+    fn padding_does_not_shift_edges() {
         let edges = [30, 34, 40, 44, 47, 56, 60, 63, 75];
         let mask = layered_mask(48, 450, edges);
         let placement = Placement::new(20, 420, InputSize { width: 48, height: 450 });
@@ -347,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retina_that_the_frame_cuts_is_no_disc() {
+    fn a_cut_off_retina_is_no_disc() {
         let mask = layered_mask(16, 32, [10, 20, 30, 32, 32, 32, 32, 32, 32]);
         let placement = Placement::new(16, 32, InputSize { width: 16, height: 32 });
         let out = extract(&logits_of(&mask, 16, 32, 12.0), &placement, &ExtractOptions::default());

@@ -1,12 +1,13 @@
 //! Ordered sub-pixel boundaries from class scores.
 
-#[expect(clippy::inline_always, reason = "the caller decides the instruction set it is compiled for")]
+#[expect(clippy::inline_always, reason = "the caller decides for which instruction set it is compiled")]
 mod chain;
+mod column;
 mod extract;
 mod smooth;
 mod visibility;
 
-pub use extract::{ExtractOptions, extract, extract_on};
+pub use extract::{ExtractOptions, extract, extract_parallel};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +68,7 @@ impl Surfaces {
 
     /// Whether every boundary has a row and a deviation for each A-scan. Deserialised surfaces may not.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub fn is_consistent(&self) -> bool {
         let width = self.width;
         let bounded = self.rows.iter().all(|r| r.len() == width) && self.deviations.iter().all(|d| d.len() == width);
         bounded && self.confidence.len() == width && self.disc.len() == width
@@ -125,12 +126,6 @@ impl Surfaces {
         let (upper, lower) = (self.rows(of.upper()), self.rows(of.lower()));
         let thickness = upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?));
         thickness.zip(&self.disc).map(|(thickness, disc)| thickness.filter(|_| !disc))
-    }
-
-    /// Whether any boundary is determined anywhere.
-    #[must_use]
-    pub fn has_lines(&self) -> bool {
-        self.rows.iter().flatten().any(Option::is_some)
     }
 
     /// Index mask of the layers, `width * height` classes, row-major; 0 where nothing is determined.

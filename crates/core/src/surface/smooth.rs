@@ -2,25 +2,25 @@
 
 use crate::layer::BOUNDARIES;
 
-use super::extract::Column;
+use super::column::Column;
 
 /// Variance of a row about which the network is certain, in squared rows; prevents one certain A-scan from outweighing
 /// all others.
-const NOISE: f32 = 0.25;
+const MIN_VARIANCE: f32 = 0.25;
 /// Half width of the window, in its standard deviations.
-const REACH: f32 = 2.5;
+const WINDOW_DEVIATIONS: f32 = 2.5;
 
 /// Replaces each determined row by a straight line fitted to the rows around it, weighted by a Gaussian window of
 /// `sigma` columns and by the certainty of each row. Boundaries stay in order and within `height` rows.
 ///
 /// Local linear regression (Cleveland, J. Am. Stat. Assoc. 1979) without its robust iterations. It leaves a slope
-/// unchanged. The fit does not reach across an A-scan in which the boundary is not determined.
+/// unchanged. The fit does not half_width across an A-scan in which the boundary is not determined.
 pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
     if sigma <= 0.0 {
         return;
     }
-    let reach = (REACH * sigma).ceil() as usize;
-    let window: Vec<f32> = (0..=reach).map(|d| (-0.5 * (d as f32 / sigma).powi(2)).exp()).collect();
+    let half_width = (WINDOW_DEVIATIONS * sigma).ceil() as usize;
+    let window: Vec<f32> = (0..=half_width).map(|d| (-0.5 * (d as f32 / sigma).powi(2)).exp()).collect();
     let before: Vec<Column> = columns.to_vec();
     for (x, column) in columns.iter_mut().enumerate() {
         let mut last = 0.0_f32;
@@ -48,7 +48,7 @@ fn fitted(columns: &[Column], x: usize, k: usize, window: &[f32]) -> Option<f32>
 }
 
 fn variance(column: &Column, k: usize) -> f32 {
-    NOISE + column.deviations[k].powi(2)
+    MIN_VARIANCE + column.deviations[k].powi(2)
 }
 
 /// Moments of a weighted linear regression.
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slope_passes_unchanged_up_to_its_ends() {
+    fn a_slope_stays_unchanged_up_to_its_ends() {
         let mut columns: Vec<Column> = (0..30).map(|x| column(Some(5.0 + 1.5 * x as f32), 0.3)).collect();
         smooth(&mut columns, 2.0, 100.0);
         for (x, row) in first_rows(&columns).into_iter().enumerate() {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_uncertain_row_gives_way_to_its_sure_neighbours() {
+    fn an_uncertain_row_moves_to_its_certain_neighbours() {
         let mut columns: Vec<Column> = (0..9).map(|_| column(Some(20.0), 0.2)).collect();
         columns[4] = column(Some(40.0), 10.0);
         smooth(&mut columns, 1.5, 100.0);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_stays_and_separates() {
+    fn smoothing_does_not_cross_a_gap() {
         let mut columns: Vec<Column> =
             (0..9).map(|x| column((x != 4).then_some(if x < 4 { 10.0 } else { 50.0 }), 0.2)).collect();
         smooth(&mut columns, 3.0, 100.0);

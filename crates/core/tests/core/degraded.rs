@@ -17,51 +17,51 @@ fn options() -> PhantomOptions {
     PhantomOptions { width: 512, pathology: 0.0, ..PhantomOptions::spectralis() }
 }
 
-fn judged(bscan: BScan) -> ScanQuality {
+fn judge(bscan: BScan) -> ScanQuality {
     let out = segment(&NETWORK, 0, bscan, None, EzConvention::default()).expect("a segmentation");
     let facts = BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality };
-    ScanQuality::judge(ScanFacts::over(&[facts], None), out.verdict(), &Gates::default())
+    ScanQuality::judge(ScanFacts::combine(&[facts], None), out.verdict(), &Gates::default())
 }
 
 /// Segments a good phantom, each sample of which is changed by `change` (grey, x and y from 0 to 1).
-fn spoilt(change: impl Fn(f32, f32, f32) -> f32) -> ScanQuality {
+fn degraded(change: impl Fn(f32, f32, f32) -> f32) -> ScanQuality {
     let BScan { width, height, intensity } = Phantom::generate(&options(), 5).bscan;
     let at = |i: usize| ((i % width) as f32 / width as f32, (i / width) as f32 / height as f32);
     let changed = |(i, &grey): (usize, &f32)| change(grey, at(i).0, at(i).1).clamp(0.0, 1.0);
     let intensity = intensity.iter().enumerate().map(changed).collect();
-    judged(BScan { width, height, intensity })
+    judge(BScan { width, height, intensity })
 }
 
 #[test]
-fn a_sound_phantom_has_no_flag() {
-    let quality = spoilt(|grey, _, _| grey);
+fn a_good_phantom_has_no_flag() {
+    let quality = degraded(|grey, _, _| grey);
     assert_eq!(quality.flags, "", "{quality:?}");
 }
 
 #[test]
-fn a_shadow_is_uneven_light() {
-    let quality = spoilt(|grey, x, _| if (0.3..0.52).contains(&x) { 0.35 * grey } else { grey });
+fn a_shadow_is_flagged_as_uneven_light() {
+    let quality = degraded(|grey, x, _| if (0.3..0.52).contains(&x) { 0.35 * grey } else { grey });
     assert!(quality.flags.contains('I'), "{quality:?}");
 }
 
 #[test]
-fn a_beam_off_the_pupil_s_middle_shows() {
-    let quality = spoilt(|grey, x, _| grey * (0.3 + 1.1 * x));
+fn an_off_centre_beam_is_flagged() {
+    let quality = degraded(|grey, x, _| grey * (0.3 + 1.1 * x));
     assert!(quality.flags.contains('B'), "{quality:?}");
 }
 
 #[test]
-fn noise_costs_signal_and_contrast() {
+fn noise_lowers_signal_and_contrast() {
     let poor = PhantomOptions { averaging: 1.0, noise_db: -14.0, ..options() };
-    let (poor, sound) = (judged(Phantom::generate(&poor, 5).bscan), spoilt(|grey, _, _| grey));
+    let (poor, good) = (judge(Phantom::generate(&poor, 5).bscan), degraded(|grey, _, _| grey));
     assert!(poor.flags.contains('S'), "{poor:?}");
-    assert!(poor.facts.signal.snr_db < sound.facts.signal.snr_db);
-    assert!(poor.facts.signal.contrast < sound.facts.signal.contrast);
-    assert!(poor.facts.confidence < sound.facts.confidence);
+    assert!(poor.facts.signal.snr_db < good.facts.signal.snr_db);
+    assert!(poor.facts.signal.contrast < good.facts.signal.contrast);
+    assert!(poor.facts.confidence < good.facts.confidence);
 }
 
 #[test]
-fn a_retina_that_leaves_the_image_is_cut_off() {
+fn a_retina_beyond_the_image_is_cut_off() {
     // Shifted upwards until the rims of the fovea are above the first row.
     let BScan { width, height, intensity } = Phantom::generate(&options(), 5).bscan;
     let ilm = Phantom::generate(&options(), 5).surfaces.rows(octrls_core::layer::Boundary::Ilm).to_vec();
@@ -70,13 +70,13 @@ fn a_retina_that_leaves_the_image_is_cut_off() {
     let shift = rows[rows.len() / 3] as usize;
     let mut moved = intensity[shift * width..].to_vec();
     moved.resize(width * height, 0.0);
-    let quality = judged(BScan { width, height, intensity: moved });
+    let quality = judge(BScan { width, height, intensity: moved });
     assert!(quality.flags.contains('O'), "{quality:?}");
     assert!(quality.facts.signal.cut_off.is_some_and(|share| share > 0.1), "{quality:?}");
 }
 
 #[test]
-fn a_blank_part_costs_coverage() {
-    let quality = spoilt(|grey, x, _| if x > 0.75 { 0.02 } else { grey });
+fn a_blank_part_lowers_coverage() {
+    let quality = degraded(|grey, x, _| if x > 0.75 { 0.02 } else { grey });
     assert!(quality.flags.contains('O') && quality.facts.coverage.is_some_and(|share| share < 0.85), "{quality:?}");
 }

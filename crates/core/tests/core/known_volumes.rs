@@ -1,4 +1,4 @@
-//! Volumes, stars and circles of eyes with thickness given by a formula: measured values must match the integrals.
+//! Volumes, radial scans and circles of eyes with thickness given by a formula: measured values must match the integrals.
 //!
 //! Formulas use the eye's own directions (millimetres from the fovea towards the nose and upwards), to detect a swap of
 //! nasal and temporal, or of superior and inferior.
@@ -70,7 +70,7 @@ fn measured(eye: Eye, tracks: &[BScanPosition]) -> VolumeMeasures {
     for &track in tracks {
         volume.add(track, &bscan(eye, track, 200));
     }
-    volume.measure(&volume.fields().expect("an area"))
+    volume.measure(&volume.thickness_maps().expect("an area"))
 }
 
 /// The B-scans of a square volume of `side` mm.
@@ -137,7 +137,7 @@ fn check_grid(measures: &VolumeMeasures, what: &str) {
 }
 
 #[test]
-fn grids_of_volumes_hold_whatever_the_eye_and_however_the_scan_is_turned_or_placed() {
+fn grids_of_volumes_are_exact_at_any_angle_and_place() {
     for eye in EYES {
         // Upright, rotated, vertical from below, and upside down.
         for angle in [0.0, 0.35, -0.5 * PI, PI] {
@@ -151,7 +151,7 @@ fn grids_of_volumes_hold_whatever_the_eye_and_however_the_scan_is_turned_or_plac
 }
 
 #[test]
-fn grids_of_stars_hold_for_both_eyes() {
+fn grids_of_radial_scans_are_exact_for_both_eyes() {
     for eye in EYES {
         let tracks: Vec<BScanPosition> = (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
         check_grid(&measured(eye, &tracks), &format!("{eye:?}, star"));
@@ -159,7 +159,7 @@ fn grids_of_stars_hold_for_both_eyes() {
 }
 
 #[test]
-fn what_a_decentred_volume_does_not_cover_is_known_by_area() {
+fn a_decentred_volume_states_its_coverage() {
     for eye in EYES {
         // The right edge lies 2.3 mm to the right of the fovea.
         let middle = Place { x: FOVEA.x - 0.7, y: FOVEA.y };
@@ -184,7 +184,7 @@ fn what_a_decentred_volume_does_not_cover_is_known_by_area() {
 }
 
 #[test]
-fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
+fn ganglion_cell_sectors_are_exact_for_both_eyes() {
     for eye in EYES {
         for angle in [0.0, 0.4, PI] {
             let tracks = raster(Place { x: FOVEA.x + 0.3, y: FOVEA.y }, angle, 8.0);
@@ -235,7 +235,7 @@ fn ganglion_cell_sectors_lie_on_their_side_in_both_eyes() {
 }
 
 #[test]
-fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
+fn circles_are_exact_from_any_start() {
     let centre = Place { x: 8.0, y: 4.0 };
     for eye in EYES {
         for (begins, clockwise) in [(PI, true), (0.0, false), (1.1, true), (4.0, false)] {
@@ -277,12 +277,12 @@ fn circles_have_their_quadrants_hours_and_profile_wherever_they_begin() {
 }
 
 #[test]
-fn an_eye_without_a_name_has_left_and_right_and_no_nose() {
+fn an_unknown_eye_has_left_and_right_instead_of_nasal_and_temporal() {
     let mut volume = Volume::new(None);
     for &track in &raster(FOVEA, 0.0, 8.0) {
         volume.add(track, &bscan(Eye::Right, track, 200));
     }
-    let measures = volume.measure(&volume.fields().expect("an area"));
+    let measures = volume.measure(&volume.thickness_maps().expect("an area"));
     assert!(measures.gcipl.is_none());
     let (right, left) = (subfield(&measures, "nfl", "R2").0, subfield(&measures, "nfl", "L2").0);
     assert!((right - expected("nfl", (1.5, 3.0), (1.0, 0.0))).abs() < 1.0 && right > left + 20.0);

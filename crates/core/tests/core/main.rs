@@ -1,6 +1,6 @@
-//! The core from outside: volumes with known thickness, spoilt images, verdicts.
+//! The public interface of the core: volumes with known thickness, degraded images, verdicts.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod degraded;
 mod known_volumes;

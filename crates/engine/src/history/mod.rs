@@ -145,8 +145,8 @@ impl HistoryGuard<'_> {
             if protocol.pattern != scan.protocol.pattern {
                 continue;
             }
-            let same = protocol.covers_the_same(&scan.protocol);
-            others.push(if same { visit } else { Visit { measures: visit.measures.anchored(), ..visit } });
+            let same = protocol.matches(&scan.protocol);
+            others.push(if same { visit } else { Visit { measures: visit.measures.without_scan_means(), ..visit } });
         }
         Ok(FollowUp::of(now, &others, &self.history.repeatability))
     }

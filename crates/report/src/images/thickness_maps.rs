@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use octrls_core::{
     layer::Measured,
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures, side},
+    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
     scan::{Eye, Place},
 };
 
@@ -95,7 +95,7 @@ impl Panel {
 
     /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
     fn draw_sides(&self, image: &mut RgbImage) {
-        let letter = |right: f64| match side((right, 0.0), self.eye) {
+        let letter = |right: f64| match Side::of_direction((right, 0.0), self.eye) {
             Side::Nasal => "N",
             Side::Temporal => "T",
             Side::Left => "L",
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn thin_is_dark_and_thick_is_bright_on_its_side() {
         let volume = volume();
-        let maps = volume.fields().expect("an area");
+        let maps = volume.thickness_maps().expect("an area");
         let image = thickness_maps(&maps, &volume.measure(&maps), Some(Eye::Right)).expect("maps");
         let light =
             |x: u32| image.get_pixel(x, MARGIN + TITLE_HEIGHT + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();

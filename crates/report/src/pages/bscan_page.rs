@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{Criterion, Judged, Outcome, ScanQuality, Verdict},
+    measure::{Criterion, CriterionResult, Outcome, ScanQuality, Verdict},
     scan::{Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
@@ -244,7 +244,7 @@ fn formatted(layer: &LayerRecord) -> [String; 5] {
 
 /// The failed criteria as letters and words.
 fn oscar_ib(quality: &ScanQuality) -> String {
-    let word = |j: &Judged| match (j.criterion, j.measure) {
+    let word = |j: &CriterionResult| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",

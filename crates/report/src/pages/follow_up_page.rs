@@ -1,6 +1,6 @@
 //! The report page that compares an eye with its earlier visits.
 
-use octrls_core::measure::follow_up::{Change, FollowUp, Standing};
+use octrls_core::measure::follow_up::{Change, ChangeStanding, FollowUp};
 
 use super::layout::{BODY, LINE, MARGIN, RIGHT};
 use crate::pdf::{Align, Page, Style};
@@ -46,10 +46,10 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
         for (x, number) in COLUMNS.into_iter().zip(numbers) {
             page.text(x, y, BODY, Align::Right, &number);
         }
-        let words = change.standing.map_or("repeatability not known", Standing::words);
+        let words = change.standing.map_or("repeatability not known", ChangeStanding::words);
         let style = match change.standing {
-            Some(Standing::Thinner | Standing::Thicker) => BODY.bold(),
-            Some(Standing::Within) => BODY,
+            Some(ChangeStanding::Thinner | ChangeStanding::Thicker) => BODY.bold(),
+            Some(ChangeStanding::Within) => BODY,
             None => BODY.quiet(),
         };
         page.text(VERDICT, y, style, Align::Left, words);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Side, mean::Mean, side};
+use super::{Side, weighted_mean::WeightedMean};
 use crate::scan::{BScanPosition, Eye};
 
 /// A quadrant of the circle.
@@ -10,7 +10,7 @@ use crate::scan::{BScanPosition, Eye};
 pub struct Quadrant {
     /// Temporal, superior, nasal or inferior.
     pub side: Side,
-    /// Mean over its determined A-scans in micrometres.
+    /// WeightedMean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
     /// Share of its A-scans that are determined, 0 to 1.
     pub coverage: f32,
@@ -21,7 +21,7 @@ pub struct Quadrant {
 pub struct ClockHour {
     /// 1 to 12, as on a clock face over the fundus image: 3 is on the right, which is nasal in a right eye.
     pub hour: u8,
-    /// Mean over its determined A-scans in micrometres.
+    /// WeightedMean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
 }
 
@@ -32,7 +32,7 @@ pub struct CircleProfile {
     pub quadrants: [Quadrant; 4],
     /// From 1 to 12 o'clock.
     pub clock_hours: [ClockHour; 12],
-    /// Mean over all determined A-scans in micrometres.
+    /// WeightedMean over all determined A-scans in micrometres.
     pub mean_um: Option<f32>,
     /// One value per degree, in micrometres, from temporal over superior, nasal and inferior.
     pub tsnit_um: Vec<Option<f32>>,
@@ -52,12 +52,13 @@ impl CircleProfile {
     #[must_use]
     pub fn measure(track: &BScanPosition, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
         let BScanPosition::Circle { centre, start, .. } = *track else { return None };
-        let (mut quadrants, mut hours, mut whole) = ([Mean::default(); 4], [Mean::default(); 12], Mean::default());
-        let mut tsnit = [Mean::default(); 360];
+        let (mut quadrants, mut hours, mut whole) =
+            ([WeightedMean::default(); 4], [WeightedMean::default(); 12], WeightedMean::default());
+        let mut tsnit = [WeightedMean::default(); 360];
         for (ascan, &value) in thickness.iter().enumerate() {
             let place = track.at(ascan, thickness.len());
             let (right, down) = (place.x - centre.x, place.y - centre.y);
-            let side = side((right, down), Some(eye));
+            let side = Side::of_direction((right, down), Some(eye));
             if let Some(i) = Side::QUADRANTS.iter().position(|&q| q == side) {
                 quadrants[i].add(value, 1.0);
             }
@@ -68,13 +69,14 @@ impl CircleProfile {
             tsnit[temporal.rem_euclid(360.0) as usize % 360].add(value, 1.0);
             whole.add(value, 1.0);
         }
-        let quadrant = |(mean, side): (Mean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
+        let quadrant =
+            |(mean, side): (WeightedMean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
         let hour = |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value() };
         Some(Self {
             quadrants: std::array::from_fn(|i| quadrant((quadrants[i], Side::QUADRANTS[i]))),
             clock_hours: std::array::from_fn(hour),
             mean_um: whole.value(),
-            tsnit_um: tsnit.map(Mean::value).to_vec(),
+            tsnit_um: tsnit.map(WeightedMean::value).to_vec(),
             radius_mm: centre.distance(start),
         })
     }
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn thickness_above_is_superior_wherever_the_circle_begins() {
+    fn the_upper_quadrant_is_superior_from_any_start() {
         for (angle, clockwise) in [(0.0, true), (180.0, false), (37.0, true)] {
             for eye in [Eye::Right, Eye::Left] {
                 let out = profile(eye, angle, clockwise, |_, up| Some(if up > 0.72 { 120.0 } else { 70.0 }));

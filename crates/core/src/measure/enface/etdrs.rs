@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Side, ThicknessMap, mean::Mean, side};
+use super::{Side, ThicknessMap, weighted_mean::WeightedMean};
 use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
@@ -71,14 +71,14 @@ impl Subfield {
             Self::Outer(side) => (1, side),
         };
         let distance = f64::midpoint(ETDRS_RADII_MM[ring], ETDRS_RADII_MM[ring + 1]);
-        let (x, y) = DIRECTIONS.into_iter().find(|&d| side(d, eye) == towards).unwrap_or_default();
+        let (x, y) = DIRECTIONS.into_iter().find(|&d| Side::of_direction(d, eye) == towards).unwrap_or_default();
         (distance * x, distance * y)
     }
 
     /// The subfields of an eye: centre, inner ring, outer ring.
     #[must_use]
     pub fn all(eye: Option<Eye>) -> [Self; 9] {
-        let sides = DIRECTIONS.map(|direction| side(direction, eye));
+        let sides = DIRECTIONS.map(|direction| Side::of_direction(direction, eye));
         let [s, right, i, left] = sides;
         // Nasal comes before temporal in both eyes.
         let (n, t) = if eye == Some(Eye::Left) { (left, right) } else { (right, left) };
@@ -92,7 +92,7 @@ impl Subfield {
     fn of((right, down): (f64, f64), eye: Option<Eye>) -> Option<Self> {
         let distance = right.hypot(down);
         let ring = ETDRS_RADII_MM.iter().position(|&r| distance <= r)?;
-        let side = side((right, down), eye);
+        let side = Side::of_direction((right, down), eye);
         Some([Self::Central, Self::Inner(side), Self::Outer(side)][ring])
     }
 }
@@ -103,7 +103,7 @@ pub struct SubfieldThickness {
     /// The subfield.
     #[serde(rename = "subfield")]
     pub at: Subfield,
-    /// Mean over the covered part in micrometres; `None` if nothing is covered.
+    /// WeightedMean over the covered part in micrometres; `None` if nothing is covered.
     pub mean_um: Option<f32>,
     /// Share of the subfield's area in which thickness is known, 0 to 1.
     pub coverage: f32,
@@ -127,7 +127,7 @@ impl EtdrsGrid {
     #[must_use]
     pub fn measure(thickness: &ThicknessMap, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
-        let mut means = [Mean::default(); 9];
+        let mut means = [WeightedMean::default(); 9];
         let steps = (ETDRS_RADII_MM[2] / STEP).ceil() as i32;
         for i in -steps..=steps {
             for j in -steps..=steps {
@@ -138,7 +138,7 @@ impl EtdrsGrid {
                 }
             }
         }
-        let whole = means.into_iter().fold(Mean::default(), Mean::with);
+        let whole = means.into_iter().fold(WeightedMean::default(), WeightedMean::with);
         Self {
             subfields: order.into_iter().zip(means).map(|(subfield, mean)| in_subfield(subfield, mean)).collect(),
             volume_mm3: whole.sum() / 1000.0,
@@ -147,7 +147,7 @@ impl EtdrsGrid {
     }
 }
 
-fn in_subfield(subfield: Subfield, mean: Mean) -> SubfieldThickness {
+fn in_subfield(subfield: Subfield, mean: WeightedMean) -> SubfieldThickness {
     // um times mm2 is a thousandth of mm3.
     SubfieldThickness {
         at: subfield,
@@ -160,12 +160,12 @@ fn in_subfield(subfield: Subfield, mean: Mean) -> SubfieldThickness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::thickness_map::tests::volume;
+    use crate::measure::enface::fixtures::raster;
 
     const MIDDLE: Place = Place { x: 4.0, y: 4.0 };
 
     fn grid(eye: Option<Eye>, centre: Place, thickness: impl Fn(Place) -> Option<f32>) -> EtdrsGrid {
-        let field = ThicknessMap::new(&volume((256, 61), 6.4, MIDDLE, 0.0, thickness)).expect("a field");
+        let field = ThicknessMap::new(&raster((256, 61), 6.4, MIDDLE, 0.0, thickness)).expect("a field");
         EtdrsGrid::measure(&field, centre, eye)
     }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uniform_layer_fills_the_grid_with_its_thickness_and_its_volume() {
+    fn a_uniform_layer_has_one_thickness_and_its_volume() {
         let grid = grid(Some(Eye::Right), MIDDLE, |_| Some(250.0));
         assert!(grid.subfields.iter().all(|s| (s.mean_um.unwrap_or(0.0) - 250.0).abs() < 1e-3 && s.coverage > 0.999));
         let expected = std::f64::consts::PI * 9.0 * 0.25;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_decentred_scan_does_not_cover_is_said_and_not_filled_in() {
+    fn a_decentred_scan_covers_part_of_the_grid() {
         let centre = Place { x: MIDDLE.x + 2.0, y: MIDDLE.y };
         let grid = grid(Some(Eye::Right), centre, |_| Some(250.0));
         let of = |name: &str| *grid.subfields.iter().find(|s| s.at.name() == name).expect("a subfield");

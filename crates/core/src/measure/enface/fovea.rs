@@ -25,7 +25,7 @@ pub struct Centre {
 }
 
 /// Search radius around the middle of the scan, in millimetres.
-const REACH: f64 = 1.5;
+const SEARCH_RADIUS: f64 = 1.5;
 /// Spacing of the searched places in millimetres.
 const STEP: f64 = 0.05;
 /// Radius over which thickness is averaged, in millimetres.
@@ -40,10 +40,10 @@ const DEPTH: f32 = 0.05;
 #[must_use]
 pub fn find_fovea(retina: &ThicknessMap) -> Centre {
     let middle = retina.middle();
-    let steps = (REACH / STEP).round() as i32;
+    let steps = (SEARCH_RADIUS / STEP).round() as i32;
     let places =
         (-steps..=steps).flat_map(|i| (-steps..=steps).map(move |j| (STEP * f64::from(i), STEP * f64::from(j))));
-    let near = places.filter(|(dx, dy)| dx.hypot(*dy) <= REACH);
+    let near = places.filter(|(dx, dy)| dx.hypot(*dy) <= SEARCH_RADIUS);
     let candidates = near.filter_map(|(dx, dy)| {
         let place = Place { x: middle.x + dx, y: middle.y + dy };
         Some((disc_mean(retina, place)?, place))
@@ -85,7 +85,7 @@ fn is_pit(retina: &ThicknessMap, centre: Place, depth: f32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::thickness_map::tests::volume;
+    use crate::measure::enface::fixtures::raster;
 
     fn pit(at: Place) -> impl Fn(Place) -> Option<f32> {
         move |p| {
@@ -99,7 +99,7 @@ mod tests {
         let middle = Place { x: 4.0, y: 4.0 };
         for (angle, dx, dy) in [(0.0, 0.0, 0.0), (0.0, 0.7, -0.4), (0.5, -0.6, 0.8)] {
             let at = Place { x: middle.x + dx, y: middle.y + dy };
-            let field = ThicknessMap::new(&volume((128, 25), 6.0, middle, angle, pit(at))).expect("a field");
+            let field = ThicknessMap::new(&raster((128, 25), 6.0, middle, angle, pit(at))).expect("a field");
             let found = find_fovea(&field);
             assert_eq!(found.from, CentreSource::Fovea);
             assert!(found.place.distance(at) < 0.1, "{:?} for {at:?}", found.place);
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pit_the_middle_of_the_scan_counts_and_says_so() {
-        let flat = ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
+    fn without_a_pit_the_centre_is_the_middle_of_the_scan() {
+        let flat = ThicknessMap::new(&raster((64, 13), 6.0, Place::default(), 0.0, |_| Some(300.0))).expect("a field");
         let slope = |p: Place| Some((300.0 + 20.0 * p.x) as f32);
-        let slope = ThicknessMap::new(&volume((64, 13), 6.0, Place::default(), 0.0, slope)).expect("a field");
+        let slope = ThicknessMap::new(&raster((64, 13), 6.0, Place::default(), 0.0, slope)).expect("a field");
         for field in [flat, slope] {
             let centre = find_fovea(&field);
             assert_eq!(centre.from, CentreSource::ScanMiddle);

@@ -5,17 +5,17 @@
 
 use serde::Serialize;
 
-use super::{ThicknessMap, mean::Mean};
+use super::{ThicknessMap, weighted_mean::WeightedMean};
 use crate::scan::{Eye, Place};
 
 const INNER: (f64, f64) = (0.6, 0.5);
 const OUTER: (f64, f64) = (2.4, 2.0);
 /// Number of meridians, one per degree.
 const MERIDIANS: usize = 360;
-/// Number of places along a meridian.
-const PLACES: usize = 60;
+/// Number of samples along a meridian.
+const SAMPLES: usize = 60;
 /// Coverage from which a meridian counts as complete.
-const WHOLE: f32 = 0.999;
+const COMPLETE: f32 = 0.999;
 
 /// A sector of the annulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,7 +65,7 @@ impl GciplSector {
 pub struct SectorThickness {
     /// The sector.
     pub sector: GciplSector,
-    /// Mean over its covered part in micrometres; `None` if nothing is covered.
+    /// WeightedMean over its covered part in micrometres; `None` if nothing is covered.
     pub mean_um: Option<f32>,
 }
 
@@ -74,7 +74,7 @@ pub struct SectorThickness {
 pub struct GciplThickness {
     /// Each sector, in the order of [`GciplSector::ALL`].
     pub sectors: Vec<SectorThickness>,
-    /// Mean over the annulus in micrometres.
+    /// WeightedMean over the annulus in micrometres.
     pub average_um: Option<f32>,
     /// Smallest mean along a meridian in micrometres.
     pub minimum_um: Option<f32>,
@@ -86,8 +86,8 @@ impl GciplThickness {
     /// Measures the annulus around the fovea.
     #[must_use]
     pub fn measure(gcipl: &ThicknessMap, fovea: Place, eye: Eye) -> Self {
-        let mut sectors = [Mean::default(); 6];
-        let mut all = Mean::default();
+        let mut sectors = [WeightedMean::default(); 6];
+        let mut all = WeightedMean::default();
         let mut minimum: Option<f32> = None;
         for degree in 0..MERIDIANS {
             // Clockwise from the top.
@@ -96,9 +96,9 @@ impl GciplThickness {
             // Sectors go round by the nose, which is on the left in a left eye.
             let by_nose = if eye == Eye::Right { degree } else { MERIDIANS - 1 - degree };
             let sector = &mut sectors[(by_nose + 30) / 60 % 6];
-            let mut meridian = Mean::default();
-            for i in 0..PLACES {
-                let t = (i as f64 + 0.5) / PLACES as f64;
+            let mut meridian = WeightedMean::default();
+            for i in 0..SAMPLES {
+                let t = (i as f64 + 0.5) / SAMPLES as f64;
                 let radius = |(inner, outer): (f64, f64)| inner + t * (outer - inner);
                 let (rx, ry) = (radius((INNER.0, OUTER.0)), radius((INNER.1, OUTER.1)));
                 // The area of a sample grows with its radius.
@@ -108,7 +108,7 @@ impl GciplThickness {
                 sector.add(thickness, weight);
                 all.add(thickness, weight);
             }
-            if meridian.coverage() > WHOLE {
+            if meridian.coverage() > COMPLETE {
                 minimum = meridian.value().into_iter().chain(minimum).reduce(f32::min);
             }
         }
@@ -128,12 +128,12 @@ impl GciplThickness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::thickness_map::tests::volume;
+    use crate::measure::enface::fixtures::raster;
 
     const FOVEA: Place = Place { x: 3.0, y: 3.0 };
 
     fn measured(eye: Eye, thickness: impl Fn(Place) -> Option<f32>) -> GciplThickness {
-        let field = ThicknessMap::new(&volume((256, 61), 6.0, FOVEA, 0.0, thickness)).expect("a field");
+        let field = ThicknessMap::new(&raster((256, 61), 6.0, FOVEA, 0.0, thickness)).expect("a field");
         GciplThickness::measure(&field, FOVEA, eye)
     }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thin_place_is_in_the_sector_where_it_lies() {
+    fn a_thin_place_thins_its_own_sector() {
         // Thin in the upper right.
         let thin = |p: Place| Some(if p.x > FOVEA.x + 0.5 && p.y < FOVEA.y - 0.3 { 50.0 } else { 80.0 });
         let (right, left) = (measured(Eye::Right, thin), measured(Eye::Left, thin));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_meridian_that_is_not_whole_has_no_say_in_the_minimum() {
+    fn incomplete_meridians_do_not_count_for_the_minimum() {
         let open = |p: Place| match p.x - FOVEA.x {
             right if right >= 1.0 => None,
             right => Some(if right > 0.7 { 10.0 } else { 80.0 }),

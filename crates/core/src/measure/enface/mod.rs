@@ -4,17 +4,23 @@ mod circle;
 mod etdrs;
 mod fovea;
 mod gcipl;
-mod mean;
+mod line_profile;
 mod radial;
 mod raster;
-mod sector;
+mod side;
+mod slice;
 mod thickness_map;
 mod volume;
+mod weighted_mean;
+
+#[cfg(test)]
+mod fixtures;
 
 pub use circle::{CircleProfile, ClockHour, Quadrant};
 pub use etdrs::{COVERED, ETDRS_RADII_MM, EtdrsGrid, Subfield, SubfieldThickness};
 pub use fovea::{Centre, CentreSource, find_fovea};
 pub use gcipl::{GciplSector, GciplThickness, SectorThickness};
-pub use sector::{Side, side};
-pub use thickness_map::{AScanThickness, Slice, ThicknessMap};
+pub use side::Side;
+pub use slice::{AScanThickness, Slice};
+pub use thickness_map::ThicknessMap;
 pub use volume::{MeasuredGrid, Volume, VolumeMeasures};

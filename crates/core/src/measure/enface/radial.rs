@@ -2,20 +2,23 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::thickness_map::{MOST_APART, Profile, Slice};
+use super::{
+    line_profile::{LineProfile, MAX_GAP_MM},
+    slice::Slice,
+};
 use crate::scan::Place;
 
-/// Fewest B-scans of a star; two would make a cross with large gaps.
-const FEWEST: usize = 3;
+/// Fewest radial B-scans; two would make a cross with large gaps.
+const MIN_BSCANS: usize = 3;
 /// Largest distance of a B-scan from the centre, as a share of its length.
-const OFF_CENTRE: f64 = 0.05;
+const MAX_OFF_CENTRE: f64 = 0.05;
 
 /// Smallest angle between two different B-scans.
-const APART: f64 = 1e-3;
+const MIN_ANGLE: f64 = 1e-3;
 
 /// Radial B-scans.
 #[derive(Clone, Debug)]
-pub(super) struct Star {
+pub(super) struct Radial {
     centre: Place,
     lines: Vec<Line>,
     /// Rays from the centre outwards, sorted by angle; two per line.
@@ -29,7 +32,7 @@ struct Line {
     along: (f64, f64),
     /// Position along the line nearest to the centre.
     foot: f64,
-    profile: Profile,
+    profile: LineProfile,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +44,10 @@ struct Ray {
     forward: bool,
 }
 
-impl Star {
+impl Radial {
     /// `None` for fewer than three B-scans, or if they are not lines through a common centre.
     pub(super) fn new(slices: &[Slice]) -> Option<Self> {
-        if slices.len() < FEWEST {
+        if slices.len() < MIN_BSCANS {
             return None;
         }
         let ends = slices.iter().map(Slice::line).collect::<Option<Vec<_>>>()?;
@@ -52,26 +55,26 @@ impl Star {
         let middles = ends.iter().map(|(start, end)| start.towards(*end, 0.5));
         let sum = middles.fold(Place::default(), |sum, m| Place { x: sum.x + m.x, y: sum.y + m.y });
         let centre = Place { x: sum.x / count, y: sum.y / count };
-        let mut star = Self { centre, lines: Vec::with_capacity(slices.len()), rays: Vec::new() };
+        let mut radial = Self { centre, lines: Vec::with_capacity(slices.len()), rays: Vec::new() };
         for (i, ((start, end), slice)) in ends.into_iter().zip(slices).enumerate() {
             let length = start.distance(end);
             let along = ((end.x - start.x) / length, (end.y - start.y) / length);
             let (dx, dy) = (centre.x - start.x, centre.y - start.y);
             let (foot, off) = (dx * along.0 + dy * along.1, dy * along.0 - dx * along.1);
             // `<=` with NaN is false, so a line of length zero does not pass.
-            let centred = off.abs() <= OFF_CENTRE * length && (0.0..=length).contains(&foot);
+            let centred = off.abs() <= MAX_OFF_CENTRE * length && (0.0..=length).contains(&foot);
             if !centred {
                 return None;
             }
             let angle = along.1.atan2(along.0).rem_euclid(TAU);
-            star.rays.push(Ray { angle, line: i, forward: true });
-            star.rays.push(Ray { angle: (angle + PI).rem_euclid(TAU), line: i, forward: false });
-            star.lines.push(Line { start, along, foot, profile: Profile::new(0.0, length, &slice.thickness) });
+            radial.rays.push(Ray { angle, line: i, forward: true });
+            radial.rays.push(Ray { angle: (angle + PI).rem_euclid(TAU), line: i, forward: false });
+            radial.lines.push(Line { start, along, foot, profile: LineProfile::new(0.0, length, &slice.thickness) });
         }
-        star.rays.sort_by(|a, b| a.angle.total_cmp(&b.angle));
-        let turned = star.rays.windows(2).filter(|pair| pair[1].angle - pair[0].angle > APART).count();
+        radial.rays.sort_by(|a, b| a.angle.total_cmp(&b.angle));
+        let turned = radial.rays.windows(2).filter(|pair| pair[1].angle - pair[0].angle > MIN_ANGLE).count();
         // The first ray is a neighbour of the last. A line that occurs twice counts once.
-        (turned + 1 >= 2 * FEWEST).then_some(star)
+        (turned + 1 >= 2 * MIN_BSCANS).then_some(radial)
     }
 
     pub(super) fn at(&self, place: Place) -> Option<f32> {
@@ -81,7 +84,7 @@ impl Star {
         let count = self.rays.len();
         let (before, after) = (self.rays[(after + count - 1) % count], self.rays[after % count]);
         let between = (after.angle - before.angle).rem_euclid(TAU);
-        if radius * between > MOST_APART {
+        if radius * between > MAX_GAP_MM {
             return None;
         }
         let share = ((angle - before.angle).rem_euclid(TAU) / between.max(f64::MIN_POSITIVE)).min(1.0) as f32;
@@ -120,7 +123,7 @@ mod tests {
     const MIDDLE: Place = Place { x: 4.0, y: 5.0 };
 
     /// B-scans of 6.4 mm through the centre at equal angles, with the given `thickness`.
-    fn star(bscans: usize, thickness: impl Fn(Place) -> Option<f32>) -> Vec<Slice> {
+    fn radial(bscans: usize, thickness: impl Fn(Place) -> Option<f32>) -> Vec<Slice> {
         let line = |i: usize| {
             let (sin, cos) = (PI * i as f64 / bscans as f64).sin_cos();
             let at = |r: f64| Place { x: MIDDLE.x + r * cos, y: MIDDLE.y + r * sin };
@@ -136,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dense_star_gives_the_means_of_a_cone_s_rings_and_of_a_slope() {
+    fn a_dense_scan_gives_the_means_of_a_cone_and_of_a_slope() {
         let cone = |p: Place| Some((100.0 + 50.0 * p.distance(MIDDLE)) as f32);
-        let field = ThicknessMap::new(&star(24, cone)).expect("a field");
-        let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
+        let map = ThicknessMap::new(&radial(24, cone)).expect("a map");
+        let grid = EtdrsGrid::measure(&map, MIDDLE, Some(Eye::Right));
         // The mean radius of a ring from a to b is 2/3 (b^3 - a^3) / (b^2 - a^2).
         let ring = |a: f64, b: f64| 100.0 + 50.0 * 2.0 / 3.0 * (b.powi(3) - a.powi(3)) / (b * b - a * a);
         for (name, expected) in [("C", ring(0.0, 0.5)), ("N1", ring(0.5, 1.5)), ("I2", ring(1.5, 3.0))] {
@@ -147,9 +150,9 @@ mod tests {
             assert!((mean - expected).abs() < 0.5 && coverage > 0.999, "{name}: {mean} for {expected}, {coverage}");
         }
         let slope = |p: Place| Some((300.0 + 20.0 * (p.x - MIDDLE.x)) as f32);
-        let field = ThicknessMap::new(&star(24, slope)).expect("a field");
-        let right = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
-        let left = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Left));
+        let map = ThicknessMap::new(&radial(24, slope)).expect("a map");
+        let right = EtdrsGrid::measure(&map, MIDDLE, Some(Eye::Right));
+        let left = EtdrsGrid::measure(&map, MIDDLE, Some(Eye::Left));
         // Mean distance to the right over the quarter ring from a to b.
         let quarter = |a: f64, b: f64| 4.0 / 3.0 * (b.powi(3) - a.powi(3)) / (PI * (b * b - a * a)) * 2.0_f64.sqrt();
         let expected = 300.0 + 20.0 * quarter(1.5, 3.0);
@@ -159,40 +162,40 @@ mod tests {
     }
 
     #[test]
-    fn a_sparse_star_covers_what_lies_near_its_centre_and_says_so() {
-        let field = ThicknessMap::new(&star(6, |_| Some(250.0))).expect("a field");
-        let grid = EtdrsGrid::measure(&field, MIDDLE, Some(Eye::Right));
+    fn a_sparse_scan_covers_only_the_centre() {
+        let map = ThicknessMap::new(&radial(6, |_| Some(250.0))).expect("a map");
+        let grid = EtdrsGrid::measure(&map, MIDDLE, Some(Eye::Right));
         // Radius at which two of twelve rays are half a millimetre apart.
-        let reach = MOST_APART / (PI / 6.0);
+        let reach = MAX_GAP_MM / (PI / 6.0);
         let expected = (reach * reach - 0.25) / 2.0;
         assert!((f64::from(subfield(&grid, "S1").1) - expected).abs() < 0.02, "{}", subfield(&grid, "S1").1);
         assert!(subfield(&grid, "C").1 > 0.999);
         assert!(grid.subfields.iter().all(|s| s.mean_um.is_none_or(|um| (um - 250.0).abs() < 1e-3)));
-        assert_eq!(field.at(Place { x: MIDDLE.x + 2.0, y: MIDDLE.y + 0.3 }), None);
+        assert_eq!(map.at(Place { x: MIDDLE.x + 2.0, y: MIDDLE.y + 0.3 }), None);
     }
 
     #[test]
-    fn the_pit_is_found_off_the_centre() {
+    fn the_fovea_is_found_off_the_centre() {
         let at = Place { x: MIDDLE.x + 0.3, y: MIDDLE.y - 0.2 };
         let pit = |p: Place| Some((330.0 - 110.0 * (-(p.distance(at) / 0.5).powi(2)).exp()) as f32);
-        let field = ThicknessMap::new(&star(12, pit)).expect("a field");
-        let found = find_fovea(&field);
+        let map = ThicknessMap::new(&radial(12, pit)).expect("a map");
+        let found = find_fovea(&map);
         assert!(found.from == CentreSource::Fovea && found.place.distance(at) < 0.1, "{found:?}");
-        assert!(field.middle().distance(MIDDLE) < 1e-9);
-        let (low, high) = field.extent();
+        assert!(map.middle().distance(MIDDLE) < 1e-9);
+        let (low, high) = map.extent();
         assert!((high.x - low.x - 6.38).abs() < 0.01 && (high.y - low.y - 6.38).abs() < 0.01);
     }
 
     #[test]
-    fn gaps_stay_gaps_and_lines_that_miss_the_centre_are_no_star() {
+    fn gaps_stay_gaps_and_lines_that_miss_the_centre_are_no_radial() {
         let open = |p: Place| (p.distance(MIDDLE) > 1.0).then_some(200.0);
-        let field = ThicknessMap::new(&star(24, open)).expect("a field");
-        assert_eq!(field.at(Place { x: MIDDLE.x + 0.5, y: MIDDLE.y }), None);
-        assert_eq!(field.at(Place { x: MIDDLE.x + 1.5, y: MIDDLE.y }), Some(200.0));
-        assert!(Star::new(&star(2, |_| Some(1.0))).is_none());
-        let again = [star(2, |_| Some(1.0)), star(1, |_| Some(1.0))].concat();
+        let map = ThicknessMap::new(&radial(24, open)).expect("a map");
+        assert_eq!(map.at(Place { x: MIDDLE.x + 0.5, y: MIDDLE.y }), None);
+        assert_eq!(map.at(Place { x: MIDDLE.x + 1.5, y: MIDDLE.y }), Some(200.0));
+        assert!(Radial::new(&radial(2, |_| Some(1.0))).is_none());
+        let again = [radial(2, |_| Some(1.0)), radial(1, |_| Some(1.0))].concat();
         assert!(ThicknessMap::new(&again).is_none(), "one line twice");
-        let mut moved = star(6, |_| Some(1.0));
+        let mut moved = radial(6, |_| Some(1.0));
         let BScanPosition::Line { start, end } = moved[2].track else { panic!("a line") };
         let off = |p: Place| Place { x: p.x + 1.5, y: p.y };
         moved[2].track = BScanPosition::Line { start: off(start), end: off(end) };

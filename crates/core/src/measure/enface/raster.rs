@@ -1,14 +1,17 @@
 //! Thickness between parallel B-scans.
 
-use super::thickness_map::{MOST_APART, Profile, Slice};
+use super::{
+    line_profile::{LineProfile, MAX_GAP_MM},
+    slice::Slice,
+};
 use crate::scan::Place;
 
 /// Largest sine of the angle between B-scans that still count as parallel.
-const PARALLEL: f64 = 0.05;
+const MAX_SKEW: f64 = 0.05;
 
 /// Parallel B-scans.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(super) struct Raster {
     origin: Place,
     /// Unit vector from A-scan to A-scan.
     along: (f64, f64),
@@ -19,10 +22,10 @@ pub(super) struct Rows {
 #[derive(Clone, Debug)]
 struct Line {
     across: f64,
-    profile: Profile,
+    profile: LineProfile,
 }
 
-impl Rows {
+impl Raster {
     /// `None` for fewer than two B-scans, or if they are not parallel lines at different places.
     pub(super) fn new(slices: &[Slice]) -> Option<Self> {
         let (origin, end) = slices.first()?.line()?;
@@ -31,18 +34,18 @@ impl Rows {
             return None;
         }
         let along = ((end.x - origin.x) / length, (end.y - origin.y) / length);
-        let mut rows = Self { origin, along, lines: Vec::with_capacity(slices.len()) };
+        let mut raster = Self { origin, along, lines: Vec::with_capacity(slices.len()) };
         for slice in slices {
             let (start, end) = slice.line()?;
-            let ((first, above), (last, below)) = (rows.coordinates(start), rows.coordinates(end));
-            if last <= first || (below - above).abs() > PARALLEL * (last - first) {
+            let ((first, above), (last, below)) = (raster.coordinates(start), raster.coordinates(end));
+            if last <= first || (below - above).abs() > MAX_SKEW * (last - first) {
                 return None;
             }
-            let profile = Profile::new(first, last, &slice.thickness);
-            rows.lines.push(Line { across: f64::midpoint(above, below), profile });
+            let profile = LineProfile::new(first, last, &slice.thickness);
+            raster.lines.push(Line { across: f64::midpoint(above, below), profile });
         }
-        rows.lines.sort_by(|a, b| a.across.total_cmp(&b.across));
-        (rows.lines[0].across < rows.lines[rows.lines.len() - 1].across).then_some(rows)
+        raster.lines.sort_by(|a, b| a.across.total_cmp(&b.across));
+        (raster.lines[0].across < raster.lines[raster.lines.len() - 1].across).then_some(raster)
     }
 
     pub(super) fn at(&self, place: Place) -> Option<f32> {
@@ -51,12 +54,12 @@ impl Rows {
         let last = self.lines.len() - 1;
         if after == 0 || after > last {
             let (edge, next) = if after == 0 { (0, 1) } else { (last, last - 1) };
-            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MOST_APART);
+            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MAX_GAP_MM);
             let near = (v - self.lines[edge].across).abs() <= reach;
             return if near { self.lines[edge].profile.at(u) } else { None };
         }
         let (before, after) = (&self.lines[after - 1], &self.lines[after]);
-        if after.across - before.across > MOST_APART {
+        if after.across - before.across > MAX_GAP_MM {
             return None;
         }
         let share = ((v - before.across) / (after.across - before.across)) as f32;

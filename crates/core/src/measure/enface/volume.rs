@@ -39,10 +39,10 @@ pub struct MeasuredGrid {
 }
 
 impl VolumeMeasures {
-    /// Distance of the fovea from the middle of the area of `fields`, in millimetres; `None` if no fovea was found.
+    /// Distance of the fovea from the middle of the area of `maps`, in millimetres; `None` if no fovea was found.
     #[must_use]
-    pub fn decentration_mm(&self, fields: &[ThicknessMap]) -> Option<f32> {
-        let middle = fields[Measured::Retina.index()].middle();
+    pub fn decentration_mm(&self, maps: &[ThicknessMap]) -> Option<f32> {
+        let middle = maps[Measured::Retina.index()].middle();
         (self.centre.from == CentreSource::Fovea).then(|| self.centre.place.distance(middle) as f32)
     }
 }
@@ -66,21 +66,19 @@ impl Volume {
     /// Thickness over the scanned area, in the order of [`Measured::all`]; `None` unless the B-scans are parallel or
     /// radial lines.
     #[must_use]
-    pub fn fields(&self) -> Option<Vec<ThicknessMap>> {
+    pub fn thickness_maps(&self) -> Option<Vec<ThicknessMap>> {
         self.slices.iter().map(|slices| ThicknessMap::new(slices)).collect()
     }
 
-    /// Measures the area of `fields`.
+    /// Measures the area of `maps`, which are [`Volume::thickness_maps`].
     #[must_use]
-    pub fn measure(&self, fields: &[ThicknessMap]) -> VolumeMeasures {
-        let field = |of: Measured| &fields[of.index()];
-        let centre = find_fovea(field(Measured::Retina));
-        let grid = |of: Measured| MeasuredGrid {
-            layer: of.key(),
-            grid: EtdrsGrid::measure(field(of), centre.place, self.eye),
-        };
+    pub fn measure(&self, maps: &[ThicknessMap]) -> VolumeMeasures {
+        let map = |of: Measured| &maps[of.index()];
+        let centre = find_fovea(map(Measured::Retina));
+        let grid =
+            |of: Measured| MeasuredGrid { layer: of.key(), grid: EtdrsGrid::measure(map(of), centre.place, self.eye) };
         let eye = self.eye.filter(|_| centre.from == CentreSource::Fovea);
-        let gcipl = field(Measured::Layer(Layer::GclIpl));
+        let gcipl = map(Measured::Layer(Layer::GclIpl));
         VolumeMeasures {
             centre,
             etdrs: Measured::all().map(grid).into(),
@@ -139,7 +137,7 @@ mod tests {
             let axial = Spacing { um: scan.axial_um, from: Provenance::Header };
             volume.add(*track, &Thicknesses::measure(&scan.surfaces, Some(axial)));
         }
-        let measures = volume.measure(&volume.fields().expect("a volume"));
+        let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
         (volume, measures)
     }
 
@@ -188,7 +186,7 @@ mod tests {
         for (track, scan) in &scans {
             volume.add(*track, &Thicknesses::measure(&scan.surfaces, None));
         }
-        assert!(volume.fields().is_none() && volume.circle().is_none());
+        assert!(volume.thickness_maps().is_none() && volume.circle().is_none());
     }
 
     #[test]
@@ -205,6 +203,6 @@ mod tests {
         );
         let circle = volume.circle().expect("a circle");
         assert!(circle.quadrants.iter().all(|q| q.mean_um == Some(40.0)));
-        assert!(volume.fields().is_none());
+        assert!(volume.thickness_maps().is_none());
     }
 }

@@ -55,7 +55,7 @@ impl Protocol {
     /// Whether both cover the same extent in the same way. Their place on the retina cannot be compared: positions
     /// refer to a fundus image that moves with the eye.
     #[must_use]
-    pub fn covers_the_same(&self, other: &Self) -> bool {
+    pub fn matches(&self, other: &Self) -> bool {
         let near = |a: Option<f64>, b: Option<f64>| match (a, b) {
             (Some(a), Some(b)) => (a - b).abs() <= LENGTH * a.max(b),
             (None, None) => true,
@@ -106,13 +106,13 @@ mod tests {
     #[test]
     fn lines_are_the_same_by_length_and_direction() {
         let one = line(0.5, 8.8);
-        assert!(one.covers_the_same(&line(-2.0, 9.0)), "across the horizontal");
-        assert!(one.covers_the_same(&line(180.0, 8.8)), "from the other end");
-        assert!(!one.covers_the_same(&line(0.5, 6.0)));
-        assert!(!one.covers_the_same(&line(90.0, 8.8)));
+        assert!(one.matches(&line(-2.0, 9.0)), "across the horizontal");
+        assert!(one.matches(&line(180.0, 8.8)), "from the other end");
+        assert!(!one.matches(&line(0.5, 6.0)));
+        assert!(!one.matches(&line(90.0, 8.8)));
         let unplaced = Protocol { length_mm: None, direction_deg: None, ..one.clone() };
-        assert!(unplaced.covers_the_same(&unplaced) && !unplaced.covers_the_same(&one));
-        assert!(!unplaced.covers_the_same(&Protocol { width: 768, ..unplaced.clone() }));
-        assert!(!one.covers_the_same(&Protocol { pattern: Pattern::Circle, ..one.clone() }));
+        assert!(unplaced.matches(&unplaced) && !unplaced.matches(&one));
+        assert!(!unplaced.matches(&Protocol { width: 768, ..unplaced.clone() }));
+        assert!(!one.matches(&Protocol { pattern: Pattern::Circle, ..one.clone() }));
     }
 }

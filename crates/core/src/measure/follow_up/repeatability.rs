@@ -1,11 +1,13 @@
 //! Repeatability of measures: how much two measurements of an unchanged eye can differ.
 
-use crate::ErrorCode;
 use serde::Deserialize;
+
+use super::measures::all_names;
+use crate::ErrorCode;
 
 const PUBLISHED: &str = include_str!("published.toml");
 /// Largest plausible repeatability in micrometres; a retina is about 300 thick.
-const MOST_UM: f32 = 1000.0;
+const MAX_UM: f32 = 1000.0;
 
 /// Coefficients of repeatability: 1.96 times the standard deviation of the difference of two measurements of an
 /// unchanged eye (Bland and Altman, Lancet 1986;327:307).
@@ -18,12 +20,12 @@ pub struct Repeatability {
     #[serde(default)]
     pub note: String,
     #[serde(default)]
-    measures: Vec<Stated>,
+    measures: Vec<Coefficient>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stated {
+struct Coefficient {
     names: Vec<String>,
     um: f32,
     source: String,
@@ -55,13 +57,13 @@ impl Repeatability {
     /// impossible value.
     pub fn parse(text: &str) -> Result<Self, RepeatabilityError> {
         let table: Self = toml::from_str(text).map_err(|e| RepeatabilityError(e.message().to_owned()))?;
-        let known = super::names();
+        let known = all_names();
         let mut seen = std::collections::HashSet::new();
-        for stated in &table.measures {
-            if !(stated.um > 0.0 && stated.um <= MOST_UM) {
-                return Err(RepeatabilityError(format!("{} um is not a plausible repeatability", stated.um)));
+        for coefficient in &table.measures {
+            if !(coefficient.um > 0.0 && coefficient.um <= MAX_UM) {
+                return Err(RepeatabilityError(format!("{} um is not a plausible repeatability", coefficient.um)));
             }
-            for name in &stated.names {
+            for name in &coefficient.names {
                 if !known.contains(name) {
                     return Err(RepeatabilityError(format!("unknown measure {name}")));
                 }
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shipped_table_is_whole_and_knows_what_it_does_not_know() {
+    fn the_published_table_has_its_values() {
         let table = Repeatability::published().expect("a table");
         assert_eq!(table.of("etdrs/retina/C").map(|(um, _)| um), Some(20.0));
         assert!(table.of("gcipl/average").is_some_and(|(_, source)| source.contains("Mwanza")));

@@ -58,14 +58,14 @@ impl CircleTable {
 
     /// Whether circles of this radius can be compared.
     #[must_use]
-    pub fn holds_for(&self, radius_mm: f64) -> bool {
+    pub fn is_comparable(&self, radius_mm: f64) -> bool {
         (self.radius_mm[0]..=self.radius_mm[1]).contains(&radius_mm)
     }
 
     /// Compares the mean and the covered quadrants; empty if the radius is out of range.
     #[must_use]
     pub fn compare(&self, circle: &CircleProfile) -> Vec<CircleComparison> {
-        if !self.holds_for(circle.radius_mm) {
+        if !self.is_comparable(circle.radius_mm) {
             return Vec::new();
         }
         let quadrants = circle.quadrants.iter().zip([self.temporal, self.superior, self.nasal, self.inferior]);

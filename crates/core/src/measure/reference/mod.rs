@@ -6,13 +6,12 @@
 
 mod circle;
 
-use crate::ErrorCode;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::enface::{COVERED, Subfield, VolumeMeasures};
-use crate::{layer::Measured, scan::Eye};
+use crate::{ErrorCode, layer::Measured, scan::Eye};
 
 pub use circle::{CircleComparison, CircleTable};
 
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_covered_is_not_compared_nor_a_side_of_an_eye_without_a_name() {
+    fn uncovered_subfields_and_sides_of_an_unknown_eye_are_not_compared() {
         let table = ReferenceTable::shipped().unwrap();
         assert!(table.compare(&measures(Some(Eye::Right), 300.0, 0.9)).is_empty());
         let unnamed = table.compare(&measures(None, 300.0, 1.0));
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_tables_are_refused_with_their_fault() {
+    fn broken_tables_are_refused_with_the_reason() {
         let head = "name = 'a'\nsource = 'b'\npopulation = 'c'\n";
         for (body, fault) in [
             ("[layers.sclera]\nC = [1.0, 1.0]", "sclera"),

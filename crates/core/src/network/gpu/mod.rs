@@ -1,13 +1,10 @@
 //! Runs a network on a GPU with tract-cuda, which loads the driver and all libraries at run time.
 
-mod form;
+mod rewrite;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
 };
 
 use tract_core::{
@@ -16,7 +13,10 @@ use tract_core::{
 };
 use tract_cuda as _;
 
-use super::{Device, ModelError};
+use super::{
+    Device, ModelError,
+    panics::{catch, catch_silently},
+};
 
 /// A plan on the GPU, used until it first fails.
 pub(super) struct Gpu {
@@ -46,12 +46,9 @@ impl Gpu {
         }
         let runtime = runtime_for_name("cuda").map_err(text)?.ok_or("tract-cuda did not register itself")?;
         runtime.check().map_err(text)?;
-        form::rewrite(&mut model).map_err(text)?;
+        rewrite::rewrite(&mut model).map_err(text)?;
         // tract-cuda panics if headers or a library are missing; its message is reported as an error instead.
-        let hook = take_hook();
-        set_hook(Box::new(|_| ()));
-        let plan = caught(|| runtime.prepare(model));
-        set_hook(hook);
+        let plan = catch_silently(|| runtime.prepare(model));
         let plan = plan.and_then(|plan| plan.map_err(text))?;
         Ok(Self { plan, failed: AtomicBool::new(false), on_failure: OnceLock::new() })
     }
@@ -70,41 +67,33 @@ impl Gpu {
             let output = self.plan.run(tvec!(input.clone().into()))?;
             Ok(output[0].view().as_slice::<f32>()?.to_vec())
         };
-        match caught(run).and_then(|output| output.map_err(|e| format!("{e:#}"))) {
+        match catch(run).and_then(|output| output.map_err(|e| format!("{e:#}"))) {
             Ok(output) => Some(output),
             Err(reason) => {
                 if !self.failed.swap(true, Ordering::AcqRel)
-                    && let Some(tell) = self.on_failure.get()
+                    && let Some(callback) = self.on_failure.get()
                 {
-                    tell(reason);
+                    callback(reason);
                 }
                 None
             }
         }
     }
 
-    /// Calls `tell` with the reason when it first fails.
-    pub(super) fn on_failure(&self, tell: Box<dyn Fn(String) + Send + Sync>) {
+    /// Calls `callback` with the reason when it first fails.
+    pub(super) fn on_failure(&self, callback: Box<dyn Fn(String) + Send + Sync>) {
         // Only the first callback is kept.
-        let _ = self.on_failure.set(tell);
+        let _ = self.on_failure.set(callback);
     }
 
     /// Names of the operators that still run on the CPU, and the number of all operators.
-    pub(super) fn on_cpu(&self) -> (Vec<String>, usize) {
+    pub(super) fn operators_on_cpu(&self) -> (Vec<String>, usize) {
         let Some(model) = self.plan.typed_model() else { return (Vec::new(), 0) };
         let ours = ["Cuda", "Gpu", "Device", "Source", "Const"];
         let names = model.nodes.iter().map(|node| node.op.name());
         let left = names.filter(|name| !ours.iter().any(|prefix| name.starts_with(prefix)));
         (left.map(std::borrow::Cow::into_owned).collect(), model.nodes.len())
     }
-}
-
-/// Runs `work`; the error is the message of its panic.
-fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
-    })
 }
 
 #[cfg(test)]
@@ -137,19 +126,19 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_that_fails_is_told_of_once_and_left_alone() {
+    fn a_failing_gpu_is_reported_once_and_not_used_again() {
         for panics in [false, true] {
             let plan = Box::new(Broken { panics });
             let gpu = Gpu { plan, failed: AtomicBool::new(false), on_failure: OnceLock::new() };
-            let told = Arc::new(Mutex::new(Vec::new()));
-            let sink = Arc::clone(&told);
+            let reasons = Arc::new(Mutex::new(Vec::new()));
+            let sink = Arc::clone(&reasons);
             gpu.on_failure(Box::new(move |reason| sink.lock().expect("a list").push(reason)));
             let input = Tensor::zero::<f32>(&[1]).expect("a tensor");
             assert!(gpu.is_alive());
             assert_eq!((gpu.run(&input), gpu.run(&input)), (None, None));
             assert!(!gpu.is_alive());
-            let told = told.lock().expect("a list");
-            assert!(told.len() == 1 && told[0].contains("out of order"), "{told:?}");
+            let reasons = reasons.lock().expect("a list");
+            assert!(reasons.len() == 1 && reasons[0].contains("out of order"), "{reasons:?}");
         }
     }
 }

@@ -3,9 +3,9 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::{
-    map::FeatureMap,
-    product::{Panels, product},
-    strips::share,
+    feature_map::FeatureMap,
+    matmul::{PackedWeights, matmul},
+    parallel::for_each_parallel,
 };
 
 /// Doubles height and width: every pixel becomes 2 x 2 pixels, each with its own weights, plus bias.
@@ -13,21 +13,23 @@ use super::{
 pub struct UpConv {
     /// For the upper and the lower output row: input channels by the output channels of the left pixel, then of the
     /// right.
-    weights: [Panels; 2],
+    weights: [PackedWeights; 2],
     bias: Vec<f32>,
 }
 
 impl UpConv {
     /// Whether this number of output channels is supported.
-    pub const fn fit(outputs: usize) -> bool {
-        Panels::fit(outputs)
+    #[must_use]
+    pub const fn supports(outputs: usize) -> bool {
+        PackedWeights::supports(outputs)
     }
 
-    /// `weights` is `[outputs][inputs][2][2]`, `bias` has one value per output; [`UpConv::fit`] must hold.
+    /// `weights` is `[outputs][inputs][2][2]`, `bias` has one value per output; [`UpConv::supports`] must hold.
+    #[must_use]
     pub fn new(inputs: usize, weights: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let weights = [0, 1].map(|dy| {
-            Panels::new(inputs, 2 * outputs, |i, n| {
+            PackedWeights::new(inputs, 2 * outputs, |i, n| {
                 let (dx, o) = (n / outputs, n % outputs);
                 weights[(o * inputs + i) * 4 + dy * 2 + dx]
             })
@@ -36,15 +38,16 @@ impl UpConv {
     }
 
     /// Channels of its maps.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.bias.len() / 2
     }
 
-    /// `out` has twice the height and width of `source`.
+    /// Enlarges `source` to `out`, which has twice its height and width.
     pub fn run(&self, level: Level, threads: usize, source: &FeatureMap, out: &mut FeatureMap) {
         let stride = out.stride();
         let strips = out.rows_mut().chunks_mut(2 * stride).enumerate();
-        share(
+        for_each_parallel(
             threads,
             strips,
             || (),
@@ -63,8 +66,7 @@ impl UpConv {
     }
 
     /// Computes the upper (`dy` is 0) or the lower output row for a row of pixels.
-    #[inline(always)]
-    pub(super) fn row<S: Simd>(&self, simd: S, pixels: &[f32], dy: usize, out: &mut [f32]) {
-        product(simd, pixels, &self.weights[dy], Some(&self.bias), out, self.bias.len());
+    pub(crate) fn row<S: Simd>(&self, simd: S, pixels: &[f32], dy: usize, out: &mut [f32]) {
+        matmul(simd, pixels, &self.weights[dy], Some(&self.bias), out, self.bias.len());
     }
 }

@@ -77,9 +77,9 @@ const BLOB_REACH: f32 = 1.4;
 
 /// A smooth random field over the plane or space, determined by its seed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field(u64);
+pub(super) struct NoiseField(u64);
 
-impl Field {
+impl NoiseField {
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -90,9 +90,9 @@ impl Field {
     }
 
     /// The field along the line of constant `x`, for many nearby values.
-    pub(super) fn line(self, x: f32) -> Line {
+    pub(super) fn line(self, x: f32) -> NoiseLine {
         let (first, weights) = spline(x);
-        Line { field: self, first, weights, base: i32::MIN, knots: [0.0; 4] }
+        NoiseLine { field: self, first, weights, base: i32::MIN, knots: [0.0; 4] }
     }
 
     /// Depth of a point of space in the nearest blob: 1 at its centre, 0 at its rim, down to -0.4 outside.
@@ -140,16 +140,16 @@ impl Field {
     }
 }
 
-/// A field along a line: the values of [`Field::at`], faster for neighbouring positions.
-pub(super) struct Line {
-    field: Field,
+/// A field along a line: the values of [`NoiseField::at`], faster for neighbouring positions.
+pub(super) struct NoiseLine {
+    field: NoiseField,
     first: i32,
     weights: [f32; 4],
     base: i32,
     knots: [f32; 4],
 }
 
-impl Line {
+impl NoiseLine {
     pub(super) fn at(&mut self, y: f32) -> f32 {
         let (base, weights) = spline(y);
         if base != self.base {

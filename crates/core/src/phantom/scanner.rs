@@ -2,7 +2,7 @@
 
 use super::{
     Display, PhantomOptions, maths,
-    noise::{Draw, TABLE, quantiles},
+    random::{Draw, TABLE, quantiles},
 };
 
 /// Converts reflected power, row-major, to display intensity in place.

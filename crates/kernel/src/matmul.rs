@@ -2,12 +2,12 @@
 
 use fearless_simd::{Simd, f32x8, f32x16, prelude::*};
 
-use super::memory::Buffer;
+use super::buffer::Buffer;
 
 /// The right-hand matrix, `depth` rows by `columns`, cut into consecutive panels of 16 columns (8 where 16 do not fit),
 /// so that a product reads it from front to back.
 #[derive(Clone, Debug)]
-pub(super) struct Panels {
+pub(crate) struct PackedWeights {
     depth: usize,
     columns: usize,
     values: Buffer,
@@ -18,16 +18,16 @@ const WIDE: usize = 16;
 /// Columns of a panel otherwise.
 const NARROW: usize = 8;
 
-impl Panels {
+impl PackedWeights {
     /// Whether a matrix with this many columns can be cut.
-    pub(super) const fn fit(columns: usize) -> bool {
+    pub(crate) const fn supports(columns: usize) -> bool {
         columns > 0 && columns.is_multiple_of(NARROW)
     }
 
-    /// The matrix with `element(k, n)` in row `k` and column `n`; [`Panels::fit`] must hold for `columns`.
-    pub(super) fn new(depth: usize, columns: usize, element: impl Fn(usize, usize) -> f32) -> Self {
-        debug_assert!(Self::fit(columns));
-        let width = if columns.is_multiple_of(WIDE) { WIDE } else { NARROW };
+    /// The matrix with `element(k, n)` in row `k` and column `n`; [`PackedWeights::supports`] must hold for `columns`.
+    pub(crate) fn new(depth: usize, columns: usize, element: impl Fn(usize, usize) -> f32) -> Self {
+        debug_assert!(Self::supports(columns));
+        let width = panel_width(columns);
         let mut values = Vec::with_capacity(depth * columns);
         for first in (0..columns).step_by(width) {
             for k in 0..depth {
@@ -38,47 +38,63 @@ impl Panels {
     }
 
     /// The element in row `k` and column `n`.
-    pub(super) fn at(&self, k: usize, n: usize) -> f32 {
-        let width = if self.columns.is_multiple_of(WIDE) { WIDE } else { NARROW };
+    pub(crate) fn at(&self, k: usize, n: usize) -> f32 {
+        let width = panel_width(self.columns);
         self.values[(n / width * self.depth + k) * width + n % width]
     }
 
-    pub(super) const fn depth(&self) -> usize {
+    /// Number of rows.
+    pub(crate) const fn depth(&self) -> usize {
         self.depth
     }
 }
 
+/// Columns of a panel of a matrix with this many columns.
+const fn panel_width(columns: usize) -> usize {
+    if columns.is_multiple_of(WIDE) { WIDE } else { NARROW }
+}
+
 /// Multiplies two matrices. Rows of the left-hand matrix are contiguous; rows of the output are `stride` apart.
 ///
-/// `out[r * stride + n] = finish(n, sum over k of left[r * depth + k] * right[k][n])`, where `finish` works on vectors
-/// and adds `bias` if there is one.
-#[inline(always)]
-pub(super) fn product<S: Simd>(
+/// `out[r * stride + n] = bias[n] + sum over k of left[r * depth + k] * right[k][n]`; without `bias`, the sum alone.
+pub(crate) fn matmul<S: Simd>(
     simd: S,
     left: &[f32],
-    right: &Panels,
+    right: &PackedWeights,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || matmul_inline(simd, left, right, bias, out, stride),
+    );
+}
+
+#[inline(always)]
+fn matmul_inline<S: Simd>(
+    simd: S,
+    left: &[f32],
+    right: &PackedWeights,
     bias: Option<&[f32]>,
     out: &mut [f32],
     stride: usize,
 ) {
     // Registers limit how many rows are summed at once: 32 of 16 floats, or 16 of 8 floats.
-    let many = <S::f32s as SimdBase<S>>::LEN >= WIDE;
-    let columns = right.columns;
-    if columns.is_multiple_of(2 * WIDE) && many {
-        sweep::<S, f32x16<S>, WIDE, 12, 2>(simd, left, right, bias, out, stride);
-    } else if columns.is_multiple_of(WIDE) {
-        if many {
-            sweep::<S, f32x16<S>, WIDE, 14, 1>(simd, left, right, bias, out, stride);
-        } else {
-            sweep::<S, f32x16<S>, WIDE, 6, 1>(simd, left, right, bias, out, stride);
-        }
+    if !right.columns.is_multiple_of(WIDE) {
+        multiply_panels::<S, f32x8<S>, NARROW, 12, 1>(simd, left, right, bias, out, stride);
+    } else if const { <S::f32s as SimdBase<S>>::LEN < WIDE } {
+        multiply_panels::<S, f32x16<S>, WIDE, 6, 1>(simd, left, right, bias, out, stride);
+    } else if right.columns.is_multiple_of(2 * WIDE) {
+        multiply_panels::<S, f32x16<S>, WIDE, 12, 2>(simd, left, right, bias, out, stride);
     } else {
-        sweep::<S, f32x8<S>, NARROW, 12, 1>(simd, left, right, bias, out, stride);
+        multiply_panels::<S, f32x16<S>, WIDE, 14, 1>(simd, left, right, bias, out, stride);
     }
 }
 
+/// Multiplies all rows by all panels, in tiles of `ROWS` rows by `PANELS` panels.
 #[inline(always)]
-fn sweep<
+fn multiply_panels<
     S: Simd,
     V: SimdFloat<S, Element = f32, Array = [f32; W]>,
     const W: usize,
@@ -87,7 +103,7 @@ fn sweep<
 >(
     simd: S,
     left: &[f32],
-    right: &Panels,
+    right: &PackedWeights,
     bias: Option<&[f32]>,
     out: &mut [f32],
     stride: usize,
@@ -105,36 +121,18 @@ fn sweep<
         let (panels, _) = panels.as_chunks::<W>();
         let mut first = 0;
         while first + ROWS <= rows {
-            block::<S, V, W, ROWS, PANELS>(
-                simd,
-                &left[first * depth..],
-                panels,
-                start,
-                &mut out[first * stride + column..],
-                stride,
-            );
+            let (left, out) = (&left[first * depth..], &mut out[first * stride + column..]);
+            multiply_tile::<S, V, W, ROWS, PANELS>(simd, left, panels, start, out, stride);
             first += ROWS;
         }
         while first + 4 <= rows {
-            block::<S, V, W, 4, PANELS>(
-                simd,
-                &left[first * depth..],
-                panels,
-                start,
-                &mut out[first * stride + column..],
-                stride,
-            );
+            let (left, out) = (&left[first * depth..], &mut out[first * stride + column..]);
+            multiply_tile::<S, V, W, 4, PANELS>(simd, left, panels, start, out, stride);
             first += 4;
         }
         while first < rows {
-            block::<S, V, W, 1, PANELS>(
-                simd,
-                &left[first * depth..],
-                panels,
-                start,
-                &mut out[first * stride + column..],
-                stride,
-            );
+            let (left, out) = (&left[first * depth..], &mut out[first * stride + column..]);
+            multiply_tile::<S, V, W, 1, PANELS>(simd, left, panels, start, out, stride);
             first += 1;
         }
     }
@@ -143,7 +141,7 @@ fn sweep<
 /// Multiplies `ROWS` rows by `PANELS` panels: as many sums as fit into registers, so that each weight is loaded once
 /// for all rows.
 #[inline(always)]
-fn block<
+fn multiply_tile<
     S: Simd,
     V: SimdFloat<S, Element = f32, Array = [f32; W]>,
     const W: usize,

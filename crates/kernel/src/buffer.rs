@@ -10,45 +10,49 @@ use std::{
 /// A map of the first level takes about 26 MB. Allocating it for every operator would cost a tenth of the network's
 /// time for its pages alone.
 #[derive(Clone, Debug, Default)]
-pub struct Pool(Arc<Mutex<Vec<Vec<f32>>>>);
+pub struct BufferPool(Arc<Mutex<Vec<Vec<f32>>>>);
 
 /// Bytes of a cache line. Every buffer starts on one, since a vector across two lines costs two loads.
-const LINE: usize = 64;
+const CACHE_LINE: usize = 64;
 /// Maximum number of values lost to this alignment.
-const SLACK: usize = LINE / size_of::<f32>() - 1;
+const ALIGNMENT_SLACK: usize = CACHE_LINE / size_of::<f32>() - 1;
 
 /// A buffer more than this many times larger than requested is kept for larger requests.
-const LOOSE: usize = 2;
+const MAX_OVERSIZE: usize = 2;
 
-impl Pool {
-    /// `len` values with arbitrary content, which return to the pool when dropped.
+impl BufferPool {
+    /// Takes `len` values with arbitrary content, which return to the pool when dropped.
     ///
     /// If nothing fits, new memory replaces the largest buffer that is too small. Otherwise scans of changing size
     /// would each leave a set of buffers.
+    #[must_use]
     pub fn take(&self, len: usize) -> Buffer {
-        let mut spare = self.spare();
-        let fits = |values: &Vec<f32>| (len + SLACK..=(len + SLACK).saturating_mul(LOOSE)).contains(&values.len());
-        let best = (0..spare.len()).filter(|&i| fits(&spare[i])).min_by_key(|&i| spare[i].len());
-        let values = if let Some(best) = best {
-            spare.swap_remove(best)
-        } else {
-            let replaced = (0..spare.len()).filter(|&i| spare[i].len() < len + SLACK).max_by_key(|&i| spare[i].len());
-            let replaced = replaced.map(|i| spare.swap_remove(i));
-            drop(spare);
-            drop(replaced);
-            vec![0.0; len + SLACK]
+        let mut free = self.free();
+        let fits = |values: &Vec<f32>| {
+            (len + ALIGNMENT_SLACK..=(len + ALIGNMENT_SLACK).saturating_mul(MAX_OVERSIZE)).contains(&values.len())
         };
-        Buffer { start: aligned(&values), values, len, pool: Some(self.clone()) }
+        let best = (0..free.len()).filter(|&i| fits(&free[i])).min_by_key(|&i| free[i].len());
+        let values = if let Some(best) = best {
+            free.swap_remove(best)
+        } else {
+            let replaced =
+                (0..free.len()).filter(|&i| free[i].len() < len + ALIGNMENT_SLACK).max_by_key(|&i| free[i].len());
+            let replaced = replaced.map(|i| free.swap_remove(i));
+            drop(free);
+            drop(replaced);
+            vec![0.0; len + ALIGNMENT_SLACK]
+        };
+        Buffer { start: first_aligned(&values), values, len, pool: Some(self.clone()) }
     }
 
-    fn spare(&self) -> MutexGuard<'_, Vec<Vec<f32>>> {
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<f32>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Index of the first of `values` that starts a cache line.
-fn aligned(values: &[f32]) -> usize {
-    values.as_ptr().align_offset(LINE).min(SLACK)
+fn first_aligned(values: &[f32]) -> usize {
+    values.as_ptr().align_offset(CACHE_LINE).min(ALIGNMENT_SLACK)
 }
 
 /// Values in memory that may belong to a pool.
@@ -57,7 +61,7 @@ pub struct Buffer {
     values: Vec<f32>,
     start: usize,
     len: usize,
-    pool: Option<Pool>,
+    pool: Option<BufferPool>,
 }
 
 impl Deref for Buffer {
@@ -88,9 +92,10 @@ impl Clone for Buffer {
 
 impl Buffer {
     /// A copy of `values` that starts on a cache line.
+    #[must_use]
     pub fn aligned(values: &[f32]) -> Self {
-        let mut copy = vec![0.0; values.len() + SLACK];
-        let start = aligned(&copy);
+        let mut copy = vec![0.0; values.len() + ALIGNMENT_SLACK];
+        let start = first_aligned(&copy);
         copy[start..][..values.len()].copy_from_slice(values);
         Self { start, len: values.len(), values: copy, pool: None }
     }
@@ -100,7 +105,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(pool) = &self.pool {
             let values = std::mem::take(&mut self.values);
-            pool.spare().push(values);
+            pool.free().push(values);
         }
     }
 }
@@ -109,35 +114,35 @@ impl Drop for Buffer {
 mod tests {
     use super::*;
 
-    fn spare(pool: &Pool) -> Vec<usize> {
-        let mut sizes: Vec<_> = pool.spare().iter().map(Vec::len).collect();
+    fn free(pool: &BufferPool) -> Vec<usize> {
+        let mut sizes: Vec<_> = pool.free().iter().map(Vec::len).collect();
         sizes.sort_unstable();
         sizes
     }
 
     #[test]
-    fn memory_comes_back_and_serves_what_fits() {
-        let pool = Pool::default();
+    fn dropped_buffers_are_reused_for_requests_that_fit() {
+        let pool = BufferPool::default();
         drop((pool.take(100), pool.take(40)));
-        let [small, large] = [40 + SLACK, 100 + SLACK];
-        assert_eq!(spare(&pool), [small, large]);
+        let [small, large] = [40 + ALIGNMENT_SLACK, 100 + ALIGNMENT_SLACK];
+        assert_eq!(free(&pool), [small, large]);
         let mut taken = pool.take(60);
-        assert_eq!((taken.len(), spare(&pool)), (60, vec![small]));
-        assert_eq!(taken.as_ptr().align_offset(LINE), 0);
+        assert_eq!((taken.len(), free(&pool)), (60, vec![small]));
+        assert_eq!(taken.as_ptr().align_offset(CACHE_LINE), 0);
         taken.fill(1.0);
         let copy = taken.clone();
         drop(taken);
-        assert_eq!((copy.len(), spare(&pool)), (60, vec![small, large]), "a copy belongs to no pool");
+        assert_eq!((copy.len(), free(&pool)), (60, vec![small, large]), "a copy belongs to no pool");
     }
 
     #[test]
-    fn changing_sizes_do_not_pile_up() {
-        let pool = Pool::default();
+    fn requests_of_changing_size_do_not_accumulate_buffers() {
+        let pool = BufferPool::default();
         for round in 0..50 {
             let len = 100 + round * 37 % 101;
             drop((pool.take(len), pool.take(len), pool.take(10 * len)));
         }
-        assert!(spare(&pool).len() <= 6, "{:?}", spare(&pool));
-        assert!(spare(&pool).iter().sum::<usize>() <= 4 * 12 * 200);
+        assert!(free(&pool).len() <= 6, "{:?}", free(&pool));
+        assert!(free(&pool).iter().sum::<usize>() <= 4 * 12 * 200);
     }
 }

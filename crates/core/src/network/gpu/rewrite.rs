@@ -9,7 +9,7 @@ use tract_core::{
     prelude::*,
 };
 
-use super::super::translate::{is, unpadded};
+use super::super::translate::{has_window, unpadded};
 
 /// Replaces 2 x 2 pooling by maxima over axes of two, and 2 x 2 up-convolution by a 1 x 1 convolution whose channels
 /// move into the pixels. Leaves other operators unchanged.
@@ -20,7 +20,7 @@ pub(super) fn rewrite(model: &mut TypedModel) -> TractResult<()> {
         .rewrite(&(), model)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a rule of tract's is given")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "signature of a rule of tract")]
 fn pooling(
     (): &(),
     model: &TypedModel,
@@ -30,7 +30,11 @@ fn pooling(
 ) -> TractResult<Option<TypedModelPatch>> {
     let [height, width] = sides(model, node.inputs[0])?;
     let halves = height % 2 == 0 && width % 2 == 0;
-    if pool.with_index_outputs.is_some() || !is(&pool.pool_spec, [2, 2], 2) || !unpadded(&pool.pool_spec) || !halves {
+    if pool.with_index_outputs.is_some()
+        || !has_window(&pool.pool_spec, [2, 2], 2)
+        || !unpadded(&pool.pool_spec)
+        || !halves
+    {
         return Ok(None);
     }
     let mut patch = TypedModelPatch::default();
@@ -46,7 +50,7 @@ fn pooling(
     Ok(Some(patch))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a rule of tract's is given")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "signature of a rule of tract")]
 fn up_convolution(
     (): &(),
     model: &TypedModel,
@@ -64,7 +68,7 @@ fn up_convolution(
     let plain = up.group == 1
         && up.kernel_format == KernelFormat::OIHW
         && up.adjustments.iter().all(|&a| a == 0)
-        && is(spec, [2, 2], 2)
+        && has_window(spec, [2, 2], 2)
         && unpadded(spec);
     if !plain {
         return Ok(None);
@@ -122,7 +126,7 @@ mod tests {
     use crate::network::{InputSize, ShippedModel, onnx};
 
     #[test]
-    fn the_form_for_the_gpu_gives_the_same_scores_without_what_the_gpu_lacks() {
+    fn the_rewritten_model_gives_the_same_scores() {
         let (height, width) = (64, 96);
         let file = ShippedModel::Edge.file();
         let model = onnx::graph(file, InputSize { width, height })

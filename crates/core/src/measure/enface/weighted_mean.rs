@@ -2,13 +2,14 @@
 
 /// Sums weighted values, some of which are missing.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Mean {
+pub(super) struct WeightedMean {
     sum: f64,
     known: f64,
     all: f64,
 }
 
-impl Mean {
+impl WeightedMean {
+    /// Adds a value; `None` counts as missing.
     pub(super) fn add(&mut self, value: Option<f32>, weight: f64) {
         self.all += weight;
         if let Some(value) = value {

@@ -4,7 +4,7 @@ use fearless_simd::Level;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Conv3x3, FeatureMap, FusedDecoder, FusedEncoder, Head, Pool, Stem, UpConv};
+use super::{BufferPool, Conv3x3, FeatureMap, FusedDecoder, FusedEncoder, Head, Stem, UpConv};
 
 /// Values of shape `[channels][height][width]`.
 struct Planes {
@@ -25,7 +25,7 @@ impl Planes {
         if inside { self.values[(channel * self.height + y as usize) * self.width + x as usize] } else { 0.0 }
     }
 
-    fn map(&self, pool: &Pool) -> FeatureMap {
+    fn map(&self, pool: &BufferPool) -> FeatureMap {
         let mut map = FeatureMap::new(pool, self.height, self.width, self.channels);
         let stride = map.stride();
         let rows = map.rows_mut();
@@ -53,7 +53,13 @@ fn levels() -> Vec<Level> {
     let mut levels = vec![Level::new()];
     #[cfg(target_arch = "x86_64")]
     levels.extend(
-        [Level::new().as_avx2().map(Level::Avx2), Level::new().as_sse2().map(Level::Sse2)].into_iter().flatten(),
+        [
+            Level::new().as_avx2().map(Level::Avx2),
+            Level::new().as_sse4_2().map(Level::Sse4_2),
+            Level::new().as_sse2().map(Level::Sse2),
+        ]
+        .into_iter()
+        .flatten(),
     );
     levels
 }
@@ -88,9 +94,9 @@ fn assert_margin_is_zero(map: &FeatureMap) {
 }
 
 #[test]
-fn convolution_is_the_sum_over_all_maps_and_taps() {
+fn convolution_matches_its_definition() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (sources, outputs, height, width, threads) in [
             (&[16][..], 16, 12, 20, 1),
@@ -137,9 +143,9 @@ fn convolution_is_the_sum_over_all_maps_and_taps() {
 }
 
 #[test]
-fn the_stem_convolves_the_image() {
+fn stem_matches_its_definition() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (outputs, height, width) in [(16, 6, 9), (8, 1, 5), (24, 11, 2)] {
             let image = Planes::random(&mut rng, 1, height, width);
@@ -159,9 +165,9 @@ fn the_stem_convolves_the_image() {
 }
 
 #[test]
-fn up_convolution_makes_four_pixels_of_one() {
+fn up_convolution_matches_its_definition() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (inputs, outputs) in [(32, 16), (16, 8), (5, 24)] {
             let (height, width) = (3, 7);
@@ -185,9 +191,9 @@ fn up_convolution_makes_four_pixels_of_one() {
 }
 
 #[test]
-fn the_head_scores_every_pixel_class_by_class() {
+fn head_matches_its_definition() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (inputs, outputs) in [(16, 9), (8, 1), (24, 16)] {
             let (height, width) = (4, 21);
@@ -206,9 +212,9 @@ fn the_head_scores_every_pixel_class_by_class() {
 }
 
 #[test]
-fn a_map_from_recycled_memory_keeps_its_margin() {
+fn a_map_in_reused_memory_has_a_zero_margin() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     let first = Planes::random(&mut rng, 8, 4, 4).map(&pool);
     let memory = first.values().as_ptr();
     drop(first);
@@ -218,8 +224,8 @@ fn a_map_from_recycled_memory_keeps_its_margin() {
     assert_ne!(FeatureMap::new(&pool, 4, 4, 8).values().as_ptr(), memory);
 }
 
-/// Parts of a narrow level, with random weights.
-struct Narrow {
+/// Parts of a narrow first level, with random weights.
+struct NarrowLevel {
     stem: Stem,
     down: Conv3x3,
     up: UpConv,
@@ -228,7 +234,7 @@ struct Narrow {
     head: Head,
 }
 
-impl Narrow {
+impl NarrowLevel {
     fn random(rng: &mut ChaCha8Rng, below: usize) -> Self {
         let mut conv = |inputs: usize| Conv3x3::new(inputs, &random(rng, 8 * inputs * 9), &random(rng, 8));
         let (down, merge, last) = (conv(8), conv(16), conv(8));
@@ -244,32 +250,32 @@ impl Narrow {
 }
 
 #[track_caller]
-fn assert_near_in_size(found: f32, expected: f32) {
+fn assert_near_relative(found: f32, expected: f32) {
     assert!((found - expected).abs() < 1e-4 * expected.abs().max(10.0), "{found} instead of {expected}");
 }
 
 #[test]
-fn the_entrance_does_what_stem_and_convolution_do() {
+fn fused_encoder_matches_stem_and_convolution() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (height, width, threads) in [(2, 16, 1), (54, 48, 2), (130, 32, 1), (200, 16, 3)] {
-            let Narrow { stem, down, .. } = Narrow::random(&mut rng, 16);
+            let NarrowLevel { stem, down, .. } = NarrowLevel::random(&mut rng, 16);
             let image = random(&mut rng, height * width);
             let mut first = FeatureMap::new(&pool, height, width, 8);
             let mut second = FeatureMap::new(&pool, height, width, 8);
             let mut expected = FeatureMap::new(&pool, height / 2, width / 2, 8);
             stem.run(level, 1, &image, &mut first);
             down.run(level, 1, &[&first], &mut second, Some(&mut expected));
-            let entrance = FusedEncoder::of(&stem, &down).expect("eight channels");
-            let (out, half) = entrance.run(level, threads, &pool, &image, width);
+            let encoder = FusedEncoder::fuse(&stem, &down).expect("eight channels");
+            let (out, half) = encoder.run(level, threads, &pool, &image, width);
             for y in 0..height {
                 for (i, &expected) in second.row(y).iter().enumerate() {
-                    assert_near_in_size(out.at(i % 8, y, i / 8), expected);
+                    assert_near_relative(out.at(i % 8, y, i / 8), expected);
                 }
             }
             for y in 0..height / 2 {
-                half.row(y).iter().zip(expected.row(y)).for_each(|(h, e)| assert_near_in_size(*h, *e));
+                half.row(y).iter().zip(expected.row(y)).for_each(|(h, e)| assert_near_relative(*h, *e));
             }
             assert_margin_is_zero(&half);
         }
@@ -277,35 +283,35 @@ fn the_entrance_does_what_stem_and_convolution_do() {
 }
 
 #[test]
-fn the_exit_does_what_up_convolution_convolutions_and_head_do() {
+fn fused_decoder_matches_up_convolution_convolutions_and_head() {
     let mut rng = rng();
-    let pool = Pool::default();
+    let pool = BufferPool::default();
     for level in levels() {
         for (height, width, threads, skip_first) in
             [(2, 16, 1, true), (54, 48, 2, false), (130, 32, 1, true), (200, 16, 3, true)]
         {
-            let Narrow { stem, down, up, merge, last, head } = Narrow::random(&mut rng, 24);
+            let NarrowLevel { stem, down, up, merge, last, head } = NarrowLevel::random(&mut rng, 24);
             let image = random(&mut rng, height * width);
-            let entrance = FusedEncoder::of(&stem, &down).expect("eight channels");
-            let (lines, _) = entrance.run(level, 1, &pool, &image, width);
+            let encoder = FusedEncoder::fuse(&stem, &down).expect("eight channels");
+            let (lines, _) = encoder.run(level, 1, &pool, &image, width);
             let mut skip = FeatureMap::new(&pool, height, width, 8);
             let stride = skip.stride();
             for (n, value) in (0..height * width * 8).map(|n| (n, lines.at(n % 8, n / 8 / width, n / 8 % width))) {
                 skip.rows_mut()[n / 8 / width * stride + 8 + n % (8 * width)] = value;
             }
             let below = Planes::random(&mut rng, 24, height / 2, width / 2).map(&pool);
-            let mut risen = FeatureMap::new(&pool, height, width, 8);
-            up.run(level, 1, &below, &mut risen);
-            let sources = if skip_first { [&skip, &risen] } else { [&risen, &skip] };
+            let mut upsampled = FeatureMap::new(&pool, height, width, 8);
+            up.run(level, 1, &below, &mut upsampled);
+            let sources = if skip_first { [&skip, &upsampled] } else { [&upsampled, &skip] };
             let (mut merged, mut out) =
                 (FeatureMap::new(&pool, height, width, 8), FeatureMap::new(&pool, height, width, 8));
             merge.run(level, 1, &sources, &mut merged, None);
             last.run(level, 1, &[&merged], &mut out, None);
             let expected = head.run(level, 1, &out);
-            let exit = FusedDecoder::of(&up, &merge, &last, &head, skip_first).expect("eight channels");
-            let found = exit.run(level, threads, &lines, &below);
+            let decoder = FusedDecoder::fuse(&up, &merge, &last, &head, skip_first).expect("eight channels");
+            let found = decoder.run(level, threads, &lines, &below);
             assert_eq!(found.len(), expected.len());
-            found.iter().zip(expected.iter()).for_each(|(f, e)| assert_near_in_size(*f, *e));
+            found.iter().zip(expected.iter()).for_each(|(f, e)| assert_near_relative(*f, *e));
         }
     }
 }
