@@ -16,6 +16,7 @@ mod address;
 mod association;
 mod command;
 mod courier;
+mod delivering_processor;
 mod error;
 mod event;
 mod inbox;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use address::{AeTitle, Target};
 pub use courier::{Courier, Delivery, Outbox, delivered};
+pub use delivering_processor::DeliveringProcessor;
 pub use error::NodeError;
 pub use event::{Ending, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};
