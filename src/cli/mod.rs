@@ -21,9 +21,16 @@ use clap::{CommandFactory, Parser};
 use commands::Command;
 use error::one_line;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  octrls demo                                  See the dashboard with synthetic scans
+  octrls segment scan.vol                      Segment one scan
+  octrls doctor /srv/oct/in                    Check a folder before you watch it
+  octrls watch /srv/oct/in --out /srv/oct/out  Segment every scan that arrives";
+
 /// Segment retinal layers in OCT scans and measure their thickness. Research use only; not a medical device.
 #[derive(Parser)]
-#[command(name = "octrls", version, max_term_width = 100)]
+#[command(name = "octrls", version, max_term_width = 100, after_help = FIRST_STEPS)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

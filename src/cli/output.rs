@@ -1,10 +1,19 @@
 //! Printing paths, counts and results.
 
-use std::{borrow::Cow, io, path::Path};
+use std::{
+    borrow::Cow,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// A path as it is printed, with `/` on every system.
 pub(crate) fn display_path(path: &Path) -> String {
     octrls_tui::printed(path)
+}
+
+/// Paths as they are printed in a sentence.
+pub(crate) fn display_paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| display_path(path)).collect::<Vec<_>>().join(", ")
 }
 
 /// Text that is safe to print on a terminal: quoted and escaped if it has control characters, as file names may.

@@ -35,7 +35,7 @@ pub(crate) struct FollowUpArguments {
 /// The follow-up options of a command without a ledger of its own.
 #[derive(Args)]
 pub(crate) struct HistoryArguments {
-    /// Watcher's results folder whose history each eye is compared with and added to
+    /// Results folder of a watcher; each eye is compared with its history there and added to it
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
     #[command(flatten)]

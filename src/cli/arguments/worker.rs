@@ -59,7 +59,7 @@ pub(crate) struct WorkerArguments {
         help_heading = LIMITS
     )]
     deliveries: u32,
-    /// Seconds without a sign of life before a worker counts as lost and its scans go to others
+    /// Seconds without a heartbeat before a worker counts as lost and its scans go to others
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = LIMITS)]
     patience: f64,
     /// Print one JSON object per event instead of plain lines

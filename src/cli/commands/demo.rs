@@ -22,13 +22,13 @@ const STABILITY: Duration = Duration::from_millis(300);
 #[derive(Args)]
 pub(crate) struct DemoArguments {
     /// Number of scans
-    #[arg(long, default_value = "12", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "12", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     scans: u32,
     /// Seconds between two arrivals
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     every: f64,
     /// Seed of the first scan
-    #[arg(long, default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
     /// Print one line per change instead of the dashboard, and stop after the last scan
     #[arg(long)]

@@ -109,7 +109,11 @@ fn settings(arguments: &DoctorArguments, found: &mut Vec<Finding>) -> Option<Wat
             }
         };
     }
-    arguments.root.as_ref()?;
+    if arguments.root.is_none() {
+        let advice = "name the folder to watch, or a settings file: octrls doctor DIR";
+        found.push(Finding::warning(CHECK, "no settings file and no folder, so only the machine is checked", advice));
+        return None;
+    }
     parse_watch(&command_line).ok()
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
@@ -20,13 +20,15 @@ use octrls_report::{Export, ExportError, RESULT_FILE, is_result};
 use crate::cli::{
     error::coded,
     exit_code::some_failed_if,
-    output::{allow_closed_pipe, counted, display_path},
+    output::{allow_closed_pipe, counted, display_path, display_paths},
 };
 
 #[derive(Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("format").required(true).args(["parquet", "json"])))]
 pub(crate) struct ExportArguments {
     /// Write a Parquet file with one row per A-scan: boundaries and thickness
-    #[arg(long, value_name = "FILE", conflicts_with = "json", required_unless_present = "json")]
+    #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
     /// Write a file with one JSON line per result: its folder and result.json; `-` for standard output
     #[arg(long, value_name = "FILE")]
@@ -79,7 +81,7 @@ fn find_results(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow
             }
         }
     }
-    anyhow::ensure!(!results.is_empty(), "{}: no results found", ErrorCode::ArgsEmpty);
+    anyhow::ensure!(!results.is_empty(), "{}: no results found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
     Ok(results)
 }
 

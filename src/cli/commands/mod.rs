@@ -38,17 +38,23 @@ pub(crate) enum Command {
     /// Segment scans for watchers on other machines
     #[command(after_help = WORKER_EXAMPLES)]
     Worker(Box<WorkerArguments>),
-    /// Attach a dashboard to a running watcher; quitting it does not stop the watcher
+    /// Show the dashboard of a running watcher; quitting it does not stop the watcher
+    #[command(after_help = TOP_EXAMPLES)]
     Top(top::TopArguments),
     /// Check folders, disk, model, clock and settings, and suggest fixes
+    #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(doctor::DoctorArguments),
     /// Check a settings file or print a sample
+    #[command(after_help = CONFIG_EXAMPLES)]
     Config(config::ConfigArguments),
     /// List the status of every scan
+    #[command(after_help = LS_EXAMPLES)]
     Ls(ls::LsArguments),
     /// Process scans again
+    #[command(after_help = REDO_EXAMPLES)]
     Redo(redo::RedoArguments),
     /// List quarantined scans; retry or delete them
+    #[command(after_help = QUARANTINE_EXAMPLES)]
     Quarantine(quarantine::QuarantineArguments),
     /// Combine many results into one file
     #[command(after_help = EXPORT_EXAMPLES)]
@@ -89,6 +95,37 @@ const WORKER_EXAMPLES: &str = "\
 Examples:
   octrls worker --queue nats://queue.example.org
   octrls worker --config /etc/octrls/worker.toml";
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  octrls top
+  octrls top /srv/oct/out
+  octrls top --plain | grep quarantined";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  octrls doctor /srv/oct/in --out /srv/oct/out
+  octrls doctor --config /etc/octrls/octrls.toml";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  octrls config sample > octrls.toml
+  octrls config check octrls.toml";
+
+const LS_EXAMPLES: &str = "\
+Examples:
+  octrls ls --out /srv/oct/out
+  octrls ls --out /srv/oct/out --state running --state quarantined";
+
+const REDO_EXAMPLES: &str = "\
+Examples:
+  octrls redo --out /srv/oct/out ward/scan.vol
+  octrls redo --out /srv/oct/out --all";
+
+const QUARANTINE_EXAMPLES: &str = "\
+Examples:
+  octrls quarantine list --out /srv/oct/out
+  octrls quarantine retry --out /srv/oct/out --all";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:

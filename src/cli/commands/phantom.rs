@@ -20,7 +20,7 @@ use octrls_core::{
 use crate::cli::files::create_folder;
 
 /// Distance between the B-scans of a volume, in micrometres.
-const BETWEEN_UM: f64 = 240.0;
+const BSCAN_SPACING_UM: f64 = 240.0;
 
 #[derive(Args)]
 pub(crate) struct PhantomArguments {
@@ -28,13 +28,13 @@ pub(crate) struct PhantomArguments {
     #[arg(value_name = "DIR")]
     out: PathBuf,
     /// Number of scans
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
     /// B-scans per scan; more than one make a volume around the fovea
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     bscans: u32,
     /// Seed of the first scan; each further scan adds 1
-    #[arg(long, default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
     /// Vary scanner, anatomy and quality from scan to scan
     #[arg(long)]
@@ -85,7 +85,7 @@ impl SyntheticScan {
             if self.bscans == 1 {
                 return Phantom::generate(&self.options, self.seed);
             }
-            let fovea_offset_um = (middle - f64::from(i)) * BETWEEN_UM;
+            let fovea_offset_um = (middle - f64::from(i)) * BSCAN_SPACING_UM;
             let options = PhantomOptions { anatomy_seed: Some(eye), fovea_offset_um, ..self.options };
             // Each B-scan needs its own speckle.
             Phantom::generate(&options, self.seed ^ (u64::from(i) << 32))
@@ -95,7 +95,7 @@ impl SyntheticScan {
     fn sidecar(&self) -> anyhow::Result<String> {
         let PhantomOptions { axial_um, lateral_um, nasal_right, .. } = self.options;
         let eye = serde_json::to_string(&if nasal_right { Eye::Right } else { Eye::Left })?;
-        let rows = format!("between_um = {BETWEEN_UM}\nfirst_bscan = \"superior\"\n");
+        let rows = format!("between_um = {BSCAN_SPACING_UM}\nfirst_bscan = \"superior\"\n");
         let rows = if self.bscans > 1 { rows.as_str() } else { "" };
         Ok(format!("axial_um = {axial_um}\nlateral_um = {lateral_um}\neye = {eye}\n{rows}"))
     }

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
 use octrls_core::ErrorCode;
@@ -45,12 +45,14 @@ struct ListArguments {
 }
 
 #[derive(Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("which").required(true).args(["places", "all"])))]
 struct ChoiceArguments {
     /// Scans, named as `octrls quarantine list` prints them
-    #[arg(required_unless_present = "all", value_name = "PLACE")]
+    #[arg(value_name = "PLACE")]
     places: Vec<PathBuf>,
     /// All quarantined scans
-    #[arg(long, conflicts_with = "places")]
+    #[arg(long)]
     all: bool,
     /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]

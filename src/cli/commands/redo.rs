@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use octrls_engine::Redo;
@@ -16,15 +16,17 @@ use crate::cli::{
 };
 
 #[derive(Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("which").required(true).args(["scans", "all", "failed"])))]
 pub(crate) struct RedoArguments {
     /// Scans, as paths that `octrls ls` prints or as file paths
-    #[arg(required_unless_present_any = ["all", "failed"], value_name = "PATH")]
+    #[arg(value_name = "PATH")]
     scans: Vec<PathBuf>,
     /// Every scan that is still in the watched folders
-    #[arg(long, conflicts_with_all = ["scans", "failed"])]
+    #[arg(long)]
     all: bool,
     /// Every quarantined scan, as `octrls quarantine retry --all` does
-    #[arg(long, conflicts_with = "scans")]
+    #[arg(long)]
     failed: bool,
     /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]

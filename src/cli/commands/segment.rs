@@ -33,6 +33,7 @@ use crate::cli::{
     error::coded,
     exit_code::some_failed_if,
     files::create_folder,
+    output::display_paths,
 };
 
 #[derive(Args)]
@@ -216,7 +217,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
     by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
     if by_name.is_empty() {
-        bail!("{}: no scans found", ErrorCode::ArgsEmpty);
+        bail!("{}: no scans found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
     }
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
     let scans = readers::group_scans(files).into_iter().map(|scan| (scan.path().to_owned(), scan));

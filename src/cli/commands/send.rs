@@ -17,7 +17,11 @@ use octrls_dicom_net::{self as node, AeTitle, Outcome, SendOptions, Target};
 use octrls_readers::Dicom;
 
 use crate::cli::{
-    arguments::number::seconds, error::coded, exit_code::some_failed_if, output::counted, signals::on_signals,
+    arguments::number::seconds,
+    error::coded,
+    exit_code::some_failed_if,
+    output::{counted, display_paths},
+    signals::on_signals,
 };
 
 /// Bytes at the start of a file that show whether it is DICOM.
@@ -96,7 +100,7 @@ fn find_files(inputs: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     if files.is_empty() {
-        bail!("{}: no DICOM files found", ErrorCode::ArgsEmpty);
+        bail!("{}: no DICOM files found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
     }
     Ok(files)
 }
