@@ -62,10 +62,10 @@ impl Settings {
         Ok(Self(entries))
     }
 
-    /// Adds the options of the file to the program's `arguments`. `given` holds the matches of the command line alone
+    /// Adds the options of the file to the program's `arguments`. `parsed` holds the matches of the command line alone
     /// for the subcommand `command`, which is the first argument.
-    fn merged(&self, arguments: &[OsString], command: &Command, given: &ArgMatches) -> Vec<OsString> {
-        let is_given = |arg: &Arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    fn merged(&self, arguments: &[OsString], command: &Command, parsed: &ArgMatches) -> Vec<OsString> {
+        let is_given = |arg: &Arg| parsed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
         let is_overridden = |arg: &Arg| {
             let clashes = |a: &Arg, b: &Arg| command.get_arg_conflicts_with(a).iter().any(|c| c.get_id() == b.get_id());
             is_given(arg)
@@ -106,8 +106,8 @@ impl Settings {
             _ => Vec::new(),
         });
         for name in named.unwrap_or_default() {
-            let word = name.split([' ', '=', '[']).next().unwrap_or_default();
-            let key = word.trim_start_matches('-').replace('-', "_");
+            let option = name.split([' ', '=', '[']).next().unwrap_or_default();
+            let key = option.trim_start_matches('-').replace('-', "_");
             if let Some(entry) = self.0.get(&key) {
                 return ConfigError::Value { line: entry.line, key, message };
             }
@@ -129,12 +129,12 @@ pub(crate) fn merge(
 ) -> Result<(ArgMatches, Values), ConfigError> {
     let mut top = top.clone();
     top.build();
-    let given = top.clone().try_get_matches_from(arguments).map_err(|e| ConfigError::Together(short_message(&e)))?;
-    let (Some(command), Some(given)) = (top.find_subcommand(name), given.subcommand_matches(name)) else {
+    let parsed = top.clone().try_get_matches_from(arguments).map_err(|e| ConfigError::Together(short_message(&e)))?;
+    let (Some(command), Some(parsed)) = (top.find_subcommand(name), parsed.subcommand_matches(name)) else {
         return Err(ConfigError::Together(format!("no arguments of {name}")));
     };
     let settings = Settings::parse(text, command)?;
-    let all = settings.merged(arguments, command, given);
+    let all = settings.merged(arguments, command, parsed);
     let matches = top.clone().try_get_matches_from(all).map_err(|error| settings.locate(&error))?;
     let values = matches.subcommand_matches(name).map(|found| values_of(command, found)).unwrap_or_default();
     Ok((matches, values))
@@ -189,8 +189,8 @@ fn scalar(value: &DeValue) -> Result<String, &'static str> {
 fn nearest(key: &str, command: &Command) -> Option<String> {
     /// Least Jaro-Winkler similarity for a suggestion, as clap has it.
     const SIMILAR: f64 = 0.8;
-    let folded = key.replace('-', "_").to_lowercase();
-    let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &folded), arg.get_id().to_string());
+    let normalized = key.replace('-', "_").to_lowercase();
+    let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &normalized), arg.get_id().to_string());
     let best = options(command).map(similar).max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.filter(|(similarity, _)| *similarity > SIMILAR).map(|(_, id)| id)
 }

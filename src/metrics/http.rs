@@ -80,7 +80,7 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
 
 fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let head = head(&mut stream)?;
+    let head = read_head(&mut stream)?;
     let (status, kind, body) = reply(&head, health);
     let length = body.len();
     let fields = format!(
@@ -94,13 +94,13 @@ fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
 }
 
 /// Reads a request up to the end of its headers.
-fn head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let start = Instant::now();
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     while !head.windows(4).any(|w| w == b"\r\n\r\n") && head.len() <= MAX_HEAD_BYTES {
-        let left = TIMEOUT.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
-        stream.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
+        let remaining = TIMEOUT.checked_sub(start.elapsed()).filter(|remaining| !remaining.is_zero());
+        stream.set_read_timeout(Some(remaining.ok_or(io::ErrorKind::TimedOut)?))?;
         match stream.read(&mut piece)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             n => head.extend_from_slice(&piece[..n]),
@@ -113,9 +113,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 fn reply(head: &[u8], health: &Health) -> (&'static str, &'static str, Vec<u8>) {
     let line = head.split(|b| *b == b'\r').next().unwrap_or_default();
-    let mut words = line.split(|b| *b == b' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let version = words.next().unwrap_or_default();
+    let mut parts = line.split(|b| *b == b' ');
+    let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let version = parts.next().unwrap_or_default();
     if head.len() > MAX_HEAD_BYTES {
         return ("431 Request Header Fields Too Large", TEXT, b"too long\n".to_vec());
     }

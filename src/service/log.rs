@@ -1,4 +1,7 @@
 //! The log file: all events, and the messages of dependencies.
+//!
+//! Events keep their types until they are written, because plain lines and JSON objects need their fields. Messages of
+//! dependencies come through `tracing` and become notices.
 
 use std::{
     io,
