@@ -17,6 +17,7 @@ mod association;
 mod command;
 mod connection;
 mod delivery;
+mod delivering_processor;
 mod error;
 mod event;
 mod inbox;
@@ -30,6 +31,7 @@ mod stop;
 
 pub use address::{AddressError, AeTitle, Target};
 pub use delivery::{DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
+pub use delivering_processor::DeliveringProcessor;
 pub use error::NodeError;
 pub use event::{AssociationEnd, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};
