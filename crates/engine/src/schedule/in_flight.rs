@@ -16,6 +16,7 @@ use crate::{ScanId, work::content::Content};
 const LONGEST_GRACE: Duration = Duration::from_mins(1);
 
 /// Extra time that a scan with the time limit `limit` gets to stop after it is cancelled.
+#[must_use]
 pub fn grace_period(limit: Duration) -> Duration {
     limit.min(LONGEST_GRACE)
 }
