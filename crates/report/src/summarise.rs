@@ -133,3 +133,69 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         comparable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use octrls_core::{
+        measure::{Quality, Signal, Thicknesses},
+        phantom::{Phantom, PhantomOptions, PhantomScan},
+        scan::{Pattern, Provenance},
+    };
+
+    use super::*;
+
+    fn summary_of_two_phantoms(axial: Option<Spacing>) -> ScanMeasures {
+        let phantoms = [1, 2].map(|seed| Phantom::generate(&PhantomOptions::default(), seed));
+        let header = ScanHeader {
+            format: "phantom".into(),
+            bscans: phantoms.len(),
+            width: phantoms[0].bscan.width,
+            height: phantoms[0].bscan.height,
+            axial,
+            lateral: None,
+            eye: None,
+            eye_from: None,
+            pattern: Pattern::Unknown,
+            pattern_from: None,
+            tracks: Vec::new(),
+            places: None,
+        };
+        let mut scan = CollectedScan::new(&header);
+        for (index, PhantomScan { bscan, surfaces, .. }) in phantoms.into_iter().enumerate() {
+            let segmented = SegmentedBScan {
+                index,
+                quality: Quality::of(&bscan, &surfaces),
+                signal: Signal::of(&bscan, &surfaces),
+                thicknesses: Thicknesses::measure(&surfaces, axial),
+                bscan,
+                surfaces,
+                network_time: Duration::ZERO,
+                surface_time: Duration::ZERO,
+            };
+            scan.add(&segmented, &DeviceFindings::default(), &header);
+        }
+        summarise(&scan, &Gates::default(), None)
+    }
+
+    #[test]
+    fn a_scan_without_spacing_is_in_pixels_and_not_compared_with_other_visits() {
+        let spacing = Spacing { um: 2.0, from: Provenance::Header };
+        let (known, unknown) = (summary_of_two_phantoms(Some(spacing)), summary_of_two_phantoms(None));
+        assert_eq!((known.unit, unknown.unit), (ThicknessUnit::Micrometres, ThicknessUnit::Pixels));
+        assert!(!known.comparable.is_empty() && unknown.comparable.is_empty());
+        for (um, px) in known.mean_thickness().into_iter().zip(unknown.mean_thickness()) {
+            let (um, px) = (um.expect("measured"), px.expect("measured"));
+            assert!((um - 2.0 * px).abs() < 1e-3, "{um} {px}");
+        }
+    }
+
+    #[test]
+    fn bscans_without_positions_make_no_volume() {
+        let measures = summary_of_two_phantoms(None);
+        assert!(measures.maps.is_none() && measures.volume.is_none() && measures.etdrs.is_none());
+        assert!(measures.circle.is_none() && measures.reference.is_none() && measures.device.is_empty());
+        assert_eq!(measures.verdict, Verdict::Good);
+    }
+}
