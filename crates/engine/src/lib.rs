@@ -22,7 +22,7 @@ mod event_sender;
 mod exports;
 mod filter;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod handle;
 mod heartbeat;
 mod history;

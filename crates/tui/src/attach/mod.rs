@@ -18,7 +18,7 @@ mod client;
 mod error;
 mod frame;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod hub;
 mod validate;
 
