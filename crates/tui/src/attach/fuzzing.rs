@@ -14,7 +14,7 @@ use crate::{Controls, dashboard, state::Model};
 use octrls_engine::ScanId;
 
 /// The first byte selects the rest: 0 is a whole stream, anything else the content of one message.
-pub fn from_server(bytes: &[u8]) {
+pub(crate) fn from_server(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let shown = if *kind == 0 { stream(rest) } else { one(rest) };
     if let Err(error) = shown {
@@ -90,7 +90,7 @@ impl Controls for Asked {
 }
 
 /// The first byte selects the rest: 0 is everything from the greeting on, anything else follows a valid greeting.
-pub fn from_client(bytes: &[u8]) {
+pub(crate) fn from_client(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let greeting = if *kind == 0 { String::new() } else { format!("{}\n", super::frame::greeting()) };
     let asked = Asked::default();

@@ -18,7 +18,7 @@ mod client;
 mod error;
 mod frame;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod hub;
 mod validate;
 
