@@ -172,7 +172,7 @@ bench *more:
 # Kill the watcher 500 times while 200 scans arrive; each scan must end with one complete result
 [group('long checks')]
 torture kills="500" scans="200":
-    OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test endurance -- --nocapture torture
+    OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test program -- --nocapture endurance::torture
 
 # Kill workers of a fleet again and again, and the server once, while they share 1,000 scans. Needs nats-server
 [group('long checks')]
@@ -182,14 +182,14 @@ fleet scans="1000":
 # Many files at once, for the engine alone and for the whole program: time, memory, open files
 [group('long checks')]
 crowd files="100000" small="10000":
-    OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test endurance -- --nocapture crowd
+    OCTRLS_CROWD={{files}} OCTRLS_FILES={{small}} cargo test --test program -- --nocapture endurance::crowd
 
 # Scans at four fifths of the machine's capacity for some minutes: latency, memory
 [group('long checks')]
 soak minutes="60":
-    OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test endurance -- --nocapture soak
+    OCTRLS_SOAK_MINUTES={{minutes}} cargo test --test program -- --nocapture endurance::soak
 
 # Cut the power again and again, on an ext4 image. Needs root
 [group('long checks')]
 power-cuts cuts="100":
-    OCTRLS_CUTS={{cuts}} cargo test --test endurance -- --nocapture power
+    OCTRLS_CUTS={{cuts}} cargo test --test program -- --nocapture endurance::power

@@ -27,6 +27,9 @@ pub(super) struct LimitArguments {
     /// Pause when free space for results falls below this many MiB; 0 disables
     #[arg(long = "min-free", value_name = "MIB", default_value = "512")]
     min_free_mib: u32,
+    /// Leave failed scans where they are; only note the reason
+    #[arg(long)]
+    keep_failed: bool,
     /// Delete results after this many days; scans are never deleted [default: keep all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     keep_days: Option<u32>,
@@ -42,6 +45,7 @@ impl LimitArguments {
             timeout,
             max_bytes: u64::from(self.max_file_mib) * BYTES_IN_MIB,
             min_free: u64::from(self.min_free_mib) * BYTES_IN_MIB,
+            move_failed: !self.keep_failed,
             keep: self.keep_days.map(|days| Duration::from_secs(u64::from(days) * SECONDS_IN_DAY)),
             ..options
         }

@@ -128,9 +128,9 @@ impl Watch {
         let processor = self.dicom_peers.served_by(processor);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
         if let Some(ear) = ear {
-            ear.listen(engine.remote(), self.no_follow_up);
+            ear.listen(engine.handle(), self.no_follow_up);
         }
-        let remote = engine.remote();
+        let remote = engine.handle();
         watched.on_gpu_failure(move |reason| {
             remote.notice(
                 Level::Warning,
@@ -138,9 +138,9 @@ impl Watch {
                 format!("the GPU failed, continuing on the CPU: {reason}"),
             );
         });
-        let relay = self.service.start(events, &engine.remote(), &out)?;
-        let busy = self.dicom_peers.start(&root, &out, &engine.remote())?;
-        let (drained, aborted) = ((engine.remote(), busy.stop()), (engine.remote(), busy.stop()));
+        let relay = self.service.start(events, &engine.handle(), &out)?;
+        let busy = self.dicom_peers.start(&root, &out, &engine.handle())?;
+        let (drained, aborted) = ((engine.handle(), busy.stop()), (engine.handle(), busy.stop()));
         on_signals(
             move || {
                 drained.0.drain();
@@ -152,7 +152,7 @@ impl Watch {
             },
         )?;
         crate::service::ready();
-        show(self.screen, &relay.events, engine.remote(), image)?;
+        show(self.screen, &relay.events, engine.handle(), image)?;
         let totals = engine.join();
         relay.finish();
         let left = busy.finish(once);

@@ -86,7 +86,7 @@ impl Rig {
 }
 
 #[test]
-fn results_do_not_follow_links_that_were_planted_among_them() {
+fn results_do_not_follow_planted_links() {
     let rig = Rig::new();
     rig.scan("ward/a.png", 1);
     rig.scan("b.png", 2);
@@ -136,7 +136,7 @@ fn neither_quarantine_nor_retention_follow_links() {
 }
 
 #[test]
-fn what_the_program_keeps_for_itself_is_no_link() {
+fn links_in_place_of_state_files_are_rejected() {
     let rig = Rig::new();
     rig.link("elsewhere", "out/.octrls");
     let (code, text) = rig.watch(&[]);
@@ -162,14 +162,14 @@ fn what_the_program_keeps_for_itself_is_no_link() {
 }
 
 #[test]
-fn sidecars_that_are_no_files_are_neither_read_nor_waited_for() {
+fn sidecars_that_are_not_files_are_ignored() {
     let rig = Rig::new();
     for (number, name) in ["pipe.png", "link.png", "folder.png"].iter().enumerate() {
         rig.scan(name, number as u32 + 1);
     }
     let made = Command::new("mkfifo").arg(rig.path("in/pipe.png.toml")).status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("sidecars_that_are_no_files_are_neither_read_nor_waited_for: without a pipe, there is no mkfifo");
+        eprintln!("sidecars_that_are_not_files_are_ignored: without a pipe, there is no mkfifo");
     }
     fs::write(rig.path("elsewhere/secret.toml"), "axial_um = 'secret'").unwrap();
     rig.link("elsewhere/secret.toml", "in/link.png.toml");
@@ -180,7 +180,7 @@ fn sidecars_that_are_no_files_are_neither_read_nor_waited_for() {
 }
 
 #[test]
-fn notes_that_were_not_written_here_send_nothing_elsewhere() {
+fn forged_quarantine_notes_move_nothing_elsewhere() {
     let rig = Rig::new();
     fs::write(rig.path("in/bad.png"), "no image").unwrap();
     rig.watch(&[]);
@@ -218,7 +218,7 @@ fn notes_that_were_not_written_here_send_nothing_elsewhere() {
 }
 
 #[test]
-fn a_ledger_that_was_not_written_here_removes_nothing_elsewhere() {
+fn a_forged_ledger_removes_nothing_elsewhere() {
     let rig = Rig::new();
     rig.scan("a.png", 1);
     rig.watch(&[]);
@@ -238,7 +238,7 @@ fn a_ledger_that_was_not_written_here_removes_nothing_elsewhere() {
 }
 
 #[test]
-fn names_that_would_steer_a_terminal_do_not() {
+fn control_characters_in_names_are_escaped() {
     let rig = Rig::new();
     let name = "a\n2026-01-01T00:00:00Z done forged.png \u{1b}[2J.png";
     fs::write(rig.path("in").join(name), "no image").unwrap();

@@ -3,22 +3,21 @@
 //! Changes go straight into the ledger. A running engine finds requests within seconds; the next start checks all files
 //! anyway.
 
-use octrls_core::ErrorCode;
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use super::{
-    LedgerEntry, LedgerError, ScanState,
-    handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
-    ledger::Records,
-    quarantine::Quarantine,
-    roots::Roots,
-};
+use octrls_core::ErrorCode;
 use octrls_readers as scan;
 
-pub use super::quarantine::Quarantined;
+use super::{
+    LedgerEntry, LedgerError, ScanState,
+    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+    intake::roots::Roots,
+    ledger::Records,
+    quarantine::{Quarantine, Quarantined},
+};
 
 /// The ledger and quarantine of a results folder.
 #[derive(Debug)]
@@ -85,7 +84,7 @@ impl LedgerAdmin {
         if let Some((_, path)) = roots.iter().find(|(_, path)| !path.is_absolute()) {
             return Err(LedgerError::Damaged(format!("a watched folder has a relative path: {}", path.display())));
         }
-        let roots = Roots::named(roots);
+        let roots = Roots::with_names(roots);
         let quarantine = Quarantine::new(roots.clone(), out.join(QUARANTINE_FOLDER));
         Ok(Self { records, roots, quarantine })
     }
@@ -95,16 +94,16 @@ impl LedgerAdmin {
     /// # Errors
     /// [`LedgerError`] if the ledger cannot be read.
     pub fn each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
-        self.records.each(take)
+        self.records.for_each(take)
     }
 
     /// The ledger's path for the file that the operator calls `path`, given either below the root or anywhere in the
     /// file system.
     #[must_use]
     pub fn below_root(&self, path: &Path) -> PathBuf {
-        let whole = path.canonicalize().ok().and_then(|whole| self.roots.name(&whole));
+        let canonical = path.canonicalize().ok().and_then(|path| self.roots.name(&path));
         // A missing file has no canonical path, but its path as given may match a root.
-        whole.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
+        canonical.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
     }
 
     /// Requests that the scan at `path`, below the root, be processed again. A scan in quarantine is moved back first.
@@ -112,29 +111,29 @@ impl LedgerAdmin {
     /// # Errors
     /// [`LedgerAdminError`] if the ledger cannot be used or a file cannot be moved.
     pub fn redo(&mut self, path: &Path) -> Result<Redo, LedgerAdminError> {
-        let jailed: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
-        if let Some(last) = jailed.last()
+        let in_quarantine: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
+        if let Some(last) = in_quarantine.last()
             && !self.roots.locate(path).exists()
         {
             self.release(last)?;
             return Ok(Redo::Asked);
         }
-        let mut entries = self.records.at(path)?;
+        let mut entries = self.records.entries_at(path)?;
         if entries.is_empty()
             && let Some(head) = self.series_of(path)
         {
-            entries = self.records.at(&head)?;
+            entries = self.records.entries_at(&head)?;
         }
         if entries.is_empty() {
             return Ok(Redo::Unknown);
         }
         let mut outcome = Redo::Gone;
         for entry in entries.iter().filter(|entry| entry.state != ScanState::Superseded) {
-            outcome = self.renew(entry)?;
+            outcome = self.request(entry)?;
         }
         if outcome == Redo::Asked {
-            for left in jailed.iter().filter(|quarantined| !quarantined.moved) {
-                self.quarantine.forget(&left.place).map_err(|source| failed(left, source))?;
+            for left in in_quarantine.iter().filter(|quarantined| !quarantined.moved) {
+                self.quarantine.delete(&left.place).map_err(|source| failed(left, source))?;
             }
         }
         Ok(outcome)
@@ -147,14 +146,14 @@ impl LedgerAdmin {
     /// [`LedgerAdminError`] if the ledger cannot be used.
     pub fn redo_all(&mut self) -> Result<usize, LedgerAdminError> {
         let mut entries = Vec::new();
-        self.records.each(&mut |entry| entries.push(entry))?;
+        self.records.for_each(&mut |entry| entries.push(entry))?;
         let mut count = 0;
         for entry in entries.iter().filter(|e| !matches!(e.state, ScanState::Superseded | ScanState::Quarantined)) {
             if let Some(path) = self.source(entry)? {
-                count += usize::from(self.records.renew(entry, &path)?);
+                count += usize::from(self.records.reset(entry, &path)?);
             }
         }
-        self.records.ask(Path::new(""))?;
+        self.records.request_check(Path::new(""))?;
         Ok(count)
     }
 
@@ -178,15 +177,15 @@ impl LedgerAdmin {
     pub fn release(&mut self, quarantined: &Quarantined) -> Result<(), LedgerAdminError> {
         let path = &quarantined.path;
         let moved = if quarantined.moved {
-            self.quarantine.put_back(&quarantined.place, path)
+            self.quarantine.move_back(&quarantined.place, path)
         } else {
-            self.quarantine.forget(&quarantined.place)
+            self.quarantine.delete(&quarantined.place)
         };
         moved.map_err(|source| failed(quarantined, source))?;
-        for entry in self.records.at(path)?.iter().filter(|entry| entry.state == ScanState::Quarantined) {
-            self.records.renew(entry, path)?;
+        for entry in self.records.entries_at(path)?.iter().filter(|entry| entry.state == ScanState::Quarantined) {
+            self.records.reset(entry, path)?;
         }
-        Ok(self.records.ask(path)?)
+        Ok(self.records.request_check(path)?)
     }
 
     /// Deletes a scan from quarantine with its sidecar and note. A scan that was not moved stays where it is and stays
@@ -195,7 +194,7 @@ impl LedgerAdmin {
     /// # Errors
     /// [`LedgerAdminError`] if it cannot be deleted or the ledger cannot be used.
     pub fn drop_quarantined(&mut self, quarantined: &Quarantined) -> Result<(), LedgerAdminError> {
-        self.quarantine.forget(&quarantined.place).map_err(|source| failed(quarantined, source))?;
+        self.quarantine.delete(&quarantined.place).map_err(|source| failed(quarantined, source))?;
         if quarantined.moved {
             self.records.forget_quarantined(&quarantined.path, quarantined.sha256.as_deref())?;
         }
@@ -208,15 +207,15 @@ impl LedgerAdmin {
         self.roots.name(scan.path())
     }
 
-    fn renew(&self, entry: &LedgerEntry) -> Result<Redo, LedgerAdminError> {
+    fn request(&self, entry: &LedgerEntry) -> Result<Redo, LedgerAdminError> {
         if entry.state == ScanState::Running {
             return Ok(Redo::Running);
         }
         let Some(path) = self.source(entry)? else { return Ok(Redo::Gone) };
-        if !self.records.renew(entry, &path)? {
+        if !self.records.reset(entry, &path)? {
             return Ok(Redo::Running);
         }
-        self.records.ask(&path)?;
+        self.records.request_check(&path)?;
         Ok(Redo::Asked)
     }
 

@@ -25,9 +25,11 @@ impl EventSender {
         Self(Arc::new(Mutex::new(Some(sender))))
     }
 
-    /// Drops all later events, so that readers do not wait for a stuck thread.
-    pub(super) fn close(&self) {
-        self.sender().take();
+    /// Sends the last event and drops all later ones, so that readers do not wait for a stuck thread.
+    pub(super) fn close(&self, last: EventKind) {
+        if let Some(sender) = self.sender().take() {
+            let _ = sender.send(Event { at: Timestamp::now(), kind: last });
+        }
     }
 
     fn sender(&self) -> MutexGuard<'_, Option<Sender<Event>>> {
@@ -69,9 +71,9 @@ mod tests {
     };
 
     #[test]
-    fn a_lagging_screen_misses_bscans_but_no_state() {
+    fn a_slow_reader_misses_bscans_but_no_state() {
         let (sender, receiver) = unbounded();
-        let outlet = EventSender::new(sender);
+        let events = EventSender::new(sender);
         let surfaces = Surfaces::undetermined(1, 1);
         let pixels = BScan { width: 1, height: 1, intensity: vec![0.0] };
         let bscan = Arc::new(SegmentedBScan {
@@ -85,10 +87,10 @@ mod tests {
             surface_time: Duration::ZERO,
         });
         for _ in 0..1000 {
-            outlet.scan(ScanId(1), ScanChange::BScan(Arc::clone(&bscan)));
-            outlet.scan(ScanId(1), ScanChange::Queued);
+            events.scan(ScanId(1), ScanChange::BScan(Arc::clone(&bscan)));
+            events.scan(ScanId(1), ScanChange::Queued);
         }
-        drop(outlet);
+        drop(events);
         let (bscans, states): (Vec<Event>, Vec<Event>) = receiver
             .iter()
             .partition(|event| matches!(event.kind, EventKind::Scan { change: ScanChange::BScan(_), .. }));

@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a bug for the fuzzer to find")]
 
-use octrls_core::ErrorCode;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,16 +12,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ToSql, types::Value};
-
-use super::{
-    EyeScan, History, LedgerAdmin, LedgerError,
-    content::Content,
-    handle::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
-    ledger::{Fingerprint, Found, Ledger, STEPS, open_database},
-    stamp::Stamp,
-};
 use octrls_core::{
+    ErrorCode,
     measure::{
         Verdict,
         follow_up::{Measures, Protocol, Repeatability, Visit},
@@ -30,6 +21,15 @@ use octrls_core::{
     scan::{Eye, Moment, Pattern, Subject},
 };
 use octrls_report::{RESULT_FILE, Staging};
+use rusqlite::{Connection, ToSql, types::Value};
+
+use super::{
+    EyeScan, History, LedgerAdmin, LedgerError,
+    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+    intake::stamp::Stamp,
+    ledger::{Fingerprint, Ledger, STEPS, StableFile, open_database},
+    work::content::Content,
+};
 
 /// Texts that the code treats specially: states, paths, times, content keys.
 const WORDS: [&str; 24] = [
@@ -76,45 +76,45 @@ const TABLES: [&[(&str, usize)]; 3] = [
 /// note, 5 the columns of a history row, separated by zeros.
 pub(crate) fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
-    let place = Place::new();
+    let folders = Folders::new();
     match kind % 6 {
-        0 => fs::write(place.ledger(), rest).unwrap(),
-        version @ 1..=3 => fill(&place.ledger(), version.into(), rest),
-        4 => place.quarantine("a.png", rest),
-        _ => return history(&place, rest),
+        0 => fs::write(folders.ledger(), rest).unwrap(),
+        version @ 1..=3 => fill(&folders.ledger(), version.into(), rest),
+        4 => folders.quarantine("a.png", rest),
+        _ => return history(&folders, rest),
     }
     if kind % 6 != 4 {
-        place.quarantine(
+        folders.quarantine(
             "a.png",
             br#"{"code":"E-X","reason":"","attempts":1,"path":"a.png","time":"2026-01-01T00:00:00Z"}"#,
         );
     }
-    refused(as_engine(&place));
-    refused(as_operator(&place));
-    place.is_untouched_elsewhere();
+    assert_has_code(as_engine(&folders));
+    assert_has_code(as_operator(&folders));
+    folders.assert_untouched_elsewhere();
 }
 
-fn refused(result: Result<(), LedgerError>) {
+fn assert_has_code(result: Result<(), LedgerError>) {
     if let Err(error) = result {
         assert!(error.code().as_str().starts_with("E-LEDGER") && !error.to_string().is_empty());
     }
 }
 
 /// A watched folder, a results folder, and a folder that must stay untouched.
-struct Place(tempfile::TempDir);
+struct Folders(tempfile::TempDir);
 
-impl Place {
+impl Folders {
     fn new() -> Self {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let place = Self(dir.unwrap());
+        let folders = Self(dir.unwrap());
         for folder in ["in", "elsewhere", "out/.octrls", "out/quarantine", "out/a.png"] {
-            fs::create_dir_all(place.path(folder)).unwrap();
+            fs::create_dir_all(folders.path(folder)).unwrap();
         }
         for file in ["in/a.png", "out/a.png/result.json", "elsewhere/result.json", "elsewhere/precious"] {
-            fs::write(place.path(file), "{}").unwrap();
+            fs::write(folders.path(file), "{}").unwrap();
         }
-        place
+        folders
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -131,7 +131,7 @@ impl Place {
         fs::write(folder.join(format!("{name}.reason.json")), note).unwrap();
     }
 
-    fn is_untouched_elsewhere(&self) {
+    fn assert_untouched_elsewhere(&self) {
         let names = |folder: &Path| {
             let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             names.sort();
@@ -189,18 +189,18 @@ fn fill(file: &Path, version: usize, bytes: &[u8]) {
     }
 }
 
-fn as_engine(place: &Place) -> Result<(), LedgerError> {
-    let (out, root) = (place.path("out"), place.path("in"));
-    let recipe = Fingerprint { fingerprint: FINGERPRINT.into(), model: "abc".into() };
-    let mut ledger = Ledger::open(&place.ledger(), &out, recipe, &[(String::new(), root.clone())])?;
+fn as_engine(folders: &Folders) -> Result<(), LedgerError> {
+    let (out, root) = (folders.path("out"), folders.path("in"));
+    let fingerprint = Fingerprint { fingerprint: FINGERPRINT.into(), model: "abc".into() };
+    let mut ledger = Ledger::open(&folders.ledger(), &out, fingerprint, &[(String::new(), root.clone())])?;
     let staging = Staging::of(&out);
     let stamp = Stamp::take(&root.join("a.png")).unwrap().unwrap();
     ledger.take_requests()?;
     for path in PATHS.map(Path::new) {
-        ledger.recall(path, stamp)?;
+        ledger.status_of(path, stamp)?;
         for word in &WORDS[18..22] {
-            let content = Content::named(word);
-            ledger.begin(Found { path, stamp, queued: Timestamp::UNIX_EPOCH }, &content, 3)?;
+            let content = Content::of_key(word);
+            ledger.begin(StableFile { path, stamp, queued: Timestamp::UNIX_EPOCH }, &content, 3)?;
             if let Some(earlier) = ledger.earlier_result(&content)? {
                 let _ = staging.discard(&out.join(earlier));
             }
@@ -218,27 +218,27 @@ fn as_engine(place: &Place) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn as_operator(place: &Place) -> Result<(), LedgerError> {
-    let mut steward = LedgerAdmin::open(&place.path("out"))?;
+fn as_operator(folders: &Folders) -> Result<(), LedgerError> {
+    let mut admin = LedgerAdmin::open(&folders.path("out"))?;
     let mut count = 0;
-    steward.each(&mut |entry| count += usize::from(!entry.config.is_empty()))?;
+    admin.each(&mut |entry| count += usize::from(!entry.config.is_empty()))?;
     for path in PATHS.map(Path::new) {
-        let _ = steward.redo(&steward.below_root(path));
+        let _ = admin.redo(&admin.below_root(path));
     }
-    let _ = steward.redo_all();
-    for scan in steward.quarantined() {
-        let _ = steward.release(&scan);
+    let _ = admin.redo_all();
+    for scan in admin.quarantined() {
+        let _ = admin.release(&scan);
     }
-    for scan in steward.quarantined() {
-        let _ = steward.drop_quarantined(&scan);
+    for scan in admin.quarantined() {
+        let _ = admin.drop_quarantined(&scan);
     }
     Ok(())
 }
 
 /// Enters a visit, overwrites columns of its row, and compares another visit with it.
-fn history(place: &Place, bytes: &[u8]) {
+fn history(folders: &Folders, bytes: &[u8]) {
     let table = Arc::new(Repeatability::published().unwrap());
-    let history = History::open(&place.path("out"), table).unwrap();
+    let history = History::open(&folders.path("out"), table).unwrap();
     let subject = |date| Subject::new("P", "", Moment::of_digits(date, "").unwrap(), "device").unwrap();
     let (before, after) = (subject("20250101"), subject("20260101"));
     let protocol =
@@ -251,15 +251,15 @@ fn history(place: &Place, bytes: &[u8]) {
         protocol: protocol.clone(),
     };
     let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default() };
-    history.turn().enter(&scan(&before), &visit(before.acquired)).unwrap();
-    let db = open_database(&place.ledger()).unwrap();
+    history.lock().enter(&scan(&before), &visit(before.acquired)).unwrap();
+    let db = open_database(&folders.ledger()).unwrap();
     let mut columns = bytes.splitn(4, |byte| *byte == 0).map(String::from_utf8_lossy);
     let mut next = || columns.next().unwrap_or_default().into_owned();
     let seconds = next().parse::<i64>().unwrap_or_default();
     let row: [&dyn ToSql; 4] = [&seconds, &next(), &next(), &next()];
     db.execute("UPDATE visits SET acquired = ?1, protocol = ?2, verdict = ?3, measures = ?4", row).unwrap();
     let other = EyeScan { scan: "other".into(), ..scan(&after) };
-    if let Err(error) = history.turn().compare(&other, &visit(after.acquired)) {
+    if let Err(error) = history.lock().compare(&other, &visit(after.acquired)) {
         assert_eq!(error.code(), "E-LEDGER");
     }
 }
@@ -288,14 +288,14 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     .concat();
     let path = [vec![1], words(&["a.png"]), vec![1, 2, 1, 0, 0, 0], text("x")].concat();
     let whole = {
-        let place = Place::new();
-        let db = Connection::open(place.ledger()).unwrap();
+        let folders = Folders::new();
+        let db = Connection::open(folders.ledger()).unwrap();
         db.pragma_update(None, "page_size", 512).unwrap();
         drop(db);
-        fill(&place.ledger(), 3, &[new.clone(), path.clone()].concat());
-        fs::read(place.ledger()).unwrap()
+        fill(&folders.ledger(), 3, &[new.clone(), path.clone()].concat());
+        fs::read(folders.ledger()).unwrap()
     };
-    let note = br#"{"code":ErrorCode::ReadFormat,"reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
+    let note = br#"{"code":"E-READ-FORMAT","reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
     let visit = b"1735689600\0{\"pattern\":\"line\",\"bscans\":1,\"width\":9,\"length_mm\":8.8,\"direction_deg\":0.0,\"across_mm\":null}\0\"good\"\0{\"mean/retina\":300.0}";
     let kinds: [(u8, Vec<u8>); 6] = [
         (0, whole),

@@ -1,65 +1,47 @@
 //! The engine: watches folders, queues files that are ready, processes them and reports events.
 //!
 //! It runs the same with or without a screen: it sends [`Event`]s into a channel. Three kinds of threads share only
-//! channels, the ledger and the list of running scans:
+//! channels, the ledger and the lists of unfinished scans:
 //!
-//! - a *watcher* for each root looks for files and reports them;
-//! - the *scheduler* waits until a file stops changing, skips what is already done and keeps the queue;
-//! - the *workers* each run a [`Processor`] on one scan and record the outcome in the ledger.
+//! - a *watcher* for each root (`intake`) finds files, skips what the ledger knows and reports a scan when its files stop
+//!   changing;
+//! - the *scheduler* (`schedule`) queues these scans and assigns them to workers;
+//! - the *workers* (`work`) each run a [`Processor`] on one scan and record the outcome in the ledger.
 //!
-//! A scan passes through `candidates` (seen, maybe still growing), `backlog` (queued) and a worker (running). It ends
-//! as done, already done, vanished or quarantined. Only unfinished scans are in memory; the ledger knows the rest.
+//! A scan is first a candidate (seen, maybe still growing), then queued, then running. It ends as done, already done,
+//! vanished or quarantined. Only unfinished scans are in memory; the ledger knows the rest.
 
 mod admin;
-mod backlog;
-mod candidates;
-mod clock_guard;
-mod content;
-mod disk;
+mod engine;
 mod error;
 mod event;
 mod event_sender;
-mod exports;
-mod filter;
+mod folders;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod guarded;
-mod handle;
-mod heartbeat;
 mod history;
-mod in_flight;
+mod intake;
 mod ledger;
-mod maintenance;
 mod options;
-mod ordered_parallel;
-mod processor;
 mod quarantine;
-mod retention;
-mod roots;
-mod scheduler;
-mod segmenter;
-mod series;
-mod stamp;
+mod schedule;
 pub mod validate;
-mod watch_scope;
-mod watcher;
-mod worker;
-mod worker_pool;
+mod work;
 
-pub use admin::{LedgerAdmin, LedgerAdminError, Quarantined, Redo};
+pub use admin::{LedgerAdmin, LedgerAdminError, Redo};
+pub use engine::{Engine, EngineHandle, resolve};
 pub use error::EngineError;
 pub use event::{Event, EventKind, EventSink, Level, ScanChange, ScanId, Session, Totals};
 pub use event_sender::is_due;
-pub use handle::{Engine, EngineHandle, QUARANTINE_FOLDER};
-pub use handle::{LEDGER_FILE, STATE_FOLDER};
-pub use handle::{lock_results, resolve};
-pub use heartbeat::{Heartbeat, STUCK_AFTER};
+pub use folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER, lock_results};
 pub use history::{EyeScan, History, HistoryGuard};
-pub use guarded::{TimeLimit, process_guarded};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
-pub use octrls_report::{Cancelled, ScanSummary};
 pub use options::{EngineOptions, ModelFacts, Tuning};
-pub use processor::is_storage_error;
-pub use processor::{ProcessError, Processor, ScanTask};
-pub use segmenter::digest;
-pub use segmenter::{Segmenter, SegmenterOptions};
+pub use quarantine::Quarantined;
+pub use schedule::heartbeat::{Heartbeat, STUCK_AFTER};
+pub use work::{
+    content::digest,
+    guarded::{TimeLimit, process_guarded},
+    processor::{Cancelled, ProcessError, Processor, ScanSummary, ScanTask, is_storage_error},
+    segmenter::{Segmenter, SegmenterOptions},
+};

@@ -39,6 +39,9 @@ pub struct EngineOptions {
     pub max_bytes: u64,
     /// Bytes that must be free for results; with less, no new scan starts.
     pub min_free: u64,
+    /// Whether a scan that failed for good is moved to quarantine. If not, it stays in place and only the reason is noted
+    /// there. The files of a DICOM series always stay.
+    pub move_failed: bool,
     /// How long results are kept; `None` means forever. Scans and files of others are never removed.
     pub keep: Option<Duration>,
     /// Stop when everything in the roots is processed.
@@ -64,6 +67,7 @@ impl EngineOptions {
             timeout: None,
             max_bytes: u64::MAX,
             min_free: 0,
+            move_failed: true,
             keep: None,
             until_idle: false,
         }

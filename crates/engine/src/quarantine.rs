@@ -1,6 +1,5 @@
 //! The quarantine folder: scans that failed, each with a note beside it.
 
-use octrls_core::ErrorCode;
 use std::{
     fs,
     io::{self, Read},
@@ -8,14 +7,15 @@ use std::{
 };
 
 use jiff::Timestamp;
+use octrls_core::ErrorCode;
+use octrls_fs::{
+    confined::{DirHandle, create_parents, is_plain, open_parent},
+    durable::{move_file, write_new},
+};
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use super::{roots::Roots, stamp::sidecar_of};
-use octrls_fs::{
-    confined::{DirHandle, open_parent, is_plain, create_parents},
-    durable::{move_file, write_new},
-};
+use super::{intake::roots::Roots, intake::stamp::sidecar_of};
 
 /// The note beside a quarantined scan.
 #[derive(Clone, Debug, Serialize)]
@@ -37,10 +37,10 @@ pub(super) struct Note<'a> {
 }
 
 /// Size limit of a note in bytes; a typical one has 400.
-const MAX_REASON: u64 = 1 << 20;
+const MAX_NOTE: u64 = 1 << 20;
 
 /// Suffix of a note's file name.
-const REASON: &str = ".reason.json";
+const NOTE_SUFFIX: &str = ".reason.json";
 
 /// A scan in quarantine.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub struct Quarantined {
 
 /// The fields read from a [`Note`].
 #[derive(Deserialize)]
-struct Written {
+struct NoteRecord {
     code: String,
     reason: String,
     attempts: u32,
@@ -107,10 +107,10 @@ impl Quarantine {
     }
 
     fn read(&self, note: &Path) -> Option<Quarantined> {
-        let place = without_reason(note)?;
+        let place = scan_of_note(note)?;
         let mut text = Vec::new();
-        fs::File::open(note).ok()?.take(MAX_REASON + 1).read_to_end(&mut text).ok()?;
-        let Written { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
+        fs::File::open(note).ok()?.take(MAX_NOTE + 1).read_to_end(&mut text).ok()?;
+        let NoteRecord { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
         let below = place.strip_prefix(&self.folder).ok()?;
         // Notes cannot hold names that are not UTF-8; such a name is taken from the place. So is a name that leads
         // elsewhere, which we never write.
@@ -121,13 +121,13 @@ impl Quarantine {
     }
 
     /// Deletes the scan at `place`, its sidecar and finally its note.
-    pub(super) fn forget(&self, place: &Path) -> io::Result<()> {
+    pub(crate) fn delete(&self, place: &Path) -> io::Result<()> {
         let above = match open_parent(self.out(), place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             held => held?,
         };
         let place = above.entry(place);
-        for file in [place.clone(), sidecar_of(&place), reason_of(&place)] {
+        for file in [place.clone(), sidecar_of(&place), note_of(&place)] {
             match fs::remove_file(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -138,7 +138,7 @@ impl Quarantine {
 
     /// Moves the scan at `path` (below the root) and its sidecar to quarantine; returns its new place. The note is
     /// written first and stays even if the move fails.
-    pub(super) fn put(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+    pub(super) fn move_in(&self, path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
         let (above, place) = self.reserve(path, &serde_json::to_vec_pretty(note)?)?;
         let from = self.roots.locate(path);
         let root = self.roots.root_of(path).ok_or(io::ErrorKind::NotFound)?;
@@ -151,16 +151,16 @@ impl Quarantine {
     }
 
     /// Writes the note for a scan that stays at its original path.
-    pub(super) fn note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
+    pub(crate) fn write_note(&self, path: &Path, note: &Note<'_>) -> io::Result<()> {
         self.reserve(path, &serde_json::to_vec_pretty(note)?).map(drop)
     }
 
     /// Deletes the notes of a scan that failed in place at `path`; returns whether there were any.
-    pub(super) fn forget_note(&self, path: &Path) -> io::Result<bool> {
+    pub(super) fn remove_notes(&self, path: &Path) -> io::Result<bool> {
         let (wanted, mut found) = (self.folder.join(path), false);
         for number in 1.. {
             let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
-            let (reason, moved) = (reason_of(&place), place.symlink_metadata().is_ok());
+            let (reason, moved) = (note_of(&place), place.symlink_metadata().is_ok());
             let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
             if !moved && noted {
                 fs::remove_file(open_parent(self.out(), &reason)?.entry(&reason))?;
@@ -173,7 +173,7 @@ impl Quarantine {
     }
 
     /// Moves the scan at `place` back to `path` below the root. Never overwrites a file.
-    pub(super) fn put_back(&self, place: &Path, path: &Path) -> io::Result<()> {
+    pub(super) fn move_back(&self, place: &Path, path: &Path) -> io::Result<()> {
         let root = self.roots.root_of(path).filter(|root| root.is_dir());
         let root = root.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the watched folder is missing"))?;
         let to = self.roots.locate(path);
@@ -189,7 +189,7 @@ impl Quarantine {
             move_file(&sidecar, &sidecar_of(&to))?;
         }
         move_file(&scan, &to)?;
-        let _ = fs::remove_file(reason_of(&scan));
+        let _ = fs::remove_file(note_of(&scan));
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl Quarantine {
         for number in 2.. {
             let free = above.entry(&place);
             if free.symlink_metadata().is_err() {
-                match write_new(&reason_of(&free), reason) {
+                match write_new(&note_of(&free), reason) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) => return Err(error),
                     Ok(()) => break,
@@ -215,15 +215,15 @@ impl Quarantine {
 }
 
 /// The note for the scan at `place`.
-fn reason_of(place: &Path) -> PathBuf {
+fn note_of(place: &Path) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
-    name.push(REASON);
+    name.push(NOTE_SUFFIX);
     name.into()
 }
 
 /// The scan that the note at `note` belongs to.
-fn without_reason(note: &Path) -> Option<PathBuf> {
-    let is_note = note.as_os_str().as_encoded_bytes().ends_with(REASON.as_bytes());
+fn scan_of_note(note: &Path) -> Option<PathBuf> {
+    let is_note = note.as_os_str().as_encoded_bytes().ends_with(NOTE_SUFFIX.as_bytes());
     // Removes one extension at a time, so that other dots in the name stay.
     is_note.then(|| note.with_extension("").with_extension(""))
 }
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_scan_lies_beside_its_own_reason_and_can_go_back() {
+    fn each_scan_has_its_own_note_and_can_be_moved_back() {
         let dir = tempfile::tempdir().unwrap();
         let (root, folder) = (dir.path().join("in"), dir.path().join("quarantine"));
         let quarantine = Quarantine::new(Roots::one(&root), folder.clone());
@@ -262,11 +262,11 @@ mod tests {
             fs::create_dir_all(root.join("ward")).unwrap();
             fs::write(root.join(path), content).unwrap();
             fs::write(root.join("ward/a.png.toml"), content).unwrap();
-            let place = quarantine.put(path, &note).unwrap();
+            let place = quarantine.move_in(path, &note).unwrap();
             assert_eq!(place, folder.join(expected));
             assert_eq!(fs::read_to_string(&place).unwrap(), content);
             assert_eq!(fs::read_to_string(sidecar_of(&place)).unwrap(), content);
-            assert!(fs::read_to_string(reason_of(&place)).unwrap().contains("E-READ-IO"));
+            assert!(fs::read_to_string(note_of(&place)).unwrap().contains("E-READ-IO"));
             assert!(!root.join(path).exists());
         }
         let listed = quarantine.list();
@@ -274,12 +274,12 @@ mod tests {
         assert_eq!(places, ["ward/a.2.png", "ward/a.3.png", "ward/a.png"]);
         assert!(listed.iter().all(|q| q.path == path && q.moved && q.code == "E-READ-IO" && q.attempts == 1));
 
-        quarantine.put_back(&folder.join("ward/a.2.png"), path).unwrap();
+        quarantine.move_back(&folder.join("ward/a.2.png"), path).unwrap();
         assert_eq!(fs::read_to_string(root.join("ward/a.png.toml")).unwrap(), "2");
-        assert!(!reason_of(&folder.join("ward/a.2.png")).exists());
-        quarantine.put_back(&folder.join("ward/a.3.png"), path).unwrap_err();
+        assert!(!note_of(&folder.join("ward/a.2.png")).exists());
+        quarantine.move_back(&folder.join("ward/a.3.png"), path).unwrap_err();
         assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
-        quarantine.forget(&folder.join("ward/a.3.png")).unwrap();
+        quarantine.delete(&folder.join("ward/a.3.png")).unwrap();
         assert_eq!(quarantine.list().len(), 1);
     }
 }

@@ -93,7 +93,7 @@ fn peak(root: &Path, out: &Path) -> u64 {
 }
 
 #[test]
-fn bombs_are_refused_and_memory_stays_flat() {
+fn decompression_bombs_fail_and_memory_stays_flat() {
     let dir = tempfile::tempdir().unwrap();
     let (usual, root, out) = (dir.path().join("usual"), dir.path().join("in"), dir.path().join("out"));
     fs::create_dir(&usual).unwrap();

@@ -20,21 +20,21 @@ const LIBRARIES: [&str; 3] = [
 ];
 
 /// A watcher whose clock the test sets.
-struct Clocked {
+struct FakeClock {
     dir: TempDir,
     library: &'static str,
 }
 
-impl Clocked {
+impl FakeClock {
     /// `None` if the library is missing.
     fn new(test: &str) -> Option<Self> {
         let Some(library) = LIBRARIES.into_iter().find(|path| Path::new(path).is_file()) else {
             missing(test, "libfaketime");
             return None;
         };
-        let here = Self { dir: tempfile::tempdir().unwrap(), library };
-        fs::create_dir(here.path("in")).unwrap();
-        Some(here)
+        let clock = Self { dir: tempfile::tempdir().unwrap(), library };
+        fs::create_dir(clock.path("in")).unwrap();
+        Some(clock)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -62,7 +62,7 @@ impl Clocked {
     }
 
     /// Output of a watcher that processes all files and stops.
-    fn once(&self, more: &[&str]) -> String {
+    fn run_once(&self, more: &[&str]) -> String {
         let output = self.watcher(more).arg("--once").stdout(Stdio::piped()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
@@ -71,39 +71,39 @@ impl Clocked {
 }
 
 #[test]
-fn old_results_stay_for_a_week_after_the_clock_has_jumped() {
-    let Some(here) = Clocked::new("old_results_stay_for_a_week") else { return };
-    let (result, keep) = (here.path("out/a.png/result.json"), ["--keep-days", "60"]);
-    here.put("a.png", 1);
-    here.set("+0d");
-    here.once(&keep);
-    for (offset, told) in [("+20d", false), ("+400d", true), ("+406d", true), ("+0d", false), ("+20d", false)] {
-        here.set(offset);
-        let text = here.once(&keep);
-        assert_eq!(text.contains("code=W-CLOCK"), told, "{offset}: {text}");
+fn old_results_stay_for_a_week_after_the_clock_jumped() {
+    let Some(clock) = FakeClock::new("old_results_stay_for_a_week_after_the_clock_jumped") else { return };
+    let (result, keep) = (clock.path("out/a.png/result.json"), ["--keep-days", "60"]);
+    clock.put("a.png", 1);
+    clock.set("+0d");
+    clock.run_once(&keep);
+    for (offset, warns) in [("+20d", false), ("+400d", true), ("+406d", true), ("+0d", false), ("+20d", false)] {
+        clock.set(offset);
+        let text = clock.run_once(&keep);
+        assert_eq!(text.contains("code=W-CLOCK"), warns, "{offset}: {text}");
         assert!(result.exists(), "{offset}: {text}");
     }
     // After a week the clock is trusted again.
     for (offset, stays) in [("+400d", true), ("+408d", false)] {
-        here.set(offset);
-        let text = here.once(&keep);
+        clock.set(offset);
+        let text = clock.run_once(&keep);
         assert_eq!(result.exists(), stays, "{offset}: {text}");
     }
-    assert_eq!(listed(&here.path("out"))[0]["state"], "expired");
+    assert_eq!(listed(&clock.path("out"))[0]["state"], "expired");
 }
 
 #[test]
-fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() {
-    let Some(here) = Clocked::new("a_clock_that_jumps_loses_nothing_and_repeats_nothing") else { return };
-    here.set("+0d");
-    let mut running = Watcher::of(&mut here.watcher(&[]));
+fn a_clock_jump_loses_and_repeats_nothing() {
+    let Some(clock) = FakeClock::new("a_clock_jump_loses_and_repeats_nothing") else { return };
+    clock.set("+0d");
+    let mut running = Watcher::of(&mut clock.watcher(&[]));
     let jumps = ["+3650d", "-3650d", "+0d", "-1d", "+400d"];
     let mut years = Vec::new();
     for (number, offset) in jumps.into_iter().enumerate() {
-        here.set(offset);
+        clock.set(offset);
         let name = format!("{number}.png");
-        here.put(&name, number as u64);
-        let lines = running.until(&format!("done {name}"));
+        clock.put(&name, number as u64);
+        let lines = running.wait_for(&format!("done {name}"));
         assert!(!lines.contains("quarantined"), "{lines}");
         let line = lines.lines().last().unwrap();
         years.push(line[..4].parse::<i32>().unwrap());
@@ -111,10 +111,10 @@ fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() {
     assert!(years[0] - years[2] >= 9 && years[2] - years[1] >= 9, "the program sees the clock: {years:?}");
     drop(running);
 
-    here.set("-3650d");
-    let text = here.once(&[]);
+    clock.set("-3650d");
+    let text = clock.run_once(&[]);
     assert!(!text.contains(" running "), "{text}");
-    let listed = listed(&here.path("out"));
+    let listed = listed(&clock.path("out"));
     assert_eq!(listed.len(), jumps.len());
     assert!(
         listed.iter().all(|o| o["state"] == "written" && o["attempts"] == 1 && o["seconds"].as_f64() >= Some(0.0)),

@@ -56,7 +56,7 @@ fn run(options: &EngineOptions) -> (Totals, Duration, u64, usize) {
 }
 
 #[test]
-fn a_crowd_of_files_takes_neither_memory_nor_handles() {
+fn many_files_take_little_memory_and_few_handles() {
     let count = setting("OCTRLS_CROWD", 1000);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
@@ -96,7 +96,7 @@ fn work_through(root: PathBuf, out: PathBuf, (count, scans): (u64, u64)) {
 }
 
 #[test]
-fn dicom_files_in_one_folder_are_looked_at_once_each() {
+fn many_dicom_files_in_one_folder_are_read_once_each() {
     let count = setting("OCTRLS_FILES", 1000);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
@@ -116,7 +116,7 @@ fn dicom_files_in_one_folder_are_looked_at_once_each() {
 const COPIES: u64 = 49;
 
 #[test]
-fn the_program_works_through_a_crowd_of_small_files() {
+fn the_program_processes_many_small_files() {
     let count = setting("OCTRLS_FILES", 200);
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));

@@ -68,7 +68,7 @@ impl Watcher {
     }
 
     /// Reads up to the line that contains `text`; returns all lines up to it.
-    pub(crate) fn until(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let mut all = String::new();
         loop {
             let line = self.1.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" in {all}"));
@@ -89,32 +89,32 @@ impl Drop for Watcher {
 }
 
 #[test]
-fn a_full_disk_pauses_work_and_its_end_resumes_it() {
-    let Some(disk) = SmallDisk::mount("a_full_disk_pauses_work_and_its_end_resumes_it", 24) else { return };
+fn low_space_pauses_processing_and_free_space_resumes_it() {
+    let Some(disk) = SmallDisk::mount("low_space_pauses_processing_and_free_space_resumes_it", 24) else { return };
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), disk.path().join("out"));
     fs::create_dir(&root).unwrap();
     let mut watcher = Watcher::start(&root, &out, &["--min-free", "8"]);
     fs::write(root.join("a.png"), scan(1)).unwrap();
-    watcher.until("done a.png");
+    watcher.wait_for("done a.png");
     let ballast = disk.path().join("ballast");
     fs::write(&ballast, vec![0; 18 << 20]).unwrap();
     fs::write(root.join("b.png"), scan(2)).unwrap();
-    let lines = watcher.until("E-ENGINE-DISK");
+    let lines = watcher.wait_for("E-ENGINE-DISK");
     assert!(!lines.contains("running b.png"), "{lines}");
     fs::remove_file(ballast).unwrap();
-    watcher.until("done b.png");
+    watcher.wait_for("done b.png");
 }
 
 #[test]
-fn a_disk_that_fills_up_in_mid_scan_costs_no_scan() {
-    let Some(disk) = SmallDisk::mount("a_disk_that_fills_up_in_mid_scan_costs_no_scan", 24) else { return };
+fn a_disk_that_fills_up_during_a_scan_fails_no_scan() {
+    let Some(disk) = SmallDisk::mount("a_disk_that_fills_up_during_a_scan_fails_no_scan", 24) else { return };
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), disk.path().join("out"));
     fs::create_dir(&root).unwrap();
     let mut watcher = Watcher::start(&root, &out, &["--min-free", "0", "--attempts", "1"]);
     fs::write(root.join("a.png"), scan(1)).unwrap();
-    watcher.until("done a.png");
+    watcher.wait_for("done a.png");
     let ballast = disk.path().join("ballast");
     let fill = || {
         let mut file = fs::File::create(&ballast).unwrap();
@@ -123,16 +123,16 @@ fn a_disk_that_fills_up_in_mid_scan_costs_no_scan() {
     };
     fill();
     fs::write(root.join("b.png"), scan(2)).unwrap();
-    let lines = watcher.until("code=E-");
+    let lines = watcher.wait_for("code=E-");
     assert!(!lines.contains("quarantined"), "{lines}");
     fs::remove_file(ballast).unwrap();
-    let lines = watcher.until("done b.png");
+    let lines = watcher.wait_for("done b.png");
     assert!(!lines.contains("quarantined"), "{lines}");
 }
 
 #[test]
-fn results_that_may_not_be_written_are_said_at_the_start() {
-    let Some(disk) = SmallDisk::mount("results_that_may_not_be_written_are_said_at_the_start", 8) else { return };
+fn a_read_only_results_folder_is_reported_at_the_start() {
+    let Some(disk) = SmallDisk::mount("a_read_only_results_folder_is_reported_at_the_start", 8) else { return };
     let dir = tempfile::tempdir().unwrap();
     let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).status().unwrap();
     assert!(remount.success());
@@ -146,8 +146,8 @@ fn results_that_may_not_be_written_are_said_at_the_start() {
 }
 
 #[test]
-fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() {
-    const TEST: &str = "a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing";
+fn an_unmounted_share_loses_and_repeats_nothing() {
+    const TEST: &str = "an_unmounted_share_loses_and_repeats_nothing";
     let dir = tempfile::tempdir().unwrap();
     let (server, root, out) = (dir.path().join("server"), dir.path().join("in"), dir.path().join("out"));
     fs::create_dir(&server).unwrap();
@@ -160,15 +160,15 @@ fn a_share_that_is_unmounted_and_comes_back_loses_nothing_and_repeats_nothing() 
     }
     let mut watcher = Watcher::start(&root, &out, &["--min-free", "0", "--poll", "0.2"]);
     fs::write(root.join("a.png"), scan(1)).unwrap();
-    watcher.until("done a.png");
+    watcher.wait_for("done a.png");
     for (round, name) in ["b.png", "c.png"].into_iter().enumerate() {
         unmount();
         // The empty mount point is not the share.
-        let lines = watcher.until("W-WATCH-REPLACED");
+        let lines = watcher.wait_for("W-WATCH-REPLACED");
         fs::write(server.join(name), scan(2 + round as u64)).unwrap();
         thread::sleep(Duration::from_millis(600));
         assert!(mount().unwrap().success());
-        let lines = lines + &watcher.until(&format!("done {name}"));
+        let lines = lines + &watcher.wait_for(&format!("done {name}"));
         assert!(!lines.contains("running a.png") && !lines.contains("vanished"), "{lines}");
         assert!(out.join("a.png/result.json").is_file(), "nothing is deleted");
     }
@@ -197,7 +197,7 @@ fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> 
 }
 
 #[test]
-fn what_may_not_be_read_is_said_and_the_rest_is_done() {
+fn unreadable_files_are_reported_and_the_rest_is_processed() {
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));
     fs::create_dir(&root).unwrap();
@@ -211,7 +211,8 @@ fn what_may_not_be_read_is_said_and_the_rest_is_done() {
     }
     fs::create_dir(root.join("secret")).unwrap();
     mode(&root.join("secret"), 0o700);
-    let Some((code, text)) = once_as_nobody("what_may_not_be_read_is_said_and_the_rest_is_done", &root, &out) else {
+    let Some((code, text)) = once_as_nobody("unreadable_files_are_reported_and_the_rest_is_processed", &root, &out)
+    else {
         return;
     };
     assert_eq!(code, 1, "{text}");

@@ -7,14 +7,15 @@ mod clock;
 mod crowd;
 mod disks;
 mod power;
-use crate::support;
-use crate::support::scans;
 mod soak;
-use crate::dicom_results::scan as tomography;
-use crate::support::stub;
 mod torture;
 
 use std::{fs, path::Path, process::Command};
+
+use crate::{
+    dicom_results::scan as tomography,
+    support::{self, scans, stub},
+};
 
 /// A watcher from `root` to `out` for files that stay unchanged for `stable` seconds.
 fn watcher(root: &Path, out: &Path, stable: &str, more: &[&str]) -> Command {

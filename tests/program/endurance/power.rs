@@ -66,7 +66,7 @@ fn watch(root: &Path, out: &Path, more: &[&str]) -> Command {
 }
 
 /// Works until the power cut; returns the scans reported as done, with their results.
-fn work_until_the_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce()) -> BTreeMap<String, Contents> {
+fn work_until_power_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce()) -> BTreeMap<String, Contents> {
     let mut child = watch(root, out, &[]).spawn().unwrap();
     let (sender, done) = channel();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -81,9 +81,9 @@ fn work_until_the_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce
     signal("-STOP", child.id());
     // Reports made so far are in the pipe; the reader needs a moment to receive them.
     thread::sleep(Duration::from_millis(100));
-    let told: Vec<String> = done.try_iter().collect();
+    let reported: Vec<String> = done.try_iter().collect();
     copy();
-    let results = told.into_iter().map(|name| (name.clone(), contents(&out.join(name)))).collect();
+    let results = reported.into_iter().map(|name| (name.clone(), contents(&out.join(name)))).collect();
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap();
@@ -99,7 +99,7 @@ fn written(out: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_was_done_before_a_power_cut_stays_done() {
+fn results_survive_power_cuts() {
     let cuts = setting("OCTRLS_CUTS", 3);
     let dir = tempfile::tempdir().unwrap();
     let (root, mut image) = (dir.path().join("in"), dir.path().join("image-0"));
@@ -108,14 +108,14 @@ fn what_was_done_before_a_power_cut_stays_done() {
     File::create(&image).unwrap().set_len(bytes).unwrap();
     let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).stderr(Stdio::null()).status();
     if !made.is_ok_and(|status| status.success()) {
-        missing("what_was_done_before_a_power_cut_stays_done", "mkfs.ext4");
+        missing("results_survive_power_cuts", "mkfs.ext4");
         return;
     }
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let (mut scans, mut told) = (0, 0);
+    let (mut scans, mut reported) = (0, 0);
     for cut in 1..=cuts {
         let Some(disk) = Mounted::new(&image, &dir.path().join(format!("disk-{cut}"))) else {
-            missing("what_was_done_before_a_power_cut_stays_done", "mount");
+            missing("results_survive_power_cuts", "mount");
             return;
         };
         for _ in 0..SCANS_PER_CUT {
@@ -128,11 +128,11 @@ fn what_was_done_before_a_power_cut_stays_done() {
         }
         let (out, after) = (disk.0.join("out"), dir.path().join(format!("image-{cut}")));
         let life = Duration::from_millis(rng.random_range(300..1500));
-        let done = work_until_the_cut(&root, &out, life, || _ = fs::copy(&image, &after).unwrap());
+        let done = work_until_power_cut(&root, &out, life, || _ = fs::copy(&image, &after).unwrap());
         drop(disk);
         fs::remove_file(&image).unwrap();
         image = after;
-        told += done.len();
+        reported += done.len();
         if done.is_empty() {
             continue;
         }
@@ -155,5 +155,7 @@ fn what_was_done_before_a_power_cut_stays_done() {
         assert_eq!(result(&out.join(&name))["scan"]["path"], name.as_str());
     }
     assert_eq!(written(&out).len() as u64, scans);
-    eprintln!("{cuts} power cuts over {scans} scans: {told} were reported as done before a cut, and all of them were");
+    eprintln!(
+        "{cuts} power cuts over {scans} scans: {reported} were reported as done before a cut, and all of them were"
+    );
 }

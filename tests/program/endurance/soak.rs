@@ -59,14 +59,14 @@ impl Watcher {
         Self { child, events }
     }
 
-    fn figures(&self) -> Metrics {
+    fn resources(&self) -> Resources {
         let pid = self.child.id().to_string();
-        Metrics { kib: memory(&pid, "VmRSS").unwrap(), most: memory(&pid, "VmHWM").unwrap(), open: handles(&pid) }
+        Resources { kib: memory(&pid, "VmRSS").unwrap(), most: memory(&pid, "VmHWM").unwrap(), open: handles(&pid) }
     }
 }
 
 /// Resources used by the watcher.
-struct Metrics {
+struct Resources {
     kib: u64,
     most: u64,
     open: usize,
@@ -86,20 +86,20 @@ struct Tally {
 }
 
 impl Tally {
-    fn arrive(&mut self, root: &Path, name: &str, bytes: &[u8]) {
+    fn add_scan(&mut self, root: &Path, name: &str, bytes: &[u8]) {
         let part = root.join(format!("{name}.part"));
         fs::write(&part, bytes).unwrap();
         fs::rename(part, root.join(name)).unwrap();
         self.arrived.insert(name.to_owned(), Instant::now());
     }
 
-    fn note(&mut self, (word, name, at): (String, String, Instant)) {
+    fn record(&mut self, (word, name, at): (String, String, Instant)) {
         if word == "queued" {
             self.queued.insert(name, at);
             return;
         }
-        let begun = self.queued.remove(&name).into_iter().chain(self.last_done).max().unwrap();
-        let seconds = at.saturating_duration_since(begun).as_secs_f64();
+        let start = self.queued.remove(&name).into_iter().chain(self.last_done).max().unwrap();
+        let seconds = at.saturating_duration_since(start).as_secs_f64();
         self.last_done = Some(at);
         self.service += seconds;
         self.latest.push_back(seconds);
@@ -111,16 +111,16 @@ impl Tally {
     }
 
     /// Records events until `end`.
-    fn until(&mut self, end: Instant, watcher: &Watcher) {
+    fn record_until(&mut self, end: Instant, watcher: &Watcher) {
         while let Ok(event) = watcher.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            self.note(event);
+            self.record(event);
         }
     }
 
     /// Records events until all scans are done.
     fn finish(&mut self, watcher: &Watcher) {
         while !self.arrived.is_empty() {
-            self.note(watcher.events.recv_timeout(PATIENCE).unwrap());
+            self.record(watcher.events.recv_timeout(PATIENCE).unwrap());
         }
     }
 
@@ -142,25 +142,25 @@ fn latency_and_memory_stay_under_steady_load() {
     let mut watcher = Watcher::start(&root, &out);
     let mut tally = Tally::default();
     for number in 0..BATCH {
-        tally.arrive(&root, &format!("batch-{number}.png"), &scan(number));
+        tally.add_scan(&root, &format!("batch-{number}.png"), &scan(number));
     }
     tally.finish(&watcher);
 
     let soak = Duration::from_secs((60 * minutes).max(8));
-    let before = watcher.figures();
+    let before = watcher.resources();
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let begun = Instant::now();
-    let (mut number, mut next, mut told) = (BATCH, begun, begun);
+    let start = Instant::now();
+    let (mut number, mut next, mut told) = (BATCH, start, start);
     let mut tally = Tally { latest: tally.latest, ..Tally::default() };
-    while begun.elapsed() < soak {
-        tally.arrive(&root, &format!("soak-{number}.png"), &scan(number));
+    while start.elapsed() < soak {
+        tally.add_scan(&root, &format!("soak-{number}.png"), &scan(number));
         number += 1;
         let pause = -(1.0 - rng.random::<f64>()).ln() * tally.mean_service() / LOAD;
         next += Duration::from_secs_f64(pause);
-        tally.until(next, &watcher);
+        tally.record_until(next, &watcher);
         if told.elapsed() > Duration::from_mins(5) {
             told = Instant::now();
-            let (now, minute) = (watcher.figures(), begun.elapsed().as_secs() / 60);
+            let (now, minute) = (watcher.resources(), start.elapsed().as_secs() / 60);
             let service = tally.mean_service();
             eprintln!(
                 "minute {minute}: {number} scans, {service:.2} s in service, {} MiB, {} open files",
@@ -170,7 +170,7 @@ fn latency_and_memory_stay_under_steady_load() {
         }
     }
     tally.finish(&watcher);
-    let (after, seconds) = (watcher.figures(), begun.elapsed().as_secs_f64());
+    let (after, seconds) = (watcher.resources(), start.elapsed().as_secs_f64());
     watcher.child.kill().unwrap();
     watcher.child.wait().unwrap();
 

@@ -65,7 +65,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_scan_has_one_complete_result_however_often_the_program_is_killed() {
+fn repeated_kills_leave_one_complete_result_for_each_scan() {
     let (kills, scans) = (setting("OCTRLS_KILLS", 12), setting("OCTRLS_SCANS", 8));
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("in"), dir.path().join("out"));

@@ -9,7 +9,7 @@ use crate::engine::rig::{Rig, lines_of};
 const LIMIT: Duration = Duration::from_millis(200);
 
 #[test]
-fn a_scan_that_takes_too_long_is_given_up() {
+fn a_scan_that_exceeds_the_time_limit_fails() {
     let mut rig = Rig::new();
     rig.options.timeout = Some(LIMIT);
     rig.options.workers = 1;
@@ -22,7 +22,7 @@ fn a_scan_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn a_stuck_scan_costs_itself_alone() {
+fn a_stuck_scan_does_not_affect_others() {
     let mut rig = Rig::new();
     rig.options.timeout = Some(LIMIT);
     rig.options.workers = 1;
@@ -39,23 +39,23 @@ fn a_stuck_scan_costs_itself_alone() {
 }
 
 #[test]
-fn results_that_come_after_all_replace_none() {
+fn late_results_of_a_failed_scan_are_discarded() {
     let mut rig = Rig::new();
     rig.options.timeout = Some(LIMIT);
     rig.put("a.png", "gate 1");
     let mut session = rig.start();
-    session.until("quarantined a.png E-TIMEOUT");
+    session.wait_for("quarantined a.png E-TIMEOUT");
     rig.put("a.png", "another scan");
-    session.until("done a.png");
+    session.wait_for("done a.png");
     rig.open_gate();
-    rig.until_over(2);
+    rig.wait_for_calls(2);
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, quarantined: 1, ..Totals::default() }, "{log:?}");
     assert_eq!(rig.result("a.png"), "another scan");
 }
 
 #[test]
-fn so_many_stuck_scans_say_that_something_else_is_wrong() {
+fn many_stuck_scans_stop_the_engine_from_starting_new_ones() {
     let mut rig = Rig::new();
     rig.options.timeout = Some(LIMIT);
     rig.options.workers = 4;
@@ -64,14 +64,14 @@ fn so_many_stuck_scans_say_that_something_else_is_wrong() {
     }
     rig.put("99.png", "scan");
     let mut session = rig.start();
-    session.until("notice E-ENGINE-STUCK");
+    session.wait_for("notice E-ENGINE-STUCK");
     let (log, totals) = session.finish();
     assert!((8..=12).contains(&totals.quarantined), "{log:?}");
     assert!(totals.left >= 1, "{log:?}");
 }
 
 #[test]
-fn a_file_that_is_too_large_is_given_up_unread() {
+fn a_file_above_the_size_limit_fails_unread() {
     let mut rig = Rig::new();
     rig.options.max_bytes = 1 << 20;
     let file = fs::File::create(rig.scan("film.img")).unwrap();
@@ -98,13 +98,13 @@ fn a_file_that_is_too_large_is_given_up_unread() {
 }
 
 #[test]
-fn without_room_for_results_nothing_is_begun() {
+fn no_scan_starts_without_free_space() {
     let mut rig = Rig::new();
     rig.put("a.png", "scan");
     rig.options.min_free = u64::MAX;
     let mut session = rig.start();
-    session.until("notice E-ENGINE-DISK");
-    session.until("queued a.png");
+    session.wait_for("notice E-ENGINE-DISK");
+    session.wait_for("queued a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { left: 1, ..Totals::default() });
     let (log, totals) = rig.run_until_idle();
@@ -115,22 +115,22 @@ fn without_room_for_results_nothing_is_begun() {
 }
 
 #[test]
-fn a_full_disk_is_no_fault_of_the_scan() {
+fn a_full_disk_does_not_count_as_an_attempt() {
     let mut rig = Rig::new();
     rig.options.attempts = 1;
     rig.put("a.png", "full");
     let mut session = rig.start();
-    session.until("running a.png 1");
-    session.until("notice E-OUT-FULL");
-    session.forget();
-    session.until("running a.png 1");
+    session.wait_for("running a.png 1");
+    session.wait_for("notice E-OUT-FULL");
+    session.clear_log();
+    session.wait_for("running a.png 1");
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { left: 1, ..Totals::default() }, "{log:?}");
     assert!(rig.scan("a.png").exists());
 }
 
 #[test]
-fn old_results_go_and_scans_stay() {
+fn old_results_are_removed_but_not_scans() {
     let mut rig = Rig::new();
     rig.put("ward/a.png", "scan");
     rig.put("b.png", "bad");
@@ -143,7 +143,7 @@ fn old_results_go_and_scans_stay() {
 
     rig.options.keep = Some(Duration::ZERO);
     let mut session = rig.start();
-    session.until("notice -");
+    session.wait_for("notice -");
     session.finish();
     assert!(!rig.out("ward/a.png").exists());
     assert!(rig.out("ward/notes/precious.txt").exists());

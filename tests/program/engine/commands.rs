@@ -12,7 +12,7 @@ fn objects(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn ls_tells_what_became_of_each_scan() {
+fn ls_lists_the_state_of_each_scan() {
     let rig = Rig::new();
     rig.put("a.png", "scan");
     rig.put("b.png", "bad");
@@ -33,14 +33,14 @@ fn ls_tells_what_became_of_each_scan() {
     assert!(done["seconds"].as_f64().unwrap() >= 0.0);
 
     let (_, text) = rig.command(&["ls"]);
-    assert!(text.starts_with("done         20") && text.contains("E-READ-FORMAT: as it was told"), "{text}");
+    assert!(text.starts_with("done         20") && text.contains("E-READ-FORMAT: as the scan asks"), "{text}");
     assert_eq!(rig.command(&["ls", "ward"]).1, "");
     let (ok, text) = rig.command(&["ls", "--state", "asleep"]);
     assert!(!ok && text.contains("queued, running, done, delivered, quarantined"), "{text}");
 }
 
 #[test]
-fn without_a_ledger_the_commands_say_so() {
+fn commands_fail_without_a_ledger() {
     let rig = Rig::new();
     for command in [&["ls"][..], &["redo", "--all"], &["quarantine", "list"], &["quarantine", "retry", "--all"]] {
         let output = octrls().args(command).arg("--out").arg(rig.beside("nowhere")).assert().code(3);
@@ -51,19 +51,19 @@ fn without_a_ledger_the_commands_say_so() {
 }
 
 #[test]
-fn a_scan_is_redone_by_a_running_engine() {
+fn redo_works_while_an_engine_runs() {
     let mut rig = Rig::new();
     // No walk may find the file; only the request may.
     rig.options.rescan = std::time::Duration::from_hours(1);
     let mut session = rig.start();
     rig.put("ward/a.png", "scan");
-    session.until("done ward/a.png");
+    session.wait_for("done ward/a.png");
     rig.put("ward/copy.png", "scan");
-    session.until("already done ward/copy.png");
-    session.forget();
+    session.wait_for("already done ward/copy.png");
+    session.clear_log();
     let (ok, text) = rig.command(&["redo", rig.scan("ward/a.png").to_str().unwrap()]);
     assert!(ok && text == "ward/a.png  will be processed again\n", "{text}");
-    session.until("done ward/a.png");
+    session.wait_for("done ward/a.png");
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { done: 2, already_done: 1, ..Totals::default() }, "{log:?}");
     assert_eq!(rig.ls(), ["written ward/a.png"]);
@@ -74,7 +74,7 @@ fn a_scan_is_redone_by_a_running_engine() {
 }
 
 #[test]
-fn a_scan_is_redone_at_the_next_start() {
+fn redo_works_before_the_next_start() {
     let rig = Rig::new();
     for name in ["a.png", "b.png"] {
         rig.put(name, name);
@@ -96,40 +96,43 @@ fn a_scan_is_redone_at_the_next_start() {
 }
 
 #[test]
-fn programs_are_told_what_became_of_each_wish() {
+fn json_output_states_the_outcome_of_each_request() {
     let rig = Rig::new();
     rig.put("a.png", "gate");
     rig.put("b.png", "bad");
     let mut session = rig.start();
-    session.until("running a.png 1");
-    session.until("quarantined b.png E-READ-FORMAT");
-    let told = |command: &[&str]| {
+    session.wait_for("running a.png 1");
+    session.wait_for("quarantined b.png E-READ-FORMAT");
+    let outcomes = |command: &[&str]| {
         let (ok, text) = rig.command(&[command, &["--json"]].concat());
         (ok, objects(&text))
     };
-    let wish = |path: &str, outcome: &str| serde_json::json!({ "path": path, "outcome": outcome });
-    assert_eq!(told(&["redo", "a.png", "c.png"]), (false, vec![wish("a.png", "running"), wish("c.png", "unknown")]));
-    let (ok, dropped) = told(&["quarantine", "drop", "b.png", "c.png"]);
+    let expected = |path: &str, outcome: &str| serde_json::json!({ "path": path, "outcome": outcome });
+    assert_eq!(
+        outcomes(&["redo", "a.png", "c.png"]),
+        (false, vec![expected("a.png", "running"), expected("c.png", "unknown")])
+    );
+    let (ok, dropped) = outcomes(&["quarantine", "drop", "b.png", "c.png"]);
     assert!(!ok);
     assert_eq!(dropped[0]["outcome"], "failed");
     assert_eq!((&dropped[0]["place"], &dropped[0]["code"]), (&"c.png".into(), &"E-QUARANTINE-NONE".into()));
     assert_eq!(dropped[1], serde_json::json!({ "place": "b.png", "outcome": "removed" }));
     rig.open_gate();
-    session.until("done a.png");
-    session.forget();
+    session.wait_for("done a.png");
+    session.clear_log();
     rig.open_gate();
-    assert_eq!(told(&["redo", "a.png"]), (true, vec![wish("a.png", "asked")]));
-    session.until("done a.png");
+    assert_eq!(outcomes(&["redo", "a.png"]), (true, vec![expected("a.png", "asked")]));
+    session.wait_for("done a.png");
     session.finish();
-    assert_eq!(told(&["redo", "--all"]), (true, vec![serde_json::json!({ "asked": 1 })]));
+    assert_eq!(outcomes(&["redo", "--all"]), (true, vec![serde_json::json!({ "asked": 1 })]));
     fs::remove_file(rig.scan("a.png")).unwrap();
-    assert_eq!(told(&["redo", "a.png"]), (false, vec![wish("a.png", "gone")]));
-    assert_eq!(told(&["quarantine", "retry", "--all"]), (true, Vec::new()));
-    assert_eq!(told(&["redo", "--failed"]), (true, Vec::new()));
+    assert_eq!(outcomes(&["redo", "a.png"]), (false, vec![expected("a.png", "gone")]));
+    assert_eq!(outcomes(&["quarantine", "retry", "--all"]), (true, Vec::new()));
+    assert_eq!(outcomes(&["redo", "--failed"]), (true, Vec::new()));
 }
 
 #[test]
-fn redone_from_a_copy_the_earlier_results_go() {
+fn redo_from_a_copy_removes_the_earlier_results() {
     let rig = Rig::new();
     rig.put("a.png", "the same");
     rig.run_until_idle();
@@ -143,21 +146,21 @@ fn redone_from_a_copy_the_earlier_results_go() {
 }
 
 #[test]
-fn a_scan_that_is_being_worked_on_is_not_redone() {
+fn redo_rejects_a_running_scan() {
     let rig = Rig::new();
     rig.put("a.png", "gate");
     let mut session = rig.start();
-    session.until("running a.png 1");
+    session.wait_for("running a.png 1");
     let (ok, text) = rig.command(&["redo", "a.png"]);
     assert!(!ok && text.contains("a.png  is running"), "{text}");
     rig.open_gate();
-    session.until("done a.png");
+    session.wait_for("done a.png");
     session.finish();
     assert_eq!(rig.ls(), ["written a.png"]);
 }
 
 #[test]
-fn quarantine_is_listed_sent_back_and_thrown_away() {
+fn quarantine_can_be_listed_retried_and_dropped() {
     let rig = Rig::new();
     for name in ["ward/a.png", "b.png", "c.png"] {
         rig.put(name, &format!("bad {name}"));
@@ -165,7 +168,7 @@ fn quarantine_is_listed_sent_back_and_thrown_away() {
     rig.put("b.png.toml", "axial_um = 3.87");
     let mut session = rig.start();
     for name in ["ward/a.png", "b.png", "c.png"] {
-        session.until(&format!("quarantined {name} E-READ-FORMAT"));
+        session.wait_for(&format!("quarantined {name} E-READ-FORMAT"));
     }
     let (ok, text) = rig.command(&["quarantine", "list", "--json"]);
     let listed = objects(&text);
@@ -184,17 +187,17 @@ fn quarantine_is_listed_sent_back_and_thrown_away() {
     // The test repairs the quarantined file by replacing its content.
     fs::write(rig.out("quarantine/ward/a.png"), "mended").unwrap();
     assert_eq!(rig.command(&["quarantine", "retry", "ward/a.png"]).1, "ward/a.png  will be processed again\n");
-    session.until("done ward/a.png");
-    session.forget();
+    session.wait_for("done ward/a.png");
+    session.clear_log();
     assert!(rig.command(&["redo", "--failed"]).0);
-    session.until("quarantined c.png E-READ-FORMAT");
+    session.wait_for("quarantined c.png E-READ-FORMAT");
     session.finish();
     assert_eq!(rig.result("ward/a.png"), "mended");
     assert!(rig.out("quarantine/c.png").exists());
 }
 
 #[test]
-fn what_could_not_be_moved_is_listed_and_tried_again_in_place() {
+fn a_scan_that_was_not_moved_is_retried_in_place() {
     let rig = Rig::new();
     fs::create_dir_all(rig.out("quarantine/a.png")).unwrap();
     rig.put("a.png", "bad");
@@ -208,14 +211,14 @@ fn what_could_not_be_moved_is_listed_and_tried_again_in_place() {
 }
 
 #[test]
-fn results_are_exported_while_an_engine_runs() {
+fn export_works_while_an_engine_runs() {
     let rig = Rig::new();
     for name in ["a.png", "ward/b.png"] {
         rig.put(name, name);
     }
     let mut session = rig.start();
-    session.until("done a.png");
-    session.until("done ward/b.png");
+    session.wait_for("done a.png");
+    session.wait_for("done ward/b.png");
     let export = |target: &str| {
         let output = octrls().args(["export", "--json", target]).arg(rig.out("")).assert().success();
         String::from_utf8(output.get_output().stdout.clone()).unwrap()

@@ -42,7 +42,7 @@ fn a_scan_that_keeps_failing_ends_in_quarantine() {
 }
 
 #[test]
-fn a_broken_scan_is_not_tried_twice() {
+fn a_permanent_error_is_not_retried() {
     let rig = Rig::new();
     rig.put("a.png", "bad");
     let (log, _) = rig.run_until_idle();
@@ -55,7 +55,7 @@ fn a_broken_scan_is_not_tried_twice() {
 }
 
 #[test]
-fn a_passing_trouble_passes() {
+fn a_transient_error_is_retried() {
     let rig = Rig::new();
     rig.put("a.png", "flaky");
     let (log, totals) = rig.run_until_idle();
@@ -67,7 +67,7 @@ fn a_passing_trouble_passes() {
 }
 
 #[test]
-fn a_panic_costs_one_scan() {
+fn a_panic_fails_only_its_scan() {
     let mut rig = Rig::new();
     rig.options.workers = 1;
     for (name, text) in [("a.png", "panic 1"), ("b.png", "panic 2"), ("c.png", "scan")] {
@@ -79,7 +79,7 @@ fn a_panic_costs_one_scan() {
 }
 
 #[test]
-fn a_scan_that_cannot_be_moved_is_given_up_where_it_is() {
+fn a_failed_scan_that_cannot_be_moved_stays_in_place() {
     let rig = Rig::new();
     fs::create_dir_all(rig.out("")).unwrap();
     fs::write(rig.out("quarantine"), "in the way").unwrap();
@@ -92,16 +92,55 @@ fn a_scan_that_cannot_be_moved_is_given_up_where_it_is() {
 }
 
 #[test]
-fn an_operator_can_send_a_scan_back() {
+fn an_operator_can_retry_a_quarantined_scan() {
     let mut rig = Rig::new();
     rig.options.attempts = 1;
     rig.put("a.png", "flaky");
     let mut session = rig.start();
-    session.until("quarantined a.png E-READ-IO");
-    session.remote.retry(session.id("a.png"));
-    session.until("done a.png");
+    session.wait_for("quarantined a.png E-READ-IO");
+    session.handle.retry(session.id("a.png"));
+    session.wait_for("done a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(rig.scan("a.png").exists());
+    assert!(!rig.out("quarantine/a.png.reason.json").exists());
+}
+
+#[test]
+fn failed_scans_stay_in_place_on_request() {
+    let mut rig = Rig::new();
+    rig.options.move_failed = false;
+    rig.put("ward/a.png", "bad");
+    rig.put("ward/a.png.toml", "axial_um = 3.87");
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { quarantined: 1, ..Totals::default() });
+    assert!(!log.iter().any(|line| line.starts_with("notice")), "{log:?}");
+    assert!(rig.scan("ward/a.png").exists() && rig.scan("ward/a.png.toml").exists());
+    assert!(!rig.out("quarantine/ward/a.png").exists());
+    assert_eq!(reason(&rig, "ward/a.png")["code"], "E-READ-FORMAT");
+    // The next start skips the file.
+    let (log, _) = rig.run_until_idle();
+    assert_eq!(log, ["started", "draining 0", "stopped"]);
+    let (_, listed) = rig.command(&["quarantine", "list"]);
+    assert!(listed.contains("ward/a.png  E-READ-FORMAT") && listed.contains("(not moved)"), "{listed}");
+
+    rig.put("ward/a.png", "a good scan");
+    let (_, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+    assert_eq!(rig.command(&["quarantine", "list"]).1, "");
+}
+
+#[test]
+fn an_operator_can_retry_a_scan_that_stayed_in_place() {
+    let mut rig = Rig::new();
+    rig.options.attempts = 1;
+    rig.options.move_failed = false;
+    rig.put("a.png", "flaky");
+    let mut session = rig.start();
+    session.wait_for("quarantined a.png E-READ-IO");
+    session.handle.retry(session.id("a.png"));
+    session.wait_for("done a.png");
+    let (_, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(!rig.out("quarantine/a.png.reason.json").exists());
 }

@@ -126,7 +126,7 @@ fn holds(folder: &Path, text: &str) -> bool {
 }
 
 #[test]
-fn an_eye_is_held_against_its_earlier_visits() {
+fn an_eye_is_compared_with_its_earlier_visits() {
     let clinic = Clinic(tempfile::tempdir().unwrap());
     let first = vol(PATIENT, noon(9), HEALTHY);
     clinic.arrives("a.vol", &first);
@@ -164,7 +164,7 @@ fn an_eye_is_held_against_its_earlier_visits() {
 }
 
 #[test]
-fn without_follow_up_nothing_is_kept() {
+fn without_follow_up_nothing_is_stored() {
     let clinic = Clinic(tempfile::tempdir().unwrap());
     clinic.arrives("a.vol", &vol(PATIENT, noon(9), HEALTHY));
     clinic.watch(&["--no-follow-up"]);

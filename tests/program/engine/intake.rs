@@ -11,7 +11,7 @@ fn a_new_scan_passes_through_all_states() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("ward/a.png", "scan");
-    session.until("done ward/a.png");
+    session.wait_for("done ward/a.png");
     let (log, totals) = session.finish();
     assert_eq!(log.first().map(String::as_str), Some("started"));
     assert_eq!(
@@ -25,7 +25,7 @@ fn a_new_scan_passes_through_all_states() {
 }
 
 #[test]
-fn a_slow_writer_is_waited_for() {
+fn a_growing_file_is_processed_when_complete() {
     for poll in [None, Some(Duration::from_millis(50))] {
         let mut rig = Rig::new();
         rig.options = EngineOptions { stability: Duration::from_millis(900), poll, ..rig.options };
@@ -35,7 +35,7 @@ fn a_slow_writer_is_waited_for() {
             write!(file, "part {part} ").unwrap();
             sleep(Duration::from_millis(30));
         }
-        session.until("done a.png");
+        session.wait_for("done a.png");
         session.finish();
         assert_eq!(rig.calls(), ["a.png"]);
         assert!(rig.result("a.png").ends_with("part 19 "), "{}", rig.result("a.png"));
@@ -43,21 +43,21 @@ fn a_slow_writer_is_waited_for() {
 }
 
 #[test]
-fn a_temporary_name_is_left_alone_until_it_is_renamed() {
+fn temporary_names_are_ignored_until_renamed() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put(".a.png.part", "scan");
     rig.put("b.png.tmp", "scan");
     rig.put("c.png", "sentinel");
-    session.until("done c.png");
+    session.wait_for("done c.png");
     fs::rename(rig.scan(".a.png.part"), rig.scan("a.png")).unwrap();
-    session.until("done a.png");
+    session.wait_for("done a.png");
     session.finish();
     assert_eq!(rig.calls(), ["a.png", "c.png"]);
 }
 
 #[test]
-fn what_is_no_scan_is_left_alone() {
+fn other_files_are_ignored() {
     let rig = Rig::new();
     for name in ["notes.txt", "a.png.toml", ".hidden/a.png", "@eaDir/a.png/thumbnail.jpg"] {
         rig.put(name, "bad");
@@ -78,37 +78,37 @@ fn export(names: [&str; 2]) -> String {
 }
 
 #[test]
-fn the_images_of_an_export_are_no_scans_of_their_own() {
+fn images_of_an_export_are_not_separate_scans() {
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(300);
     rig.put("export/images/B1.TIF", "image");
     rig.put("export/z.xml", &export(["B1.tif", "B2.tif"]));
     rig.put("export/other.tif", "scan");
     let mut session = rig.start();
-    session.until("done export/z.xml");
+    session.wait_for("done export/z.xml");
     // A listed image that arrives late.
     rig.put("export/images/b2.tif", "image");
     rig.put("sentinel.png", "sentinel");
-    session.until("done sentinel.png");
+    session.wait_for("done sentinel.png");
     session.finish();
     assert_eq!(rig.calls(), ["export/other.tif", "export/z.xml", "sentinel.png"]);
 }
 
 #[test]
-fn images_that_came_long_before_their_export_are_withdrawn() {
+fn results_of_images_that_arrive_before_their_export_are_removed() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("export/images/B1.tif", "first image");
     rig.put("export/other.tif", "scan");
-    session.until("done export/images/B1.tif");
-    session.until("done export/other.tif");
+    session.wait_for("done export/images/B1.tif");
+    session.wait_for("done export/other.tif");
     // A listed image that is being processed when the export arrives, and then fails.
     rig.put("export/images/B2.tif", "gate");
-    session.until("running export/images/B2.tif 1");
+    session.wait_for("running export/images/B2.tif 1");
     rig.put("export/z.xml", &export(["B1.tif", "B2.tif"]));
-    session.until("done export/z.xml");
+    session.wait_for("done export/z.xml");
     rig.fail_gate();
-    session.until("vanished export/images/B2.tif");
+    session.wait_for("vanished export/images/B2.tif");
     session.finish();
     assert!(rig.out("export/z.xml/result.json").is_file() && rig.out("export/other.tif/result.json").is_file());
     assert!(!rig.out("export/images").exists(), "results of images are gone, and folders that held nothing else");
@@ -122,7 +122,7 @@ fn images_that_came_long_before_their_export_are_withdrawn() {
 }
 
 #[test]
-fn links_do_not_lead_out_of_the_root() {
+fn links_out_of_the_root_are_not_followed() {
     let rig = Rig::new();
     fs::create_dir(rig.beside("elsewhere")).unwrap();
     fs::write(rig.beside("elsewhere/a.png"), "scan").unwrap();
@@ -133,16 +133,16 @@ fn links_do_not_lead_out_of_the_root() {
 }
 
 #[test]
-fn results_below_the_root_are_not_taken_for_scans() {
+fn results_below_the_root_are_not_scans() {
     let mut rig = Rig::new();
     rig.options.out = rig.scan("results");
     let mut session = rig.start();
     rig.put("a.png", "scan");
     rig.put("bad.png", "bad");
-    session.until("done a.png");
-    session.until("quarantined bad.png E-READ-FORMAT");
+    session.wait_for("done a.png");
+    session.wait_for("quarantined bad.png E-READ-FORMAT");
     rig.put("b.png", "another");
-    session.until("done b.png");
+    session.wait_for("done b.png");
     session.finish();
     let (log, _) = rig.run_until_idle();
     assert_eq!(log, ["started", "draining 0", "stopped"]);
@@ -162,7 +162,7 @@ fn the_same_content_is_processed_once() {
 }
 
 #[test]
-fn an_empty_file_gets_its_time_and_then_its_reason() {
+fn an_empty_file_fails_after_a_longer_wait() {
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(20);
     rig.put("a.png", "");
@@ -171,14 +171,14 @@ fn an_empty_file_gets_its_time_and_then_its_reason() {
 }
 
 #[test]
-fn a_file_that_goes_away_is_told() {
+fn a_vanished_file_is_reported() {
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(400);
     let mut session = rig.start();
     rig.put("a.png", "scan");
-    session.until("seen a.png");
+    session.wait_for("seen a.png");
     fs::remove_file(rig.scan("a.png")).unwrap();
-    session.until("vanished a.png");
+    session.wait_for("vanished a.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals::default());
 }
@@ -188,23 +188,23 @@ fn replaced_content_replaces_the_results() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("a.png", "first");
-    session.until("done a.png");
-    session.forget();
+    session.wait_for("done a.png");
+    session.clear_log();
     rig.put("a.png", "second and longer");
-    session.until("done a.png");
+    session.wait_for("done a.png");
     session.finish();
     assert_eq!(rig.result("a.png"), "second and longer");
 }
 
 #[test]
-fn a_sidecar_that_comes_later_leads_to_new_results() {
+fn a_late_sidecar_leads_to_new_results() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("a.png", "scan");
-    session.until("done a.png");
-    session.forget();
+    session.wait_for("done a.png");
+    session.clear_log();
     rig.put("a.png.toml", "axial_um = 3.87");
-    session.until("done a.png");
+    session.wait_for("done a.png");
     session.finish();
     assert_eq!(rig.calls(), ["a.png", "a.png"]);
 }
@@ -214,25 +214,25 @@ fn a_scan_that_changes_while_it_is_processed_is_processed_again() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("a.png", "gate 1");
-    session.until("running a.png 1");
+    session.wait_for("running a.png 1");
     rig.put("a.png", "gate 1 and 2");
     rig.open_gate();
     rig.open_gate();
-    session.until("done a.png");
+    session.wait_for("done a.png");
     session.finish();
     assert_eq!(rig.result("a.png"), "gate 1 and 2");
 }
 
 #[test]
-fn a_pause_holds_back_work_but_not_watching() {
+fn a_pause_stops_processing_but_not_watching() {
     let rig = Rig::new();
     let mut session = rig.start();
-    session.remote.pause(true);
+    session.handle.pause(true);
     rig.put("a.png", "scan");
-    session.until("queued a.png");
+    session.wait_for("queued a.png");
     assert_eq!(rig.calls(), [""; 0]);
-    session.remote.pause(false);
-    session.until("resumed");
-    session.until("done a.png");
+    session.handle.pause(false);
+    session.wait_for("resumed");
+    session.wait_for("done a.png");
     session.finish();
 }

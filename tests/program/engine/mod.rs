@@ -12,5 +12,5 @@ mod rig;
 mod root;
 mod roots;
 mod series;
-use crate::support;
-use crate::support::stub;
+
+use crate::support::{self, stub};

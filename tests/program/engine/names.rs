@@ -23,7 +23,7 @@ fn hard_links_have_one_result() {
 }
 
 #[test]
-fn links_into_the_root_are_not_followed_either() {
+fn links_within_the_root_are_not_followed() {
     let rig = Rig::new();
     rig.put("ward/a.png", "scan");
     symlink(rig.scan("ward"), rig.scan("again")).unwrap();
@@ -35,11 +35,11 @@ fn links_into_the_root_are_not_followed_either() {
 }
 
 #[test]
-fn pipes_and_devices_are_no_scans() {
+fn pipes_and_devices_are_ignored() {
     let rig = Rig::new();
     let made = std::process::Command::new("mkfifo").arg(rig.scan("pipe.png")).status();
     if !made.is_ok_and(|status| status.success()) {
-        missing("pipes_and_devices_are_no_scans", "mkfifo");
+        missing("pipes_and_devices_are_ignored", "mkfifo");
         return;
     }
     rig.put("a.png", "scan");
@@ -48,11 +48,11 @@ fn pipes_and_devices_are_no_scans() {
 }
 
 #[test]
-fn names_that_differ_by_case_alone_are_two_scans() {
+fn names_that_differ_only_in_case_are_two_scans() {
     let rig = Rig::new();
     rig.put("Scan.png", "large");
     if rig.scan("scan.png").exists() {
-        missing("names_that_differ_by_case_alone_are_two_scans", "case-sensitive-folder");
+        missing("names_that_differ_only_in_case_are_two_scans", "case-sensitive-folder");
         return;
     }
     rig.put("scan.png", "small");
@@ -85,27 +85,27 @@ fn folders_may_be_deep() {
     let name = format!("{}a.png", "folder/".repeat(60));
     rig.put(&name, "scan");
     let mut session = rig.start();
-    session.until(&format!("done {name}"));
+    session.wait_for(&format!("done {name}"));
     session.finish();
     assert_eq!(rig.result(&name), "scan");
 }
 
 #[test]
-fn a_rename_before_it_is_taken_leads_to_one_scan() {
+fn a_file_renamed_before_processing_is_one_scan() {
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(300);
     let mut session = rig.start();
     rig.put("a.png", "scan");
-    session.until("seen a.png");
+    session.wait_for("seen a.png");
     fs::rename(rig.scan("a.png"), rig.scan("b.png")).unwrap();
-    session.until("vanished a.png");
-    session.until("done b.png");
+    session.wait_for("vanished a.png");
+    session.wait_for("done b.png");
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
 }
 
 #[test]
-fn times_of_the_future_and_of_the_past_delay_nothing() {
+fn odd_modification_times_delay_nothing() {
     let rig = Rig::new();
     let (now, years) = (SystemTime::now(), Duration::from_hours(24 * 365 * 40));
     for (name, time) in [("future.png", now + years), ("past.png", SystemTime::UNIX_EPOCH - years)] {
@@ -127,10 +127,10 @@ fn a_writer_that_pauses_longer_than_the_window_is_processed_again() {
     let rig = Rig::new();
     let mut session = rig.start();
     rig.put("a.png", "half");
-    session.until("done a.png");
-    session.forget();
+    session.wait_for("done a.png");
+    session.clear_log();
     rig.put("a.png", "half and the rest");
-    session.until("done a.png");
+    session.wait_for("done a.png");
     let (log, _) = session.finish();
     assert_eq!(rig.result("a.png"), "half and the rest");
     assert_eq!(lines_of(&log, "a.png").last(), Some(&"done a.png"));

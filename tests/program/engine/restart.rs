@@ -23,7 +23,7 @@ fn content_is_processed_once_across_restarts() {
 }
 
 #[test]
-fn vanished_results_are_made_again() {
+fn missing_results_are_recreated() {
     let rig = Rig::new();
     rig.put("a.png", "scan");
     rig.run_until_idle();
@@ -34,18 +34,18 @@ fn vanished_results_are_made_again() {
 }
 
 #[test]
-fn a_drain_finishes_what_runs_and_leaves_the_rest_to_the_next_start() {
+fn a_drain_finishes_running_scans_and_leaves_the_rest() {
     let mut rig = Rig::new();
     rig.options.workers = 1;
     rig.put("a.png", "gate 1");
     let mut session = rig.start();
-    session.until("running a.png 1");
+    session.wait_for("running a.png 1");
     rig.put("b.png", "scan 2");
-    session.until("queued b.png");
-    session.remote.drain();
-    session.until("draining 1");
+    session.wait_for("queued b.png");
+    session.handle.drain();
+    session.wait_for("draining 1");
     rig.open_gate();
-    let (log, totals) = session.collect();
+    let (log, totals) = session.join();
     assert_eq!(totals, Totals { done: 1, left: 1, ..Totals::default() }, "{log:?}");
     assert_eq!(rig.calls(), ["a.png"]);
 
@@ -55,15 +55,15 @@ fn a_drain_finishes_what_runs_and_leaves_the_rest_to_the_next_start() {
 }
 
 #[test]
-fn an_abort_leaves_a_running_scan_uncounted() {
+fn an_aborted_attempt_does_not_count() {
     let mut rig = Rig::new();
     rig.options.attempts = 1;
     for _ in 0..3 {
         rig.put("a.png", "endless");
         let mut session = rig.start();
-        session.until("running a.png 1");
-        session.remote.abort();
-        let (_, totals) = session.collect();
+        session.wait_for("running a.png 1");
+        session.handle.abort();
+        let (_, totals) = session.join();
         assert_eq!(totals, Totals { left: 1, ..Totals::default() });
     }
     assert!(!rig.out("a.png").exists());
@@ -86,7 +86,7 @@ fn crash(rig: &Rig, attempt: u32) {
 }
 
 #[test]
-fn a_crash_counts_as_an_attempt_until_there_are_none_left() {
+fn each_crash_counts_as_an_attempt() {
     let rig = Rig::new();
     rig.put("a.png", "scan");
     rig.run_until_idle();
@@ -102,32 +102,32 @@ fn a_crash_counts_as_an_attempt_until_there_are_none_left() {
 }
 
 #[test]
-fn a_start_that_cannot_succeed_says_why() {
+fn a_failed_start_has_an_error_code() {
     let mut rig = Rig::new();
     let session = rig.start();
-    assert_eq!(rig.refusal(), "E-ENGINE-LOCKED");
+    assert_eq!(rig.start_error(), "E-ENGINE-LOCKED");
     session.finish();
 
     let ledger = Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
     ledger.pragma_update(None, "user_version", 99).unwrap();
     drop(ledger);
-    assert_eq!(rig.refusal(), "E-LEDGER-NEWER");
+    assert_eq!(rig.start_error(), "E-LEDGER-NEWER");
     fs::write(rig.out(".octrls/ledger.sqlite"), "this is no database".repeat(100)).unwrap();
-    assert_eq!(rig.refusal(), "E-LEDGER");
+    assert_eq!(rig.start_error(), "E-LEDGER");
 
     rig.options.out = rig.options.roots[0].clone();
-    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    assert_eq!(rig.start_error(), "E-ENGINE-OUT");
     rig.options.out = rig.beside("");
-    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    assert_eq!(rig.start_error(), "E-ENGINE-OUT");
     fs::write(rig.beside("file"), "").unwrap();
     rig.options.out = rig.beside("file");
-    assert_eq!(rig.refusal(), "E-ENGINE-OUT");
+    assert_eq!(rig.start_error(), "E-ENGINE-OUT");
     rig.options.roots = vec![rig.beside("missing")];
-    assert_eq!(rig.refusal(), "E-ENGINE-ROOT");
+    assert_eq!(rig.start_error(), "E-ENGINE-ROOT");
 }
 
 #[test]
-fn a_lock_ends_with_its_engine() {
+fn the_lock_is_released_when_the_engine_stops() {
     let mut rig = Rig::new();
     rig.options.stability = Duration::from_millis(10);
     for _ in 0..5 {

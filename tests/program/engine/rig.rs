@@ -1,4 +1,4 @@
-//! Test fixture: a watched folder, a processor that obeys words in the scan file, and events as lines of text.
+//! Test fixture: a watched folder, a processor that follows words in the scan file, and events as lines of text.
 
 use octrls_core::ErrorCode;
 use std::{
@@ -34,33 +34,33 @@ pub(crate) struct Copier {
     /// Whether the next scan at the gate succeeds or fails.
     gate: (Sender<bool>, Receiver<bool>),
     /// Number of finished calls, whatever their outcome.
-    over: AtomicUsize,
+    finished_calls: AtomicUsize,
 }
 
 /// Increments the counter when a call ends.
-struct Over<'a>(&'a AtomicUsize);
+struct CallGuard<'a>(&'a AtomicUsize);
 
-impl Drop for Over<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 impl Copier {
-    fn obey(
+    fn follow(
         &self,
         name: &Path,
         text: &str,
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<(), ProcessError> {
-        let error = |code, transient| Err(ProcessError { code, reason: "as it was told".into(), transient });
+        let error = |code, transient| Err(ProcessError { code, reason: "as the scan asks".into(), transient });
         match text.split_whitespace().next() {
             None => error(ErrorCode::ReadEmpty, false),
             Some("bad") => error(ErrorCode::ReadFormat, false),
             Some("down") => error(ErrorCode::OutIo, true),
             Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error(ErrorCode::ReadIo, true),
             Some("full") => error(ErrorCode::OutFull, true),
-            Some("panic") => panic!("as it was told"),
+            Some("panic") => panic!("as the scan asks"),
             Some("gate") if self.gate.1.recv_timeout(PATIENCE).unwrap() => Ok(()),
             Some("gate") => error(ErrorCode::ReadIo, true),
             // Ignores cancellation, as a looping decoder or a hanging disk does.
@@ -84,12 +84,12 @@ impl Processor for Copier {
         task: &ScanTask<'_>,
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
-        let _over = Over(&self.over);
+        let _guard = CallGuard(&self.finished_calls);
         let ScanTask { files, name, sha256: _, out } = *task;
         let files = files.contents().unwrap();
         let text = files.iter().map(|file| words(file)).collect::<Vec<_>>().join(" ");
         self.calls.lock().unwrap().push(name.display().to_string());
-        self.obey(name, &text, report)?;
+        self.follow(name, &text, report)?;
         if let ControlFlow::Break(cancelled) = report(ScanChange::Running { attempt: 1 }) {
             return Err(cancelled.into());
         }
@@ -153,7 +153,7 @@ impl Rig {
             calls: Mutex::default(),
             flaky: Mutex::default(),
             gate: unbounded(),
-            over: AtomicUsize::new(0),
+            finished_calls: AtomicUsize::new(0),
         });
         Self { dir, options, copier }
     }
@@ -207,10 +207,10 @@ impl Rig {
     }
 
     /// Waits until `count` calls have finished, whatever their outcome.
-    pub(crate) fn until_over(&self, count: usize) {
-        let begun = Instant::now();
-        while self.copier.over.load(Ordering::SeqCst) < count {
-            assert!(begun.elapsed() < PATIENCE, "{:?}", self.copier.calls);
+    pub(crate) fn wait_for_calls(&self, count: usize) {
+        let start = Instant::now();
+        while self.copier.finished_calls.load(Ordering::SeqCst) < count {
+            assert!(start.elapsed() < PATIENCE, "{:?}", self.copier.calls);
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -229,8 +229,8 @@ impl Rig {
         self.start_with(self.options.clone()).unwrap()
     }
 
-    /// The error code with which the engine refuses to start.
-    pub(crate) fn refusal(&self) -> &'static str {
+    /// The error code of an engine that cannot start.
+    pub(crate) fn start_error(&self) -> &'static str {
         match self.start_with(self.options.clone()) {
             Err(error) => error.code().as_str(),
             Ok(_) => panic!("it started"),
@@ -239,19 +239,19 @@ impl Rig {
 
     /// Processes all files; returns the events and totals.
     pub(crate) fn run_until_idle(&self) -> (Vec<String>, Totals) {
-        self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().collect()
+        self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().join()
     }
 
     fn start_with(&self, options: EngineOptions) -> Result<Session, EngineError> {
         let (engine, events) = Engine::start(options, Arc::clone(&self.copier) as _, ModelFacts::default())?;
         let (ids, names, log) = (HashMap::new(), HashMap::new(), Vec::new());
-        Ok(Session { remote: engine.remote(), engine, events, ids, names, log })
+        Ok(Session { handle: engine.handle(), engine, events, ids, names, log })
     }
 }
 
 /// A running engine and its events so far.
 pub(crate) struct Session {
-    pub(crate) remote: EngineHandle,
+    pub(crate) handle: EngineHandle,
     engine: Engine,
     events: Receiver<Event>,
     ids: HashMap<String, ScanId>,
@@ -261,7 +261,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Waits until an event reads like `line`; events read earlier count too.
-    pub(crate) fn until(&mut self, line: &str) {
+    pub(crate) fn wait_for(&mut self, line: &str) {
         while !self.log.iter().any(|known| known == line) {
             match self.events.recv_timeout(PATIENCE) {
                 Ok(event) => self.note(event),
@@ -270,7 +270,7 @@ impl Session {
         }
     }
 
-    /// Forgets the events so far, so that [`until`](Self::until) waits for new ones.
+    /// Forgets the events so far, so that [`wait_for`](Self::wait_for) waits for new ones.
     pub(crate) fn forget(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
@@ -284,8 +284,8 @@ impl Session {
 
     /// Drains the engine; returns the events and totals.
     pub(crate) fn finish(self) -> (Vec<String>, Totals) {
-        self.remote.drain();
-        self.collect()
+        self.handle.drain();
+        self.join()
     }
 
     /// Drops every handle to the engine and returns the remaining events.
@@ -294,8 +294,8 @@ impl Session {
     }
 
     /// Waits until the engine stops by itself.
-    pub(crate) fn collect(mut self) -> (Vec<String>, Totals) {
-        self.until("stopped");
+    pub(crate) fn join(mut self) -> (Vec<String>, Totals) {
+        self.wait_for("stopped");
         let totals = self.engine.join();
         assert!(self.events.recv().is_err(), "an event after the last one");
         (self.log, totals)

@@ -6,23 +6,23 @@ use octrls_engine::Totals;
 
 use crate::engine::rig::Rig;
 
-fn goes_and_returns(poll: Option<Duration>) {
+fn lose_and_restore_root(poll: Option<Duration>) {
     let mut rig = Rig::new();
     rig.options.poll = poll;
     rig.put("a.png", "scan 1");
     let mut session = rig.start();
-    session.until("done a.png");
+    session.wait_for("done a.png");
 
     let away = rig.beside("away");
     fs::rename(&rig.options.roots[0], &away).unwrap();
-    session.until("offline");
+    session.wait_for("offline");
     fs::write(away.join("b.png"), "scan 2").unwrap();
     fs::rename(&away, &rig.options.roots[0]).unwrap();
-    session.until("online");
-    session.until("done b.png");
+    session.wait_for("online");
+    session.wait_for("done b.png");
 
     rig.put("new/c.png", "scan 3");
-    session.until("done new/c.png");
+    session.wait_for("done new/c.png");
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { done: 3, ..Totals::default() }, "{log:?}");
     assert_eq!(rig.calls(), ["a.png", "b.png", "new/c.png"], "nothing is imported again");
@@ -31,45 +31,45 @@ fn goes_and_returns(poll: Option<Duration>) {
 
 #[test]
 fn nothing_is_lost_or_repeated_with_events() {
-    goes_and_returns(None);
+    lose_and_restore_root(None);
 }
 
 #[test]
 fn nothing_is_lost_or_repeated_with_polling() {
-    goes_and_returns(Some(Duration::from_millis(50)));
+    lose_and_restore_root(Some(Duration::from_millis(50)));
 }
 
 #[test]
-fn a_scan_interrupted_by_the_loss_of_the_root_is_not_at_fault() {
+fn a_scan_interrupted_by_a_lost_root_does_not_fail() {
     let mut rig = Rig::new();
     rig.options.attempts = 1;
     rig.put("a.png", "gate");
     let mut session = rig.start();
-    session.until("running a.png 1");
+    session.wait_for("running a.png 1");
     // It was read and now waits at the gate.
     while rig.calls().is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let away = rig.beside("away");
     fs::rename(&rig.options.roots[0], &away).unwrap();
-    session.until("offline");
+    session.wait_for("offline");
     rig.fail_gate();
-    session.forget();
-    session.until("seen a.png");
+    session.clear_log();
+    session.wait_for("seen a.png");
     fs::rename(&away, &rig.options.roots[0]).unwrap();
-    session.until("online");
+    session.wait_for("online");
     rig.open_gate();
-    session.until("done a.png");
+    session.wait_for("done a.png");
     let (log, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() }, "{log:?}");
 }
 
 #[test]
-fn events_alone_suffice_between_walks() {
+fn change_events_suffice_between_walks() {
     let mut rig = Rig::new();
     rig.options.rescan = Duration::from_hours(1);
     let mut session = rig.start();
     rig.put("deep/er/a.png", "scan");
-    session.until("done deep/er/a.png");
+    session.wait_for("done deep/er/a.png");
     session.finish();
 }

@@ -21,7 +21,7 @@ fn put_of(rig: &Rig, name: &str, series: &str, frames: u32, words: &str) {
 }
 
 #[test]
-fn the_instances_of_a_series_in_one_folder_are_one_scan() {
+fn instances_of_a_series_in_one_folder_are_one_scan() {
     let rig = Rig::new();
     for (name, words) in [("s/10.dcm", "third"), ("s/2.dcm", "second"), ("s/1.dcm", "first"), ("t/4.dcm", "elsewhere")]
     {
@@ -40,7 +40,7 @@ fn the_instances_of_a_series_in_one_folder_are_one_scan() {
 }
 
 #[test]
-fn a_series_is_taken_when_no_more_instances_come() {
+fn a_series_is_processed_when_it_stops_growing() {
     for poll in [None, Some(Duration::from_millis(50))] {
         let mut rig = Rig::new();
         rig.options = EngineOptions { stability: Duration::from_millis(900), poll, ..rig.options };
@@ -49,7 +49,7 @@ fn a_series_is_taken_when_no_more_instances_come() {
             put(&rig, &format!("{number}.dcm"), &number.to_string());
             sleep(Duration::from_millis(100));
         }
-        session.until("done 1.dcm");
+        session.wait_for("done 1.dcm");
         session.finish();
         assert_eq!(rig.calls(), ["1.dcm"]);
         assert_eq!(rig.result("1.dcm"), "1 2 3 4 5");
@@ -57,19 +57,19 @@ fn a_series_is_taken_when_no_more_instances_come() {
 }
 
 #[test]
-fn an_instance_that_comes_late_replaces_the_results() {
+fn a_late_instance_replaces_the_results() {
     let rig = Rig::new();
     let mut session = rig.start();
     put(&rig, "s/2.dcm", "2");
-    session.until("done s/2.dcm");
-    session.forget();
+    session.wait_for("done s/2.dcm");
+    session.clear_log();
     put(&rig, "s/3.dcm", "3");
-    session.until("done s/2.dcm");
+    session.wait_for("done s/2.dcm");
     assert_eq!(rig.result("s/2.dcm"), "2 3");
-    session.forget();
+    session.clear_log();
     // Its name comes first, so the scan is now named after it.
     put(&rig, "s/1.dcm", "1");
-    session.until("done s/1.dcm");
+    session.wait_for("done s/1.dcm");
     session.finish();
     assert_eq!(rig.result("s/1.dcm"), "1 2 3");
     assert!(!rig.out("s/2.dcm").exists());
@@ -77,7 +77,7 @@ fn an_instance_that_comes_late_replaces_the_results() {
 }
 
 #[test]
-fn an_instance_that_changes_or_goes_away_makes_other_results() {
+fn a_changed_or_missing_instance_leads_to_new_results() {
     for poll in [None, Some(Duration::from_millis(50))] {
         let mut rig = Rig::new();
         rig.options.poll = poll;
@@ -85,19 +85,19 @@ fn an_instance_that_changes_or_goes_away_makes_other_results() {
         for number in ["1", "2", "3"] {
             put(&rig, &format!("{number}.dcm"), number);
         }
-        session.until("done 1.dcm");
-        session.forget();
+        session.wait_for("done 1.dcm");
+        session.clear_log();
         put(&rig, "3.dcm", "three");
-        session.until("done 1.dcm");
+        session.wait_for("done 1.dcm");
         assert_eq!(rig.result("1.dcm"), "1 2 three");
-        session.forget();
+        session.clear_log();
         fs::remove_file(rig.scan("2.dcm")).unwrap();
-        session.until("done 1.dcm");
+        session.wait_for("done 1.dcm");
         assert_eq!(rig.result("1.dcm"), "1 three");
-        session.forget();
+        session.clear_log();
         // Only the name changes.
         fs::rename(rig.scan("1.dcm"), rig.scan("4.dcm")).unwrap();
-        session.until("already done 3.dcm");
+        session.wait_for("already done 3.dcm");
         session.finish();
         assert_eq!(rig.calls().len(), 3);
     }
@@ -109,14 +109,14 @@ fn a_series_that_grows_while_it_is_processed_is_processed_again() {
         let rig = Rig::new();
         let mut session = rig.start();
         put(&rig, "1.dcm", "gate");
-        session.until("running 1.dcm 1");
+        session.wait_for("running 1.dcm 1");
         put(&rig, late, "late");
         // When this scan is done, the late instance has been noticed.
         rig.put("sentinel.png", "sentinel");
-        session.until("done sentinel.png");
+        session.wait_for("done sentinel.png");
         rig.open_gate();
         rig.open_gate();
-        session.until(&format!("done {name}"));
+        session.wait_for(&format!("done {name}"));
         session.finish();
         let words = rig.result(name);
         assert!(words == "gate late" || words == "late gate", "{words}");
@@ -126,27 +126,27 @@ fn a_series_that_grows_while_it_is_processed_is_processed_again() {
 }
 
 #[test]
-fn a_series_that_is_given_up_stays_until_it_is_made_whole() {
+fn a_failed_series_stays_until_it_is_repaired() {
     let rig = Rig::new();
     let mut session = rig.start();
     put(&rig, "s/1.dcm", "bad");
     put(&rig, "s/2.dcm", "2");
-    session.until("quarantined s/1.dcm E-READ-FORMAT");
+    session.wait_for("quarantined s/1.dcm E-READ-FORMAT");
     assert!(rig.scan("s/1.dcm").is_file() && rig.scan("s/2.dcm").is_file());
     let listed = || rig.command(&["quarantine", "list", "--json"]).1;
     assert!(listed().contains("E-READ-FORMAT"), "{}", listed());
     // Any instance may name the series.
-    session.forget();
+    session.clear_log();
     let (asked, text) = rig.command(&["redo", "s/2.dcm"]);
     assert!(asked, "{text}");
-    session.until("quarantined s/1.dcm E-READ-FORMAT");
+    session.wait_for("quarantined s/1.dcm E-READ-FORMAT");
     assert_eq!(listed().lines().count(), 1, "{}", listed());
-    session.forget();
+    session.clear_log();
     put(&rig, "s/3.dcm", "3");
-    session.until("quarantined s/1.dcm E-READ-FORMAT");
+    session.wait_for("quarantined s/1.dcm E-READ-FORMAT");
     assert_eq!(listed().lines().count(), 1, "{}", listed());
     put(&rig, "s/1.dcm", "sound");
-    session.until("done s/1.dcm");
+    session.wait_for("done s/1.dcm");
     let (log, _) = session.finish();
     assert_eq!(rig.result("s/1.dcm"), "sound 2 3");
     assert!(lines_of(&log, "s/2.dcm").iter().all(|line| !line.starts_with("running")), "{log:?}");
@@ -156,7 +156,7 @@ fn a_series_that_is_given_up_stays_until_it_is_made_whole() {
 }
 
 #[test]
-fn what_is_no_whole_dicom_file_is_a_scan_of_its_own() {
+fn a_truncated_dicom_file_is_a_separate_scan() {
     let rig = Rig::new();
     let mut cut = instance("1.2", 1, "bad");
     cut.truncate(200);

@@ -4,14 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::LedgerError;
-
-/// The current schema version.
-pub(super) const VERSION: i64 = 3;
-
-/// The migration from each version to the next; the first starts with an empty file.
-pub(crate) const STEPS: [&str; VERSION as usize] =
-    [include_str!("schema.sql"), include_str!("visits.sql"), include_str!("records.sql")];
+use super::{error::LedgerError, schema::STEPS};
 
 /// Opens or creates the database at `file`. Older schemas are migrated in one transaction.
 pub(crate) fn open(file: &Path) -> Result<Connection, LedgerError> {
@@ -39,6 +32,7 @@ pub(crate) fn open(file: &Path) -> Result<Connection, LedgerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::schema::VERSION;
 
     const OLD_ROWS: &str = "
         INSERT INTO scans VALUES ('x', 'octrls.result/1 abc', 'done', 1, NULL, NULL, 'a.png', 'a.png', '2026-01', '2026-02');

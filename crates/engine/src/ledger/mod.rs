@@ -9,79 +9,46 @@
 //! the results.
 
 mod database;
-mod parts;
-mod path;
+mod error;
+mod path_column;
 mod records;
 mod rows;
+mod schema;
+mod time;
 
-use octrls_core::ErrorCode;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use path::PathColumn;
-use rows::{Row, is_occupied, remember};
+use octrls_core::ErrorCode;
 use rusqlite::{Connection, OptionalExtension, params};
 
 #[cfg(any(test, fuzzing))]
-pub(super) use database::STEPS;
-use database::VERSION;
-pub(super) use database::open as open_database;
-pub(super) use records::Records;
-pub use records::{LedgerEntry, ScanState};
-
-use super::{content::Content, stamp::Stamp};
+pub(crate) use self::schema::STEPS;
+pub(crate) use self::{database::open as open_database, records::Records};
+pub use self::{
+    error::LedgerError,
+    records::{LedgerEntry, ScanState},
+};
+use self::{
+    path_column::PathColumn,
+    rows::{Row, is_occupied, remember},
+    time::now,
+};
+use crate::{intake::stamp::Stamp, work::content::Content};
 
 /// Error code of a scan whose attempts all crashed the program.
-pub(super) const CRASH_CODE: ErrorCode = ErrorCode::Crash;
+pub(crate) const CRASH_CODE: ErrorCode = ErrorCode::Crash;
 
 const CRASH_REASON: &str = "the program crashed or was killed while processing this scan";
 
-/// Why the ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The database cannot be opened, read or written.
-    #[error("cannot use the ledger: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// The database is damaged.
-    #[error("the ledger is damaged: {0}")]
-    Damaged(String),
-    /// The secret key beside the ledger cannot be read or created.
-    #[error("cannot use the follow-up key: {0}")]
-    Secret(#[from] std::io::Error),
-    /// There is no ledger in the folder.
-    #[error("no ledger in {path}; give the results folder of a watcher", path = path.display())]
-    Missing {
-        /// The results folder.
-        path: PathBuf,
-    },
-    /// A newer version of the program wrote the ledger.
-    #[error("the ledger has version {found}, this octrls supports version {VERSION}; use a newer octrls")]
-    Newer {
-        /// Its version.
-        found: i64,
-    },
-}
-
-impl LedgerError {
-    /// A stable code for scripts.
-    #[must_use]
-    pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::Database(_) | Self::Damaged(_) => ErrorCode::Ledger,
-            Self::Missing { .. } => ErrorCode::LedgerMissing,
-            Self::Secret(_) => ErrorCode::LedgerSecret,
-            Self::Newer { .. } => ErrorCode::LedgerNewer,
-        }
-    }
-}
-
 /// What the ledger knows of a file by its stamp alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PathStatus {
+pub(crate) enum PathStatus {
     /// Not known, or its results are missing: process it.
     Unknown,
     /// Its results exist.
@@ -92,7 +59,7 @@ pub(super) enum PathStatus {
 
 /// What to do with a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// Run the given attempt, which counts from now on.
     Run { attempt: u32 },
     /// Nothing: its results exist.
@@ -105,7 +72,7 @@ pub(super) enum Admission {
 
 /// Access to the ledger for one model and set of settings.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     db: Connection,
     fingerprint: String,
     /// SHA-256 of the model file.
@@ -118,34 +85,34 @@ pub(super) struct Ledger {
 
 /// What results depend on: the processor's fingerprint and the SHA-256 of its model.
 #[derive(Clone, Debug)]
-pub(super) struct Fingerprint {
-    pub(super) fingerprint: String,
-    pub(super) model: String,
+pub(crate) struct Fingerprint {
+    pub(crate) fingerprint: String,
+    pub(crate) model: String,
 }
 
 /// A file that stopped changing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'a> {
+pub(crate) struct StableFile<'a> {
     /// Path below the root.
-    pub(super) path: &'a Path,
-    pub(super) stamp: Stamp,
+    pub(crate) path: &'a Path,
+    pub(crate) stamp: Stamp,
     /// When it was queued.
-    pub(super) queued: Timestamp,
+    pub(crate) queued: Timestamp,
 }
 
 impl Ledger {
     /// Opens or creates the database at `file`. The caller must hold the lock on `out`; a `running` state is therefore
     /// left over from a crash.
-    pub(super) fn open(
+    pub(crate) fn open(
         file: &Path,
         out: &Path,
-        recipe: Fingerprint,
+        fingerprint: Fingerprint,
         roots: &[(String, PathBuf)],
     ) -> Result<Self, LedgerError> {
         let mut db = open_database(file)?;
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(LedgerError::Damaged(verdict));
+        let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(LedgerError::Damaged(check));
         }
         db.execute(
             "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2 WHERE state = 'running'",
@@ -162,12 +129,12 @@ impl Ledger {
             tx.execute("INSERT INTO roots VALUES (?1, ?2)", params![name, PathColumn(path.as_path())])?;
         }
         tx.commit()?;
-        let Fingerprint { fingerprint, model } = recipe;
+        let Fingerprint { fingerprint, model } = fingerprint;
         Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
     }
 
     /// Subtracts the attempts that crashed the program.
-    pub(super) fn forgive_ends(&mut self) -> Result<(), LedgerError> {
+    pub(crate) fn forgive_crashes(&mut self) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET attempts = max(attempts - 1, 0), code = NULL, reason = NULL WHERE state = 'hashed' AND code = ?1",
             [CRASH_CODE.as_str()],
@@ -176,7 +143,7 @@ impl Ledger {
     }
 
     /// Takes the pending requests to check files; the empty path means all files.
-    pub(super) fn take_requests(&mut self) -> Result<Vec<PathBuf>, LedgerError> {
+    pub(crate) fn take_requests(&mut self) -> Result<Vec<PathBuf>, LedgerError> {
         if !self.db.prepare_cached("SELECT 1 FROM requests LIMIT 1")?.exists([])? {
             return Ok(Vec::new());
         }
@@ -186,12 +153,12 @@ impl Ledger {
     }
 
     /// Whether a worker is processing `content`.
-    pub(super) fn is_busy(&self, content: &Content) -> bool {
+    pub(crate) fn is_busy(&self, content: &Content) -> bool {
         self.busy.contains_key(content)
     }
 
     /// Looks up the file at `path` with the given stamp.
-    pub(super) fn recall(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
+    pub(crate) fn status_of(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
         let mut query = self.db.prepare_cached(
             "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
              WHERE paths.path = ?2 AND paths.bytes = ?3 AND modified_ns = ?4
@@ -214,11 +181,11 @@ impl Ledger {
             )
             .optional()?;
         let Some((state, result, taken)) = found else { return Ok(PathStatus::Unknown) };
-        let there = || result.as_ref().is_some_and(|result| has_results(&self.out, result));
+        let has_results = || result.as_ref().is_some_and(|result| results_exist(&self.out, result));
         Ok(match state.as_str() {
-            "written" if there() => PathStatus::Done,
+            "written" if has_results() => PathStatus::Done,
             // Its results are being recreated from the file at another path.
-            "hashed" | "running" if taken != path && there() => PathStatus::Done,
+            "hashed" | "running" if taken != path && has_results() => PathStatus::Done,
             "expired" => PathStatus::Done,
             "quarantined" => PathStatus::Quarantined,
             _ => PathStatus::Unknown,
@@ -228,9 +195,9 @@ impl Ledger {
     /// Decides what to do with `content`, found at `path`. A decision to run an attempt is on disk before this returns.
     /// It holds until [`done`](Self::done), [`failed`](Self::failed), [`quarantined`](Self::quarantined) or
     /// [`release`](Self::release).
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
-        Found { path, stamp, queued }: Found<'_>,
+        StableFile { path, stamp, queued }: StableFile<'_>,
         content: &Content,
         attempts_allowed: u32,
     ) -> Result<Admission, LedgerError> {
@@ -247,7 +214,7 @@ impl Ledger {
             }
             Some(Row { ref state, result: Some(ref result), .. }) if state == "written" => {
                 // The result folder of this path may hold an earlier content's results, which must be replaced.
-                if has_results(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
+                if results_exist(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
                     remember(&tx, path, stamp, content)?;
                     tx.commit()?;
                     return Ok(Admission::AlreadyDone);
@@ -288,8 +255,8 @@ impl Ledger {
     }
 
     /// Records that the results of `content` are in the folder `path` below the output folder.
-    pub(super) fn done(&mut self, path: &Path, stamp: Stamp, content: &Content) -> Result<(), LedgerError> {
-        let seconds = self.leave(content);
+    pub(crate) fn done(&mut self, path: &Path, stamp: Stamp, content: &Content) -> Result<(), LedgerError> {
+        let seconds = self.end_work(content);
         let tx = self.db.transaction()?;
         tx.execute(
             "UPDATE scans SET state = iif(state = 'written', 'superseded', state), result = NULL, changed = ?1
@@ -306,8 +273,8 @@ impl Ledger {
     }
 
     /// Records a failed attempt that will be retried.
-    pub(super) fn failed(&mut self, content: &Content, code: ErrorCode, reason: &str) -> Result<(), LedgerError> {
-        let seconds = self.leave(content);
+    pub(crate) fn failed(&mut self, content: &Content, code: ErrorCode, reason: &str) -> Result<(), LedgerError> {
+        let seconds = self.end_work(content);
         self.db.execute(
             "UPDATE scans SET state = 'hashed', code = ?1, reason = ?2, changed = ?3, finished = ?3, seconds = ?4
              WHERE content = ?5 AND fingerprint = ?6",
@@ -317,8 +284,8 @@ impl Ledger {
     }
 
     /// Ends an attempt that does not count, because the scan is not at fault.
-    pub(super) fn release(&mut self, content: &Content) -> Result<(), LedgerError> {
-        self.leave(content);
+    pub(crate) fn release(&mut self, content: &Content) -> Result<(), LedgerError> {
+        self.end_work(content);
         self.db.execute(
             "UPDATE scans SET state = 'hashed', attempts = max(attempts - 1, 0), changed = ?1
              WHERE content = ?2 AND fingerprint = ?3",
@@ -329,14 +296,14 @@ impl Ledger {
 
     /// Records that the file failed for good. `in_place` is the stamp of a file that could not be moved away and must
     /// be ignored from now on.
-    pub(super) fn quarantined(
+    pub(crate) fn quarantined(
         &mut self,
         path: &Path,
         in_place: Option<Stamp>,
         content: &Content,
         (code, reason): (ErrorCode, &str),
     ) -> Result<(), LedgerError> {
-        let seconds = self.leave(content);
+        let seconds = self.end_work(content);
         let tx = self.db.transaction()?;
         // A scan that never started, because it is unreadable or too large, has no row yet.
         tx.execute(
@@ -353,7 +320,7 @@ impl Ledger {
     }
 
     /// Folder below the output folder with earlier results of `content` by this model and these settings.
-    pub(super) fn earlier_result(&self, content: &Content) -> Result<Option<PathBuf>, LedgerError> {
+    pub(crate) fn earlier_result(&self, content: &Content) -> Result<Option<PathBuf>, LedgerError> {
         let mut query = self.db.prepare_cached("SELECT result FROM scans WHERE content = ?1 AND fingerprint = ?2")?;
         let found =
             query.query_row([content.key(), &self.fingerprint], |row| row.get::<_, Option<PathColumn<PathBuf>>>(0));
@@ -362,7 +329,7 @@ impl Ledger {
 
     /// The next few result folders older than `age`, each with its row number for [`expire`](Self::expire). Only rows
     /// with numbers above `after` are returned.
-    pub(super) fn outdated(&self, age: Duration, after: i64) -> Result<Vec<(i64, PathBuf)>, LedgerError> {
+    pub(crate) fn outdated(&self, age: Duration, after: i64) -> Result<Vec<(i64, PathBuf)>, LedgerError> {
         const A_FEW: u32 = 256;
         let Ok(limit) = Timestamp::now().checked_sub(age) else { return Ok(Vec::new()) };
         let mut query = self.db.prepare_cached(
@@ -376,7 +343,7 @@ impl Ledger {
     }
 
     /// Records that the results of the given row were removed because of their age. The content is not processed again.
-    pub(super) fn expire(&self, row: i64) -> Result<(), LedgerError> {
+    pub(crate) fn expire(&self, row: i64) -> Result<(), LedgerError> {
         self.db.execute(
             "UPDATE scans SET state = 'expired', result = NULL, changed = ?1 WHERE rowid = ?2 AND state = 'written'",
             params![now(), row],
@@ -384,19 +351,49 @@ impl Ledger {
         Ok(())
     }
 
+    /// Ends an attempt because `content` turned out to be part of another scan.
+    pub(crate) fn set_aside(&mut self, content: &Content) -> Result<(), LedgerError> {
+        self.end_work(content);
+        self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, attempts = 0, changed = ?1
+             WHERE content = ?2 AND fingerprint = ?3",
+            params![now(), content.key(), self.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// Records that the file that failed in place at `path` is gone, replaced by `now_there` or by no separate scan.
+    pub(crate) fn replaced(&self, path: &Path, now_there: Option<&Content>) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET state = 'superseded', changed = ?1 WHERE path = ?2 AND state = 'quarantined' AND content IS NOT ?3",
+            params![now(), PathColumn(path), now_there.map(Content::key)],
+        )?;
+        Ok(())
+    }
+
+    /// Drops the results of the scan at `path`, which is part of another; returns whether there were any.
+    pub(crate) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
+        let withdrawn = self.db.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",
+            params![now(), PathColumn(path)],
+        )?;
+        Ok(withdrawn > 0)
+    }
+
     /// Ends the work on `content`; returns its duration in seconds.
-    fn leave(&mut self, content: &Content) -> Option<f64> {
+    fn end_work(&mut self, content: &Content) -> Option<f64> {
         self.busy.remove(content).map(|since| since.elapsed().as_secs_f64())
     }
 }
 
-/// If the check fails, results count as present: an unreachable disk is no reason to process everything again.
-fn has_results(out: &Path, result: &Path) -> bool {
-    out.join(result).try_exists().unwrap_or(true)
+/// Locks the ledger. The database stays consistent even after a panic.
+pub(crate) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn now() -> String {
-    Timestamp::now().to_string()
+/// If the check fails, results count as present: an unreachable disk is no reason to process everything again.
+fn results_exist(out: &Path, result: &Path) -> bool {
+    out.join(result).try_exists().unwrap_or(true)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use octrls_fs::digest::sha256;
 use rusqlite::{Connection, Row, params};
 
-use super::{LedgerError, database, now, path::PathColumn};
-use octrls_fs::digest::sha256;
+use super::{database, error::LedgerError, path_column::PathColumn, time::now};
 
 /// State of a content under one model and one set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +123,7 @@ impl Records {
     }
 
     /// Passes every entry to `take`, sorted by path.
-    pub(crate) fn each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
+    pub(crate) fn for_each(&self, take: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
         let mut query = self.db.prepare(&format!("SELECT {COLUMNS} FROM scans ORDER BY path, first_taken"))?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -133,7 +133,7 @@ impl Records {
     }
 
     /// The entries of contents last seen or processed at `path`.
-    pub(crate) fn at(&self, path: &Path) -> Result<Vec<LedgerEntry>, LedgerError> {
+    pub(crate) fn entries_at(&self, path: &Path) -> Result<Vec<LedgerEntry>, LedgerError> {
         let mut query = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM scans
              WHERE path = ?1 OR content IN (SELECT paths.content FROM paths WHERE paths.path = ?1)"
@@ -151,7 +151,7 @@ impl Records {
 
     /// Resets the content of `entry` for a first attempt from the file at `path`. Returns false if a worker has started
     /// on it meanwhile.
-    pub(crate) fn renew(&self, entry: &LedgerEntry, path: &Path) -> Result<bool, LedgerError> {
+    pub(crate) fn reset(&self, entry: &LedgerEntry, path: &Path) -> Result<bool, LedgerError> {
         let changed = self.db.execute(
             "UPDATE scans SET state = 'hashed', attempts = 0, code = NULL, reason = NULL, path = ?1, changed = ?2
              WHERE content = ?3 AND fingerprint = ?4 AND state NOT IN ('running', 'superseded')",
@@ -172,7 +172,7 @@ impl Records {
     }
 
     /// Requests that a running engine check the file at `path`; the empty path means all files.
-    pub(crate) fn ask(&self, path: &Path) -> Result<(), LedgerError> {
+    pub(crate) fn request_check(&self, path: &Path) -> Result<(), LedgerError> {
         self.db.execute("INSERT OR IGNORE INTO requests VALUES (?1)", [PathColumn(path)])?;
         Ok(())
     }

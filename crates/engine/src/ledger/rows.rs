@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::path::PathColumn;
-use crate::{content::Content, stamp::Stamp};
+use super::path_column::PathColumn;
+use crate::{intake::stamp::Stamp, work::content::Content};
 
 /// A content's row.
 pub(super) struct Row {

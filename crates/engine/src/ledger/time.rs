@@ -1,0 +1,8 @@
+//! The time as stored in the ledger.
+
+use jiff::Timestamp;
+
+/// The current time.
+pub(super) fn now() -> String {
+    Timestamp::now().to_string()
+}

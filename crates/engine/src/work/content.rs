@@ -1,0 +1,129 @@
+//! Identity of a scan's content, independent of its name: SHA-256 of its files and of its sidecar.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use octrls_fs::digest::{sha256_of_file, sha256_of_reader};
+use octrls_readers::{ReadError, ScanFiles};
+
+use super::processor::{ProcessError, with_scan_name};
+use crate::intake::stamp::{Stamp, sidecar_of};
+
+/// A key that is equal exactly for scans that must give the same result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Content(String);
+
+impl Content {
+    /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` returns true.
+    pub(crate) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+        let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
+        let digests = match files.instances() {
+            [] => vec![digest(files.path())?],
+            instances => instances.iter().map(|file| digest(file)).collect::<io::Result<_>>()?,
+        };
+        let mut key = files.digest(digests);
+        let sidecar = sidecar_of(files.path());
+        // Opening a pipe of that name would block.
+        match fs::symlink_metadata(&sidecar) {
+            Ok(found) if found.is_file() => {
+                key.push('+');
+                key.push_str(&digest(&sidecar)?);
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Self(key))
+    }
+
+    /// Key of a file that cannot be read, at `path` below the root.
+    pub(crate) fn unreadable(path: &Path) -> Self {
+        Self(format!("unreadable:{}", path.display()))
+    }
+
+    /// Key of a file that is too large to read, at `path` below the root.
+    pub(crate) fn too_large(path: &Path, stamp: Stamp) -> Self {
+        Self(format!("too-large:{}:{}:{}", stamp.scan.bytes, stamp.scan.modified_ns, path.display()))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_key(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// The key as stored in the ledger.
+    pub(crate) fn key(&self) -> &str {
+        &self.0
+    }
+
+    /// SHA-256 of the scan without its sidecar, in hexadecimal; `None` if it could not be read.
+    pub(crate) fn sha256(&self) -> Option<&str> {
+        (!self.0.contains(':')).then(|| self.0.split('+').next().unwrap_or_default())
+    }
+}
+
+/// Digest of the content of the scan in `files`, see [`ScanFiles::digest`]. Errors call the scan `name`.
+///
+/// # Errors
+/// [`ProcessError`] if a file cannot be read.
+pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
+    let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
+    let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
+    Ok(files.digest(digests().map_err(|error| with_scan_name(error, name))?))
+}
+
+/// A file whose reading can be cancelled between two blocks.
+struct Cancellable<'a> {
+    file: File,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Read for Cancellable<'_> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        if (self.cancelled)() { Err(io::ErrorKind::ConnectionAborted.into()) } else { self.file.read(block) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn the_sidecar_is_part_of_the_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
+        std::fs::write(&a, "abc").unwrap();
+        std::fs::write(&b, "abc").unwrap();
+        let read = |path: &Path| Content::read(&path.into(), &|| false).unwrap();
+        assert_eq!(read(&a), read(&b));
+        assert_eq!(read(&a).sha256(), Some(ABC));
+        std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
+        assert_ne!(read(&a), read(&b));
+        assert_eq!(read(&b).sha256(), Some(ABC));
+        Content::read(&ScanFiles::one(&a), &|| true).unwrap_err();
+    }
+
+    #[test]
+    fn the_names_of_a_series_do_not_matter() {
+        let dir = tempfile::tempdir().unwrap();
+        let series = |files: &[(&str, &str)]| {
+            let write = |(name, text): &(&str, &str)| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, text).unwrap();
+                path
+            };
+            let files = ScanFiles::series(files.iter().map(write).collect()).unwrap();
+            Content::read(&files, &|| false).unwrap()
+        };
+        let both = series(&[("1.dcm", "abc"), ("2.dcm", "def")]);
+        assert_eq!(both, series(&[("3.dcm", "def"), ("4.dcm", "abc")]));
+        assert_ne!(both, series(&[("1.dcm", "abc"), ("2.dcm", "deg")]));
+        assert_ne!(both, series(&[("1.dcm", "abc"), ("2.dcm", "def"), ("3.dcm", "def")]));
+        assert_eq!(series(&[("1.dcm", "abc")]).sha256(), Some(ABC));
+        assert!(both.sha256().is_some_and(|digest| digest != ABC));
+    }
+}

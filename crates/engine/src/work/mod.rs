@@ -1,0 +1,8 @@
+//! Processes scans: the workers, the interface to what they run, and the processor that segments scans.
+
+pub(crate) mod content;
+pub(crate) mod guarded;
+mod ordered_parallel;
+pub(crate) mod processor;
+pub(crate) mod segmenter;
+pub(crate) mod worker;
