@@ -150,7 +150,7 @@ fuzz target seconds="120":
 [group('long checks')]
 test-cuda:
     cargo test --workspace --features octrls/cuda --lib -- network
-    cargo test --features cuda --test end_to_end -- gpu
+    cargo test --features cuda --test program -- end_to_end::a_missing_gpu
 
 # On a machine with an NVIDIA GPU: compare its results and speed with the CPU's, and list what runs on the CPU
 [group('long checks')]
@@ -177,7 +177,7 @@ torture kills="500" scans="200":
 # Kill workers of a fleet again and again, and the server once, while they share 1,000 scans. Needs nats-server
 [group('long checks')]
 fleet scans="1000":
-    OCTRLS_FLEET_SCANS={{scans}} cargo test --test program -- --nocapture every_scan_has_one_result
+    OCTRLS_FLEET_SCANS={{scans}} cargo test --test program -- --nocapture fleet::endurance
 
 # Many files at once, for the engine alone and for the whole program: time, memory, open files
 [group('long checks')]

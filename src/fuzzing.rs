@@ -8,8 +8,8 @@ use crate::cli;
 /// If an invariant is broken.
 pub fn config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Err((code, words)) = cli::try_settings(text) {
-        assert!(code.as_str().starts_with("E-CONFIG-") && !words.is_empty());
+    if let Err((code, message)) = cli::check_settings_text(text) {
+        assert!(code.as_str().starts_with("E-CONFIG-") && !message.is_empty());
     }
 }
 

@@ -62,17 +62,17 @@ impl Settings {
         Ok(Self(entries))
     }
 
-    /// Adds the options of the file to the program's `arguments`. `given` holds the matches of the command line alone
+    /// Adds the options of the file to the program's `arguments`. `parsed` holds the matches of the command line alone
     /// for the subcommand `command`, which is the first argument.
-    fn merged(&self, arguments: &[OsString], command: &Command, given: &ArgMatches) -> Vec<OsString> {
-        let is_given = |arg: &Arg| given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-        let beaten = |arg: &Arg| {
+    fn merged(&self, arguments: &[OsString], command: &Command, parsed: &ArgMatches) -> Vec<OsString> {
+        let is_given = |arg: &Arg| parsed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let is_overridden = |arg: &Arg| {
             let clashes = |a: &Arg, b: &Arg| command.get_arg_conflicts_with(a).iter().any(|c| c.get_id() == b.get_id());
             is_given(arg)
                 || options(command).any(|other| is_given(other) && (clashes(arg, other) || clashes(other, arg)))
         };
         let (mut named, mut positional) = (Vec::new(), Vec::new());
-        for arg in options(command).filter(|arg| !beaten(arg)) {
+        for arg in options(command).filter(|arg| !is_overridden(arg)) {
             let Some(entry) = self.0.get(arg.get_id().as_str()) else { continue };
             // A default in the file must not require the options that the argument requires.
             if arg.get_default_values().iter().eq(&entry.values) {
@@ -98,16 +98,16 @@ impl Settings {
     }
 
     /// Finds the key and line that an error of clap is about.
-    fn blame(&self, error: &clap::Error) -> ConfigError {
-        let message = told(error);
+    fn locate(&self, error: &clap::Error) -> ConfigError {
+        let message = short_message(error);
         let named = error.get(ContextKind::InvalidArg).map(|value| match value {
             ContextValue::String(name) => vec![name.clone()],
             ContextValue::Strings(names) => names.clone(),
             _ => Vec::new(),
         });
         for name in named.unwrap_or_default() {
-            let word = name.split([' ', '=', '[']).next().unwrap_or_default();
-            let key = word.trim_start_matches('-').replace('-', "_");
+            let option = name.split([' ', '=', '[']).next().unwrap_or_default();
+            let key = option.trim_start_matches('-').replace('-', "_");
             if let Some(entry) = self.0.get(&key) {
                 return ConfigError::Value { line: entry.line, key, message };
             }
@@ -129,13 +129,13 @@ pub(crate) fn merge(
 ) -> Result<(ArgMatches, Values), ConfigError> {
     let mut top = top.clone();
     top.build();
-    let given = top.clone().try_get_matches_from(arguments).map_err(|e| ConfigError::Together(told(&e)))?;
-    let (Some(command), Some(given)) = (top.find_subcommand(name), given.subcommand_matches(name)) else {
+    let parsed = top.clone().try_get_matches_from(arguments).map_err(|e| ConfigError::Together(short_message(&e)))?;
+    let (Some(command), Some(parsed)) = (top.find_subcommand(name), parsed.subcommand_matches(name)) else {
         return Err(ConfigError::Together(format!("no arguments of {name}")));
     };
     let settings = Settings::parse(text, command)?;
-    let all = settings.merged(arguments, command, given);
-    let matches = top.clone().try_get_matches_from(all).map_err(|error| settings.blame(&error))?;
+    let all = settings.merged(arguments, command, parsed);
+    let matches = top.clone().try_get_matches_from(all).map_err(|error| settings.locate(&error))?;
     let values = matches.subcommand_matches(name).map(|found| values_of(command, found)).unwrap_or_default();
     Ok((matches, values))
 }
@@ -148,8 +148,8 @@ fn values_of(command: &Command, matches: &ArgMatches) -> Values {
 /// The options that a file can set.
 fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     let in_file = |arg: &&Arg| {
-        let asks = matches!(arg.get_action(), ArgAction::Help | ArgAction::Version);
-        !asks && !matches!(arg.get_id().as_str(), CONFIG | "help" | "version")
+        let is_built_in = matches!(arg.get_action(), ArgAction::Help | ArgAction::Version);
+        !is_built_in && !matches!(arg.get_id().as_str(), CONFIG | "help" | "version")
     };
     command.get_arguments().filter(in_file)
 }
@@ -189,14 +189,14 @@ fn scalar(value: &DeValue) -> Result<String, &'static str> {
 fn nearest(key: &str, command: &Command) -> Option<String> {
     /// Least Jaro-Winkler similarity for a suggestion, as clap has it.
     const SIMILAR: f64 = 0.8;
-    let folded = key.replace('-', "_").to_lowercase();
-    let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &folded), arg.get_id().to_string());
+    let normalized = key.replace('-', "_").to_lowercase();
+    let similar = |arg: &Arg| (strsim::jaro_winkler(arg.get_id().as_str(), &normalized), arg.get_id().to_string());
     let best = options(command).map(similar).max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.filter(|(similarity, _)| *similarity > SIMILAR).map(|(_, id)| id)
 }
 
 /// The message of a clap error without its usage text.
-fn told(error: &clap::Error) -> String {
+fn short_message(error: &clap::Error) -> String {
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) => format!("'{value}': "),
         _ => String::new(),
@@ -210,9 +210,9 @@ fn told(error: &clap::Error) -> String {
         (ErrorKind::InvalidValue, _, Some(possible)) => format!("{value}not one of {possible}"),
         _ => {
             let text = error.to_string();
-            let words = text.lines().take_while(|line| !line.starts_with("Usage") && !line.starts_with("For more"));
-            let words: Vec<&str> = words.map(str::trim).filter(|line| !line.is_empty()).collect();
-            words.join(" ").trim_start_matches("error: ").to_owned()
+            let lines = text.lines().take_while(|line| !line.starts_with("Usage") && !line.starts_with("For more"));
+            let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+            lines.join(" ").trim_start_matches("error: ").to_owned()
         }
     }
 }

@@ -62,7 +62,7 @@ fn the_command_line_beats_the_file_and_the_file_beats_the_default() {
 }
 
 #[test]
-fn what_clashes_with_the_command_line_gives_way() {
+fn options_that_conflict_with_the_command_line_are_ignored() {
     let text = "place = 'x'\nother = true";
     let merged = work("octrls work --config f --one", text).unwrap();
     assert_eq!((merged.one, merged.other), (true, false));
@@ -71,7 +71,7 @@ fn what_clashes_with_the_command_line_gives_way() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn errors_name_their_line() {
     let check = |text: &str, code: ErrorCode, message: &str| {
         let error = work("octrls work --config f", text).err().unwrap();
         assert_eq!((error.code(), error.to_string().as_str()), (code, message), "{text}");
@@ -96,14 +96,14 @@ fn what_is_wrong_is_told_with_its_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn conflicting_options_are_refused() {
     for text in ["place = 'x'\nmuch = 1.0", "place = 'x'\none = true\nother = true"] {
         assert!(work("octrls work --config f", text).is_err(), "{text}");
     }
 }
 
 #[test]
-fn numbers_may_be_written_as_toml_allows() {
+fn numbers_may_have_any_toml_notation() {
     assert_eq!(work("octrls work --config f", "place = 'x'\ntimes = 0x5").unwrap().times, 5);
     assert_eq!(work("octrls work --config f", "place = 'x'\ndeep = 1_000").unwrap().deep.as_deref(), Some("1000"));
 }

@@ -5,19 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Finding;
 use octrls_fs::{
     durable::unfinished_file,
     mounts::Mount,
     platform::{self, is_writable},
 };
 
+use super::Finding;
+
 /// Free space for results below which the check warns, in bytes.
-const LITTLE: u64 = 2 << 30;
+const LOW_SPACE: u64 = 2 << 30;
 /// Free space for results below which the check reports a problem, in bytes.
-const NONE_LEFT: u64 = 200 << 20;
+const CRITICAL_SPACE: u64 = 200 << 20;
 /// inotify watches that are enough for the folder tree of any clinic.
-const MANY_WATCHES: u64 = 8192;
+const ENOUGH_WATCHES: u64 = 8192;
 
 /// The folders of a watcher.
 pub(crate) struct Folders {
@@ -60,18 +61,18 @@ pub(crate) fn watched(folders: &Folders) -> Vec<Finding> {
         None => Finding::ok("share", "unknown type of file system"),
     });
     if !folders.polls {
-        found.extend(watches());
+        found.extend(inotify_watches());
     }
     found
 }
 
 /// Warns when the system allows too few inotify watches for a deep folder tree.
-fn watches() -> Option<Finding> {
-    let most = platform::max_watched_folders()?;
-    (most < MANY_WATCHES).then(|| {
+fn inotify_watches() -> Option<Finding> {
+    let limit = platform::max_watched_folders()?;
+    (limit < ENOUGH_WATCHES).then(|| {
         Finding::warning(
             "watches",
-            format!("the system can watch at most {most} folders per user"),
+            format!("the system can watch at most {limit} folders per user"),
             "run sysctl fs.inotify.max_user_watches=65536, or use --poll 10",
         )
     })
@@ -82,25 +83,24 @@ pub(crate) fn results(folders: &Folders) -> Vec<Finding> {
     const CHECK: &str = "results";
     let shown = folders.out.display();
     // Only the nearest existing folder can be checked; the watcher creates the missing ones.
-    let Some(there) = folders.out.ancestors().find(|folder| folder.is_dir()) else {
-        let folder = Path::new(".").display();
+    let Some(existing) = folders.out.ancestors().find(|folder| folder.is_dir()) else {
         return vec![Finding::problem(
             CHECK,
-            format!("{shown} has no existing parent below {folder}"),
-            "choose a folder",
+            format!("no folder above {shown} exists"),
+            "create the folder, or choose another with --out",
         )];
     };
-    let tried = unfinished_file(there, ".octrls-").and_then(tempfile::NamedTempFile::close);
-    let mut found = vec![match tried {
-        Ok(()) if there == folders.out => Finding::ok(CHECK, format!("{shown} is writable")),
+    let write_test = unfinished_file(existing, ".octrls-").and_then(tempfile::NamedTempFile::close);
+    let mut found = vec![match write_test {
+        Ok(()) if existing == folders.out => Finding::ok(CHECK, format!("{shown} is writable")),
         Ok(()) => Finding::ok(CHECK, format!("{shown} does not exist yet and can be created")),
         Err(error) => Finding::problem(
             CHECK,
-            format!("cannot write to {}: {error}", there.display()),
+            format!("cannot write to {}: {error}", existing.display()),
             "give the user of octrls permission to write; in the systemd unit, add the folder to ReadWritePaths=",
         ),
     }];
-    if let Some(mount) = fs::canonicalize(there).ok().as_deref().and_then(Mount::of)
+    if let Some(mount) = fs::canonicalize(existing).ok().as_deref().and_then(Mount::of)
         && mount.is_share()
     {
         found.push(Finding::problem(
@@ -109,18 +109,18 @@ pub(crate) fn results(folders: &Folders) -> Vec<Finding> {
             "choose a folder on a local disk and share it from there",
         ));
     }
-    found.extend(disk(there));
+    found.extend(free_space(existing));
     found
 }
 
-fn disk(folder: &Path) -> Option<Finding> {
+fn free_space(folder: &Path) -> Option<Finding> {
     const CHECK: &str = "disk";
     let free = fs4::available_space(folder).ok()?;
     let text = format!("{:.1} GiB free for results", free as f64 / f64::from(1 << 30));
     let advice = "move old results to another disk, or use a larger one";
     Some(match free {
-        0..NONE_LEFT => Finding::problem(CHECK, text, advice),
-        NONE_LEFT..LITTLE => Finding::warning(CHECK, text, advice),
+        0..CRITICAL_SPACE => Finding::problem(CHECK, text, advice),
+        CRITICAL_SPACE..LOW_SPACE => Finding::warning(CHECK, text, advice),
         _ => Finding::ok(CHECK, text),
     })
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_that_are_fine_are_left_as_they_were() {
+    fn checks_leave_good_folders_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let found: Vec<Finding> =
             watched(&folders(dir.path())).into_iter().chain(results(&folders(dir.path()))).collect();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_a_problem_with_advice() {
+    fn a_missing_folder_is_a_problem_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         let found = watched(&folders(&dir.path().join("gone")));
         assert_eq!((found.len(), found[0].grade), (1, Grade::Problem));

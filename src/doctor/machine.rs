@@ -9,7 +9,6 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Finding;
 use octrls_core::{
     layer::EzConvention,
     network::{ModelError, Network},
@@ -18,10 +17,12 @@ use octrls_core::{
 };
 use octrls_fs::platform;
 
+use super::Finding;
+
 /// Time for one B-scan above which volumes take too long.
-const SLOW: Duration = Duration::from_secs(10);
+const SLOW_BSCAN: Duration = Duration::from_secs(10);
 /// Memory that one scan at a time needs, including the operating system, in bytes.
-const LEAST_MEMORY: u64 = 900 << 20;
+const MIN_MEMORY: u64 = 900 << 20;
 
 /// Loads a model and segments a synthetic B-scan.
 pub(crate) fn model(load: impl FnOnce() -> Result<Network, ModelError>) -> (Finding, Option<Network>) {
@@ -46,7 +47,7 @@ pub(crate) fn model(load: impl FnOnce() -> Result<Network, ModelError>) -> (Find
                 took.as_secs_f64(),
                 segmented.verdict().words()
             );
-            if took > SLOW {
+            if took > SLOW_BSCAN {
                 Finding::warning(CHECK, text, "use --model edge, which is faster")
             } else {
                 Finding::ok(CHECK, text)
@@ -82,7 +83,7 @@ pub(crate) fn memory() -> Option<Finding> {
     const CHECK: &str = "memory";
     let bytes = platform::total_memory()?;
     let text = format!("{:.1} GiB in total", bytes as f64 / f64::from(1 << 30));
-    Some(if bytes < LEAST_MEMORY {
+    Some(if bytes < MIN_MEMORY {
         Finding::warning(CHECK, text, "use --model edge --jobs 1")
     } else {
         Finding::ok(CHECK, text)
@@ -113,10 +114,10 @@ pub(crate) fn gpu(network: Option<&Network>) -> Finding {
             "to use no GPU, set --device cpu",
         );
     }
-    let there = Path::new("/dev/nvidiactl").exists() || Path::new("/dev/nvhost-ctrl-gpu").exists();
+    let has_device = Path::new("/dev/nvidiactl").exists() || Path::new("/dev/nvhost-ctrl-gpu").exists();
     Finding::ok(
         CHECK,
-        match (there, cfg!(feature = "cuda")) {
+        match (has_device, cfg!(feature = "cuda")) {
             (true, false) => "found, but this build cannot use one",
             (true, true) => "found, but not selected",
             (false, true) => "none found; not needed",
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_is_none_is_a_problem() {
+    fn a_missing_model_is_a_problem() {
         let (finding, _) = model(|| Network::load(Path::new("/nowhere/model.onnx")));
         assert_eq!(finding.grade, Grade::Problem);
         assert!(finding.text.starts_with("E-MODEL-"), "{finding}");

@@ -14,32 +14,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Metrics;
 use octrls_engine::EngineHandle;
 
+use super::Metrics;
+
 /// Longest head of a request, in bytes.
-const LONGEST: usize = 8 << 10;
+const MAX_HEAD_BYTES: usize = 8 << 10;
 /// Time limit for receiving a request, and for sending an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests answered at once.
-const MOST: usize = 8;
+const MAX_REQUESTS: usize = 8;
 /// Time limit for the engine's answer to a health check.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Checks the watcher's health.
 #[derive(Clone)]
 pub(crate) struct Health {
-    pub(crate) figures: Metrics,
-    pub(crate) remote: EngineHandle,
+    pub(crate) metrics: Metrics,
+    pub(crate) engine: EngineHandle,
 }
 
 impl Health {
     /// The current problem, if any.
     fn problem(&self) -> Option<&'static str> {
-        if !self.remote.is_alive(ENGINE_PATIENCE) {
+        if !self.engine.is_alive(ENGINE_TIMEOUT) {
             return Some("the engine is stuck");
         }
-        (!self.figures.is_online()).then_some("the watched folder is unavailable")
+        (!self.metrics.is_online()).then_some("the watched folder is unavailable")
     }
 }
 
@@ -50,7 +51,7 @@ impl Health {
 pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
-    let busy = Arc::new(AtomicUsize::new(0));
+    let active = Arc::new(AtomicUsize::new(0));
     let work = move || {
         for stream in listener.incoming() {
             // Without free file descriptors, accepting fails at once: do not spin.
@@ -58,18 +59,18 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
                 thread::sleep(Duration::from_secs(1));
                 continue;
             };
-            if busy.fetch_add(1, Ordering::Relaxed) >= MOST {
-                busy.fetch_sub(1, Ordering::Relaxed);
+            if active.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS {
+                active.fetch_sub(1, Ordering::Relaxed);
                 continue;
             }
-            let (health, answered) = (health.clone(), Arc::clone(&busy));
+            let (health, answered) = (health.clone(), Arc::clone(&active));
             let answer = move || {
                 // Clients may disconnect at any time.
                 let _ = answer(stream, &health);
                 answered.fetch_sub(1, Ordering::Relaxed);
             };
             if thread::Builder::new().name("octrls-http".into()).spawn(answer).is_err() {
-                busy.fetch_sub(1, Ordering::Relaxed);
+                active.fetch_sub(1, Ordering::Relaxed);
             }
         }
     };
@@ -78,8 +79,8 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
 }
 
 fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let head = head(&mut stream)?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let head = read_head(&mut stream)?;
     let (status, kind, body) = reply(&head, health);
     let length = body.len();
     let fields = format!(
@@ -93,13 +94,13 @@ fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
 }
 
 /// Reads a request up to the end of its headers.
-fn head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let start = Instant::now();
     let mut head = Vec::new();
     let mut piece = [0; 1024];
-    while !head.windows(4).any(|w| w == b"\r\n\r\n") && head.len() <= LONGEST {
-        let left = PATIENCE.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
-        stream.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
+    while !head.windows(4).any(|w| w == b"\r\n\r\n") && head.len() <= MAX_HEAD_BYTES {
+        let remaining = TIMEOUT.checked_sub(start.elapsed()).filter(|remaining| !remaining.is_zero());
+        stream.set_read_timeout(Some(remaining.ok_or(io::ErrorKind::TimedOut)?))?;
         match stream.read(&mut piece)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             n => head.extend_from_slice(&piece[..n]),
@@ -112,10 +113,10 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 fn reply(head: &[u8], health: &Health) -> (&'static str, &'static str, Vec<u8>) {
     let line = head.split(|b| *b == b'\r').next().unwrap_or_default();
-    let mut words = line.split(|b| *b == b' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let version = words.next().unwrap_or_default();
-    if head.len() > LONGEST {
+    let mut parts = line.split(|b| *b == b' ');
+    let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let version = parts.next().unwrap_or_default();
+    if head.len() > MAX_HEAD_BYTES {
         return ("431 Request Header Fields Too Large", TEXT, b"too long\n".to_vec());
     }
     if !version.starts_with(b"HTTP/1.") {
@@ -125,7 +126,7 @@ fn reply(head: &[u8], health: &Health) -> (&'static str, &'static str, Vec<u8>) 
         return ("405 Method Not Allowed", TEXT, b"GET only\n".to_vec());
     }
     match target.split(|b| *b == b'?').next().unwrap_or_default() {
-        b"/metrics" => match health.figures.text() {
+        b"/metrics" => match health.metrics.text() {
             Ok(text) => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => ("500 Internal Server Error", TEXT, format!("{error}\n").into_bytes()),
         },

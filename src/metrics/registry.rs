@@ -8,10 +8,10 @@ use prometheus::{
     Registry, TextEncoder, core::Collector,
 };
 
-use crate::service::Tally;
 use octrls_core::measure::Verdict;
-use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind, Level, ScanChange};
+use octrls_engine::{Event, EventKind, EventSink, Level, ScanChange};
+
+use crate::service::ScanCounts;
 
 /// Histogram buckets for scans, in seconds: from a line scan on a fast machine to a large volume on a slow one.
 const SCAN_SECONDS: [f64; 12] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
@@ -50,7 +50,7 @@ impl Metrics {
         let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]);
         let histogram =
             |name, help, bounds: &[f64]| Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec()));
-        let figures = Self {
+        let metrics = Self {
             registry: Registry::new(),
             out: Arc::new(out),
             scans: counters("octrls_scans_total", "Scans by outcome; retried counts failed attempts.", "outcome")?,
@@ -76,40 +76,40 @@ impl Metrics {
         let started = Gauge::new("octrls_start_time_seconds", "Time when this process started to watch.")?;
         started.set(now());
         let all: [Box<dyn Collector>; 14] = [
-            Box::new(figures.scans.clone()),
-            Box::new(figures.verdicts.clone()),
-            Box::new(figures.bscans.clone()),
-            Box::new(figures.notices.clone()),
-            Box::new(figures.queue.clone()),
-            Box::new(figures.scan_seconds.clone()),
-            Box::new(figures.bscan_seconds.clone()),
-            Box::new(figures.last_success.clone()),
-            Box::new(figures.online.clone()),
-            Box::new(figures.paused.clone()),
-            Box::new(figures.disk_free.clone()),
-            Box::new(figures.info.clone()),
+            Box::new(metrics.scans.clone()),
+            Box::new(metrics.verdicts.clone()),
+            Box::new(metrics.bscans.clone()),
+            Box::new(metrics.notices.clone()),
+            Box::new(metrics.queue.clone()),
+            Box::new(metrics.scan_seconds.clone()),
+            Box::new(metrics.bscan_seconds.clone()),
+            Box::new(metrics.last_success.clone()),
+            Box::new(metrics.online.clone()),
+            Box::new(metrics.paused.clone()),
+            Box::new(metrics.disk_free.clone()),
+            Box::new(metrics.info.clone()),
             Box::new(started),
             Box::new(IntGauge::new("octrls_up", "1 while this process watches.").inspect(|up| up.set(1))?),
         ];
-        all.into_iter().try_for_each(|figure| figures.registry.register(figure))?;
+        all.into_iter().try_for_each(|figure| metrics.registry.register(figure))?;
         // Prometheus needs a zero first: a counter that appears with 1 shows no increase.
         for outcome in OUTCOMES {
-            figures.scans.with_label_values(&[outcome]);
+            metrics.scans.with_label_values(&[outcome]);
         }
         for verdict in [Verdict::Good, Verdict::Doubtful, Verdict::NotARetina] {
-            figures.verdicts.with_label_values(&[word(verdict)]);
+            metrics.verdicts.with_label_values(&[verdict_label(verdict)]);
         }
         for level in LEVELS {
-            figures.notices.with_label_values(&[level]);
+            metrics.notices.with_label_values(&[level]);
         }
-        figures.online.set(1);
-        figures.queue(&Tally::default());
-        Ok(figures)
+        metrics.online.set(1);
+        metrics.queue(&ScanCounts::default());
+        Ok(metrics)
     }
 
     /// A sink that updates the metrics.
-    pub(crate) fn keeper(&self) -> Keeper {
-        Keeper { figures: self.clone(), tally: Tally::default() }
+    pub(crate) fn sink(&self) -> MetricsSink {
+        MetricsSink { metrics: self.clone(), counts: ScanCounts::default() }
     }
 
     /// All metrics in Prometheus's text format.
@@ -129,9 +129,9 @@ impl Metrics {
         self.online.get() == 1
     }
 
-    fn queue(&self, tally: &Tally) {
+    fn queue(&self, counts: &ScanCounts) {
         for (state, count) in
-            [("waiting", tally.waiting()), ("running", tally.running()), ("retrying", tally.retrying())]
+            [("waiting", counts.waiting()), ("running", counts.running()), ("retrying", counts.retrying())]
         {
             self.queue.with_label_values(&[state]).set(count as i64);
         }
@@ -139,42 +139,42 @@ impl Metrics {
 }
 
 /// Updates the metrics from the engine's events.
-pub(crate) struct Keeper {
-    figures: Metrics,
-    tally: Tally,
+pub(crate) struct MetricsSink {
+    metrics: Metrics,
+    counts: ScanCounts,
 }
 
-impl EventSink for Keeper {
+impl EventSink for MetricsSink {
     fn event(&mut self, event: &Event) {
-        self.tally.event(event);
-        let figures = &self.figures;
-        let count = |outcome| figures.scans.with_label_values(&[outcome]).inc();
+        self.counts.event(event);
+        let metrics = &self.metrics;
+        let count = |outcome| metrics.scans.with_label_values(&[outcome]).inc();
         match &event.kind {
             EventKind::Started(session) => {
                 let labels = [env!("CARGO_PKG_VERSION"), &session.model, &session.model_sha256];
-                figures.info.with_label_values(&labels).set(1.0);
+                metrics.info.with_label_values(&labels).set(1.0);
             }
-            EventKind::RootOnline(online) => figures.online.set((*online).into()),
-            EventKind::Paused(paused) => figures.paused.set((*paused).into()),
+            EventKind::RootOnline(online) => metrics.online.set((*online).into()),
+            EventKind::Paused(paused) => metrics.paused.set((*paused).into()),
             EventKind::Notice { level, .. } => {
                 let level = match level {
                     Level::Info => LEVELS[0],
                     Level::Warning => LEVELS[1],
                     Level::Error => LEVELS[2],
                 };
-                figures.notices.with_label_values(&[level]).inc();
+                metrics.notices.with_label_values(&[level]).inc();
             }
             EventKind::Draining { .. } | EventKind::Stopped(_) => {}
             EventKind::Scan { change, .. } => match change {
                 ScanChange::Done(summary) => {
                     count("done");
-                    figures.verdicts.with_label_values(&[word(summary.verdict)]).inc();
-                    figures.bscans.inc_by(summary.bscans as u64);
-                    figures.scan_seconds.observe(summary.elapsed.as_secs_f64());
-                    figures.last_success.set(event.at.as_millisecond() as f64 / 1000.0);
+                    metrics.verdicts.with_label_values(&[verdict_label(summary.verdict)]).inc();
+                    metrics.bscans.inc_by(summary.bscans as u64);
+                    metrics.scan_seconds.observe(summary.elapsed.as_secs_f64());
+                    metrics.last_success.set(event.at.as_millisecond() as f64 / 1000.0);
                 }
                 ScanChange::BScan(bscan) => {
-                    figures.bscan_seconds.observe((bscan.network_time + bscan.surface_time).as_secs_f64());
+                    metrics.bscan_seconds.observe((bscan.network_time + bscan.surface_time).as_secs_f64());
                 }
                 ScanChange::AlreadyDone => count("known"),
                 ScanChange::Vanished => count("vanished"),
@@ -186,11 +186,11 @@ impl EventSink for Keeper {
     }
 
     fn tick(&mut self) {
-        self.figures.queue(&self.tally);
+        self.metrics.queue(&self.counts);
     }
 }
 
-const fn word(verdict: Verdict) -> &'static str {
+const fn verdict_label(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Good => "good",
         Verdict::Doubtful => "doubtful",
@@ -208,14 +208,14 @@ mod tests {
     use octrls_tui::fixtures;
 
     #[test]
-    fn the_morning_in_figures() {
-        let figures = Metrics::new(std::env::temp_dir()).unwrap();
-        let mut keeper = figures.keeper();
+    fn events_update_the_metrics() {
+        let metrics = Metrics::new(std::env::temp_dir()).unwrap();
+        let mut sink = metrics.sink();
         for event in &fixtures::morning() {
-            keeper.event(event);
+            sink.event(event);
         }
-        keeper.tick();
-        let text = String::from_utf8(figures.text().unwrap()).unwrap();
+        sink.tick();
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
         for line in [
             "octrls_scans_total{outcome=\"done\"} 2",
             "octrls_scans_total{outcome=\"known\"} 1",

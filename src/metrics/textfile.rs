@@ -1,46 +1,46 @@
 //! The metrics as a file, for the textfile collector of Prometheus's node exporter.
 
-use octrls_core::ErrorCode;
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use super::Metrics;
-use octrls_engine::EventSink;
-use octrls_engine::{EngineHandle, Event, EventKind, Level};
+use octrls_core::ErrorCode;
+use octrls_engine::{EngineHandle, Event, EventKind, EventSink, Level};
 use octrls_fs::durable::unfinished_file;
+
+use super::Metrics;
 
 /// Time between two updates of the file.
 const PERIOD: Duration = Duration::from_secs(15);
 /// Least time between two notices that the file cannot be written.
-const SILENCE: Duration = Duration::from_mins(10);
+const NOTICE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Writes the metrics to a file at intervals. Each update replaces the file atomically.
 pub(crate) struct TextFile {
     path: PathBuf,
-    figures: Metrics,
-    remote: EngineHandle,
+    metrics: Metrics,
+    engine: EngineHandle,
     written: Option<Instant>,
-    told: Option<Instant>,
+    last_notice: Option<Instant>,
 }
 
 impl TextFile {
-    /// Writes `figures` to `path`; failures become notices of `remote`.
-    pub(crate) fn new(path: PathBuf, figures: Metrics, remote: EngineHandle) -> Self {
-        Self { path, figures, remote, written: None, told: None }
+    /// Writes `metrics` to `path`; failures become notices of `engine`.
+    pub(crate) fn new(path: PathBuf, metrics: Metrics, engine: EngineHandle) -> Self {
+        Self { path, metrics, engine, written: None, last_notice: None }
     }
 
     fn write(&mut self) {
         self.written = Some(Instant::now());
-        let text = self.figures.text().map_err(io::Error::other);
+        let text = self.metrics.text().map_err(io::Error::other);
         if let Err(error) = text.and_then(|text| replace(&self.path, &text))
-            && self.told.is_none_or(|told| told.elapsed() >= SILENCE)
+            && self.last_notice.is_none_or(|last_notice| last_notice.elapsed() >= NOTICE_INTERVAL)
         {
-            self.told = Some(Instant::now());
+            self.last_notice = Some(Instant::now());
             let text = format!("cannot write the metrics file: {error}");
-            self.remote.notice(Level::Warning, Some(ErrorCode::Metrics), text);
+            self.engine.notice(Level::Warning, Some(ErrorCode::Metrics), text);
         }
     }
 }

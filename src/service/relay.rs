@@ -51,11 +51,11 @@ impl Relay {
     /// # Errors
     /// If no thread can be started.
     pub(crate) fn start(events: Receiver<Event>, sinks: Vec<(Slot, Box<dyn EventSink>)>) -> io::Result<(Self, Switch)> {
-        let (screen, shown) = unbounded();
+        let (screen, screen_events) = unbounded();
         let (switch, mut changes) = unbounded();
         let mut sinks = Sinks::from_iter(sinks);
         let work = move || {
-            let mut ticked = Instant::now();
+            let mut last_tick = Instant::now();
             loop {
                 select! {
                     recv(events) -> event => {
@@ -63,7 +63,7 @@ impl Relay {
                         for sink in sinks.values_mut() {
                             sink.event(&event);
                         }
-                        hand(&screen, event);
+                        send_to_screen(&screen, event);
                     }
                     recv(changes) -> change => match change {
                         Ok((slot, Some(sink))) => _ = sinks.insert(slot, sink),
@@ -72,8 +72,8 @@ impl Relay {
                     },
                     default(TICK) => {}
                 }
-                if ticked.elapsed() >= TICK {
-                    ticked = Instant::now();
+                if last_tick.elapsed() >= TICK {
+                    last_tick = Instant::now();
                     for sink in sinks.values_mut() {
                         sink.tick();
                     }
@@ -81,7 +81,7 @@ impl Relay {
             }
         };
         let thread = thread::Builder::new().name("octrls-relay".into()).spawn(work)?;
-        Ok((Self { events: shown, thread }, Switch(switch)))
+        Ok((Self { events: screen_events, thread }, Switch(switch)))
     }
 
     /// Waits until all sinks have handled the last event and are dropped.
@@ -93,7 +93,7 @@ impl Relay {
 }
 
 /// Sends to the screen, which may lag or be gone.
-fn hand(screen: &Sender<Event>, event: Event) {
+fn send_to_screen(screen: &Sender<Event>, event: Event) {
     if is_due(&event.kind, screen.len()) {
         let _ = screen.send(event);
     }
@@ -123,8 +123,7 @@ mod tests {
         let counts = [Arc::<AtomicUsize>::default(), Arc::default()];
         let sink = |i: usize| Box::new(Counter(Arc::clone(&counts[i]))) as Box<dyn EventSink>;
         let (relay, switch) = Relay::start(events, vec![(Slot::Log, sink(0)), (Slot::Metrics, sink(1))]).unwrap();
-        let morning = fixtures::morning();
-        for event in morning.iter().take(3) {
+        for event in fixtures::morning().iter().take(3) {
             sender.send(event.clone()).unwrap();
         }
         let shown: Vec<Event> = relay.events.iter().take(3).collect();

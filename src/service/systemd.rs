@@ -4,14 +4,14 @@ use std::{env, io, thread, time::Duration};
 
 use sd_notify::NotifyState;
 
-use super::Tally;
-use octrls_engine::EventSink;
-use octrls_engine::{Event, EventKind};
+use octrls_engine::{Event, EventKind, EventSink};
+
+use super::ScanCounts;
 
 /// Sends the watcher's status to systemd.
 pub(crate) struct Systemd {
-    tally: Tally,
-    told: String,
+    counts: ScanCounts,
+    last_status: String,
 }
 
 impl Systemd {
@@ -23,39 +23,39 @@ impl Systemd {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(None);
         }
-        sd_notify::watchdog_enabled().map(|limit| watch(is_alive, limit)).transpose()?;
-        Ok(Some(Self { tally: Tally::default(), told: String::new() }))
+        sd_notify::watchdog_enabled().map(|limit| feed_watchdog(is_alive, limit)).transpose()?;
+        Ok(Some(Self { counts: ScanCounts::default(), last_status: String::new() }))
     }
 }
 
 impl EventSink for Systemd {
     fn event(&mut self, event: &Event) {
-        self.tally.event(event);
+        self.counts.event(event);
         if matches!(event.kind, EventKind::Draining { .. }) {
-            tell(&[NotifyState::Stopping]);
+            notify(&[NotifyState::Stopping]);
         }
     }
 
     fn tick(&mut self) {
-        let words = self.tally.words();
-        if words != self.told {
-            tell(&[NotifyState::Status(&words)]);
-            self.told = words;
+        let status = self.counts.status_line();
+        if status != self.last_status {
+            notify(&[NotifyState::Status(&status)]);
+            self.last_status = status;
         }
     }
 }
 
 /// Reports that the watcher is up and handles signals.
 pub(crate) fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
 /// Runs `work`, which reloads the settings, and reports the start and end of the reload.
 pub(crate) fn reload(work: impl FnOnce()) {
-    let clock = NotifyState::monotonic_usec_now();
-    tell(&[NotifyState::Reloading]);
-    if let Ok(clock) = clock {
-        tell(&[clock]);
+    let time = NotifyState::monotonic_usec_now();
+    notify(&[NotifyState::Reloading]);
+    if let Ok(time) = time {
+        notify(&[time]);
     }
     work();
     ready();
@@ -63,13 +63,13 @@ pub(crate) fn reload(work: impl FnOnce()) {
 
 /// Feeds the watchdog three times in the time `limit` while `is_alive` returns true. A stopped engine counts as alive:
 /// other work may have to finish, such as the delivery of results.
-fn watch(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) -> io::Result<()> {
+fn feed_watchdog(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) -> io::Result<()> {
     let period = limit / 3;
     let work = move || {
         loop {
             // A missed beat is harmless: systemd acts only after the whole limit without one.
             if is_alive(period / 2) {
-                tell(&[NotifyState::Watchdog]);
+                notify(&[NotifyState::Watchdog]);
             }
             thread::sleep(period);
         }
@@ -77,7 +77,7 @@ fn watch(is_alive: impl Fn(Duration) -> bool + Send + 'static, limit: Duration) 
     thread::Builder::new().name("octrls-watchdog".into()).spawn(work).map(drop)
 }
 
-fn tell(state: &[NotifyState]) {
+fn notify(state: &[NotifyState]) {
     // The work goes on if systemd does not listen.
     let _ = sd_notify::notify(state);
 }

@@ -11,7 +11,7 @@ fn phantoms(folder: &Path, count: u32) {
 }
 
 #[test]
-fn a_phantom_is_segmented_along_its_labels() {
+fn boundaries_of_a_phantom_match_its_labels() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     phantoms(&scans, 1);
@@ -53,7 +53,7 @@ fn a_phantom_is_segmented_along_its_labels() {
 }
 
 #[test]
-fn a_synthetic_volume_has_its_bscans_along_its_labels_and_measures_around_the_fovea() {
+fn boundaries_of_a_synthetic_volume_match_its_labels() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     octrls().args(["phantom", "--bscans", "9"]).arg(&scans).assert().success();
@@ -101,7 +101,7 @@ fn without_a_spacing_thickness_is_in_pixels() {
 }
 
 #[test]
-fn a_broken_scan_costs_itself_alone() {
+fn a_broken_scan_does_not_stop_the_others() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     phantoms(&scans, 1);
@@ -116,7 +116,7 @@ fn a_broken_scan_costs_itself_alone() {
 }
 
 #[test]
-fn segmenting_again_replaces_our_results_and_leaves_foreign_folders_alone() {
+fn segmenting_again_replaces_results_but_not_foreign_folders() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     phantoms(&scans, 1);
@@ -131,7 +131,7 @@ fn segmenting_again_replaces_our_results_and_leaves_foreign_folders_alone() {
 }
 
 #[test]
-fn exit_codes_tell_usage_from_failure() {
+fn exit_codes_distinguish_usage_errors_from_failures() {
     octrls().arg("segment").assert().code(2);
     octrls().args(["segment", "x.png", "--axial-um", "-1"]).assert().code(2);
     octrls().args(["segment", "no-such-file.png"]).assert().code(3);
@@ -141,7 +141,7 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
-fn a_folder_of_images_is_a_volume_in_their_natural_order() {
+fn a_folder_of_images_is_a_volume_in_natural_order() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     phantoms(&scans, 2);
@@ -170,7 +170,7 @@ fn a_folder_of_images_is_a_volume_in_their_natural_order() {
 }
 
 #[test]
-fn gates_of_the_site_s_own_flag_a_scan_and_broken_settings_are_refused() {
+fn custom_gates_flag_a_scan_and_invalid_files_are_refused() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out, gates) = (temp.path().join("in"), temp.path().join("out"), temp.path().join("gates.toml"));
     phantoms(&scans, 1);
@@ -202,7 +202,7 @@ fn gates_of_the_site_s_own_flag_a_scan_and_broken_settings_are_refused() {
 }
 
 #[test]
-fn watching_processes_each_content_once_across_restarts() {
+fn the_watcher_processes_each_content_once_across_restarts() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     phantoms(&scans, 2);
@@ -224,7 +224,7 @@ fn watching_processes_each_content_once_across_restarts() {
 }
 
 #[test]
-fn watching_quarantines_what_cannot_be_read_with_the_reason_beside_it() {
+fn the_watcher_quarantines_unreadable_files_with_the_reason() {
     let temp = tempfile::tempdir().expect("tempdir");
     let (scans, out) = (temp.path().join("in"), temp.path().join("out"));
     fs::create_dir(&scans).expect("mkdir");
@@ -237,7 +237,7 @@ fn watching_quarantines_what_cannot_be_read_with_the_reason_beside_it() {
 }
 
 #[test]
-fn the_built_in_model_describes_itself() {
+fn model_info_describes_the_built_in_model() {
     let output = octrls().args(["model", "info", "--json"]).assert().success().get_output().stdout.clone();
     let info: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
     assert_eq!(info["input"], "640x640");
@@ -245,7 +245,7 @@ fn the_built_in_model_describes_itself() {
 }
 
 #[test]
-fn a_gpu_that_is_not_there_is_said_once_and_the_cpu_computes_or_the_build_says_that_it_has_none() {
+fn a_missing_gpu_is_reported_once() {
     let temp = tempfile::tempdir().expect("tempdir");
     phantoms(temp.path(), 2);
     let out = temp.path().join("out");

@@ -21,8 +21,8 @@ fn check(scan: &Path, labels: &Path, ellipsoid_zone: &str, limit: f32) {
 }
 
 #[test]
-fn healthy_eyes_of_a_subject_never_trained_on() {
-    let Some(data) = real_data("healthy_eyes_of_a_subject_never_trained_on") else { return };
+fn healthy_eyes_of_a_subject_outside_training() {
+    let Some(data) = real_data("healthy_eyes_of_a_subject_outside_training") else { return };
     let set = data.join("tian_healthy");
     for scan in ["Subject08_01", "Subject08_06"] {
         let (image, labels) = (format!("images/{scan}.png"), format!("boundaries/{scan}.csv"));
@@ -31,16 +31,16 @@ fn healthy_eyes_of_a_subject_never_trained_on() {
 }
 
 #[test]
-fn diabetic_oedema_of_a_subject_never_trained_on() {
-    let Some(data) = real_data("diabetic_oedema_of_a_subject_never_trained_on") else { return };
+fn diabetic_oedema_of_a_subject_outside_training() {
+    let Some(data) = real_data("diabetic_oedema_of_a_subject_outside_training") else { return };
     let set = data.join("duke_dme");
     let labels = set.join("boundaries_grader1/Subject_08_00.csv");
     check(&set.join("images/Subject_08_00.png"), &labels, "with-outer-segments", 5.0);
 }
 
 #[test]
-fn spectralis_files_are_measured_in_micrometres_from_their_header() {
-    let Some(data) = real_data("spectralis_files_are_measured_in_micrometres_from_their_header") else { return };
+fn spectralis_files_take_their_scale_from_the_header() {
+    let Some(data) = real_data("spectralis_files_take_their_scale_from_the_header") else { return };
     let out = tempfile::tempdir().expect("tempdir");
     let scan = data.join("formats/heidelberg_vol/edi_lines/TEST_T_2715_0.vol");
     octrls().arg("segment").arg(&scan).arg("--out").arg(out.path()).assert().success();

@@ -11,36 +11,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::missing;
-use crate::support::octrls;
 use tempfile::TempDir;
 
-/// Time limit for each step, also on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(90);
+use crate::support::{missing, octrls};
 
-/// Polls `look` until it returns something.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Time limit for each step, also on a machine under load.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Calls `poll` until it returns something.
+fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited for {what}");
+        assert!(start.elapsed() < TIMEOUT, "waited for {what}");
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// A folder with a watcher of `in`; its output goes to `lines`.
-struct Rig {
+struct TestWatcher {
     folder: TempDir,
-    watcher: Option<Child>,
+    process: Option<Child>,
 }
 
-impl Rig {
+impl TestWatcher {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("tempdir");
         fs::create_dir(folder.path().join("in")).expect("mkdir");
-        Self { folder, watcher: None }
+        Self { folder, process: None }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -67,7 +67,7 @@ impl Rig {
         command.args(["watch", "--config"]).arg(self.settings(settings));
         command.env_remove("RUNTIME_DIRECTORY").env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).stdout(lines);
         change(&mut command);
-        self.watcher = Some(command.spawn().expect("a watcher"));
+        self.process = Some(command.spawn().expect("a watcher"));
         self.until_line(" started ");
     }
 
@@ -78,7 +78,7 @@ impl Rig {
     }
 
     fn pid(&self) -> u32 {
-        self.watcher.as_ref().expect("a watcher").id()
+        self.process.as_ref().expect("a watcher").id()
     }
 
     fn signal(&self, name: &str) {
@@ -93,26 +93,26 @@ impl Rig {
     /// Stops the watcher and asserts that it succeeded.
     fn finish(&mut self) {
         self.signal("TERM");
-        let ended = self.watcher.take().expect("a watcher").wait().expect("an end");
+        let ended = self.process.take().expect("a watcher").wait().expect("an end");
         assert!(ended.success(), "{ended}");
         assert!(!self.socket().exists());
     }
 }
 
-impl Drop for Rig {
+impl Drop for TestWatcher {
     fn drop(&mut self) {
-        if let Some(mut watcher) = self.watcher.take() {
-            let _ = watcher.kill();
-            let _ = watcher.wait();
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
         }
     }
 }
 
 /// Attaches a screen; its output goes to `name`.
-fn attach(rig: &Rig, name: &str, option: &str) -> Child {
-    let lines = fs::File::create(rig.path(name)).expect("a file");
+fn attach(watcher: &TestWatcher, name: &str, option: &str) -> Child {
+    let lines = fs::File::create(watcher.path(name)).expect("a file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
-    command.arg("top").arg(rig.path("out")).arg(option).stdin(Stdio::null()).stdout(lines);
+    command.arg("top").arg(watcher.path("out")).arg(option).stdin(Stdio::null()).stdout(lines);
     command.spawn().expect("a screen")
 }
 
@@ -125,38 +125,38 @@ fn get(address: &str, target: &str) -> String {
 }
 
 #[test]
-fn screens_come_and_go_and_the_watcher_works_on() {
-    let mut rig = Rig::new();
-    rig.start("", |_| ());
-    let text = |name: &str| fs::read_to_string(rig.path(name)).unwrap_or_default();
+fn screens_attach_and_detach_without_disturbing_the_watcher() {
+    let mut watcher = TestWatcher::new();
+    watcher.start("", |_| ());
+    let text = |name: &str| fs::read_to_string(watcher.path(name)).unwrap_or_default();
     let shows = |name: &str, words: &str| until(words, || text(name).contains(words).then_some(()));
-    let mut plain = attach(&rig, "plain", "--plain");
-    let mut json = attach(&rig, "json", "--json");
+    let mut plain = attach(&watcher, "plain", "--plain");
+    let mut json = attach(&watcher, "json", "--json");
     shows("plain", " started ");
     shows("json", "\"event\":\"started\"");
-    rig.scan(1);
+    watcher.scan(1);
     shows("plain", " done phantom-000001.png");
     shows("json", "\"event\":\"bscan\"");
     shows("json", "\"event\":\"done\"");
     // A client that vanishes without closing properly.
     plain.kill().expect("a kill");
     plain.wait().expect("an end");
-    rig.scan(2);
-    rig.until_line(" done phantom-000002.png");
+    watcher.scan(2);
+    watcher.until_line(" done phantom-000002.png");
     shows("json", "phantom-000002.png");
-    let mut late = attach(&rig, "late", "--plain");
+    let mut late = attach(&watcher, "late", "--plain");
     shows("late", " started ");
-    assert!(!text("late").contains("phantom-000001"), "what is through is no news");
-    rig.finish();
+    assert!(!text("late").contains("phantom-000001"), "finished scans are not repeated");
+    watcher.finish();
     for screen in [&mut json, &mut late] {
         assert!(screen.wait().expect("an end").success());
     }
-    let text = |name: &str| fs::read_to_string(rig.path(name)).unwrap_or_default();
+    let text = |name: &str| fs::read_to_string(watcher.path(name)).unwrap_or_default();
     assert!(text("late").lines().last().is_some_and(|line| line.contains(" stopped done=2 ")));
 }
 
 #[test]
-fn nothing_to_attach_to_is_told() {
+fn attaching_without_a_watcher_fails() {
     let folder = tempfile::tempdir().expect("tempdir");
     let assert = octrls().arg("top").arg(folder.path()).arg("--plain").assert().code(3);
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("E-ATTACH-CONNECT"));
@@ -172,7 +172,7 @@ fn sockets(pid: u32) -> Vec<String> {
 }
 
 /// The sockets of a process that are bound to a network address.
-fn listening(pid: u32) -> Vec<String> {
+fn network_listeners(pid: u32) -> Vec<String> {
     let own = sockets(pid);
     let mut found = Vec::new();
     for table in ["tcp", "tcp6", "udp", "udp6", "raw", "raw6"] {
@@ -188,7 +188,7 @@ fn listening(pid: u32) -> Vec<String> {
 }
 
 /// The paths of a process's listening Unix sockets.
-fn listening_here(pid: u32) -> Vec<PathBuf> {
+fn unix_listeners(pid: u32) -> Vec<PathBuf> {
     /// `SO_ACCEPTCON`, see proc_net_unix(5).
     const ACCEPTS: u32 = 1 << 16;
     let own = sockets(pid);
@@ -202,48 +202,48 @@ fn listening_here(pid: u32) -> Vec<PathBuf> {
 }
 
 #[test]
-fn nothing_listens_on_the_network_unless_asked_to() {
+fn nothing_listens_on_the_network_by_default() {
     if !Path::new("/proc/self/net/tcp").exists() {
-        missing("nothing_listens_on_the_network_unless_asked_to", "proc");
+        missing("nothing_listens_on_the_network_by_default", "proc");
         return;
     }
-    let mut rig = Rig::new();
-    rig.start("", |_| ());
-    rig.scan(1);
-    rig.until_line(" done ");
-    assert_eq!(listening(rig.pid()), [""; 0]);
+    let mut watcher = TestWatcher::new();
+    watcher.start("", |_| ());
+    watcher.scan(1);
+    watcher.until_line(" done ");
+    assert_eq!(network_listeners(watcher.pid()), [""; 0]);
     // Only the folder is comparable: the socket is bound under a temporary name and renamed.
-    let [here] = listening_here(rig.pid()).try_into().expect("one socket");
-    assert_eq!(here.parent(), rig.socket().parent());
-    assert!(rig.socket().exists());
-    rig.finish();
+    let [socket] = unix_listeners(watcher.pid()).try_into().expect("one socket");
+    assert_eq!(socket.parent(), watcher.socket().parent());
+    assert!(watcher.socket().exists());
+    watcher.finish();
     // Check that this method finds a listening socket at all.
-    let mut rig = Rig::new();
-    rig.start("metrics = '127.0.0.1:0'\nno_socket = true", |_| ());
-    rig.until_line("metrics at");
-    assert_eq!(listening(rig.pid()).len(), 1);
-    assert_eq!(listening_here(rig.pid()), Vec::<PathBuf>::new());
-    assert!(!rig.socket().exists());
-    rig.finish();
+    let mut watcher = TestWatcher::new();
+    watcher.start("metrics = '127.0.0.1:0'\nno_socket = true", |_| ());
+    watcher.until_line("metrics at");
+    assert_eq!(network_listeners(watcher.pid()).len(), 1);
+    assert_eq!(unix_listeners(watcher.pid()), Vec::<PathBuf>::new());
+    assert!(!watcher.socket().exists());
+    watcher.finish();
 }
 
 #[test]
-fn figures_and_health_by_http_and_as_a_file() {
-    let mut rig = Rig::new();
-    let file = rig.path("octrls.prom");
-    rig.start(&format!("metrics = '127.0.0.1:0'\nmetrics_file = '{}'", file.display()), |_| ());
-    let told = rig.until_line("metrics at");
-    let address = told.split("http://").nth(1).and_then(|t| t.split('/').next()).expect("an address").to_owned();
-    rig.scan(1);
-    rig.until_line(" done ");
-    let figures = until("a count", || {
-        let figures = get(&address, "/metrics");
-        figures.contains("octrls_scans_total{outcome=\"done\"} 1").then_some(figures)
+fn metrics_and_health_by_http_and_as_a_file() {
+    let mut watcher = TestWatcher::new();
+    let file = watcher.path("octrls.prom");
+    watcher.start(&format!("metrics = '127.0.0.1:0'\nmetrics_file = '{}'", file.display()), |_| ());
+    let line = watcher.until_line("metrics at");
+    let address = line.split("http://").nth(1).and_then(|t| t.split('/').next()).expect("an address").to_owned();
+    watcher.scan(1);
+    watcher.until_line(" done ");
+    let metrics = until("a count", || {
+        let metrics = get(&address, "/metrics");
+        metrics.contains("octrls_scans_total{outcome=\"done\"} 1").then_some(metrics)
     });
-    assert!(figures.starts_with("HTTP/1.1 200 OK\r\n"), "{figures}");
-    assert!(figures.contains("octrls_bscans_total 1\n") && figures.contains("octrls_root_online 1\n"), "{figures}");
-    let names = ["phantom", rig.folder.path().to_str().expect("text")];
-    assert!(names.iter().all(|name| !figures.contains(name)), "{figures}");
+    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+    assert!(metrics.contains("octrls_bscans_total 1\n") && metrics.contains("octrls_root_online 1\n"), "{metrics}");
+    let names = ["phantom", watcher.folder.path().to_str().expect("text")];
+    assert!(names.iter().all(|name| !metrics.contains(name)), "{metrics}");
     assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200 OK\r\n"));
     assert!(get(&address, "/").starts_with("HTTP/1.1 404 "));
     for (request, status) in [
@@ -259,24 +259,24 @@ fn figures_and_health_by_http_and_as_a_file() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.is_empty() && status == "431" || answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
-    fs::rename(rig.path("in"), rig.path("away")).expect("rename");
+    fs::rename(watcher.path("in"), watcher.path("away")).expect("rename");
     until("bad health", || get(&address, "/healthz").starts_with("HTTP/1.1 503 ").then_some(()));
-    fs::rename(rig.path("away"), rig.path("in")).expect("rename");
+    fs::rename(watcher.path("away"), watcher.path("in")).expect("rename");
     until("good health", || get(&address, "/healthz").starts_with("HTTP/1.1 200 ").then_some(()));
-    rig.finish();
+    watcher.finish();
     // The file is written once more at the end; no temporary file remains.
-    assert!(fs::read_to_string(&file).expect("figures").contains("octrls_scans_total{outcome=\"done\"} 1"));
+    assert!(fs::read_to_string(&file).expect("metrics").contains("octrls_scans_total{outcome=\"done\"} 1"));
     let unfinished = fs::read_dir(file.parent().expect("a folder")).expect("a folder").flatten();
     assert!(unfinished.into_iter().all(|f| !f.file_name().to_string_lossy().starts_with(".octrls-")));
 }
 
 #[test]
-fn systemd_hears_that_it_is_ready_alive_and_stopping() {
-    let mut rig = Rig::new();
-    let path = rig.path("notify");
+fn systemd_is_notified_of_ready_watchdog_reload_and_stop() {
+    let mut watcher = TestWatcher::new();
+    let path = watcher.path("notify");
     let systemd = UnixDatagram::bind(&path).expect("a socket");
-    systemd.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let hear = |wanted: &str| {
+    systemd.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
+    let wait_for = |wanted: &str| {
         let mut bytes = [0; 4096];
         loop {
             let length = systemd.recv(&mut bytes).unwrap_or_else(|e| panic!("{wanted}: {e}"));
@@ -287,54 +287,54 @@ fn systemd_hears_that_it_is_ready_alive_and_stopping() {
             }
         }
     };
-    rig.start("", |command| {
+    watcher.start("", |command| {
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
     });
-    hear("READY=1");
-    hear("WATCHDOG=1");
-    rig.scan(1);
-    assert!(hear("STATUS=watching: 0 running, 0 waiting, 1 done").contains("0 quarantined"));
-    hear("WATCHDOG=1");
-    rig.signal("HUP");
-    hear("RELOADING=1");
-    hear("READY=1");
-    rig.signal("TERM");
-    hear("STOPPING=1");
-    rig.watcher.take().expect("a watcher").wait().expect("an end");
+    wait_for("READY=1");
+    wait_for("WATCHDOG=1");
+    watcher.scan(1);
+    assert!(wait_for("STATUS=watching: 0 running, 0 waiting, 1 done").contains("0 quarantined"));
+    wait_for("WATCHDOG=1");
+    watcher.signal("HUP");
+    wait_for("RELOADING=1");
+    wait_for("READY=1");
+    watcher.signal("TERM");
+    wait_for("STOPPING=1");
+    watcher.process.take().expect("a watcher").wait().expect("an end");
 }
 
 #[test]
-fn settings_are_read_again_and_a_broken_file_changes_nothing() {
-    let mut rig = Rig::new();
-    let log = rig.path("log");
-    rig.start(&format!("log = '{}'\nlog_format = 'json'", log.display()), |_| ());
-    rig.settings(&format!("attempts = 7\nlog = '{}'\n", log.display()));
-    let file = rig.path("octrls.toml");
+fn settings_are_reloaded_and_an_invalid_file_changes_nothing() {
+    let mut watcher = TestWatcher::new();
+    let log = watcher.path("log");
+    watcher.start(&format!("log = '{}'\nlog_format = 'json'", log.display()), |_| ());
+    watcher.settings(&format!("attempts = 7\nlog = '{}'\n", log.display()));
+    let file = watcher.path("octrls.toml");
     let changed = fs::read_to_string(&file).expect("settings").replace("jobs = 1", "jobs = 2");
     fs::write(&file, &changed).expect("settings");
-    rig.signal("HUP");
-    let told = rig.until_line("settings reloaded");
-    assert!(told.contains("changed: attempts, log_format; needs a restart: jobs"), "{told}");
+    watcher.signal("HUP");
+    let line = watcher.until_line("settings reloaded");
+    assert!(line.contains("changed: attempts, log_format; needs a restart: jobs"), "{line}");
     fs::write(&file, changed.replace("attempts = 7", "attempts = 8")).expect("settings");
-    rig.signal("HUP");
-    rig.until_line("settings reloaded; changed: attempts; needs a restart: jobs");
+    watcher.signal("HUP");
+    watcher.until_line("settings reloaded; changed: attempts; needs a restart: jobs");
     fs::write(&file, changed.replace("attempts", "atempts")).expect("settings");
-    rig.signal("HUP");
-    let told = rig.until_line("settings not reloaded");
-    assert!(told.contains("E-CONFIG-KEY") && told.contains("did you mean 'attempts'?"), "{told}");
-    rig.scan(1);
-    rig.until_line(" done ");
-    rig.finish();
+    watcher.signal("HUP");
+    let line = watcher.until_line("settings not reloaded");
+    assert!(line.contains("E-CONFIG-KEY") && line.contains("did you mean 'attempts'?"), "{line}");
+    watcher.scan(1);
+    watcher.until_line(" done ");
+    watcher.finish();
     let log = fs::read_to_string(&log).expect("a log");
     assert!(log.contains("\"event\":\"started\"") && log.contains(" done phantom-000001.png "), "{log}");
     assert!(log.lines().last().is_some_and(|line| line.contains(" stopped done=1 ")), "{log}");
 }
 
 #[test]
-fn wrong_settings_are_wrong_arguments() {
-    let rig = Rig::new();
+fn invalid_settings_exit_like_invalid_arguments() {
+    let watcher = TestWatcher::new();
     let check = |text: &str, code: &str| {
-        let file = rig.settings(text);
+        let file = watcher.settings(text);
         for command in [["config", "check"], ["watch", "--config"]] {
             let assert = octrls().args(command).arg(&file).assert().code(2);
             let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
@@ -346,13 +346,13 @@ fn wrong_settings_are_wrong_arguments() {
     check("json = true", "E-CONFIG-VALUE");
     check("send_ae_title = 'X'", "E-CONFIG-TOGETHER");
     check("attempts 3", "E-CONFIG-SYNTAX");
-    octrls().args(["config", "check"]).arg(rig.settings("attempts = 4")).assert().success();
-    octrls().args(["config", "check"]).arg(rig.path("gone")).assert().code(2);
+    octrls().args(["config", "check"]).arg(watcher.settings("attempts = 4")).assert().success();
+    octrls().args(["config", "check"]).arg(watcher.path("gone")).assert().code(2);
 }
 
 #[test]
-fn the_doctor_says_what_is_wrong() {
-    let rig = Rig::new();
+fn the_doctor_reports_problems() {
+    let watcher = TestWatcher::new();
     let doctor = |folder: &Path| {
         let out = octrls().args(["doctor", "--json", "--model", "edge"]).arg(folder).output().expect("an answer");
         let answer: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
@@ -363,7 +363,7 @@ fn the_doctor_says_what_is_wrong() {
         (out.status.code(), ["watched", "model", "results"].map(grade))
     };
     let ok = || Some("ok".to_owned());
-    assert_eq!(doctor(&rig.path("in")), (Some(0), [ok(), ok(), ok()]));
-    assert_eq!(fs::read_dir(rig.path("in")).expect("a folder").count(), 0);
-    assert_eq!(doctor(&rig.path("gone")), (Some(1), [Some("problem".to_owned()), ok(), ok()]));
+    assert_eq!(doctor(&watcher.path("in")), (Some(0), [ok(), ok(), ok()]));
+    assert_eq!(fs::read_dir(watcher.path("in")).expect("a folder").count(), 0);
+    assert_eq!(doctor(&watcher.path("gone")), (Some(1), [Some("problem".to_owned()), ok(), ok()]));
 }

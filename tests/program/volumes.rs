@@ -7,7 +7,7 @@ use octrls_testing::e2e::{self, IMAGE};
 use crate::support::octrls;
 
 #[test]
-fn each_series_has_a_folder_of_its_own_in_one_that_appears_whole() {
+fn each_series_gets_its_own_result_folder() {
     let folder = tempfile::tempdir().unwrap();
     let mut chunks = [e2e::series(1, b'R', 2), e2e::series(2, b'L', 1), e2e::series(3, b'L', 2)].concat();
     // The last B-scan of the third series is compressed.

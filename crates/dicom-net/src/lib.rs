@@ -29,7 +29,7 @@ mod session;
 mod stop;
 
 pub use address::{AddressError, AeTitle, Target};
-pub use delivery::{DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
+pub use delivery::{DeliveringProcessor, DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
 pub use error::NodeError;
 pub use event::{AssociationEnd, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};

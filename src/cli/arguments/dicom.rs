@@ -1,0 +1,74 @@
+//! DICOM network options of `octrls watch` and `octrls segment`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Args;
+
+use octrls_dicom_net::{AeTitle, ListenerOptions, ResultSender, SendOptions, Target};
+
+use super::number::{BYTES_IN_MIB, seconds};
+
+/// The DICOM network options of `octrls watch`.
+#[derive(Args)]
+pub(crate) struct WatchDicomArguments {
+    #[command(flatten)]
+    pub(crate) receive: WatchReceiveArguments,
+    #[command(flatten)]
+    pub(crate) send: SendToArguments,
+}
+
+/// The receive options of `octrls watch`.
+#[derive(Args)]
+pub(crate) struct WatchReceiveArguments {
+    /// Listen on this address and receive scans from DICOM nodes into the first watched folder
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once")]
+    receive: Option<SocketAddr>,
+    /// AE title of this node; peers must call it by this title
+    #[arg(long, value_name = "TITLE", default_value = "OCTRLS", requires = "receive")]
+    receive_ae_title: AeTitle,
+    /// AE title that may connect; repeatable [default: any, but only from this machine]
+    #[arg(long, value_name = "TITLE", requires = "receive")]
+    receive_allow_ae: Vec<AeTitle>,
+    /// Maximum number of simultaneous associations
+    #[arg(long, value_name = "N", default_value = "8", requires = "receive", value_parser = clap::value_parser!(u16).range(1..=256))]
+    receive_max_associations: u16,
+    /// Maximum size of an instance in MiB
+    #[arg(long, value_name = "MIB", default_value = "2048", requires = "receive", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    receive_max_instance_mib: u32,
+    /// Drop a peer that sends nothing for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", requires = "receive", value_parser = seconds)]
+    receive_timeout: f64,
+}
+
+impl WatchReceiveArguments {
+    /// The listener's options; `None` without `--receive`.
+    pub(crate) fn options(&self) -> Option<ListenerOptions> {
+        Some(ListenerOptions {
+            address: self.receive?,
+            title: self.receive_ae_title.clone(),
+            allowed: self.receive_allow_ae.clone(),
+            max_associations: self.receive_max_associations.into(),
+            max_instance_bytes: u64::from(self.receive_max_instance_mib) * BYTES_IN_MIB,
+            timeout: Duration::from_secs_f64(self.receive_timeout),
+        })
+    }
+}
+
+/// The options for sending results to a DICOM node.
+#[derive(Args)]
+pub(crate) struct SendToArguments {
+    /// Send the DICOM files of each result to this node
+    #[arg(long, value_name = "TITLE@HOST:PORT")]
+    send_to: Option<Target>,
+    /// AE title of this node when it sends
+    #[arg(long, value_name = "TITLE", default_value = "OCTRLS", requires = "send_to")]
+    send_ae_title: AeTitle,
+}
+
+impl SendToArguments {
+    /// Where and how results are sent; `None` without `--send-to`.
+    pub(crate) fn delivery(&self) -> Option<ResultSender> {
+        let target = self.send_to.clone()?;
+        Some(ResultSender { target, options: SendOptions::new(self.send_ae_title.clone()) })
+    }
+}

@@ -1,0 +1,141 @@
+//! `octrls export`: combines many results into one file, also while a watcher runs.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufWriter, Write, stdout},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+use walkdir::WalkDir;
+
+use octrls_core::ErrorCode;
+use octrls_fs::durable::{sync_folder, unfinished_file};
+use octrls_report::{Export, ExportError, RESULT_FILE, is_result};
+
+use crate::cli::{
+    error::coded,
+    exit_code::some_failed_if,
+    output::{allow_closed_pipe, counted, display_path, display_paths},
+};
+
+#[derive(Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("format").required(true).args(["parquet", "json"])))]
+pub(crate) struct ExportArguments {
+    /// Write a Parquet file with one row per A-scan: boundaries and thickness
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
+    /// Write a file with one JSON line per result: its folder and result.json; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Result folders, or folders to search for results
+    #[arg(required = true, value_name = "DIR")]
+    inputs: Vec<PathBuf>,
+}
+
+pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &arguments.parquet {
+        return write_table(file, &find_results(&arguments.inputs, &is_result)?);
+    }
+    let has_result = |folder: &Path| folder.join(RESULT_FILE).is_file();
+    let results = find_results(&arguments.inputs, &has_result)?;
+    let target = arguments.json.as_deref().filter(|file| *file != Path::new("-"));
+    let Some(file) = target else {
+        let mut out = BufWriter::new(stdout().lock());
+        let mut unreadable = 0;
+        let printed = write_lines(&mut out, &results, &mut unreadable).and_then(|()| out.flush());
+        allow_closed_pipe(printed)?;
+        return Ok(some_failed_if(unreadable > 0));
+    };
+    let mut unreadable = 0;
+    write_atomically(file, |staged| {
+        let mut out = BufWriter::new(staged);
+        write_lines(&mut out, &results, &mut unreadable)?;
+        out.flush()
+    })?;
+    println!("exported {}", counted(results.len() - unreadable, "result"));
+    Ok(some_failed_if(unreadable > 0))
+}
+
+/// Finds the result folders in `inputs`.
+fn find_results(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut results = BTreeSet::new();
+    for input in inputs {
+        // The engine's own files and unfinished results have hidden names.
+        let hidden = |path: &Path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".octrls"));
+        for entry in WalkDir::new(input).into_iter().filter_entry(|e| !hidden(e.path())) {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() && is_result(entry.path()) => {
+                    results.insert(entry.into_path());
+                }
+                // A running watcher may replace a folder during the search.
+                Err(error) if error.depth() > 0 && is_missing(error.io_error()) => {}
+                other => {
+                    other.with_context(|| format!("{}: cannot search {}", ErrorCode::ReadIo, input.display()))?;
+                }
+            }
+        }
+    }
+    anyhow::ensure!(!results.is_empty(), "{}: no results found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
+    Ok(results)
+}
+
+fn is_missing(error: Option<&std::io::Error>) -> bool {
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Writes each `result.json` as one line; counts the unreadable ones in `unreadable`.
+fn write_lines(out: &mut impl Write, results: &BTreeSet<PathBuf>, unreadable: &mut usize) -> std::io::Result<()> {
+    for folder in results {
+        let read = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string());
+        match read.and_then(|text| serde_json::from_slice::<Value>(&text).map_err(|e| e.to_string())) {
+            Ok(result) => writeln!(out, "{}", json!({ "folder": display_path(folder), "result": result }))?,
+            Err(error) => {
+                *unreadable += 1;
+                eprintln!("{}: cannot read {}: {error}", ErrorCode::ExportResult, folder.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `file` atomically: fills a temporary file and renames it.
+fn write_atomically(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || format!("{}: cannot write {}", ErrorCode::OutIo, file.display());
+    let mut staged = unfinished_file(folder, ".octrls-").with_context(failed)?;
+    fill(staged.as_file_mut()).with_context(failed)?;
+    staged.as_file().sync_all().with_context(failed)?;
+    staged.persist(file).with_context(failed)?;
+    sync_folder(folder).with_context(failed)
+}
+
+fn write_table(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode> {
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || format!("{}: cannot write {}", ErrorCode::OutIo, target.display());
+    let file = unfinished_file(folder, ".octrls-").with_context(failed)?;
+    let export_failed = |e: ExportError| coded(e.code(), e);
+    let mut export = Export::begin(file).map_err(export_failed)?;
+    let (mut ascans, mut unreadable) = (0, 0);
+    for result in results {
+        match export.add(result) {
+            Ok(count) => ascans += count,
+            Err(error @ ExportError::Result { .. }) => {
+                unreadable += 1;
+                eprintln!("{}: {error}", error.code());
+            }
+            Err(error) => return Err(export_failed(error)),
+        }
+    }
+    let file = export.finish().map_err(export_failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(target).with_context(failed)?;
+    sync_folder(folder).with_context(failed)?;
+    println!("exported {} of {}", counted(ascans, "A-scan"), counted(results.len() - unreadable, "result"));
+    Ok(some_failed_if(unreadable > 0))
+}

@@ -1,0 +1,82 @@
+//! `octrls receive`: a DICOM node that writes received scans into a folder.
+
+use std::{
+    io::{Write, stdout},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent};
+
+use crate::cli::{
+    arguments::number::{BYTES_IN_MIB, seconds},
+    error::coded,
+    files::create_folder,
+    signals::on_signals,
+};
+
+#[derive(Args)]
+pub(crate) struct ReceiveArguments {
+    /// Folder to write to, usually a watched folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Address to listen on; an address that other machines can reach needs --allow-ae
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11112")]
+    listen: SocketAddr,
+    /// AE title of this node; peers must call it by this title
+    #[arg(long, value_name = "TITLE", default_value = "OCTRLS")]
+    ae_title: AeTitle,
+    /// AE title that may connect; repeatable [default: any, but only from this machine]
+    #[arg(long, value_name = "TITLE")]
+    allow_ae: Vec<AeTitle>,
+    /// Maximum number of simultaneous associations
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
+    max_associations: u16,
+    /// Maximum size of an instance in MiB
+    #[arg(long, value_name = "MIB", default_value = "2048", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_instance_mib: u32,
+    /// Drop a peer that sends nothing for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    timeout: f64,
+    /// Also print the name of each file, which is the instance UID
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl ReceiveArguments {
+    fn options(&self) -> ListenerOptions {
+        ListenerOptions {
+            address: self.listen,
+            title: self.ae_title.clone(),
+            allowed: self.allow_ae.clone(),
+            max_associations: self.max_associations.into(),
+            max_instance_bytes: u64::from(self.max_instance_mib) * BYTES_IN_MIB,
+            timeout: Duration::from_secs_f64(self.timeout),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &ReceiveArguments) -> anyhow::Result<ExitCode> {
+    create_folder(&arguments.folder)?;
+    let verbose = arguments.verbose;
+    let listener = Listener::start(&arguments.folder, arguments.options(), move |event| print_event(&event, verbose))
+        .map_err(|e| coded(e.code(), e))?;
+    let (drain, abort) = (listener.stopper(), listener.stopper());
+    on_signals(move || drain.drain(), move || abort.abort())?;
+    listener.join();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints one line: the time in UTC, a word, and `key=value` pairs.
+fn print_event(event: &NodeEvent, verbose: bool) {
+    let code = event.code().map(|code| format!(" code={code}")).unwrap_or_default();
+    let file = event.file().filter(|_| verbose).map(|name| format!(" file={name}")).unwrap_or_default();
+    let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    // A closed standard output must not stop receiving.
+    let _ = writeln!(stdout(), "{at} {event}{code}{file}");
+}

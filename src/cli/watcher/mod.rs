@@ -1,0 +1,117 @@
+//! A running watcher: the engine, its screen, its DICOM peers and the services around it.
+
+mod controls;
+mod dicom_peers;
+mod queue;
+mod reload;
+mod services;
+
+use std::{io::stdout, process::ExitCode, sync::Arc};
+
+use crossbeam_channel::Receiver;
+
+use octrls_core::{ErrorCode, network::Network};
+use octrls_engine::{
+    Engine, EngineHandle, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter, SegmenterOptions,
+};
+use octrls_tui::{
+    self as screen, ScreenKind,
+    dashboard::{DashboardOptions, ImageMode, TerminalSession},
+};
+
+use super::{
+    arguments::queue::Queue, error::coded, exit_code::some_failed_if, output::warn_no_dashboard, signals::on_signals,
+};
+use crate::service::{diagnostics, systemd};
+
+use controls::HandleControls;
+use queue::dispatch;
+
+pub(crate) use dicom_peers::DicomPeers;
+pub(crate) use services::Services;
+
+/// Everything that a watcher runs with.
+pub(crate) struct Watcher {
+    pub(crate) options: EngineOptions,
+    pub(crate) segmenter: SegmenterOptions,
+    /// Measurements of earlier visits; `None` without follow-up.
+    pub(crate) history: Option<Arc<History>>,
+    pub(crate) screen: ScreenKind,
+    pub(crate) dicom_peers: DicomPeers,
+    pub(crate) services: Services,
+    /// The queue of remote workers; `None` when this process segments the scans.
+    pub(crate) queue: Option<Queue>,
+    /// Whether the operator turned follow-up off.
+    pub(crate) no_follow_up: bool,
+}
+
+impl Watcher {
+    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were
+    /// quarantined or, with `--once`, scans or deliveries are left.
+    pub(crate) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
+        // The dashboard owns the terminal.
+        let dependencies = diagnostics::subscribe(self.screen != ScreenKind::Dashboard);
+        let metadata = network.metadata();
+        let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
+        let gpu = network.clone();
+        // Received scans go to the first folder.
+        let root = self.options.roots.first().cloned().unwrap_or_default();
+        let (out, once) = (self.options.out.clone(), self.options.until_idle);
+        let (processor, queue_messages) = if let Some(queue) = self.queue {
+            let (processor, messages) = dispatch(&queue, &network, self.segmenter, &out, self.options.timeout)?;
+            (processor, Some(messages))
+        } else {
+            let segmenter = Segmenter::new(network, self.segmenter, &out).with_history(self.history);
+            (Arc::new(segmenter) as Arc<dyn Processor>, None)
+        };
+        let processor = self.dicom_peers.wrap(processor);
+        let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
+        if let Some(messages) = queue_messages {
+            messages.forward(engine.handle(), self.no_follow_up);
+        }
+        let remote = engine.handle();
+        gpu.on_gpu_failure(move |reason| {
+            remote.notice(
+                Level::Warning,
+                Some(ErrorCode::ModelDevice),
+                format!("the GPU failed, continuing on the CPU: {reason}"),
+            );
+        });
+        let relay = self.services.start(events, dependencies, &engine.handle(), &out)?;
+        let peers = self.dicom_peers.start(&root, &out, &engine.handle())?;
+        let (drain, abort) = ((engine.handle(), peers.stop()), (engine.handle(), peers.stop()));
+        on_signals(
+            move || {
+                drain.0.drain();
+                drain.1.drain();
+            },
+            move || {
+                abort.0.abort();
+                abort.1.abort();
+            },
+        )?;
+        systemd::ready();
+        show(self.screen, &relay.events, engine.handle(), image)?;
+        let totals = engine.join();
+        relay.finish();
+        let undelivered = peers.finish(once);
+        let failed = totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0));
+        Ok(some_failed_if(failed))
+    }
+}
+
+fn show(kind: ScreenKind, events: &Receiver<Event>, remote: EngineHandle, image: ImageMode) -> anyhow::Result<()> {
+    let controls = HandleControls(remote);
+    match kind {
+        ScreenKind::Dashboard => match TerminalSession::take() {
+            Ok(terminal) => drop(terminal.run(events, &controls, DashboardOptions::new(image))?),
+            Err(error) => {
+                warn_no_dashboard(&error);
+                screen::plain::run(events, stdout().lock(), &controls)?;
+            }
+        },
+        ScreenKind::Plain => drop(screen::plain::run(events, stdout().lock(), &controls)?),
+        ScreenKind::Json => drop(screen::json::run(events, stdout().lock(), &controls)?),
+    }
+    Ok(())
+}
