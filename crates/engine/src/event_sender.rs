@@ -12,6 +12,7 @@ use super::{Event, EventKind, Level, ScanChange, ScanId};
 const BACKLOG_FOR_BSCANS: usize = 32;
 
 /// Whether to send an event to a reader with `unread` pending events.
+#[must_use]
 pub fn is_due(kind: &EventKind, unread: usize) -> bool {
     !matches!(kind, EventKind::Scan { change: ScanChange::BScan(_), .. }) || unread < BACKLOG_FOR_BSCANS
 }

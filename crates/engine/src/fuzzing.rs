@@ -74,7 +74,7 @@ const TABLES: [&[(&str, usize)]; 3] = [
 
 /// The first byte selects how the rest is used: 0 the ledger file, 1 to 3 rows of that schema version, 4 a quarantine
 /// note, 5 the columns of a history row, separated by zeros.
-pub(crate) fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let folders = Folders::new();
     match kind % 6 {

@@ -18,7 +18,7 @@ mod event;
 mod event_sender;
 mod folders;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod history;
 mod intake;
 mod ledger;

@@ -13,6 +13,7 @@ const MOST_BSCANS: usize = 1_000_000;
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// Whether the change is plausible.
+#[must_use]
 pub fn change(change: &ScanChange) -> bool {
     match change {
         ScanChange::Opened(header) => is_possible(header),
@@ -29,12 +30,13 @@ fn is_possible(header: &ScanHeader) -> bool {
 }
 
 /// Whether a B-scan and its surfaces, thicknesses and times are consistent.
+#[must_use]
 pub fn bscan(segmented: &SegmentedBScan) -> bool {
     let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
     let pixels = (image.width as u64).checked_mul(image.height as u64);
-    let whole = pixels.is_some_and(|n| n > 0 && n <= MAX_PIXELS && n == image.intensity.len() as u64);
+    let is_complete = pixels.is_some_and(|n| n > 0 && n <= MAX_PIXELS && n == image.intensity.len() as u64);
     let layers = segmented.thicknesses.layers.iter().chain([&segmented.thicknesses.retina]);
-    whole
+    is_complete
         && segmented.index < MOST_BSCANS
         && surfaces.is_whole()
         && (surfaces.width(), surfaces.height()) == (image.width, image.height)

@@ -271,7 +271,7 @@ impl Session {
     }
 
     /// Forgets the events so far, so that [`wait_for`](Self::wait_for) waits for new ones.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear_log(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
         }

@@ -193,15 +193,15 @@ impl EyeVisits for ScanVisit<'_> {
     }
 
     fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError> {
-        self.guard.compare(self.scan, now).map_err(output_error)
+        self.guard.compare(self.scan, now).map_err(|error| output_error(&error))
     }
 
     fn enter(&self, now: &Visit) -> Result<(), OutputError> {
-        self.guard.enter(self.scan, now).map_err(output_error)
+        self.guard.enter(self.scan, now).map_err(|error| output_error(&error))
     }
 }
 
-fn output_error(error: LedgerError) -> OutputError {
+fn output_error(error: &LedgerError) -> OutputError {
     OutputError::History { code: error.code(), reason: error.to_string() }
 }
 

@@ -10,7 +10,7 @@ use octrls_core::{
 };
 
 /// A scan of an eye, and its retinal thickness in micrometres.
-struct Taken {
+struct Acquisition {
     patient: &'static str,
     eye: Eye,
     date: &'static str,
@@ -21,7 +21,7 @@ struct Taken {
     um: f32,
 }
 
-const FIRST: Taken = Taken {
+const FIRST: Acquisition = Acquisition {
     patient: "P-1",
     eye: Eye::Right,
     date: "20250101",
@@ -31,17 +31,17 @@ const FIRST: Taken = Taken {
     length: 8.8,
     um: 300.0,
 };
-const LATER: Taken = Taken { date: "20260101", um: 290.0, ..FIRST };
+const LATER: Acquisition = Acquisition { date: "20260101", um: 290.0, ..FIRST };
 
 fn open(folder: &TempDir) -> History {
     History::open(folder.path(), Arc::new(Repeatability::published().unwrap())).unwrap()
 }
 
 /// Enters a scan and returns the change of its retina.
-fn take(history: &History, taken: &Taken) -> Option<f32> {
-    let acquired = Moment::of_digits(taken.date, "").unwrap();
-    let subject = Subject::new(taken.patient, "", acquired, taken.device).unwrap();
-    let end = Place { x: taken.length, y: 0.0 };
+fn compare_and_enter(history: &History, acquisition: &Acquisition) -> Option<f32> {
+    let acquired = Moment::of_digits(acquisition.date, "").unwrap();
+    let subject = Subject::new(acquisition.patient, "", acquired, acquisition.device).unwrap();
+    let end = Place { x: acquisition.length, y: 0.0 };
     let header = ScanHeader {
         format: "x".into(),
         bscans: 1,
@@ -49,70 +49,70 @@ fn take(history: &History, taken: &Taken) -> Option<f32> {
         height: 100,
         axial: None,
         lateral: None,
-        eye: Some(taken.eye),
+        eye: Some(acquisition.eye),
         eye_from: None,
-        pattern: taken.pattern,
+        pattern: acquisition.pattern,
         pattern_from: None,
         tracks: vec![BScanPosition::Line { start: Place::default(), end }],
         places: None,
     };
     let scan = EyeScan {
         subject: &subject,
-        eye: taken.eye,
-        scan: format!("{} {}", taken.date, taken.patient),
-        model: taken.model.to_owned(),
+        eye: acquisition.eye,
+        scan: format!("{} {}", acquisition.date, acquisition.patient),
+        model: acquisition.model.to_owned(),
         protocol: Protocol::of(&header),
     };
-    let measures = Measures::of([(Measured::Retina, Some(taken.um), 1.0)], None, None);
+    let measures = Measures::of([(Measured::Retina, Some(acquisition.um), 1.0)], None, None);
     let now = Visit { acquired, verdict: Verdict::Good, measures };
-    let turn = history.lock();
-    let found = turn.compare(&scan, &now).unwrap();
-    turn.enter(&scan, &now).unwrap();
+    let guard = history.lock();
+    let found = guard.compare(&scan, &now).unwrap();
+    guard.enter(&scan, &now).unwrap();
     found.map(|f| f.changes[0].change_um)
 }
 
 #[test]
-fn the_same_eye_is_known_again_after_a_restart() {
+fn an_eye_is_recognised_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(take(&open(&folder), &FIRST), None);
-    assert_eq!(take(&open(&folder), &LATER), Some(-10.0));
-    assert_eq!(take(&open(&folder), &LATER), Some(-10.0), "the same scan is not its own predecessor");
-    assert_eq!(take(&open(&folder), &FIRST), None, "nor is a later one");
+    assert_eq!(compare_and_enter(&open(&folder), &FIRST), None);
+    assert_eq!(compare_and_enter(&open(&folder), &LATER), Some(-10.0));
+    assert_eq!(compare_and_enter(&open(&folder), &LATER), Some(-10.0), "the same scan is not its own predecessor");
+    assert_eq!(compare_and_enter(&open(&folder), &FIRST), None, "nor is a later one");
 }
 
 #[test]
-fn only_like_is_compared_with_like() {
+fn only_comparable_scans_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let history = open(&folder);
-    take(&history, &FIRST);
+    compare_and_enter(&history, &FIRST);
     for other in [
-        Taken { patient: "P-2", ..LATER },
-        Taken { eye: Eye::Left, ..LATER },
-        Taken { pattern: Pattern::Radial, ..LATER },
-        Taken { model: "model 2", ..LATER },
-        Taken { device: "another", ..LATER },
-        Taken { length: 6.0, ..LATER },
+        Acquisition { patient: "P-2", ..LATER },
+        Acquisition { eye: Eye::Left, ..LATER },
+        Acquisition { pattern: Pattern::Radial, ..LATER },
+        Acquisition { model: "model 2", ..LATER },
+        Acquisition { device: "another", ..LATER },
+        Acquisition { length: 6.0, ..LATER },
     ] {
-        assert_eq!(take(&history, &other), None);
+        assert_eq!(compare_and_enter(&history, &other), None);
     }
-    assert_eq!(take(&history, &LATER), Some(-10.0));
+    assert_eq!(compare_and_enter(&history, &LATER), Some(-10.0));
 }
 
 #[test]
-fn an_older_scan_that_comes_late_finds_its_place() {
+fn a_late_older_scan_is_sorted_by_date() {
     let folder = tempfile::tempdir().unwrap();
     let history = open(&folder);
-    take(&history, &LATER);
-    assert_eq!(take(&history, &FIRST), None);
-    assert_eq!(take(&history, &Taken { date: "20260601", um: 285.0, ..FIRST }), Some(-5.0));
-    assert_eq!(take(&history, &Taken { date: "20250601", um: 297.0, ..FIRST }), Some(-3.0));
-    assert_eq!(take(&history, &LATER), Some(-7.0));
+    compare_and_enter(&history, &LATER);
+    assert_eq!(compare_and_enter(&history, &FIRST), None);
+    assert_eq!(compare_and_enter(&history, &Acquisition { date: "20260601", um: 285.0, ..FIRST }), Some(-5.0));
+    assert_eq!(compare_and_enter(&history, &Acquisition { date: "20250601", um: 297.0, ..FIRST }), Some(-3.0));
+    assert_eq!(compare_and_enter(&history, &LATER), Some(-7.0));
 }
 
 #[test]
-fn nothing_in_the_ledger_names_the_patient() {
+fn the_ledger_contains_no_patient_identifier() {
     let folder = tempfile::tempdir().unwrap();
-    take(&open(&folder), &Taken { patient: "Straightforward-4711", ..FIRST });
+    compare_and_enter(&open(&folder), &Acquisition { patient: "Straightforward-4711", ..FIRST });
     for entry in fs::read_dir(folder.path().join(STATE_FOLDER)).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(15).any(|w| w == b"Straightforward"));
@@ -120,28 +120,29 @@ fn nothing_in_the_ledger_names_the_patient() {
 }
 
 #[test]
-fn the_secret_is_its_owner_s_alone_and_without_it_nothing_is_found() {
+fn the_key_is_private_and_needed_to_find_entries() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    take(&open(&folder), &FIRST);
+    compare_and_enter(&open(&folder), &FIRST);
     let file = folder.path().join(STATE_FOLDER).join(SECRET_FILE);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     fs::remove_file(&file).unwrap();
-    assert_eq!(take(&open(&folder), &LATER), None);
+    assert_eq!(compare_and_enter(&open(&folder), &LATER), None);
     fs::write(&file, "short").unwrap();
     let table = Arc::new(Repeatability::published().unwrap());
     assert_eq!(History::open(folder.path(), table).unwrap_err().code(), "E-LEDGER-SECRET");
 }
 
 #[test]
-fn a_patient_is_forgotten_as_a_whole_and_alone() {
+fn forgetting_a_patient_removes_all_and_only_their_scans() {
     let folder = tempfile::tempdir().unwrap();
     let history = open(&folder);
-    for taken in [FIRST, LATER, Taken { eye: Eye::Left, ..FIRST }, Taken { patient: "P-2", ..FIRST }] {
-        take(&history, &taken);
+    for acquisition in [FIRST, LATER, Acquisition { eye: Eye::Left, ..FIRST }, Acquisition { patient: "P-2", ..FIRST }]
+    {
+        compare_and_enter(&history, &acquisition);
     }
     let subject = Subject::new("P-1", "", Moment::of_digits("20260101", "").unwrap(), "any").unwrap();
     assert_eq!(history.forget(&subject).unwrap(), 3);
-    assert_eq!(take(&history, &Taken { date: "20270101", ..FIRST }), None);
-    assert_eq!(take(&history, &Taken { patient: "P-2", ..LATER }), Some(-10.0));
+    assert_eq!(compare_and_enter(&history, &Acquisition { date: "20270101", ..FIRST }), None);
+    assert_eq!(compare_and_enter(&history, &Acquisition { patient: "P-2", ..LATER }), Some(-10.0));
 }

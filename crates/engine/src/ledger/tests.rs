@@ -49,7 +49,7 @@ impl Fixture {
         self.ledger().done(path.as_ref(), stamp(content), &content_named(content)).unwrap();
     }
 
-    fn recall(&mut self, path: &str, content: &str) -> PathStatus {
+    fn status_of(&mut self, path: &str, content: &str) -> PathStatus {
         self.ledger().status_of(path.as_ref(), stamp(content)).unwrap()
     }
 }
@@ -74,16 +74,16 @@ fn fingerprint(model: &str) -> Fingerprint {
 const FIRST: Admission = Admission::Run { attempt: 1 };
 
 #[test]
-fn a_done_content_is_known_by_path_and_by_content() {
+fn finished_content_is_known_by_path_and_by_content() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
     assert_eq!(fixture.begin("b.png", "x"), Admission::Busy);
     fixture.done("a.png", "x");
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Done);
-    assert_eq!(fixture.recall("a.png", "changed"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Done);
+    assert_eq!(fixture.status_of("a.png", "changed"), PathStatus::Unknown);
     assert_eq!(fixture.begin("b.png", "x"), Admission::AlreadyDone);
-    assert_eq!(fixture.recall("b.png", "x"), PathStatus::Done);
+    assert_eq!(fixture.status_of("b.png", "x"), PathStatus::Done);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn another_model_processes_again() {
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
     fixture.restart("model 2");
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
     fixture.done("a.png", "x");
     fixture.restart("model 1");
@@ -100,19 +100,19 @@ fn another_model_processes_again() {
 }
 
 #[test]
-fn replaced_results_are_no_longer_those_of_the_first_content() {
+fn replaced_results_no_longer_belong_to_the_first_content() {
     let mut fixture = Fixture::new();
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
     assert_eq!(fixture.begin("b.png", "x"), Admission::AlreadyDone);
     assert_eq!(fixture.begin("a.png", "other"), FIRST);
     fixture.done("a.png", "other");
-    assert_eq!(fixture.recall("b.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("b.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("b.png", "x"), FIRST);
 }
 
 #[test]
-fn known_content_replaces_the_stale_results_under_its_new_name() {
+fn known_content_replaces_stale_results_under_its_new_name() {
     let mut fixture = Fixture::new();
     for (path, content) in [("a.png", "x"), ("b.png", "other")] {
         fixture.begin(path, content);
@@ -122,7 +122,7 @@ fn known_content_replaces_the_stale_results_under_its_new_name() {
 }
 
 #[test]
-fn attempts_that_end_the_program_are_counted() {
+fn attempts_that_crash_the_program_are_counted() {
     let mut fixture = Fixture::new();
     for attempt in 1..=3 {
         assert_eq!(fixture.begin("a.png", "x"), Admission::Run { attempt });
@@ -141,19 +141,19 @@ fn released_attempts_do_not_count_and_failed_ones_do() {
     assert_eq!(fixture.begin("a.png", "x"), Admission::Run { attempt: 2 });
     let failure = (ErrorCode::ReadIo, "why");
     fixture.ledger().quarantined("a.png".as_ref(), Some(stamp("x")), &content_named("x"), failure).unwrap();
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Quarantined);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Quarantined);
     fixture.ledger().quarantined("a.png".as_ref(), None, &content_named("x"), failure).unwrap();
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST, "brought back from quarantine");
 }
 
 #[test]
-fn vanished_results_are_made_again() {
+fn missing_results_are_recreated() {
     let mut fixture = Fixture::new();
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
     fs::remove_dir(fixture.out.path().join("a.png")).unwrap();
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
 }
 
@@ -170,7 +170,7 @@ fn names_need_not_be_utf8() {
 }
 
 #[test]
-fn a_newer_or_damaged_ledger_is_refused() {
+fn a_newer_or_damaged_ledger_is_rejected() {
     let mut fixture = Fixture::new();
     fixture.ledger().db.pragma_update(None, "user_version", 99).unwrap();
     fixture.ledger = None;
@@ -182,7 +182,7 @@ fn a_newer_or_damaged_ledger_is_refused() {
 }
 
 #[test]
-fn the_records_tell_what_happened_and_when() {
+fn entries_state_what_happened_and_when() {
     let mut fixture = Fixture::new();
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
@@ -203,7 +203,7 @@ fn the_records_tell_what_happened_and_when() {
 }
 
 #[test]
-fn renewed_content_is_taken_again_but_not_from_its_copies() {
+fn reset_content_is_processed_again_but_not_its_copies() {
     let mut fixture = Fixture::new();
     fixture.begin("a.png", "x");
     fixture.done("a.png", "x");
@@ -214,8 +214,8 @@ fn renewed_content_is_taken_again_but_not_from_its_copies() {
     records.request_check(Path::new("a.png")).unwrap();
     assert_eq!(fixture.ledger().take_requests().unwrap(), [PathBuf::from("a.png")]);
     assert!(fixture.ledger().take_requests().unwrap().is_empty());
-    assert_eq!(fixture.recall("copy.png", "x"), PathStatus::Done, "its results are there until they are replaced");
-    assert_eq!(fixture.recall("a.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("copy.png", "x"), PathStatus::Done, "its results are there until they are replaced");
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("a.png", "x"), FIRST);
     assert!(!records.reset(&entries[0], Path::new("a.png")).unwrap(), "a worker has it");
     assert_eq!(fixture.ledger().earlier_result(&content_named("x")).unwrap(), Some("a.png".into()));
@@ -224,7 +224,7 @@ fn renewed_content_is_taken_again_but_not_from_its_copies() {
 }
 
 #[test]
-fn expired_content_is_not_made_again_unless_asked_for() {
+fn expired_content_is_recreated_only_on_request() {
     let mut fixture = Fixture::new();
     for content in ["x", "other"] {
         fixture.begin(&format!("{content}.png"), content);
@@ -236,12 +236,12 @@ fn expired_content_is_not_made_again_unless_asked_for() {
     assert_eq!(fixture.ledger().outdated(Duration::ZERO, old[0].0).unwrap().len(), 1);
     fixture.ledger().expire(old[0].0).unwrap();
     fs::remove_dir(fixture.out.path().join("x.png")).unwrap();
-    assert_eq!(fixture.recall("x.png", "x"), PathStatus::Done);
+    assert_eq!(fixture.status_of("x.png", "x"), PathStatus::Done);
     assert_eq!(fixture.begin("copy.png", "x"), Admission::AlreadyDone);
     let records = Records::open(&fixture.file()).unwrap();
     let entry = records.entries_at(Path::new("x.png")).unwrap().remove(0);
     assert_eq!(entry.state, ScanState::Expired);
     assert!(records.reset(&entry, Path::new("x.png")).unwrap());
-    assert_eq!(fixture.recall("x.png", "x"), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("x.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("x.png", "x"), FIRST);
 }

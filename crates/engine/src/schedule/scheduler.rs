@@ -277,10 +277,10 @@ impl Scheduler {
     }
 
     /// Returns a scan to the watcher until it stops changing again.
-    fn return_to_watcher(&self, id: ScanId, path: PathBuf, stamp: Stamp) {
-        self.events.scan(id, ScanChange::Seen { path: path.clone(), bytes: stamp.scan.bytes });
-        self.pending(&path).take_back(id, path.clone(), stamp, Instant::now());
-        self.request(&path, Request::Wake);
+    fn return_to_watcher(&self, id: ScanId, path: &Path, stamp: Stamp) {
+        self.events.scan(id, ScanChange::Seen { path: path.to_owned(), bytes: stamp.scan.bytes });
+        self.pending(path).take_back(id, path.to_owned(), stamp, Instant::now());
+        self.request(path, Request::Wake);
     }
 
     fn request(&self, path: &Path, request: Request) {
@@ -325,8 +325,8 @@ impl Scheduler {
                 return self.backlog.delay(task, now + self.options.backoff_after(2));
             }
             TaskOutcome::Busy | TaskOutcome::Aborted => return self.backlog.push(task),
-            TaskOutcome::Changed(stamp) => return self.return_to_watcher(id, task.path, stamp),
-            TaskOutcome::Unreachable => return self.return_to_watcher(id, task.path, task.stamp),
+            TaskOutcome::Changed(stamp) => return self.return_to_watcher(id, &task.path, stamp),
+            TaskOutcome::Unreachable => return self.return_to_watcher(id, &task.path, task.stamp),
             TaskOutcome::Done(summary) => {
                 self.totals.done += 1;
                 ScanChange::Done(summary)
