@@ -55,12 +55,12 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let (sender, events) = unbounded();
     let stops = WorkerHandle::default();
     let (relay, _) = Relay::start(events, sinks(&stops)?)?;
-    let (drained, aborted) = (stops.clone(), stops.clone());
-    on_signals(move || drained.drain(), move || aborted.abort())?;
+    let (drain, abort) = (stops.clone(), stops.clone());
+    on_signals(move || drain.drain(), move || abort.abort())?;
     let result = Arc::new(OnceLock::new());
-    let (job_stops, kept) = (stops.clone(), Arc::clone(&result));
+    let (job_stops, slot) = (stops.clone(), Arc::clone(&result));
     let working = thread::Builder::new().name("octrls-worker".to_owned()).spawn(move || {
-        let _ = kept.set(worker::run(link, network, options, job_stops, sender));
+        let _ = slot.set(worker::run(link, network, options, job_stops, sender));
     })?;
     systemd::ready();
     let controls = WorkerControls(stops);
