@@ -17,7 +17,6 @@ mod association;
 mod command;
 mod connection;
 mod delivery;
-mod delivering_processor;
 mod error;
 mod event;
 mod inbox;
@@ -30,8 +29,7 @@ mod session;
 mod stop;
 
 pub use address::{AddressError, AeTitle, Target};
-pub use delivery::{DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
-pub use delivering_processor::DeliveringProcessor;
+pub use delivery::{DeliveringProcessor, DeliveryQueue, DeliveryWorker, ResultSender, is_delivered};
 pub use error::NodeError;
 pub use event::{AssociationEnd, NodeEvent, Peer};
 pub use listener::{Listener, ListenerOptions};

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use octrls_core::ErrorCode;
 use octrls_fs::{
-    confined::{DirHandle, open_parent, is_plain, create_parents},
+    confined::{DirHandle, create_parents, is_plain, open_parent},
     durable::{move_file, write_new},
 };
 use serde::{Deserialize, Serialize};

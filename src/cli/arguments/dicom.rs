@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
-use octrls_dicom_net::{AeTitle, ResultSender, ListenerOptions, SendOptions, Target};
+use octrls_dicom_net::{AeTitle, ListenerOptions, ResultSender, SendOptions, Target};
 
 use super::number::{BYTES_IN_MIB, seconds};
 

@@ -8,6 +8,7 @@ use clap::Args;
 use octrls_fs::platform;
 use octrls_core::ErrorCode;
 use octrls_fleet::{Server, worker::WorkerOptions};
+use octrls_fs::platform;
 
 use super::{
     heading::{LIMITS, MODEL, QUEUE, WORKER},

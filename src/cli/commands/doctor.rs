@@ -10,10 +10,10 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use octrls_fs::platform;
 use octrls_core::network::{Device, ShippedModel};
 use octrls_engine::{LEDGER_FILE, STATE_FOLDER};
-use octrls_tui::attach::AttachClient;
+use octrls_fs::platform;
+use octrls_tui::attach::Attached;
 
 use crate::{
     cli::{
@@ -141,10 +141,10 @@ fn socket(path: &Path) -> Finding {
     if fs::symlink_metadata(path).is_err() {
         return Finding::ok(CHECK, format!("{shown} does not exist; the watcher is not running"));
     }
-    match AttachClient::connect(path) {
+    match Attached::connect(path) {
         Ok(attached) => {
             // A connection that breaks now says nothing about the socket.
-            let _ = attached.close();
+            let _ = attached.leave();
             Finding::ok(CHECK, format!("the watcher is running; `octrls top {shown}` attaches"))
         }
         Err(error) => {

@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use octrls_dicom_net::{
-    DeliveryWorker, DeliveringProcessor, ResultSender, Listener, ListenerOptions, NodeError, NodeEvent, DeliveryQueue, Stop,
+    DeliveringProcessor, DeliveryQueue, DeliveryWorker, Listener, ListenerOptions, NodeError, NodeEvent, ResultSender,
+    Stop,
 };
 use octrls_engine::{EngineHandle, Processor};
 
@@ -29,10 +30,14 @@ pub(super) struct PeerStops(Vec<Stop>);
 impl DicomPeers {
     /// The peers that the arguments ask for.
     pub(crate) fn new(arguments: &WatchDicomArguments) -> Self {
-        Self { listener: arguments.receive.options(), delivery: arguments.send.delivery(), outbox: DeliveryQueue::default() }
+        Self {
+            listener: arguments.receive.options(),
+            delivery: arguments.send.delivery(),
+            outbox: DeliveryQueue::default(),
+        }
     }
 
-    /// Wraps `processor` so that its results are is_delivered, if deliveries were asked for.
+    /// Wraps `processor` so that its results are delivered, if deliveries were asked for.
     pub(super) fn wrap(&self, processor: Arc<dyn Processor>) -> Arc<dyn Processor> {
         match &self.delivery {
             Some(delivery) => Arc::new(DeliveringProcessor::new(processor, self.outbox.clone(), delivery.clone())),

@@ -17,7 +17,7 @@ fn every_scan_has_one_result_when_workers_are_killed() {
     let scans = std::env::var("OCTRLS_FLEET_SCANS").map_or(24, |text| text.parse().unwrap());
     let Some(mut fleet) = Fleet::start("every_scan_has_one_result", "") else { return };
     let names = fleet.scans(0..scans);
-    let start = Instant::now();
+    let started = Instant::now();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     // The default of five deliveries is too few: kills may hit the same scan again and again.
     let start = |fleet: &mut Fleet| fleet.worker(&["--deliveries", "1000"]);
@@ -25,7 +25,7 @@ fn every_scan_has_one_result_when_workers_are_killed() {
     let mut watcher = fleet.watcher(&["--once"]);
     let (mut kills, mut restarts, mut redelivered) = (0, 0_u32, 0);
     while watcher.is_alive() {
-        assert!(start.elapsed() < PATIENCE * 3, "{}", watcher.text());
+        assert!(started.elapsed() < PATIENCE * 3, "{}", watcher.text());
         thread::sleep(Duration::from_millis(rng.random_range(1500..4000)));
         let number = rng.random_range(0..workers.len());
         workers[number].kill();
@@ -40,7 +40,7 @@ fn every_scan_has_one_result_when_workers_are_killed() {
         }
     }
     assert!(watcher.wait().success(), "{}", watcher.text());
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     fleet.assert_results(&names);
     assert_eq!(restarts, 1);
     assert_eq!(watcher.count(" done ") as u64, scans);

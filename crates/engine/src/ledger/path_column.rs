@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use octrls_fs::platform::{path_bytes, path_from_bytes};
 use rusqlite::{
     ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
-
-use octrls_fs::platform::{path_bytes, path_from_bytes};
 
 pub(crate) struct PathColumn<P>(pub(crate) P);
 

@@ -4,19 +4,19 @@ use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use octrls_engine::{Cancelled, ProcessError, Processor, ScanChange, ScanSummary, ScanTask};
 
-use super::{ResultSender, DeliveryQueue};
+use super::{result_sender::ResultSender, worker::DeliveryQueue};
 
 /// A [`Processor`] that queues each result of another one for delivery. Results may be removed once they are delivered.
 pub struct DeliveringProcessor {
     processor: Arc<dyn Processor>,
-    outbox: DeliveryQueue,
-    delivery: ResultSender,
+    queue: DeliveryQueue,
+    sender: ResultSender,
 }
 
 impl DeliveringProcessor {
-    /// Queues the results of `processor` in `outbox`, for `delivery`.
-    pub fn new(processor: Arc<dyn Processor>, outbox: DeliveryQueue, delivery: ResultSender) -> Self {
-        Self { processor, outbox, delivery }
+    /// Queues the results of `processor` in `queue`, for `sender`.
+    pub fn new(processor: Arc<dyn Processor>, queue: DeliveryQueue, sender: ResultSender) -> Self {
+        Self { processor, queue, sender }
     }
 }
 
@@ -27,12 +27,12 @@ impl Processor for DeliveringProcessor {
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let summary = self.processor.process(task, report)?;
-        self.outbox.put(task.out.to_owned());
+        self.queue.put(task.out.to_owned());
         Ok(summary)
     }
 
     fn may_be_removed(&self, out: &Path) -> bool {
-        self.delivery.is_complete(out)
+        self.sender.is_complete(out)
     }
 
     fn recover(&self) -> Result<(), ProcessError> {
