@@ -5,7 +5,6 @@ use std::{env, path::PathBuf, time::Duration};
 use anyhow::Context;
 use clap::Args;
 
-use octrls_fs::platform;
 use octrls_core::ErrorCode;
 use octrls_fleet::{Server, worker::WorkerOptions};
 use octrls_fs::platform;

@@ -13,7 +13,7 @@ use serde_json::json;
 use octrls_core::network::{Device, ShippedModel};
 use octrls_engine::{LEDGER_FILE, STATE_FOLDER};
 use octrls_fs::platform;
-use octrls_tui::attach::Attached;
+use octrls_tui::attach::AttachClient;
 
 use crate::{
     cli::{
@@ -141,10 +141,10 @@ fn socket(path: &Path) -> Finding {
     if fs::symlink_metadata(path).is_err() {
         return Finding::ok(CHECK, format!("{shown} does not exist; the watcher is not running"));
     }
-    match Attached::connect(path) {
+    match AttachClient::connect(path) {
         Ok(attached) => {
             // A connection that breaks now says nothing about the socket.
-            let _ = attached.leave();
+            let _ = attached.close();
             Finding::ok(CHECK, format!("the watcher is running; `octrls top {shown}` attaches"))
         }
         Err(error) => {
