@@ -184,16 +184,12 @@ fn an_unmounted_share_loses_and_repeats_nothing() {
 fn once_as_nobody(test: &str, root: &Path, out: &Path) -> Option<(i32, String)> {
     let mut command = watcher(root, out, "0.1", &["--once", "--attempts", "1", "--min-free", "0"]);
     command.uid(NOBODY).gid(NOBODY);
-    match command.output() {
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            Some((output.status.code().unwrap(), text))
-        }
-        Err(_) => {
-            missing(test, "root");
-            None
-        }
-    }
+    let Ok(output) = command.output() else {
+        missing(test, "root");
+        return None;
+    };
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    Some((output.status.code().unwrap(), text))
 }
 
 #[test]
