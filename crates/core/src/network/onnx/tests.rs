@@ -70,8 +70,8 @@ fn half_wave(name: &str, dims: &[usize]) -> TensorProto {
     TensorProto::narrowed(name, dims, &sines(dims)).expect("numbers in range")
 }
 
-/// A model whose `nodes` make `y`, of four channels and the size of the image, from `x` of the same shape. The scores are
-/// a 1 x 1 convolution of `y`.
+/// A model whose `nodes` make `y`, of four channels and the size of the image, from `x` of the same shape. The scores
+/// are a 1 x 1 convolution of `y`.
 fn model(opset: i64, nodes: Vec<NodeProto>, mut initializer: Vec<TensorProto>) -> ModelProto {
     initializer.extend([wave("lift", &[CHANNELS, 1, 3, 3]), wave("scores.w", &[CLASSES, CHANNELS, 1, 1])]);
     let lift = node("Conv", &["image", "lift"], "x", vec![ints("pads", &[1; 4]), ints("kernel_shape", &[3, 3])]);
