@@ -93,12 +93,12 @@ pub fn find_surfaces(network: &Network, bscan: &BScan, ez: EzConvention) -> Resu
 
 /// Rows of the grid required between a boundary and a cut edge.
 const CLEARANCE: f32 = 16.0;
-/// Rows of the grid required between Bruch's membrane and a cut edge, enough to decide whether the end of the choroid is
-/// visible.
+/// Rows of the grid required between Bruch's membrane and a cut edge, enough to decide whether the end of the choroid
+/// is visible.
 const CHOROID_CLEARANCE: f32 = 64.0;
 
-/// Whether a cropped scan shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's membrane,
-/// and no boundary is close to a cut edge.
+/// Whether a cropped scan shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's
+/// membrane, and no boundary is close to a cut edge.
 fn shows_whole_retina(surfaces: &Surfaces, placement: &Placement) -> bool {
     let top = if placement.above == 0 { f32::MIN } else { placement.scan_row(CLEARANCE) };
     let cut_below = placement.above + placement.height < placement.resized_height;

@@ -230,8 +230,8 @@ impl Convolution<'_> {
     }
 }
 
-/// Transforms the input of the tile whose first output pixel is `at`; points are `step` apart in `to`. `patch` is memory
-/// for tiles that reach beyond the map.
+/// Transforms the input of the tile whose first output pixel is `at`; points are `step` apart in `to`. `patch` is
+/// memory for tiles that reach beyond the map.
 #[inline(always)]
 fn transform_input<S: Simd, V: SimdFloat<S, Element = f32>>(
     simd: S,

@@ -39,8 +39,8 @@ struct Scratch {
 }
 
 impl FusedDecoder {
-    /// Fuses `up`, `first`, `second` and `head`. `first` reads the encoder's map before that of `up` if `skip_first`, else
-    /// after it. `None` unless all have 8 channels.
+    /// Fuses `up`, `first`, `second` and `head`. `first` reads the encoder's map before that of `up` if `skip_first`,
+    /// else after it. `None` unless all have 8 channels.
     #[must_use]
     pub fn fuse(up: &UpConv, first: &Conv3x3, second: &Conv3x3, head: &Head, skip_first: bool) -> Option<Self> {
         let (first, second) = (first.planar()?, second.planar()?);

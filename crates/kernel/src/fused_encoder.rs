@@ -13,8 +13,8 @@ use super::{
     vector::transpose,
 };
 
-/// Two 3 x 3 convolutions, from the image to a planar map and, halved by 2 x 2 maxima, to a feature map. Intermediate rows
-/// never leave the cache.
+/// Two 3 x 3 convolutions, from the image to a planar map and, halved by 2 x 2 maxima, to a feature map. Intermediate
+/// rows never leave the cache.
 #[derive(Clone, Debug)]
 pub struct FusedEncoder {
     first: PlanarConv,

@@ -79,8 +79,8 @@ impl PlanarMap {
     }
 }
 
-/// Appends to `window` the lines that a convolution of row `y` reads: for each plane, those above, at and below. `row(y)`
-/// returns the lines of a row inside the frame of `height` rows; `zero` is a line of zeros.
+/// Appends to `window` the lines that a convolution of row `y` reads: for each plane, those above, at and below.
+/// `row(y)` returns the lines of a row inside the frame of `height` rows; `zero` is a line of zeros.
 pub(crate) fn push_window<'a>(
     window: &mut Vec<&'a [f32]>,
     (y, height): (usize, usize),

@@ -40,8 +40,8 @@ pub(crate) fn transform_kernel(kernel: &[f32; 9]) -> [f32; POINTS] {
     points
 }
 
-/// `B' d B` for all `channels` of the patch at the start of `from`, whose rows are `stride` apart. Points are `step` apart
-/// in `to`.
+/// `B' d B` for all `channels` of the patch at the start of `from`, whose rows are `stride` apart. Points are `step`
+/// apart in `to`.
 #[inline(always)]
 pub(crate) fn transform_patch<S: Simd, V: SimdFloat<S, Element = f32>>(
     simd: S,
@@ -73,7 +73,7 @@ pub(crate) fn transform_patch<S: Simd, V: SimdFloat<S, Element = f32>>(
     }
 }
 
-/// `A' m A` for the channels at the start of `from`, in which points are `step` apart: the pixels of a tile, row by row.
+/// `A' m A` for the channels at the start of `from`, in which points are `step` apart: the pixels of a tile.
 #[inline(always)]
 pub(crate) fn transform_points<S: Simd, V: SimdFloat<S, Element = f32>>(
     simd: S,

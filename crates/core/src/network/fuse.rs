@@ -7,8 +7,8 @@ use tract_core::prelude::*;
 
 use super::operators::{ExecContext, Kernel, Operator};
 
-/// Replaces the first level of a model in our operators by a fused encoder and a fused decoder, if the level is narrow and
-/// the images have a suitable width. Leaves other models unchanged.
+/// Replaces the first level of a model in our operators by a fused encoder and a fused decoder, if the level is narrow
+/// and the images have a suitable width. Leaves other models unchanged.
 pub(super) fn fuse(model: &mut TypedModel, size_multiple: usize, context: &ExecContext) -> TractResult<()> {
     let Some(level) = FirstLevel::find(model).filter(|_| size_multiple.is_multiple_of(PlanarMap::WIDTH_MULTIPLE))
     else {

@@ -102,9 +102,9 @@ impl Network {
         Self::from_bytes_with(bytes, CpuOperators::Fastest, Device::Cpu)
     }
 
-    /// Loads a model from the content of its file, with a choice of operators for the CPU and of the device. If a GPU is
-    /// not available or fails later, the CPU computes; [`Network::gpu_error`] and [`Network::on_gpu_failure`] give the
-    /// reason.
+    /// Loads a model from the content of its file, with a choice of operators for the CPU and of the device. If a GPU
+    /// is not available or fails later, the CPU computes; [`Network::gpu_error`] and [`Network::on_gpu_failure`] give
+    /// the reason.
     ///
     /// # Errors
     /// As [`Network::load`], and [`ModelError::Device`] for a GPU that this build can never use.

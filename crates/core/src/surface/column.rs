@@ -16,8 +16,8 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Interpolates two columns. If they differ in which boundaries are determined, returns the nearer one, which preserves
-    /// the order.
+    /// Interpolates two columns. If they differ in which boundaries are determined, returns the nearer one, which
+    /// preserves the order.
     pub(super) fn interpolate(left: &Self, right: &Self, share: f32) -> Self {
         let same = left.rows.iter().zip(&right.rows).all(|(l, r)| l.is_some() == r.is_some());
         if !same || share == 0.0 {

@@ -1,4 +1,5 @@
-//! Volumes, radial scans and circles of eyes with thickness given by a formula: measured values must match the integrals.
+//! Volumes, radial scans and circles of eyes with thickness given by a formula: measured values must match the
+//! integrals.
 //!
 //! Formulas use the eye's own directions (millimetres from the fovea towards the nose and upwards), to detect a swap of
 //! nasal and temporal, or of superior and inferior.
