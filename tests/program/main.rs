@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod command_line;
+mod compatibility;
 mod confined;
 mod dicom_net;
 mod dicom_results;
