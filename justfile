@@ -66,7 +66,7 @@ evaluate name:
 dist target="":
     packaging/build {{target}}
 
-# All ARM builds: JetPack and Raspberry Pi OS, any 64-bit Linux, 32-bit. Needs cargo-zigbuild, but no containers
+# All ARM builds: JetPack and Raspberry Pi OS, any 64-bit Linux, 32-bit. Needs cargo-zigbuild, no containers
 [group('release')]
 arm: (dist "aarch64-unknown-linux-gnu.2.31") (dist "aarch64-unknown-linux-musl") (dist "armv7-unknown-linux-gnueabihf.2.31")
 
@@ -137,8 +137,8 @@ licences: deny-installed
 advisories: deny-installed
     {{cargo-deny}} check advisories
 
-# Targets: the readers (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), the settings (config), the ledger,
-# and both ends of the socket of `octrls top` (attach_server, attach_client).
+# Targets: the readers (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), the settings (config), the
+# ledger, and both ends of the socket of `octrls top` (attach_server, attach_client).
 
 # Feed one target with mutated files; fuzz/fuzz_targets has the list
 [group('long checks')]

@@ -23,7 +23,7 @@ pub(crate) struct LsArguments {
     /// Results folder of the watcher
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only scans in this state: queued, running, done, is_delivered, quarantined, superseded or expired; repeatable
+    /// Only scans in this state: queued, running, done, delivered, quarantined, superseded or expired; repeatable
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Vec<ScanState>,
     /// Only scans whose path starts with PATH

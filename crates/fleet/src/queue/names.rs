@@ -1,4 +1,4 @@
-//! QueueNames of the queue's streams, stores and subjects.
+//! Names of the queue's streams, stores and subjects.
 
 use super::server::QueueName;
 
@@ -7,7 +7,7 @@ const VERSION: u32 = 1;
 /// Leading hexadecimal digits of a model's hash in a subject.
 const MODEL_DIGITS: usize = 16;
 
-/// QueueNames of a queue's streams, stores and subjects.
+/// Names of a queue's streams, stores and subjects.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueNames(String);
 

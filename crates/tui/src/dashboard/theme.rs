@@ -89,7 +89,7 @@ impl Theme {
         }
     }
 
-    /// KeyReader in the hint bar and in the help.
+    /// Keys in the hint bar and in the help.
     pub(crate) fn key(self) -> Style {
         self.focus()
     }

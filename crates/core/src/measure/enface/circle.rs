@@ -10,7 +10,7 @@ use crate::scan::{BScanPosition, Eye};
 pub struct Quadrant {
     /// Temporal, superior, nasal or inferior.
     pub side: Side,
-    /// WeightedMean over its determined A-scans in micrometres.
+    /// Mean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
     /// Share of its A-scans that are determined, 0 to 1.
     pub coverage: f32,
@@ -21,7 +21,7 @@ pub struct Quadrant {
 pub struct ClockHour {
     /// 1 to 12, as on a clock face over the fundus image: 3 is on the right, which is nasal in a right eye.
     pub hour: u8,
-    /// WeightedMean over its determined A-scans in micrometres.
+    /// Mean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
 }
 
@@ -32,7 +32,7 @@ pub struct CircleProfile {
     pub quadrants: [Quadrant; 4],
     /// From 1 to 12 o'clock.
     pub clock_hours: [ClockHour; 12],
-    /// WeightedMean over all determined A-scans in micrometres.
+    /// Mean over all determined A-scans in micrometres.
     pub mean_um: Option<f32>,
     /// One value per degree, in micrometres, from temporal over superior, nasal and inferior.
     pub tsnit_um: Vec<Option<f32>>,

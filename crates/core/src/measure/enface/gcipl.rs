@@ -65,7 +65,7 @@ impl GciplSector {
 pub struct SectorThickness {
     /// The sector.
     pub sector: GciplSector,
-    /// WeightedMean over its covered part in micrometres; `None` if nothing is covered.
+    /// Mean over its covered part in micrometres; `None` if nothing is covered.
     pub mean_um: Option<f32>,
 }
 
@@ -74,7 +74,7 @@ pub struct SectorThickness {
 pub struct GciplThickness {
     /// Each sector, in the order of [`GciplSector::ALL`].
     pub sectors: Vec<SectorThickness>,
-    /// WeightedMean over the annulus in micrometres.
+    /// Mean over the annulus in micrometres.
     pub average_um: Option<f32>,
     /// Smallest mean along a meridian in micrometres.
     pub minimum_um: Option<f32>,

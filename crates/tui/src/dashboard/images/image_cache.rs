@@ -14,7 +14,7 @@ use super::{
 };
 use crate::dashboard::theme::{Colours, Theme};
 
-/// Number of cached cell_images: enough for a resize and a few B-scans back and forth.
+/// Number of cached images: enough for a resize and a few B-scans back and forth.
 const CAPACITY: usize = 8;
 
 /// How images reach the terminal.
