@@ -35,9 +35,11 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
     OpenedScan::open(&ScanFiles::one(path))?.reader(options)
 }
 
-/// A scan whose format is known. Returns a reader for each of its series.
+/// A scan whose format was determined. Returns a reader for each of its series.
 pub struct OpenedScan {
     path: PathBuf,
+    /// Whether the scan is a folder: one volume, whatever series the options choose.
+    folder: bool,
     /// Values from the sidecar. A DICOM series uses the sidecar of the file that names it.
     hints: Hints,
     content: Content,
@@ -55,20 +57,25 @@ enum Content {
     ImageFolder(Vec<PathBuf>),
     Raster(ImageFormat),
     Topcon,
+    /// No known format. Reported by the reader, after errors in the options.
+    Unknown,
 }
 
 impl OpenedScan {
-    /// Recognises the format of `files`.
+    /// Recognises the format of `files`. An unknown format is an error of [`OpenedScan::reader`].
     ///
     /// # Errors
-    /// [`ReadError`] when a file cannot be read, is of unknown format, or its list of series is broken.
+    /// [`ReadError`] when a file cannot be read, or its sidecar or its list of series is broken.
     pub fn open(files: &ScanFiles) -> Result<Self, ReadError> {
         let path = files.path();
+        let hints = sidecar::read(path)?;
+        let folder = files.instances().is_empty() && path.is_dir();
         let content = match files.instances() {
-            [] => Content::of(path)?,
+            [] if folder => Content::of_folder(path)?,
+            [] => Content::of_file(path)?,
             instances => Content::DicomSeries(instances.to_vec()),
         };
-        Ok(Self { path: path.to_owned(), hints: sidecar::read(path)?, content })
+        Ok(Self { path: path.to_owned(), folder, hints, content })
     }
 
     /// Number of series of B-scans, each its own scan; one for any format except `.E2E`.
@@ -89,7 +96,8 @@ impl OpenedScan {
         hints.fill_from(options, Provenance::Operator)?;
         let (path, hints) = (self.path.as_path(), &hints);
         let count = self.series_count();
-        if let Some(number) = options.series.filter(|&number| number == 0 || number > count) {
+        let missing = |&number: &u32| !self.folder && (number == 0 || number > count);
+        if let Some(number) = options.series.filter(missing) {
             return Err(ReadError::NoSuchSeries { number, count: count as usize });
         }
         Ok(match &self.content {
@@ -103,18 +111,20 @@ impl OpenedScan {
             Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), hints)?),
             Content::Raster(format) => Box::new(Raster::open(path, *format, hints)?),
             Content::Topcon => Box::new(Topcon::open(path, hints)?),
+            Content::Unknown => return Err(ReadError::UnknownFormat),
         })
     }
 }
 
 impl Content {
-    fn of(path: &Path) -> Result<Self, ReadError> {
-        if path.is_dir() {
-            return Ok(match VolumeFolder::read(path)? {
-                VolumeFolder::Images(images) => Self::ImageFolder(images),
-                VolumeFolder::Instances(instances) => Self::DicomSeries(instances),
-            });
-        }
+    fn of_folder(path: &Path) -> Result<Self, ReadError> {
+        Ok(match VolumeFolder::read(path)? {
+            VolumeFolder::Images(images) => Self::ImageFolder(images),
+            VolumeFolder::Instances(instances) => Self::DicomSeries(instances),
+        })
+    }
+
+    fn of_file(path: &Path) -> Result<Self, ReadError> {
         let start = first_bytes(path)?;
         Ok(if E2eFile::recognises(&start) {
             Self::HeidelbergE2e(E2eFile::open(path)?)
@@ -131,7 +141,7 @@ impl Content {
         } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
             Self::Cirrus
         } else {
-            Self::Raster(raster::format(&start)?)
+            raster::format(&start).map_or(Self::Unknown, Self::Raster)
         })
     }
 }

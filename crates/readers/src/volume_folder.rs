@@ -44,20 +44,35 @@ impl VolumeFolder {
     }
 }
 
-/// The files in a folder that are not hidden, in natural order.
+/// The files in a folder that are not hidden, in natural order. An empty `folder`, the parent of a bare file name, is the
+/// current folder.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the folder cannot be read.
 pub(crate) fn visible_files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let io = |source| ReadError::Io { path: folder.to_owned(), source };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in std::fs::read_dir(listed).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        let path = folder.join(&name);
+        let name = name.to_string_lossy();
         if !name.starts_with('.') && path.is_file() {
             found.push((natural_key(&name), path));
         }
     }
     found.sort();
     Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_of_a_bare_name_is_the_current_one() {
+        // Tests run in the folder of the crate.
+        let folder = Path::new("Cargo.toml").parent().unwrap();
+        assert!(visible_files(folder).unwrap().contains(&PathBuf::from("Cargo.toml")));
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) struct DataSet<R> {
     syntax: String,
     /// Whether the transfer syntax compresses pixels.
     compressed: bool,
-    /// Whether the pixels of the object itself come next.
+    /// Whether uncompressed pixels of the object itself come next.
     at_pixels: bool,
     /// Sequences and items that are open.
     depth: usize,
@@ -84,33 +84,39 @@ impl<R: Read + Seek> DataSet<R> {
 
     /// The next token; the caller must read or skip its value. Lengths and nesting are checked.
     pub(crate) fn next(&mut self) -> Result<Option<Token<'_, R>>, ReadError> {
-        let Some(token) = self.parser.advance() else { return Ok(None) };
-        let token = token.map_err(|e| of_parser(&e))?;
         // The pixels of an icon lie inside a sequence.
         let outermost = self.depth == 0;
-        self.depth = depth_after(self.depth, &token)?;
-        let (length, compressed) = match &token {
+        let Some(token) = advance(&mut self.parser, &mut self.depth)? else { return Ok(None) };
+        let is_pixels = |header: &DataElementHeader| outermost && header.tag == tags::PIXEL_DATA;
+        self.at_pixels = false;
+        let length = match &token {
             LazyDataToken::ElementHeader(header) => {
-                let pixels = outermost && header.tag == tags::PIXEL_DATA && header.len.is_defined();
-                (header.len, pixels.then_some(false))
+                self.at_pixels = is_pixels(header) && header.len.is_defined();
+                header.len
             }
-            LazyDataToken::PixelSequenceStart => (Length(0), outermost.then_some(true)),
             LazyDataToken::LazyValue { header, .. } => {
-                check_whole_numbers(header.vr, header.len)?;
-                (header.len, None)
+                // Pixels are read as bytes. Implicit syntaxes declare 8-bit pixels as words, also an odd number of them.
+                if !is_pixels(header) {
+                    check_whole_numbers(header.vr, header.len)?;
+                }
+                header.len
             }
-            LazyDataToken::LazyItemValue { len, .. } => (Length(*len), None),
-            LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => (*len, None),
-            _ => (Length(0), None),
+            LazyDataToken::LazyItemValue { len, .. } => Length(*len),
+            LazyDataToken::SequenceStart { len, .. } | LazyDataToken::ItemStart { len } => *len,
+            _ => Length(0),
         };
         if let Some(length) = length.get().map(u64::from).filter(|&l| l > self.file_bytes) {
             return Err(too_long(length, self.file_bytes));
         }
-        if compressed.is_some_and(|compressed| compressed != self.compressed) {
+        if self.at_pixels && self.compressed {
             return Err(ReadError::Malformed("the pixel compression contradicts the transfer syntax".to_owned()));
         }
-        self.at_pixels = compressed.is_some();
         Ok(Some(token))
+    }
+
+    /// As [`Self::next`], but only nesting is checked: for files of which just the beginning is read.
+    pub(crate) fn next_unchecked(&mut self) -> Result<Option<Token<'_, R>>, ReadError> {
+        advance(&mut self.parser, &mut self.depth)
     }
 
     /// Reads all elements before the pixels. An object without pixels is read to its end.
@@ -173,7 +179,7 @@ impl<R: Read + Seek> DataSet<R> {
         }
     }
 
-    /// Reads uncompressed pixels, after [`Self::read_up_to_pixels`]; empty if the object has none.
+    /// Reads uncompressed pixels, after [`Self::read_up_to_pixels`]; empty if the object has no such pixels.
     pub(crate) fn read_pixels(&mut self) -> Result<Vec<u8>, ReadError> {
         let mut pixels = Vec::new();
         if let Some(LazyDataToken::LazyValue { header, decoder }) = self.next()? {
@@ -208,7 +214,7 @@ impl<R: Read + Seek> DataSet<R> {
 
     /// Checks everything that was not read yet, without reading values. Stops before uncompressed pixels.
     pub(crate) fn check_rest(&mut self) -> Result<(), ReadError> {
-        while !self.at_pixels || self.compressed {
+        while !self.at_pixels {
             let Some(token) = self.next()? else { break };
             token.skip().map_err(|e| of_parser(&e))?;
         }
@@ -261,6 +267,17 @@ pub fn identifiers(path: &Path) -> Result<(String, String), ReadError> {
         }
     }
     Ok((class, instance))
+}
+
+/// The next token of `parser`, after which `depth` sequences and items are open.
+fn advance<'a, R: Read + Seek>(
+    parser: &'a mut LazyDataSetReader<Decoder<R>>,
+    depth: &mut usize,
+) -> Result<Option<Token<'a, R>>, ReadError> {
+    let Some(token) = parser.advance() else { return Ok(None) };
+    let token = token.map_err(|e| of_parser(&e))?;
+    *depth = depth_after(*depth, &token)?;
+    Ok(Some(token))
 }
 
 fn unexpected() -> ReadError {

@@ -27,11 +27,11 @@ impl DicomFile {
 
     fn parse(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
         let open = OpenObject::open(path)?;
-        let (object, shape) = (&open.elements, open.shape()?);
+        let (object, shape) = (&open.elements, open.shape);
         let geometry = Geometry::of_object(object, shape);
         let header = geometry.header(if is_tomography(object) { "DICOM OPT" } else { "DICOM" }, shape, hints);
         let (origin, subject) = (DicomOrigin::of(object, shape.frames), subject::of(object));
-        let frames = open.into_frames(shape)?;
+        let frames = open.into_frames()?;
         Ok(Self { header, frames, origin, subject, path: path.to_owned(), locations: geometry.locations })
     }
 }

@@ -40,8 +40,12 @@ impl Frames {
     /// Reads the pixels of `data_set`, which was read up to them, and checks the rest.
     pub(crate) fn read(data_set: &mut DataSet<File>, layout: Layout) -> Result<Self, ReadError> {
         let data = if data_set.is_compressed() {
-            Data::Compressed(joined(data_set.read_fragments()?, layout.count)?)
+            let fragments = data_set.read_fragments()?;
+            data_set.check_rest()?;
+            Data::Compressed(joined(fragments, layout.count)?)
         } else {
+            // Stops before uncompressed pixels. Compressed ones count as missing: the transfer syntax declares none.
+            data_set.check_rest()?;
             let (expected, bytes) = (layout.pixel_bytes(), data_set.file_bytes());
             if expected > bytes {
                 return Err(ReadError::Truncated(format!("{expected} pixel bytes declared, but the file has {bytes}")));
@@ -57,9 +61,6 @@ impl Frames {
         };
         let frames = Self { layout, syntax: data_set.syntax().to_owned(), data };
         frames.refuse_obfuscated()?;
-        if data_set.is_compressed() {
-            data_set.check_rest()?;
-        }
         Ok(frames)
     }
 

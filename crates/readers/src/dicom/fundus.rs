@@ -15,11 +15,7 @@ const MAX_FILES: usize = 256;
 pub(crate) fn read(scaled: &ScaledLocations, scan: &[PathBuf]) -> Result<Option<FundusImage>, ReadError> {
     let ScaledLocations { locations, pixel_mm } = scaled;
     let Some(file) = file_beside(locations.instance(), scan) else { return Ok(None) };
-    let image = catch_panic(|| {
-        let open = OpenObject::open(&file)?;
-        let shape = open.shape()?;
-        open.into_frames(shape)
-    })?;
+    let image = catch_panic(|| OpenObject::open(&file)?.into_frames())?;
     let image = image.decode(0)?;
     let (pixels, pixel_mm) = (FundusImage::grey(&image), pixel_mm.map(|mm| [mm, mm]));
     Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines: locations.points() }))

@@ -20,6 +20,7 @@ use crate::{
 /// An object whose pixels are still in the file.
 pub(crate) struct OpenObject {
     pub(crate) elements: InMemDicomObject,
+    pub(crate) shape: Shape,
     data_set: DataSet<File>,
 }
 
@@ -36,34 +37,45 @@ impl OpenObject {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         let mut data_set = DataSet::open(path)?;
         let elements = data_set.read_up_to_pixels()?;
-        refuse_obfuscated(&elements)?;
-        refuse_results(&elements)?;
-        Ok(Self { elements, data_set })
-    }
-
-    pub(crate) fn shape(&self) -> Result<Shape, ReadError> {
-        let need = |tag, name: &str| {
-            number(&self.elements, tag)
-                .ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
-        };
-        let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
-        let frames = number(&self.elements, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-        if frames == 0 || frames > MAX_BSCANS {
-            return Err(ReadError::Malformed(format!("invalid number of frames: {frames}")));
+        let accepted = refuse_obfuscated(&elements).and_then(|()| refuse_results(&elements));
+        match accepted.and_then(|()| Shape::of(&elements)) {
+            Ok(shape) => Ok(Self { elements, shape, data_set }),
+            Err(error) => Err(structure_or(error, &mut data_set)),
         }
-        Ok(Shape { width, height, frames: frames as usize })
     }
 
     /// Reads the pixels.
-    pub(crate) fn into_frames(mut self, shape: Shape) -> Result<Frames, ReadError> {
-        let layout = Layout::of(&self.elements, shape.width, shape.height, shape.frames)?;
-        Frames::read(&mut self.data_set, layout)
+    pub(crate) fn into_frames(mut self) -> Result<Frames, ReadError> {
+        let Shape { width, height, frames } = self.shape;
+        match Layout::of(&self.elements, width, height, frames) {
+            Ok(layout) => Frames::read(&mut self.data_set, layout),
+            Err(error) => Err(structure_or(error, &mut self.data_set)),
+        }
     }
 
     /// Checks the rest of the file without reading values.
-    pub(crate) fn check_rest(mut self) -> Result<(), ReadError> {
+    pub(crate) fn check_rest(&mut self) -> Result<(), ReadError> {
         self.data_set.check_rest()
     }
+}
+
+impl Shape {
+    fn of(object: &InMemDicomObject) -> Result<Self, ReadError> {
+        let need = |tag, name: &str| {
+            number(object, tag).ok_or_else(|| ReadError::Malformed(format!("the DICOM file does not state its {name}")))
+        };
+        let (width, height) = dimensions::check(need(tags::COLUMNS, "columns")?, need(tags::ROWS, "rows")?)?;
+        let frames = number(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        if frames == 0 || frames > MAX_BSCANS {
+            return Err(ReadError::Malformed(format!("invalid number of frames: {frames}")));
+        }
+        Ok(Self { width, height, frames: frames as usize })
+    }
+}
+
+/// `error`, unless the rest of the file is broken too: a file still being copied is cut short, whatever else it lacks.
+fn structure_or(error: ReadError, data_set: &mut DataSet<File>) -> ReadError {
+    data_set.check_rest().err().unwrap_or(error)
 }
 
 /// Rejects Zeiss's own files, which keep scrambled pixels in private groups.

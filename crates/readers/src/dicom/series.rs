@@ -96,9 +96,10 @@ impl ScanReader for DicomSeries {
         // The file may have been replaced since the series was opened, so its header is read again.
         let read = catch_panic(|| {
             let open = OpenObject::open(file)?;
-            let shape = open.shape()?;
+            let shape = open.shape;
+            let frames = open.into_frames()?;
             let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
-            if shape == expected { open.into_frames(shape) } else { Err(changed()) }
+            if shape == expected { Ok(frames) } else { Err(changed()) }
         });
         read.and_then(|frames| frames.decode(0)).map_err(|error| of_instance(error, file))
     }
@@ -121,13 +122,14 @@ impl ScanReader for DicomSeries {
 
 impl Instance {
     fn read(file: &Path) -> Result<Self, ReadError> {
-        let open = OpenObject::open(file)?;
-        let (object, shape) = (&open.elements, open.shape()?);
+        let mut open = OpenObject::open(file)?;
+        open.check_rest()?;
+        let (object, shape) = (&open.elements, open.shape);
         if shape.frames != 1 {
             return Err(ReadError::Series(format!("{} has {} frames instead of one", file_name(file), shape.frames)));
         }
         let content = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
-        let instance = Self {
+        Ok(Self {
             file: file.to_owned(),
             number: object.get(tags::INSTANCE_NUMBER).and_then(|e| e.to_int().ok()),
             in_stack: content.and_then(|c| number(c, tags::IN_STACK_POSITION_NUMBER)),
@@ -138,9 +140,7 @@ impl Instance {
             facts: Facts::of(object, shape.width, 1),
             origin: DicomOrigin::of(object, 1),
             subject: subject::of(object),
-        };
-        open.check_rest()?;
-        Ok(instance)
+        })
     }
 
     /// Checks that `other` may belong to the same scan.

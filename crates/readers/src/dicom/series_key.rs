@@ -63,7 +63,8 @@ impl Beginning {
         let mut found = Self::default();
         loop {
             let outermost = data_set.depth() == 0;
-            let Some(token) = data_set.next()? else { return Ok(None) };
+            // A broken instance remains part of its series, so that the series fails instead of losing a B-scan.
+            let Some(token) = data_set.next_unchecked()? else { return Ok(None) };
             let text = match &token {
                 // All elements needed come before this one. A file cut off earlier has not stated its number of frames.
                 LazyDataToken::ElementHeader(header) if outermost && header.tag > tags::NUMBER_OF_FRAMES => {

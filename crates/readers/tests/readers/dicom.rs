@@ -89,7 +89,7 @@ impl Object {
         self.with(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(pixels)))
     }
 
-    fn compressed(mut self, syntax: &'static str, fragments: Vec<Vec<u8>>, offsets: Vec<u32>) -> Self {
+    pub(super) fn compressed(mut self, syntax: &'static str, fragments: Vec<Vec<u8>>, offsets: Vec<u32>) -> Self {
         let even = |mut f: Vec<u8>| {
             f.resize(f.len().next_multiple_of(2), 0);
             f

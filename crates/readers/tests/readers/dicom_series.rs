@@ -298,8 +298,35 @@ fn instance_changed_after_opening_is_an_error() {
     let grown = instance(2).with(word(tags::ROWS, 12)).native(vec![7; 2 * FRAME]);
     folder.file("b1.dcm", &grown.bytes());
     assert_eq!(reader.bscan(1).err().map(|e| e.code().as_str()), Some("E-READ-SERIES"));
+    let short = instance(2).with(word(tags::ROWS, 12));
+    folder.file("b1.dcm", &short.bytes());
+    assert_eq!(reader.bscan(1).err().map(|e| e.code().as_str()), Some("E-READ-TRUNCATED"));
     std::fs::remove_file(folder.0.path().join("b1.dcm")).unwrap();
     assert_eq!(reader.bscan(1).err().map(|e| e.code().as_str()), Some("E-READ-IO"));
+}
+
+#[test]
+fn broken_instance_remains_in_its_series() {
+    let folder = Folder::new();
+    let mut broken = instance(2).bytes();
+    let samples = broken.windows(6).position(|w| w == [0x28, 0, 2, 0, b'U', b'S']).unwrap();
+    broken[samples + 4..samples + 6].copy_from_slice(b"UL");
+    let files = [("b0.dcm", instance(1).bytes()), ("b1.dcm", broken), ("b2.dcm", instance(3).bytes())];
+    let scans = scan::group_scans(files.map(|(name, bytes)| folder.file(name, &bytes)));
+    assert_eq!(scans.iter().map(|s| s.instances().len()).collect::<Vec<_>>(), [3]);
+    let error = OpenedScan::open(&scans[0]).and_then(|scan| scan.reader(ReadOptions::default())).err().unwrap();
+    assert_eq!(error.code().as_str(), "E-READ-MALFORMED");
+    assert!(error.to_string().contains("b1.dcm"), "{error}");
+}
+
+#[test]
+fn folder_is_one_volume_whatever_series_is_chosen() {
+    let options = ReadOptions { series: Some(2), ..ReadOptions::default() };
+    let (folder, _) = open([1, 2].map(instance)).unwrap();
+    assert_eq!(greys(scan::open(folder.0.path(), options).unwrap().as_mut()), [10, 20]);
+    let files = write_series(&folder, [1, 2].map(instance));
+    let error = OpenedScan::open(&files).and_then(|scan| scan.reader(options)).err().unwrap();
+    assert_eq!(error.code().as_str(), "E-READ-NO-SERIES", "files are chosen one by one");
 }
 
 #[test]

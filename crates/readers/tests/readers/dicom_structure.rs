@@ -1,14 +1,14 @@
 //! DICOM files whose structure misleads parsers.
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{tags, uids};
 use octrls_readers as scan;
 use octrls_readers::ReadOptions;
 
 use super::{
     Folder,
-    dicom::{FRAME, item, native, sequence, tomography},
-    error_code,
+    dicom::{FRAME, Object, item, native, sequence, string, tomography, word},
+    error_code, read,
 };
 
 #[test]
@@ -75,4 +75,54 @@ fn values_of_partial_numbers_are_rejected() {
     let samples = bytes.windows(6).position(|w| w == [0x28, 0, 2, 0, b'U', b'S']).unwrap();
     bytes[samples + 4..samples + 6].copy_from_slice(b"UL");
     assert_eq!(error_code(&Folder::new().file("a", &bytes)), "E-READ-MALFORMED");
+}
+
+#[test]
+fn odd_number_of_8_bit_pixels_in_words_is_read() {
+    let side = 7;
+    let size = |tag| word(tag, side);
+    let object = tomography(1).with(size(tags::ROWS)).with(size(tags::COLUMNS));
+    let mut bytes = object.native(vec![51; 50]).bytes();
+    let pixels = bytes.windows(6).position(|w| w == [0xe0, 0x7f, 0x10, 0, b'O', b'W']).unwrap();
+    bytes[pixels + 8..pixels + 12].copy_from_slice(&49_u32.to_le_bytes());
+    bytes.pop();
+    let (_, bscan) = read(&Folder::new().file("a", &bytes)).unwrap();
+    assert!(bscan.intensity.iter().all(|v| (v - 0.2).abs() < 1e-6));
+}
+
+#[test]
+fn broken_structure_is_reported_before_other_errors() {
+    let compressed = |frames| tomography(frames).compressed(uids::RLE_LOSSLESS, vec![vec![7; 90]], vec![]);
+    let zeiss = string(tags::MANUFACTURER, VR::LO, "Carl Zeiss Meditec");
+    let private = string(Tag(0x0407, 0x0010), VR::LO, "99CZM_NIM_INTERNAL_04");
+    let cases = [
+        ("E-READ-UNSUPPORTED", compressed(1).with(zeiss).with(private)),
+        ("E-READ-UNSUPPORTED", compressed(1).with(string(tags::MODALITY, VR::CS, "SEG"))),
+        ("E-READ-TOO-LARGE", compressed(1).with(word(tags::ROWS, 60_000))),
+        ("E-READ-UNSUPPORTED", compressed(1).with(word(tags::BITS_ALLOCATED, 32))),
+        // One fragment for two frames.
+        ("E-READ-MALFORMED", compressed(2)),
+        // Scrambled JPEG 2000.
+        ("E-READ-UNSUPPORTED", tomography(1).compressed(uids::JPEG2000, vec![vec![0x5a; 64]], vec![])),
+    ];
+    let padded = |object: Object| {
+        object.with(DataElement::new(tags::DATA_SET_TRAILING_PADDING, VR::OB, PrimitiveValue::from(vec![0_u8; 6])))
+    };
+    for (i, (expected, object)) in cases.into_iter().enumerate() {
+        let mut bytes = padded(object).bytes();
+        let code = |bytes: &[u8]| error_code(&Folder::new().file("a", bytes));
+        assert_eq!(code(&bytes), expected, "case {i}");
+        // Within the header of the last element, which takes 18 bytes.
+        bytes.truncate(bytes.len() - 10);
+        assert_eq!(code(&bytes), "E-READ-TRUNCATED", "case {i}, cut short");
+    }
+}
+
+#[test]
+fn compressed_pixels_in_an_uncompressed_syntax_are_missing_pixels() {
+    let object = tomography(1).compressed(uids::EXPLICIT_VR_LITTLE_ENDIAN, vec![vec![7; FRAME]], vec![]);
+    let folder = Folder::new();
+    let path = folder.file("a", &object.bytes());
+    assert_eq!(error_code(&path), "E-READ-TRUNCATED");
+    scan::dicom::check_lengths(&path).unwrap();
 }

@@ -94,6 +94,18 @@ fn broken_sidecar_is_an_error() {
 }
 
 #[test]
+fn sidecar_and_options_are_checked_before_the_format() {
+    let folder = Folder::new();
+    let path = folder.file("notes.txt", b"no scan");
+    let code = |options| scan::open(&path, options).err().unwrap().code().as_str();
+    assert_eq!(code(ReadOptions::default()), "E-READ-FORMAT");
+    assert_eq!(code(ReadOptions { axial_um: Some(0.0), ..ReadOptions::default() }), "E-READ-HINT");
+    assert_eq!(code(ReadOptions { series: Some(2), ..ReadOptions::default() }), "E-READ-NO-SERIES");
+    folder.file("notes.txt.toml", b"axial_um = 0");
+    assert_eq!(code(ReadOptions::default()), "E-READ-SIDECAR");
+}
+
+#[test]
 fn binary_or_huge_sidecar_is_an_error() {
     let folder = Folder::new();
     let path = png(&folder, None);
