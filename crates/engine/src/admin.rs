@@ -112,7 +112,9 @@ impl LedgerAdmin {
     /// [`LedgerAdminError`] if the ledger cannot be used or a file cannot be moved.
     pub fn redo(&mut self, path: &Path) -> Result<Redo, LedgerAdminError> {
         let in_quarantine: Vec<Quarantined> = self.quarantined().into_iter().filter(|q| q.path == path).collect();
-        if let Some(last) = in_quarantine.last()
+        // A note without a file may be left over from an earlier failure in place.
+        let last = in_quarantine.iter().rfind(|quarantined| quarantined.moved).or(in_quarantine.last());
+        if let Some(last) = last
             && !self.roots.locate(path).exists()
         {
             self.release(last)?;

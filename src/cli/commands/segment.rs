@@ -128,7 +128,7 @@ fn deliver(delivery: &ResultSender, folders: &[PathBuf]) -> usize {
 fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
     for Job { scan, name } in queue {
         let result = digest(&scan, &name).and_then(|sha256| {
-            let task = ScanTask { files: &scan, name: &name, sha256: &sha256, out: &out.join(&name) };
+            let task = ScanTask { files: &scan, name: &name, sha256: &sha256, digests: &[], out: &out.join(&name) };
             segmenter.process(&task, &mut |_| ControlFlow::Continue(()))
         });
         if outcomes.send((name, result)).is_err() {

@@ -1,8 +1,8 @@
 //! Retries, quarantine, and isolation of scans from each other.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use octrls_engine::Totals;
+use octrls_engine::{Totals, Tuning};
 use serde_json::Value;
 
 use crate::engine::rig::{Rig, lines_of};
@@ -143,4 +143,67 @@ fn an_operator_can_retry_a_scan_that_stayed_in_place() {
     let (_, totals) = session.finish();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
     assert!(!rig.out("quarantine/a.png.reason.json").exists());
+}
+
+#[test]
+fn a_retry_leaves_a_new_file_at_the_same_path_alone() {
+    let mut rig = Rig::new();
+    rig.options.attempts = 1;
+    rig.put("a.png", "bad");
+    let mut session = rig.start();
+    session.wait_for("quarantined a.png E-READ-FORMAT");
+    let failed = session.id("a.png");
+    let tune = |stability| Tuning { stability, attempts: 1 };
+
+    // The new file is still growing.
+    session.handle.tune(tune(Duration::from_hours(1)));
+    session.clear_log();
+    rig.put("a.png", "gate");
+    session.wait_for("seen a.png");
+    session.handle.retry(failed);
+    session.wait_for("notice E-QUARANTINE");
+
+    // The new file is running.
+    session.handle.tune(tune(Duration::from_millis(60)));
+    session.wait_for("running a.png 1");
+    assert_eq!(lines_of(&session.log, "a.png"), ["seen a.png", "queued a.png", "running a.png 1"]);
+    session.clear_log();
+    session.handle.retry(failed);
+    session.wait_for("notice E-QUARANTINE");
+    rig.open_gate();
+    session.wait_for("done a.png");
+
+    fs::remove_file(rig.scan("a.png")).unwrap();
+    session.clear_log();
+    session.handle.retry(failed);
+    session.wait_for("quarantined a.png E-READ-FORMAT");
+    let (_, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 1, quarantined: 1, ..Totals::default() });
+    assert_eq!(fs::read_to_string(rig.out("quarantine/a.png")).unwrap(), "bad");
+}
+
+#[test]
+fn redo_prefers_the_scan_that_was_moved() {
+    let mut rig = Rig::new();
+    rig.options.move_failed = false;
+    rig.put("a.png", "bad 1");
+    rig.run_until_idle();
+    let note = fs::read(rig.out("quarantine/a.png.reason.json")).unwrap();
+
+    // The new failure replaces the note of the earlier one.
+    rig.options.move_failed = true;
+    rig.put("a.png", "bad 2");
+    rig.run_until_idle();
+    assert_eq!(rig.command(&["quarantine", "list"]).1.lines().count(), 1);
+    assert_eq!(rig.ls(), ["quarantined a.png"], "the first failure is replaced");
+
+    // If a note was left over nevertheless, it does not hide the scan.
+    for ending in ["", ".reason.json"] {
+        let name = |scan: &str| rig.out(&format!("quarantine/{scan}{ending}"));
+        fs::rename(name("a.png"), name("a.2.png")).unwrap();
+    }
+    fs::write(rig.out("quarantine/a.png.reason.json"), note).unwrap();
+    let (asked, text) = rig.command(&["redo", "a.png"]);
+    assert!(asked, "{text}");
+    assert_eq!(fs::read_to_string(rig.scan("a.png")).unwrap(), "bad 2");
 }

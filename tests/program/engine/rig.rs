@@ -35,6 +35,8 @@ pub(crate) struct Copier {
     gate: (Sender<bool>, Receiver<bool>),
     /// Number of finished calls, whatever their outcome.
     finished_calls: AtomicUsize,
+    /// A scan that arrives while the engine stops.
+    last: Mutex<Option<PathBuf>>,
 }
 
 /// Increments the counter when a call ends.
@@ -85,7 +87,7 @@ impl Processor for Copier {
         report: &mut dyn FnMut(ScanChange) -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, ProcessError> {
         let _guard = CallGuard(&self.finished_calls);
-        let ScanTask { files, name, sha256: _, out } = *task;
+        let ScanTask { files, name, out, .. } = *task;
         let files = files.contents().unwrap();
         let text = files.iter().map(|file| words(file)).collect::<Vec<_>>().join(" ");
         self.calls.lock().unwrap().push(name.display().to_string());
@@ -98,6 +100,14 @@ impl Processor for Copier {
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
         fs::write(out.join("result.json"), "{}").unwrap();
         Ok(summary(out))
+    }
+
+    fn drain(&self) {
+        if let Some(path) = self.last.lock().unwrap().take() {
+            fs::write(path, "late").unwrap();
+            // The watcher sees the file by its event or the next walk.
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     fn fingerprint(&self) -> String {
@@ -154,6 +164,7 @@ impl Rig {
             flaky: Mutex::default(),
             gate: unbounded(),
             finished_calls: AtomicUsize::new(0),
+            last: Mutex::default(),
         });
         Self { dir, options, copier }
     }
@@ -178,6 +189,11 @@ impl Rig {
         let path = self.scan(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Writes a scan into the watched folder when the engine has decided to stop.
+    pub(crate) fn put_at_stop(&self, name: &str) {
+        *self.copier.last.lock().unwrap() = Some(self.scan(name));
     }
 
     /// Content of a scan's results.

@@ -156,6 +156,22 @@ fn a_failed_series_stays_until_it_is_repaired() {
 }
 
 #[test]
+fn a_stuck_scan_that_became_a_series_stays() {
+    for (first, second) in [("1.dcm", "2.dcm"), ("2.dcm", "1.dcm")] {
+        let mut rig = Rig::new();
+        rig.options.timeout = Some(Duration::from_millis(500));
+        let mut session = rig.start();
+        put(&rig, first, "stuck");
+        session.wait_for(&format!("running {first} 1"));
+        put(&rig, second, "other");
+        session.wait_for(&format!("quarantined {first} E-TIMEOUT"));
+        session.finish();
+        assert!(rig.scan(first).is_file() && rig.scan(second).is_file());
+        assert!(!rig.out("quarantine").join(first).exists());
+    }
+}
+
+#[test]
 fn a_truncated_dicom_file_is_a_separate_scan() {
     let rig = Rig::new();
     let mut cut = instance("1.2", 1, "bad");

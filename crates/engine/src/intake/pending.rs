@@ -11,7 +11,8 @@ use super::{candidates::Candidates, stamp::Stamp};
 use crate::ScanId;
 
 /// The unfinished scans of one root: those that may still be growing, and those that the scheduler has. The root's
-/// watcher and the scheduler share them, so that a scan is always in exactly one of the two groups.
+/// watcher and the scheduler share them, so that a scan is always in exactly one of the two groups. Only while a scan
+/// returns from quarantine, a file may be growing at a path that the scheduler has.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingScans(Arc<Mutex<Inner>>);
 
@@ -106,16 +107,16 @@ impl PendingScans {
         self.lock().candidates.take_due(now)
     }
 
-    /// Whether the scheduler has the scan at `path`.
-    pub(crate) fn is_scheduled(&self, path: &Path) -> bool {
-        self.lock().scheduled.contains(path)
+    /// Gives `path` to the scheduler for a scan that may return there; returns false if the scheduler has it already.
+    /// A file that is still growing there stays, but nothing changes until [`replace_candidate`](Self::replace_candidate)
+    /// removes it or [`finish`](Self::finish) gives the path back.
+    pub(crate) fn reserve(&self, path: &Path) -> bool {
+        self.lock().scheduled.insert(path.to_owned())
     }
 
-    /// Gives the scan at `path` to the scheduler. Returns the id of a file that was still growing there.
-    pub(crate) fn schedule(&self, path: &Path) -> Option<ScanId> {
-        let mut inner = self.lock();
-        inner.scheduled.insert(path.to_owned());
-        inner.candidates.remove(path)
+    /// Forgets a file that was still growing at `path`, because the scheduler's scan has taken its place; returns its id.
+    pub(crate) fn replace_candidate(&self, path: &Path) -> Option<ScanId> {
+        self.lock().candidates.remove(path)
     }
 
     /// Records that the scheduler is done with the scan at `path`.
@@ -162,9 +163,25 @@ mod tests {
     }
 
     #[test]
+    fn a_growing_file_waits_while_its_path_is_reserved() {
+        let (pending, path, start) = (PendingScans::new(WINDOW), Path::new("a.png"), Instant::now());
+        assert!(pending.add(ScanId(1), path.to_owned(), STAMP, start));
+        assert!(pending.reserve(path) && !pending.reserve(path));
+        assert_eq!(pending.sighted(path, STAMP, start + WINDOW), Sighting::Known);
+        pending.finish(path);
+        assert_eq!(pending.len(), 1);
+        assert_eq!(pending.sighted(path, STAMP, start + WINDOW), Sighting::Ready(ScanId(1)));
+        pending.finish(path);
+        assert!(pending.add(ScanId(2), path.to_owned(), STAMP, start));
+        assert!(pending.reserve(path));
+        assert_eq!(pending.replace_candidate(path), Some(ScanId(2)));
+        assert_eq!(pending.len(), 1);
+    }
+
+    #[test]
     fn a_check_from_before_a_move_finds_nothing_new() {
         let (pending, path, before) = (PendingScans::new(WINDOW), Path::new("a.png"), Instant::now());
-        pending.schedule(path);
+        assert!(pending.reserve(path));
         pending.finish_moved(path);
         assert_eq!(pending.sighted(path, STAMP, before), Sighting::Known);
         assert_eq!(pending.sighted(path, STAMP, Instant::now() + WINDOW), Sighting::New);

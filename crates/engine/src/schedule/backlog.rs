@@ -1,6 +1,6 @@
 //! Queued scans: ready, delayed before a retry, or parked until a worker finishes the same content.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use octrls_readers::ScanFiles;
@@ -13,8 +13,8 @@ pub(crate) struct QueuedScan {
     pub(crate) id: ScanId,
     /// Name of the scan: its path below the root.
     pub(crate) path: PathBuf,
-    /// Its files when it stopped changing.
-    pub(crate) files: ScanFiles,
+    /// Its files when it stopped changing. Shared, because a series may have thousands.
+    pub(crate) files: Arc<ScanFiles>,
     /// The stamp when the file stopped changing.
     pub(crate) stamp: Stamp,
     /// When the file was queued.
@@ -89,7 +89,8 @@ mod tests {
     fn task(id: u64, modified_ns: i64) -> QueuedScan {
         let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None, of_series: false };
         let path = PathBuf::from(format!("{id}.png"));
-        QueuedScan { id: ScanId(id), files: ScanFiles::one(&path), path, stamp, queued: Timestamp::UNIX_EPOCH }
+        let files = Arc::new(ScanFiles::one(&path));
+        QueuedScan { id: ScanId(id), files, path, stamp, queued: Timestamp::UNIX_EPOCH }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select};
 use jiff::Timestamp;
 use octrls_core::ErrorCode;
+use octrls_readers::ScanFiles;
 
 use super::{
     backlog::{Backlog, QueuedScan},
@@ -74,6 +75,16 @@ struct RootState {
     is_walked: bool,
 }
 
+/// A scan that failed in this session and that an operator may retry. Its files are looked up again.
+struct FailedScan {
+    path: PathBuf,
+    stamp: Stamp,
+    /// When the file was queued.
+    queued: Timestamp,
+    /// Its path in quarantine if it was moved there.
+    place: Option<PathBuf>,
+}
+
 /// Assigns scans to workers.
 pub(crate) struct Scheduler {
     options: EngineOptions,
@@ -84,8 +95,7 @@ pub(crate) struct Scheduler {
     disk: Disk,
     roots: Vec<RootState>,
     backlog: Backlog,
-    /// Scans that failed in this session, and their paths in quarantine if they were moved there.
-    retriable: BTreeMap<ScanId, (QueuedScan, Option<PathBuf>)>,
+    retriable: BTreeMap<ScanId, FailedScan>,
     running: usize,
     /// Stuck scans that are being failed after their workers were abandoned.
     pending_failures: usize,
@@ -133,6 +143,7 @@ impl Scheduler {
     pub(crate) fn run(mut self, channels: Channels, finish: impl FnOnce(WorkerPool)) -> Totals {
         let Channels { mut commands, requests, mut reports, tasks, outcomes } = channels;
         self.requests = Some(requests);
+        let mut is_all_done = false;
         while self.requests.is_some() || self.running > 0 || (self.pending_failures > 0 && !self.is_aborted) {
             if self.next_maintenance <= Instant::now() {
                 self.maintain();
@@ -157,13 +168,17 @@ impl Scheduler {
             }
             // In this order: a watcher reports a scan that is gone before it forgets it.
             if self.options.until_idle && self.is_idle() && reports.is_empty() {
+                is_all_done = true;
                 self.stop();
             }
             if self.requests.is_none() {
                 reports = never();
             }
         }
-        self.totals.left = self.unfinished().saturating_sub(self.pending_failures) as u64;
+        // After the decision to stop, the watchers may still find new files.
+        if !is_all_done {
+            self.totals.left = self.unfinished().saturating_sub(self.pending_failures) as u64;
+        }
         drop(tasks);
         finish(self.workers);
         self.events.close(EventKind::Stopped(self.totals));
@@ -244,13 +259,17 @@ impl Scheduler {
             Finding::Vanished(id) => self.events.scan(id, ScanChange::Vanished),
             Finding::Ready(ReadyScan { id, path, files, stamp }) => {
                 self.events.scan(id, ScanChange::Queued);
-                self.backlog.push(QueuedScan { id, path, files, stamp, queued: Timestamp::now() });
+                self.enqueue(id, path, files, (stamp, Timestamp::now()));
             }
             Finding::Root(is_online) => self.root_changed(root, is_online),
             Finding::Walked => self.roots[root].is_walked = true,
             Finding::LedgerFailed(error) => self.report_problem(error.code(), error.to_string()),
             Finding::Notice(level, code, text) => self.events.notice(level, Some(code), text),
         }
+    }
+
+    fn enqueue(&mut self, id: ScanId, path: PathBuf, files: ScanFiles, (stamp, queued): (Stamp, Timestamp)) {
+        self.backlog.push(QueuedScan { id, path, files: Arc::new(files), stamp, queued });
     }
 
     fn root_changed(&mut self, root: usize, is_online: bool) {
@@ -341,7 +360,8 @@ impl Scheduler {
                 if moved_to.is_some() {
                     self.pending(&task.path).finish_moved(&task.path);
                 }
-                self.retriable.insert(id, (task.clone(), moved_to));
+                let QueuedScan { ref path, stamp, queued, .. } = task;
+                self.retriable.insert(id, FailedScan { path: path.clone(), stamp, queued, place: moved_to });
                 if self.retriable.len() > MAX_RETRIABLE {
                     self.retriable.pop_first();
                 }
@@ -383,30 +403,37 @@ impl Scheduler {
 
     /// Moves a failed scan back to its original path, if it was moved, and queues it.
     fn retry(&mut self, id: ScanId) {
-        let Some((task, place)) = self.retriable.remove(&id) else { return };
-        if self.pending(&task.path).is_scheduled(&task.path) {
-            // Another scan has taken its path and must be settled first.
-            self.retriable.insert(id, (task, place));
+        let Some(failed) = self.retriable.remove(&id) else { return };
+        if let Err(problem) = self.take_back_failed(&failed) {
+            self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), problem);
+            self.retriable.insert(id, failed);
             return;
         }
-        // First, so that the watcher does not take the returned file for a new one.
-        if let Some(other) = self.pending(&task.path).schedule(&task.path) {
+        let FailedScan { path, stamp, queued, .. } = failed;
+        if let Some(other) = self.pending(&path).replace_candidate(&path) {
             self.events.scan(other, ScanChange::Vanished);
         }
-        let move_back = place.as_ref().map_or(Ok(()), |place| self.context.quarantine.move_back(place, &task.path));
-        match move_back {
-            Ok(()) => {
-                self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
-                self.events.scan(id, ScanChange::Queued);
-                self.backlog.push(task);
-            }
-            Err(error) => {
-                self.pending(&task.path).finish(&task.path);
-                let text = format!("cannot move {} out of quarantine: {error}", task.path.display());
-                self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
-                self.retriable.insert(id, (task, place));
-            }
+        self.totals.quarantined = self.totals.quarantined.saturating_sub(1);
+        self.events.scan(id, ScanChange::Queued);
+        let files = self.context.series.files(&self.context.roots.locate(&path));
+        self.enqueue(id, path, files, (stamp, queued));
+    }
+
+    /// Takes the path of a failed scan and moves the scan back there, if it was moved. Changes nothing if that fails.
+    fn take_back_failed(&self, FailedScan { path, place, .. }: &FailedScan) -> Result<(), String> {
+        let pending = self.pending(path);
+        // Before the move, so that the watcher does not take the returned file for a new one.
+        if !pending.reserve(path) {
+            return Err(format!(
+                "cannot retry {}: another file has taken its path and is not finished",
+                path.display()
+            ));
         }
+        let Some(place) = place else { return Ok(()) };
+        self.context.quarantine.move_back(place, path).map_err(|error| {
+            pending.finish(path);
+            format!("cannot move {} out of quarantine: {error}", path.display())
+        })
     }
 
     /// Walks through all roots now.

@@ -17,14 +17,15 @@ use crate::intake::stamp::{Stamp, sidecar_of};
 pub(crate) struct Content(String);
 
 impl Content {
-    /// Reads the scan in `files` and its sidecar. Fails soon after `cancelled` returns true.
-    pub(crate) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<Self> {
+    /// Reads the scan in `files` and its sidecar. Also returns the SHA-256 of the scan's file, or of each instance of a
+    /// series. Fails soon after `cancelled` returns true.
+    pub(crate) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<(Self, Vec<String>)> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
-        let digests = match files.instances() {
+        let digests: Vec<String> = match files.instances() {
             [] => vec![digest(files.path())?],
             instances => instances.iter().map(|file| digest(file)).collect::<io::Result<_>>()?,
         };
-        let mut key = files.digest(digests);
+        let mut key = files.digest(digests.clone());
         let sidecar = sidecar_of(files.path());
         // Opening a pipe of that name would block.
         match fs::symlink_metadata(&sidecar) {
@@ -35,7 +36,7 @@ impl Content {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Self(key))
+        Ok((Self(key), digests))
     }
 
     /// Key of a file that cannot be read, at `path` below the root.
@@ -98,7 +99,7 @@ mod tests {
         let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
         std::fs::write(&a, "abc").unwrap();
         std::fs::write(&b, "abc").unwrap();
-        let read = |path: &Path| Content::read(&path.into(), &|| false).unwrap();
+        let read = |path: &Path| Content::read(&path.into(), &|| false).unwrap().0;
         assert_eq!(read(&a), read(&b));
         assert_eq!(read(&a).sha256(), Some(ABC));
         std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
@@ -117,7 +118,7 @@ mod tests {
                 path
             };
             let files = ScanFiles::series(files.iter().map(write).collect()).unwrap();
-            Content::read(&files, &|| false).unwrap()
+            Content::read(&files, &|| false).unwrap().0
         };
         let both = series(&[("1.dcm", "abc"), ("2.dcm", "def")]);
         assert_eq!(both, series(&[("3.dcm", "def"), ("4.dcm", "abc")]));

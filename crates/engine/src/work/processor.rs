@@ -18,6 +18,8 @@ pub struct ScanTask<'a> {
     pub name: &'a Path,
     /// SHA-256 of the content, see [`ScanFiles::digest`].
     pub sha256: &'a str,
+    /// SHA-256 of each instance of a series, in their order, if known; for any other scan at most that of its file.
+    pub digests: &'a [String],
     /// Folder for the results.
     pub out: &'a Path,
 }

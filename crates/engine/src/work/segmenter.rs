@@ -249,7 +249,8 @@ mod tests {
         let segmenter = Segmenter::new(network, SegmenterOptions::default(), &out);
         let mut bscans = 0;
         let (files, results) = (ScanFiles::one(&scan), out.join("a.png"));
-        let task = ScanTask { files: &files, name: Path::new("a.png"), sha256: "abc", out: &results };
+        let name = Path::new("a.png");
+        let task = ScanTask { files: &files, name, sha256: "abc", digests: &[], out: &results };
         let cancelled = segmenter.process(&task, &mut |change| match change {
             ScanChange::BScan(_) => {
                 bscans += 1;

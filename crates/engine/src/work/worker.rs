@@ -141,8 +141,8 @@ impl WorkerContext {
             self.heartbeat.beat();
             self.is_aborting() || is_late()
         };
-        let (content, unreadable) = match Content::read(&task.files, &is_cancelled) {
-            Ok(content) => (content, None),
+        let (content, digests) = match Content::read(&task.files, &is_cancelled) {
+            Ok((content, digests)) => (content, Ok(digests)),
             Err(_) if self.is_aborting() => return self.claim(task).map(|()| (None, TaskOutcome::Aborted)),
             Err(_) if is_late() => {
                 self.claim(task)?;
@@ -150,7 +150,7 @@ impl WorkerContext {
                 let outcome = self.fail(task, &content, Failure { error: ProcessError::too_long(), attempts: 1 });
                 return Ok((Some(content), outcome));
             }
-            Err(error) => (Content::unreadable(&task.path), Some(error)),
+            Err(error) => (Content::unreadable(&task.path), Err(error)),
         };
         if !self.in_flight.set_content(task.id, &content) {
             return Err(Reassigned);
@@ -158,7 +158,7 @@ impl WorkerContext {
         // If the file changed while it was read, this content never existed on disk.
         let outcome = match self.changed(task) {
             Some(outcome) => self.claim(task).map(|()| outcome)?,
-            None => self.admit(task, &content, unreadable, overdue)?,
+            None => self.admit(task, &content, digests, overdue)?,
         };
         Ok((Some(content), outcome))
     }
@@ -168,12 +168,13 @@ impl WorkerContext {
         if self.in_flight.claim(task.id) { Ok(()) } else { Err(Reassigned) }
     }
 
-    /// Asks the ledger what to do, and runs an attempt if one is due.
+    /// Asks the ledger what to do, and runs an attempt if one is due. `digests` are those of the files, if they can be
+    /// read.
     fn admit(
         &self,
         task: &QueuedScan,
         content: &Content,
-        unreadable: Option<io::Error>,
+        digests: io::Result<Vec<String>>,
         overdue: &AtomicBool,
     ) -> Result<TaskOutcome, Reassigned> {
         let found = StableFile { path: &task.path, stamp: task.stamp, queued: task.queued };
@@ -191,13 +192,13 @@ impl WorkerContext {
             Err(error) => return self.claim(task).map(|()| TaskOutcome::LedgerFailed(error)),
         };
         self.events.scan(task.id, ScanChange::Running { attempt });
-        let result = match unreadable {
-            Some(error) => Err(ProcessError {
+        let result = match digests {
+            Err(error) => Err(ProcessError {
                 code: ErrorCode::ReadIo,
                 reason: format!("cannot read the file: {error}"),
                 transient: true,
             }),
-            None => match self.process(task, content, attempt, overdue) {
+            Ok(digests) => match self.process(task, (content, &digests), attempt, overdue) {
                 Some(result) => result,
                 None => return self.claim(task).map(|()| self.release(content, TaskOutcome::Aborted)),
             },
@@ -260,7 +261,7 @@ impl WorkerContext {
     fn process(
         &self,
         task: &QueuedScan,
-        content: &Content,
+        (content, digests): (&Content, &[String]),
         attempt: u32,
         overdue: &AtomicBool,
     ) -> Option<Result<ScanSummary, ProcessError>> {
@@ -278,8 +279,8 @@ impl WorkerContext {
                 self.events.scan(task.id, if waits_now { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
         };
-        let (files, name, out) = (&task.files, task.path.as_path(), self.out.join(&task.path));
-        let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), out: &out };
+        let (files, name, out) = (&*task.files, task.path.as_path(), self.out.join(&task.path));
+        let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), digests, out: &out };
         let result = process_guarded(&*self.processor, &scan, &is_cancelled, &mut report);
         result.or_else(|| (!self.is_aborting()).then(|| Err(ProcessError::too_long())))
     }
@@ -315,12 +316,15 @@ impl WorkerContext {
     }
 
     /// Fails a scan and moves it to quarantine, unless failed scans stay. The files of a series always stay in place, so
-    /// that a late instance, or a good copy of a broken one, finds the others.
+    /// that a late instance, or a good copy of a broken one, finds the others. That also holds for a file that has become
+    /// an instance of a series since it was queued.
     fn fail(&self, task: &QueuedScan, content: &Content, failure: Failure) -> TaskOutcome {
-        if !self.move_failed || !task.files.instances().is_empty() {
+        if !self.move_failed || self.is_of_series(task) {
             return self.fail_in_place(task, content, failure);
         }
         let Failure { error, attempts } = failure;
+        // The note of an earlier failure in place says nothing about this file.
+        self.forget_failure(&task.path, Some(content));
         let place = self.quarantine.move_in(&task.path, &note(task, content, &error, attempts));
         let place = place.inspect_err(|problem| {
             let text = format!("cannot move {} to quarantine: {problem}", task.path.display());
@@ -333,6 +337,13 @@ impl WorkerContext {
             self.events.notice(Level::Error, Some(problem.code()), problem.to_string());
         }
         TaskOutcome::Quarantined { error, moved_to: place.ok() }
+    }
+
+    /// Whether the scan was a series of several files when it was queued, or is now part of one.
+    fn is_of_series(&self, task: &QueuedScan) -> bool {
+        let path = self.roots.locate(&task.path);
+        let present = self.series.files(&self.series.head(&path).unwrap_or(path));
+        [&*task.files, &present].iter().any(|files| !files.instances().is_empty())
     }
 
     /// How the file differs from the one that was queued; `None` if it is unchanged.
@@ -378,8 +389,8 @@ impl WorkerContext {
         }
     }
 
-    /// Removes the quarantine note of a scan that failed in place at `path`, because it has now succeeded or is part of
-    /// another. `now` is its new content.
+    /// Removes the quarantine note of a scan that failed in place at `path`, because it has now succeeded, has failed
+    /// with other content, or is part of another. `now` is its new content.
     fn forget_failure(&self, path: &Path, now: Option<&Content>) {
         let forgotten = match self.quarantine.remove_notes(path) {
             Ok(true) => ledger::lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),

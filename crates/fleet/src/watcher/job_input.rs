@@ -1,7 +1,7 @@
 //! The input of a job: a scan, its files and its key.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -34,23 +34,26 @@ impl JobInput {
         let ScanTask { files, name, sha256: content, .. } = *task;
         let unreadable = |source| ReadError::Io { path: name.to_owned(), source };
         let entries = entries_of(files).map_err(unreadable)?;
-        let mut text = format!("{}\n{}\n{content}\n", state.fingerprint, hex_of(name));
-        let covered: HashSet<&Path> = files.instances().iter().map(PathBuf::as_path).collect();
-        for ArchiveEntry { name, path } in &entries[1..] {
-            text.push_str(&hex_of(name));
-            // The digest of the scan's content covers its instances already.
-            if !covered.contains(path.as_path()) {
-                text.extend([" ", &sha256_of_file(path).map_err(unreadable)?]);
-            }
-            text.push('\n');
-        }
-        let address = JobAddress { watcher: state.name.clone(), key: sha256(text.as_bytes()) };
+        let key = key_of(&state.fingerprint, task, &entries).map_err(unreadable)?;
+        let address = JobAddress { watcher: state.name.clone(), key };
         let shared_path = state.share.as_ref().and_then(|share| files.path().strip_prefix(share).ok());
         let instances = files.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
         let bytes = entries.iter().map(|entry| fs::metadata(&entry.path).map_or(0, |m| m.len())).sum();
         let (sha256, shared_path) = (content.to_owned(), shared_path.map(Path::to_owned));
         Ok(Self { entries, bytes, sha256, address, shared_path, instances })
     }
+}
+
+/// The key of the job for `task`: SHA-256 of model and settings, and of names and contents of all `entries`.
+fn key_of(fingerprint: &str, task: &ScanTask<'_>, entries: &[ArchiveEntry]) -> io::Result<String> {
+    let mut text = format!("{fingerprint}\n{}\n{}\n", hex_of(task.name), task.sha256);
+    // The engine has read the instances of a series already.
+    let known: HashMap<&PathBuf, &String> = task.files.instances().iter().zip(task.digests).collect();
+    for ArchiveEntry { name, path } in &entries[1..] {
+        let digest = known.get(path).map_or_else(|| sha256_of_file(path), |digest| Ok((*digest).clone()))?;
+        text.extend([&hex_of(name), " ", &digest, "\n"]);
+    }
+    Ok(sha256(text.as_bytes()))
 }
 
 fn hex_of(path: &Path) -> String {
@@ -120,5 +123,27 @@ mod tests {
             write(name, "x");
         }
         assert_eq!(names(&series), ["s1.dcm", "s1.dcm.toml", "s2.dcm", "s10.dcm"]);
+    }
+
+    #[test]
+    fn the_key_covers_the_name_and_content_of_each_file() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("1.dcm", "1"), ("1.dcm.toml", "axial_um = 3.87"), ("2.dcm", "2"), ("3.dcm", "3")] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let files = ["1.dcm", "2.dcm", "3.dcm"].map(|name| dir.path().join(name));
+        let series = ScanFiles::series(files.to_vec()).unwrap();
+        let of = |text: &str| sha256(text.as_bytes());
+        let key = |digests: &[String]| {
+            let task = ScanTask { files: &series, name: Path::new("s"), sha256: "abc", digests, out: Path::new("out") };
+            key_of("model", &task, &entries_of(&series).unwrap()).unwrap()
+        };
+        // In hexadecimal: "s", "1.dcm.toml", "2.dcm" and "3.dcm".
+        let (sidecar, second, third) = (of("axial_um = 3.87"), of("2"), of("3"));
+        let text = format!("model\n73\nabc\n312e64636d2e746f6d6c {sidecar}\n322e64636d {second}\n332e64636d {third}\n");
+        assert_eq!(key(&["1", "2", "3"].map(of)), of(&text));
+        assert_eq!(key(&[]), of(&text), "unknown digests are computed");
+        assert_ne!(key(&["1", "3", "2"].map(of)), of(&text));
+        assert_ne!(key(&["1", "2", "4"].map(of)), of(&text), "known files are not read again");
     }
 }

@@ -101,7 +101,8 @@ impl JobRunner<'_> {
                 state.emit_scan(id, change);
             };
             let ReceivedScan { files, name, sha256, folder } = scan;
-            let task = ScanTask { files: &files, name: &name, sha256: &sha256, out: &folder.path().join("result") };
+            let out = folder.path().join("result");
+            let task = ScanTask { files: &files, name: &name, sha256: &sha256, digests: &[], out: &out };
             let is_cancelled = || cancelled.load(Ordering::Relaxed);
             let result = match process_guarded(&segmenter, &task, &is_cancelled, &mut report) {
                 Some(result) => result.map_err(JobFailure::Error),
