@@ -91,7 +91,14 @@ pub(crate) fn results(folders: &Folders) -> Vec<Finding> {
         )];
     };
     let write_test = unfinished_file(existing, ".octrls-").and_then(tempfile::NamedTempFile::close);
+    let contains_root =
+        || Some(fs::canonicalize(&folders.root).ok()?.starts_with(fs::canonicalize(&folders.out).ok()?));
     let mut found = vec![match write_test {
+        Ok(()) if contains_root() == Some(true) => Finding::problem(
+            CHECK,
+            format!("{shown} is or contains the watched folder"),
+            "choose another folder with --out",
+        ),
         Ok(()) if existing == folders.out => Finding::ok(CHECK, format!("{shown} is writable")),
         Ok(()) => Finding::ok(CHECK, format!("{shown} does not exist yet and can be created")),
         Err(error) => Finding::problem(
@@ -142,6 +149,13 @@ mod tests {
         let grade = |check| found.iter().find(|f| f.check == check).map(|f| f.grade);
         assert_eq!((grade("watched"), grade("results")), (Some(Grade::Ok), Some(Grade::Ok)), "{found:?}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn results_must_not_contain_the_watched_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let same = Folders { out: dir.path().to_owned(), ..folders(dir.path()) };
+        assert_eq!(results(&same)[0].grade, Grade::Problem);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use super::address::Target;
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// Other machines can reach the address, but no calling titles are allowed explicitly.
-    #[error("other machines can reach {address}; name the calling titles to allow")]
+    #[error(
+        "other machines can reach {address}; name the AE titles that may connect: --allow-ae or --receive-allow-ae"
+    )]
     Unrestricted {
         /// The address to listen at.
         address: SocketAddr,
@@ -77,7 +79,7 @@ pub enum NodeError {
         comment: String,
     },
     /// A local file cannot be read, sent or written.
-    #[error("file error: {0}")]
+    #[error("cannot use the file: {0}")]
     File(String),
     /// The file was not tried.
     #[error("not sent: {0}")]

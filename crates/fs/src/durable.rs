@@ -66,7 +66,13 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
 pub fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.permissions(platform::new_file_permissions());
-    builder.prefix(prefix).tempfile_in(folder)
+    builder.prefix(prefix).tempfile_in(folder).map_err(without_path)
+}
+
+/// The system's error, without the random name that `tempfile` adds to it.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|inner| inner.source()).and_then(|inner| inner.downcast_ref::<io::Error>());
+    cause.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Opens or creates a lock file without following links.

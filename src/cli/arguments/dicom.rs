@@ -6,7 +6,7 @@ use clap::Args;
 
 use octrls_dicom_net::{AeTitle, ListenerOptions, ResultSender, SendOptions, Target};
 
-use super::number::{BYTES_IN_MIB, seconds};
+use super::number::{BYTES_IN_MIB, address, seconds};
 
 /// The DICOM network options of `octrls watch`.
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(crate) struct WatchDicomArguments {
 #[derive(Args)]
 pub(crate) struct WatchReceiveArguments {
     /// Listen on this address and receive scans from DICOM nodes into the first watched folder
-    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once")]
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once", value_parser = address)]
     receive: Option<SocketAddr>,
     /// AE title of this node; peers must call it by this title
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS", requires = "receive")]

@@ -1,6 +1,6 @@
-//! Parsers of numbers with limits, and conversions between units.
+//! Parsers of numbers with limits and of addresses, and conversions between units.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Bytes in one MiB.
 pub(crate) const BYTES_IN_MIB: u64 = 1 << 20;
@@ -24,6 +24,11 @@ pub(crate) fn time_limit(seconds: f64) -> Option<Duration> {
 pub(crate) fn folder_and_seconds(text: &str) -> Result<(PathBuf, f64), String> {
     let (folder, every) = text.rsplit_once('=').ok_or("expected DIR=SECONDS")?;
     Ok((folder.into(), seconds(every)?))
+}
+
+/// Parses `ADDR:PORT`.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an IP address and a port, as in 127.0.0.1:11112".to_owned())
 }
 
 /// Parses a pixel spacing in micrometres.

@@ -10,7 +10,7 @@ use clap::Args;
 
 use octrls_tui::attach::{SOCKET, socket_of};
 
-use super::number::BYTES_IN_MIB;
+use super::number::{BYTES_IN_MIB, address};
 use crate::service::{LogFormat, LogOptions};
 
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub(crate) struct ServiceArguments {
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=100))]
     log_keep: u32,
     /// Serve /metrics (Prometheus) and /healthz on this address, without authentication
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) metrics: Option<SocketAddr>,
     /// Write the metrics to this file every 15 seconds, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE.prom")]

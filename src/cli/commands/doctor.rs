@@ -124,7 +124,7 @@ fn user() -> Option<Finding> {
         Finding::warning(
             "user",
             "running as root, so permission checks always pass",
-            "check with the service's permissions: sudo -u octrls octrls doctor",
+            "check as the user that runs octrls: sudo -u USER octrls doctor ...",
         )
     })
 }

@@ -66,6 +66,7 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
 fn find_results(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut results = BTreeSet::new();
     for input in inputs {
+        fs::metadata(input).with_context(|| format!("{}: cannot read {}", ErrorCode::ReadIo, input.display()))?;
         // The engine's own files and unfinished results have hidden names.
         let hidden = |path: &Path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".octrls"));
         for entry in WalkDir::new(input).into_iter().filter_entry(|e| !hidden(e.path())) {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use octrls_dicom_net::{AeTitle, Listener, ListenerOptions, NodeEvent};
 
 use crate::cli::{
-    arguments::number::{BYTES_IN_MIB, seconds},
+    arguments::number::{BYTES_IN_MIB, address, seconds},
     error::coded,
     files::create_folder,
     signals::on_signals,
@@ -26,7 +26,7 @@ pub(crate) struct ReceiveArguments {
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Address to listen on; an address that other machines can reach needs --allow-ae
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11112")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:11112", value_parser = address)]
     listen: SocketAddr,
     /// AE title of this node; peers must call it by this title
     #[arg(long, value_name = "TITLE", default_value = "OCTRLS")]

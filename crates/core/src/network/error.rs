@@ -1,13 +1,15 @@
 //! Errors of loading or running a model.
 
-use crate::ErrorCode;
 use std::path::PathBuf;
+
+use super::ShippedModel;
+use crate::ErrorCode;
 
 /// Error of loading or running a model. Each kind has a stable [`code`](ModelError::code).
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The model file could not be read.
-    #[error("cannot read the model {path}: {source}", path = path.display())]
+    #[error("cannot read the model file {path}; included models are {}: {source}", included(), path = path.display())]
     Io {
         /// The model file.
         path: PathBuf,
@@ -34,6 +36,10 @@ pub enum ModelError {
     /// This build includes no model.
     #[error("this build does not include {0}; give a model file with --model FILE")]
     NotEmbedded(&'static str),
+}
+
+fn included() -> String {
+    ShippedModel::ALL.map(ShippedModel::name).join(" and ")
 }
 
 impl ModelError {

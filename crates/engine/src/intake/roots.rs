@@ -41,9 +41,12 @@ impl Roots {
         for (index, path) in folders.iter().enumerate() {
             let others = folders.iter().enumerate().filter(|(other, _)| *other != index);
             if let Some((_, within)) = others.into_iter().find(|(_, other)| path.starts_with(other)) {
-                return Err(EngineError::Roots {
-                    problem: format!("{} is inside {}", path.display(), within.display()),
-                });
+                let problem = if path == within {
+                    format!("{} is given twice", path.display())
+                } else {
+                    format!("{} is inside {}", path.display(), within.display())
+                };
+                return Err(EngineError::Roots { problem });
             }
         }
         let names = match folders.as_slice() {

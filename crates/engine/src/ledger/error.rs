@@ -11,12 +11,12 @@ use super::schema::VERSION;
 pub enum LedgerError {
     /// The database cannot be opened, read or written.
     #[error("cannot use the ledger: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
     /// The database is damaged.
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
     /// The secret key beside the ledger cannot be read or created.
-    #[error("cannot use the follow-up key: {0}")]
+    #[error("cannot use .octrls/follow-up.key in the results folder: {0}")]
     Secret(#[from] std::io::Error),
     /// There is no ledger in the folder.
     #[error("no ledger in {path}; give the results folder of a watcher", path = path.display())]
@@ -30,6 +30,13 @@ pub enum LedgerError {
         /// Its version.
         found: i64,
     },
+}
+
+// Not by `#[from]`: SQLite's own error repeats the message.
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 impl LedgerError {

@@ -44,9 +44,9 @@ pub enum DicomResults {
     /// Surfaces, measures and report.
     #[default]
     Standard,
-    /// `Standard`, and masks for systems that do not read height maps.
+    /// As standard, and masks for systems that do not read height maps.
     WithMasks,
-    /// `Standard`, and a label map for systems that read them; one byte per pixel.
+    /// As standard, and a label map for systems that read them; one byte per pixel.
     WithLabelMap,
 }
 

@@ -1,6 +1,9 @@
 //! Errors of the attach socket.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use octrls_core::ErrorCode;
 
@@ -16,7 +19,7 @@ pub enum AttachError {
         source: io::Error,
     },
     /// Nothing listens at the socket.
-    #[error("cannot connect to a watcher at {path}: {source}", path = path.display())]
+    #[error("{}", not_connected(.path, .source))]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -46,6 +49,16 @@ pub enum AttachError {
 impl From<io::Error> for AttachError {
     fn from(error: io::Error) -> Self {
         Self::Lost(error)
+    }
+}
+
+fn not_connected(path: &Path, source: &io::Error) -> String {
+    let path = path.display();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            format!("no watcher is running at {path}; give the results folder of a running one: {source}")
+        }
+        _ => format!("cannot connect to a watcher at {path}: {source}"),
     }
 }
 
