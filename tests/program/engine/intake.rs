@@ -236,14 +236,3 @@ fn a_pause_stops_processing_but_not_watching() {
     session.wait_for("done a.png");
     session.finish();
 }
-
-#[test]
-fn a_file_that_arrives_after_the_last_scan_waits_for_the_next_start() {
-    let rig = Rig::new();
-    rig.put("a.png", "scan");
-    rig.put_at_stop("late.png");
-    let (log, totals) = rig.run_until_idle();
-    assert_eq!(totals, Totals { done: 1, ..Totals::default() }, "{log:?}");
-    let (_, totals) = rig.run_until_idle();
-    assert_eq!(totals, Totals { done: 1, ..Totals::default() });
-}

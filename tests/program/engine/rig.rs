@@ -35,8 +35,6 @@ pub(crate) struct Copier {
     gate: (Sender<bool>, Receiver<bool>),
     /// Number of finished calls, whatever their outcome.
     finished_calls: AtomicUsize,
-    /// A scan that arrives while the engine stops.
-    last: Mutex<Option<PathBuf>>,
 }
 
 /// Increments the counter when a call ends.
@@ -102,14 +100,6 @@ impl Processor for Copier {
         Ok(summary(out))
     }
 
-    fn drain(&self) {
-        if let Some(path) = self.last.lock().unwrap().take() {
-            fs::write(path, "late").unwrap();
-            // The watcher sees the file by its event or the next walk.
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    }
-
     fn fingerprint(&self) -> String {
         "copier 1".into()
     }
@@ -164,7 +154,6 @@ impl Rig {
             flaky: Mutex::default(),
             gate: unbounded(),
             finished_calls: AtomicUsize::new(0),
-            last: Mutex::default(),
         });
         Self { dir, options, copier }
     }
@@ -189,11 +178,6 @@ impl Rig {
         let path = self.scan(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
-    }
-
-    /// Writes a scan into the watched folder when the engine has decided to stop.
-    pub(crate) fn put_at_stop(&self, name: &str) {
-        *self.copier.last.lock().unwrap() = Some(self.scan(name));
     }
 
     /// Content of a scan's results.
