@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! Imports go one way: [`commands`] use the [`watcher`] and [`settings`], these use the [`arguments`], and all use the
+//! Imports go one way: `commands` use the `watcher` and `settings`, these use the `arguments`, and all use the
 //! small helpers beside them. Each command is a module with a `run` function that returns the exit code.
 
 mod arguments;
