@@ -8,13 +8,13 @@ use burn::prelude::*;
 use common::{description, input, model};
 use octrls_core::network::Network;
 use octrls_training::{
-    augment::{Frame, as_scanned},
+    ablation::Ablation,
+    augment::{Frame, plain_crop},
     data::phantom,
     device::device,
     export::{Description, Precision, export},
     import::{ImportError, Imported},
     model::{UNet, UNetConfig},
-    steps::Without,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -50,7 +50,7 @@ fn imported(bytes: &[u8]) -> Imported {
 }
 
 #[test]
-fn a_network_comes_back_as_it_was_exported() {
+fn import_restores_the_exported_network() {
     let source = model(UNetConfig { width: 6, batch_norm: true });
     let bytes = exported(&source);
     let back = imported(&bytes);
@@ -61,7 +61,7 @@ fn a_network_comes_back_as_it_was_exported() {
 }
 
 #[test]
-fn so_it_does_with_weights_of_16_bits() {
+fn import_restores_16_bit_weights() {
     let source = model(UNetConfig { width: 6, batch_norm: true });
     let bytes = halved(&source);
     let back = imported(&bytes);
@@ -77,7 +77,7 @@ fn so_it_does_with_weights_of_16_bits() {
 }
 
 #[test]
-fn normalisations_set_anew_change_nothing() {
+fn recreated_normalisations_keep_the_output() {
     let back = imported(&exported(&model(UNetConfig { width: 6, batch_norm: true }))).model;
     let before = output(&back, &device());
     let normed = back.clone().with_norms(&[tensor(&input(SIDES), &device())]);
@@ -94,7 +94,7 @@ fn normalisations_set_anew_change_nothing() {
 }
 
 #[test]
-fn a_file_of_another_network_is_refused() {
+fn rejects_files_of_other_networks() {
     let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false }));
     let refusal = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
     assert!(matches!(refusal(b"not a model"), ImportError::Decode(_)));
@@ -109,13 +109,15 @@ fn a_file_of_another_network_is_refused() {
         text
     };
     assert!(
-        matches!(refusal(&renamed("head.weight", "tail.weight")), ImportError::Missing(name) if name == "head.weight")
+        matches!(refusal(&renamed("head.weight", "tail.weight")), ImportError::MissingWeight(name) if name == "head.weight")
     );
-    assert!(matches!(refusal(&renamed("up.1.bias", "up.9.bias")), ImportError::Missing(name) if name == "up.1.bias"));
+    assert!(
+        matches!(refusal(&renamed("up.1.bias", "up.9.bias")), ImportError::MissingWeight(name) if name == "up.1.bias")
+    );
 }
 
 #[test]
-fn the_shipped_networks_can_be_trained_further() {
+fn shipped_models_import_and_keep_their_weights() {
     for name in ["unet-640", "edge"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../models/{name}.onnx"));
         let shipped = Imported::read(&path, &device()).expect("a shipped model");
@@ -136,6 +138,6 @@ fn the_shipped_networks_can_be_trained_further() {
 fn crop(seed: u64) -> Tensor<4> {
     let [width, height] = [64, 96];
     let frame = Frame::of(&phantom(seed));
-    let crop = as_scanned(&frame, width, height, Without::default(), &mut ChaCha8Rng::seed_from_u64(seed));
+    let crop = plain_crop(&frame, width, height, Ablation::default(), &mut ChaCha8Rng::seed_from_u64(seed));
     Tensor::from_data(TensorData::new(crop.input, [1, 1, height, width]), &device())
 }
