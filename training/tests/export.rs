@@ -1,9 +1,9 @@
-//! The exported model computes what the network computes.
+//! Tests of export: the runtime computes what Burn computes.
 
 mod common;
 
 use burn::{module::Module, prelude::*};
-use common::{ShiftVectors, description, input, model};
+use common::{SetVectors, description, input, model};
 use octrls_core::{
     network::{Calibration, InputSize, Network},
     scan::BScan,
@@ -21,10 +21,10 @@ fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
     let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).into_data().try_to_vec().expect("floats");
 
     let bytes = export(&model, &description([width, height])).expect("an exportable network");
-    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let onnx = network.run_input(&input).expect("a run");
     assert_eq!(onnx.values().len(), burn.len());
-    assert!(burn.iter().any(|v| (v - burn[0]).abs() > 1e-2), "the network answers the same everywhere");
+    assert!(burn.iter().any(|v| (v - burn[0]).abs() > 1e-2), "the output is constant");
     onnx.values().iter().zip(&burn).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
@@ -45,7 +45,7 @@ fn file_has_its_metadata_and_weight_digest() {
     let config = UNetConfig { width: 4, batch_norm: true };
     let metadata = |model: &UNet| {
         let bytes = export(model, &description([32, 32])).expect("an exportable network");
-        Network::from_bytes(&bytes).expect("a model that the runtime takes").metadata().clone()
+        Network::from_bytes(&bytes).expect("a model that the runtime loads").metadata().clone()
     };
     let model = model(config);
     let one = metadata(&model);
@@ -54,7 +54,7 @@ fn file_has_its_metadata_and_weight_digest() {
         ("test", 1.25, InputSize { width: 32, height: 32 })
     );
     assert_eq!(one.weights_sha256, metadata(&model).weights_sha256);
-    let other = model.map(&mut ShiftVectors(1.0));
+    let other = model.map(&mut SetVectors(1.0));
     assert_ne!(one.weights_sha256, metadata(&other).weights_sha256);
 }
 
@@ -69,7 +69,7 @@ fn halving_a_file_equals_exporting_at_half_precision() {
     assert_ne!(digest(&single), digest(&half));
     let newer = halve(&single, Some("7")).expect("an exported file");
     assert_eq!(Network::from_bytes(&newer).expect("a model").metadata().version, "7");
-    assert!(halve(&half, None).expect("an exported file") == half, "nothing is left to do");
+    assert!(halve(&half, None).expect("an exported file") == half, "nothing to convert");
     assert!(half.len() < single.len() * 2 / 3, "{} of {} bytes", half.len(), single.len());
     assert!(matches!(halve(b"not a model", None), Err(ExportError::NotExported(_))));
 }
@@ -113,7 +113,7 @@ fn rejects_an_input_size_off_the_stride() {
 #[test]
 fn runtime_runs_an_exported_network_on_a_scan() {
     let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description([64, 448])).expect("exportable");
-    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let bscan = BScan { width: 50, height: 420, intensity: (0..21_000).map(|i| (i % 97) as f32 / 97.0).collect() };
     let (logits, placement) = network.run(&bscan).expect("a run");
     assert_eq!((logits.width(), placement.width, placement.height), (64, 50, 420));

@@ -1,4 +1,4 @@
-//! What was exported can be trained further: read back it is the same network, with or without batch normalisations.
+//! Tests of import: an exported network, read back, computes the same, with or without batch normalisations.
 
 mod common;
 
@@ -46,7 +46,7 @@ fn halved(model: &UNet) -> Vec<u8> {
 }
 
 fn imported(bytes: &[u8]) -> Imported {
-    Imported::from_bytes(bytes, &device()).expect("an own file")
+    Imported::from_bytes(bytes, &device()).expect("an exported network")
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn import_restores_the_exported_network() {
     assert_eq!((back.config.width, back.metadata.ez_shift), (6, 6.0));
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-4);
     let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
-    assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+    assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the same weights");
 }
 
 #[test]
@@ -66,14 +66,11 @@ fn import_restores_16_bit_weights() {
     let bytes = halved(&source);
     let back = imported(&bytes);
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-2);
-    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let runtime = network.run_input(&input(SIDES)).expect("a run");
-    assert!(
-        largest_difference(&output(&back.model, &device()), runtime.values()) < 1e-4,
-        "both widen the same weights"
-    );
+    assert!(largest_difference(&output(&back.model, &device()), runtime.values()) < 1e-4, "both use the same weights");
     let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
-    assert_eq!(sha(&halved(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+    assert_eq!(sha(&halved(&back.model)), sha(&bytes), "exported again, it has the same weights");
 }
 
 #[test]
@@ -82,7 +79,7 @@ fn recreated_normalisations_keep_the_output() {
     let before = output(&back, &device());
     let normed = back.clone().with_norms(&[tensor(&input(SIDES), &device())]);
     assert!(largest_difference(&before, &output(&normed, &device())) < 1e-4);
-    let network = Network::from_bytes(&exported(&normed)).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&exported(&normed)).expect("a model that the runtime loads");
     let again = network.run_input(&input(SIDES)).expect("a run");
     assert!(largest_difference(&before, again.values()) < 1e-4);
 
@@ -96,24 +93,19 @@ fn recreated_normalisations_keep_the_output() {
 #[test]
 fn rejects_files_of_other_networks() {
     let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false }));
-    let refusal = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
-    assert!(matches!(refusal(b"not a model"), ImportError::Decode(_)));
-    assert!(matches!(refusal(&[]), ImportError::Metadata(_)));
+    let error = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
+    assert!(matches!(error(b"not a model"), ImportError::Decode(_)));
+    assert!(matches!(error(&[]), ImportError::Metadata(_)));
     let renamed = |from: &str, to: &str| {
-        let text: Vec<u8> = bytes.clone();
-        let at = |text: &[u8]| text.windows(from.len()).position(|w| w == from.as_bytes());
-        let mut text = text;
-        while let Some(i) = at(&text) {
-            text[i..i + from.len()].copy_from_slice(to.as_bytes());
+        let mut bytes = bytes.clone();
+        while let Some(at) = bytes.windows(from.len()).position(|w| w == from.as_bytes()) {
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
         }
-        text
+        bytes
     };
-    assert!(
-        matches!(refusal(&renamed("head.weight", "tail.weight")), ImportError::MissingWeight(name) if name == "head.weight")
-    );
-    assert!(
-        matches!(refusal(&renamed("up.1.bias", "up.9.bias")), ImportError::MissingWeight(name) if name == "up.1.bias")
-    );
+    for (weight, other) in [("head.weight", "tail.weight"), ("up.1.bias", "up.9.bias")] {
+        assert!(matches!(error(&renamed(weight, other)), ImportError::MissingWeight(name) if name == weight));
+    }
 }
 
 #[test]

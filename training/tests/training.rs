@@ -1,4 +1,4 @@
-//! A training runs, stops, continues and leaves what the other commands need.
+//! Tests of training: runs, resumed runs, and the files that other commands need.
 
 use std::{
     path::{Path, PathBuf},
@@ -120,9 +120,9 @@ fn trains_from_and_with_an_exported_network() {
     let accuracy = |epoch: &Epoch| epoch.validation.as_ref().expect("a validation").pixel_accuracy;
     let reached = first.last().map(accuracy).expect("an epoch");
     let file = exported(&folder.path().join("first"), &settings(1, 1e-3).network);
-    let going_on = Settings { from: Some(file.clone()), ..settings(2, 1e-9) };
-    let second = train(&folder.path().join("second"), going_on, false);
-    // That the weights are the file's own is tested in `import`; so small a network moves with its statistics.
+    let continued = Settings { from: Some(file.clone()), ..settings(2, 1e-9) };
+    let second = train(&folder.path().join("second"), continued, false);
+    // `import` tests the weights themselves. The output of a network this small depends on its batch statistics.
     let kept = accuracy(&second[0]);
     assert!((kept - reached).abs() < 0.2, "{reached} {kept}");
     let taught = Settings { teacher: Some(file), ..settings(2, 1e-3) };
