@@ -1,11 +1,12 @@
-//! Trains the network of `octrls` and exports it.
+//! Trains the segmentation network of OCT-RLS and exports it.
 //!
 //! [`data`] reads labelled scans, [`augment`] varies them, [`batch`] draws and joins them. [`model`] is the network,
 //! [`loss`] the objective, [`train`] the training loop. [`score`] measures accuracy, [`export`] writes the ONNX file,
 //! [`import`] reads its weights back, [`evaluate`] measures an exported model. [`ablation`] lists the steps that a
 //! training can leave out.
 //!
-//! `octrls` itself reads, preprocesses, segments and measures scans here, so that training matches the runtime.
+//! [`octrls_readers`] reads scans; [`octrls_core`] preprocesses, segments and measures them. So training matches the
+//! runtime.
 
 pub mod ablation;
 pub mod augment;

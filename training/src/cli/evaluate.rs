@@ -171,16 +171,16 @@ impl Calibrate {
             "temperatures must be between 0.05 and 20"
         );
         let (network, samples) = self.source.read(Part::Val)?;
-        let own = ExtractOptions::default().smoothing;
-        let smoothings: Vec<f32> = std::iter::once(own).chain(self.smoothings).collect();
+        let default = ExtractOptions::default().smoothing;
+        let smoothings: Vec<f32> = std::iter::once(default).chain(self.smoothings).collect();
         let trials = try_extractions(&network, &samples, &self.temperatures, &smoothings)?;
         println!("| temperature | smoothing | in the 95 % interval | mean absolute error, px |");
         println!("| ---: | ---: | ---: | ---: |");
         for t in trials.iter().map(|t| t.accuracy) {
             println!("| {} | {} | {:.3} | {:.3} |", t.temperature, t.smoothing, t.coverage, t.mean_absolute_px);
         }
-        let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
-        let best = best_trial(ours).context("no temperature given")?;
+        let candidates = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == default.to_bits());
+        let best = best_trial(candidates).context("no temperature given")?;
         let FittedCalibration { calibration, held_out_coverage } = fit_calibration(&samples, best);
         println!("\n| set | in 95 % intervals that were fitted to the other sets |\n| --- | ---: |");
         for (set, share) in held_out_coverage {
