@@ -111,7 +111,7 @@ mod tests {
     }
 
     /// Logits that give almost all probability to one class per pixel.
-    fn sure(classes: &[usize], device: &Device) -> Tensor<4> {
+    fn confident_logits(classes: &[usize], device: &Device) -> Tensor<4> {
         let n = classes.len();
         let values = (0..CLASSES).flat_map(|c| classes.iter().map(move |&p| if p == c { 20.0_f32 } else { 0.0 }));
         Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), [1, CLASSES, 1, n]), device)
@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn right_classes_cost_little_and_wrong_ones_much() {
         let target = target(&[&[0], &[1], &[7]], &device());
-        let right = Loss::new(sure(&[0, 1, 7], &device()), &target);
-        let wrong = Loss::new(sure(&[0, 2, 6], &device()), &target);
+        let right = Loss::new(confident_logits(&[0, 1, 7], &device()), &target);
+        let wrong = Loss::new(confident_logits(&[0, 2, 6], &device()), &target);
         assert!(scalar(&right.total(Ablation::default())) < 1e-3);
         assert!(scalar(&wrong.cross_entropy) > 10.0 && scalar(&wrong.dice) > scalar(&right.dice) + 0.04);
         let ablation = Ablation::from_iter([RecipeStep::Dice]);
@@ -142,15 +142,15 @@ mod tests {
     fn either_of_two_allowed_classes_is_right() {
         let target = target(&[&[0, CHOROID], &[0, CHOROID], &[1]], &device());
         for class in [0, CHOROID] {
-            let loss = Loss::new(sure(&[class, class, 1], &device()), &target);
+            let loss = Loss::new(confident_logits(&[class, class, 1], &device()), &target);
             assert!(scalar(&loss.total(Ablation::default())) < 1e-3, "{class}");
         }
-        assert!(scalar(&Loss::new(sure(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
+        assert!(scalar(&Loss::new(confident_logits(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
     }
 
     #[test]
     fn distillation_loss_is_zero_for_equal_logits() {
-        let [a, b] = [&[0, 1, 7], &[0, 2, 6]].map(|classes| sure(classes, &device()));
+        let [a, b] = [&[0, 1, 7], &[0, 2, 6]].map(|classes| confident_logits(classes, &device()));
         assert!(scalar(&distillation_loss(a.clone(), a.clone())).abs() < 1e-5);
         // Two of three pixels differ, by 20 logits each.
         assert!((scalar(&distillation_loss(a, b)) - 40.0 / 3.0).abs() < 1e-3);
@@ -160,7 +160,7 @@ mod tests {
     fn unlabelled_pixels_have_no_gradient() {
         let device = device().autodiff();
         let all: Vec<usize> = (0..CLASSES).collect();
-        let logits = sure(&[4, 2], &device).require_grad();
+        let logits = confident_logits(&[4, 2], &device).require_grad();
         let gradients =
             Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total(Ablation::default()).backward();
         let gradient = logits.grad(&gradients).expect("a gradient").abs().sum_dim(1);

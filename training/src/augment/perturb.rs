@@ -25,7 +25,7 @@ pub enum Perturbation {
     /// Tilt of the eye, in rows down per A-scan.
     Tilt(f32),
     /// Downward shift of the eye, as a share of the height; parts outside the frame are lost.
-    Down(f32),
+    ShiftDown(f32),
     /// Only the middle share of the A-scans.
     Crop(f32),
     /// Noise proportional to the signal, with this standard deviation at full signal.
@@ -43,7 +43,7 @@ pub enum Perturbation {
     /// White wedge over the upper left corner, with this share of width and height.
     Wedge(f32),
     /// Scale of two bright bars in the lower left corner.
-    Marks,
+    ScaleBars,
 }
 
 /// All perturbations measured, with their descriptions.
@@ -59,7 +59,7 @@ pub const PERTURBATIONS: [(&str, Perturbation); 24] = [
     ("axial spacing x 0.5", Perturbation::Scale { lateral: 1.0, axial: 2.0 }),
     ("mirrored", Perturbation::Mirror),
     ("tilted by 0.2 rows an A-scan", Perturbation::Tilt(0.2)),
-    ("moved down by 15 %", Perturbation::Down(0.15)),
+    ("moved down by 15 %", Perturbation::ShiftDown(0.15)),
     ("middle third of the A-scans", Perturbation::Crop(0.33)),
     ("speckle, deviation 0.2", Perturbation::Speckle(0.2)),
     ("speckle, deviation 0.4", Perturbation::Speckle(0.4)),
@@ -71,7 +71,7 @@ pub const PERTURBATIONS: [(&str, Perturbation); 24] = [
     ("shadows of half the light", Perturbation::Shadows(0.5)),
     ("shadows of 90 % of the light", Perturbation::Shadows(0.9)),
     ("white wedge, 25 %", Perturbation::Wedge(0.25)),
-    ("burnt-in scale", Perturbation::Marks),
+    ("burnt-in scale", Perturbation::ScaleBars),
 ];
 
 impl Perturbation {
@@ -90,7 +90,7 @@ impl Perturbation {
                 return (out, std::array::from_fn(|k| truth[k].iter().rev().copied().collect()));
             }
             Self::Tilt(slope) => return moved(bscan, truth, |x| slope * (x as f32 - 0.5 * w as f32)),
-            Self::Down(share) => return moved(bscan, truth, |_| (share * h as f32).round()),
+            Self::ShiftDown(share) => return moved(bscan, truth, |_| (share * h as f32).round()),
             Self::Crop(share) => {
                 let kept = ((share * w as f32) as usize).max(16).min(w);
                 let columns = (w - kept) / 2..(w - kept) / 2 + kept;
@@ -115,7 +115,7 @@ impl Perturbation {
                 let rows = |k: usize| truth[k].iter().enumerate().map(|(x, row)| open(x, row)).collect();
                 return (out, std::array::from_fn(rows));
             }
-            Self::Marks => {
+            Self::ScaleBars => {
                 let bar = |x: usize, y: usize| {
                     let (x, y) = (x as isize - 10, y as isize - h as isize + 12);
                     ((0..60).contains(&x) && (0..3).contains(&y)) || ((0..3).contains(&x) && (-57..3).contains(&y))
@@ -209,7 +209,7 @@ mod tests {
             Perturbation::Scale { lateral: 3.0, axial: 0.5 },
             Perturbation::Mirror,
             Perturbation::Tilt(0.3),
-            Perturbation::Down(0.2),
+            Perturbation::ShiftDown(0.2),
             Perturbation::Crop(0.5),
         ] {
             let (out, rows) = perturbation.apply(&bscan, &truth, 1);
@@ -225,7 +225,7 @@ mod tests {
     fn boundaries_outside_the_frame_or_covered_are_dropped() {
         let (bscan, truth) = scan();
         let rows = |d: Perturbation| d.apply(&bscan, &truth, 1).1;
-        assert!(rows(Perturbation::Down(0.6))[0].iter().all(Option::is_none));
+        assert!(rows(Perturbation::ShiftDown(0.6))[0].iter().all(Option::is_none));
         let covered = rows(Perturbation::Wedge(0.75));
         assert!(covered[0][0].is_none() && covered[0][WIDTH - 1].is_some());
     }

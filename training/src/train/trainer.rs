@@ -197,7 +197,7 @@ impl Trainer {
     fn start_from(&mut self, source: UNet, sampler: &Sampler) {
         let input = |i| Batch::new(&sampler.crops(u64::MAX - i)).into_tensors(0.0, &self.device).0;
         let source = if self.settings.network.batch_norm {
-            source.with_norms(&(0..MEASURED_BATCHES).map(input).collect::<Vec<_>>())
+            source.with_norms(&(0..NORM_BATCHES).map(input).collect::<Vec<_>>())
         } else {
             source
         };
@@ -220,7 +220,7 @@ impl Trainer {
 }
 
 /// Number of batches to measure the statistics of recreated normalisations.
-const MEASURED_BATCHES: u64 = 24;
+const NORM_BATCHES: u64 = 24;
 
 fn load_network(path: &Path, device: &Device) -> Result<UNet> {
     let imported =
