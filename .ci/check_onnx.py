@@ -1,7 +1,8 @@
 """Checks a model file with the onnx checker, and compares its output in octrls with onnxruntime's.
 
 Usage: check_onnx.py MODEL LOGITS_PROGRAM
-LOGITS_PROGRAM MODEL INPUT OUTPUT runs the model on raw little-endian f32 values.
+LOGITS_PROGRAM is the built example `logits` of the package `octrls`: `logits MODEL INPUT OUTPUT` runs the model on raw
+little-endian f32 values.
 """
 
 import pathlib
@@ -13,7 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-MOST_DIFFERENCE = 1e-3
+MAX_DIFFERENCE = 1e-3
 
 model_path, program = sys.argv[1:]
 model = onnx.load(model_path)
@@ -37,5 +38,5 @@ with tempfile.TemporaryDirectory() as folder:
 
 difference = float(np.abs(actual - expected).max())
 agreement = float((actual.argmax(1) == expected.argmax(1)).mean())
-print(f"{model_path}: checked; ours against onnxruntime: max abs difference {difference:.2e}, argmax {agreement:.6f}")
-assert difference < MOST_DIFFERENCE and agreement > 0.9999
+print(f"{model_path}: checked; octrls against onnxruntime: max abs difference {difference:.2e}, argmax {agreement:.6f}")
+assert difference < MAX_DIFFERENCE and agreement > 0.9999

@@ -10,16 +10,19 @@ use std::{
 };
 
 use burn::prelude::*;
-use octrls_core::{layer::{CLASSES, EzConvention, Layer}, measure::accuracy::IGNORE};
+use octrls_core::{
+    layer::{CLASSES, EzConvention, Layer},
+    measure::accuracy::IGNORE,
+};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    augment::{Crop, Frame, as_scanned, negative, vary},
-    data::{BELOW, Sample, phantom},
+    ablation::{Ablation, RecipeStep},
+    augment::{Crop, Frame, negative_crop, plain_crop, varied_crop},
+    data::{BELOW_RPE, Sample, phantom},
     loss::Target,
-    steps::{Step, Without},
 };
 
 /// Number of batches prepared ahead.
@@ -44,8 +47,8 @@ pub struct BatchOptions {
     /// Seed of all draws.
     pub seed: u64,
     /// Steps to leave out.
-    #[serde(default, skip_serializing_if = "Without::is_nothing")]
-    pub without: Without,
+    #[serde(default, rename = "without", skip_serializing_if = "Ablation::is_empty")]
+    pub ablation: Ablation,
 }
 
 impl Default for BatchOptions {
@@ -58,7 +61,7 @@ impl Default for BatchOptions {
             negative_share: 0.05,
             plain_share: 0.4,
             seed: 1,
-            without: Without::default(),
+            ablation: Ablation::default(),
         }
     }
 }
@@ -143,11 +146,11 @@ impl Sampler {
     /// The crops of batch number `step`, determined by the seed.
     #[must_use]
     pub fn crops(&self, step: u64) -> Vec<Crop> {
-        let BatchOptions { size, width, height, seed, without, .. } = self.options;
-        let share = |of, step| if without.leaves_out(step) { 0.0 } else { of };
-        let phantom_share = share(self.options.phantom_share, Step::Phantoms);
-        let negative_share = share(self.options.negative_share, Step::Negatives);
-        let plain_share = share(self.options.plain_share, Step::PlainCrops);
+        let BatchOptions { size, width, height, seed, ablation, .. } = self.options;
+        let share = |of, step| if ablation.omits(step) { 0.0 } else { of };
+        let phantom_share = share(self.options.phantom_share, RecipeStep::Phantoms);
+        let negative_share = share(self.options.negative_share, RecipeStep::Negatives);
+        let plain_share = share(self.options.plain_share, RecipeStep::PlainCrops);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(step);
         (0..size)
@@ -155,11 +158,11 @@ impl Sampler {
                 let phantom = self.phantom.as_ref().filter(|_| rng.random_bool(phantom_share));
                 let frame = phantom.unwrap_or(&self.real).draw(&mut rng);
                 if rng.random_bool(negative_share) {
-                    negative(&frame, width, height, without, &mut rng)
+                    negative_crop(&frame, width, height, ablation, &mut rng)
                 } else if rng.random_bool(plain_share) {
-                    as_scanned(&frame, width, height, without, &mut rng)
+                    plain_crop(&frame, width, height, ablation, &mut rng)
                 } else {
-                    vary(&frame, width, height, without, &mut rng)
+                    varied_crop(&frame, width, height, ablation, &mut rng)
                 }
             })
             .collect()
@@ -217,7 +220,7 @@ impl Batch {
             for (i, &code) in crop.codes.iter().enumerate() {
                 match code {
                     IGNORE => (0..CLASSES).for_each(|c| allowed[c * pixels + i] = 1.0),
-                    BELOW => [0, CLASSES - 1].into_iter().for_each(|c| allowed[c * pixels + i] = 1.0),
+                    BELOW_RPE => [0, CLASSES - 1].into_iter().for_each(|c| allowed[c * pixels + i] = 1.0),
                     class => allowed[usize::from(class) * pixels + i] = 1.0,
                 }
             }
@@ -259,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_are_drawn_equally_often_and_subjects_by_the_root_of_their_scans() {
+    fn draws_balance_sets_and_subjects() {
         let many = (0..9).map(|_| sample("a", "many", 0.0));
         let samples: Vec<_> = many.chain([sample("a", "one", 0.5), sample("b", "x", 1.0)]).collect();
         assert_shares(&RealScans::new(&samples, &SetWeights::new()), [0.375, 0.125, 0.5]);
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_batch_comes_out_of_the_same_seed_and_step() {
+    fn same_seed_and_step_give_the_same_batch() {
         let scans = || Box::new(RealScans::new(&[phantom(1), phantom(2)], &SetWeights::new()));
         let shares =
             BatchOptions { phantom_share: 0.0, negative_share: 0.2, plain_share: 0.3, ..BatchOptions::default() };
@@ -291,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn a_code_becomes_the_classes_that_it_allows() {
-        let (codes, ez) = (vec![3, BELOW, IGNORE, 0], EzConvention::default());
+    fn codes_map_to_allowed_classes() {
+        let (codes, ez) = (vec![3, BELOW_RPE, IGNORE, 0], EzConvention::default());
         let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], codes, ez };
         let batch = Batch::new(&[crop]);
         let allowed = |x: usize| (0..CLASSES).filter(|c| batch.allowed[c * 4 + x] > 0.0).collect::<Vec<_>>();

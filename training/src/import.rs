@@ -6,7 +6,13 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     prelude::*,
 };
-use octrls_core::{layer::CLASSES, network::{proto::{ModelProto, TensorProto}, ModelError, ModelMetadata}};
+use octrls_core::{
+    layer::CLASSES,
+    network::{
+        ModelError, ModelMetadata,
+        proto::{ModelProto, TensorProto},
+    },
+};
 use prost::Message;
 
 use crate::model::{UNet, UNetConfig};
@@ -36,20 +42,20 @@ pub enum ImportError {
     Metadata(#[from] ModelError),
     /// The file lacks a weight of the network.
     #[error("weight {0} is missing")]
-    Missing(String),
+    MissingWeight(String),
     /// A weight has the wrong shape or number format.
-    #[error("weight {name} must have shape {wanted:?} and 32- or 16-bit floats; its shape is {found:?}")]
-    Shape {
+    #[error("weight {name} must have shape {expected:?} and 32- or 16-bit floats; its shape is {found:?}")]
+    WeightShape {
         /// The weight.
         name: String,
         /// Its shape in the file.
         found: Vec<i64>,
         /// The expected shape.
-        wanted: Vec<usize>,
+        expected: Vec<usize>,
     },
     /// The file has a weight that the network lacks.
     #[error("weight {0} belongs to another network")]
-    Foreign(String),
+    UnknownWeight(String),
 }
 
 impl Imported {
@@ -71,19 +77,19 @@ impl Imported {
         let metadata = ModelMetadata::from_properties(properties)?;
         let weights = file.graph.unwrap_or_default().initializer;
         let mut weights: BTreeMap<String, TensorProto> = weights.into_iter().map(|w| (w.name.clone(), w)).collect();
-        let head = weights.get(HEAD).ok_or_else(|| ImportError::Missing(HEAD.to_owned()))?;
+        let head = weights.get(HEAD).ok_or_else(|| ImportError::MissingWeight(HEAD.to_owned()))?;
         let width = match head.dims[..] {
             [classes, width, 1, 1] if classes == CLASSES as i64 => usize::try_from(width).ok(),
             _ => None,
         };
-        let wanted = vec![CLASSES, 1, 1, 1];
-        let width = width.filter(|w| (1..=WIDEST).contains(w)).ok_or_else(|| shape(head, wanted))?;
+        let expected = vec![CLASSES, 1, 1, 1];
+        let width = width.filter(|w| (1..=MAX_WIDTH).contains(w)).ok_or_else(|| shape(head, expected))?;
         let config = UNetConfig { width, batch_norm: false };
-        let mut fill = Fill { path: Vec::new(), weights: &mut weights, error: None };
-        let model = config.init(device).valid().map(&mut fill);
-        match (fill.error, weights.into_keys().next()) {
+        let mut loader = LoadWeights { path: Vec::new(), weights: &mut weights, error: None };
+        let model = config.init(device).valid().map(&mut loader);
+        match (loader.error, weights.into_keys().next()) {
             (Some(error), _) => Err(error),
-            (None, Some(name)) => Err(ImportError::Foreign(name)),
+            (None, Some(name)) => Err(ImportError::UnknownWeight(name)),
             (None, None) => Ok(Self { config, model, metadata }),
         }
     }
@@ -92,34 +98,34 @@ impl Imported {
 /// The weight that determines the width of a network.
 const HEAD: &str = "head.weight";
 /// Largest accepted width, in feature maps; a file with more is rejected.
-const WIDEST: usize = 256;
+const MAX_WIDTH: usize = 256;
 
-fn shape(weight: &TensorProto, wanted: Vec<usize>) -> ImportError {
-    ImportError::Shape { name: weight.name.clone(), found: weight.dims.clone(), wanted }
+fn shape(weight: &TensorProto, expected: Vec<usize>) -> ImportError {
+    ImportError::WeightShape { name: weight.name.clone(), found: weight.dims.clone(), expected }
 }
 
 /// Replaces every weight by the one of the same path in the file.
-struct Fill<'a> {
+struct LoadWeights<'a> {
     path: Vec<String>,
     weights: &'a mut BTreeMap<String, TensorProto>,
     error: Option<ImportError>,
 }
 
-impl Fill<'_> {
-    fn values(&mut self, wanted: &[usize]) -> Result<Vec<f32>, ImportError> {
+impl LoadWeights<'_> {
+    fn values(&mut self, expected: &[usize]) -> Result<Vec<f32>, ImportError> {
         let name = self.path.join(".");
-        let weight = self.weights.remove(&name).ok_or(ImportError::Missing(name))?;
-        let same = weight.dims.iter().map(|&d| usize::try_from(d).ok()).eq(wanted.iter().map(|&d| Some(d)));
+        let weight = self.weights.remove(&name).ok_or(ImportError::MissingWeight(name))?;
+        let same_shape = weight.dims.iter().map(|&d| usize::try_from(d).ok()).eq(expected.iter().map(|&d| Some(d)));
         let values = weight.values();
-        if same && values.len() == wanted.iter().product::<usize>() {
+        if same_shape && values.len() == expected.iter().product::<usize>() {
             Ok(values)
         } else {
-            Err(shape(&weight, wanted.to_vec()))
+            Err(shape(&weight, expected.to_vec()))
         }
     }
 }
 
-impl ModuleMapper for Fill<'_> {
+impl ModuleMapper for LoadWeights<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }

@@ -1,12 +1,14 @@
-//! Trains the network of `octrls` and exports it.
+//! Trains the segmentation network of OCT-RLS and exports it.
 //!
 //! [`data`] reads labelled scans, [`augment`] varies them, [`batch`] draws and joins them. [`model`] is the network,
 //! [`loss`] the objective, [`train`] the training loop. [`score`] measures accuracy, [`export`] writes the ONNX file,
-//! [`import`] reads its weights back, [`evaluate`] measures an exported model. [`steps`] lists the steps that a
+//! [`import`] reads its weights back, [`evaluate`] measures an exported model. [`ablation`] lists the steps that a
 //! training can leave out.
 //!
-//! `octrls` itself reads, preprocesses, segments and measures scans here, so that training matches the runtime.
+//! [`octrls_readers`] reads scans; [`octrls_core`] preprocesses, segments and measures them. So training matches the
+//! runtime.
 
+pub mod ablation;
 pub mod augment;
 pub mod batch;
 pub mod cli;
@@ -14,9 +16,9 @@ pub mod data;
 pub mod device;
 pub mod evaluate;
 pub mod export;
+pub mod files;
 pub mod import;
 pub mod loss;
 pub mod model;
 pub mod score;
-pub mod steps;
 pub mod train;

@@ -4,7 +4,7 @@
 use burn::{prelude::*, tensor::activation::log_softmax};
 use octrls_core::layer::CLASSES;
 
-use crate::steps::{Step, Without};
+use crate::ablation::{Ablation, RecipeStep};
 
 /// Logit added to a forbidden class; its probability underflows to zero in single precision.
 const FORBIDDEN: f32 = -1e4;
@@ -62,16 +62,16 @@ impl Loss {
 
     /// The sum to minimise; only the cross-entropy if Dice is left out.
     #[must_use]
-    pub fn total(&self, without: Without) -> Tensor<1> {
+    pub fn total(&self, ablation: Ablation) -> Tensor<1> {
         let cross_entropy = self.cross_entropy.clone();
-        if without.leaves_out(Step::Dice) { cross_entropy } else { cross_entropy + self.dice.clone() }
+        if ablation.omits(RecipeStep::Dice) { cross_entropy } else { cross_entropy + self.dice.clone() }
     }
 }
 
 /// Divergence of `logits` from those of a teacher, both `[N, 9, H, W]`: Kullback-Leibler divergence of the class
 /// probabilities, mean over pixels (Hinton, Vinyals and Dean 2015, at temperature 1).
 #[must_use]
-pub fn imitation(logits: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+pub fn distillation_loss(logits: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
     let [n, _, height, width] = logits.dims();
     let taught = log_softmax(teacher, 1);
     let divergence = taught.clone().exp() * (taught - log_softmax(logits, 1));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     /// Logits that give almost all probability to one class per pixel.
-    fn sure(classes: &[usize], device: &Device) -> Tensor<4> {
+    fn confident_logits(classes: &[usize], device: &Device) -> Tensor<4> {
         let n = classes.len();
         let values = (0..CLASSES).flat_map(|c| classes.iter().map(move |&p| if p == c { 20.0_f32 } else { 0.0 }));
         Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), [1, CLASSES, 1, n]), device)
@@ -122,46 +122,47 @@ mod tests {
     }
 
     #[test]
-    fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
+    fn equal_logits_cost_the_logarithm_of_the_class_count() {
         let loss = Loss::new(Tensor::zeros([1, CLASSES, 1, 2], &device()), &target(&[&[1], &[3]], &device()));
         assert!((scalar(&loss.cross_entropy) - (CLASSES as f32).ln()).abs() < 1e-4);
     }
 
     #[test]
-    fn a_right_answer_costs_nothing_and_a_wrong_one_much() {
+    fn right_classes_cost_little_and_wrong_ones_much() {
         let target = target(&[&[0], &[1], &[7]], &device());
-        let right = Loss::new(sure(&[0, 1, 7], &device()), &target);
-        let wrong = Loss::new(sure(&[0, 2, 6], &device()), &target);
-        assert!(scalar(&right.total(Without::default())) < 1e-3);
+        let right = Loss::new(confident_logits(&[0, 1, 7], &device()), &target);
+        let wrong = Loss::new(confident_logits(&[0, 2, 6], &device()), &target);
+        assert!(scalar(&right.total(Ablation::default())) < 1e-3);
         assert!(scalar(&wrong.cross_entropy) > 10.0 && scalar(&wrong.dice) > scalar(&right.dice) + 0.04);
-        let without = Without::from_iter([Step::Dice]);
-        assert!((scalar(&wrong.total(without)) - scalar(&wrong.cross_entropy)).abs() < 1e-6);
+        let ablation = Ablation::from_iter([RecipeStep::Dice]);
+        assert!((scalar(&wrong.total(ablation)) - scalar(&wrong.cross_entropy)).abs() < 1e-6);
     }
 
     #[test]
-    fn where_two_classes_are_allowed_either_is_right() {
+    fn either_of_two_allowed_classes_is_right() {
         let target = target(&[&[0, CHOROID], &[0, CHOROID], &[1]], &device());
         for class in [0, CHOROID] {
-            let loss = Loss::new(sure(&[class, class, 1], &device()), &target);
-            assert!(scalar(&loss.total(Without::default())) < 1e-3, "{class}");
+            let loss = Loss::new(confident_logits(&[class, class, 1], &device()), &target);
+            assert!(scalar(&loss.total(Ablation::default())) < 1e-3, "{class}");
         }
-        assert!(scalar(&Loss::new(sure(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
+        assert!(scalar(&Loss::new(confident_logits(&[3, 3, 1], &device()), &target).cross_entropy) > 10.0);
     }
 
     #[test]
-    fn a_network_that_says_what_its_teacher_says_is_no_step_away_from_it() {
-        let [a, b] = [&[0, 1, 7], &[0, 2, 6]].map(|classes| sure(classes, &device()));
-        assert!(scalar(&imitation(a.clone(), a.clone())).abs() < 1e-5);
+    fn distillation_loss_is_zero_for_equal_logits() {
+        let [a, b] = [&[0, 1, 7], &[0, 2, 6]].map(|classes| confident_logits(classes, &device()));
+        assert!(scalar(&distillation_loss(a.clone(), a.clone())).abs() < 1e-5);
         // Two of three pixels differ, by 20 logits each.
-        assert!((scalar(&imitation(a, b)) - 40.0 / 3.0).abs() < 1e-3);
+        assert!((scalar(&distillation_loss(a, b)) - 40.0 / 3.0).abs() < 1e-3);
     }
 
     #[test]
-    fn a_pixel_that_nobody_labelled_moves_nothing() {
+    fn unlabelled_pixels_have_no_gradient() {
         let device = device().autodiff();
         let all: Vec<usize> = (0..CLASSES).collect();
-        let logits = sure(&[4, 2], &device).require_grad();
-        let gradients = Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total(Without::default()).backward();
+        let logits = confident_logits(&[4, 2], &device).require_grad();
+        let gradients =
+            Loss::new(logits.clone(), &target(&[&all, &[1]], &device)).total(Ablation::default()).backward();
         let gradient = logits.grad(&gradients).expect("a gradient").abs().sum_dim(1);
         let [unlabelled, labelled]: [f32; 2] =
             gradient.into_data().try_to_vec().expect("floats").try_into().expect("two pixels");

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use octrls_core::{layer::{BOUNDARIES, Boundary, Layer}, measure::accuracy::{boundaries_of_mask, BoundaryError, IGNORE, Overlap}, surface::Surfaces};
+use octrls_core::{
+    layer::{BOUNDARIES, Boundary, Layer},
+    measure::accuracy::{BoundaryError, IGNORE, Overlap, boundaries_of_mask},
+    surface::Surfaces,
+};
 
-use crate::data::{BELOW, BoundaryRows, ChoroidLabel, Sample};
+use crate::data::{BELOW_RPE, BoundaryRows, ChoroidLabel, Sample};
 
 /// Half width of the 95 % interval of a normal distribution, in standard deviations.
 pub const INTERVAL_95: f32 = 1.96;
@@ -22,9 +26,9 @@ pub struct SetScore {
     /// Distance of the boundaries, in pixels of the scan.
     pub boundaries: [BoundaryError; BOUNDARIES],
     /// How often the labelled row is within the network's own interval.
-    pub coverage: Share,
+    pub coverage: Ratio,
     /// How often the choroid-sclera boundary is left out where a reader could not see it.
-    pub left_out: Share,
+    pub choroid_omitted: Ratio,
     /// Every A-scan that could be compared.
     ascans: Vec<AScan>,
     /// Axial spacing in micrometres, if it is the same in the whole set.
@@ -41,9 +45,9 @@ struct AScan {
     error: f32,
 }
 
-/// Criterion for the most certain A-scans.
+/// Measure of the certainty of an A-scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surest {
+pub enum Certainty {
     /// Largest confidence.
     Confidence,
     /// Smallest deviation.
@@ -52,29 +56,29 @@ pub enum Surest {
 
 /// The share of cases in which something holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Share {
-    held: u64,
-    all: u64,
+pub struct Ratio {
+    hits: u64,
+    total: u64,
 }
 
-impl Share {
+impl Ratio {
     /// Adds cases.
-    pub fn add(&mut self, found: impl Iterator<Item = bool>) {
-        for held in found {
-            self.all += 1;
-            self.held += u64::from(held);
+    pub fn add(&mut self, cases: impl Iterator<Item = bool>) {
+        for hit in cases {
+            self.total += 1;
+            self.hits += u64::from(hit);
         }
     }
 
     /// The share; `None` without cases.
     #[must_use]
-    pub fn share(&self) -> Option<f64> {
-        (self.all > 0).then(|| self.held as f64 / self.all as f64)
+    pub fn value(&self) -> Option<f64> {
+        (self.total > 0).then(|| self.hits as f64 / self.total as f64)
     }
 }
 
 /// Whether each labelled row lies within 1.96 standard deviations of the segmented one.
-fn inside<'a>(
+fn within_interval<'a>(
     rows: &'a [Option<f32>],
     deviations: &'a [f32],
     truth: &'a [Option<f32>],
@@ -93,16 +97,16 @@ impl SetScore {
             // An unlabelled choroid is part of the background.
             mask.iter_mut().filter(|c| **c == Layer::Choroid.class()).for_each(|c| *c = 0);
         }
-        let labels: Vec<u8> = sample.mask.iter().map(|&c| if c == BELOW { IGNORE } else { c }).collect();
+        let labels: Vec<u8> = sample.mask.iter().map(|&c| if c == BELOW_RPE { IGNORE } else { c }).collect();
         self.overlap.add(&mask, &labels);
         self.axial_um = sample.axial_um.filter(|um| self.bscans == 0 || self.axial_um == Some(*um));
         self.bscans += 1;
         for ((error, boundary), truth) in self.boundaries.iter_mut().zip(Boundary::ALL).zip(truth) {
             error.add(surfaces.rows(boundary), truth);
-            self.coverage.add(inside(surfaces.rows(boundary), surfaces.deviations(boundary), truth));
+            self.coverage.add(within_interval(surfaces.rows(boundary), surfaces.deviations(boundary), truth));
         }
         if sample.choroid == ChoroidLabel::NotVisible {
-            self.left_out.add(surfaces.rows(Boundary::Csb).iter().map(Option::is_none));
+            self.choroid_omitted.add(surfaces.rows(Boundary::Csb).iter().map(Option::is_none));
         }
         for (x, &confidence) in surfaces.confidence().iter().enumerate() {
             let errors = Boundary::ALL.into_iter().zip(truth).filter_map(|(boundary, truth)| {
@@ -115,14 +119,14 @@ impl SetScore {
         }
     }
 
-    /// Mean absolute boundary error in pixels over the share `kept` of the A-scans that are the most certain by
-    /// `surest`.
+    /// Mean absolute boundary error in pixels over the share `kept` of the A-scans that are the most
+    /// certain.
     #[must_use]
-    pub fn risk(&self, kept: f64, surest: Surest) -> Option<f64> {
+    pub fn risk(&self, kept: f64, by: Certainty) -> Option<f64> {
         let mut ascans = self.ascans.clone();
-        match surest {
-            Surest::Confidence => ascans.sort_by(|a, b| b.confidence.total_cmp(&a.confidence)),
-            Surest::Deviation => ascans.sort_by(|a, b| a.deviation.total_cmp(&b.deviation)),
+        match by {
+            Certainty::Confidence => ascans.sort_by(|a, b| b.confidence.total_cmp(&a.confidence)),
+            Certainty::Deviation => ascans.sort_by(|a, b| a.deviation.total_cmp(&b.deviation)),
         }
         ascans.truncate((kept * ascans.len() as f64).ceil() as usize);
         mean(ascans.into_iter().map(|a| f64::from(a.error)))
@@ -166,7 +170,7 @@ pub struct Score(pub BTreeMap<String, SetScore>);
 impl Score {
     /// Adds one segmented scan to the score of its set.
     pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces) {
-        self.0.entry(sample.set.clone()).or_default().add(sample, surfaces, &truth(sample));
+        self.0.entry(sample.set.clone()).or_default().add(sample, surfaces, &ground_truth(sample));
     }
 
     /// Mean of `figure` over the sets; `None` if no set has it.
@@ -179,7 +183,7 @@ impl Score {
 /// The boundaries to compare a sample with: as drawn, else from its mask. A traced choroid-sclera boundary comes from
 /// its trace.
 #[must_use]
-pub fn truth(sample: &Sample) -> BoundaryRows {
+pub fn ground_truth(sample: &Sample) -> BoundaryRows {
     let drawn = sample.boundaries.clone();
     let mut rows = drawn.unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width));
     if let ChoroidLabel::Traced(choroid) = &sample.choroid {
@@ -217,52 +221,52 @@ mod tests {
     }
 
     #[test]
-    fn a_perfect_segmentation_scores_one_and_its_choroid_is_no_error() {
+    fn perfect_segmentation_scores_1_despite_unlabelled_choroid() {
         let mut score = Score::default();
         score.add(&sample(without_choroid()), &surfaces(0.0));
         assert_eq!(score.over_sets(SetScore::mean_dice), Some(1.0));
         assert_eq!(score.over_sets(SetScore::mean_iou), Some(1.0));
         assert_eq!(score.over_sets(SetScore::mean_absolute), Some(0.0));
-        assert_eq!(score.0["set"].coverage.share(), Some(1.0));
+        assert_eq!(score.0["set"].coverage.value(), Some(1.0));
     }
 
     #[test]
-    fn a_shifted_segmentation_is_off_by_its_shift() {
+    fn shifted_segmentation_has_its_shift_as_error() {
         let mut set = SetScore::default();
         let sample = sample(without_choroid());
-        set.add(&sample, &surfaces(1.0), &truth(&sample));
+        set.add(&sample, &surfaces(1.0), &ground_truth(&sample));
         assert_eq!(set.mean_absolute(), Some(1.0));
         assert_eq!(set.boundaries[0].bias(), Some(1.0));
-        assert_eq!(set.coverage.share(), Some(0.0));
+        assert_eq!(set.coverage.value(), Some(0.0));
         assert_eq!(set.axial_um, Some(4.0));
     }
 
     #[test]
-    fn a_choroid_that_nobody_can_see_should_be_left_out() {
+    fn counts_omitted_boundaries_of_an_invisible_choroid() {
         let mut set = SetScore::default();
         let sample = Sample { choroid: ChoroidLabel::NotVisible, ..sample(without_choroid()) };
-        set.add(&sample, &surfaces(0.0), &truth(&sample));
-        assert_eq!(set.left_out.share(), Some(0.0));
-        set.add(&sample, &Surfaces::undetermined(2, 16), &truth(&sample));
-        assert_eq!(set.left_out.share(), Some(0.5));
+        set.add(&sample, &surfaces(0.0), &ground_truth(&sample));
+        assert_eq!(set.choroid_omitted.value(), Some(0.0));
+        set.add(&sample, &Surfaces::undetermined(2, 16), &ground_truth(&sample));
+        assert_eq!(set.choroid_omitted.value(), Some(0.5));
     }
 
     #[test]
-    fn the_surest_are_kept() {
+    fn risk_keeps_the_most_certain_ascans() {
         let ascan = |confidence, deviation, error| AScan { confidence, deviation, error };
         let ascans = vec![ascan(0.9, 0.5, 1.0), ascan(0.5, 0.1, 2.0), ascan(0.7, 0.9, 6.0)];
         let set = SetScore { ascans, ..SetScore::default() };
         let risk = |kept, surest| set.risk(kept, surest).expect("A-scans");
-        assert!((risk(1.0, Surest::Confidence) - 3.0).abs() < 1e-6);
-        assert!((risk(0.3, Surest::Confidence) - 1.0).abs() < 1e-6);
-        assert!((risk(0.3, Surest::Deviation) - 2.0).abs() < 1e-6);
-        assert!((risk(0.6, Surest::Deviation) - 1.5).abs() < 1e-6);
+        assert!((risk(1.0, Certainty::Confidence) - 3.0).abs() < 1e-6);
+        assert!((risk(0.3, Certainty::Confidence) - 1.0).abs() < 1e-6);
+        assert!((risk(0.3, Certainty::Deviation) - 2.0).abs() < 1e-6);
+        assert!((risk(0.6, Certainty::Deviation) - 1.5).abs() < 1e-6);
     }
 
     #[test]
-    fn pixels_below_an_open_choroid_do_not_count() {
+    fn pixels_of_an_unlabelled_choroid_do_not_count() {
         let mut set = SetScore::default();
-        let mask = without_choroid().into_iter().map(|c| if c == 0 { BELOW } else { c }).collect();
+        let mask = without_choroid().into_iter().map(|c| if c == 0 { BELOW_RPE } else { c }).collect();
         set.add(&sample(mask), &surfaces(0.0), &std::array::from_fn(|_| vec![None; 2]));
         assert_eq!(set.overlap.pixel_accuracy(), Some(1.0));
         assert_eq!(set.overlap.iou(0), None);

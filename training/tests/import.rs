@@ -1,4 +1,4 @@
-//! What was exported can be trained further: read back it is the same network, with or without batch normalisations.
+//! Tests of import: an exported network, read back, computes the same, with or without batch normalisations.
 
 mod common;
 
@@ -8,13 +8,13 @@ use burn::prelude::*;
 use common::{description, input, model};
 use octrls_core::network::Network;
 use octrls_training::{
-    augment::{Frame, as_scanned},
+    ablation::Ablation,
+    augment::{Frame, plain_crop},
     data::phantom,
     device::device,
     export::{Description, Precision, export},
     import::{ImportError, Imported},
     model::{UNet, UNetConfig},
-    steps::Without,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -46,43 +46,40 @@ fn halved(model: &UNet) -> Vec<u8> {
 }
 
 fn imported(bytes: &[u8]) -> Imported {
-    Imported::from_bytes(bytes, &device()).expect("an own file")
+    Imported::from_bytes(bytes, &device()).expect("an exported network")
 }
 
 #[test]
-fn a_network_comes_back_as_it_was_exported() {
+fn import_restores_the_exported_network() {
     let source = model(UNetConfig { width: 6, batch_norm: true });
     let bytes = exported(&source);
     let back = imported(&bytes);
     assert_eq!((back.config.width, back.metadata.ez_shift), (6, 6.0));
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-4);
     let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
-    assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+    assert_eq!(sha(&exported(&back.model)), sha(&bytes), "exported again, it has the same weights");
 }
 
 #[test]
-fn so_it_does_with_weights_of_16_bits() {
+fn import_restores_16_bit_weights() {
     let source = model(UNetConfig { width: 6, batch_norm: true });
     let bytes = halved(&source);
     let back = imported(&bytes);
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-2);
-    let network = Network::from_bytes(&bytes).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let runtime = network.run_input(&input(SIDES)).expect("a run");
-    assert!(
-        largest_difference(&output(&back.model, &device()), runtime.values()) < 1e-4,
-        "both widen the same weights"
-    );
+    assert!(largest_difference(&output(&back.model, &device()), runtime.values()) < 1e-4, "both use the same weights");
     let sha = |bytes: &[u8]| Network::from_bytes(bytes).expect("a model").metadata().weights_sha256.clone();
-    assert_eq!(sha(&halved(&back.model)), sha(&bytes), "exported again, it has the very same weights");
+    assert_eq!(sha(&halved(&back.model)), sha(&bytes), "exported again, it has the same weights");
 }
 
 #[test]
-fn normalisations_set_anew_change_nothing() {
+fn recreated_normalisations_keep_the_output() {
     let back = imported(&exported(&model(UNetConfig { width: 6, batch_norm: true }))).model;
     let before = output(&back, &device());
     let normed = back.clone().with_norms(&[tensor(&input(SIDES), &device())]);
     assert!(largest_difference(&before, &output(&normed, &device())) < 1e-4);
-    let network = Network::from_bytes(&exported(&normed)).expect("a model that the runtime takes");
+    let network = Network::from_bytes(&exported(&normed)).expect("a model that the runtime loads");
     let again = network.run_input(&input(SIDES)).expect("a run");
     assert!(largest_difference(&before, again.values()) < 1e-4);
 
@@ -94,28 +91,25 @@ fn normalisations_set_anew_change_nothing() {
 }
 
 #[test]
-fn a_file_of_another_network_is_refused() {
+fn rejects_files_of_other_networks() {
     let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false }));
-    let refusal = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
-    assert!(matches!(refusal(b"not a model"), ImportError::Decode(_)));
-    assert!(matches!(refusal(&[]), ImportError::Metadata(_)));
+    let error = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
+    assert!(matches!(error(b"not a model"), ImportError::Decode(_)));
+    assert!(matches!(error(&[]), ImportError::Metadata(_)));
     let renamed = |from: &str, to: &str| {
-        let text: Vec<u8> = bytes.clone();
-        let at = |text: &[u8]| text.windows(from.len()).position(|w| w == from.as_bytes());
-        let mut text = text;
-        while let Some(i) = at(&text) {
-            text[i..i + from.len()].copy_from_slice(to.as_bytes());
+        let mut bytes = bytes.clone();
+        while let Some(at) = bytes.windows(from.len()).position(|w| w == from.as_bytes()) {
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
         }
-        text
+        bytes
     };
-    assert!(
-        matches!(refusal(&renamed("head.weight", "tail.weight")), ImportError::Missing(name) if name == "head.weight")
-    );
-    assert!(matches!(refusal(&renamed("up.1.bias", "up.9.bias")), ImportError::Missing(name) if name == "up.1.bias"));
+    for (weight, other) in [("head.weight", "tail.weight"), ("up.1.bias", "up.9.bias")] {
+        assert!(matches!(error(&renamed(weight, other)), ImportError::MissingWeight(name) if name == weight));
+    }
 }
 
 #[test]
-fn the_shipped_networks_can_be_trained_further() {
+fn shipped_models_import_and_keep_their_weights() {
     for name in ["unet-640", "edge"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../models/{name}.onnx"));
         let shipped = Imported::read(&path, &device()).expect("a shipped model");
@@ -136,6 +130,6 @@ fn the_shipped_networks_can_be_trained_further() {
 fn crop(seed: u64) -> Tensor<4> {
     let [width, height] = [64, 96];
     let frame = Frame::of(&phantom(seed));
-    let crop = as_scanned(&frame, width, height, Without::default(), &mut ChaCha8Rng::seed_from_u64(seed));
+    let crop = plain_crop(&frame, width, height, Ablation::default(), &mut ChaCha8Rng::seed_from_u64(seed));
     Tensor::from_data(TensorData::new(crop.input, [1, 1, height, width]), &device())
 }

@@ -1,11 +1,15 @@
-//! A training runs, stops, continues and leaves what the other commands need.
+//! Tests of training: runs, resumed runs, and the files that other commands need.
 
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
-use octrls_core::{layer::LAYERS, network::{Calibration, InputSize}, scan::BScan};
+use octrls_core::{
+    layer::LAYERS,
+    network::{Calibration, InputSize},
+    scan::BScan,
+};
 use octrls_training::{
     batch::{BatchOptions, RealScans, Sampler, SetWeights},
     data::Sample,
@@ -60,7 +64,7 @@ fn train(dir: &Path, settings: Settings, resume: bool) -> Vec<Epoch> {
 }
 
 #[test]
-fn a_run_is_continued_where_it_stopped() {
+fn resumes_a_run_where_it_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().join("run");
     let first = train(&dir, settings(4, 1e-3), false);
@@ -84,7 +88,7 @@ fn a_run_is_continued_where_it_stopped() {
 }
 
 #[test]
-fn another_network_does_not_continue_a_run() {
+fn rejects_resuming_with_another_network() {
     let folder = tempfile::tempdir().expect("a folder");
     train(folder.path(), settings(1, 1e-3), false);
     let other = Settings { network: UNetConfig { width: 4, batch_norm: true }, ..settings(1, 1e-3) };
@@ -110,18 +114,18 @@ fn exported(dir: &Path, network: &UNetConfig) -> PathBuf {
 }
 
 #[test]
-fn a_run_goes_on_from_an_exported_network_and_a_teacher_may_be_one() {
+fn trains_from_and_with_an_exported_network() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = train(&folder.path().join("first"), settings(40, 1e-3), false);
     let accuracy = |epoch: &Epoch| epoch.validation.as_ref().expect("a validation").pixel_accuracy;
     let reached = first.last().map(accuracy).expect("an epoch");
     let file = exported(&folder.path().join("first"), &settings(1, 1e-3).network);
-    let going_on = Settings { from: Some(file.clone()), ..settings(2, 1e-9) };
-    let second = train(&folder.path().join("second"), going_on, false);
-    // That the weights are the file's own is tested in `import`; so small a network moves with its statistics.
+    let continued = Settings { from: Some(file.clone()), ..settings(2, 1e-9) };
+    let second = train(&folder.path().join("second"), continued, false);
+    // `import` tests the weights themselves. The output of a network this small depends on its batch statistics.
     let kept = accuracy(&second[0]);
     assert!((kept - reached).abs() < 0.2, "{reached} {kept}");
     let taught = Settings { teacher: Some(file), ..settings(2, 1e-3) };
     let third = train(&folder.path().join("third"), taught, false);
-    assert!(third[0].imitation.is_some_and(|i| i > 0.0 && i.is_finite()));
+    assert!(third[0].distillation.is_some_and(|i| i > 0.0 && i.is_finite()));
 }

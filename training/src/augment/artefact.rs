@@ -3,7 +3,11 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Frame, OUTSIDE, chance, noise};
+use super::{
+    frame::{Frame, OUTSIDE},
+    noise,
+    random::chance,
+};
 
 /// Applies a slowly varying gain across the A-scans and along the depth.
 pub(super) fn illumination(frame: &mut Frame, rng: &mut ChaCha8Rng) {
@@ -68,7 +72,7 @@ pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
     let (across, down) = (rng.random_range(0.04..0.2_f32), rng.random_range(0.04..0.2_f32));
     let (across, down) = ((w as f32 * across) as usize, (h as f32 * down) as usize);
     let (left, top) = (rng.random_range(0..=w - across), if chance(rng, 0.5) { h - down } else { 0 });
-    let mut boxed = |x: usize, y: usize, width: usize, height: usize| {
+    let mut fill = |x: usize, y: usize, width: usize, height: usize| {
         for y in y..(y + height).min(h) {
             for x in x..(x + width).min(w) {
                 frame.bscan.intensity[y * w + x] = value;
@@ -78,11 +82,11 @@ pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
             }
         }
     };
-    boxed(left, top, thick, down);
-    boxed(left, (top + down).saturating_sub(thick), across, thick);
+    fill(left, top, thick, down);
+    fill(left, (top + down).saturating_sub(thick), across, thick);
     for i in 0..rng.random_range(0..7) {
         let (x, y) = (left + 6 + 7 * i, top + down / 2);
-        boxed(x, y, rng.random_range(2..6), rng.random_range(2..8));
+        fill(x, y, rng.random_range(2..6), rng.random_range(2..8));
     }
 }
 

@@ -4,10 +4,10 @@ use octrls_core::{layer::EzConvention, measure::accuracy::IGNORE};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Frame, chance};
+use super::{frame::Frame, random::chance};
 
 /// Largest number of columns or rows by which a crop extends beyond its frame, like the runtime's padding.
-const OVERHANG: f32 = 72.0;
+const MAX_OVERHANG: f32 = 72.0;
 
 /// Standardised intensities and targets of one crop. Outside the frame, intensities are 0 and pixels are unlabelled.
 #[derive(Clone, Debug)]
@@ -29,11 +29,11 @@ impl Crop {
     #[must_use]
     pub fn around_retina(frame: &Frame, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Self {
         let (w, h) = (frame.bscan.width, frame.bscan.height);
-        let (column, row) = retina(frame, rng).unwrap_or((w / 2, h / 2));
+        let (column, row) = random_retina_pixel(frame, rng).unwrap_or((w / 2, h / 2));
         let across = rng.random_range(0.15..0.85_f32);
         let down = if chance(rng, 0.1) { rng.random_range(-0.05..1.05) } else { rng.random_range(0.2..0.8_f32) };
-        let left = start(column as f32 - across * width as f32, w, width, rng);
-        let top = start(row as f32 - down * height as f32, h, height, rng);
+        let left = crop_start(column as f32 - across * width as f32, w, width, rng);
+        let top = crop_start(row as f32 - down * height as f32, h, height, rng);
         Self::cut(frame, left, top, width, height)
     }
 
@@ -62,7 +62,7 @@ impl Crop {
 }
 
 /// A random labelled column and the middle of its layers.
-fn retina(frame: &Frame, rng: &mut ChaCha8Rng) -> Option<(usize, usize)> {
+fn random_retina_pixel(frame: &Frame, rng: &mut ChaCha8Rng) -> Option<(usize, usize)> {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
     (0..20).find_map(|_| {
         let x = rng.random_range(0..w);
@@ -73,14 +73,14 @@ fn retina(frame: &Frame, rng: &mut ChaCha8Rng) -> Option<(usize, usize)> {
     })
 }
 
-/// First column or row of a crop of length `crop` in a frame of length `frame`, near `wish`.
-fn start(wish: f32, frame: usize, crop: usize, rng: &mut ChaCha8Rng) -> isize {
+/// First column or row of a crop of length `crop` in a frame of length `frame`, near `wanted`.
+fn crop_start(wanted: f32, frame: usize, crop: usize, rng: &mut ChaCha8Rng) -> isize {
     let slack = frame as f32 - crop as f32;
-    let over = if chance(rng, 0.25) { rng.random_range(0.0..OVERHANG) } else { 0.0 };
+    let over = if chance(rng, 0.25) { rng.random_range(0.0..MAX_OVERHANG) } else { 0.0 };
     if slack < 0.0 {
         return rng.random_range(slack..=0.0).round() as isize;
     }
-    wish.clamp(-over, slack + over).round() as isize
+    wanted.clamp(-over, slack + over).round() as isize
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_frame_there_is_no_signal_and_no_label() {
+    fn outside_the_frame_crops_are_empty_and_unlabelled() {
         let crop = Crop::cut(&frame(4, 4), -1, -2, 6, 8);
         for (i, (&v, &code)) in crop.input.iter().zip(&crop.codes).enumerate() {
             let inside = (1..5).contains(&(i % 6)) && (2..6).contains(&(i / 6));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn crops_of_any_frame_have_the_asked_size_and_mostly_show_the_retina() {
+    fn crops_have_the_requested_size_and_mostly_show_the_retina() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         for (w, h) in [(20, 20), (300, 20), (20, 300), (300, 300)] {
             let shown = (0..50)

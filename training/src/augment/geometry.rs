@@ -4,16 +4,19 @@ use octrls_core::scan::BScan;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Frame, OUTSIDE, chance};
+use super::{
+    frame::{self, Frame, OUTSIDE},
+    random::chance,
+};
 
 /// Longest side of a frame: the runtime shrinks longer scans to the network's input size.
-const LONGEST: f32 = super::LONGEST as f32;
+const MAX_SIDE: f32 = frame::MAX_SIDE as f32;
 /// Smallest and largest scale along either axis.
 const SCALES: std::ops::Range<f32> = 0.6..1.7;
 /// Range of scales for a few frames with unusual spacing.
-const FAR_SCALES: std::ops::Range<f32> = 0.4..2.6;
+const EXTREME_SCALES: std::ops::Range<f32> = 0.4..2.6;
 /// Shortest side of a frame, in pixels.
-const SHORTEST: f32 = 160.0;
+const MIN_SIDE: f32 = 160.0;
 
 /// Mapping of a frame's pixels to its source.
 struct Geometry {
@@ -38,7 +41,7 @@ pub(super) fn warp(source: &Frame, rng: &mut ChaCha8Rng) -> Frame {
 
 /// `source` unchanged, but shrunk if it is longer than the network's input.
 pub(super) fn fit(source: &Frame) -> Frame {
-    let per = |length: usize| (length as f32 / LONGEST).max(1.0);
+    let per = |length: usize| (length as f32 / MAX_SIDE).max(1.0);
     let (lateral, axial) = (per(source.bscan.width), per(source.bscan.height));
     let width = (source.bscan.width as f32 / lateral) as usize;
     let height = (source.bscan.height as f32 / axial) as usize;
@@ -51,7 +54,7 @@ fn scale(rng: &mut ChaCha8Rng) -> f32 {
     if chance(rng, 0.3) {
         rng.random_range(0.93..1.07)
     } else {
-        let scales = if chance(rng, 0.12) { FAR_SCALES } else { SCALES };
+        let scales = if chance(rng, 0.12) { EXTREME_SCALES } else { SCALES };
         rng.random_range(scales.start.ln()..scales.end.ln()).exp()
     }
 }
@@ -59,19 +62,28 @@ fn scale(rng: &mut ChaCha8Rng) -> f32 {
 impl Geometry {
     fn random(source: &Frame, rng: &mut ChaCha8Rng) -> Self {
         let (w, h) = (source.bscan.width as f32, source.bscan.height as f32);
-        let mut per = |length: f32| (length / LONGEST).max(1.0) / scale(rng);
+        let mut per = |length: f32| (length / MAX_SIDE).max(1.0) / scale(rng);
         let (lateral, axial) = (per(w), per(h));
         let mut side = |length: f32, per: f32, cut: f64| {
-            let full = (length / per).min(LONGEST);
+            let full = (length / per).min(MAX_SIDE);
             let side = if chance(rng, cut) { full * rng.random_range(0.5..1.0) } else { full };
-            let side = side.max(SHORTEST.min(full)).floor().max(16.0);
+            let side = side.max(MIN_SIDE.min(full)).floor().max(16.0);
             let slack = (length - side * per).max(0.0);
             (side as usize, rng.random_range(0.0..=slack))
         };
         let (width, left) = side(w, lateral, 0.4);
         let (height, top) = side(h, axial, 0.25);
         let top = top.min(top_of_retina(source).map_or(top, |r| (r - 10.0).max(0.0)));
-        Self { width, height, left, top, lateral, axial, flip: chance(rng, 0.5), shift: tilt(width, height, rng) }
+        Self {
+            width,
+            height,
+            left,
+            top,
+            lateral,
+            axial,
+            flip: chance(rng, 0.5),
+            shift: random_shift(width, height, rng),
+        }
     }
 
     fn sample(&self, source: &Frame) -> Frame {
@@ -113,7 +125,7 @@ fn top_of_retina(source: &Frame) -> Option<f32> {
 }
 
 /// Shift of each column: a line, a parabola and a slow wave, for tilted, curved and moving eyes.
-fn tilt(width: usize, height: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+fn random_shift(width: usize, height: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let reach = height as f32;
     let slope = if chance(rng, 0.6) { rng.random_range(-0.18..0.18_f32) } else { 0.0 } * width as f32;
     let bend = if chance(rng, 0.5) { rng.random_range(-0.08..0.08_f32) } else { 0.0 } * reach;
@@ -174,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_leaves_a_frame_as_it_is() {
+    fn identity_keeps_the_frame() {
         let frame = step(20, 30, 11);
         let out = identity(20, 30).sample(&frame);
         assert_eq!(out.bscan, frame.bscan);
@@ -182,11 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fitted_frame_is_the_source_and_no_longer_than_the_input() {
+    fn fit_shrinks_only_frames_longer_than_the_input() {
         let frame = step(20, 30, 11);
         assert_eq!(fit(&frame).bscan, frame.bscan);
         let long = fit(&step(1300, 40, 7)).bscan;
-        assert_eq!((long.width, long.height), (LONGEST as usize, 40));
+        assert_eq!((long.width, long.height), (MAX_SIDE as usize, 40));
     }
 
     #[test]
@@ -201,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_moves_a_column_down_and_leaves_the_outside_unlabelled() {
+    fn shift_moves_columns_down_and_leaves_a_gap_unlabelled() {
         let out = Geometry { shift: vec![3.0; 8], ..identity(8, 16) }.sample(&step(8, 16, 5));
         assert_eq!(out.codes[..8 * 3], [OUTSIDE; 24]);
         assert_eq!((out.codes[8 * 7], out.codes[8 * 8]), (0, 1));
     }
 
     #[test]
-    fn mirroring_stays_inside() {
+    fn mirrored_indices_stay_inside() {
         assert_eq!([-2, -1, 0, 3, 4, 5].map(|i| mirror(i, 4)), [1, 0, 0, 3, 3, 2]);
     }
 }

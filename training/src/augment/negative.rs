@@ -4,18 +4,18 @@ use octrls_core::scan::BScan;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Crop, Frame, chance, noise};
-use crate::steps::Without;
+use super::{crop::Crop, frame::Frame, noise, random::chance, scan_crops::varied_crop};
+use crate::ablation::Ablation;
 
 /// A frame of `width` x `height` without a retina: noise with uneven illumination, a scan's vitreous, an upside-down
 /// scan, or an artificial picture.
 #[must_use]
-pub fn negative(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
+pub fn negative_crop(source: &Frame, width: usize, height: usize, ablation: Ablation, rng: &mut ChaCha8Rng) -> Crop {
     let mut bscan = match rng.random_range(0..4) {
-        0 => vitreous(source, width, height).unwrap_or_else(|| uneven_light(width, height, rng)),
-        1 => uneven_light(width, height, rng),
-        2 => return upside_down(source, width, height, without, rng),
-        _ => picture(width, height, rng),
+        0 => vitreous(source, width, height).unwrap_or_else(|| noise_image(width, height, rng)),
+        1 => noise_image(width, height, rng),
+        2 => return upside_down(source, width, height, ablation, rng),
+        _ => shapes(width, height, rng),
     };
     if chance(rng, 0.5) {
         noise::smooth(&mut bscan, rng.random_range(0..4), rng.random_range(0..4));
@@ -26,7 +26,7 @@ pub fn negative(source: &Frame, width: usize, height: usize, without: Without, r
     Crop::whole(&frame)
 }
 
-fn uneven_light(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
+fn noise_image(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
     let level = rng.random_range(0.05..0.7_f32);
     let strength = rng.random_range(0.0..0.5_f32);
     let (across, along) = (noise::slow_curve(width, rng), noise::slow_curve(height, rng));
@@ -41,8 +41,8 @@ fn uneven_light(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
 }
 
 /// A variant of the scan turned upside down: the order of layers, not only their look, makes a retina.
-fn upside_down(source: &Frame, width: usize, height: usize, without: Without, rng: &mut ChaCha8Rng) -> Crop {
-    let mut crop = super::vary(source, width, height, without, rng);
+fn upside_down(source: &Frame, width: usize, height: usize, ablation: Ablation, rng: &mut ChaCha8Rng) -> Crop {
+    let mut crop = varied_crop(source, width, height, ablation, rng);
     let rows = crop.input.chunks_exact(width).rev().flatten().copied().collect();
     crop.input = rows;
     crop.codes.fill(0);
@@ -50,8 +50,8 @@ fn upside_down(source: &Frame, width: usize, height: usize, without: Without, rn
 }
 
 /// Overlapping bright and dark boxes and discs, as in photographs, fundus images and screenshots.
-fn picture(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
-    let mut bscan = uneven_light(width, height, rng);
+fn shapes(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
+    let mut bscan = noise_image(width, height, rng);
     for _ in 0..rng.random_range(1..25) {
         let (x0, y0) = (rng.random_range(-0.2..1.0) * width as f32, rng.random_range(-0.2..1.0) * height as f32);
         let (w, h) = (rng.random_range(0.01..0.8) * width as f32, rng.random_range(0.01..0.8) * height as f32);
@@ -90,10 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_a_full_crop_of_background() {
+    fn negative_crops_are_all_background() {
         let source = Frame::of(&crate::data::phantom(3));
         for seed in 0..24 {
-            let crop = negative(&source, 64, 80, Without::default(), &mut ChaCha8Rng::seed_from_u64(seed));
+            let crop = negative_crop(&source, 64, 80, Ablation::default(), &mut ChaCha8Rng::seed_from_u64(seed));
             assert_eq!(crop.codes, vec![0; 64 * 80], "seed {seed}");
             assert!(crop.input.len() == 64 * 80 && crop.input.iter().all(|v| v.is_finite()), "seed {seed}");
         }

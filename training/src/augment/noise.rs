@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_noise_is_standardised() {
+    fn noise_has_mean_0_and_variance_1() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let values: Vec<f32> = (0..50_000).map(|_| normal(&mut rng)).collect();
         let mean = values.iter().sum::<f32>() / 5e4;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_keeps_the_mean_of_an_interior_spot() {
+    fn smoothing_keeps_the_sum_of_an_interior_spot() {
         let mut bscan = BScan { width: 9, height: 9, intensity: vec![0.0; 81] };
         bscan.intensity[40] = 1.0;
         smooth(&mut bscan, 2, 2);

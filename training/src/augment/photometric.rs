@@ -3,13 +3,19 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Frame, artefact, chance, factor, noise};
-use crate::steps::{Step, Without};
+use super::{
+    artefact,
+    frame::Frame,
+    noise,
+    random::{chance, random_factor},
+};
+use crate::ablation::{Ablation, RecipeStep};
 
-/// Degrades the intensities of `frame` at random, rarely heavily; skips the steps in `without`.
-pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng) {
-    let [light, artefacts, noisy] = [Step::Photometric, Step::Artefacts, Step::Noise].map(|s| !without.leaves_out(s));
-    if light && chance(rng, 0.5) {
+/// Degrades the intensities of `frame` at random, rarely heavily; skips the steps that `ablation` omits.
+pub(super) fn degrade(frame: &mut Frame, ablation: Ablation, rng: &mut ChaCha8Rng) {
+    let [photometric, artefacts, noise_enabled] =
+        [RecipeStep::Photometric, RecipeStep::Artefacts, RecipeStep::Noise].map(|s| !ablation.omits(s));
+    if photometric && chance(rng, 0.5) {
         artefact::illumination(frame, rng);
     }
     if artefacts && chance(rng, 0.35) {
@@ -19,11 +25,11 @@ pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng)
         artefact::bands(frame, rng);
     }
     let heavy = chance(rng, 0.08);
-    if noisy {
-        degrade_sharpness(frame, heavy, rng);
+    if noise_enabled {
+        add_blur_and_noise(frame, heavy, rng);
     }
-    if light {
-        tone(frame, heavy, rng);
+    if photometric {
+        adjust_tone(frame, heavy, rng);
     }
     if artefacts && chance(rng, 0.06) {
         artefact::scale_marks(frame, rng);
@@ -33,7 +39,7 @@ pub(super) fn degrade(frame: &mut Frame, without: Without, rng: &mut ChaCha8Rng)
     }
 }
 
-fn degrade_sharpness(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
+fn add_blur_and_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let blur_first = chance(rng, 0.5);
     if blur_first {
         blur(frame, heavy, rng);
@@ -66,11 +72,11 @@ fn add_noise(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
 }
 
 /// Gamma, contrast and brightness, then display clipping.
-fn tone(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
+fn adjust_tone(frame: &mut Frame, heavy: bool, rng: &mut ChaCha8Rng) {
     let pixels = &mut frame.bscan.intensity;
     let mean = pixels.iter().sum::<f32>() / pixels.len().max(1) as f32;
-    let gamma = if chance(rng, 0.6) { factor(rng, 1.8) } else { 1.0 };
-    let contrast = if heavy { rng.random_range(0.25..0.7) } else { factor(rng, 1.5) };
+    let gamma = if chance(rng, 0.6) { random_factor(rng, 1.8) } else { 1.0 };
+    let contrast = if heavy { rng.random_range(0.25..0.7) } else { random_factor(rng, 1.5) };
     let brightness = rng.random_range(-0.12..0.12_f32);
     for v in pixels {
         let v0 = v.clamp(0.0, 1.0).powf(gamma);

@@ -11,11 +11,11 @@ use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
         Comparison, Evaluation, FittedCalibration, ModelReport, Report, Table, best_trial, comparison_table,
-        fit_calibration, overlay, page, picture_name, robustness, robustness_table, segment, tables, try_extractions,
-        worst,
+        fit_calibration, image_name, overlay, page, robustness, robustness_table, segment, tables, try_extractions,
+        worst_scans,
     },
-    score::truth,
-    train::write_atomically,
+    files::write_atomically,
+    score::ground_truth,
 };
 
 /// First seed of the phantoms for evaluation; far from the seeds used in training.
@@ -74,12 +74,12 @@ impl Evaluate {
         let Some(out) = &self.out else { return Ok(()) };
         let pictures = out.join("pictures");
         fs::create_dir_all(&pictures).with_context(|| format!("cannot create {}", pictures.display()))?;
-        let worst: Vec<_> = worst(&report.scans).into_values().flatten().map(picture_name).collect();
+        let worst: Vec<_> = worst_scans(&report.scans).into_values().flatten().map(image_name).collect();
         for ((sample, surfaces), scan) in samples.iter().zip(&segmented).zip(&report.scans) {
-            let name = picture_name(scan);
+            let name = image_name(scan);
             if self.all_pictures || worst.contains(&name) {
                 let path = pictures.join(name);
-                let image = overlay(sample, surfaces, &truth(sample));
+                let image = overlay(sample, surfaces, &ground_truth(sample));
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
@@ -90,7 +90,7 @@ impl Evaluate {
 }
 
 /// Every n-th scan of the part is perturbed.
-const DISTURBED_EVERY: usize = 3;
+const PERTURBED_EVERY: usize = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct Robustness {
@@ -107,7 +107,7 @@ pub(super) struct Robustness {
 impl Robustness {
     pub(super) fn run(self) -> Result<()> {
         let (network, samples) = self.source.read(self.part)?;
-        let samples: Vec<Sample> = samples.into_iter().step_by(DISTURBED_EVERY).collect();
+        let samples: Vec<Sample> = samples.into_iter().step_by(PERTURBED_EVERY).collect();
         let table = robustness_table(&robustness(&network, &samples)?).markdown();
         print!("{table}");
         self.out.map_or(Ok(()), |out| write_atomically(&out, table.as_bytes()))
@@ -171,19 +171,19 @@ impl Calibrate {
             "temperatures must be between 0.05 and 20"
         );
         let (network, samples) = self.source.read(Part::Val)?;
-        let own = ExtractOptions::default().smoothing;
-        let smoothings: Vec<f32> = std::iter::once(own).chain(self.smoothings).collect();
+        let default = ExtractOptions::default().smoothing;
+        let smoothings: Vec<f32> = std::iter::once(default).chain(self.smoothings).collect();
         let trials = try_extractions(&network, &samples, &self.temperatures, &smoothings)?;
         println!("| temperature | smoothing | in the 95 % interval | mean absolute error, px |");
         println!("| ---: | ---: | ---: | ---: |");
         for t in trials.iter().map(|t| t.accuracy) {
             println!("| {} | {} | {:.3} | {:.3} |", t.temperature, t.smoothing, t.coverage, t.mean_absolute_px);
         }
-        let ours = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == own.to_bits());
-        let best = best_trial(ours).context("no temperature given")?;
-        let FittedCalibration { calibration, unseen } = fit_calibration(&samples, best);
+        let candidates = trials.iter().filter(|t| t.accuracy.smoothing.to_bits() == default.to_bits());
+        let best = best_trial(candidates).context("no temperature given")?;
+        let FittedCalibration { calibration, held_out_coverage } = fit_calibration(&samples, best);
         println!("\n| set | in 95 % intervals that were fitted to the other sets |\n| --- | ---: |");
-        for (set, share) in unseen {
+        for (set, share) in held_out_coverage {
             println!("| {set} | {:.1} % |", 100.0 * share);
         }
         println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");

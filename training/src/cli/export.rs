@@ -12,9 +12,10 @@ use octrls_core::network::{Calibration, InputSize, Network};
 use crate::{
     device,
     export::{Description, Precision, blend, export, halve},
+    files::write_atomically,
     import::Imported,
     model::UNet,
-    train::{RunDir, write_atomically},
+    train::RunDir,
 };
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use super::labels::Labels;
 use crate::{
     augment::Crop,
     batch::{RealScans, Sampler, SetWeights},
-    data::{BELOW, Part},
+    data::{BELOW_RPE, Part},
     train::Settings,
 };
 
@@ -56,7 +56,7 @@ fn draw(sheet: &mut RgbImage, crop: &Crop, left: usize, top: usize) {
         let grey = (v.mul_add(50.0, 80.0)).clamp(0.0, 255.0) as u8;
         let colour = match code {
             IGNORE => [70, 0, 0],
-            BELOW => [0, 0, 80],
+            BELOW_RPE => [0, 0, 80],
             0 => [0, 0, 0],
             class => Boundary::ALL[usize::from(class) - 1].colour(),
         };

@@ -13,13 +13,12 @@ use clap::Args;
 
 use super::labels::Labels;
 use crate::{
-    batch::{BatchOptions, Phantoms, RealScans, Sampler, SetWeights},
+    ablation::RecipeStep,
+    batch::{Phantoms, RealScans, Sampler},
     data::Part,
     device,
     import::Imported,
-    model::UNetConfig,
-    steps::Step,
-    train::{Budget, RunDir, Schedule, Settings, Trainer, default_run},
+    train::{Budget, RunDir, Settings, Trainer},
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +26,7 @@ pub(super) struct Train {
     #[command(flatten)]
     labels: Labels,
     /// Output folder for checkpoints, history and report
-    #[arg(long, default_value_os_t = default_run())]
+    #[arg(long, default_value_os_t = default_run_dir())]
     run: PathBuf,
     /// Resume the run in this folder. Options given here replace the stored ones; a new length or learning rate
     /// restarts the schedule
@@ -68,7 +67,7 @@ pub(super) struct Train {
     teacher: Option<PathBuf>,
     /// Steps of the recipe to leave out, for ablation
     #[arg(long, value_name = "STEP", value_enum, value_delimiter = ',')]
-    without: Vec<Step>,
+    without: Vec<RecipeStep>,
     /// Weight of a set when drawing scans, as in `mine=2` [default: 1]
     #[arg(long = "set-weight", value_name = "SET=WEIGHT", value_parser = parse_weight)]
     set_weights: Vec<(String, f64)>,
@@ -108,24 +107,9 @@ fn parse_weight(text: &str) -> Result<(String, f64), String> {
     Ok((set.to_owned(), weight))
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            network: UNetConfig::default(),
-            batch: BatchOptions::default(),
-            schedule: Schedule { budget: Budget::Steps(20_000), peak: 1e-3, warm_up: 200 },
-            weight_decay: 1e-2,
-            clip: 1.0,
-            ez_shift: 6.0,
-            set_weights: SetWeights::new(),
-            from: None,
-            teacher: None,
-            epoch_steps: 250,
-            validate_every: 4,
-            patience: 20,
-            freeze_norms_at: 0.75,
-        }
-    }
+/// Default folder of a run.
+fn default_run_dir() -> PathBuf {
+    PathBuf::from("runs/latest")
 }
 
 impl Train {
@@ -146,7 +130,7 @@ impl Train {
         let validation = self.labels.load(Part::Val)?;
         eprintln!("training with {}", device::name());
         let Settings { batch, set_weights, .. } = trainer.settings();
-        let real = if batch.without.leaves_out(Step::Balance) {
+        let real = if batch.ablation.omits(RecipeStep::Balance) {
             RealScans::unbalanced(&training)
         } else {
             RealScans::new(&training, set_weights)
@@ -179,13 +163,13 @@ impl Train {
             s.from = Some(path.clone());
         }
         if !self.without.is_empty() {
-            s.batch.without = self.without.iter().copied().collect();
+            s.batch.ablation = self.without.iter().copied().collect();
         }
         s.set_weights.extend(self.set_weights.iter().cloned());
         s.freeze_norms_at = self.freeze_norms_at.unwrap_or(s.freeze_norms_at);
-        s.network.batch_norm &= !s.batch.without.leaves_out(Step::BatchNorm);
+        s.network.batch_norm &= !s.batch.ablation.omits(RecipeStep::BatchNorm);
         s.ez_shift = self.ez_shift.unwrap_or(s.ez_shift);
-        if s.batch.without.leaves_out(Step::EzConvention) {
+        if s.batch.ablation.omits(RecipeStep::EzConvention) {
             s.ez_shift = 0.0;
         }
         s.teacher = self.teacher.clone().or(s.teacher);

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use octrls_core::layer::Layer;
-use octrls_readers as scan;
-use octrls_readers::ReadOptions;
+use octrls_readers::{ReadOptions, open};
 use serde::Deserialize;
 
 use super::{ChoroidLabel, DataError, Sample};
@@ -66,15 +65,15 @@ pub fn annotated_samples(annotations: &Path, folder: &Path) -> Result<Vec<Sample
 }
 
 fn sample(path: &Path, name: &str, polygons: &[Polygon]) -> Result<Sample, DataError> {
-    let unreadable = |source| DataError::Scan { path: path.to_owned(), source };
-    let bscan = scan::open(path, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
+    let scan_error = |source| DataError::Scan { path: path.to_owned(), source };
+    let bscan = open(path, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(scan_error)?;
     let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or(name).to_owned();
     let mask = rasterise(polygons, bscan.width, bscan.height);
     Ok(Sample {
         set: "annotations".to_owned(),
         subject: id.clone(),
         id,
-        choroid: ChoroidLabel::of_mask(&mask),
+        choroid: ChoroidLabel::from_mask(&mask),
         ..Sample::new(bscan, mask)
     })
 }
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_label_names_its_layer_and_fills_its_polygon() {
+    fn labels_map_to_layers_and_fill_their_polygons() {
         let labels = ["NFL", "GCL+IPL", "INL", "OPL", "ONL", "Ellipsoid Zone", "RPE", "Choroid"];
         for (label, layer) in labels.into_iter().zip(Layer::ALL).chain([("Elipsoid Zone", Layer::Ez)]) {
             let images = parse(json(label).as_bytes()).unwrap();
@@ -176,20 +175,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_label_is_an_error_that_names_the_region() {
+    fn unknown_label_error_names_the_region() {
         let error = parse(json("Sclera").as_bytes()).unwrap_err();
         assert!(error.contains("a.png, region 0") && error.contains("Sclera"), "{error}");
     }
 
     #[test]
-    fn other_shapes_and_paths_are_refused() {
+    fn rejects_other_shapes_and_paths() {
         assert!(parse(json("NFL").replace("polygon", "rect").as_bytes()).unwrap_err().contains("rect"));
         assert!(parse(json("NFL").replace("a.png", "../a.png").as_bytes()).is_err());
         assert!(parse(b"[]").is_err());
     }
 
     #[test]
-    fn a_polygon_that_leaves_the_image_is_cut() {
+    fn polygons_are_clipped_to_the_image() {
         let corners = vec![[-3.0, -2.0], [9.0, -2.0], [9.0, 1.0], [-3.0, 1.0]];
         assert_eq!(rasterise(&[Polygon { layer: Layer::Nfl, corners }], 2, 2), [1, 1, 0, 0]);
     }

@@ -44,7 +44,7 @@ pub fn read_boundaries(path: &Path, width: usize) -> Result<BoundaryRows, DataEr
 
 /// The index mask of boundary rows, with `height` rows and without choroid. A-scans in which another boundary is
 /// missing are unlabelled.
-pub(crate) fn mask_of_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
+pub(crate) fn mask_from_rows(rows: &BoundaryRows, height: usize) -> Vec<u8> {
     let width = rows[0].len();
     let mut inner = rows.clone();
     inner[Boundary::Csb.index()].fill(None);

@@ -68,17 +68,17 @@ mod tests {
     }
 
     #[test]
-    fn a_traced_choroid_is_that_of_its_scan_alone() {
+    fn traces_belong_to_one_scan_of_one_set() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("s.json"), TRACED).expect("a file");
         let mut samples = samples();
         assert_eq!(add_choroids(&mut samples, folder.path()).expect("valid"), 1);
         assert_eq!(samples[0].choroid, ChoroidLabel::Traced(vec![None, Some(5.5), Some(6.5), None]));
-        assert!(samples[1..].iter().all(|s| s.choroid == ChoroidLabel::Open));
+        assert!(samples[1..].iter().all(|s| s.choroid == ChoroidLabel::Unlabelled));
     }
 
     #[test]
-    fn an_image_without_polygons_has_no_visible_choroid() {
+    fn image_without_polygons_has_no_visible_choroid() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("s.json"), r#"{"b.png": {"filename": "b.png", "regions": {}}}"#)
             .expect("a file");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn another_layer_is_an_error() {
+    fn other_layers_are_errors() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("s.json"), TRACED.replace("Choroid", "INL")).expect("a file");
         assert!(matches!(add_choroids(&mut samples(), folder.path()), Err(DataError::Label { .. })));

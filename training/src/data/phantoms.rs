@@ -1,8 +1,13 @@
 //! Phantoms as labelled samples.
 
-use octrls_core::{layer::{Boundary, EzConvention, Layer}, measure::accuracy::IGNORE, phantom::{Phantom, PhantomOptions}, surface::Surfaces};
+use octrls_core::{
+    layer::{Boundary, EzConvention, Layer},
+    measure::accuracy::IGNORE,
+    phantom::{Phantom, PhantomOptions},
+    surface::Surfaces,
+};
 
-use super::{BELOW, ChoroidLabel, Sample};
+use super::{BELOW_RPE, ChoroidLabel, Sample};
 
 /// Distance of the ILM label above the tissue's edge, in axial resolutions. Display compression moves the visible edge
 /// up, by 1.3 px (median) in phantoms; graders draw their lines 0.1 to 1.1 px above the visible edge.
@@ -47,7 +52,7 @@ pub fn phantom(seed: u64) -> Sample {
             if !whole || scan.fluid[i] || !scan.acquired[i] {
                 mask[i] = IGNORE;
             } else if y >= below && scan.choroid_visible && open_choroid {
-                mask[i] = BELOW;
+                mask[i] = BELOW_RPE;
             } else if mask[i] == Layer::Choroid.class() && !scan.choroid_visible {
                 mask[i] = 0;
             }

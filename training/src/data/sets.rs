@@ -10,28 +10,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls_core::{layer::{Boundary, EzConvention}, scan::BScan};
-use octrls_readers as scan;
-use octrls_readers::ReadOptions;
+use octrls_core::{
+    layer::{Boundary, EzConvention},
+    scan::BScan,
+};
+use octrls_readers::{ReadOptions, has_scan_extension, open};
 
 use super::{
     BoundaryRows, ChoroidLabel, DataError, Part, Polygon, Sample, Splits,
     annotations::{rasterise, read_annotations},
-    boundaries::{mask_of_rows, read_boundaries},
+    boundaries::{mask_from_rows, read_boundaries},
     masks::read_mask,
 };
 
 /// Axial spacing of the Heidelberg Spectralis in micrometres; the images of these sets do not state it.
 const SPECTRALIS_UM: f64 = 3.87;
-const SPECTRALIS: [&str; 2] = ["duke_dme", "tian_healthy"];
+const SPECTRALIS_SETS: [&str; 2] = ["duke_dme", "tian_healthy"];
 
 /// Sets whose graders drew the lower edge of the ellipsoid zone's bright band. In them, the ellipsoid zone takes at
 /// most a third of the rows between its upper edge and Bruch's membrane; in other sets, half.
-const BAND_ALONE: [&str; 2] = ["tian_healthy", "nr206"];
+const BAND_ALONE_SETS: [&str; 2] = ["tian_healthy", "nr206"];
 
 /// Subjects excluded from the training part. Six of ten scans of subject 01 of `tian_healthy` are pixel-identical to
 /// scans of subject 08 in the test part: it is the same eye.
-const LEFT_OUT: [(&str, &str); 1] = [("tian_healthy", "01")];
+const EXCLUDED_SUBJECTS: [(&str, &str); 1] = [("tian_healthy", "01")];
 
 /// The folder of one set.
 #[derive(Clone, Debug)]
@@ -68,16 +70,16 @@ impl DataSet {
     /// [`DataError`] if an image or its labels cannot be read.
     pub fn load(&self, splits: &Splits, part: Part) -> Result<Vec<Sample>, DataError> {
         let mut samples = Vec::new();
-        for image in files(&self.folder.join("images"))? {
+        for image in scan_files(&self.folder.join("images"))? {
             let name = image.file_name().and_then(|s| s.to_str()).unwrap_or_default();
             let subject = match &self.groups {
-                None => first_digits(name).to_owned(),
+                None => first_number(name).to_owned(),
                 Some(groups) => {
                     groups.get(name).cloned().ok_or_else(|| DataError::label(&image, "not in groups.csv"))?
                 }
             };
-            let left_out = part == Part::Train && LEFT_OUT.contains(&(&self.name, &subject));
-            if splits.contains(part, &self.name, &subject) && !left_out {
+            let excluded = part == Part::Train && EXCLUDED_SUBJECTS.contains(&(&self.name, &subject));
+            if splits.contains(part, &self.name, &subject) && !excluded {
                 samples.push(self.sample(&image, name, subject)?);
             }
         }
@@ -85,8 +87,8 @@ impl DataSet {
     }
 
     fn sample(&self, image: &Path, name: &str, subject: String) -> Result<Sample, DataError> {
-        let unreadable = |source| DataError::Scan { path: image.to_owned(), source };
-        let bscan = scan::open(image, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(unreadable)?;
+        let scan_error = |source| DataError::Scan { path: image.to_owned(), source };
+        let bscan = open(image, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(scan_error)?;
         let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
         let first = self.table("boundaries_grader1", &id, &bscan)?;
         let boundaries = first.map_or_else(|| self.table("boundaries", &id, &bscan), |t| Ok(Some(t)))?;
@@ -95,15 +97,15 @@ impl DataSet {
         let mask = match (polygons, &boundaries) {
             _ if masks.exists() => read_mask(&masks.join(format!("{id}.png")), bscan.width, bscan.height)?,
             (Some(polygons), _) => rasterise(polygons, bscan.width, bscan.height),
-            (None, Some(rows)) => mask_of_rows(rows, bscan.height),
+            (None, Some(rows)) => mask_from_rows(rows, bscan.height),
             (None, None) => return Err(DataError::label(image, "no labels found")),
         };
         let traced = boundaries.as_ref().map(|rows| rows[Boundary::Csb.index()].clone());
         let traced = traced.filter(|rows| rows.iter().any(Option::is_some));
         Ok(Sample {
             second_grader: self.table("boundaries_grader2", &id, &bscan)?,
-            choroid: traced.map_or_else(|| ChoroidLabel::of_mask(&mask), ChoroidLabel::Traced),
-            ez: if BAND_ALONE.contains(&self.name.as_str()) {
+            choroid: traced.map_or_else(|| ChoroidLabel::from_mask(&mask), ChoroidLabel::Traced),
+            ez: if BAND_ALONE_SETS.contains(&self.name.as_str()) {
                 EzConvention::BandAlone
             } else {
                 EzConvention::WithOuterSegments
@@ -112,7 +114,7 @@ impl DataSet {
             set: self.name.clone(),
             subject,
             id,
-            axial_um: SPECTRALIS.contains(&self.name.as_str()).then_some(SPECTRALIS_UM),
+            axial_um: SPECTRALIS_SETS.contains(&self.name.as_str()).then_some(SPECTRALIS_UM),
             ..Sample::new(bscan, mask)
         })
     }
@@ -137,11 +139,11 @@ pub fn load_part(data: &Path, part: Part) -> Result<Vec<Sample>, DataError> {
     if samples.is_empty() { Err(DataError::Empty { part, path: data.to_owned() }) } else { Ok(samples) }
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+fn scan_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let entries = std::fs::read_dir(folder).map_err(DataError::io(folder))?;
     let mut paths =
         entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(DataError::io(folder))?;
-    paths.retain(|p| scan::has_scan_extension(p));
+    paths.retain(|p| has_scan_extension(p));
     paths.sort();
     Ok(paths)
 }
@@ -154,7 +156,7 @@ fn read_groups(path: &Path) -> Result<HashMap<String, String>, DataError> {
         .map_err(|e| DataError::label(path, e))
 }
 
-fn first_digits(name: &str) -> &str {
+fn first_number(name: &str) -> &str {
     let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
     &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())]
 }
@@ -164,11 +166,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_subject_is_the_first_number_of_the_name() {
-        assert_eq!(first_digits("Subject_01_07"), "01");
-        assert_eq!(first_digits("Subject08_10"), "08");
-        assert_eq!(first_digits("im00001"), "00001");
-        assert_eq!(first_digits("none"), "");
+    fn subject_is_the_first_number_in_the_name() {
+        assert_eq!(first_number("Subject_01_07"), "01");
+        assert_eq!(first_number("Subject08_10"), "08");
+        assert_eq!(first_number("im00001"), "00001");
+        assert_eq!(first_number("none"), "");
     }
 
     const SIZE: [usize; 2] = [6, 24];
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn boundary_tables_alone_are_labels() {
+    fn boundary_tables_alone_label_a_scan() {
         let data = data();
         let header = Boundary::ALL.map(Boundary::name).join(",");
         let full = "2,4,6,8,10,12,14,16,20";
@@ -206,14 +208,17 @@ mod tests {
         let sample = only(data.path());
         let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
         assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
-        assert!(column(2).iter().all(|&c| c == octrls_core::measure::accuracy::IGNORE), "a table with a gap labels nothing");
+        assert!(
+            column(2).iter().all(|&c| c == octrls_core::measure::accuracy::IGNORE),
+            "a table with a gap labels nothing"
+        );
         let traced = [Some(20.0), Some(20.0), Some(20.0), Some(20.0), Some(20.0), None];
         assert_eq!(sample.choroid, ChoroidLabel::Traced(traced.to_vec()));
         assert_eq!((sample.subject.as_str(), sample.id.as_str()), ("7", "eye_7"));
     }
 
     #[test]
-    fn polygons_are_labels_and_a_group_table_names_subjects() {
+    fn polygons_label_a_scan_and_groups_name_its_subject() {
         let data = data();
         write(data.path(), "groups.csv", "file,group\neye_7.png,7\n");
         let polygon = r#"{"a": {"filename": "eye_7.png", "regions": [{
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unlabelled_scan_and_a_set_that_is_not_there_are_errors() {
+    fn unlabelled_scans_and_missing_sets_are_errors() {
         let data = data();
         assert!(matches!(load_part(data.path(), Part::Train), Err(DataError::Label { .. })));
         std::fs::write(data.path().join("splits.json"), r#"{"gone": {"train": "all"}}"#).expect("a file");

@@ -1,33 +1,10 @@
 //! The split of subjects into training, validation and test parts.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::DataError;
-
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// Training: fits the weights
-    Train,
-    /// Validation: selects the checkpoint and the temperature
-    Val,
-    /// Test: final results only
-    Test,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-        })
-    }
-}
+use super::{DataError, Part};
 
 /// The subjects of one part of one set.
 #[derive(Clone, Debug, Deserialize)]
@@ -102,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_split_is_refused() {
+    fn rejects_malformed_splits() {
         assert!(Splits::parse(b"[]").is_err());
         assert!(Splits::parse(br#"{"a": {"train": 3}}"#).is_err());
     }

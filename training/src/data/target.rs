@@ -1,13 +1,16 @@
 //! Training targets from an index mask.
 
-use octrls_core::{layer::{CLASSES, Layer}, measure::accuracy::IGNORE};
+use octrls_core::{
+    layer::{CLASSES, Layer},
+    measure::accuracy::IGNORE,
+};
 
 use super::{ChoroidLabel, Sample};
 
 /// Target of a pixel below the RPE with unlabelled choroid: choroid and background are both correct.
-pub const BELOW: u8 = 254;
+pub const BELOW_RPE: u8 = 254;
 
-/// One target per pixel: a class, [`BELOW`] or [`IGNORE`].
+/// One target per pixel: a class, [`BELOW_RPE`] or [`IGNORE`].
 ///
 /// A mask without choroid labels marks everything below the RPE as background. There, choroid and background both count
 /// as correct, unless a reader traced the choroid or found it not visible; then the network must not see it either. A
@@ -28,7 +31,7 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
             if codes[at(y)] == 0 {
                 codes[at(y)] = match (first, last) {
                     (Some(first), _) if y < first => 0,
-                    (_, Some(last)) if y > last => below(sample, x, y),
+                    (_, Some(last)) if y > last => target_below_rpe(sample, x, y),
                     // A gap between layers, or an unlabelled column.
                     _ => IGNORE,
                 };
@@ -39,15 +42,15 @@ pub fn target_codes(sample: &Sample) -> Vec<u8> {
 }
 
 /// The target below the RPE of A-scan `x`.
-fn below(sample: &Sample, x: usize, y: usize) -> u8 {
+fn target_below_rpe(sample: &Sample, x: usize, y: usize) -> u8 {
     match &sample.choroid {
         ChoroidLabel::Traced(rows) => match rows[x] {
             Some(row) if (y as f32 + 0.5) < row => Layer::Choroid.class(),
             Some(_) => 0,
-            None => BELOW,
+            None => BELOW_RPE,
         },
         ChoroidLabel::NotVisible => 0,
-        ChoroidLabel::Open | ChoroidLabel::InMask => BELOW,
+        ChoroidLabel::Unlabelled | ChoroidLabel::InMask => BELOW_RPE,
     }
 }
 
@@ -63,22 +66,22 @@ mod tests {
     }
 
     #[test]
-    fn below_the_last_layer_background_and_choroid_are_both_right() {
-        assert_eq!(column(&[0, 0, 1, 7, 0, 0], ChoroidLabel::Open), [0, 0, 1, 7, BELOW, BELOW]);
+    fn unlabelled_choroid_allows_choroid_and_background() {
+        assert_eq!(column(&[0, 0, 1, 7, 0, 0], ChoroidLabel::Unlabelled), [0, 0, 1, 7, BELOW_RPE, BELOW_RPE]);
     }
 
     #[test]
-    fn a_choroid_that_could_not_be_seen_is_background() {
+    fn invisible_choroid_is_background() {
         assert_eq!(column(&[0, 1, 7, 0, 0], ChoroidLabel::NotVisible), [0, 1, 7, 0, 0]);
     }
 
     #[test]
-    fn with_a_labelled_choroid_the_mask_stands() {
+    fn choroid_in_the_mask_keeps_the_mask() {
         assert_eq!(column(&[0, 1, 8, 0], ChoroidLabel::InMask), [0, 1, 8, 0]);
     }
 
     #[test]
-    fn a_traced_choroid_settles_what_lies_below() {
+    fn traced_choroid_sets_the_target_below_the_rpe() {
         let bscan = BScan { width: 1, height: 6, intensity: vec![0.0; 6] };
         let sample =
             Sample { choroid: ChoroidLabel::Traced(vec![Some(4.4)]), ..Sample::new(bscan, vec![0, 7, 0, 0, 0, 0]) };
@@ -86,8 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn a_column_without_layers_and_holes_between_layers_are_ignored() {
-        assert_eq!(column(&[0, 0, 0], ChoroidLabel::Open), [IGNORE; 3]);
-        assert_eq!(column(&[0, 3, 0, IGNORE, 5, 0], ChoroidLabel::Open), [0, 3, IGNORE, IGNORE, 5, BELOW]);
+    fn ignores_empty_columns_and_gaps_between_layers() {
+        assert_eq!(column(&[0, 0, 0], ChoroidLabel::Unlabelled), [IGNORE; 3]);
+        assert_eq!(column(&[0, 3, 0, IGNORE, 5, 0], ChoroidLabel::Unlabelled), [0, 3, IGNORE, IGNORE, 5, BELOW_RPE]);
     }
 }

@@ -1,25 +1,29 @@
-//! Fits the calibration, so that the model's intervals have the promised coverage.
+//! Fits the calibration, so that the model's intervals have the target coverage.
 
 use std::collections::BTreeSet;
 
-use octrls_core::{layer::{BOUNDARIES, Boundary}, network::{Calibration, Interval, ModelError, Network}, surface::{extract, ExtractOptions, Surfaces}};
+use octrls_core::{
+    layer::{BOUNDARIES, Boundary},
+    network::{Calibration, Interval, ModelError, Network},
+    surface::{ExtractOptions, Surfaces, extract},
+};
 use serde::Serialize;
 
 use crate::{
     data::{ChoroidLabel, Sample},
-    score::{INTERVAL_95, Score, SetScore, mean, truth},
+    score::{INTERVAL_95, Score, SetScore, ground_truth, mean},
 };
 
 /// Share of labels that a 95 % interval should contain.
-const PROMISED: f64 = 0.95;
-/// Groups of A-scans, from certain to uncertain; each should have the promised coverage.
+const TARGET_COVERAGE: f64 = 0.95;
+/// Groups of A-scans, from certain to uncertain; each should have the target coverage.
 const GROUPS: usize = 4;
-/// Scales and floors to try: smallest value and count; `STEP` is the factor between neighbours.
+/// Scales and floors to try: smallest value and count; `FACTOR` is the ratio between neighbours.
 const SCALES: (f32, usize) = (0.5, 24);
 const FLOORS: (f32, usize) = (0.1, 28);
-const STEP: f32 = 1.15;
+const FACTOR: f32 = 1.15;
 /// Fewest labelled A-scans for fitting an interval.
-const FEWEST: usize = 500;
+const MIN_ASCANS: usize = 500;
 
 /// Accuracy of one way of extracting boundaries, with uncalibrated intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -51,7 +55,7 @@ struct Extracted {
 
 /// Error of one boundary in one A-scan and the deviation estimated by the model, both in rows of the network's grid.
 #[derive(Clone, Copy, Debug)]
-struct Miss {
+struct RowError {
     deviation: f32,
     error: f32,
     /// Factor for deviations from the doubt about the scan.
@@ -69,7 +73,7 @@ pub struct FittedCalibration {
     pub calibration: Calibration,
     /// For each set, the share of labels within intervals fitted to the other sets: the expected coverage for an unseen
     /// set.
-    pub unseen: Vec<(String, f64)>,
+    pub held_out_coverage: Vec<(String, f64)>,
 }
 
 /// Accuracy on `samples` at each combination of `temperatures` and `smoothings`. The network runs once per scan.
@@ -82,30 +86,30 @@ pub fn try_extractions(
     temperatures: &[f32],
     smoothings: &[f32],
 ) -> Result<Vec<Trial>, ModelError> {
-    let ways: Vec<ExtractOptions> = temperatures
+    let variants: Vec<ExtractOptions> = temperatures
         .iter()
-        .flat_map(|&t| smoothings.iter().map(move |&smoothing| ExtractOptions { smoothing, ..at(t) }))
+        .flat_map(|&t| smoothings.iter().map(move |&smoothing| ExtractOptions { smoothing, ..with_temperature(t) }))
         .collect();
-    let mut tried: Vec<(Score, Vec<Extracted>)> = vec![(Score::default(), Vec::new()); ways.len()];
+    let mut results: Vec<(Score, Vec<Extracted>)> = vec![(Score::default(), Vec::new()); variants.len()];
     for sample in samples {
         let (logits, placement) = network.run(&sample.bscan)?;
         let ez_bias = ExtractOptions::for_model(network.metadata(), sample.ez).ez_bias;
-        for ((score, extracted), &way) in tried.iter_mut().zip(&ways) {
-            let surfaces = extract(&logits, &placement, &ExtractOptions { ez_bias, ..way });
+        for ((score, extracted), &variant) in results.iter_mut().zip(&variants) {
+            let surfaces = extract(&logits, &placement, &ExtractOptions { ez_bias, ..variant });
             score.add(sample, &surfaces);
             extracted.push(Extracted { surfaces, grid: placement.scan_rows_per_grid_row() });
         }
     }
-    let trial = |((score, extracted), way): ((Score, Vec<Extracted>), &ExtractOptions)| Trial {
+    let trial = |((score, extracted), variant): ((Score, Vec<Extracted>), &ExtractOptions)| Trial {
         accuracy: TrialAccuracy {
-            temperature: way.calibration.temperature,
-            smoothing: way.smoothing,
-            coverage: score.over_sets(|s| s.coverage.share()).unwrap_or(0.0),
+            temperature: variant.calibration.temperature,
+            smoothing: variant.smoothing,
+            coverage: score.over_sets(|s| s.coverage.value()).unwrap_or(0.0),
             mean_absolute_px: score.over_sets(SetScore::mean_absolute).unwrap_or(f64::INFINITY),
         },
         extracted,
     };
-    Ok(tried.into_iter().zip(&ways).map(trial).collect())
+    Ok(results.into_iter().zip(&variants).map(trial).collect())
 }
 
 /// The trial with the smallest boundary error; the first of equal ones.
@@ -120,35 +124,35 @@ pub fn best_trial<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> Option<&'a
 /// the scans.
 #[must_use]
 pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
-    let mut errors: [Vec<Miss>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
-    let doubting = Calibration { usual_doubt: usual_doubt(samples, trial), ..Calibration::default() };
+    let mut errors: [Vec<RowError>; BOUNDARIES] = std::array::from_fn(|_| Vec::new());
+    let with_doubt = Calibration { usual_doubt: usual_doubt(samples, trial), ..Calibration::default() };
     let sets: BTreeSet<&str> = samples.iter().map(|s| s.set.as_str()).collect();
     let scans = |set: &str| samples.iter().filter(|s| s.set == set).count().max(1) as f64;
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
-        let (truth, weight) = (truth(sample), scans(&sample.set).recip());
+        let (truth, weight) = (ground_truth(sample), scans(&sample.set).recip());
         let set = sets.iter().position(|s| *s == sample.set).unwrap_or(0);
-        let doubt = doubting.doubt(surfaces.confidence_where_found());
+        let doubt = with_doubt.doubt(surfaces.confidence_where_found());
         for boundary in Boundary::ALL {
             let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
-            let both = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
+            let matched = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
                 let error = (row.as_ref()? - truth.as_ref()?).abs() / grid;
-                Some(Miss { deviation: deviation / grid, error, doubt, weight, set })
+                Some(RowError { deviation: deviation / grid, error, doubt, weight, set })
             });
-            errors[boundary.index()].extend(both);
+            errors[boundary.index()].extend(matched);
         }
     }
-    let held = |(i, set): (usize, &&str)| Some(((*set).to_owned(), HeldOut::new(&errors, i).coverage()?));
-    let unseen = sets.iter().enumerate().filter_map(held).collect();
-    let fitted = errors.map(|errors| (errors.len() >= FEWEST).then(|| fit(errors)));
+    let coverage_of = |(i, set): (usize, &&str)| Some(((*set).to_owned(), HeldOutSet::new(&errors, i).coverage()?));
+    let held_out_coverage = sets.iter().enumerate().filter_map(coverage_of).collect();
+    let fitted = errors.map(|errors| (errors.len() >= MIN_ASCANS).then(|| fit(errors)));
     let widest = |of: fn(&Interval) -> f32, least| fitted.iter().flatten().map(of).fold(least, f32::max);
     let other = Interval { scale: widest(|i| i.scale, 1.0), floor: widest(|i| i.floor, 0.0) };
     let calibration = Calibration {
         temperature: trial.accuracy.temperature,
         intervals: fitted.map(|i| i.unwrap_or(other)),
         choroid_limit: fit_choroid_limit(samples, trial),
-        ..doubting
+        ..with_doubt
     };
-    FittedCalibration { calibration, unseen }
+    FittedCalibration { calibration, held_out_coverage }
 }
 
 /// The median doubt about a scan.
@@ -160,14 +164,15 @@ fn usual_doubt(samples: &[Sample], trial: &Trial) -> Option<f32> {
 }
 
 /// The errors in one set, with the intervals fitted to the other sets.
-struct HeldOut(Vec<(Interval, Vec<Miss>)>);
+struct HeldOutSet(Vec<(Interval, Vec<RowError>)>);
 
-impl HeldOut {
-    fn new(errors: &[Vec<Miss>; BOUNDARIES], set: usize) -> Self {
-        let parts = errors.iter().map(|all| all.iter().copied().partition::<Vec<Miss>, _>(|miss| miss.set == set));
-        let enough = parts.filter(|(held, rest)| !held.is_empty() && rest.len() >= FEWEST);
-        let doubted = |held: Vec<Miss>| held.into_iter().map(|m| Miss { error: m.error / m.doubt, ..m }).collect();
-        Self(enough.map(|(held, rest)| (fit(rest), doubted(held))).collect())
+impl HeldOutSet {
+    fn new(errors: &[Vec<RowError>; BOUNDARIES], set: usize) -> Self {
+        let parts = errors.iter().map(|all| all.iter().copied().partition::<Vec<RowError>, _>(|e| e.set == set));
+        let enough = parts.filter(|(held, rest)| !held.is_empty() && rest.len() >= MIN_ASCANS);
+        let widened =
+            |held: Vec<RowError>| held.into_iter().map(|m| RowError { error: m.error / m.doubt, ..m }).collect();
+        Self(enough.map(|(held, rest)| (fit(rest), widened(held))).collect())
     }
 
     /// Share of the errors within the intervals, which are widened by doubt; mean over the boundaries. `None` without
@@ -190,7 +195,7 @@ fn fit_choroid_limit(samples: &[Sample], trial: &Trial) -> f32 {
             ChoroidLabel::Traced(truth) => {
                 traced.extend(deviation.zip(truth).filter(|(_, t)| t.is_some()).map(|(d, _)| d));
             }
-            ChoroidLabel::Open | ChoroidLabel::InMask => {}
+            ChoroidLabel::Unlabelled | ChoroidLabel::InMask => {}
         }
     }
     let widest = Calibration::default().choroid_limit;
@@ -206,26 +211,27 @@ fn fit_choroid_limit(samples: &[Sample], trial: &Trial) -> f32 {
         .map_or(widest, |b| b.1)
 }
 
-fn at(temperature: f32) -> ExtractOptions {
+fn with_temperature(temperature: f32) -> ExtractOptions {
     let calibration = Calibration { temperature, ..Calibration::default() };
     ExtractOptions { calibration, ..ExtractOptions::default() }
 }
 
-/// The interval whose coverage is closest to the promise in all groups of A-scans.
-fn fit(mut errors: Vec<Miss>) -> Interval {
+/// The interval whose coverage is closest to the target in all groups of A-scans.
+fn fit(mut errors: Vec<RowError>) -> Interval {
     errors.sort_by(|a, b| a.deviation.total_cmp(&b.deviation));
-    let groups: Vec<&[Miss]> = errors.chunks(errors.len().div_ceil(GROUPS)).collect();
-    let gap = |interval: Interval| -> f64 { groups.iter().map(|g| (coverage(g, interval) - PROMISED).powi(2)).sum() };
-    let series = |(first, n): (f32, usize)| (0..n).map(move |i| first * STEP.powi(i as i32));
+    let groups: Vec<&[RowError]> = errors.chunks(errors.len().div_ceil(GROUPS)).collect();
+    let gap =
+        |interval: Interval| -> f64 { groups.iter().map(|g| (coverage(g, interval) - TARGET_COVERAGE).powi(2)).sum() };
+    let series = |(first, n): (f32, usize)| (0..n).map(move |i| first * FACTOR.powi(i as i32));
     let all = series(SCALES).flat_map(|scale| series(FLOORS).map(move |floor| Interval { scale, floor }));
     let scored = all.map(|interval| (gap(interval), interval));
     scored.reduce(|best, next| if next.0 < best.0 { next } else { best }).map_or(Interval::AS_IMPLIED, |b| b.1)
 }
 
 /// Share of the errors within the 95 % interval.
-fn coverage(errors: &[Miss], interval: Interval) -> f64 {
-    let inside = |e: &&Miss| e.error <= INTERVAL_95 * interval.widen(e.deviation);
-    let weight = |list: &mut dyn Iterator<Item = &Miss>| list.map(|e| e.weight).sum::<f64>();
+fn coverage(errors: &[RowError], interval: Interval) -> f64 {
+    let inside = |e: &&RowError| e.error <= INTERVAL_95 * interval.widen(e.deviation);
+    let weight = |list: &mut dyn Iterator<Item = &RowError>| list.map(|e| e.weight).sum::<f64>();
     weight(&mut errors.iter().filter(inside)) / weight(&mut errors.iter()).max(f64::MIN_POSITIVE)
 }
 
@@ -234,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_accurate_trial_wins() {
+    fn best_trial_has_the_smallest_error() {
         let trial = |temperature, mean_absolute_px| Trial {
             accuracy: TrialAccuracy { temperature, smoothing: 0.0, coverage: 0.5, mean_absolute_px },
             extracted: Vec::new(),
@@ -256,13 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fit_finds_how_errors_were_made() {
-        let made = Interval { scale: 2.0, floor: 0.6 };
+    fn fit_recovers_the_interval_of_simulated_errors() {
+        let simulated = Interval { scale: 2.0, floor: 0.6 };
         let deviations = [0.05_f32, 0.3, 1.0, 3.0];
         let errors = deviations.into_iter().flat_map(|deviation| {
-            half_normal(400).map(move |z| Miss {
+            half_normal(400).map(move |z| RowError {
                 deviation,
-                error: z * made.widen(deviation),
+                error: z * simulated.widen(deviation),
                 doubt: 1.0,
                 weight: 1.0,
                 set: 0,
@@ -270,40 +276,40 @@ mod tests {
         });
         let found = fit(errors.collect());
         assert!(
-            (found.scale / made.scale).ln().abs() < 0.2 && (found.floor / made.floor).ln().abs() < 0.2,
+            (found.scale / simulated.scale).ln().abs() < 0.2 && (found.floor / simulated.floor).ln().abs() < 0.2,
             "{found:?}"
         );
     }
 
     #[test]
-    fn a_set_that_was_held_out_shows_whether_intervals_carry_over() {
+    fn held_out_coverage_shows_whether_intervals_transfer() {
         // Ordered so that each group of equal deviations has small and large errors.
         let sizes: Vec<f32> = half_normal(600).collect();
         let mixed: Vec<f32> = (0..sizes.len()).map(|i| sizes[i * 7919 % sizes.len()]).collect();
-        let errors = |made: f32, doubt: f32, set: usize| {
-            let miss = move |z: f32| Miss { deviation: 1.0, error: z * made, doubt, weight: 1.0, set };
-            mixed.clone().into_iter().map(miss)
+        let errors = |simulated: f32, doubt: f32, set: usize| {
+            let row_error = move |z: f32| RowError { deviation: 1.0, error: z * simulated, doubt, weight: 1.0, set };
+            mixed.clone().into_iter().map(row_error)
         };
-        let coverage = |other: f32, doubt: f32| {
-            let all: Vec<Miss> = errors(1.0, 1.0, 0).chain(errors(other, doubt, 1)).collect();
-            HeldOut::new(&std::array::from_fn(|_| all.clone()), 1).coverage().expect("a set to fit to")
+        let coverage = |spread: f32, doubt: f32| {
+            let all: Vec<RowError> = errors(1.0, 1.0, 0).chain(errors(spread, doubt, 1)).collect();
+            HeldOutSet::new(&std::array::from_fn(|_| all.clone()), 1).coverage().expect("a set to fit to")
         };
         assert!((coverage(1.0, 1.0) - 0.95).abs() < 0.03);
         assert!(coverage(2.0, 1.0) < 0.8);
         assert!((coverage(2.0, 2.0) - 0.95).abs() < 0.03, "doubt compensates");
-        let single: Vec<Miss> = errors(1.0, 1.0, 0).collect();
-        assert_eq!(HeldOut::new(&std::array::from_fn(|_| single.clone()), 0).coverage(), None);
+        let single: Vec<RowError> = errors(1.0, 1.0, 0).collect();
+        assert_eq!(HeldOutSet::new(&std::array::from_fn(|_| single.clone()), 0).coverage(), None);
     }
 
     #[test]
-    fn every_set_counts_the_same() {
-        let error = |error, weight| Miss { deviation: 1.0, error, doubt: 1.0, weight, set: 0 };
+    fn sets_weigh_equally() {
+        let error = |error, weight| RowError { deviation: 1.0, error, doubt: 1.0, weight, set: 0 };
         let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
         assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
     }
 
     #[test]
-    fn the_choroid_limit_parts_what_was_seen_from_what_was_not() {
+    fn choroid_limit_separates_traced_from_invisible() {
         let width = 4;
         let of = |deviation: f32, choroid: ChoroidLabel| {
             let bscan = octrls_core::scan::BScan { width, height: 64, intensity: vec![0.0; width * 64] };
@@ -318,15 +324,15 @@ mod tests {
             of(5.0, traced()),
             of(9.0, ChoroidLabel::NotVisible),
             of(15.0, ChoroidLabel::NotVisible),
-            of(1.0, ChoroidLabel::Open),
+            of(1.0, ChoroidLabel::Unlabelled),
         ]
         .into_iter()
         .unzip();
         let accuracy = TrialAccuracy { temperature: 1.0, smoothing: 0.0, coverage: 0.0, mean_absolute_px: 1.0 };
         let limit = fit_choroid_limit(&samples, &Trial { accuracy, extracted });
         assert!((5.0..9.0).contains(&limit), "{limit}");
-        let undecided = Trial { accuracy, extracted: Vec::new() };
-        let limit = fit_choroid_limit(&[], &undecided);
+        let no_samples = Trial { accuracy, extracted: Vec::new() };
+        let limit = fit_choroid_limit(&[], &no_samples);
         assert!((limit - Calibration::default().choroid_limit).abs() < 1e-6);
     }
 }

@@ -1,13 +1,20 @@
 //! Compares several models: accuracy on two parts of the data, under a few perturbations, and the separation of scans
 //! from images without a retina.
 
-use octrls_core::{measure::Quality, network::{ModelError, Network}, scan::BScan, segment::find_surfaces};
+use octrls_core::{
+    measure::Quality,
+    network::{ModelError, Network},
+    scan::BScan,
+    segment::find_surfaces,
+};
 use serde::Serialize;
 
-use octrls_core::segment;
-use super::{robustness_under, RobustnessReport};
+use super::{
+    evaluation::segment,
+    robustness::{RobustnessReport, robustness_under},
+};
 use crate::{
-    augment::DISTURBANCES,
+    augment::PERTURBATIONS,
     data::{Part, Sample},
     score::{Score, SetScore, mean},
 };
@@ -18,7 +25,7 @@ const COMPARED: [&str; 5] =
 
 /// Accuracy on one set.
 #[derive(Clone, Debug, Serialize)]
-pub struct SetFigures {
+pub struct SetAccuracy {
     /// The set.
     pub set: String,
     /// Mean Dice of the seven layers.
@@ -33,12 +40,14 @@ pub struct Comparison {
     /// Name of the model in the comparison.
     pub name: String,
     /// Accuracy on each set of each part.
-    pub parts: Vec<(Part, Vec<SetFigures>)>,
+    pub parts: Vec<(Part, Vec<SetAccuracy>)>,
     /// Accuracy under each perturbation.
-    pub disturbed: Vec<RobustnessReport>,
+    #[serde(rename = "disturbed")]
+    pub perturbed: Vec<RobustnessReport>,
     /// How often a scan has a higher confidence than an upside-down or rotated scan (area under the curve). With 1, a
     /// threshold separates them.
-    pub told_apart: Option<f64>,
+    #[serde(rename = "told_apart")]
+    pub separation: Option<f64>,
 }
 
 impl Comparison {
@@ -49,30 +58,30 @@ impl Comparison {
     pub fn new(name: &str, network: &Network, parts: &[(Part, Vec<Sample>)]) -> Result<Self, ModelError> {
         let of_part = |(part, samples): &(Part, Vec<Sample>)| Ok((*part, accuracy(network, samples)?));
         let last = parts.last().map_or(&[][..], |(_, samples)| samples);
-        let disturbed = DISTURBANCES.iter().filter(|(name, _)| COMPARED.contains(name));
+        let perturbed = PERTURBATIONS.iter().filter(|(name, _)| COMPARED.contains(name));
         Ok(Self {
             name: name.to_owned(),
             parts: parts.iter().map(of_part).collect::<Result<_, ModelError>>()?,
-            disturbed: disturbed
+            perturbed: perturbed
                 .map(|(name, d)| robustness_under(network, last, name, *d))
                 .collect::<Result<_, _>>()?,
-            told_apart: told_apart(network, last)?,
+            separation: separation(network, last)?,
         })
     }
 
     /// Mean of `figure` over the sets of `part`.
     #[must_use]
-    pub fn over_sets(&self, part: Part, figure: impl Fn(&SetFigures) -> Option<f64>) -> Option<f64> {
+    pub fn over_sets(&self, part: Part, figure: impl Fn(&SetAccuracy) -> Option<f64>) -> Option<f64> {
         mean(self.parts.iter().filter(|(p, _)| *p == part).flat_map(|(_, sets)| sets).filter_map(figure))
     }
 }
 
-fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetFigures>, ModelError> {
+fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetAccuracy>, ModelError> {
     let mut score = Score::default();
     for sample in samples {
         score.add(sample, &segment(network, sample)?);
     }
-    let figures = |(set, score): (String, SetScore)| SetFigures {
+    let figures = |(set, score): (String, SetScore)| SetAccuracy {
         set,
         dice: score.mean_dice(),
         boundary_px: score.mean_absolute(),
@@ -80,24 +89,24 @@ fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetFigures>, Mo
     Ok(score.0.into_iter().map(figures).collect())
 }
 
-fn told_apart(network: &Network, samples: &[Sample]) -> Result<Option<f64>, ModelError> {
-    let (mut scans, mut turned) = (Vec::new(), Vec::new());
+fn separation(network: &Network, samples: &[Sample]) -> Result<Option<f64>, ModelError> {
+    let (mut upright, mut turned) = (Vec::new(), Vec::new());
     for sample in samples {
         let quality = |bscan: &BScan| Ok::<_, ModelError>(find_surfaces(network, bscan, sample.ez)?.quality);
-        scans.push(seen(quality(&sample.bscan)?));
-        turned.push(seen(quality(&upside_down(&sample.bscan))?));
-        turned.push(seen(quality(&on_its_side(&sample.bscan))?));
+        upright.push(overall_confidence(quality(&sample.bscan)?));
+        turned.push(overall_confidence(quality(&upside_down(&sample.bscan))?));
+        turned.push(overall_confidence(quality(&turned_by_90_degrees(&sample.bscan))?));
     }
-    Ok(higher(&scans, &turned))
+    Ok(area_under_curve(&upright, &turned))
 }
 
 /// Confidence over the whole scan; 0 where nothing is found.
-fn seen(quality: Quality) -> f32 {
+fn overall_confidence(quality: Quality) -> f32 {
     quality.confidence * quality.found
 }
 
 /// How often one of `scans` exceeds one of `others`; ties count half.
-fn higher(scans: &[f32], others: &[f32]) -> Option<f64> {
+fn area_under_curve(scans: &[f32], others: &[f32]) -> Option<f64> {
     let pairs = scans.iter().flat_map(|s| others.iter().map(move |o| s.total_cmp(o)));
     mean(pairs.map(|order| f64::from(order as i8).mul_add(0.5, 0.5)))
 }
@@ -111,7 +120,7 @@ pub fn upside_down(bscan: &BScan) -> BScan {
 
 /// The scan rotated by a quarter turn.
 #[must_use]
-pub fn on_its_side(bscan: &BScan) -> BScan {
+pub fn turned_by_90_degrees(bscan: &BScan) -> BScan {
     let (width, height) = (bscan.height, bscan.width);
     let at = |i: usize| bscan.intensity[i % width * height + i / width];
     BScan { width, height, intensity: (0..width * height).map(at).collect() }
@@ -122,24 +131,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_above_all_others_is_told_apart() {
-        assert_eq!(higher(&[0.8, 0.9], &[0.1, 0.2]), Some(1.0));
-        assert_eq!(higher(&[0.8, 0.2], &[0.5]), Some(0.5));
-        assert_eq!(higher(&[0.5], &[0.5]), Some(0.5));
-        assert_eq!(higher(&[], &[0.5]), None);
+    fn scores_above_all_others_separate_fully() {
+        assert_eq!(area_under_curve(&[0.8, 0.9], &[0.1, 0.2]), Some(1.0));
+        assert_eq!(area_under_curve(&[0.8, 0.2], &[0.5]), Some(0.5));
+        assert_eq!(area_under_curve(&[0.5], &[0.5]), Some(0.5));
+        assert_eq!(area_under_curve(&[], &[0.5]), None);
     }
 
     #[test]
-    fn turning_keeps_every_pixel() {
+    fn rotation_keeps_all_pixels() {
         let bscan = BScan { width: 3, height: 2, intensity: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
         assert_eq!(upside_down(&bscan).intensity, [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
-        let side = on_its_side(&bscan);
+        let side = turned_by_90_degrees(&bscan);
         assert_eq!((side.width, side.height), (2, 3));
         assert_eq!(side.intensity, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
 
     #[test]
-    fn the_compared_disturbances_exist() {
-        assert!(COMPARED.iter().all(|name| DISTURBANCES.iter().any(|(n, _)| n == name)));
+    fn compared_perturbations_exist() {
+        assert!(COMPARED.iter().all(|name| PERTURBATIONS.iter().any(|(n, _)| n == name)));
     }
 }

@@ -2,80 +2,33 @@
 
 mod calibrate;
 mod compare;
+mod evaluation;
 mod overlay;
 mod page;
 mod report;
 mod robustness;
 mod table;
 
-use octrls_core::{layer::BOUNDARIES, measure::accuracy::{BoundaryError, IGNORE, Overlap}, network::{ModelError, Network}, segment::find_surfaces, surface::Surfaces};
-
-use crate::{
-    data::{BELOW, BoundaryRows, Sample, mask_of_rows},
-    score::Score,
-};
-
 pub use calibrate::{FittedCalibration, Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
-pub use compare::{Comparison, SetFigures, on_its_side, upside_down};
+pub use compare::{Comparison, SetAccuracy, turned_by_90_degrees, upside_down};
+pub use evaluation::{Evaluation, ScanReport, segment};
 pub use overlay::overlay;
-pub use page::{page, picture_name, worst};
-pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, ScanReport, SetReport};
+pub use page::{image_name, page, worst_scans};
+pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, SetReport};
 pub use robustness::{RobustnessReport, robustness, robustness_under};
 pub use table::{Table, comparison_table, robustness_table, tables};
 
-/// Accuracy of a model, and the differences between two graders and the model.
-#[derive(Clone, Debug, Default)]
-pub struct Evaluation {
-    /// Against the first grader.
-    pub score: Score,
-    /// Model against the second grader, by set; boundaries only.
-    pub second_grader: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
-    /// Second grader against first grader, by set; boundaries only.
-    pub between_graders: std::collections::BTreeMap<String, [BoundaryError; BOUNDARIES]>,
-    /// Overlap of the masks of the two graders, by set.
-    pub graders_overlap: std::collections::BTreeMap<String, Overlap>,
-    /// Each scan.
-    pub scans: Vec<ScanReport>,
-}
-
-impl Evaluation {
-    /// Adds one segmented scan.
-    pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces) {
-        self.score.add(sample, surfaces);
-        self.scans.push(ScanReport::new(sample, surfaces));
-        let Some(second) = &sample.second_grader else { return };
-        let model = octrls_core::layer::Boundary::ALL.map(|b| surfaces.rows(b).to_vec());
-        let add = |errors: &mut [BoundaryError; BOUNDARIES], rows: &BoundaryRows| {
-            errors.iter_mut().zip(rows).zip(second).for_each(|((e, rows), second)| e.add(rows, second));
-        };
-        add(self.second_grader.entry(sample.set.clone()).or_default(), &model);
-        if let Some(first) = &sample.boundaries {
-            add(self.between_graders.entry(sample.set.clone()).or_default(), first);
-        }
-        let (mut second, mut first) = (mask_of_rows(second, sample.bscan.height), sample.mask.clone());
-        for (second, first) in second.iter_mut().zip(&mut first) {
-            if *second == IGNORE || *first == BELOW {
-                (*second, *first) = (0, IGNORE);
-            }
-        }
-        self.graders_overlap.entry(sample.set.clone()).or_default().add(&second, &first);
-    }
-}
-
-/// Segments `sample` with `network`, by the convention of its labels.
-///
-/// # Errors
-/// [`ModelError`] if the network fails.
-pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
-    Ok(find_surfaces(network, &sample.bscan, sample.ez)?.surfaces)
-}
-
 #[cfg(test)]
 mod tests {
-    use octrls_core::scan::BScan;
+    use octrls_core::{
+        layer::{BOUNDARIES, Boundary},
+        measure::accuracy::BoundaryError,
+        scan::BScan,
+        surface::Surfaces,
+    };
 
     use super::*;
-    use crate::data::Part;
+    use crate::data::{BoundaryRows, Part, Sample};
 
     const WIDTH: usize = 4;
     const HEIGHT: usize = 24;
@@ -109,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_held_against_both_graders_and_they_against_each_other() {
+    fn compares_model_and_graders_pairwise() {
         let evaluation = evaluation();
         let mean = |errors: &[BoundaryError; BOUNDARIES]| errors[0].mean_absolute();
         assert_eq!(mean(&evaluation.score.0["graded"].boundaries), Some(1.0));
@@ -120,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_has_pixels_micrometres_and_overlap() {
+    fn report_has_pixels_micrometres_and_overlap() {
         let report = report();
         let set = &report.sets["graded"];
         let ilm = &set.boundaries[0];
@@ -132,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_say_what_the_report_says() {
+    fn tables_match_the_report() {
         let tables = tables(&report());
         let text: String = tables.iter().map(Table::markdown).collect();
         for line in [
@@ -150,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn the_page_shows_the_worst_scan_first_and_escapes_names() {
+    fn page_shows_worst_scan_first_and_escapes_names() {
         let mut evaluation = Evaluation::default();
         for (id, shift) in [("good", 0.1), ("<bad>", 3.0), ("fair", 1.0)] {
             let sample = Sample { id: id.to_owned(), ..sample() };
             evaluation.add(&sample, &Surfaces::exact(HEIGHT, rows(shift)));
         }
         let scans = &evaluation.scans;
-        let order: Vec<_> = worst(scans)["graded"].iter().map(|s| s.id.as_str()).collect();
+        let order: Vec<_> = worst_scans(scans)["graded"].iter().map(|s| s.id.as_str()).collect();
         assert_eq!(order, ["<bad>", "fair", "good"]);
         let page = page(&Report { scans: scans.clone(), ..report() });
         assert!(page.contains("pictures/graded_&lt;bad&gt;.png") && !page.contains("<bad>"));
@@ -165,13 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn the_overlay_draws_lines_on_their_rows() {
+    fn overlay_draws_boundaries_on_their_rows() {
         let sample = sample();
         let image = overlay(&sample, &Surfaces::exact(HEIGHT, rows(0.0)), &rows(0.0));
         assert_eq!(image.dimensions(), (2 * WIDTH as u32, 2 * HEIGHT as u32));
         // The edge of a row that begins at 2.0 is between rows 3 and 4 of the image.
-        let coloured: Vec<u32> =
-            (0..8).filter(|&y| image.get_pixel(0, y).0 == octrls_core::layer::Boundary::Ilm.colour()).collect();
+        let coloured: Vec<u32> = (0..8).filter(|&y| image.get_pixel(0, y).0 == Boundary::Ilm.colour()).collect();
         assert_eq!(coloured, [4]);
     }
 }

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use octrls_core::{layer::{BOUNDARIES, Boundary, CLASSES, Layer}, measure::accuracy::{BoundaryError, Overlap}, network::Network, surface::Surfaces};
+use octrls_core::{
+    layer::{BOUNDARIES, Boundary, CLASSES, Layer},
+    measure::accuracy::{BoundaryError, Overlap},
+    network::Network,
+};
 use serde::Serialize;
 
-use super::Evaluation;
+use super::evaluation::{Evaluation, ScanReport};
 use crate::{
-    data::{Part, Sample},
-    score::{SetScore, Surest, mean, mean_dice, mean_iou, truth},
+    data::Part,
+    score::{Certainty, SetScore, mean_dice, mean_iou},
 };
 
 /// Shares of the A-scans to keep, most certain first.
@@ -117,38 +121,6 @@ pub struct Report {
     pub scans: Vec<ScanReport>,
 }
 
-/// Accuracy on one scan.
-#[derive(Clone, Debug, Serialize)]
-pub struct ScanReport {
-    /// The set.
-    pub set: String,
-    /// The scan.
-    pub id: String,
-    /// Mean absolute error in pixels, averaged over the boundaries; `None` if nothing could be compared.
-    pub mean_absolute_px: Option<f64>,
-    /// Mean Dice of the seven layers.
-    pub mean_dice: Option<f64>,
-    /// Mean confidence of the A-scans.
-    pub confidence: f64,
-}
-
-impl ScanReport {
-    /// The results of one segmented scan.
-    #[must_use]
-    pub fn new(sample: &Sample, surfaces: &Surfaces) -> Self {
-        let mut score = SetScore::default();
-        score.add(sample, surfaces, &truth(sample));
-        let confidences = surfaces.confidence().iter().map(|&c| f64::from(c));
-        Self {
-            set: sample.set.clone(),
-            id: sample.id.clone(),
-            mean_absolute_px: score.mean_absolute(),
-            mean_dice: score.mean_dice(),
-            confidence: mean(confidences).unwrap_or(0.0),
-        }
-    }
-}
-
 /// The remaining error if the least certain A-scans are left out.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct RiskReport {
@@ -209,8 +181,8 @@ impl SetReport {
             bscans: score.bscans,
             overlap: OverlapReport::new(&score.overlap),
             graders_overlap: None,
-            coverage_95: score.coverage.share(),
-            choroid_left_out: score.left_out.share(),
+            coverage_95: score.coverage.value(),
+            choroid_left_out: score.choroid_omitted.value(),
             risk: KEPT.map(|kept| RiskReport::new(score, kept)).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,
@@ -221,8 +193,8 @@ impl SetReport {
 
 impl RiskReport {
     fn new(score: &SetScore, kept: f64) -> Self {
-        let risk = |surest| score.risk(kept, surest);
-        Self { kept, mean_absolute_px: risk(Surest::Confidence), by_deviation_px: risk(Surest::Deviation) }
+        let risk = |by| score.risk(kept, by);
+        Self { kept, mean_absolute_px: risk(Certainty::Confidence), by_deviation_px: risk(Certainty::Deviation) }
     }
 }
 

@@ -1,20 +1,25 @@
 //! Robustness of a model against perturbations.
 
-use octrls_core::{layer::{BOUNDARIES, Boundary}, measure::{accuracy::BoundaryError, Quality, Verdict}, network::{ModelError, Network}};
+use octrls_core::{
+    layer::{BOUNDARIES, Boundary},
+    measure::{Quality, Verdict, accuracy::BoundaryError},
+    network::{ModelError, Network},
+};
 use serde::Serialize;
 
-use octrls_core::segment;
+use super::evaluation::segment;
 use crate::{
-    augment::{DISTURBANCES, Disturbance},
+    augment::{PERTURBATIONS, Perturbation},
     data::Sample,
-    score::{mean, truth},
+    score::{ground_truth, mean},
 };
 
 /// Accuracy under one perturbation.
 #[derive(Clone, Debug, Serialize)]
 pub struct RobustnessReport {
     /// Description of the perturbation.
-    pub disturbance: &'static str,
+    #[serde(rename = "disturbance")]
+    pub perturbation: &'static str,
     /// Mean absolute error of the eight retinal boundaries in pixels of the original scan, averaged over them.
     pub mean_absolute_px: Option<f64>,
     /// Share of the labelled rows that were not found.
@@ -25,15 +30,15 @@ pub struct RobustnessReport {
     pub not_a_retina: f64,
 }
 
-/// Accuracy of `network` on `samples` under each of [`DISTURBANCES`].
+/// Accuracy of `network` on `samples` under each of [`PERTURBATIONS`].
 ///
 /// # Errors
 /// [`ModelError`] if the network fails.
 pub fn robustness(network: &Network, samples: &[Sample]) -> Result<Vec<RobustnessReport>, ModelError> {
-    DISTURBANCES.iter().map(|(name, disturbance)| robustness_under(network, samples, name, *disturbance)).collect()
+    PERTURBATIONS.iter().map(|(name, perturbation)| robustness_under(network, samples, name, *perturbation)).collect()
 }
 
-/// Accuracy of `network` on `samples` under `disturbance`, described by `name`.
+/// Accuracy of `network` on `samples` under `perturbation`, described by `name`.
 ///
 /// # Errors
 /// [`ModelError`] if the network fails.
@@ -41,25 +46,25 @@ pub fn robustness_under(
     network: &Network,
     samples: &[Sample],
     name: &'static str,
-    disturbance: Disturbance,
+    perturbation: Perturbation,
 ) -> Result<RobustnessReport, ModelError> {
     let mut errors = [BoundaryError::default(); BOUNDARIES];
     let mut verdicts = Vec::with_capacity(samples.len());
     for (seed, sample) in (1..).zip(samples) {
-        let (bscan, truth) = disturbance.apply(&sample.bscan, &truth(sample), seed);
-        let disturbed = Sample { bscan, ..sample.clone() };
-        let surfaces = segment(network, &disturbed)?;
+        let (bscan, truth) = perturbation.apply(&sample.bscan, &ground_truth(sample), seed);
+        let perturbed = Sample { bscan, ..sample.clone() };
+        let surfaces = segment(network, &perturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(Quality::of(&disturbed.bscan, &surfaces).verdict());
+        verdicts.push(Quality::of(&perturbed.bscan, &surfaces).verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
-    let scale = f64::from(disturbance.rows_per_row());
+    let scale = f64::from(perturbation.rows_per_row());
     let share = |v: Verdict| verdicts.iter().filter(|&&w| w == v).count() as f64 / verdicts.len().max(1) as f64;
     let (missed, compared) = retinal.iter().fold((0, 0), |(m, c), e| (m + e.missed, c + e.compared));
     Ok(RobustnessReport {
-        disturbance: name,
+        perturbation: name,
         mean_absolute_px: mean(retinal.iter().filter_map(BoundaryError::mean_absolute)).map(|px| px / scale),
         missed: missed as f64 / (missed + compared).max(1) as f64,
         good: share(Verdict::Good),

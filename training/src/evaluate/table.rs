@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use octrls_core::layer::{Boundary, CLASSES};
 
-use crate::data::Part;
-
 use super::{
-    Comparison, RobustnessReport,
+    compare::Comparison,
     report::{BoundaryReport, OverlapReport, Report, class_name},
+    robustness::RobustnessReport,
 };
+use crate::data::Part;
 
 /// A table of text cells; the first row is the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ pub fn robustness_table(rows: &[RobustnessReport]) -> Table {
     for row in rows {
         let share = |s: f64| format!("{:.1} %", 100.0 * s);
         let figures = [share(row.missed), share(row.good), share(row.not_a_retina)];
-        let cells = [row.disturbance.to_owned(), number(row.mean_absolute_px, 2)];
+        let cells = [row.perturbation.to_owned(), number(row.mean_absolute_px, 2)];
         table.push(cells.into_iter().chain(figures));
     }
     table
@@ -166,11 +166,11 @@ pub fn comparison_table(models: &[Comparison]) -> Table {
     let first = models.first();
     let parts: Vec<_> = first.into_iter().flat_map(|m| m.parts.iter().map(|(part, _)| *part)).collect();
     let sets: Vec<_> = first.into_iter().filter_map(|m| m.parts.last()).flat_map(|(_, s)| s).map(|s| &s.set).collect();
-    let disturbed = first.into_iter().flat_map(|m| m.disturbed.iter().map(|d| d.disturbance));
+    let perturbed = first.into_iter().flat_map(|m| m.perturbed.iter().map(|d| d.perturbation));
     let head = std::iter::once("model".to_owned())
         .chain(parts.iter().flat_map(|part| [format!("{part}, Dice"), format!("{part}, px")]))
         .chain(sets.iter().map(|set| format!("{set}, Dice")))
-        .chain(disturbed.map(|name| format!("{name}, px")))
+        .chain(perturbed.map(|name| format!("{name}, px")))
         .chain(["turned scans told apart".to_owned()]);
     let mut table = Table::new("Models side by side", 1, head);
     for model in models {
@@ -180,8 +180,8 @@ pub fn comparison_table(models: &[Comparison]) -> Table {
         let cells = std::iter::once(model.name.clone())
             .chain(parts.iter().flat_map(|&part| over(part)))
             .chain(sets.iter().map(|set| number(last.iter().find(|s| s.set == **set).and_then(|s| s.dice), 3)))
-            .chain(model.disturbed.iter().map(|d| number(d.mean_absolute_px, 2)))
-            .chain([number(model.told_apart, 3)]);
+            .chain(model.perturbed.iter().map(|d| number(d.mean_absolute_px, 2)))
+            .chain([number(model.separation, 3)]);
         table.push(cells);
     }
     table

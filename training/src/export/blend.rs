@@ -3,26 +3,26 @@
 use octrls_core::network::proto::{FLOAT16, GraphProto, TensorProto};
 
 use super::{
-    ExportError,
-    precision::{dims, narrowed},
+    error::ExportError,
+    precision::{dims, to_half},
 };
 
 /// Replaces the weights of `graph` by their mean with those of `others`, in the same number format.
 ///
 /// # Errors
-/// [`ExportError::Unlike`] if another network has different weights, [`ExportError::Range`] as [`super::halve`].
+/// [`ExportError::Mismatch`] if another network has different weights, [`ExportError::OutOfRange`] as [`super::halve`].
 pub(super) fn blend(graph: &mut GraphProto, others: &[GraphProto]) -> Result<(), ExportError> {
     let share = 1.0 / (1 + others.len()) as f64;
     for weight in &mut graph.initializer {
         let mut sums: Vec<f64> = weight.values().into_iter().map(f64::from).collect();
         for other in others {
             let like = other.initializer.iter().find(|w| w.name == weight.name && w.dims == weight.dims);
-            let values = like.ok_or_else(|| ExportError::Unlike(weight.name.clone()))?.values();
+            let values = like.ok_or_else(|| ExportError::Mismatch(weight.name.clone()))?.values();
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
         }
         let mean: Vec<f32> = sums.into_iter().map(|sum| (sum * share) as f32).collect();
         *weight = match weight.data_type {
-            FLOAT16 => narrowed(weight, &mean)?,
+            FLOAT16 => to_half(weight, &mean)?,
             _ => TensorProto::new(&weight.name, &dims(weight), &mean),
         };
     }
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_become_their_mean_in_the_precision_of_the_first() {
+    fn averages_weights_in_the_precision_of_the_first() {
         let single = |values: &[f32]| graph(TensorProto::new("w", &[2, 1], values));
         let half = |values: &[f32]| graph(TensorProto::narrowed("w", &[2, 1], values).expect("in range"));
         let mut first = single(&[1.0, -2.0]);
@@ -50,11 +50,11 @@ mod tests {
     }
 
     #[test]
-    fn networks_of_another_kind_are_refused_by_the_weight_that_differs() {
+    fn rejects_other_architectures_by_weight_name() {
         let mut first = graph(TensorProto::new("w", &[2, 1], &[1.0, 2.0]));
         for (name, dims) in [("w", [1, 2]), ("v", [2, 1])] {
             let other = graph(TensorProto::new(name, &dims, &[1.0, 2.0]));
-            assert!(matches!(blend(&mut first, &[other]), Err(ExportError::Unlike(name)) if name == "w"));
+            assert!(matches!(blend(&mut first, &[other]), Err(ExportError::Mismatch(name)) if name == "w"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use octrls_core::network::proto::{NodeProto, TensorProto};
 
-use super::ExportError;
+use super::error::ExportError;
 
 /// Folds every `BatchNormalization` of `nodes` into the `Conv` whose output only it uses.
 ///
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_scaled_and_the_shift_becomes_a_bias() {
+    fn folding_scales_weights_and_adds_a_bias() {
         let norm =
             node("BatchNormalization", &["t", "g", "b", "m", "v"], "y", vec![AttributeProto::float("epsilon", 1.0)]);
         let mut nodes = vec![node("Conv", &["x", "c.weight"], "t", Vec::new()), norm];
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_whose_convolution_others_use_is_refused() {
+    fn rejects_a_norm_after_a_shared_convolution() {
         let norm = node("BatchNormalization", &["t", "g", "b", "m", "v"], "y", Vec::new());
         let conv = node("Conv", &["x", "c.weight"], "t", Vec::new());
         let mut nodes = vec![conv, norm, node("Relu", &["t"], "z", Vec::new())];

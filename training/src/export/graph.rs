@@ -11,7 +11,7 @@ use burn::{
 };
 use octrls_core::network::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
-use super::{ExportError, fold::fold_batch_norms, trace::Trace};
+use super::{error::ExportError, fold::fold_batch_norms, trace::Trace};
 
 /// Name of the graph's input.
 const INPUT: &str = "input";
@@ -94,7 +94,7 @@ impl Builder {
             }
             Op::Activation(Activation::Relu(r)) => self.node("Relu", [&r.input], &r.out, Vec::new()),
             Op::BaseFloat(Base::Cat(c)) => self.node("Concat", &c.tensors, &c.out, vec![int("axis", c.dim)]),
-            other => Err(ExportError::Operation(format!("{other:?}").chars().take(200).collect())),
+            other => Err(ExportError::UnsupportedOperation(format!("{other:?}").chars().take(200).collect())),
         }
     }
 

@@ -1,15 +1,23 @@
 //! Export to ONNX: opset 17, IR version 8, fixed input size, logits as output, and metadata for the runtime.
 
 mod blend;
+mod error;
 mod fold;
 mod graph;
 mod precision;
 mod trace;
 
-use octrls_core::{layer::CLASSES, network::{proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto}, Calibration, InputSize, ModelMetadata, Preprocessing}};
+use octrls_core::{
+    layer::CLASSES,
+    network::{
+        Calibration, InputSize, ModelMetadata, Preprocessing,
+        proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto},
+    },
+};
 use prost::Message;
 
 use crate::model::{STRIDE, UNet};
+pub use error::ExportError;
 pub use precision::Precision;
 use trace::Trace;
 
@@ -35,37 +43,6 @@ pub struct Description {
     pub precision: Precision,
 }
 
-/// An error of exporting a network.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The input size is not a multiple of the stride.
-    #[error("invalid input size {width} x {height}: both must be multiples of {STRIDE}")]
-    Size {
-        /// Columns.
-        width: usize,
-        /// Rows.
-        height: usize,
-    },
-    /// The forward pass could not be recorded.
-    #[error("cannot record the forward pass: {0}")]
-    Trace(String),
-    /// The exporter has no translation for an operation.
-    #[error("no ONNX operator for {0}")]
-    Operation(String),
-    /// A batch normalisation does not directly follow a convolution.
-    #[error("cannot fold {0} into a convolution")]
-    Fold(String),
-    /// A weight is too large for 16-bit floats.
-    #[error("weight {0} exceeds the range of 16-bit floats")]
-    Range(String),
-    /// The input is not an exported model.
-    #[error("not an exported model: {0}")]
-    Foreign(String),
-    /// The models to average differ in architecture or convention.
-    #[error("the networks differ in {0}")]
-    Unlike(String),
-}
-
 /// Exports `model` as an ONNX file.
 ///
 /// # Errors
@@ -73,7 +50,7 @@ pub enum ExportError {
 pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, ExportError> {
     let InputSize { width, height } = description.input;
     if width == 0 || height == 0 || !width.is_multiple_of(STRIDE) || !height.is_multiple_of(STRIDE) {
-        return Err(ExportError::Size { width, height });
+        return Err(ExportError::InputSize { width, height });
     }
     let shape = [1, 1, height, width];
     let mut graph = graph::graph(Trace::new(model, shape)?, &shape, &[1, CLASSES, height, width])?;
@@ -107,9 +84,9 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
 /// # Errors
 /// [`ExportError`] if the input is not such a file, or a weight is out of range.
 pub fn halve(file: &[u8], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
-    let mut exported = Exported::read(file)?;
-    precision::halve(&mut exported.graph)?;
-    Ok(exported.written(version))
+    let mut parsed = ModelFile::read(file)?;
+    precision::halve(&mut parsed.graph)?;
+    Ok(parsed.encode(version))
 }
 
 /// Averages the weights of exported networks of one architecture that were trained on from the same network (Wortsman
@@ -119,35 +96,35 @@ pub fn halve(file: &[u8], version: Option<&str>) -> Result<Vec<u8>, ExportError>
 /// [`ExportError`] if a file is not an exported model, or differs from the first in more than the values of its
 /// weights.
 pub fn blend(first: &[u8], others: &[Vec<u8>], version: Option<&str>) -> Result<Vec<u8>, ExportError> {
-    let mut exported = Exported::read(first)?;
-    let others = others.iter().map(|file| Exported::read(file)).collect::<Result<Vec<_>, _>>()?;
-    if others.iter().any(|other| other.metadata.ez_shift.to_bits() != exported.metadata.ez_shift.to_bits()) {
-        return Err(ExportError::Unlike("the ellipsoid zone shift".to_owned()));
+    let mut parsed = ModelFile::read(first)?;
+    let others = others.iter().map(|file| ModelFile::read(file)).collect::<Result<Vec<_>, _>>()?;
+    if others.iter().any(|other| other.metadata.ez_shift.to_bits() != parsed.metadata.ez_shift.to_bits()) {
+        return Err(ExportError::Mismatch("the ellipsoid zone shift".to_owned()));
     }
     let graphs: Vec<GraphProto> = others.into_iter().map(|other| other.graph).collect();
-    blend::blend(&mut exported.graph, &graphs)?;
-    exported.metadata.calibration = Calibration::default();
-    Ok(exported.written(version))
+    blend::blend(&mut parsed.graph, &graphs)?;
+    parsed.metadata.calibration = Calibration::default();
+    Ok(parsed.encode(version))
 }
 
 /// A parsed model file.
-struct Exported {
+struct ModelFile {
     model: ModelProto,
     graph: GraphProto,
     metadata: ModelMetadata,
 }
 
-impl Exported {
+impl ModelFile {
     fn read(file: &[u8]) -> Result<Self, ExportError> {
-        let foreign = |e: &dyn std::error::Error| ExportError::Foreign(e.to_string());
-        let mut model = ModelProto::decode(file).map_err(|e| foreign(&e))?;
+        let not_exported = |e: &dyn std::error::Error| ExportError::NotExported(e.to_string());
+        let mut model = ModelProto::decode(file).map_err(|e| not_exported(&e))?;
         let properties = model.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str()));
-        let metadata = ModelMetadata::from_properties(properties).map_err(|e| foreign(&e))?;
-        let graph = model.graph.take().ok_or_else(|| ExportError::Foreign("the graph is missing".to_owned()))?;
+        let metadata = ModelMetadata::from_properties(properties).map_err(|e| not_exported(&e))?;
+        let graph = model.graph.take().ok_or_else(|| ExportError::NotExported("the graph is missing".to_owned()))?;
         Ok(Self { model, graph, metadata })
     }
 
-    fn written(mut self, version: Option<&str>) -> Vec<u8> {
+    fn encode(mut self, version: Option<&str>) -> Vec<u8> {
         self.metadata.weights_sha256 = weights_sha256(&self.graph);
         if let Some(version) = version {
             version.clone_into(&mut self.metadata.version);

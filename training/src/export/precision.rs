@@ -2,7 +2,7 @@
 
 use octrls_core::network::proto::{AttributeProto, FLOAT, GraphProto, NodeProto, TensorProto};
 
-use super::ExportError;
+use super::error::ExportError;
 
 /// Number format of the weights in a model file. Biases are always 32-bit floats, as are all computations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -15,18 +15,18 @@ pub enum Precision {
 }
 
 /// Suffix of a weight after conversion back to a 32-bit float.
-const WIDENED: &str = ".float";
+const CAST_SUFFIX: &str = ".float";
 
 /// Stores every weight of `graph`, except biases, as 16-bit floats, rounded to nearest. A `Cast` before all other nodes
 /// converts each back; runtimes fold it on loading. Weights already in this format stay.
 ///
 /// # Errors
-/// [`ExportError::Range`] for a weight that exceeds the range of 16-bit floats.
+/// [`ExportError::OutOfRange`] for a weight that exceeds the range of 16-bit floats.
 pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
     let mut casts = Vec::new();
     for weight in graph.initializer.iter_mut().filter(|w| w.data_type == FLOAT && w.dims.len() > 1) {
-        *weight = narrowed(weight, &weight.values())?;
-        let widened = format!("{}{WIDENED}", weight.name);
+        *weight = to_half(weight, &weight.values())?;
+        let widened = format!("{}{CAST_SUFFIX}", weight.name);
         for input in graph.node.iter_mut().flat_map(|node| &mut node.input).filter(|input| **input == weight.name) {
             input.clone_from(&widened);
         }
@@ -44,8 +44,9 @@ pub(super) fn halve(graph: &mut GraphProto) -> Result<(), ExportError> {
 }
 
 /// `weight` with new `values`, as 16-bit floats.
-pub(super) fn narrowed(weight: &TensorProto, values: &[f32]) -> Result<TensorProto, ExportError> {
-    TensorProto::narrowed(&weight.name, &dims(weight), values).ok_or_else(|| ExportError::Range(weight.name.clone()))
+pub(super) fn to_half(weight: &TensorProto, values: &[f32]) -> Result<TensorProto, ExportError> {
+    TensorProto::narrowed(&weight.name, &dims(weight), values)
+        .ok_or_else(|| ExportError::OutOfRange(weight.name.clone()))
 }
 
 pub(super) fn dims(weight: &TensorProto) -> Vec<usize> {
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_rounded_and_biases_are_not() {
+    fn rounds_weights_but_not_biases() {
         let mut graph = graph(&[1.0, -0.3, 65_504.0, 1e-9]);
         halve(&mut graph).expect("weights in range");
         let [bias, weight] = &graph.initializer[..] else { panic!("two initialisers") };
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_beyond_the_range_is_refused_by_name() {
-        assert!(matches!(halve(&mut graph(&[1.0, 65_520.0])), Err(ExportError::Range(name)) if name == "w"));
+    fn rejects_a_weight_out_of_range_by_name() {
+        assert!(matches!(halve(&mut graph(&[1.0, 65_520.0])), Err(ExportError::OutOfRange(name)) if name == "w"));
     }
 }

@@ -11,7 +11,7 @@ use burn::{
     tensor::{CapturedGraph, TensorId},
 };
 
-use super::ExportError;
+use super::error::ExportError;
 use crate::model::UNet;
 
 /// A recorded forward pass.
@@ -30,8 +30,8 @@ impl Trace {
     /// Records the inference of `model` for an input of `shape`.
     pub(super) fn new(model: &UNet, shape: [usize; 4]) -> Result<Self, ExportError> {
         let device = Device::capture();
-        let mut names = Names::default();
-        let mut ends = None;
+        let mut names = WeightNames::default();
+        let mut endpoints = None;
         let graph = device.capture_scope(|scope| {
             // A copy in validation mode: moving the network itself would permanently move its running statistics.
             let model = model.valid().to_device(&device);
@@ -41,14 +41,14 @@ impl Trace {
             let input = Tensor::<4>::from_data(zeros, &device);
             let start = id(&input);
             let output = model.forward(input);
-            ends = start.zip(id(&output));
-            let token = scope.complete(ends.map(|e| e.0), ends.map(|e| e.1));
+            endpoints = start.zip(id(&output));
+            let token = scope.complete(endpoints.map(|e| e.0), endpoints.map(|e| e.1));
             drop(output);
             token
         });
         let graph = graph.map_err(|e| ExportError::Trace(format!("{e:?}")))?;
         let (input, output) =
-            ends.ok_or_else(|| ExportError::Trace("the input or output was not recorded".to_owned()))?;
+            endpoints.ok_or_else(|| ExportError::Trace("the input or output was not recorded".to_owned()))?;
         Ok(Self { graph, names: names.found, input, output })
     }
 }
@@ -58,12 +58,12 @@ fn id<const D: usize>(tensor: &Tensor<D>) -> Option<TensorId> {
 }
 
 #[derive(Default)]
-struct Names {
+struct WeightNames {
     path: Vec<String>,
     found: HashMap<TensorId, String>,
 }
 
-impl ModuleVisitor for Names {
+impl ModuleVisitor for WeightNames {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }

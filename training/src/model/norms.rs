@@ -38,7 +38,7 @@ impl UNet {
             let DoubleConv { first, first_norm, second, second_norm } = block;
             for (conv, norm) in [(first, first_norm), (second, second_norm)] {
                 if let (None, Some(moments)) = (&norm, all.next()) {
-                    *norm = Some(undoing(conv, moments));
+                    *norm = Some(neutral_norm(conv, moments));
                 }
             }
         }
@@ -60,7 +60,7 @@ fn moments(output: &Tensor<4>) -> Moments {
 
 /// A normalisation without effect at inference. It takes over the bias of `conv`, whose outputs have the given
 /// `moments`.
-fn undoing(conv: &mut Conv2d, (mean, variance): Moments) -> BatchNorm {
+fn neutral_norm(conv: &mut Conv2d, (mean, variance): Moments) -> BatchNorm {
     let [channels] = mean.dims();
     let norm = BatchNormConfig::new(channels).with_momentum(NORM_MOMENTUM).init(&mean.device());
     let bias = conv.bias.take().map_or_else(|| mean.zeros_like(), |bias| bias.val());

@@ -10,15 +10,15 @@ use burn::{
 use crate::model::UNet;
 
 /// Weight of the old average in an update, once the average is long.
-const DECAY: f64 = 0.998;
+const MAX_DECAY: f64 = 0.998;
 
 /// The moving average of a network's weights and running statistics.
-pub struct Average {
+pub struct WeightAverage {
     model: UNet,
     steps: u64,
 }
 
-impl Average {
+impl WeightAverage {
     /// Starts from `model` after `steps` steps of averaging.
     #[must_use]
     pub fn new(model: UNet, steps: u64) -> Self {
@@ -35,11 +35,11 @@ impl Average {
     pub fn update(&mut self, live: &UNet) {
         self.steps += 1;
         // Short at first, so that the random start does not persist.
-        let decay = DECAY.min((1 + self.steps) as f64 / (10 + self.steps) as f64);
+        let decay = MAX_DECAY.min((1 + self.steps) as f64 / (10 + self.steps) as f64);
         let mut weights = Weights::default();
         live.valid().visit(&mut weights);
-        let mut mix = Mix { path: Vec::new(), live: weights.found, decay };
-        self.model = self.model.clone().map(&mut mix);
+        let mut update = AverageUpdate { path: Vec::new(), live: weights.found, decay };
+        self.model = self.model.clone().map(&mut update);
     }
 }
 
@@ -66,13 +66,13 @@ impl ModuleVisitor for Weights {
     }
 }
 
-struct Mix {
+struct AverageUpdate {
     path: Vec<String>,
     live: HashMap<String, Tensor<1>>,
     decay: f64,
 }
 
-impl ModuleMapper for Mix {
+impl ModuleMapper for AverageUpdate {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn the_average_approaches_the_network_also_after_loading() {
+    fn average_converges_to_the_network_also_after_loading() {
         let config = UNetConfig { width: 4, batch_norm: true };
         let live = config.init(&device().autodiff());
         // A forward pass in training updates the running statistics.
         let _ = live.forward(Tensor::ones([1, 1, 32, 32], &device().autodiff()) * 3.0);
         let loaded = config.init(&device()).load_record(config.init(&device()).into_record());
         let before = distance(&loaded.valid(), &live.valid());
-        let mut average = Average::new(loaded.valid(), 0);
+        let mut average = WeightAverage::new(loaded.valid(), 0);
         for _ in 0..60 {
             average.update(&live);
         }

@@ -4,10 +4,10 @@ use std::{fmt::Write, io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Epoch, Settings, State, schedule::Budget};
+use super::{history::Epoch, run_dir::State, schedule::Budget, settings::Settings};
 
 /// Ticks of the bar from start to end.
-const TICKS: u64 = 10_000;
+const BAR_LENGTH: u64 = 10_000;
 
 /// Progress of a run on standard error.
 pub(super) struct Progress {
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(settings: &Settings) -> Self {
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(TICKS) } else { ProgressBar::hidden() };
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(BAR_LENGTH) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} + {eta}  {msg}");
         if let Ok(style) = style {
             bar.set_style(style);
@@ -29,7 +29,7 @@ impl Progress {
 
     pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice, _]: [f64; 3]) {
         self.first_step.get_or_insert(state.step - 1);
-        self.bar.set_position((progress * TICKS as f64) as u64);
+        self.bar.set_position((progress * BAR_LENGTH as f64) as u64);
         self.bar.set_message(format!("step {}  CE {cross_entropy:.3}  Dice loss {dice:.3}", state.step));
     }
 
@@ -42,8 +42,8 @@ impl Progress {
             epoch.cross_entropy,
             epoch.dice_loss
         );
-        if let Some(imitation) = epoch.imitation {
-            let _ = write!(line, "  from teacher {imitation:.4}");
+        if let Some(distillation) = epoch.distillation {
+            let _ = write!(line, "  from teacher {distillation:.4}");
         }
         if let Some(v) = &epoch.validation {
             let sets: Vec<_> = v.sets.iter().map(|(name, dice)| format!("{name} {dice:.3}")).collect();
@@ -57,10 +57,10 @@ impl Progress {
                 sets.join(", ")
             );
         }
-        self.say(&line);
+        self.message(&line);
     }
 
-    pub(super) fn say(&self, line: &str) {
+    pub(super) fn message(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 

@@ -7,7 +7,10 @@ use octrls_core::layer::{Boundary, Layer};
 use plotters::prelude::*;
 use serde::Serialize;
 
-use super::{Epoch, RunDir, Validation};
+use super::{
+    history::{Epoch, Validation},
+    run_dir::RunDir,
+};
 
 /// Size of an image in pixels.
 const SIZE: (u32, u32) = (900, 480);
@@ -64,14 +67,14 @@ pub fn write_report(dir: &RunDir, history: &[Epoch]) -> Result<()> {
     let layers: Vec<Curve> = labelled
         .map(|layer| {
             let class = usize::from(layer.class());
-            accuracy(layer.name(), ink(layer.upper()), &|v| v.iou.get(class).copied())
+            accuracy(layer.name(), darkened(layer.upper()), &|v| v.iou.get(class).copied())
         })
         .collect();
     draw(&dir.file("layers.svg"), "Validation IoU of the layers", &layers, SeriesLabelPosition::LowerRight)
 }
 
 /// The colour of a boundary, darkened for white paper.
-fn ink(boundary: Boundary) -> RGBColor {
+fn darkened(boundary: Boundary) -> RGBColor {
     let [r, g, b] = boundary.colour().map(|c| c / 4 * 3);
     RGBColor(r, g, b)
 }
@@ -80,9 +83,9 @@ fn draw(path: &Path, title: &str, curves: &[Curve], legend: SeriesLabelPosition)
     let points = || curves.iter().flat_map(|c| &c.points);
     let steps = points().map(|p| p.0).fold(1.0, f64::max);
     let top = points().map(|p| p.1).fold(1.0, f64::max) * 1.02;
-    let unwritten = |e: &dyn std::fmt::Display| anyhow!("cannot write {}: {e}", path.display());
+    let write_error = |e: &dyn std::fmt::Display| anyhow!("cannot write {}: {e}", path.display());
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(|e| unwritten(&e))?;
+    area.fill(&WHITE).map_err(|e| write_error(&e))?;
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
@@ -90,19 +93,19 @@ fn draw(path: &Path, title: &str, curves: &[Curve], legend: SeriesLabelPosition)
         .x_label_area_size(36)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..steps, 0.0..top)
-        .map_err(|e| unwritten(&e))?;
+        .map_err(|e| write_error(&e))?;
     chart
         .configure_mesh()
         .x_desc("step")
         .x_label_formatter(&|step| format!("{step:.0}"))
         .light_line_style(WHITE)
         .draw()
-        .map_err(|e| unwritten(&e))?;
+        .map_err(|e| write_error(&e))?;
     for curve in curves {
         let style = curve.colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(curve.points.iter().copied(), style))
-            .map_err(|e| unwritten(&e))?
+            .map_err(|e| write_error(&e))?
             .label(curve.name.as_str())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
     }
@@ -112,8 +115,8 @@ fn draw(path: &Path, title: &str, curves: &[Curve], legend: SeriesLabelPosition)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()
-        .map_err(|e| unwritten(&e))?;
-    area.present().map_err(|e| unwritten(&e))
+        .map_err(|e| write_error(&e))?;
+    area.present().map_err(|e| write_error(&e))
 }
 
 #[cfg(test)]
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_leaves_curves_and_figures_also_when_nothing_was_validated() {
+    fn writes_reports_also_without_validation() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = RunDir::create(folder.path()).expect("a run");
         let epoch = |step, dice| Epoch {
@@ -132,7 +135,7 @@ mod tests {
             learning_rate: 1e-3,
             cross_entropy: 1.0 / step as f64,
             dice_loss: 0.5,
-            imitation: None,
+            distillation: None,
             validation: (dice > 0.0).then(|| Validation { dice, iou: vec![0.5; 8], ..Validation::default() }),
         };
         for history in [vec![], vec![epoch(10, 0.0)], vec![epoch(10, 0.8), epoch(20, 0.9), epoch(30, 0.7)]] {

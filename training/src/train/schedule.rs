@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Share of the peak learning rate at the end.
-const FLOOR: f64 = 0.01;
+const FINAL_SHARE: f64 = 0.01;
 
 /// Length of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl Schedule {
     pub fn rate(&self, steps: u64, elapsed: Duration) -> f64 {
         let warm = ((steps + 1) as f64 / self.warm_up.max(1) as f64).min(1.0);
         let cosine = f64::midpoint(1.0, (std::f64::consts::PI * self.progress(steps, elapsed)).cos());
-        self.peak * warm * (1.0 - FLOOR).mul_add(cosine, FLOOR)
+        self.peak * warm * (1.0 - FINAL_SHARE).mul_add(cosine, FINAL_SHARE)
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_rises_then_falls_to_its_floor() {
+    fn rate_rises_then_falls_to_its_final_share() {
         let s = Schedule { budget: Budget::Steps(1000), peak: 1e-3, warm_up: 100 };
         let rate = |steps| s.rate(steps, Duration::ZERO);
         assert!(rate(0) < 2e-5 && rate(50) < rate(99));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_of_time_ignores_the_number_of_steps() {
+    fn time_budget_ignores_the_number_of_steps() {
         let s = Schedule { budget: Budget::Minutes(2.0), peak: 1.0, warm_up: 1 };
         assert!((s.progress(123, Duration::from_mins(1)) - 0.5).abs() < 1e-9);
         assert!((s.progress(0, Duration::from_mins(3)) - 1.0).abs() < 1e-9);

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 use burn::prelude::*;
-use octrls_core::{network::{InputSize, Logits, Placement}, surface::{extract, ExtractOptions, Surfaces}};
+use octrls_core::{
+    network::{InputSize, Logits, Placement},
+    surface::{ExtractOptions, Surfaces, extract},
+};
 
 use crate::{
-    augment::LONGEST,
+    augment::MAX_SIDE,
     data::Sample,
     model::{STRIDE, UNet},
     score::Score,
@@ -17,7 +20,7 @@ use crate::{
 /// # Errors
 /// If the network's output cannot be read.
 pub fn segment(model: &UNet, sample: &Sample, ez_shift: f32, device: &Device) -> Result<Surfaces> {
-    let grid = |length: usize| length.min(LONGEST).next_multiple_of(STRIDE);
+    let grid = |length: usize| length.min(MAX_SIDE).next_multiple_of(STRIDE);
     let (width, height) = Placement::resized_size(sample.bscan.width, sample.bscan.height);
     let input = InputSize { width: grid(width), height: grid(height) };
     let placement = Placement::new(sample.bscan.width, sample.bscan.height, input);

@@ -1,4 +1,4 @@
-//! What several tests need: small networks whose every part shows, and inputs for them.
+//! Small networks in which every parameter affects the output, and inputs for them.
 
 use burn::{
     module::{Module, ModuleMapper, Param},
@@ -12,9 +12,9 @@ use octrls_training::{
 };
 
 /// Replaces every vector (biases, batch normalisation) by numbers that are neither 0 nor 1, all positive.
-pub struct Unsettle(pub f32);
+pub struct SetVectors(pub f32);
 
-impl ModuleMapper for Unsettle {
+impl ModuleMapper for SetVectors {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if D != 1 {
             return param;
@@ -42,7 +42,7 @@ pub fn description([width, height]: [usize; 2]) -> Description {
 }
 
 pub fn model(config: UNetConfig) -> UNet {
-    config.init(&device()).valid().map(&mut Unsettle(0.0))
+    config.init(&device()).valid().map(&mut SetVectors(0.0))
 }
 
 pub fn input([width, height]: [usize; 2]) -> Vec<f32> {

@@ -9,8 +9,11 @@ use anyhow::{Context, Result};
 use burn::{module::Module, optim::ModuleOptimizer, prelude::Device, store::ModuleRecord, tensor::Bytes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Epoch, Settings};
-use crate::model::{UNet, UNetConfig};
+use super::{history::Epoch, settings::Settings};
+use crate::{
+    files::write_atomically,
+    model::{UNet, UNetConfig},
+};
 
 /// Progress of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -166,15 +169,4 @@ impl RunDir {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         write_atomically(&self.file(name), bytes)
     }
-}
-
-/// Replaces a file atomically.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    fs::write(&partial, bytes)
-        .and_then(|()| fs::rename(&partial, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -10,7 +10,7 @@ use crate::data::BoundaryRows;
 
 /// One perturbation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Disturbance {
+pub enum Perturbation {
     /// None.
     None,
     /// Number of A-scans and samples scaled by these factors.
@@ -25,7 +25,7 @@ pub enum Disturbance {
     /// Tilt of the eye, in rows down per A-scan.
     Tilt(f32),
     /// Downward shift of the eye, as a share of the height; parts outside the frame are lost.
-    Down(f32),
+    ShiftDown(f32),
     /// Only the middle share of the A-scans.
     Crop(f32),
     /// Noise proportional to the signal, with this standard deviation at full signal.
@@ -43,38 +43,38 @@ pub enum Disturbance {
     /// White wedge over the upper left corner, with this share of width and height.
     Wedge(f32),
     /// Scale of two bright bars in the lower left corner.
-    Marks,
+    ScaleBars,
 }
 
 /// All perturbations measured, with their descriptions.
-pub const DISTURBANCES: [(&str, Disturbance); 24] = [
-    ("as scanned", Disturbance::None),
-    ("spacing x 4 (a quarter of the pixels each way)", Disturbance::Scale { lateral: 0.25, axial: 0.25 }),
-    ("spacing x 2", Disturbance::Scale { lateral: 0.5, axial: 0.5 }),
-    ("spacing x 0.5", Disturbance::Scale { lateral: 2.0, axial: 2.0 }),
-    ("spacing x 0.25", Disturbance::Scale { lateral: 4.0, axial: 4.0 }),
-    ("lateral spacing x 4", Disturbance::Scale { lateral: 0.25, axial: 1.0 }),
-    ("lateral spacing x 2", Disturbance::Scale { lateral: 0.5, axial: 1.0 }),
-    ("axial spacing x 2", Disturbance::Scale { lateral: 1.0, axial: 0.5 }),
-    ("axial spacing x 0.5", Disturbance::Scale { lateral: 1.0, axial: 2.0 }),
-    ("mirrored", Disturbance::Mirror),
-    ("tilted by 0.2 rows an A-scan", Disturbance::Tilt(0.2)),
-    ("moved down by 15 %", Disturbance::Down(0.15)),
-    ("middle third of the A-scans", Disturbance::Crop(0.33)),
-    ("speckle, deviation 0.2", Disturbance::Speckle(0.2)),
-    ("speckle, deviation 0.4", Disturbance::Speckle(0.4)),
-    ("noise, deviation 0.1", Disturbance::Noise(0.1)),
-    ("blur, 3 passes", Disturbance::Blur(3)),
-    ("gamma 0.5", Disturbance::Gamma(0.5)),
-    ("gamma 2", Disturbance::Gamma(2.0)),
-    ("contrast x 0.4", Disturbance::Contrast(0.4)),
-    ("shadows of half the light", Disturbance::Shadows(0.5)),
-    ("shadows of 90 % of the light", Disturbance::Shadows(0.9)),
-    ("white wedge, 25 %", Disturbance::Wedge(0.25)),
-    ("burnt-in scale", Disturbance::Marks),
+pub const PERTURBATIONS: [(&str, Perturbation); 24] = [
+    ("as scanned", Perturbation::None),
+    ("spacing x 4 (a quarter of the pixels each way)", Perturbation::Scale { lateral: 0.25, axial: 0.25 }),
+    ("spacing x 2", Perturbation::Scale { lateral: 0.5, axial: 0.5 }),
+    ("spacing x 0.5", Perturbation::Scale { lateral: 2.0, axial: 2.0 }),
+    ("spacing x 0.25", Perturbation::Scale { lateral: 4.0, axial: 4.0 }),
+    ("lateral spacing x 4", Perturbation::Scale { lateral: 0.25, axial: 1.0 }),
+    ("lateral spacing x 2", Perturbation::Scale { lateral: 0.5, axial: 1.0 }),
+    ("axial spacing x 2", Perturbation::Scale { lateral: 1.0, axial: 0.5 }),
+    ("axial spacing x 0.5", Perturbation::Scale { lateral: 1.0, axial: 2.0 }),
+    ("mirrored", Perturbation::Mirror),
+    ("tilted by 0.2 rows an A-scan", Perturbation::Tilt(0.2)),
+    ("moved down by 15 %", Perturbation::ShiftDown(0.15)),
+    ("middle third of the A-scans", Perturbation::Crop(0.33)),
+    ("speckle, deviation 0.2", Perturbation::Speckle(0.2)),
+    ("speckle, deviation 0.4", Perturbation::Speckle(0.4)),
+    ("noise, deviation 0.1", Perturbation::Noise(0.1)),
+    ("blur, 3 passes", Perturbation::Blur(3)),
+    ("gamma 0.5", Perturbation::Gamma(0.5)),
+    ("gamma 2", Perturbation::Gamma(2.0)),
+    ("contrast x 0.4", Perturbation::Contrast(0.4)),
+    ("shadows of half the light", Perturbation::Shadows(0.5)),
+    ("shadows of 90 % of the light", Perturbation::Shadows(0.9)),
+    ("white wedge, 25 %", Perturbation::Wedge(0.25)),
+    ("burnt-in scale", Perturbation::ScaleBars),
 ];
 
-impl Disturbance {
+impl Perturbation {
     /// Applies the perturbation to a scan and its boundaries; `None` where a boundary left the frame or is covered.
     #[must_use]
     pub fn apply(self, bscan: &BScan, truth: &BoundaryRows, seed: u64) -> (BScan, BoundaryRows) {
@@ -90,7 +90,7 @@ impl Disturbance {
                 return (out, std::array::from_fn(|k| truth[k].iter().rev().copied().collect()));
             }
             Self::Tilt(slope) => return moved(bscan, truth, |x| slope * (x as f32 - 0.5 * w as f32)),
-            Self::Down(share) => return moved(bscan, truth, |_| (share * h as f32).round()),
+            Self::ShiftDown(share) => return moved(bscan, truth, |_| (share * h as f32).round()),
             Self::Crop(share) => {
                 let kept = ((share * w as f32) as usize).max(16).min(w);
                 let columns = (w - kept) / 2..(w - kept) / 2 + kept;
@@ -115,7 +115,7 @@ impl Disturbance {
                 let rows = |k: usize| truth[k].iter().enumerate().map(|(x, row)| open(x, row)).collect();
                 return (out, std::array::from_fn(rows));
             }
-            Self::Marks => {
+            Self::ScaleBars => {
                 let bar = |x: usize, y: usize| {
                     let (x, y) = (x as isize - 10, y as isize - h as isize + 12);
                     ((0..60).contains(&x) && (0..3).contains(&y)) || ((0..3).contains(&x) && (-57..3).contains(&y))
@@ -202,41 +202,45 @@ mod tests {
     }
 
     #[test]
-    fn geometry_moves_pixels_and_boundaries_alike() {
+    fn geometry_moves_pixels_and_boundaries_together() {
         let (bscan, truth) = scan();
-        for disturbance in [
-            Disturbance::Scale { lateral: 0.5, axial: 2.0 },
-            Disturbance::Scale { lateral: 3.0, axial: 0.5 },
-            Disturbance::Mirror,
-            Disturbance::Tilt(0.3),
-            Disturbance::Down(0.2),
-            Disturbance::Crop(0.5),
+        for perturbation in [
+            Perturbation::Scale { lateral: 0.5, axial: 2.0 },
+            Perturbation::Scale { lateral: 3.0, axial: 0.5 },
+            Perturbation::Mirror,
+            Perturbation::Tilt(0.3),
+            Perturbation::ShiftDown(0.2),
+            Perturbation::Crop(0.5),
         ] {
-            let (out, rows) = disturbance.apply(&bscan, &truth, 1);
+            let (out, rows) = perturbation.apply(&bscan, &truth, 1);
             assert_eq!((out.intensity.len(), rows[0].len()), (out.width * out.height, out.width));
             for x in [2, out.width / 2, out.width - 3] {
                 let row = rows[0][x].expect("inside");
-                assert!((edge(&out, x) - row).abs() < 0.6, "{disturbance:?}: {} for {row}", edge(&out, x));
+                assert!((edge(&out, x) - row).abs() < 0.6, "{perturbation:?}: {} for {row}", edge(&out, x));
             }
         }
     }
 
     #[test]
-    fn what_leaves_the_frame_or_is_covered_has_no_boundary() {
+    fn boundaries_outside_the_frame_or_covered_are_dropped() {
         let (bscan, truth) = scan();
-        let rows = |d: Disturbance| d.apply(&bscan, &truth, 1).1;
-        assert!(rows(Disturbance::Down(0.6))[0].iter().all(Option::is_none));
-        let covered = rows(Disturbance::Wedge(0.75));
+        let rows = |d: Perturbation| d.apply(&bscan, &truth, 1).1;
+        assert!(rows(Perturbation::ShiftDown(0.6))[0].iter().all(Option::is_none));
+        let covered = rows(Perturbation::Wedge(0.75));
         assert!(covered[0][0].is_none() && covered[0][WIDTH - 1].is_some());
     }
 
     #[test]
-    fn another_look_stays_in_range_and_keeps_the_boundaries() {
+    fn perturbed_intensities_stay_in_range() {
         let (bscan, truth) = scan();
-        for (name, disturbance) in DISTURBANCES {
-            let (out, _) = disturbance.apply(&bscan, &truth, 1);
+        for (name, perturbation) in PERTURBATIONS {
+            let (out, _) = perturbation.apply(&bscan, &truth, 1);
             assert!(out.intensity.iter().all(|v| (0.0..=1.0).contains(v)), "{name}");
-            assert_eq!(out == bscan, disturbance == Disturbance::None || disturbance == Disturbance::Mirror, "{name}");
+            assert_eq!(
+                out == bscan,
+                perturbation == Perturbation::None || perturbation == Perturbation::Mirror,
+                "{name}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A step of the recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Step {
+pub enum RecipeStep {
     /// Crops from phantoms
     Phantoms,
     /// Crops without a retina
@@ -33,38 +33,38 @@ pub enum Step {
 
 /// The steps that a training leaves out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Step>", into = "Vec<Step>")]
-pub struct Without(u16);
+#[serde(from = "Vec<RecipeStep>", into = "Vec<RecipeStep>")]
+pub struct Ablation(u16);
 
-impl Without {
+impl Ablation {
     /// Whether `step` is left out.
     #[must_use]
-    pub const fn leaves_out(self, step: Step) -> bool {
+    pub const fn omits(self, step: RecipeStep) -> bool {
         self.0 & (1 << step as u16) != 0
     }
 
     /// Whether no step is left out.
     #[must_use]
-    pub const fn is_nothing(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.0 == 0
     }
 }
 
-impl FromIterator<Step> for Without {
-    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
+impl FromIterator<RecipeStep> for Ablation {
+    fn from_iter<I: IntoIterator<Item = RecipeStep>>(steps: I) -> Self {
         Self(steps.into_iter().fold(0, |all, step| all | 1 << step as u16))
     }
 }
 
-impl From<Vec<Step>> for Without {
-    fn from(steps: Vec<Step>) -> Self {
+impl From<Vec<RecipeStep>> for Ablation {
+    fn from(steps: Vec<RecipeStep>) -> Self {
         steps.into_iter().collect()
     }
 }
 
-impl From<Without> for Vec<Step> {
-    fn from(without: Without) -> Self {
-        Step::value_variants().iter().copied().filter(|&step| without.leaves_out(step)).collect()
+impl From<Ablation> for Vec<RecipeStep> {
+    fn from(ablation: Ablation) -> Self {
+        RecipeStep::value_variants().iter().copied().filter(|&step| ablation.omits(step)).collect()
     }
 }
 
@@ -73,12 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_survives_the_settings_file() {
-        let without: Without = [Step::Dice, Step::Geometry].into_iter().collect();
-        assert!(without.leaves_out(Step::Dice) && !without.leaves_out(Step::Phantoms));
-        let text = serde_json::to_string(&without).expect("JSON");
+    fn ablation_round_trips_through_json() {
+        let ablation: Ablation = [RecipeStep::Dice, RecipeStep::Geometry].into_iter().collect();
+        assert!(ablation.omits(RecipeStep::Dice) && !ablation.omits(RecipeStep::Phantoms));
+        let text = serde_json::to_string(&ablation).expect("JSON");
         assert_eq!(text, r#"["geometry","dice"]"#);
-        assert_eq!(serde_json::from_str::<Without>(&text).expect("its own JSON"), without);
-        assert!(Without::default().is_nothing() && !without.is_nothing());
+        assert_eq!(serde_json::from_str::<Ablation>(&text).expect("its own JSON"), ablation);
+        assert!(Ablation::default().is_empty() && !ablation.is_empty());
     }
 }

@@ -1,0 +1,81 @@
+//! A scan with targets, before it is cropped.
+
+use octrls_core::{
+    layer::EzConvention,
+    measure::accuracy::IGNORE,
+    network::{InputSize, Placement},
+    scan::BScan,
+};
+
+use crate::data::{Sample, target_codes};
+
+/// Longest side of the network's input.
+pub const MAX_SIDE: usize = 640;
+/// Pixels outside a scan or a frame are unlabelled.
+pub(super) const OUTSIDE: u8 = IGNORE;
+
+/// A scan with one target per pixel, see [`crate::data::target_codes`].
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The intensities.
+    pub bscan: BScan,
+    /// The targets, `width * height`.
+    pub codes: Vec<u8>,
+    /// Where the ellipsoid zone ends in the targets, by convention.
+    pub ez: EzConvention,
+}
+
+impl Frame {
+    /// The unchanged frame of a sample.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Self {
+        Self { bscan: sample.bscan.clone(), codes: target_codes(sample), ez: sample.ez }
+    }
+
+    /// The frame on the network's grid: fitted to the input and standardised as in the runtime.
+    pub(super) fn placed(&self) -> Self {
+        let BScan { width, height, .. } = self.bscan;
+        let (columns, rows) = Placement::resized_size(width, height);
+        let input = InputSize { width: columns.min(MAX_SIDE), height: rows.min(MAX_SIDE) };
+        let row = |y: usize| (2 * y + 1) * height / (2 * input.height) * width;
+        let column = |x: usize| (2 * x + 1) * width / (2 * input.width);
+        let codes = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.codes[row(y) + column(x)]));
+        let intensity = Placement::new(width, height, input).input_of(&self.bscan);
+        let bscan = BScan { width: input.width, height: input.height, intensity };
+        Self { codes: codes.collect(), bscan, ez: self.ez }
+    }
+
+    /// Standardises the display intensities as the runtime does.
+    pub(super) fn standardise(&mut self) {
+        let BScan { width, height, .. } = self.bscan;
+        self.bscan.intensity = Placement::new(width, height, InputSize { width, height }).input_of(&self.bscan);
+    }
+
+    /// Whether a code is a layer.
+    pub(super) fn is_layer(code: u8) -> bool {
+        code != 0 && usize::from(code) < octrls_core::layer::CLASSES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placement_shrinks_labels_and_intensities_together() {
+        let (width, height) = (MAX_SIDE * 2, 420);
+        let bright = |i: usize| i / width >= 210 && i % width >= MAX_SIDE;
+        let frame = Frame {
+            bscan: BScan {
+                width,
+                height,
+                intensity: (0..width * height).map(|i| f32::from(u8::from(bright(i)))).collect(),
+            },
+            codes: (0..width * height).map(|i| u8::from(bright(i))).collect(),
+            ez: EzConvention::BandAlone,
+        };
+        let placed = frame.placed();
+        assert_eq!((placed.bscan.width, placed.bscan.height, placed.ez), (MAX_SIDE, height, EzConvention::BandAlone));
+        assert!(placed.codes.iter().zip(&placed.bscan.intensity).all(|(&code, &v)| (code == 1) == (v > 0.0)));
+    }
+}
