@@ -12,7 +12,7 @@ use std::{
 use burn::prelude::*;
 use octrls_core::{
     layer::{CLASSES, EzConvention, Layer},
-    measure::accuracy::IGNORE,
+    lesion::LESION_CLASSES,
 };
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ablation::{Ablation, RecipeStep},
     augment::{Crop, Frame, negative_crop, plain_crop, varied_crop},
-    data::{BELOW_RPE, Sample, phantom},
-    loss::Target,
+    data::{PixelLabel, Sample, phantom},
+    loss::{Allowed, Target},
 };
 
 /// Number of batches prepared ahead.
@@ -189,10 +189,43 @@ impl Sampler {
 pub struct Batch {
     shape: [usize; 3],
     input: Vec<f32>,
+    layers: Marks,
+    lesions: Marks,
+    conventions: Vec<EzConvention>,
+}
+
+/// The labels of one output: 0 or 1 for each class and pixel.
+struct Marks {
+    classes: usize,
     allowed: Vec<f32>,
     exact: Vec<f32>,
     labelled: Vec<f32>,
-    conventions: Vec<EzConvention>,
+}
+
+impl Marks {
+    fn of(labels: &[&[PixelLabel]], classes: usize, allows: impl Fn(PixelLabel, usize) -> bool) -> Self {
+        let pixels = labels[0].len();
+        let mark = |holds: bool| f32::from(u8::from(holds));
+        let count = |label: &PixelLabel| (0..classes).filter(|&c| allows(*label, c)).count();
+        let mut allowed = Vec::with_capacity(labels.len() * classes * pixels);
+        for labels in labels {
+            for class in 0..classes {
+                allowed.extend(labels.iter().map(|&label| mark(allows(label, class))));
+            }
+        }
+        let counts: Vec<usize> = labels.iter().flat_map(|labels| labels.iter().map(count)).collect();
+        let exact = counts.iter().map(|&n| mark(n == 1)).collect();
+        Self { classes, allowed, exact, labelled: counts.iter().map(|&n| mark(n < classes)).collect() }
+    }
+
+    fn into_tensors(self, [n, h, w]: [usize; 3], device: &Device) -> Allowed {
+        let tensor = |values, channels| Tensor::from_data(TensorData::new(values, [n, channels, h, w]), device);
+        Allowed {
+            allowed: tensor(self.allowed, self.classes),
+            exact: tensor(self.exact, 1),
+            labelled: tensor(self.labelled, 1),
+        }
+    }
 }
 
 impl Batch {
@@ -203,29 +236,15 @@ impl Batch {
     #[must_use]
     pub fn new(crops: &[Crop]) -> Self {
         let (width, height) = (crops[0].width, crops[0].height);
-        let pixels = width * height;
-        let mut batch = Self {
+        assert!(crops.iter().all(|crop| (crop.width, crop.height) == (width, height)), "crops of one batch have one size");
+        let labels: Vec<&[PixelLabel]> = crops.iter().map(|crop| crop.labels.as_slice()).collect();
+        Self {
             shape: [crops.len(), height, width],
-            input: Vec::with_capacity(crops.len() * pixels),
-            allowed: vec![0.0; crops.len() * CLASSES * pixels],
-            exact: Vec::with_capacity(crops.len() * pixels),
-            labelled: Vec::with_capacity(crops.len() * pixels),
+            input: crops.iter().flat_map(|crop| crop.input.iter().copied()).collect(),
+            layers: Marks::of(&labels, CLASSES, PixelLabel::allows_layer),
+            lesions: Marks::of(&labels, LESION_CLASSES, PixelLabel::allows_lesion),
             conventions: crops.iter().map(|c| c.ez).collect(),
-        };
-        for (crop, allowed) in crops.iter().zip(batch.allowed.chunks_exact_mut(CLASSES * pixels)) {
-            assert_eq!((crop.width, crop.height), (width, height), "crops of one batch have one size");
-            batch.input.extend(&crop.input);
-            batch.exact.extend(crop.codes.iter().map(|&c| f32::from(u8::from(usize::from(c) < CLASSES))));
-            batch.labelled.extend(crop.codes.iter().map(|&c| f32::from(u8::from(c != IGNORE))));
-            for (i, &code) in crop.codes.iter().enumerate() {
-                match code {
-                    IGNORE => (0..CLASSES).for_each(|c| allowed[c * pixels + i] = 1.0),
-                    BELOW_RPE => [0, CLASSES - 1].into_iter().for_each(|c| allowed[c * pixels + i] = 1.0),
-                    class => allowed[usize::from(class) * pixels + i] = 1.0,
-                }
-            }
         }
-        batch
     }
 
     /// The input `[N, 1, H, W]` and the target on `device`. Conventions shift the score of the ellipsoid zone against
@@ -239,14 +258,12 @@ impl Batch {
             bias[usize::from(Layer::Ez.class())] = half;
             bias[usize::from(Layer::Rpe.class())] = -half;
         }
-        let tensor = |values, channels| Tensor::from_data(TensorData::new(values, [n, channels, h, w]), device);
         let target = Target {
-            allowed: tensor(self.allowed, CLASSES),
-            exact: tensor(self.exact, 1),
-            labelled: tensor(self.labelled, 1),
+            layers: self.layers.into_tensors(self.shape, device),
+            lesions: self.lesions.into_tensors(self.shape, device),
             bias: Tensor::from_data(TensorData::new(bias, [n, CLASSES, 1, 1]), device),
         };
-        (tensor(self.input, 1), target)
+        (Tensor::from_data(TensorData::new(self.input, [n, 1, h, w]), device), target)
     }
 }
 
@@ -255,6 +272,7 @@ mod tests {
     use octrls_core::scan::BScan;
 
     use super::*;
+    use crate::data::BELOW_RPE;
 
     fn sample(set: &str, subject: &str, value: f32) -> Sample {
         let bscan = BScan { width: 1, height: 1, intensity: vec![value] };
@@ -289,20 +307,29 @@ mod tests {
         let options = BatchOptions { width: 64, height: 96, seed: 4, ..shares };
         let crops = |step| Sampler::new(options, scans(), None).crops(step);
         let (one, again, other) = (crops(7), crops(7), crops(8));
-        assert!(one.iter().zip(&again).all(|(a, b)| a.input == b.input && a.codes == b.codes));
+        assert!(one.iter().zip(&again).all(|(a, b)| a.input == b.input && a.labels == b.labels));
         assert!(one[0].input != other[0].input);
     }
 
     #[test]
-    fn codes_map_to_allowed_classes() {
-        let (codes, ez) = (vec![3, BELOW_RPE, IGNORE, 0], EzConvention::default());
-        let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], codes, ez };
-        let batch = Batch::new(&[crop]);
-        let allowed = |x: usize| (0..CLASSES).filter(|c| batch.allowed[c * 4 + x] > 0.0).collect::<Vec<_>>();
-        assert_eq!(allowed(0), [3]);
-        assert_eq!(allowed(1), [0, CLASSES - 1]);
-        assert_eq!(allowed(2).len(), CLASSES);
-        assert_eq!(allowed(3), [0]);
-        assert_eq!((batch.exact, batch.labelled), (vec![1.0, 0.0, 0.0, 1.0], vec![1.0, 1.0, 0.0, 1.0]));
+    fn labels_become_marks_of_the_allowed_classes() {
+        let labels = vec![
+            PixelLabel::of_code(3).with_lesion(2),
+            PixelLabel::of_code(BELOW_RPE),
+            PixelLabel::UNKNOWN,
+            PixelLabel::BACKGROUND,
+        ];
+        let crop = Crop { width: 4, height: 1, input: vec![0.0; 4], labels, ez: EzConvention::default() };
+        let Batch { layers, lesions, .. } = Batch::new(&[crop]);
+        let allowed = |marks: &Marks, x: usize| -> Vec<usize> {
+            (0..marks.classes).filter(|c| marks.allowed[c * 4 + x] > 0.0).collect()
+        };
+        assert_eq!(allowed(&layers, 0), [3]);
+        assert_eq!(allowed(&layers, 1), [0, CLASSES - 1]);
+        assert_eq!(allowed(&layers, 2).len(), CLASSES);
+        assert_eq!(allowed(&layers, 3), [0]);
+        assert_eq!((layers.exact, layers.labelled), (vec![1.0, 0.0, 0.0, 1.0], vec![1.0, 1.0, 0.0, 1.0]));
+        assert_eq!((allowed(&lesions, 0), allowed(&lesions, 1).len()), (vec![2], LESION_CLASSES));
+        assert_eq!((lesions.exact, lesions.labelled), (vec![1.0, 0.0, 0.0, 1.0], vec![1.0, 0.0, 0.0, 1.0]));
     }
 }

@@ -84,7 +84,7 @@ impl Imported {
         };
         let expected = vec![CLASSES, 1, 1, 1];
         let width = width.filter(|w| (1..=MAX_WIDTH).contains(w)).ok_or_else(|| shape(head, expected))?;
-        let config = UNetConfig { width, batch_norm: false };
+        let config = UNetConfig { width, batch_norm: false, lesions: weights.contains_key(LESIONS) };
         let mut loader = LoadWeights { path: Vec::new(), weights: &mut weights, error: None };
         let model = config.init(device).valid().map(&mut loader);
         match (loader.error, weights.into_keys().next()) {
@@ -97,6 +97,8 @@ impl Imported {
 
 /// The weight that determines the width of a network.
 const HEAD: &str = "head.weight";
+/// A weight of the output for lesions.
+const LESIONS: &str = "lesions.weight";
 /// Largest accepted width, in feature maps; a file with more is rejected.
 const MAX_WIDTH: usize = 256;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use octrls_core::{
     layer::{BOUNDARIES, Boundary, Layer},
+    lesion::{LESIONS, Lesion},
     measure::accuracy::{BoundaryError, IGNORE, Overlap, boundaries_of_mask},
     surface::Surfaces,
 };
@@ -27,8 +28,8 @@ pub struct SetScore {
     pub boundaries: [BoundaryError; BOUNDARIES],
     /// How often the labelled row is within the network's own interval.
     pub coverage: Ratio,
-    /// How often the choroid-sclera boundary is left out where a reader could not see it.
-    pub choroid_omitted: Ratio,
+    /// Agreement of the lesion masks.
+    pub lesions: LesionOverlap,
     /// Every A-scan that could be compared.
     ascans: Vec<AScan>,
     /// Axial spacing in micrometres, if it is the same in the whole set.
@@ -77,6 +78,34 @@ impl Ratio {
     }
 }
 
+/// Pixels of each lesion: found and labelled, found, labelled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LesionOverlap([[u64; 3]; LESIONS]);
+
+impl LesionOverlap {
+    /// Adds a lesion mask; unlabelled pixels do not count.
+    pub fn add(&mut self, found: &[u8], labelled: &[u8]) {
+        for (&found, &labelled) in found.iter().zip(labelled).filter(|(_, labelled)| **labelled != IGNORE) {
+            for (class, [both, f, l]) in (1_u8..).zip(&mut self.0) {
+                *both += u64::from(found == class && labelled == class);
+                *f += u64::from(found == class);
+                *l += u64::from(labelled == class);
+            }
+        }
+    }
+
+    /// Dice of each lesion that occurs in the labels, by its name.
+    #[must_use]
+    pub fn dice(&self) -> BTreeMap<String, f64> {
+        let occurring = Lesion::ALL.into_iter().zip(self.0).filter(|(_, [_, _, labelled])| *labelled > 0);
+        occurring
+            .map(|(lesion, [both, found, labelled])| {
+                (lesion.key().to_owned(), 2.0 * both as f64 / (found + labelled) as f64)
+            })
+            .collect()
+    }
+}
+
 /// Whether each labelled row lies within 1.96 standard deviations of the segmented one.
 fn within_interval<'a>(
     rows: &'a [Option<f32>],
@@ -104,9 +133,6 @@ impl SetScore {
         for ((error, boundary), truth) in self.boundaries.iter_mut().zip(Boundary::ALL).zip(truth) {
             error.add(surfaces.rows(boundary), truth);
             self.coverage.add(within_interval(surfaces.rows(boundary), surfaces.deviations(boundary), truth));
-        }
-        if sample.choroid == ChoroidLabel::NotVisible {
-            self.choroid_omitted.add(surfaces.rows(Boundary::Csb).iter().map(Option::is_none));
         }
         for (x, &confidence) in surfaces.confidence().iter().enumerate() {
             let errors = Boundary::ALL.into_iter().zip(truth).filter_map(|(boundary, truth)| {
@@ -142,6 +168,12 @@ impl SetScore {
     #[must_use]
     pub fn mean_dice(&self) -> Option<f64> {
         mean_dice(&self.overlap)
+    }
+
+    /// Mean absolute error of the choroid-sclera boundary in pixels.
+    #[must_use]
+    pub fn choroid(&self) -> Option<f64> {
+        self.boundaries[Boundary::Csb.index()].mean_absolute()
     }
 
     /// Mean absolute error in pixels, averaged over the boundaries.
@@ -186,7 +218,7 @@ impl Score {
 pub fn ground_truth(sample: &Sample) -> BoundaryRows {
     let drawn = sample.boundaries.clone();
     let mut rows = drawn.unwrap_or_else(|| boundaries_of_mask(&sample.mask, sample.bscan.width));
-    if let ChoroidLabel::Traced(choroid) = &sample.choroid {
+    if let ChoroidLabel::Traced { rows: choroid, .. } = &sample.choroid {
         rows[Boundary::Csb.index()].clone_from(choroid);
     }
     rows
@@ -242,13 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn counts_omitted_boundaries_of_an_invisible_choroid() {
-        let mut set = SetScore::default();
-        let sample = Sample { choroid: ChoroidLabel::NotVisible, ..sample(without_choroid()) };
-        set.add(&sample, &surfaces(0.0), &ground_truth(&sample));
-        assert_eq!(set.choroid_omitted.value(), Some(0.0));
-        set.add(&sample, &Surfaces::undetermined(2, 16), &ground_truth(&sample));
-        assert_eq!(set.choroid_omitted.value(), Some(0.5));
+    fn dice_of_lesions_ignores_unlabelled_pixels() {
+        let mut overlap = LesionOverlap::default();
+        overlap.add(&[1, 1, 0, 2, 3], &[1, 0, 1, IGNORE, IGNORE]);
+        assert_eq!(overlap.dice(), BTreeMap::from([("irf".to_owned(), 0.5)]));
     }
 
     #[test]

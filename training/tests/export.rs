@@ -18,7 +18,7 @@ fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
     let model = model(config);
     let input = input([width, height]);
     let data = TensorData::new(input.clone(), [1, 1, height, width]);
-    let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).into_data().try_to_vec().expect("floats");
+    let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).layers.into_data().try_to_vec().expect("floats");
 
     let bytes = export(&model, &description([width, height])).expect("an exportable network");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
@@ -36,13 +36,13 @@ fn runtime_matches_burn() {
 
 #[test]
 fn runtime_matches_burn_without_batch_normalisation() {
-    let difference = largest_difference(UNetConfig { width: 4, batch_norm: false }, 32, 16);
+    let difference = largest_difference(UNetConfig { width: 4, batch_norm: false, lesions: true }, 32, 16);
     assert!(difference < 1e-4, "{difference}");
 }
 
 #[test]
 fn file_has_its_metadata_and_weight_digest() {
-    let config = UNetConfig { width: 4, batch_norm: true };
+    let config = UNetConfig { width: 4, batch_norm: true, lesions: true };
     let metadata = |model: &UNet| {
         let bytes = export(model, &description([32, 32])).expect("an exportable network");
         Network::from_bytes(&bytes).expect("a model that the runtime loads").metadata().clone()
@@ -60,7 +60,7 @@ fn file_has_its_metadata_and_weight_digest() {
 
 #[test]
 fn halving_a_file_equals_exporting_at_half_precision() {
-    let model = model(UNetConfig { width: 4, batch_norm: true });
+    let model = model(UNetConfig { width: 4, batch_norm: true, lesions: true });
     let single = export(&model, &description([32, 32])).expect("an exportable network");
     let half = Description { precision: Precision::Half, ..description([32, 32]) };
     let half = export(&model, &half).expect("an exportable network");
@@ -77,7 +77,7 @@ fn halving_a_file_equals_exporting_at_half_precision() {
 #[test]
 fn blend_differs_from_its_networks_and_is_uncalibrated() {
     let of = |width: usize| {
-        let model = model(UNetConfig { width, batch_norm: true });
+        let model = model(UNetConfig { width, batch_norm: true, lesions: true });
         export(&model, &description([32, 32])).expect("an exportable network")
     };
     let (first, second) = (of(4), of(4));
@@ -97,22 +97,22 @@ fn blend_differs_from_its_networks_and_is_uncalibrated() {
 
 #[test]
 fn export_leaves_the_network_trainable() {
-    let config = UNetConfig { width: 4, batch_norm: true };
+    let config = UNetConfig { width: 4, batch_norm: true, lesions: true };
     let model = config.init(&device().autodiff());
     let _ = export(&model, &description([32, 32])).expect("an exportable network");
     let x = Tensor::<4>::ones([1, 1, 32, 32], &device().autodiff());
-    let _ = model.forward(x).sum().backward();
+    let _ = model.forward(x).layers.sum().backward();
 }
 
 #[test]
 fn rejects_an_input_size_off_the_stride() {
-    let model = UNetConfig { width: 4, batch_norm: true }.init(&device());
+    let model = UNetConfig { width: 4, batch_norm: true, lesions: true }.init(&device());
     assert!(matches!(export(&model, &description([40, 32])), Err(ExportError::InputSize { .. })));
 }
 
 #[test]
 fn runtime_runs_an_exported_network_on_a_scan() {
-    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true }), &description([64, 448])).expect("exportable");
+    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true, lesions: true }), &description([64, 448])).expect("exportable");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let bscan = BScan { width: 50, height: 420, intensity: (0..21_000).map(|i| (i % 97) as f32 / 97.0).collect() };
     let (logits, placement) = network.run(&bscan).expect("a run");

@@ -27,7 +27,7 @@ fn tensor(values: &[f32], device: &Device) -> Tensor<4> {
 }
 
 fn output(model: &UNet, device: &Device) -> Vec<f32> {
-    let out = model.forward(tensor(&input(SIDES), device)).into_data();
+    let out = model.forward(tensor(&input(SIDES), device)).layers.into_data();
     out.try_to_vec().expect("floats")
 }
 
@@ -51,7 +51,7 @@ fn imported(bytes: &[u8]) -> Imported {
 
 #[test]
 fn import_restores_the_exported_network() {
-    let source = model(UNetConfig { width: 6, batch_norm: true });
+    let source = model(UNetConfig { width: 6, batch_norm: true, lesions: true });
     let bytes = exported(&source);
     let back = imported(&bytes);
     assert_eq!((back.config.width, back.metadata.ez_shift), (6, 6.0));
@@ -62,7 +62,7 @@ fn import_restores_the_exported_network() {
 
 #[test]
 fn import_restores_16_bit_weights() {
-    let source = model(UNetConfig { width: 6, batch_norm: true });
+    let source = model(UNetConfig { width: 6, batch_norm: true, lesions: true });
     let bytes = halved(&source);
     let back = imported(&bytes);
     assert!(largest_difference(&output(&source, &device()), &output(&back.model, &device())) < 1e-2);
@@ -75,7 +75,7 @@ fn import_restores_16_bit_weights() {
 
 #[test]
 fn recreated_normalisations_keep_the_output() {
-    let back = imported(&exported(&model(UNetConfig { width: 6, batch_norm: true }))).model;
+    let back = imported(&exported(&model(UNetConfig { width: 6, batch_norm: true, lesions: true }))).model;
     let before = output(&back, &device());
     let normed = back.clone().with_norms(&[tensor(&input(SIDES), &device())]);
     assert!(largest_difference(&before, &output(&normed, &device())) < 1e-4);
@@ -85,14 +85,14 @@ fn recreated_normalisations_keep_the_output() {
 
     // In training a normalisation uses the statistics of its batch; here they are those that were measured.
     let device = device().autodiff();
-    let config = UNetConfig { width: 6, batch_norm: true };
+    let config = UNetConfig { width: 6, batch_norm: true, lesions: true };
     let training = config.init(&device).load_record(normed.into_record());
     assert!(largest_difference(&before, &output(&training, &device)) < 1e-3);
 }
 
 #[test]
 fn rejects_files_of_other_networks() {
-    let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false }));
+    let bytes = exported(&model(UNetConfig { width: 4, batch_norm: false, lesions: true }));
     let error = |bytes: &[u8]| Imported::from_bytes(bytes, &device()).expect_err("no network");
     assert!(matches!(error(b"not a model"), ImportError::Decode(_)));
     assert!(matches!(error(&[]), ImportError::Metadata(_)));
@@ -119,7 +119,7 @@ fn shipped_models_import_and_keep_their_weights() {
         let crops: Vec<_> = (0..4).map(crop).collect();
         let normed = shipped.model.clone().with_norms(&crops);
         for crop in crops {
-            let logits = |model: &UNet| model.forward(crop.clone()).into_data().try_to_vec::<f32>().expect("floats");
+            let logits = |model: &UNet| model.forward(crop.clone()).layers.into_data().try_to_vec::<f32>().expect("floats");
             let difference = largest_difference(&logits(&shipped.model), &logits(&normed));
             assert!(difference < 1e-4, "{name}: {difference}");
         }

@@ -33,7 +33,7 @@ fn sample() -> Sample {
 
 fn settings(steps: u64, peak: f64) -> Settings {
     Settings {
-        network: UNetConfig { width: 2, batch_norm: true },
+        network: UNetConfig { width: 2, batch_norm: true, lesions: true },
         batch: BatchOptions {
             size: 1,
             width: SIDE,
@@ -91,7 +91,7 @@ fn resumes_a_run_where_it_stopped() {
 fn rejects_resuming_with_another_network() {
     let folder = tempfile::tempdir().expect("a folder");
     train(folder.path(), settings(1, 1e-3), false);
-    let other = Settings { network: UNetConfig { width: 4, batch_norm: true }, ..settings(1, 1e-3) };
+    let other = Settings { network: UNetConfig { width: 4, batch_norm: true, lesions: true }, ..settings(1, 1e-3) };
     let run = RunDir::open(folder.path()).expect("a run");
     assert!(Trainer::resume(other, run, &device(), Arc::new(AtomicBool::new(false))).is_err());
 }

@@ -1,6 +1,7 @@
 //! Segments the layers of the retina in B-scans and measures their thickness. No IO but loading a model file.
 //!
 //! - [`layer`]: the vocabulary of layers and boundaries;
+//! - [`lesion`]: that of lesions;
 //! - [`scan`]: what a B-scan is, where it lies, and the source of each fact about it;
 //! - [`network`]: the model file, its input and its runtime;
 //! - [`surface`]: ordered boundaries from class scores;
@@ -40,6 +41,7 @@
 
 pub mod error_code;
 pub mod layer;
+pub mod lesion;
 pub mod measure;
 pub mod network;
 pub mod phantom;

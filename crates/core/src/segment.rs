@@ -9,7 +9,7 @@ use crate::{
     measure::{Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network, Placement, retina_crop},
     scan::{BScan, Spacing},
-    surface::{ExtractOptions, Surfaces, extract_parallel},
+    surface::{ExtractOptions, LesionMask, Surfaces, extract_parallel},
 };
 
 /// Result of segmenting one B-scan.
@@ -21,6 +21,9 @@ pub struct SegmentedBScan {
     pub bscan: BScan,
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
+    /// The lesions, on the same grid; `None` if the network knows none, or the image shows no retina.
+    #[serde(default)]
+    pub lesions: Option<LesionMask>,
     /// Quality of the boundaries, on which the verdict is based.
     pub quality: Quality,
     /// Quality of the image.
@@ -53,6 +56,8 @@ impl SegmentedBScan {
 pub struct FoundSurfaces {
     /// The boundaries, on the scan's own pixel grid.
     pub surfaces: Surfaces,
+    /// The lesions, on the same grid; `None` if the network knows none.
+    pub lesions: Option<LesionMask>,
     /// Quality of the boundaries, on which a verdict is based.
     pub quality: Quality,
     /// Time in the network.
@@ -68,33 +73,32 @@ pub fn find_surfaces(network: &Network, bscan: &BScan, ez: EzConvention) -> Resu
     let options = ExtractOptions::for_model(network.metadata(), ez);
     let mut network_time = Duration::ZERO;
     let permit = network.acquire();
-    let mut run = |placement: &Placement, prepared: &[f32]| -> Result<(Surfaces, Quality), ModelError> {
+    let mut run = |placement: &Placement, prepared: &[f32]| -> Result<FoundSurfaces, ModelError> {
         let start = Instant::now();
         let logits = permit.run_prepared(placement, prepared)?;
         network_time += start.elapsed();
         let surfaces = extract_parallel(permit.threads(), &logits, placement, &options);
+        let lesions = LesionMask::find(&logits, placement, &surfaces);
         let quality = Quality::of(bscan, &surfaces);
-        Ok((surfaces, quality))
+        Ok(FoundSurfaces { surfaces, lesions, quality, network_time })
     };
     let whole = network.placement(bscan);
     let prepared = whole.prepare(bscan);
     if let Some(crop) = retina_crop(&whole, &prepared) {
         let placement = network.cropped_placement(whole, &crop);
         if !placement.holds_whole_scan() {
-            let (surfaces, quality) = run(&placement, &prepared)?;
-            if quality.verdict() == Verdict::Good && shows_whole_retina(&surfaces, &placement) {
-                return Ok(FoundSurfaces { surfaces, quality, network_time });
+            let found = run(&placement, &prepared)?;
+            if found.quality.verdict() == Verdict::Good && shows_whole_retina(&found.surfaces, &placement) {
+                return Ok(found);
             }
         }
     }
-    let (surfaces, quality) = run(&whole, &prepared)?;
-    Ok(FoundSurfaces { surfaces, quality, network_time })
+    run(&whole, &prepared)
 }
 
 /// Rows of the grid required between a boundary and a cut edge.
 const CLEARANCE: f32 = 16.0;
-/// Rows of the grid required between Bruch's membrane and a cut edge, enough to decide whether the end of the choroid
-/// is visible.
+/// Rows of the grid required between Bruch's membrane and a cut edge, enough to see the end of the choroid.
 const CHOROID_CLEARANCE: f32 = 64.0;
 
 /// Whether a cropped scan shows the whole retina: every A-scan has an ILM and, outside the optic disc, a Bruch's
@@ -107,7 +111,7 @@ fn shows_whole_retina(surfaces: &Surfaces, placement: &Placement) -> bool {
     (0..surfaces.width()).all(|ascan| {
         let disc = surfaces.shows_disc(ascan);
         let nfl = rows(Boundary::NflGcl, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
-        let choroid = rows(Boundary::Csb, ascan).is_none_or(|row| row <= bottom(CLEARANCE));
+        let choroid = rows(Boundary::Csb, ascan).map_or(disc || !cut_below, |row| row <= bottom(CLEARANCE));
         rows(Boundary::Ilm, ascan).is_some_and(|row| row >= top)
             && rows(Boundary::RpeBm, ascan).map_or(disc, |row| row <= bottom(CHOROID_CLEARANCE))
             && nfl
@@ -128,15 +132,15 @@ pub fn segment(
     ez: EzConvention,
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
-    let FoundSurfaces { surfaces: found, quality, network_time } = find_surfaces(network, &bscan, ez)?;
-    let surfaces = match quality.verdict() {
-        Verdict::NotARetina => Surfaces::undetermined(bscan.width, bscan.height),
-        Verdict::Good | Verdict::Doubtful => found,
+    let FoundSurfaces { surfaces, lesions, quality, network_time } = find_surfaces(network, &bscan, ez)?;
+    let (surfaces, lesions) = match quality.verdict() {
+        Verdict::NotARetina => (Surfaces::undetermined(bscan.width, bscan.height), None),
+        Verdict::Good | Verdict::Doubtful => (surfaces, lesions),
     };
     let signal = Signal::of(&bscan, &surfaces);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = start.elapsed().saturating_sub(network_time);
-    Ok(SegmentedBScan { index, bscan, surfaces, quality, signal, thicknesses, network_time, surface_time })
+    Ok(SegmentedBScan { index, bscan, surfaces, lesions, quality, signal, thicknesses, network_time, surface_time })
 }
 
 #[cfg(all(test, feature = "embedded-model"))]

@@ -80,6 +80,7 @@ mod tests {
         let bscan = Arc::new(SegmentedBScan {
             index: 0,
             thicknesses: Thicknesses::measure(&surfaces, None),
+            lesions: None,
             quality: Quality::of(&pixels, &surfaces),
             bscan: pixels,
             signal: Signal::default(),

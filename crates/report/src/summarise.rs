@@ -167,6 +167,7 @@ mod tests {
             let segmented = SegmentedBScan {
                 index,
                 quality: Quality::of(&bscan, &surfaces),
+                lesions: None,
                 signal: Signal::of(&bscan, &surfaces),
                 thicknesses: Thicknesses::measure(&surfaces, axial),
                 bscan,

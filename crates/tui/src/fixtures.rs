@@ -110,6 +110,7 @@ pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
         quality: Quality::of(&bscan, &surfaces),
         bscan,
         surfaces,
+        lesions: None,
         thicknesses,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
         surface_time: Duration::from_millis(4),

@@ -4,10 +4,11 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    frame::{Frame, OUTSIDE},
+    frame::Frame,
     noise,
     random::chance,
 };
+use crate::data::PixelLabel;
 
 /// Applies a slowly varying gain across the A-scans and along the depth.
 pub(super) fn illumination(frame: &mut Frame, rng: &mut ChaCha8Rng) {
@@ -35,7 +36,7 @@ pub(super) fn shadows(frame: &mut Frame, rng: &mut ChaCha8Rng) {
         for x in (centre - reach).max(0.0) as usize..((centre + reach) as usize + 1).min(w) {
             let d = (x as f32 + 0.5 - centre).abs() - half;
             let gain = 1.0 - depth / (1.0 + (d / soft * 2.0).exp());
-            let first = (0..h).find(|&y| Frame::is_layer(frame.codes[y * w + x]));
+            let first = (0..h).find(|&y| frame.labels[y * w + x].is_tissue());
             let start = if floater { 0 } else { first.map_or(0, |y| y + 8) };
             for y in start..h {
                 frame.bscan.intensity[y * w + x] *= gain;
@@ -76,8 +77,8 @@ pub(super) fn scale_marks(frame: &mut Frame, rng: &mut ChaCha8Rng) {
         for y in y..(y + height).min(h) {
             for x in x..(x + width).min(w) {
                 frame.bscan.intensity[y * w + x] = value;
-                if Frame::is_layer(frame.codes[y * w + x]) {
-                    frame.codes[y * w + x] = OUTSIDE;
+                if frame.labels[y * w + x].is_tissue() {
+                    frame.labels[y * w + x] = PixelLabel::UNKNOWN;
                 }
             }
         }
@@ -106,8 +107,8 @@ pub(super) fn wedge(frame: &mut Frame, rng: &mut ChaCha8Rng) {
             let j = if far { depth - 1 - j } else { j };
             let at = if sides { i * w + j } else { j * w + i };
             frame.bscan.intensity[at] = value;
-            if Frame::is_layer(frame.codes[at]) {
-                frame.codes[at] = OUTSIDE;
+            if frame.labels[at].is_tissue() {
+                frame.labels[at] = PixelLabel::UNKNOWN;
             }
         }
     }

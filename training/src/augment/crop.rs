@@ -1,15 +1,16 @@
 //! Crops a frame to the network's training size.
 
-use octrls_core::{layer::EzConvention, measure::accuracy::IGNORE};
-use rand::Rng;
+use octrls_core::layer::EzConvention;
+use rand::{Rng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::{frame::Frame, random::chance};
+use crate::data::PixelLabel;
 
 /// Largest number of columns or rows by which a crop extends beyond its frame, like the runtime's padding.
 const MAX_OVERHANG: f32 = 72.0;
 
-/// Standardised intensities and targets of one crop. Outside the frame, intensities are 0 and pixels are unlabelled.
+/// Standardised intensities and labels of one crop. Outside the frame, intensities are 0 and pixels are unlabelled.
 #[derive(Clone, Debug)]
 pub struct Crop {
     /// Columns.
@@ -18,9 +19,9 @@ pub struct Crop {
     pub height: usize,
     /// Standardised intensities, row-major.
     pub input: Vec<f32>,
-    /// Targets, see [`crate::data::target_codes`].
-    pub codes: Vec<u8>,
-    /// Where the ellipsoid zone ends in the targets, by convention.
+    /// Labels, row-major.
+    pub labels: Vec<PixelLabel>,
+    /// Where the ellipsoid zone ends in the labels, by convention.
     pub ez: EzConvention,
 }
 
@@ -46,7 +47,7 @@ impl Crop {
     fn cut(frame: &Frame, left: isize, top: isize, width: usize, height: usize) -> Self {
         let (w, h) = (frame.bscan.width as isize, frame.bscan.height as isize);
         let mut input = vec![0.0; width * height];
-        let mut codes = vec![IGNORE; width * height];
+        let mut labels = vec![PixelLabel::UNKNOWN; width * height];
         let (from, to) = (left.max(0), (left + width as isize).min(w));
         for y in top.max(0)..(top + height as isize).min(h) {
             if from >= to {
@@ -55,18 +56,28 @@ impl Crop {
             let source = (y * w + from) as usize..(y * w + to) as usize;
             let at = ((y - top) * width as isize + from - left) as usize;
             input[at..at + source.len()].copy_from_slice(&frame.bscan.intensity[source.clone()]);
-            codes[at..at + source.len()].copy_from_slice(&frame.codes[source]);
+            labels[at..at + source.len()].copy_from_slice(&frame.labels[source]);
         }
-        Self { width, height, input, codes, ez: frame.ez }
+        Self { width, height, input, labels, ez: frame.ez }
     }
 }
 
-/// A random labelled column and the middle of its layers.
+/// Share of crops around a lesion, of the frames that have one.
+const LESION_SHARE: f64 = 0.5;
+
+/// A random pixel of a lesion, or a random labelled column and the middle of its layers.
 fn random_retina_pixel(frame: &Frame, rng: &mut ChaCha8Rng) -> Option<(usize, usize)> {
     let (w, h) = (frame.bscan.width, frame.bscan.height);
+    if chance(rng, LESION_SHARE) {
+        let is_lesion = |i: &usize| frame.labels[*i].lesion().is_some_and(|class| class > 0);
+        let lesions: Vec<usize> = (0..w * h).filter(is_lesion).collect();
+        if let Some(&at) = lesions.choose(rng) {
+            return Some((at % w, at / w));
+        }
+    }
     (0..20).find_map(|_| {
         let x = rng.random_range(0..w);
-        let is_layer = |y: &usize| Frame::is_layer(frame.codes[y * w + x]);
+        let is_layer = |y: &usize| frame.labels[y * w + x].is_tissue();
         let first = (0..h).find(is_layer)?;
         let last = (0..h).rfind(is_layer)?;
         Some((x, usize::midpoint(first, last)))
@@ -91,10 +102,11 @@ mod tests {
     use super::*;
 
     fn frame(width: usize, height: usize) -> Frame {
-        let codes = (0..width * height).map(|i| if i / width == height / 2 { 3 } else { 0 }).collect();
+        let code = |i: usize| if i / width == height / 2 { 3 } else { 0 };
+        let labels = (0..width * height).map(|i| PixelLabel::of_code(code(i))).collect();
         Frame {
             bscan: BScan { width, height, intensity: vec![1.0; width * height] },
-            codes,
+            labels,
             ez: EzConvention::default(),
         }
     }
@@ -102,9 +114,9 @@ mod tests {
     #[test]
     fn outside_the_frame_crops_are_empty_and_unlabelled() {
         let crop = Crop::cut(&frame(4, 4), -1, -2, 6, 8);
-        for (i, (&v, &code)) in crop.input.iter().zip(&crop.codes).enumerate() {
+        for (i, (&v, label)) in crop.input.iter().zip(&crop.labels).enumerate() {
             let inside = (1..5).contains(&(i % 6)) && (2..6).contains(&(i / 6));
-            assert_eq!((v > 0.5, code != IGNORE), (inside, inside), "pixel {i}");
+            assert_eq!((v > 0.5, label.knows_layers()), (inside, inside), "pixel {i}");
         }
     }
 
@@ -114,8 +126,8 @@ mod tests {
         for (w, h) in [(20, 20), (300, 20), (20, 300), (300, 300)] {
             let shown = (0..50)
                 .map(|_| Crop::around_retina(&frame(w, h), 64, 96, &mut rng))
-                .inspect(|crop| assert_eq!((crop.input.len(), crop.codes.len()), (64 * 96, 64 * 96)))
-                .filter(|crop| crop.codes.contains(&3))
+                .inspect(|crop| assert_eq!((crop.input.len(), crop.labels.len()), (64 * 96, 64 * 96)))
+                .filter(|crop| crop.labels.contains(&PixelLabel::of_code(3)))
                 .count();
             assert!(shown >= 40, "{shown} of 50 crops show the retina of a {w} x {h} frame");
         }

@@ -2,26 +2,22 @@
 
 use octrls_core::{
     layer::EzConvention,
-    measure::accuracy::IGNORE,
     network::{InputSize, Placement},
     scan::BScan,
 };
 
-use crate::data::{Sample, target_codes};
+use crate::data::{PixelLabel, Sample, pixel_labels};
 
 /// Longest side of the network's input.
 pub const MAX_SIDE: usize = 640;
-/// Pixels outside a scan or a frame are unlabelled.
-pub(super) const OUTSIDE: u8 = IGNORE;
-
-/// A scan with one target per pixel, see [`crate::data::target_codes`].
+/// A scan with one label per pixel.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The intensities.
     pub bscan: BScan,
-    /// The targets, `width * height`.
-    pub codes: Vec<u8>,
-    /// Where the ellipsoid zone ends in the targets, by convention.
+    /// The labels, `width * height`.
+    pub labels: Vec<PixelLabel>,
+    /// Where the ellipsoid zone ends in the labels, by convention.
     pub ez: EzConvention,
 }
 
@@ -29,31 +25,25 @@ impl Frame {
     /// The unchanged frame of a sample.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
-        Self { bscan: sample.bscan.clone(), codes: target_codes(sample), ez: sample.ez }
+        Self { bscan: sample.bscan.clone(), labels: pixel_labels(sample), ez: sample.ez }
     }
 
     /// The frame on the network's grid: fitted to the input and standardised as in the runtime.
     pub(super) fn placed(&self) -> Self {
         let BScan { width, height, .. } = self.bscan;
-        let (columns, rows) = Placement::resized_size(width, height);
-        let input = InputSize { width: columns.min(MAX_SIDE), height: rows.min(MAX_SIDE) };
+        let input = InputSize { width: width.min(MAX_SIDE), height: height.min(MAX_SIDE) };
         let row = |y: usize| (2 * y + 1) * height / (2 * input.height) * width;
         let column = |x: usize| (2 * x + 1) * width / (2 * input.width);
-        let codes = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.codes[row(y) + column(x)]));
+        let labels = (0..input.height).flat_map(|y| (0..input.width).map(move |x| self.labels[row(y) + column(x)]));
         let intensity = Placement::new(width, height, input).input_of(&self.bscan);
         let bscan = BScan { width: input.width, height: input.height, intensity };
-        Self { codes: codes.collect(), bscan, ez: self.ez }
+        Self { labels: labels.collect(), bscan, ez: self.ez }
     }
 
     /// Standardises the display intensities as the runtime does.
     pub(super) fn standardise(&mut self) {
         let BScan { width, height, .. } = self.bscan;
         self.bscan.intensity = Placement::new(width, height, InputSize { width, height }).input_of(&self.bscan);
-    }
-
-    /// Whether a code is a layer.
-    pub(super) fn is_layer(code: u8) -> bool {
-        code != 0 && usize::from(code) < octrls_core::layer::CLASSES
     }
 }
 
@@ -71,11 +61,11 @@ mod tests {
                 height,
                 intensity: (0..width * height).map(|i| f32::from(u8::from(bright(i)))).collect(),
             },
-            codes: (0..width * height).map(|i| u8::from(bright(i))).collect(),
+            labels: (0..width * height).map(|i| PixelLabel::of_code(u8::from(bright(i)))).collect(),
             ez: EzConvention::BandAlone,
         };
         let placed = frame.placed();
         assert_eq!((placed.bscan.width, placed.bscan.height, placed.ez), (MAX_SIDE, height, EzConvention::BandAlone));
-        assert!(placed.codes.iter().zip(&placed.bscan.intensity).all(|(&code, &v)| (code == 1) == (v > 0.0)));
+        assert!(placed.labels.iter().zip(&placed.bscan.intensity).all(|(l, &v)| (l.layer() == Some(1)) == (v > 0.0)));
     }
 }

@@ -5,9 +5,10 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    frame::{self, Frame, OUTSIDE},
+    frame::{self, Frame},
     random::chance,
 };
+use crate::data::PixelLabel;
 
 /// Longest side of a frame: the runtime shrinks longer scans to the network's input size.
 const MAX_SIDE: f32 = frame::MAX_SIDE as f32;
@@ -89,7 +90,7 @@ impl Geometry {
     fn sample(&self, source: &Frame) -> Frame {
         let (sw, sh) = (source.bscan.width, source.bscan.height);
         let mut intensity = Vec::with_capacity(self.width * self.height);
-        let mut codes = Vec::with_capacity(self.width * self.height);
+        let mut labels = Vec::with_capacity(self.width * self.height);
         let columns: Vec<f32> = (0..self.width)
             .map(|x| {
                 let x = if self.flip { self.width - 1 - x } else { x };
@@ -112,16 +113,16 @@ impl Geometry {
                     }
                 });
                 let inside = u >= 0.0 && v >= 0.0 && (u as usize) < sw && (v as usize) < sh;
-                codes.push(if inside { source.codes[v as usize * sw + u as usize] } else { OUTSIDE });
+                labels.push(if inside { source.labels[v as usize * sw + u as usize] } else { PixelLabel::UNKNOWN });
             }
         }
-        Frame { bscan: BScan { width: self.width, height: self.height, intensity }, codes, ez: source.ez }
+        Frame { bscan: BScan { width: self.width, height: self.height, intensity }, labels, ez: source.ez }
     }
 }
 
 /// First row with a layer, so that a cut frame still contains the retina.
 fn top_of_retina(source: &Frame) -> Option<f32> {
-    source.codes.iter().position(|&c| Frame::is_layer(c)).map(|i| (i / source.bscan.width) as f32)
+    source.labels.iter().position(|label| label.is_tissue()).map(|i| (i / source.bscan.width) as f32)
 }
 
 /// Shift of each column: a line, a parabola and a slow wave, for tilted, curved and moving eyes.
@@ -180,7 +181,7 @@ mod tests {
                 height,
                 intensity: (0..width * height).map(|i| f32::from(u8::from(below(i)))).collect(),
             },
-            codes: (0..width * height).map(|i| u8::from(below(i))).collect(),
+            labels: (0..width * height).map(|i| PixelLabel::of_code(u8::from(below(i)))).collect(),
             ez: octrls_core::layer::EzConvention::default(),
         }
     }
@@ -190,7 +191,7 @@ mod tests {
         let frame = step(20, 30, 11);
         let out = identity(20, 30).sample(&frame);
         assert_eq!(out.bscan, frame.bscan);
-        assert_eq!(out.codes, frame.codes);
+        assert_eq!(out.labels, frame.labels);
     }
 
     #[test]
@@ -206,8 +207,8 @@ mod tests {
         let frame = step(20, 40, 20);
         for axial in [0.5, 1.0, 2.0] {
             let out = Geometry { axial, height: (40.0 / axial) as usize, ..identity(20, 0) }.sample(&frame);
-            for (i, (&code, &v)) in out.codes.iter().zip(&out.bscan.intensity).enumerate() {
-                assert_eq!(code == 1, v >= 0.5, "scale {axial}, row {}", i / 20);
+            for (i, (label, &v)) in out.labels.iter().zip(&out.bscan.intensity).enumerate() {
+                assert_eq!(label.layer() == Some(1), v >= 0.5, "scale {axial}, row {}", i / 20);
             }
         }
     }
@@ -215,8 +216,8 @@ mod tests {
     #[test]
     fn shift_moves_columns_down_and_leaves_a_gap_unlabelled() {
         let out = Geometry { shift: vec![3.0; 8], ..identity(8, 16) }.sample(&step(8, 16, 5));
-        assert_eq!(out.codes[..8 * 3], [OUTSIDE; 24]);
-        assert_eq!((out.codes[8 * 7], out.codes[8 * 8]), (0, 1));
+        assert_eq!(out.labels[..8 * 3], [PixelLabel::UNKNOWN; 24]);
+        assert_eq!((out.labels[8 * 7].layer(), out.labels[8 * 8].layer()), (Some(0), Some(1)));
     }
 
     #[test]

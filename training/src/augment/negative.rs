@@ -5,7 +5,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{crop::Crop, frame::Frame, noise, random::chance, scan_crops::varied_crop};
-use crate::ablation::Ablation;
+use crate::{ablation::Ablation, data::PixelLabel};
 
 /// A frame of `width` x `height` without a retina: noise with uneven illumination, a scan's vitreous, an upside-down
 /// scan, or an artificial picture.
@@ -21,7 +21,7 @@ pub fn negative_crop(source: &Frame, width: usize, height: usize, ablation: Abla
         noise::smooth(&mut bscan, rng.random_range(0..4), rng.random_range(0..4));
     }
     bscan.intensity.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-    let mut frame = Frame { codes: vec![0; width * height], bscan, ez: source.ez };
+    let mut frame = Frame { labels: vec![PixelLabel::BACKGROUND; width * height], bscan, ez: source.ez };
     frame.standardise();
     Crop::whole(&frame)
 }
@@ -45,7 +45,7 @@ fn upside_down(source: &Frame, width: usize, height: usize, ablation: Ablation, 
     let mut crop = varied_crop(source, width, height, ablation, rng);
     let rows = crop.input.chunks_exact(width).rev().flatten().copied().collect();
     crop.input = rows;
-    crop.codes.fill(0);
+    crop.labels.fill(PixelLabel::BACKGROUND);
     crop
 }
 
@@ -73,7 +73,7 @@ fn shapes(width: usize, height: usize, rng: &mut ChaCha8Rng) -> BScan {
 /// The rows above the first layer, mirrored until they fill the frame; `None` if there are too few.
 fn vitreous(source: &Frame, width: usize, height: usize) -> Option<BScan> {
     let w = source.bscan.width;
-    let first = source.codes.iter().position(|&c| c != 0)? / w;
+    let first = source.labels.iter().position(|label| label.layer() != Some(0))? / w;
     let rows = first.checked_sub(8).filter(|&r| r >= 48)?;
     let fold = |i: usize, n: usize| if (i / n).is_multiple_of(2) { i % n } else { n - 1 - i % n };
     let intensity = (0..height)
@@ -94,7 +94,7 @@ mod tests {
         let source = Frame::of(&crate::data::phantom(3));
         for seed in 0..24 {
             let crop = negative_crop(&source, 64, 80, Ablation::default(), &mut ChaCha8Rng::seed_from_u64(seed));
-            assert_eq!(crop.codes, vec![0; 64 * 80], "seed {seed}");
+            assert_eq!(crop.labels, vec![PixelLabel::BACKGROUND; 64 * 80], "seed {seed}");
             assert!(crop.input.len() == 64 * 80 && crop.input.iter().all(|v| v.is_finite()), "seed {seed}");
         }
     }

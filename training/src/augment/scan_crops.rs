@@ -3,7 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{crop::Crop, frame::Frame, geometry, photometric, random::chance};
-use crate::ablation::{Ablation, RecipeStep};
+use crate::{
+    ablation::{Ablation, RecipeStep},
+    data::PixelLabel,
+};
 
 /// A random variant of `source`, standardised and cropped; skips the steps that `ablation` omits.
 #[must_use]
@@ -22,7 +25,7 @@ pub fn plain_crop(source: &Frame, width: usize, height: usize, ablation: Ablatio
     if !ablation.omits(RecipeStep::Geometry) && chance(rng, 0.5) {
         let w = frame.bscan.width;
         frame.bscan.intensity.chunks_exact_mut(w).for_each(<[f32]>::reverse);
-        frame.codes.chunks_exact_mut(w).for_each(<[u8]>::reverse);
+        frame.labels.chunks_exact_mut(w).for_each(<[PixelLabel]>::reverse);
     }
     Crop::around_retina(&frame, width, height, rng)
 }

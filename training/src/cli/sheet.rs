@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use image::{Rgb, RgbImage};
-use octrls_core::{layer::Boundary, measure::accuracy::IGNORE};
+use octrls_core::{layer::Boundary, lesion::Lesion};
 
 use super::labels::Labels;
 use crate::{
     augment::Crop,
     batch::{RealScans, Sampler, SetWeights},
-    data::{BELOW_RPE, Part},
+    data::Part,
     train::Settings,
 };
 
@@ -51,14 +51,16 @@ impl Sheet {
 }
 
 fn draw(sheet: &mut RgbImage, crop: &Crop, left: usize, top: usize) {
-    for (i, (&v, &code)) in crop.input.iter().zip(&crop.codes).enumerate() {
+    for (i, (&v, label)) in crop.input.iter().zip(&crop.labels).enumerate() {
         let (x, y) = (left + i % crop.width, top + i / crop.width);
         let grey = (v.mul_add(50.0, 80.0)).clamp(0.0, 255.0) as u8;
-        let colour = match code {
-            IGNORE => [70, 0, 0],
-            BELOW_RPE => [0, 0, 80],
-            0 => [0, 0, 0],
-            class => Boundary::ALL[usize::from(class) - 1].colour(),
+        let colour = match (label.lesion(), label.layer()) {
+            (Some(lesion @ 1..), _) => Lesion::ALL[usize::from(lesion) - 1].colour(),
+            (_, Some(0)) => [0, 0, 0],
+            (_, Some(class)) => Boundary::ALL[usize::from(class) - 1].colour(),
+            _ if label.allows_layer(0) && label.knows_layers() => [0, 0, 80],
+            _ if label.knows_layers() => [80, 80, 0],
+            _ => [70, 0, 0],
         };
         let mixed = colour.map(|c| grey / 2 + c / 2);
         sheet.put_pixel(x as u32, y as u32, Rgb([grey; 3]));

@@ -13,6 +13,18 @@ use super::DataError;
 /// [`DataError`] if the file cannot be read, is not an 8-bit grey image, has another size, or contains a value that is
 /// neither a class nor [`IGNORE`].
 pub fn read_mask(path: &Path, width: usize, height: usize) -> Result<Vec<u8>, DataError> {
+    let mask = read_index_image(path, width, height)?;
+    match mask.iter().find(|&&v| usize::from(v) >= CLASSES && v != IGNORE) {
+        Some(v) => Err(DataError::label(path, format!("{v} is not a class"))),
+        None => Ok(mask),
+    }
+}
+
+/// Reads an index image of `width` x `height` pixels with any values.
+///
+/// # Errors
+/// [`DataError`] if the file cannot be read, is not an 8-bit grey image, or has another size.
+pub(super) fn read_index_image(path: &Path, width: usize, height: usize) -> Result<Vec<u8>, DataError> {
     let bytes = std::fs::read(path).map_err(DataError::io(path))?;
     let image = image::load_from_memory_with_format(&bytes, ImageFormat::Png).map_err(|e| DataError::label(path, e))?;
     let DynamicImage::ImageLuma8(image) = image else {
@@ -22,11 +34,7 @@ pub fn read_mask(path: &Path, width: usize, height: usize) -> Result<Vec<u8>, Da
         let size = format!("{} x {}", image.width(), image.height());
         return Err(DataError::label(path, format!("the mask is {size}, but the scan is {width} x {height}")));
     }
-    let mask = image.into_raw();
-    match mask.iter().find(|&&v| usize::from(v) >= CLASSES && v != IGNORE) {
-        Some(v) => Err(DataError::label(path, format!("{v} is not a class"))),
-        None => Ok(mask),
-    }
+    Ok(image.into_raw())
 }
 
 /// Writes an index mask of `width` columns.

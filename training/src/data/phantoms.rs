@@ -1,7 +1,7 @@
 //! Phantoms as labelled samples.
 
 use octrls_core::{
-    layer::{Boundary, EzConvention, Layer},
+    layer::{Boundary, EzConvention},
     measure::accuracy::IGNORE,
     phantom::{Phantom, PhantomOptions},
     surface::Surfaces,
@@ -51,10 +51,8 @@ pub fn phantom(seed: u64) -> Sample {
             let i = y * width + x;
             if !whole || scan.fluid[i] || !scan.acquired[i] {
                 mask[i] = IGNORE;
-            } else if y >= below && scan.choroid_visible && open_choroid {
+            } else if y >= below && (open_choroid || !scan.choroid_visible) {
                 mask[i] = BELOW_RPE;
-            } else if mask[i] == Layer::Choroid.class() && !scan.choroid_visible {
-                mask[i] = 0;
             }
         }
     }
@@ -65,7 +63,7 @@ pub fn phantom(seed: u64) -> Sample {
         subject: seed.to_string(),
         id: seed.to_string(),
         boundaries: Some(boundaries),
-        choroid: if scan.choroid_visible { ChoroidLabel::InMask } else { ChoroidLabel::NotVisible },
+        choroid: ChoroidLabel::InMask,
         ez,
         axial_um: Some(scan.axial_um),
         ..Sample::new(scan.bscan, mask)

@@ -12,10 +12,13 @@ pub enum ChoroidLabel {
     Unlabelled,
     /// The mask includes it.
     InMask,
-    /// Rows of the choroid-sclera boundary, traced separately from the mask; `None` in A-scans without trace.
-    Traced(Vec<Option<f32>>),
-    /// A reader looked for the choroid's end and could not see it.
-    NotVisible,
+    /// The choroid-sclera boundary, traced separately from the mask.
+    Traced {
+        /// Its row in each A-scan; `None` without trace.
+        rows: Vec<Option<f32>>,
+        /// Whether the reader saw it there, or carried the line on from where it can be seen.
+        visible: Vec<bool>,
+    },
 }
 
 impl ChoroidLabel {
@@ -47,6 +50,8 @@ pub struct Sample {
     pub boundaries: Option<BoundaryRows>,
     /// Boundaries as drawn by a second grader.
     pub second_grader: Option<BoundaryRows>,
+    /// Lesion mask, `width * height` classes; unlabelled pixels are [`octrls_core::measure::accuracy::IGNORE`].
+    pub lesions: Option<Vec<u8>>,
     /// The choroid label.
     pub choroid: ChoroidLabel,
     /// Where the ellipsoid zone ends in the labels, by convention.
@@ -67,6 +72,7 @@ impl Sample {
             id: String::new(),
             boundaries: None,
             second_grader: None,
+            lesions: None,
             choroid: ChoroidLabel::Unlabelled,
             ez: EzConvention::default(),
             axial_um: None,

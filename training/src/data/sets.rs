@@ -2,7 +2,8 @@
 //!
 //! Labels are the first of these that exists: `masks/` (index masks), `annotations.json` (VGG polygons), `boundaries/`
 //! or `boundaries_grader1/` (boundary tables). Boundary tables beside masks or polygons give the exact boundaries for
-//! comparison; `boundaries_grader2/` is a second grader. `groups.csv` (file, group) gives the subject of each image;
+//! comparison; `boundaries_grader2/` is a second grader. `lesions/` and `other/` label lesions; a set with them alone has
+//! no layers. `images_noisy/` holds noisy twins in register, with the labels of `images/`. `groups.csv` (file, group) gives the subject of each image;
 //! without it, the subject is the first number in the file name.
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 use octrls_core::{
     layer::{Boundary, EzConvention},
+    measure::accuracy::IGNORE,
     scan::BScan,
 };
 use octrls_readers::{ReadOptions, has_scan_extension, open};
@@ -20,16 +22,23 @@ use super::{
     BoundaryRows, ChoroidLabel, DataError, Part, Polygon, Sample, Splits,
     annotations::{rasterise, read_annotations},
     boundaries::{mask_from_rows, read_boundaries},
+    lesions::read_lesions,
     masks::read_mask,
 };
 
 /// Axial spacing of the Heidelberg Spectralis in micrometres; the images of these sets do not state it.
 const SPECTRALIS_UM: f64 = 3.87;
-const SPECTRALIS_SETS: [&str; 2] = ["duke_dme", "tian_healthy"];
+const SPECTRALIS_SETS: [&str; 4] = ["duke_dme", "ird_spectralis", "kermany_lesions", "tian_healthy"];
 
 /// Sets whose graders drew the lower edge of the ellipsoid zone's bright band. In them, the ellipsoid zone takes at
 /// most a third of the rows between its upper edge and Bruch's membrane; in other sets, half.
 const BAND_ALONE_SETS: [&str; 2] = ["tian_healthy", "nr206"];
+
+/// Sets of healthy eyes, without lesions.
+const HEALTHY_SETS: [&str; 2] = ["tian_healthy", "nr206"];
+
+/// End of the name of a noisy twin.
+pub(super) const NOISY: &str = "_noisy";
 
 /// Subjects excluded from the training part. Six of ten scans of subject 01 of `tian_healthy` are pixel-identical to
 /// scans of subject 08 in the test part: it is the same eye.
@@ -75,12 +84,17 @@ impl DataSet {
             let subject = match &self.groups {
                 None => first_number(name).to_owned(),
                 Some(groups) => {
-                    groups.get(name).cloned().ok_or_else(|| DataError::label(&image, "not in groups.csv"))?
+                    let stem = image.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+                    let group = groups.get(name).or_else(|| groups.get(stem));
+                    group.cloned().ok_or_else(|| DataError::label(&image, "not in groups.csv"))?
                 }
             };
             let excluded = part == Part::Train && EXCLUDED_SUBJECTS.contains(&(&self.name, &subject));
             if splits.contains(part, &self.name, &subject) && !excluded {
-                samples.push(self.sample(&image, name, subject)?);
+                let sample = self.sample(&image, name, subject)?;
+                let noisy = self.folder.join("images_noisy").join(name);
+                let twin = noisy.exists().then(|| noisy_twin(&sample, &noisy)).transpose()?;
+                samples.extend([sample].into_iter().chain(twin));
             }
         }
         Ok(samples)
@@ -94,17 +108,22 @@ impl DataSet {
         let boundaries = first.map_or_else(|| self.table("boundaries", &id, &bscan), |t| Ok(Some(t)))?;
         let polygons = self.polygons.as_ref().and_then(|all| all.get(name));
         let masks = self.folder.join("masks");
+        let lesions = read_lesions(&self.folder, &id, (bscan.width, bscan.height))?;
+        let healthy = HEALTHY_SETS.contains(&self.name.as_str());
         let mask = match (polygons, &boundaries) {
             _ if masks.exists() => read_mask(&masks.join(format!("{id}.png")), bscan.width, bscan.height)?,
             (Some(polygons), _) => rasterise(polygons, bscan.width, bscan.height),
             (None, Some(rows)) => mask_from_rows(rows, bscan.height),
+            (None, None) if lesions.is_some() => vec![IGNORE; bscan.width * bscan.height],
             (None, None) => return Err(DataError::label(image, "no labels found")),
         };
         let traced = boundaries.as_ref().map(|rows| rows[Boundary::Csb.index()].clone());
         let traced = traced.filter(|rows| rows.iter().any(Option::is_some));
+        let traced = traced.map(|rows| ChoroidLabel::Traced { visible: vec![true; rows.len()], rows });
         Ok(Sample {
             second_grader: self.table("boundaries_grader2", &id, &bscan)?,
-            choroid: traced.map_or_else(|| ChoroidLabel::from_mask(&mask), ChoroidLabel::Traced),
+            choroid: traced.unwrap_or_else(|| ChoroidLabel::from_mask(&mask)),
+            lesions: lesions.or_else(|| healthy.then(|| vec![0; mask.len()])),
             ez: if BAND_ALONE_SETS.contains(&self.name.as_str()) {
                 EzConvention::BandAlone
             } else {
@@ -124,6 +143,16 @@ impl DataSet {
         let folder = self.folder.join(folder);
         folder.exists().then(|| read_boundaries(&folder.join(format!("{id}.csv")), bscan.width)).transpose()
     }
+}
+
+/// The noisy twin of `sample` at `path`.
+fn noisy_twin(sample: &Sample, path: &Path) -> Result<Sample, DataError> {
+    let scan_error = |source| DataError::Scan { path: path.to_owned(), source };
+    let bscan = open(path, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(scan_error)?;
+    if (bscan.width, bscan.height) != (sample.bscan.width, sample.bscan.height) {
+        return Err(DataError::label(path, "its size differs from that of its twin"));
+    }
+    Ok(Sample { bscan, id: format!("{}{NOISY}", sample.id), ..sample.clone() })
 }
 
 /// Reads the samples of `part` from every set in `splits.json` under `data`.
@@ -209,18 +238,19 @@ mod tests {
         let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
         assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
         assert!(
-            column(2).iter().all(|&c| c == octrls_core::measure::accuracy::IGNORE),
+            column(2).iter().all(|&c| c == IGNORE),
             "a table with a gap labels nothing"
         );
         let traced = [Some(20.0), Some(20.0), Some(20.0), Some(20.0), Some(20.0), None];
-        assert_eq!(sample.choroid, ChoroidLabel::Traced(traced.to_vec()));
+        let rows = traced.to_vec();
+        assert_eq!(sample.choroid, ChoroidLabel::Traced { rows, visible: vec![true; SIZE[0]] });
         assert_eq!((sample.subject.as_str(), sample.id.as_str()), ("7", "eye_7"));
     }
 
     #[test]
     fn polygons_label_a_scan_and_groups_name_its_subject() {
         let data = data();
-        write(data.path(), "groups.csv", "file,group\neye_7.png,7\n");
+        write(data.path(), "groups.csv", "file,group\neye_7,7\n");
         let polygon = r#"{"a": {"filename": "eye_7.png", "regions": [{
             "shape_attributes": {"name": "polygon", "all_points_x": [0, 6, 6, 0], "all_points_y": [3, 3, 5, 5]},
             "region_attributes": {"label": "Choroid"}}]}}"#;

@@ -182,28 +182,26 @@ impl HeldOutSet {
     }
 }
 
-/// The limit that best separates choroid-sclera boundaries traced by a reader from those a reader could not see: it
-/// maximises the sum of the two shares (Youden, Cancer 1950). The widest limit wins a tie. Without samples of both
+/// The limit that best separates choroid-sclera boundaries that a reader saw from those that a reader carried on from
+/// where they can be seen: it maximises the sum of the two shares (Youden, Cancer 1950). The widest limit wins a tie. Without samples of both
 /// kinds, the limit of an uncalibrated model.
 fn fit_choroid_limit(samples: &[Sample], trial: &Trial) -> f32 {
-    let (mut traced, mut hidden) = (Vec::new(), Vec::new());
+    let (mut seen, mut inferred) = (Vec::new(), Vec::new());
     for (sample, Extracted { surfaces, grid }) in samples.iter().zip(&trial.extracted) {
         let rows = surfaces.rows(Boundary::Csb).iter().zip(surfaces.deviations(Boundary::Csb));
         let deviation = rows.map(|(row, deviation)| row.map_or(f32::INFINITY, |_| deviation / grid));
-        match &sample.choroid {
-            ChoroidLabel::NotVisible => hidden.extend(deviation),
-            ChoroidLabel::Traced(truth) => {
-                traced.extend(deviation.zip(truth).filter(|(_, t)| t.is_some()).map(|(d, _)| d));
+        if let ChoroidLabel::Traced { rows, visible } = &sample.choroid {
+            for ((deviation, _), visible) in deviation.zip(rows).zip(visible).filter(|((_, row), _)| row.is_some()) {
+                if *visible { seen.push(deviation) } else { inferred.push(deviation) }
             }
-            ChoroidLabel::Unlabelled | ChoroidLabel::InMask => {}
         }
     }
     let widest = Calibration::default().choroid_limit;
-    if traced.is_empty() || hidden.is_empty() {
+    if seen.is_empty() || inferred.is_empty() {
         return widest;
     }
     let within = |list: &[f32], limit: f32| list.iter().filter(|&&d| d <= limit).count() as f64 / list.len() as f64;
-    let gain = |limit: f32| within(&traced, limit) - within(&hidden, limit);
+    let gain = |limit: f32| within(&seen, limit) - within(&inferred, limit);
     let limits = (0..40).map(|i| widest * (1.0 - i as f32 / 40.0));
     limits
         .map(|limit| (gain(limit), limit))
@@ -318,12 +316,12 @@ mod tests {
             let surfaces = Surfaces::exact(64, rows).with_deviation(deviation);
             (sample, Extracted { surfaces, grid: 1.0 })
         };
-        let traced = || ChoroidLabel::Traced(vec![Some(44.0); width]);
+        let traced = |seen: bool| ChoroidLabel::Traced { rows: vec![Some(44.0); width], visible: vec![seen; width] };
         let (samples, extracted): (Vec<Sample>, Vec<Extracted>) = [
             of(2.0, traced()),
             of(5.0, traced()),
-            of(9.0, ChoroidLabel::NotVisible),
-            of(15.0, ChoroidLabel::NotVisible),
+            of(9.0, traced(false)),
+            of(15.0, traced(false)),
             of(1.0, ChoroidLabel::Unlabelled),
         ]
         .into_iter()

@@ -89,9 +89,9 @@ pub struct SetReport {
     pub graders_overlap: Option<OverlapReport>,
     /// Share of labelled rows within 1.96 standard deviations of the model's rows.
     pub coverage_95: Option<f64>,
-    /// Share of A-scans without a choroid-sclera boundary among those where a reader could not see one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub choroid_left_out: Option<f64>,
+    /// Dice of each lesion that occurs, over all its pixels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lesions: BTreeMap<String, f64>,
     /// Error of the most certain A-scans.
     pub risk: Vec<RiskReport>,
     /// Model against the first or only grader.
@@ -182,7 +182,7 @@ impl SetReport {
             overlap: OverlapReport::new(&score.overlap),
             graders_overlap: None,
             coverage_95: score.coverage.value(),
-            choroid_left_out: score.choroid_omitted.value(),
+            lesions: score.lesions.dice(),
             risk: KEPT.map(|kept| RiskReport::new(score, kept)).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,

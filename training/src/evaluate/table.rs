@@ -120,11 +120,6 @@ fn boundaries(report: &Report) -> Table {
         if let Some(between) = &set.between_graders {
             line("grader 1 to grader 2, px", between, &|b| number(px(b), 2), mean(between, &px, 2));
         }
-        if let Some(share) = set.choroid_left_out {
-            let cell = |b| if b == Boundary::Csb { format!("{:.1} %", 100.0 * share) } else { none() };
-            let cells = [name.clone(), "not visible, left out".to_owned()].into_iter().chain(Boundary::ALL.map(cell));
-            table.push(cells.chain([none()]));
-        }
     }
     table
 }

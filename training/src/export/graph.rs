@@ -9,20 +9,27 @@ use burn::{
     },
     tensor::{TensorData, TensorId},
 };
-use octrls_core::network::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use octrls_core::{
+    layer::CLASSES,
+    lesion::LESION_CLASSES,
+    network::{
+        OUTPUT_LAYERS, OUTPUT_LESIONS,
+        proto::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto},
+    },
+};
 
 use super::{error::ExportError, fold::fold_batch_norms, trace::Trace};
 
 /// Name of the graph's input.
 const INPUT: &str = "input";
-/// Name of the graph's output.
-const OUTPUT: &str = "logits";
+/// Names of the graph's outputs.
+const OUTPUTS: [&str; 2] = [OUTPUT_LAYERS, OUTPUT_LESIONS];
 
 /// The ONNX graph of a recorded forward pass, with batch normalisations folded into the convolutions before them.
-pub(super) fn graph(trace: Trace, input_shape: &[usize], output_shape: &[usize]) -> Result<GraphProto, ExportError> {
-    let Trace { graph, mut names, input, output } = trace;
+pub(super) fn graph(trace: Trace, [n, channels, height, width]: [usize; 4]) -> Result<GraphProto, ExportError> {
+    let Trace { graph, mut names, input, outputs } = trace;
     names.insert(input, INPUT.to_owned());
-    names.insert(output, OUTPUT.to_owned());
+    names.extend(outputs.iter().copied().zip(OUTPUTS.map(str::to_owned)));
     let mut values = graph.values;
     values.remove(&input);
     let mut builder = Builder { nodes: Vec::new(), weights: BTreeMap::new(), values, names };
@@ -35,8 +42,12 @@ pub(super) fn graph(trace: Trace, input_shape: &[usize], output_shape: &[usize])
     weights.retain(|name, _| used.contains(name.as_str()));
     Ok(GraphProto {
         name: "unet".to_owned(),
-        input: vec![ValueInfoProto::new(INPUT, input_shape)],
-        output: vec![ValueInfoProto::new(OUTPUT, output_shape)],
+        input: vec![ValueInfoProto::new(INPUT, &[n, channels, height, width])],
+        output: outputs
+            .iter()
+            .zip(OUTPUTS.into_iter().zip([CLASSES, LESION_CLASSES]))
+            .map(|(_, (name, classes))| ValueInfoProto::new(name, &[n, classes, height, width]))
+            .collect(),
         initializer: weights.into_values().collect(),
         node: nodes,
     })

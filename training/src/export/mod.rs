@@ -1,4 +1,5 @@
-//! Export to ONNX: opset 17, IR version 8, fixed input size, logits as output, and metadata for the runtime.
+//! Export to ONNX: opset 17, IR version 8, fixed input size, logits of layers and lesions as outputs, and metadata for
+//! the runtime.
 
 mod blend;
 mod error;
@@ -7,12 +8,9 @@ mod graph;
 mod precision;
 mod trace;
 
-use octrls_core::{
-    layer::CLASSES,
-    network::{
-        Calibration, InputSize, ModelMetadata, Preprocessing,
-        proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto},
-    },
+use octrls_core::network::{
+    Calibration, InputSize, ModelMetadata, Preprocessing,
+    proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto},
 };
 use prost::Message;
 
@@ -53,7 +51,7 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         return Err(ExportError::InputSize { width, height });
     }
     let shape = [1, 1, height, width];
-    let mut graph = graph::graph(Trace::new(model, shape)?, &shape, &[1, CLASSES, height, width])?;
+    let mut graph = graph::graph(Trace::new(model, shape)?, shape)?;
     if description.precision == Precision::Half {
         precision::halve(&mut graph)?;
     }
@@ -61,7 +59,7 @@ pub fn export(model: &UNet, description: &Description) -> Result<Vec<u8>, Export
         name: description.name.clone(),
         version: description.version.clone(),
         input: description.input,
-        preprocessing: Preprocessing::FitCentreStandardise,
+        preprocessing: Preprocessing::ShrinkCentreStandardise,
         calibration: description.calibration,
         ez_shift: description.ez_shift,
         training_data: description.training_data.clone(),

@@ -12,7 +12,7 @@ use burn::{
 };
 
 use super::error::ExportError;
-use crate::model::UNet;
+use crate::model::{Scores, UNet};
 
 /// A recorded forward pass.
 pub(super) struct Trace {
@@ -22,8 +22,8 @@ pub(super) struct Trace {
     pub names: HashMap<TensorId, String>,
     /// The input.
     pub input: TensorId,
-    /// The output.
-    pub output: TensorId,
+    /// The outputs: those of the layers and, if the network has it, of the lesions.
+    pub outputs: Vec<TensorId>,
 }
 
 impl Trace {
@@ -40,16 +40,17 @@ impl Trace {
             let zeros = TensorData::new(vec![0_f32; shape.iter().product()], shape);
             let input = Tensor::<4>::from_data(zeros, &device);
             let start = id(&input);
-            let output = model.forward(input);
-            endpoints = start.zip(id(&output));
-            let token = scope.complete(endpoints.map(|e| e.0), endpoints.map(|e| e.1));
-            drop(output);
+            let Scores { layers, lesions } = model.forward(input);
+            let outputs: Option<Vec<TensorId>> = [Some(&layers), lesions.as_ref()].into_iter().flatten().map(id).collect();
+            let token = scope.complete(start, outputs.clone().unwrap_or_default());
+            endpoints = start.zip(outputs);
+            drop((layers, lesions));
             token
         });
         let graph = graph.map_err(|e| ExportError::Trace(format!("{e:?}")))?;
-        let (input, output) =
-            endpoints.ok_or_else(|| ExportError::Trace("the input or output was not recorded".to_owned()))?;
-        Ok(Self { graph, names: names.found, input, output })
+        let (input, outputs) =
+            endpoints.ok_or_else(|| ExportError::Trace("the input or an output was not recorded".to_owned()))?;
+        Ok(Self { graph, names: names.found, input, outputs })
     }
 }
 

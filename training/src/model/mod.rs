@@ -1,4 +1,4 @@
-//! The network: a U-Net of five levels whose output has the size of its input.
+//! The network: a U-Net of five levels whose outputs have the size of its input.
 
 mod norms;
 
@@ -12,7 +12,7 @@ use burn::{
     prelude::*,
     tensor::activation::relu,
 };
-use octrls_core::layer::CLASSES;
+use octrls_core::{layer::CLASSES, lesion::LESION_CLASSES};
 use serde::{Deserialize, Serialize};
 
 /// Width and height of an input must be multiples of this, because of four 2 x 2 poolings.
@@ -29,11 +29,18 @@ pub struct UNetConfig {
     /// Whether a batch normalisation follows each 3 x 3 convolution, before its ReLU. It is folded into the convolution
     /// at export.
     pub batch_norm: bool,
+    /// Whether the network has the output for lesions. Networks before version 4 of the shipped models lack it.
+    #[serde(default = "yes")]
+    pub lesions: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Default for UNetConfig {
     fn default() -> Self {
-        Self { width: 16, batch_norm: true }
+        Self { width: 16, batch_norm: true, lesions: true }
     }
 }
 
@@ -53,11 +60,25 @@ impl UNetConfig {
                 .collect(),
             merge: (0..4).rev().map(|l| block(w(l + 1), w(l))).collect(),
             head: Conv2dConfig::new([w(0), CLASSES], [1, 1]).init(device),
+            lesions: self.lesions.then(|| lesion_head(w(0), device)),
         }
     }
 }
 
-/// The U-Net: `[N, 1, H, W]` standardised intensities to `[N, 9, H, W]` logits, H and W multiples of [`STRIDE`].
+fn lesion_head(width: usize, device: &Device) -> Conv2d {
+    Conv2dConfig::new([width, LESION_CLASSES], [1, 1]).init(device)
+}
+
+/// Unnormalised class scores of a batch.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// Layers, `[N, 9, H, W]`.
+    pub layers: Tensor<4>,
+    /// Lesions, `[N, 6, H, W]`, if the network has that output.
+    pub lesions: Option<Tensor<4>>,
+}
+
+/// The U-Net: `[N, 1, H, W]` standardised intensities to [`Scores`], H and W multiples of [`STRIDE`].
 #[derive(Module, Debug)]
 pub struct UNet {
     down: Vec<DoubleConv>,
@@ -66,17 +87,18 @@ pub struct UNet {
     up: Vec<ConvTranspose2d>,
     merge: Vec<DoubleConv>,
     head: Conv2d,
+    lesions: Option<Conv2d>,
 }
 
 impl UNet {
     /// Unnormalised class scores of a batch of inputs.
     #[must_use]
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    pub fn forward(&self, input: Tensor<4>) -> Scores {
         self.forward_observed(input, &mut |_| {})
     }
 
     /// [`UNet::forward`]; `observe` sees the output of each 3 x 3 convolution before normalisation.
-    fn forward_observed(&self, input: Tensor<4>, observe: &mut dyn FnMut(&Tensor<4>)) -> Tensor<4> {
+    fn forward_observed(&self, input: Tensor<4>, observe: &mut dyn FnMut(&Tensor<4>)) -> Scores {
         let mut x = input;
         let mut skips = Vec::with_capacity(self.down.len());
         for block in &self.down {
@@ -88,7 +110,15 @@ impl UNet {
         for ((up, merge), skip) in self.up.iter().zip(&self.merge).zip(skips.into_iter().rev()) {
             x = merge.forward(Tensor::cat(vec![skip, up.forward(x)], 1), observe);
         }
-        self.head.forward(x)
+        Scores { lesions: self.lesions.as_ref().map(|head| head.forward(x.clone())), layers: self.head.forward(x) }
+    }
+
+    /// The same network with an output for lesions, of random weights if it had none.
+    #[must_use]
+    pub fn with_lesions(mut self) -> Self {
+        let [_, width, _, _] = self.head.weight.dims();
+        self.lesions.get_or_insert_with(|| lesion_head(width, &self.head.weight.device()));
+        self
     }
 
     /// The same network with frozen batch normalisations, which use their running statistics without updating them.

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn average_converges_to_the_network_also_after_loading() {
-        let config = UNetConfig { width: 4, batch_norm: true };
+        let config = UNetConfig { width: 4, batch_norm: true, lesions: true };
         let live = config.init(&device().autodiff());
         // A forward pass in training updates the running statistics.
         let _ = live.forward(Tensor::ones([1, 1, 32, 32], &device().autodiff()) * 3.0);

@@ -19,6 +19,9 @@ pub struct Epoch {
     pub cross_entropy: f64,
     /// Mean Dice loss of the epoch.
     pub dice_loss: f64,
+    /// Mean loss of the lesions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lesion_loss: Option<f64>,
     /// Mean divergence from the teacher, if there is one.
     #[serde(default, rename = "imitation", skip_serializing_if = "Option::is_none")]
     pub distillation: Option<f64>,
@@ -42,6 +45,12 @@ pub struct Validation {
     pub iou: Vec<f64>,
     /// Mean Dice of the seven layers in each set.
     pub sets: BTreeMap<String, f64>,
+    /// Dice of each lesion that occurs in each set, over all its pixels.
+    #[serde(default)]
+    pub lesions: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Mean absolute error of the choroid-sclera boundary in pixels, in each set that has it.
+    #[serde(default)]
+    pub choroid_px: BTreeMap<String, f64>,
 }
 
 impl Validation {
@@ -55,6 +64,8 @@ impl Validation {
             boundary_px: figure(&SetScore::mean_absolute),
             pixel_accuracy: figure(&|s| s.overlap.pixel_accuracy()),
             iou: LABELLED_CLASSES.map(|c| figure(&|s| s.overlap.iou(c))).collect(),
+            lesions: score.0.iter().map(|(n, s)| (n.clone(), s.lesions.dice())).filter(|(_, l)| !l.is_empty()).collect(),
+            choroid_px: score.0.iter().filter_map(|(n, s)| Some((n.clone(), s.choroid()?))).collect(),
             sets: score.0.iter().filter_map(|(n, s)| Some((n.clone(), s.mean_dice()?))).collect(),
         }
     }

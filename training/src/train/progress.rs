@@ -27,7 +27,7 @@ impl Progress {
         Self { bar, budget: settings.schedule.budget, started: Instant::now(), first_step: None }
     }
 
-    pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice, _]: [f64; 3]) {
+    pub(super) fn step(&mut self, state: &State, progress: f64, [cross_entropy, dice, _, _]: [f64; 4]) {
         self.first_step.get_or_insert(state.step - 1);
         self.bar.set_position((progress * BAR_LENGTH as f64) as u64);
         self.bar.set_message(format!("step {}  CE {cross_entropy:.3}  Dice loss {dice:.3}", state.step));
@@ -42,6 +42,9 @@ impl Progress {
             epoch.cross_entropy,
             epoch.dice_loss
         );
+        if let Some(lesions) = epoch.lesion_loss {
+            let _ = write!(line, "  lesions {lesions:.4}");
+        }
         if let Some(distillation) = epoch.distillation {
             let _ = write!(line, "  from teacher {distillation:.4}");
         }
@@ -56,6 +59,13 @@ impl Progress {
                 v.boundary_px,
                 sets.join(", ")
             );
+            for (set, dice) in &v.lesions {
+                let dice: Vec<String> = dice.iter().map(|(name, dice)| format!("{name} {dice:.3}")).collect();
+                let _ = write!(line, "\n         lesions of {set}: {}", dice.join(", "));
+            }
+            for (set, px) in &v.choroid_px {
+                let _ = write!(line, "\n         choroid of {set}: {px:.2} px");
+            }
         }
         self.message(&line);
     }

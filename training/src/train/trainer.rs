@@ -109,7 +109,7 @@ impl Trainer {
                 frozen = true;
                 progress.message("batch normalisations frozen");
             }
-            let (mut sums, mut steps) = ([0.0; 3], 0);
+            let (mut sums, mut steps) = ([0.0; 4], 0);
             let mut rate = 0.0;
             while steps < self.settings.epoch_steps && self.progress() < 1.0 && !self.stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
@@ -133,7 +133,8 @@ impl Trainer {
                 learning_rate: rate,
                 cross_entropy: mean(sums[0]),
                 dice_loss: mean(sums[1]),
-                distillation: self.teacher.is_some().then(|| mean(sums[2])),
+                lesion_loss: Some(mean(sums[2])),
+                distillation: self.teacher.is_some().then(|| mean(sums[3])),
                 validation: None,
             };
             if due {
@@ -172,17 +173,23 @@ impl Trainer {
         self.settings.schedule.rate(self.state.schedule_step, self.elapsed())
     }
 
-    /// Does one step. Returns cross-entropy, Dice loss and divergence from the teacher (0 without one) before the step.
-    fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 3]> {
+    /// Does one step. Returns, of before the step, cross-entropy, Dice loss, loss of the lesions and divergence from the
+    /// teacher (0 without one).
+    fn step(&mut self, batch: Batch, rate: f64) -> Result<[f64; 4]> {
         let (input, target) = batch.into_tensors(self.settings.ez_shift, &self.device.clone().autodiff());
-        let logits = self.model.forward(input.clone());
-        let loss = Loss::new(logits.clone(), &target);
+        let scores = self.model.forward(input.clone());
+        let loss = Loss::new(scores.clone(), &target);
         let distillation = self.teacher.as_ref().map(|teacher| {
             let taught = teacher.forward(input.inner());
-            distillation_loss(logits, Tensor::from_inner(taught))
+            let layers = distillation_loss(scores.layers, Tensor::from_inner(taught.layers));
+            let lesions = scores.lesions.zip(taught.lesions);
+            let lesions = lesions.map(|(scores, taught)| distillation_loss(scores, Tensor::from_inner(taught)));
+            lesions.into_iter().fold(layers, |sum, part| sum + part)
         });
         let value = |l: &Tensor<1>| f64::from(l.clone().into_scalar::<f32>());
-        let values = [value(&loss.cross_entropy), value(&loss.dice), distillation.as_ref().map_or(0.0, value)];
+        let lesions = loss.lesions.as_ref().map_or(0.0, |parts| parts.iter().map(value).sum());
+        let distilled = distillation.as_ref().map_or(0.0, value);
+        let values = [value(&loss.cross_entropy), value(&loss.dice), lesions, distilled];
         anyhow::ensure!(values.iter().all(|v| v.is_finite()), "the loss is not finite at step {}", self.state.step);
         let total = loss.total(self.settings.batch.ablation);
         let total = distillation.into_iter().fold(total, |total, part| total + part);
@@ -201,6 +208,7 @@ impl Trainer {
         } else {
             source
         };
+        let source = if self.settings.network.lesions { source.with_lesions() } else { source };
         let autodiff = self.device.clone().autodiff();
         self.model = self.settings.network.init(&autodiff).load_record(source.clone().into_record());
         self.average = WeightAverage::new(source, 0);

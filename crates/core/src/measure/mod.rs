@@ -4,7 +4,9 @@
 pub mod accuracy;
 mod criteria;
 pub mod enface;
+mod findings;
 pub mod follow_up;
+mod lesions;
 mod quality;
 pub mod reference;
 mod signal;
@@ -12,6 +14,8 @@ mod summary;
 mod thickness;
 
 pub use criteria::{BScanFacts, Criterion, CriterionResult, Gates, GatesError, Outcome, ScanFacts, ScanQuality};
+pub use findings::{Finding, FindingKind};
+pub use lesions::LesionFigures;
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;
 pub use summary::EtdrsSummary;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use octrls_kernel::Buffer;
 
-use crate::layer::CLASSES;
+use crate::{layer::CLASSES, lesion::LESION_CLASSES};
 
-/// Unnormalised class scores on the network's grid, class-major: `CLASSES * height * width` values.
+/// Unnormalised class scores on the network's grid, class-major: those of the layers and, if the network has that
+/// output, those of the lesions.
 #[derive(Clone, Debug)]
 pub struct Logits {
     width: usize,
@@ -15,14 +16,22 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// Takes `values` of shape `[CLASSES, height, width]`; `None` if there is another number of them.
+    /// Takes `values` of shape `[CLASSES, height, width]`, or of shape `[CLASSES + LESION_CLASSES, height, width]`; `None`
+    /// if there is another number of them.
     #[must_use]
     pub fn new(width: usize, height: usize, values: Vec<f32>) -> Option<Self> {
         Self::from_buffer(width, height, Arc::new(values.into()))
     }
 
     pub(super) fn from_buffer(width: usize, height: usize, values: Arc<Buffer>) -> Option<Self> {
-        (values.len() == CLASSES * width * height).then_some(Self { width, height, values })
+        let planes = |classes: usize| values.len() == classes * width * height;
+        (planes(CLASSES) || planes(CLASSES + LESION_CLASSES)).then_some(Self { width, height, values })
+    }
+
+    /// Whether there are scores of lesions, as classes from [`CLASSES`] on.
+    #[must_use]
+    pub fn has_lesions(&self) -> bool {
+        self.values.len() > CLASSES * self.width * self.height
     }
 
     /// Columns of the network's grid.

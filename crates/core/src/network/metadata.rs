@@ -19,16 +19,21 @@ pub struct InputSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preprocessing {
     /// Enlarges a scan of few rows, then shrinks each axis that is longer than the input, standardises (mean 0,
-    /// variance 1), centres, and pads with zeros. See [`Placement`](super::Placement).
+    /// variance 1), centres, and pads with zeros. See [`Placement::enlarged`](super::Placement::enlarged).
     FitCentreStandardise,
+    /// The same without enlarging. See [`Placement::new`](super::Placement::new).
+    ShrinkCentreStandardise,
 }
 
 impl Preprocessing {
+    const ALL: [Self; 2] = [Self::FitCentreStandardise, Self::ShrinkCentreStandardise];
+
     /// Name in the model file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::FitCentreStandardise => "fit-centre-standardise/1",
+            Self::ShrinkCentreStandardise => "shrink-centre-standardise/1",
         }
     }
 }
@@ -112,10 +117,12 @@ impl ModelMetadata {
             .and_then(|(w, h)| Some(InputSize { width: w.parse().ok()?, height: h.parse().ok()? }))
             .filter(|s| (16..=4096).contains(&s.width) && (16..=4096).contains(&s.height))
             .ok_or_else(|| bad(INPUT, "not WIDTHxHEIGHT"))?;
-        let preprocessing = Preprocessing::FitCentreStandardise;
-        if get(PREPROCESSING)? != preprocessing.name() {
-            return Err(bad(PREPROCESSING, &format!("only {} is supported", preprocessing.name())));
-        }
+        let preprocessing = get(PREPROCESSING)?;
+        let preprocessing = Preprocessing::ALL.into_iter().find(|p| p.name() == preprocessing);
+        let preprocessing = preprocessing.ok_or_else(|| {
+            let names = Preprocessing::ALL.map(Preprocessing::name).join(" and ");
+            bad(PREPROCESSING, &format!("only {names} are supported"))
+        })?;
         let number = |key: &'static str, text: &str, min: f32, max: f32| {
             let value = text.parse().ok().filter(|v| (min..=max).contains(v));
             value.ok_or_else(|| bad(key, &format!("not a number from {min} to {max}")))
@@ -152,7 +159,7 @@ mod tests {
             name: "unet-640".to_owned(),
             version: "1".to_owned(),
             input: InputSize { width: 640, height: 480 },
-            preprocessing: Preprocessing::FitCentreStandardise,
+            preprocessing: Preprocessing::ShrinkCentreStandardise,
             calibration: Calibration { temperature: 1.5, usual_doubt: Some(0.08), ..Calibration::default() },
             ez_shift: 6.0,
             training_data: "phantom".to_owned(),

@@ -28,5 +28,10 @@ pub use logits::Logits;
 pub use metadata::{InputSize, ModelMetadata, Preprocessing};
 pub use placement::Placement;
 pub use retina_crop::retina_crop;
+
+/// Name of the output with the scores of the layers.
+pub const OUTPUT_LAYERS: &str = "logits";
+/// Name of the output with the scores of the lesions, which older models lack.
+pub const OUTPUT_LESIONS: &str = "lesions";
 pub use runtime::{CpuOperators, Network, RunPermit};
 pub use shipped::ShippedModel;

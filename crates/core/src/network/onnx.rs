@@ -5,20 +5,21 @@
 
 use std::sync::Arc;
 
-use tract_core::prelude::*;
+use tract_core::{ops::array::TypedConcat, prelude::*};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 
 use super::{InputSize, ModelError, panics::catch_silently};
-use crate::layer::CLASSES;
+use crate::{layer::CLASSES, lesion::LESION_CLASSES};
 
 /// Most values of a tensor; about twice what a wide network needs for the largest input.
 const MAX_VALUES: usize = 1 << 30;
 
-/// The decluttered graph of the model `file` for one image of one channel and of `size`.
+/// The decluttered graph of the model `file` for one image of one channel and of `size`. Its output has the scores of
+/// the layers and, if the file has a second output, after them those of the lesions.
 ///
 /// # Errors
-/// [`ModelError::Load`] when tract cannot read the file or infer its shapes, or the output is not one map of scores for
-/// each class.
+/// [`ModelError::Load`] when tract cannot read the file or infer its shapes, or an output is not one map of scores for
+/// each of its classes.
 pub(super) fn graph(file: &[u8], size: InputSize) -> Result<TypedModel, ModelError> {
     let InputSize { width, height } = size;
     let model = checked(|| {
@@ -26,10 +27,19 @@ pub(super) fn graph(file: &[u8], size: InputSize) -> Result<TypedModel, ModelErr
         model.with_input_fact(0, f32::fact([1, 1, height, width]).into())?.into_typed()
     })?;
     check_sizes(&model)?;
-    let model = checked(|| model.into_decluttered())?;
-    let output = checked(|| Ok(model.output_fact(0)?.shape.as_concrete().map(<[usize]>::to_vec)))?;
-    if output.as_deref() != Some(&[1, CLASSES, height, width]) {
-        return Err(ModelError::Load(format!("the output is {output:?}, not 1 x {CLASSES} x {height} x {width}")));
+    let mut model = checked(|| model.into_decluttered())?;
+    let outputs = checked(|| Ok(model.output_outlets()?.to_vec()))?;
+    for (output, classes) in outputs.iter().zip([CLASSES, LESION_CLASSES]) {
+        let shape = checked(|| Ok(model.outlet_fact(*output)?.shape.as_concrete().map(<[usize]>::to_vec)))?;
+        if shape.as_deref() != Some(&[1, classes, height, width]) {
+            return Err(ModelError::Load(format!("an output is {shape:?}, not 1 x {classes} x {height} x {width}")));
+        }
+    }
+    if let [layers, lesions] = *outputs.as_slice() {
+        checked(|| {
+            let all = model.wire_node("all-scores", TypedConcat::new(1), &[layers, lesions])?;
+            model.select_output_outlets(&all)
+        })?;
     }
     Ok(model)
 }

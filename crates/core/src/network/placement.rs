@@ -38,24 +38,26 @@ pub struct Placement {
     pub resized_height: usize,
 }
 
-/// Scans with fewer rows are enlarged to this many, so that their layers have as many rows as in the scans used for
-/// training.
+/// [`Placement::enlarged`] enlarges scans with fewer rows to this many.
 const MIN_ROWS: usize = 400;
 /// Maximum enlargement.
 const MAX_ENLARGEMENT: usize = 4;
 
 impl Placement {
-    /// Columns and rows of a scan on a grid that is large enough.
-    #[must_use]
-    pub fn resized_size(scan_width: usize, scan_height: usize) -> (usize, usize) {
-        let rows = MIN_ROWS.min(scan_height * MAX_ENLARGEMENT).max(scan_height);
-        (scan_width * rows / scan_height.max(1), rows)
-    }
-
-    /// Places a scan on the grid: enlarges a low one, shrinks each axis that is too long, and centres the result.
+    /// Places a scan on the grid: shrinks each axis that is too long, and centres the result.
     #[must_use]
     pub fn new(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
-        let (width, height) = Self::resized_size(scan_width, scan_height);
+        Self::resized((scan_width, scan_height), (scan_width, scan_height), input)
+    }
+
+    /// As [`Placement::new`], but first enlarges a scan of few rows, for models that were trained so.
+    #[must_use]
+    pub fn enlarged(scan_width: usize, scan_height: usize, input: InputSize) -> Self {
+        let rows = MIN_ROWS.min(scan_height * MAX_ENLARGEMENT).max(scan_height);
+        Self::resized((scan_width, scan_height), (scan_width * rows / scan_height.max(1), rows), input)
+    }
+
+    fn resized((scan_width, scan_height): (usize, usize), (width, height): (usize, usize), input: InputSize) -> Self {
         let width = width.min(input.width);
         let height = height.min(input.height);
         Self {
@@ -108,7 +110,7 @@ impl Placement {
             (self.scan_width, self.scan_height),
             "the placed scan has another size"
         );
-        let mut pixels = self.resized(bscan);
+        let mut pixels = self.resize(bscan);
         standardise(&mut pixels);
         pixels
     }
@@ -125,7 +127,7 @@ impl Placement {
         input
     }
 
-    fn resized(&self, bscan: &BScan) -> Vec<f32> {
+    fn resize(&self, bscan: &BScan) -> Vec<f32> {
         if (self.width, self.resized_height) == (bscan.width, bscan.height) {
             return bscan.intensity.clone();
         }
@@ -221,11 +223,13 @@ mod tests {
 
     #[test]
     fn a_scan_of_few_rows_is_enlarged_up_to_four_times() {
-        let p = Placement::new(20, 200, INPUT);
+        let p = Placement::enlarged(20, 200, INPUT);
         assert_eq!((p.width, p.height, p.scan_rows_per_grid_row()), (40, 400, 0.5));
         assert!((p.grid_column(10) - 20.5).abs() < 1e-6);
-        let p = Placement::new(30, 50, INPUT);
+        let p = Placement::enlarged(30, 50, INPUT);
         assert_eq!((p.width, p.height), (64, 200), "four times, and cut to the grid");
+        let p = Placement::new(20, 200, INPUT);
+        assert_eq!((p.width, p.height), (20, 200), "newer models see every scan at its own scale");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tract_core::prelude::*;
 use crate::scan::BScan;
 
 use super::{
-    Device, InputSize, Logits, ModelError, ModelMetadata, Placement, ShippedModel,
+    Device, InputSize, Logits, ModelError, ModelMetadata, Placement, Preprocessing, ShippedModel,
     gpu::Gpu,
     onnx,
     operators::{ExecContext, TensorBox},
@@ -212,7 +212,11 @@ impl Network {
     /// Position of a whole B-scan on this network's grid.
     #[must_use]
     pub fn placement(&self, bscan: &BScan) -> Placement {
-        let placement = Placement::new(bscan.width, bscan.height, self.metadata.input);
+        let place = match self.metadata.preprocessing {
+            Preprocessing::FitCentreStandardise => Placement::enlarged,
+            Preprocessing::ShrinkCentreStandardise => Placement::new,
+        };
+        let placement = place(bscan.width, bscan.height, self.metadata.input);
         self.grid_multiple().map_or(placement, |multiple| placement.on_smallest_grid(multiple))
     }
 

@@ -39,6 +39,11 @@ pub(super) fn translate(model: &TypedModel, context: &ExecContext) -> TractResul
     }
     let output = model.output_outlets()?[0];
     let Some(Value::Scores(scores)) = translation.values.remove(&output) else { return Ok(None) };
+    if !Head::supports(scores.bias.len()) {
+        return Ok(None);
+    }
+    let head = Kernel::Head(Head::new(scores.inputs, &scores.weights, &scores.bias));
+    let scores = translation.wire(&model.nodes[output.node], head, &[scores.map])?[0];
     let Translation { mut to, size_multiple, .. } = translation;
     to.select_output_outlets(&[scores])?;
     fuse(&mut to, size_multiple, context)?;
@@ -58,7 +63,17 @@ enum Value {
     Image(OutletId),
     /// Maps joined by channels.
     Maps(TVec<OutletId>),
-    Scores(OutletId),
+    Scores(Scores),
+}
+
+/// A 1 x 1 convolution from a map to class scores, not yet part of the translated model.
+#[derive(Clone)]
+struct Scores {
+    map: OutletId,
+    inputs: usize,
+    /// `[outputs][inputs]`
+    weights: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 struct Translation<'a> {
@@ -95,6 +110,10 @@ impl Translation<'_> {
             return self.head(node, einsum);
         }
         if let Some(concat) = node.op_as::<TypedConcat>() {
+            if let Some(scores) = self.joined_scores(node).filter(|_| concat.axis == 1) {
+                self.values.insert(out, Value::Scores(scores));
+                return Ok(Some(()));
+            }
             let parts: Option<Vec<TVec<OutletId>>> = node.inputs.iter().map(|i| self.maps(*i)).collect();
             let Some(parts) = parts.filter(|_| concat.axis == 1) else { return Ok(None) };
             self.values.insert(out, Value::Maps(parts.into_iter().flatten().collect()));
@@ -181,13 +200,26 @@ impl Translation<'_> {
         else {
             return Ok(None);
         };
-        if maps.len() != 1 || !Head::supports(outputs) {
-            return Ok(None);
-        }
-        let head = Head::new(inputs, &weights, &bias);
-        let scores = self.wire(next, Kernel::Head(head), &maps)?;
-        self.values.insert(OutletId::new(next.id, 0), Value::Scores(scores[0]));
+        let [map] = *maps.as_slice() else { return Ok(None) };
+        self.values.insert(OutletId::new(next.id, 0), Value::Scores(Scores { map, inputs, weights, bias }));
         Ok(Some(()))
+    }
+
+    /// The scores that `node` joins, as those of one convolution, if all come from the same map.
+    fn joined_scores(&self, node: &TypedNode) -> Option<Scores> {
+        let mut joined: Option<Scores> = None;
+        for input in &node.inputs {
+            let Value::Scores(part) = self.values.get(input)? else { return None };
+            match &mut joined {
+                None => joined = Some(part.clone()),
+                Some(scores) if scores.map == part.map => {
+                    scores.weights.extend(&part.weights);
+                    scores.bias.extend(&part.bias);
+                }
+                Some(_) => return None,
+            }
+        }
+        joined
     }
 
     /// The outlet of the ReLU whose only input is the output of `node`, if nothing else reads that output.

@@ -4,16 +4,16 @@ use fearless_simd::{Level, Simd, dispatch};
 use octrls_kernel::for_each_parallel;
 
 use crate::{
-    layer::{BOUNDARIES, Boundary, EzConvention, Layer},
+    layer::{Boundary, EzConvention, Layer},
     network::{Calibration, Logits, ModelMetadata, Placement},
 };
 
 use super::{
     Surfaces,
     chain::{LANES, Posterior, Solver},
-    column::Column,
+    choroid::complete_choroid,
+    column::{BRUCH, CSB, Column, EZ_END, RPE_OUTER, edge_of},
     smooth::smooth,
-    visibility::remove_invisible_choroid_end,
 };
 
 /// Options of boundary extraction.
@@ -35,7 +35,7 @@ pub struct ExtractOptions {
     /// Standard deviation of the window that smooths boundaries over neighbouring A-scans, in columns of the network's
     /// grid; 0 disables smoothing.
     pub smoothing: f32,
-    /// Fewest expected rows of choroid for its outer boundary to be visible.
+    /// Fewest expected rows of choroid for its outer boundary to be seen.
     pub min_choroid: f32,
 }
 
@@ -77,23 +77,18 @@ impl ExtractOptions {
     fn is_disc(&self, posterior: &Posterior, lane: usize) -> bool {
         posterior.retina[lane] >= self.min_retina
             && posterior.outer[lane] < self.min_outer
-            && posterior.below[Boundary::RpeBm.index()][lane] <= self.max_outside
+            && posterior.below[BRUCH][lane] <= self.max_outside
     }
 
-    fn is_determined(&self, posterior: &Posterior, boundary: usize, lane: usize, disc: bool) -> bool {
-        let layered = boundary <= Boundary::NflGcl.index() || !disc;
+    fn is_determined(&self, posterior: &Posterior, edge: usize, lane: usize, disc: bool) -> bool {
+        let layered = edge <= edge_of(Boundary::NflGcl) || !disc;
         // The deviation of the choroid's end is judged later, over neighbouring A-scans.
-        let (max_deviation, shown) = if boundary == Boundary::Csb.index() {
-            (f32::INFINITY, posterior.choroid[lane] >= self.min_choroid)
-        } else {
-            (self.max_deviation, true)
-        };
-        shown
-            && layered
+        let max_deviation = if edge == CSB { f32::INFINITY } else { self.max_deviation };
+        layered
             && posterior.retina[lane] >= self.min_retina
-            && posterior.deviation[boundary][lane] <= max_deviation
-            && posterior.above[boundary][lane] <= self.max_outside
-            && posterior.below[boundary][lane] <= self.max_outside
+            && posterior.deviation[edge][lane] <= max_deviation
+            && posterior.above[edge][lane] <= self.max_outside
+            && posterior.below[edge][lane] <= self.max_outside
     }
 }
 
@@ -129,30 +124,41 @@ pub fn extract(logits: &Logits, placement: &Placement, options: &ExtractOptions)
 /// [`extract`] on `threads` threads.
 #[must_use]
 pub fn extract_parallel(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Surfaces {
-    let mut columns = solve_columns(threads, logits, placement, options);
-    remove_invisible_choroid_end(&mut columns, options.calibration.choroid_limit);
-    smooth(&mut columns, options.smoothing, placement.height as f32);
+    let (mut columns, choroid): (Vec<Column>, Vec<f32>) =
+        solve_columns(threads, logits, placement, options).into_iter().unzip();
+    let height = placement.height as f32;
+    smooth(&mut columns, options.smoothing, height);
+    complete_choroid(&mut columns, &choroid, options.min_choroid, options.calibration.choroid_limit, height);
     let scale = placement.scan_rows_per_grid_row();
     let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);
     for ascan in 0..placement.scan_width {
         let at = placement.grid_column(ascan);
         let (left, share) = (at.floor() as usize, at.fract());
         let column = Column::interpolate(&columns[left], &columns[(left + 1).min(columns.len() - 1)], share);
-        for k in 0..BOUNDARIES {
-            out.rows[k][ascan] = column.rows[k].map(|row| placement.scan_row(row));
-            out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[k]) * scale;
+        let row = |edge: usize| column.rows[edge].map(|row| placement.scan_row(row));
+        for (k, edge) in Boundary::ALL.map(edge_of).into_iter().enumerate() {
+            out.rows[k][ascan] = row(edge);
+            out.deviations[k][ascan] = options.calibration.intervals[k].widen(column.deviations[edge]) * scale;
         }
+        (out.ez_end[ascan], out.rpe_outer[ascan]) = (row(EZ_END), row(RPE_OUTER));
         out.confidence[ascan] = column.confidence;
         out.disc[ascan] = column.disc;
+        out.choroid_visible[ascan] = column.choroid_visible;
     }
     let doubt = options.calibration.doubt(out.confidence_where_found());
     out.deviations.iter_mut().flatten().for_each(|deviation| *deviation *= doubt);
     out
 }
 
-fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options: &ExtractOptions) -> Vec<Column> {
+/// The columns, each with its expected rows of choroid.
+fn solve_columns(
+    threads: usize,
+    logits: &Logits,
+    placement: &Placement,
+    options: &ExtractOptions,
+) -> Vec<(Column, f32)> {
     let level = Level::new();
-    let mut columns = vec![Column::default(); placement.width];
+    let mut columns = vec![(Column::default(), 0.0); placement.width];
     let strips = columns.chunks_mut(LANES).enumerate();
     for_each_parallel(threads, strips, Solver::default, |(strip, columns), solver| {
         let first = placement.left + strip * LANES;
@@ -169,14 +175,15 @@ fn solve_columns(threads: usize, logits: &Logits, placement: &Placement, options
 fn solve_strip(
     solver: &mut Solver,
     first: usize,
-    columns: &mut [Column],
+    columns: &mut [(Column, f32)],
     logits: &Logits,
     placement: &Placement,
     options: &ExtractOptions,
 ) {
     // The last strip repeats its last column, to avoid reading past the scan.
     let used = columns.len();
-    let posterior = solver.solve(placement.height, options.calibration.temperature, |class, row| {
+    let temperature = options.calibration.temperature;
+    let posterior = solver.solve(placement.height, temperature, logits.has_lesions(), |class, row| {
         let line = &logits.row(class, placement.top + row)[first..][..used];
         let bias = options.bias(class);
         let mut lanes = line.first_chunk().copied().unwrap_or_else(|| std::array::from_fn(|l| line[l.min(used - 1)]));
@@ -186,7 +193,7 @@ fn solve_strip(
         lanes
     });
     for (lane, solved) in columns.iter_mut().enumerate() {
-        *solved = column_of_lane(&posterior, lane, options);
+        *solved = (column_of_lane(&posterior, lane, options), posterior.choroid[lane]);
     }
 }
 
@@ -198,6 +205,7 @@ fn column_of_lane(posterior: &Posterior, lane: usize, options: &ExtractOptions) 
         deviations: std::array::from_fn(|k| posterior.deviation[k][lane]),
         confidence: if posterior.retina[lane] >= options.min_retina { posterior.agreement[lane] } else { 0.0 },
         disc,
+        choroid_visible: false,
     }
 }
 
@@ -207,7 +215,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        layer::{CLASSES, Measured},
+        layer::{BOUNDARIES, CLASSES, Measured},
+        lesion::{LESION_CLASSES, Lesion},
         network::InputSize,
     };
 
@@ -244,6 +253,53 @@ mod tests {
         }
         assert_eq!(out.mask(), mask);
         assert!(out.confidence().iter().all(|&c| c > 0.99));
+    }
+
+    /// Scores of layers as by [`logits_of`], and of +12 for the lesion class in `lesions`.
+    fn logits_with(mask: &[u8], lesions: &[u8], width: usize, height: usize) -> Logits {
+        let mut values = logits_of(mask, width, height, 12.0).values().to_vec();
+        values.resize((CLASSES + LESION_CLASSES) * width * height, 0.0);
+        for (i, &class) in lesions.iter().enumerate() {
+            values[(CLASSES + usize::from(class)) * width * height + i] = 12.0;
+        }
+        Logits::new(width, height, values).expect("the right number of scores")
+    }
+
+    /// Rows of ILM, EZ end, RPE's upper edge, RPE's outer edge and Bruch's membrane where the network sees `lesion` in
+    /// `rows` and there prefers the class `instead`.
+    fn lines_with(lesion: Lesion, rows: std::ops::Range<usize>, instead: u8) -> [f32; 5] {
+        let (width, height) = (32, 96);
+        let mut mask = layered_mask(width, height, [10, 14, 20, 24, 27, 36, 40, 60, 80]);
+        let mut lesions = vec![0; width * height];
+        for y in rows {
+            lesions[y * width..(y + 1) * width].fill(lesion.class());
+            mask[y * width..(y + 1) * width].fill(instead);
+        }
+        let placement = Placement::new(width, height, InputSize { width, height });
+        let out = extract(&logits_with(&mask, &lesions, width, height), &placement, &ExtractOptions::default());
+        let [ilm, rpe, bruch] = [Boundary::Ilm, Boundary::EzRpe, Boundary::RpeBm].map(|b| out.rows(b)[9]);
+        [ilm, out.ez_end()[9], rpe, out.rpe_outer()[9], bruch].map(|row| row.expect("determined"))
+    }
+
+    fn assert_lines(found: [f32; 5], expected: [f32; 5]) {
+        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 0.3), "{found:?} for {expected:?}");
+    }
+
+    #[test]
+    fn fluid_above_the_rpe_parts_photoreceptors_from_it() {
+        assert_lines(lines_with(Lesion::Srf, 40..52, 0), [10.0, 40.0, 52.0, 60.0, 60.0]);
+    }
+
+    #[test]
+    fn below_a_lifted_rpe_bruchs_membrane_is_the_floor_of_the_lesion() {
+        assert_lines(lines_with(Lesion::SubRpe, 46..60, 0), [10.0, 40.0, 40.0, 46.0, 60.0]);
+    }
+
+    #[test]
+    fn a_hole_is_vitreous_and_a_cyst_is_not() {
+        assert_lines(lines_with(Lesion::Hole, 8..40, 0), [40.0, 40.0, 40.0, 60.0, 60.0]);
+        // The network takes a cyst below a thin roof for vitreous.
+        assert_lines(lines_with(Lesion::Irf, 12..24, 0), [10.0, 40.0, 40.0, 60.0, 60.0]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 #[expect(clippy::inline_always, reason = "the caller decides for which instruction set it is compiled")]
 mod chain;
+mod choroid;
 mod column;
 mod extract;
+mod lesions;
 mod smooth;
-mod visibility;
 
 pub use extract::{ExtractOptions, extract, extract_parallel};
+pub use lesions::{Height, LesionMask};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,13 @@ pub struct Surfaces {
     height: usize,
     rows: [Vec<Option<f32>>; BOUNDARIES],
     deviations: [Vec<f32>; BOUNDARIES],
+    /// Row at which the photoreceptors end.
+    ez_end: Vec<Option<f32>>,
+    /// Row of the outer edge of the RPE.
+    rpe_outer: Vec<Option<f32>>,
     confidence: Vec<f32>,
     disc: Vec<bool>,
+    choroid_visible: Vec<bool>,
 }
 
 impl Surfaces {
@@ -36,12 +43,16 @@ impl Surfaces {
             height,
             rows: std::array::from_fn(|_| vec![None; width]),
             deviations: std::array::from_fn(|_| vec![f32::INFINITY; width]),
+            ez_end: vec![None; width],
+            rpe_outer: vec![None; width],
             confidence: vec![0.0; width],
             disc: vec![false; width],
+            choroid_visible: vec![false; width],
         }
     }
 
-    /// Exactly known surfaces, such as those of a phantom or a manual label.
+    /// Exactly known surfaces, such as those of a phantom or a manual label, in an eye without fluid above or below the
+    /// RPE.
     ///
     /// # Panics
     /// When a boundary does not have `width` rows.
@@ -53,8 +64,11 @@ impl Surfaces {
             width,
             height,
             deviations: std::array::from_fn(|_| vec![0.0; width]),
+            ez_end: rows[Boundary::EzRpe.index()].clone(),
+            rpe_outer: rows[Boundary::RpeBm.index()].clone(),
             confidence: vec![1.0; width],
             disc: vec![false; width],
+            choroid_visible: vec![true; width],
             rows,
         }
     }
@@ -71,7 +85,9 @@ impl Surfaces {
     pub fn is_consistent(&self) -> bool {
         let width = self.width;
         let bounded = self.rows.iter().all(|r| r.len() == width) && self.deviations.iter().all(|d| d.len() == width);
-        bounded && self.confidence.len() == width && self.disc.len() == width
+        let lines = [&self.ez_end, &self.rpe_outer].into_iter().all(|line| line.len() == width);
+        let flags = [&self.disc, &self.choroid_visible].into_iter().all(|flag| flag.len() == width);
+        bounded && lines && flags && self.confidence.len() == width
     }
 
     /// Number of A-scans.
@@ -120,10 +136,42 @@ impl Surfaces {
         self.disc[ascan]
     }
 
+    /// Row at which the photoreceptors end in each A-scan: the [`Boundary::EzRpe`], but the roof of the fluid where
+    /// there is fluid above the RPE.
+    #[must_use]
+    pub fn ez_end(&self) -> &[Option<f32>] {
+        &self.ez_end
+    }
+
+    /// Row of the outer edge of the RPE in each A-scan: [`Boundary::RpeBm`], but above it where a lesion lifts the RPE
+    /// from Bruch's membrane.
+    #[must_use]
+    pub fn rpe_outer(&self) -> &[Option<f32>] {
+        &self.rpe_outer
+    }
+
+    /// Whether the choroid-sclera boundary can be seen in each A-scan; elsewhere it is inferred from where it can.
+    #[must_use]
+    pub fn choroid_visible(&self) -> &[bool] {
+        &self.choroid_visible
+    }
+
+    /// The row on the vitreous side and on the scleral side of a layer, in each A-scan. Fluid is no part of a layer.
+    fn edges_of(&self, layer: Layer) -> [&[Option<f32>]; 2] {
+        match layer {
+            Layer::Ez => [self.rows(layer.upper()), &self.ez_end],
+            Layer::Rpe => [self.rows(layer.upper()), &self.rpe_outer],
+            _ => [self.rows(layer.upper()), self.rows(layer.lower())],
+        }
+    }
+
     /// Vertical thickness in each A-scan in pixels. `None` where a boundary is missing, and in the optic disc, where
-    /// fibres run along the A-scan.
+    /// fibres run along the A-scan. Fluid above and below the RPE belongs to the retina, but to no layer.
     pub fn thickness_px(&self, of: Measured) -> impl Iterator<Item = Option<f32>> + '_ {
-        let (upper, lower) = (self.rows(of.upper()), self.rows(of.lower()));
+        let [upper, lower] = match of {
+            Measured::Layer(layer) => self.edges_of(layer),
+            Measured::Retina => [self.rows(of.upper()), self.rows(of.lower())],
+        };
         let thickness = upper.iter().zip(lower).map(|(u, l)| Some(l.as_ref()? - u.as_ref()?));
         thickness.zip(&self.disc).map(|(thickness, disc)| thickness.filter(|_| !disc))
     }
@@ -133,8 +181,8 @@ impl Surfaces {
     pub fn mask(&self) -> Vec<u8> {
         let mut mask = vec![0; self.width * self.height];
         for layer in Layer::ALL {
-            let bounds = self.rows(layer.upper()).iter().zip(self.rows(layer.lower()));
-            for (x, (upper, lower)) in bounds.enumerate() {
+            let [uppers, lowers] = self.edges_of(layer);
+            for (x, (upper, lower)) in uppers.iter().zip(lowers).enumerate() {
                 let (Some(upper), Some(lower)) = (upper, lower) else { continue };
                 for y in self.edge(*upper)..self.edge(*lower) {
                     mask[y * self.width + x] = layer.class();

@@ -1,8 +1,6 @@
 //! Smooths boundaries over neighbouring A-scans by local linear regression.
 
-use crate::layer::BOUNDARIES;
-
-use super::column::Column;
+use super::column::{CSB, Column};
 
 /// Variance of a row about which the network is certain, in squared rows; prevents one certain A-scan from outweighing
 /// all others.
@@ -10,7 +8,7 @@ const MIN_VARIANCE: f32 = 0.25;
 /// Half width of the window, in its standard deviations.
 const WINDOW_DEVIATIONS: f32 = 2.5;
 
-/// Replaces each determined row by a straight line fitted to the rows around it, weighted by a Gaussian window of
+/// Replaces each determined row but that of the choroid's end by a straight line fitted to the rows around it, weighted by a Gaussian window of
 /// `sigma` columns and by the certainty of each row. Boundaries stay in order and within `height` rows.
 ///
 /// Local linear regression (Cleveland, J. Am. Stat. Assoc. 1979) without its robust iterations. It leaves a slope
@@ -24,7 +22,7 @@ pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
     let before: Vec<Column> = columns.to_vec();
     for (x, column) in columns.iter_mut().enumerate() {
         let mut last = 0.0_f32;
-        for k in 0..BOUNDARIES {
+        for k in 0..CSB {
             if let Some(row) = fitted(&before, x, k, &window) {
                 last = row.clamp(last, height);
                 column.rows[k] = Some(last);
@@ -33,7 +31,7 @@ pub(super) fn smooth(columns: &mut [Column], sigma: f32, height: f32) {
     }
 }
 
-/// Fitted value at column `x`; `None` if boundary `k` is not determined there.
+/// Fitted value at column `x`; `None` if edge `k` is not determined there.
 fn fitted(columns: &[Column], x: usize, k: usize, window: &[f32]) -> Option<f32> {
     let here = columns[x].rows[k]?;
     let mut sums = Sums::default();
@@ -80,11 +78,12 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::surface::column::EDGES;
 
     fn column(row: Option<f32>, deviation: f32) -> Column {
-        let mut rows = [None; BOUNDARIES];
+        let mut rows = [None; EDGES];
         rows[0] = row;
-        Column { rows, deviations: [deviation; BOUNDARIES], confidence: 1.0, disc: false }
+        Column { rows, deviations: [deviation; EDGES], confidence: 1.0, ..Column::default() }
     }
 
     fn first_rows(columns: &[Column]) -> Vec<Option<f32>> {

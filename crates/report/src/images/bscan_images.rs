@@ -40,7 +40,7 @@ pub(crate) fn png(
     colour: ExtendedColorType,
 ) -> Result<Vec<u8>, OutputError> {
     let mut png = Cursor::new(Vec::new());
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up)
         .write_image(pixels, width, height, colour)
         .map_err(|e| OutputError::Encode { file: file.to_owned(), reason: e.to_string() })?;
     Ok(png.into_inner())

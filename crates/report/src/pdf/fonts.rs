@@ -1,21 +1,25 @@
-//! The fonts inside the program. `crates/report/fonts` holds them and their licences.
+//! The fonts inside the program, compressed. `crates/report/fonts` holds them and their licences.
 
-use std::sync::LazyLock;
+use std::{io::Read, sync::LazyLock};
 
+use flate2::read::GzDecoder;
 use krilla::text::Font;
 use rustybuzz::Face;
 
+/// A font that is unpacked when it is first used.
+type LazyFont = LazyLock<Option<Typeface>>;
+
 macro_rules! font {
     ($name:literal) => {
-        include_bytes!(concat!("../../fonts/", $name, ".ttf"))
+        LazyLock::new(|| Typeface::unpack(include_bytes!(concat!("../../fonts/", $name, ".ttf.gz"))))
     };
 }
 
 /// Latin, Greek, Cyrillic and Hebrew, with the widths of Helvetica.
-const REGULAR: &[u8] = font!("LiberationSans-Regular");
-const BOLD: &[u8] = font!("LiberationSans-Bold");
+static REGULAR: LazyFont = font!("LiberationSans-Regular");
+static BOLD: LazyFont = font!("LiberationSans-Bold");
 /// Other scripts, in one weight. The first font that has a character draws it.
-const FALLBACKS: [&[u8]; 20] = [
+static FALLBACKS: [LazyFont; 20] = [
     font!("NotoSansArabic-Regular"),
     font!("NotoSansArmenian-Regular"),
     font!("NotoSansGeorgian-Regular"),
@@ -39,18 +43,6 @@ const FALLBACKS: [&[u8]; 20] = [
     font!("DroidSansFallback"),
 ];
 
-static FONTS: LazyLock<Fonts> = LazyLock::new(|| Fonts {
-    regular: Typeface::parse(REGULAR),
-    bold: Typeface::parse(BOLD),
-    fallbacks: FALLBACKS.into_iter().filter_map(Typeface::parse).collect(),
-});
-
-struct Fonts {
-    regular: Option<Typeface>,
-    bold: Option<Typeface>,
-    fallbacks: Vec<Typeface>,
-}
-
 /// A font, to shape text and to embed.
 pub(super) struct Typeface {
     pub(super) face: Face<'static>,
@@ -58,7 +50,11 @@ pub(super) struct Typeface {
 }
 
 impl Typeface {
-    fn parse(file: &'static [u8]) -> Option<Self> {
+    fn unpack(packed: &[u8]) -> Option<Self> {
+        let mut file = Vec::new();
+        GzDecoder::new(packed).read_to_end(&mut file).ok()?;
+        // Fonts live as long as the program.
+        let file: &'static [u8] = file.leak();
         Some(Self { face: Face::from_slice(file, 0)?, font: Font::new(file.into(), 0)? })
     }
 
@@ -70,9 +66,8 @@ impl Typeface {
 
 /// The fonts for regular or bold text, in the order of preference.
 pub(super) fn typefaces(bold: bool) -> impl Iterator<Item = &'static Typeface> + Clone {
-    let fonts = &*FONTS;
-    let first = if bold { &fonts.bold } else { &fonts.regular };
-    first.iter().chain(&fonts.fallbacks)
+    let first = if bold { &BOLD } else { &REGULAR };
+    std::iter::once(first).chain(&FALLBACKS).filter_map(|font| font.as_ref())
 }
 
 #[cfg(test)]

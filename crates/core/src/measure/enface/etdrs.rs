@@ -89,7 +89,7 @@ impl Subfield {
     }
 
     /// The subfield at (right, down) millimetres from the centre; `None` outside the grid.
-    fn of((right, down): (f64, f64), eye: Option<Eye>) -> Option<Self> {
+    pub(super) fn of((right, down): (f64, f64), eye: Option<Eye>) -> Option<Self> {
         let distance = right.hypot(down);
         let ring = ETDRS_RADII_MM.iter().position(|&r| distance <= r)?;
         let side = Side::of_direction((right, down), eye);

@@ -2,11 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, Slice, ThicknessMap, find_fovea};
+use super::{
+    Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, LesionGrid, Slice, ThicknessMap, find_fovea,
+    lesion_volume::LesionMaps,
+};
 use crate::{
     layer::{Layer, MEASURED, Measured},
+    lesion::{LESIONS, Lesion},
     measure::{ThicknessUnit, Thicknesses},
-    scan::{BScanPosition, Eye},
+    scan::{BScanPosition, Eye, Spacing},
+    surface::{Height, LesionMask},
 };
 
 /// Collects the thicknesses of a scan, B-scan by B-scan.
@@ -15,6 +20,10 @@ pub struct Volume {
     eye: Option<Eye>,
     /// In the order of [`Measured::all`].
     slices: [Vec<Slice>; MEASURED],
+    /// For each lesion, its likely, least and most height. Empty while no B-scan shows the lesion.
+    lesions: [[Vec<Slice>; 3]; LESIONS],
+    /// Tracks and widths of the B-scans that were searched for lesions.
+    searched: Vec<(BScanPosition, usize)>,
 }
 
 /// The measures of a volume of parallel or radial B-scans.
@@ -26,6 +35,9 @@ pub struct VolumeMeasures {
     pub etdrs: Vec<MeasuredGrid>,
     /// The ganglion cell annulus; needs the eye and a detected fovea.
     pub gcipl: Option<GciplThickness>,
+    /// The lesions that were found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lesions: Vec<LesionGrid>,
 }
 
 /// The ETDRS grid of one layer, or of the retina.
@@ -51,7 +63,29 @@ impl Volume {
     /// An empty collection for a scan of `eye`.
     #[must_use]
     pub fn new(eye: Option<Eye>) -> Self {
-        Self { eye, slices: std::array::from_fn(|_| Vec::new()) }
+        let (slices, lesions) = Default::default();
+        Self { eye, slices, lesions, searched: Vec::new() }
+    }
+
+    /// Adds the lesions of the B-scan along `track`, whose axial spacing is `axial`.
+    pub fn add_lesions(&mut self, track: BScanPosition, mask: &LesionMask, axial: Spacing) {
+        let um = axial.um as f32;
+        for (lesion, slices) in Lesion::ALL.into_iter().zip(&mut self.lesions) {
+            let heights = mask.heights_px(lesion);
+            if heights.iter().all(|height| height.most == 0.0) && slices[0].is_empty() {
+                continue;
+            }
+            if slices[0].is_empty() {
+                for slices in slices.iter_mut() {
+                    slices.extend(self.searched.iter().map(|&(track, width)| without(track, width)));
+                }
+            }
+            let parts: [fn(&Height) -> f32; 3] = [|h| h.likely, |h| h.least, |h| h.most];
+            for (slices, part) in slices.iter_mut().zip(parts) {
+                slices.push(Slice { track, thickness: heights.iter().map(|h| Some(part(h) * um)).collect() });
+            }
+        }
+        self.searched.push((track, mask.width()));
     }
 
     /// Adds the B-scan along `track`. Thicknesses in pixels are ignored, since places are in millimetres.
@@ -83,7 +117,17 @@ impl Volume {
             centre,
             etdrs: Measured::all().map(grid).into(),
             gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
+            lesions: self.lesions(centre),
         }
+    }
+
+    fn lesions(&self, centre: Centre) -> Vec<LesionGrid> {
+        let grid = |(lesion, [likely, least, most]): (Lesion, &[Vec<Slice>; 3])| {
+            let map = |slices: &[Slice]| ThicknessMap::new(slices);
+            let maps = LesionMaps { likely: map(likely)?, least: map(least)?, most: map(most)? };
+            Some(LesionGrid::measure(lesion, &maps, centre.place, self.eye))
+        };
+        Lesion::ALL.into_iter().zip(&self.lesions).filter_map(grid).collect()
     }
 
     /// The nerve fibre profile along a circular B-scan; needs the eye.
@@ -93,6 +137,11 @@ impl Volume {
         let thickness: Vec<_> = slice.thickness.iter().collect();
         CircleProfile::measure(&slice.track, &thickness, self.eye?)
     }
+}
+
+/// A B-scan of `width` A-scans without a lesion.
+fn without(track: BScanPosition, width: usize) -> Slice {
+    Slice { track, thickness: std::iter::repeat_n(Some(0.0), width).collect() }
 }
 
 #[cfg(test)]
@@ -177,6 +226,28 @@ mod tests {
         let (_, unnamed) = measured(&scans, None);
         assert!((mean(&unnamed, "nfl", "L1") - mean(&measures, "nfl", "N1")).abs() < 1e-3);
         assert!(unnamed.gcipl.is_none());
+    }
+
+    #[test]
+    fn a_lesion_counts_also_between_bscans_without_it() {
+        let scans = eye(true);
+        let mut volume = Volume::new(Some(scans[0].1.eye));
+        let axial = Spacing { um: scans[0].1.axial_um, from: Provenance::Header };
+        for (i, (track, scan)) in scans.iter().enumerate() {
+            let (width, height) = (scan.bscan.width, scan.bscan.height);
+            // A box of 20 rows and 40 A-scans in the middle of three B-scans.
+            let is_inside = |p: usize| (108..148).contains(&(p % width)) && (100..120).contains(&(p / width));
+            let shown = (BSCANS / 2 - 1..=BSCANS / 2 + 1).contains(&i);
+            let class = |p: usize| if shown && is_inside(p) { Lesion::Srf.class() } else { 0 };
+            volume.add(*track, &Thicknesses::measure(&scan.surfaces, Some(axial)));
+            volume.add_lesions(*track, &LesionMask::new(width, (0..width * height).map(class).collect()).expect("a mask"), axial);
+        }
+        let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
+        let [srf] = measures.lesions.as_slice() else { panic!("one lesion: {:?}", measures.lesions) };
+        // Linear between the B-scans: as if the box reached half a spacing beyond the outer two.
+        let expected = 20.0 * axial.um * (40.0 * 0.026) * (3.0 * APART_UM / 1000.0);
+        let whole = srf.circles[2].volume.volume_nl;
+        assert!((whole / expected - 1.0).abs() < 0.05, "{whole} for {expected}");
     }
 
     #[test]

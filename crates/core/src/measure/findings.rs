@@ -1,0 +1,153 @@
+//! What a person should look at in a B-scan: lesions, absent layers, the optic disc.
+//!
+//! Findings describe what the network sees, to be read by a clinician. They are no diagnosis.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::LesionFigures;
+use crate::{
+    layer::{Layer, Measured},
+    lesion::Lesion,
+    surface::Surfaces,
+};
+
+/// Smallest area of a lesion in square millimetres.
+const MIN_AREA_MM2: f64 = 0.002;
+/// The same in pixels, without known spacing: that area at the spacing of a Spectralis.
+const MIN_AREA_PX: f64 = 45.0;
+/// Thickness in pixels below which a layer is absent.
+const ABSENT_PX: f32 = 1.5;
+/// Fewest A-scans in a row in which a layer is absent, or the disc is seen.
+const MIN_RUN: usize = 12;
+/// Layers that no healthy A-scan outside the disc lacks. The inner layers end at the fovea.
+const EVERYWHERE: [Layer; 3] = [Layer::Onl, Layer::Ez, Layer::Rpe];
+
+/// Something in a B-scan that a person should look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: FindingKind,
+    /// The first A-scan and the one after the last that show it.
+    pub ascans: Range<usize>,
+}
+
+/// The kind of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "finding", content = "of")]
+pub enum FindingKind {
+    /// A lesion of at least 0.002 mm2.
+    Lesion(Lesion),
+    /// A layer of no thickness.
+    LayerAbsent(Layer),
+    /// The optic disc.
+    OpticDisc,
+}
+
+impl FindingKind {
+    /// The finding in words.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Lesion(lesion) => lesion.long_name().to_owned(),
+            Self::LayerAbsent(layer) => format!("no {}", layer.long_name()),
+            Self::OpticDisc => "optic disc".to_owned(),
+        }
+    }
+
+    /// The finding in a word or two, for narrow columns.
+    #[must_use]
+    pub fn short(self) -> String {
+        match self {
+            Self::Lesion(lesion) => lesion.name().to_owned(),
+            Self::LayerAbsent(layer) => format!("no {}", layer.name()),
+            Self::OpticDisc => "disc".to_owned(),
+        }
+    }
+}
+
+impl Finding {
+    /// The findings of a B-scan: lesions by class, then absent layers, then the disc; several of a kind if they lie
+    /// apart.
+    #[must_use]
+    pub fn of(surfaces: &Surfaces, lesions: &[LesionFigures], extents: impl Fn(Lesion) -> Range<usize>) -> Vec<Self> {
+        let large = |figures: &&LesionFigures| match figures.area_mm2 {
+            Some(area) => area >= MIN_AREA_MM2,
+            None => figures.area_px >= MIN_AREA_PX,
+        };
+        let lesions = lesions
+            .iter()
+            .filter(large)
+            .map(|figures| Self { kind: FindingKind::Lesion(figures.lesion), ascans: extents(figures.lesion) });
+        let absent = EVERYWHERE.into_iter().flat_map(|layer| {
+            let thickness: Vec<Option<f32>> = surfaces.thickness_px(Measured::Layer(layer)).collect();
+            let is_absent = move |x: usize| thickness[x].is_some_and(|px| px < ABSENT_PX);
+            runs(surfaces.width(), is_absent)
+                .into_iter()
+                .map(move |ascans| Self { kind: FindingKind::LayerAbsent(layer), ascans })
+        });
+        let disc = runs(surfaces.width(), |x| surfaces.shows_disc(x));
+        let disc = disc.into_iter().map(|ascans| Self { kind: FindingKind::OpticDisc, ascans });
+        lesions.chain(absent).chain(disc).collect()
+    }
+}
+
+/// Stretches of at least [`MIN_RUN`] A-scans for which `holds`.
+fn runs(width: usize, holds: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = None;
+    for x in 0..=width {
+        match (start, x < width && holds(x)) {
+            (None, true) => start = Some(x),
+            (Some(first), false) => {
+                runs.push(first..x);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    runs.retain(|run: &Range<usize>| run.len() >= MIN_RUN);
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{layer::Boundary, surface::LesionMask};
+
+    const WIDTH: usize = 60;
+
+    /// Layers of 10 px; in `gap`, the ellipsoid zone has no thickness.
+    fn surfaces(gap: Range<usize>) -> Surfaces {
+        let row = |k: usize, x: usize| {
+            let closed = gap.contains(&x) && k == Boundary::EzRpe.index();
+            10.0 * if closed { k as f32 } else { k as f32 + 1.0 }
+        };
+        Surfaces::exact(120, std::array::from_fn(|k| (0..WIDTH).map(|x| Some(row(k, x))).collect()))
+    }
+
+    fn kinds(gap: Range<usize>, lesion_rows: Range<usize>) -> Vec<(FindingKind, Range<usize>)> {
+        let class = |i: usize| if i % WIDTH < 10 && lesion_rows.contains(&(i / WIDTH)) { 1 } else { 0 };
+        let mask = LesionMask::new(WIDTH, (0..WIDTH * 120).map(class).collect()).expect("a mask");
+        let figures = LesionFigures::measure(&mask, None, None);
+        let found = Finding::of(&surfaces(gap), &figures, |lesion| mask.extent(lesion));
+        found.into_iter().map(|finding| (finding.kind, finding.ascans)).collect()
+    }
+
+    #[test]
+    fn a_healthy_scan_has_none() {
+        assert_eq!(kinds(0..0, 0..0), []);
+        assert_eq!(kinds(0..5, 30..32), [], "too few A-scans, too small an area");
+    }
+
+    #[test]
+    fn lesions_and_absent_layers_are_found_where_they_are() {
+        let expected = [
+            (FindingKind::Lesion(Lesion::Irf), 0..10),
+            (FindingKind::LayerAbsent(Layer::Ez), 20..45),
+        ];
+        assert_eq!(kinds(20..45, 30..40), expected);
+    }
+}
