@@ -1,5 +1,6 @@
 //! The command line.
 
+mod accept;
 mod annotations;
 mod evaluate;
 mod export;
@@ -33,6 +34,8 @@ enum Command {
     Robustness(evaluate::Robustness),
     /// Compare several exported networks
     Compare(evaluate::Compare),
+    /// Refuse a network that loses on any set of the validation part against the one it may replace
+    Accept(accept::Accept),
     /// Fit the calibration of an exported network's confidence intervals
     Calibrate(evaluate::Calibrate),
     /// Convert manual annotations (VGG JSON polygons) to index masks
@@ -55,6 +58,7 @@ impl Arguments {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
             Command::Compare(compare) => compare.run(),
+            Command::Accept(accept) => accept.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Annotations(annotations) => annotations.run(),
             Command::Sheet(sheet) => sheet.run(),

@@ -79,7 +79,7 @@ impl Comparison {
 fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetAccuracy>, ModelError> {
     let mut score = Score::default();
     for sample in samples {
-        score.add(sample, &segment(network, sample)?);
+        score.add(sample, &segment(network, sample)?.surfaces);
     }
     let figures = |(set, score): (String, SetScore)| SetAccuracy {
         set,

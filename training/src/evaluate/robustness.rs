@@ -2,8 +2,9 @@
 
 use octrls_core::{
     layer::{BOUNDARIES, Boundary},
-    measure::{Quality, Verdict, accuracy::BoundaryError},
+    measure::{Verdict, accuracy::BoundaryError},
     network::{ModelError, Network},
+    segment::FoundSurfaces,
 };
 use serde::Serialize;
 
@@ -53,11 +54,11 @@ pub fn robustness_under(
     for (seed, sample) in (1..).zip(samples) {
         let (bscan, truth) = perturbation.apply(&sample.bscan, &ground_truth(sample), seed);
         let perturbed = Sample { bscan, ..sample.clone() };
-        let surfaces = segment(network, &perturbed)?;
+        let FoundSurfaces { surfaces, quality, .. } = segment(network, &perturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(Quality::of(&perturbed.bscan, &surfaces).verdict());
+        verdicts.push(quality.verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
     let scale = f64::from(perturbation.rows_per_row());

@@ -341,7 +341,7 @@ mod tests {
         let bscan = |snr: f32, cut: f32, found: f32| BScanFacts {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
-            quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
+            quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, unsure: 0.0, upright: 1.0 },
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
