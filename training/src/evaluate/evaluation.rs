@@ -6,6 +6,7 @@ use octrls_core::{
     layer::{BOUNDARIES, Boundary},
     measure::accuracy::{BoundaryError, IGNORE, Overlap},
     network::{ModelError, Network},
+    scan::{Provenance, Spacing},
     segment::{FoundSurfaces, find_surfaces},
     surface::Surfaces,
 };
@@ -92,10 +93,11 @@ impl ScanReport {
     }
 }
 
-/// Segments `sample` with `network`, by the convention of its labels.
+/// Segments `sample` with `network`, by its spacing and the convention of its labels.
 ///
 /// # Errors
 /// [`ModelError`] if the network fails.
 pub fn segment(network: &Network, sample: &Sample) -> Result<FoundSurfaces, ModelError> {
-    find_surfaces(network, &sample.bscan, sample.ez)
+    let axial = sample.axial_um.map(|um| Spacing { um, from: Provenance::Operator });
+    find_surfaces(network, &sample.bscan, axial, sample.ez)
 }

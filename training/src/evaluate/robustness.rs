@@ -53,7 +53,8 @@ pub fn robustness_under(
     let mut verdicts = Vec::with_capacity(samples.len());
     for (seed, sample) in (1..).zip(samples) {
         let (bscan, truth) = perturbation.apply(&sample.bscan, &ground_truth(sample), seed);
-        let perturbed = Sample { bscan, ..sample.clone() };
+        let axial_um = sample.axial_um.map(|um| um / f64::from(perturbation.rows_per_row()));
+        let perturbed = Sample { bscan, axial_um, ..sample.clone() };
         let FoundSurfaces { surfaces, quality, .. } = segment(network, &perturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
