@@ -11,7 +11,7 @@ use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
         Comparison, Evaluation, FittedCalibration, ModelReport, Report, Table, best_trial, comparison_table,
-        fit_calibration, image_name, overlay, page, robustness, robustness_table, segment, tables, try_extractions,
+        fit_calibration, image_name, judge, overlay, page, robustness, robustness_table, rules, segment, tables, try_extractions,
         worst_scans,
     },
     files::write_atomically,
@@ -111,6 +111,25 @@ impl Robustness {
         let table = robustness_table(&robustness(&network, &samples)?).markdown();
         print!("{table}");
         self.out.map_or(Ok(()), |out| write_atomically(&out, table.as_bytes()))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verdicts {
+    #[command(flatten)]
+    source: Source,
+    /// Every n-th scan of the training and validation part
+    #[arg(long, default_value_t = 2)]
+    every: usize,
+}
+
+impl Verdicts {
+    pub(super) fn run(self) -> Result<()> {
+        let (network, mut samples) = self.source.read(Part::Val)?;
+        samples.extend(self.source.labels.load(Part::Train)?);
+        let samples: Vec<Sample> = samples.into_iter().step_by(self.every.max(1)).collect();
+        print!("{}", rules(&judge(&network, &samples)?).markdown());
+        Ok(())
     }
 }
 

@@ -32,6 +32,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Measure robustness against noise, blur, other spacings and artefacts
     Robustness(evaluate::Robustness),
+    /// Compare rules that tell scans with wrong lines from others
+    Verdicts(evaluate::Verdicts),
     /// Compare several exported networks
     Compare(evaluate::Compare),
     /// Refuse a network that loses on any set of the validation part against the one it may replace
@@ -57,6 +59,7 @@ impl Arguments {
             Command::Blend(blend) => blend.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
+            Command::Verdicts(verdicts) => verdicts.run(),
             Command::Compare(compare) => compare.run(),
             Command::Accept(accept) => accept.run(),
             Command::Calibrate(calibrate) => calibrate.run(),

@@ -174,7 +174,7 @@ fn has_lesion(mask: &LesionMask) -> bool {
 }
 
 /// Whether a retinal boundary is far off in too many A-scans; `None` without labels.
-fn is_wrong(truth: &BoundaryRows, surfaces: &Surfaces) -> Option<bool> {
+pub(super) fn is_wrong(truth: &BoundaryRows, surfaces: &Surfaces) -> Option<bool> {
     let shares = Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb).filter_map(|boundary| {
         let labels = truth[boundary.index()].iter().zip(surfaces.rows(boundary));
         let labelled = labels.clone().filter(|(label, _)| label.is_some()).count();

@@ -10,6 +10,7 @@ mod page;
 mod report;
 mod robustness;
 mod table;
+mod verdicts;
 
 pub use acceptance::{Change, changes};
 pub use calibrate::{FittedCalibration, Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
@@ -21,6 +22,7 @@ pub use page::{image_name, page, worst_scans};
 pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, SetReport};
 pub use robustness::{RobustnessReport, robustness, robustness_under};
 pub use table::{Table, comparison_table, robustness_table, tables};
+pub use verdicts::{Judged, judge, rules};
 
 #[cfg(test)]
 mod tests {

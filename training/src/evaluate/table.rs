@@ -25,11 +25,11 @@ pub struct Table {
 }
 
 impl Table {
-    fn new<S: Into<String>>(title: &str, words: usize, head: impl IntoIterator<Item = S>) -> Self {
+    pub(super) fn new<S: Into<String>>(title: &str, words: usize, head: impl IntoIterator<Item = S>) -> Self {
         Self { title: title.to_owned(), words, rows: vec![head.into_iter().map(Into::into).collect()] }
     }
 
-    fn push(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = String>) {
         self.rows.push(row.into_iter().collect());
     }
 
