@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Quality, Signal, Verdict};
+use super::{ChoroidVisibility, Quality, Signal, Verdict};
 use crate::ErrorCode;
 
 /// Limits beyond which a scan is flagged.
@@ -30,6 +30,9 @@ pub struct Gates {
     pub dark: f32,
     /// B: largest difference in the ONL's brightness between the image halves, as a share of the retina's brightness.
     pub tilt: f32,
+    /// Smallest share of the A-scans with a choroid in which its end can be seen. It marks the choroid's thickness, and
+    /// is no criterion of OSCAR-IB.
+    pub choroid_visible: f32,
 }
 
 impl Default for Gates {
@@ -48,6 +51,7 @@ impl Default for Gates {
             confidence: 0.8,
             dark: 0.15,
             tilt: 0.3,
+            choroid_visible: 0.3,
         }
     }
 }
@@ -69,18 +73,35 @@ impl Gates {
     /// [`GatesError`] if the text names an unknown gate, or a value is not a finite number.
     pub fn parse(text: &str) -> Result<Self, GatesError> {
         let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
-        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt } =
-            gates;
-        let values = [cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt];
-        if values.iter().all(|v| v.is_finite()) {
+        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, .. } = gates;
+        let Self { confidence, dark, tilt, choroid_visible, .. } = gates;
+        let values = [cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm];
+        if values.iter().chain(&[confidence, dark, tilt, choroid_visible]).all(|v| v.is_finite()) {
             Ok(gates)
         } else {
             Err(GatesError("every gate must be a finite number".to_owned()))
         }
     }
+
+    /// Text that is the same for the same gates, in every version: a gate that an earlier version lacks appears only if
+    /// it differs from its default. Ledgers hold its digest.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, .. } = self;
+        let Self { confidence, dark, tilt, choroid_visible, .. } = self;
+        // Exactly the words of version 0.1.
+        let first = format!(
+            "Gates {{ cut_off: {cut_off:?}, coverage: {coverage:?}, device_signal_db: {device_signal_db:?}, snr_db: \
+             {snr_db:?}, contrast: {contrast:?}, decentration_mm: {decentration_mm:?}, confidence: {confidence:?}, \
+             dark: {dark:?}, tilt: {tilt:?}"
+        );
+        let usual = Self::default().choroid_visible.total_cmp(choroid_visible).is_eq();
+        let later = if usual { String::new() } else { format!(", choroid_visible: {choroid_visible:?}") };
+        format!("{first}{later} }}")
+    }
 }
 
-/// One of the seven criteria.
+/// One of the seven criteria of OSCAR-IB, or the mark of the choroid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Criterion {
@@ -98,20 +119,23 @@ pub enum Criterion {
     Illumination,
     /// The beam passed through the middle of the pupil.
     Beam,
+    /// Enough of the choroid's end can be seen. Concerns the choroid alone, and has no letter.
+    Choroid,
 }
 
 impl Criterion {
-    /// Letter in OSCAR-IB.
+    /// Letter in OSCAR-IB; `None` for the choroid, which those criteria do not concern.
     #[must_use]
-    pub const fn letter(self) -> char {
+    pub const fn letter(self) -> Option<char> {
         match self {
-            Self::Obvious => 'O',
-            Self::Signal => 'S',
-            Self::Centration => 'C',
-            Self::Algorithm => 'A',
-            Self::Retina => 'R',
-            Self::Illumination => 'I',
-            Self::Beam => 'B',
+            Self::Obvious => Some('O'),
+            Self::Signal => Some('S'),
+            Self::Centration => Some('C'),
+            Self::Algorithm => Some('A'),
+            Self::Retina => Some('R'),
+            Self::Illumination => Some('I'),
+            Self::Beam => Some('B'),
+            Self::Choroid => None,
         }
     }
 }
@@ -157,6 +181,8 @@ pub struct ScanFacts {
     pub coverage: Option<f32>,
     /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
     pub confidence: Option<f32>,
+    /// Share of the A-scans with a choroid-sclera boundary in which it can be seen, 0 to 1.
+    pub choroid_visible: Option<f32>,
 }
 
 /// The data behind the criteria for one B-scan.
@@ -168,6 +194,8 @@ pub struct BScanFacts {
     pub device_signal_db: Option<f32>,
     /// The data behind its verdict.
     pub quality: Quality,
+    /// A-scans in which the choroid's end is given, and can be seen.
+    pub choroid: ChoroidVisibility,
 }
 
 /// The quality of a scan.
@@ -176,10 +204,10 @@ pub struct ScanQuality {
     /// The measured values.
     #[serde(flatten)]
     pub facts: ScanFacts,
-    /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
+    /// Letters of the OSCAR-IB criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 10],
+    pub criteria: [CriterionResult; 11],
 }
 
 impl ScanFacts {
@@ -202,6 +230,7 @@ impl ScanFacts {
             decentration_mm,
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
+            choroid_visible: bscans.iter().map(|b| b.choroid).sum::<ChoroidVisibility>().share(),
         }
     }
 }
@@ -210,8 +239,8 @@ impl ScanQuality {
     /// Judges a scan. Criterion R is never judged: only a person can see pathology.
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
-        use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
-        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
+        use Criterion::{Algorithm, Beam, Centration, Choroid, Illumination, Obvious, Retina, Signal as Strength};
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, choroid_visible } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
             CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
@@ -235,11 +264,18 @@ impl ScanQuality {
             },
             CriterionResult::at_most((Illumination, "dark"), signal.dark, gates.dark),
             CriterionResult::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
+            CriterionResult::at_least((Choroid, "choroid_visible"), choroid_visible, gates.choroid_visible),
         ];
         let mut flags: Vec<char> =
-            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(|j| j.criterion.letter()).collect();
+            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).filter_map(|j| j.criterion.letter()).collect();
         flags.dedup();
         Self { facts, flags: flags.into_iter().collect(), criteria }
+    }
+
+    /// Whether too little of the choroid's end can be seen to rely on its thickness.
+    #[must_use]
+    pub fn doubts_choroid(&self) -> bool {
+        self.criteria.iter().any(|j| j.criterion == Criterion::Choroid && j.outcome == Outcome::Flagged)
     }
 }
 
@@ -289,6 +325,7 @@ mod tests {
             decentration_mm: Some(0.1),
             coverage: Some(1.0),
             confidence: Some(0.95),
+            choroid_visible: Some(0.9),
         }
     }
 
@@ -329,10 +366,30 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_choroid_marks_the_choroid_alone() {
+        let judged = |visible| {
+            let facts = ScanFacts { choroid_visible: visible, ..good() };
+            ScanQuality::judge(facts, Verdict::Good, &Gates::default())
+        };
+        let hidden = judged(Some(0.2));
+        assert!(hidden.doubts_choroid() && hidden.flags.is_empty());
+        assert!(!judged(Some(0.3)).doubts_choroid() && !judged(None).doubts_choroid());
+    }
+
+    #[test]
+    fn the_identity_of_gates_is_that_of_version_0_1() {
+        let usual = "Gates { cut_off: 0.02, coverage: 0.9, device_signal_db: 15.0, snr_db: 15.0, contrast: 1.0, \
+                     decentration_mm: 0.5, confidence: 0.8, dark: 0.15, tilt: 0.3 }";
+        assert_eq!(Gates::default().identity(), usual);
+        let other = Gates { choroid_visible: 0.5, ..Gates::default() }.identity();
+        assert_eq!(other, usual.replace(" }", ", choroid_visible: 0.5 }"));
+    }
+
+    #[test]
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 10);
         assert_eq!(judged.flags, "A");
     }
 
@@ -342,11 +399,13 @@ mod tests {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
             quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
+            choroid: ChoroidVisibility { given: 100, visible: (100.0 * cut) as usize },
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
+        assert!((facts.choroid_visible.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan weighs as much as its found share");
     }
 

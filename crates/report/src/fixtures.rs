@@ -1,0 +1,106 @@
+//! Synthetic scans with fluid, for tests.
+
+use std::{ops::Range, time::Duration};
+
+use octrls_core::{
+    layer::Boundary,
+    lesion::Lesion,
+    measure::{Quality, Signal, Thicknesses},
+    phantom::{Phantom, PhantomOptions, PhantomScan},
+    scan::{BScanPosition, Eye, Pattern, Place, Provenance, ScanHeader, Spacing},
+    segment::SegmentedBScan,
+    surface::LesionMask,
+};
+
+/// Micrometres between A-scans.
+const LATERAL_UM: f64 = 15.0;
+/// Millimetres between B-scans.
+const APART_MM: f64 = 0.24;
+
+/// A dome of subretinal fluid in a B-scan.
+pub(crate) struct Fluid {
+    /// Width of the B-scan.
+    pub(crate) width: usize,
+    /// Height of the B-scan.
+    pub(crate) height: usize,
+    /// A-scans that show the fluid.
+    pub(crate) columns: Range<usize>,
+    /// Height of the dome in pixels.
+    pub(crate) top: f32,
+}
+
+impl Fluid {
+    /// Height of the fluid in A-scan `x`, in pixels.
+    fn over(&self, x: usize) -> f32 {
+        let (middle, half) = (0.5 * (self.columns.start + self.columns.end) as f32, 0.5 * self.columns.len() as f32);
+        self.top * (1.0 - ((x as f32 - middle) / half).powi(2)).max(0.0)
+    }
+}
+
+/// The fluid of [`segmented`].
+pub(crate) const FLUID: Fluid = Fluid { width: 400, height: 496, columns: 60..120, top: 16.0 };
+
+/// The header of a scan of such B-scans.
+pub(crate) fn header(bscans: usize) -> ScanHeader {
+    let spacing = |um| Some(Spacing { um, from: Provenance::Header });
+    let line = |i: usize| {
+        let y = APART_MM * i as f64;
+        let end = FLUID.width as f64 * LATERAL_UM / 1000.0;
+        BScanPosition::Line { start: Place { x: 0.0, y }, end: Place { x: end, y } }
+    };
+    ScanHeader {
+        format: "phantom".into(),
+        bscans,
+        width: FLUID.width,
+        height: FLUID.height,
+        axial: spacing(PhantomOptions::spectralis().axial_um),
+        lateral: spacing(LATERAL_UM),
+        eye: Some(Eye::Right),
+        eye_from: Some(Provenance::Header),
+        pattern: if bscans > 1 { Pattern::RasterVolume } else { Pattern::Line },
+        pattern_from: Some(Provenance::Header),
+        tracks: if bscans > 1 { (0..bscans).map(line).collect() } else { Vec::new() },
+        places: (bscans > 1).then_some(Provenance::Header),
+    }
+}
+
+/// B-scan `index` of a phantom eye, with the end of its choroid visible in the left half only. If it was `searched` for
+/// lesions, it shows [`FLUID`] above the RPE, at whose roof the photoreceptors end.
+pub(crate) fn segmented(index: usize, searched: bool) -> SegmentedBScan {
+    let Fluid { width, height, .. } = FLUID;
+    let options = PhantomOptions {
+        width,
+        height,
+        lateral_um: LATERAL_UM,
+        anatomy_seed: Some(7),
+        fovea_offset_um: 1000.0 * APART_MM * (index as f64 - 6.0),
+        ..PhantomOptions::enhanced_depth()
+    };
+    let PhantomScan { bscan, surfaces, axial_um, .. } = Phantom::generate(&options, 20 + index as u64);
+    let roof = |(x, row): (usize, &Option<f32>)| row.map(|row| row - FLUID.over(x));
+    let mut surfaces = surfaces.with_choroid_visible((0..width).map(|x| x < width / 2).collect());
+    let floor = surfaces.rows(Boundary::EzRpe).to_vec();
+    let roof: Vec<_> = floor.iter().enumerate().map(roof).collect();
+    let class = |i: usize| {
+        let (x, y) = (i % width, (i / width) as f32 + 0.5);
+        let is_fluid = roof[x].zip(floor[x]).is_some_and(|(roof, floor)| y >= roof && y < floor);
+        if is_fluid { Lesion::Srf.class() } else { 0 }
+    };
+    let lesions = searched.then(|| LesionMask::new(width, (0..width * height).map(class).collect()).expect("a mask"));
+    if searched {
+        let rpe_outer = surfaces.rpe_outer().to_vec();
+        surfaces = surfaces.with_fluid(roof, rpe_outer);
+    }
+    let axial = Some(Spacing { um: axial_um, from: Provenance::Header });
+    SegmentedBScan {
+        index,
+        quality: Quality::of(&bscan, &surfaces),
+        lesions,
+        signal: Signal::of(&bscan, &surfaces),
+        thicknesses: Thicknesses::measure(&surfaces, axial),
+        bscan,
+        surfaces,
+        network_time: Duration::ZERO,
+        surface_time: Duration::ZERO,
+    }
+}
