@@ -37,8 +37,7 @@ pub(super) fn drawn_lines(surfaces: &Surfaces, dash: usize) -> Vec<DrawnLine> {
         };
         DrawnLine { rows, colour: boundary.colour() }
     };
-    let parted =
-        [parting(surfaces.ez_end(), Layer::Ez.lower()), parting(surfaces.rpe_outer(), Layer::Rpe.lower())];
+    let parted = [parting(surfaces.ez_end(), Layer::Ez.lower()), parting(surfaces.rpe_outer(), Layer::Rpe.lower())];
     Boundary::ALL.into_iter().map(boundary).chain(parted).collect()
 }
 
@@ -55,10 +54,7 @@ pub(super) fn lesions_in(mask: &LesionMask) -> Vec<Lesion> {
 }
 
 /// The colour of each pixel of a B-scan: grey, tinted where `lesions` has a lesion.
-pub(super) fn tinted<'a>(
-    bscan: &'a BScan,
-    lesions: Option<&'a LesionMask>,
-) -> impl Iterator<Item = [u8; 3]> + 'a {
+pub(super) fn tinted<'a>(bscan: &'a BScan, lesions: Option<&'a LesionMask>) -> impl Iterator<Item = [u8; 3]> + 'a {
     bscan.intensity.iter().enumerate().map(move |(i, &intensity)| {
         let grey = intensity.clamp(0.0, 1.0) * 255.0;
         let class = lesions.and_then(|mask| mask.classes().get(i)).copied().unwrap_or(0);

@@ -93,11 +93,8 @@ mod tests {
         let second = [record(srf, 1..5), record(ez, 0..12)];
         let all = FindingSummary::over([(2, &first[..]), (5, &second[..]), (6, &[][..])].into_iter());
         let shown: Vec<_> = all.iter().map(|s| (s.words(), s.bscans.as_slice())).collect();
-        let expected: [(&str, &[usize]); 3] = [
-            ("subretinal fluid", &[5]),
-            ("no ellipsoid zone + outer segments", &[2, 5]),
-            ("optic disc", &[2]),
-        ];
+        let expected: [(&str, &[usize]); 3] =
+            [("subretinal fluid", &[5]), ("no ellipsoid zone + outer segments", &[2, 5]), ("optic disc", &[2])];
         assert_eq!(shown, expected);
         let json = serde_json::to_value(&first[1]).expect("JSON");
         let expected = serde_json::json!({

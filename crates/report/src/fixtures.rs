@@ -9,7 +9,7 @@ use octrls_core::{
     phantom::{Phantom, PhantomOptions, PhantomScan},
     scan::{BScanPosition, Eye, Pattern, Place, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
-    surface::LesionMask,
+    surface::{LesionMask, Surfaces},
 };
 
 /// Micrometres between A-scans.
@@ -65,7 +65,7 @@ pub(crate) fn header(bscans: usize) -> ScanHeader {
 }
 
 /// B-scan `index` of a phantom eye, with the end of its choroid visible in the left half only. If it was `searched` for
-/// lesions, it shows [`FLUID`] above the RPE, at whose roof the photoreceptors end.
+/// lesions, it shows [`FLUID`], which lifts the retina from the RPE.
 pub(crate) fn segmented(index: usize, searched: bool) -> SegmentedBScan {
     let Fluid { width, height, .. } = FLUID;
     let options = PhantomOptions {
@@ -76,26 +76,31 @@ pub(crate) fn segmented(index: usize, searched: bool) -> SegmentedBScan {
         fovea_offset_um: 1000.0 * APART_MM * (index as f64 - 6.0),
         ..PhantomOptions::enhanced_depth()
     };
-    let PhantomScan { bscan, surfaces, axial_um, .. } = Phantom::generate(&options, 20 + index as u64);
-    let roof = |(x, row): (usize, &Option<f32>)| row.map(|row| row - FLUID.over(x));
-    let mut surfaces = surfaces.with_choroid_visible((0..width).map(|x| x < width / 2).collect());
-    let floor = surfaces.rows(Boundary::EzRpe).to_vec();
-    let roof: Vec<_> = floor.iter().enumerate().map(roof).collect();
-    let class = |i: usize| {
-        let (x, y) = (i % width, (i / width) as f32 + 0.5);
-        let is_fluid = roof[x].zip(floor[x]).is_some_and(|(roof, floor)| y >= roof && y < floor);
-        if is_fluid { Lesion::Srf.class() } else { 0 }
-    };
-    let lesions = searched.then(|| LesionMask::new(width, (0..width * height).map(class).collect()).expect("a mask"));
-    if searched {
-        let rpe_outer = surfaces.rpe_outer().to_vec();
-        surfaces = surfaces.with_fluid(roof, rpe_outer);
+    let PhantomScan { mut bscan, surfaces, axial_um, .. } = Phantom::generate(&options, 20 + index as u64);
+    let mut rows = Boundary::ALL.map(|boundary| surfaces.rows(boundary).to_vec());
+    let mut ez_end = rows[Boundary::EzRpe.index()].clone();
+    let mut classes = vec![0; width * height];
+    for x in FLUID.columns.filter(|_| searched) {
+        let (lift, floor) = (FLUID.over(x), ez_end[x].expect("a row of a phantom"));
+        for row in rows[..Boundary::EzRpe.index()].iter_mut().chain([&mut ez_end]) {
+            row[x] = row[x].map(|row| row - lift);
+        }
+        let (floor, lift) = (floor.round() as usize, lift.round() as usize);
+        for y in 0..floor {
+            let is_fluid = y + lift >= floor;
+            bscan.intensity[y * width + x] = if is_fluid { 0.1 } else { bscan.intensity[(y + lift) * width + x] };
+            classes[y * width + x] = if is_fluid { Lesion::Srf.class() } else { 0 };
+        }
     }
+    let rpe_outer = rows[Boundary::RpeBm.index()].clone();
+    let surfaces = Surfaces::exact(height, rows)
+        .with_fluid(ez_end, rpe_outer)
+        .with_choroid_visible((0..width).map(|x| x < width / 2).collect());
     let axial = Some(Spacing { um: axial_um, from: Provenance::Header });
     SegmentedBScan {
         index,
         quality: Quality::of(&bscan, &surfaces),
-        lesions,
+        lesions: searched.then(|| LesionMask::new(width, classes).expect("a mask")),
         signal: Signal::of(&bscan, &surfaces),
         thicknesses: Thicknesses::measure(&surfaces, axial),
         bscan,

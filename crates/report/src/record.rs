@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use octrls_core::{
     layer::{Boundary, EzConvention, Measured},
     measure::{
-        ChoroidVisibility, Finding, LayerThickness, LesionFigures, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
+        ChoroidVisibility, Finding, LayerThickness, LesionFigures, Quality, ScanQuality, Signal, ThicknessUnit,
+        Verdict,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},

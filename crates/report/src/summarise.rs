@@ -129,7 +129,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let circle = scan.volume.circle();
 
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
-    let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
+    let decentration =
+        maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
     let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
 
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());

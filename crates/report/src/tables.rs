@@ -61,7 +61,8 @@ impl Table {
 
     /// `bscan,lesion,...`: a row for each lesion of a B-scan.
     pub(super) fn lesions(folder: &StagedFolder) -> Result<Self, OutputError> {
-        let columns = ["bscan", "lesion", "area_px", "area_mm2", "area_low_mm2", "area_high_mm2", "height_um", "extent"];
+        let columns =
+            ["bscan", "lesion", "area_px", "area_mm2", "area_low_mm2", "area_high_mm2", "height_um", "extent"];
         let columns = columns.into_iter().chain(["first_ascan", "last_ascan"]);
         Self::new(folder, "lesions.csv", columns.map(str::to_owned))
     }

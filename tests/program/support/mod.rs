@@ -16,16 +16,6 @@ pub(crate) fn octrls() -> Command {
     command
 }
 
-/// Values in each row of a CSV file, by the file's header; every row has as many.
-pub(crate) fn header_of(table: &Path) -> String {
-    let text = std::fs::read_to_string(table).expect("a table");
-    let mut lines = text.lines();
-    let header = lines.next().expect("a header").to_owned();
-    let count = header.split(',').count();
-    assert!(lines.all(|line| line.split(',').count() == count), "{}", table.display());
-    header
-}
-
 /// Reads `result.json` of a result folder and validates it against `docs/result.schema.json`.
 pub(crate) fn result(folder: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(folder.join("result.json")).expect("result.json");

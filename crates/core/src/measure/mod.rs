@@ -7,6 +7,7 @@ mod criteria;
 pub mod enface;
 mod findings;
 pub mod follow_up;
+mod gates;
 mod lesions;
 mod quality;
 pub mod reference;
@@ -15,8 +16,9 @@ mod summary;
 mod thickness;
 
 pub use choroid::ChoroidVisibility;
-pub use criteria::{BScanFacts, Criterion, CriterionResult, Gates, GatesError, Outcome, ScanFacts, ScanQuality};
+pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality};
 pub use findings::{Finding, FindingKind};
+pub use gates::{Gates, GatesError};
 pub use lesions::LesionFigures;
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;

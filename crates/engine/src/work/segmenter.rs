@@ -12,8 +12,8 @@ use octrls_core::{
 use octrls_fs::digest::sha256;
 use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext,
-    ScanRecord, ScanSummary, SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary,
+    SeriesFolder, Staging,
 };
 use serde::{Deserialize, Serialize};
 

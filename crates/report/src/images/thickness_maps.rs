@@ -77,6 +77,7 @@ pub(crate) fn thickness_maps(
             if let Some(grid) = grid {
                 panel.draw_means(&mut image, grid, measures.centre.place);
             }
+            panel.draw_sides(&mut image);
         }
     }
     let centre = match measures.centre.from {

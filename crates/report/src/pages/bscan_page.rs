@@ -3,7 +3,7 @@
 
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{Criterion, CriterionResult, Outcome, ScanQuality},
+    measure::{ChoroidVisibility, Criterion, CriterionResult, Outcome, ScanQuality},
     scan::{Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
@@ -212,7 +212,12 @@ impl BScanPage<'_> {
             page.fill((x - 1.0, y - 6.0), (16.0, 6.0), BACKGROUND);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
-            let note = if found { "" } else { ", not found" };
+            let visible = ChoroidVisibility::of(&self.shown.surfaces).share();
+            let note = match visible {
+                _ if !found => ", not found".to_owned(),
+                Some(share) if boundary == Boundary::Csb => format!(", {:.0} % visible", 100.0 * share),
+                _ => String::new(),
+            };
             page.text(x + 20.0, y, style, Align::Left, &format!("{}{note}", boundary.name()));
             y += LINE;
         }

@@ -30,7 +30,8 @@ impl Localizer<'_> {
         let (wide, high) = (*width as f32 * across, *height as f32 * down);
         let scale = room / wide.max(high);
         let size = (scale * wide, scale * high);
-        let picture = Picture { width: *width as u32, height: *height as u32, pixels: pixels.clone(), kind: PictureKind::Grey };
+        let picture =
+            Picture { width: *width as u32, height: *height as u32, pixels: pixels.clone(), kind: PictureKind::Grey };
         page.picture(at, size, picture);
         let inside = |&[column, row]: &[f32; 2]| {
             let (x, y) = (scale * across * column, scale * down * row);

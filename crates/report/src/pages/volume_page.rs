@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use octrls_core::{
-    layer::Measured,
+    layer::{Layer, Measured},
     measure::{
         enface::{COVERED, CentreSource, VolumeMeasures},
         reference::Standing,
@@ -55,13 +55,13 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
         page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
-    }
-    if let Some(shares) = &measures.choroid_visible {
-        y += LINE;
-        page.text(MARGIN, y + 4.0, BODY.quiet(), Align::Left, "Choroid visible, %");
-        for (i, at) in shares.iter().enumerate() {
-            let text = at.share.map_or("-".to_owned(), |share| format!("{:.0}", 100.0 * share));
-            page.text(column(i), y + 4.0, BODY.quiet(), Align::Right, &text);
+        if let Some(shares) = measures.choroid_visible.as_ref().filter(|_| measured.layer == Layer::Choroid.key()) {
+            y += LINE;
+            page.text(MARGIN + 8.0, y + 4.0, BODY.quiet(), Align::Left, "end visible, %");
+            for (i, at) in shares.iter().enumerate() {
+                let text = at.share.map_or("-".to_owned(), |share| format!("{:.0}", 100.0 * share));
+                page.text(column(i), y + 4.0, BODY.quiet(), Align::Right, &text);
+            }
         }
     }
     y += LINE + 8.0;

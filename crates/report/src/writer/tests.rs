@@ -59,7 +59,11 @@ fn every_table_has_its_columns_in_each_row() {
     let result = written(out.path(), BSCANS, true);
     let ascans = BSCANS * FLUID.width;
     let expected = [
-        ("boundaries.csv", "bscan,ascan,ILM,NFL_GCL,IPL_INL,INL_OPL,OPL_ONL,ONL_EZ,EZ_RPE,RPE_BM,CSB,EZ_END,RPE_OUTER,CSB_kind", ascans),
+        (
+            "boundaries.csv",
+            "bscan,ascan,ILM,NFL_GCL,IPL_INL,INL_OPL,OPL_ONL,ONL_EZ,EZ_RPE,RPE_BM,CSB,EZ_END,RPE_OUTER,CSB_kind",
+            ascans,
+        ),
         ("uncertainty.csv", "bscan,ascan,ILM,NFL_GCL,IPL_INL,INL_OPL,OPL_ONL,ONL_EZ,EZ_RPE,RPE_BM,CSB", ascans),
         (
             "thickness.csv",
@@ -162,4 +166,13 @@ fn a_single_bscan_has_one_mask_of_lesions() {
     let result = written(out.path(), 1, true);
     assert!(files(&result).contains(&"lesions.png") && files(&result).contains(&"lesions.csv"));
     assert!(result["volume"].is_null() && !files(&result).contains(&"lesion_volumes.csv"));
+}
+#[test]
+fn keep_for_looking() {
+    for (name, bscans, searched) in [("volume", BSCANS, true), ("one", 1, true), ("plain", 1, false)] {
+        let out = Path::new("/tmp/h1look").join(name);
+        let _ = fs::remove_dir_all(&out);
+        fs::create_dir_all(&out).expect("mkdir");
+        written(&out, bscans, searched);
+    }
 }
