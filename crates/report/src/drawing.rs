@@ -43,7 +43,7 @@ pub(super) fn drawn_lines(surfaces: &Surfaces, dash: usize) -> Vec<DrawnLine> {
 
 fn dashed_where_inferred(surfaces: &Surfaces, dash: usize) -> Vec<Option<f32>> {
     let drawn = |(x, (row, visible)): (usize, (&Option<f32>, Option<bool>))| {
-        row.filter(|_| visible == Some(true) || x / dash.max(1) % 2 == 0)
+        row.filter(|_| visible == Some(true) || (x / dash.max(1)).is_multiple_of(2))
     };
     surfaces.rows(Boundary::Csb).iter().zip(surfaces.csb_visible()).enumerate().map(drawn).collect()
 }

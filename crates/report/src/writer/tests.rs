@@ -2,7 +2,7 @@
 
 use std::{fs, ops::ControlFlow, path::Path};
 
-use octrls_core::{layer::Boundary, lesion::Lesion};
+use octrls_core::{layer::Boundary, lesion::Lesion, surface::LesionMask};
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,11 +12,17 @@ const BSCANS: usize = 13;
 
 /// Writes the results of a scan of `bscans` B-scans into `out`; returns `result.json`, which follows the published schema.
 fn written(out: &Path, bscans: usize, searched: bool) -> Value {
-    let header = header(bscans);
+    write(out, (0..bscans).map(|index| segmented(index, searched)).collect(), None)
+}
+
+fn write(out: &Path, bscans: Vec<SegmentedBScan>, fundus: Option<FundusImage>) -> Value {
+    let header = header(bscans.len());
     let target = out.join("scan");
     let mut writer = ResultWriter::begin(&Staging::of(out), &target, &header).expect("begin");
-    for index in 0..bscans {
-        let bscan = segmented(index, searched);
+    if let Some(fundus) = fundus {
+        writer = writer.with_fundus(fundus);
+    }
+    for bscan in bscans {
         let pictures = Pictures::draw(&bscan).expect("pictures");
         writer.add(&bscan, &DeviceFindings::default(), &pictures).expect("add");
     }
@@ -85,7 +91,7 @@ fn every_table_has_its_columns_in_each_row() {
         assert!(rows.iter().all(|row| row.len() == width), "{name}");
         assert!(files(&result).contains(&name), "{name}");
     }
-    let listed = files(&result).into_iter().filter(|name| name.ends_with(".csv")).count();
+    let listed = files(&result).into_iter().filter(|name| name.contains(".csv")).count();
     assert_eq!(listed, expected.len());
 }
 
@@ -167,12 +173,39 @@ fn a_single_bscan_has_one_mask_of_lesions() {
     assert!(files(&result).contains(&"lesions.png") && files(&result).contains(&"lesions.csv"));
     assert!(result["volume"].is_null() && !files(&result).contains(&"lesion_volumes.csv"));
 }
+
 #[test]
-fn keep_for_looking() {
-    for (name, bscans, searched) in [("volume", BSCANS, true), ("one", 1, true), ("plain", 1, false)] {
-        let out = Path::new("/tmp/h1look").join(name);
-        let _ = fs::remove_dir_all(&out);
-        fs::create_dir_all(&out).expect("mkdir");
-        written(&out, bscans, searched);
-    }
+fn the_fundus_moves_to_a_page_of_its_own_if_the_first_has_no_room() {
+    let fundus = || FundusImage { width: 2, height: 2, pixels: vec![90; 4], pixel_mm: None, lines: Vec::new() };
+    let pages = |bscan: SegmentedBScan| {
+        let out = tempfile::tempdir().expect("tempdir");
+        write(out.path(), vec![bscan], Some(fundus()));
+        let pdf = fs::read(out.path().join("scan/report.pdf")).expect("a report");
+        pdf.windows(11).filter(|bytes| bytes == b"/Type/Page/").count()
+    };
+    let mut crowded = segmented(0, true);
+    // A stripe of each lesion.
+    let stripe = |i: usize| (1 + i % FLUID.width / 20) as u8;
+    let classes = (0..FLUID.width * FLUID.height).map(|i| if i % FLUID.width < 100 { stripe(i) } else { 0 }).collect();
+    crowded.lesions = LesionMask::new(FLUID.width, classes);
+    assert_eq!((pages(segmented(0, false)), pages(crowded)), (1, 2));
+}
+
+#[test]
+fn the_report_shows_the_bscan_with_the_largest_lesions() {
+    let shown = |with: usize| {
+        let out = tempfile::tempdir().expect("tempdir");
+        let header = header(3);
+        let mut writer =
+            ResultWriter::begin(&Staging::of(out.path()), &out.path().join("scan"), &header).expect("begin");
+        for index in 0..3 {
+            let mut bscan = segmented(index, index == with);
+            let empty = LesionMask::new(FLUID.width, vec![0; FLUID.width * FLUID.height]);
+            bscan.lesions = bscan.lesions.or(empty);
+            let pictures = Pictures::draw(&bscan).expect("pictures");
+            writer.add(&bscan, &DeviceFindings::default(), &pictures).expect("add");
+        }
+        writer.shown.map(|shown| shown.bscan.index)
+    };
+    assert_eq!((shown(0), shown(2), shown(9)), (Some(0), Some(2), Some(1)));
 }
