@@ -1,6 +1,6 @@
 //! Result folders of synthetic scans with fluid.
 
-use std::{fs, ops::ControlFlow, path::Path};
+use std::{fs, ops::ControlFlow, path::Path, sync::LazyLock};
 
 use octrls_core::{layer::Boundary, lesion::Lesion, surface::LesionMask};
 use serde_json::{Value, json};
@@ -9,6 +9,13 @@ use super::*;
 use crate::fixtures::{FLUID, header, segmented};
 
 const BSCANS: usize = 13;
+
+/// The results of a volume that was searched for lesions.
+static VOLUME: LazyLock<(tempfile::TempDir, Value)> = LazyLock::new(|| {
+    let out = tempfile::tempdir().expect("tempdir");
+    let result = written(out.path(), BSCANS, true);
+    (out, result)
+});
 
 /// Writes the results of a scan of `bscans` B-scans into `out`; returns `result.json`, which follows the published schema.
 fn written(out: &Path, bscans: usize, searched: bool) -> Value {
@@ -61,8 +68,7 @@ fn files(result: &Value) -> Vec<&str> {
 
 #[test]
 fn every_table_has_its_columns_in_each_row() {
-    let out = tempfile::tempdir().expect("tempdir");
-    let result = written(out.path(), BSCANS, true);
+    let (out, result) = &*VOLUME;
     let ascans = BSCANS * FLUID.width;
     let expected = [
         (
@@ -89,9 +95,9 @@ fn every_table_has_its_columns_in_each_row() {
         assert_eq!((header.as_str(), rows.len()), (columns, count), "{name}");
         let width = columns.split(',').count();
         assert!(rows.iter().all(|row| row.len() == width), "{name}");
-        assert!(files(&result).contains(&name), "{name}");
+        assert!(files(result).contains(&name), "{name}");
     }
-    let listed = files(&result).into_iter().filter(|name| name.contains(".csv")).count();
+    let listed = files(result).into_iter().filter(|name| name.contains(".csv")).count();
     assert_eq!(listed, expected.len());
 }
 
@@ -112,8 +118,7 @@ fn boundaries_tell_where_fluid_parts_them_and_what_is_inferred() {
 
 #[test]
 fn lesions_are_in_their_mask_tables_and_record() {
-    let out = tempfile::tempdir().expect("tempdir");
-    let result = written(out.path(), BSCANS, true);
+    let (out, result) = &*VOLUME;
     let mask = image::open(out.path().join("scan/lesions-006.png")).expect("a mask").into_luma8();
     assert_eq!((mask.width() as usize, mask.height() as usize), (FLUID.width, FLUID.height));
     let pixels = mask.pixels().filter(|pixel| pixel.0[0] == Lesion::Srf.class()).count();
@@ -145,8 +150,7 @@ fn lesions_are_in_their_mask_tables_and_record() {
 
 #[test]
 fn the_choroid_s_figures_say_the_visible_share() {
-    let out = tempfile::tempdir().expect("tempdir");
-    let result = written(out.path(), BSCANS, true);
+    let (out, result) = &*VOLUME;
     let half = |value: &Value| value.as_f64().is_some_and(|share| (share - 0.5).abs() < 0.02);
     assert!(half(&result["choroid_visible"]) && half(&result["quality"]["choroid_visible"]));
     assert!(half(&result["bscans"][3]["choroid_visible"]));
@@ -159,7 +163,7 @@ fn the_choroid_s_figures_say_the_visible_share() {
 #[test]
 fn a_model_without_lesions_leaves_nulls_and_no_files() {
     let out = tempfile::tempdir().expect("tempdir");
-    let result = written(out.path(), BSCANS, false);
+    let result = written(out.path(), 3, false);
     let nulls = [&result["lesions"], &result["bscans"][0]["lesions"], &result["volume"]["lesions"]];
     assert!(nulls.iter().all(|value| value.is_null()));
     assert_eq!(result["findings"], json!([]));
