@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use octrls_core::{
     layer::{Boundary, EzConvention, Measured},
     measure::{
-        LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
+        ChoroidVisibility, Finding, LayerThickness, LesionFigures, Quality, ScanQuality, Signal, ThicknessUnit,
+        Verdict,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
@@ -16,10 +17,16 @@ use octrls_core::{
 };
 use serde::Serialize;
 
-use super::device::DeviceRecord;
+use super::{
+    device::DeviceRecord,
+    findings::{FindingRecord, FindingSummary},
+    lesions::LesionRecord,
+};
 
 /// Version of the file's structure; raised when readers must adapt.
-pub const RESULT_SCHEMA: &str = "octrls.result/1";
+pub const RESULT_SCHEMA: &str = "octrls.result/2";
+/// Every structure whose results can be read.
+pub(super) const READABLE_SCHEMAS: [&str; 2] = ["octrls.result/1", RESULT_SCHEMA];
 
 /// The scan, as stated by its file.
 #[derive(Clone, Debug, Serialize)]
@@ -83,9 +90,9 @@ impl ScanRecord {
 /// The model as named in results.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelRecord {
-    name: String,
-    version: String,
-    sha256: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) sha256: String,
 }
 
 impl ModelRecord {
@@ -128,10 +135,16 @@ pub(super) struct ResultRecord<'a> {
     pub(super) model: &'a ModelRecord,
     pub(super) ellipsoid_zone: EzConvention,
     pub(super) verdict: Verdict,
+    /// What a person should look at.
+    pub(super) findings: Vec<FindingSummary>,
+    /// `None` if no B-scan was searched for lesions.
+    pub(super) lesions: Option<Vec<LesionRecord>>,
     pub(super) quality: ScanQuality,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
+    /// Share of the A-scans with a choroid-sclera boundary in which it can be seen.
+    pub(super) choroid_visible: Option<f32>,
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) reference: Option<ReferenceRecord>,
     pub(super) circle: Option<CircleProfile>,
@@ -221,6 +234,10 @@ pub(super) struct BScanRecord {
     confidence: f32,
     layers: Vec<LayerRecord>,
     boundaries: Vec<BoundaryRecord>,
+    choroid_visible: Option<f32>,
+    /// `None` if the B-scan was not searched for lesions.
+    lesions: Option<Vec<LesionFigures>>,
+    findings: Vec<FindingRecord>,
     network_seconds: f64,
     surface_seconds: f64,
 }
@@ -262,7 +279,12 @@ impl LayerRecord {
 }
 
 impl BScanRecord {
-    pub(super) fn new(bscan: &SegmentedBScan, place: Option<BScanPosition>) -> Self {
+    /// Describes a B-scan of the scan with `header`.
+    pub(super) fn new(bscan: &SegmentedBScan, place: Option<BScanPosition>, header: &ScanHeader) -> Self {
+        let figures = |mask| LesionFigures::measure(mask, header.axial, header.lateral);
+        let lesions = bscan.lesions.as_ref().map(figures);
+        let extent = |lesion| bscan.lesions.as_ref().map_or(0..0, |mask| mask.extent(lesion));
+        let findings = Finding::of(&bscan.surfaces, lesions.as_deref().unwrap_or_default(), extent);
         Self {
             index: bscan.index,
             place,
@@ -272,6 +294,9 @@ impl BScanRecord {
             confidence: bscan.confidence(),
             layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
+            choroid_visible: ChoroidVisibility::of(&bscan.surfaces).share(),
+            findings: findings.iter().map(FindingRecord::new).collect(),
+            lesions,
             network_seconds: bscan.network_time.as_secs_f64(),
             surface_seconds: bscan.surface_time.as_secs_f64(),
         }
@@ -283,6 +308,16 @@ impl BScanRecord {
 
     pub(super) const fn confidence(&self) -> f32 {
         self.confidence
+    }
+
+    /// Index and findings.
+    pub(super) fn findings(&self) -> (usize, &[FindingRecord]) {
+        (self.index, &self.findings)
+    }
+
+    /// The lesions that were found; `None` if the B-scan was not searched.
+    pub(super) fn lesions(&self) -> Option<&[LesionFigures]> {
+        self.lesions.as_deref()
     }
 }
 

@@ -3,7 +3,7 @@
 use octrls_core::{
     layer::{LAYERS, Measured},
     measure::{
-        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
         follow_up::Measures,
         reference::ReferenceTable,
@@ -14,6 +14,8 @@ use octrls_core::{
 
 use super::{
     device::{DeviceDifference, DeviceFindings, DeviceRecord},
+    findings::FindingSummary,
+    lesions::{LesionRecord, LesionTotals},
     record::{BScanRecord, CircleReferenceRecord, LayerRecord, ReferenceRecord},
 };
 
@@ -21,8 +23,10 @@ use super::{
 pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
+    lateral: Option<Spacing>,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
+    lesions: LesionTotals,
     volume: Volume,
     device: DeviceDifference,
 }
@@ -35,8 +39,12 @@ pub(super) struct ScanMeasures {
     pub(super) confidence: f32,
     pub(super) verdict: Verdict,
     pub(super) quality: ScanQuality,
-    /// The thickness of each layer from the front, if the B-scans cover an area.
-    pub(super) maps: Option<Vec<ThicknessMap>>,
+    /// What a person should look at.
+    pub(super) findings: Vec<FindingSummary>,
+    /// The lesions over all B-scans; `None` if no B-scan was searched for lesions.
+    pub(super) lesions: Option<Vec<LesionRecord>>,
+    /// The scan from the front, if the B-scans cover an area.
+    pub(super) maps: Option<ScanMaps>,
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) etdrs: Option<EtdrsSummary>,
     pub(super) reference: Option<ReferenceRecord>,
@@ -47,14 +55,24 @@ pub(super) struct ScanMeasures {
     pub(super) comparable: Measures,
 }
 
+/// A scan from the front.
+pub(super) struct ScanMaps {
+    /// The thickness of each layer and of the retina.
+    pub(super) thickness: Vec<ThicknessMap>,
+    /// 1 where the choroid's end can be seen, 0 where it is inferred.
+    pub(super) choroid_visible: Option<ThicknessMap>,
+}
+
 impl CollectedScan {
     /// An empty collection for the scan with `header`.
     pub(super) fn new(header: &ScanHeader) -> Self {
         Self {
             eye: header.eye,
             axial: header.axial,
+            lateral: header.lateral,
             bscans: Vec::new(),
             facts: Vec::new(),
+            lesions: LesionTotals::default(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
         }
@@ -77,12 +95,20 @@ impl CollectedScan {
             signal: bscan.signal,
             device_signal_db: device.signal_db,
             quality: bscan.quality,
+            choroid: ChoroidVisibility::of(&bscan.surfaces),
         });
+        if let Some(mask) = &bscan.lesions {
+            self.lesions.add(bscan.index, mask);
+        }
         let position = header.tracks.get(bscan.index).copied();
         if let Some(position) = position {
             self.volume.add(position, &bscan.thicknesses);
+            self.volume.add_choroid_visible(position, &bscan.surfaces);
+            if let Some((mask, axial)) = bscan.lesions.as_ref().zip(self.axial) {
+                self.volume.add_lesions(position, mask, axial);
+            }
         }
-        self.bscans.push(BScanRecord::new(bscan, position));
+        self.bscans.push(BScanRecord::new(bscan, position, header));
     }
 }
 
@@ -98,11 +124,13 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
     let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
     let maps = scan.volume.thickness_maps();
-    let volume = maps.as_ref().map(|maps| scan.volume.measure(maps));
+    let maps = maps.map(|thickness| ScanMaps { thickness, choroid_visible: scan.volume.choroid_visible_map() });
+    let volume = maps.as_ref().map(|maps| scan.volume.measure(&maps.thickness));
     let circle = scan.volume.circle();
 
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
-    let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
+    let decentration =
+        maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
     let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
 
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
@@ -123,6 +151,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         confidence,
         verdict,
         quality,
+        findings: FindingSummary::over(scan.bscans.iter().map(BScanRecord::findings)),
+        lesions: scan.lesions.records(scan.axial, scan.lateral),
         maps,
         volume,
         etdrs,

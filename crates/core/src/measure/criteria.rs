@@ -2,85 +2,11 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Quality, Signal, Verdict};
-use crate::ErrorCode;
+use super::{ChoroidVisibility, Gates, Quality, Signal, Verdict};
 
-/// Limits beyond which a scan is flagged.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Gates {
-    /// O: largest share of A-scans whose retina is cut off by the image's edge.
-    pub cut_off: f32,
-    /// O: smallest share of A-scans in which the retina was found.
-    pub coverage: f32,
-    /// S: smallest signal in decibels as stated by the scanner; usual limits are 15 for a Spectralis and 10 for a
-    /// Cirrus.
-    pub device_signal_db: f32,
-    /// S: smallest measured signal-to-noise ratio in decibels, used if the scanner states no signal.
-    pub snr_db: f32,
-    /// S: smallest contrast-to-noise ratio of the retina against the vitreous.
-    pub contrast: f32,
-    /// C: largest distance of the fovea from the middle of a volume, in millimetres.
-    pub decentration_mm: f32,
-    /// A: smallest mean confidence of the A-scans in which the retina was found.
-    pub confidence: f32,
-    /// I: largest share of A-scans less than half as bright as the median A-scan.
-    pub dark: f32,
-    /// B: largest difference in the ONL's brightness between the image halves, as a share of the retina's brightness.
-    pub tilt: f32,
-}
-
-impl Default for Gates {
-    /// Measured on 130 B-scans of Spectralis, Optovue and Bioptigen scanners: `snr_db` is 12.8 to 16.3 in single frames
-    /// and at least 17.8 in averaged scans; `dark` reaches 0.146 and `tilt` 0.277. Measured on 64 B-scans of these and
-    /// a Cirrus: `contrast` is 0.89 to 1.9 in single frames and at least 1.6 in averaged ones; `coverage` is at least
-    /// 0.91, `confidence` at least 0.82.
-    fn default() -> Self {
-        Self {
-            cut_off: 0.02,
-            coverage: 0.9,
-            device_signal_db: 15.0,
-            snr_db: 15.0,
-            contrast: 1.0,
-            decentration_mm: 0.5,
-            confidence: 0.8,
-            dark: 0.15,
-            tilt: 0.3,
-        }
-    }
-}
-
-/// Invalid gates.
-#[derive(Debug, thiserror::Error)]
-#[error("invalid gates: {0}")]
-pub struct GatesError(String);
-
-impl GatesError {
-    /// Stable error code.
-    pub const CODE: ErrorCode = ErrorCode::ConfigGates;
-}
-
-impl Gates {
-    /// Reads gates from TOML text; missing gates keep their defaults.
-    ///
-    /// # Errors
-    /// [`GatesError`] if the text names an unknown gate, or a value is not a finite number.
-    pub fn parse(text: &str) -> Result<Self, GatesError> {
-        let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
-        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt } =
-            gates;
-        let values = [cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt];
-        if values.iter().all(|v| v.is_finite()) {
-            Ok(gates)
-        } else {
-            Err(GatesError("every gate must be a finite number".to_owned()))
-        }
-    }
-}
-
-/// One of the seven criteria.
+/// One of the seven criteria of OSCAR-IB, or the mark of the choroid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Criterion {
@@ -98,20 +24,23 @@ pub enum Criterion {
     Illumination,
     /// The beam passed through the middle of the pupil.
     Beam,
+    /// Enough of the choroid's end can be seen. Concerns the choroid alone, and has no letter.
+    Choroid,
 }
 
 impl Criterion {
-    /// Letter in OSCAR-IB.
+    /// Letter in OSCAR-IB; `None` for the choroid, which those criteria do not concern.
     #[must_use]
-    pub const fn letter(self) -> char {
+    pub const fn letter(self) -> Option<char> {
         match self {
-            Self::Obvious => 'O',
-            Self::Signal => 'S',
-            Self::Centration => 'C',
-            Self::Algorithm => 'A',
-            Self::Retina => 'R',
-            Self::Illumination => 'I',
-            Self::Beam => 'B',
+            Self::Obvious => Some('O'),
+            Self::Signal => Some('S'),
+            Self::Centration => Some('C'),
+            Self::Algorithm => Some('A'),
+            Self::Retina => Some('R'),
+            Self::Illumination => Some('I'),
+            Self::Beam => Some('B'),
+            Self::Choroid => None,
         }
     }
 }
@@ -157,6 +86,8 @@ pub struct ScanFacts {
     pub coverage: Option<f32>,
     /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
     pub confidence: Option<f32>,
+    /// Share of the A-scans with a choroid-sclera boundary in which it can be seen, 0 to 1.
+    pub choroid_visible: Option<f32>,
 }
 
 /// The data behind the criteria for one B-scan.
@@ -168,6 +99,8 @@ pub struct BScanFacts {
     pub device_signal_db: Option<f32>,
     /// The data behind its verdict.
     pub quality: Quality,
+    /// A-scans in which the choroid's end is given, and can be seen.
+    pub choroid: ChoroidVisibility,
 }
 
 /// The quality of a scan.
@@ -176,10 +109,10 @@ pub struct ScanQuality {
     /// The measured values.
     #[serde(flatten)]
     pub facts: ScanFacts,
-    /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
+    /// Letters of the OSCAR-IB criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 10],
+    pub criteria: [CriterionResult; 11],
 }
 
 impl ScanFacts {
@@ -202,6 +135,7 @@ impl ScanFacts {
             decentration_mm,
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
+            choroid_visible: bscans.iter().map(|b| b.choroid).sum::<ChoroidVisibility>().share(),
         }
     }
 }
@@ -210,8 +144,8 @@ impl ScanQuality {
     /// Judges a scan. Criterion R is never judged: only a person can see pathology.
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
-        use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
-        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
+        use Criterion::{Algorithm, Beam, Centration, Choroid, Illumination, Obvious, Retina, Signal as Strength};
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, choroid_visible } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
             CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
@@ -235,11 +169,18 @@ impl ScanQuality {
             },
             CriterionResult::at_most((Illumination, "dark"), signal.dark, gates.dark),
             CriterionResult::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
+            CriterionResult::at_least((Choroid, "choroid_visible"), choroid_visible, gates.choroid_visible),
         ];
         let mut flags: Vec<char> =
-            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(|j| j.criterion.letter()).collect();
+            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).filter_map(|j| j.criterion.letter()).collect();
         flags.dedup();
         Self { facts, flags: flags.into_iter().collect(), criteria }
+    }
+
+    /// Whether too little of the choroid's end can be seen to rely on its thickness.
+    #[must_use]
+    pub fn doubts_choroid(&self) -> bool {
+        self.criteria.iter().any(|j| j.criterion == Criterion::Choroid && j.outcome == Outcome::Flagged)
     }
 }
 
@@ -289,6 +230,7 @@ mod tests {
             decentration_mm: Some(0.1),
             coverage: Some(1.0),
             confidence: Some(0.95),
+            choroid_visible: Some(0.9),
         }
     }
 
@@ -329,10 +271,21 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_choroid_marks_the_choroid_alone() {
+        let judged = |visible| {
+            let facts = ScanFacts { choroid_visible: visible, ..good() };
+            ScanQuality::judge(facts, Verdict::Good, &Gates::default())
+        };
+        let hidden = judged(Some(0.2));
+        assert!(hidden.doubts_choroid() && hidden.flags.is_empty());
+        assert!(!judged(Some(0.3)).doubts_choroid() && !judged(None).doubts_choroid());
+    }
+
+    #[test]
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 10);
         assert_eq!(judged.flags, "A");
     }
 
@@ -342,19 +295,13 @@ mod tests {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
             quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, unsure: 0.0, upright: 1.0 },
+            choroid: ChoroidVisibility { given: 100, visible: (100.0 * cut) as usize },
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
+        assert!((facts.choroid_visible.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan weighs as much as its found share");
-    }
-
-    #[test]
-    fn gates_parse_and_unknown_ones_are_refused() {
-        let gates = Gates::parse("snr_db = 9.5").unwrap();
-        assert_eq!(gates, Gates { snr_db: 9.5, ..Gates::default() });
-        assert!(Gates::parse("snr = 9.5").unwrap_err().to_string().contains("snr"));
-        assert!(Gates::parse("snr_db = nan").is_err());
     }
 }

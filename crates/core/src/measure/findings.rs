@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn kinds(gap: Range<usize>, lesion_rows: Range<usize>) -> Vec<(FindingKind, Range<usize>)> {
-        let class = |i: usize| if i % WIDTH < 10 && lesion_rows.contains(&(i / WIDTH)) { 1 } else { 0 };
+        let class = |i: usize| u8::from(i % WIDTH < 10 && lesion_rows.contains(&(i / WIDTH)));
         let mask = LesionMask::new(WIDTH, (0..WIDTH * 120).map(class).collect()).expect("a mask");
         let figures = LesionFigures::measure(&mask, None, None);
         let found = Finding::of(&surfaces(gap), &figures, |lesion| mask.extent(lesion));
@@ -144,10 +144,7 @@ mod tests {
 
     #[test]
     fn lesions_and_absent_layers_are_found_where_they_are() {
-        let expected = [
-            (FindingKind::Lesion(Lesion::Irf), 0..10),
-            (FindingKind::LayerAbsent(Layer::Ez), 20..45),
-        ];
+        let expected = [(FindingKind::Lesion(Lesion::Irf), 0..10), (FindingKind::LayerAbsent(Layer::Ez), 20..45)];
         assert_eq!(kinds(20..45, 30..40), expected);
     }
 }

@@ -12,8 +12,8 @@ use octrls_core::{
 use octrls_fs::digest::sha256;
 use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
-    ScanRecord, ScanSummary, SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary,
+    SeriesFolder, Staging,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,10 @@ use crate::{
     ScanChange,
     history::{EyeScan, History, ScanVisit},
 };
+
+/// Start of every fingerprint. Another one would process every scan again, so it does not follow the schema of
+/// `result.json`, which can gain keys.
+const FINGERPRINT: &str = "octrls.result/1";
 
 /// The operator's settings for reading, measuring and results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -208,11 +212,11 @@ impl Processor for Segmenter {
         let series = series.map_or(String::new(), |n| format!(" series {n}"));
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let degree = um_per_degree.map(|um| format!(" degree {um}")).unwrap_or_default();
-        let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
+        let judged_by = sha256(format!("{} {reference:?}", gates.identity()).as_bytes());
         let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
         let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
         let followed = self.history.as_ref().map(table).unwrap_or_default();
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral}{degree} {written}{followed}")
+        format!("{FINGERPRINT} {model} {axial} {lateral}{degree} {written}{followed}")
     }
 }
 
