@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ScanChange;
-use octrls_core::{scan::ScanHeader, segment::SegmentedBScan};
+use octrls_core::{scan::ScanHeader, segment::SegmentedBScan, surface::LesionMask};
 use octrls_readers::{MAX_PIXELS, MAX_SIDE};
 
 /// Upper limit for the number of B-scans in a scan; far above what any reader accepts.
@@ -35,11 +35,14 @@ pub fn bscan(segmented: &SegmentedBScan) -> bool {
     let (image, surfaces) = (&segmented.bscan, &segmented.surfaces);
     let pixels = (image.width as u64).checked_mul(image.height as u64);
     let is_complete = pixels.is_some_and(|n| n > 0 && n <= MAX_PIXELS && n == image.intensity.len() as u64);
+    let size = (image.width, image.height);
+    let fits = |lesions: &LesionMask| (lesions.width(), lesions.height()) == size && lesions.is_consistent();
     let layers = segmented.thicknesses.layers.iter().chain([&segmented.thicknesses.retina]);
     is_complete
         && segmented.index < MOST_BSCANS
         && surfaces.is_consistent()
-        && (surfaces.width(), surfaces.height()) == (image.width, image.height)
+        && (surfaces.width(), surfaces.height()) == size
+        && segmented.lesions.as_ref().is_none_or(fits)
         && layers.into_iter().all(|layer| layer.profile.len() == image.width)
         && segmented.network_time < LONGEST
         && segmented.surface_time < LONGEST

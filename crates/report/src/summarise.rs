@@ -81,6 +81,9 @@ impl CollectedScan {
         let position = header.tracks.get(bscan.index).copied();
         if let Some(position) = position {
             self.volume.add(position, &bscan.thicknesses);
+            if let (Some(lesions), Some(axial)) = (&bscan.lesions, header.axial) {
+                self.volume.add_lesions(position, lesions, axial);
+            }
         }
         self.bscans.push(BScanRecord::new(bscan, position));
     }

@@ -2,6 +2,7 @@
 //! reference group or with earlier visits of the same eye.
 
 pub mod accuracy;
+mod choroid;
 mod criteria;
 pub mod enface;
 mod findings;
@@ -13,8 +14,9 @@ mod signal;
 mod summary;
 mod thickness;
 
+pub use choroid::ChoroidVisibility;
 pub use criteria::{BScanFacts, Criterion, CriterionResult, Gates, GatesError, Outcome, ScanFacts, ScanQuality};
-pub use findings::{Finding, FindingKind};
+pub use findings::{Finding, FindingKind, UnknownFinding};
 pub use lesions::LesionFigures;
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;

@@ -14,7 +14,10 @@ use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals
 use serde::{Deserialize, Serialize};
 
 use super::{BScanMeasurements, BScanRecord, Journal, Rates, ScanRecord, ScanState};
-use crate::display_path::{display_path, display_paths};
+use crate::{
+    display_path::{display_path, display_paths},
+    short_findings::short_findings,
+};
 
 /// Maximum number of B-scans with pixels, over all scans.
 pub(crate) const MAX_BSCANS_WITH_PIXELS: usize = 24;
@@ -290,6 +293,9 @@ impl Model {
                 if !summary.flags.is_empty() {
                     let _ = write!(details, ", flagged {}", summary.flags);
                 }
+                if !summary.findings.is_empty() {
+                    let _ = write!(details, ": {}", short_findings(&summary.findings, ", "));
+                }
                 message = Some(match summary.verdict {
                     Verdict::Good if summary.flags.is_empty() => {
                         (Level::Info, format!("{} done: {details}", scan.name))
@@ -320,10 +326,8 @@ impl Model {
     /// Keeps a B-scan and drops older ones beyond the limits.
     fn store_bscan(&mut self, id: ScanId, bscan: &Arc<SegmentedBScan>) {
         let Some(scan) = self.scans.get_mut(&id) else { return };
-        scan.bscans.insert(
-            bscan.index,
-            BScanRecord { measurements: BScanMeasurements::of(bscan), segmented: Some(Arc::clone(bscan)) },
-        );
+        let measurements = BScanMeasurements::of(bscan, scan.header.as_deref());
+        scan.bscans.insert(bscan.index, BScanRecord { measurements, segmented: Some(Arc::clone(bscan)) });
         self.with_pixels.retain(|k| *k != (id, bscan.index));
         self.with_pixels.push_back((id, bscan.index));
         self.with_measurements.push_back((id, bscan.index));
