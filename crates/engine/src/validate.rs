@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::ScanChange;
-use octrls_core::{scan::ScanHeader, segment::SegmentedBScan, surface::LesionMask};
+use super::{ScanChange, ScanSummary};
+use octrls_core::{layer::LAYERS, lesion::LESIONS, scan::ScanHeader, segment::SegmentedBScan, surface::LesionMask};
 use octrls_readers::{MAX_PIXELS, MAX_SIDE};
 
 /// Upper limit for the number of B-scans in a scan; far above what any reader accepts.
 const MOST_BSCANS: usize = 1_000_000;
+
+/// Number of kinds of finding.
+pub const MOST_FINDINGS: usize = LESIONS + LAYERS + 1;
 
 /// Upper limit for durations.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
@@ -18,10 +21,17 @@ pub fn change(change: &ScanChange) -> bool {
     match change {
         ScanChange::Opened(header) => is_possible(header),
         ScanChange::BScan(segmented) => bscan(segmented),
-        ScanChange::Done(summary) => summary.bscans < MOST_BSCANS && summary.elapsed < LONGEST,
+        ScanChange::Done(done) => summary(done),
         ScanChange::Retrying { after, .. } => *after < LONGEST,
         _ => true,
     }
+}
+
+/// Whether the summary of a scan is plausible.
+#[must_use]
+pub fn summary(summary: &ScanSummary) -> bool {
+    let few = summary.lesions.len() <= LESIONS && summary.findings.len() <= MOST_FINDINGS;
+    few && summary.bscans < MOST_BSCANS && summary.elapsed < LONGEST
 }
 
 fn is_possible(header: &ScanHeader) -> bool {

@@ -182,7 +182,7 @@ fn measures_hold_volumes_areas_heights_and_findings() {
     close("Subretinal fluid/Height along an A-scan/Maximum", height, 0.001);
     let cyst = (CYST.0.len() * CYST.1.len()) as f64 * scan::AXIAL_MM * scan::LATERAL_MM;
     close("Intraretinal fluid/Area in the B-scan that shows most of it/Maximum", cyst, 0.01);
-    close("Choroid/Share of A-scans in which the outer boundary of the choroid is visible/", 50.0, 0.2);
+    close("Choroid/Share of A-scans with a visible end of the choroid/", 50.0, 0.2);
     assert!(!found.keys().any(|name| name.contains("within 6 mm")), "three B-scans do not cover it");
     assert!(!found.keys().any(|name| name.starts_with("Macular hole")));
 

@@ -79,7 +79,7 @@ pub(super) const THICKNESS: Code = code("THICKNESS", OWN, "Thickness over the wh
 pub(super) const GRID_VOLUME: Code = code("ETDRS-VOL", OWN, "Volume within the ETDRS grid");
 pub(super) const COVERAGE: Code = code("COVERAGE", OWN, "Share of the area in which thickness is known");
 pub(super) const CHOROID_VISIBLE: Code =
-    code("CHOROID-VISIBLE", OWN, "Share of A-scans in which the outer boundary of the choroid is visible");
+    code("CHOROID-VISIBLE", OWN, "Share of A-scans with a visible end of the choroid");
 pub(super) const LESION_AREA: Code = code("LESION-AREA", OWN, "Area in the B-scan that shows most of it");
 pub(super) const LESION_HEIGHT: Code = code("LESION-HEIGHT", OWN, "Height along an A-scan");
 pub(super) const LEAST: Code = code("LEAST", OWN, "Of the parts that are certain");

@@ -9,8 +9,8 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use octrls_core::{measure::Verdict, segment::SegmentedBScan};
-use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals};
+use octrls_core::{lesion::LESIONS, measure::Verdict, segment::SegmentedBScan};
+use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals, validate};
 use serde::{Deserialize, Serialize};
 
 use super::{BScanMeasurements, BScanRecord, Journal, Rates, ScanRecord, ScanState};
@@ -228,8 +228,14 @@ impl Model {
     pub(crate) fn is_valid(&self) -> bool {
         /// Above any number in a real model.
         const LIMIT: usize = 1_000_000;
+        let few = |measurements: &BScanMeasurements| {
+            measurements.lesions.len() <= LESIONS && measurements.findings.len() <= validate::MOST_FINDINGS
+        };
         let scans = self.scans.iter().all(|(id, scan)| {
-            *id == scan.id && scan.progress < LIMIT && scan.bscans.keys().all(|index| *index < LIMIT)
+            *id == scan.id
+                && scan.progress < LIMIT
+                && scan.bscans.iter().all(|(index, bscan)| *index < LIMIT && few(&bscan.measurements))
+                && scan.summary.as_deref().is_none_or(validate::summary)
         });
         let distinct: HashSet<_> = self.with_pixels.iter().collect();
         scans && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()

@@ -30,7 +30,9 @@ use crate::{
 };
 
 /// Rows from which the findings of a B-scan and of its scan may fill two lines each.
-const TALL: u16 = 16;
+const TALL: u16 = 12;
+/// Rows below which there is room for one line only.
+const LOW: u16 = 8;
 
 pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: Rect, buf: &mut Buffer) -> PanelTitle {
     let segmented = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref());
@@ -97,7 +99,10 @@ fn laterality(scan: &ScanRecord) -> Option<&'static str> {
 /// Draws the lesions and findings at the bottom of `area`; returns the area above them.
 fn draw_findings(ctx: &RenderContext, letters: bool, area: Rect, buf: &mut Buffer) -> Rect {
     let rows = if area.height >= TALL { 2 } else { 1 };
-    let lines = findings::lines(ctx, letters, usize::from(area.width), rows);
+    let mut lines = findings::lines(ctx, letters, usize::from(area.width), rows);
+    if area.height < LOW {
+        lines.truncate(1);
+    }
     let height = area.height.saturating_sub(lines.len() as u16);
     for (line, y) in lines.iter().zip(area.top() + height..area.bottom()) {
         buf.set_line(area.x, y, line, area.width);
