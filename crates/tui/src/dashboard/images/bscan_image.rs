@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Share of a lesion's colour in its pixels; the rest is the B-scan.
-const TINT: f32 = 0.45;
+const TINT: f32 = 0.55;
 
 /// RGB pixels, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,7 +186,7 @@ mod tests {
         for (i, (tinted, grey)) in layer.rgb.iter().zip(&plain.rgb).enumerate() {
             let Some(lesion) = Lesion::ALL.into_iter().find(|l| l.class() == classes[i]) else { continue };
             for k in 0..3 {
-                let mixed = 0.55 * f32::from(grey[k]) + 0.45 * f32::from(lesion.colour()[k]);
+                let mixed = (1.0 - TINT) * f32::from(grey[k]) + TINT * f32::from(lesion.colour()[k]);
                 assert!((f32::from(tinted[k]) - mixed).abs() < 1.0, "{lesion:?}");
             }
         }
