@@ -44,7 +44,9 @@ pub(super) fn lesion_cells(
             for row in part(y, height, rows.len()) {
                 let start = (rows.start + row) * size.0;
                 let classes = &mask.classes()[start + columns.start..start + columns.end];
-                classes.iter().for_each(|&class| pixels[usize::from(class)] += 1);
+                for &class in classes {
+                    pixels[usize::from(class)] += 1;
+                }
             }
             let most = Lesion::ALL.into_iter().max_by_key(|lesion| pixels[usize::from(lesion.class())]);
             let all: usize = pixels.iter().sum();

@@ -34,8 +34,8 @@ pub(super) fn lines(ctx: &RenderContext, letters: bool, width: usize, rows: usiz
     let entry = |start: &str, verdict: Verdict, parts: Vec<Part>| {
         let style = if verdict == Verdict::Good { ctx.theme.success() } else { ctx.theme.warning() };
         let start = Span::styled(format!("{start} · "), style);
-        let parts = Parts { ctx, start, parts, letters, width };
-        if parts.parts.is_empty() { Vec::new() } else { parts.lines(rows) }
+        let entry = Entry { ctx, start, parts, letters, width };
+        if entry.parts.is_empty() { Vec::new() } else { entry.lines(rows) }
     };
     let of_bscan = ctx.bscan.map(|(_, bscan)| {
         let measurements = &bscan.measurements;
@@ -73,15 +73,12 @@ fn of_bscan(figures: &LesionFigures) -> [String; LEVELS] {
 
 /// The volume, or without one the largest area in a B-scan.
 fn of_scan(lesion: &LesionSummary) -> [String; LEVELS] {
-    let (size, bounds) = match &lesion.volume {
-        Some(volume) => {
-            let [least, most] = volume.bounds_nl.map(nanolitres);
-            (format!("{} nl", nanolitres(volume.nl)), format!(" ({least}–{most})"))
-        }
-        None => {
-            let (area, bounds) = area(lesion.area_px, lesion.area_mm2, lesion.area_bounds_mm2);
-            (format!("up to {area}"), bounds)
-        }
+    let (size, bounds) = if let Some(volume) = &lesion.volume {
+        let [least, most] = volume.bounds_nl.map(nanolitres);
+        (format!("{} nl", nanolitres(volume.nl)), format!(" ({least}–{most})"))
+    } else {
+        let (area, bounds) = area(lesion.area_px, lesion.area_mm2, lesion.area_bounds_mm2);
+        (format!("up to {area}"), bounds)
     };
     let height = height(lesion.height_um);
     [format!("{size}{bounds}{height}"), format!("{size}{height}"), size, String::new()]
@@ -107,7 +104,7 @@ fn nanolitres(nl: f64) -> String {
 }
 
 /// The parts of an entry, and what is the same for all of them.
-struct Parts<'a> {
+struct Entry<'a> {
     ctx: &'a RenderContext<'a>,
     start: Span<'static>,
     parts: Vec<Part>,
@@ -115,7 +112,7 @@ struct Parts<'a> {
     width: usize,
 }
 
-impl Parts<'_> {
+impl Entry<'_> {
     /// The most detailed lines that fit. Heights are worth a second line, bounds are not.
     fn lines(&self, rows: usize) -> Vec<Line<'static>> {
         let attempts = [(0, 1), (1, 1), (1, rows), (2, rows), (LEVELS - 1, rows)];

@@ -137,7 +137,7 @@ fn legend(ctx: &RenderContext, bscan: &SegmentedBScan, text_mode: bool, width: u
     if drawn.contains(&Boundary::Csb) && bscan.surfaces.csb_visible().flatten().any(|visible| !visible) {
         extra.push(with(if text_mode { "-" } else { "╌" }.to_owned(), "inferred", Boundary::Csb));
     }
-    let lines = [extra, Vec::new()].map(|extra| Line::from_iter(drawn.iter().copied().map(named).chain(extra)));
+    let lines = [extra, Vec::new()].map(|extra| drawn.iter().copied().map(named).chain(extra).collect::<Line>());
     // The last name ends with a gap.
     lines.into_iter().find(|line| line.width() <= width + 1)
 }
