@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{Boundary, EzConvention, Measured},
-    measure::{Quality, Signal, Thicknesses, Verdict},
+    measure::{Finding, LesionFigures, Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network, Placement, Preprocessing, retina_crop},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, LesionMask, Surfaces, extract_parallel},
@@ -41,6 +41,19 @@ impl SegmentedBScan {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.quality.verdict()
+    }
+
+    /// Area and height of every lesion with a pixel, by its class. Spacings as in [`LesionFigures::measure`].
+    #[must_use]
+    pub fn lesion_figures(&self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Vec<LesionFigures> {
+        self.lesions.as_ref().map_or_else(Vec::new, |mask| LesionFigures::measure(mask, axial, lateral))
+    }
+
+    /// What a person should look at in this B-scan, see [`Finding::of`].
+    #[must_use]
+    pub fn findings(&self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Vec<Finding> {
+        let extent = |lesion| self.lesions.as_ref().map_or(0..0, |mask| mask.extent(lesion));
+        Finding::of(&self.surfaces, &self.lesion_figures(axial, lateral), extent)
     }
 
     /// Mean confidence over all A-scans, 0 to 1.

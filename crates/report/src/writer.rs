@@ -26,6 +26,7 @@ use super::{
     images::{Pictures, png, thickness_maps},
     pages::{Localizer, Report},
     record::{BScanRecord, DicomRecord, ResultRecord},
+    scan_findings::ScanFindings,
     staging::{Cancelled, StagedFolder},
     summarise::{CollectedScan, ScanMeasures, summarise},
     tables::Table,
@@ -40,6 +41,7 @@ pub struct ResultWriter {
     target: PathBuf,
     header: ScanHeader,
     collected: CollectedScan,
+    findings: ScanFindings,
     boundaries: Table,
     uncertainty: Table,
     thickness: Table,
@@ -83,6 +85,7 @@ struct DicomParts {
     origin: DicomOrigin,
     results: DicomResults,
     heights: dicom::Heights,
+    lesions: dicom::LesionRuns,
 }
 
 impl ResultWriter {
@@ -100,6 +103,7 @@ impl ResultWriter {
             uncertainty: Table::uncertainty(&folder)?,
             thickness: Table::thickness(&folder, collected.unit())?,
             collected,
+            findings: ScanFindings::default(),
             folder,
             lesions: None,
             dicom: None,
@@ -113,7 +117,7 @@ impl ResultWriter {
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
         let heights = dicom::Heights::new(self.header.width, self.header.height);
-        self.dicom = Some(DicomParts { origin, results, heights });
+        self.dicom = Some(DicomParts { origin, results, heights, lesions: dicom::LesionRuns::default() });
         self
     }
 
@@ -136,11 +140,13 @@ impl ResultWriter {
     ) -> Result<(), OutputError> {
         self.collected.add(bscan, device, &self.header);
         self.add_lesions(bscan)?;
+        self.findings.add(bscan, &self.header);
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
         if let Some(dicom) = &mut self.dicom {
             dicom.heights.add(&bscan.surfaces);
+            dicom.lesions.add(bscan.lesions.as_ref());
         }
         self.write_bscan_image("mask", bscan.index, &pictures.mask)?;
         if let Some(lesions) = &pictures.lesions {
@@ -248,8 +254,9 @@ impl ResultWriter {
         record: &ResultRecord<'_>,
         pdf: Option<&[u8]>,
     ) -> Result<Option<DicomRecord>, OutputError> {
-        let Some(DicomParts { origin, results, heights }) = &self.dicom else { return Ok(None) };
-        let parts = dicom::ScanResults { origin, header: &self.header, record, heights, pdf };
+        let Some(DicomParts { origin, results, heights, lesions }) = &self.dicom else { return Ok(None) };
+        let (header, findings) = (&self.header, &self.findings);
+        let parts = dicom::ScanResults { origin, header, record, heights, lesions, findings, pdf };
         let (objects, described) = parts.objects(*results)?;
         for (name, content) in objects {
             self.write(name, &content)?;
@@ -267,6 +274,8 @@ impl ResultWriter {
             etdrs: measures.etdrs.clone(),
             verdict: measures.verdict,
             flags: measures.quality.flags.clone(),
+            findings: self.findings.kinds(),
+            lesions: self.findings.lesions(measures.volume.as_ref()),
             confidence: measures.confidence,
             follow_up: follow_up.map(FollowUp::words),
             out: self.target.clone(),

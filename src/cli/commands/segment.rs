@@ -156,7 +156,7 @@ fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBu
     (finished, failed)
 }
 
-/// One line with the mean thickness of every layer, the verdict and the confidence.
+/// One line with the mean thickness of every layer, the verdict, the findings and the confidence.
 fn summary_line(summary: &ScanSummary) -> String {
     let unit = match summary.unit {
         ThicknessUnit::Micrometres => "um",
@@ -170,11 +170,13 @@ fn summary_line(summary: &ScanSummary) -> String {
     match summary.verdict {
         Verdict::NotARetina => "not a retina".to_owned(),
         verdict => {
+            let findings: Vec<_> = summary.findings.iter().map(|finding| finding.short()).collect();
+            let findings = if findings.is_empty() { String::new() } else { format!(" ({})", findings.join(", ")) };
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
             let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
             format!(
-                "{series}{layers} {unit}, {}{flags}, confidence {:.2}{follow_up}",
+                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}",
                 verdict.words(),
                 summary.confidence
             )

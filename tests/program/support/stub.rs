@@ -18,6 +18,8 @@ pub(crate) fn summary(out: &Path) -> ScanSummary {
         etdrs: None,
         verdict: Verdict::Good,
         flags: String::new(),
+        findings: Vec::new(),
+        lesions: Vec::new(),
         confidence: 1.0,
         follow_up: None,
         out: out.to_owned(),

@@ -17,7 +17,7 @@ mod thickness;
 
 pub use choroid::ChoroidVisibility;
 pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality};
-pub use findings::{Finding, FindingKind};
+pub use findings::{Finding, FindingKind, UnknownFinding};
 pub use gates::{Gates, GatesError};
 pub use lesions::LesionFigures;
 pub use quality::{Quality, Verdict};
