@@ -2,6 +2,7 @@
 
 use octrls_core::ErrorCode;
 use std::{
+    collections::BTreeSet,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -139,6 +140,7 @@ fn merged(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
         etdrs: if let [one] = all { one.etdrs.clone() } else { None },
         verdict: Verdict::combine(all.iter().map(|s| s.verdict)),
         flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
+        notes: all.iter().flat_map(|s| s.notes.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect(),
         confidence: weighted(&|s| Some(s.confidence)).unwrap_or_default(),
         follow_up: (!follow_ups.is_empty()).then(|| follow_ups.join("; ")),
         out: out.to_owned(),

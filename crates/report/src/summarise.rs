@@ -8,7 +8,7 @@ use octrls_core::{
         follow_up::Measures,
         reference::ReferenceTable,
     },
-    scan::{Eye, ScanHeader, Spacing},
+    scan::{Eye, Note, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -21,6 +21,9 @@ use super::{
 pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
+    lateral: Option<Spacing>,
+    /// Those that are known before any B-scan is measured.
+    notes: Vec<Note>,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
     volume: Volume,
@@ -35,6 +38,8 @@ pub(super) struct ScanMeasures {
     pub(super) confidence: f32,
     pub(super) verdict: Verdict,
     pub(super) quality: ScanQuality,
+    /// What the reader and the measures have to say about the scan.
+    pub(super) notes: Vec<Note>,
     /// The thickness of each layer from the front, if the B-scans cover an area.
     pub(super) maps: Option<Vec<ThicknessMap>>,
     pub(super) volume: Option<VolumeMeasures>,
@@ -53,6 +58,8 @@ impl CollectedScan {
         Self {
             eye: header.eye,
             axial: header.axial,
+            lateral: header.lateral,
+            notes: [header.notes.clone(), Note::on_spacings(header.axial, header.lateral)].concat(),
             bscans: Vec::new(),
             facts: Vec::new(),
             volume: Volume::new(header.eye),
@@ -77,6 +84,7 @@ impl CollectedScan {
             signal: bscan.signal,
             device_signal_db: device.signal_db,
             quality: bscan.quality,
+            retina_um: self.axial.and_then(|_| bscan.thicknesses.retina.median()),
         });
         let position = header.tracks.get(bscan.index).copied();
         if let Some(position) = position {
@@ -103,7 +111,9 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
 
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
     let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
-    let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
+    let facts = ScanFacts::combine(&scan.facts, decentration).with_spacings(scan.axial, scan.lateral);
+    let quality = ScanQuality::judge(facts, verdict, gates);
+    let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).collect();
 
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
     let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
@@ -123,6 +133,7 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         confidence,
         verdict,
         quality,
+        notes,
         maps,
         volume,
         etdrs,
@@ -161,6 +172,7 @@ mod tests {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let mut scan = CollectedScan::new(&header);
         for (index, PhantomScan { bscan, surfaces, .. }) in phantoms.into_iter().enumerate() {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use octrls_core::{
     layer::LAYERS,
     measure::{EtdrsSummary, ThicknessUnit, Verdict},
-    scan::Eye,
+    scan::{Eye, Note},
     serde_path,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -29,6 +29,9 @@ pub struct ScanSummary {
     pub verdict: Verdict,
     /// Letters of the OSCAR-IB criteria that are not met; empty if all are.
     pub flags: String,
+    /// What reader and measures have to say about the scan.
+    #[serde(default)]
+    pub notes: Vec<Note>,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
     /// Change since the previous visit as text, if there is one to compare with.

@@ -133,6 +133,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         pattern_from: None,
         tracks: Vec::new(),
         places: None,
+        notes: Vec::new(),
     }))
 }
 
@@ -148,6 +149,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         etdrs: (bscans > 1).then(etdrs),
         verdict: Verdict::Good,
         flags: String::new(),
+        notes: Vec::new(),
         confidence: 0.93,
         follow_up: None,
         out: PathBuf::from("/srv/oct/out/scan"),

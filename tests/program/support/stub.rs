@@ -18,6 +18,7 @@ pub(crate) fn summary(out: &Path) -> ScanSummary {
         etdrs: None,
         verdict: Verdict::Good,
         flags: String::new(),
+        notes: Vec::new(),
         confidence: 1.0,
         follow_up: None,
         out: out.to_owned(),

@@ -2,10 +2,15 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Quality, Signal, Verdict};
-use crate::ErrorCode;
+use crate::{
+    ErrorCode,
+    scan::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM, Spacing},
+};
 
 /// Limits beyond which a scan is flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,13 +138,14 @@ pub enum Outcome {
 pub struct CriterionResult {
     /// The criterion.
     pub criterion: Criterion,
-    /// Name of the measure: its gate, `verdict`, or `none` if nothing is measured.
+    /// Name of the measure: its gate; `axial_um`, `lateral_um` and `retina_um`, whose limits are fixed; `verdict`; or
+    /// `none` if nothing is measured.
     pub measure: &'static str,
     /// Whether the criterion is met.
     pub outcome: Outcome,
     /// Measured value, in the unit of the gate.
     pub measured: Option<f32>,
-    /// The limit.
+    /// The limit; of two, the one that is nearer.
     pub gate: Option<f32>,
 }
 
@@ -157,6 +163,12 @@ pub struct ScanFacts {
     pub coverage: Option<f32>,
     /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
     pub confidence: Option<f32>,
+    /// Axial spacing in micrometres; `None` if unknown.
+    pub axial_um: Option<f32>,
+    /// Lateral spacing in micrometres; `None` if unknown.
+    pub lateral_um: Option<f32>,
+    /// Median over the B-scans of the median thickness of the retina, in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The data behind the criteria for one B-scan.
@@ -168,6 +180,8 @@ pub struct BScanFacts {
     pub device_signal_db: Option<f32>,
     /// The data behind its verdict.
     pub quality: Quality,
+    /// Median thickness of the retina in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The quality of a scan.
@@ -179,7 +193,7 @@ pub struct ScanQuality {
     /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 10],
+    pub criteria: [CriterionResult; 13],
 }
 
 impl ScanFacts {
@@ -202,7 +216,23 @@ impl ScanFacts {
             decentration_mm,
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
+            axial_um: None,
+            lateral_um: None,
+            retina_um: median(bscans.iter().filter_map(|b| b.retina_um).collect()),
         }
+    }
+
+    /// These facts, with the spacings of the scan.
+    #[must_use]
+    pub fn with_spacings(self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Self {
+        let um = |spacing: Option<Spacing>| spacing.map(|s| s.um as f32);
+        Self { axial_um: um(axial), lateral_um: um(lateral), ..self }
+    }
+
+    /// The note on the thickness of the retina, if it is implausible.
+    #[must_use]
+    pub fn note_on_retina(&self) -> Option<Note> {
+        self.retina_um.filter(|&um| !RETINA_UM.contains(&f64::from(um))).map(|_| Note::RetinaImplausible)
     }
 }
 
@@ -211,11 +241,14 @@ impl ScanQuality {
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
         use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
-        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, .. } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
             CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
             CriterionResult::at_least((Obvious, "coverage"), coverage, gates.coverage),
+            CriterionResult::within((Obvious, "axial_um"), facts.axial_um, AXIAL_UM),
+            CriterionResult::within((Obvious, "lateral_um"), facts.lateral_um, LATERAL_UM),
+            CriterionResult::within((Obvious, "retina_um"), facts.retina_um, RETINA_UM),
             match device_signal_db {
                 Some(_) => {
                     CriterionResult::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db)
@@ -250,6 +283,12 @@ impl CriterionResult {
 
     fn at_least(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
         Self::compare(of, measured, gate, |v| v >= gate)
+    }
+
+    fn within(of: (Criterion, &'static str), measured: Option<f32>, limits: RangeInclusive<f64>) -> Self {
+        let (low, high) = (*limits.start() as f32, *limits.end() as f32);
+        let nearer = measured.map_or(high, |v| if (v - low).abs() < (v - high).abs() { low } else { high });
+        Self::compare(of, measured, nearer, |v| (low..=high).contains(&v))
     }
 
     fn compare(
@@ -289,6 +328,9 @@ mod tests {
             decentration_mm: Some(0.1),
             coverage: Some(1.0),
             confidence: Some(0.95),
+            axial_um: Some(3.9),
+            lateral_um: Some(11.3),
+            retina_um: Some(300.0),
         }
     }
 
@@ -306,6 +348,12 @@ mod tests {
         assert_eq!(with(|_| ()), "");
         assert_eq!(with(|f| f.signal.cut_off = Some(0.2)), "O");
         assert_eq!(with(|f| f.coverage = Some(0.6)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(0.4)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(20.5)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(0.9)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(201.0)), "O");
+        assert_eq!(with(|f| f.retina_um = Some(817.0)), "O", "axial and lateral swapped");
+        assert_eq!(with(|f| f.retina_um = Some(99.0)), "O");
         assert_eq!(with(|f| f.signal.snr_db = Some(3.0)), "S");
         assert_eq!(with(|f| f.signal.contrast = Some(0.4)), "S");
         assert_eq!(with(|f| f.confidence = Some(0.7)), "A");
@@ -332,7 +380,7 @@ mod tests {
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 12);
         assert_eq!(judged.flags, "A");
     }
 
@@ -342,9 +390,13 @@ mod tests {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
             quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
+            retina_um: Some(10.0 * snr),
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
+        assert_eq!((facts.retina_um, facts.note_on_retina()), (Some(200.0), None));
+        let thick = ScanFacts { retina_um: Some(817.0), ..facts };
+        assert_eq!(thick.note_on_retina(), Some(Note::RetinaImplausible));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
         assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan weighs as much as its found share");

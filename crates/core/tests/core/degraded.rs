@@ -19,7 +19,7 @@ fn options() -> PhantomOptions {
 
 fn judge(bscan: BScan) -> ScanQuality {
     let out = segment(&NETWORK, 0, bscan, None, EzConvention::default()).expect("a segmentation");
-    let facts = BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality };
+    let facts = BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality, retina_um: None };
     ScanQuality::judge(ScanFacts::combine(&[facts], None), out.verdict(), &Gates::default())
 }
 

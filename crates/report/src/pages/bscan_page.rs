@@ -3,7 +3,7 @@
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
     measure::{Criterion, CriterionResult, Outcome, ScanQuality, Verdict},
-    scan::{Eye, Pattern, Provenance, Spacing},
+    scan::{Clock, Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -98,7 +98,8 @@ impl BScanPage<'_> {
                 .to_owned(),
             "Not known from the scan: averaging, tracking, pupil size and room light.".to_owned(),
         ];
-        let lines = lines.into_iter().chain(self.device_difference()).collect::<Vec<_>>();
+        let notes = self.record.notes.iter().map(|note| format!("Note: {}", note.words.replace(" um", " \u{b5}m")));
+        let lines = notes.chain(lines).chain(self.device_difference()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }
@@ -133,7 +134,8 @@ impl BScanPage<'_> {
             Some(Provenance::Convention) => "by convention of the format, not stated".to_owned(),
             from => known("known", from),
         };
-        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " "));
+        let clock = |clock| if clock == Some(Clock::Utc) { "UTC" } else { "local time" };
+        let acquired = scan.acquired.as_ref().map(|at| format!("{}, {}", at.replace('T', " "), clock(scan.clock)));
         let unknown = || "not stated".to_owned();
         let device = scan.device.as_deref().map_or_else(unknown, |name| shortened(name, BODY, VALUE_WIDTH));
         let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
@@ -246,6 +248,9 @@ fn formatted(layer: &LayerRecord) -> [String; 5] {
 fn oscar_ib(quality: &ScanQuality) -> String {
     let word = |j: &CriterionResult| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
+        (Criterion::Obvious, "axial_um") => "axial spacing",
+        (Criterion::Obvious, "lateral_um") => "lateral spacing",
+        (Criterion::Obvious, "retina_um") => "thickness of the retina",
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",
         (Criterion::Signal, _) => "signal",
