@@ -40,6 +40,8 @@ error_codes! {
     ReadMalformed = "E-READ-MALFORMED",
     /// Known format, unsupported variant (e.g. Zeiss's obfuscated DICOM, a report without B-scans).
     ReadUnsupported = "E-READ-UNSUPPORTED",
+    /// A DICOM photograph or en-face image, which has no B-scans, was passed by.
+    ReadCompanion = "W-READ-COMPANION",
     /// A frame has more than 32,768 pixels on a side or 64 Mi pixels in total.
     ReadTooLarge = "E-READ-TOO-LARGE",
     /// The file is larger than `--max-file-mib`; it stays in place.
