@@ -126,10 +126,7 @@ fn background(bscan: &BScan, surfaces: &Surfaces, range: Range) -> Moments {
     let mut moments = Moments::default();
     for (x, ilm) in surfaces.rows(Boundary::Ilm).iter().enumerate() {
         let rows = ilm.map_or(0, |row| (row.max(0.0) as usize).saturating_sub(MARGIN)).min(bscan.height);
-        (0..rows)
-            .map(|y| bscan.intensity[y * bscan.width + x])
-            .filter(|&v| v < white)
-            .for_each(|v| moments.add(v));
+        (0..rows).map(|y| bscan.intensity[y * bscan.width + x]).filter(|&v| v < white).for_each(|v| moments.add(v));
     }
     moments
 }

@@ -1,8 +1,8 @@
 //! How a transfer syntax codes pixels.
 
 use dicom_dictionary_std::uids;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use crate::ReadError;
 
@@ -21,7 +21,9 @@ const JPEG: [&[u8]; 1] = [b"\xff\xd8\xff"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     /// All frames one after the other.
-    Native { big_endian: bool },
+    Native {
+        big_endian: bool,
+    },
     /// The same, each frame in a fragment.
     Encapsulated,
     Deflated,

@@ -82,7 +82,6 @@ impl DataSet<Source> {
 }
 
 impl<R: Read + Seek> DataSet<R> {
-
     pub(crate) fn syntax(&self) -> &str {
         &self.syntax
     }
@@ -158,7 +157,8 @@ impl<R: Read + Seek> DataSet<R> {
     ) -> Result<Option<InMemElement>, ReadError> {
         let DataElementHeader { tag, vr, len } = header;
         let is_text = matches!(vr, VR::PN | VR::SH | VR::LO | VR::UC | VR::ST | VR::LT | VR::UT);
-        let is_string = is_text || matches!(vr, VR::AE | VR::AS | VR::CS | VR::DA | VR::DS | VR::DT | VR::IS | VR::TM | VR::UI);
+        let is_string =
+            is_text || matches!(vr, VR::AE | VR::AS | VR::CS | VR::DA | VR::DS | VR::DT | VR::IS | VR::TM | VR::UI);
         if is_private(tag) || len.0 > MAX_VALUE {
             if is_string && !is_private(tag) && !matches!(vr, VR::UC | VR::UT) {
                 return Err(ReadError::Malformed(format!("DICOM: a text of {} bytes in {tag}", len.0)));
@@ -177,9 +177,10 @@ impl<R: Read + Seek> DataSet<R> {
                 if tag == tags::SPECIFIC_CHARACTER_SET {
                     *sets = CharacterSets::named(&bytes);
                 }
-                let separators = bytes.iter().filter(|&&b| b == b'\\').count();
+                let parts = parts_of(vr);
+                let separators = bytes.iter().filter(|&&b| b == b'\\' && parts != Parts::None).count();
                 self.keep(TEXT_MEMORY * separators as u64)?;
-                text(*sets, vr, &bytes)
+                text(*sets, parts, &bytes)
             }
             token => token.into_value().map_err(|e| of_parser(&e))?,
         };
@@ -295,17 +296,21 @@ impl<R: Read + Seek> DataSet<R> {
 }
 
 /// The value of a text in its character sets.
-fn text(sets: CharacterSets, vr: VR, bytes: &[u8]) -> PrimitiveValue {
-    let parts = match vr {
-        VR::PN => Parts::Names,
-        VR::ST | VR::LT | VR::UT => Parts::None,
-        _ => Parts::Values,
-    };
+fn text(sets: CharacterSets, parts: Parts, bytes: &[u8]) -> PrimitiveValue {
     let text = sets.decode(bytes, parts);
     if parts == Parts::None {
         PrimitiveValue::Str(text)
     } else {
         PrimitiveValue::Strs(text.split('\\').map(str::to_owned).collect::<C<String>>())
+    }
+}
+
+/// What separates the parts of a text (PS3.5, table 6.2-1).
+const fn parts_of(vr: VR) -> Parts {
+    match vr {
+        VR::PN => Parts::Names,
+        VR::ST | VR::LT | VR::UT => Parts::None,
+        _ => Parts::Values,
     }
 }
 

@@ -106,7 +106,8 @@ impl Frames {
         let others = (0..some).map(|i| i * (count - 1) / (some - 1).max(1)).filter(|&other| other != index);
         // A broken frame is reported when it is asked for.
         let others: Vec<(usize, Stored)> = others.filter_map(|other| Some((other, self.stored(other).ok()?))).collect();
-        let all: Vec<(usize, &Stored)> = std::iter::once((index, stored)).chain(others.iter().map(|(i, s)| (*i, s))).collect();
+        let all: Vec<(usize, &Stored)> =
+            std::iter::once((index, stored)).chain(others.iter().map(|(i, s)| (*i, s))).collect();
         self.intensity.shown(&all)
     }
 

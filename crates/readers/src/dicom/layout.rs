@@ -2,8 +2,6 @@
 
 use std::io::Cursor;
 
-use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
 use super::{
     coding::twelve_bits,
     elements::{number, text},
@@ -13,6 +11,8 @@ use crate::{
     ReadError,
     codec::{j2k, jpeg, jpeg_ls},
 };
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 
 /// Pixel layout of a frame.
 #[derive(Clone, Debug)]
@@ -50,7 +50,8 @@ impl Layout {
             return unsupported(format!("{stored} of {bits} bits per sample"));
         }
         let high = number(object, tags::HIGH_BIT).unwrap_or(u64::from(stored) - 1);
-        let Some(shift) = (high + 1).checked_sub(stored.into()).filter(|shift| shift + u64::from(stored) <= bits.into())
+        let Some(shift) =
+            (high + 1).checked_sub(stored.into()).filter(|shift| shift + u64::from(stored) <= bits.into())
         else {
             return unsupported(format!("{stored} stored bits up to bit {high} of {bits}"));
         };
@@ -90,7 +91,12 @@ impl Layout {
                 let (words, _) = bytes[..2 * pixels].as_chunks::<2>();
                 words.iter().map(|&w| self.value(u16::from_le_bytes(w))).collect()
             }
-            _ => return Ok(Stored { values: (0..pixels).map(|i| self.luminance(bytes, i)).collect(), possible: (0.0, 1.0) }),
+            _ => {
+                return Ok(Stored {
+                    values: (0..pixels).map(|i| self.luminance(bytes, i)).collect(),
+                    possible: (0.0, 1.0),
+                });
+            }
         };
         Ok(Stored { values, possible: self.possible(self.stored) })
     }

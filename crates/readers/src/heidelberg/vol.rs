@@ -11,7 +11,10 @@ use std::path::Path;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject, subject::latin},
+    scan::{
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
+        ScanHeader, Spacing, Subject, subject::latin,
+    },
 };
 
 use super::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, display_intensity, signal_db};

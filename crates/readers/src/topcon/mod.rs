@@ -17,7 +17,10 @@ use std::path::Path;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing, latin},
+    scan::{
+        Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing,
+        latin,
+    },
 };
 
 use self::{

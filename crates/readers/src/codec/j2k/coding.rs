@@ -174,8 +174,8 @@ impl ComponentCoding {
             let halved = exponent.saturating_sub(u32::from(level > 0));
             let block = u32::from(self.block[axis]).min(halved);
             let halvings = halvings + usize::from(level > 0);
-            along[axis] =
-                [0, 1].map(|upper| parts_of(band(start[axis], halvings, upper), band(end[axis], halvings, upper), block));
+            along[axis] = [0, 1]
+                .map(|upper| parts_of(band(start[axis], halvings, upper), band(end[axis], halvings, upper), block));
         }
         let [[x_low, x_high], [y_low, y_high]] = along;
         let product = |a: u64, b: u64| a.saturating_mul(b);

@@ -80,12 +80,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Samples, ReadError> {
 }
 
 /// Checks the number of parts of all tiles.
-fn check_counts(
-    grid: &Grid,
-    coding: &Coding,
-    overridden: &HashMap<u16, Coding>,
-    bytes: u64,
-) -> Result<(), ReadError> {
+fn check_counts(grid: &Grid, coding: &Coding, overridden: &HashMap<u16, Coding>, bytes: u64) -> Result<(), ReadError> {
     let too_much = |what: &str, count: u64| Err(broken(&format!("{count} {what} in {bytes} bytes")));
     let (pixels, tiles) = (grid.pixels(), grid.tiles());
     if pixels > FREE_PIXELS + PIXELS_PER_BYTE.saturating_mul(bytes) {

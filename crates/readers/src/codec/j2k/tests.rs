@@ -140,9 +140,7 @@ fn a_codestream_cannot_declare_more_than_its_bytes_hold() {
 
 #[test]
 fn boxes_are_opened_and_palettes_refused() {
-    let boxed = |name: &[u8], content: &[u8]| {
-        [&(content.len() as u32 + 8).to_be_bytes()[..], name, content].concat()
-    };
+    let boxed = |name: &[u8], content: &[u8]| [&(content.len() as u32 + 8).to_be_bytes()[..], name, content].concat();
     let stream = from_hex(CODESTREAM);
     let start = [boxed(b"jP  ", b"\r\n\x87\n"), boxed(b"ftyp", b"jp2 \0\0\0\0jp2 ")].concat();
     let plain = [start.clone(), boxed(b"jp2c", &stream)].concat();

@@ -89,7 +89,8 @@ impl Intensity {
     /// The transformations of an object with `count` frames.
     pub(super) fn of(object: &InMemDicomObject, count: usize) -> Self {
         let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1);
-        let table = |sequence, signed| items(object, sequence).first().and_then(|item| Lut::of(item, signed)).map(Arc::new);
+        let table =
+            |sequence, signed| items(object, sequence).first().and_then(|item| Lut::of(item, signed)).map(Arc::new);
         let modality_table = table(tags::MODALITY_LUT_SEQUENCE, signed);
         let voi_table = table(tags::VOILUT_SEQUENCE, signed);
         let groups = FunctionalGroups::of(object);
@@ -111,7 +112,8 @@ impl Intensity {
         }
         // Both say the same: writers of the one state the other as well.
         let dark = |tag, value: &str| text(object, tag).is_some_and(|text| text == value);
-        let inverse = dark(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME1") || dark(tags::PRESENTATION_LUT_SHAPE, "INVERSE");
+        let inverse =
+            dark(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME1") || dark(tags::PRESENTATION_LUT_SHAPE, "INVERSE");
         let padding = numbers(object, tags::PIXEL_PADDING_VALUE).and_then(|v| v.first().copied()).map(|from| {
             let to = numbers(object, tags::PIXEL_PADDING_RANGE_LIMIT).and_then(|v| v.first().copied()).unwrap_or(from);
             (from.min(to) as f32, from.max(to) as f32)

@@ -83,7 +83,8 @@ fn windows_of_all_functions() {
     let sigmoid = shown(window(50.0, 100.0).into_iter().chain([function("SIGMOID")]), &values, BYTES);
     assert_near(&sigmoid, &[0.119_20, 0.401_31, 0.5, 0.598_69, 0.997_53]);
     // The window is one of rescaled values.
-    let rescaled = window(5.05, 10.1).into_iter().chain([numbers_of(tags::RESCALE_SLOPE, &[0.1]), function("LINEAR_EXACT")]);
+    let rescaled =
+        window(5.05, 10.1).into_iter().chain([numbers_of(tags::RESCALE_SLOPE, &[0.1]), function("LINEAR_EXACT")]);
     assert_near(&shown(rescaled, &[0.0, 50.5, 101.0], BYTES), &[0.0, 0.5, 1.0]);
     let fraction = window(0.5, 1.0).into_iter().chain([numbers_of(tags::RESCALE_SLOPE, &[1.0 / 255.0])]);
     assert_near(&shown(fraction, &[0.0, 51.0, 255.0], BYTES), &[0.0, 0.2, 1.0]);

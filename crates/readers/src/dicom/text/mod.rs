@@ -113,7 +113,11 @@ impl<'a> Reader<'a> {
         } else if byte < 0x80 {
             let bytes = self.take(self.lower.bytes());
             let is_separator = byte == b'\\' && self.parts != Parts::None;
-            text.push(if is_separator && bytes.len() == 1 { '\\' } else { self.lower.decode(bytes).unwrap_or(UNKNOWN) });
+            text.push(if is_separator && bytes.len() == 1 {
+                '\\'
+            } else {
+                self.lower.decode(bytes).unwrap_or(UNKNOWN)
+            });
         } else {
             let bytes = self.take(self.upper.bytes());
             text.push(self.upper.decode(bytes).unwrap_or(UNKNOWN));

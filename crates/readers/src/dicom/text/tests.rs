@@ -12,18 +12,12 @@ fn name(sets: &str, bytes: &[u8]) -> String {
 #[test]
 fn names_of_the_standard() {
     // PS3.5, H.3.1 and H.3.2.
-    let japanese = raw(&[
-        b"Yamada^Tarou=#$B;3ED#(B^#$BB@O:#(B=#$B$d$^$@#(B^#$B$?$m$&#(B",
-    ]);
+    let japanese = raw(&[b"Yamada^Tarou=#$B;3ED#(B^#$BB@O:#(B=#$B$d$^$@#(B^#$B$?$m$&#(B"]);
     assert_eq!(name("\\ISO 2022 IR 87", &japanese), "Yamada^Tarou=山田^太郎=やまだ^たろう");
-    let katakana = raw(&[
-        b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3=#$B;3ED#(J^#$BB@O:#(J=#$B$d$^$@#(J^#$B$?$m$&#(J",
-    ]);
+    let katakana = raw(&[b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3=#$B;3ED#(J^#$BB@O:#(J=#$B$d$^$@#(J^#$B$?$m$&#(J"]);
     assert_eq!(name("ISO 2022 IR 13\\ISO 2022 IR 87", &katakana), "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう");
     // I.2.
-    let korean = raw(&[
-        b"Hong^Gildong=#$)C\xfb\xf3^#$)C\xd1\xce\xd4\xd7=#$)C\xc8\xab^#$)C\xb1\xe6\xb5\xbf",
-    ]);
+    let korean = raw(&[b"Hong^Gildong=#$)C\xfb\xf3^#$)C\xd1\xce\xd4\xd7=#$)C\xc8\xab^#$)C\xb1\xe6\xb5\xbf"]);
     assert_eq!(name("\\ISO 2022 IR 149", &korean), "Hong^Gildong=洪^吉洞=홍^길동");
     // J.1 to J.4 and K.2.
     let utf = "Wang^XiaoDong=王^小東=".as_bytes();

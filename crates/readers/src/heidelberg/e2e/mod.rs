@@ -16,7 +16,10 @@ use std::path::Path;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BScanPosition, BoundaryRows, Clock, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing, Subject, subject::latin},
+    scan::{
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader,
+        Spacing, Subject, subject::latin,
+    },
 };
 
 use self::{

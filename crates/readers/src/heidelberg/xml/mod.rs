@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing, Subject},
+    scan::{
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
+        ScanHeader, Spacing, Subject,
+    },
 };
 use roxmltree::Node;
 
