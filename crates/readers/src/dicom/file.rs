@@ -9,7 +9,7 @@ use super::{
     concatenation::{self, PartPlace},
     elements::is_tomography,
     errors::catch_panic,
-    frames::Frames,
+    frames::ScanFrames,
     fundus,
     geometry::{Facts, Geometry},
     locations::ScaledLocations,
@@ -21,8 +21,7 @@ use crate::{FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_e
 /// A DICOM object; decodes one frame at a time.
 pub(crate) struct DicomFile {
     header: ScanHeader,
-    /// The frames of each file, in order.
-    parts: Vec<Frames>,
+    frames: ScanFrames,
     origin: DicomOrigin,
     subject: Option<Subject>,
     acquisition: Acquisition,
@@ -72,8 +71,8 @@ impl DicomFile {
             paths.push(path);
             decoded.push(open.into_frames()?);
         }
-        let locations = geometry.locations;
-        Ok(Self { header, parts: decoded, origin, subject, acquisition, paths, locations, references })
+        let (locations, frames) = (geometry.locations, ScanFrames::of(decoded));
+        Ok(Self { header, frames, origin, subject, acquisition, paths, locations, references })
     }
 }
 
@@ -84,14 +83,7 @@ impl ScanReader for DicomFile {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
-        let mut frame = index;
-        for part in &self.parts {
-            if frame < part.count() {
-                return part.decode(frame);
-            }
-            frame -= part.count();
-        }
-        Err(ReadError::NoSuchBScan { index, count: self.header.bscans })
+        self.frames.decode(index)
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {

@@ -26,8 +26,6 @@ const LOOKED_AT: usize = 8;
 pub(crate) struct Frames {
     layout: Layout,
     intensity: Intensity,
-    /// How values are shown; found with the first frame.
-    shown: OnceLock<Shown>,
     syntax: String,
     coding: Coding,
     data: Data,
@@ -77,38 +75,9 @@ impl Frames {
             }
             Data::Compressed(fragments.into_frames(layout.count, coding)?)
         };
-        let frames = Self { layout, intensity, shown: OnceLock::new(), syntax, coding, data };
+        let frames = Self { layout, intensity, syntax, coding, data };
         frames.refuse()?;
         Ok(frames)
-    }
-
-    /// Number of frames.
-    pub(crate) const fn count(&self) -> usize {
-        self.layout.count
-    }
-
-    pub(crate) fn decode(&self, index: usize) -> Result<BScan, ReadError> {
-        let stored = self.stored(index)?;
-        let (width, height) = (self.layout.width, self.layout.height);
-        let intensity = if self.layout.is_grey() {
-            let shown = *self.shown.get_or_init(|| self.look_at(index, &stored));
-            self.intensity.display(index, &stored.values, shown)
-        } else {
-            stored.values
-        };
-        Ok(BScan { width, height, intensity })
-    }
-
-    /// How the values of the scan are shown, from those of some frames; those of frame `index` are at hand.
-    fn look_at(&self, index: usize, stored: &Stored) -> Shown {
-        let count = self.layout.count;
-        let some = count.min(LOOKED_AT);
-        let others = (0..some).map(|i| i * (count - 1) / (some - 1).max(1)).filter(|&other| other != index);
-        // A broken frame is reported when it is asked for.
-        let others: Vec<(usize, Stored)> = others.filter_map(|other| Some((other, self.stored(other).ok()?))).collect();
-        let all: Vec<(usize, &Stored)> =
-            std::iter::once((index, stored)).chain(others.iter().map(|(i, s)| (*i, s))).collect();
-        self.intensity.shown(&all)
     }
 
     /// The stored values of a frame.
@@ -153,6 +122,66 @@ impl Frames {
             Coding::Jpeg => self.layout.fits_jpeg(first).map(drop),
             _ => Ok(()),
         }
+    }
+}
+
+/// The frames of a scan, in the order of its objects.
+pub(crate) struct ScanFrames {
+    parts: Vec<Frames>,
+    /// How values are shown; found with the first frame that is decoded.
+    shown: OnceLock<Shown>,
+}
+
+impl ScanFrames {
+    pub(crate) const fn of(parts: Vec<Frames>) -> Self {
+        Self { parts, shown: OnceLock::new() }
+    }
+
+    pub(crate) fn decode(&self, index: usize) -> Result<BScan, ReadError> {
+        let count = self.count();
+        let (part, frame) = self.find(index).ok_or(ReadError::NoSuchBScan { index, count })?;
+        let stored = part.stored(frame)?;
+        let (width, height) = (part.layout.width, part.layout.height);
+        let intensity = if part.layout.is_grey() {
+            let shown = *self.shown.get_or_init(|| self.look_at(index, (part, frame, &stored)));
+            part.intensity.display(frame, &stored.values, shown)
+        } else {
+            stored.values
+        };
+        Ok(BScan { width, height, intensity })
+    }
+
+    /// Number of frames.
+    fn count(&self) -> usize {
+        self.parts.iter().map(|part| part.layout.count).sum()
+    }
+
+    /// The object that holds the frame `index` of the scan, and the frame's number in it.
+    fn find(&self, index: usize) -> Option<(&Frames, usize)> {
+        let mut frame = index;
+        for part in &self.parts {
+            if frame < part.layout.count {
+                return Some((part, frame));
+            }
+            frame -= part.layout.count;
+        }
+        None
+    }
+
+    /// How the values of the scan are shown, from those of some frames; those of frame `index` are at hand.
+    fn look_at(&self, index: usize, (part, frame, stored): (&Frames, usize, &Stored)) -> Shown {
+        let count = self.count();
+        let some = count.min(LOOKED_AT);
+        let others = (0..some).map(|i| i * (count - 1) / (some - 1).max(1)).filter(|&other| other != index);
+        // A broken frame is reported when it is asked for.
+        let read = |other| {
+            let (part, frame) = self.find(other).filter(|(part, _)| part.layout.is_grey())?;
+            Some((part, frame, part.stored(frame).ok()?))
+        };
+        let others: Vec<_> = others.filter_map(read).collect();
+        let others = others.iter().map(|(part, frame, stored)| (&part.intensity, *frame, stored));
+        let all: Vec<_> = std::iter::once((&part.intensity, frame, stored)).chain(others).collect();
+        Intensity::shown(&all)
     }
 }
 

@@ -11,6 +11,7 @@ use dicom_object::InMemDicomObject;
 use super::{
     elements::{items, text},
     errors::catch_panic,
+    frames::ScanFrames,
     locations::ScaledLocations,
     meta::Meta,
     object::OpenObject,
@@ -52,7 +53,7 @@ pub(crate) fn read(
         },
     };
     let image = catch_panic(|| OpenObject::open_image(&file)?.into_frames())?;
-    let image = image.decode(0)?;
+    let image = ScanFrames::of(vec![image]).decode(0)?;
     let (pixels, pixel_mm) = (FundusImage::grey(&image), pixel_mm.map(|mm| [mm, mm]));
     Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines }))
 }

@@ -16,6 +16,7 @@ use super::{
     DicomOrigin,
     elements::{is_tomography, number, text},
     errors::catch_panic,
+    frames::ScanFrames,
     fundus,
     geometry::{Facts, Geometry},
     groups::FunctionalGroups,
@@ -103,7 +104,7 @@ impl ScanReader for DicomSeries {
         let read = catch_panic(|| {
             let open = OpenObject::open(file)?;
             let shape = open.shape;
-            let frames = open.into_frames()?;
+            let frames = ScanFrames::of(vec![open.into_frames()?]);
             let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
             if shape == expected { Ok(frames) } else { Err(changed()) }
         });

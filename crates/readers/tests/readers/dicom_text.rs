@@ -78,14 +78,22 @@ fn names_are_those_that_dcmtk_converts() {
     if Command::new("dcmconv").arg("--version").output().is_err() {
         return octrls_testing::missing(TEST, "dcmtk");
     }
+    let mut compared = 0;
     for (sets, bytes, expected) in NAMES {
         let from = folder.file("a.dcm", &file(sets, bytes));
         let to = folder.0.path().join("b.dcm");
         let converted = Command::new("dcmconv").arg("--convert-to-utf8").args([&from, &to]).output().unwrap();
-        assert!(converted.status.success(), "{sets}: {}", String::from_utf8_lossy(&converted.stderr));
+        let message = String::from_utf8_lossy(&converted.stderr);
+        // It depends on the library that dcmtk was built with.
+        if message.contains("is not supported by the utilized character set conversion library") {
+            continue;
+        }
+        assert!(converted.status.success(), "{sets}: {message}");
+        compared += 1;
         assert_eq!((name(&to).as_str(), name(&from).as_str()), (expected, expected), "{sets}");
         std::fs::remove_file(to).unwrap();
     }
+    assert!(compared >= 5, "only {compared}");
 }
 
 #[test]

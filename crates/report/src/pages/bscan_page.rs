@@ -63,8 +63,9 @@ impl BScanPage<'_> {
             Verdict::Doubtful => Some("This scan is doubtful: check the lines before you use them."),
             Verdict::NotARetina => Some("This scan shows no layers of a retina; it has no lines."),
         };
-        if let Some(words) = warning {
-            page.text(MARGIN, y, BODY.bold(), Align::Left, words);
+        let notes = record.notes.iter().map(|note| note.words.replace(" um", " \u{b5}m"));
+        for words in warning.map(str::to_owned).into_iter().chain(notes) {
+            page.text(MARGIN, y, BODY.bold(), Align::Left, &words);
             y += LINE;
         }
         y = self.draw_bscan(&mut page, y);
@@ -98,8 +99,7 @@ impl BScanPage<'_> {
                 .to_owned(),
             "Not known from the scan: averaging, tracking, pupil size and room light.".to_owned(),
         ];
-        let notes = self.record.notes.iter().map(|note| format!("Note: {}", note.words.replace(" um", " \u{b5}m")));
-        let lines = notes.chain(lines).chain(self.device_difference()).collect::<Vec<_>>();
+        let lines = lines.into_iter().chain(self.device_difference()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }

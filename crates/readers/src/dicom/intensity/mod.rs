@@ -121,18 +121,19 @@ impl Intensity {
         Self { frames, inverse, padding }
     }
 
-    /// How the values of a scan are shown, from those of some frames with their numbers.
-    pub(super) fn shown(&self, frames: &[(usize, &Stored)]) -> Shown {
+    /// How the values of a scan are shown, from those of some frames: the transformations of each frame's object, the
+    /// frame's number in it, and its values.
+    pub(super) fn shown(frames: &[(&Self, usize, &Stored)]) -> Shown {
         let mut found = Found::default();
         let (mut in_window, mut seen, mut window_width) = (0_usize, 0_usize, 0.0_f32);
         let mut possible = (f32::INFINITY, f32::NEG_INFINITY);
-        for &(index, stored) in frames {
-            let Some(frame) = self.frame(index) else { continue };
+        for &(of, index, stored) in frames {
+            let Some(frame) = of.frame(index) else { continue };
             let (low, high) = frame.modality.range(stored.possible);
             possible = (possible.0.min(low), possible.1.max(high));
             let step = stored.values.len() / SAMPLES + 1;
             for (i, &value) in stored.values.iter().enumerate() {
-                if self.padding.is_some_and(|(from, to)| (from..=to).contains(&value)) {
+                if of.padding.is_some_and(|(from, to)| (from..=to).contains(&value)) {
                     continue;
                 }
                 let measured = frame.modality.of(value);
@@ -146,7 +147,8 @@ impl Intensity {
         }
         let range = found.range();
         let span = range.map_or(0.0, |(low, high)| high - low);
-        let by_window = match self.frames.first().map(|frame| &frame.voi) {
+        let first = frames.first().and_then(|(of, index, _)| of.frame(*index));
+        let by_window = match first.map(|frame| &frame.voi) {
             Some(Voi::Table(_)) => true,
             Some(Voi::Window { .. }) => {
                 in_window as f32 >= SHOWN * seen.max(1) as f32 && span >= SPANNED * window_width

@@ -33,7 +33,7 @@ fn table(descriptor: [u16; 3], data: &[u16]) -> InMemDicomObject {
 fn shown(elements: impl IntoIterator<Item = Element>, values: &[f32], possible: (f32, f32)) -> Vec<f32> {
     let intensity = Intensity::of(&object(elements), 1);
     let stored = Stored { values: values.to_vec(), possible };
-    let shown = intensity.shown(&[(0, &stored)]);
+    let shown = Intensity::shown(&[(&intensity, 0, &stored)]);
     intensity.display(0, values, shown)
 }
 
@@ -144,7 +144,7 @@ fn frames_have_their_own_slopes_and_windows() {
     let frames = sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![group(1.0, 50.0), group(2.0, 100.0)]);
     let intensity = Intensity::of(&object([frames]), 2);
     let stored = Stored { values: vec![0.0, 25.0, 50.0, 75.0, 100.0], possible: BYTES };
-    let shown = intensity.shown(&[(0, &stored), (1, &stored)]);
+    let shown = Intensity::shown(&[(&intensity, 0, &stored), (&intensity, 1, &stored)]);
     assert_near(&intensity.display(0, &stored.values, shown), &[0.0, 0.25, 0.5, 0.75, 1.0]);
     assert_near(&intensity.display(1, &stored.values, shown), &[0.0, 0.0, 0.5, 1.0, 1.0]);
 }
