@@ -205,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn implausible_values_are_noted_and_flagged() {
+        let of = |um| summary_of_two_phantoms(Some(Spacing { um, from: Provenance::Header }));
+        let usual = of(3.87);
+        assert!(usual.notes.is_empty() && !usual.quality.flags.contains('O'), "{:?}", usual.quality);
+        // As if axial and lateral spacing were swapped.
+        let swapped = of(11.3);
+        assert_eq!((&swapped.notes[..], swapped.quality.flags.contains('O')), (&[Note::RetinaImplausible][..], true));
+        assert_eq!(of(30.0).notes, [Note::AxialSpacingImplausible, Note::RetinaImplausible]);
+        assert!(summary_of_two_phantoms(None).notes.is_empty(), "thickness in pixels says nothing");
+    }
+
+    #[test]
     fn bscans_without_positions_make_no_volume() {
         let measures = summary_of_two_phantoms(None);
         assert!(measures.maps.is_none() && measures.volume.is_none() && measures.etdrs.is_none());

@@ -256,6 +256,11 @@ mod tests {
 
     /// The start of a tomography object with one frame.
     fn instance(series: &str) -> Vec<u8> {
+        object(series, "1.2.840.10008.5.1.4.1.1.77.1.5.4")
+    }
+
+    /// The start of an object of that class with one frame.
+    fn object(series: &str, class: &str) -> Vec<u8> {
         let element = |(group, number): (u16, u16), vr: &[u8; 2], value: &str| {
             let value = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value}\0") };
             let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr, &(value.len() as u16).to_le_bytes()];
@@ -268,7 +273,7 @@ mod tests {
             b"DICM".to_vec(),
             length,
             syntax,
-            element((8, 0x16), b"UI", "1.2.840.10008.5.1.4.1.1.77.1.5.4"),
+            element((8, 0x16), b"UI", class),
             element((0x20, 0xe), b"UI", series),
             element((0x28, 0x10), b"US", "\x02\0"),
         ];
@@ -331,6 +336,17 @@ mod tests {
         fs::remove_file(fixture.path("0.dcm")).unwrap();
         assert_eq!(fixture.1.remove_file(&fixture.path("0.dcm")), Some(fixture.path("1.dcm")));
         assert_eq!(fixture.files("1.dcm").len(), 3);
+    }
+
+    #[test]
+    fn photographs_are_known_as_such_and_new_once() {
+        let fixture = Fixture(tempfile::tempdir().unwrap(), Series::default());
+        fs::write(fixture.path("1.dcm"), object("1.2", "1.2.840.10008.5.1.4.1.1.77.1.5.1")).unwrap();
+        let seen = |change: SeriesChange| (change.is_companion, change.is_new, change.is_instance);
+        assert_eq!(seen(fixture.record("1.dcm", 1)), (true, true, false));
+        assert_eq!(seen(fixture.record("1.dcm", 2)), (true, false, false));
+        assert!(fixture.1.files(&fixture.path("1.dcm")).instances().is_empty());
+        assert_eq!(seen(fixture.put("1.dcm", "1.2.3", 3)), (false, true, true), "another file of that name");
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl DicomOrigin {
 impl FramePlanes {
     /// Whether all frames have one position, which writers repeat that know none.
     fn is_dummy(&self) -> bool {
-        self.positions.len() > 1 && self.positions.iter().all(|p| *p == self.positions[0])
+        let same = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        self.positions.len() > 1 && self.positions.iter().all(|p| same(p, &self.positions[0]))
     }
 }
 

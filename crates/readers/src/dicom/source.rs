@@ -43,14 +43,14 @@ impl Source {
 pub(super) fn inflate(compressed: &[u8], limit: u64) -> Result<Vec<u8>, ReadError> {
     let most = FREE_BYTES.saturating_add(INFLATION.saturating_mul(compressed.len() as u64));
     let mut inflated = Vec::new();
-    DeflateDecoder::new(compressed).take(limit.min(most + 1)).read_to_end(&mut inflated).map_err(of_decoder)?;
+    DeflateDecoder::new(compressed).take(limit.min(most + 1)).read_to_end(&mut inflated).map_err(|e| of_decoder(&e))?;
     if inflated.len() as u64 > most {
         return Err(ReadError::Malformed(format!("{} deflated bytes inflate to more than {most}", compressed.len())));
     }
     Ok(inflated)
 }
 
-fn of_decoder(error: Error) -> ReadError {
+fn of_decoder(error: &Error) -> ReadError {
     match error.kind() {
         ErrorKind::UnexpectedEof => ends_early(),
         _ => ReadError::Malformed(format!("deflated DICOM: {error}")),

@@ -57,10 +57,9 @@ impl Lower {
 
     pub(super) fn decode(self, bytes: &[u8]) -> Option<char> {
         match (self, bytes) {
-            (Self::Ascii, &[byte]) => Some(char::from(byte)),
             (Self::Romaji, b"\\") => Some('\u{a5}'),
             (Self::Romaji, b"~") => Some('\u{203e}'),
-            (Self::Romaji, &[byte]) => Some(char::from(byte)),
+            (Self::Ascii | Self::Romaji, &[byte]) => Some(char::from(byte)),
             // EUC-JP has these sets in its upper half, the second after the byte 8FH.
             (Self::Kanji, &[a, b]) => one(EUC_JP, &[a | 0x80, b | 0x80]),
             (Self::SupplementaryKanji, &[a, b]) => one(EUC_JP, &[0x8f, a | 0x80, b | 0x80]),
