@@ -38,17 +38,19 @@ error_codes! {
     ReadTruncated = "E-READ-TRUNCATED",
     /// The content contradicts its format.
     ReadMalformed = "E-READ-MALFORMED",
-    /// Known format, unsupported variant (e.g. Zeiss's obfuscated DICOM, a report without B-scans).
+    /// Known format, unsupported variant (e.g. Zeiss's obfuscated DICOM, a transfer syntax, a report without B-scans).
     ReadUnsupported = "E-READ-UNSUPPORTED",
+    /// A DICOM photograph or en-face image, which has no B-scans, was passed by.
+    ReadCompanion = "W-READ-COMPANION",
     /// A frame has more than 32,768 pixels on a side or 64 Mi pixels in total.
     ReadTooLarge = "E-READ-TOO-LARGE",
     /// The file is larger than `--max-file-mib`; it stays in place.
     ReadFileSize = "E-READ-FILE-SIZE",
     /// The sidecar `.toml` beside the scan is wrong.
     ReadSidecar = "E-READ-SIDECAR",
-    /// Images listed in an export, or B-scans of an `.E2E` file, are missing.
+    /// Images listed in an export, B-scans of an `.E2E` file, or parts of a DICOM concatenation are missing.
     ReadIncomplete = "E-READ-INCOMPLETE",
-    /// Files of a DICOM series contradict each other or give no order.
+    /// Files of a DICOM series or concatenation contradict each other or give no order.
     ReadSeries = "E-READ-SERIES",
     /// `--series N` is larger than the number of series in the file.
     ReadNoSeries = "E-READ-NO-SERIES",

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{BScan, BoundaryRows, ScanHeader, Subject},
+    scan::{Acquisition, BScan, BoundaryRows, ScanHeader, Subject},
 };
 
 use crate::{DicomOrigin, FundusImage, ReadError};
@@ -48,6 +48,14 @@ pub trait ScanReader: Send {
     /// As [`ScanReader::bscan`].
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(None)
+    }
+
+    /// When and with what the scan was taken, as far as the file states it; also of a scan of nobody.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(Acquisition::default())
     }
 
     /// What derived DICOM objects refer to, if the scan is a DICOM object.

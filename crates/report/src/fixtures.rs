@@ -61,6 +61,7 @@ pub(crate) fn header(bscans: usize) -> ScanHeader {
         pattern_from: Some(Provenance::Header),
         tracks: if bscans > 1 { (0..bscans).map(line).collect() } else { Vec::new() },
         places: (bscans > 1).then_some(Provenance::Header),
+        notes: Vec::new(),
     }
 }
 

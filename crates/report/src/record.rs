@@ -12,7 +12,7 @@ use octrls_core::{
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BScanPosition, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
+    scan::{Acquisition, BScanPosition, Clock, Eye, Note, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 use serde::Serialize;
@@ -48,8 +48,10 @@ pub struct ScanRecord {
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
     pub(super) places: Option<Provenance>,
-    /// Acquisition time, by the scanner's clock; recorded only with a known patient.
+    /// Acquisition time by `clock`.
     pub(super) acquired: Option<String>,
+    /// `None` without a time.
+    pub(super) clock: Option<Clock>,
     pub(super) device: Option<String>,
 }
 
@@ -75,15 +77,17 @@ impl ScanRecord {
             lateral,
             places,
             acquired: None,
+            clock: None,
             device: None,
         }
     }
 
-    /// Adds when and by which device the scan was taken, if `subject` is known.
+    /// Adds when and by which device the scan was taken.
     #[must_use]
-    pub fn taken(self, subject: Option<&Subject>) -> Self {
-        let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
-        Self { acquired: subject.map(|s| s.acquired.to_string()), device, ..self }
+    pub fn taken(self, acquisition: &Acquisition) -> Self {
+        let Acquisition { at, clock, device } = acquisition;
+        let device = Some(device.clone()).filter(|device| !device.is_empty());
+        Self { acquired: at.map(|at| at.to_string()), clock: at.map(|_| *clock), device, ..self }
     }
 }
 
@@ -140,6 +144,7 @@ pub(super) struct ResultRecord<'a> {
     /// `None` if no B-scan was searched for lesions.
     pub(super) lesions: Option<Vec<LesionRecord>>,
     pub(super) quality: ScanQuality,
+    pub(super) notes: Vec<NoteRecord>,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
@@ -156,6 +161,19 @@ pub(super) struct ResultRecord<'a> {
     pub(super) seconds: f64,
     pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
+}
+
+/// A note on the scan, for programs and in words.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct NoteRecord {
+    note: Note,
+    pub(super) words: &'static str,
+}
+
+impl From<Note> for NoteRecord {
+    fn from(note: Note) -> Self {
+        Self { note, words: note.words() }
+    }
 }
 
 /// The description of the DICOM objects.

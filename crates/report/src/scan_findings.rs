@@ -124,6 +124,7 @@ mod tests {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use octrls_core::{
         follow_up::Measures,
         reference::ReferenceTable,
     },
-    scan::{Eye, ScanHeader, Spacing},
+    scan::{Eye, Note, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
     lateral: Option<Spacing>,
+    /// Those that are known before any B-scan is measured.
+    notes: Vec<Note>,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
     lesions: LesionTotals,
@@ -39,6 +41,8 @@ pub(super) struct ScanMeasures {
     pub(super) confidence: f32,
     pub(super) verdict: Verdict,
     pub(super) quality: ScanQuality,
+    /// What the reader and the measures have to say about the scan.
+    pub(super) notes: Vec<Note>,
     /// What a person should look at.
     pub(super) findings: Vec<FindingSummary>,
     /// The lesions over all B-scans; `None` if no B-scan was searched for lesions.
@@ -70,6 +74,7 @@ impl CollectedScan {
             eye: header.eye,
             axial: header.axial,
             lateral: header.lateral,
+            notes: [header.notes.clone(), Note::on_spacings(header.axial, header.lateral)].concat(),
             bscans: Vec::new(),
             facts: Vec::new(),
             lesions: LesionTotals::default(),
@@ -96,6 +101,7 @@ impl CollectedScan {
             device_signal_db: device.signal_db,
             quality: bscan.quality,
             choroid: ChoroidVisibility::of(&bscan.surfaces),
+            retina_um: self.axial.and_then(|_| bscan.thicknesses.retina.median()),
         });
         if let Some(mask) = &bscan.lesions {
             self.lesions.add(bscan.index, mask);
@@ -131,7 +137,9 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
     let decentration =
         maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
-    let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
+    let facts = ScanFacts::combine(&scan.facts, decentration).with_spacings(scan.axial, scan.lateral);
+    let quality = ScanQuality::judge(facts, verdict, gates);
+    let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).collect();
 
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
     let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
@@ -153,6 +161,7 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         quality,
         findings: FindingSummary::over(scan.bscans.iter().map(BScanRecord::findings)),
         lesions: scan.lesions.records(scan.axial, scan.lateral),
+        notes,
         maps,
         volume,
         etdrs,
@@ -191,6 +200,7 @@ mod tests {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let mut scan = CollectedScan::new(&header);
         for (index, PhantomScan { bscan, surfaces, .. }) in phantoms.into_iter().enumerate() {
@@ -220,6 +230,18 @@ mod tests {
             let (um, px) = (um.expect("measured"), px.expect("measured"));
             assert!((um - 2.0 * px).abs() < 1e-3, "{um} {px}");
         }
+    }
+
+    #[test]
+    fn implausible_values_are_noted_and_flagged() {
+        let of = |um| summary_of_two_phantoms(Some(Spacing { um, from: Provenance::Header }));
+        let usual = of(3.87);
+        assert!(usual.notes.is_empty() && !usual.quality.flags.contains('O'), "{:?}", usual.quality);
+        // As if axial and lateral spacing were swapped.
+        let swapped = of(11.3);
+        assert_eq!((&swapped.notes[..], swapped.quality.flags.contains('O')), (&[Note::RetinaImplausible][..], true));
+        assert_eq!(of(30.0).notes, [Note::AxialSpacingImplausible, Note::RetinaImplausible]);
+        assert!(summary_of_two_phantoms(None).notes.is_empty(), "thickness in pixels says nothing");
     }
 
     #[test]

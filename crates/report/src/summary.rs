@@ -6,7 +6,7 @@ use octrls_core::{
     layer::LAYERS,
     lesion::Lesion,
     measure::{EtdrsSummary, FindingKind, ThicknessUnit, Verdict},
-    scan::Eye,
+    scan::{Eye, Note},
     serde_path,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -36,6 +36,9 @@ pub struct ScanSummary {
     /// The lesions, by class; empty if there are several series.
     #[serde(default)]
     pub lesions: Vec<LesionSummary>,
+    /// What reader and measures have to say about the scan.
+    #[serde(default)]
+    pub notes: Vec<Note>,
     /// Mean confidence, 0 to 1.
     pub confidence: f32,
     /// Change since the previous visit as text, if there is one to compare with.

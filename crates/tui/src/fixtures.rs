@@ -214,6 +214,7 @@ pub fn opened(bscans: usize, axial: Option<Spacing>) -> ScanChange {
         pattern_from: None,
         tracks: Vec::new(),
         places: None,
+        notes: Vec::new(),
     }))
 }
 
@@ -231,6 +232,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         flags: String::new(),
         findings: Vec::new(),
         lesions: Vec::new(),
+        notes: Vec::new(),
         confidence: 0.93,
         follow_up: None,
         out: PathBuf::from("/srv/oct/out/scan"),

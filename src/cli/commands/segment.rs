@@ -20,7 +20,9 @@ use octrls_core::{
 };
 use octrls_dicom_net::ResultSender;
 use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
-use octrls_readers::{self as readers, ExportParts, ScanFiles, has_scan_extension, may_have_parts};
+use octrls_readers::{
+    self as readers, ExportParts, Role, ScanFiles, has_scan_extension, may_be_instance, may_have_parts, role,
+};
 
 use crate::cli::{
     arguments::{
@@ -175,8 +177,9 @@ fn summary_line(summary: &ScanSummary) -> String {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
             let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
+            let notes: String = summary.notes.iter().map(|note| format!("; {}", note.words())).collect();
             format!(
-                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}",
+                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}{notes}",
                 verdict.words(),
                 summary.confidence
             )
@@ -220,6 +223,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             }
         }
     }
+    by_name.retain(|name, scan| !is_passed_by(name, scan));
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
     by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
     if by_name.is_empty() {
@@ -231,6 +235,19 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     // A series is listed once, under the file that names it; its other files are dropped.
     let jobs = by_name.into_iter().filter_map(|(name, file)| Some(Job { scan: scans.get(&file)?.clone(), name }));
     Ok(jobs.collect())
+}
+
+/// Whether the file `scan` is a picture that belongs to scans and has no B-scans itself; if so, says that it is left out.
+fn is_passed_by(name: &Path, scan: &Path) -> bool {
+    let is_companion = may_be_instance(scan) && matches!(role(scan), Ok(Role::Companion));
+    if is_companion {
+        eprintln!(
+            "{}  {}: a photograph or en-face image without B-scans; it appears in the reports of scans that refer to it",
+            name.display(),
+            ErrorCode::ReadCompanion
+        );
+    }
+    is_companion
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

@@ -20,6 +20,7 @@ pub(crate) fn summary(out: &Path) -> ScanSummary {
         flags: String::new(),
         findings: Vec::new(),
         lesions: Vec::new(),
+        notes: Vec::new(),
         confidence: 1.0,
         follow_up: None,
         out: out.to_owned(),

@@ -2,9 +2,12 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 
 use super::{ChoroidVisibility, Gates, Quality, Signal, Verdict};
+use crate::scan::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM, Spacing};
 
 /// One of the seven criteria of OSCAR-IB, or the mark of the choroid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -62,13 +65,14 @@ pub enum Outcome {
 pub struct CriterionResult {
     /// The criterion.
     pub criterion: Criterion,
-    /// Name of the measure: its gate, `verdict`, or `none` if nothing is measured.
+    /// Name of the measure: its gate; `axial_um`, `lateral_um` and `retina_um`, whose limits are fixed; `verdict`; or
+    /// `none` if nothing is measured.
     pub measure: &'static str,
     /// Whether the criterion is met.
     pub outcome: Outcome,
     /// Measured value, in the unit of the gate.
     pub measured: Option<f32>,
-    /// The limit.
+    /// The limit; of two, the one that is nearer.
     pub gate: Option<f32>,
 }
 
@@ -88,6 +92,12 @@ pub struct ScanFacts {
     pub confidence: Option<f32>,
     /// Share of the A-scans with a choroid-sclera boundary in which it can be seen, 0 to 1.
     pub choroid_visible: Option<f32>,
+    /// Axial spacing in micrometres; `None` if unknown.
+    pub axial_um: Option<f32>,
+    /// Lateral spacing in micrometres; `None` if unknown.
+    pub lateral_um: Option<f32>,
+    /// Median over the B-scans of the median thickness of the retina, in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The data behind the criteria for one B-scan.
@@ -101,6 +111,8 @@ pub struct BScanFacts {
     pub quality: Quality,
     /// A-scans in which the choroid's end is given, and can be seen.
     pub choroid: ChoroidVisibility,
+    /// Median thickness of the retina in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The quality of a scan.
@@ -112,7 +124,7 @@ pub struct ScanQuality {
     /// Letters of the OSCAR-IB criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 11],
+    pub criteria: [CriterionResult; 14],
 }
 
 impl ScanFacts {
@@ -136,7 +148,23 @@ impl ScanFacts {
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
             choroid_visible: bscans.iter().map(|b| b.choroid).sum::<ChoroidVisibility>().share(),
+            axial_um: None,
+            lateral_um: None,
+            retina_um: median(bscans.iter().filter_map(|b| b.retina_um).collect()),
         }
+    }
+
+    /// These facts, with the spacings of the scan.
+    #[must_use]
+    pub fn with_spacings(self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Self {
+        let um = |spacing: Option<Spacing>| spacing.map(|s| s.um as f32);
+        Self { axial_um: um(axial), lateral_um: um(lateral), ..self }
+    }
+
+    /// The note on the thickness of the retina, if it is implausible.
+    #[must_use]
+    pub fn note_on_retina(&self) -> Option<Note> {
+        self.retina_um.filter(|&um| !RETINA_UM.contains(&f64::from(um))).map(|_| Note::RetinaImplausible)
     }
 }
 
@@ -145,11 +173,14 @@ impl ScanQuality {
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
         use Criterion::{Algorithm, Beam, Centration, Choroid, Illumination, Obvious, Retina, Signal as Strength};
-        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, choroid_visible } = facts;
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, choroid_visible, .. } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
             CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
             CriterionResult::at_least((Obvious, "coverage"), coverage, gates.coverage),
+            CriterionResult::within((Obvious, "axial_um"), facts.axial_um, AXIAL_UM),
+            CriterionResult::within((Obvious, "lateral_um"), facts.lateral_um, LATERAL_UM),
+            CriterionResult::within((Obvious, "retina_um"), facts.retina_um, RETINA_UM),
             match device_signal_db {
                 Some(_) => {
                     CriterionResult::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db)
@@ -193,6 +224,12 @@ impl CriterionResult {
         Self::compare(of, measured, gate, |v| v >= gate)
     }
 
+    fn within(of: (Criterion, &'static str), measured: Option<f32>, limits: RangeInclusive<f64>) -> Self {
+        let (low, high) = (*limits.start() as f32, *limits.end() as f32);
+        let nearer = measured.map_or(high, |v| if (v - low).abs() < (v - high).abs() { low } else { high });
+        Self::compare(of, measured, nearer, |v| (low..=high).contains(&v))
+    }
+
     fn compare(
         (criterion, measure): (Criterion, &'static str),
         measured: Option<f32>,
@@ -231,6 +268,9 @@ mod tests {
             coverage: Some(1.0),
             confidence: Some(0.95),
             choroid_visible: Some(0.9),
+            axial_um: Some(3.9),
+            lateral_um: Some(11.3),
+            retina_um: Some(300.0),
         }
     }
 
@@ -248,6 +288,12 @@ mod tests {
         assert_eq!(with(|_| ()), "");
         assert_eq!(with(|f| f.signal.cut_off = Some(0.2)), "O");
         assert_eq!(with(|f| f.coverage = Some(0.6)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(0.4)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(20.5)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(0.9)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(201.0)), "O");
+        assert_eq!(with(|f| f.retina_um = Some(817.0)), "O", "axial and lateral swapped");
+        assert_eq!(with(|f| f.retina_um = Some(99.0)), "O");
         assert_eq!(with(|f| f.signal.snr_db = Some(3.0)), "S");
         assert_eq!(with(|f| f.signal.contrast = Some(0.4)), "S");
         assert_eq!(with(|f| f.confidence = Some(0.7)), "A");
@@ -285,7 +331,7 @@ mod tests {
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 10);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 13);
         assert_eq!(judged.flags, "A");
     }
 
@@ -296,9 +342,13 @@ mod tests {
             device_signal_db: None,
             quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, unsure: 0.0, upright: 1.0 },
             choroid: ChoroidVisibility { given: 100, visible: (100.0 * cut) as usize },
+            retina_um: Some(10.0 * snr),
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
+        assert_eq!((facts.retina_um, facts.note_on_retina()), (Some(200.0), None));
+        let thick = ScanFacts { retina_um: Some(817.0), ..facts };
+        assert_eq!(thick.note_on_retina(), Some(Note::RetinaImplausible));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
         assert!((facts.choroid_visible.unwrap() - 0.1).abs() < 1e-6);

@@ -113,6 +113,7 @@ impl Segmenter {
             results = results.with_fundus(fundus);
         }
         let subject = reader.subject().ok().flatten();
+        let acquisition = reader.acquisition().unwrap_or_default();
         let next = |index| {
             let pixels = reader.bscan(index).map_err(|e| with_scan_name(e, name))?;
             let device = findings(reader.as_mut(), index).map_err(|e| with_scan_name(e, name))?;
@@ -134,7 +135,7 @@ impl Segmenter {
         let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
         let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
         let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
-        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(subject.as_ref());
+        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(&acquisition);
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),

@@ -73,6 +73,7 @@ impl Raster {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         Ok(Self { path: path.to_owned(), format, pages, header })

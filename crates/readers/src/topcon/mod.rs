@@ -17,7 +17,10 @@ use std::path::Path;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{BScan, BoundaryRows, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing},
+    scan::{
+        Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing,
+        latin,
+    },
 };
 
 use self::{
@@ -44,6 +47,7 @@ pub(crate) struct Topcon {
     bscans: Bscans,
     projection: Option<Projection>,
     boundaries: DeviceBoundaries,
+    acquisition: Acquisition,
 }
 
 /// En-face image of the volume.
@@ -111,6 +115,11 @@ impl Topcon {
             Some(1) => Some(Eye::Left),
             _ => None,
         };
+        let acquisition = Acquisition {
+            at: find("@CAPTURE_INFO_02").and_then(|c| acquired(&mut file, c)),
+            clock: Clock::Local,
+            device: find("@HW_INFO_03").map(|c| device(&mut file, c)).unwrap_or_default(),
+        };
         let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut file, c, length_mm, across_mm));
         let boundaries = DeviceBoundaries::of(&mut file, &chunks, (width, frames.count as usize));
@@ -127,6 +136,7 @@ impl Topcon {
             pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         // If B-scans are missing, the file does not tell which.
@@ -137,7 +147,7 @@ impl Topcon {
                 .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
-        Ok(Self { file, header, bscans, projection, boundaries })
+        Ok(Self { file, header, bscans, projection, boundaries, acquisition })
     }
 }
 
@@ -185,6 +195,25 @@ impl ScanReader for Topcon {
         let lines = lines.map(|(track, mm)| fundus::points(track, mm)).collect();
         Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
     }
+
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(self.acquisition.clone())
+    }
+}
+
+/// When the scan was taken: year, month, day, hour, minute and second after the label.
+fn acquired(file: &mut SizedFile, chunk: &Chunk) -> Option<Moment> {
+    const AT: usize = 106;
+    let content = file.read(chunk.at, chunk.size.min(128)).ok()?;
+    let part = |i: usize| LittleEndian(&content).u16(AT + 2 * i).ok().map(i64::from);
+    Moment::new((part(0)?, part(1)?, part(2)?), (part(3)?, part(4)?, part(5)?))
+}
+
+/// Maker and model of the scanner.
+fn device(file: &mut SizedFile, chunk: &Chunk) -> String {
+    const MODEL: u64 = 16;
+    let model = file.read(chunk.at, chunk.size.min(MODEL)).unwrap_or_default();
+    format!("Topcon {}", latin(&model)).trim().to_owned()
 }
 
 impl Projection {

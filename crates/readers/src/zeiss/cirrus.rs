@@ -70,6 +70,7 @@ impl Cirrus {
             pattern_from: kind.cube.then_some(Provenance::Name),
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         // A stated spacing may describe a scan other than a 6 mm cube.

@@ -4,7 +4,7 @@
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
     measure::{ChoroidVisibility, Criterion, CriterionResult, Outcome, ScanQuality},
-    scan::{Eye, Pattern, Provenance, Spacing},
+    scan::{Clock, Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -71,6 +71,12 @@ impl BScanPage<'_> {
             let style = if i == 0 { Style::of(10.0).bold() } else { BODY };
             for line in wrapped(words, style, RIGHT - MARGIN) {
                 page.text(MARGIN, y, style, Align::Left, &line);
+                y += LINE;
+            }
+        }
+        for note in &record.notes {
+            for line in wrapped(&note.words.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
+                page.text(MARGIN, y, BODY, Align::Left, &line);
                 y += LINE;
             }
         }
@@ -159,7 +165,8 @@ impl BScanPage<'_> {
             Some(Provenance::Convention) => "by convention of the format, not stated".to_owned(),
             from => known("known", from),
         };
-        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " "));
+        let clock = |clock| if clock == Some(Clock::Utc) { "UTC" } else { "local time" };
+        let acquired = scan.acquired.as_ref().map(|at| format!("{}, {}", at.replace('T', " "), clock(scan.clock)));
         let unknown = || "not stated".to_owned();
         let device = scan.device.as_deref().map_or_else(unknown, |name| shortened(name, BODY, VALUE_WIDTH));
         let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
@@ -295,6 +302,9 @@ fn formatted(layer: &LayerRecord) -> [String; 5] {
 fn oscar_ib(quality: &ScanQuality) -> String {
     let word = |j: &CriterionResult| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
+        (Criterion::Obvious, "axial_um") => "axial spacing",
+        (Criterion::Obvious, "lateral_um") => "lateral spacing",
+        (Criterion::Obvious, "retina_um") => "thickness of the retina",
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",
         (Criterion::Signal, _) => "signal",
