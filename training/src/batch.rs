@@ -256,7 +256,10 @@ impl Batch {
     #[must_use]
     pub fn new(crops: &[Crop]) -> Self {
         let (width, height) = (crops[0].width, crops[0].height);
-        assert!(crops.iter().all(|crop| (crop.width, crop.height) == (width, height)), "crops of one batch have one size");
+        assert!(
+            crops.iter().all(|crop| (crop.width, crop.height) == (width, height)),
+            "crops of one batch have one size"
+        );
         let labels: Vec<&[PixelLabel]> = crops.iter().map(|crop| crop.labels.as_slice()).collect();
         Self {
             shape: [crops.len(), height, width],

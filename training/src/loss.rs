@@ -239,8 +239,7 @@ mod tests {
         let device = device().autodiff();
         let all: Vec<usize> = (0..CLASSES).collect();
         let logits = confident_logits(&[4, 2], &device).require_grad();
-        let gradients =
-            loss(logits.clone(), &target(&[&all, &[1]], &device)).total(Ablation::default()).backward();
+        let gradients = loss(logits.clone(), &target(&[&all, &[1]], &device)).total(Ablation::default()).backward();
         let gradient = logits.grad(&gradients).expect("a gradient").abs().sum_dim(1);
         let [unlabelled, labelled]: [f32; 2] =
             gradient.into_data().try_to_vec().expect("floats").try_into().expect("two pixels");

@@ -20,8 +20,7 @@ fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
     let data = TensorData::new(input.clone(), [1, 1, height, width]);
     let scores = model.forward(Tensor::from_data(data, &device()));
     let outputs = [Some(scores.layers), scores.lesions].into_iter().flatten();
-    let burn: Vec<f32> =
-        outputs.flat_map(|scores| scores.into_data().try_to_vec::<f32>().expect("floats")).collect();
+    let burn: Vec<f32> = outputs.flat_map(|scores| scores.into_data().try_to_vec::<f32>().expect("floats")).collect();
 
     let bytes = export(&model, &description([width, height])).expect("an exportable network");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
@@ -121,7 +120,8 @@ fn rejects_an_input_size_off_the_stride() {
 
 #[test]
 fn runtime_runs_an_exported_network_on_a_scan() {
-    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true, lesions: true }), &description([64, 448])).expect("exportable");
+    let bytes = export(&model(UNetConfig { width: 4, batch_norm: true, lesions: true }), &description([64, 448]))
+        .expect("exportable");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
     let bscan = BScan { width: 50, height: 420, intensity: (0..21_000).map(|i| (i % 97) as f32 / 97.0).collect() };
     let (logits, placement) = network.run(&bscan).expect("a run");

@@ -119,7 +119,8 @@ fn shipped_models_import_and_keep_their_weights() {
         let crops: Vec<_> = (0..4).map(crop).collect();
         let normed = shipped.model.clone().with_norms(&crops);
         for crop in crops {
-            let logits = |model: &UNet| model.forward(crop.clone()).layers.into_data().try_to_vec::<f32>().expect("floats");
+            let logits =
+                |model: &UNet| model.forward(crop.clone()).layers.into_data().try_to_vec::<f32>().expect("floats");
             let difference = largest_difference(&logits(&shipped.model), &logits(&normed));
             assert!(difference < 1e-4, "{name}: {difference}");
         }

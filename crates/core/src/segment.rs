@@ -126,12 +126,7 @@ fn median_thickness(surfaces: &Surfaces) -> Option<f32> {
 }
 
 /// Runs the network on the rows that seem to hold the retina and, if that result is doubtful, on the whole scan.
-fn find_at_scale(
-    network: &Network,
-    bscan: &BScan,
-    factor: f32,
-    ez: EzConvention,
-) -> Result<FoundSurfaces, ModelError> {
+fn find_at_scale(network: &Network, bscan: &BScan, factor: f32, ez: EzConvention) -> Result<FoundSurfaces, ModelError> {
     let options = ExtractOptions::for_model(network.metadata(), ez);
     let mut network_time = Duration::ZERO;
     let permit = network.acquire();

@@ -160,7 +160,8 @@ fn the_label_map_equals_the_mask_and_describes_every_number() {
         .iter()
         .map(|s| text(s, tags::SEGMENT_NUMBER).parse().expect("a number"))
         .collect();
-    assert_eq!(numbers, (0..=8).collect::<Vec<u8>>());
+    // Background, the layers and the lesions.
+    assert_eq!(numbers, (0..=13).collect::<Vec<u8>>());
     let meaning = |o: &InMemDicomObject, tag| text(&items(o, tag)[0], tags::CODE_MEANING);
     let background = &items(&object, tags::SEGMENT_SEQUENCE)[0];
     assert_eq!(meaning(background, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE), "Background");

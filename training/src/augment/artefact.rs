@@ -3,11 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{
-    frame::Frame,
-    noise,
-    random::chance,
-};
+use super::{frame::Frame, noise, random::chance};
 use crate::data::PixelLabel;
 
 /// Applies a slowly varying gain across the A-scans and along the depth.

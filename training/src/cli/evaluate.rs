@@ -11,8 +11,8 @@ use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
         Comparison, Evaluation, FittedCalibration, ModelReport, Report, Table, best_trial, comparison_table,
-        fit_calibration, image_name, judge, overlay, page, robustness, robustness_table, rules, segment, tables, try_extractions,
-        worst_scans,
+        fit_calibration, image_name, judge, overlay, page, robustness, robustness_table, rules, segment, tables,
+        try_extractions, worst_scans,
     },
     files::write_atomically,
     score::ground_truth,

@@ -81,9 +81,8 @@ fn others(folder: &Path, scans: &Path, extension: &str) -> Result<Vec<Sample>, D
         return Ok(Vec::new());
     }
     let entries = std::fs::read_dir(&boundaries).map_err(DataError::io(&boundaries))?;
-    let mut ids: Vec<String> = entries
-        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let mut ids: Vec<String> =
+        entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
     ids.sort();
     let sample = |id: String| {
         let path = scans.join(format!("{id}.{extension}"));

@@ -241,10 +241,7 @@ mod tests {
     #[test]
     fn empty_columns_and_gaps_between_layers_are_unknown() {
         assert_eq!(pixel_labels(&sample(&[0, 0, 0])), [PixelLabel::UNKNOWN; 3]);
-        assert_eq!(
-            pixel_labels(&sample(&[0, 3, 0, IGNORE, 5, 0])),
-            codes(&[0, 3, IGNORE, IGNORE, 5, BELOW_RPE])
-        );
+        assert_eq!(pixel_labels(&sample(&[0, 3, 0, IGNORE, 5, 0])), codes(&[0, 3, IGNORE, IGNORE, 5, BELOW_RPE]));
     }
 
     #[test]
@@ -255,8 +252,7 @@ mod tests {
         }
         let sample = Sample { boundaries: Some(rows), ..sample(&[IGNORE; 6]) };
         let (inner, outer) = (PixelLabel::of_layers(1, 4), PixelLabel::of_layers(5, 7));
-        let expected =
-            [PixelLabel::of_code(0), inner, inner, outer, outer, PixelLabel::of_code(BELOW_RPE)];
+        let expected = [PixelLabel::of_code(0), inner, inner, outer, outer, PixelLabel::of_code(BELOW_RPE)];
         assert_eq!(pixel_labels(&sample), expected);
     }
 

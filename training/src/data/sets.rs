@@ -237,10 +237,7 @@ mod tests {
         let sample = only(data.path());
         let column = |x: usize| (0..SIZE[1]).map(|y| sample.mask[y * SIZE[0] + x]).collect::<Vec<_>>();
         assert_eq!((column(0)[1], column(0)[2], column(0)[15], column(0)[16]), (0, 1, 7, 0));
-        assert!(
-            column(2).iter().all(|&c| c == IGNORE),
-            "a table with a gap labels nothing"
-        );
+        assert!(column(2).iter().all(|&c| c == IGNORE), "a table with a gap labels nothing");
         let traced = [Some(20.0), Some(20.0), Some(20.0), Some(20.0), Some(20.0), None];
         let rows = traced.to_vec();
         assert_eq!(sample.choroid, ChoroidLabel::Traced { rows, visible: vec![true; SIZE[0]] });

@@ -319,7 +319,8 @@ mod tests {
         let sizes: Vec<f32> = half_normal(600).collect();
         let mixed: Vec<f32> = (0..sizes.len()).map(|i| sizes[i * 7919 % sizes.len()]).collect();
         let errors = |simulated: f32, doubt: f32, set: usize| {
-            let row_error = move |z: f32| RowError { deviation: 1.0, signed: 0.0, error: z * simulated, doubt, weight: 1.0, set };
+            let row_error =
+                move |z: f32| RowError { deviation: 1.0, signed: 0.0, error: z * simulated, doubt, weight: 1.0, set };
             mixed.clone().into_iter().map(row_error)
         };
         let coverage = |spread: f32, doubt: f32| {

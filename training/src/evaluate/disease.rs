@@ -224,7 +224,15 @@ mod tests {
             rows: (0..WIDTH).map(|x| (x < 90).then_some(140.0)).collect(),
             visible: (0..WIDTH).map(|x| x < 60).collect(),
         };
-        let shift = |k: usize, x: usize| if k != csb { 0.0 } else if x < 60 { 2.0 } else { -20.0 };
+        let shift = |k: usize, x: usize| {
+            if k != csb {
+                0.0
+            } else if x < 60 {
+                2.0
+            } else {
+                -20.0
+            }
+        };
         let mut score = DiseaseScore::default();
         score.add(&sample(choroid, None), &rows(|_, _| 0.0), &found(rows(shift), None));
         let report = score.report();

@@ -19,7 +19,8 @@ pub fn overlay(sample: &Sample, found: &FoundSurfaces, truth: &BoundaryRows) -> 
     let mut image = RgbImage::from_fn((width * ZOOM) as u32, (height * ZOOM) as u32, |x, y| {
         let at = y as usize / ZOOM * width + x as usize / ZOOM;
         let grey = (sample.bscan.intensity[at] * 255.0) as u8;
-        let lesion = found.lesions.as_ref().and_then(|mask| Lesion::ALL.get(usize::from(mask.classes()[at]).checked_sub(1)?));
+        let lesion =
+            found.lesions.as_ref().and_then(|mask| Lesion::ALL.get(usize::from(mask.classes()[at]).checked_sub(1)?));
         Rgb(lesion.map_or([grey; 3], |lesion| lesion.colour().map(|c| grey / 2 + c / 2)))
     });
     line(&mut image, surfaces.rpe_outer(), Boundary::EzRpe.colour(), |_| true);

@@ -41,7 +41,8 @@ impl Trace {
             let input = Tensor::<4>::from_data(zeros, &device);
             let start = id(&input);
             let Scores { layers, lesions } = model.forward(input);
-            let outputs: Option<Vec<TensorId>> = [Some(&layers), lesions.as_ref()].into_iter().flatten().map(id).collect();
+            let outputs: Option<Vec<TensorId>> =
+                [Some(&layers), lesions.as_ref()].into_iter().flatten().map(id).collect();
             let token = scope.complete(start, outputs.clone().unwrap_or_default());
             endpoints = start.zip(outputs);
             drop((layers, lesions));

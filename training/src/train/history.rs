@@ -64,7 +64,12 @@ impl Validation {
             boundary_px: figure(&SetScore::mean_absolute),
             pixel_accuracy: figure(&|s| s.overlap.pixel_accuracy()),
             iou: LABELLED_CLASSES.map(|c| figure(&|s| s.overlap.iou(c))).collect(),
-            lesions: score.0.iter().map(|(n, s)| (n.clone(), s.lesions.dice())).filter(|(_, l)| !l.is_empty()).collect(),
+            lesions: score
+                .0
+                .iter()
+                .map(|(n, s)| (n.clone(), s.lesions.dice()))
+                .filter(|(_, l)| !l.is_empty())
+                .collect(),
             choroid_px: score.0.iter().filter_map(|(n, s)| Some((n.clone(), s.choroid()?))).collect(),
             sets: score.0.iter().filter_map(|(n, s)| Some((n.clone(), s.mean_dice()?))).collect(),
         }

@@ -40,7 +40,9 @@ fn on_scan(classes: &[u8], placement: &Placement) -> Vec<u8> {
     let Placement { scan_width, scan_height, width, height, left, top, .. } = *placement;
     let nearest = |i: usize, grid: usize, scan: usize| (2 * i + 1) * grid / (2 * scan);
     (0..scan_height)
-        .flat_map(|y| (0..scan_width).map(move |x| (top + nearest(y, height, scan_height), left + nearest(x, width, scan_width))))
+        .flat_map(|y| {
+            (0..scan_width).map(move |x| (top + nearest(y, height, scan_height), left + nearest(x, width, scan_width)))
+        })
         .map(|(y, x)| classes[y * placement.input.width + x])
         .collect()
 }

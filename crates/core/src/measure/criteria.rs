@@ -340,7 +340,13 @@ mod tests {
         let bscan = |snr: f32, cut: f32, found: f32| BScanFacts {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
-            quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, unsure: 0.0, upright: 1.0 },
+            quality: Quality {
+                found,
+                confidence: if found > 0.5 { 0.9 } else { 0.6 },
+                jumps: 0.0,
+                unsure: 0.0,
+                upright: 1.0,
+            },
             choroid: ChoroidVisibility { given: 100, visible: (100.0 * cut) as usize },
             retina_um: Some(10.0 * snr),
         };

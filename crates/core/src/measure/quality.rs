@@ -116,9 +116,8 @@ impl Quality {
         let runs: Vec<usize> = ascans.iter().copied().filter(|&x| x > 1 && found(x - 1) && found(x - 2)).collect();
         let jumps = runs.iter().filter(|&&x| jumps_at(ilm, x) || jumps_at(bruch, x)).count();
         let retinal = || Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb);
-        let is_unsure = |x: usize| {
-            retinal().any(|b| surfaces.rows(b)[x].is_some() && surfaces.deviations(b)[x] > UNSURE_PX)
-        };
+        let is_unsure =
+            |x: usize| retinal().any(|b| surfaces.rows(b)[x].is_some() && surfaces.deviations(b)[x] > UNSURE_PX);
         let unsure = ascans.iter().filter(|&&x| is_unsure(x)).count();
         let known: Vec<bool> = ascans.iter().filter_map(|&x| is_upright(bscan, x, ilm[x]?, bruch[x]?)).collect();
         let upright = known.iter().filter(|&&upright| upright).count();

@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, OFFSETS, CHOROID_LIMIT, USUAL_DOUBT, EZ_SHIFT]
+        for broken in
+            [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, OFFSETS, CHOROID_LIMIT, USUAL_DOUBT, EZ_SHIFT]
         {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {

@@ -20,7 +20,8 @@ fn options() -> PhantomOptions {
 fn judge(bscan: BScan) -> ScanQuality {
     let out = segment(&NETWORK, 0, bscan, None, EzConvention::default()).expect("a segmentation");
     let choroid = ChoroidVisibility::of(&out.surfaces);
-    let facts = BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality, choroid, retina_um: None };
+    let facts =
+        BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality, choroid, retina_um: None };
     ScanQuality::judge(ScanFacts::combine(&[facts], None), out.verdict(), &Gates::default())
 }
 
