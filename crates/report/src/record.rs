@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use octrls_core::{
     layer::{Boundary, EzConvention, Measured},
     measure::{
-        LayerThickness, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
+        LayerThickness, NoRetina, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BScanPosition, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
+    scan::{BScanPosition, Crop, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
     segment::SegmentedBScan,
 };
 use serde::Serialize;
@@ -44,6 +44,12 @@ pub struct ScanRecord {
     /// Acquisition time, by the scanner's clock; recorded only with a known patient.
     pub(super) acquired: Option<String>,
     pub(super) device: Option<String>,
+    /// The part of each picture that is the B-scan, if the picture has other panels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) crop: Option<Crop>,
+    /// What a person should know of how the file was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 impl ScanRecord {
@@ -69,14 +75,22 @@ impl ScanRecord {
             places,
             acquired: None,
             device: None,
+            crop: None,
+            notes: Vec::new(),
         }
+    }
+
+    /// Adds which part of each picture was read, and what the reader has to say.
+    #[must_use]
+    pub fn with_reading(self, crop: Option<Crop>, notes: Vec<String>) -> Self {
+        Self { crop, notes, ..self }
     }
 
     /// Adds when and by which device the scan was taken, if `subject` is known.
     #[must_use]
     pub fn taken(self, subject: Option<&Subject>) -> Self {
         let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
-        Self { acquired: subject.map(|s| s.acquired.to_string()), device, ..self }
+        Self { acquired: subject.map(Subject::acquired_text), device, ..self }
     }
 }
 
@@ -128,6 +142,9 @@ pub(super) struct ResultRecord<'a> {
     pub(super) model: &'a ModelRecord,
     pub(super) ellipsoid_zone: EzConvention,
     pub(super) verdict: Verdict,
+    /// Why the scan shows no retina.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) no_retina: Option<NoRetina>,
     pub(super) quality: ScanQuality,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
@@ -216,6 +233,8 @@ pub(super) struct BScanRecord {
     index: usize,
     place: Option<BScanPosition>,
     verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_retina: Option<NoRetina>,
     quality: Quality,
     signal: Signal,
     confidence: f32,
@@ -267,6 +286,7 @@ impl BScanRecord {
             index: bscan.index,
             place,
             verdict: bscan.verdict(),
+            no_retina: bscan.no_retina,
             quality: bscan.quality,
             signal: bscan.signal,
             confidence: bscan.confidence(),
@@ -279,6 +299,10 @@ impl BScanRecord {
 
     pub(super) const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    pub(super) const fn no_retina(&self) -> Option<NoRetina> {
+        self.no_retina
     }
 
     pub(super) const fn confidence(&self) -> f32 {

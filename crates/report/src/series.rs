@@ -138,6 +138,7 @@ fn merged(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
         mean_thickness,
         etdrs: if let [one] = all { one.etdrs.clone() } else { None },
         verdict: Verdict::combine(all.iter().map(|s| s.verdict)),
+        no_retina: None,
         flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
         confidence: weighted(&|s| Some(s.confidence)).unwrap_or_default(),
         follow_up: (!follow_ups.is_empty()).then(|| follow_ups.join("; ")),

@@ -3,12 +3,12 @@
 use octrls_core::{
     layer::{LAYERS, Measured},
     measure::{
-        BScanFacts, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        BScanFacts, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
         follow_up::Measures,
         reference::ReferenceTable,
     },
-    scan::{Eye, ScanHeader, Spacing},
+    scan::{Eye, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -21,6 +21,8 @@ use super::{
 pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
+    /// Whether lateral distances are those of any eye, not of this one.
+    lateral_by_default: bool,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
     volume: Volume,
@@ -34,6 +36,8 @@ pub(super) struct ScanMeasures {
     /// Mean over the B-scans, 0 to 1.
     pub(super) confidence: f32,
     pub(super) verdict: Verdict,
+    /// Why no B-scan shows a retina: the reason for the first.
+    pub(super) no_retina: Option<NoRetina>,
     pub(super) quality: ScanQuality,
     /// The thickness of each layer from the front, if the B-scans cover an area.
     pub(super) maps: Option<Vec<ThicknessMap>>,
@@ -53,6 +57,8 @@ impl CollectedScan {
         Self {
             eye: header.eye,
             axial: header.axial,
+            lateral_by_default: header.places == Some(Provenance::Default)
+                || header.lateral.is_some_and(|s| s.from == Provenance::Default),
             bscans: Vec::new(),
             facts: Vec::new(),
             volume: Volume::new(header.eye),
@@ -105,6 +111,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
     let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
 
+    // Distances that only a default scales are compared with nothing.
+    let reference = reference.filter(|_| !scan.lateral_by_default);
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
     let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
     let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
@@ -114,7 +122,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         ThicknessUnit::Pixels => Measures::default(),
         ThicknessUnit::Micrometres => {
             let means = Measured::all().into_iter().zip(&layers).map(|(of, layer)| (of, layer.mean, layer.coverage));
-            Measures::of(means, volume.as_ref(), circle.as_ref())
+            let stated = !scan.lateral_by_default;
+            Measures::of(means, volume.as_ref().filter(|_| stated), circle.as_ref().filter(|_| stated))
         }
     };
     ScanMeasures {
@@ -122,6 +131,7 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         layers,
         confidence,
         verdict,
+        no_retina: scan.bscans.iter().find_map(BScanRecord::no_retina).filter(|_| verdict == Verdict::NotARetina),
         quality,
         maps,
         volume,
@@ -141,7 +151,7 @@ mod tests {
     use octrls_core::{
         measure::{Quality, Signal, Thicknesses},
         phantom::{Phantom, PhantomOptions, PhantomScan},
-        scan::{Pattern, Provenance},
+        scan::Pattern,
     };
 
     use super::*;
@@ -168,6 +178,7 @@ mod tests {
                 index,
                 quality: Quality::of(&bscan, &surfaces),
                 lesions: None,
+            no_retina: None,
                 signal: Signal::of(&bscan, &surfaces),
                 thicknesses: Thicknesses::measure(&surfaces, axial),
                 bscan,

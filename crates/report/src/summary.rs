@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use octrls_core::{
     layer::LAYERS,
-    measure::{EtdrsSummary, ThicknessUnit, Verdict},
+    measure::{EtdrsSummary, NoRetina, ThicknessUnit, Verdict},
     scan::Eye,
     serde_path,
 };
@@ -27,6 +27,9 @@ pub struct ScanSummary {
     pub etdrs: Option<EtdrsSummary>,
     /// Whether the results can be trusted.
     pub verdict: Verdict,
+    /// Why it shows no retina.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_retina: Option<NoRetina>,
     /// Letters of the OSCAR-IB criteria that are not met; empty if all are.
     pub flags: String,
     /// Mean confidence, 0 to 1.

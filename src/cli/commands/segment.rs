@@ -20,7 +20,7 @@ use octrls_core::{
 };
 use octrls_dicom_net::ResultSender;
 use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
-use octrls_readers::{self as readers, ExportParts, ScanFiles, has_scan_extension, may_have_parts};
+use octrls_readers::{self as readers, ExportParts, ScanFiles, may_be_scan, may_have_parts};
 
 use crate::cli::{
     arguments::{
@@ -168,7 +168,9 @@ fn summary_line(summary: &ScanSummary) -> String {
     });
     let layers = layers.collect::<Vec<_>>().join("  ");
     match summary.verdict {
-        Verdict::NotARetina => "not a retina".to_owned(),
+        Verdict::NotARetina => {
+            summary.no_retina.map_or("not a retina".to_owned(), |reason| format!("not a retina: {}", reason.words()))
+        }
         verdict => {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
@@ -187,6 +189,7 @@ fn summary_line(summary: &ScanSummary) -> String {
 fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();
+    let mut passed_by = 0;
     let mut add = |scan: PathBuf, name: PathBuf| match by_name.insert(name.clone(), scan.clone()) {
         Some(other) if other != scan => bail!(
             "{}: {} and {} would both write their results to {}; segment them into different folders",
@@ -212,16 +215,27 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             .filter_entry(|e| std::path::absolute(e.path()).is_ok_and(|p| p != out));
         for entry in below {
             let entry = entry.with_context(|| format!("{}: cannot search {}", ErrorCode::ReadIo, input.display()))?;
-            if entry.file_type().is_file() && has_scan_extension(entry.path()) {
+            if entry.file_type().is_file() && may_be_scan(entry.path()) {
                 let name = entry.path().strip_prefix(input)?.to_owned();
                 add(entry.into_path(), name)?;
+            } else if entry.file_type().is_file() && is_passed_by(entry.path()) {
+                passed_by += 1;
             }
         }
     }
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
     by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
+    let passed = match passed_by {
+        0 => None,
+        1 => Some("1 file is no scan".to_owned()),
+        _ => Some(format!("{passed_by} files are no scans")),
+    };
     if by_name.is_empty() {
-        bail!("{}: no scans found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
+        let passed = passed.map_or(String::new(), |words| format!(" ({words})"));
+        bail!("{}: no scans found in {}{passed}", ErrorCode::ArgsEmpty, display_paths(inputs));
+    }
+    if let Some(words) = passed {
+        eprintln!("octrls: {words}");
     }
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
     let scans = readers::group_scans(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
@@ -229,6 +243,12 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     // A series is listed once, under the file that names it; its other files are dropped.
     let jobs = by_name.into_iter().filter_map(|(name, file)| Some(Job { scan: scans.get(&file)?.clone(), name }));
     Ok(jobs.collect())
+}
+
+/// Whether a file that is no scan is one that the operator may take for a scan; hidden files and sidecars are not.
+fn is_passed_by(file: &Path) -> bool {
+    let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && file.extension().is_none_or(|extension| extension != "toml")
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

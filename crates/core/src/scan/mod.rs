@@ -1,5 +1,6 @@
 //! What a scan is: its pixels, what is known of its geometry, and from where.
 
+mod panels;
 mod place;
 pub mod subject;
 
@@ -7,6 +8,7 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+pub use panels::{Crop, Layout, layout};
 pub use place::{BScanPosition, Place};
 pub use subject::{Moment, Subject, latin};
 
@@ -37,6 +39,8 @@ pub enum Provenance {
     Name,
     /// Not stated: taken from other readers of the format or inferred from one sample file.
     Convention,
+    /// Not stated: a usual value for any eye. Never compared with a reference group or between visits.
+    Default,
 }
 
 /// A sample spacing in micrometres, and its source.

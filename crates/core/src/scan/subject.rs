@@ -124,6 +124,8 @@ pub struct Subject {
     pub acquired: Moment,
     /// Maker and model of the scanner, as far as stated.
     pub device: String,
+    /// Whether `acquired` is UTC, not the scanner's local time.
+    utc: bool,
 }
 
 impl Subject {
@@ -138,7 +140,20 @@ impl Subject {
             issuer: issuer.to_owned(),
             acquired,
             device: device.trim().to_owned(),
+            utc: false,
         })
+    }
+
+    /// The same, with a time that the format states in UTC.
+    #[must_use]
+    pub fn in_utc(self) -> Self {
+        Self { utc: true, ..self }
+    }
+
+    /// The time as ISO 8601 writes it; with `Z` if it is UTC, without a zone if it is the scanner's clock.
+    #[must_use]
+    pub fn acquired_text(&self) -> String {
+        format!("{}{}", self.acquired, if self.utc { "Z" } else { "" })
     }
 
     /// Bytes that are the same in every scan of a patient. Hash them with a secret; never write or print them.

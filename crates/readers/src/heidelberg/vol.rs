@@ -142,7 +142,7 @@ impl HeidelbergVol {
         // The time of the examination, and the patient's identifier.
         let acquired = Moment::of_filetime(fields.u64(88)?);
         let patient = latin(fields.slice(140, 21)?);
-        let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE));
+        let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE)).map(Subject::in_utc);
         let header = ScanHeader {
             format: "Heidelberg VOL".into(),
             bscans: bscans as usize,

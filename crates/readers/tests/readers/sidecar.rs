@@ -22,8 +22,14 @@ fn by(um: f64, from: Provenance) -> Spacing {
     Spacing { um, from }
 }
 
-const HINTS: ReadOptions =
-    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), um_per_degree: None, allow_missing: false, series: None };
+const HINTS: ReadOptions = ReadOptions {
+    axial_um: Some(2.5),
+    lateral_um: Some(6.5),
+    um_per_degree: None,
+    allow_missing: false,
+    series: None,
+    raw: None,
+};
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {

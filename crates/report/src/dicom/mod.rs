@@ -26,7 +26,7 @@ mod segments;
 
 pub(super) use heights::Heights;
 
-use octrls_core::scan::ScanHeader;
+use octrls_core::{measure::Verdict, scan::ScanHeader};
 use octrls_readers::{DicomOrigin, DicomReference};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,10 @@ impl ScanResults<'_> {
             record.left_out.push(reason.to_owned());
             return Ok((files, record));
         };
+        if self.record.verdict == Verdict::NotARetina {
+            record.left_out.push("the scan shows no retina: there is nothing to deliver".to_owned());
+            return Ok((files, record));
+        }
         let has_lines = self.heights.has_lines();
         let mut add = |object: object::Object| {
             record.objects.push(object.record());

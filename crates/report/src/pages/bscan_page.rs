@@ -60,11 +60,18 @@ impl BScanPage<'_> {
         y += 6.0;
         let warning = match record.verdict {
             Verdict::Good => None,
-            Verdict::Doubtful => Some("This scan is doubtful: check the lines before you use them."),
-            Verdict::NotARetina => Some("This scan shows no layers of a retina; it has no lines."),
+            Verdict::Doubtful => Some("This scan is doubtful: check the lines before you use them.".to_owned()),
+            Verdict::NotARetina => {
+                let why = record.no_retina.map_or(String::new(), |reason| format!(" ({})", reason.words()));
+                Some(format!("This scan shows no layers of a retina{why}; it has no lines."))
+            }
         };
         if let Some(words) = warning {
-            page.text(MARGIN, y, BODY.bold(), Align::Left, words);
+            page.text(MARGIN, y, BODY.bold(), Align::Left, &words);
+            y += LINE;
+        }
+        for note in &record.scan.notes {
+            page.text(MARGIN, y, BODY, Align::Left, &shortened(&format!("Note: {note}."), BODY, RIGHT - MARGIN));
             y += LINE;
         }
         y = self.draw_bscan(&mut page, y);
@@ -131,9 +138,10 @@ impl BScanPage<'_> {
         };
         let places = match scan.places {
             Some(Provenance::Convention) => "by convention of the format, not stated".to_owned(),
+            Some(Provenance::Default) => "known, scaled by a default".to_owned(),
             from => known("known", from),
         };
-        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " "));
+        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " ").replace('Z', " UTC"));
         let unknown = || "not stated".to_owned();
         let device = scan.device.as_deref().map_or_else(unknown, |name| shortened(name, BODY, VALUE_WIDTH));
         let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
@@ -268,6 +276,7 @@ const fn source_name(from: Provenance) -> &'static str {
         Provenance::Format => "format",
         Provenance::Name => "file's name",
         Provenance::Convention => "format's convention",
+        Provenance::Default => "default for any eye",
     }
 }
 
