@@ -97,13 +97,12 @@ fn split(grey: &Grey, region: Crop, depth: usize) -> Layout {
             continue;
         }
         let [Some(a), Some(b)] = parts.map(|part| Texture::of(grey, part)) else { continue };
-        let (fundus, rest) = match (a.is_fundus_beside(b), b.is_fundus_beside(a)) {
-            (true, false) => (parts[0], (parts[1], b)),
-            (false, true) => (parts[1], (parts[0], a)),
+        let (fundus, rest, texture) = match (a.is_fundus_beside(b), b.is_fundus_beside(a)) {
+            (true, false) => (parts[0], second, b),
+            (false, true) => (parts[1], first, a),
             _ => continue,
         };
-        let (rest, texture) = rest;
-        let rest = grey.beside(rest, fundus);
+        let rest = grey.beside(grey.trimmed_panel(rest), fundus);
         match split(grey, rest, depth + 1) {
             Layout::Whole if texture.is_bscan() => return Layout::Panel(rest),
             Layout::Whole => unclear = true,

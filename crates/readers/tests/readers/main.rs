@@ -4,6 +4,7 @@
 
 mod broken;
 mod composite;
+mod content;
 mod dicom;
 mod dicom_series;
 mod dicom_structure;

@@ -196,3 +196,11 @@ fn positions_in_the_file_win_over_the_sidecar() {
     let reader = scan::open(&folder.file("a.vol", &Vol::default().bytes()), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().places, Some(Provenance::Header));
 }
+
+#[test]
+fn a_name_of_the_greatest_length_has_no_sidecar() {
+    let folder = Folder::new();
+    let path = folder.file(&format!("{}.png", "n".repeat(251)), &encode(&grey_image(8, 8), ImageFormat::Png));
+    assert_eq!(path.file_name().unwrap().len(), 255);
+    assert!(scan::open(&path, ReadOptions::default()).is_ok());
+}

@@ -9,6 +9,8 @@ use crate::scan::BScan;
 const SAME: u8 = 6;
 /// Share of a line's pixels that have its value if it is flat.
 const FLAT: f64 = 0.985;
+/// The same in a gap between panels, whose ends lossy compression blurs.
+const GAP_FLAT: f64 = 0.95;
 /// The same in a strip of captions, where text takes the rest.
 const STRIP: f64 = 0.55;
 /// Share of a strip's first line that has its value: the margin of the text.
@@ -103,6 +105,21 @@ impl Grey {
         crop
     }
 
+    /// `crop` without the flat lines at its sides, but with dark ones above and below: they may be the vitreous, which
+    /// the network needs.
+    pub(super) fn trimmed_panel(&self, crop: Crop) -> Crop {
+        let bright = |side: Side| {
+            let line = |i: &usize| {
+                let line = self.line(crop, side, *i);
+                is_flat(&line) && value_of(&line) >= STRIP_GREY
+            };
+            (0..side.lines(crop).saturating_sub(1)).take_while(line).count()
+        };
+        let (above, below) = (bright(Side::Top), bright(Side::Bottom));
+        let Crop { left, width, .. } = self.trimmed(crop);
+        Crop { left, width, top: crop.top + above, height: crop.height.saturating_sub(above + below).max(1) }
+    }
+
     /// `crop` without the strips at its sides, and whether one of them has a caption.
     pub(super) fn without_strips(&self, mut crop: Crop) -> (Crop, bool) {
         let mut captions = false;
@@ -149,7 +166,8 @@ impl Grey {
         let mut found = Vec::new();
         for side in [Side::Left, Side::Top] {
             let lines = side.lines(region);
-            let flat: Vec<bool> = (0..lines).map(|i| is_flat(&self.line(region, side, i))).collect();
+            let share = |line: &[u8]| share_of(line, value_of(line));
+            let flat: Vec<bool> = (0..lines).map(|i| share(&self.line(region, side, i)) >= GAP_FLAT).collect();
             let mut at = 0;
             while at < lines {
                 let end = at + flat[at..].iter().take_while(|&&f| f).count();
