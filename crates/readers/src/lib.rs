@@ -29,11 +29,11 @@ mod topcon;
 mod volume_folder;
 mod zeiss;
 
+pub use content::{may_be_scan, needs_content};
 pub use dicom::{DicomOrigin, DicomReference, FramePlanes, SeriesKey, series_key};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use extensions::{has_scan_extension, may_be_instance, may_have_parts};
-pub use content::{may_be_scan, needs_content};
 pub use fundus::FundusImage;
 pub use heidelberg::xml::ExportParts;
 pub use name_pattern::{NameFacts, NamePattern};

@@ -256,9 +256,9 @@ mod tests {
 
     fn facts(pattern: &str, path: &str) -> (Option<Eye>, Option<(String, String)>) {
         let facts = read(pattern, path).unwrap_or_else(|| panic!("{path} does not fit {pattern}"));
-        let subject = facts.subject().map(|s| {
-            (String::from_utf8(s.identity()).expect("text").replace('\0', ""), s.acquired.to_string())
-        });
+        let subject = facts
+            .subject()
+            .map(|s| (String::from_utf8(s.identity()).expect("text").replace('\0', ""), s.acquired.to_string()));
         (facts.eye, subject)
     }
 

@@ -178,7 +178,7 @@ mod tests {
                 index,
                 quality: Quality::of(&bscan, &surfaces),
                 lesions: None,
-            no_retina: None,
+                no_retina: None,
                 signal: Signal::of(&bscan, &surfaces),
                 thicknesses: Thicknesses::measure(&surfaces, axial),
                 bscan,

@@ -111,7 +111,7 @@ pub fn segmented_bscan(index: usize, axial: Option<Spacing>) -> SegmentedBScan {
         bscan,
         surfaces,
         lesions: None,
-            no_retina: None,
+        no_retina: None,
         thicknesses,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
         surface_time: Duration::from_millis(4),

@@ -144,10 +144,7 @@ mod tests {
 
     #[test]
     fn lesions_and_absent_layers_are_found_where_they_are() {
-        let expected = [
-            (FindingKind::Lesion(Lesion::Irf), 0..10),
-            (FindingKind::LayerAbsent(Layer::Ez), 20..45),
-        ];
+        let expected = [(FindingKind::Lesion(Lesion::Irf), 0..10), (FindingKind::LayerAbsent(Layer::Ez), 20..45)];
         assert_eq!(kinds(20..45, 30..40), expected);
     }
 }

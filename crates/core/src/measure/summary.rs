@@ -70,7 +70,12 @@ mod tests {
         let subfields = Subfield::all(eye).into_iter().enumerate().map(field).collect();
         let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage: 0.9 };
         let centre = Centre { place: Place::default(), from: CentreSource::Fovea };
-        let volume = VolumeMeasures { centre, etdrs: vec![MeasuredGrid { layer: "retina", grid }], gcipl: None, lesions: Vec::new() };
+        let volume = VolumeMeasures {
+            centre,
+            etdrs: vec![MeasuredGrid { layer: "retina", grid }],
+            gcipl: None,
+            lesions: Vec::new(),
+        };
         let compared = ReferenceTable::shipped().unwrap().compare(&volume);
         let summary = EtdrsSummary::of(&volume, eye, &compared);
         let retina = Measured::Retina.index();

@@ -103,7 +103,8 @@ fn runs(pixels: &[f32], side: Side) -> Vec<Run> {
 /// `depths` without narrow peaks: a bright layer that meets the border is no part of it.
 fn without_leaks(depths: &[usize]) -> Vec<usize> {
     let near = |at: Option<usize>| at.and_then(|at| depths.get(at)).copied();
-    let limit = |i: usize| near(i.checked_sub(LEAK)).max(near(i.checked_add(LEAK))).map_or(usize::MAX, |depth| depth + 2);
+    let limit =
+        |i: usize| near(i.checked_sub(LEAK)).max(near(i.checked_add(LEAK))).map_or(usize::MAX, |depth| depth + 2);
     (0..depths.len()).map(|i| depths[i].min(limit(i))).collect()
 }
 

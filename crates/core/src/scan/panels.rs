@@ -102,7 +102,7 @@ fn split(grey: &Grey, region: Crop, depth: usize) -> Layout {
             (false, true) => (parts[1], first, a),
             _ => continue,
         };
-        let rest = grey.beside(grey.trimmed_panel(rest), fundus);
+        let (rest, _) = grey.without_strips(grey.beside(grey.trimmed_panel(rest), fundus));
         match split(grey, rest, depth + 1) {
             Layout::Whole if texture.is_bscan() => return Layout::Panel(rest),
             Layout::Whole => unclear = true,

@@ -99,9 +99,7 @@ fn fitted(known: &[Option<(f32, f32)>], x: usize) -> Option<f32> {
         })
         .collect();
     let (level, slope) = line(&points, |_, _| 1.0);
-    let robust = |offset: f32, thickness: f32| {
-        1.0 / (1.0 + ((thickness - level - slope * offset) / OUTLIER).powi(2))
-    };
+    let robust = |offset: f32, thickness: f32| 1.0 / (1.0 + ((thickness - level - slope * offset) / OUTLIER).powi(2));
     Some(line(&points, robust).0)
 }
 

@@ -52,7 +52,8 @@ pub(super) fn of_range(values: &[f64]) -> Vec<f32> {
     let scale = known.into_iter().find(|&full| low >= 0.0 && high <= full && 2.0 * high > full);
     let (from, to) = scale.map_or((low.min(0.0), high), |full| (0.0, full));
     let range = to - from;
-    let intensity = |v: f64| if v.is_finite() && range > 0.0 { ((v - from) / range).clamp(0.0, 1.0) as f32 } else { 0.0 };
+    let intensity =
+        |v: f64| if v.is_finite() && range > 0.0 { ((v - from) / range).clamp(0.0, 1.0) as f32 } else { 0.0 };
     values.iter().map(|&v| intensity(v)).collect()
 }
 

@@ -1,9 +1,6 @@
 //! One page of a TIFF whose samples `image` does not convert, and the spacing that its tags state.
 
-use std::{
-    fs::File,
-    io::BufReader,
-};
+use std::{fs::File, io::BufReader};
 
 use octrls_core::scan::{BScan, Spacing};
 use tiff::{

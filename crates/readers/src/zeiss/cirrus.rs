@@ -112,7 +112,10 @@ impl Kind {
         let RawScan { ascans, bscans } = raw;
         let (width, bscans) = (u64::from(ascans), u64::from(bscans));
         if width * bscans * DEPTH != bytes {
-            return Err(ReadError::Hint(format!("{raw} has {} bytes, but the file has {bytes}", width * bscans * DEPTH)));
+            return Err(ReadError::Hint(format!(
+                "{raw} has {} bytes, but the file has {bytes}",
+                width * bscans * DEPTH
+            )));
         }
         Ok(Self { width, bscans, cube: CUBES.contains(&(width, bscans)), from: Provenance::Operator })
     }

@@ -47,7 +47,8 @@ fn no_ordinary_scan_is_cropped() {
         let mut paths = Vec::new();
         images(&data.join(set), &mut paths);
         for path in paths {
-            let reader = scan::open(&path, ReadOptions::default()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let reader =
+                scan::open(&path, ReadOptions::default()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             assert_eq!(reader.crop(), None, "{}", path.display());
             seen += 1;
         }

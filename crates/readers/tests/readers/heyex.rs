@@ -121,7 +121,9 @@ fn images_beside_a_broken_export_are_no_scans() {
     let half = text();
     std::fs::write(&export.xml, &half[..half.len() / 2]).unwrap();
     let parts = scan::parts(&export.xml);
-    assert!(parts.contains(&export.xml.with_file_name("B1.tif")) && parts.contains(&export.xml.with_file_name("x.png")));
+    assert!(
+        parts.contains(&export.xml.with_file_name("B1.tif")) && parts.contains(&export.xml.with_file_name("x.png"))
+    );
     assert!(!parts.contains(&export.xml.with_file_name("other.vol")));
 }
 

@@ -221,7 +221,8 @@ fn tiff_with(big: bool, samples: &[u8], fields: &[TiffField<'_>]) -> Vec<u8> {
         strip(279, samples.len()),
     ]);
     all.sort_by_key(|field| field.0);
-    let mut directory = if big { (all.len() as u64).to_le_bytes().to_vec() } else { (all.len() as u16).to_le_bytes().to_vec() };
+    let mut directory =
+        if big { (all.len() as u64).to_le_bytes().to_vec() } else { (all.len() as u16).to_le_bytes().to_vec() };
     for (tag, kind, count, mut value) in all {
         directory.extend(tag.to_le_bytes());
         directory.extend(kind.to_le_bytes());
@@ -301,7 +302,8 @@ fn spacing_comes_from_the_tags_of_a_tiff() {
                 (296, 3, 1, &short(unit)),
             ],
         );
-        let header = octrls_readers::open(&folder.file("a.tif", &bytes), ReadOptions::default()).unwrap().header().clone();
+        let header =
+            octrls_readers::open(&folder.file("a.tif", &bytes), ReadOptions::default()).unwrap().header().clone();
         let um = |s: Option<octrls_core::scan::Spacing>| s.map(|s| (s.um * 100.0).round() / 100.0);
         assert!(header.axial.is_none_or(|s| s.from == octrls_core::scan::Provenance::Header));
         (um(header.axial), um(header.lateral))
@@ -310,7 +312,8 @@ fn spacing_comes_from_the_tags_of_a_tiff() {
     assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\nunit=micron\n"), (Some(3.87), Some(11.5)));
     assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\nunit=mm\n"), (None, None), "implausible");
     assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\n"), (None, None), "no unit");
-    let ome = "<OME><Image><Pixels PhysicalSizeX=\"0.0115\" PhysicalSizeXUnit=\"mm\" PhysicalSizeY=\"3.87\"/></Image></OME>";
+    let ome =
+        "<OME><Image><Pixels PhysicalSizeX=\"0.0115\" PhysicalSizeXUnit=\"mm\" PhysicalSizeY=\"3.87\"/></Image></OME>";
     assert_eq!(of(1, x, y, ome), (Some(3.87), Some(11.5)));
     // Pixels per centimetre, then the resolution of a printer and of a screen.
     assert_eq!(of(3, rational(10_000, 12), rational(10_000, 4), ""), (Some(4.0), Some(12.0)));

@@ -267,9 +267,12 @@ fn subject_has_patient_time_and_model() {
         person.resize(615, 0);
         let mut capture = vec![0; 106];
         capture.extend(time.map(u16::to_le_bytes).concat());
-        for (name, content) in
-            [("@HW_INFO_03", model), ("@PATIENT_INFO_02", person), ("@CAPTURE_INFO_02", capture), ("@IMG_JPEG", jpegs(1, 0))]
-        {
+        for (name, content) in [
+            ("@HW_INFO_03", model),
+            ("@PATIENT_INFO_02", person),
+            ("@CAPTURE_INFO_02", capture),
+            ("@IMG_JPEG", jpegs(1, 0)),
+        ] {
             bytes.extend(chunk(name, &content));
         }
         bytes.push(0);

@@ -145,7 +145,9 @@ mod tests {
         let whole = grid.circles.last().expect("6 mm").volume;
         let expected = 100.0 * std::f64::consts::PI * 0.64 / 2.0;
         assert!((whole.volume_nl / expected - 1.0).abs() < 0.01, "{} for {expected}", whole.volume_nl);
-        assert!((whole.bounds_nl[0] / expected - 0.8).abs() < 0.01 && (whole.bounds_nl[1] / expected - 1.1).abs() < 0.01);
+        assert!(
+            (whole.bounds_nl[0] / expected - 0.8).abs() < 0.01 && (whole.bounds_nl[1] / expected - 1.1).abs() < 0.01
+        );
         assert!((whole.height_um - 100.0).abs() < 1.0 && whole.coverage > 0.99);
         let sum: f64 = grid.subfields.iter().map(|s| s.volume.volume_nl).sum();
         assert!((sum - whole.volume_nl).abs() < 1e-6);

@@ -240,7 +240,11 @@ mod tests {
             let shown = (BSCANS / 2 - 1..=BSCANS / 2 + 1).contains(&i);
             let class = |p: usize| if shown && is_inside(p) { Lesion::Srf.class() } else { 0 };
             volume.add(*track, &Thicknesses::measure(&scan.surfaces, Some(axial)));
-            volume.add_lesions(*track, &LesionMask::new(width, (0..width * height).map(class).collect()).expect("a mask"), axial);
+            volume.add_lesions(
+                *track,
+                &LesionMask::new(width, (0..width * height).map(class).collect()).expect("a mask"),
+                axial,
+            );
         }
         let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
         let [srf] = measures.lesions.as_slice() else { panic!("one lesion: {:?}", measures.lesions) };

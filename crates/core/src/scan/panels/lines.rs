@@ -22,6 +22,8 @@ const EDGE: usize = 2;
 const BEYOND: f64 = 0.6;
 /// Strips are brighter than this: black rows are the vitreous of an ordinary scan.
 const STRIP_GREY: u8 = 24;
+/// Most strips on one side.
+const MAX_STRIPS: usize = 4;
 /// Smallest height of a strip of captions, in pixels.
 const STRIP_ROWS: usize = 8;
 /// Columns of a gap between panels.
@@ -123,10 +125,17 @@ impl Grey {
     /// `crop` without the strips at its sides, and whether one of them has a caption.
     pub(super) fn without_strips(&self, mut crop: Crop) -> (Crop, bool) {
         let mut captions = false;
-        for side in Side::ALL {
-            if let Some((lines, caption)) = self.strip(crop, side, STRIP_GREY) {
-                crop = side.cut(crop, lines);
-                captions |= caption;
+        // A title bar and a margin below it are two strips.
+        for _ in 0..MAX_STRIPS {
+            let before = crop;
+            for side in Side::ALL {
+                if let Some((lines, caption)) = self.strip(crop, side) {
+                    crop = side.cut(crop, lines);
+                    captions |= caption;
+                }
+            }
+            if crop == before {
+                break;
             }
         }
         (crop, captions)
@@ -141,9 +150,9 @@ impl Grey {
         if apart && alike { Crop { top, height: bottom - top, ..panel } } else { panel }
     }
 
-    /// Lines of the strip at `side`, and whether text is on it; `None` without a strip. A strip has one value, at least
-    /// `darkest`, and ends in a straight line.
-    fn strip(&self, crop: Crop, side: Side, darkest: u8) -> Option<(usize, bool)> {
+    /// Lines of the strip at `side`, and whether text is on it; `None` without a strip. A strip has one value, which is not
+    /// dark, and ends in a straight line.
+    fn strip(&self, crop: Crop, side: Side) -> Option<(usize, bool)> {
         let value = value_of(&self.line(crop, side, 0));
         let lines = side.lines(crop);
         let share = |i: usize| share_of(&self.line(crop, side, i), value);
@@ -151,7 +160,7 @@ impl Grey {
             let line = self.line(crop, side, i);
             [line[0], line[line.len() - 1]].iter().all(|v| v.abs_diff(value) <= SAME)
         };
-        if value < darkest || share(0) < MARGIN {
+        if value < STRIP_GREY || share(0) < MARGIN {
             return None;
         }
         let strip = (0..lines / 2).take_while(|&i| share(i) >= STRIP && ends(i)).count();

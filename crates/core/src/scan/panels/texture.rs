@@ -60,7 +60,11 @@ impl Texture {
     /// Whether it is a fundus image beside a panel of the texture `other`. A fundus image is the brighter one; vitreous or
     /// choroid alone has no direction either.
     pub(super) fn is_fundus_beside(self, other: Self) -> bool {
-        self.level > DARKEST_FUNDUS && self.level > BRIGHTER * other.level && self.anisotropy < 2.0 && self.median > 0.42 && self.quartile > 0.28
+        self.level > DARKEST_FUNDUS
+            && self.level > BRIGHTER * other.level
+            && self.anisotropy < 2.0
+            && self.median > 0.42
+            && self.quartile > 0.28
     }
 
     pub(super) fn is_bscan(self) -> bool {

@@ -134,6 +134,10 @@ impl HeidelbergE2e {
         };
         let header = header.with_sidecar_layout(hints);
         let mut notes = Vec::new();
+        let listed = metadata::listed(&metadata);
+        if bscans.len() < listed {
+            notes.push(format!("{} of the {listed} B-scans of this volume are missing", listed - bscans.len()));
+        }
         if contradicted {
             notes.push("the file names both eyes for this scan, so its eye is unknown".to_owned());
         }
