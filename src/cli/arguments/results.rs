@@ -43,7 +43,7 @@ pub(crate) struct ReadArguments {
     pub(crate) series: Option<u32>,
     /// Content of raw .img files whose names do not state it: A-scans and B-scans of a Zeiss Cirrus, as in
     /// cirrus:512x128
-    #[arg(long = "as", value_name = "cirrus:AxB")]
+    #[arg(id = "as", long = "as", value_name = "cirrus:AxB")]
     pub(crate) raw: Option<RawScan>,
 }
 
