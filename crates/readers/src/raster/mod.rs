@@ -177,7 +177,10 @@ impl RasterFile {
             Layout::Whole => Ok(Frame { bscan, crop: None, spacings, notes }),
             Layout::Unclear => Err(ReadError::Composite("none of its panels is clearly a B-scan".to_owned())),
             Layout::Panel(crop) => {
-                notes.push("the picture has several panels or captions; only the B-scan's panel is used".to_owned());
+                let Crop { left, top, width, height } = crop;
+                notes.push(format!(
+                    "only the B-scan's panel of the picture is used: {width} x {height} pixels at column {left}, row {top}"
+                ));
                 Ok(Frame { bscan: crop.of(&bscan), crop: Some(crop), spacings, notes })
             }
         }
