@@ -53,6 +53,13 @@ impl Crop {
         self.top + self.height
     }
 
+    /// Whether it is large enough for a panel of `region`.
+    fn can_be_panel_of(self, region: Self) -> bool {
+        self.width.min(self.height) >= MIN_SIDE
+            && self.width as f64 >= MIN_SHARE * region.width as f64
+            && self.height as f64 >= MIN_SHARE * region.height as f64
+    }
+
     /// The pixels of `bscan` inside.
     ///
     /// # Panics
@@ -88,12 +95,7 @@ fn split(grey: &Grey, region: Crop, depth: usize) -> Layout {
     let mut unclear = false;
     for (first, second) in grey.splits(region) {
         let parts = [first, second].map(|part| grey.trimmed(part));
-        let wide = |p: &Crop| {
-            p.width.min(p.height) >= MIN_SIDE
-                && p.width as f64 >= MIN_SHARE * region.width as f64
-                && p.height as f64 >= MIN_SHARE * region.height as f64
-        };
-        if !parts.iter().all(wide) {
+        if !parts.iter().all(|part| part.can_be_panel_of(region)) {
             continue;
         }
         let [Some(a), Some(b)] = parts.map(|part| Texture::of(grey, part)) else { continue };
@@ -104,12 +106,24 @@ fn split(grey: &Grey, region: Crop, depth: usize) -> Layout {
         };
         let (rest, _) = grey.without_strips(grey.beside(grey.trimmed_panel(rest), fundus));
         match split(grey, rest, depth + 1) {
-            Layout::Whole if texture.is_bscan() => return Layout::Panel(rest),
+            Layout::Whole if texture.is_bscan() && !holds_several(grey, rest) => return Layout::Panel(rest),
             Layout::Whole => unclear = true,
             found => return found,
         }
     }
     if unclear { Layout::Unclear } else { Layout::Whole }
+}
+
+/// Whether a gap divides `region` into two B-scans.
+fn holds_several(grey: &Grey, region: Crop) -> bool {
+    grey.splits(region).into_iter().any(|(first, second)| {
+        let is_gap = first.right() < second.left || first.bottom() < second.top;
+        let is_bscan = |part: Crop| {
+            let part = grey.trimmed(part);
+            part.can_be_panel_of(region) && Texture::of(grey, part).is_some_and(|t| t.is_bscan())
+        };
+        is_gap && is_bscan(first) && is_bscan(second)
+    })
 }
 
 #[cfg(test)]

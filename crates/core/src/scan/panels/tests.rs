@@ -139,7 +139,18 @@ fn ordinary_scans_are_left_alone() {
 }
 
 #[test]
-fn two_bscans_beside_a_fundus_are_unclear() {
+fn two_bscans_with_a_gap_beside_a_fundus_are_unclear() {
+    let (first, second) = (retina(1), retina(2));
+    let slo = fundus(first.height);
+    let mut canvas = Canvas::new(slo.width + 4 + first.width, 2 * first.height + 6, 0.0);
+    canvas.put(&slo, 0, 0);
+    canvas.put(&first, slo.width + 4, 0);
+    canvas.put(&second, slo.width + 4, first.height + 6);
+    assert_eq!(layout(&canvas.0), Layout::Unclear);
+}
+
+#[test]
+fn two_bscans_side_by_side_are_never_taken_with_their_fundus() {
     let (first, second) = (retina(1), retina(2));
     let slo = fundus(first.height);
     let mut canvas = Canvas::new(slo.width + first.width + second.width, first.height, 0.0);
