@@ -262,13 +262,13 @@ mod tests {
         (facts.eye, subject)
     }
 
-    fn patient(id: &str, at: &str) -> Option<(String, String)> {
-        Some((id.to_owned(), at.to_owned()))
+    fn patient(id: &str, at: &str) -> (String, String) {
+        (id.to_owned(), at.to_owned())
     }
 
     #[test]
     fn fields_are_read_from_names_and_folders() {
-        let visit = patient("P12", "2026-01-31T00:00:00");
+        let visit = Some(patient("P12", "2026-01-31T00:00:00"));
         for (pattern, path) in [
             ("{patient}_{eye}_{date}", "x/P12_OD_20260131.png"),
             ("{patient}_{eye}_{date}", "P12_right_2026-01-31.tif"),
@@ -279,7 +279,7 @@ mod tests {
             assert_eq!(facts(pattern, path), (Some(Eye::Right), visit.clone()), "{pattern} {path}");
         }
         let timed = facts("{patient}_{date}_{time}", "A_1_20260131_1015.png");
-        assert_eq!(timed, (None, patient("A_1", "2026-01-31T10:15:00")), "a patient may contain the separator");
+        assert_eq!(timed, (None, Some(patient("A_1", "2026-01-31T10:15:00"))), "a patient may contain the separator");
         assert_eq!(facts("{patient}_{eye}", "P12_OS.png"), (Some(Eye::Left), None), "no date, no visit");
         let spacing = read("{eye}_{axial_um}_{lateral_um}", "OD_3,87_11.5.png").expect("it fits");
         let um = |s: Option<Spacing>| s.map(|s| (s.um, s.from));

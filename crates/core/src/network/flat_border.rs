@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn strips_frames_and_wedges_are_found() {
         check(|_, y| (y >= 70).then_some(1.0));
-        check(|x, y| (x < 5 || x >= 90 || y < 6 || y >= 78).then_some(0.6));
+        check(|x, y| (!(5..90).contains(&x) || !(6..78).contains(&y)).then_some(0.6));
         check(|x, y| (y < x / 8).then_some(1.0));
         check(|x, y| (y < 20 && x < 30 - y).then_some(0.9));
     }
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(flat_border(&image(|_, _| None), WIDTH), None, "a bright layer reaches both sides");
         assert_eq!(flat_border(&image(|_, y| (y < 20).then_some(0.0)), WIDTH), None, "black rows");
         assert_eq!(flat_border(&image(|_, y| (y < 20).then_some(0.06)), WIDTH), None, "a grey vitreous");
-        assert_eq!(flat_border(&[1.0; WIDTH * HEIGHT], WIDTH), None, "nothing but one value");
+        assert_eq!(flat_border(&vec![1.0; WIDTH * HEIGHT], WIDTH), None, "nothing but one value");
         assert_eq!(flat_border(&[1.0; 9], 3), None);
     }
 

@@ -53,6 +53,15 @@ impl Crop {
         self.top + self.height
     }
 
+    /// Rows that `fundus` beside it covers too; a strip below both is none of them.
+    fn beside(self, fundus: Self) -> Self {
+        let apart = self.right() <= fundus.left || fundus.right() <= self.left;
+        let (top, bottom) = (self.top.max(fundus.top), self.bottom().min(fundus.bottom()));
+        // A fundus image that is smaller than the B-scan says nothing of its rows.
+        let alike = bottom.saturating_sub(top) * 100 >= self.height * 85;
+        if apart && alike { Self { top, height: bottom - top, ..self } } else { self }
+    }
+
     /// Whether it is large enough for a panel of `region`.
     fn can_be_panel_of(self, region: Self) -> bool {
         self.width.min(self.height) >= MIN_SIDE
@@ -82,7 +91,7 @@ pub fn layout(picture: &BScan) -> Layout {
     let grey = Grey::of(picture);
     let (inner, captions) = grey.without_strips(whole);
     match split(&grey, inner, 0) {
-        Layout::Whole if captions && Texture::of(&grey, inner).is_some_and(|t| t.is_bscan()) => Layout::Panel(inner),
+        Layout::Whole if captions && Texture::of(&grey, inner).is_some_and(Texture::is_bscan) => Layout::Panel(inner),
         found => found,
     }
 }
@@ -104,7 +113,7 @@ fn split(grey: &Grey, region: Crop, depth: usize) -> Layout {
             (false, true) => (parts[1], first, a),
             _ => continue,
         };
-        let (rest, _) = grey.without_strips(grey.beside(grey.trimmed_panel(rest), fundus));
+        let (rest, _) = grey.without_strips(grey.trimmed_panel(rest).beside(fundus));
         match split(grey, rest, depth + 1) {
             Layout::Whole if texture.is_bscan() && !holds_several(grey, rest) => return Layout::Panel(rest),
             Layout::Whole => unclear = true,
@@ -120,7 +129,7 @@ fn holds_several(grey: &Grey, region: Crop) -> bool {
         let is_gap = first.right() < second.left || first.bottom() < second.top;
         let is_bscan = |part: Crop| {
             let part = grey.trimmed(part);
-            part.can_be_panel_of(region) && Texture::of(grey, part).is_some_and(|t| t.is_bscan())
+            part.can_be_panel_of(region) && Texture::of(grey, part).is_some_and(Texture::is_bscan)
         };
         is_gap && is_bscan(first) && is_bscan(second)
     })

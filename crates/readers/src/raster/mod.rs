@@ -165,7 +165,7 @@ impl RasterFile {
         let mut decoder = reader.into_decoder().map_err(|e| read_error(&self.path, e))?;
         let (width, height) = decoder.dimensions();
         dimensions::check(width.into(), height.into())?;
-        let turned = decoder.orientation().is_ok_and(|o| swaps_sides(o));
+        let turned = decoder.orientation().is_ok_and(swaps_sides);
         Ok(if turned { (height, width) } else { (width, height) })
     }
 

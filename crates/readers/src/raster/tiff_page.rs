@@ -83,7 +83,7 @@ impl TiffPage {
             DecodingResult::U16(v) => v.into_iter().map(f64::from).collect(),
             DecodingResult::U32(v) => v.into_iter().map(f64::from).collect(),
             DecodingResult::U64(v) => v.into_iter().map(|v| v as f64).collect(),
-            DecodingResult::F16(v) => v.into_iter().map(|v| v.to_f64()).collect(),
+            DecodingResult::F16(v) => v.into_iter().map(f64::from).collect(),
             DecodingResult::F32(v) => v.into_iter().map(f64::from).collect(),
             DecodingResult::F64(v) => v,
             DecodingResult::I8(v) => v.into_iter().map(f64::from).collect(),

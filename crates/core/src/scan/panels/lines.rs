@@ -141,15 +141,6 @@ impl Grey {
         (crop, captions)
     }
 
-    /// Rows of `panel` that `fundus` beside it covers too; a strip below both is none of them.
-    pub(super) fn beside(&self, panel: Crop, fundus: Crop) -> Crop {
-        let apart = panel.right() <= fundus.left || fundus.right() <= panel.left;
-        let (top, bottom) = (panel.top.max(fundus.top), panel.bottom().min(fundus.bottom()));
-        // A fundus image that is smaller than the B-scan says nothing of its rows.
-        let alike = bottom.saturating_sub(top) * 100 >= panel.height * 85;
-        if apart && alike { Crop { top, height: bottom - top, ..panel } } else { panel }
-    }
-
     /// Lines of the strip at `side`, and whether text is on it; `None` without a strip. A strip has one value, which is not
     /// dark, and ends in a straight line.
     fn strip(&self, crop: Crop, side: Side) -> Option<(usize, bool)> {
@@ -166,7 +157,7 @@ impl Grey {
         let strip = (0..lines / 2).take_while(|&i| share(i) >= STRIP && ends(i)).count();
         let beyond = strip + EDGE;
         let sharp = strip >= STRIP_ROWS && beyond < lines / 2 && share(strip - 1) >= MARGIN && share(beyond) < BEYOND;
-        let text = (0..strip).map(|i| share(i)).filter(|&share| share < FLAT).count() >= 4;
+        let text = (0..strip).map(share).filter(|&share| share < FLAT).count() >= 4;
         sharp.then_some((strip, text))
     }
 
@@ -212,11 +203,11 @@ impl Grey {
                 sums[x + 1] += sums[x];
             }
             let mean = |from: usize| (sums[from + SEAM_COLUMNS] - sums[from]) / (SEAM_COLUMNS * SEAM_ROWS) as i32;
-            for x in reach..region.width - reach {
+            for (x, steps) in steps.iter_mut().enumerate().take(region.width - reach).skip(reach) {
                 let (far_left, left, right, far_right) =
                     (mean(x - reach), mean(x - SEAM_COLUMNS), mean(x), mean(x + SEAM_COLUMNS));
                 let within = (left - far_left).abs().max((far_right - right).abs());
-                steps[x] += usize::from((right - left).abs() >= STEP.max(2 * within));
+                *steps += usize::from((right - left).abs() >= STEP.max(2 * within));
             }
         }
         let (x, &rows) = steps.iter().enumerate().max_by_key(|&(x, rows)| (rows, std::cmp::Reverse(x)))?;

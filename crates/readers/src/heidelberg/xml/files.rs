@@ -71,15 +71,13 @@ fn percent_decoded(name: &str) -> String {
     let mut rest = name.as_bytes();
     while let [first, tail @ ..] = rest {
         let code = tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).map(|hex| u8::from_str_radix(hex, 16)) {
-            Some(Ok(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        let code = code.filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if let Some(Ok(byte)) = code.map(|hex| u8::from_str_radix(hex, 16)) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| name.to_owned())
