@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Crop;
+use super::{Crop, MIN_SIDE};
 use crate::scan::BScan;
 
 /// Grey values that count as one value; lossy compression rings by about as much.
@@ -187,7 +187,9 @@ impl Grey {
     fn seam(&self, region: Crop) -> Option<usize> {
         let blocks = region.height / SEAM_ROWS;
         let reach = 2 * SEAM_COLUMNS;
-        if blocks == 0 || region.width <= 2 * reach {
+        // The blurred rest of a frame is a seam too, but no panel lies beside it.
+        let side = reach.max(MIN_SIDE);
+        if blocks == 0 || region.width <= 2 * side {
             return None;
         }
         let mut steps = vec![0_usize; region.width];
@@ -203,7 +205,7 @@ impl Grey {
                 sums[x + 1] += sums[x];
             }
             let mean = |from: usize| (sums[from + SEAM_COLUMNS] - sums[from]) / (SEAM_COLUMNS * SEAM_ROWS) as i32;
-            for (x, steps) in steps.iter_mut().enumerate().take(region.width - reach).skip(reach) {
+            for (x, steps) in steps.iter_mut().enumerate().take(region.width - side).skip(side) {
                 let (far_left, left, right, far_right) =
                     (mean(x - reach), mean(x - SEAM_COLUMNS), mean(x), mean(x + SEAM_COLUMNS));
                 let within = (left - far_left).abs().max((far_right - right).abs());
