@@ -26,19 +26,21 @@ doc:
 ci:
     .ci/run
 
+# Sets with all layers count most, then those with many lesions
+set_weights := "--set-weight duke_dme=1.5 --set-weight tian_healthy=1.2 --set-weight yukun_guo=1.5 --set-weight kermany_lesions=2 --set-weight ird_spectralis=0.7 --set-weight bioptigen_avg=0.5 --set-weight sjtu_srf=0.2 --set-weight choroid_traced=0.8"
 training := "cargo run --release --manifest-path training/Cargo.toml --no-default-features --features tch --"
 
-# Train, calibrate and export models/unet-640.onnx again, in training/runs; LIBTORCH names LibTorch 2.9.0
+# Train models/unet-640.onnx further, calibrate and export it, in training/runs; LIBTORCH names LibTorch 2.9.0
 [group('models')]
-train-unet-640 steps="17000": (train "unet-640" steps "16" "")
+train-unet-640 minutes="85": (train "unet-640" minutes "--from models/unet-640.onnx --learning-rate 0.001")
 
-# The same for models/edge.onnx: half as wide, taught by models/unet-640.onnx
+# The same for models/edge.onnx, half as wide and taught by models/unet-640.onnx
 [group('models')]
-train-edge steps="9300": (train "edge" steps "8" "--teacher models/unet-640.onnx")
+train-edge minutes="45": (train "edge" minutes "--from models/edge.onnx --teacher models/unet-640.onnx --learning-rate 0.001")
 
 [private]
-train name steps width more:
-    {{training}} train --run training/runs/{{name}} --steps {{steps}} --width {{width}} --learning-rate 0.002 --phantom-share 0.1 {{more}}
+train name minutes more:
+    {{training}} train --run training/runs/{{name}} --minutes {{minutes}} --draft models/unet-640.onnx --phantom-share 0.1 {{set_weights}} {{more}}
     {{training}} export training/runs/{{name}} training/runs/{{name}}.onnx --name {{name}}
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json

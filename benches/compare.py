@@ -1,4 +1,4 @@
-"""Times octrls beside onnxruntime and a straight Python pipeline, all in one run, and prints the tables of
+"""Times octrls beside onnxruntime, OpenVINO and a straight Python pipeline, all in one run, and prints the tables of
 docs/performance.md.
 
 Usage: compare.py OCTRLS EXAMPLES [--rounds N] [--curves]
@@ -19,6 +19,7 @@ import time
 
 import numpy as np
 import onnxruntime
+import openvino
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PIPELINE = ROOT / "benches" / "pipeline.py"
@@ -70,21 +71,34 @@ def session(model, threads):
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+def openvino_request(model, threads):
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+    return openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+
+
+def timed(call):
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3
+
+
 def networks(examples, rounds):
     x = np.random.default_rng(1).standard_normal((1, 1, 640, 640), dtype=np.float32)
     times, ratios, shares = [], [], []
     for threads in (1, 2):
         sessions = {name: session(model, threads) for name, model in MODELS.items()}
-        reference = {name: [] for name in MODELS}
+        requests = {name: openvino_request(model, threads) for name, model in MODELS.items()}
+        reference, intel = ({name: [] for name in MODELS} for _ in range(2))
         ours, surfaces, tract, loads, firsts = ({name: [] for name in MODELS} for _ in range(5))
         peaks = []
         for _ in range(rounds):
             peaks.append(float(command(examples / "peak", threads)[3]))
             for name, model in MODELS.items():
                 for _ in range(4):
-                    start = time.perf_counter()
-                    sessions[name].run(None, {sessions[name].get_inputs()[0].name: x})
-                    reference[name].append((time.perf_counter() - start) * 1e3)
+                    reference[name].append(
+                        timed(lambda: sessions[name].run(None, {sessions[name].get_inputs()[0].name: x})))
+                for _ in range(4):
+                    intel[name].append(timed(lambda: requests[name].infer([x])))
                 for line in command(examples / "time_network", model, threads, 4)[3].splitlines():
                     kind, *values = line.split()
                     if kind == "run":
@@ -97,16 +111,17 @@ def networks(examples, rounds):
                         tract[name].append(float(line.split()[1]))
         peak = statistics.median(peaks)
         for name in MODELS:
-            times.append([f"{name}, {threads}", ms(ours[name]), ms(reference[name]), ms(tract[name]),
-                          ratio(ours[name], reference[name]), ratio(ours[name], tract[name])])
+            times.append([f"{name}, {threads}", ms(ours[name]), ms(reference[name]), ms(intel[name]), ms(tract[name]),
+                          ratio(ours[name], reference[name]), ratio(ours[name], intel[name]),
+                          ratio(ours[name], tract[name])])
             rate = GFLOP[name] / statistics.median(ours[name]) * 1e3
             theirs = GFLOP[name] / statistics.median(reference[name]) * 1e3
             shares.append([f"{name}, {threads}", f"{peak:.0f}", f"{rate:.0f}", f"{100 * rate / peak:.0f} %",
                            f"{100 * theirs / peak:.0f} %"])
             ratios.append([f"{name}, {threads}", ms(surfaces[name]), ratio(surfaces[name], reference["unet-640"]),
                            ms(loads[name]), ms(firsts[name])])
-    table("The network alone, full frame, ms", ["model, threads", "ours", "onnxruntime", "tract's operators",
-          "ours / onnxruntime", "ours / tract"], times)
+    table("The network alone, full frame, ms", ["model, threads", "ours", "onnxruntime", "OpenVINO",
+          "tract's operators", "ours / onnxruntime", "ours / OpenVINO", "ours / tract"], times)
     table("Rate of the convolutions, GFLOP/s, counted by their definition", ["model, threads", "peak", "ours",
           "ours of peak", "onnxruntime of peak"], shares)
     table("From pixels to surfaces, ms (a phantom of 768 x 496)", ["model, threads", "ours",

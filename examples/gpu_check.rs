@@ -67,10 +67,10 @@ fn surfaces(network: &Network, scan: &BScan) -> Result<Surfaces, Box<dyn Error>>
 }
 
 fn time(network: &Network, scans: &[BScan]) -> Result<Duration, Box<dyn Error>> {
-    find_surfaces(network, &scans[0], EzConvention::default())?;
+    find_surfaces(network, &scans[0], None, EzConvention::default())?;
     let start = Instant::now();
     for scan in scans.iter().cycle().take(RUNS as usize) {
-        find_surfaces(network, scan, EzConvention::default())?;
+        find_surfaces(network, scan, None, EzConvention::default())?;
     }
     Ok(start.elapsed() / RUNS as u32)
 }

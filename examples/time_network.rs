@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = Network::from_bytes_with(&bytes, operators, Device::Cpu)?.with_threads(threads.parse()?);
     println!("load {:.2}", milliseconds(start));
     let start = Instant::now();
-    find_surfaces(&network, &bscan, EzConvention::default())?;
+    find_surfaces(&network, &bscan, None, EzConvention::default())?;
     println!("first {:.2}", milliseconds(start));
 
     let input = Placement::new(bscan.width, bscan.height, network.metadata().input).input_of(&bscan);
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         network.run_input(&input)?;
         let network_alone = milliseconds(start);
         let start = Instant::now();
-        find_surfaces(&network, &bscan, EzConvention::default())?;
+        find_surfaces(&network, &bscan, None, EzConvention::default())?;
         println!("run {network_alone:.2} {:.2}", milliseconds(start));
     }
     Ok(())

@@ -16,7 +16,7 @@ Files must have the same bytes, except for these fields:
 - *.dcm: the same identifiers, the program's version, content date and time, and the encoding of lengths. An
   encapsulated PDF is compared as report.pdf is.
 - report.pdf: only the number of pages and the page sizes. Words, fonts and drawing may differ.
-- TEXTS and FILES below: changes made on purpose.
+- TEXTS, FILES, ADDED and REVISED below: changes made on purpose.
 
 Exit codes of `segment` and the error codes of failed scans must agree; the words of an error may differ.
 
@@ -43,10 +43,19 @@ import zlib
 TEXTS = [
     # ("old words", "new words"),
 ]
+CHOROID = "the choroid is given where it cannot be seen, too"
 # Files that may differ on purpose: pattern of the file's name, reason.
 FILES = [
     # ("overlay*.png", "the legend has new words"),
+    ("report.*", "the report begins with verdict and findings"),
+    *((f"{name}*", CHOROID) for name in ("mask", "overlay", "surfaces", "measures", "label", "thickness-")),
 ]
+
+# Keys of result.json and columns of tables that only AFTER has.
+ADDED = {"findings", "lesions", "choroid_visible", "EZ_END", "RPE_OUTER", "CSB_kind", "visible"}
+# The choroid is given in every A-scan with a retina: its columns, and its entries in lists, are left out.
+REVISED = {"CSB", "choroid_um", "choroid_px"}
+SCHEMAS = {"octrls.result/2": "octrls.result/1"}
 
 # Folders of DATA with labels: images that are not scans.
 LABELS = ("masks*", "lesions", "other", "fluid", "boundaries*", "confidence", "*_traced")
@@ -305,6 +314,29 @@ def pages(data):
     return count, sorted(sizes)
 
 
+def comparable(value):
+    """A value of result.json without what changed on purpose."""
+
+    def is_revised(item):
+        named = isinstance(item, dict) and [item.get(key) for key in ("layer", "boundary", "criterion", "measure")]
+        return named and any(isinstance(n, str) and (n in REVISED or "choroid" in n) for n in named)
+
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items() if key not in ADDED}
+    if isinstance(value, list):
+        return [comparable(item) for item in value if not is_revised(item)]
+    return SCHEMAS.get(value, value) if isinstance(value, str) else value
+
+
+def comparable_lines(table):
+    """A CSV table without what changed on purpose."""
+    lines = [line.split(b",") for line in table.splitlines()]
+    names = [name.decode() for name in lines[0]] if lines else []
+    kept = [i for i, name in enumerate(names) if name not in ADDED | REVISED]
+    lines = (line for line in lines if line[0] != b"choroid")
+    return b"\n".join(b",".join(line[i] for i in kept) for line in lines)
+
+
 def first_of_json(a, b, path=""):
     """The first place at which two values differ."""
     if isinstance(a, dict) and isinstance(b, dict):
@@ -345,8 +377,8 @@ def difference(name, before, after, a, b):
         x, y = a.json(before), b.json(after)
         if x == y:
             return None
-        loaded = (json.loads(text.replace(b"<time>", b"0")) for text in (x, y))
-        return first_of_json(*loaded) or "the same values, written in another way"
+        loaded = [comparable(json.loads(text.replace(b"<time>", b"0"))) for text in (x, y)]
+        return first_of_json(*loaded)
     if name.endswith(".dcm"):
         x, y = a.dicom(before), b.dicom(after)
         if x == y:
@@ -359,7 +391,7 @@ def difference(name, before, after, a, b):
         x, y = pages(before), pages(after)
         return None if x == y and x[0] else f"pages {x} -> {y}"
     if name.endswith(".csv"):
-        x, y = a.neutral(before), b.neutral(after)
+        x, y = comparable_lines(a.neutral(before)), comparable_lines(b.neutral(after))
         return None if x == y else first_of_lines(x, y)
     return None if before == after else first_of_bytes(before, after)
 

@@ -26,7 +26,7 @@ fn boundaries_of_a_phantom_match_its_labels() {
     }
 
     let record = result(&folder);
-    assert_eq!(record["schema"], "octrls.result/1");
+    assert_eq!(record["schema"], "octrls.result/2");
     assert_eq!(record["unit"], "um");
     assert_eq!(record["scan"]["path"], "phantom-000001.png");
     assert_eq!(record["scan"]["axial"]["from"], "sidecar");
@@ -34,6 +34,13 @@ fn boundaries_of_a_phantom_match_its_labels() {
     for file in record["files"].as_array().expect("files") {
         assert!(folder.join(file.as_str().expect("a name")).is_file(), "{file}");
     }
+    let share = record["choroid_visible"].as_f64().expect("a choroid");
+    let kinds = fs::read_to_string(folder.join("boundaries.csv")).expect("a table");
+    let count = |kind: &str| kinds.lines().filter(|line| line.ends_with(kind)).count();
+    let (visible, inferred) = (count(",visible"), count(",inferred"));
+    assert_eq!(visible + inferred, found["CSB"].iter().flatten().count());
+    let expected = visible as f64 / (visible + inferred) as f64;
+    assert!((share - expected).abs() < 1e-6, "{share} {expected}");
     let mask = image::open(folder.join("mask.png")).expect("mask").into_luma8();
     assert_eq!((mask.width(), mask.height()), (768, 496));
     assert!(mask.pixels().all(|p| p.0[0] <= 8));

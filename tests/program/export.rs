@@ -33,6 +33,10 @@ fn the_export_holds_every_ascan_of_every_result() {
             assert_eq!((row.get_int(at("bscan")).unwrap(), row.get_int(at("ascan")).unwrap()), (0, i as i32));
             let value = |name: &str| row.get_float(at(name)).ok();
             assert_eq!(value("ONL_EZ"), boundaries["ONL_EZ"][i]);
+            assert_eq!(value("RPE_OUTER"), boundaries["RPE_OUTER"][i]);
+            let kind = row.get_string(at("CSB_kind")).ok();
+            assert_eq!(kind.is_some(), boundaries["CSB"][i].is_some());
+            assert!(kind.is_none_or(|kind| ["visible", "inferred"].contains(&kind.as_str())));
             assert_eq!(value("confidence"), thickness["confidence"][i]);
             let expected = thickness.get("retina_um").and_then(|column| column[i]);
             assert_eq!(value("retina_um"), expected, "null without a spacing");

@@ -73,10 +73,16 @@ pub trait ScanSource: Send + Sync {
 }
 
 /// Real scans. Draws a set by its weight (equal by default), then a subject by the square root of its number of scans,
-/// then any scan of the subject. Thus a subject with a single scan neither vanishes nor is overfitted.
+/// then any scan of the subject. Thus a subject with a single scan neither vanishes nor is overfitted. For a share of
+/// the draws, a lesion is drawn first, each as likely, and then any scan that shows it.
 pub struct RealScans {
     sets: Vec<SetScans>,
+    /// The scans with each lesion that occurs.
+    lesions: Vec<Vec<Arc<Frame>>>,
 }
+
+/// Share of the draws that start from a lesion.
+const LESION_SHARE: f64 = 0.3;
 
 /// The scans of a set, grouped by subject.
 struct SetScans {
@@ -92,27 +98,41 @@ impl RealScans {
     #[must_use]
     pub fn new(samples: &[Sample], weights: &SetWeights) -> Self {
         let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<Arc<Frame>>>> = BTreeMap::new();
+        let mut lesions = vec![Vec::new(); LESION_CLASSES];
         for s in samples {
-            sets.entry(&s.set).or_default().entry(&s.subject).or_default().push(Arc::new(Frame::of(s)));
+            let frame = Arc::new(Frame::of(s));
+            for (class, frames) in (0_u8..).zip(&mut lesions).skip(1) {
+                if frame.labels.iter().any(|label| label.lesion() == Some(class)) {
+                    frames.push(frame.clone());
+                }
+            }
+            sets.entry(&s.set).or_default().entry(&s.subject).or_default().push(frame);
         }
+        lesions.retain(|frames| !frames.is_empty());
         let weight = |name: &str| weights.get(name).copied().unwrap_or(1.0);
         let set = |(name, subjects): (&str, BTreeMap<&str, _>)| SetScans {
             weight: weight(name),
             subjects: subjects.into_values().collect(),
         };
-        Self { sets: sets.into_iter().map(set).collect() }
+        Self { sets: sets.into_iter().map(set).collect(), lesions }
     }
 
     /// Uses the given samples, each equally likely.
     #[must_use]
     pub fn unbalanced(samples: &[Sample]) -> Self {
         let frames = samples.iter().map(|s| Arc::new(Frame::of(s))).collect();
-        Self { sets: vec![SetScans { weight: 1.0, subjects: vec![frames] }] }
+        Self { sets: vec![SetScans { weight: 1.0, subjects: vec![frames] }], lesions: Vec::new() }
     }
 }
 
 impl ScanSource for RealScans {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame> {
+        if !self.lesions.is_empty() && rng.random_bool(LESION_SHARE) {
+            let frame = self.lesions.choose(rng).and_then(|frames| frames.choose(rng));
+            if let Some(frame) = frame {
+                return frame.clone();
+            }
+        }
         let set = self.sets.choose_weighted(rng, |s| s.weight).ok();
         let subject = set.and_then(|s| s.subjects.choose_weighted(rng, |scans| (scans.len() as f64).sqrt()).ok());
         let frame = subject.and_then(|s| s.choose(rng));
@@ -287,6 +307,15 @@ mod tests {
         let thrice = SetWeights::from([("b".to_owned(), 3.0)]);
         assert_shares(&RealScans::new(&samples, &thrice), [0.1875, 0.0625, 0.75]);
         assert_shares(&RealScans::unbalanced(&samples), [9.0 / 11.0, 1.0 / 11.0, 1.0 / 11.0]);
+    }
+
+    #[test]
+    fn a_rare_lesion_is_drawn_often() {
+        let many = (0..30).map(|_| sample("a", "healthy", 0.0));
+        let ill = Sample { lesions: Some(vec![2]), ..sample("a", "healthy", 0.5) };
+        let scans = RealScans::new(&many.chain([ill]).collect::<Vec<_>>(), &SetWeights::new());
+        let share = LESION_SHARE as f32 + (1.0 - LESION_SHARE as f32) / 31.0;
+        assert_shares(&scans, [1.0 - share, share, 0.0]);
     }
 
     /// Asserts the shares of draws of scans with intensity 0, 0.5 and 1.

@@ -17,6 +17,8 @@ const CHOROID: usize = CLASSES - 1;
 /// Smoothing of Dice for classes with few pixels, in pixels.
 const SMOOTHING: f32 = 20.0;
 
+/// Weight of a pixel of a lesion in the cross-entropy, against that of one without: lesions are small.
+const LESION_WEIGHT: f32 = 4.0;
 /// Weight of the Dice of lesions, which differs much from crop to crop.
 const LESION_DICE: f32 = 0.5;
 
@@ -65,10 +67,15 @@ impl Loss {
         let lesions = scores.lesions.map(|logits| {
             let log_p = log_softmax(logits, 1);
             let weight = target.lesions.exact.clone() * selection::<LESION_CLASSES>(|c| c > 0, &log_p);
-            [cross_entropy(&log_p, &target.lesions), dice_loss::<LESION_CLASSES>(&log_p, &target.lesions, weight)]
+            let is_lesion = (weight.clone() * target.lesions.allowed.clone()).sum_dim(1);
+            let pixels = target.lesions.labelled.clone() + is_lesion * (LESION_WEIGHT - 1.0);
+            [
+                cross_entropy(&log_p, &target.lesions.allowed, pixels),
+                dice_loss::<LESION_CLASSES>(&log_p, &target.lesions, weight),
+            ]
         });
         Self {
-            cross_entropy: cross_entropy(&log_p, &target.layers),
+            cross_entropy: cross_entropy(&log_p, &target.layers.allowed, labelled.clone()),
             dice: dice_loss::<CLASSES>(&log_p, &target.layers, weight),
             lesions,
         }
@@ -88,11 +95,12 @@ impl Loss {
     }
 }
 
-fn cross_entropy(log_p: &Tensor<4>, target: &Allowed) -> Tensor<1> {
-    let pixels = target.labelled.clone().sum().clamp_min(1.0);
-    let forbidden = (target.allowed.clone() - 1.0) * -FORBIDDEN;
+/// Mean negative log-probability of the allowed classes over pixels of the given weights.
+fn cross_entropy(log_p: &Tensor<4>, allowed: &Tensor<4>, weights: Tensor<4>) -> Tensor<1> {
+    let pixels = weights.clone().sum().clamp_min(1.0);
+    let forbidden = (allowed.clone() - 1.0) * -FORBIDDEN;
     let log_allowed = log_sum_exp(log_p.clone() + forbidden);
-    (log_allowed * target.labelled.clone()).sum().neg() / pixels
+    (log_allowed * weights).sum().neg() / pixels
 }
 
 /// One minus the mean soft Dice of the classes that occur; `weight` selects the classes and pixels that count.

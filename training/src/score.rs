@@ -71,6 +71,12 @@ impl Ratio {
         }
     }
 
+    /// Number of cases.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
     /// The share; `None` without cases.
     #[must_use]
     pub fn value(&self) -> Option<f64> {

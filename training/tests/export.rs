@@ -18,7 +18,10 @@ fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
     let model = model(config);
     let input = input([width, height]);
     let data = TensorData::new(input.clone(), [1, 1, height, width]);
-    let burn: Vec<f32> = model.forward(Tensor::from_data(data, &device())).layers.into_data().try_to_vec().expect("floats");
+    let scores = model.forward(Tensor::from_data(data, &device()));
+    let outputs = [Some(scores.layers), scores.lesions].into_iter().flatten();
+    let burn: Vec<f32> =
+        outputs.flat_map(|scores| scores.into_data().try_to_vec::<f32>().expect("floats")).collect();
 
     let bytes = export(&model, &description([width, height])).expect("an exportable network");
     let network = Network::from_bytes(&bytes).expect("a model that the runtime loads");
@@ -31,6 +34,12 @@ fn largest_difference(config: UNetConfig, width: usize, height: usize) -> f32 {
 #[test]
 fn runtime_matches_burn() {
     let difference = largest_difference(UNetConfig::default(), 48, 64);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn a_network_without_lesions_has_one_output() {
+    let difference = largest_difference(UNetConfig { lesions: false, ..UNetConfig::default() }, 48, 64);
     assert!(difference < 1e-4, "{difference}");
 }
 

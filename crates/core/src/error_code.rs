@@ -38,8 +38,10 @@ error_codes! {
     ReadTruncated = "E-READ-TRUNCATED",
     /// The content contradicts its format.
     ReadMalformed = "E-READ-MALFORMED",
-    /// Known format, unsupported variant (e.g. Zeiss's obfuscated DICOM, a report without B-scans).
+    /// Known format, unsupported variant (e.g. Zeiss's obfuscated DICOM, a transfer syntax, a report without B-scans).
     ReadUnsupported = "E-READ-UNSUPPORTED",
+    /// A DICOM photograph or en-face image, which has no B-scans, was passed by.
+    ReadCompanion = "W-READ-COMPANION",
     /// A picture of several panels, in which no single one is clearly the B-scan.
     ReadComposite = "E-READ-COMPOSITE",
     /// A raw export whose changed name no longer states its size.
@@ -50,9 +52,9 @@ error_codes! {
     ReadFileSize = "E-READ-FILE-SIZE",
     /// The sidecar `.toml` beside the scan is wrong.
     ReadSidecar = "E-READ-SIDECAR",
-    /// Images listed in an export, or B-scans of an `.E2E` file, are missing.
+    /// Images listed in an export, B-scans of an `.E2E` file, or parts of a DICOM concatenation are missing.
     ReadIncomplete = "E-READ-INCOMPLETE",
-    /// Files of a DICOM series contradict each other or give no order.
+    /// Files of a DICOM series or concatenation contradict each other or give no order.
     ReadSeries = "E-READ-SERIES",
     /// `--series N` is larger than the number of series in the file.
     ReadNoSeries = "E-READ-NO-SERIES",

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    layer::{Boundary, EzConvention},
-    measure::{NoRetina, Quality, Signal, Thicknesses, Verdict},
-    network::{ModelError, Network, Placement, retina_crop},
+    layer::{Boundary, EzConvention, Measured},
+    measure::{Finding, LesionFigures, NoRetina, Quality, Signal, Thicknesses, Verdict},
+    network::{ModelError, Network, Placement, Preprocessing, retina_crop},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, LesionMask, Surfaces, extract_parallel},
 };
@@ -46,6 +46,19 @@ impl SegmentedBScan {
         self.quality.verdict()
     }
 
+    /// Area and height of every lesion with a pixel, by its class. Spacings as in [`LesionFigures::measure`].
+    #[must_use]
+    pub fn lesion_figures(&self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Vec<LesionFigures> {
+        self.lesions.as_ref().map_or_else(Vec::new, |mask| LesionFigures::measure(mask, axial, lateral))
+    }
+
+    /// What a person should look at in this B-scan, see [`Finding::of`].
+    #[must_use]
+    pub fn findings(&self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Vec<Finding> {
+        let extent = |lesion| self.lesions.as_ref().map_or(0..0, |mask| mask.extent(lesion));
+        Finding::of(&self.surfaces, &self.lesion_figures(axial, lateral), extent)
+    }
+
     /// Mean confidence over all A-scans, 0 to 1.
     #[must_use]
     pub fn confidence(&self) -> f32 {
@@ -67,12 +80,56 @@ pub struct FoundSurfaces {
     pub network_time: Duration,
 }
 
-/// Finds the boundaries of one B-scan. Runs the network on the rows that seem to hold the retina and, if that result is
-/// doubtful, on the whole scan.
+/// Axial spacing in micrometres of most scans used for training. Scans of much coarser spacing are enlarged to it.
+const TRAINED_UM: f64 = 3.87;
+/// Axial spacing from which a scan is coarse.
+const COARSE_UM: f64 = 5.8;
+/// Thickness of most retinas in rows at the spacing used for training, and the thickness below which a scan of unknown
+/// spacing is coarse: half of the thinnest healthy retina.
+const TRAINED_ROWS: f32 = 75.0;
+const COARSE_ROWS: f32 = 36.0;
+/// Maximum enlargement.
+const MAX_ENLARGEMENT: f32 = 4.0;
+
+/// Finds the boundaries of one B-scan, whose spacing along the A-scans is `axial` if it is known. A scan of coarse
+/// spacing is enlarged first; without known spacing, the thickness of the retina tells.
 ///
 /// # Errors
 /// [`ModelError`] when the network fails.
-pub fn find_surfaces(network: &Network, bscan: &BScan, ez: EzConvention) -> Result<FoundSurfaces, ModelError> {
+pub fn find_surfaces(
+    network: &Network,
+    bscan: &BScan,
+    axial: Option<Spacing>,
+    ez: EzConvention,
+) -> Result<FoundSurfaces, ModelError> {
+    let factor = match axial {
+        Some(spacing) if spacing.um > COARSE_UM => ((spacing.um / TRAINED_UM) as f32).min(MAX_ENLARGEMENT),
+        _ => 1.0,
+    };
+    let found = find_at_scale(network, bscan, factor, ez)?;
+    if axial.is_some() || network.metadata().preprocessing != Preprocessing::ShrinkCentreStandardise {
+        return Ok(found);
+    }
+    match median_thickness(&found.surfaces) {
+        Some(rows) if rows < COARSE_ROWS => {
+            let factor = (TRAINED_ROWS / rows).min(MAX_ENLARGEMENT);
+            let enlarged = find_at_scale(network, bscan, factor, ez)?;
+            let better = enlarged.surfaces.confidence_where_found() > found.surfaces.confidence_where_found();
+            Ok(if better { enlarged } else { found })
+        }
+        _ => Ok(found),
+    }
+}
+
+/// Median distance of Bruch's membrane from the ILM in rows of the scan; `None` without a retina.
+fn median_thickness(surfaces: &Surfaces) -> Option<f32> {
+    let mut rows: Vec<f32> = surfaces.thickness_px(Measured::Retina).flatten().collect();
+    rows.sort_by(f32::total_cmp);
+    rows.get(rows.len() / 2).copied()
+}
+
+/// Runs the network on the rows that seem to hold the retina and, if that result is doubtful, on the whole scan.
+fn find_at_scale(network: &Network, bscan: &BScan, factor: f32, ez: EzConvention) -> Result<FoundSurfaces, ModelError> {
     let options = ExtractOptions::for_model(network.metadata(), ez);
     let mut network_time = Duration::ZERO;
     let permit = network.acquire();
@@ -85,7 +142,7 @@ pub fn find_surfaces(network: &Network, bscan: &BScan, ez: EzConvention) -> Resu
         let quality = Quality::of(bscan, &surfaces);
         Ok(FoundSurfaces { surfaces, lesions, quality, network_time })
     };
-    let whole = network.placement(bscan);
+    let whole = network.placement_enlarged(bscan, factor);
     let prepared = whole.prepare(bscan);
     if let Some(crop) = retina_crop(&whole, &prepared) {
         let placement = network.cropped_placement(whole, &crop);
@@ -135,11 +192,12 @@ pub fn segment(
     ez: EzConvention,
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
-    let FoundSurfaces { surfaces, lesions, quality, network_time } = find_surfaces(network, &bscan, ez)?;
+    let FoundSurfaces { surfaces, lesions, quality, network_time } = find_surfaces(network, &bscan, axial, ez)?;
     let (surfaces, lesions, no_retina) = match quality.verdict() {
         Verdict::NotARetina => {
+            // The spacing along the columns of a turned picture is not known.
             let shows_retina = |turned: &BScan| {
-                find_surfaces(network, turned, ez).map(|found| found.quality.verdict() != Verdict::NotARetina)
+                find_surfaces(network, turned, None, ez).map(|found| found.quality.verdict() != Verdict::NotARetina)
             };
             let reason = NoRetina::of(&bscan, shows_retina)?;
             (Surfaces::undetermined(bscan.width, bscan.height), None, Some(reason))
@@ -192,7 +250,7 @@ mod tests {
             let placement = network.placement(&bscan);
             let crop = retina_crop(&placement, &placement.prepare(&bscan)).expect("a crop");
             assert!(crop.len() < placement.resized_height * 7 / 8);
-            let found = find_surfaces(&network, &bscan, EzConvention::default()).expect("boundaries").surfaces;
+            let found = find_surfaces(&network, &bscan, None, EzConvention::default()).expect("boundaries").surfaces;
             let (cropped, whole) = (rows(&found), rows(&whole(&network, &bscan)));
             let both: Vec<f32> =
                 cropped.iter().zip(&whole).filter_map(|(c, w)| Some((c.as_ref()? - w.as_ref()?).abs())).collect();

@@ -114,6 +114,7 @@ impl Bioptigen {
             pattern,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         Ok(Self { file, header, bytes_per_sample, frames: samples.into_iter().map(|r| r.at).collect() })

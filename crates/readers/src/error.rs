@@ -62,12 +62,12 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Images that an export lists are missing, perhaps only for now.
-    #[error("only {present} of {listed} images are present")]
+    /// Images that an export lists, or parts of a DICOM concatenation, are missing, perhaps only for now.
+    #[error("only {present} of {listed} images or parts are present")]
     Incomplete {
-        /// Images present.
+        /// Images or parts present.
         present: usize,
-        /// Images listed.
+        /// Images or parts listed.
         listed: usize,
     },
     /// The instances of a DICOM series contradict each other or lack the data to order them.

@@ -30,7 +30,7 @@ mod volume_folder;
 mod zeiss;
 
 pub use content::{may_be_scan, needs_content};
-pub use dicom::{DicomOrigin, DicomReference, FramePlanes, SeriesKey, series_key};
+pub use dicom::{DicomOrigin, DicomReference, FramePlanes, Role, SeriesKey, role, series_key};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use extensions::{has_scan_extension, may_be_instance, may_have_parts};

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use octrls_core::scan::{Eye, Moment, Provenance, ScanHeader, Spacing, Subject, plausible};
+use octrls_core::scan::{Acquisition, Clock, Eye, Moment, Provenance, ScanHeader, Spacing, Subject, plausible};
 use serde::{Deserialize, Serialize};
 
 /// A pattern for the names of scans. Without `/` it is for the file name without its extension, else for the last parts
@@ -80,6 +80,17 @@ impl NameFacts {
         let stated = |spacing: Option<Spacing>| spacing.filter(|s| s.from != Provenance::Default);
         header.axial = stated(header.axial).or(self.axial).or(header.axial);
         header.lateral = header.lateral.or(self.lateral);
+    }
+
+    /// Fills in the time if the file of the scan states none. Names have the scanner's clock.
+    #[must_use]
+    pub fn complete_acquisition(&self, stated: Acquisition) -> Acquisition {
+        match &self.subject {
+            Some(named) if stated.at.is_none() => {
+                Acquisition { at: Some(named.acquired), clock: Clock::Local, ..stated }
+            }
+            _ => stated,
+        }
     }
 
     /// Patient and time; `None` if the name lacks one.
@@ -285,6 +296,17 @@ mod tests {
         let um = |s: Option<Spacing>| s.map(|s| (s.um, s.from));
         assert_eq!(um(spacing.axial), Some((3.87, Provenance::Name)));
         assert_eq!(um(spacing.lateral), Some((11.5, Provenance::Name)));
+    }
+
+    #[test]
+    fn a_name_supplies_the_time_only_if_the_file_has_none() {
+        let facts = read("{patient}_{date}", "P12_20260131.png").expect("it fits");
+        let completed = facts.complete_acquisition(Acquisition { device: "A".to_owned(), ..Acquisition::default() });
+        assert_eq!((completed.at.map(Moment::date), &*completed.device), (Some("2026-01-31".to_owned()), "A"));
+        assert_eq!(completed.clock, Clock::Local);
+        let at = Moment::of_digits("20250101", "");
+        let stated = Acquisition { at, clock: Clock::Utc, device: String::new() };
+        assert_eq!(facts.complete_acquisition(stated.clone()), stated);
     }
 
     #[test]

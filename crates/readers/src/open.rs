@@ -104,7 +104,10 @@ impl OpenedScan {
             Content::HeidelbergE2e(file) => Box::new(HeidelbergE2e::open(file, hints, options)?),
             Content::Bioptigen => Box::new(Bioptigen::open(path, hints)?),
             Content::Cirrus => Box::new(Cirrus::open(path, hints, options.raw)?),
-            Content::Dicom => Box::new(DicomFile::open(path, hints)?),
+            Content::Dicom => Box::new(DicomFile::open(path, hints, options.allow_missing)?),
+            Content::DicomSeries(instances) if is_concatenation(instances) => {
+                Box::new(DicomFile::open_parts(instances, hints, options.allow_missing)?)
+            }
             Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, hints)?),
             Content::HeidelbergXml => Box::new(HeidelbergXml::open(path, hints, options.allow_missing)?),
             Content::HeidelbergVol => Box::new(HeidelbergVol::open(path, hints)?),
@@ -159,6 +162,12 @@ impl Content {
             }
         })
     }
+}
+
+/// Whether the files of a DICOM scan are parts of a concatenation, and not B-scans of a series.
+fn is_concatenation(files: &[PathBuf]) -> bool {
+    let key = files.first().and_then(|file| dicom::series_key(file).ok().flatten());
+    key.is_some_and(|key| key.is_concatenation())
 }
 
 /// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{BScan, BoundaryRows, Crop, ScanHeader, Subject},
+    scan::{Acquisition, BScan, BoundaryRows, Crop, ScanHeader, Subject},
 };
 
 use crate::{DicomOrigin, FundusImage, ReadError};
@@ -48,6 +48,14 @@ pub trait ScanReader: Send {
     /// As [`ScanReader::bscan`].
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(None)
+    }
+
+    /// When and with what the scan was taken, as far as the file states it; also of a scan of nobody.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(Acquisition::default())
     }
 
     /// The part of each picture that is its B-scan, in pixels of the picture; `None` if it is all of it.

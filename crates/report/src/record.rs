@@ -5,21 +5,28 @@ use std::borrow::Cow;
 use octrls_core::{
     layer::{Boundary, EzConvention, Measured},
     measure::{
-        LayerThickness, NoRetina, Quality, ScanQuality, Signal, ThicknessUnit, Verdict,
+        ChoroidVisibility, Finding, LayerThickness, LesionFigures, NoRetina, Quality, ScanQuality, Signal,
+        ThicknessUnit, Verdict,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{BScanPosition, Crop, Eye, Pattern, Provenance, ScanHeader, Spacing, Subject},
+    scan::{Acquisition, BScanPosition, Clock, Crop, Eye, Note, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 use serde::Serialize;
 
-use super::device::DeviceRecord;
+use super::{
+    device::DeviceRecord,
+    findings::{FindingRecord, FindingSummary},
+    lesions::LesionRecord,
+};
 
 /// Version of the file's structure; raised when readers must adapt.
-pub const RESULT_SCHEMA: &str = "octrls.result/1";
+pub const RESULT_SCHEMA: &str = "octrls.result/2";
+/// Every structure whose results can be read.
+pub(super) const READABLE_SCHEMAS: [&str; 2] = ["octrls.result/1", RESULT_SCHEMA];
 
 /// The scan, as stated by its file.
 #[derive(Clone, Debug, Serialize)]
@@ -41,8 +48,10 @@ pub struct ScanRecord {
     pub(super) axial: Option<Spacing>,
     pub(super) lateral: Option<Spacing>,
     pub(super) places: Option<Provenance>,
-    /// Acquisition time, by the scanner's clock; recorded only with a known patient.
+    /// Acquisition time by `clock`.
     pub(super) acquired: Option<String>,
+    /// `None` without a time.
+    pub(super) clock: Option<Clock>,
     pub(super) device: Option<String>,
     /// The part of each picture that is the B-scan, if the picture has other panels.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +83,7 @@ impl ScanRecord {
             lateral,
             places,
             acquired: None,
+            clock: None,
             device: None,
             crop: None,
             notes: Vec::new(),
@@ -86,20 +96,21 @@ impl ScanRecord {
         Self { crop, notes, ..self }
     }
 
-    /// Adds when and by which device the scan was taken, if `subject` is known.
+    /// Adds when and by which device the scan was taken.
     #[must_use]
-    pub fn taken(self, subject: Option<&Subject>) -> Self {
-        let device = subject.map(|s| s.device.clone()).filter(|device| !device.is_empty());
-        Self { acquired: subject.map(Subject::acquired_text), device, ..self }
+    pub fn taken(self, acquisition: &Acquisition) -> Self {
+        let Acquisition { at, clock, device } = acquisition;
+        let device = Some(device.clone()).filter(|device| !device.is_empty());
+        Self { acquired: at.map(|at| at.to_string()), clock: at.map(|_| *clock), device, ..self }
     }
 }
 
 /// The model as named in results.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelRecord {
-    name: String,
-    version: String,
-    sha256: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) sha256: String,
 }
 
 impl ModelRecord {
@@ -145,10 +156,17 @@ pub(super) struct ResultRecord<'a> {
     /// Why the scan shows no retina.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) no_retina: Option<NoRetina>,
+    /// What a person should look at.
+    pub(super) findings: Vec<FindingSummary>,
+    /// `None` if no B-scan was searched for lesions.
+    pub(super) lesions: Option<Vec<LesionRecord>>,
     pub(super) quality: ScanQuality,
+    pub(super) notes: Vec<NoteRecord>,
     pub(super) unit: ThicknessUnit,
     pub(super) confidence: f32,
     pub(super) layers: Vec<LayerRecord>,
+    /// Share of the A-scans with a choroid-sclera boundary in which it can be seen.
+    pub(super) choroid_visible: Option<f32>,
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) reference: Option<ReferenceRecord>,
     pub(super) circle: Option<CircleProfile>,
@@ -160,6 +178,19 @@ pub(super) struct ResultRecord<'a> {
     pub(super) seconds: f64,
     pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
+}
+
+/// A note on the scan, for programs and in words.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct NoteRecord {
+    note: Note,
+    pub(super) words: &'static str,
+}
+
+impl From<Note> for NoteRecord {
+    fn from(note: Note) -> Self {
+        Self { note, words: note.words() }
+    }
 }
 
 /// The description of the DICOM objects.
@@ -240,6 +271,10 @@ pub(super) struct BScanRecord {
     confidence: f32,
     layers: Vec<LayerRecord>,
     boundaries: Vec<BoundaryRecord>,
+    choroid_visible: Option<f32>,
+    /// `None` if the B-scan was not searched for lesions.
+    lesions: Option<Vec<LesionFigures>>,
+    findings: Vec<FindingRecord>,
     network_seconds: f64,
     surface_seconds: f64,
 }
@@ -281,7 +316,12 @@ impl LayerRecord {
 }
 
 impl BScanRecord {
-    pub(super) fn new(bscan: &SegmentedBScan, place: Option<BScanPosition>) -> Self {
+    /// Describes a B-scan of the scan with `header`.
+    pub(super) fn new(bscan: &SegmentedBScan, place: Option<BScanPosition>, header: &ScanHeader) -> Self {
+        let figures = |mask| LesionFigures::measure(mask, header.axial, header.lateral);
+        let lesions = bscan.lesions.as_ref().map(figures);
+        let extent = |lesion| bscan.lesions.as_ref().map_or(0..0, |mask| mask.extent(lesion));
+        let findings = Finding::of(&bscan.surfaces, lesions.as_deref().unwrap_or_default(), extent);
         Self {
             index: bscan.index,
             place,
@@ -292,6 +332,9 @@ impl BScanRecord {
             confidence: bscan.confidence(),
             layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
+            choroid_visible: ChoroidVisibility::of(&bscan.surfaces).share(),
+            findings: findings.iter().map(FindingRecord::new).collect(),
+            lesions,
             network_seconds: bscan.network_time.as_secs_f64(),
             surface_seconds: bscan.surface_time.as_secs_f64(),
         }
@@ -307,6 +350,16 @@ impl BScanRecord {
 
     pub(super) const fn confidence(&self) -> f32 {
         self.confidence
+    }
+
+    /// Index and findings.
+    pub(super) fn findings(&self) -> (usize, &[FindingRecord]) {
+        (self.index, &self.findings)
+    }
+
+    /// The lesions that were found; `None` if the B-scan was not searched.
+    pub(super) fn lesions(&self) -> Option<&[LesionFigures]> {
+        self.lesions.as_deref()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use octrls_core::ErrorCode;
 use std::{
+    collections::BTreeSet,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -140,6 +141,9 @@ fn merged(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
         verdict: Verdict::combine(all.iter().map(|s| s.verdict)),
         no_retina: None,
         flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
+        findings: all.iter().flat_map(|s| s.findings.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect(),
+        lesions: if let [one] = all { one.lesions.clone() } else { Vec::new() },
+        notes: all.iter().flat_map(|s| s.notes.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect(),
         confidence: weighted(&|s| Some(s.confidence)).unwrap_or_default(),
         follow_up: (!follow_ups.is_empty()).then(|| follow_ups.join("; ")),
         out: out.to_owned(),

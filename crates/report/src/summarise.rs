@@ -3,17 +3,19 @@
 use octrls_core::{
     layer::{LAYERS, Measured},
     measure::{
-        BScanFacts, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
         follow_up::Measures,
         reference::ReferenceTable,
     },
-    scan::{Eye, Provenance, ScanHeader, Spacing},
+    scan::{Eye, Note, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 
 use super::{
     device::{DeviceDifference, DeviceFindings, DeviceRecord},
+    findings::FindingSummary,
+    lesions::{LesionRecord, LesionTotals},
     record::{BScanRecord, CircleReferenceRecord, LayerRecord, ReferenceRecord},
 };
 
@@ -21,10 +23,14 @@ use super::{
 pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
+    lateral: Option<Spacing>,
+    /// Those that are known before any B-scan is measured.
+    notes: Vec<Note>,
     /// Whether lateral distances are those of any eye, not of this one.
     lateral_by_default: bool,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
+    lesions: LesionTotals,
     volume: Volume,
     device: DeviceDifference,
 }
@@ -39,8 +45,14 @@ pub(super) struct ScanMeasures {
     /// Why no B-scan shows a retina: the reason for the first.
     pub(super) no_retina: Option<NoRetina>,
     pub(super) quality: ScanQuality,
-    /// The thickness of each layer from the front, if the B-scans cover an area.
-    pub(super) maps: Option<Vec<ThicknessMap>>,
+    /// What the reader and the measures have to say about the scan.
+    pub(super) notes: Vec<Note>,
+    /// What a person should look at.
+    pub(super) findings: Vec<FindingSummary>,
+    /// The lesions over all B-scans; `None` if no B-scan was searched for lesions.
+    pub(super) lesions: Option<Vec<LesionRecord>>,
+    /// The scan from the front, if the B-scans cover an area.
+    pub(super) maps: Option<ScanMaps>,
     pub(super) volume: Option<VolumeMeasures>,
     pub(super) etdrs: Option<EtdrsSummary>,
     pub(super) reference: Option<ReferenceRecord>,
@@ -51,16 +63,27 @@ pub(super) struct ScanMeasures {
     pub(super) comparable: Measures,
 }
 
+/// A scan from the front.
+pub(super) struct ScanMaps {
+    /// The thickness of each layer and of the retina.
+    pub(super) thickness: Vec<ThicknessMap>,
+    /// 1 where the choroid's end can be seen, 0 where it is inferred.
+    pub(super) choroid_visible: Option<ThicknessMap>,
+}
+
 impl CollectedScan {
     /// An empty collection for the scan with `header`.
     pub(super) fn new(header: &ScanHeader) -> Self {
         Self {
             eye: header.eye,
             axial: header.axial,
+            lateral: header.lateral,
+            notes: [header.notes.clone(), Note::on_spacings(header.axial, header.lateral)].concat(),
             lateral_by_default: header.places == Some(Provenance::Default)
                 || header.lateral.is_some_and(|s| s.from == Provenance::Default),
             bscans: Vec::new(),
             facts: Vec::new(),
+            lesions: LesionTotals::default(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
         }
@@ -83,12 +106,21 @@ impl CollectedScan {
             signal: bscan.signal,
             device_signal_db: device.signal_db,
             quality: bscan.quality,
+            choroid: ChoroidVisibility::of(&bscan.surfaces),
+            retina_um: self.axial.and_then(|_| bscan.thicknesses.retina.median()),
         });
+        if let Some(mask) = &bscan.lesions {
+            self.lesions.add(bscan.index, mask);
+        }
         let position = header.tracks.get(bscan.index).copied();
         if let Some(position) = position {
             self.volume.add(position, &bscan.thicknesses);
+            self.volume.add_choroid_visible(position, &bscan.surfaces);
+            if let Some((mask, axial)) = bscan.lesions.as_ref().zip(self.axial) {
+                self.volume.add_lesions(position, mask, axial);
+            }
         }
-        self.bscans.push(BScanRecord::new(bscan, position));
+        self.bscans.push(BScanRecord::new(bscan, position, header));
     }
 }
 
@@ -104,12 +136,16 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
     let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
     let maps = scan.volume.thickness_maps();
-    let volume = maps.as_ref().map(|maps| scan.volume.measure(maps));
+    let maps = maps.map(|thickness| ScanMaps { thickness, choroid_visible: scan.volume.choroid_visible_map() });
+    let volume = maps.as_ref().map(|maps| scan.volume.measure(&maps.thickness));
     let circle = scan.volume.circle();
 
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
-    let decentration = maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(maps));
-    let quality = ScanQuality::judge(ScanFacts::combine(&scan.facts, decentration), verdict, gates);
+    let decentration =
+        maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
+    let facts = ScanFacts::combine(&scan.facts, decentration).with_spacings(scan.axial, scan.lateral);
+    let quality = ScanQuality::judge(facts, verdict, gates);
+    let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).collect();
 
     // Distances that only a default scales are compared with nothing.
     let reference = reference.filter(|_| !scan.lateral_by_default);
@@ -133,6 +169,9 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         verdict,
         no_retina: scan.bscans.iter().find_map(BScanRecord::no_retina).filter(|_| verdict == Verdict::NotARetina),
         quality,
+        findings: FindingSummary::over(scan.bscans.iter().map(BScanRecord::findings)),
+        lesions: scan.lesions.records(scan.axial, scan.lateral),
+        notes,
         maps,
         volume,
         etdrs,
@@ -171,6 +210,7 @@ mod tests {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let mut scan = CollectedScan::new(&header);
         for (index, PhantomScan { bscan, surfaces, .. }) in phantoms.into_iter().enumerate() {
@@ -201,6 +241,18 @@ mod tests {
             let (um, px) = (um.expect("measured"), px.expect("measured"));
             assert!((um - 2.0 * px).abs() < 1e-3, "{um} {px}");
         }
+    }
+
+    #[test]
+    fn implausible_values_are_noted_and_flagged() {
+        let of = |um| summary_of_two_phantoms(Some(Spacing { um, from: Provenance::Header }));
+        let usual = of(3.87);
+        assert!(usual.notes.is_empty() && !usual.quality.flags.contains('O'), "{:?}", usual.quality);
+        // As if axial and lateral spacing were swapped.
+        let swapped = of(11.3);
+        assert_eq!((&swapped.notes[..], swapped.quality.flags.contains('O')), (&[Note::RetinaImplausible][..], true));
+        assert_eq!(of(30.0).notes, [Note::AxialSpacingImplausible, Note::RetinaImplausible]);
+        assert!(summary_of_two_phantoms(None).notes.is_empty(), "thickness in pixels says nothing");
     }
 
     #[test]

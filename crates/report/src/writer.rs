@@ -25,7 +25,8 @@ use super::{
     dicom,
     images::{Pictures, png, thickness_maps},
     pages::{Localizer, Report},
-    record::{BScanRecord, DicomRecord, ResultRecord},
+    record::{BScanRecord, DicomRecord, NoteRecord, ResultRecord},
+    scan_findings::ScanFindings,
     staging::{Cancelled, StagedFolder},
     summarise::{CollectedScan, ScanMeasures, summarise},
     tables::Table,
@@ -40,12 +41,15 @@ pub struct ResultWriter {
     target: PathBuf,
     header: ScanHeader,
     collected: CollectedScan,
+    findings: ScanFindings,
     boundaries: Table,
     uncertainty: Table,
     thickness: Table,
+    /// `None` until a B-scan was searched for lesions.
+    lesions: Option<Table>,
     dicom: Option<DicomParts>,
     /// The B-scan for the report.
-    shown: Option<SegmentedBScan>,
+    shown: Option<Shown>,
     fundus: Option<FundusImage>,
     /// Names of the files written so far.
     files: Vec<String>,
@@ -70,11 +74,18 @@ pub struct ScanContext<'a> {
     pub elapsed: Duration,
 }
 
+/// The B-scan for the report: the one with the largest area of lesions, else the middle one.
+struct Shown {
+    bscan: SegmentedBScan,
+    lesions_px: f64,
+}
+
 /// The source of the DICOM objects.
 struct DicomParts {
     origin: DicomOrigin,
     results: DicomResults,
     heights: dicom::Heights,
+    lesions: dicom::LesionRuns,
 }
 
 impl ResultWriter {
@@ -92,7 +103,9 @@ impl ResultWriter {
             uncertainty: Table::uncertainty(&folder)?,
             thickness: Table::thickness(&folder, collected.unit())?,
             collected,
+            findings: ScanFindings::default(),
             folder,
+            lesions: None,
             dicom: None,
             shown: None,
             fundus: None,
@@ -104,7 +117,7 @@ impl ResultWriter {
     #[must_use]
     pub fn with_dicom(mut self, origin: DicomOrigin, results: DicomResults) -> Self {
         let heights = dicom::Heights::new(self.header.width, self.header.height);
-        self.dicom = Some(DicomParts { origin, results, heights });
+        self.dicom = Some(DicomParts { origin, results, heights, lesions: dicom::LesionRuns::default() });
         self
     }
 
@@ -126,17 +139,38 @@ impl ResultWriter {
         pictures: &Pictures,
     ) -> Result<(), OutputError> {
         self.collected.add(bscan, device, &self.header);
-        if bscan.index == self.header.bscans / 2 {
-            self.shown = Some(bscan.clone());
-        }
+        self.add_lesions(bscan)?;
+        self.findings.add(bscan, &self.header);
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
         if let Some(dicom) = &mut self.dicom {
             dicom.heights.add(&bscan.surfaces);
+            dicom.lesions.add(bscan.lesions.as_ref());
         }
         self.write_bscan_image("mask", bscan.index, &pictures.mask)?;
+        if let Some(lesions) = &pictures.lesions {
+            self.write_bscan_image("lesions", bscan.index, lesions)?;
+        }
         self.write_bscan_image("overlay", bscan.index, &pictures.overlay)
+    }
+
+    /// Adds the lesions of `bscan`, which was collected just before, and keeps it if the report should show it.
+    fn add_lesions(&mut self, bscan: &SegmentedBScan) -> Result<(), OutputError> {
+        let found = self.collected.bscans().last().and_then(BScanRecord::lesions);
+        let lesions_px = found.unwrap_or_default().iter().map(|lesion| lesion.area_px).sum();
+        let largest = self.shown.as_ref().map_or(0.0, |shown| shown.lesions_px);
+        if lesions_px > largest || (bscan.index == self.header.bscans / 2 && largest == 0.0) {
+            self.shown = Some(Shown { bscan: bscan.clone(), lesions_px });
+        }
+        if let Some(lesions) = found {
+            let table = match self.lesions.take() {
+                Some(table) => table,
+                None => Table::lesions(&self.folder)?,
+            };
+            self.lesions.insert(table).add_lesions(bscan, lesions)?;
+        }
+        Ok(())
     }
 
     /// Completes and publishes the results. `last_call` runs right before publishing, and may cancel
@@ -177,8 +211,12 @@ impl ResultWriter {
     fn finish_tables(&mut self, measures: &ScanMeasures) -> Result<(), OutputError> {
         if let Some(volume) = &measures.volume {
             self.files.push(Table::etdrs(&self.folder, volume)?.finish()?.to_owned());
+            if let Some(lesions) = &volume.lesions {
+                self.files.push(Table::lesion_volumes(&self.folder, lesions)?.finish()?.to_owned());
+            }
         }
-        for table in [&mut self.boundaries, &mut self.uncertainty, &mut self.thickness] {
+        let tables = [&mut self.boundaries, &mut self.uncertainty, &mut self.thickness];
+        for table in tables.into_iter().chain(&mut self.lesions) {
             self.files.push(table.finish()?.to_owned());
         }
         Ok(())
@@ -187,7 +225,8 @@ impl ResultWriter {
     /// Draws and writes the thickness maps of a volume.
     fn write_maps(&mut self, measures: &ScanMeasures) -> Result<Option<RgbImage>, OutputError> {
         let volume = measures.maps.as_ref().zip(measures.volume.as_ref());
-        let maps = volume.and_then(|(maps, volume)| thickness_maps(maps, volume, self.header.eye));
+        let visible = measures.quality.facts.choroid_visible;
+        let maps = volume.and_then(|(maps, volume)| thickness_maps(maps, visible, volume, self.header.eye));
         if let Some(maps) = &maps {
             let content = png(MAPS_FILE, maps.as_raw(), maps.dimensions(), ExtendedColorType::Rgb8)?;
             self.write(MAPS_FILE, &content)?;
@@ -201,7 +240,7 @@ impl ResultWriter {
         record: &ResultRecord<'_>,
         maps: Option<&RgbImage>,
     ) -> Result<Option<Vec<u8>>, OutputError> {
-        let Some(shown) = &self.shown else { return Ok(None) };
+        let Some(Shown { bscan: shown, .. }) = &self.shown else { return Ok(None) };
         let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
         let pdf = Report { record, shown, maps, localizer }.pdf();
         let pdf = pdf.map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
@@ -215,8 +254,9 @@ impl ResultWriter {
         record: &ResultRecord<'_>,
         pdf: Option<&[u8]>,
     ) -> Result<Option<DicomRecord>, OutputError> {
-        let Some(DicomParts { origin, results, heights }) = &self.dicom else { return Ok(None) };
-        let parts = dicom::ScanResults { origin, header: &self.header, record, heights, pdf };
+        let Some(DicomParts { origin, results, heights, lesions }) = &self.dicom else { return Ok(None) };
+        let (header, findings) = (&self.header, &self.findings);
+        let parts = dicom::ScanResults { origin, header, record, heights, lesions, findings, pdf };
         let (objects, described) = parts.objects(*results)?;
         for (name, content) in objects {
             self.write(name, &content)?;
@@ -235,6 +275,9 @@ impl ResultWriter {
             verdict: measures.verdict,
             no_retina: measures.no_retina,
             flags: measures.quality.flags.clone(),
+            findings: self.findings.kinds(),
+            lesions: self.findings.lesions(measures.volume.as_ref()),
+            notes: measures.notes.clone(),
             confidence: measures.confidence,
             follow_up: follow_up.map(FollowUp::words),
             out: self.target.clone(),
@@ -274,7 +317,11 @@ fn result_record<'a>(
         ellipsoid_zone,
         verdict: measures.verdict,
         no_retina: measures.no_retina,
+        findings: measures.findings,
+        lesions: measures.lesions,
+        choroid_visible: measures.quality.facts.choroid_visible,
         quality: measures.quality,
+        notes: measures.notes.into_iter().map(NoteRecord::from).collect(),
         unit: measures.unit,
         confidence: measures.confidence,
         layers: measures.layers,
@@ -296,3 +343,6 @@ fn json(record: &ResultRecord<'_>) -> Result<Vec<u8>, OutputError> {
     serde_json::to_vec_pretty(record)
         .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ mod tables;
 use std::path::PathBuf;
 
 pub use mutations::{Target, assert_never_panics, write_corpora};
-pub use requirements::{missing, real_data};
+pub use requirements::{cases, missing, real_data};
 pub use tables::{columns, difference};
 
 /// The folder of the project.

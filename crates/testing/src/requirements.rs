@@ -28,3 +28,14 @@ pub fn real_data(test: &str) -> Option<PathBuf> {
     missing(test, "data");
     None
 }
+
+/// The folder of scans that stand for kinds that once failed, beside that of real scans; not part of the project either.
+#[must_use]
+pub fn cases(test: &str) -> Option<PathBuf> {
+    let folder = env::var_os("OCTRLS_CASES").map_or_else(|| project().join("../shared/cases"), PathBuf::from);
+    if folder.join("README.md").is_file() {
+        return Some(folder);
+    }
+    missing(test, "cases");
+    None
+}

@@ -19,6 +19,7 @@ mod display_path;
 pub mod fixtures;
 mod lines;
 mod screen_kind;
+mod short_findings;
 mod state;
 
 pub use controls::Controls;

@@ -20,7 +20,9 @@ use octrls_core::{
 };
 use octrls_dicom_net::ResultSender;
 use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
-use octrls_readers::{self as readers, ExportParts, ScanFiles, may_be_scan, may_have_parts};
+use octrls_readers::{
+    self as readers, ExportParts, Role, ScanFiles, may_be_instance, may_be_scan, may_have_parts, role,
+};
 
 use crate::cli::{
     arguments::{
@@ -156,7 +158,7 @@ fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBu
     (finished, failed)
 }
 
-/// One line with the mean thickness of every layer, the verdict and the confidence.
+/// One line with the mean thickness of every layer, the verdict, the findings and the confidence.
 fn summary_line(summary: &ScanSummary) -> String {
     let unit = match summary.unit {
         ThicknessUnit::Micrometres => "um",
@@ -172,11 +174,14 @@ fn summary_line(summary: &ScanSummary) -> String {
             summary.no_retina.map_or("not a retina".to_owned(), |reason| format!("not a retina: {}", reason.words()))
         }
         verdict => {
+            let findings: Vec<_> = summary.findings.iter().map(|finding| finding.short()).collect();
+            let findings = if findings.is_empty() { String::new() } else { format!(" ({})", findings.join(", ")) };
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
             let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
+            let notes: String = summary.notes.iter().map(|note| format!("; {}", note.words())).collect();
             format!(
-                "{series}{layers} {unit}, {}{flags}, confidence {:.2}{follow_up}",
+                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}{notes}",
                 verdict.words(),
                 summary.confidence
             )
@@ -218,11 +223,12 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             if entry.file_type().is_file() && may_be_scan(entry.path()) {
                 let name = entry.path().strip_prefix(input)?.to_owned();
                 add(entry.into_path(), name)?;
-            } else if entry.file_type().is_file() && is_passed_by(entry.path()) {
+            } else if entry.file_type().is_file() && looks_like_a_scan(entry.path()) {
                 passed_by += 1;
             }
         }
     }
+    by_name.retain(|name, scan| !is_passed_by(name, scan));
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
     by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
     let passed = match passed_by {
@@ -245,8 +251,21 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     Ok(jobs.collect())
 }
 
+/// Whether the file `scan` is a picture that belongs to scans and has no B-scans itself; if so, says that it is left out.
+fn is_passed_by(name: &Path, scan: &Path) -> bool {
+    let is_companion = may_be_instance(scan) && matches!(role(scan), Ok(Role::Companion));
+    if is_companion {
+        eprintln!(
+            "{}  {}: a photograph or en-face image without B-scans; it appears in the reports of scans that refer to it",
+            name.display(),
+            ErrorCode::ReadCompanion
+        );
+    }
+    is_companion
+}
+
 /// Whether a file that is no scan is one that the operator may take for a scan; hidden files and sidecars are not.
-fn is_passed_by(file: &Path) -> bool {
+fn looks_like_a_scan(file: &Path) -> bool {
     let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     !hidden && file.extension().is_none_or(|extension| extension != "toml")
 }

@@ -1,6 +1,7 @@
 //! Results of a DICOM scan as DICOM objects: reads them back, compares them with the other results, and runs the
 //! validators of dicom3tools and dcmtk if installed.
 
+mod lesions;
 pub(crate) mod scan;
 mod validators;
 

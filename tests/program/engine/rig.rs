@@ -127,6 +127,7 @@ fn header() -> ScanHeader {
         pattern_from: None,
         tracks: Vec::new(),
         places: None,
+        notes: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     data::{Part, Sample, phantom},
     evaluate::{
         Comparison, Evaluation, FittedCalibration, ModelReport, Report, Table, best_trial, comparison_table,
-        fit_calibration, image_name, overlay, page, robustness, robustness_table, segment, tables, try_extractions,
+        fit_calibration, image_name, judge, overlay, page, robustness, robustness_table, rules, segment, tables, try_extractions,
         worst_scans,
     },
     files::write_atomically,
@@ -63,9 +63,9 @@ impl Evaluate {
         let mut evaluation = Evaluation::default();
         let mut segmented = Vec::with_capacity(samples.len());
         for sample in &samples {
-            let surfaces = segment(&network, sample)?;
-            evaluation.add(sample, &surfaces);
-            segmented.push(surfaces);
+            let found = segment(&network, sample)?;
+            evaluation.add(sample, &found);
+            segmented.push(found);
         }
         let report = Report::new(ModelReport::of(&network), self.part, &evaluation);
         let tables: Vec<String> = tables(&report).iter().map(Table::markdown).collect();
@@ -75,11 +75,11 @@ impl Evaluate {
         let pictures = out.join("pictures");
         fs::create_dir_all(&pictures).with_context(|| format!("cannot create {}", pictures.display()))?;
         let worst: Vec<_> = worst_scans(&report.scans).into_values().flatten().map(image_name).collect();
-        for ((sample, surfaces), scan) in samples.iter().zip(&segmented).zip(&report.scans) {
+        for ((sample, found), scan) in samples.iter().zip(&segmented).zip(&report.scans) {
             let name = image_name(scan);
             if self.all_pictures || worst.contains(&name) {
                 let path = pictures.join(name);
-                let image = overlay(sample, surfaces, &ground_truth(sample));
+                let image = overlay(sample, found, &ground_truth(sample));
                 image.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
@@ -111,6 +111,25 @@ impl Robustness {
         let table = robustness_table(&robustness(&network, &samples)?).markdown();
         print!("{table}");
         self.out.map_or(Ok(()), |out| write_atomically(&out, table.as_bytes()))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verdicts {
+    #[command(flatten)]
+    source: Source,
+    /// Every n-th scan of the training and validation part
+    #[arg(long, default_value_t = 2)]
+    every: usize,
+}
+
+impl Verdicts {
+    pub(super) fn run(self) -> Result<()> {
+        let (network, mut samples) = self.source.read(Part::Val)?;
+        samples.extend(self.source.labels.load(Part::Train)?);
+        let samples: Vec<Sample> = samples.into_iter().step_by(self.every.max(1)).collect();
+        print!("{}", rules(&judge(&network, &samples)?).markdown());
+        Ok(())
     }
 }
 
@@ -186,9 +205,10 @@ impl Calibrate {
         for (set, share) in held_out_coverage {
             println!("| {set} | {:.1} % |", 100.0 * share);
         }
-        println!("\n| boundary | scale | floor, px |\n| --- | ---: | ---: |");
-        for (boundary, interval) in Boundary::ALL.into_iter().zip(calibration.intervals) {
-            println!("| {} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);
+        println!("\n| boundary | offset, px | scale | floor, px |\n| --- | ---: | ---: | ---: |");
+        let fitted = calibration.offsets.into_iter().zip(calibration.intervals);
+        for (boundary, (offset, interval)) in Boundary::ALL.into_iter().zip(fitted) {
+            println!("| {} | {offset:+.2} | {:.2} | {:.2} |", boundary.name(), interval.scale, interval.floor);
         }
         println!(
             "\nThe choroid-sclera boundary counts as visible up to a deviation of {} px.",

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod accept;
 mod annotations;
 mod evaluate;
 mod export;
@@ -31,8 +32,12 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Measure robustness against noise, blur, other spacings and artefacts
     Robustness(evaluate::Robustness),
+    /// Compare rules that tell scans with wrong lines from others
+    Verdicts(evaluate::Verdicts),
     /// Compare several exported networks
     Compare(evaluate::Compare),
+    /// Refuse a network that loses on any set of the validation part against the one it may replace
+    Accept(accept::Accept),
     /// Fit the calibration of an exported network's confidence intervals
     Calibrate(evaluate::Calibrate),
     /// Convert manual annotations (VGG JSON polygons) to index masks
@@ -54,7 +59,9 @@ impl Arguments {
             Command::Blend(blend) => blend.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Robustness(robustness) => robustness.run(),
+            Command::Verdicts(verdicts) => verdicts.run(),
             Command::Compare(compare) => compare.run(),
+            Command::Accept(accept) => accept.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Annotations(annotations) => annotations.run(),
             Command::Sheet(sheet) => sheet.run(),

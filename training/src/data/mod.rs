@@ -23,7 +23,7 @@ pub use error::DataError;
 pub use label::{BELOW_RPE, PixelLabel, pixel_labels};
 pub use masks::{read_mask, write_mask};
 pub use part::Part;
-pub use phantoms::phantom;
+pub use phantoms::{PHANTOMS, phantom};
 pub use sample::{BoundaryRows, ChoroidLabel, Sample};
 pub use sets::{DataSet, load_part};
 pub use split::Splits;

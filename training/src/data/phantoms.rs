@@ -9,6 +9,9 @@ use octrls_core::{
 
 use super::{BELOW_RPE, ChoroidLabel, Sample};
 
+/// Name of the set of phantoms.
+pub const PHANTOMS: &str = "phantom";
+
 /// Distance of the ILM label above the tissue's edge, in axial resolutions. Display compression moves the visible edge
 /// up, by 1.3 px (median) in phantoms; graders draw their lines 0.1 to 1.1 px above the visible edge.
 const ILM_LIFT: f32 = 0.85;
@@ -59,7 +62,7 @@ pub fn phantom(seed: u64) -> Sample {
     let drawn = |b: Boundary| (b != Boundary::Csb || scan.choroid_visible).then(|| labelled.rows(b).to_vec());
     let boundaries = Boundary::ALL.map(|b| drawn(b).unwrap_or_else(|| vec![None; width]));
     Sample {
-        set: "phantom".to_owned(),
+        set: PHANTOMS.to_owned(),
         subject: seed.to_string(),
         id: seed.to_string(),
         boundaries: Some(boundaries),

@@ -10,7 +10,7 @@ use octrls_core::{
 use serde::Serialize;
 
 use crate::{
-    data::{ChoroidLabel, Sample},
+    data::{ChoroidLabel, PHANTOMS, Sample},
     score::{INTERVAL_95, Score, SetScore, ground_truth, mean},
 };
 
@@ -57,6 +57,9 @@ struct Extracted {
 #[derive(Clone, Copy, Debug)]
 struct RowError {
     deviation: f32,
+    /// Positive if the model lies deeper.
+    signed: f32,
+    /// Absolute error, without the offset that all sets share.
     error: f32,
     /// Factor for deviations from the doubt about the scan.
     doubt: f32,
@@ -135,11 +138,24 @@ pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
         for boundary in Boundary::ALL {
             let found = surfaces.rows(boundary).iter().zip(surfaces.deviations(boundary));
             let matched = found.zip(&truth[boundary.index()]).filter_map(|((row, deviation), truth)| {
-                let error = (row.as_ref()? - truth.as_ref()?).abs() / grid;
-                Some(RowError { deviation: deviation / grid, error, doubt, weight, set })
+                let signed = (row.as_ref()? - truth.as_ref()?) / grid;
+                Some(RowError { deviation: deviation / grid, signed, error: signed.abs(), doubt, weight, set })
             });
             errors[boundary.index()].extend(matched);
         }
+    }
+    let offsets = std::array::from_fn(|k| {
+        let mut sums = vec![(0.0, 0_u32); sets.len()];
+        for error in &errors[k] {
+            sums[error.set].0 += f64::from(error.signed);
+            sums[error.set].1 += 1;
+        }
+        // The lines of phantoms are made to follow graders, not drawn by one.
+        let drawn = sets.iter().zip(sums).filter(|(set, (_, n))| **set != PHANTOMS && *n > 0);
+        common_offset(drawn.map(|(_, (sum, n))| (sum / f64::from(n)) as f32))
+    });
+    for (errors, offset) in errors.iter_mut().zip(&offsets) {
+        errors.iter_mut().for_each(|e| e.error = (e.signed + offset).abs());
     }
     let coverage_of = |(i, set): (usize, &&str)| Some(((*set).to_owned(), HeldOutSet::new(&errors, i).coverage()?));
     let held_out_coverage = sets.iter().enumerate().filter_map(coverage_of).collect();
@@ -149,10 +165,20 @@ pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
     let calibration = Calibration {
         temperature: trial.accuracy.temperature,
         intervals: fitted.map(|i| i.unwrap_or(other)),
+        offsets,
         choroid_limit: fit_choroid_limit(samples, trial),
         ..with_doubt
     };
     FittedCalibration { calibration, held_out_coverage }
+}
+
+/// The offset that takes out what the mean errors of all sets have in common: the smallest of them if all point in one
+/// direction, else nothing.
+fn common_offset(mean_errors: impl Iterator<Item = f32>) -> f32 {
+    let errors: Vec<f32> = mean_errors.collect();
+    let one_sided = errors.len() > 1 && errors.iter().all(|e| e.signum() == errors[0].signum());
+    let smallest = errors.into_iter().reduce(|a, b| if b.abs() < a.abs() { b } else { a });
+    smallest.filter(|_| one_sided).map_or(0.0, |e| -e)
 }
 
 /// The median doubt about a scan.
@@ -235,6 +261,13 @@ fn coverage(errors: &[RowError], interval: Interval) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn only_an_error_that_all_sets_share_becomes_an_offset() {
+        let offset = |errors: &[f32]| super::common_offset(errors.iter().copied());
+        assert_eq!(offset(&[-0.5, -0.2, -1.0]), 0.2);
+        assert_eq!((offset(&[-0.5, 0.2]), offset(&[-0.5]), offset(&[])), (0.0, 0.0, 0.0));
+    }
+
     use super::*;
 
     #[test]
@@ -265,6 +298,7 @@ mod tests {
         let deviations = [0.05_f32, 0.3, 1.0, 3.0];
         let errors = deviations.into_iter().flat_map(|deviation| {
             half_normal(400).map(move |z| RowError {
+                signed: 0.0,
                 deviation,
                 error: z * simulated.widen(deviation),
                 doubt: 1.0,
@@ -285,7 +319,7 @@ mod tests {
         let sizes: Vec<f32> = half_normal(600).collect();
         let mixed: Vec<f32> = (0..sizes.len()).map(|i| sizes[i * 7919 % sizes.len()]).collect();
         let errors = |simulated: f32, doubt: f32, set: usize| {
-            let row_error = move |z: f32| RowError { deviation: 1.0, error: z * simulated, doubt, weight: 1.0, set };
+            let row_error = move |z: f32| RowError { deviation: 1.0, signed: 0.0, error: z * simulated, doubt, weight: 1.0, set };
             mixed.clone().into_iter().map(row_error)
         };
         let coverage = |spread: f32, doubt: f32| {
@@ -301,7 +335,7 @@ mod tests {
 
     #[test]
     fn sets_weigh_equally() {
-        let error = |error, weight| RowError { deviation: 1.0, error, doubt: 1.0, weight, set: 0 };
+        let error = |error, weight| RowError { deviation: 1.0, signed: 0.0, error, doubt: 1.0, weight, set: 0 };
         let errors = [error(0.5, 0.1), error(0.5, 0.1), error(9.0, 0.2)];
         assert!((coverage(&errors, Interval::AS_IMPLIED) - 0.5).abs() < 1e-9);
     }

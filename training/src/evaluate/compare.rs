@@ -79,7 +79,7 @@ impl Comparison {
 fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetAccuracy>, ModelError> {
     let mut score = Score::default();
     for sample in samples {
-        score.add(sample, &segment(network, sample)?);
+        score.add(sample, &segment(network, sample)?.surfaces);
     }
     let figures = |(set, score): (String, SetScore)| SetAccuracy {
         set,
@@ -92,7 +92,7 @@ fn accuracy(network: &Network, samples: &[Sample]) -> Result<Vec<SetAccuracy>, M
 fn separation(network: &Network, samples: &[Sample]) -> Result<Option<f64>, ModelError> {
     let (mut upright, mut turned) = (Vec::new(), Vec::new());
     for sample in samples {
-        let quality = |bscan: &BScan| Ok::<_, ModelError>(find_surfaces(network, bscan, sample.ez)?.quality);
+        let quality = |bscan: &BScan| Ok::<_, ModelError>(find_surfaces(network, bscan, None, sample.ez)?.quality);
         upright.push(overall_confidence(quality(&sample.bscan)?));
         turned.push(overall_confidence(quality(&upside_down(&sample.bscan))?));
         turned.push(overall_confidence(quality(&turned_by_90_degrees(&sample.bscan))?));

@@ -6,11 +6,13 @@ use octrls_core::{
     layer::{BOUNDARIES, Boundary},
     measure::accuracy::{BoundaryError, IGNORE, Overlap},
     network::{ModelError, Network},
-    segment::find_surfaces,
+    scan::{Provenance, Spacing},
+    segment::{FoundSurfaces, find_surfaces},
     surface::Surfaces,
 };
 use serde::Serialize;
 
+use super::disease::DiseaseScore;
 use crate::{
     data::{BELOW_RPE, BoundaryRows, Sample, mask_from_rows},
     score::{Score, SetScore, ground_truth, mean},
@@ -27,14 +29,18 @@ pub struct Evaluation {
     pub between_graders: BTreeMap<String, [BoundaryError; BOUNDARIES]>,
     /// Overlap of the masks of the two graders, by set.
     pub graders_overlap: BTreeMap<String, Overlap>,
+    /// Choroid, lesions and verdicts, by set.
+    pub disease: BTreeMap<String, DiseaseScore>,
     /// Each scan.
     pub scans: Vec<ScanReport>,
 }
 
 impl Evaluation {
     /// Adds one segmented scan.
-    pub fn add(&mut self, sample: &Sample, surfaces: &Surfaces) {
+    pub fn add(&mut self, sample: &Sample, found: &FoundSurfaces) {
+        let surfaces = &found.surfaces;
         self.score.add(sample, surfaces);
+        self.disease.entry(sample.set.clone()).or_default().add(sample, &ground_truth(sample), found);
         self.scans.push(ScanReport::new(sample, surfaces));
         let Some(second) = &sample.second_grader else { return };
         let model = Boundary::ALL.map(|b| surfaces.rows(b).to_vec());
@@ -87,10 +93,11 @@ impl ScanReport {
     }
 }
 
-/// Segments `sample` with `network`, by the convention of its labels.
+/// Segments `sample` with `network`, by its spacing and the convention of its labels.
 ///
 /// # Errors
 /// [`ModelError`] if the network fails.
-pub fn segment(network: &Network, sample: &Sample) -> Result<Surfaces, ModelError> {
-    Ok(find_surfaces(network, &sample.bscan, sample.ez)?.surfaces)
+pub fn segment(network: &Network, sample: &Sample) -> Result<FoundSurfaces, ModelError> {
+    let axial = sample.axial_um.map(|um| Spacing { um, from: Provenance::Operator });
+    find_surfaces(network, &sample.bscan, axial, sample.ez)
 }

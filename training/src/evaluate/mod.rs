@@ -1,29 +1,36 @@
 //! Accuracy of a model file, measured with the runtime.
 
+mod acceptance;
 mod calibrate;
 mod compare;
+mod disease;
 mod evaluation;
 mod overlay;
 mod page;
 mod report;
 mod robustness;
 mod table;
+mod verdicts;
 
+pub use acceptance::{Change, changes};
 pub use calibrate::{FittedCalibration, Trial, TrialAccuracy, best_trial, fit_calibration, try_extractions};
 pub use compare::{Comparison, SetAccuracy, turned_by_90_degrees, upside_down};
+pub use disease::{ChoroidReport, DiseaseReport, DiseaseScore};
 pub use evaluation::{Evaluation, ScanReport, segment};
 pub use overlay::overlay;
 pub use page::{image_name, page, worst_scans};
 pub use report::{BoundaryReport, ModelReport, OverlapReport, Report, SetReport};
 pub use robustness::{RobustnessReport, robustness, robustness_under};
 pub use table::{Table, comparison_table, robustness_table, tables};
+pub use verdicts::{Judged, judge, rules};
 
 #[cfg(test)]
 mod tests {
     use octrls_core::{
         layer::{BOUNDARIES, Boundary},
-        measure::accuracy::BoundaryError,
+        measure::{Quality, accuracy::BoundaryError},
         scan::BScan,
+        segment::FoundSurfaces,
         surface::Surfaces,
     };
 
@@ -51,8 +58,14 @@ mod tests {
 
     fn evaluation() -> Evaluation {
         let mut evaluation = Evaluation::default();
-        evaluation.add(&sample(), &Surfaces::exact(HEIGHT, rows(1.0)));
+        evaluation.add(&sample(), &found(1.0));
         evaluation
+    }
+
+    fn found(shift: f32) -> FoundSurfaces {
+        let surfaces = Surfaces::exact(HEIGHT, rows(shift));
+        let quality = Quality::of(&sample().bscan, &surfaces);
+        FoundSurfaces { surfaces, lesions: None, quality, network_time: std::time::Duration::ZERO }
     }
 
     fn report() -> Report {
@@ -107,7 +120,7 @@ mod tests {
         let mut evaluation = Evaluation::default();
         for (id, shift) in [("good", 0.1), ("<bad>", 3.0), ("fair", 1.0)] {
             let sample = Sample { id: id.to_owned(), ..sample() };
-            evaluation.add(&sample, &Surfaces::exact(HEIGHT, rows(shift)));
+            evaluation.add(&sample, &found(shift));
         }
         let scans = &evaluation.scans;
         let order: Vec<_> = worst_scans(scans)["graded"].iter().map(|s| s.id.as_str()).collect();
@@ -120,7 +133,7 @@ mod tests {
     #[test]
     fn overlay_draws_boundaries_on_their_rows() {
         let sample = sample();
-        let image = overlay(&sample, &Surfaces::exact(HEIGHT, rows(0.0)), &rows(0.0));
+        let image = overlay(&sample, &found(0.0), &rows(0.0));
         assert_eq!(image.dimensions(), (2 * WIDTH as u32, 2 * HEIGHT as u32));
         // The edge of a row that begins at 2.0 is between rows 3 and 4 of the image.
         let coloured: Vec<u32> = (0..8).filter(|&y| image.get_pixel(0, y).0 == Boundary::Ilm.colour()).collect();

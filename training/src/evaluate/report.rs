@@ -9,7 +9,10 @@ use octrls_core::{
 };
 use serde::Serialize;
 
-use super::evaluation::{Evaluation, ScanReport};
+use super::{
+    disease::{DiseaseReport, DiseaseScore},
+    evaluation::{Evaluation, ScanReport},
+};
 use crate::{
     data::Part,
     score::{Certainty, SetScore, mean_dice, mean_iou},
@@ -89,9 +92,9 @@ pub struct SetReport {
     pub graders_overlap: Option<OverlapReport>,
     /// Share of labelled rows within 1.96 standard deviations of the model's rows.
     pub coverage_95: Option<f64>,
-    /// Dice of each lesion that occurs, over all its pixels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub lesions: BTreeMap<String, f64>,
+    /// Choroid, lesions and verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disease: Option<DiseaseReport>,
     /// Error of the most certain A-scans.
     pub risk: Vec<RiskReport>,
     /// Model against the first or only grader.
@@ -143,6 +146,7 @@ impl Report {
             let report = SetReport {
                 second_grader: graders(&evaluation.second_grader, name, score.axial_um),
                 between_graders: graders(&evaluation.between_graders, name, score.axial_um),
+                disease: evaluation.disease.get(name).map(DiseaseScore::report),
                 graders_overlap: evaluation.graders_overlap.get(name).map(OverlapReport::new),
                 ..SetReport::new(score)
             };
@@ -182,7 +186,7 @@ impl SetReport {
             overlap: OverlapReport::new(&score.overlap),
             graders_overlap: None,
             coverage_95: score.coverage.value(),
-            lesions: score.lesions.dice(),
+            disease: None,
             risk: KEPT.map(|kept| RiskReport::new(score, kept)).to_vec(),
             boundaries: boundaries(&score.boundaries, score.axial_um),
             second_grader: None,

@@ -2,8 +2,9 @@
 
 use octrls_core::{
     layer::{BOUNDARIES, Boundary},
-    measure::{Quality, Verdict, accuracy::BoundaryError},
+    measure::{Verdict, accuracy::BoundaryError},
     network::{ModelError, Network},
+    segment::FoundSurfaces,
 };
 use serde::Serialize;
 
@@ -52,12 +53,13 @@ pub fn robustness_under(
     let mut verdicts = Vec::with_capacity(samples.len());
     for (seed, sample) in (1..).zip(samples) {
         let (bscan, truth) = perturbation.apply(&sample.bscan, &ground_truth(sample), seed);
-        let perturbed = Sample { bscan, ..sample.clone() };
-        let surfaces = segment(network, &perturbed)?;
+        let axial_um = sample.axial_um.map(|um| um / f64::from(perturbation.rows_per_row()));
+        let perturbed = Sample { bscan, axial_um, ..sample.clone() };
+        let FoundSurfaces { surfaces, quality, .. } = segment(network, &perturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
             error.add(surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(Quality::of(&perturbed.bscan, &surfaces).verdict());
+        verdicts.push(quality.verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
     let scale = f64::from(perturbation.rows_per_row());

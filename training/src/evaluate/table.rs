@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use octrls_core::layer::{Boundary, CLASSES};
+use octrls_core::{
+    layer::{Boundary, CLASSES},
+    lesion::Lesion,
+};
 
 use super::{
     compare::Comparison,
@@ -22,11 +25,11 @@ pub struct Table {
 }
 
 impl Table {
-    fn new<S: Into<String>>(title: &str, words: usize, head: impl IntoIterator<Item = S>) -> Self {
+    pub(super) fn new<S: Into<String>>(title: &str, words: usize, head: impl IntoIterator<Item = S>) -> Self {
         Self { title: title.to_owned(), words, rows: vec![head.into_iter().map(Into::into).collect()] }
     }
 
-    fn push(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = String>) {
         self.rows.push(row.into_iter().collect());
     }
 
@@ -70,7 +73,47 @@ pub(super) fn escape(text: &str) -> String {
 pub fn tables(report: &Report) -> Vec<Table> {
     let iou = classes(report, "IoU", |o| (&o.iou, o.mean_iou));
     let dice = classes(report, "Dice", |o| (&o.dice, o.mean_dice));
-    vec![iou, dice, boundaries(report), confidence(report)]
+    vec![iou, dice, boundaries(report), confidence(report), choroid(report), lesions(report)]
+}
+
+fn choroid(report: &Report) -> Table {
+    let head = ["set", "kind of stretch", "A-scans", "given", "error, px", "bias, px", "over 15 px off"];
+    let mut table = Table::new("Choroid-sclera boundary", 2, head);
+    for (name, set) in &report.sets {
+        let Some(disease) = &set.disease else { continue };
+        for (kind, choroid) in [("visible", &disease.choroid_visible), ("inferred", &disease.choroid_inferred)] {
+            let Some(choroid) = choroid else { continue };
+            let bias = choroid.bias_px.map_or_else(none, |v| format!("{v:+.2}"));
+            let cells = [share(choroid.given), number(choroid.mean_absolute_px, 2), bias, share(choroid.far)];
+            table.push([name.clone(), kind.to_owned(), choroid.ascans.to_string()].into_iter().chain(cells));
+        }
+    }
+    table
+}
+
+fn lesions(report: &Report) -> Table {
+    let names = Lesion::ALL.map(|lesion| format!("Dice {}", lesion.name()));
+    let head = ["set".to_owned()].into_iter().chain(names);
+    let others = ["false alarms", "floor of sub-RPE, px", "good of the wrong", "wrong scans", "good of the right"];
+    let mut table = Table::new("Lesions and verdicts", 1, head.chain(others.map(str::to_owned)));
+    for (name, set) in &report.sets {
+        let Some(disease) = &set.disease else { continue };
+        let dice = Lesion::ALL.map(|lesion| number(disease.lesions.get(lesion.key()).copied(), 3));
+        let others = [
+            share(disease.false_alarms),
+            number(disease.floor_px, 1),
+            share(disease.good_of_wrong),
+            disease.wrong.to_string(),
+            share(disease.good_of_right),
+        ];
+        table.push([name.clone()].into_iter().chain(dice).chain(others));
+    }
+    table
+}
+
+/// A share as a percentage; a dash without one.
+fn share(value: Option<f64>) -> String {
+    value.map_or_else(none, |v| format!("{:.1} %", 100.0 * v))
 }
 
 type Classes<'a> = (&'a std::collections::BTreeMap<&'static str, f64>, Option<f64>);

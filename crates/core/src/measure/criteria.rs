@@ -2,85 +2,14 @@
 //!
 //! A scan that fails a criterion is flagged, never hidden. A site can set the limits, see [`Gates`].
 
-use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
-use super::{Quality, Signal, Verdict};
-use crate::ErrorCode;
+use serde::Serialize;
 
-/// Limits beyond which a scan is flagged.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Gates {
-    /// O: largest share of A-scans whose retina is cut off by the image's edge.
-    pub cut_off: f32,
-    /// O: smallest share of A-scans in which the retina was found.
-    pub coverage: f32,
-    /// S: smallest signal in decibels as stated by the scanner; usual limits are 15 for a Spectralis and 10 for a
-    /// Cirrus.
-    pub device_signal_db: f32,
-    /// S: smallest measured signal-to-noise ratio in decibels, used if the scanner states no signal.
-    pub snr_db: f32,
-    /// S: smallest contrast-to-noise ratio of the retina against the vitreous.
-    pub contrast: f32,
-    /// C: largest distance of the fovea from the middle of a volume, in millimetres.
-    pub decentration_mm: f32,
-    /// A: smallest mean confidence of the A-scans in which the retina was found.
-    pub confidence: f32,
-    /// I: largest share of A-scans less than half as bright as the median A-scan.
-    pub dark: f32,
-    /// B: largest difference in the ONL's brightness between the image halves, as a share of the retina's brightness.
-    pub tilt: f32,
-}
+use super::{ChoroidVisibility, Gates, Quality, Signal, Verdict};
+use crate::scan::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM, Spacing};
 
-impl Default for Gates {
-    /// Measured on 130 B-scans of Spectralis, Optovue and Bioptigen scanners: `snr_db` is 12.8 to 16.3 in single frames
-    /// and at least 17.8 in averaged scans; `dark` reaches 0.146 and `tilt` 0.277. Measured on 64 B-scans of these and
-    /// a Cirrus: `contrast` is 0.89 to 1.9 in single frames and at least 1.6 in averaged ones; `coverage` is at least
-    /// 0.91, `confidence` at least 0.82.
-    fn default() -> Self {
-        Self {
-            cut_off: 0.02,
-            coverage: 0.9,
-            device_signal_db: 15.0,
-            snr_db: 15.0,
-            contrast: 1.0,
-            decentration_mm: 0.5,
-            confidence: 0.8,
-            dark: 0.15,
-            tilt: 0.3,
-        }
-    }
-}
-
-/// Invalid gates.
-#[derive(Debug, thiserror::Error)]
-#[error("invalid gates: {0}")]
-pub struct GatesError(String);
-
-impl GatesError {
-    /// Stable error code.
-    pub const CODE: ErrorCode = ErrorCode::ConfigGates;
-}
-
-impl Gates {
-    /// Reads gates from TOML text; missing gates keep their defaults.
-    ///
-    /// # Errors
-    /// [`GatesError`] if the text names an unknown gate, or a value is not a finite number.
-    pub fn parse(text: &str) -> Result<Self, GatesError> {
-        let gates: Self = toml::from_str(text).map_err(|e| GatesError(e.message().to_owned()))?;
-        let Self { cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt } =
-            gates;
-        let values = [cut_off, coverage, device_signal_db, snr_db, contrast, decentration_mm, confidence, dark, tilt];
-        if values.iter().all(|v| v.is_finite()) {
-            Ok(gates)
-        } else {
-            Err(GatesError("every gate must be a finite number".to_owned()))
-        }
-    }
-}
-
-/// One of the seven criteria.
+/// One of the seven criteria of OSCAR-IB, or the mark of the choroid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Criterion {
@@ -98,20 +27,23 @@ pub enum Criterion {
     Illumination,
     /// The beam passed through the middle of the pupil.
     Beam,
+    /// Enough of the choroid's end can be seen. Concerns the choroid alone, and has no letter.
+    Choroid,
 }
 
 impl Criterion {
-    /// Letter in OSCAR-IB.
+    /// Letter in OSCAR-IB; `None` for the choroid, which those criteria do not concern.
     #[must_use]
-    pub const fn letter(self) -> char {
+    pub const fn letter(self) -> Option<char> {
         match self {
-            Self::Obvious => 'O',
-            Self::Signal => 'S',
-            Self::Centration => 'C',
-            Self::Algorithm => 'A',
-            Self::Retina => 'R',
-            Self::Illumination => 'I',
-            Self::Beam => 'B',
+            Self::Obvious => Some('O'),
+            Self::Signal => Some('S'),
+            Self::Centration => Some('C'),
+            Self::Algorithm => Some('A'),
+            Self::Retina => Some('R'),
+            Self::Illumination => Some('I'),
+            Self::Beam => Some('B'),
+            Self::Choroid => None,
         }
     }
 }
@@ -133,13 +65,14 @@ pub enum Outcome {
 pub struct CriterionResult {
     /// The criterion.
     pub criterion: Criterion,
-    /// Name of the measure: its gate, `verdict`, or `none` if nothing is measured.
+    /// Name of the measure: its gate; `axial_um`, `lateral_um` and `retina_um`, whose limits are fixed; `verdict`; or
+    /// `none` if nothing is measured.
     pub measure: &'static str,
     /// Whether the criterion is met.
     pub outcome: Outcome,
     /// Measured value, in the unit of the gate.
     pub measured: Option<f32>,
-    /// The limit.
+    /// The limit; of two, the one that is nearer.
     pub gate: Option<f32>,
 }
 
@@ -157,6 +90,14 @@ pub struct ScanFacts {
     pub coverage: Option<f32>,
     /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
     pub confidence: Option<f32>,
+    /// Share of the A-scans with a choroid-sclera boundary in which it can be seen, 0 to 1.
+    pub choroid_visible: Option<f32>,
+    /// Axial spacing in micrometres; `None` if unknown.
+    pub axial_um: Option<f32>,
+    /// Lateral spacing in micrometres; `None` if unknown.
+    pub lateral_um: Option<f32>,
+    /// Median over the B-scans of the median thickness of the retina, in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The data behind the criteria for one B-scan.
@@ -168,6 +109,10 @@ pub struct BScanFacts {
     pub device_signal_db: Option<f32>,
     /// The data behind its verdict.
     pub quality: Quality,
+    /// A-scans in which the choroid's end is given, and can be seen.
+    pub choroid: ChoroidVisibility,
+    /// Median thickness of the retina in micrometres; `None` without axial spacing.
+    pub retina_um: Option<f32>,
 }
 
 /// The quality of a scan.
@@ -176,10 +121,10 @@ pub struct ScanQuality {
     /// The measured values.
     #[serde(flatten)]
     pub facts: ScanFacts,
-    /// Letters of the criteria that are not met, in the order of the name; empty if all are met.
+    /// Letters of the OSCAR-IB criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 10],
+    pub criteria: [CriterionResult; 14],
 }
 
 impl ScanFacts {
@@ -202,7 +147,24 @@ impl ScanFacts {
             decentration_mm,
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
+            choroid_visible: bscans.iter().map(|b| b.choroid).sum::<ChoroidVisibility>().share(),
+            axial_um: None,
+            lateral_um: None,
+            retina_um: median(bscans.iter().filter_map(|b| b.retina_um).collect()),
         }
+    }
+
+    /// These facts, with the spacings of the scan.
+    #[must_use]
+    pub fn with_spacings(self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Self {
+        let um = |spacing: Option<Spacing>| spacing.map(|s| s.um as f32);
+        Self { axial_um: um(axial), lateral_um: um(lateral), ..self }
+    }
+
+    /// The note on the thickness of the retina, if it is implausible.
+    #[must_use]
+    pub fn note_on_retina(&self) -> Option<Note> {
+        self.retina_um.filter(|&um| !RETINA_UM.contains(&f64::from(um))).map(|_| Note::RetinaImplausible)
     }
 }
 
@@ -210,12 +172,15 @@ impl ScanQuality {
     /// Judges a scan. Criterion R is never judged: only a person can see pathology.
     #[must_use]
     pub fn judge(facts: ScanFacts, verdict: Verdict, gates: &Gates) -> Self {
-        use Criterion::{Algorithm, Beam, Centration, Illumination, Obvious, Retina, Signal as Strength};
-        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence } = facts;
+        use Criterion::{Algorithm, Beam, Centration, Choroid, Illumination, Obvious, Retina, Signal as Strength};
+        let ScanFacts { device_signal_db, signal, decentration_mm, coverage, confidence, choroid_visible, .. } = facts;
         let good = if verdict == Verdict::Good { Outcome::Met } else { Outcome::Flagged };
         let criteria = [
             CriterionResult::at_most((Obvious, "cut_off"), signal.cut_off, gates.cut_off),
             CriterionResult::at_least((Obvious, "coverage"), coverage, gates.coverage),
+            CriterionResult::within((Obvious, "axial_um"), facts.axial_um, AXIAL_UM),
+            CriterionResult::within((Obvious, "lateral_um"), facts.lateral_um, LATERAL_UM),
+            CriterionResult::within((Obvious, "retina_um"), facts.retina_um, RETINA_UM),
             match device_signal_db {
                 Some(_) => {
                     CriterionResult::at_least((Strength, "device_signal_db"), device_signal_db, gates.device_signal_db)
@@ -235,11 +200,18 @@ impl ScanQuality {
             },
             CriterionResult::at_most((Illumination, "dark"), signal.dark, gates.dark),
             CriterionResult::at_most((Beam, "tilt"), signal.tilt, gates.tilt),
+            CriterionResult::at_least((Choroid, "choroid_visible"), choroid_visible, gates.choroid_visible),
         ];
         let mut flags: Vec<char> =
-            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(|j| j.criterion.letter()).collect();
+            criteria.iter().filter(|j| j.outcome == Outcome::Flagged).filter_map(|j| j.criterion.letter()).collect();
         flags.dedup();
         Self { facts, flags: flags.into_iter().collect(), criteria }
+    }
+
+    /// Whether too little of the choroid's end can be seen to rely on its thickness.
+    #[must_use]
+    pub fn doubts_choroid(&self) -> bool {
+        self.criteria.iter().any(|j| j.criterion == Criterion::Choroid && j.outcome == Outcome::Flagged)
     }
 }
 
@@ -250,6 +222,12 @@ impl CriterionResult {
 
     fn at_least(of: (Criterion, &'static str), measured: Option<f32>, gate: f32) -> Self {
         Self::compare(of, measured, gate, |v| v >= gate)
+    }
+
+    fn within(of: (Criterion, &'static str), measured: Option<f32>, limits: RangeInclusive<f64>) -> Self {
+        let (low, high) = (*limits.start() as f32, *limits.end() as f32);
+        let nearer = measured.map_or(high, |v| if (v - low).abs() < (v - high).abs() { low } else { high });
+        Self::compare(of, measured, nearer, |v| (low..=high).contains(&v))
     }
 
     fn compare(
@@ -289,6 +267,10 @@ mod tests {
             decentration_mm: Some(0.1),
             coverage: Some(1.0),
             confidence: Some(0.95),
+            choroid_visible: Some(0.9),
+            axial_um: Some(3.9),
+            lateral_um: Some(11.3),
+            retina_um: Some(300.0),
         }
     }
 
@@ -306,6 +288,12 @@ mod tests {
         assert_eq!(with(|_| ()), "");
         assert_eq!(with(|f| f.signal.cut_off = Some(0.2)), "O");
         assert_eq!(with(|f| f.coverage = Some(0.6)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(0.4)), "O");
+        assert_eq!(with(|f| f.axial_um = Some(20.5)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(0.9)), "O");
+        assert_eq!(with(|f| f.lateral_um = Some(201.0)), "O");
+        assert_eq!(with(|f| f.retina_um = Some(817.0)), "O", "axial and lateral swapped");
+        assert_eq!(with(|f| f.retina_um = Some(99.0)), "O");
         assert_eq!(with(|f| f.signal.snr_db = Some(3.0)), "S");
         assert_eq!(with(|f| f.signal.contrast = Some(0.4)), "S");
         assert_eq!(with(|f| f.confidence = Some(0.7)), "A");
@@ -329,10 +317,21 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_choroid_marks_the_choroid_alone() {
+        let judged = |visible| {
+            let facts = ScanFacts { choroid_visible: visible, ..good() };
+            ScanQuality::judge(facts, Verdict::Good, &Gates::default())
+        };
+        let hidden = judged(Some(0.2));
+        assert!(hidden.doubts_choroid() && hidden.flags.is_empty());
+        assert!(!judged(Some(0.3)).doubts_choroid() && !judged(None).doubts_choroid());
+    }
+
+    #[test]
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 9);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 13);
         assert_eq!(judged.flags, "A");
     }
 
@@ -341,20 +340,24 @@ mod tests {
         let bscan = |snr: f32, cut: f32, found: f32| BScanFacts {
             signal: Signal { snr_db: Some(snr), cut_off: Some(cut), ..Signal::default() },
             device_signal_db: None,
-            quality: Quality { found, confidence: if found > 0.5 { 0.9 } else { 0.6 }, jumps: 0.0, upright: 1.0 },
+            quality: Quality {
+                found,
+                confidence: if found > 0.5 { 0.9 } else { 0.6 },
+                jumps: 0.0,
+                unsure: 0.0,
+                upright: 1.0,
+            },
+            choroid: ChoroidVisibility { given: 100, visible: (100.0 * cut) as usize },
+            retina_um: Some(10.0 * snr),
         };
         let facts = ScanFacts::combine(&[bscan(10.0, 0.0, 1.0), bscan(20.0, 0.3, 1.0), bscan(90.0, 0.0, 0.4)], None);
         assert_eq!(facts.signal.snr_db, Some(20.0));
+        assert_eq!((facts.retina_um, facts.note_on_retina()), (Some(200.0), None));
+        let thick = ScanFacts { retina_um: Some(817.0), ..facts };
+        assert_eq!(thick.note_on_retina(), Some(Note::RetinaImplausible));
         assert!((facts.signal.cut_off.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.coverage.unwrap() - 0.8).abs() < 1e-6);
+        assert!((facts.choroid_visible.unwrap() - 0.1).abs() < 1e-6);
         assert!((facts.confidence.unwrap() - 0.85).abs() < 1e-6, "each B-scan weighs as much as its found share");
-    }
-
-    #[test]
-    fn gates_parse_and_unknown_ones_are_refused() {
-        let gates = Gates::parse("snr_db = 9.5").unwrap();
-        assert_eq!(gates, Gates { snr_db: 9.5, ..Gates::default() });
-        assert!(Gates::parse("snr = 9.5").unwrap_err().to_string().contains("snr"));
-        assert!(Gates::parse("snr_db = nan").is_err());
     }
 }

@@ -28,15 +28,15 @@ const EVERYWHERE: [Layer; 3] = [Layer::Onl, Layer::Ez, Layer::Rpe];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is.
-    #[serde(flatten)]
+    #[serde(rename = "finding")]
     pub kind: FindingKind,
     /// The first A-scan and the one after the last that show it.
     pub ascans: Range<usize>,
 }
 
-/// The kind of a finding.
+/// The kind of a finding; serialised as its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "finding", content = "of")]
+#[serde(into = "String", try_from = "String")]
 pub enum FindingKind {
     /// A lesion of at least 0.002 mm2.
     Lesion(Lesion),
@@ -44,6 +44,28 @@ pub enum FindingKind {
     LayerAbsent(Layer),
     /// The optic disc.
     OpticDisc,
+}
+
+/// A text that is the key of no finding.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no finding")]
+pub struct UnknownFinding(String);
+
+impl From<FindingKind> for String {
+    fn from(kind: FindingKind) -> Self {
+        kind.key()
+    }
+}
+
+impl TryFrom<String> for FindingKind {
+    type Error = UnknownFinding;
+
+    fn try_from(key: String) -> Result<Self, Self::Error> {
+        let lesions = Lesion::ALL.into_iter().map(Self::Lesion);
+        let layers = Layer::ALL.into_iter().map(Self::LayerAbsent);
+        let mut all = lesions.chain(layers).chain([Self::OpticDisc]);
+        all.find(|kind| kind.key() == key).ok_or(UnknownFinding(key))
+    }
 }
 
 impl FindingKind {
@@ -54,6 +76,16 @@ impl FindingKind {
             Self::Lesion(lesion) => lesion.long_name().to_owned(),
             Self::LayerAbsent(layer) => format!("no {}", layer.long_name()),
             Self::OpticDisc => "optic disc".to_owned(),
+        }
+    }
+
+    /// The finding in JSON and other machine-readable output: lower case, no punctuation.
+    #[must_use]
+    pub fn key(self) -> String {
+        match self {
+            Self::Lesion(lesion) => lesion.key().to_owned(),
+            Self::LayerAbsent(layer) => format!("no_{}", layer.key()),
+            Self::OpticDisc => "optic_disc".to_owned(),
         }
     }
 
@@ -129,11 +161,25 @@ mod tests {
     }
 
     fn kinds(gap: Range<usize>, lesion_rows: Range<usize>) -> Vec<(FindingKind, Range<usize>)> {
-        let class = |i: usize| if i % WIDTH < 10 && lesion_rows.contains(&(i / WIDTH)) { 1 } else { 0 };
+        let class = |i: usize| u8::from(i % WIDTH < 10 && lesion_rows.contains(&(i / WIDTH)));
         let mask = LesionMask::new(WIDTH, (0..WIDTH * 120).map(class).collect()).expect("a mask");
         let figures = LesionFigures::measure(&mask, None, None);
         let found = Finding::of(&surfaces(gap), &figures, |lesion| mask.extent(lesion));
         found.into_iter().map(|finding| (finding.kind, finding.ascans)).collect()
+    }
+
+    #[test]
+    fn keys_name_findings() {
+        let keys = [
+            (FindingKind::Lesion(Lesion::SubRpe), "sub_rpe"),
+            (FindingKind::LayerAbsent(Layer::Ez), "no_ez"),
+            (FindingKind::OpticDisc, "optic_disc"),
+        ];
+        for (kind, key) in keys {
+            assert_eq!(kind.key(), key);
+            assert_eq!(FindingKind::try_from(key.to_owned()).ok(), Some(kind));
+        }
+        assert!(FindingKind::try_from("disc".to_owned()).is_err());
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! reference group or with earlier visits of the same eye.
 
 pub mod accuracy;
+mod choroid;
 mod criteria;
 pub mod enface;
 mod findings;
 pub mod follow_up;
+mod gates;
 mod lesions;
 mod no_retina;
 mod quality;
@@ -14,8 +16,10 @@ mod signal;
 mod summary;
 mod thickness;
 
-pub use criteria::{BScanFacts, Criterion, CriterionResult, Gates, GatesError, Outcome, ScanFacts, ScanQuality};
-pub use findings::{Finding, FindingKind};
+pub use choroid::ChoroidVisibility;
+pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality};
+pub use findings::{Finding, FindingKind, UnknownFinding};
+pub use gates::{Gates, GatesError};
 pub use lesions::LesionFigures;
 pub use no_retina::NoRetina;
 pub use quality::{Quality, Verdict};

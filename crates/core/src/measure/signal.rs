@@ -1,7 +1,8 @@
 //! Image quality of a B-scan: signal-to-noise, contrast, illumination, and whether the retina is cut off.
 //!
-//! Measured on display intensity. Each scanner maps reflectivity to intensity by its own curve, so values can be
-//! compared only between scans of one scanner, and not with the decibels that a scanner states.
+//! Measured on display intensity, relative to the range of its values: the same picture in other units gives the same
+//! measures. Each scanner maps reflectivity to intensity by its own curve, so values can be compared only between scans
+//! of one scanner, and not with the decibels that a scanner states.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,13 @@ use crate::{
 const MARGIN: usize = 10;
 /// Distance from the image's edge, in rows, at which a boundary counts as cut off.
 const EDGE: f32 = 2.0;
-/// Brighter samples above the retina are padding: scanners fill areas outside the acquired frame with white.
+/// Brighter samples above the retina, as a share of the range of values, are padding: scanners fill areas outside the
+/// acquired frame with white.
 const PADDING_GREY: f32 = 0.98;
 /// Fewest samples for a measurement.
 const MIN_SAMPLES: usize = 500;
-/// Smallest deviation of the background: that of rounding to 256 levels (1 / 255 / sqrt(12)).
+/// Smallest deviation of the background, as a share of the range of values: that of rounding to 256 levels
+/// (1 / 255 / sqrt(12)).
 const ROUNDING: f32 = 0.001_13;
 
 /// Image quality of one B-scan; `None` if a value cannot be measured.
@@ -39,6 +42,22 @@ pub struct Signal {
     pub tilt: Option<f32>,
     /// Share of A-scans whose ILM or Bruch's membrane is cut off by the image's edge, 0 to 1.
     pub cut_off: Option<f32>,
+}
+
+/// The range of a picture's values.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f32,
+    /// From the darkest to the brightest sample; zero if all are equal.
+    span: f32,
+}
+
+impl Range {
+    fn of(bscan: &BScan) -> Self {
+        let start = (f32::INFINITY, f32::NEG_INFINITY);
+        let (low, high) = bscan.intensity.iter().fold(start, |(low, high), &v| (low.min(v), high.max(v)));
+        Self { low, span: (high - low).max(0.0) }
+    }
 }
 
 /// Sum, sum of squares and count of samples.
@@ -72,7 +91,8 @@ impl Signal {
     #[must_use]
     pub fn of(bscan: &BScan, surfaces: &Surfaces) -> Self {
         let cut_off = cut_off(surfaces, bscan.height);
-        let background = background(bscan, surfaces);
+        let range = Range::of(bscan);
+        let background = background(bscan, surfaces, range);
         let retina = Measured::Retina;
         let ascans: Vec<Option<Moments>> =
             (0..bscan.width).map(|x| between(bscan, surfaces, x, retina.upper(), retina.lower())).collect();
@@ -82,13 +102,14 @@ impl Signal {
             whole.sum += m.sum;
             whole.squares += m.squares;
         });
-        if background.count < MIN_SAMPLES || whole.count < MIN_SAMPLES {
+        if background.count < MIN_SAMPLES || whole.count < MIN_SAMPLES || range.span <= 0.0 {
             return Self { cut_off, ..Self::default() };
         }
         let above = whole.mean() - background.mean();
-        let noise = background.variance().sqrt().max(ROUNDING);
+        let rounding = ROUNDING * range.span;
+        let noise = background.variance().sqrt().max(rounding);
         let bright = brightest(bscan, surfaces) - background.mean();
-        let spread = (0.5 * (whole.variance() + background.variance())).sqrt().max(ROUNDING);
+        let spread = (0.5 * (whole.variance() + background.variance())).sqrt().max(rounding);
         Self {
             snr_db: (bright > 0.0).then(|| 20.0 * (bright / noise).log10()),
             contrast: Some(above / spread),
@@ -100,14 +121,12 @@ impl Signal {
 }
 
 /// The vitreous, well above the ILM.
-fn background(bscan: &BScan, surfaces: &Surfaces) -> Moments {
+fn background(bscan: &BScan, surfaces: &Surfaces, range: Range) -> Moments {
+    let white = range.low + PADDING_GREY * range.span;
     let mut moments = Moments::default();
     for (x, ilm) in surfaces.rows(Boundary::Ilm).iter().enumerate() {
         let rows = ilm.map_or(0, |row| (row.max(0.0) as usize).saturating_sub(MARGIN)).min(bscan.height);
-        (0..rows)
-            .map(|y| bscan.intensity[y * bscan.width + x])
-            .filter(|&v| v < PADDING_GREY)
-            .for_each(|v| moments.add(v));
+        (0..rows).map(|y| bscan.intensity[y * bscan.width + x]).filter(|&v| v < white).for_each(|v| moments.add(v));
     }
     moments
 }
@@ -131,24 +150,16 @@ fn rows_between(
     Some(row(upper)?..row(lower)?)
 }
 
-/// The 99th percentile of the retina's samples, on a scale of 256 levels.
+/// The 99th percentile of the retina's samples; zero without samples.
 fn brightest(bscan: &BScan, surfaces: &Surfaces) -> f32 {
-    const LEVELS: usize = 256;
-    let top = (LEVELS - 1) as f32;
-    let (mut counts, mut total) = ([0_usize; LEVELS], 0);
-    for x in 0..bscan.width {
-        for y in rows_between(bscan, surfaces, x, Boundary::Ilm, Boundary::RpeBm).into_iter().flatten() {
-            counts[(bscan.intensity[y * bscan.width + x].clamp(0.0, 1.0) * top).round() as usize] += 1;
-            total += 1;
-        }
+    let rows = |x| rows_between(bscan, surfaces, x, Boundary::Ilm, Boundary::RpeBm).into_iter().flatten();
+    let mut samples: Vec<f32> =
+        (0..bscan.width).flat_map(|x| rows(x).map(move |y| bscan.intensity[y * bscan.width + x])).collect();
+    if samples.is_empty() {
+        return 0.0;
     }
-    let mut left = total / 100;
-    let level = counts.iter().enumerate().rev().find(|&(_, &n)| {
-        let found = n > left;
-        left = left.saturating_sub(n);
-        found
-    });
-    level.map_or(0.0, |(i, _)| i as f32 / top)
+    let at = samples.len() - 1 - samples.len() / 100;
+    *samples.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
 fn dark(ascans: &[Option<Moments>], background: f32) -> Option<f32> {
@@ -189,7 +200,7 @@ fn cut_off(surfaces: &Surfaces, height: usize) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::phantom::{Phantom, PhantomOptions};
+    use crate::phantom::{Phantom, PhantomOptions, PhantomScan};
 
     fn signal(options: PhantomOptions) -> Signal {
         let scan = Phantom::generate(&options, 5);
@@ -217,6 +228,41 @@ mod tests {
         assert!((signal.contrast.unwrap() - 0.4 / (0.5_f32 * 0.0004).sqrt()).abs() < 0.5);
         assert_eq!((signal.dark, signal.cut_off), (Some(0.0), Some(0.0)));
         assert!(signal.tilt.unwrap() < 1e-3);
+    }
+
+    #[test]
+    fn measures_do_not_depend_on_the_unit_of_intensity() {
+        let options = PhantomOptions { averaging: 8.0, pathology: 0.0, ..PhantomOptions::spectralis() };
+        let PhantomScan { bscan, surfaces, .. } = Phantom::generate(&options, 3);
+        let with = |unit: &dyn Fn(f32) -> f32| {
+            let intensity = bscan.intensity.iter().map(|&v| unit(v)).collect();
+            Signal::of(&BScan { intensity, ..bscan.clone() }, &surfaces)
+        };
+        let levels = |levels: f32| move |v: f32| (v * levels).round();
+        let eight = with(&|v| levels(255.0)(v) / 255.0);
+        let same = |a: Option<f32>, b: Option<f32>, within: f32| match (a, b) {
+            (Some(a), Some(b)) => (a - b).abs() <= within,
+            _ => false,
+        };
+        let cases: [(&str, Signal, f32); 4] = [
+            ("a factor", with(&|v| 0.0015 * levels(255.0)(v) / 255.0), 1e-3),
+            ("an offset", with(&|v| 0.3 + 0.4 * levels(255.0)(v) / 255.0), 1e-3),
+            ("16 bits", with(&|v| levels(65_535.0)(v) / 65_535.0), 0.02),
+            ("values 0 to 100 of 16 bits", with(&|v| levels(100.0)(v) / 65_535.0), 0.05),
+        ];
+        for (unit, signal, within) in cases {
+            assert!(same(signal.snr_db, eight.snr_db, 10.0 * within), "{unit}: {signal:?} {eight:?}");
+            assert!(same(signal.contrast, eight.contrast, within), "{unit}: {signal:?} {eight:?}");
+            assert!(same(signal.dark, eight.dark, within) && same(signal.tilt, eight.tilt, within), "{unit}");
+            assert_eq!(signal.cut_off, eight.cut_off, "{unit}");
+        }
+    }
+
+    #[test]
+    fn a_picture_of_one_grey_has_no_signal() {
+        let (bscan, surfaces) = plain(|_, _| 0.5);
+        let flat = BScan { intensity: vec![0.3; bscan.intensity.len()], ..bscan };
+        assert_eq!(Signal::of(&flat, &surfaces), Signal { cut_off: Some(0.0), ..Signal::default() });
     }
 
     #[test]

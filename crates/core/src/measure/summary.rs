@@ -70,12 +70,8 @@ mod tests {
         let subfields = Subfield::all(eye).into_iter().enumerate().map(field).collect();
         let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage: 0.9 };
         let centre = Centre { place: Place::default(), from: CentreSource::Fovea };
-        let volume = VolumeMeasures {
-            centre,
-            etdrs: vec![MeasuredGrid { layer: "retina", grid }],
-            gcipl: None,
-            lesions: Vec::new(),
-        };
+        let etdrs = vec![MeasuredGrid { layer: "retina", grid }];
+        let volume = VolumeMeasures { centre, etdrs, gcipl: None, lesions: None, choroid_visible: None };
         let compared = ReferenceTable::shipped().unwrap().compare(&volume);
         let summary = EtdrsSummary::of(&volume, eye, &compared);
         let retina = Measured::Retina.index();

@@ -106,6 +106,14 @@ impl LayerThickness {
         let coverage = count as f32 / profile.len().max(1) as f32;
         Self { of, profile, mean, sd, min, max, coverage }
     }
+
+    /// Median over the determined A-scans; `None` if there are none.
+    #[must_use]
+    pub fn median(&self) -> Option<f32> {
+        let mut known: Vec<f32> = self.profile.iter().flatten().copied().collect();
+        known.sort_by(f32::total_cmp);
+        known.get(known.len() / 2).copied()
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,10 @@ pub struct Calibration {
     pub temperature: f32,
     /// One for each boundary, in their order.
     pub intervals: [Interval; BOUNDARIES],
+    /// Added to the row of each boundary, in rows of the network's grid: takes out the error that the network makes in
+    /// the same direction in every set of scans.
+    #[serde(default)]
+    pub offsets: [f32; BOUNDARIES],
     /// Maximum deviation that the class probabilities may imply for the choroid-sclera boundary, in rows of the
     /// network's grid; beyond it, the boundary counts as not visible.
     pub choroid_limit: f32,
@@ -47,7 +51,13 @@ pub struct Calibration {
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { temperature: 1.0, intervals: [Interval::AS_IMPLIED; BOUNDARIES], choroid_limit: 20.0, usual_doubt: None }
+        Self {
+            temperature: 1.0,
+            intervals: [Interval::AS_IMPLIED; BOUNDARIES],
+            offsets: [0.0; BOUNDARIES],
+            choroid_limit: 20.0,
+            usual_doubt: None,
+        }
     }
 }
 
@@ -61,6 +71,17 @@ impl Calibration {
     /// The intervals as text: `scale:floor` of each boundary, comma-separated.
     pub(super) fn intervals_text(&self) -> String {
         self.intervals.map(|i| format!("{}:{}", i.scale, i.floor)).join(",")
+    }
+
+    /// The offsets as text, comma-separated.
+    pub(super) fn offsets_text(&self) -> String {
+        self.offsets.map(|offset| offset.to_string()).join(",")
+    }
+
+    /// Parses what [`Self::offsets_text`] writes; `None` if it is malformed or out of range.
+    pub(super) fn parse_offsets(text: &str) -> Option<[f32; BOUNDARIES]> {
+        let offset = |t: &str| t.parse().ok().filter(|v| (-5.0..=5.0).contains(v));
+        text.split(',').map(offset).collect::<Option<Vec<f32>>>()?.try_into().ok()
     }
 
     /// Parses what [`Self::intervals_text`] writes; `None` if it is malformed or out of range.
@@ -86,6 +107,10 @@ mod tests {
         let mut calibration = Calibration::default();
         calibration.intervals[3] = Interval { scale: 2.25, floor: 0.7 };
         assert_eq!(Calibration::parse_intervals(&calibration.intervals_text()), Some(calibration.intervals));
+        calibration.offsets[0] = -0.25;
+        assert_eq!(Calibration::parse_offsets(&calibration.offsets_text()), Some(calibration.offsets));
+        assert_eq!(Calibration::parse_offsets("0,0"), None);
+        assert_eq!(Calibration::parse_offsets(&["9"; BOUNDARIES].join(",")), None);
     }
 
     #[test]

@@ -68,6 +68,7 @@ const PREPROCESSING: &str = "octrls.preprocessing";
 const TEMPERATURE: &str = "octrls.temperature";
 const INTERVALS: &str = "octrls.intervals";
 const CHOROID_LIMIT: &str = "octrls.choroid_limit";
+const OFFSETS: &str = "octrls.offsets";
 const USUAL_DOUBT: &str = "octrls.usual_doubt";
 const EZ_SHIFT: &str = "octrls.ez_shift";
 const TRAINING_DATA: &str = "octrls.training_data";
@@ -91,6 +92,7 @@ impl ModelMetadata {
             (PREPROCESSING, self.preprocessing.name().to_owned()),
             (TEMPERATURE, self.calibration.temperature.to_string()),
             (INTERVALS, self.calibration.intervals_text()),
+            (OFFSETS, self.calibration.offsets_text()),
             (CHOROID_LIMIT, self.calibration.choroid_limit.to_string()),
             (EZ_SHIFT, self.ez_shift.to_string()),
             (TRAINING_DATA, self.training_data.clone()),
@@ -132,6 +134,8 @@ impl ModelMetadata {
         let uncalibrated = Calibration::default();
         let intervals = all.get(INTERVALS).map_or(Some(uncalibrated.intervals), |t| Calibration::parse_intervals(t));
         let intervals = intervals.ok_or_else(|| bad(INTERVALS, "not a pair scale:floor for each boundary"))?;
+        let offsets = all.get(OFFSETS).map_or(Some(uncalibrated.offsets), |t| Calibration::parse_offsets(t));
+        let offsets = offsets.ok_or_else(|| bad(OFFSETS, "not a number from -5 to 5 for each boundary"))?;
         let choroid_limit = all.get(CHOROID_LIMIT);
         let choroid_limit =
             choroid_limit.map_or(Ok(uncalibrated.choroid_limit), |t| number(CHOROID_LIMIT, t, 0.1, 1000.0))?;
@@ -142,7 +146,7 @@ impl ModelMetadata {
             version: get(VERSION)?.to_owned(),
             input,
             preprocessing,
-            calibration: Calibration { temperature, intervals, choroid_limit, usual_doubt },
+            calibration: Calibration { temperature, intervals, offsets, choroid_limit, usual_doubt },
             ez_shift,
             training_data: get(TRAINING_DATA)?.to_owned(),
             weights_sha256: get(WEIGHTS)?.to_owned(),
@@ -176,7 +180,8 @@ mod tests {
 
     #[test]
     fn each_missing_or_foreign_property_is_refused_by_name() {
-        for broken in [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, CHOROID_LIMIT, USUAL_DOUBT, EZ_SHIFT]
+        for broken in
+            [INPUT, CLASS_NAMES, PREPROCESSING, TEMPERATURE, INTERVALS, OFFSETS, CHOROID_LIMIT, USUAL_DOUBT, EZ_SHIFT]
         {
             let mut properties = sample().to_properties();
             for (key, value) in &mut properties {

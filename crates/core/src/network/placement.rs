@@ -57,6 +57,13 @@ impl Placement {
         Self::resized((scan_width, scan_height), (scan_width * rows / scan_height.max(1), rows), input)
     }
 
+    /// As [`Placement::new`], but first enlarges the scan by `factor`, for scans of coarse spacing.
+    #[must_use]
+    pub fn scaled(scan_width: usize, scan_height: usize, input: InputSize, factor: f32) -> Self {
+        let side = |length: usize| ((length as f32 * factor).round() as usize).max(1);
+        Self::resized((scan_width, scan_height), (side(scan_width), side(scan_height)), input)
+    }
+
     fn resized((scan_width, scan_height): (usize, usize), (width, height): (usize, usize), input: InputSize) -> Self {
         let width = width.min(input.width);
         let height = height.min(input.height);
@@ -244,6 +251,8 @@ mod tests {
         assert_eq!((p.width, p.height), (64, 200), "four times, and cut to the grid");
         let p = Placement::new(20, 200, INPUT);
         assert_eq!((p.width, p.height), (20, 200), "newer models see every scan at its own scale");
+        let p = Placement::scaled(20, 200, INPUT, 2.0);
+        assert_eq!((p.width, p.height, p.scan_rows_per_grid_row()), (40, 400, 0.5));
     }
 
     #[test]

@@ -209,14 +209,21 @@ impl Network {
         Ok((self.run_prepared(&placement, &placement.prepare(bscan))?, placement))
     }
 
-    /// Position of a whole B-scan on this network's grid.
+    /// Position of a whole B-scan on this network's grid, at the scan's own scale.
     #[must_use]
     pub fn placement(&self, bscan: &BScan) -> Placement {
-        let place = match self.metadata.preprocessing {
-            Preprocessing::FitCentreStandardise => Placement::enlarged,
-            Preprocessing::ShrinkCentreStandardise => Placement::new,
+        self.placement_enlarged(bscan, 1.0)
+    }
+
+    /// Position of a whole B-scan that is enlarged by `factor`. A model that enlarges scans of few rows by itself ignores
+    /// the factor.
+    #[must_use]
+    pub fn placement_enlarged(&self, bscan: &BScan, factor: f32) -> Placement {
+        let (width, height, input) = (bscan.width, bscan.height, self.metadata.input);
+        let placement = match self.metadata.preprocessing {
+            Preprocessing::FitCentreStandardise => Placement::enlarged(width, height, input),
+            Preprocessing::ShrinkCentreStandardise => Placement::scaled(width, height, input, factor),
         };
-        let placement = place(bscan.width, bscan.height, self.metadata.input);
         self.grid_multiple().map_or(placement, |multiple| placement.on_smallest_grid(multiple))
     }
 

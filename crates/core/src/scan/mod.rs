@@ -1,5 +1,6 @@
 //! What a scan is: its pixels, what is known of its geometry, and from where.
 
+mod note;
 mod panels;
 mod place;
 pub mod subject;
@@ -8,9 +9,10 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+pub use note::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM};
 pub use panels::{Crop, Layout, layout};
 pub use place::{BScanPosition, Place};
-pub use subject::{Moment, Subject, latin};
+pub use subject::{Acquisition, Clock, Moment, Subject, latin};
 
 /// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,6 +161,9 @@ pub struct ScanHeader {
     pub tracks: Vec<BScanPosition>,
     /// Source of `tracks`; `None` if unknown.
     pub places: Option<Provenance>,
+    /// What the reader has to say about the scan.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// Rows of one boundary in each A-scan; `None` where it was not determined.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 /// Days from 1601-01-01, the start of Windows time, to 1970-01-01.
@@ -26,7 +28,29 @@ const NOBODY: [&str; 12] = [
 /// Maximum identifier length in characters; DICOM allows 64 (PS3.5, 6.2).
 const LONGEST: usize = 256;
 
-/// A time in seconds on the scanner's clock, whose time zone few formats state.
+/// The clock that a time is by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The scanner's own, in its time zone, which few formats state.
+    #[default]
+    Local,
+    /// Universal time.
+    Utc,
+}
+
+/// When and with what a scan was taken, as its file states it; also known of a scan of nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acquisition {
+    /// The time, if stated.
+    pub at: Option<Moment>,
+    /// The clock of the time.
+    pub clock: Clock,
+    /// Maker and model of the scanner; empty if not stated.
+    pub device: String,
+}
+
+/// A time in seconds by one [`Clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(i64);
 
@@ -124,8 +148,6 @@ pub struct Subject {
     pub acquired: Moment,
     /// Maker and model of the scanner, as far as stated.
     pub device: String,
-    /// Whether `acquired` is UTC, not the scanner's local time.
-    utc: bool,
 }
 
 impl Subject {
@@ -140,20 +162,7 @@ impl Subject {
             issuer: issuer.to_owned(),
             acquired,
             device: device.trim().to_owned(),
-            utc: false,
         })
-    }
-
-    /// The same, with a time that the format states in UTC.
-    #[must_use]
-    pub fn in_utc(self) -> Self {
-        Self { utc: true, ..self }
-    }
-
-    /// The time as ISO 8601 writes it; with `Z` if it is UTC, without a zone if it is the scanner's clock.
-    #[must_use]
-    pub fn acquired_text(&self) -> String {
-        format!("{}{}", self.acquired, if self.utc { "Z" } else { "" })
     }
 
     /// Bytes that are the same in every scan of a patient. Hash them with a secret; never write or print them.

@@ -42,6 +42,24 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// Moves each boundary down by its offset; edges that coincide with a boundary move with it. The edges stay in
+    /// order and within `height` rows.
+    pub(super) fn shift(&mut self, offsets: &[f32; BOUNDARIES], height: f32) {
+        let mut by = [0.0; EDGES];
+        for boundary in Boundary::ALL {
+            by[edge_of(boundary)] = offsets[boundary.index()];
+        }
+        by[EZ_END] = offsets[Boundary::EzRpe.index()];
+        by[RPE_OUTER] = offsets[Boundary::RpeBm.index()];
+        let mut last = 0.0_f32;
+        for (row, by) in self.rows.iter_mut().zip(by) {
+            if let Some(row) = row {
+                *row = (*row + by).clamp(last, height);
+                last = *row;
+            }
+        }
+    }
+
     /// Interpolates two columns. If they differ in which edges are determined, returns the nearer one, which preserves
     /// the order.
     pub(super) fn interpolate(left: &Self, right: &Self, share: f32) -> Self {
@@ -70,6 +88,17 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_move_boundaries_and_keep_their_order() {
+        let mut column = Column { rows: std::array::from_fn(|k| Some(10.0 + k as f32)), ..Column::default() };
+        column.rows[2] = None;
+        let mut offsets = [0.0; BOUNDARIES];
+        (offsets[0], offsets[Boundary::RpeBm.index()]) = (1.5, 0.5);
+        column.shift(&offsets, 100.0);
+        assert_eq!((column.rows[0], column.rows[1], column.rows[2]), (Some(11.5), Some(11.5), None));
+        assert_eq!((column.rows[RPE_OUTER], column.rows[BRUCH]), (Some(18.5), Some(19.5)));
+    }
 
     #[test]
     fn every_boundary_has_an_edge_of_its_own_in_order() {

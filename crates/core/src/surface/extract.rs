@@ -128,6 +128,9 @@ pub fn extract_parallel(threads: usize, logits: &Logits, placement: &Placement, 
         solve_columns(threads, logits, placement, options).into_iter().unzip();
     let height = placement.height as f32;
     smooth(&mut columns, options.smoothing, height);
+    for column in &mut columns {
+        column.shift(&options.calibration.offsets, height);
+    }
     complete_choroid(&mut columns, &choroid, options.min_choroid, options.calibration.choroid_limit, height);
     let scale = placement.scan_rows_per_grid_row();
     let mut out = Surfaces::undetermined(placement.scan_width, placement.scan_height);

@@ -61,6 +61,7 @@ impl LesionMask {
         for (i, &class) in classes.iter().enumerate().filter(|(_, class)| **class != 0) {
             mask.add(i % width, i / width, class, Sureness::Certain);
         }
+        mask.classes = classes;
         Some(mask)
     }
 
@@ -136,7 +137,7 @@ impl LesionMask {
     /// Number of pixels of `lesion`.
     #[must_use]
     pub fn area_px(&self, lesion: Lesion) -> usize {
-        self.classes.iter().filter(|&&class| class == lesion.class()).count()
+        self.classes.iter().map(|&class| usize::from(class == lesion.class())).sum()
     }
 
     /// The first A-scan and the one after the last that show `lesion`; an empty range at 0 if none does.
@@ -232,7 +233,9 @@ fn remove_specks(classes: &mut [u8], width: usize) {
             }
         }
         if area.len() < MIN_AREA {
-            area.iter().for_each(|&at| classes[at] = 0);
+            for &at in &area {
+                classes[at] = 0;
+            }
         }
     }
 }

@@ -80,6 +80,28 @@ impl Surfaces {
         self
     }
 
+    /// The same surfaces with a choroid-sclera boundary that can be seen where `visible` holds, and is inferred
+    /// elsewhere.
+    ///
+    /// # Panics
+    /// When there is not one value for each A-scan.
+    #[must_use]
+    pub fn with_choroid_visible(self, visible: Vec<bool>) -> Self {
+        assert_eq!(visible.len(), self.width, "one value for each A-scan");
+        Self { choroid_visible: visible, ..self }
+    }
+
+    /// The same surfaces in an eye with fluid: rows at which the photoreceptors end, and rows of the outer edge of the
+    /// RPE.
+    ///
+    /// # Panics
+    /// When there is not one row of each for each A-scan.
+    #[must_use]
+    pub fn with_fluid(self, ez_end: Vec<Option<f32>>, rpe_outer: Vec<Option<f32>>) -> Self {
+        assert!([&ez_end, &rpe_outer].iter().all(|rows| rows.len() == self.width), "one row for each A-scan");
+        Self { ez_end, rpe_outer, ..self }
+    }
+
     /// Whether every boundary has a row and a deviation for each A-scan. Deserialised surfaces may not.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
@@ -154,6 +176,11 @@ impl Surfaces {
     #[must_use]
     pub fn choroid_visible(&self) -> &[bool] {
         &self.choroid_visible
+    }
+
+    /// Whether the choroid-sclera boundary can be seen in each A-scan; `None` in A-scans without that boundary.
+    pub fn csb_visible(&self) -> impl Iterator<Item = Option<bool>> + '_ {
+        self.rows(Boundary::Csb).iter().zip(&self.choroid_visible).map(|(row, &visible)| row.map(|_| visible))
     }
 
     /// The row on the vitreous side and on the scleral side of a layer, in each A-scan. Fluid is no part of a layer.

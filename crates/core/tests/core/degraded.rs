@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use octrls_core::{
     layer::EzConvention,
-    measure::{BScanFacts, Gates, ScanFacts, ScanQuality},
+    measure::{BScanFacts, ChoroidVisibility, Gates, ScanFacts, ScanQuality},
     network::{Network, ShippedModel},
     phantom::{Phantom, PhantomOptions},
     scan::BScan,
@@ -19,7 +19,9 @@ fn options() -> PhantomOptions {
 
 fn judge(bscan: BScan) -> ScanQuality {
     let out = segment(&NETWORK, 0, bscan, None, EzConvention::default()).expect("a segmentation");
-    let facts = BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality };
+    let choroid = ChoroidVisibility::of(&out.surfaces);
+    let facts =
+        BScanFacts { signal: out.signal, device_signal_db: None, quality: out.quality, choroid, retina_um: None };
     ScanQuality::judge(ScanFacts::combine(&[facts], None), out.verdict(), &Gates::default())
 }
 

@@ -55,6 +55,7 @@ fn compare_and_enter(history: &History, acquisition: &Acquisition) -> Option<f32
         pattern_from: None,
         tracks: vec![BScanPosition::Line { start: Place::default(), end }],
         places: None,
+        notes: Vec::new(),
     };
     let scan = EyeScan {
         subject: &subject,

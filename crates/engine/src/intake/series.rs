@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::stamp::{FileStamp, Stamp};
-use octrls_readers::{NaturalKey, ScanFiles, SeriesKey, may_be_instance, natural_key, series_key};
+use octrls_readers::{NaturalKey, Role, ScanFiles, SeriesKey, may_be_instance, natural_key, role};
 
 /// The DICOM files seen so far, grouped by series. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,8 @@ struct KnownFile {
     stamp: FileStamp,
     /// The series of this instance.
     of: Option<Arc<SeriesKey>>,
+    /// Whether the file is a picture that belongs to scans.
+    is_companion: bool,
     /// Number of the last walk that found the file.
     walk: u64,
 }
@@ -52,6 +54,10 @@ struct Members {
 pub(crate) struct SeriesChange {
     /// Whether the file is an instance of a series.
     pub(crate) is_instance: bool,
+    /// Whether the file is a picture that belongs to scans and is none itself.
+    pub(crate) is_companion: bool,
+    /// Whether the file was read for this, and not known already.
+    pub(crate) is_new: bool,
     /// The first file of the series that the file has left.
     pub(crate) left: Option<PathBuf>,
 }
@@ -67,13 +73,16 @@ impl Series {
             && known.stamp == stamp
         {
             known.walk = walk;
-            return SeriesChange { is_instance: known.of.is_some(), left: None };
+            let (is_instance, is_companion) = (known.of.is_some(), known.is_companion);
+            return SeriesChange { is_instance, is_companion, ..SeriesChange::default() };
         }
         // Read without the lock: a file on a slow share must not block others.
-        let Ok(of) = series_key(path) else {
+        let Ok(role) = role(path) else {
             // The next check may succeed.
-            return SeriesChange { is_instance: false, left: self.remove_file(path) };
+            return SeriesChange { left: self.remove_file(path), ..SeriesChange::default() };
         };
+        let is_companion = role == Role::Companion;
+        let of = if let Role::Instance(key) = role { Some(key) } else { None };
         let mut all = self.all();
         let known_folder = all.entry(folder.to_owned()).or_default();
         let before = known_folder.remove(name);
@@ -84,8 +93,8 @@ impl Series {
         }
         let left =
             before.filter(|key| Some(key) != of.as_ref()).and_then(|key| Some(folder.join(known_folder.first(&key)?)));
-        known_folder.files.insert(name.to_owned(), KnownFile { stamp, of, walk });
-        SeriesChange { is_instance, left }
+        known_folder.files.insert(name.to_owned(), KnownFile { stamp, of, is_companion, walk });
+        SeriesChange { is_instance, is_companion, is_new: true, left }
     }
 
     /// Records that there is no file at `path`; returns the first file of the series it belonged to.
@@ -247,6 +256,11 @@ mod tests {
 
     /// The start of a tomography object with one frame.
     fn instance(series: &str) -> Vec<u8> {
+        object(series, "1.2.840.10008.5.1.4.1.1.77.1.5.4")
+    }
+
+    /// The start of an object of that class with one frame.
+    fn object(series: &str, class: &str) -> Vec<u8> {
         let element = |(group, number): (u16, u16), vr: &[u8; 2], value: &str| {
             let value = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value}\0") };
             let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr, &(value.len() as u16).to_le_bytes()];
@@ -259,7 +273,7 @@ mod tests {
             b"DICM".to_vec(),
             length,
             syntax,
-            element((8, 0x16), b"UI", "1.2.840.10008.5.1.4.1.1.77.1.5.4"),
+            element((8, 0x16), b"UI", class),
             element((0x20, 0xe), b"UI", series),
             element((0x28, 0x10), b"US", "\x02\0"),
         ];
@@ -322,6 +336,17 @@ mod tests {
         fs::remove_file(fixture.path("0.dcm")).unwrap();
         assert_eq!(fixture.1.remove_file(&fixture.path("0.dcm")), Some(fixture.path("1.dcm")));
         assert_eq!(fixture.files("1.dcm").len(), 3);
+    }
+
+    #[test]
+    fn photographs_are_known_as_such_and_new_once() {
+        let fixture = Fixture(tempfile::tempdir().unwrap(), Series::default());
+        fs::write(fixture.path("1.dcm"), object("1.2", "1.2.840.10008.5.1.4.1.1.77.1.5.1")).unwrap();
+        let seen = |change: SeriesChange| (change.is_companion, change.is_new, change.is_instance);
+        assert_eq!(seen(fixture.record("1.dcm", 1)), (true, true, false));
+        assert_eq!(seen(fixture.record("1.dcm", 2)), (true, false, false));
+        assert!(fixture.1.files(&fixture.path("1.dcm")).instances().is_empty());
+        assert_eq!(seen(fixture.put("1.dcm", "1.2.3", 3)), (false, true, true), "another file of that name");
     }
 
     #[test]

@@ -469,6 +469,9 @@ impl Watcher {
                     self.instances.insert(file);
                     return Ok(());
                 }
+                if change.is_companion {
+                    return self.pass_by(&file, change.is_new);
+                }
                 self.exports.record(&file, stamp);
                 self.sight(&file, stamp, at)
             }
@@ -479,6 +482,20 @@ impl Watcher {
                 if is_gone { self.gone(&file) } else { Ok(()) }
             }
         }
+    }
+
+    /// Leaves out a picture that belongs to scans; says so once.
+    fn pass_by(&mut self, file: &Path, is_new: bool) -> Result<(), Stopped> {
+        let name = self.name_of(file);
+        self.drop_candidate(&name)?;
+        if !is_new {
+            return Ok(());
+        }
+        let text = format!(
+            "{}: a photograph or en-face image without B-scans; it appears in the reports of scans that refer to it",
+            name.display()
+        );
+        self.report(Finding::Notice(Level::Info, ErrorCode::ReadCompanion, text))
     }
 
     /// Looks at the series whose instances were checked at the time `at` or later.

@@ -12,8 +12,8 @@ use octrls_core::{
 use octrls_fs::digest::sha256;
 use octrls_readers::{NamePattern, OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, RESULT_SCHEMA, ResultWriter, ScanContext,
-    ScanRecord, ScanSummary, SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary,
+    SeriesFolder, Staging,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,10 @@ use crate::{
     ScanChange,
     history::{EyeScan, History, ScanVisit},
 };
+
+/// Start of every fingerprint. Another one would process every scan again, so it does not follow the schema of
+/// `result.json`, which can gain keys.
+const FINGERPRINT: &str = "octrls.result/1";
 
 /// The operator's settings for reading, measuring and results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -118,8 +122,9 @@ impl Segmenter {
         if let Ok(Some(fundus)) = reader.fundus() {
             results = results.with_fundus(fundus);
         }
-        let subject = reader.subject().ok().flatten();
-        let subject = subject.or_else(|| named.flatten().and_then(|facts| facts.subject()));
+        let named = named.flatten().unwrap_or_default();
+        let subject = reader.subject().ok().flatten().or_else(|| named.subject());
+        let acquisition = named.complete_acquisition(reader.acquisition().unwrap_or_default());
         let next = |index| {
             let pixels = reader.bscan(index).map_err(|e| with_scan_name(e, name))?;
             let device = findings(reader.as_mut(), index).map_err(|e| with_scan_name(e, name))?;
@@ -141,8 +146,8 @@ impl Segmenter {
         let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
         let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
         let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
-        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header);
-        let scan = scan.taken(subject.as_ref()).with_reading(reader.crop(), notes);
+        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(&acquisition);
+        let scan = scan.with_reading(reader.crop(), notes);
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -220,13 +225,13 @@ impl Processor for Segmenter {
         let series = series.map_or(String::new(), |n| format!(" series {n}"));
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let degree = um_per_degree.map(|um| format!(" degree {um}")).unwrap_or_default();
-        let judged_by = sha256(format!("{gates:?} {reference:?}").as_bytes());
+        let judged_by = sha256(format!("{} {reference:?}", gates.identity()).as_bytes());
         let raw = raw.map(|raw| format!(" raw {raw}")).unwrap_or_default();
         let names = names.as_ref().map(|pattern| format!(" names {pattern}")).unwrap_or_default();
         let written = format!("{} {missing}{series}{raw}{names} {} {judged_by}", ez.key(), dicom.key());
         let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
         let followed = self.history.as_ref().map(table).unwrap_or_default();
-        format!("{RESULT_SCHEMA} {model} {axial} {lateral}{degree} {written}{followed}")
+        format!("{FINGERPRINT} {model} {axial} {lateral}{degree} {written}{followed}")
     }
 }
 

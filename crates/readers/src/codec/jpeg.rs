@@ -12,6 +12,8 @@ const END_OF_IMAGE: u8 = 0xd9;
 /// Frame headers, except for other markers in the same range.
 const FRAMES: std::ops::RangeInclusive<u8> = 0xc0..=0xcf;
 const NO_FRAMES: [u8; 3] = [0xc4, 0xc8, 0xcc];
+/// Frame headers of lossless processes.
+const LOSSLESS: [u8; 4] = [0xc3, 0xc7, 0xcb, 0xcf];
 /// Bytes of a frame header before its components, including its length.
 const FRAME_BYTES: i64 = 8;
 
@@ -22,6 +24,8 @@ pub(crate) struct Frame {
     pub(crate) height: u16,
     pub(crate) width: u16,
     pub(crate) components: u8,
+    /// Whether samples are predicted, and not transformed.
+    pub(crate) lossless: bool,
 }
 
 /// Walks the file from marker to marker to its end, past the compressed data between them. Returns the first frame
@@ -43,7 +47,8 @@ pub(crate) fn walk(mut file: impl BufRead + Seek) -> Result<Option<Frame>, Error
                 let heads_a_frame = FRAMES.contains(&marker) && !NO_FRAMES.contains(&marker);
                 if heads_a_frame && frame.is_none() && length >= FRAME_BYTES {
                     let (precision, height, width) = (byte(&mut file)?, word(&mut file)?, word(&mut file)?);
-                    frame = Some(Frame { precision, height, width, components: byte(&mut file)? });
+                    let (components, lossless) = (byte(&mut file)?, LOSSLESS.contains(&marker));
+                    frame = Some(Frame { precision, height, width, components, lossless });
                     read = FRAME_BYTES;
                 }
                 if length < read {
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn frame_header_states_the_size() {
         let complete = [0xff, 0xd8, 0xff, 0xc1, 0, 11, 12, 0x02, 0x01, 0x03, 0x04, 1, 0, 0, 0, 0xff, 0xd9];
-        let frame = Frame { precision: 12, height: 513, width: 772, components: 1 };
+        let frame = Frame { precision: 12, height: 513, width: 772, components: 1, lossless: false };
         assert_eq!(walk(Cursor::new(&complete)).expect("complete"), Some(frame));
     }
 }

@@ -4,13 +4,16 @@
 //! size of the file first.
 
 use std::{
-    fs::File,
     io::{BufReader, Read, Seek},
     path::Path,
 };
 
-use dicom_core::{DataElement, Length, Tag, VR, header::DataElementHeader, value::DataSetSequence};
-use dicom_dictionary_std::tags;
+use dicom_core::{
+    DataElement, Length, PrimitiveValue, Tag, VR,
+    header::DataElementHeader,
+    value::{C, DataSetSequence},
+};
+use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_object::{InMemDicomObject, mem::InMemElement};
 use dicom_parser::{
@@ -21,12 +24,22 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{
     errors::{ends_early, of_parser, too_long},
+    fragments::Fragments,
     meta::{MAX_UID, Meta},
+    source::Source,
+    text::{CharacterSets, Parts},
 };
 use crate::{ReadError, sized_file::SizedFile};
 
 /// Maximum nesting of sequences and items; functional groups have about ten levels.
 const MAX_DEPTH: usize = 64;
+/// Maximum bytes of a value that is kept. Look-up tables have 128 KiB; what is longer, apart from pixels, is not needed.
+const MAX_VALUE: u32 = 1 << 20;
+/// Maximum memory of all elements before the pixels: a volume of 4096 B-scans needs less than a quarter.
+const MAX_MEMORY: u64 = 256 << 20;
+/// Memory of an element without its value, and of each value of a text.
+const ELEMENT_MEMORY: u64 = 128;
+const TEXT_MEMORY: u64 = 32;
 
 type Decoder<R> = DynStatefulDecoder<BufReader<R>>;
 type Token<'a, R> = LazyDataToken<&'a mut Decoder<R>>;
@@ -42,35 +55,35 @@ pub(crate) struct DataSet<R> {
     at_pixels: bool,
     /// Sequences and items that are open.
     depth: usize,
-    /// Length of the file.
+    /// Length of the file; of a deflated one, when inflated.
     file_bytes: u64,
+    /// Memory of the elements read so far.
+    memory: u64,
 }
 
-impl DataSet<File> {
+impl DataSet<Source> {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::of(SizedFile::open(path)?, |file| file)
+        Self::of(SizedFile::open(path)?, u64::MAX)
+    }
+
+    /// The data set of `file`, of which at most `limit` bytes are read.
+    pub(crate) fn of(mut file: SizedFile, limit: u64) -> Result<Self, ReadError> {
+        let Meta { syntax, start, .. } = Meta::read(&mut file)?;
+        let deflated = syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+        let encoded = if deflated { uids::EXPLICIT_VR_LITTLE_ENDIAN } else { syntax.as_str() };
+        let Some(known) = TransferSyntaxRegistry.get(encoded) else {
+            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
+        };
+        let compressed = known.is_encapsulated_pixel_data();
+        let (source, file_bytes) = Source::of(file, start, deflated, limit)?;
+        let parser = LazyDataSetReader::new_with_ts(BufReader::new(source), known).map_err(|e| of_parser(&e))?;
+        Ok(Self { parser, syntax, compressed, at_pixels: false, depth: 0, file_bytes, memory: 0 })
     }
 }
 
 impl<R: Read + Seek> DataSet<R> {
-    /// The data set of `file`, which is wrapped by `limit` first.
-    pub(crate) fn of(mut file: SizedFile, limit: impl FnOnce(File) -> R) -> Result<Self, ReadError> {
-        let Meta { syntax, start, .. } = Meta::read(&mut file)?;
-        let Some(known) = TransferSyntaxRegistry.get(&syntax) else {
-            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
-        };
-        let (compressed, file_bytes) = (known.is_encapsulated_pixel_data(), file.bytes());
-        let file = BufReader::new(limit(file.into_file_at(start)?));
-        let parser = LazyDataSetReader::new_with_ts(file, known).map_err(|e| of_parser(&e))?;
-        Ok(Self { parser, syntax, compressed, at_pixels: false, depth: 0, file_bytes })
-    }
-
     pub(crate) fn syntax(&self) -> &str {
         &self.syntax
-    }
-
-    pub(crate) const fn is_compressed(&self) -> bool {
-        self.compressed
     }
 
     pub(crate) const fn file_bytes(&self) -> u64 {
@@ -119,34 +132,81 @@ impl<R: Read + Seek> DataSet<R> {
         advance(&mut self.parser, &mut self.depth)
     }
 
-    /// Reads all elements before the pixels. An object without pixels is read to its end.
+    /// Reads all elements before the pixels, texts in their character sets. An object without pixels is read to its end.
+    /// Private elements lose their values.
     pub(crate) fn read_up_to_pixels(&mut self) -> Result<InMemDicomObject, ReadError> {
         let mut elements = Vec::new();
+        let mut sets = CharacterSets::default();
         while let Some(token) = self.next()? {
             match token {
                 LazyDataToken::PixelSequenceStart => break,
                 LazyDataToken::ElementHeader(header) if header.tag == tags::PIXEL_DATA => break,
-                LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
-                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
+                LazyDataToken::ElementHeader(header) => elements.extend(self.element(header, &mut sets)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len, sets)?),
                 _ => return Err(unexpected()),
             }
         }
         Ok(InMemDicomObject::from_element_iter(elements))
     }
 
-    /// The value after `header`.
-    fn element(&mut self, header: DataElementHeader) -> Result<InMemElement, ReadError> {
-        let token = self.next()?.ok_or_else(ends_early)?;
-        let value = token.into_value().map_err(|e| of_parser(&e))?;
-        Ok(DataElement::new_with_len(header.tag, header.vr, header.len, value))
+    /// The value after `header`; `None` if it is too long to be of use. Specific Character Set replaces `sets`.
+    fn element(
+        &mut self,
+        header: DataElementHeader,
+        sets: &mut CharacterSets,
+    ) -> Result<Option<InMemElement>, ReadError> {
+        let DataElementHeader { tag, vr, len } = header;
+        let is_text = matches!(vr, VR::PN | VR::SH | VR::LO | VR::UC | VR::ST | VR::LT | VR::UT);
+        let is_string =
+            is_text || matches!(vr, VR::AE | VR::AS | VR::CS | VR::DA | VR::DS | VR::DT | VR::IS | VR::TM | VR::UI);
+        if is_private(tag) || len.0 > MAX_VALUE {
+            if is_string && !is_private(tag) && !matches!(vr, VR::UC | VR::UT) {
+                return Err(ReadError::Malformed(format!("DICOM: a text of {} bytes in {tag}", len.0)));
+            }
+            let token = self.next()?.ok_or_else(ends_early)?;
+            token.skip().map_err(|e| of_parser(&e))?;
+            self.keep(ELEMENT_MEMORY)?;
+            return Ok(is_private(tag).then(|| DataElement::empty(tag, vr)));
+        }
+        let texts = if is_string && !is_text { u64::from(len.0) / 2 + 1 } else { 0 };
+        self.keep(ELEMENT_MEMORY + u64::from(len.0) + TEXT_MEMORY * texts)?;
+        let value = match self.next()?.ok_or_else(ends_early)? {
+            LazyDataToken::LazyValue { decoder, .. } if is_text || tag == tags::SPECIFIC_CHARACTER_SET => {
+                let mut bytes = Vec::new();
+                decoder.read_to_vec(len.0, &mut bytes).map_err(|e| of_parser(&e))?;
+                if tag == tags::SPECIFIC_CHARACTER_SET {
+                    *sets = CharacterSets::named(&bytes);
+                }
+                let parts = parts_of(vr);
+                let separators = bytes.iter().filter(|&&b| b == b'\\' && parts != Parts::None).count();
+                self.keep(TEXT_MEMORY * separators as u64)?;
+                text(*sets, parts, &bytes)
+            }
+            token => token.into_value().map_err(|e| of_parser(&e))?,
+        };
+        Ok(Some(DataElement::new_with_len(tag, vr, len, value)))
     }
 
-    /// The sequence whose start was read.
-    fn sequence(&mut self, tag: Tag, length: Length) -> Result<InMemElement, ReadError> {
+    /// Counts memory that is about to be used.
+    fn keep(&mut self, bytes: u64) -> Result<(), ReadError> {
+        self.memory = self.memory.saturating_add(bytes);
+        if self.memory > MAX_MEMORY {
+            return Err(ReadError::Malformed("DICOM: too many attributes before the pixels".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The sequence whose start was read; without items if it is private.
+    fn sequence(&mut self, tag: Tag, length: Length, sets: CharacterSets) -> Result<InMemElement, ReadError> {
         let mut items = Vec::new();
+        self.keep(ELEMENT_MEMORY)?;
+        if is_private(tag) {
+            self.skip_sequence()?;
+            return Ok(DataElement::new_with_len(tag, VR::SQ, length, DataSetSequence::new(items, length)));
+        }
         loop {
             match self.next()?.ok_or_else(ends_early)? {
-                LazyDataToken::ItemStart { .. } => items.push(self.item()?),
+                LazyDataToken::ItemStart { .. } => items.push(self.item(sets)?),
                 LazyDataToken::SequenceEnd => {
                     let items = DataSetSequence::new(items, length);
                     return Ok(DataElement::new_with_len(tag, VR::SQ, length, items));
@@ -157,17 +217,28 @@ impl<R: Read + Seek> DataSet<R> {
     }
 
     /// The item whose start was read. Compressed pixels of an icon are left out.
-    fn item(&mut self) -> Result<InMemDicomObject, ReadError> {
+    fn item(&mut self, mut sets: CharacterSets) -> Result<InMemDicomObject, ReadError> {
         let mut elements = Vec::new();
+        self.keep(ELEMENT_MEMORY)?;
         loop {
             match self.next()?.ok_or_else(ends_early)? {
-                LazyDataToken::ElementHeader(header) => elements.push(self.element(header)?),
-                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len)?),
+                LazyDataToken::ElementHeader(header) => elements.extend(self.element(header, &mut sets)?),
+                LazyDataToken::SequenceStart { tag, len } => elements.push(self.sequence(tag, len, sets)?),
                 LazyDataToken::PixelSequenceStart => self.skip_fragments()?,
                 LazyDataToken::ItemEnd => return Ok(InMemDicomObject::from_element_iter(elements)),
                 _ => return Err(unexpected()),
             }
         }
+    }
+
+    /// Skips the rest of the sequence whose start was read.
+    fn skip_sequence(&mut self) -> Result<(), ReadError> {
+        let outside = self.depth - 1;
+        while self.depth > outside {
+            let token = self.next()?.ok_or_else(ends_early)?;
+            token.skip().map_err(|e| of_parser(&e))?;
+        }
+        Ok(())
     }
 
     fn skip_fragments(&mut self) -> Result<(), ReadError> {
@@ -198,7 +269,9 @@ impl<R: Read + Seek> DataSet<R> {
                 LazyDataToken::ItemStart { len: Length(0) } => found.fragments.push(Vec::new()),
                 LazyDataToken::LazyItemValue { len, decoder } if first => {
                     first = false;
-                    decoder.read_u32_to_vec(len, &mut found.offsets).map_err(|e| of_parser(&e))?;
+                    let mut offsets = Vec::new();
+                    decoder.read_u32_to_vec(len, &mut offsets).map_err(|e| of_parser(&e))?;
+                    found.offsets = offsets.into_iter().map(u64::from).collect();
                 }
                 LazyDataToken::LazyItemValue { len, decoder } => {
                     let mut fragment = Vec::new();
@@ -222,12 +295,27 @@ impl<R: Read + Seek> DataSet<R> {
     }
 }
 
-/// Compressed pixels as stored.
-#[derive(Default)]
-pub(crate) struct Fragments {
-    /// Offset of the first fragment of each frame; empty if not stated.
-    pub(crate) offsets: Vec<u32>,
-    pub(crate) fragments: Vec<Vec<u8>>,
+/// The value of a text in its character sets.
+fn text(sets: CharacterSets, parts: Parts, bytes: &[u8]) -> PrimitiveValue {
+    let text = sets.decode(bytes, parts);
+    if parts == Parts::None {
+        PrimitiveValue::Str(text)
+    } else {
+        PrimitiveValue::Strs(text.split('\\').map(str::to_owned).collect::<C<String>>())
+    }
+}
+
+/// What separates the parts of a text (PS3.5, table 6.2-1).
+const fn parts_of(vr: VR) -> Parts {
+    match vr {
+        VR::PN => Parts::Names,
+        VR::ST | VR::LT | VR::UT => Parts::None,
+        _ => Parts::Values,
+    }
+}
+
+const fn is_private(tag: Tag) -> bool {
+    tag.0 % 2 == 1
 }
 
 /// Checks the declared lengths in the file at `path` against its size, up to uncompressed pixels. Reads no values.

@@ -1,8 +1,7 @@
 //! Pixels of DICOM frames.
 
-use std::{borrow::Cow, fs::File};
+use std::{borrow::Cow, sync::OnceLock};
 
-use dicom_dictionary_std::uids;
 use dicom_encoding::{
     adapters::{PixelDataObject, RawPixelData},
     transfer_syntax::TransferSyntaxIndex,
@@ -11,21 +10,24 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use octrls_core::scan::BScan;
 
 use super::{
-    data_set::{DataSet, Fragments},
+    coding::{Coding, unsupported},
+    data_set::DataSet,
     errors::{obfuscated, of_parser},
+    intensity::{Intensity, Shown, Stored},
     layout::Layout,
+    source::{Source, inflate},
 };
-use crate::{ReadError, codec::j2k};
+use crate::ReadError;
 
-/// A retired transfer syntax that old archives still contain.
-const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
-/// First bytes of JPEG 2000 data, as a codestream or as a file.
-const J2K: [&[u8]; 2] = [b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  "];
+/// Frames of a scan whose values decide how all are shown.
+const LOOKED_AT: usize = 8;
 
 /// Pixels of all frames as stored in the file.
 pub(crate) struct Frames {
     layout: Layout,
+    intensity: Intensity,
     syntax: String,
+    coding: Coding,
     data: Data,
 }
 
@@ -37,13 +39,20 @@ enum Data {
 }
 
 impl Frames {
-    /// Reads the pixels of `data_set`, which was read up to them, and checks the rest.
-    pub(crate) fn read(data_set: &mut DataSet<File>, layout: Layout) -> Result<Self, ReadError> {
-        let data = if data_set.is_compressed() {
-            let fragments = data_set.read_fragments()?;
-            data_set.check_rest()?;
-            Data::Compressed(joined(fragments, layout.count)?)
-        } else {
+    /// Reads the pixels of `data_set`, which was read up to them, and checks the rest. `offsets` are those of the frames
+    /// in an extended offset table; empty if there is none.
+    pub(crate) fn read(
+        data_set: &mut DataSet<Source>,
+        layout: Layout,
+        intensity: Intensity,
+        offsets: Vec<u64>,
+    ) -> Result<Self, ReadError> {
+        let syntax = data_set.syntax().to_owned();
+        let coding = match Coding::of(&syntax) {
+            Ok(coding) => coding,
+            Err(error) => return Err(data_set.check_rest().err().unwrap_or(error)),
+        };
+        let data = if let Coding::Native { big_endian } = coding {
             // Stops before uncompressed pixels. Compressed ones count as missing: the transfer syntax declares none.
             data_set.check_rest()?;
             let (expected, bytes) = (layout.pixel_bytes(), data_set.file_bytes());
@@ -54,89 +63,126 @@ impl Frames {
             if (pixels.len() as u64) < expected {
                 return Err(ReadError::Truncated(format!("only {} of {expected} pixel bytes present", pixels.len())));
             }
-            if data_set.syntax() == EXPLICIT_BIG_ENDIAN && layout.bits == 16 {
+            if big_endian && layout.bits == 16 {
                 pixels.chunks_exact_mut(2).for_each(<[u8]>::reverse);
             }
             Data::Native(pixels)
+        } else {
+            let mut fragments = data_set.read_fragments()?;
+            data_set.check_rest()?;
+            if fragments.offsets.is_empty() {
+                fragments.offsets = offsets;
+            }
+            Data::Compressed(fragments.into_frames(layout.count, coding)?)
         };
-        let frames = Self { layout, syntax: data_set.syntax().to_owned(), data };
-        frames.refuse_obfuscated()?;
+        let frames = Self { layout, intensity, syntax, coding, data };
+        frames.refuse()?;
         Ok(frames)
     }
 
-    pub(crate) fn decode(&self, index: usize) -> Result<BScan, ReadError> {
-        match &self.data {
+    /// The stored values of a frame.
+    fn stored(&self, index: usize) -> Result<Stored, ReadError> {
+        let layout = &self.layout;
+        let frames = match &self.data {
             Data::Native(pixels) => {
-                let size = self.layout.frame_bytes();
-                self.layout.intensities(&pixels[index * size..(index + 1) * size])
+                let size = layout.frame_bytes();
+                return layout.stored(&pixels[index * size..(index + 1) * size]);
             }
-            Data::Compressed(frames) if self.is_jpeg_2000() => {
-                let mut bscan = j2k::decode(&frames[index], self.layout.width, self.layout.height)?;
-                self.layout.invert_if_inverse(&mut bscan.intensity);
-                Ok(bscan)
-            }
-            Data::Compressed(frames) if self.is_jpeg_ls() => self.layout.jpeg_ls(&frames[index]),
-            Data::Compressed(frames) => {
-                let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
-                let reader = reader.ok_or_else(|| {
-                    ReadError::Unsupported(format!("DICOM pixels with transfer syntax {}", self.syntax))
-                })?;
-                let rle = self.syntax == uids::RLE_LOSSLESS;
-                let fits =
-                    if rle { self.layout.fits_rle(&frames[index]) } else { self.layout.fits_jpeg(&frames[index]) };
+            Data::Compressed(frames) => frames,
+        };
+        let frame = &frames[index];
+        match self.coding {
+            Coding::Native { .. } | Coding::Encapsulated => layout.stored(frame),
+            Coding::Deflated => layout.stored(&inflate(frame, layout.frame_bytes() as u64)?),
+            Coding::Jpeg2000 => layout.jpeg_2000(frame),
+            Coding::JpegLs => layout.jpeg_ls(frame),
+            Coding::Rle | Coding::Jpeg => {
+                let rle = self.coding == Coding::Rle;
+                let fits = if rle { layout.fits_rle(frame) } else { layout.fits_jpeg(frame)? };
                 if !fits {
                     let problem = format!("frame {index} is incomplete or differs from its declaration");
                     return Err(ReadError::Malformed(problem));
                 }
-                let frame = Frame { layout: &self.layout, syntax: &self.syntax, bytes: &frames[index] };
+                let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
+                let reader = reader.ok_or_else(|| unsupported("", &self.syntax))?;
+                let frame = Frame { layout, syntax: &self.syntax, bytes: frame };
                 let mut pixels = Vec::new();
                 reader.decode_frame(&frame, 0, &mut pixels).map_err(|e| of_parser(&e))?;
-                self.layout.decoded(rle).intensities(&pixels)
+                layout.decoded(rle).stored(&pixels)
             }
         }
     }
 
-    fn is_jpeg_2000(&self) -> bool {
-        [uids::JPEG2000_LOSSLESS, uids::JPEG2000].contains(&self.syntax.as_str())
-    }
-
-    fn is_jpeg_ls(&self) -> bool {
-        [uids::JPEGLS_LOSSLESS, uids::JPEGLS_NEAR_LOSSLESS].contains(&self.syntax.as_str())
-    }
-
-    /// Rejects scrambled JPEG 2000, which lacks the first bytes of the format.
-    fn refuse_obfuscated(&self) -> Result<(), ReadError> {
-        match &self.data {
-            Data::Compressed(frames) if self.is_jpeg_2000() => {
-                let begins = |frame: &Vec<u8>| J2K.iter().any(|magic| frame.starts_with(magic));
-                if frames.first().is_none_or(begins) { Ok(()) } else { Err(obfuscated()) }
-            }
+    /// Rejects scrambled JPEG 2000, which lacks the first bytes of the format, and JPEG that cannot be decoded.
+    fn refuse(&self) -> Result<(), ReadError> {
+        let Data::Compressed(frames) = &self.data else { return Ok(()) };
+        let Some(first) = frames.first() else { return Ok(()) };
+        match self.coding {
+            Coding::Jpeg2000 if self.coding.begins(first) == Some(false) => Err(obfuscated()),
+            Coding::Jpeg => self.layout.fits_jpeg(first).map(drop),
             _ => Ok(()),
         }
     }
 }
 
-/// The compressed bytes of each of `count` frames: one fragment each, or fragments joined by the offset table.
-fn joined(Fragments { offsets, fragments }: Fragments, count: usize) -> Result<Vec<Vec<u8>>, ReadError> {
-    if fragments.len() == count {
-        return Ok(fragments);
+/// The frames of a scan, in the order of its objects.
+pub(crate) struct ScanFrames {
+    parts: Vec<Frames>,
+    /// How values are shown; found with the first frame that is decoded.
+    shown: OnceLock<Shown>,
+}
+
+impl ScanFrames {
+    pub(crate) const fn of(parts: Vec<Frames>) -> Self {
+        Self { parts, shown: OnceLock::new() }
     }
-    if count == 1 && !fragments.is_empty() {
-        return Ok(vec![fragments.concat()]);
+
+    pub(crate) fn decode(&self, index: usize) -> Result<BScan, ReadError> {
+        let count = self.count();
+        let (part, frame) = self.find(index).ok_or(ReadError::NoSuchBScan { index, count })?;
+        let stored = part.stored(frame)?;
+        let (width, height) = (part.layout.width, part.layout.height);
+        let intensity = if part.layout.is_grey() {
+            let shown = *self.shown.get_or_init(|| self.look_at(index, (part, frame, &stored)));
+            part.intensity.display(frame, &stored.values, shown)
+        } else {
+            stored.values
+        };
+        Ok(BScan { width, height, intensity })
     }
-    if offsets.len() != count || fragments.len() < count {
-        return Err(ReadError::Malformed(format!("{} pixel fragments for {count} frames", fragments.len())));
+
+    /// Number of frames.
+    fn count(&self) -> usize {
+        self.parts.iter().map(|part| part.layout.count).sum()
     }
-    let mut frames = vec![Vec::new(); count];
-    let mut next = 0_u32;
-    for fragment in fragments {
-        let start = next;
-        // Offsets count the tag and the length of each fragment.
-        next = next.wrapping_add(fragment.len() as u32).wrapping_add(8);
-        let frame = offsets.partition_point(|&o| o <= start).saturating_sub(1);
-        frames[frame].extend(fragment);
+
+    /// The object that holds the frame `index` of the scan, and the frame's number in it.
+    fn find(&self, index: usize) -> Option<(&Frames, usize)> {
+        let mut frame = index;
+        for part in &self.parts {
+            if frame < part.layout.count {
+                return Some((part, frame));
+            }
+            frame -= part.layout.count;
+        }
+        None
     }
-    Ok(frames)
+
+    /// How the values of the scan are shown, from those of some frames; those of frame `index` are at hand.
+    fn look_at(&self, index: usize, (part, frame, stored): (&Frames, usize, &Stored)) -> Shown {
+        let count = self.count();
+        let some = count.min(LOOKED_AT);
+        let others = (0..some).map(|i| i * (count - 1) / (some - 1).max(1)).filter(|&other| other != index);
+        // A broken frame is reported when it is asked for.
+        let read = |other| {
+            let (part, frame) = self.find(other).filter(|(part, _)| part.layout.is_grey())?;
+            Some((part, frame, part.stored(frame).ok()?))
+        };
+        let others: Vec<_> = others.filter_map(read).collect();
+        let others = others.iter().map(|(part, frame, stored)| (&part.intensity, *frame, stored));
+        let all: Vec<_> = std::iter::once((&part.intensity, frame, stored)).chain(others).collect();
+        Intensity::shown(&all)
+    }
 }
 
 /// One frame in the form that the decoders expect.

@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Pattern, Place, Provenance, ScanHeader, Spacing};
+use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Note, Pattern, Place, Provenance, ScanHeader, Spacing};
 
 use super::{
     elements::{eye, is_tomography, numbers},
@@ -19,10 +19,43 @@ const FLAT: f64 = 0.9;
 pub(crate) struct Geometry {
     axial: Option<Spacing>,
     lateral: Option<Spacing>,
-    eye: Option<Eye>,
+    eye: StatedEye,
     pattern: Pattern,
     tracks: Vec<BScanPosition>,
     pub(crate) locations: Option<ScaledLocations>,
+}
+
+/// The eye that an object states, in any of the elements that can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StatedEye {
+    #[default]
+    None,
+    One(Eye),
+    /// Both: of the frame and of the image, or of different frames.
+    Contradictory,
+}
+
+impl StatedEye {
+    fn of(object: &InMemDicomObject, groups: FunctionalGroups<'_>, frames: usize) -> Self {
+        let own = [tags::IMAGE_LATERALITY, tags::LATERALITY].into_iter().filter_map(|tag| eye(object, tag));
+        let of_frame = |frame| eye(groups.group(frame, tags::FRAME_ANATOMY_SEQUENCE)?, tags::FRAME_LATERALITY);
+        own.chain((0..frames).filter_map(of_frame)).fold(Self::None, |stated, eye| stated.and(Self::One(eye)))
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (one, Self::None) | (Self::None, one) => one,
+            (one, other) if one == other => one,
+            _ => Self::Contradictory,
+        }
+    }
+
+    const fn known(self) -> Option<Eye> {
+        match self {
+            Self::One(eye) => Some(eye),
+            Self::None | Self::Contradictory => None,
+        }
+    }
 }
 
 /// Facts about each frame that an object, or a series, states.
@@ -30,7 +63,7 @@ pub(crate) struct Geometry {
 pub(crate) struct Facts {
     pub(crate) axial: Option<Spacing>,
     pub(crate) lateral: Option<Spacing>,
-    pub(crate) eye: Option<Eye>,
+    pub(crate) eye: StatedEye,
     /// Position of each frame in space; empty unless every frame has one.
     tracks: Vec<BScanPosition>,
     locations: Option<Locations>,
@@ -48,47 +81,44 @@ impl Facts {
         let at = |i: usize| Spacing::of_file(spacing.as_ref()?.get(i)? * MILLIMETRE);
         let (axial, lateral) = (at(0), at(1));
 
-        let anatomy = groups.group(0, tags::FRAME_ANATOMY_SEQUENCE);
-        let eye = anatomy
-            .and_then(|a| eye(a, tags::FRAME_LATERALITY))
-            .or_else(|| eye(object, tags::IMAGE_LATERALITY))
-            .or_else(|| eye(object, tags::LATERALITY));
+        let eye = StatedEye::of(object, groups, count);
         let track = |frame: usize| line(&groups.position(frame)?, &groups.orientation(frame)?, lateral?.mm(), width);
         let tracks: Vec<BScanPosition> = (0..count).map_while(track).collect();
         let tracks = if tracks.len() == count { tracks } else { Vec::new() };
         Self { axial, lateral, eye, tracks, locations: Locations::of(groups, count) }
     }
 
-    /// The facts of a series, from those of its instances in order; spacing and eye come from the first.
-    pub(crate) fn of_series(instances: Vec<Self>) -> Self {
-        let count = instances.len();
+    /// The facts of `count` B-scans in several instances, from those of the instances in order; spacings come from the
+    /// first.
+    pub(crate) fn of_series(instances: Vec<Self>, count: usize) -> Self {
+        let parts = instances.len();
         let mut joined = Self::default();
         let mut locations = Vec::new();
         for (index, Self { axial, lateral, eye, tracks, locations: own }) in instances.into_iter().enumerate() {
             if index == 0 {
-                joined = Self { axial, lateral, eye, ..joined };
+                joined = Self { axial, lateral, ..joined };
             }
+            joined.eye = joined.eye.and(eye);
             joined.tracks.extend(tracks);
             locations.extend(own);
         }
         if joined.tracks.len() != count {
             joined.tracks.clear();
         }
-        joined.locations = if locations.len() == count { Locations::joined(locations) } else { None };
+        joined.locations = if locations.len() == parts { Locations::joined(locations) } else { None };
         joined
     }
 }
 
 impl Geometry {
-    /// The geometry of one object.
-    pub(crate) fn of_object(object: &InMemDicomObject, Shape { width, frames, .. }: Shape) -> Self {
-        Self::of(Facts::of(object, width, frames), width, frames)
-    }
-
     /// The geometry of frames that are `width` A-scans wide.
     pub(crate) fn of(facts: Facts, width: usize, count: usize) -> Self {
         let Facts { axial, lateral, eye, mut tracks, locations } = facts;
         let pixel_mm = locations.as_ref().zip(lateral).and_then(|(l, lateral)| l.pixel_mm(lateral.mm() * width as f64));
+        // Writers that know no positions repeat one.
+        if count > 1 && tracks.iter().all(|track| *track == tracks[0]) {
+            tracks.clear();
+        }
         if let (Some(locations), Some(mm)) = (&locations, pixel_mm)
             && (tracks.is_empty() || locations.are_circles())
         {
@@ -105,7 +135,8 @@ impl Geometry {
         Shape { width, height, frames }: Shape,
         hints: &Hints,
     ) -> ScanHeader {
-        let (eye, eye_from) = hints.eye_or(self.eye.map(|eye| (eye, Provenance::Header)));
+        let (eye, eye_from) = hints.eye_or(self.eye.known().map(|eye| (eye, Provenance::Header)));
+        let contradictory = self.eye == StatedEye::Contradictory && eye.is_none();
         let header = ScanHeader {
             format: format.into(),
             bscans: frames,
@@ -118,6 +149,7 @@ impl Geometry {
             pattern: self.pattern,
             pattern_from: (self.pattern != Pattern::Unknown).then_some(Provenance::Header),
             places: (!self.tracks.is_empty()).then_some(Provenance::Header),
+            notes: contradictory.then_some(Note::EyeContradictory).into_iter().collect(),
             tracks: self.tracks.clone(),
         };
         header.with_sidecar_layout(hints)

@@ -1,16 +1,18 @@
-//! Pixel layout of DICOM frames, and intensities from decoded samples.
+//! Pixel layout of DICOM frames, and stored values from decoded samples.
 
 use std::io::Cursor;
 
-use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
-use octrls_core::scan::BScan;
-
-use super::elements::{number, text};
+use super::{
+    coding::twelve_bits,
+    elements::{number, text},
+    intensity::Stored,
+};
 use crate::{
     ReadError,
-    codec::{jpeg, jpeg_ls},
+    codec::{j2k, jpeg, jpeg_ls},
 };
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 
 /// Pixel layout of a frame.
 #[derive(Clone, Debug)]
@@ -21,6 +23,9 @@ pub(crate) struct Layout {
     pub(crate) samples: usize,
     pub(crate) bits: u16,
     pub(crate) stored: u16,
+    /// Unused bits below the stored ones.
+    shift: u16,
+    signed: bool,
     pub(crate) photometric: String,
     planar: bool,
 }
@@ -44,11 +49,16 @@ impl Layout {
         if !matches!(bits, 8 | 16) || !(1..=bits).contains(&stored) || (colours == 3 && bits != 8) {
             return unsupported(format!("{stored} of {bits} bits per sample"));
         }
-        if number(object, tags::PIXEL_REPRESENTATION).unwrap_or(0) != 0 {
-            return unsupported("signed pixels".to_owned());
-        }
+        let high = number(object, tags::HIGH_BIT).unwrap_or(u64::from(stored) - 1);
+        let Some(shift) =
+            (high + 1).checked_sub(stored.into()).filter(|shift| shift + u64::from(stored) <= bits.into())
+        else {
+            return unsupported(format!("{stored} stored bits up to bit {high} of {bits}"));
+        };
+        let signed = number(object, tags::PIXEL_REPRESENTATION).unwrap_or(0) != 0 && samples == 1;
         let planar = number(object, tags::PLANAR_CONFIGURATION).unwrap_or(0) == 1;
-        Ok(Self { width, height, count, samples, bits, stored, photometric, planar })
+        let shift = shift as u16;
+        Ok(Self { width, height, count, samples, bits, stored, shift, signed, photometric, planar })
     }
 
     pub(crate) const fn frame_bytes(&self) -> usize {
@@ -60,8 +70,13 @@ impl Layout {
         (self.frame_bytes() as u64).saturating_mul(self.count as u64)
     }
 
-    /// Display intensities of a frame of decoded samples, little endian.
-    pub(crate) fn intensities(&self, bytes: &[u8]) -> Result<BScan, ReadError> {
+    /// Whether pixels have one value, which may need a window.
+    pub(crate) const fn is_grey(&self) -> bool {
+        self.samples == 1
+    }
+
+    /// Stored values of a frame of decoded samples, little endian; of colours, the luminance.
+    pub(crate) fn stored(&self, bytes: &[u8]) -> Result<Stored, ReadError> {
         let pixels = self.width * self.height;
         if bytes.len() < self.frame_bytes() {
             return Err(ReadError::Truncated(format!(
@@ -70,22 +85,38 @@ impl Layout {
                 self.frame_bytes()
             )));
         }
-        let max = (f64::from(self.stored).exp2() - 1.0) as f32;
-        let grey = |v: u16| (f32::from(v) / max).min(1.0);
-        let mut intensity: Vec<f32> = match (self.samples, self.bits) {
-            (1, 8) => bytes[..pixels].iter().map(|&v| grey(v.into())).collect(),
+        let values = match (self.samples, self.bits) {
+            (1, 8) => bytes[..pixels].iter().map(|&v| self.value(v.into())).collect(),
             (1, _) => {
                 let (words, _) = bytes[..2 * pixels].as_chunks::<2>();
-                words.iter().map(|&w| grey(u16::from_le_bytes(w))).collect()
+                words.iter().map(|&w| self.value(u16::from_le_bytes(w))).collect()
             }
-            _ => (0..pixels).map(|i| self.luminance(bytes, i)).collect(),
+            _ => {
+                return Ok(Stored {
+                    values: (0..pixels).map(|i| self.luminance(bytes, i)).collect(),
+                    possible: (0.0, 1.0),
+                });
+            }
         };
-        self.invert_if_inverse(&mut intensity);
-        Ok(BScan { width: self.width, height: self.height, intensity })
+        Ok(Stored { values, possible: self.possible(self.stored) })
     }
 
-    /// Display intensities of a JPEG-LS frame, which must be grey.
-    pub(crate) fn jpeg_ls(&self, frame: &[u8]) -> Result<BScan, ReadError> {
+    /// The value in the stored bits of a sample; the other bits may hold anything.
+    fn value(&self, sample: u16) -> f32 {
+        let bits = u32::from(self.stored);
+        let value = (u32::from(sample) >> self.shift) & ((1 << bits) - 1);
+        let negative = self.signed && value >> (bits - 1) != 0;
+        value as f32 - if negative { (1_u32 << bits) as f32 } else { 0.0 }
+    }
+
+    /// The smallest and the largest value of so many bits.
+    fn possible(&self, bits: u16) -> (f32, f32) {
+        let steps = f32::from(bits).exp2();
+        if self.signed { (-0.5 * steps, 0.5 * steps - 1.0) } else { (0.0, steps - 1.0) }
+    }
+
+    /// Stored values of a JPEG-LS frame, which must be grey.
+    pub(crate) fn jpeg_ls(&self, frame: &[u8]) -> Result<Stored, ReadError> {
         if self.samples != 1 {
             return Err(ReadError::Unsupported("DICOM with colour JPEG-LS".to_owned()));
         }
@@ -95,16 +126,29 @@ impl Layout {
         }
         let low = usize::from(self.bits / 8);
         let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_le_bytes().into_iter().take(low)).collect();
-        self.intensities(&bytes)
+        self.stored(&bytes)
     }
 
-    /// Inverts grey values if small ones are bright.
-    pub(crate) fn invert_if_inverse(&self, intensity: &mut [f32]) {
-        if self.photometric == "MONOCHROME1" {
-            for v in intensity {
-                *v = 1.0 - *v;
+    /// Stored values of a JPEG 2000 frame; of colours, the first component. Its codestream states the depth; the sign may
+    /// be stated by the object alone.
+    pub(crate) fn jpeg_2000(&self, frame: &[u8]) -> Result<Stored, ReadError> {
+        let mut decoded = j2k::samples(frame, self.width, self.height)?;
+        let bits = u16::from(decoded.bits);
+        let steps = f32::from(bits).exp2();
+        if self.samples != 1 {
+            let values = decoded.samples.iter().map(|v| (v / (steps - 1.0)).clamp(0.0, 1.0)).collect();
+            return Ok(Stored { values, possible: (0.0, 1.0) });
+        }
+        if self.signed != decoded.signed {
+            for value in &mut decoded.samples {
+                if self.signed && *value >= 0.5 * steps {
+                    *value -= steps;
+                } else if !self.signed && *value < 0.0 {
+                    *value += steps;
+                }
             }
         }
+        Ok(Stored { values: decoded.samples, possible: self.possible(bits) })
     }
 
     /// Whether an RLE frame has a segment for each byte of a pixel, in its place and long enough (PS3.5, annex G). The
@@ -123,11 +167,17 @@ impl Layout {
     }
 
     /// Whether a JPEG frame is complete and of the declared size and colours. The decoder does not check this.
-    pub(crate) fn fits_jpeg(&self, frame: &[u8]) -> bool {
-        let Ok(Some(found)) = jpeg::walk(Cursor::new(frame)) else { return false };
-        (usize::from(found.width), usize::from(found.height)) == (self.width, self.height)
+    ///
+    /// # Errors
+    /// [`ReadError::Unsupported`] for transformed samples of more than 8 bits, which the decoder cannot read.
+    pub(crate) fn fits_jpeg(&self, frame: &[u8]) -> Result<bool, ReadError> {
+        let Ok(Some(found)) = jpeg::walk(Cursor::new(frame)) else { return Ok(false) };
+        if !found.lossless && found.precision > 8 {
+            return Err(twelve_bits());
+        }
+        Ok((usize::from(found.width), usize::from(found.height)) == (self.width, self.height)
             && usize::from(found.components) == self.samples
-            && u16::from(found.precision) <= self.bits
+            && u16::from(found.precision) <= self.bits)
     }
 
     /// Layout after decoding: interleaved colours, and RGB for JPEG.

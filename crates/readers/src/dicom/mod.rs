@@ -3,30 +3,37 @@
 //! Spacing, eye and position come from the functional groups (PS3.3, C.7.6.16); those of a frame win over the shared
 //! ones. Pixels stay as stored in the file until a B-scan is requested.
 
+mod coding;
+mod concatenation;
 mod data_set;
 mod elements;
 mod errors;
 mod file;
+mod fragments;
 mod frames;
 mod fundus;
 mod geometry;
 mod groups;
+mod intensity;
 mod layout;
 mod locations;
+mod lut;
 mod meta;
 mod object;
 mod origin;
+mod role;
 mod series;
-mod series_key;
+mod source;
 mod subject;
+mod text;
 pub mod uid;
 
 pub use data_set::{check_lengths, identifiers};
 pub(crate) use file::DicomFile;
 pub use meta::{Meta, recognises};
 pub use origin::{DicomOrigin, DicomReference, FramePlanes};
+pub use role::{Role, SeriesKey, role, series_key};
 pub(crate) use series::DicomSeries;
-pub use series_key::{SeriesKey, series_key};
 
 /// Identifies this program in the files it writes and to peers (PS3.7, D.3.3.2).
 pub const IMPLEMENTATION_CLASS: &str = "2.25.190853674182263105948521703596468712953";

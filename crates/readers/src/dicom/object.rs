@@ -1,6 +1,6 @@
 //! A DICOM object that is read up to its pixels.
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
@@ -10,7 +10,10 @@ use super::{
     elements::{number, text},
     errors::obfuscated,
     frames::Frames,
+    intensity::Intensity,
     layout::Layout,
+    role::is_companion,
+    source::Source,
 };
 use crate::{
     ReadError,
@@ -21,7 +24,7 @@ use crate::{
 pub(crate) struct OpenObject {
     pub(crate) elements: InMemDicomObject,
     pub(crate) shape: Shape,
-    data_set: DataSet<File>,
+    data_set: DataSet<Source>,
 }
 
 /// Declared size of the pixels.
@@ -33,11 +36,20 @@ pub(crate) struct Shape {
 }
 
 impl OpenObject {
-    /// Reads everything before the pixels. Rejects objects that show no B-scans or hide them.
+    /// Reads everything before the pixels of an object with B-scans. Rejects objects that show none or hide them.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        Self::of(path, |elements| refuse_results(elements).and_then(|()| refuse_companions(elements)))
+    }
+
+    /// Reads everything before the pixels of an image of any kind. Rejects objects that hide it.
+    pub(crate) fn open_image(path: &Path) -> Result<Self, ReadError> {
+        Self::of(path, |_| Ok(()))
+    }
+
+    fn of(path: &Path, refuse: impl Fn(&InMemDicomObject) -> Result<(), ReadError>) -> Result<Self, ReadError> {
         let mut data_set = DataSet::open(path)?;
         let elements = data_set.read_up_to_pixels()?;
-        let accepted = refuse_obfuscated(&elements).and_then(|()| refuse_results(&elements));
+        let accepted = refuse_obfuscated(&elements).and_then(|()| refuse(&elements));
         match accepted.and_then(|()| Shape::of(&elements)) {
             Ok(shape) => Ok(Self { elements, shape, data_set }),
             Err(error) => Err(structure_or(error, &mut data_set)),
@@ -47,8 +59,9 @@ impl OpenObject {
     /// Reads the pixels.
     pub(crate) fn into_frames(mut self) -> Result<Frames, ReadError> {
         let Shape { width, height, frames } = self.shape;
+        let intensity = Intensity::of(&self.elements, frames);
         match Layout::of(&self.elements, width, height, frames) {
-            Ok(layout) => Frames::read(&mut self.data_set, layout),
+            Ok(layout) => Frames::read(&mut self.data_set, layout, intensity, extended_offsets(&self.elements)),
             Err(error) => Err(structure_or(error, &mut self.data_set)),
         }
     }
@@ -74,7 +87,7 @@ impl Shape {
 }
 
 /// `error`, unless the rest of the file is broken too: a file still being copied is cut short, whatever else it lacks.
-fn structure_or(error: ReadError, data_set: &mut DataSet<File>) -> ReadError {
+fn structure_or(error: ReadError, data_set: &mut DataSet<Source>) -> ReadError {
     data_set.check_rest().err().unwrap_or(error)
 }
 
@@ -94,4 +107,21 @@ fn refuse_results(object: &InMemDicomObject) -> Result<(), ReadError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Rejects photographs and pictures from the front, which belong to scans but show no B-scans.
+fn refuse_companions(object: &InMemDicomObject) -> Result<(), ReadError> {
+    match text(object, tags::SOP_CLASS_UID) {
+        Some(class) if is_companion(&class) => Err(ReadError::Unsupported(
+            "a DICOM photograph or en-face image, which has no B-scans; the scans that refer to it show it in their reports"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Offset of each frame in the Extended Offset Table (PS3.3, C.7.6.3.1.8); empty if there is none.
+fn extended_offsets(object: &InMemDicomObject) -> Vec<u64> {
+    let table = object.get(tags::EXTENDED_OFFSET_TABLE).and_then(|e| e.to_bytes().ok());
+    table.map(|bytes| bytes.as_chunks::<8>().0.iter().map(|&b| u64::from_le_bytes(b)).collect()).unwrap_or_default()
 }

@@ -45,8 +45,10 @@ pub struct DicomOrigin {
 pub struct DicomReference {
     /// SOP Class UID.
     pub class: String,
-    /// SOP Instance UIDs: one or, for a series, those of its B-scans in order.
+    /// SOP Instance UIDs: one; for a series, those of its B-scans in order; for a concatenation, those of its parts.
     pub instances: Vec<String>,
+    /// B-scans in each instance.
+    pub frames: Vec<usize>,
     /// Series Instance UID.
     pub series: String,
     /// Study Instance UID.
@@ -58,6 +60,19 @@ impl DicomReference {
     #[must_use]
     pub fn key(&self) -> String {
         self.instances.join("\\")
+    }
+
+    /// The instance that holds the B-scan of that index, and the B-scan's index in it.
+    #[must_use]
+    pub fn of_bscan(&self, bscan: usize) -> Option<(&str, usize)> {
+        let mut first = 0;
+        for (instance, &frames) in self.instances.iter().zip(&self.frames) {
+            if bscan < first + frames {
+                return Some((instance, bscan - first));
+            }
+            first += frames;
+        }
+        None
     }
 }
 
@@ -75,7 +90,7 @@ pub struct FramePlanes {
 impl DicomOrigin {
     pub(crate) fn of(object: &InMemDicomObject, frames: usize) -> Self {
         Self {
-            reference: reference(object),
+            reference: reference(object, frames),
             subject: InMemDicomObject::from_element_iter(
                 SUBJECT.into_iter().filter_map(|tag| object.get(tag).cloned()),
             ),
@@ -94,6 +109,7 @@ impl DicomOrigin {
             joined.lossy |= lossy;
             joined.reference = joined.reference.zip(reference).map(|(mut all, own)| {
                 all.instances.extend(own.instances);
+                all.frames.extend(own.frames);
                 all
             });
             joined.planes = joined.planes.zip(planes).and_then(|(mut all, own)| {
@@ -101,14 +117,24 @@ impl DicomOrigin {
                 ((all.along, all.down) == (own.along, own.down)).then_some(all)
             });
         }
+        joined.planes = joined.planes.filter(|planes| !planes.is_dummy());
         Some(joined)
     }
 }
 
-fn reference(object: &InMemDicomObject) -> Option<DicomReference> {
+impl FramePlanes {
+    /// Whether all frames have one position, which writers repeat that know none.
+    fn is_dummy(&self) -> bool {
+        let same = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        self.positions.len() > 1 && self.positions.iter().all(|p| same(p, &self.positions[0]))
+    }
+}
+
+fn reference(object: &InMemDicomObject, frames: usize) -> Option<DicomReference> {
     Some(DicomReference {
         class: uid(object, tags::SOP_CLASS_UID)?,
         instances: vec![uid(object, tags::SOP_INSTANCE_UID)?],
+        frames: vec![frames],
         series: uid(object, tags::SERIES_INSTANCE_UID)?,
         study: uid(object, tags::STUDY_INSTANCE_UID)?,
     })
@@ -127,6 +153,6 @@ fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {
     if (1..frames).any(|frame| orientation(frame).as_ref() != Some(&first)) {
         return None;
     }
-    let positions: Option<Vec<_>> = (0..frames).map(position).collect();
-    Some(FramePlanes { positions: positions?, along: [a, b, c], down: [d, e, f] })
+    let positions: Vec<[f64; 3]> = (0..frames).map(position).collect::<Option<_>>()?;
+    Some(FramePlanes { positions, along: [a, b, c], down: [d, e, f] }).filter(|planes| !planes.is_dummy())
 }

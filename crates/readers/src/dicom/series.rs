@@ -10,12 +10,13 @@ use std::{
 };
 
 use dicom_dictionary_std::tags;
-use octrls_core::scan::{BScan, ScanHeader, Spacing, Subject};
+use octrls_core::scan::{Acquisition, BScan, ScanHeader, Spacing, Subject};
 
 use super::{
     DicomOrigin,
     elements::{is_tomography, number, text},
     errors::catch_panic,
+    frames::ScanFrames,
     fundus,
     geometry::{Facts, Geometry},
     groups::FunctionalGroups,
@@ -36,7 +37,9 @@ pub(crate) struct DicomSeries {
     files: Vec<PathBuf>,
     origin: DicomOrigin,
     subject: Option<Subject>,
+    acquisition: Acquisition,
     locations: Option<ScaledLocations>,
+    references: Vec<String>,
 }
 
 /// One instance without its pixels.
@@ -52,6 +55,8 @@ struct Instance {
     facts: Facts,
     origin: DicomOrigin,
     subject: Option<Subject>,
+    acquisition: Acquisition,
+    references: Vec<String>,
 }
 
 impl DicomSeries {
@@ -70,17 +75,19 @@ impl DicomSeries {
         let shape = Shape { frames: instances.len(), ..instances[0].shape };
         let format = if instances[0].tomography { "DICOM OPT series" } else { "DICOM series" };
         let subject = instances[0].subject.take();
+        let acquisition = instances[0].acquisition.clone();
+        let references = std::mem::take(&mut instances[0].references);
         let (mut files, mut facts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
         for Instance { file, facts: own, origin, .. } in instances {
             files.push(file);
             facts.push(own);
             origins.push(origin);
         }
-        let geometry = Geometry::of(Facts::of_series(facts), shape.width, shape.frames);
+        let geometry = Geometry::of(Facts::of_series(facts, shape.frames), shape.width, shape.frames);
         let header = geometry.header(format, shape, hints);
         let origin =
             DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
-        Ok(Self { header, files, origin, subject, locations: geometry.locations })
+        Ok(Self { header, files, origin, subject, acquisition, locations: geometry.locations, references })
     }
 }
 
@@ -97,7 +104,7 @@ impl ScanReader for DicomSeries {
         let read = catch_panic(|| {
             let open = OpenObject::open(file)?;
             let shape = open.shape;
-            let frames = open.into_frames()?;
+            let frames = ScanFrames::of(vec![open.into_frames()?]);
             let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
             if shape == expected { Ok(frames) } else { Err(changed()) }
         });
@@ -109,10 +116,11 @@ impl ScanReader for DicomSeries {
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
-        match &self.locations {
-            Some(locations) => fundus::read(locations, &self.files),
-            None => Ok(None),
-        }
+        fundus::read(self.locations.as_ref(), &self.references, &self.files)
+    }
+
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(self.acquisition.clone())
     }
 
     fn dicom_origin(&self) -> Option<&DicomOrigin> {
@@ -128,6 +136,7 @@ impl Instance {
         if shape.frames != 1 {
             return Err(ReadError::Series(format!("{} has {} frames instead of one", file_name(file), shape.frames)));
         }
+        let acquisition = subject::acquisition(object);
         let content = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
         Ok(Self {
             file: file.to_owned(),
@@ -139,7 +148,9 @@ impl Instance {
             patient: text(object, tags::PATIENT_ID),
             facts: Facts::of(object, shape.width, 1),
             origin: DicomOrigin::of(object, 1),
-            subject: subject::of(object),
+            subject: subject::of(object, &acquisition),
+            acquisition,
+            references: fundus::references(object),
         })
     }
 

@@ -1,24 +1,31 @@
-//! Patient, acquisition time and scanner of a DICOM object.
+//! Patient, acquisition time and scanner of a DICOM object. DICOM states times in the scanner's time zone.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use octrls_core::scan::{Moment, Subject};
+use octrls_core::scan::{Acquisition, Clock, Moment, Subject};
 
 use super::{elements::text, groups::FunctionalGroups};
 
-/// Patient, time and scanner of an object. The time is that of the acquisition (PS3.3, C.7.6.16.2.2 and C.8.17.7), else
-/// that of the study.
-pub(crate) fn of(object: &InMemDicomObject) -> Option<Subject> {
+/// The patient of an object, and `acquisition` of it; `None` without a time.
+pub(crate) fn of(object: &InMemDicomObject, acquisition: &Acquisition) -> Option<Subject> {
+    let string = |tag| text(object, tag).unwrap_or_default();
+    let issuer = string(tags::ISSUER_OF_PATIENT_ID);
+    Subject::new(&string(tags::PATIENT_ID), &issuer, acquisition.at?, &acquisition.device)
+}
+
+/// Time and scanner of an object. The time is that of the acquisition (PS3.3, C.7.6.16.2.2 and C.8.17.7), else that of
+/// the study.
+pub(crate) fn acquisition(object: &InMemDicomObject) -> Acquisition {
     let string = |tag| text(object, tag).unwrap_or_default();
     let frame = FunctionalGroups::of(object).group(0, tags::FRAME_CONTENT_SEQUENCE);
     let acquired = frame
         .and_then(|f| combined(&text(f, tags::FRAME_ACQUISITION_DATE_TIME)?))
         .or_else(|| combined(&text(object, tags::ACQUISITION_DATE_TIME)?))
         .or_else(|| separate(object, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME))
-        .or_else(|| separate(object, tags::STUDY_DATE, tags::STUDY_TIME))?;
+        .or_else(|| separate(object, tags::STUDY_DATE, tags::STUDY_TIME));
     let device = format!("{} {}", string(tags::MANUFACTURER), string(tags::MANUFACTURER_MODEL_NAME));
-    Subject::new(&string(tags::PATIENT_ID), &string(tags::ISSUER_OF_PATIENT_ID), acquired, &device)
+    Acquisition { at: acquired, clock: Clock::Local, device: device.trim().to_owned() }
 }
 
 /// Parses a combined date and time: digits, then an optional fraction and time zone.

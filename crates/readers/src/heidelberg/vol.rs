@@ -12,8 +12,8 @@ use std::path::Path;
 use octrls_core::{
     layer::Boundary,
     scan::{
-        BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
-        Subject, subject::latin,
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
+        ScanHeader, Spacing, Subject, subject::latin,
     },
 };
 
@@ -40,6 +40,7 @@ pub(crate) struct HeidelbergVol {
     bscans: Vec<BScanLayout>,
     slo: Slo,
     subject: Option<Subject>,
+    acquired: Option<Moment>,
 }
 
 /// Offsets of the parts of a B-scan.
@@ -142,7 +143,7 @@ impl HeidelbergVol {
         // The time of the examination, and the patient's identifier.
         let acquired = Moment::of_filetime(fields.u64(88)?);
         let patient = latin(fields.slice(140, 21)?);
-        let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE)).map(Subject::in_utc);
+        let subject = acquired.and_then(|acquired| Subject::new(&patient, "", acquired, DEVICE));
         let header = ScanHeader {
             format: "Heidelberg VOL".into(),
             bscans: bscans as usize,
@@ -155,9 +156,10 @@ impl HeidelbergVol {
             pattern,
             pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             places: (!tracks.is_empty()).then_some(Provenance::Header),
+            notes: Vec::new(),
             tracks,
         };
-        Ok(Self { file, header, bscans: layouts, slo, subject })
+        Ok(Self { file, header, bscans: layouts, slo, subject, acquired })
     }
 }
 
@@ -191,6 +193,10 @@ impl ScanReader for HeidelbergVol {
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         Ok(self.subject.clone())
+    }
+
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(Acquisition { at: self.acquired, clock: Clock::Utc, device: DEVICE.to_owned() })
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {

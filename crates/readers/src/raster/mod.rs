@@ -106,6 +106,7 @@ impl Raster {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         Ok(Self { file, header, crop, notes, first: Some(bscan) })

@@ -18,7 +18,8 @@ use std::path::Path;
 use octrls_core::{
     layer::Boundary,
     scan::{
-        BScan, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing, Subject, subject::latin,
+        Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing,
+        Subject, latin,
     },
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct Topcon {
     bscans: Bscans,
     projection: Option<Projection>,
     boundaries: DeviceBoundaries,
+    acquisition: Acquisition,
     subject: Option<Subject>,
 }
 
@@ -114,6 +116,11 @@ impl Topcon {
             Some(1) => Some(Eye::Left),
             _ => None,
         };
+        let acquisition = Acquisition {
+            at: find("@CAPTURE_INFO_02").and_then(|c| acquired(&mut file, c)),
+            clock: Clock::Local,
+            device: find("@HW_INFO_03").map(|c| device(&mut file, c)).unwrap_or_default(),
+        };
         let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut file, c, length_mm, across_mm));
         let boundaries = DeviceBoundaries::of(&mut file, &chunks, (width, frames.count as usize));
@@ -130,6 +137,7 @@ impl Topcon {
             pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let subject = subject(&mut file, &chunks);
         let header = header.with_sidecar_layout(hints);
@@ -141,7 +149,7 @@ impl Topcon {
                 .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
-        Ok(Self { file, header, bscans, projection, boundaries, subject })
+        Ok(Self { file, header, bscans, projection, boundaries, acquisition, subject })
     }
 }
 
@@ -193,6 +201,25 @@ impl ScanReader for Topcon {
         let lines = lines.map(|(track, mm)| fundus::points(track, mm)).collect();
         Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
     }
+
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(self.acquisition.clone())
+    }
+}
+
+/// When the scan was taken: year, month, day, hour, minute and second after the label.
+fn acquired(file: &mut SizedFile, chunk: &Chunk) -> Option<Moment> {
+    const AT: usize = 106;
+    let content = file.read(chunk.at, chunk.size.min(128)).ok()?;
+    let part = |i: usize| LittleEndian(&content).u16(AT + 2 * i).ok().map(i64::from);
+    Moment::new((part(0)?, part(1)?, part(2)?), (part(3)?, part(4)?, part(5)?))
+}
+
+/// Maker and model of the scanner.
+fn device(file: &mut SizedFile, chunk: &Chunk) -> String {
+    const MODEL: u64 = 16;
+    let model = file.read(chunk.at, chunk.size.min(MODEL)).unwrap_or_default();
+    format!("Topcon {}", latin(&model)).trim().to_owned()
 }
 
 impl Projection {

@@ -92,6 +92,7 @@ impl Cirrus {
             pattern_from: kind.cube.then_some(kind.from),
             tracks: Vec::new(),
             places: None,
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         // A stated spacing may describe a scan other than a 6 mm cube.

@@ -198,8 +198,8 @@ fn grey_encodings_become_intensity() {
     assert!(first(deep).iter().enumerate().all(|(i, v)| (v - i as f32 * 80.0 / 4095.0).abs() < 1e-6));
 
     let inverse = string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
-    let inverse = tomography(1).with(inverse).native((0..FRAME as u8).collect());
-    assert!(first(inverse).iter().enumerate().all(|(i, v)| (v - (1.0 - i as f32 / 255.0)).abs() < 1e-6));
+    let inverse = tomography(1).with(inverse).native((0..FRAME as u8).map(|i| 5 * i).collect());
+    assert!(first(inverse).iter().enumerate().all(|(i, v)| (v - (1.0 - 5.0 * i as f32 / 255.0)).abs() < 1e-6));
 
     let colour = |planar: u16| {
         let rgb = string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
@@ -336,10 +336,10 @@ fn frame_locations_give_scale_and_fundus_image() {
         let photograph = tomography(1)
             .with(string(tags::SOP_INSTANCE_UID, VR::UI, "1.2.99"))
             .with(string(tags::SOP_CLASS_UID, VR::UI, uids::OPHTHALMIC_PHOTOGRAPHY8_BIT_IMAGE_STORAGE))
-            .native((0..FRAME as u8).collect());
+            .native((0..FRAME as u8).map(|i| 5 * i).collect());
         let image = folder.file(name, &photograph.bytes());
         let fundus = reader.fundus().unwrap().expect(name);
-        assert_eq!((fundus.width, fundus.height, fundus.pixels[9]), (WIDTH.into(), HEIGHT.into(), 9));
+        assert_eq!((fundus.width, fundus.height, fundus.pixels[9]), (WIDTH.into(), HEIGHT.into(), 45));
         assert!(fundus.pixel_mm.is_some_and(|[x, y]| (x - 0.0234).abs() < 1e-9 && (y - 0.0234).abs() < 1e-9));
         assert_eq!(fundus.lines[2], [[20.0, 6.0], [24.0, 6.0]]);
         std::fs::remove_file(image).unwrap();
@@ -424,7 +424,8 @@ fn unreadable_objects_are_rejected_with_a_code() {
         (one().with(word(tags::ROWS, 60_000)).native(pixels()), "E-READ-TOO-LARGE"),
         (one().with(word(tags::ROWS, 20_000)).native(pixels()), "E-READ-TRUNCATED"),
         (one().with(word(tags::BITS_ALLOCATED, 32)).native(pixels()), "E-READ-UNSUPPORTED"),
-        (one().with(word(tags::PIXEL_REPRESENTATION, 1)).native(pixels()), "E-READ-UNSUPPORTED"),
+        (one().with(word(tags::HIGH_BIT, 8)).native(pixels()), "E-READ-UNSUPPORTED"),
+        (one().with(word(tags::BITS_STORED, 6)).with(word(tags::HIGH_BIT, 4)).native(pixels()), "E-READ-UNSUPPORTED"),
         (one().with(word(tags::SAMPLES_PER_PIXEL, 2)).native(pixels()), "E-READ-UNSUPPORTED"),
         (one().compressed(uids::RLE_LOSSLESS, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),
         (one().compressed(uids::JPEG_BASELINE8_BIT, vec![vec![7; 90]], vec![]), "E-READ-MALFORMED"),

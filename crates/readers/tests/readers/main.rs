@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+mod cases;
 mod composite;
 mod content;
 mod dicom;
+mod dicom_parts;
 mod dicom_series;
 mod dicom_structure;
+mod dicom_syntaxes;
+mod dicom_text;
 mod e2e;
 mod heyex;
 mod mutated;

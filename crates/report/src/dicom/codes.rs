@@ -1,12 +1,14 @@
 //! Codes from published vocabularies, or our own where none exists.
 //!
 //! Boundaries follow CID 4273, macular thickness CID 4285, thickness around the disc CID 4283 (PS3.16). For single
-//! layers other than nerve fibres and choroid, we found no code there that we could confirm.
+//! layers other than nerve fibres and choroid, and for lesions other than the macular hole, we found no code there that
+//! we could confirm.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use octrls_core::{
     layer::{Boundary, Layer, Measured},
+    lesion::Lesion,
     measure::enface::{Side, Subfield},
     scan::Eye,
 };
@@ -37,6 +39,7 @@ const fn code(value: &'static str, scheme: &'static str, meaning: &'static str) 
 pub(super) const SOURCE_IMAGE: Code = code("121322", DCM, "Source Image for Image Processing Operation");
 pub(super) const SEGMENTATION: Code = code("113076", DCM, "Segmentation");
 pub(super) const ANATOMICAL_STRUCTURE: Code = code("91723000", SCT, "Anatomical Structure");
+pub(super) const ALTERED_STRUCTURE: Code = code("49755003", SCT, "Morphologically Abnormal Structure");
 pub(super) const BACKGROUND: Code = code("125040", DCM, "Background");
 pub(super) const RETINA: Code = code("5665001", SCT, "Retina");
 pub(super) const ARTIFICIAL_INTELLIGENCE: Code = code("123110", DCM, "Artificial Intelligence");
@@ -75,10 +78,18 @@ pub(super) const QUALITATIVE: Code = code("C0034375", "UMLS", "Qualitative Evalu
 pub(super) const THICKNESS: Code = code("THICKNESS", OWN, "Thickness over the whole scan");
 pub(super) const GRID_VOLUME: Code = code("ETDRS-VOL", OWN, "Volume within the ETDRS grid");
 pub(super) const COVERAGE: Code = code("COVERAGE", OWN, "Share of the area in which thickness is known");
+pub(super) const CHOROID_VISIBLE: Code =
+    code("CHOROID-VISIBLE", OWN, "Share of A-scans with a visible end of the choroid");
+pub(super) const LESION_AREA: Code = code("LESION-AREA", OWN, "Area in the B-scan that shows most of it");
+pub(super) const LESION_HEIGHT: Code = code("LESION-HEIGHT", OWN, "Height along an A-scan");
+pub(super) const LEAST: Code = code("LEAST", OWN, "Of the parts that are certain");
+pub(super) const MOST: Code = code("MOST", OWN, "Of the parts that are possible");
 pub(super) const VERDICT: Code = code("VERDICT", OWN, "Whether the segmentation can be trusted");
 
 pub(super) const MICROMETRE: Code = code("um", UCUM, "um");
 pub(super) const MILLIMETRE: Code = code("mm", UCUM, "mm");
+pub(super) const SQUARE_MILLIMETRE: Code = code("mm2", UCUM, "mm2");
+pub(super) const NANOLITRE: Code = code("nL", UCUM, "nL");
 pub(super) const CUBIC_MILLIMETRE: Code = code("mm3", UCUM, "mm3");
 pub(super) const PERCENT: Code = code("%", UCUM, "%");
 pub(super) const PIXELS: Code = code("{pixels}", UCUM, "pixels");
@@ -134,6 +145,28 @@ pub(super) const fn measured(of: Measured) -> Code {
         Measured::Layer(Layer::Rpe) => code("RPE", OWN, "Retinal pigment epithelium"),
         Measured::Layer(Layer::Choroid) => code("68703001", SCT, "Choroid"),
     }
+}
+
+/// A lesion. SNOMED CT has a code for the macular hole that we could confirm; its cavity gets it.
+pub(super) const fn lesion(lesion: Lesion) -> Code {
+    match lesion {
+        Lesion::Irf => code("IRF", OWN, "Intraretinal fluid"),
+        Lesion::Srf => code("SRF", OWN, "Subretinal fluid"),
+        Lesion::SubRpe => code("SUB-RPE", OWN, "Drusen or pigment epithelial detachment"),
+        Lesion::Hole => code("232006002", SCT, "Macular hole"),
+        Lesion::Shrm => code("SHRM", OWN, "Subretinal hyperreflective material"),
+    }
+}
+
+/// The volume of a lesion within a circle of this diameter in millimetres; `None` for one without a code.
+pub(super) fn circle_volume(diameter_mm: f64) -> Option<Code> {
+    Some(match diameter_mm.round() as u8 {
+        1 => code("VOL-1MM", OWN, "Volume within 1 mm diameter around the centre"),
+        3 => code("VOL-3MM", OWN, "Volume within 3 mm diameter around the centre"),
+        5 => code("VOL-5MM", OWN, "Volume within 5 mm diameter around the centre"),
+        6 => code("VOL-6MM", OWN, "Volume within 6 mm diameter around the centre"),
+        _ => return None,
+    })
 }
 
 /// The boundaries of the thickness of `of`, if DICOM has a code for them (CID 4262).

@@ -67,7 +67,9 @@ fn shared_groups(results: &ScanResults, reference: &DicomReference) -> Item {
     if let Some(plane) = results.origin.planes.as_ref().and_then(EnFace::of) {
         groups.push(segments::plane_position(plane.position));
         groups.push(segments::plane_orientation(plane.columns, plane.rows));
-        if let (Some(distance), Some(lateral)) = (plane.distance_mm, header.lateral) {
+        if let Some(lateral) = header.lateral {
+            // A distance of the rows is mandatory; a single row gets that of its columns.
+            let distance = plane.distance_mm.unwrap_or_else(|| lateral.mm());
             groups.push(segments::pixel_measures(distance, lateral.mm(), None));
         }
     }

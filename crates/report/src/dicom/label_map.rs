@@ -1,5 +1,5 @@
-//! Segmentation as a label map: one frame per B-scan, whose pixels are layer numbers (PS3.3, A.51, segmentation type
-//! LABELMAP of Supplement 243).
+//! Segmentation as a label map: one frame per B-scan, whose pixels are segment numbers (PS3.3, A.51, segmentation type
+//! LABELMAP of Supplement 243). A pixel of a lesion has the number of the lesion.
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
@@ -26,12 +26,12 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
         property: codes::BACKGROUND,
         colour: [0; 3],
     };
-    let described: Vec<Segment> = std::iter::once(background).chain(masks::layers()).collect();
+    let described: Vec<Segment> = std::iter::once(background).chain(masks::described(results)).collect();
     segments::describe(&mut object, results, reference, &described);
     let along = [(tags::IN_STACK_POSITION_NUMBER, tags::FRAME_CONTENT_SEQUENCE)];
     segments::dimensions(&mut object, reference, "label map", &along);
     let frames = results.heights.bscans();
-    let mut pixels: Vec<u8> = (0..frames).flat_map(|bscan| results.heights.mask(bscan)).collect();
+    let mut pixels: Vec<u8> = (0..frames).flat_map(|bscan| masks::labels(results, bscan)).collect();
     pixels.resize(pixels.len().next_multiple_of(2), 0);
     let groups = (0..frames).map(|bscan| masks::frame_groups(None, bscan, results, reference)).collect();
     let header = results.header;

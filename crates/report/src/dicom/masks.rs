@@ -1,8 +1,14 @@
-//! Binary Segmentation: one frame for each layer in each B-scan that shows it (PS3.3, A.51).
+//! Binary Segmentation: one frame for each layer and lesion in each B-scan that shows it (PS3.3, A.51).
+//!
+//! Lesions follow the layers, if the network knows lesions: with the same numbers in every object, whether they occur or
+//! not. Fluid within a layer belongs to both, so that segments may overlap.
 
 use dicom_core::{DataElement, PrimitiveValue, VR, smallvec::SmallVec};
 use dicom_dictionary_std::tags;
-use octrls_core::layer::{LAYERS, Layer, Measured};
+use octrls_core::{
+    layer::{LAYERS, Layer, Measured},
+    lesion::Lesion,
+};
 use octrls_readers::DicomReference;
 
 use super::{
@@ -15,7 +21,7 @@ use super::{
 
 pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Masks, results, reference);
-    segments::describe(&mut object, results, reference, &layers());
+    segments::describe(&mut object, results, reference, &described(results));
     segments::dimensions(
         &mut object,
         reference,
@@ -30,7 +36,7 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
     let header = results.header;
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
-        string(tags::SEGMENTS_OVERLAP, VR::CS, "NO"),
+        string(tags::SEGMENTS_OVERLAP, VR::CS, if overlap(results) { "YES" } else { "NO" }),
         string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
         integer(tags::NUMBER_OF_FRAMES, frames.len()),
         word(tags::ROWS, header.height as u16),
@@ -47,14 +53,47 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
 }
 
 /// The layers as segments, numbered by class.
-pub(super) fn layers() -> [Segment; LAYERS] {
-    Layer::ALL.map(|layer| Segment {
+/// The layers, and the lesions if the network knows any.
+pub(super) fn described(results: &ScanResults) -> Vec<Segment> {
+    let layers = Layer::ALL.map(|layer| Segment {
         number: layer.class().into(),
         label: layer.name(),
         category: codes::ANATOMICAL_STRUCTURE,
         property: codes::measured(Measured::Layer(layer)),
         colour: layer.lower().colour(),
-    })
+    });
+    let lesions = Lesion::ALL.map(|lesion| Segment {
+        number: number(lesion).into(),
+        label: lesion.name(),
+        category: codes::ALTERED_STRUCTURE,
+        property: codes::lesion(lesion),
+        colour: lesion.colour(),
+    });
+    layers.into_iter().chain(lesions.into_iter().filter(|_| results.lesions.searched())).collect()
+}
+
+/// Segment number of a lesion: lesions follow the layers.
+const fn number(lesion: Lesion) -> u8 {
+    LAYERS as u8 + lesion.class()
+}
+
+/// Whether any pixel belongs to a layer and a lesion.
+fn overlap(results: &ScanResults) -> bool {
+    let within_layers = |bscan: usize| {
+        let mut pixels = results.lesions.pixels(bscan).peekable();
+        let mask = pixels.peek().map(|_| results.heights.mask(bscan));
+        mask.is_some_and(|mask| pixels.any(|(i, _)| mask[i] != 0))
+    };
+    (0..results.heights.bscans()).any(within_layers)
+}
+
+/// The segment number of every pixel of a B-scan, 0 for none. A lesion replaces the layer around it.
+pub(super) fn labels(results: &ScanResults, bscan: usize) -> Vec<u8> {
+    let mut labels = results.heights.mask(bscan);
+    for (i, class) in results.lesions.pixels(bscan) {
+        labels[i] = LAYERS as u8 + class;
+    }
+    labels
 }
 
 /// A frame: segment number and B-scan.
@@ -77,6 +116,16 @@ fn frames(results: &ScanResults) -> (Vec<Frame>, Vec<u8>) {
                 for class in mask {
                     bits.push(class == layer.class());
                 }
+            }
+        }
+    }
+    let size = results.header.width * results.header.height;
+    for lesion in Lesion::ALL {
+        for bscan in (0..results.heights.bscans()).filter(|&bscan| results.lesions.shows(bscan, lesion)) {
+            frames.push(Frame { segment: number(lesion).into(), bscan });
+            let mut own = results.lesions.pixels(bscan).filter(|(_, class)| *class == lesion.class()).peekable();
+            for i in 0..size {
+                bits.push(own.next_if(|(at, _)| *at == i).is_some());
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Structured report by TID 1500: one group of measurements (TID 1501) per layer, and one for the circle around the
-//! disc.
+//! Structured report by TID 1500: one group of measurements (TID 1501) per layer and lesion, and one for the circle
+//! around the disc.
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
@@ -15,14 +15,16 @@ use octrls_readers::DicomReference;
 
 use super::{
     ScanResults, codes,
+    codes::Code,
     content::{
         Relation::{Contains, Context, Modifies, Property},
         coded, contained, container, derived, identifier, images, number, site, template, text,
     },
     elements::{Item, item, sequence, string},
+    lesion_measures,
     object::{Kind, Object, referenced, uid},
 };
-use crate::record::LayerRecord;
+use crate::{record::LayerRecord, scan_findings::lesion_grid};
 
 pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Measures, results, reference);
@@ -60,6 +62,8 @@ fn report(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
         record.confidence,
         record.ellipsoid_zone.key().replace('_', " ")
     );
+    let verdict = text(Contains, codes::VERDICT, &verdict);
+    let qualities = std::iter::once(verdict).chain(lesion_measures::findings(results)).collect();
     vec![
         coded(Modifies, codes::LANGUAGE, codes::ENGLISH),
         coded(Context, codes::OBSERVER_TYPE, codes::DEVICE),
@@ -69,7 +73,7 @@ fn report(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
         coded(Modifies, codes::PROCEDURE, codes::RETINAL_OCT),
         contained(codes::IMAGE_LIBRARY, vec![library]),
         measurements,
-        contained(codes::QUALITATIVE, vec![text(Contains, codes::VERDICT, &verdict)]),
+        contained(codes::QUALITATIVE, qualities),
     ]
 }
 
@@ -81,28 +85,48 @@ fn groups(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
         .filter_map(|(of, figures)| {
             let mut values = whole_scan(figures, record.unit);
             values.extend(grids.clone().filter(|g| g.layer == of.key()).flat_map(|g| etdrs_grid(of, g)));
-            (!values.is_empty()).then(|| group(results, reference, of.name(), of, values))
+            if of == Measured::Layer(Layer::Choroid) && !values.is_empty() {
+                values.extend(results.heights.choroid_visible().map(choroid_visible));
+            }
+            let about = Subject { name: of.name(), finding: codes::measured(of), method: codes::method(of) };
+            (!values.is_empty()).then(|| group(results, reference, &about, values))
         })
         .collect();
     if let Some(profile) = &record.circle {
         let fibres = Measured::Layer(Layer::Nfl);
-        groups.push(group(results, reference, "NFL around the disc", fibres, circle(profile)));
+        let (finding, method) = (codes::measured(fibres), codes::method(fibres));
+        let about = Subject { name: "NFL around the disc", finding, method };
+        groups.push(group(results, reference, &about, circle(profile)));
+    }
+    let volume = record.volume.as_ref();
+    for lesion in results.findings.lesions(volume) {
+        let grid = volume.and_then(|volume| lesion_grid(volume, lesion.lesion));
+        let about = Subject { name: lesion.lesion.name(), finding: codes::lesion(lesion.lesion), method: None };
+        groups.push(group(results, reference, &about, lesion_measures::measures(&lesion, grid)));
     }
     groups
 }
 
-fn group(results: &ScanResults, reference: &DicomReference, name: &str, of: Measured, values: Vec<Item>) -> Item {
+/// What a group of measurements is about.
+struct Subject {
+    name: &'static str,
+    finding: Code,
+    method: Option<Code>,
+}
+
+fn group(results: &ScanResults, reference: &DicomReference, about: &Subject, values: Vec<Item>) -> Item {
+    let &Subject { name, finding, method } = about;
     let record = results.record;
     let tracking = uid(&["measures", &results.identity(reference), name]);
     let head = [
         text(Context, codes::TRACKING, name),
         identifier(Context, codes::TRACKING_UID, tracking),
-        coded(Contains, codes::FINDING, codes::measured(of)),
+        coded(Contains, codes::FINDING, finding),
         site(results.header.eye),
         text(Modifies, codes::ALGORITHM_NAME, &format!("octrls {}", record.model.name())),
         text(Modifies, codes::ALGORITHM_VERSION, &format!("{}, {}", record.octrls, record.model.version())),
     ];
-    let method = codes::method(of).map(|method| coded(Modifies, codes::METHOD, method));
+    let method = method.map(|method| coded(Modifies, codes::METHOD, method));
     let mut group = contained(codes::GROUP, head.into_iter().chain(method).chain(values).collect());
     group.put(template("1501"));
     group
@@ -150,11 +174,16 @@ fn circle(profile: &CircleProfile) -> Vec<Item> {
     profile.mean_um.map(|um| thickness(codes::CIRCLE_MEAN, um)).into_iter().chain(quadrants).collect()
 }
 
-fn coverage(share: f32) -> Item {
+/// Where the outer boundary of the choroid is not visible, its thickness is inferred.
+fn choroid_visible(share: f32) -> Item {
+    number(Contains, codes::CHOROID_VISIBLE, rounded(100.0 * f64::from(share)), codes::PERCENT, Vec::new())
+}
+
+pub(super) fn coverage(share: f32) -> Item {
     number(Property, codes::COVERAGE, rounded(100.0 * f64::from(share)), codes::PERCENT, Vec::new())
 }
 
 /// Rounds to hundredths; measurements are not more precise.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (100.0 * value).round() / 100.0
 }

@@ -3,10 +3,10 @@
 //! | file | object |
 //! | --- | --- |
 //! | `surfaces.dcm` | Height Map Segmentation: the row of every boundary, B-scan by B-scan |
-//! | `measures.dcm` | Comprehensive Structured Report by TID 1500: every thickness |
+//! | `measures.dcm` | Comprehensive Structured Report by TID 1500: every thickness, lesion and finding |
 //! | `report.dcm` | Encapsulated PDF: the report |
-//! | `label-map.dcm` | Label Map Segmentation, on request: the layer number of every pixel |
-//! | `masks.dcm` | Segmentation, binary, on request: one mask per layer and B-scan |
+//! | `label-map.dcm` | Label Map Segmentation, on request: the number of the layer or lesion of every pixel |
+//! | `masks.dcm` | Segmentation, binary, on request: one mask per layer, lesion and B-scan |
 //!
 //! Identifiers derive from the scan's content, the model, its settings and the kind of object, so that results sent
 //! again are the same objects. `docs/dicom.md` lists the attributes of each object and their sources in the standard.
@@ -18,6 +18,8 @@ mod encapsulated_pdf;
 mod height_map;
 mod heights;
 mod label_map;
+mod lesion_measures;
+mod lesion_runs;
 mod masks;
 mod measures;
 mod object;
@@ -25,6 +27,7 @@ mod plane;
 mod segments;
 
 pub(super) use heights::Heights;
+pub(super) use lesion_runs::LesionRuns;
 
 use octrls_core::{measure::Verdict, scan::ScanHeader};
 use octrls_readers::{DicomOrigin, DicomReference};
@@ -33,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     OutputError,
     record::{DicomRecord, ResultRecord},
+    scan_findings::ScanFindings,
 };
 
 /// The DICOM objects to write for a DICOM scan.
@@ -70,6 +74,10 @@ pub(super) struct ScanResults<'a> {
     pub(super) record: &'a ResultRecord<'a>,
     /// The boundaries of every B-scan.
     pub(super) heights: &'a Heights,
+    /// The lesions of every B-scan.
+    pub(super) lesions: &'a LesionRuns,
+    /// What a person should look at.
+    pub(super) findings: &'a ScanFindings,
     /// The report, if there is one.
     pub(super) pdf: Option<&'a [u8]>,
 }

@@ -194,16 +194,15 @@ pub(super) fn source_images(reference: &DicomReference) -> Vec<Item> {
     referenced(reference).into_iter().map(source).collect()
 }
 
-/// The B-scan of that index as a source image: a frame of the scan's only object, or an object of its own.
+/// The B-scan of that index as a source image: a frame of an object, or an object of its own.
 pub(super) fn source_bscan(reference: &DicomReference, bscan: usize) -> Item {
-    let (instance, is_frame) = match reference.instances.as_slice() {
-        [only] => (only.as_str(), true),
-        several => (several.get(bscan).map_or("", String::as_str), false),
-    };
+    let (instance, frame) = reference.of_bscan(bscan).unwrap_or_default();
+    // The B-scans of a series are objects of their own.
+    let is_frame = reference.instances.len() == 1 || reference.frames.iter().any(|&frames| frames > 1);
     let mut image = instance_reference(&reference.class, instance);
     image.put(codes::SOURCE_IMAGE.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE));
     if is_frame {
-        image.put(integer(tags::REFERENCED_FRAME_NUMBER, bscan + 1));
+        image.put(integer(tags::REFERENCED_FRAME_NUMBER, frame + 1));
     }
     image
 }

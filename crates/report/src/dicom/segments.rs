@@ -25,6 +25,8 @@ pub(super) struct Segment {
 /// Elements of a derived image of segments (PS3.3, C.8.20.2 and C.8.20.5).
 pub(super) fn describe(object: &mut Object, results: &ScanResults, reference: &DicomReference, segments: &[Segment]) {
     let model = results.record.model;
+    let has_lesions = segments.iter().any(|s| s.category == codes::ALTERED_STRUCTURE);
+    let what = if has_lesions { "Retinal layers, lesions:" } else { "Retinal layers," };
     let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
     // Without a frame of reference of its own, the scan is the only member of a new one.
     let frame_of_reference = results.origin.frame_of_reference.clone();
@@ -34,7 +36,7 @@ pub(super) fn describe(object: &mut Object, results: &ScanResults, reference: &D
         empty(tags::POSITION_REFERENCE_INDICATOR, VR::LO),
         super::elements::strings(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "PRIMARY"]),
         string(tags::CONTENT_LABEL, VR::CS, "RETINAL_LAYERS"),
-        string(tags::CONTENT_DESCRIPTION, VR::LO, "Retinal layers, found automatically; research use only"),
+        string(tags::CONTENT_DESCRIPTION, VR::LO, format!("{what} found automatically; research use only")),
         string(tags::CONTENT_CREATOR_NAME, VR::PN, "OCT-RLS^^^^"),
         word(tags::SAMPLES_PER_PIXEL, 1),
         string(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2"),

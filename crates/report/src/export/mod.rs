@@ -8,6 +8,7 @@
 //! | `ILM` ... `CSB` | row of each boundary, fractional; null where not determined |
 //! | `nfl_um` ... `retina_um` | thickness in micrometres; null where not determined, or if no spacing is known |
 //! | `confidence` | 0 to 1 |
+//! | `EZ_END`, `RPE_OUTER`, `CSB_kind` | as in `boundaries.csv`; null in results of `octrls.result/1`, which lack them |
 
 mod csv_table;
 mod rows;
@@ -35,7 +36,7 @@ use parquet::{
 use serde::Deserialize;
 
 use self::rows::Rows;
-use super::{RESULT_FILE, RESULT_SCHEMA};
+use super::{RESULT_FILE, record::READABLE_SCHEMAS};
 
 /// Smallest number of rows in a row group, except the last; a scan is never split.
 const MIN_GROUP_ROWS: usize = 250_000;
@@ -85,7 +86,7 @@ struct SchemaHead {
 pub fn is_result(folder: &Path) -> bool {
     let head = std::fs::read(folder.join(RESULT_FILE)).ok();
     let head = head.and_then(|text| serde_json::from_slice::<SchemaHead>(&text).ok());
-    head.is_some_and(|head| head.schema == RESULT_SCHEMA)
+    head.is_some_and(|head| READABLE_SCHEMAS.contains(&head.schema.as_str()))
 }
 
 impl<W: Write + Send> Export<W> {
@@ -101,7 +102,8 @@ impl<W: Write + Send> Export<W> {
                 required binary scan (UTF8); required binary sha256 (UTF8); optional int32 series;
                 optional binary eye (UTF8); required binary verdict (UTF8);
                 required int32 bscan; required int32 ascan;
-                {boundaries} {thickness} required float confidence; }}"
+                {boundaries} {thickness} required float confidence;
+                optional float EZ_END; optional float RPE_OUTER; optional binary CSB_kind (UTF8); }}"
         );
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let schema = Arc::new(parse_message_type(&schema)?);
@@ -149,6 +151,9 @@ impl<W: Write + Send> Export<W> {
             optional::<FloatType, _>(&mut group, column)?;
         }
         required::<FloatType, _>(&mut group, &rows.confidence)?;
+        optional::<FloatType, _>(&mut group, &rows.ez_end)?;
+        optional::<FloatType, _>(&mut group, &rows.rpe_outer)?;
+        optional::<ByteArrayType, _>(&mut group, &rows.csb_kind)?;
         group.close()?;
         Ok(())
     }

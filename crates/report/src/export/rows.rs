@@ -22,6 +22,9 @@ pub(super) struct Rows {
     pub(super) boundaries: [Vec<Option<f32>>; BOUNDARIES],
     pub(super) thickness: [Vec<Option<f32>>; MEASURED],
     pub(super) confidence: Vec<f32>,
+    pub(super) ez_end: Vec<Option<f32>>,
+    pub(super) rpe_outer: Vec<Option<f32>>,
+    pub(super) csb_kind: Vec<Option<ByteArray>>,
 }
 
 /// The parts of `result.json` that are exported.
@@ -53,7 +56,7 @@ impl Rows {
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
         let text = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string())?;
         let head: ResultHead = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
-        let table = |name: &str| CsvTable::read(&folder.join(name)).map_err(|e| format!("{name}: {e}"));
+        let table = |name: &str| CsvTable::read(&folder.join(name), &["CSB_kind"]).map_err(|e| format!("{name}: {e}"));
         Self::new(&head, &table("boundaries.csv")?, &table("thickness.csv")?)
     }
 
@@ -84,6 +87,10 @@ impl Rows {
                 _ => vec![None; count],
             };
         }
+        rows.ez_end = boundaries.later("EZ_END");
+        rows.rpe_outer = boundaries.later("RPE_OUTER");
+        let kinds = boundaries.later_text("CSB_kind");
+        rows.csb_kind = kinds.into_iter().map(|kind| kind.as_deref().map(bytes)).collect();
         rows.scan = vec![bytes(&head.scan.path); count];
         rows.sha256 = vec![bytes(&head.scan.sha256); count];
         rows.series = vec![head.scan.series; count];
@@ -101,6 +108,9 @@ impl Rows {
         self.bscan.append(&mut other.bscan);
         self.ascan.append(&mut other.ascan);
         self.confidence.append(&mut other.confidence);
+        self.ez_end.append(&mut other.ez_end);
+        self.rpe_outer.append(&mut other.rpe_outer);
+        self.csb_kind.append(&mut other.csb_kind);
         let own = self.boundaries.iter_mut().chain(&mut self.thickness);
         for (column, more) in own.zip(other.boundaries.iter_mut().chain(&mut other.thickness)) {
             column.append(more);

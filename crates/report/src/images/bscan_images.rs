@@ -11,11 +11,13 @@ use octrls_core::segment::SegmentedBScan;
 use super::overlay::overlay;
 use crate::OutputError;
 
-/// The class map and the overlay of a B-scan as PNG. After the network, this is the slowest step.
+/// The class maps and the overlay of a B-scan as PNG. After the network, this is the slowest step.
 #[derive(Clone, Debug)]
 pub struct Pictures {
     pub(crate) mask: Vec<u8>,
     pub(crate) overlay: Vec<u8>,
+    /// The class map of lesions; `None` if the B-scan was not searched for them.
+    pub(crate) lesions: Option<Vec<u8>>,
 }
 
 impl Pictures {
@@ -26,9 +28,11 @@ impl Pictures {
     pub fn draw(bscan: &SegmentedBScan) -> Result<Self, OutputError> {
         let (width, height) = (bscan.bscan.width as u32, bscan.bscan.height as u32);
         let mask = png("mask", &bscan.surfaces.mask(), (width, height), ExtendedColorType::L8)?;
+        let lesions = bscan.lesions.as_ref();
+        let lesions = lesions.map(|mask| png("lesions", mask.classes(), (width, height), ExtendedColorType::L8));
         let drawn = overlay(bscan);
         let overlay = png("overlay", drawn.as_raw(), drawn.dimensions(), ExtendedColorType::Rgb8)?;
-        Ok(Self { mask, overlay })
+        Ok(Self { mask, overlay, lesions: lesions.transpose()? })
     }
 }
 

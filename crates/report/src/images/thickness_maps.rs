@@ -2,12 +2,13 @@
 
 use image::{Rgb, RgbImage};
 use octrls_core::{
-    layer::Measured,
+    layer::{Layer, Measured},
     measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
     scan::{Eye, Place},
 };
 
 use super::canvas::{self, BACKGROUND, FAINT_TEXT, TEXT};
+use crate::summarise::ScanMaps;
 
 /// Colour where thickness is unknown.
 const UNKNOWN: [u8; 3] = [60, 60, 66];
@@ -25,6 +26,10 @@ const COLUMNS: u32 = 3;
 const MAX_RING_STEPS: f64 = 16_384.0;
 /// Smallest extent of a map in either direction, in millimetres; a smaller area is not drawn.
 const MIN_EXTENT_MM: f64 = 0.5;
+/// Distance of the lines of the hatching, in pixels along a row.
+const HATCHING: u32 = 8;
+/// Width of these lines.
+const HATCHING_WIDTH: u32 = 2;
 /// The top of a scale is rounded to a multiple of this, in micrometres.
 const SCALE_STEP_UM: f32 = 10.0;
 
@@ -40,10 +45,16 @@ struct Panel {
     eye: Option<Eye>,
 }
 
-/// Draws the maps of a volume of `eye` from its `maps`; `None` if the area is too small.
+/// Draws the maps of a volume of `eye` from its `maps`; `None` if the area is too small. The choroid is hatched where its
+/// end is inferred; `visible` is the share of A-scans in which it can be seen.
 #[must_use]
-pub(crate) fn thickness_maps(maps: &[ThicknessMap], measures: &VolumeMeasures, eye: Option<Eye>) -> Option<RgbImage> {
-    let (low, high) = maps.first()?.extent();
+pub(crate) fn thickness_maps(
+    maps: &ScanMaps,
+    visible: Option<f32>,
+    measures: &VolumeMeasures,
+    eye: Option<Eye>,
+) -> Option<RgbImage> {
+    let (low, high) = maps.thickness.first()?.extent();
     let (across, down) = (high.x - low.x, high.y - low.y);
     if across.min(down) < MIN_EXTENT_MM {
         return None;
@@ -53,21 +64,35 @@ pub(crate) fn thickness_maps(maps: &[ThicknessMap], measures: &VolumeMeasures, e
     let (width, height) = (size(across), size(down));
     let cell = (width + MARGIN + BAR_WIDTH + NUMBERS_WIDTH, height + TITLE_HEIGHT + MARGIN);
     let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
-    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + TITLE_HEIGHT);
+    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + 2 * TITLE_HEIGHT);
     let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(BACKGROUND));
-    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(maps)) {
+    for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(&maps.thickness)) {
         let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE_HEIGHT);
         let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye };
         let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
         panel.draw(&mut image, of, field, grid, measures.centre);
+        if let Some(visible) = maps.choroid_visible.as_ref().filter(|_| of == Measured::Layer(Layer::Choroid)) {
+            panel.hatch(&mut image, |place| field.at(place).is_some() && visible.at(place).is_some_and(|v| v < 0.5));
+            panel.draw_rings(&mut image, measures.centre.place);
+            if let Some(grid) = grid {
+                panel.draw_means(&mut image, grid, measures.centre.place);
+            }
+            panel.draw_sides(&mut image);
+        }
     }
     let centre = match measures.centre.from {
         CentreSource::Fovea => "circles: 1, 3, 6 mm about the fovea",
         CentreSource::ScanMiddle => "circles: 1, 3, 6 mm about the scan's middle, no fovea found",
     };
-    let note = format!("um; {centre}; grey: unknown; research use only");
-    let scale = if canvas::text_width(note.len() as u32, TEXT_SCALE) + MARGIN < size.0 { TEXT_SCALE } else { 1 };
-    canvas::text(&mut image, MARGIN, size.1 - TITLE_HEIGHT + 4, scale, FAINT_TEXT, &note);
+    let choroid = match visible {
+        Some(share) => format!("choroid: end visible in {:.0} % of A-scans; hatched: inferred", 100.0 * share),
+        None => "choroid: end not found".to_owned(),
+    };
+    let notes = [format!("um; {centre}; grey: unknown; research use only"), choroid];
+    for (note, above) in notes.into_iter().zip([2, 1]) {
+        let scale = if canvas::text_width(note.len() as u32, TEXT_SCALE) + MARGIN < size.0 { TEXT_SCALE } else { 1 };
+        canvas::text(&mut image, MARGIN, size.1 - above * TITLE_HEIGHT + 4, scale, FAINT_TEXT, &note);
+    }
     Some(image)
 }
 
@@ -83,9 +108,7 @@ impl Panel {
             image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
         }
         canvas::text(image, self.left, self.top - TITLE_HEIGHT + 5, TEXT_SCALE, TEXT, of.name());
-        for radius in ETDRS_RADII_MM {
-            self.draw_ring(image, centre.place, radius);
-        }
+        self.draw_rings(image, centre.place);
         if let Some(grid) = grid {
             self.draw_means(image, grid, centre.place);
         }
@@ -124,6 +147,21 @@ impl Panel {
         };
         let (x, y) = (at(place.x - self.corner.x, self.width)?, at(place.y - self.corner.y, self.height)?);
         Some((self.left + x, self.top + y))
+    }
+
+    /// Draws diagonal lines over the places that `is_hatched`.
+    fn hatch(&self, image: &mut RgbImage, is_hatched: impl Fn(Place) -> bool) {
+        for (x, y) in (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y))) {
+            if (x + y) % HATCHING < HATCHING_WIDTH && is_hatched(self.place(x, y)) {
+                image.put_pixel(self.left + x, self.top + y, Rgb(UNKNOWN));
+            }
+        }
+    }
+
+    fn draw_rings(&self, image: &mut RgbImage, centre: Place) {
+        for radius in ETDRS_RADII_MM {
+            self.draw_ring(image, centre, radius);
+        }
     }
 
     fn draw_ring(&self, image: &mut RgbImage, centre: Place, radius: f64) {
@@ -191,28 +229,53 @@ mod tests {
         surface::Surfaces,
     };
 
-    /// Nine B-scans with layers of 10 px in the left half and 30 px in the right half.
+    /// Nine B-scans with layers of 10 px in the left half and 30 px in the right half. The choroid's end is visible in the
+    /// left half.
     fn volume() -> Volume {
         let mut volume = Volume::new(Some(Eye::Right));
         let rows = |k: usize| (0..80).map(|x| Some(if x < 40 { 10.0 } else { 30.0 } * k as f32)).collect();
-        let surfaces = Surfaces::exact(400, std::array::from_fn(rows));
+        let visible = (0..80).map(|x| x < 40).collect();
+        let surfaces = Surfaces::exact(400, std::array::from_fn(rows)).with_choroid_visible(visible);
         let axial = Some(Spacing { um: 1.0, from: Provenance::Header });
         for i in 0..9 {
             let y = 0.5 * f64::from(i);
             let track = BScanPosition::Line { start: Place { x: 0.0, y }, end: Place { x: 6.0, y } };
             volume.add(track, &Thicknesses::measure(&surfaces, axial));
+            volume.add_choroid_visible(track, &surfaces);
         }
         volume
     }
 
+    fn drawn() -> RgbImage {
+        let volume = volume();
+        let thickness = volume.thickness_maps().expect("an area");
+        let measures = volume.measure(&thickness);
+        let maps = ScanMaps { thickness, choroid_visible: volume.choroid_visible_map() };
+        thickness_maps(&maps, Some(0.5), &measures, Some(Eye::Right)).expect("maps")
+    }
+
     #[test]
     fn thin_is_dark_and_thick_is_bright_on_its_side() {
-        let volume = volume();
-        let maps = volume.thickness_maps().expect("an area");
-        let image = thickness_maps(&maps, &volume.measure(&maps), Some(Eye::Right)).expect("maps");
+        let image = drawn();
         let light =
             |x: u32| image.get_pixel(x, MARGIN + TITLE_HEIGHT + 60).0.iter().map(|&v| u32::from(v)).sum::<u32>();
         assert!(light(MARGIN + 20) + 80 < light(MARGIN + 270), "{} {}", light(MARGIN + 20), light(MARGIN + 270));
+    }
+
+    #[test]
+    fn the_choroid_alone_is_hatched_where_it_is_inferred() {
+        let image = drawn();
+        let width = 360;
+        let height = (LONGER_SIDE * 4.5 / 6.0).round() as u32;
+        let cell = (width + MARGIN + BAR_WIDTH + NUMBERS_WIDTH, height + TITLE_HEIGHT + MARGIN);
+        let hatched = |panel: u32, columns: std::ops::Range<u32>| {
+            let (left, top) = (MARGIN + panel % COLUMNS * cell.0, MARGIN + panel / COLUMNS * cell.1 + TITLE_HEIGHT);
+            let row = top + 50;
+            columns.filter(|x| image.get_pixel(left + x, row).0 == UNKNOWN).count()
+        };
+        let (choroid, onl) = (Layer::Choroid.index() as u32, Layer::Onl.index() as u32);
+        assert!(hatched(choroid, 190..270) >= 16, "{}", hatched(choroid, 190..270));
+        assert_eq!((hatched(choroid, 40..170), hatched(onl, 190..270)), (0, 0));
     }
 
     #[test]

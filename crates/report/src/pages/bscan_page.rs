@@ -1,25 +1,35 @@
-//! The first page of the report: the scan, one B-scan with its lines, thicknesses and methods.
+//! The first page of the report: verdict and findings, the scan, one B-scan with its lines, thicknesses, lesions and
+//! methods.
 
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{Criterion, CriterionResult, Outcome, ScanQuality, Verdict},
-    scan::{Eye, Pattern, Provenance, Spacing},
+    measure::{ChoroidVisibility, Criterion, CriterionResult, Outcome, ScanQuality},
+    scan::{Clock, Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
 
 use super::{
+    headline::headline,
     layout::{BODY, LINE, MARGIN, RIGHT},
+    lesion_table::LesionTable,
     localizer::Localizer,
 };
 use crate::{
     device::DeviceRecord,
+    drawing::{drawn_lines, lesions_in, tinted},
     images::BACKGROUND,
-    pdf::{Align, HEIGHT, Page, Picture, Style, WIDTH, shortened},
+    pdf::{Align, HEIGHT, Page, Picture, PictureKind, Style, WIDTH, shortened, wrapped},
     record::{LayerRecord, ResultRecord},
 };
 
-/// Largest height of the B-scan image, in points.
+/// Largest height of the B-scan image with a headline of one line and no table of lesions, in points.
 const IMAGE_HEIGHT: f32 = 250.0;
+/// Smallest height to which headline and lesions reduce it.
+const MIN_IMAGE_HEIGHT: f32 = 170.0;
+/// Length of the dashes of an inferred line, in points.
+const DASH: f32 = 3.0;
+/// Smallest room for the fundus image, in points.
+const MIN_LOCALIZER: f32 = 60.0;
 
 /// Left edge of a fact's value, from the left edge of its label.
 const VALUE: f32 = 78.0;
@@ -40,9 +50,16 @@ pub(super) struct BScanPage<'a> {
     pub(super) localizer: Option<&'a Localizer<'a>>,
 }
 
+/// The first page as drawn.
+pub(super) struct FirstPage {
+    pub(super) page: Page,
+    /// Whether there was room for the fundus image.
+    pub(super) has_localizer: bool,
+}
+
 impl BScanPage<'_> {
     /// Draws the page.
-    pub(super) fn draw(&self) -> Page {
+    pub(super) fn draw(&self) -> FirstPage {
         let mut page = Page::new();
         let record = self.record;
         page.text(MARGIN, 58.0, Style::of(18.0).bold(), Align::Left, "Retinal layers");
@@ -50,6 +67,22 @@ impl BScanPage<'_> {
         page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &format!("report created {created}"));
         page.rule((MARGIN, 68.0), (RIGHT, 68.0));
         let mut y = 86.0;
+        for (i, words) in headline(record).iter().enumerate() {
+            let style = if i == 0 { Style::of(10.0).bold() } else { BODY };
+            for line in wrapped(words, style, RIGHT - MARGIN) {
+                page.text(MARGIN, y, style, Align::Left, &line);
+                y += LINE;
+            }
+        }
+        let read = record.scan.notes.iter().map(|note| format!("Note: {note}."));
+        for note in record.notes.iter().map(|note| note.words.to_owned()).chain(read) {
+            for line in wrapped(&note.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
+                page.text(MARGIN, y, BODY, Align::Left, &line);
+                y += LINE;
+            }
+        }
+        y += 4.0;
+        let facts_top = y;
         for (left, right) in self.facts() {
             for (x, (name, value)) in [(MARGIN, left), (SECOND_COLUMN, right)] {
                 page.text(x, y, BODY.quiet(), Align::Left, name);
@@ -57,31 +90,22 @@ impl BScanPage<'_> {
             }
             y += LINE;
         }
-        y += 6.0;
-        let warning = match record.verdict {
-            Verdict::Good => None,
-            Verdict::Doubtful => Some("This scan is doubtful: check the lines before you use them.".to_owned()),
-            Verdict::NotARetina => {
-                let why = record.no_retina.map_or(String::new(), |reason| format!(" ({})", reason.words()));
-                Some(format!("This scan shows no layers of a retina{why}; it has no lines."))
-            }
-        };
-        if let Some(words) = warning {
-            page.text(MARGIN, y, BODY.bold(), Align::Left, &words);
-            y += LINE;
+        let lesions = LesionTable::of(record);
+        let added = facts_top - 103.0 + lesions.as_ref().map_or(0.0, LesionTable::height);
+        let image_height = (IMAGE_HEIGHT - added).max(MIN_IMAGE_HEIGHT);
+        y = self.draw_bscan(&mut page, y + 6.0, image_height);
+        if let Some(lesions) = lesions {
+            y = lesions.draw(&mut page, y + 20.0);
         }
-        for note in &record.scan.notes {
-            page.text(MARGIN, y, BODY, Align::Left, &shortened(&format!("Note: {note}."), BODY, RIGHT - MARGIN));
-            y += LINE;
-        }
-        y = self.draw_bscan(&mut page, y);
         y = self.draw_thickness(&mut page, y + 22.0);
         y = self.draw_methods(&mut page, y + 20.0);
-        if let Some(localizer) = self.localizer {
-            let top = y + 4.0;
-            localizer.draw_with_caption(&mut page, (MARGIN, top), HEIGHT - 50.0 - top);
+        let top = y + 4.0;
+        let room = HEIGHT - 50.0 - top;
+        let localizer = self.localizer.filter(|_| room >= MIN_LOCALIZER);
+        if let Some(localizer) = localizer {
+            localizer.draw_with_caption(&mut page, (MARGIN, top), room);
         }
-        page
+        FirstPage { page, has_localizer: localizer.is_some() }
     }
 
     /// The methods, as required of a report by APOSTEL 2.0 (Aytulun et al., Neurology 2021;97:68). Returns the lower
@@ -100,6 +124,8 @@ impl BScanPage<'_> {
             "Thickness: vertical, along the A-scan; averaged over the A-scans with both boundaries.".to_owned(),
             "Names: IN-OCT consensus. The ONL includes the myoid zone. Retina: ILM to Bruch's membrane.".to_owned(),
             format!("The ellipsoid zone ends {ends}."),
+            "Where the choroid's end cannot be seen (dashed), it is inferred from where it can; its figures include both."
+                .to_owned(),
             "Quality: OSCAR-IB, measured automatically; pathology (R) is not judged.".to_owned(),
             "Lateral distances: as stated by the file or the operator, not corrected for the length of the eye."
                 .to_owned(),
@@ -141,11 +167,12 @@ impl BScanPage<'_> {
             Some(Provenance::Default) => "known, scaled by a default".to_owned(),
             from => known("known", from),
         };
-        let acquired = scan.acquired.as_ref().map(|at| at.replace('T', " ").replace('Z', " UTC"));
+        let clock = |clock| if clock == Some(Clock::Utc) { "UTC" } else { "local time" };
+        let acquired = scan.acquired.as_ref().map(|at| format!("{}, {}", at.replace('T', " "), clock(scan.clock)));
         let unknown = || "not stated".to_owned();
         let device = scan.device.as_deref().map_or_else(unknown, |name| shortened(name, BODY, VALUE_WIDTH));
         let size = format!("{} of {} x {}", scan.bscans, scan.width, scan.height);
-        let verdict = format!("{}, confidence {:.2}", record.verdict.words(), record.confidence);
+        let verdict = format!("lines {}, confidence {:.2}", record.verdict.words(), record.confidence);
         let facts = &record.quality.facts;
         let signal = match (facts.device_signal_db, facts.signal.snr_db) {
             (Some(db), _) => format!("{db:.0} dB, from the scanner"),
@@ -166,21 +193,18 @@ impl BScanPage<'_> {
         ]
     }
 
-    /// Draws the B-scan with its lines; returns the lower edge.
-    fn draw_bscan(&self, page: &mut Page, top: f32) -> f32 {
+    /// Draws the B-scan with its lines and lesions, at most `height` high; returns the lower edge.
+    fn draw_bscan(&self, page: &mut Page, top: f32, height: f32) -> f32 {
         let scan = &self.shown.bscan;
         let legend = 92.0;
         let room = RIGHT - MARGIN - legend;
-        let scale = (room / scan.width as f32).min(IMAGE_HEIGHT / scan.height as f32);
+        let scale = (room / scan.width as f32).min(height / scan.height as f32);
         let size = (scale * scan.width as f32, scale * scan.height as f32);
-        let pixels = scan.intensity.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
-        let picture = Picture { width: scan.width as u32, height: scan.height as u32, pixels, coloured: false };
-        page.picture((MARGIN, top), size, picture);
-        for boundary in Boundary::ALL {
-            let rows = self.shown.surfaces.rows(boundary);
+        page.picture((MARGIN, top), size, self.picture());
+        for line in drawn_lines(&self.shown.surfaces, (DASH / scale).round().max(1.0) as usize) {
             let point =
                 |(x, row): (usize, &Option<f32>)| row.map(|row| (MARGIN + scale * (x as f32 + 0.5), top + scale * row));
-            page.curve(rows.iter().enumerate().map(point), 0.7, boundary.colour());
+            page.curve(line.rows.iter().enumerate().map(point), 0.7, line.colour);
         }
         self.draw_scale_bars(page, (MARGIN, top + size.1), scale);
         let x = MARGIN + size.0 + 12.0;
@@ -197,11 +221,32 @@ impl BScanPage<'_> {
             page.fill((x - 1.0, y - 6.0), (16.0, 6.0), BACKGROUND);
             page.fill((x, y - 5.0), (14.0, 4.0), boundary.colour());
             let style = if found { Style::of(8.0) } else { Style::of(8.0).quiet() };
-            let note = if found { "" } else { ", not visible" };
+            let visible = ChoroidVisibility::of(&self.shown.surfaces).share();
+            let note = match visible {
+                _ if !found => ", not found".to_owned(),
+                Some(share) if boundary == Boundary::Csb => format!(", {:.0} % visible", 100.0 * share),
+                _ => String::new(),
+            };
             page.text(x + 20.0, y, style, Align::Left, &format!("{}{note}", boundary.name()));
             y += LINE;
         }
+        for lesion in self.shown.lesions.as_ref().map(lesions_in).unwrap_or_default() {
+            page.fill((x, y - 7.0), (14.0, 8.0), lesion.colour());
+            page.text(x + 20.0, y, Style::of(8.0), Align::Left, lesion.name());
+            y += LINE;
+        }
         top + size.1.max(y - top)
+    }
+
+    /// The B-scan, with a tint where it shows lesions.
+    fn picture(&self) -> Picture {
+        let scan = &self.shown.bscan;
+        let pixels = tinted(scan, self.shown.lesions.as_ref());
+        let (width, height) = (scan.width as u32, scan.height as u32);
+        match &self.shown.lesions {
+            Some(_) => Picture { width, height, pixels: pixels.flatten().collect(), kind: PictureKind::Coloured },
+            None => Picture { width, height, pixels: pixels.map(|[grey, ..]| grey).collect(), kind: PictureKind::Grey },
+        }
     }
 
     /// Draws scale bars of 200 micrometres in depth and 1 mm along the scan, where the spacings are known. `corner` is
@@ -234,8 +279,13 @@ impl BScanPage<'_> {
         page.rule((MARGIN, top + 4.0), (RIGHT, top + 4.0));
         for (i, layer) in self.record.layers.iter().enumerate() {
             let y = top + 18.0 + LINE * i as f32;
-            let name = Layer::ALL.get(i).map_or("retina, ILM to Bruch's membrane", |l| l.long_name());
-            page.text(MARGIN, y, BODY, Align::Left, name);
+            let visible = self.record.choroid_visible.map(|share| 100.0 * share);
+            let name = match (Layer::ALL.get(i), visible) {
+                (Some(Layer::Choroid), Some(visible)) => format!("choroid, end visible in {visible:.0} % of A-scans"),
+                (Some(layer), _) => layer.long_name().to_owned(),
+                (None, _) => "retina, ILM to Bruch's membrane".to_owned(),
+            };
+            page.text(MARGIN, y, BODY, Align::Left, &name);
             for (x, value) in columns.into_iter().zip(formatted(layer)) {
                 page.text(x, y, BODY, Align::Right, &value);
             }
@@ -254,6 +304,9 @@ fn formatted(layer: &LayerRecord) -> [String; 5] {
 fn oscar_ib(quality: &ScanQuality) -> String {
     let word = |j: &CriterionResult| match (j.criterion, j.measure) {
         (Criterion::Obvious, "coverage") => "coverage",
+        (Criterion::Obvious, "axial_um") => "axial spacing",
+        (Criterion::Obvious, "lateral_um") => "lateral spacing",
+        (Criterion::Obvious, "retina_um") => "thickness of the retina",
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",
         (Criterion::Signal, _) => "signal",
@@ -263,8 +316,10 @@ fn oscar_ib(quality: &ScanQuality) -> String {
         (Criterion::Retina, _) => "pathology",
         (Criterion::Illumination, _) => "dark parts",
         (Criterion::Beam, _) => "beam",
+        (Criterion::Choroid, _) => "choroid",
     };
-    let flagged: Vec<&str> = quality.criteria.iter().filter(|j| j.outcome == Outcome::Flagged).map(word).collect();
+    let flagged = quality.criteria.iter().filter(|j| j.outcome == Outcome::Flagged && j.criterion.letter().is_some());
+    let flagged: Vec<&str> = flagged.map(word).collect();
     if flagged.is_empty() { "no flag".to_owned() } else { format!("{}: {}", quality.flags, flagged.join(", ")) }
 }
 

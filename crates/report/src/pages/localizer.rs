@@ -2,9 +2,10 @@
 
 use octrls_readers::FundusImage;
 
+use super::layout::MARGIN;
 use crate::{
     images::BACKGROUND,
-    pdf::{Align, Page, Picture, Style},
+    pdf::{Align, Page, Picture, PictureKind, Style},
 };
 
 const LINE_COLOUR: [u8; 3] = [0, 158, 115];
@@ -29,7 +30,8 @@ impl Localizer<'_> {
         let (wide, high) = (*width as f32 * across, *height as f32 * down);
         let scale = room / wide.max(high);
         let size = (scale * wide, scale * high);
-        let picture = Picture { width: *width as u32, height: *height as u32, pixels: pixels.clone(), coloured: false };
+        let picture =
+            Picture { width: *width as u32, height: *height as u32, pixels: pixels.clone(), kind: PictureKind::Grey };
         page.picture(at, size, picture);
         let inside = |&[column, row]: &[f32; 2]| {
             let (x, y) = (scale * across * column, scale * down * row);
@@ -57,6 +59,14 @@ impl Localizer<'_> {
             page.text(left, below - 2.0, Style::of(6.5).white(), Align::Left, "1 mm");
         }
         size
+    }
+
+    /// A page of its own.
+    pub(crate) fn page(&self) -> Page {
+        let mut page = Page::new();
+        page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Fundus");
+        self.draw_with_caption(&mut page, (MARGIN, 76.0), 400.0);
+        page
     }
 
     /// Draws the image with its caption to the right.

@@ -1,9 +1,12 @@
-//! `report.pdf`: a page for a B-scan, one for a volume or a circle, and one for the follow-up.
+//! `report.pdf`: a page for a B-scan, one for a volume or a circle, one for the follow-up, and one for the fundus if the
+//! first page has no room for it.
 
 mod bscan_page;
 mod circle_page;
 mod follow_up_page;
+mod headline;
 mod layout;
+mod lesion_table;
 mod localizer;
 mod volume_page;
 
@@ -42,13 +45,17 @@ impl Report<'_> {
     /// If the file cannot be encoded.
     pub(super) fn pdf(&self) -> Result<Vec<u8>, PdfError> {
         let localizer = self.localizer.as_ref();
-        let mut pages = vec![BScanPage { record: self.record, shown: self.shown, localizer }.draw()];
+        let first = BScanPage { record: self.record, shown: self.shown, localizer }.draw();
+        let mut pages = vec![first.page];
         if let (Some(measures), Some(maps)) = (&self.record.volume, self.maps) {
             pages.push(volume_page(measures, self.record.reference.as_ref(), maps));
         }
         let compared = self.record.circle_reference.as_ref();
         pages.extend(self.record.circle.as_ref().map(|circle| circle_page(circle, compared, localizer)));
         pages.extend(self.record.follow_up.as_ref().map(follow_up_page));
+        // The page of a circle has the fundus, too.
+        let missing = localizer.filter(|_| !first.has_localizer && self.record.circle.is_none());
+        pages.extend(missing.map(Localizer::page));
         self.add_footers(&mut pages);
         pdf(pages, "OCT retinal layer report")
     }

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use octrls_core::{
-    layer::Measured,
+    layer::{Layer, Measured},
     measure::{
         enface::{COVERED, CentreSource, VolumeMeasures},
         reference::Standing,
@@ -12,7 +12,7 @@ use octrls_core::{
 use super::layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade};
 use crate::{
     images::BACKGROUND,
-    pdf::{Align, Page, Picture, Style},
+    pdf::{Align, Page, Picture, PictureKind, Style},
     record::ReferenceRecord,
 };
 
@@ -22,7 +22,8 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
     let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
     let size = (scale * maps.width() as f32, scale * maps.height() as f32);
-    let picture = Picture { width: maps.width(), height: maps.height(), pixels: maps.as_raw().clone(), coloured: true };
+    let (pixels, kind) = (maps.as_raw().clone(), PictureKind::Graphic);
+    let picture = Picture { width: maps.width(), height: maps.height(), pixels, kind };
     page.picture((MARGIN, 70.0), size, picture);
     let mut y = 70.0 + size.1 + 24.0;
     let centre = match measures.centre.from {
@@ -54,6 +55,14 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
         page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
+        if let Some(shares) = measures.choroid_visible.as_ref().filter(|_| measured.layer == Layer::Choroid.key()) {
+            y += LINE;
+            page.text(MARGIN + 8.0, y + 4.0, BODY.quiet(), Align::Left, "end visible, %");
+            for (i, at) in shares.iter().enumerate() {
+                let text = at.share.map_or("-".to_owned(), |share| format!("{:.0}", 100.0 * share));
+                page.text(column(i), y + 4.0, BODY.quiet(), Align::Right, &text);
+            }
+        }
     }
     y += LINE + 8.0;
     let note = "* less than 95 % covered. Means and volumes are those of the covered part.";

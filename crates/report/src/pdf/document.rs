@@ -14,7 +14,7 @@ use krilla::{
     surface::Surface,
 };
 
-use super::page::{HEIGHT, Item, Page, Picture, WIDTH};
+use super::page::{HEIGHT, Item, Page, Picture, PictureKind, WIDTH};
 
 /// From 1 to 100. No loss can be seen in print.
 const JPEG_QUALITY: u8 = 92;
@@ -101,18 +101,22 @@ fn paint([r, g, b]: [u8; 3]) -> krilla::paint::Paint {
     rgb::Color::new(r, g, b).into()
 }
 
-/// Grey pictures, which are scans, become JPEG: a tenth of the time and a third of the size of lossless compression.
+/// Scans become JPEG: a tenth of the time and a third of the size of lossless compression.
 fn encoded(picture: Picture) -> Result<Image, PdfError> {
-    let bytes = picture.width as usize * picture.height as usize * if picture.coloured { 3 } else { 1 };
+    let bytes = picture.width as usize * picture.height as usize * picture.kind.channels();
     if bytes != picture.pixels.len() {
         return Err(PdfError(format!("an image has {} bytes instead of {bytes}", picture.pixels.len())));
     }
-    if picture.coloured || picture.width.max(picture.height) > u32::from(u16::MAX) {
+    let colour = match picture.kind {
+        PictureKind::Grey => ExtendedColorType::L8,
+        PictureKind::Coloured | PictureKind::Graphic => ExtendedColorType::Rgb8,
+    };
+    if picture.kind == PictureKind::Graphic || picture.width.max(picture.height) > u32::from(u16::MAX) {
         return Image::from_custom(SharedPicture(Arc::new(picture)), false).map_err(PdfError);
     }
     let mut file = Vec::new();
     JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY)
-        .encode(&picture.pixels, picture.width, picture.height, ExtendedColorType::L8)
+        .encode(&picture.pixels, picture.width, picture.height, colour)
         .map_err(|error| PdfError(error.to_string()))?;
     Image::from_jpeg(file.into(), false).map_err(PdfError)
 }
@@ -143,7 +147,10 @@ impl CustomImage for SharedPicture {
     }
 
     fn color_space(&self) -> ImageColorspace {
-        if self.0.coloured { ImageColorspace::Rgb } else { ImageColorspace::Luma }
+        match self.0.kind {
+            PictureKind::Grey => ImageColorspace::Luma,
+            PictureKind::Coloured | PictureKind::Graphic => ImageColorspace::Rgb,
+        }
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
     use crate::pdf::{Align, Style, shortened};
 
     fn picture(pixels: Vec<u8>) -> Picture {
-        Picture { width: 2, height: 1, pixels, coloured: false }
+        Picture { width: 2, height: 1, pixels, kind: PictureKind::Grey }
     }
 
     #[test]

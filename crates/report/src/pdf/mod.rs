@@ -9,4 +9,4 @@ mod page;
 mod text;
 
 pub(crate) use document::{PdfError, pdf};
-pub(crate) use page::{Align, HEIGHT, Page, Picture, Style, WIDTH, shortened};
+pub(crate) use page::{Align, HEIGHT, Page, Picture, PictureKind, Style, WIDTH, shortened, wrapped};

@@ -52,9 +52,30 @@ impl Style {
 pub(crate) struct Picture {
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// One byte per pixel if grey, three if coloured.
+    /// One byte per pixel if grey, else three.
     pub(crate) pixels: Vec<u8>,
-    pub(crate) coloured: bool,
+    pub(crate) kind: PictureKind,
+}
+
+/// What a picture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PictureKind {
+    /// A scan in grey.
+    Grey,
+    /// A scan with colours.
+    Coloured,
+    /// Lines, text and areas of one colour.
+    Graphic,
+}
+
+impl PictureKind {
+    /// Bytes in a pixel.
+    pub(super) const fn channels(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::Coloured | Self::Graphic => 3,
+        }
+    }
 }
 
 /// A page being drawn; later items cover earlier ones.
@@ -114,6 +135,22 @@ impl Page {
     }
 }
 
+/// Lines of at most `width` points, broken between words; a longer word has a line of its own.
+pub(crate) fn wrapped(text: &str, style: Style, width: f32) -> Vec<String> {
+    let fits = |line: &str| style.size * ShapedLine::new(line, style.bold).width() <= width;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if fits(&format!("{line} {word}")) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The end of a text that is wider than `width` points: the end of a path tells more than its start.
 pub(crate) fn shortened(text: &str, style: Style, width: f32) -> String {
     let fits = |text: &str| style.size * ShapedLine::new(text, style.bold).width() <= width;
@@ -129,6 +166,16 @@ pub(crate) fn shortened(text: &str, style: Style, width: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_keep_them_all() {
+        let text = "findings to be read by a clinician: subretinal fluid, no ellipsoid zone";
+        let style = Style::of(9.0).bold();
+        let lines = wrapped(text, style, 120.0);
+        assert!(lines.len() > 1 && lines.iter().all(|line| 9.0 * ShapedLine::new(line, true).width() <= 120.0));
+        assert_eq!(lines.join(" "), text);
+        assert_eq!(wrapped("ellipsoid", style, 5.0), ["ellipsoid"]);
+    }
 
     #[test]
     fn a_long_path_keeps_its_end_within_its_width() {

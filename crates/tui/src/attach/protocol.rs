@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::Model;
 
 /// Version of the messages; increment it with each change to a type in them.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// A message of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use octrls_engine::{Event, EventKind, EventSink, ScanChange, ScanId, Totals};
+use octrls_core::{segment::SegmentedBScan, surface::LesionMask};
+use octrls_engine::{Event, EventKind, EventSink, ScanChange, ScanId, ScanSummary, Totals};
 use proptest::prelude::*;
 use ratatui::{Terminal, backend::TestBackend};
 
@@ -19,7 +20,7 @@ use super::*;
 use super::{framing, protocol::Message, validate};
 use crate::{
     Controls, Model, dashboard,
-    fixtures::{self, event, scan_event, seen, segmented_bscan},
+    fixtures::{self, bscan_with_lesions, event, scan_event, seen, segmented_bscan},
 };
 
 /// Records the requests of clients.
@@ -284,6 +285,27 @@ fn invalid_data_from_a_client_disconnects_only_that_client() {
     }
     assert!(server.requests.try_recv().is_err());
     assert!(AttachClient::connect(&server.path).unwrap().model.session.is_some());
+}
+
+#[test]
+fn lesions_of_another_size_and_endless_findings_are_refused() {
+    let valid = |bscan: &SegmentedBScan| {
+        let kind = EventKind::Scan { id: ScanId(1), change: ScanChange::BScan(Arc::new(bscan.clone())) };
+        validate::is_valid(&Message::Event(Box::new(event(1.0, kind))))
+    };
+    let mut bscan = bscan_with_lesions(0, None);
+    assert!(valid(&bscan));
+    bscan.lesions = LesionMask::new(2, vec![0; 4]);
+    assert!(!valid(&bscan));
+
+    let ScanChange::Done(summary) = fixtures::done_with_lesions(3, 1.0) else { panic!("a finished scan") };
+    let valid = |summary: &ScanSummary| {
+        let change = ScanChange::Done(Arc::new(summary.clone()));
+        validate::is_valid(&Message::Event(Box::new(scan_event(1.0, 1, change))))
+    };
+    assert!(valid(&summary));
+    assert!(!valid(&ScanSummary { findings: summary.findings.repeat(9), ..(*summary).clone() }));
+    assert!(!valid(&ScanSummary { lesions: summary.lesions.repeat(9), ..(*summary).clone() }));
 }
 
 fn encoded_messages() -> Vec<Vec<u8>> {

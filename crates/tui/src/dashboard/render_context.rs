@@ -42,7 +42,15 @@ impl<'a> RenderContext<'a> {
         }
         let summary = self.scan?.summary.as_ref()?;
         let layers = summary.mean_thickness.map(|mean| LayerMeasurements { mean, ..LayerMeasurements::default() });
-        Some(BScanMeasurements { unit: summary.unit, verdict: summary.verdict, confidence: summary.confidence, layers })
+        Some(BScanMeasurements {
+            unit: summary.unit,
+            verdict: summary.verdict,
+            confidence: summary.confidence,
+            layers,
+            choroid_visible: None,
+            lesions: Vec::new(),
+            findings: Vec::new(),
+        })
     }
 
     /// Time of day in the operator's time zone.

@@ -237,6 +237,37 @@ fn map_of_a_finished_volume() {
     insta::assert_snapshot!(screen_of_finished_volume("5", SMALL));
 }
 
+/// The screen with the volume with lesions selected, running or `done`, after `keys`.
+fn screen_of_lesions(colours: Colours, is_done: bool, keys: &str, (width, height): (u16, u16)) -> String {
+    let mut events = fixtures::sample_events();
+    if is_done {
+        events.push(scan_event(12.0, 5, fixtures::done_with_lesions(49, 9.0)));
+    }
+    let mut app = app(colours, &events);
+    press(&mut app, "/P0042");
+    app.handle_key(KeyEvent::from(KeyCode::Enter), &NoControls);
+    press(&mut app, keys);
+    drawn(&mut app, width, height).backend().to_string()
+}
+
+#[test]
+fn lesions_of_a_running_volume() {
+    insta::assert_snapshot!(screen_of_lesions(Colours::None, false, "c", LARGE));
+}
+
+#[test]
+fn lesions_of_a_finished_volume() {
+    insta::assert_snapshot!(screen_of_lesions(Colours::None, true, "", LARGE));
+    insta::assert_snapshot!(screen_of_lesions(Colours::None, true, "", (100, 30)));
+    insta::assert_snapshot!(screen_of_lesions(Colours::None, true, "", SMALL));
+    insta::assert_snapshot!(screen_of_lesions(Colours::None, true, "", (60, 16)));
+}
+
+#[test]
+fn lesions_of_a_finished_volume_in_colour() {
+    insta::assert_snapshot!(screen_of_lesions(Colours::True, true, "", LARGE));
+}
+
 #[test]
 fn a_layer_without_a_grid_has_an_empty_map() {
     let screen = screen_of_finished_volume("m5z", SMALL);

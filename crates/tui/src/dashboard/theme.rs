@@ -2,7 +2,7 @@
 
 use std::env;
 
-use octrls_core::layer::Boundary;
+use octrls_core::{layer::Boundary, lesion::Lesion};
 use octrls_engine::Level;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -134,6 +134,10 @@ impl Theme {
 
     pub(crate) fn boundary(self, boundary: Boundary) -> Style {
         self.foreground(boundary.colour())
+    }
+
+    pub(crate) fn lesion(self, lesion: Lesion) -> Style {
+        self.foreground(lesion.colour())
     }
 
     /// The terminal's nearest colour; `None` without colours.

@@ -11,7 +11,7 @@
 //! | `running` | `attempt` |
 //! | `opened` | `format`, `bscans`, `width`, `height`, `axial`, `lateral` (`um` and `from`, or null), `eye`, `pattern` |
 //! | `bscan` | `index`, `verdict`, `confidence`, `unit`, `layers` (`mean`, `min`, `max`, `coverage` by layer), `network_seconds`, `surface_seconds` |
-//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `flags` (letters of OSCAR-IB), `confidence`, `out`, `seconds` |
+//! | `done` | `bscans`, `eye`, `unit`, `mean_thickness` (by layer), `verdict`, `flags` (letters of OSCAR-IB), `findings` (keys: `irf`, `srf`, `sub_rpe`, `hole`, `shrm`, `no_onl`, `no_ez`, `no_rpe`, `optic_disc`), `confidence`, `out`, `seconds` |
 //! | `retry` | `code`, `reason`, `next_attempt`, `after_seconds` |
 //! | `quarantined` | `code`, `reason` |
 //! | `online` | `online` (false when the watched folder disappears) |
@@ -139,6 +139,7 @@ fn scan_fields(change: &ScanChange) -> (&'static str, Value) {
                 "mean_thickness": by_layer(|layer| number(summary.mean_thickness[layer.index()])),
                 "verdict": summary.verdict,
                 "flags": summary.flags,
+                "findings": summary.findings.iter().map(|finding| finding.key()).collect::<Vec<_>>(),
                 "confidence": number(Some(summary.confidence)),
                 "out": display_path(&summary.out),
                 "seconds": summary.elapsed.as_secs_f64(),

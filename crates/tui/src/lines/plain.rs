@@ -4,12 +4,14 @@
 //! 2026-11-23T10:00:00Z started root=/srv/in out=/srv/out model=unet-640 sha256=9f2c1ab workers=2
 //! 2026-11-23T10:00:01Z seen a/b.png bytes=380928
 //! 2026-11-23T10:00:02Z done a/b.png bscans=1 seconds=1.9 verdict=good confidence=0.93 nfl=31.2um gcl_ipl=68.9um ...
+//! 2026-11-23T10:00:09Z done c.png bscans=1 seconds=1.7 verdict=good findings="SRF,no EZ" confidence=0.91 nfl=29.8um ...
 //! ```
 //!
 //! A line has the time in UTC, a word, the path if it is about a scan, and `key=value` pairs. A path or value with a
 //! space, a quote or a control character is in double quotes with Rust's escapes. The words are `started`, `seen`,
 //! `queued`, `known`, `vanished`, `running`, `done`, `retry`, `quarantined`, `offline`, `online`, `paused`, `resumed`,
-//! `info`, `warning`, `error`, `draining` and `stopped`. An unknown thickness is `-`.
+//! `info`, `warning`, `error`, `draining` and `stopped`. An unknown thickness is `-`. `findings` are for a clinician to
+//! read: lesions (IRF, SRF, sub-RPE, hole, SHRM), absent layers and the optic disc.
 
 use std::{
     fmt::{Display, Write as _},
@@ -25,6 +27,7 @@ use super::{scan_names::ScanNames, writer};
 use crate::{
     Controls,
     display_path::{display_path, display_paths},
+    short_findings::short_findings,
 };
 
 /// Writes lines to `out` until the engine has stopped.
@@ -123,6 +126,9 @@ fn summary_fields(summary: &ScanSummary) -> String {
     let verdict = quoted(summary.verdict.words());
     let mut text = format!(" bscans={} seconds={seconds:.1} verdict={verdict}", summary.bscans);
     // Writing to a string cannot fail.
+    if !summary.findings.is_empty() {
+        let _ = write!(text, " findings={}", quoted(&short_findings(&summary.findings, ",")));
+    }
     if summary.series > 1 {
         let _ = write!(text, " series={}", summary.series);
     }

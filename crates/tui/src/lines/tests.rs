@@ -52,6 +52,8 @@ fn events_of_every_kind() -> Vec<Event> {
         scan_event(3.0, 1, opened(1, Some(fixtures::AXIAL))),
         scan_event(4.0, 1, ScanChange::BScan(Arc::new(segmented_bscan(0, None)))),
         scan_event(5.0, 1, fixtures::done(1, 1.9)),
+        scan_event(5.1, 5, seen("lesions.png")),
+        scan_event(5.5, 5, fixtures::done_with_lesions(1, 1.7)),
         scan_event(6.0, 2, seen("with a space.png")),
         scan_event(6.5, 2, retrying),
         scan_event(8.0, 2, ScanChange::Quarantined { code: ErrorCode::ReadIo, reason }),

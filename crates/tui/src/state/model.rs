@@ -9,12 +9,15 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use octrls_core::{measure::Verdict, segment::SegmentedBScan};
-use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals};
+use octrls_core::{lesion::LESIONS, measure::Verdict, segment::SegmentedBScan};
+use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId, Session, Totals, validate};
 use serde::{Deserialize, Serialize};
 
 use super::{BScanMeasurements, BScanRecord, Journal, Rates, ScanRecord, ScanState};
-use crate::display_path::{display_path, display_paths};
+use crate::{
+    display_path::{display_path, display_paths},
+    short_findings::short_findings,
+};
 
 /// Maximum number of B-scans with pixels, over all scans.
 pub(crate) const MAX_BSCANS_WITH_PIXELS: usize = 24;
@@ -225,8 +228,14 @@ impl Model {
     pub(crate) fn is_valid(&self) -> bool {
         /// Above any number in a real model.
         const LIMIT: usize = 1_000_000;
+        let few = |measurements: &BScanMeasurements| {
+            measurements.lesions.len() <= LESIONS && measurements.findings.len() <= validate::MOST_FINDINGS
+        };
         let scans = self.scans.iter().all(|(id, scan)| {
-            *id == scan.id && scan.progress < LIMIT && scan.bscans.keys().all(|index| *index < LIMIT)
+            *id == scan.id
+                && scan.progress < LIMIT
+                && scan.bscans.iter().all(|(index, bscan)| *index < LIMIT && few(&bscan.measurements))
+                && scan.summary.as_deref().is_none_or(validate::summary)
         });
         let distinct: HashSet<_> = self.with_pixels.iter().collect();
         scans && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()
@@ -290,6 +299,9 @@ impl Model {
                 if !summary.flags.is_empty() {
                     let _ = write!(details, ", flagged {}", summary.flags);
                 }
+                if !summary.findings.is_empty() {
+                    let _ = write!(details, ": {}", short_findings(&summary.findings, ", "));
+                }
                 message = Some(match summary.verdict {
                     Verdict::Good if summary.flags.is_empty() => {
                         (Level::Info, format!("{} done: {details}", scan.name))
@@ -320,10 +332,8 @@ impl Model {
     /// Keeps a B-scan and drops older ones beyond the limits.
     fn store_bscan(&mut self, id: ScanId, bscan: &Arc<SegmentedBScan>) {
         let Some(scan) = self.scans.get_mut(&id) else { return };
-        scan.bscans.insert(
-            bscan.index,
-            BScanRecord { measurements: BScanMeasurements::of(bscan), segmented: Some(Arc::clone(bscan)) },
-        );
+        let measurements = BScanMeasurements::of(bscan, scan.header.as_deref());
+        scan.bscans.insert(bscan.index, BScanRecord { measurements, segmented: Some(Arc::clone(bscan)) });
         self.with_pixels.retain(|k| *k != (id, bscan.index));
         self.with_pixels.push_back((id, bscan.index));
         self.with_measurements.push_back((id, bscan.index));

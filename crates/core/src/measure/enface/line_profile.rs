@@ -2,8 +2,9 @@
 
 use super::slice::AScanThickness;
 
-/// Largest distance in millimetres of neighbouring B-scans for interpolation; sparser scans leave gaps.
-pub(super) const MAX_GAP_MM: f64 = 0.5;
+/// Largest distance in millimetres of neighbouring B-scans for interpolation; sparser scans leave gaps. Half a
+/// millimetre, and a micrometre for positions that files round.
+pub(super) const MAX_GAP_MM: f64 = 0.501;
 
 /// Thickness along a line, by distance from its start.
 #[derive(Clone, Debug)]

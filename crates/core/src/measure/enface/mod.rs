@@ -25,4 +25,4 @@ pub use lesion_volume::{CircleVolume, LesionGrid, LesionVolume, SubfieldVolume};
 pub use side::Side;
 pub use slice::{AScanThickness, Slice};
 pub use thickness_map::ThicknessMap;
-pub use volume::{MeasuredGrid, Volume, VolumeMeasures};
+pub use volume::{MeasuredGrid, SubfieldShare, Volume, VolumeMeasures};

@@ -107,6 +107,25 @@ mod tests {
     }
 
     #[test]
+    fn bscans_half_a_millimetre_apart_are_neighbours_whatever_their_positions_round_to() {
+        let line = |y: f64| Slice {
+            track: BScanPosition::Line { start: Place { x: -3.0, y }, end: Place { x: 3.0, y } },
+            thickness: [Some(300.0); 64].into_iter().collect(),
+        };
+        // Steps of 0.5 mm from a start that binary numbers cannot hold.
+        for start in [0.1, -2.3, 1e3 + 0.7] {
+            let slices: Vec<Slice> = (0..13).map(|i| line(start + 0.5 * f64::from(i))).collect();
+            let map = ThicknessMap::new(&slices).expect("a map");
+            let inside = (0..1000).all(|i| map.at(Place { x: 0.1, y: start + 0.006 * f64::from(i) }).is_some());
+            assert!(inside, "{start}");
+        }
+        let rounded = ThicknessMap::new(&[line(0.0), line(0.5004), line(0.9998)]).expect("a map");
+        assert!(rounded.at(Place { x: 0.0, y: 0.25 }).is_some() && rounded.at(Place { x: 0.0, y: 0.75 }).is_some());
+        let apart = ThicknessMap::new(&[line(0.0), line(0.51)]).expect("a map");
+        assert_eq!(apart.at(Place { x: 0.0, y: 0.25 }), None);
+    }
+
+    #[test]
     fn crossing_lines_a_single_line_and_a_circle_have_no_map() {
         let line = |start, end| Slice {
             track: BScanPosition::Line { start, end },

@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::{
-    Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, LesionGrid, Slice, ThicknessMap, find_fovea,
-    lesion_volume::LesionMaps,
+    Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, LesionGrid, Slice, Subfield, ThicknessMap,
+    find_fovea, lesion_volume::LesionMaps,
 };
 use crate::{
     layer::{Layer, MEASURED, Measured},
     lesion::{LESIONS, Lesion},
     measure::{ThicknessUnit, Thicknesses},
     scan::{BScanPosition, Eye, Spacing},
-    surface::{Height, LesionMask},
+    surface::{Height, LesionMask, Surfaces},
 };
 
 /// Collects the thicknesses of a scan, B-scan by B-scan.
@@ -20,6 +20,8 @@ pub struct Volume {
     eye: Option<Eye>,
     /// In the order of [`Measured::all`].
     slices: [Vec<Slice>; MEASURED],
+    /// 1 where the choroid's end can be seen, 0 where it is inferred.
+    choroid_visible: Vec<Slice>,
     /// For each lesion, its likely, least and most height. Empty while no B-scan shows the lesion.
     lesions: [[Vec<Slice>; 3]; LESIONS],
     /// Tracks and widths of the B-scans that were searched for lesions.
@@ -35,9 +37,21 @@ pub struct VolumeMeasures {
     pub etdrs: Vec<MeasuredGrid>,
     /// The ganglion cell annulus; needs the eye and a detected fovea.
     pub gcipl: Option<GciplThickness>,
-    /// The lesions that were found.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub lesions: Vec<LesionGrid>,
+    /// The lesions that were found; `None` if no B-scan was searched for lesions.
+    pub lesions: Option<Vec<LesionGrid>>,
+    /// For each subfield, the share of its area with a choroid in which the choroid's end can be seen; `None` if that
+    /// was not collected.
+    pub choroid_visible: Option<Vec<SubfieldShare>>,
+}
+
+/// A share in one subfield.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SubfieldShare {
+    /// The subfield.
+    #[serde(rename = "subfield")]
+    pub at: Subfield,
+    /// The share, 0 to 1; `None` if nothing is known there.
+    pub share: Option<f32>,
 }
 
 /// The ETDRS grid of one layer, or of the retina.
@@ -64,7 +78,13 @@ impl Volume {
     #[must_use]
     pub fn new(eye: Option<Eye>) -> Self {
         let (slices, lesions) = Default::default();
-        Self { eye, slices, lesions, searched: Vec::new() }
+        Self { eye, slices, choroid_visible: Vec::new(), lesions, searched: Vec::new() }
+    }
+
+    /// Adds where the choroid's end can be seen in the B-scan along `track`.
+    pub fn add_choroid_visible(&mut self, track: BScanPosition, surfaces: &Surfaces) {
+        let thickness = surfaces.csb_visible().map(|visible| visible.map(|v| f32::from(u8::from(v)))).collect();
+        self.choroid_visible.push(Slice { track, thickness });
     }
 
     /// Adds the lesions of the B-scan along `track`, whose axial spacing is `axial`.
@@ -104,6 +124,13 @@ impl Volume {
         self.slices.iter().map(|slices| ThicknessMap::new(slices)).collect()
     }
 
+    /// Where the choroid's end can be seen: 1 there, 0 where it is inferred, linear between; `None` as for
+    /// [`Volume::thickness_maps`].
+    #[must_use]
+    pub fn choroid_visible_map(&self) -> Option<ThicknessMap> {
+        ThicknessMap::new(&self.choroid_visible)
+    }
+
     /// Measures the area of `maps`, which are [`Volume::thickness_maps`].
     #[must_use]
     pub fn measure(&self, maps: &[ThicknessMap]) -> VolumeMeasures {
@@ -117,8 +144,14 @@ impl Volume {
             centre,
             etdrs: Measured::all().map(grid).into(),
             gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
-            lesions: self.lesions(centre),
+            lesions: (!self.searched.is_empty()).then(|| self.lesions(centre)),
+            choroid_visible: self.choroid_visible_map().map(|map| self.shares(&map, centre)),
         }
+    }
+
+    fn shares(&self, map: &ThicknessMap, centre: Centre) -> Vec<SubfieldShare> {
+        let fields = EtdrsGrid::measure(map, centre.place, self.eye).subfields;
+        fields.into_iter().map(|field| SubfieldShare { at: field.at, share: field.mean_um }).collect()
     }
 
     fn lesions(&self, centre: Centre) -> Vec<LesionGrid> {
@@ -223,6 +256,7 @@ mod tests {
         assert_eq!(scans[0].1.eye, Eye::Left);
         let (_, measures) = measured(&scans, Some(Eye::Left));
         assert!(mean(&measures, "nfl", "N1") > mean(&measures, "nfl", "T1"));
+        assert!(measures.lesions.is_none() && measures.choroid_visible.is_none(), "neither was collected");
         let (_, unnamed) = measured(&scans, None);
         assert!((mean(&unnamed, "nfl", "L1") - mean(&measures, "nfl", "N1")).abs() < 1e-3);
         assert!(unnamed.gcipl.is_none());
@@ -247,11 +281,28 @@ mod tests {
             );
         }
         let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
-        let [srf] = measures.lesions.as_slice() else { panic!("one lesion: {:?}", measures.lesions) };
+        let Some([srf]) = measures.lesions.as_deref() else { panic!("one lesion: {:?}", measures.lesions) };
         // Linear between the B-scans: as if the box reached half a spacing beyond the outer two.
         let expected = 20.0 * axial.um * (40.0 * 0.026) * (3.0 * APART_UM / 1000.0);
         let whole = srf.circles[2].volume.volume_nl;
         assert!((whole / expected - 1.0).abs() < 0.05, "{whole} for {expected}");
+    }
+
+    #[test]
+    fn the_choroid_is_visible_in_the_share_of_a_subfield_that_shows_it() {
+        let scans = eye(true);
+        let mut volume = Volume::new(Some(scans[0].1.eye));
+        let axial = Spacing { um: scans[0].1.axial_um, from: Provenance::Header };
+        for (track, scan) in &scans {
+            let visible = (0..scan.bscan.width).map(|x| x < scan.bscan.width / 2).collect();
+            let surfaces = scan.surfaces.clone().with_choroid_visible(visible);
+            volume.add(*track, &Thicknesses::measure(&surfaces, Some(axial)));
+            volume.add_choroid_visible(*track, &surfaces);
+        }
+        let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
+        let shares = measures.choroid_visible.expect("collected");
+        let share = |name: &str| shares.iter().find(|s| s.at.name() == name).and_then(|s| s.share).expect("known");
+        assert!((share("C") - 0.5).abs() < 0.15 && share("T2") > 0.99 && share("N2") < 0.01, "{shares:?}");
     }
 
     #[test]

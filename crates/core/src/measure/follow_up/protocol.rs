@@ -103,6 +103,7 @@ mod tests {
             pattern_from: None,
             tracks: vec![BScanPosition::Line { start: Place::default(), end }],
             places: None,
+            notes: Vec::new(),
         };
         Protocol::of(&header)
     }

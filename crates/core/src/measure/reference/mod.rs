@@ -164,7 +164,8 @@ mod tests {
         let subfields = Subfield::all(eye).map(field).to_vec();
         let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage };
         let centre = Centre { place: Place::default(), from: CentreSource::Fovea };
-        VolumeMeasures { centre, etdrs: vec![MeasuredGrid { layer: "retina", grid }], gcipl: None, lesions: Vec::new() }
+        let etdrs = vec![MeasuredGrid { layer: "retina", grid }];
+        VolumeMeasures { centre, etdrs, gcipl: None, lesions: None, choroid_visible: None }
     }
 
     #[test]

@@ -17,8 +17,8 @@ use std::path::Path;
 use octrls_core::{
     layer::Boundary,
     scan::{
-        BScan, BScanPosition, BoundaryRows, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing, Subject,
-        subject::latin,
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader,
+        Spacing, Subject, subject::latin,
     },
 };
 
@@ -131,6 +131,7 @@ impl HeidelbergE2e {
             pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
             tracks: places.unwrap_or_default(),
             places: placed.map(|degree| degree.from),
+            notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
         let mut notes = Vec::new();
@@ -147,6 +148,15 @@ impl HeidelbergE2e {
             ));
         }
         Ok(Self { container, header, bscans, slo, notes })
+    }
+
+    /// Time of the first B-scan.
+    fn acquired(&mut self) -> Result<Option<Moment>, ReadError> {
+        /// Offset of the time in a B-scan's metadata.
+        const TIME: u64 = 88;
+        let Some(metadata) = self.slice(0)?.metadata else { return Ok(None) };
+        let time = self.container.read(&metadata, TIME, 8)?;
+        Ok(if time.len() < 8 { None } else { Moment::of_filetime(LittleEndian(&time).u64(0)?) })
     }
 
     fn slice(&self, index: usize) -> Result<&Slice, ReadError> {
@@ -200,22 +210,23 @@ impl ScanReader for HeidelbergE2e {
         self.slo.as_ref().map(|slo| slo.read(&mut self.container)).transpose()
     }
 
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(Acquisition { at: self.acquired()?, clock: Clock::Utc, device: DEVICE.to_owned() })
+    }
+
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
         /// Kind of the chunk that names the patient; offset and length of the identifier.
         const PATIENT: u32 = 9;
         const IDENTIFIER: (u64, u64) = (102, 21);
-        /// Offset of the time in a B-scan's metadata.
-        const TIME: u64 = 88;
 
         let first = self.slice(0)?;
-        let (owner, metadata) = (first.image.owner.patient, first.metadata);
+        let owner = first.image.owner.patient;
         // Edits are appended, so the last one counts.
         let patient = self.container.entries.iter().rfind(|e| e.kind == PATIENT && e.owner.patient == owner).copied();
-        let (Some(patient), Some(metadata)) = (patient, metadata) else { return Ok(None) };
+        let Some(patient) = patient else { return Ok(None) };
         let identifier = self.container.read(&patient, IDENTIFIER.0, IDENTIFIER.1)?;
-        let time = self.container.read(&metadata, TIME, 8)?;
-        let acquired = if time.len() < 8 { None } else { Moment::of_filetime(LittleEndian(&time).u64(0)?) };
-        Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)).map(Subject::in_utc))
+        let acquired = self.acquired()?;
+        Ok(acquired.and_then(|acquired| Subject::new(&latin(&identifier), "", acquired, DEVICE)))
     }
 }
 

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use octrls_core::{
     layer::Boundary,
     scan::{
-        BScan, BScanPosition, BoundaryRows, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance, ScanHeader, Spacing,
-        Subject,
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
+        ScanHeader, Spacing, Subject,
     },
 };
 use roxmltree::Node;
@@ -40,6 +40,7 @@ pub(crate) struct HeidelbergXml {
     findings: Vec<DeviceFindings>,
     fundus: Option<(PathBuf, [f64; 2])>,
     subject: Option<Subject>,
+    acquired: Option<Moment>,
     /// B-scans that the XML lists and whose images are missing.
     missing: usize,
 }
@@ -83,7 +84,8 @@ impl HeidelbergXml {
             ));
         }
         let files = ExportFiles::beside(path)?;
-        let subject = subject(first);
+        let acquired = acquired(first);
+        let subject = subject(first, acquired);
         let images = first.children().filter(|n| n.has_tag_name("Image"));
         let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
         if bscans.len() as u64 > MAX_BSCANS {
@@ -104,7 +106,7 @@ impl HeidelbergXml {
         });
         let header = header(first, &bscans, hints)?;
         let (images, findings) = bscans.into_iter().filter_map(|b| Some((b.file?, b.findings))).unzip();
-        Ok(Self { header, images, findings, fundus, subject, missing })
+        Ok(Self { header, images, findings, fundus, subject, acquired, missing })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -142,6 +144,10 @@ impl ScanReader for HeidelbergXml {
         Ok(self.subject.clone())
     }
 
+    fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
+        Ok(Acquisition { at: self.acquired, clock: Clock::Local, device: DEVICE.to_owned() })
+    }
+
     fn notes(&self) -> Vec<String> {
         let listed = self.images.len() + self.missing;
         let note = || format!("{} of the {listed} B-scans of this export are missing", self.missing);
@@ -156,10 +162,15 @@ impl ScanReader for HeidelbergXml {
     }
 }
 
-/// Patient of a series and acquisition time of its first B-scan.
-fn subject(series: Node<'_, '_>) -> Option<Subject> {
+/// Patient of a series that was `acquired` at a known time.
+fn subject(series: Node<'_, '_>, acquired: Option<Moment>) -> Option<Subject> {
+    let above = series.ancestors().find(|n| n.has_tag_name("Patient"));
+    Subject::new(text_at(above?, &["PatientID"])?, "", acquired?, DEVICE)
+}
+
+/// Acquisition time of the first B-scan of a series.
+fn acquired(series: Node<'_, '_>) -> Option<Moment> {
     let above = |name| series.ancestors().find(|n| n.has_tag_name(name));
-    let patient = text_at(above("Patient")?, &["PatientID"])?;
     let date = series.children().chain(above("Study")?.children());
     let date =
         date.filter(|n| n.has_tag_name("StudyDate") || n.has_tag_name("ExamDate")).find_map(|n| child(n, "Date"))?;
@@ -167,8 +178,7 @@ fn subject(series: Node<'_, '_>) -> Option<Subject> {
     let part = |node, name: &str| number(node, &[name]).map(|v| v as i64);
     let clock = |name| time.and_then(|t| part(t, name)).unwrap_or(0);
     let date = (part(date, "Year")?, part(date, "Month")?, part(date, "Day")?);
-    let acquired = Moment::new(date, (clock("Hour"), clock("Minute"), clock("Second")))?;
-    Subject::new(patient, "", acquired, DEVICE)
+    Moment::new(date, (clock("Hour"), clock("Minute"), clock("Second")))
 }
 
 fn header(series: Node<'_, '_>, bscans: &[ListedImage], hints: &Hints) -> Result<ScanHeader, ReadError> {
@@ -202,6 +212,7 @@ fn header(series: Node<'_, '_>, bscans: &[ListedImage], hints: &Hints) -> Result
         pattern,
         pattern_from: (pattern != Pattern::Unknown).then_some(Provenance::Header),
         places: (!tracks.is_empty()).then_some(Provenance::Header),
+        notes: Vec::new(),
         tracks,
     })
 }

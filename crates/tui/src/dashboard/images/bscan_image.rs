@@ -1,64 +1,17 @@
-//! Draws a B-scan and its boundaries as pixels of any size, or as characters.
+//! Draws a B-scan, its boundaries and its lesions as pixels of any size, or as characters.
 
 use std::ops::Range;
 
-use octrls_core::{
-    layer::{Boundary, Layer},
-    scan::BScan,
-    segment::SegmentedBScan,
-    surface::Surfaces,
+use octrls_core::{layer::Boundary, scan::BScan, segment::SegmentedBScan};
+
+use super::{
+    lesion_cells::{lesion_cells, letter},
+    overlay_lines::lines,
+    render_style::{Overlay, RenderStyle},
 };
 
-use crate::dashboard::text::bin_means;
-
-/// Which boundaries are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Overlay {
-    All,
-    /// The boundaries of the selected layer.
-    Layer,
-    None,
-}
-
-impl Overlay {
-    pub(crate) const fn next(self) -> Self {
-        match self {
-            Self::All => Self::Layer,
-            Self::Layer => Self::None,
-            Self::None => Self::All,
-        }
-    }
-
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Layer => "layer",
-            Self::None => "none",
-        }
-    }
-}
-
-/// How a B-scan is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RenderStyle {
-    /// Whether to show only the rows from ILM to Bruch's membrane.
-    pub(crate) crop: bool,
-    pub(crate) overlay: Overlay,
-    /// The selected layer, whose boundaries are drawn on top.
-    pub(crate) layer: Layer,
-}
-
-impl RenderStyle {
-    /// The boundaries to draw, most important last.
-    fn boundaries(self) -> Vec<Boundary> {
-        let own = [self.layer.lower(), self.layer.upper()];
-        match self.overlay {
-            Overlay::All => Boundary::ALL.into_iter().rev().filter(|b| !own.contains(b)).chain(own).collect(),
-            Overlay::Layer => own.into(),
-            Overlay::None => Vec::new(),
-        }
-    }
-}
+/// Share of a lesion's colour in its pixels; the rest is the B-scan.
+const TINT: f32 = 0.55;
 
 /// RGB pixels, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,12 +27,18 @@ impl BScanImage {
         let rows = visible_rows(bscan, style.crop);
         let grey = grey_levels(&bscan.bscan, &rows, width, height);
         let mut rgb: Vec<[u8; 3]> = grey.iter().map(|g| [(g * 255.0).round() as u8; 3]).collect();
+        if style.overlay != Overlay::None {
+            for (i, lesion) in lesion_cells(bscan, &rows, width, height) {
+                let mixed = |own: u8, tint: u8| (f32::from(own) * (1.0 - TINT) + f32::from(tint) * TINT).round() as u8;
+                rgb[i] = std::array::from_fn(|k| mixed(rgb[i][k], lesion.colour()[k]));
+            }
+        }
         let thickness = (height / 240).max(1);
-        for boundary in style.boundaries() {
-            for (x, span) in boundary_spans(&bscan.surfaces, boundary, &rows, width, height).into_iter().enumerate() {
-                let Some(span) = span else { continue };
+        for line in lines(bscan, style) {
+            for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
+                let Some(span) = span.filter(|_| line.is_drawn(x, width)) else { continue };
                 for y in span.start..(span.end + thickness - 1).min(height) {
-                    rgb[y * width + x] = boundary.colour();
+                    rgb[y * width + x] = line.colour;
                 }
             }
         }
@@ -87,18 +46,22 @@ impl BScanImage {
     }
 }
 
-/// Draws `bscan` as characters: shades for pixels, each layer's number on its upper boundary, and `=` on the last
-/// boundary.
+/// Draws `bscan` as characters: shades for pixels, a letter for each lesion, each layer's number on its upper boundary,
+/// `~` on the outer edge of a lifted RPE, and on the last boundary `=` where it is visible, `-` where it is inferred.
 pub(crate) fn render_text(bscan: &SegmentedBScan, style: RenderStyle, width: usize, height: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
     let rows = visible_rows(bscan, style.crop);
     let grey = grey_levels(&bscan.bscan, &rows, width, height);
     let mut cells: Vec<char> = grey.iter().map(|g| SHADES[((g * 5.0) as usize).min(4)]).collect();
-    for boundary in style.boundaries() {
-        let mark = char::from_digit(boundary.index() as u32 + 1, 9).unwrap_or('=');
-        for (x, span) in boundary_spans(&bscan.surfaces, boundary, &rows, width, height).into_iter().enumerate() {
+    if style.overlay != Overlay::None {
+        for (i, lesion) in lesion_cells(bscan, &rows, width, height) {
+            cells[i] = letter(lesion);
+        }
+    }
+    for line in lines(bscan, style) {
+        for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
             for y in span.unwrap_or_default() {
-                cells[y * width + x] = mark;
+                cells[y * width + x] = line.mark(x, width);
             }
         }
     }
@@ -152,39 +115,12 @@ fn grey_levels(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) 
     out.iter().map(|v| ((v - low) * scale).clamp(0.0, 1.0)).collect()
 }
 
-/// The pixel rows of a boundary in each column; neighbouring columns are connected.
-fn boundary_spans(
-    surfaces: &Surfaces,
-    boundary: Boundary,
-    rows: &Range<usize>,
-    width: usize,
-    height: usize,
-) -> Vec<Option<Range<usize>>> {
-    let means = bin_means(surfaces.rows(boundary), width);
-    let pixel = |row: f32| {
-        let y = (row - rows.start as f32) / rows.len() as f32 * height as f32;
-        (y >= 0.0 && y < height as f32).then_some(y as usize)
-    };
-    let mut previous = None;
-    means
-        .into_iter()
-        .map(|mean| {
-            let y = mean.and_then(pixel);
-            let span = y.map(|y| match previous {
-                Some(p) if p < y => p + 1..y + 1,
-                Some(p) if p > y => y..p,
-                _ => y..y + 1,
-            });
-            previous = y;
-            span
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use octrls_core::{layer::Layer, lesion::Lesion, surface::Surfaces};
+
     use super::*;
-    use crate::fixtures::segmented_bscan;
+    use crate::fixtures::{bscan_with_lesions, segmented_bscan};
 
     const STYLE: RenderStyle = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
 
@@ -237,6 +173,47 @@ mod tests {
                 render_text(&segmented_bscan(0, None), style, width, height);
             }
         }
+    }
+
+    #[test]
+    fn lesions_are_tinted_in_their_colours() {
+        let bscan = bscan_with_lesions(0, None);
+        let (width, height) = (bscan.bscan.width, bscan.bscan.height);
+        let render = |overlay| BScanImage::render(&bscan, RenderStyle { crop: false, overlay, ..STYLE }, width, height);
+        let (plain, layer) = (render(Overlay::None), render(Overlay::Layer));
+        assert!(plain.rgb.iter().all(|[r, g, b]| r == g && g == b), "no tint without an overlay");
+        let classes = bscan.lesions.as_ref().unwrap().classes();
+        for (i, (tinted, grey)) in layer.rgb.iter().zip(&plain.rgb).enumerate() {
+            let Some(lesion) = Lesion::ALL.into_iter().find(|l| l.class() == classes[i]) else { continue };
+            for k in 0..3 {
+                let mixed = (1.0 - TINT) * f32::from(grey[k]) + TINT * f32::from(lesion.colour()[k]);
+                assert!((f32::from(tinted[k]) - mixed).abs() < 1.0, "{lesion:?}");
+            }
+        }
+        assert!(plain.rgb != layer.rgb);
+    }
+
+    #[test]
+    fn characters_name_lesions_the_lifted_rpe_and_an_inferred_choroid() {
+        let whole = RenderStyle { crop: false, ..STYLE };
+        let text = render_text(&bscan_with_lesions(0, None), whole, 96, 64).concat();
+        for mark in ['I', 'S', 'R', '~', '=', '-'] {
+            assert!(text.contains(mark), "{mark}\n{text}");
+        }
+        let text = render_text(&segmented_bscan(0, None), whole, 96, 64).concat();
+        assert!(!text.contains(['I', 'S', 'R', '~']) && text.contains('=') && text.contains('-'));
+    }
+
+    #[test]
+    fn an_inferred_choroid_is_dashed() {
+        let whole = RenderStyle { crop: false, overlay: Overlay::All, layer: Layer::Choroid };
+        let bscan = segmented_bscan(0, None);
+        let image = BScanImage::render(&bscan, whole, 384, 256);
+        let shows = |x: &usize| (0..256).any(|y| image.rgb[y * 384 + x] == Boundary::Csb.colour());
+        let end = bscan.surfaces.choroid_visible().iter().position(|visible| !visible).unwrap();
+        assert_eq!((0..end).filter(shows).count(), end);
+        let dashed = (end..384).filter(shows).count() as f32 / (384 - end) as f32;
+        assert!((0.4..0.6).contains(&dashed), "{dashed}");
     }
 
     #[test]

@@ -8,9 +8,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     ImageMode,
-    bscan_image::{self, BScanImage, RenderStyle},
+    bscan_image::{self, BScanImage},
     graphics::{EncodedImage, Graphics},
     image_key::ImageKey,
+    render_style::RenderStyle,
 };
 use crate::dashboard::theme::{Colours, Theme};
 
@@ -73,6 +74,11 @@ impl ImageCache {
         }
     }
 
+    /// Whether B-scans are drawn as characters.
+    pub(crate) fn is_text(&self, theme: Theme) -> bool {
+        matches!(self.method, Method::Text) || theme.colours() == Colours::None
+    }
+
     pub(crate) fn is_off(&self) -> bool {
         matches!(self.method, Method::Off)
     }
@@ -126,8 +132,7 @@ impl ImageCache {
             self.cell_images[..=at].rotate_right(1);
         } else {
             let (width, height) = (usize::from(key.width), usize::from(key.height));
-            let text = matches!(self.method, Method::Text) || theme.colours() == Colours::None;
-            let image = if text {
+            let image = if self.is_text(theme) {
                 CellImage::Text(bscan_image::render_text(&key.bscan, key.style, width, height))
             } else {
                 CellImage::HalfBlocks(BScanImage::render(&key.bscan, key.style, width, 2 * height))

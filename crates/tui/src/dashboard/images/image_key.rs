@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use octrls_core::segment::SegmentedBScan;
 
-use super::bscan_image::RenderStyle;
+use super::render_style::RenderStyle;
 
 /// Everything that an image depends on. B-scans are equal if they are the same allocation.
 #[derive(Clone, Debug)]

@@ -5,7 +5,12 @@ mod graphics;
 mod image_cache;
 mod image_key;
 mod image_mode;
+mod lesion_cells;
+mod overlay_lines;
+mod render_style;
 
-pub(crate) use bscan_image::{Overlay, RenderStyle};
 pub(crate) use image_cache::ImageCache;
 pub use image_mode::ImageMode;
+pub(crate) use lesion_cells::letter;
+pub(crate) use overlay_lines::has_lifted_rpe;
+pub(crate) use render_style::{Overlay, RenderStyle};

@@ -4,8 +4,10 @@
 //! ┌ 3 Layers · µm ────────────────── B-scan 31/49 ┐
 //! │   layer       mean     min–max   cover  along │
 //! │>1 NFL         31.2   12.0–58.3    100%  ▅▅▄▅▄ │
+//! │ 8 Choroid    177.1  172.2–187.2   ~80%  ▂▂▂▄▇ │
 //! └───────────────────────────────────────────────┘
 //! ```
+//! `~` before the cover of the choroid: its end is visible in that share of the A-scans, and inferred elsewhere.
 
 use octrls_core::{
     layer::{LAYERS, Layer},
@@ -50,7 +52,8 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
             Span::styled(format!("{} ", layer.class()), theme.boundary(layer.upper())),
             Span::styled(format!("{:<8}", layer.name()), if selected { theme.strong() } else { Style::new() }),
         ];
-        spans.extend(columns(ctx, of_layer));
+        let visible = measurements.as_ref().and_then(|m| m.choroid_visible).filter(|_| layer == Layer::Choroid);
+        spans.extend(columns(ctx, of_layer, visible));
         if let Some(bscan) = segmented
             && let Some(bars) = text::sparkline(
                 &bscan.thicknesses.layers[layer.index()].profile,
@@ -78,7 +81,8 @@ fn title(ctx: &RenderContext, known: Option<ThicknessUnit>) -> PanelTitle {
     PanelTitle { left, right }
 }
 
-fn columns(ctx: &RenderContext, measurements: Option<LayerMeasurements>) -> Vec<Span<'static>> {
+/// The figures of a layer. `visible` is the share of A-scans in which the end of the choroid is visible.
+fn columns(ctx: &RenderContext, measurements: Option<LayerMeasurements>, visible: Option<f32>) -> Vec<Span<'static>> {
     let theme = ctx.theme;
     let Some(LayerMeasurements { mean, min, max, coverage }) = measurements else {
         return vec![Span::styled(format!("{:>7}{:>13}{:>7}", "-", "-", "-"), theme.dim())];
@@ -88,15 +92,15 @@ fn columns(ctx: &RenderContext, measurements: Option<LayerMeasurements>) -> Vec<
         (Some(min), Some(max)) => format!("{min:.1}–{max:.1}"),
         _ => "-".into(),
     };
+    let inferred = visible.is_some_and(|visible| visible < 0.995);
+    let coverage = coverage.map(|c| c * visible.unwrap_or(1.0));
     let cover = coverage.map_or("-".to_owned(), |c| format!("{:.0}%", c * 100.0));
     // The mark repeats the colour, which some terminals lack.
     let low = coverage.is_some_and(|c| c < 0.9);
+    let mark = if inferred { "~" } else { ["", "!"][usize::from(low)] };
     vec![
         Span::styled(format!("{:>7}", one(mean)), theme.strong()),
         Span::raw(format!("{range:>13}")),
-        Span::styled(
-            format!("{:>7}", if low { format!("!{cover}") } else { cover }),
-            if low { theme.warning() } else { theme.dim() },
-        ),
+        Span::styled(format!("{:>7}", format!("{mark}{cover}")), if low { theme.warning() } else { theme.dim() }),
     ]
 }

@@ -1,5 +1,6 @@
 //! The panels, one file each, and their frames.
 
+mod findings;
 mod frame;
 mod layers;
 mod log;

@@ -1,39 +1,47 @@
-//! Panel 2: the selected B-scan with its boundaries.
+//! Panel 2: the selected B-scan with its boundaries and lesions.
 //!
 //! ```text
 //! ┌ 2 B-scan · 31/49 P0041_OD.vol OD ─── conf. 0.93 · crop · lines all ┐
 //! │▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀│
 //! │  ━ILM ━NFL/GCL ━IPL/INL ━INL/OPL ━OPL/ONL ━ONL/EZ ━EZ/RPE ━RPE/BM  │
+//! │good · ■SRF 0.031 mm², 62 µm  no EZ                                 │
 //! └────────────────────────────────────────────────────────────────────┘
 //! ```
 
-use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye};
+use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye, segment::SegmentedBScan};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
 };
 
-use super::frame::PanelTitle;
+use super::{findings, frame::PanelTitle};
 use crate::{
     dashboard::{
-        images::{ImageCache, Overlay},
+        images::{ImageCache, Overlay, has_lifted_rpe},
         keymap::{self, Action, KeyContext},
         panel::Panel,
         render_context::RenderContext,
         text,
-        theme::Colours,
         view::Popup,
         widgets::centered_message,
     },
     state::{ScanRecord, ScanState},
 };
 
+/// Rows from which the findings of a B-scan and of its scan may fill two lines each.
+const TALL: u16 = 12;
+/// Rows below which there is room for one line only.
+const LOW: u16 = 8;
+
 pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: Rect, buf: &mut Buffer) -> PanelTitle {
     let segmented = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref());
+    let whole = area;
+    let area = draw_findings(ctx, images.is_text(ctx.theme), area, buf);
     match segmented {
         Some(bscan) if !images.is_off() => {
-            let legend = legend(ctx, usize::from(area.width)).filter(|_| area.height >= 10);
+            let text_mode = images.is_text(ctx.theme);
+            let legend = legend(ctx, bscan, text_mode, usize::from(area.width)).filter(|_| whole.height >= 10);
             let height = area.height - u16::from(legend.is_some());
             let covered = matches!(ctx.view.popup, Some(Popup::Help { .. } | Popup::Quit));
             images.draw(bscan, ctx.view.render_style, covered, ctx.theme, Rect { height, ..area }, buf);
@@ -88,28 +96,50 @@ fn laterality(scan: &ScanRecord) -> Option<&'static str> {
     })
 }
 
-/// The names of the drawn boundaries in their colours, if all fit.
-fn legend(ctx: &RenderContext, width: usize) -> Option<Line<'static>> {
+/// Draws the lesions and findings at the bottom of `area`; returns the area above them.
+fn draw_findings(ctx: &RenderContext, letters: bool, area: Rect, buf: &mut Buffer) -> Rect {
+    let rows = if area.height >= TALL { 2 } else { 1 };
+    let mut lines = findings::lines(ctx, letters, usize::from(area.width), rows);
+    if area.height < LOW {
+        lines.truncate(1);
+    }
+    let height = area.height.saturating_sub(lines.len() as u16);
+    for (line, y) in lines.iter().zip(area.top() + height..area.bottom()) {
+        buf.set_line(area.x, y, line, area.width);
+    }
+    Rect { height, ..area }
+}
+
+/// The names of the drawn boundaries in their colours, if all fit; with the outer edge of the RPE and an inferred end of
+/// the choroid, if these fit too.
+fn legend(ctx: &RenderContext, bscan: &SegmentedBScan, text_mode: bool, width: usize) -> Option<Line<'static>> {
     let render_style = ctx.view.render_style;
-    let text_mode = ctx.theme.colours() == Colours::None;
     let drawn: Vec<Boundary> = match render_style.overlay {
         Overlay::All => Boundary::ALL.into_iter().filter(|b| !render_style.crop || *b != Boundary::Csb).collect(),
         Overlay::Layer => vec![render_style.layer.upper(), render_style.layer.lower()],
         Overlay::None => return None,
     };
-    let mut spans = Vec::new();
-    for boundary in drawn {
+    let with = |mark: String, name: &str, boundary| {
+        Span::styled(format!("{mark}{} ", name.replace('_', "/")), ctx.theme.boundary(boundary))
+    };
+    let named = |boundary: Boundary| {
         let mark = match boundary {
             _ if !text_mode => "━".to_owned(),
             Boundary::Csb => "=".to_owned(),
             _ => format!("{} ", boundary.index() + 1),
         };
-        spans.push(Span::styled(format!("{mark}{}", boundary.name().replace('_', "/")), ctx.theme.boundary(boundary)));
-        spans.push(Span::raw(" "));
+        with(mark, boundary.name(), boundary)
+    };
+    let mut extra = Vec::new();
+    if text_mode && drawn.contains(&Boundary::RpeBm) && has_lifted_rpe(bscan) {
+        extra.push(with("~".to_owned(), "lifted RPE", Boundary::RpeBm));
     }
-    spans.pop();
-    let line = Line::from(spans);
-    (line.width() <= width).then_some(line)
+    if drawn.contains(&Boundary::Csb) && bscan.surfaces.csb_visible().flatten().any(|visible| !visible) {
+        extra.push(with(if text_mode { "-" } else { "╌" }.to_owned(), "inferred", Boundary::Csb));
+    }
+    let lines = [extra, Vec::new()].map(|extra| drawn.iter().copied().map(named).chain(extra).collect::<Line>());
+    // The last name ends with a gap.
+    lines.into_iter().find(|line| line.width() <= width + 1)
 }
 
 /// Draws the reason why there is no image.

@@ -5,6 +5,7 @@
 //! │>▶ P0041_OD.vol       running     31/49 ███▊░ │
 //! │ ↻ P0038_OD.vol       retry       #2 in 12 s  │
 //! │ ✗ P0037_OD.vol       quarantined E-READ-TRU… │
+//! │ ✓ P0036_OS_line.png  done        SRF no EZ   │
 //! │ ✓ P0036_OD_line.png  done        0.2 s       │
 //! └──────────────────────────────────────────────┘
 //!   glyph  path          state       detail
@@ -13,7 +14,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use octrls_core::measure::Verdict;
+use octrls_core::measure::{FindingKind, Verdict};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -31,6 +32,7 @@ use crate::{
         widgets::centered_message,
     },
     display_path::display_paths,
+    short_findings::short_findings,
     state::{ScanRecord, ScanState},
 };
 
@@ -105,7 +107,12 @@ fn line(ctx: &RenderContext, scan: &ScanRecord, selected: bool, width: usize) ->
     let name_cells = width.saturating_sub(4 + status_cells);
     let detail_cells = status_cells.saturating_sub(word_cells + 1);
     let detail = if detail_cells < 4 { String::new() } else { detail(scan, ctx.now, detail_cells) };
-    let detail_style = if matches!(scan.state, ScanState::Running) { style } else { theme.dim() };
+    let has_findings = scan.summary.as_ref().is_some_and(|summary| !summary.findings.is_empty());
+    let detail_style = match scan.state {
+        ScanState::Running => style,
+        ScanState::Done if has_findings => theme.strong(),
+        _ => theme.dim(),
+    };
     Line::from(vec![
         Span::styled(if selected { ">" } else { " " }, theme.focus()),
         Span::styled(format!("{} ", scan.state.glyph()), style),
@@ -125,6 +132,7 @@ fn detail(scan: &ScanRecord, now: Timestamp, cells: usize) -> String {
             if cells >= 11 { format!("#{} in {wait}", scan.attempt) } else { format!("in {wait}") }
         }
         ScanState::Done => match &scan.summary {
+            Some(summary) if !summary.findings.is_empty() => findings(&summary.findings, cells),
             Some(summary) if cells >= 11 && summary.bscans > 1 => {
                 format!("{} in {}", summary.bscans, text::duration(summary.elapsed))
             }
@@ -136,6 +144,16 @@ fn detail(scan: &ScanRecord, now: Timestamp, cells: usize) -> String {
         ScanState::Known if cells >= 11 => "same content".into(),
         ScanState::Known | ScanState::Vanished => String::new(),
     }
+}
+
+/// The findings in short words; those that do not fit are counted. The first is always named.
+fn findings(findings: &[FindingKind], cells: usize) -> String {
+    let shown = |n: usize| {
+        let rest = if n < findings.len() { format!("+{}", findings.len() - n) } else { String::new() };
+        format!("{}{rest}", short_findings(&findings[..n], " "))
+    };
+    let fits = |words: &String| text::width(words) <= cells;
+    (1..=findings.len()).rev().map(shown).find(fits).unwrap_or_else(|| text::truncate(&shown(1), cells))
 }
 
 /// The number of B-scans done, a bar, and the time if there is room.
@@ -155,4 +173,29 @@ fn progress(scan: &ScanRecord, now: Timestamp, cells: usize) -> String {
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use octrls_core::{layer::Layer, lesion::Lesion};
+
+    use super::*;
+
+    #[test]
+    fn findings_fit_their_cells_and_none_is_hidden() {
+        let of = [
+            FindingKind::Lesion(Lesion::SubRpe),
+            FindingKind::Lesion(Lesion::Shrm),
+            FindingKind::LayerAbsent(Layer::Ez),
+        ];
+        let check = |cells, expected: &str| {
+            let words = findings(&of, cells);
+            assert_eq!(words, expected);
+            assert!(text::width(&words) <= cells);
+        };
+        check(18, "sub-RPE SHRM no EZ");
+        check(15, "sub-RPE SHRM+1");
+        check(10, "sub-RPE+2");
+        check(5, "sub-…");
+    }
 }

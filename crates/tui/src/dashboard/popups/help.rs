@@ -33,6 +33,8 @@ pub(crate) fn draw(ctx: &RenderContext, images: &ImageCache, first_line: usize, 
     lines.push(Line::default());
     let layers = Panel::Layers.number();
     lines.push(Line::styled(format!("! in panel {layers}: found in fewer than 90% of the A-scans"), theme.dim()));
+    lines.push(Line::styled(format!("~ in panel {layers}: share with a visible end of the choroid"), theme.dim()));
+    lines.push(Line::styled("lesions and findings are for a clinician to read", theme.dim()));
     lines.push(Line::styled(format!("images: {}; change with --image", images.method_name()), theme.dim()));
     let width = lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 4;
     let height = (lines.len() as u16 + 2).min(area.height);

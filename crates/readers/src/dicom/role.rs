@@ -1,6 +1,7 @@
-//! Recognises files that are one B-scan of a series, from the start of a file and without its pixels.
+//! What a file is to a scan, from its start and without its pixels: a scan of its own, a part of one, or a picture that
+//! belongs to one.
 
-use std::{io::Read, path::Path};
+use std::path::Path;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
@@ -18,28 +19,79 @@ use crate::{ReadError, sized_file::SizedFile};
 /// first; the elements needed take about a hundred bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Identity that the instances of one series in one folder share.
+/// Pictures that scanners take along with B-scans (PS3.4, B.5): photographs, also of a wide field, the relation of stereo
+/// pairs, en-face images, and maps and volumes that were computed from B-scans.
+const COMPANIONS: [&str; 8] = [
+    uids::OPHTHALMIC_PHOTOGRAPHY8_BIT_IMAGE_STORAGE,
+    uids::OPHTHALMIC_PHOTOGRAPHY16_BIT_IMAGE_STORAGE,
+    uids::STEREOMETRIC_RELATIONSHIP_STORAGE,
+    uids::WIDE_FIELD_OPHTHALMIC_PHOTOGRAPHY_STEREOGRAPHIC_PROJECTION_IMAGE_STORAGE,
+    uids::WIDE_FIELD_OPHTHALMIC_PHOTOGRAPHY3_D_COORDINATES_IMAGE_STORAGE,
+    uids::OPHTHALMIC_OPTICAL_COHERENCE_TOMOGRAPHY_EN_FACE_IMAGE_STORAGE,
+    uids::OPHTHALMIC_OPTICAL_COHERENCE_TOMOGRAPHY_BSCAN_VOLUME_ANALYSIS_STORAGE,
+    uids::OPHTHALMIC_THICKNESS_MAP_STORAGE,
+];
+
+/// What a file is to a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A scan of its own, or no DICOM file, or broken.
+    Scan,
+    /// One of the files of a scan: a B-scan of a series, or a part of a concatenation.
+    Instance(SeriesKey),
+    /// A photograph or en-face image. It may appear in the report of a scan that refers to it, and has no B-scans itself.
+    Companion,
+}
+
+/// Whether objects of a SOP class are pictures that belong to scans.
+pub(super) fn is_companion(class: &str) -> bool {
+    COMPANIONS.contains(&class)
+}
+
+/// Identity that the files of one scan in one folder share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesKey {
     /// Series Instance UID.
     series: String,
     /// SOP Class UID.
     class: String,
+    /// Concatenation UID of a part of a concatenation; empty for a B-scan.
+    concatenation: String,
 }
 
-/// The series that the file at `path` is one B-scan of. Such a file is a single-frame DICOM image that is tomography or
-/// states its position in space. `None` for any other file, also if its beginning is broken. Does not read the pixels.
+impl SeriesKey {
+    /// Whether the files are the parts of one concatenation.
+    pub(crate) fn is_concatenation(&self) -> bool {
+        !self.concatenation.is_empty()
+    }
+}
+
+/// What the file at `path` is to a scan. Does not read the pixels.
+///
+/// # Errors
+/// [`ReadError::Io`] when the file cannot be read.
+pub fn role(path: &Path) -> Result<Role, ReadError> {
+    // Broken structures can make the parser panic.
+    let found = std::panic::catch_unwind(|| Beginning::read(path));
+    match found {
+        Ok(Ok(Some(beginning))) if is_companion(&beginning.class) => Ok(Role::Companion),
+        Ok(Ok(beginning)) => Ok(beginning.and_then(Beginning::key).map_or(Role::Scan, Role::Instance)),
+        Ok(Err(error @ ReadError::Io { .. })) => Err(error),
+        Ok(Err(_)) | Err(_) => Ok(Role::Scan),
+    }
+}
+
+/// The series that the file at `path` is one B-scan of, or the concatenation that it is a part of. A B-scan is a
+/// single-frame DICOM image that is tomography or states its position in space. `None` for any other file, also if its
+/// beginning is broken. Does not read the pixels.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
 pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
-    // Broken structures can make the parser panic.
-    let found = std::panic::catch_unwind(|| Beginning::read(path));
-    match found {
-        Ok(Ok(beginning)) => Ok(beginning.and_then(Beginning::key)),
-        Ok(Err(error @ ReadError::Io { .. })) => Err(error),
-        Ok(Err(_)) | Err(_) => Ok(None),
-    }
+    Ok(match role(path)? {
+        Role::Instance(key) => Some(key),
+        Role::Scan | Role::Companion => None,
+    })
 }
 
 /// The first elements of a data set.
@@ -47,6 +99,7 @@ pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
 struct Beginning {
     class: String,
     series: String,
+    concatenation: String,
     frames: String,
     position: bool,
     orientation: bool,
@@ -59,12 +112,15 @@ impl Beginning {
         if file.bytes() < FIRST || !recognises(&file.read(0, FIRST)?) {
             return Ok(None);
         }
-        let mut data_set = DataSet::of(file, |file| file.take(MAX_BYTES))?;
+        let mut data_set = DataSet::of(file, MAX_BYTES)?;
         let mut found = Self::default();
         loop {
             let outermost = data_set.depth() == 0;
             // A broken instance remains part of its series, so that the series fails instead of losing a B-scan.
-            let Some(token) = data_set.next_unchecked()? else { return Ok(None) };
+            let Some(token) = data_set.next_unchecked()? else {
+                // Only an image states its number of frames.
+                return Ok(Some(found).filter(|found| is_companion(&found.class)));
+            };
             let text = match &token {
                 // All elements needed come before this one. A file cut off earlier has not stated its number of frames.
                 LazyDataToken::ElementHeader(header) if outermost && header.tag > tags::NUMBER_OF_FRAMES => {
@@ -91,6 +147,7 @@ impl Beginning {
         match tag {
             tags::SOP_CLASS_UID => Some(&mut self.class),
             tags::SERIES_INSTANCE_UID => Some(&mut self.series),
+            tags::CONCATENATION_UID => Some(&mut self.concatenation),
             tags::NUMBER_OF_FRAMES => Some(&mut self.frames),
             _ => None,
         }
@@ -101,6 +158,8 @@ impl Beginning {
         let placed = self.position && self.orientation;
         let tomography = self.class == uids::OPHTHALMIC_TOMOGRAPHY_IMAGE_STORAGE;
         let (series, class) = (uid::checked(&self.series)?.to_owned(), uid::checked(&self.class)?.to_owned());
-        (one && (tomography || placed)).then_some(SeriesKey { series, class })
+        let concatenation = uid::checked(&self.concatenation).unwrap_or_default().to_owned();
+        let is_part = !concatenation.is_empty() || (one && (tomography || placed));
+        is_part.then_some(SeriesKey { series, class, concatenation })
     }
 }
