@@ -179,7 +179,7 @@ fn summary_line(summary: &ScanSummary) -> String {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
             let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
-            let notes: String = summary.notes.iter().map(|note| format!("; {}", note.words())).collect();
+            let notes: String = summary.notes.iter().flat_map(|note| ["; ", note.words()]).collect();
             format!(
                 "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}{notes}",
                 verdict.words(),
