@@ -14,6 +14,7 @@ mod endurance;
 mod engine;
 mod export;
 mod fleet;
+mod pictures;
 mod real_scans;
 mod service;
 mod support;

@@ -42,6 +42,10 @@ error_codes! {
     ReadUnsupported = "E-READ-UNSUPPORTED",
     /// A DICOM photograph or en-face image, which has no B-scans, was passed by.
     ReadCompanion = "W-READ-COMPANION",
+    /// A picture of several panels, in which no single one is clearly the B-scan.
+    ReadComposite = "E-READ-COMPOSITE",
+    /// A raw export whose changed name no longer states its size.
+    ReadName = "E-READ-NAME",
     /// A frame has more than 32,768 pixels on a side or 64 Mi pixels in total.
     ReadTooLarge = "E-READ-TOO-LARGE",
     /// The file is larger than `--max-file-mib`; it stays in place.
@@ -118,6 +122,8 @@ error_codes! {
     WatchReplaced = "W-WATCH-REPLACED",
     /// A subfolder cannot be read.
     WatchUnreadable = "W-WATCH-UNREADABLE",
+    /// Files in the watched folder are no scans.
+    WatchPassedBy = "W-WATCH-PASSED-BY",
     /// The clock is over a month ahead; old results are kept for now.
     Clock = "W-CLOCK",
     /// The ledger in `OUT/.octrls/` cannot be read or written, is damaged, or is a link.

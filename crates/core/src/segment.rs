@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{Boundary, EzConvention, Measured},
-    measure::{Finding, LesionFigures, Quality, Signal, Thicknesses, Verdict},
+    measure::{Finding, LesionFigures, NoRetina, Quality, Signal, Thicknesses, Verdict},
     network::{ModelError, Network, Placement, Preprocessing, retina_crop},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, LesionMask, Surfaces, extract_parallel},
@@ -26,6 +26,9 @@ pub struct SegmentedBScan {
     pub lesions: Option<LesionMask>,
     /// Quality of the boundaries, on which the verdict is based.
     pub quality: Quality,
+    /// Why it shows no retina; `None` if it shows one.
+    #[serde(default)]
+    pub no_retina: Option<NoRetina>,
     /// Quality of the image.
     pub signal: Signal,
     /// Thickness of every layer.
@@ -190,14 +193,32 @@ pub fn segment(
 ) -> Result<SegmentedBScan, ModelError> {
     let start = Instant::now();
     let FoundSurfaces { surfaces, lesions, quality, network_time } = find_surfaces(network, &bscan, axial, ez)?;
-    let (surfaces, lesions) = match quality.verdict() {
-        Verdict::NotARetina => (Surfaces::undetermined(bscan.width, bscan.height), None),
-        Verdict::Good | Verdict::Doubtful => (surfaces, lesions),
+    let (surfaces, lesions, no_retina) = match quality.verdict() {
+        Verdict::NotARetina => {
+            // The spacing along the columns of a turned picture is not known.
+            let shows_retina = |turned: &BScan| {
+                find_surfaces(network, turned, None, ez).map(|found| found.quality.verdict() != Verdict::NotARetina)
+            };
+            let reason = NoRetina::of(&bscan, shows_retina)?;
+            (Surfaces::undetermined(bscan.width, bscan.height), None, Some(reason))
+        }
+        Verdict::Good | Verdict::Doubtful => (surfaces, lesions, None),
     };
     let signal = Signal::of(&bscan, &surfaces);
     let thicknesses = Thicknesses::measure(&surfaces, axial);
     let surface_time = start.elapsed().saturating_sub(network_time);
-    Ok(SegmentedBScan { index, bscan, surfaces, lesions, quality, signal, thicknesses, network_time, surface_time })
+    Ok(SegmentedBScan {
+        index,
+        bscan,
+        surfaces,
+        lesions,
+        quality,
+        no_retina,
+        signal,
+        thicknesses,
+        network_time,
+        surface_time,
+    })
 }
 
 #[cfg(all(test, feature = "embedded-model"))]

@@ -81,6 +81,7 @@ mod tests {
             index: 0,
             thicknesses: Thicknesses::measure(&surfaces, None),
             lesions: None,
+            no_retina: None,
             quality: Quality::of(&pixels, &surfaces),
             bscan: pixels,
             signal: Signal::default(),

@@ -157,7 +157,7 @@ impl Quarantine {
 
     /// Deletes the notes of a scan that failed in place at `path`; returns whether there were any.
     pub(super) fn remove_notes(&self, path: &Path) -> io::Result<bool> {
-        let (wanted, mut found) = (self.folder.join(path), false);
+        let (wanted, mut found) = (shortened(&self.folder.join(path)), false);
         for number in 1.. {
             let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
             let (reason, moved) = (note_of(&place), place.symlink_metadata().is_ok());
@@ -196,7 +196,7 @@ impl Quarantine {
     /// Writes the note beside the first free name for `path`, which reserves that name. Returns the folder and the
     /// place for the scan.
     fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(DirHandle, PathBuf)> {
-        let wanted = self.folder.join(path);
+        let wanted = shortened(&self.folder.join(path));
         let above = create_parents(self.out(), &wanted)?;
         let mut place = wanted.clone();
         for number in 2.. {
@@ -226,6 +226,25 @@ fn scan_of_note(note: &Path) -> Option<PathBuf> {
     let is_note = note.as_os_str().as_encoded_bytes().ends_with(NOTE_SUFFIX.as_bytes());
     // Removes one extension at a time, so that other dots in the name stay.
     is_note.then(|| note.with_extension("").with_extension(""))
+}
+
+/// Longest name for which a note, a sidecar and a number still fit into a name of 255 bytes.
+const MAX_NAME: usize = 255 - NOTE_SUFFIX.len() - ".99999".len();
+
+/// `path` with a name that leaves room for the note's; a long one loses the end of its stem.
+fn shortened(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    if name.len() <= MAX_NAME {
+        return path.to_owned();
+    }
+    let extension = path.extension().filter(|e| e.len() < 20).map(|e| format!(".{}", e.to_string_lossy()));
+    let extension = extension.unwrap_or_default();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut end = MAX_NAME.saturating_sub(extension.len()).min(stem.len());
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    path.with_file_name(format!("{}{extension}", &stem[..end]))
 }
 
 /// `scan.2.png` for `scan.png`: the extension stays, so that the file still opens.

@@ -32,6 +32,20 @@ pub enum ReadError {
     /// The format is known, but not this variant of it.
     #[error("not supported: {0}")]
     Unsupported(String),
+    /// A picture of several panels, in which no single one is clearly the B-scan.
+    #[error("a picture of several panels, not a B-scan: {0}; export or crop the B-scan alone")]
+    Composite(String),
+    /// A raw export without a header, whose name does not state its size.
+    #[error(
+        "a raw file of {bytes} bytes whose name does not state its scan; if it is from a Zeiss Cirrus, {}",
+        sizes_in_words(.sizes)
+    )]
+    Nameless {
+        /// Size of the file.
+        bytes: u64,
+        /// A-scans and B-scans that would fit it.
+        sizes: Vec<(u64, u64)>,
+    },
     /// The frame exceeds the size limits.
     #[error("a frame of {width} x {height} pixels exceeds the size limit")]
     TooLarge {
@@ -91,6 +105,8 @@ impl ReadError {
             Self::Truncated(_) => ErrorCode::ReadTruncated,
             Self::Malformed(_) => ErrorCode::ReadMalformed,
             Self::Unsupported(_) => ErrorCode::ReadUnsupported,
+            Self::Composite(_) => ErrorCode::ReadComposite,
+            Self::Nameless { .. } => ErrorCode::ReadName,
             Self::TooLarge { .. } => ErrorCode::ReadTooLarge,
             Self::Sidecar { .. } => ErrorCode::ReadSidecar,
             Self::Incomplete { .. } => ErrorCode::ReadIncomplete,
@@ -105,5 +121,18 @@ impl ReadError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Incomplete { .. })
+    }
+}
+
+fn sizes_in_words(sizes: &[(u64, u64)]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(|(ascans, bscans)| format!("{ascans}x{bscans}")).collect();
+    match sizes.as_slice() {
+        [] => "it has none of its usual sizes; state its A-scans and B-scans, as in --as cirrus:512x128".to_owned(),
+        [one] => format!("it may be {one}; give it its name back, or say so with --as cirrus:{one}"),
+        several => format!(
+            "it may be {}; give it its name back, or say which, as in --as cirrus:{}",
+            several.join(" or "),
+            several[0]
+        ),
     }
 }

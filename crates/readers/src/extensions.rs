@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::content::needs_content;
+
 const IMAGES: [&str; 7] = ["bmp", "dib", "jpeg", "jpg", "png", "tif", "tiff"];
 const SCANS: [&str; 9] = ["dcm", "dicom", "e2e", "fda", "fds", "img", "oct", "vol", "xml"];
 
@@ -16,10 +18,10 @@ pub(crate) fn is_image(path: &Path) -> bool {
     has_extension(path, &IMAGES)
 }
 
-/// Whether the extension is one that instances of a DICOM series have.
+/// Whether the name is one that instances of a DICOM series have: an extension of DICOM, or none that tells.
 #[must_use]
 pub fn may_be_instance(path: &Path) -> bool {
-    has_extension(path, &["dcm", "dicom"])
+    has_extension(path, &["dcm", "dicom"]) || needs_content(path)
 }
 
 /// Whether the extension is that of a scan that can consist of several files.

@@ -6,6 +6,7 @@
 
 mod bioptigen;
 mod codec;
+mod content;
 pub mod dicom;
 mod dimensions;
 mod error;
@@ -14,6 +15,7 @@ mod fundus;
 mod header_ext;
 mod heidelberg;
 mod little_endian;
+mod name_pattern;
 mod natural_order;
 mod open;
 mod options;
@@ -27,14 +29,16 @@ mod topcon;
 mod volume_folder;
 mod zeiss;
 
+pub use content::{may_be_scan, needs_content};
 pub use dicom::{DicomOrigin, DicomReference, FramePlanes, Role, SeriesKey, role, series_key};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use extensions::{has_scan_extension, may_be_instance, may_have_parts};
 pub use fundus::FundusImage;
 pub use heidelberg::xml::ExportParts;
+pub use name_pattern::{NameFacts, NamePattern};
 pub use natural_order::{NaturalKey, natural_key};
 pub use open::{OpenedScan, open, parts};
-pub use options::ReadOptions;
+pub use options::{RawScan, ReadOptions};
 pub use reader::ScanReader;
 pub use scan_files::{ScanFiles, group_scans, series_of};

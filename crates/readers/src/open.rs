@@ -103,7 +103,7 @@ impl OpenedScan {
         Ok(match &self.content {
             Content::HeidelbergE2e(file) => Box::new(HeidelbergE2e::open(file, hints, options)?),
             Content::Bioptigen => Box::new(Bioptigen::open(path, hints)?),
-            Content::Cirrus => Box::new(Cirrus::open(path, hints)?),
+            Content::Cirrus => Box::new(Cirrus::open(path, hints, options.raw)?),
             Content::Dicom => Box::new(DicomFile::open(path, hints, options.allow_missing)?),
             Content::DicomSeries(instances) if is_concatenation(instances) => {
                 Box::new(DicomFile::open_parts(instances, hints, options.allow_missing)?)
@@ -117,6 +117,17 @@ impl OpenedScan {
             Content::Unknown => return Err(ReadError::UnknownFormat),
         })
     }
+}
+
+/// Whether a file that begins with `start` is in a known format.
+pub(crate) fn is_known(start: &[u8]) -> bool {
+    E2eFile::recognises(start)
+        || dicom::recognises(start)
+        || HeidelbergVol::recognises(start)
+        || Bioptigen::recognises(start)
+        || Topcon::recognises(start)
+        || HeidelbergXml::recognises(start)
+        || raster::format(start).is_ok()
 }
 
 impl Content {
@@ -144,7 +155,11 @@ impl Content {
         } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
             Self::Cirrus
         } else {
-            raster::format(&start).map_or(Self::Unknown, Self::Raster)
+            match raster::format(&start) {
+                Ok(format) => Self::Raster(format),
+                Err(_) if Cirrus::may_be_nameless(path) => Self::Cirrus,
+                Err(_) => Self::Unknown,
+            }
         })
     }
 }
@@ -160,6 +175,6 @@ fn is_concatenation(files: &[PathBuf]) -> bool {
 pub fn parts(path: &Path) -> ExportParts {
     match first_bytes(path) {
         Ok(start) if HeidelbergXml::recognises(&start) => ExportParts::of(path),
-        _ => ExportParts::default(),
+        _ => ExportParts::none(),
     }
 }

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BoundaryRows, ScanHeader, Subject},
+    scan::{Acquisition, BScan, BoundaryRows, Crop, ScanHeader, Subject},
 };
 
 use crate::{DicomOrigin, FundusImage, ReadError};
@@ -56,6 +56,16 @@ pub trait ScanReader: Send {
     /// As [`ScanReader::bscan`].
     fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
         Ok(Acquisition::default())
+    }
+
+    /// The part of each picture that is its B-scan, in pixels of the picture; `None` if it is all of it.
+    fn crop(&self) -> Option<Crop> {
+        None
+    }
+
+    /// What a person should know of how the file was read, in sentences without patient data; for result and report.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What derived DICOM objects refer to, if the scan is a DICOM object.

@@ -156,6 +156,8 @@ fn is_sidecar(scan: &Path, path: &Path) -> bool {
     match path.symlink_metadata() {
         Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
         Ok(found) => found.is_file(),
+        // A name of the greatest length leaves no room for a sidecar's.
+        Err(e) if e.kind() == ErrorKind::InvalidFilename => false,
         // Opening it will report the reason.
         Err(_) => true,
     }

@@ -99,6 +99,7 @@ pub(crate) fn segmented(index: usize, searched: bool) -> SegmentedBScan {
         .with_choroid_visible((0..width).map(|x| x < width / 2).collect());
     let axial = Some(Spacing { um: axial_um, from: Provenance::Header });
     SegmentedBScan {
+        no_retina: None,
         index,
         quality: Quality::of(&bscan, &surfaces),
         lesions: searched.then(|| LesionMask::new(width, classes).expect("a mask")),

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use octrls_core::{
     layer::{Boundary, EzConvention, Measured},
     measure::{
-        ChoroidVisibility, Finding, LayerThickness, LesionFigures, Quality, ScanQuality, Signal, ThicknessUnit,
-        Verdict,
+        ChoroidVisibility, Finding, LayerThickness, LesionFigures, NoRetina, Quality, ScanQuality, Signal,
+        ThicknessUnit, Verdict,
         enface::{CircleProfile, VolumeMeasures},
         follow_up::FollowUp,
         reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
     },
     network::Network,
-    scan::{Acquisition, BScanPosition, Clock, Eye, Note, Pattern, Provenance, ScanHeader, Spacing},
+    scan::{Acquisition, BScanPosition, Clock, Crop, Eye, Note, Pattern, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 use serde::Serialize;
@@ -53,6 +53,12 @@ pub struct ScanRecord {
     /// `None` without a time.
     pub(super) clock: Option<Clock>,
     pub(super) device: Option<String>,
+    /// The part of each picture that is the B-scan, if the picture has other panels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) crop: Option<Crop>,
+    /// What a person should know of how the file was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 impl ScanRecord {
@@ -79,7 +85,15 @@ impl ScanRecord {
             acquired: None,
             clock: None,
             device: None,
+            crop: None,
+            notes: Vec::new(),
         }
+    }
+
+    /// Adds which part of each picture was read, and what the reader has to say.
+    #[must_use]
+    pub fn with_reading(self, crop: Option<Crop>, notes: Vec<String>) -> Self {
+        Self { crop, notes, ..self }
     }
 
     /// Adds when and by which device the scan was taken.
@@ -139,6 +153,9 @@ pub(super) struct ResultRecord<'a> {
     pub(super) model: &'a ModelRecord,
     pub(super) ellipsoid_zone: EzConvention,
     pub(super) verdict: Verdict,
+    /// Why the scan shows no retina.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) no_retina: Option<NoRetina>,
     /// What a person should look at.
     pub(super) findings: Vec<FindingSummary>,
     /// `None` if no B-scan was searched for lesions.
@@ -247,6 +264,8 @@ pub(super) struct BScanRecord {
     index: usize,
     place: Option<BScanPosition>,
     verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_retina: Option<NoRetina>,
     quality: Quality,
     signal: Signal,
     confidence: f32,
@@ -307,6 +326,7 @@ impl BScanRecord {
             index: bscan.index,
             place,
             verdict: bscan.verdict(),
+            no_retina: bscan.no_retina,
             quality: bscan.quality,
             signal: bscan.signal,
             confidence: bscan.confidence(),
@@ -322,6 +342,10 @@ impl BScanRecord {
 
     pub(super) const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    pub(super) const fn no_retina(&self) -> Option<NoRetina> {
+        self.no_retina
     }
 
     pub(super) const fn confidence(&self) -> f32 {

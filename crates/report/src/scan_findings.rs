@@ -135,6 +135,7 @@ mod tests {
         let class = |i: usize| if i % SIDE < 20 && i / SIDE < rows { Lesion::Srf.class() } else { 0 };
         let pixels = BScan { width: SIDE, height: SIDE, intensity: vec![0.5; SIDE * SIDE] };
         SegmentedBScan {
+            no_retina: None,
             index,
             quality: Quality::of(&pixels, &surfaces),
             signal: Signal::default(),

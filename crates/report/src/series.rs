@@ -139,6 +139,7 @@ fn merged(all: &[ScanSummary], out: &Path) -> Option<ScanSummary> {
         mean_thickness,
         etdrs: if let [one] = all { one.etdrs.clone() } else { None },
         verdict: Verdict::combine(all.iter().map(|s| s.verdict)),
+        no_retina: None,
         flags: letters.into_iter().filter(|letter| all.iter().any(|s| s.flags.contains(letter))).collect(),
         findings: all.iter().flat_map(|s| s.findings.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect(),
         lesions: if let [one] = all { one.lesions.clone() } else { Vec::new() },

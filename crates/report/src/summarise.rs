@@ -3,12 +3,12 @@
 use octrls_core::{
     layer::{LAYERS, Measured},
     measure::{
-        BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
+        BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
         follow_up::Measures,
         reference::ReferenceTable,
     },
-    scan::{Eye, Note, ScanHeader, Spacing},
+    scan::{Eye, Note, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct CollectedScan {
     lateral: Option<Spacing>,
     /// Those that are known before any B-scan is measured.
     notes: Vec<Note>,
+    /// Whether lateral distances are those of any eye, not of this one.
+    lateral_by_default: bool,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
     lesions: LesionTotals,
@@ -40,6 +42,8 @@ pub(super) struct ScanMeasures {
     /// Mean over the B-scans, 0 to 1.
     pub(super) confidence: f32,
     pub(super) verdict: Verdict,
+    /// Why no B-scan shows a retina: the reason for the first.
+    pub(super) no_retina: Option<NoRetina>,
     pub(super) quality: ScanQuality,
     /// What the reader and the measures have to say about the scan.
     pub(super) notes: Vec<Note>,
@@ -75,6 +79,8 @@ impl CollectedScan {
             axial: header.axial,
             lateral: header.lateral,
             notes: [header.notes.clone(), Note::on_spacings(header.axial, header.lateral)].concat(),
+            lateral_by_default: header.places == Some(Provenance::Default)
+                || header.lateral.is_some_and(|s| s.from == Provenance::Default),
             bscans: Vec::new(),
             facts: Vec::new(),
             lesions: LesionTotals::default(),
@@ -141,6 +147,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let quality = ScanQuality::judge(facts, verdict, gates);
     let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).collect();
 
+    // Distances that only a default scales are compared with nothing.
+    let reference = reference.filter(|_| !scan.lateral_by_default);
     let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
     let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
     let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
@@ -150,7 +158,8 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         ThicknessUnit::Pixels => Measures::default(),
         ThicknessUnit::Micrometres => {
             let means = Measured::all().into_iter().zip(&layers).map(|(of, layer)| (of, layer.mean, layer.coverage));
-            Measures::of(means, volume.as_ref(), circle.as_ref())
+            let stated = !scan.lateral_by_default;
+            Measures::of(means, volume.as_ref().filter(|_| stated), circle.as_ref().filter(|_| stated))
         }
     };
     ScanMeasures {
@@ -158,6 +167,7 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         layers,
         confidence,
         verdict,
+        no_retina: scan.bscans.iter().find_map(BScanRecord::no_retina).filter(|_| verdict == Verdict::NotARetina),
         quality,
         findings: FindingSummary::over(scan.bscans.iter().map(BScanRecord::findings)),
         lesions: scan.lesions.records(scan.axial, scan.lateral),
@@ -180,7 +190,7 @@ mod tests {
     use octrls_core::{
         measure::{Quality, Signal, Thicknesses},
         phantom::{Phantom, PhantomOptions, PhantomScan},
-        scan::{Pattern, Provenance},
+        scan::Pattern,
     };
 
     use super::*;
@@ -208,6 +218,7 @@ mod tests {
                 index,
                 quality: Quality::of(&bscan, &surfaces),
                 lesions: None,
+                no_retina: None,
                 signal: Signal::of(&bscan, &surfaces),
                 thicknesses: Thicknesses::measure(&surfaces, axial),
                 bscan,

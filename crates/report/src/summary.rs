@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use octrls_core::{
     layer::LAYERS,
     lesion::Lesion,
-    measure::{EtdrsSummary, FindingKind, ThicknessUnit, Verdict},
+    measure::{EtdrsSummary, FindingKind, NoRetina, ThicknessUnit, Verdict},
     scan::{Eye, Note},
     serde_path,
 };
@@ -28,6 +28,9 @@ pub struct ScanSummary {
     pub etdrs: Option<EtdrsSummary>,
     /// Whether the results can be trusted.
     pub verdict: Verdict,
+    /// Why it shows no retina.
+    #[serde(default)]
+    pub no_retina: Option<NoRetina>,
     /// Letters of the OSCAR-IB criteria that are not met; empty if all are.
     pub flags: String,
     /// What a person should look at, over all B-scans: lesions by class, then absent layers, then the disc.

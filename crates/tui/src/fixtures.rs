@@ -193,6 +193,7 @@ fn segmented(
         bscan,
         surfaces,
         lesions,
+        no_retina: None,
         network_time: Duration::from_millis(31 + (index as u64 * 7) % 23),
         surface_time: Duration::from_millis(4),
     }
@@ -229,6 +230,7 @@ pub fn done(bscans: usize, seconds: f64) -> ScanChange {
         mean_thickness: [Some(31.2), Some(68.9), Some(34.0), Some(29.7), Some(87.5), Some(41.6), Some(17.4), None],
         etdrs: (bscans > 1).then(etdrs),
         verdict: Verdict::Good,
+        no_retina: None,
         flags: String::new(),
         findings: Vec::new(),
         lesions: Vec::new(),

@@ -15,7 +15,7 @@ use octrls_core::{
     },
 };
 use octrls_engine::SegmenterOptions;
-use octrls_readers::ReadOptions;
+use octrls_readers::{NamePattern, RawScan, ReadOptions};
 use octrls_report::DicomResults;
 
 use super::{
@@ -41,12 +41,16 @@ pub(crate) struct ReadArguments {
     /// Process only this series of files that hold several; counts from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) series: Option<u32>,
+    /// Content of raw .img files whose names do not state it: A-scans and B-scans of a Zeiss Cirrus, as in
+    /// cirrus:512x128
+    #[arg(id = "as", long = "as", value_name = "cirrus:AxB")]
+    pub(crate) raw: Option<RawScan>,
 }
 
 impl ReadArguments {
     pub(crate) const fn options(&self) -> ReadOptions {
-        let Self { axial_um, lateral_um, um_per_degree, allow_missing, series } = *self;
-        ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series }
+        let Self { axial_um, lateral_um, um_per_degree, allow_missing, series, raw } = *self;
+        ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series, raw }
     }
 }
 
@@ -78,6 +82,10 @@ pub(crate) struct ResultArguments {
     pub(crate) reference: PathBuf,
     #[command(flatten)]
     pub(crate) convention: ConventionArguments,
+    /// What names of files and folders state where the files do not, as in '{patient}/{eye}_{date}'; fields: patient,
+    /// eye, date, time, axial_um, lateral_um, and * for anything
+    #[arg(long, value_name = "PATTERN", help_heading = SCANS)]
+    pub(crate) name_pattern: Option<NamePattern>,
     #[command(flatten, next_help_heading = SCANS)]
     pub(crate) read: ReadArguments,
 }
@@ -104,6 +112,7 @@ impl ResultArguments {
             dicom: self.dicom,
             gates,
             reference: reference.map(Arc::new),
+            names: self.name_pattern.clone(),
         })
     }
 }

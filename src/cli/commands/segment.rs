@@ -21,7 +21,7 @@ use octrls_core::{
 use octrls_dicom_net::ResultSender;
 use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
 use octrls_readers::{
-    self as readers, ExportParts, Role, ScanFiles, has_scan_extension, may_be_instance, may_have_parts, role,
+    self as readers, ExportParts, Role, ScanFiles, may_be_instance, may_be_scan, may_have_parts, role,
 };
 
 use crate::cli::{
@@ -170,7 +170,9 @@ fn summary_line(summary: &ScanSummary) -> String {
     });
     let layers = layers.collect::<Vec<_>>().join("  ");
     match summary.verdict {
-        Verdict::NotARetina => "not a retina".to_owned(),
+        Verdict::NotARetina => {
+            summary.no_retina.map_or("not a retina".to_owned(), |reason| format!("not a retina: {}", reason.words()))
+        }
         verdict => {
             let findings: Vec<_> = summary.findings.iter().map(|finding| finding.short()).collect();
             let findings = if findings.is_empty() { String::new() } else { format!(" ({})", findings.join(", ")) };
@@ -192,6 +194,7 @@ fn summary_line(summary: &ScanSummary) -> String {
 fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Vec<Job>> {
     let out = std::path::absolute(out)?;
     let mut by_name = BTreeMap::new();
+    let mut passed_by = 0;
     let mut add = |scan: PathBuf, name: PathBuf| match by_name.insert(name.clone(), scan.clone()) {
         Some(other) if other != scan => bail!(
             "{}: {} and {} would both write their results to {}; segment them into different folders",
@@ -217,17 +220,28 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             .filter_entry(|e| std::path::absolute(e.path()).is_ok_and(|p| p != out));
         for entry in below {
             let entry = entry.with_context(|| format!("{}: cannot search {}", ErrorCode::ReadIo, input.display()))?;
-            if entry.file_type().is_file() && has_scan_extension(entry.path()) {
+            if entry.file_type().is_file() && may_be_scan(entry.path()) {
                 let name = entry.path().strip_prefix(input)?.to_owned();
                 add(entry.into_path(), name)?;
+            } else if entry.file_type().is_file() && looks_like_a_scan(entry.path()) {
+                passed_by += 1;
             }
         }
     }
     by_name.retain(|name, scan| !is_passed_by(name, scan));
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
     by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
+    let passed = match passed_by {
+        0 => None,
+        1 => Some("1 file is no scan".to_owned()),
+        _ => Some(format!("{passed_by} files are no scans")),
+    };
     if by_name.is_empty() {
-        bail!("{}: no scans found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
+        let passed = passed.map_or(String::new(), |words| format!(" ({words})"));
+        bail!("{}: no scans found in {}{passed}", ErrorCode::ArgsEmpty, display_paths(inputs));
+    }
+    if let Some(words) = passed {
+        eprintln!("octrls: {words}");
     }
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
     let scans = readers::group_scans(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
@@ -248,6 +262,12 @@ fn is_passed_by(name: &Path, scan: &Path) -> bool {
         );
     }
     is_companion
+}
+
+/// Whether a file that is no scan is one that the operator may take for a scan; hidden files and sidecars are not.
+fn looks_like_a_scan(file: &Path) -> bool {
+    let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && file.extension().is_none_or(|extension| extension != "toml")
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

@@ -13,6 +13,7 @@ use crossbeam_channel::Receiver;
 use octrls_core::{ErrorCode, network::Network};
 use octrls_engine::{
     Engine, EngineHandle, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter, SegmenterOptions,
+    Totals,
 };
 use octrls_tui::{
     self as screen, ScreenKind,
@@ -94,6 +95,9 @@ impl Watcher {
         show(self.screen, &relay.events, engine.handle(), image)?;
         let totals = engine.join();
         relay.finish();
+        if once && totals == Totals::default() {
+            eprintln!("octrls: no scans found");
+        }
         let undelivered = peers.finish(once);
         let failed = totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0));
         Ok(some_failed_if(failed))

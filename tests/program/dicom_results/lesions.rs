@@ -62,6 +62,7 @@ fn bscan(index: usize, header: &ScanHeader) -> SegmentedBScan {
         }
     };
     SegmentedBScan {
+        no_retina: None,
         index,
         quality: Quality::of(&phantom.bscan, &surfaces),
         signal: Signal::of(&phantom.bscan, &surfaces),

@@ -17,6 +17,7 @@ pub(crate) fn summary(out: &Path) -> ScanSummary {
         mean_thickness: [None; LAYERS],
         etdrs: None,
         verdict: Verdict::Good,
+        no_retina: None,
         flags: String::new(),
         findings: Vec::new(),
         lesions: Vec::new(),

@@ -9,6 +9,7 @@ mod findings;
 pub mod follow_up;
 mod gates;
 mod lesions;
+mod no_retina;
 mod quality;
 pub mod reference;
 mod signal;
@@ -20,6 +21,7 @@ pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, S
 pub use findings::{Finding, FindingKind, UnknownFinding};
 pub use gates::{Gates, GatesError};
 pub use lesions::LesionFigures;
+pub use no_retina::NoRetina;
 pub use quality::{Quality, Verdict};
 pub use signal::Signal;
 pub use summary::EtdrsSummary;

@@ -3,6 +3,7 @@
 mod calibration;
 mod device;
 mod error;
+mod flat_border;
 mod fuse;
 #[cfg(feature = "cuda")]
 mod gpu;

@@ -10,7 +10,7 @@ use fast_image_resize::{
 
 use crate::scan::BScan;
 
-use super::InputSize;
+use super::{InputSize, flat_border::flat_border};
 
 /// Position of a scan on the network's grid.
 ///
@@ -106,7 +106,8 @@ impl Placement {
         self.input_of_prepared(&self.prepare(bscan))
     }
 
-    /// The resized scan, standardised: `resized_height * width` values, row-major.
+    /// The resized scan, standardised without flat white or grey borders, which become 0 as what lies outside the scan:
+    /// `resized_height * width` values, row-major.
     ///
     /// # Panics
     /// When `bscan` does not have the size that was placed.
@@ -118,7 +119,10 @@ impl Placement {
             "the placed scan has another size"
         );
         let mut pixels = self.resize(bscan);
-        standardise(&mut pixels);
+        match flat_border(&pixels, self.width) {
+            Some(border) => standardise_inside(&mut pixels, &border),
+            None => standardise(&mut pixels),
+        }
         pixels
     }
 
@@ -183,6 +187,16 @@ pub(super) fn standardise(pixels: &mut [f32]) {
     }
 }
 
+/// As [`standardise`] for the pixels outside `border`; those inside become 0.
+fn standardise_inside(pixels: &mut [f32], border: &[bool]) {
+    let mut inside: Vec<f32> = pixels.iter().zip(border).filter(|&(_, &flat)| !flat).map(|(&v, _)| v).collect();
+    standardise(&mut inside);
+    let mut inside = inside.into_iter();
+    for (pixel, &flat) in pixels.iter_mut().zip(border) {
+        *pixel = if flat { 0.0 } else { inside.next().unwrap_or_default() };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +253,19 @@ mod tests {
         assert_eq!((p.width, p.height), (20, 200), "newer models see every scan at its own scale");
         let p = Placement::scaled(20, 200, INPUT, 2.0);
         assert_eq!((p.width, p.height, p.scan_rows_per_grid_row()), (40, 400, 0.5));
+    }
+
+    #[test]
+    fn a_white_strip_becomes_zeros_and_changes_no_other_pixel() {
+        let mut plain = gradient(60, 200);
+        plain.intensity.iter_mut().for_each(|v| *v *= 0.5);
+        let mut with_strip = plain.clone();
+        with_strip.height += 20;
+        with_strip.intensity.resize(60 * 220, 1.0);
+        let (placed, longer) = (Placement::new(60, 200, INPUT), Placement::new(60, 220, INPUT));
+        let (want, got) = (placed.prepare(&plain), longer.prepare(&with_strip));
+        assert!(got[..60 * 200] == want, "the scan differs");
+        assert!(got[60 * 200..].iter().all(|&v| v == 0.0));
     }
 
     #[test]

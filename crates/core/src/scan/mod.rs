@@ -1,6 +1,7 @@
 //! What a scan is: its pixels, what is known of its geometry, and from where.
 
 mod note;
+mod panels;
 mod place;
 pub mod subject;
 
@@ -9,6 +10,7 @@ use std::{borrow::Cow, path::Path};
 use serde::{Deserialize, Serialize};
 
 pub use note::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM};
+pub use panels::{Crop, Layout, layout};
 pub use place::{BScanPosition, Place};
 pub use subject::{Acquisition, Clock, Moment, Subject, latin};
 
@@ -39,6 +41,8 @@ pub enum Provenance {
     Name,
     /// Not stated: taken from other readers of the format or inferred from one sample file.
     Convention,
+    /// Not stated: a usual value for any eye. Never compared with a reference group or between visits.
+    Default,
 }
 
 /// A sample spacing in micrometres, and its source.

@@ -1,4 +1,4 @@
-//! Decides by name alone which files below the root may be scans.
+//! Decides which files below the root may be scans: by name, and by content where a name does not tell.
 
 use std::{
     ffi::OsStr,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::filter::Filter;
-use octrls_readers::has_scan_extension;
+use octrls_readers::may_be_scan;
 
 /// Extensions that programs give to unfinished files.
 const UNFINISHED: [&str; 10] =
@@ -51,7 +51,17 @@ impl WatchScope {
 
     /// Whether to check the file at `path`.
     pub(crate) fn is_scan(&self, path: &Path) -> bool {
-        has_scan_extension(path) && self.filter.wants(path) && self.admits(path)
+        self.is_wanted(path) && may_be_scan(&self.root.join(path))
+    }
+
+    /// Whether the file at `path` is one that the operator may take for a scan, though it is none.
+    pub(crate) fn is_passed_by(&self, path: &Path) -> bool {
+        let is_sidecar = path.extension() == Some(OsStr::new("toml"));
+        !is_sidecar && self.is_wanted(path) && !may_be_scan(&self.root.join(path))
+    }
+
+    fn is_wanted(&self, path: &Path) -> bool {
+        self.filter.wants(path) && self.admits(path)
     }
 }
 

@@ -169,6 +169,8 @@ pub(crate) struct Watcher {
     new_folders: HashSet<PathBuf>,
     /// Unreadable folders that were reported already.
     unreadable: HashSet<PathBuf>,
+    /// Files of the first walk that are no scans; `None` once they are reported.
+    passed_by: Option<usize>,
 }
 
 impl Watcher {
@@ -201,6 +203,7 @@ impl Watcher {
             walks: 0,
             new_folders: HashSet::new(),
             unreadable: HashSet::new(),
+            passed_by: Some(0),
         }
     }
 
@@ -226,6 +229,7 @@ impl Watcher {
                     self.next_walk = Instant::now() + self.interval();
                 }
                 if is_complete {
+                    self.report_passed_by()?;
                     self.series.forget_missing_folders(self.scope.root());
                     self.report(Finding::Walked)?;
                 }
@@ -384,6 +388,8 @@ impl Watcher {
                     }
                     if entry.file_type().is_file() && scope.is_scan(&path) {
                         self.inspect(path)?;
+                    } else if self.passed_by.is_some() && entry.file_type().is_file() && scope.is_passed_by(&path) {
+                        self.passed_by = self.passed_by.map(|files| files + 1);
                     }
                 }
                 Err(error) if error.depth() == 0 => {
@@ -577,6 +583,20 @@ impl Watcher {
     /// Name of a scan in the root.
     fn name_of(&self, file: &Path) -> PathBuf {
         self.name.join(self.below(file))
+    }
+
+    /// Reports once how many files are no scans, so that an empty outcome is not silent.
+    fn report_passed_by(&mut self) -> Result<(), Stopped> {
+        match self.passed_by.take() {
+            None | Some(0) => Ok(()),
+            Some(files) => {
+                let text = match files {
+                    1 => "1 file is no scan and is passed by".to_owned(),
+                    _ => format!("{files} files are no scans and are passed by"),
+                };
+                self.report(Finding::Notice(Level::Info, ErrorCode::WatchPassedBy, text))
+            }
+        }
     }
 
     fn report_unreadable(&mut self, error: &walkdir::Error) -> Result<(), Stopped> {

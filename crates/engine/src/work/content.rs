@@ -33,7 +33,10 @@ impl Content {
                 key.push('+');
                 key.push_str(&digest(&sidecar)?);
             }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // A name of the greatest length leaves no room for a sidecar's.
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) => {
+                return Err(error);
+            }
             _ => {}
         }
         Ok((Self(key), digests))

@@ -10,7 +10,7 @@ use octrls_core::{
     segment::segment,
 };
 use octrls_fs::digest::sha256;
-use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanReader};
+use octrls_readers::{NamePattern, OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
     DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary,
     SeriesFolder, Staging,
@@ -43,6 +43,9 @@ pub struct SegmenterOptions {
     pub gates: Gates,
     /// Normative data for the thickness of volumes.
     pub reference: Option<Arc<ReferenceTable>>,
+    /// What the names of files and folders state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<NamePattern>,
 }
 
 /// Segments every B-scan of a scan and writes its results.
@@ -101,7 +104,14 @@ impl Segmenter {
         let start = Instant::now();
         let ScanTask { name, sha256, out, .. } = *task;
         let mut reader = opened.reader(read).map_err(|e| with_scan_name(e, name))?;
-        let header = reader.header().clone();
+        let mut header = reader.header().clone();
+        let mut notes = reader.notes();
+        let named = self.options.names.as_ref().map(|pattern| pattern.read(name));
+        match &named {
+            Some(Some(facts)) => facts.complete(&mut header),
+            Some(None) => notes.push("the name of the file does not fit the name pattern".to_owned()),
+            None => {}
+        }
         unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
@@ -112,8 +122,9 @@ impl Segmenter {
         if let Ok(Some(fundus)) = reader.fundus() {
             results = results.with_fundus(fundus);
         }
-        let subject = reader.subject().ok().flatten();
-        let acquisition = reader.acquisition().unwrap_or_default();
+        let named = named.flatten().unwrap_or_default();
+        let subject = reader.subject().ok().flatten().or_else(|| named.subject());
+        let acquisition = named.complete_acquisition(reader.acquisition().unwrap_or_default());
         let next = |index| {
             let pixels = reader.bscan(index).map_err(|e| with_scan_name(e, name))?;
             let device = findings(reader.as_mut(), index).map_err(|e| with_scan_name(e, name))?;
@@ -136,6 +147,7 @@ impl Segmenter {
         let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
         let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
         let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(&acquisition);
+        let scan = scan.with_reading(reader.crop(), notes);
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -206,15 +218,17 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let SegmenterOptions { read, ez, dicom, gates, reference } = &self.options;
-        let ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series } = *read;
+        let SegmenterOptions { read, ez, dicom, gates, reference, names } = &self.options;
+        let ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series, raw } = *read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
         let series = series.map_or(String::new(), |n| format!(" series {n}"));
         let (axial, lateral) = (um(axial_um), um(lateral_um));
         let degree = um_per_degree.map(|um| format!(" degree {um}")).unwrap_or_default();
         let judged_by = sha256(format!("{} {reference:?}", gates.identity()).as_bytes());
-        let written = format!("{} {missing}{series} {} {judged_by}", ez.key(), dicom.key());
+        let raw = raw.map(|raw| format!(" raw {raw}")).unwrap_or_default();
+        let names = names.as_ref().map(|pattern| format!(" names {pattern}")).unwrap_or_default();
+        let written = format!("{} {missing}{series}{raw}{names} {} {judged_by}", ez.key(), dicom.key());
         let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
         let followed = self.history.as_ref().map(table).unwrap_or_default();
         format!("{FINGERPRINT} {model} {axial} {lateral}{degree} {written}{followed}")

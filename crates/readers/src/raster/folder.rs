@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use octrls_core::scan::{BScan, Pattern, ScanHeader};
+use octrls_core::scan::{BScan, Crop, Pattern, ScanHeader};
 
-use super::Raster;
+use super::{Raster, RasterFile};
 use crate::{ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints};
 
 /// The images of a folder, each read on demand.
 pub(crate) struct ImageFolder {
     header: ScanHeader,
+    crop: Option<Crop>,
+    notes: Vec<String>,
     images: Vec<PathBuf>,
 }
 
@@ -18,21 +20,25 @@ impl ImageFolder {
         if images.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many images in one folder: {}", images.len())));
         }
-        let mut header: Option<ScanHeader> = None;
+        let Some(first) = images.first() else {
+            return Err(ReadError::Unsupported("a folder without images".to_owned()));
+        };
+        let mut size = None;
         for image in &images {
-            let own = Raster::recognise(image, hints)?.header().clone();
-            let first = header.get_or_insert_with(|| own.clone());
-            if own.bscans > 1 {
+            let file = RasterFile::recognise(image)?;
+            if file.pages.len() > 1 {
                 return Err(ReadError::Unsupported("a multi-page image in a folder of B-scans".to_owned()));
             }
-            if (own.width, own.height) != (first.width, first.height) {
+            let own = file.size()?;
+            if *size.get_or_insert(own) != own {
                 return Err(ReadError::Unsupported("images of different sizes in a folder of B-scans".to_owned()));
             }
         }
-        let header = header.ok_or_else(|| ReadError::Unsupported("a folder without images".to_owned()))?;
+        let first = Raster::recognise(first, hints)?;
+        let (crop, notes, header) = (first.crop(), first.notes(), first.header().clone());
         let pattern = if images.len() == 1 { header.pattern } else { Pattern::Unknown };
         let header = ScanHeader { format: "image folder".into(), bscans: images.len(), pattern, ..header };
-        Ok(Self { header: header.with_sidecar_layout(hints), images })
+        Ok(Self { header: header.with_sidecar_layout(hints), crop, notes, images })
     }
 }
 
@@ -43,11 +49,23 @@ impl ScanReader for ImageFolder {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
-        let bscan = Raster::recognise(&self.images[index], &Hints::default())?.bscan(0)?;
+        let mut image = Raster::recognise(&self.images[index], &Hints::default())?;
+        let bscan = image.bscan(0)?;
+        if image.crop() != self.crop {
+            return Err(ReadError::Composite("its images show their B-scans in different places".to_owned()));
+        }
         if (bscan.width, bscan.height) == (self.header.width, self.header.height) {
             Ok(bscan)
         } else {
             Err(ReadError::Malformed(format!("the image of B-scan {index} changed its size")))
         }
+    }
+
+    fn crop(&self) -> Option<Crop> {
+        self.crop
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 }

@@ -13,11 +13,24 @@ use std::io::{Error, ErrorKind, Read, Seek, SeekFrom};
 /// Maximum directories to follow; a chain may be circular.
 const MAX_DIRECTORIES: usize = 8192;
 
-/// Location of a page's directory.
+/// Tag of the meaning of samples, and two of its values.
+const PHOTOMETRIC: u16 = 262;
+const PALETTE: u16 = 3;
+const BLACK_IS_ZERO: u16 = 1;
+
+/// Location of a page's directory, and where it states that the samples are indices of a palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
     at: u64,
     order: Order,
+    palette_at: Option<u64>,
+}
+
+impl Directory {
+    /// Whether the samples are indices of a palette.
+    pub(crate) const fn has_palette(self) -> bool {
+        self.palette_at.is_some()
+    }
 }
 
 /// The pages, except reduced copies (thumbnails) and masks, at most [`MAX_DIRECTORIES`].
@@ -41,46 +54,54 @@ pub(crate) fn pages(mut file: impl Read + Seek) -> Result<Vec<Directory>, Error>
             return Err(Error::new(ErrorKind::InvalidData, "a page declares too many fields"));
         }
         let mut reduced = false;
+        let mut palette_at = None;
         for _ in 0..entries {
             let tag = order.u16(&mut file)?;
             file.seek_relative(if order.big_tiff { 10 } else { 6 })?;
+            if tag == PHOTOMETRIC {
+                let value_at = file.stream_position()?;
+                palette_at = (order.u16(&mut file)? == PALETTE).then_some(value_at);
+                file.seek_relative(if order.big_tiff { 6 } else { 2 })?;
+                continue;
+            }
             let value = order.offset(&mut file)?;
             // Tag 254, NewSubfileType: bit 0 marks a reduced copy, bit 2 a transparency mask.
             reduced |= tag == 254 && value & 0b101 != 0;
         }
         if !reduced {
-            pages.push(Directory { at, order });
+            pages.push(Directory { at, order, palette_at });
         }
         next = order.offset(&mut file)?;
     }
     Err(Error::new(ErrorKind::InvalidData, "endless chain of pages"))
 }
 
-/// A TIFF file presented with a chosen first page.
+/// A TIFF file presented with a chosen first page. Indices of a palette are presented as grey values.
 pub(crate) struct Page<R> {
     file: R,
     at: u64,
     /// Offset and content of the bytes presented instead of the file's own.
-    patch: Vec<u8>,
-    patch_at: u64,
+    patches: Vec<(u64, Vec<u8>)>,
 }
 
 impl<R: Read + Seek> Page<R> {
     /// `file` from its start, unchanged or with `first` as its first directory.
     pub(crate) fn new(file: R, first: Option<Directory>) -> Self {
-        let (patch_at, patch) = match first {
-            Some(Directory { at, order }) => (if order.big_tiff { 8 } else { 4 }, order.offset_bytes(at)),
-            None => (0, Vec::new()),
-        };
-        Self { file, at: 0, patch, patch_at }
+        let patches = first.map(|Directory { at, order, palette_at }| {
+            let first = (if order.big_tiff { 8 } else { 4 }, order.offset_bytes(at));
+            let grey = palette_at.map(|at| (at, order.short_bytes(BLACK_IS_ZERO)));
+            std::iter::once(first).chain(grey).collect()
+        });
+        Self { file, at: 0, patches: patches.unwrap_or_default() }
     }
 }
 
 impl<R: Read> Read for Page<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let read = self.file.read(buffer)?;
-        for (i, &byte) in self.patch.iter().enumerate() {
-            let place = (self.patch_at + i as u64).checked_sub(self.at).and_then(|p| usize::try_from(p).ok());
+        let bytes = self.patches.iter().flat_map(|(at, patch)| (*at..).zip(patch));
+        for (offset, &byte) in bytes {
+            let place = offset.checked_sub(self.at).and_then(|p| usize::try_from(p).ok());
             if let Some(shown) = place.and_then(|p| buffer[..read].get_mut(p)) {
                 *shown = byte;
             }
@@ -129,6 +150,10 @@ impl Order {
             (false, true) => short.to_le_bytes().to_vec(),
             (false, false) => short.to_be_bytes().to_vec(),
         }
+    }
+
+    fn short_bytes(self, value: u16) -> Vec<u8> {
+        if self.little { value.to_le_bytes().to_vec() } else { value.to_be_bytes().to_vec() }
     }
 
     /// A number as wide as the variant's offsets.

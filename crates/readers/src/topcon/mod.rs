@@ -19,7 +19,7 @@ use octrls_core::{
     layer::Boundary,
     scan::{
         Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing,
-        latin,
+        Subject, latin,
     },
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Topcon {
     projection: Option<Projection>,
     boundaries: DeviceBoundaries,
     acquisition: Acquisition,
+    subject: Option<Subject>,
 }
 
 /// En-face image of the volume.
@@ -138,6 +139,7 @@ impl Topcon {
             places: None,
             notes: Vec::new(),
         };
+        let subject = subject(&mut file, &chunks);
         let header = header.with_sidecar_layout(hints);
         // If B-scans are missing, the file does not tell which.
         let complete = projection.as_ref().is_none_or(|p| p.height == header.bscans);
@@ -147,7 +149,7 @@ impl Topcon {
                 .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
-        Ok(Self { file, header, bscans, projection, boundaries, acquisition })
+        Ok(Self { file, header, bscans, projection, boundaries, acquisition, subject })
     }
 }
 
@@ -185,6 +187,10 @@ impl ScanReader for Topcon {
             self.boundaries.determine_order(&mut self.file, &samples, bscans)?;
         }
         self.boundaries.rows(&mut self.file, index, bscans, (width, height))
+    }
+
+    fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
+        Ok(self.subject.clone())
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
@@ -232,6 +238,20 @@ impl Projection {
         let complete = fields.u32(8).ok()? == 8 && HEADER_BYTES + size <= chunk.size;
         complete.then_some(Self { width, height, stream: (chunk.at + HEADER_BYTES, size), pixel_mm })
     }
+}
+
+/// Patient, time and scanner; `None` if the file lacks one or obscures the patient, as `@PATIENT_INFO_03` does.
+fn subject(file: &mut SizedFile, chunks: &[Chunk]) -> Option<Subject> {
+    let mut part = |name: &str, at: u64, bytes: u64| {
+        let chunk = chunks.iter().find(|c| c.name == name && at + bytes <= c.size)?;
+        file.read(chunk.at + at, bytes).ok()
+    };
+    let patient = latin(&part("@PATIENT_INFO_02", 0, 32)?);
+    let time = part("@CAPTURE_INFO_02", 106, 12)?;
+    let field = |i: usize| LittleEndian(&time).u16(2 * i).ok().map(i64::from);
+    let acquired = Moment::new((field(0)?, field(1)?, field(2)?), (field(3)?, field(4)?, field(5)?))?;
+    let model = part("@HW_INFO_03", 0, 16).map(|name| latin(&name)).unwrap_or_default();
+    Subject::new(&patient, "", acquired, &format!("Topcon {model}"))
 }
 
 /// Reads a chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then the size

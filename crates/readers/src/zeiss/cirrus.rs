@@ -11,7 +11,7 @@ use std::path::Path;
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
 
 use crate::{
-    ReadError, ScanReader, dimensions,
+    RawScan, ReadError, ScanReader, dimensions,
     header_ext::HeaderExt as _,
     sidecar::{FirstBScan, Hints, VolumeLayout},
     sized_file::SizedFile,
@@ -35,14 +35,30 @@ pub(crate) struct Cirrus {
 /// A-scans and B-scans of cubes that are recognised by file size alone.
 const CUBES: [(u64, u64); 2] = [(512, 128), (200, 200)];
 
+/// A-scans and B-scans of the scanner's protocols.
+const SIZES: [(u64, u64); 6] = [(512, 128), (200, 200), (1024, 2), (1000, 2), (1024, 5), (1024, 21)];
+
 /// Size and type of a scan, from the file name.
 struct Kind {
     width: u64,
     bscans: u64,
     cube: bool,
+    /// Who states it.
+    from: Provenance,
 }
 
 impl Cirrus {
+    /// Whether the file at `path` may be an export whose name was changed.
+    pub(crate) fn may_be_nameless(path: &Path) -> bool {
+        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("img"))
+    }
+
+    /// The error of an export of `bytes` bytes without its name.
+    fn nameless(bytes: u64) -> ReadError {
+        let sizes = SIZES.into_iter().filter(|(ascans, bscans)| ascans * bscans * DEPTH == bytes);
+        ReadError::Nameless { bytes, sizes: sizes.collect() }
+    }
+
     /// Whether a file with this name and size in bytes can be an export. The size must fit the scan that the name
     /// states or, if it states none, one of the two cubes.
     pub(crate) fn recognises(path: &Path, bytes: u64) -> bool {
@@ -50,9 +66,15 @@ impl Cirrus {
         named_so && Kind::of(path, bytes).is_some()
     }
 
-    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
+    /// Opens an export. `raw` states its size if the name does not.
+    pub(crate) fn open(path: &Path, hints: &Hints, raw: Option<RawScan>) -> Result<Self, ReadError> {
         let file = SizedFile::open(path)?;
-        let kind = Kind::of(path, file.bytes()).ok_or(ReadError::UnknownFormat)?;
+        let bytes = file.bytes();
+        let kind = match (Kind::of(path, bytes), raw) {
+            (Some(kind), _) => kind,
+            (None, Some(raw)) => Kind::stated(raw, bytes)?,
+            (None, None) => return Err(Self::nameless(bytes)),
+        };
         let (width, height) = dimensions::check(kind.width, DEPTH)?;
         let of_the_format = |um: f64| Some(Spacing { um, from: Provenance::Format });
         let nominal = if kind.cube { of_the_format(CUBE_UM / kind.width as f64) } else { None };
@@ -67,7 +89,7 @@ impl Cirrus {
             eye,
             eye_from,
             pattern: if kind.cube { Pattern::RasterVolume } else { Pattern::Unknown },
-            pattern_from: kind.cube.then_some(Provenance::Name),
+            pattern_from: kind.cube.then_some(kind.from),
             tracks: Vec::new(),
             places: None,
             notes: Vec::new(),
@@ -86,9 +108,22 @@ impl Cirrus {
 }
 
 impl Kind {
+    /// The scan that the operator states; it must fit the file.
+    fn stated(raw: RawScan, bytes: u64) -> Result<Self, ReadError> {
+        let RawScan { ascans, bscans } = raw;
+        let (width, bscans) = (u64::from(ascans), u64::from(bscans));
+        if width * bscans * DEPTH != bytes {
+            return Err(ReadError::Hint(format!(
+                "{raw} has {} bytes, but the file has {bytes}",
+                width * bscans * DEPTH
+            )));
+        }
+        Ok(Self { width, bscans, cube: CUBES.contains(&(width, bscans)), from: Provenance::Operator })
+    }
+
     fn of(path: &Path, bytes: u64) -> Option<Self> {
         let stem = path.file_stem()?.to_str()?.to_ascii_lowercase();
-        let high = |width: u64, bscans: u64| Self { width, bscans, cube: false };
+        let high = |width: u64, bscans: u64| Self { width, bscans, cube: false, from: Provenance::Name };
         let kind = if stem.contains("hidef") {
             high(if stem.contains("optic disc") { 1000 } else { 1024 }, 2)
         } else if stem.contains("5 line") {
@@ -97,7 +132,7 @@ impl Kind {
             let named = fields(path).find_map(size_in);
             let of_a_cube = CUBES.into_iter().find(|(w, n)| w * n * DEPTH == bytes);
             let (width, bscans) = named.or(of_a_cube)?;
-            Self { width, bscans, cube: true }
+            Self { width, bscans, cube: true, from: Provenance::Name }
         };
         (kind.width.checked_mul(kind.bscans)?.checked_mul(DEPTH)? == bytes && bytes > 0).then_some(kind)
     }

@@ -11,8 +11,14 @@ use super::{
     dicom::{FRAME, Object, floats, item, located, sequence, string, tomography, word},
 };
 
-const OPTIONS: ReadOptions =
-    ReadOptions { axial_um: None, lateral_um: None, um_per_degree: None, allow_missing: false, series: None };
+const OPTIONS: ReadOptions = ReadOptions {
+    axial_um: None,
+    lateral_um: None,
+    um_per_degree: None,
+    allow_missing: false,
+    series: None,
+    raw: None,
+};
 
 /// Part `number` of a concatenation of `total`, with two frames of its own grey each; the first is `first` frames in.
 fn part(number: u16, total: Option<u16>, first: u32) -> Object {

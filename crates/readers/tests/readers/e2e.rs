@@ -29,7 +29,7 @@ fn volume_is_read() {
     assert_eq!((header.eye, header.pattern), (Some(Eye::Left), Pattern::RasterVolume));
     let axial = header.axial.unwrap();
     assert!((axial.um - 3.87).abs() < 1e-5 && axial.from == Provenance::Header);
-    assert!(header.lateral.is_none() && header.tracks.is_empty(), "degrees are no millimetres");
+    assert!(header.lateral.is_none() && header.tracks.is_empty(), "too coarse for a default length of a degree");
     for index in [2, 0, 1] {
         for (i, v) in reader.bscan(index).unwrap().intensity.into_iter().enumerate() {
             let mantissa = sample(index as i32, i as u32 % WIDTH, i as u32 / WIDTH) - (40 << 10);
@@ -71,10 +71,17 @@ fn degrees_become_millimetres_if_their_length_is_stated() {
     chunks.extend((0..3).map(line));
     let path = folder.file("a.E2E", &file(&chunks));
     let mut reader = scan::open(&path, ReadOptions::default()).unwrap();
-    assert!(reader.header().tracks.is_empty() && reader.header().lateral.is_none());
-    // Positions on the image are known without millimetres per degree.
+    // Nobody states the length of a degree: that of any eye.
+    let header = reader.header().clone();
+    let lateral = header.lateral.unwrap();
+    assert!((lateral.um - 293.0 / 3.0).abs() < 1e-6 && lateral.from == Provenance::Default);
+    assert_eq!((header.places, header.tracks.len()), (Some(Provenance::Default), 3));
+    assert!(reader.notes().iter().any(|note| note.contains("293 um per degree")), "{:?}", reader.notes());
+    let stated = ReadOptions { lateral_um: Some(11.0), ..ReadOptions::default() };
+    let header = scan::open(&path, stated).unwrap().header().clone();
+    assert_eq!((header.lateral.unwrap().from, header.places), (Provenance::Operator, None), "a statement wins");
     let fundus = reader.fundus().unwrap().unwrap();
-    assert!(fundus.pixel_mm.is_none() && fundus.lines.len() == 3);
+    assert!(fundus.lines.len() == 3);
     // 30 degrees across 2 pixels.
     let near = |found: [f32; 2], x: f32, y: f32| (found[0] - x).abs() < 1e-5 && (found[1] - y).abs() < 1e-5;
     assert!(near(fundus.lines[0][0], 14.0 / 15.0, 14.0 / 15.0) && near(fundus.lines[0][1], 16.0 / 15.0, 14.0 / 15.0));
@@ -185,17 +192,20 @@ fn last_edit_of_a_chunk_counts() {
 
 #[test]
 fn eyes_are_not_guessed() {
-    let eye = |letters: [u8; 2]| {
+    let opened = |letters: [u8; 2]| {
         let mut chunks = series(3, letters[0], 1);
         chunks.push(laterality([7, 70, 3, -1], 1, letters[1]));
         // Another series does not count.
         chunks.push(laterality([7, 70, 4, -1], 1, b'R'));
-        open(&file(&chunks), ReadOptions::default()).unwrap().header().eye
+        open(&file(&chunks), ReadOptions::default()).unwrap()
     };
+    let eye = |letters| opened(letters).header().eye;
+    let notes = |letters| opened(letters).notes().iter().filter(|note| note.contains("both eyes")).count();
     assert_eq!(eye(*b"LL"), Some(Eye::Left));
     assert_eq!(eye(*b"L?"), Some(Eye::Left));
     assert_eq!(eye(*b"LR"), None);
     assert_eq!(eye([0, 0xff]), None);
+    assert_eq!((notes(*b"LR"), notes(*b"LL"), notes([0, 0xff])), (1, 0, 0), "a contradiction is said");
 }
 
 #[test]

@@ -87,6 +87,60 @@ fn export_is_a_volume_in_number_order() {
 }
 
 #[test]
+fn encodings_commas_and_percent_encoded_names_are_read() {
+    let plain = text();
+    let utf_16 = |unit: fn(u16) -> [u8; 2], mark: bool| {
+        let text = format!("{}<?xml version=\"1.0\" encoding=\"utf-16\"?>{plain}", if mark { "\u{feff}" } else { "" });
+        text.encode_utf16().flat_map(unit).collect::<Vec<u8>>()
+    };
+    let commas = plain.replace("0.011", "0,011").replace("0.00387", "0,00387").replace("2.5", "2,5");
+    let commas = commas.replace("1.066", "1,066").replace("1.0<", "1,0<");
+    let named = plain.replace("B1.tif", "B%31.tif");
+    for bytes in [
+        utf_16(u16::to_le_bytes, true),
+        utf_16(u16::to_be_bytes, true),
+        utf_16(u16::to_le_bytes, false),
+        utf_16(u16::to_be_bytes, false),
+        commas.into_bytes(),
+        named.into_bytes(),
+    ] {
+        let export = export(&plain);
+        std::fs::write(&export.xml, &bytes).unwrap();
+        let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
+        assert_eq!(reader.header().bscans, 3);
+        assert!((reader.header().lateral.unwrap().um - 11.0).abs() < 1e-9);
+        assert_eq!(reader.device_boundaries(0).unwrap()[0].1[2], Some(2.5));
+        let parts = scan::parts(&export.xml);
+        assert!(["B1.tif", "B2.tif", "NIR1.tif"].iter().all(|name| parts.contains(&export.xml.with_file_name(name))));
+    }
+}
+
+#[test]
+fn images_beside_a_broken_export_are_no_scans() {
+    let export = export(&text());
+    let half = text();
+    std::fs::write(&export.xml, &half[..half.len() / 2]).unwrap();
+    let parts = scan::parts(&export.xml);
+    assert!(
+        parts.contains(&export.xml.with_file_name("B1.tif")) && parts.contains(&export.xml.with_file_name("x.png"))
+    );
+    assert!(!parts.contains(&export.xml.with_file_name("other.vol")));
+}
+
+#[test]
+fn an_export_in_utf_16_is_one_scan() {
+    let Some(cases) = super::cases() else { return };
+    let xml = cases.join("heyex_xml_utf16/export.xml");
+    let mut reader = scan::open(&xml, ReadOptions::default()).unwrap();
+    let header = reader.header().clone();
+    assert!(header.bscans > 1 && header.eye.is_some() && header.lateral.is_some(), "{header:?}");
+    reader.bscan(0).unwrap();
+    let parts = scan::parts(&xml);
+    let tiffs = std::fs::read_dir(xml.parent().unwrap()).unwrap().map(|e| e.unwrap().path());
+    assert!(tiffs.filter(|p| p.extension().is_some_and(|e| e == "tif")).all(|p| parts.contains(&p)));
+}
+
+#[test]
 fn device_boundaries_need_a_row_per_ascan() {
     let export = export(&text());
     let mut reader = scan::open(&export.xml, ReadOptions::default()).unwrap();
@@ -105,6 +159,7 @@ fn missing_images_are_an_error_unless_allowed() {
     let allowed = ReadOptions { allow_missing: true, ..ReadOptions::default() };
     let reader = scan::open(&export.xml, allowed).unwrap();
     assert_eq!((reader.header().bscans, reader.header().tracks.len()), (2, 2));
+    assert_eq!(reader.notes(), ["1 of the 3 B-scans of this export are missing"]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod broken;
 mod cases;
+mod composite;
+mod content;
 mod dicom;
 mod dicom_parts;
 mod dicom_series;
@@ -41,6 +43,16 @@ impl Folder {
         std::fs::write(&path, bytes).unwrap();
         path
     }
+}
+
+/// The folder of pictures and exports that once failed; it lies beside the real data and is no part of the project.
+fn cases() -> Option<PathBuf> {
+    let data = octrls_testing::real_data("formats")?;
+    let cases = data.parent().map(|shared| shared.join("cases")).filter(|folder| folder.is_dir());
+    if cases.is_none() {
+        octrls_testing::missing("cases", "the folder shared/cases");
+    }
+    cases
 }
 
 /// Reads a scan of one B-scan completely.

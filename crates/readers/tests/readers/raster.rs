@@ -179,3 +179,194 @@ fn broken_and_circular_page_chains_are_rejected() {
         assert_eq!(error_code(&folder.file("broken.tif", &bytes)), code);
     }
 }
+
+#[test]
+fn fewer_bits_in_sixteen_are_scaled_by_what_they_hold() {
+    for bits in [8_u32, 10, 12] {
+        let top = (1_u32 << bits) - 1;
+        let value = |x: u32, y: u32| (top * (x + y) / (WIDTH + HEIGHT - 2)) as u16;
+        let image = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Luma([value(x, y)]));
+        for format in [ImageFormat::Png, ImageFormat::Tiff] {
+            let folder = Folder::new();
+            let path = folder.file("deep", &encode(&image.clone().into(), format));
+            let reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
+            assert_eq!(reader.notes().len(), 1, "{:?}", reader.notes());
+            let (_, bscan) = read(&path).unwrap();
+            for (i, v) in bscan.intensity.iter().enumerate() {
+                let want = f32::from(value(i as u32 % WIDTH, i as u32 / WIDTH)) / top as f32;
+                assert!((v - want).abs() < 1e-6, "{bits} bits at {i}: {v}, not {want}");
+            }
+        }
+    }
+}
+
+/// A field of a TIFF directory: tag, type, count, and its value or content.
+type TiffField<'a> = (u16, u16, u32, &'a [u8]);
+
+/// A little-endian TIFF or `BigTIFF` of one page of `WIDTH` x `HEIGHT` samples; `fields` are sorted by tag.
+fn tiff_with(big: bool, samples: &[u8], fields: &[TiffField<'_>]) -> Vec<u8> {
+    let number = |v: u64| if big { v.to_le_bytes().to_vec() } else { (v as u32).to_le_bytes().to_vec() };
+    let inline = if big { 8 } else { 4 };
+    let mut bytes = if big { b"II+\0\x08\0\0\0".to_vec() } else { b"II*\0".to_vec() };
+    let start = bytes.len() + inline;
+    let places = (start, start + samples.len());
+    let mut content = samples.to_vec();
+    let strip = |tag: u16, v: usize| (tag, 4_u16, 1_u32, (v as u32).to_le_bytes().to_vec());
+    let mut all: Vec<(u16, u16, u32, Vec<u8>)> = fields.iter().map(|&(t, k, n, v)| (t, k, n, v.to_vec())).collect();
+    all.extend([
+        strip(256, WIDTH as usize),
+        strip(257, HEIGHT as usize),
+        strip(273, places.0),
+        strip(278, HEIGHT as usize),
+        strip(279, samples.len()),
+    ]);
+    all.sort_by_key(|field| field.0);
+    let mut directory =
+        if big { (all.len() as u64).to_le_bytes().to_vec() } else { (all.len() as u16).to_le_bytes().to_vec() };
+    for (tag, kind, count, mut value) in all {
+        directory.extend(tag.to_le_bytes());
+        directory.extend(kind.to_le_bytes());
+        directory.extend(number(count.into()));
+        if value.len() > inline {
+            directory.extend(number((start + content.len()) as u64));
+            content.extend(value);
+        } else {
+            value.resize(inline, 0);
+            directory.extend(value);
+        }
+    }
+    bytes.extend(number((start + content.len()) as u64));
+    bytes.extend(content);
+    bytes.extend(directory);
+    bytes.extend(number(0));
+    bytes
+}
+
+fn short(value: u16) -> [u8; 2] {
+    value.to_le_bytes()
+}
+
+#[test]
+fn palettes_floats_and_signed_samples_are_read() {
+    let pixels: Vec<(u32, u32)> = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y))).collect();
+    let greys: Vec<u8> = pixels.iter().map(|&(x, y)| grey(x, y)).collect();
+    // Colour 255 - i is grey i.
+    let colours: Vec<u8> = (0..3).flat_map(|_| (0..256_u32).flat_map(|i| short(((255 - i) * 257) as u16))).collect();
+    let one = short(1);
+    let common = |bits: u16, meaning: u16, format: u16| {
+        [(258, short(bits)), (259, one), (262, short(meaning)), (277, one), (339, short(format))]
+    };
+    let fields = |values: &[(u16, [u8; 2])], more: &[(u16, u16, u32, Vec<u8>)]| {
+        let mut all: Vec<(u16, u16, u32, Vec<u8>)> = values.iter().map(|&(tag, v)| (tag, 3, 1, v.to_vec())).collect();
+        all.extend_from_slice(more);
+        all
+    };
+    let build = |big: bool, samples: &[u8], all: &[(u16, u16, u32, Vec<u8>)]| {
+        let all: Vec<TiffField<'_>> = all.iter().map(|(t, k, n, v)| (*t, *k, *n, v.as_slice())).collect();
+        tiff_with(big, samples, &all)
+    };
+    for big in [false, true] {
+        let plain = build(big, &greys, &fields(&common(8, 1, 1), &[]));
+        assert_pixels("plain.tif", &plain, "TIFF", 0.0, grey_value);
+        let palette = build(big, &greys, &fields(&common(8, 3, 1), &[(320, 3, 768, colours.clone())]));
+        assert_pixels("palette.tif", &palette, "TIFF", 1e-4, |x, y| 1.0 - grey_value(x, y));
+        let floats: Vec<u8> = greys.iter().flat_map(|&v| (f32::from(v) / 255.0).to_le_bytes()).collect();
+        assert_pixels("float.tif", &build(big, &floats, &fields(&common(32, 1, 3), &[])), "TIFF", 1e-6, grey_value);
+        let floats: Vec<u8> = greys.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect();
+        assert_pixels("double.tif", &build(big, &floats, &fields(&common(64, 1, 3), &[])), "TIFF", 1e-6, grey_value);
+        let signed: Vec<u8> = greys.iter().flat_map(|&v| i16::from(v).to_le_bytes()).collect();
+        assert_pixels("signed.tif", &build(big, &signed, &fields(&common(16, 1, 2), &[])), "TIFF", 1e-6, grey_value);
+    }
+    let no_colours = build(false, &greys, &fields(&common(8, 3, 1), &[]));
+    assert_eq!(error_code(&Folder::new().file("a.tif", &no_colours)), "E-READ-MALFORMED");
+}
+
+#[test]
+fn spacing_comes_from_the_tags_of_a_tiff() {
+    let folder = Folder::new();
+    let rational = |pixels: u32, units: u32| [pixels.to_le_bytes(), units.to_le_bytes()].concat();
+    let of = |unit: u16, x: Vec<u8>, y: Vec<u8>, text: &str| {
+        let samples = vec![9; (WIDTH * HEIGHT) as usize];
+        let text = format!("{text}\0");
+        let bytes = tiff_with(
+            false,
+            &samples,
+            &[
+                (258, 3, 1, &short(8)),
+                (259, 3, 1, &short(1)),
+                (262, 3, 1, &short(1)),
+                (270, 2, text.len() as u32, text.as_bytes()),
+                (277, 3, 1, &short(1)),
+                (282, 5, 1, &x),
+                (283, 5, 1, &y),
+                (296, 3, 1, &short(unit)),
+            ],
+        );
+        let header =
+            octrls_readers::open(&folder.file("a.tif", &bytes), ReadOptions::default()).unwrap().header().clone();
+        let um = |s: Option<octrls_core::scan::Spacing>| s.map(|s| (s.um * 100.0).round() / 100.0);
+        assert!(header.axial.is_none_or(|s| s.from == octrls_core::scan::Provenance::Header));
+        (um(header.axial), um(header.lateral))
+    };
+    let (x, y) = (rational(100, 1150), rational(100, 387));
+    assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\nunit=micron\n"), (Some(3.87), Some(11.5)));
+    assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\nunit=mm\n"), (None, None), "implausible");
+    assert_eq!(of(1, x.clone(), y.clone(), "ImageJ=1.53t\n"), (None, None), "no unit");
+    let ome =
+        "<OME><Image><Pixels PhysicalSizeX=\"0.0115\" PhysicalSizeXUnit=\"mm\" PhysicalSizeY=\"3.87\"/></Image></OME>";
+    assert_eq!(of(1, x, y, ome), (Some(3.87), Some(11.5)));
+    // Pixels per centimetre, then the resolution of a printer and of a screen.
+    assert_eq!(of(3, rational(10_000, 12), rational(10_000, 4), ""), (Some(4.0), Some(12.0)));
+    assert_eq!(of(2, rational(300, 1), rational(300, 1), ""), (None, None));
+    assert_eq!(of(2, rational(72, 1), rational(72, 1), ""), (None, None));
+    assert_eq!(of(3, rational(0, 1), rational(1, 0), ""), (None, None));
+}
+
+/// A JPEG with an EXIF orientation.
+fn with_orientation(jpeg: &[u8], orientation: u16) -> Vec<u8> {
+    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0".to_vec();
+    exif.extend([0x12, 0x01, 3, 0, 1, 0, 0, 0]);
+    exif.extend(u32::from(orientation).to_le_bytes());
+    exif.extend([0; 4]);
+    let mut bytes = jpeg[..2].to_vec();
+    bytes.extend([0xff, 0xe1]);
+    bytes.extend((exif.len() as u16 + 2).to_be_bytes());
+    bytes.extend(exif);
+    bytes.extend(&jpeg[2..]);
+    bytes
+}
+
+#[test]
+fn a_turned_jpeg_is_turned_back() {
+    let folder = Folder::new();
+    let image = GrayImage::from_fn(32, 16, |x, _| Luma([(x * 8) as u8]));
+    let jpeg = encode(&image.into(), ImageFormat::Jpeg);
+    let (header, bscan) = read(&folder.file("upright.jpg", &with_orientation(&jpeg, 1))).unwrap();
+    assert_eq!((header.width, header.height), (32, 16));
+    let path = folder.file("turned.jpg", &with_orientation(&jpeg, 6));
+    let reader = octrls_readers::open(&path, ReadOptions::default()).unwrap();
+    assert!(reader.notes().iter().any(|note| note.contains("orientation")));
+    let (header, turned) = read(&path).unwrap();
+    assert_eq!((header.width, header.height), (16, 32));
+    // A quarter to the right: the first column becomes the first row.
+    for (x, y) in [(0, 0), (3, 20), (15, 31)] {
+        assert!((turned.intensity[y * 16 + x] - bscan.intensity[(15 - x) * 32 + y]).abs() < 1e-6, "{x} {y}");
+    }
+    let (_, down) = read(&folder.file("down.jpg", &with_orientation(&jpeg, 3))).unwrap();
+    assert!(down.intensity.iter().eq(bscan.intensity.iter().rev()));
+}
+
+#[test]
+fn image_kinds_that_once_failed_are_read() {
+    let Some(cases) = super::cases() else { return };
+    let reference = read(&cases.join("white_strip_reference.png")).unwrap().1;
+    for file in ["palette.tif", "float32.tif", "bigtiff.tif", "gray16_holds_12_bits.png", "exif_rotated_90.jpg"] {
+        let (header, bscan) = read(&cases.join(file)).unwrap();
+        assert_eq!((header.width, header.height), (reference.width, reference.height), "{file}");
+        let mean = |b: &octrls_core::scan::BScan| b.intensity.iter().sum::<f32>() / b.intensity.len() as f32;
+        let ratio = mean(&bscan) / mean(&reference);
+        assert!((0.5..2.0).contains(&ratio), "{file}: {ratio} times as bright");
+        let top = bscan.intensity.iter().copied().fold(0.0, f32::max);
+        assert!(top > 0.9, "{file}: {top}");
+    }
+}

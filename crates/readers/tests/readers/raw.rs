@@ -74,9 +74,29 @@ fn high_definition_frames_are_not_mirrored() {
 fn raw_files_of_unexpected_size_are_rejected() {
     let folder = Folder::new();
     let name = "X_Macular Cube 20x2_OD_cube_raw.img";
-    assert_eq!(error_code(&folder.file(name, &cube(20, 2)[1..])), "E-READ-FORMAT");
-    assert_eq!(error_code(&folder.file("disk.img", &cube(20, 2))), "E-READ-FORMAT");
-    assert_eq!(error_code(&folder.file("X_Cube 99999999x99999999_.img", &[7; 64])), "E-READ-FORMAT");
+    assert_eq!(error_code(&folder.file(name, &cube(20, 2)[1..])), "E-READ-NAME");
+    assert_eq!(error_code(&folder.file("disk.img", &cube(20, 2))), "E-READ-NAME");
+    assert_eq!(error_code(&folder.file("X_Cube 99999999x99999999_.img", &[7; 64])), "E-READ-NAME");
+}
+
+#[test]
+fn a_renamed_export_is_read_as_the_operator_states() {
+    let folder = Folder::new();
+    let path = folder.file("scan 1.img", &cube(1024, 5));
+    let error = scan::open(&path, ReadOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("may be 1024x5") && error.to_string().contains("--as cirrus:1024x5"), "{error}");
+    let stated = |text: &str| ReadOptions { raw: Some(text.parse().unwrap()), ..ReadOptions::default() };
+    let reader = scan::open(&path, stated("cirrus:1024x5")).unwrap();
+    assert_eq!((reader.header().width, reader.header().bscans), (1024, 5));
+    assert_eq!(scan::open(&path, stated("cirrus:512x128")).err().unwrap().code(), "E-READ-HINT");
+    let named = folder.file("X_Macular Cube 20x2_OD_cube_raw.img", &cube(20, 2));
+    let reader = scan::open(&named, stated("cirrus:1024x5")).unwrap();
+    assert_eq!(reader.header().width, 20, "a name that states its scan needs no help");
+    for wrong in ["cirrus", "cirrus:512", "cirrus:0x5", "topcon:512x128", "cirrus:512x128x2"] {
+        assert!(wrong.parse::<scan::RawScan>().is_err(), "{wrong}");
+    }
+    let shown = "cirrus:512x128".parse::<scan::RawScan>().unwrap().to_string();
+    assert_eq!(shown, "cirrus:512x128");
 }
 
 fn record(key: &str, data: &[u8]) -> Vec<u8> {

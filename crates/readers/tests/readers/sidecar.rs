@@ -22,8 +22,14 @@ fn by(um: f64, from: Provenance) -> Spacing {
     Spacing { um, from }
 }
 
-const HINTS: ReadOptions =
-    ReadOptions { axial_um: Some(2.5), lateral_um: Some(6.5), um_per_degree: None, allow_missing: false, series: None };
+const HINTS: ReadOptions = ReadOptions {
+    axial_um: Some(2.5),
+    lateral_um: Some(6.5),
+    um_per_degree: None,
+    allow_missing: false,
+    series: None,
+    raw: None,
+};
 
 #[test]
 fn the_sidecar_wins_over_the_operator() {
@@ -189,4 +195,12 @@ fn positions_in_the_file_win_over_the_sidecar() {
     folder.file("a.vol.toml", b"between_um = 999.0\nfirst_bscan = \"inferior\"");
     let reader = scan::open(&folder.file("a.vol", &Vol::default().bytes()), ReadOptions::default()).unwrap();
     assert_eq!(reader.header().places, Some(Provenance::Header));
+}
+
+#[test]
+fn a_name_of_the_greatest_length_has_no_sidecar() {
+    let folder = Folder::new();
+    let path = folder.file(&format!("{}.png", "n".repeat(251)), &encode(&grey_image(8, 8), ImageFormat::Png));
+    assert_eq!(path.file_name().unwrap().len(), 255);
+    assert!(scan::open(&path, ReadOptions::default()).is_ok());
 }

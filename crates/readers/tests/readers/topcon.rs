@@ -255,3 +255,38 @@ fn contradictory_files_are_rejected() {
     assert_eq!(changed(fds(), "@IMG_MOT_COMP_03", 9, 8), "E-READ-UNSUPPORTED");
     assert_eq!(changed(fds(), "@PARAM_SCAN_04", 12, 0), "accepted");
 }
+
+#[test]
+fn subject_has_patient_time_and_model() {
+    let of = |patient: &[u8], time: [u16; 6]| {
+        let mut bytes = b"FOCTFDA".to_vec();
+        bytes.extend([1_u32, 1001].map(u32::to_le_bytes).concat());
+        let mut model = b"3DOCT-1000".to_vec();
+        model.resize(100, 0);
+        let mut person = patient.to_vec();
+        person.resize(615, 0);
+        let mut capture = vec![0; 106];
+        capture.extend(time.map(u16::to_le_bytes).concat());
+        for (name, content) in [
+            ("@HW_INFO_03", model),
+            ("@PATIENT_INFO_02", person),
+            ("@CAPTURE_INFO_02", capture),
+            ("@IMG_JPEG", jpegs(1, 0)),
+        ] {
+            bytes.extend(chunk(name, &content));
+        }
+        bytes.push(0);
+        super::subject(&Folder::new().file("a.fda", &bytes))
+    };
+    let visit = super::expected_subject("", "P-7", "2026-01-31T10:15:09");
+    assert_eq!(of(b"P-7", [2026, 1, 31, 10, 15, 9]), Some(visit));
+    assert_eq!(of(b"", [2026, 1, 31, 10, 15, 9]), None);
+    assert_eq!(of(b"P-7", [0; 6]), None);
+}
+
+#[test]
+fn a_real_file_states_who_and_when() {
+    let Some(data) = octrls_testing::real_data("formats/topcon_fda") else { return };
+    let path = data.join("formats/topcon_fda/fda_minimized.fda");
+    assert_eq!(super::subject(&path), Some(super::expected_subject("", "1", "2010-07-09T09:23:36")));
+}

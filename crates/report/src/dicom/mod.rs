@@ -29,7 +29,7 @@ mod segments;
 pub(super) use heights::Heights;
 pub(super) use lesion_runs::LesionRuns;
 
-use octrls_core::scan::ScanHeader;
+use octrls_core::{measure::Verdict, scan::ScanHeader};
 use octrls_readers::{DicomOrigin, DicomReference};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,10 @@ impl ScanResults<'_> {
             record.left_out.push(reason.to_owned());
             return Ok((files, record));
         };
+        if self.record.verdict == Verdict::NotARetina {
+            record.left_out.push("the scan shows no retina: there is nothing to deliver".to_owned());
+            return Ok((files, record));
+        }
         let has_lines = self.heights.has_lines();
         let mut add = |object: object::Object| {
             record.objects.push(object.record());

@@ -74,8 +74,9 @@ impl BScanPage<'_> {
                 y += LINE;
             }
         }
-        for note in &record.notes {
-            for line in wrapped(&note.words.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
+        let read = record.scan.notes.iter().map(|note| format!("Note: {note}."));
+        for note in record.notes.iter().map(|note| note.words.to_owned()).chain(read) {
+            for line in wrapped(&note.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
                 page.text(MARGIN, y, BODY, Align::Left, &line);
                 y += LINE;
             }
@@ -163,6 +164,7 @@ impl BScanPage<'_> {
         };
         let places = match scan.places {
             Some(Provenance::Convention) => "by convention of the format, not stated".to_owned(),
+            Some(Provenance::Default) => "known, scaled by a default".to_owned(),
             from => known("known", from),
         };
         let clock = |clock| if clock == Some(Clock::Utc) { "UTC" } else { "local time" };
@@ -329,6 +331,7 @@ const fn source_name(from: Provenance) -> &'static str {
         Provenance::Format => "format",
         Provenance::Name => "file's name",
         Provenance::Convention => "format's convention",
+        Provenance::Default => "default for any eye",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The headline of the report: the verdict on the lines, and what a clinician should look at.
 
-use octrls_core::measure::Verdict;
+use octrls_core::measure::{NoRetina, Verdict};
 
 use crate::{findings::FindingSummary, record::ResultRecord};
 
@@ -11,17 +11,22 @@ const MAX_RANGES: usize = 4;
 pub(super) fn headline(record: &ResultRecord<'_>) -> Vec<String> {
     let findings: Vec<String> = record.findings.iter().map(|f| finding(f, record.scan.bscans)).collect();
     let hidden_choroid = record.choroid_visible.filter(|_| record.quality.doubts_choroid());
-    paragraphs(record.verdict, &findings, record.lesions.is_some(), hidden_choroid)
+    match record.verdict {
+        Verdict::NotARetina => vec![no_lines(record.no_retina)],
+        verdict => paragraphs(verdict == Verdict::Good, &findings, record.lesions.is_some(), hidden_choroid),
+    }
 }
 
-/// The paragraphs for a scan that was or was not `searched` for lesions. `hidden_choroid` is the share of the choroid that
-/// is visible, if it is too small.
-fn paragraphs(verdict: Verdict, findings: &[String], searched: bool, hidden_choroid: Option<f32>) -> Vec<String> {
-    let lines = match verdict {
-        Verdict::Good => "Lines good",
-        Verdict::Doubtful => "Lines doubtful, check them before you use them",
-        Verdict::NotARetina => return vec!["This scan shows no layers of a retina; it has no lines.".to_owned()],
-    };
+/// The paragraph for a scan without lines.
+fn no_lines(why: Option<NoRetina>) -> String {
+    let why = why.map_or(String::new(), |reason| format!(" ({})", reason.words()));
+    format!("This scan shows no layers of a retina{why}; it has no lines.")
+}
+
+/// The paragraphs for a scan that has lines and was or was not `searched` for lesions. `hidden_choroid` is the share of
+/// the choroid that is visible, if it is too small.
+fn paragraphs(good: bool, findings: &[String], searched: bool, hidden_choroid: Option<f32>) -> Vec<String> {
+    let lines = if good { "Lines good" } else { "Lines doubtful, check them before you use them" };
     let first = match (findings, searched) {
         ([], true) => format!("{lines}; the program has no findings."),
         ([], false) => format!("{lines}."),
@@ -70,17 +75,26 @@ mod tests {
     #[test]
     fn good_lines_never_stand_alone_over_findings() {
         let findings = ["subretinal fluid (B-scan 4)".to_owned(), "optic disc (B-scan 1)".to_owned()];
-        let words = |verdict, searched| paragraphs(verdict, &findings, searched, None);
+        let words = |good| paragraphs(good, &findings, true, None);
         let expected =
             "Lines good; findings to be read by a clinician: subretinal fluid (B-scan 4), optic disc (B-scan 1).";
-        assert_eq!(words(Verdict::Good, true), [expected]);
-        assert!(words(Verdict::Doubtful, true)[0].contains("check them before you use them; findings"));
+        assert_eq!(words(true), [expected]);
+        assert!(words(false)[0].contains("check them before you use them; findings"));
+    }
+
+    #[test]
+    fn the_reason_for_missing_lines_is_named() {
+        assert_eq!(
+            no_lines(Some(NoRetina::UpsideDown)),
+            "This scan shows no layers of a retina (the image is upside down); it has no lines."
+        );
+        assert_eq!(no_lines(None), "This scan shows no layers of a retina; it has no lines.");
     }
 
     #[test]
     fn what_was_not_searched_or_is_hidden_is_said() {
-        assert_eq!(paragraphs(Verdict::Good, &[], true, None), ["Lines good; the program has no findings."]);
-        let [lines, not_searched, choroid] = &paragraphs(Verdict::Good, &[], false, Some(0.12))[..] else {
+        assert_eq!(paragraphs(true, &[], true, None), ["Lines good; the program has no findings."]);
+        let [lines, not_searched, choroid] = &paragraphs(true, &[], false, Some(0.12))[..] else {
             panic!("three paragraphs")
         };
         assert_eq!(lines, "Lines good.");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scan::{BScanPosition, Pattern, ScanHeader};
+use crate::scan::{BScanPosition, Pattern, Provenance, ScanHeader};
 
 /// Largest relative difference of two lengths that count as equal; the scale on the retina varies with the focus.
 const LENGTH: f64 = 0.05;
@@ -30,8 +30,12 @@ impl Protocol {
     /// The protocol of a scan.
     #[must_use]
     pub fn of(header: &ScanHeader) -> Self {
+        // What only a default scales counts as unknown.
+        let stated = |from: Option<Provenance>| from != Some(Provenance::Default);
+        let tracks = if stated(header.places) { header.tracks.as_slice() } else { &[] };
+        let lateral = header.lateral.filter(|spacing| stated(Some(spacing.from)));
         let middle = |t: &BScanPosition| t.at(header.width / 2, header.width);
-        let (length_mm, direction_deg) = match header.tracks.first() {
+        let (length_mm, direction_deg) = match tracks.first() {
             Some(BScanPosition::Line { start, end }) => {
                 let degrees = (end.y - start.y).atan2(end.x - start.x).to_degrees();
                 (Some(start.distance(*end)), Some(degrees.rem_euclid(180.0)))
@@ -39,9 +43,9 @@ impl Protocol {
             Some(BScanPosition::Circle { centre, start, .. }) => {
                 (Some(std::f64::consts::TAU * centre.distance(*start)), None)
             }
-            None => (header.lateral.map(|s| s.mm() * header.width as f64), None),
+            None => (lateral.map(|s| s.mm() * header.width as f64), None),
         };
-        let across = header.tracks.first().zip(header.tracks.last()).filter(|_| header.tracks.len() > 1);
+        let across = tracks.first().zip(tracks.last()).filter(|_| tracks.len() > 1);
         Self {
             pattern: header.pattern,
             bscans: header.bscans,

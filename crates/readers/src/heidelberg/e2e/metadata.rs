@@ -55,9 +55,14 @@ impl Metadata {
     }
 }
 
+/// Number of B-scans of the volume, as they state it themselves; 0 if none does.
+pub(crate) fn listed(metadata: &[Metadata]) -> usize {
+    metadata.iter().map(|m| m.count as usize).max().unwrap_or(0)
+}
+
 /// Checks the number of B-scans against the number that they state themselves.
 pub(crate) fn check_count(present: usize, metadata: &[Metadata], allow_missing: bool) -> Result<(), ReadError> {
-    let listed = metadata.iter().map(|m| m.count as usize).max().unwrap_or(0);
+    let listed = listed(metadata);
     if present < listed && !allow_missing {
         return Err(ReadError::Incomplete { present, listed });
     }

@@ -66,14 +66,21 @@ pub(crate) struct HeidelbergE2e {
     header: ScanHeader,
     bscans: Vec<Slice>,
     slo: Option<Slo>,
+    notes: Vec<String>,
 }
+
+/// Micrometres on the retina per degree of an eye of usual length, with which positions in degrees become millimetres if
+/// nobody states another: 4.4 mm for 15 degrees.
+const DEFAULT_UM_PER_DEGREE: f64 = 293.0;
 
 impl HeidelbergE2e {
     /// Opens the series of `file` that `options` choose.
     pub(crate) fn open(file: &E2eFile, hints: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
         let mut container = file.container.reopen()?;
         let series = series::choose(&mut container, &file.series, options.series)?;
-        let eye = series.eye(&mut container)?;
+        let (eye, contradicted) = series.eye(&mut container)?;
+        let degree = Spacing { um: DEFAULT_UM_PER_DEGREE, from: Provenance::Default };
+        let degree = hints.per_degree.unwrap_or(degree);
         let (fundus, angle) = (series.fundus, series.angle);
         let bscans = series.bscans;
         let mut sizes = Vec::with_capacity(bscans.len());
@@ -99,14 +106,16 @@ impl HeidelbergE2e {
         let tracks: Vec<BScanPosition> = metadata.iter().filter_map(Metadata::track).collect();
         let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
         let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
-        let lateral = hints.per_degree.zip(tracks.first()).and_then(|(degree, track)| {
+        // A stated spacing comes before the default.
+        let degree = Some(degree).filter(|d| d.from != Provenance::Default || hints.lateral.is_none());
+        let lateral = degree.zip(tracks.first()).and_then(|(degree, track)| {
             Some(Spacing { from: degree.from, ..Spacing::of_file(degree.um * length(track) / width as f64)? })
         });
-        let placed = hints.per_degree.filter(|_| lateral.is_some() && !tracks.is_empty());
+        let placed = degree.filter(|_| lateral.is_some() && !tracks.is_empty());
         let corner = 0.5 * angle.unwrap_or(0.0);
         let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
         let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
-        let slo = slo.map(|slo| slo.with_geometry(angle, tracks, hints.per_degree.map(Spacing::mm)));
+        let slo = slo.map(|slo| slo.with_geometry(angle, tracks, degree.map(Spacing::mm)));
         let pattern = pattern(&metadata);
         let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
         let header = ScanHeader {
@@ -125,7 +134,20 @@ impl HeidelbergE2e {
             notes: Vec::new(),
         };
         let header = header.with_sidecar_layout(hints);
-        Ok(Self { container, header, bscans, slo })
+        let mut notes = Vec::new();
+        let listed = metadata::listed(&metadata);
+        if bscans.len() < listed {
+            notes.push(format!("{} of the {listed} B-scans of this volume are missing", listed - bscans.len()));
+        }
+        if contradicted {
+            notes.push("the file names both eyes for this scan, so its eye is unknown".to_owned());
+        }
+        if header.places == Some(Provenance::Default) {
+            notes.push(format!(
+                "millimetres by {DEFAULT_UM_PER_DEGREE} um per degree, a default for any eye; not compared with others"
+            ));
+        }
+        Ok(Self { container, header, bscans, slo, notes })
     }
 
     /// Time of the first B-scan.
@@ -178,6 +200,10 @@ impl ScanReader for HeidelbergE2e {
         const AT: u64 = 156;
         let Some(entry) = self.slice(index)?.metadata.filter(|e| e.size >= AT + 4) else { return Ok(None) };
         Ok(signal_db(LittleEndian(&self.container.read(&entry, AT, 4)?).f32(0)?))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {

@@ -105,7 +105,7 @@ pub(crate) fn choose(container: &mut Container, series: &[Series], number: Optio
 fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadError> {
     let mut parts = Vec::new();
     for (number, series) in (1..).zip(series.iter().take(MAX_LISTED)) {
-        let eye = series.eye(container)?.map_or("eye not stated", Eye::code);
+        let eye = series.eye(container)?.0.map_or("eye not stated", Eye::code);
         parts.push(format!("{number}: {eye}, {} B-scans", series.bscans.len()));
     }
     if series.len() > MAX_LISTED {
@@ -131,17 +131,17 @@ impl Grouped {
 }
 
 impl Series {
-    /// The eye, if all chunks that state it agree.
-    pub(crate) fn eye(&self, container: &mut Container) -> Result<Option<Eye>, ReadError> {
+    /// The eye, if all chunks that state it agree, and whether they contradict each other.
+    pub(crate) fn eye(&self, container: &mut Container) -> Result<(Option<Eye>, bool), ReadError> {
         let mut found = None;
         for entry in self.laterality.values() {
             let letter = LittleEndian(&container.read(entry, 14, 1)?).u8(0)?;
             let Some(eye) = Eye::of_letter(&char::from(letter).to_string()) else { continue };
             if found.is_some_and(|other| other != eye) {
-                return Ok(None);
+                return Ok((None, true));
             }
             found = Some(eye);
         }
-        Ok(found)
+        Ok((found, false))
     }
 }

@@ -53,10 +53,44 @@ impl ExportFiles {
 /// machine. Without a URL, the image's number, alone or with `-Input`, as in anonymised exports.
 pub(crate) fn file_names(url: Option<&str>, number: &str) -> Vec<String> {
     match url.and_then(|u| u.rsplit(['/', '\\']).next()).filter(|n| !n.is_empty()) {
-        Some(name) => vec![name.to_lowercase()],
+        Some(name) => {
+            let decoded = percent_decoded(name).to_lowercase();
+            let name = name.to_lowercase();
+            if decoded == name { vec![name] } else { vec![name, decoded] }
+        }
         None => ["", "-input"]
             .iter()
             .flat_map(|suffix| ["tif", "tiff", "png", "bmp", "jpg"].map(|end| format!("{number}{suffix}.{end}")))
             .collect(),
+    }
+}
+
+/// `name` with `%20` and the like replaced by the bytes that they stand for; unchanged if these are no UTF-8.
+fn percent_decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if let Some(Ok(byte)) = code.map(|hex| u8::from_str_radix(hex, 16)) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_as_written_and_percent_decoded() {
+        assert_eq!(file_names(Some("\\\\host\\x\\A%20%c3%a9.TIF"), ""), ["a%20%c3%a9.tif", "a \u{e9}.tif"]);
+        assert_eq!(file_names(Some("file:///x/50%.tif"), ""), ["50%.tif"]);
+        assert_eq!(file_names(Some("%zz%2"), ""), ["%zz%2"]);
     }
 }

@@ -29,7 +29,7 @@ use super::{DEVICE, signal_db};
 use crate::{
     FundusImage, ReadError, ScanReader,
     dimensions::{self, MAX_BSCANS},
-    raster::Raster,
+    raster,
     sidecar::Hints,
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct HeidelbergXml {
     fundus: Option<(PathBuf, [f64; 2])>,
     subject: Option<Subject>,
     acquired: Option<Moment>,
+    /// B-scans that the XML lists and whose images are missing.
+    missing: usize,
 }
 
 /// Scanner results for a B-scan.
@@ -63,9 +65,8 @@ struct ListedImage {
 impl HeidelbergXml {
     /// Whether `start`, the first bytes of a file, may begin an export's XML.
     pub(crate) fn recognises(start: &[u8]) -> bool {
-        let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-        let text = String::from_utf8_lossy(&text[..text.len().min(512)]).to_uppercase();
-        let text = text.trim_start();
+        let text = document::decode(start[..start.len().min(1024)].to_vec()).to_uppercase();
+        let text = text.trim_start_matches(['\u{feff}', '\u{ef}', '\u{bb}', '\u{bf}']).trim_start();
         text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
     }
 
@@ -97,6 +98,7 @@ impl HeidelbergXml {
         if bscans.len() < listed && (!allow_missing || bscans.is_empty()) {
             return Err(ReadError::Incomplete { present: bscans.len(), listed });
         }
+        let missing = listed - bscans.len();
         let fundus = others.into_iter().find_map(|i| {
             let image = ListedImage::of(i, &files).ok()?;
             let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
@@ -104,7 +106,7 @@ impl HeidelbergXml {
         });
         let header = header(first, &bscans, hints)?;
         let (images, findings) = bscans.into_iter().filter_map(|b| Some((b.file?, b.findings))).unzip();
-        Ok(Self { header, images, findings, fundus, subject, acquired })
+        Ok(Self { header, images, findings, fundus, subject, acquired, missing })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -120,7 +122,7 @@ impl ScanReader for HeidelbergXml {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         let path = self.image(index)?;
-        let bscan = open_image(path)?.bscan(0)?;
+        let bscan = raster::picture(path)?;
         if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
             let (w, h) = (self.header.width, self.header.height);
             return Err(ReadError::Malformed(format!("the image of B-scan {index} is not {w} x {h} as listed")));
@@ -146,9 +148,15 @@ impl ScanReader for HeidelbergXml {
         Ok(Acquisition { at: self.acquired, clock: Clock::Local, device: DEVICE.to_owned() })
     }
 
+    fn notes(&self) -> Vec<String> {
+        let listed = self.images.len() + self.missing;
+        let note = || format!("{} of the {listed} B-scans of this export are missing", self.missing);
+        (self.missing > 0).then(note).into_iter().collect()
+    }
+
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
-        let image = open_image(path)?.bscan(0)?;
+        let image = raster::picture(path)?;
         let pixels = FundusImage::grey(&image);
         Ok(Some(FundusImage::with_tracks((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
     }
@@ -171,10 +179,6 @@ fn acquired(series: Node<'_, '_>) -> Option<Moment> {
     let clock = |name| time.and_then(|t| part(t, name)).unwrap_or(0);
     let date = (part(date, "Year")?, part(date, "Month")?, part(date, "Day")?);
     Moment::new(date, (clock("Hour"), clock("Minute"), clock("Second")))
-}
-
-fn open_image(path: &Path) -> Result<Raster, ReadError> {
-    Raster::recognise(path, &Hints::default())
 }
 
 fn header(series: Node<'_, '_>, bscans: &[ListedImage], hints: &Hints) -> Result<ScanHeader, ReadError> {
@@ -264,7 +268,7 @@ fn device_boundary(line: Node<'_, '_>, width: u64) -> Option<(Boundary, Boundary
     };
     let rows: BoundaryRows = text_at(line, &["Array"])?
         .split_ascii_whitespace()
-        .map(|v| v.parse().ok().filter(|v: &f32| v.is_finite() && (0.0..1e6).contains(v)))
+        .map(|v| document::decimal(v).map(|v| v as f32).filter(|v| v.is_finite() && (0.0..1e6).contains(v)))
         .collect();
     (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
 }
