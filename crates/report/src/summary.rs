@@ -29,7 +29,7 @@ pub struct ScanSummary {
     /// Whether the results can be trusted.
     pub verdict: Verdict,
     /// Why it shows no retina.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub no_retina: Option<NoRetina>,
     /// Letters of the OSCAR-IB criteria that are not met; empty if all are.
     pub flags: String,
