@@ -30,7 +30,13 @@ pub fn read(folder: &TempDir, name: &str, bytes: &[u8]) {
     std::fs::write(&path, bytes).expect("a file in the temporary folder");
     for options in [
         ReadOptions::default(),
-        ReadOptions { allow_missing: true, series: Some(1), um_per_degree: Some(293.3), raw: "cirrus:2x1".parse().ok(), ..ReadOptions::default() },
+        ReadOptions {
+            allow_missing: true,
+            series: Some(1),
+            um_per_degree: Some(293.3),
+            raw: "cirrus:2x1".parse().ok(),
+            ..ReadOptions::default()
+        },
     ] {
         if let Err(error) = read_with(&path, options) {
             check_error(&error);
