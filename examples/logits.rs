@@ -1,7 +1,7 @@
 //! Runs a model with tract on a raw input, for comparison with other runtimes.
 //!
 //! `logits MODEL INPUT OUTPUT`: INPUT and OUTPUT hold little-endian 32-bit floats, `height * width` of them in and
-//! `9 * height * width` out.
+//! `9 * height * width` out, or `15 * height * width` of a model that knows lesions.
 
 use std::{error::Error, path::Path};
 
