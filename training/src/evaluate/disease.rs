@@ -214,7 +214,7 @@ mod tests {
 
     fn sample(choroid: ChoroidLabel, lesions: Option<Vec<u8>>) -> Sample {
         let bscan = BScan { width: WIDTH, height: HEIGHT, intensity: vec![0.0; WIDTH * HEIGHT] };
-        Sample { choroid, lesions, ..Sample::new(bscan, vec![0; WIDTH * HEIGHT]) }
+        Sample { lesions, choroid, ..Sample::new(bscan, vec![0; WIDTH * HEIGHT]) }
     }
 
     #[test]

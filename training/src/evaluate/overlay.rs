@@ -27,7 +27,9 @@ pub fn overlay(sample: &Sample, found: &FoundSurfaces, truth: &BoundaryRows) -> 
     line(&mut image, surfaces.ez_end(), Boundary::OnlEz.colour(), |_| true);
     for boundary in Boundary::ALL {
         line(&mut image, &truth[boundary.index()], [150; 3], |x| (x / DOT).is_multiple_of(2));
-        let solid = |x: usize| boundary != Boundary::Csb || surfaces.choroid_visible()[x / ZOOM] || (x / DOT) % 3 > 0;
+        let solid = |x: usize| {
+            boundary != Boundary::Csb || surfaces.choroid_visible()[x / ZOOM] || !(x / DOT).is_multiple_of(3)
+        };
         line(&mut image, surfaces.rows(boundary), boundary.colour(), solid);
     }
     image

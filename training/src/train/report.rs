@@ -135,6 +135,7 @@ mod tests {
             learning_rate: 1e-3,
             cross_entropy: 1.0 / step as f64,
             dice_loss: 0.5,
+            lesion_loss: None,
             distillation: None,
             validation: (dice > 0.0).then(|| Validation { dice, iou: vec![0.5; 8], ..Validation::default() }),
         };
