@@ -59,7 +59,10 @@ mod tests {
             bscan: BScan {
                 width,
                 height,
-                intensity: (0..width * height).map(|i| f32::from(u8::from(bright(i)))).collect(),
+                // With texture: a flat border would not count.
+                intensity: (0..width * height)
+                    .map(|i| f32::from(u8::from(bright(i))) + 0.02 * (i % 7) as f32)
+                    .collect(),
             },
             labels: (0..width * height).map(|i| PixelLabel::of_code(u8::from(bright(i)))).collect(),
             ez: EzConvention::BandAlone,

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn traces_belong_to_one_scan_of_one_set() {
         let data = tempfile::tempdir().expect("a folder");
-        write(data.path(), "s/boundaries/a.csv", "CSB\n5.5\n6\n\n");
+        write(data.path(), "s/boundaries/a.csv", "ILM,CSB\n,5.5\n,6\n,\n");
         write(data.path(), "s/confidence/a.csv", "ascan,kind\n0,visible\n1,inferred\n2,\n");
         let mut samples = samples();
         assert_eq!(add_choroids(&mut samples, data.path(), Part::Train).expect("valid"), 1);
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_confidence_of_other_length_is_an_error() {
         let data = tempfile::tempdir().expect("a folder");
-        write(data.path(), "s/boundaries/a.csv", "CSB\n5.5\n6\n7\n");
+        write(data.path(), "s/boundaries/a.csv", "ILM,CSB\n,5.5\n,6\n,7\n");
         write(data.path(), "s/confidence/a.csv", "ascan,kind\n0,visible\n");
         let error = add_choroids(&mut samples(), data.path(), Part::Val).expect_err("too short");
         assert!(error.to_string().contains("1 A-scans, expected 3"), "{error}");
