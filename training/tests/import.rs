@@ -27,8 +27,9 @@ fn tensor(values: &[f32], device: &Device) -> Tensor<4> {
 }
 
 fn output(model: &UNet, device: &Device) -> Vec<f32> {
-    let out = model.forward(tensor(&input(SIDES), device)).layers.into_data();
-    out.try_to_vec().expect("floats")
+    let scores = model.forward(tensor(&input(SIDES), device));
+    let outputs = [Some(scores.layers), scores.lesions].into_iter().flatten();
+    outputs.flat_map(|scores| scores.into_data().try_to_vec::<f32>().expect("floats")).collect()
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
