@@ -1,14 +1,14 @@
 //! File operations that survive a power cut or leave no trace.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Write},
     path::Path,
 };
 
 use tempfile::NamedTempFile;
 
-use crate::platform;
+use crate::platform::{self, FileId};
 
 /// Prefix of unfinished files. The scan filter skips hidden names.
 const PREFIX: &str = ".octrls-";
@@ -26,7 +26,23 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Moves a file, by copying if it crosses file systems.
+/// Writes a file atomically, in place of an earlier one with its permissions.
+///
+/// # Errors
+/// The system's error; an earlier file then stays intact.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    let mut file = unfinished_file(folder, PREFIX)?;
+    if let Ok(earlier) = fs::metadata(path) {
+        file.as_file().set_permissions(earlier.permissions())?;
+    }
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
+/// Moves a file, by copying if it crosses file systems. A file that changes meanwhile stays where it is.
 ///
 /// # Errors
 /// The system's error; `from` then stays intact.
@@ -43,17 +59,22 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut copy = unfinished_file(folder, PREFIX)?;
     let expected = source.metadata()?;
-    let copied = io::copy(&mut source, &mut copy)?;
-    if copied != expected.len() {
-        return Err(io::Error::other("the file changed during copying"));
-    }
+    let mark = |found: &Metadata| (FileId::of(found), found.len(), found.modified().ok(), platform::changed_ns(found));
+    let unchanged = |found: io::Result<Metadata>| match found {
+        Ok(found) if mark(&found) == mark(&expected) => Ok(()),
+        Ok(_) => Err(io::Error::other("the file changed during copying")),
+        Err(error) => Err(error),
+    };
+    io::copy(&mut source, &mut copy)?;
+    unchanged(fs::symlink_metadata(from))?;
     if let Ok(modified) = expected.modified() {
         copy.as_file().set_modified(modified)?;
     }
     copy.as_file().sync_all()?;
     copy.persist_noclobber(to)?;
     sync_folder(folder)?;
-    fs::remove_file(from).inspect_err(|_| {
+    // Syncing takes long, and a writer may have gone on meanwhile.
+    unchanged(fs::symlink_metadata(from)).and_then(|()| fs::remove_file(from)).inspect_err(|_| {
         // Two copies under one name would be worse than a failed move.
         let _ = fs::remove_file(to);
     })
@@ -84,6 +105,23 @@ pub fn lock_file(path: &Path) -> io::Result<File> {
     options.create(true).truncate(false).write(true);
     platform::refuse_links(&mut options);
     options.open(path)
+}
+
+/// Creates the file at `path`, if it is missing, so that only owner and group can read it and only the owner can write
+/// it; an existing file loses what exceeds that, if it is ours. Does not follow links. Never closes an existing file that
+/// was open for reading or writing, since this would release the locks that this process has on it through other
+/// handles.
+///
+/// # Errors
+/// The system's error, also if it is a link.
+pub fn private_file(path: &Path) -> io::Result<()> {
+    let mut options = File::options();
+    options.create_new(true).write(true);
+    platform::create_private(&mut options);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => platform::make_private(path),
+        created => created.map(drop),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -3,5 +3,7 @@
 pub mod confined;
 pub mod digest;
 pub mod durable;
+pub mod inodes;
 pub mod mounts;
 pub mod platform;
+pub mod writers;

@@ -7,11 +7,13 @@ use std::{
 
 use rustix::fd::OwnedFd;
 
+use super::folder_id::FolderId;
 use crate::{durable::sync_folder, platform};
 
 /// An open folder. Operations through it reach the same folder even if its name is later given to another.
 ///
 /// Without `/proc`, the folder is identified by its path alone, so a link planted there later is followed.
+#[derive(Debug)]
 pub struct DirHandle {
     path: PathBuf,
     folder: OwnedFd,
@@ -39,6 +41,14 @@ impl DirHandle {
     fn new(path: &Path, folder: OwnedFd) -> io::Result<Self> {
         let path = platform::path_of_open(&folder)?.unwrap_or_else(|| path.to_owned());
         Ok(Self { path, folder })
+    }
+
+    /// Which folder it is.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub(super) fn id(&self) -> io::Result<FolderId> {
+        FolderId::of_open(&self.folder)
     }
 
     /// Path to this folder, valid as long as this value lives.
