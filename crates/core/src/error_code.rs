@@ -84,6 +84,8 @@ error_codes! {
     OutFull = "E-OUT-FULL",
     /// No permission to write results; scans wait, attempts do not count.
     OutDenied = "E-OUT-DENIED",
+    /// The folder for results is gone, or another has taken its place; nothing is written there until it returns.
+    OutGone = "E-OUT-GONE",
     /// Results or another output file cannot be written, or a folder is missing.
     OutIo = "E-OUT-IO",
     /// The result folder of this scan holds other files; octrls leaves it as it is.
@@ -96,7 +98,7 @@ error_codes! {
     ExportResult = "E-EXPORT-RESULT",
     /// A watched folder is missing at the start, or is no folder.
     EngineRoot = "E-ENGINE-ROOT",
-    /// Watched folders overlap or have clashing names, or `--poll-root` names another folder.
+    /// Watched folders overlap, have clashing names or hold results, or `--poll-root` names another folder.
     EngineRoots = "E-ENGINE-ROOTS",
     /// The folder for results cannot be written, or contains a watched folder.
     EngineOut = "E-ENGINE-OUT",
@@ -108,6 +110,8 @@ error_codes! {
     EngineThread = "E-ENGINE-THREAD",
     /// Less than `--min-free` is left; no new scan starts.
     EngineDisk = "E-ENGINE-DISK",
+    /// No file descriptors or memory are left, or fewer than needed; scans wait, attempts do not count.
+    Resources = "E-RESOURCES",
     /// Eight scans hang; no new scan starts.
     EngineStuck = "E-ENGINE-STUCK",
     /// Internal error: a thread ended; octrls stops.
@@ -116,7 +120,7 @@ error_codes! {
     EnginePutOff = "E-ENGINE-PUT-OFF",
     /// The folder is polled: it is a share, or the system reports no changes.
     WatchPolling = "W-WATCH-POLLING",
-    /// One of several watched folders is gone.
+    /// A watched folder is gone, or cannot be read.
     WatchOffline = "W-WATCH-OFFLINE",
     /// Another folder is now at the watched path.
     WatchReplaced = "W-WATCH-REPLACED",
@@ -124,20 +128,42 @@ error_codes! {
     WatchUnreadable = "W-WATCH-UNREADABLE",
     /// Files in the watched folder are no scans.
     WatchPassedBy = "W-WATCH-PASSED-BY",
+    /// A folder in the watched one holds results of octrls; nothing in it is taken for a scan.
+    WatchResults = "W-WATCH-RESULTS",
+    /// A file ends early while a program still has it open for writing.
+    WatchGrowing = "W-WATCH-GROWING",
+    /// A watched folder does not answer; nothing new in it is noticed.
+    WatchStuck = "W-WATCH-STUCK",
+    /// A DICOM instance was sent again; the newer one replaces the older.
+    ScanReplaced = "W-SCAN-REPLACED",
     /// The clock is over a month ahead; old results are kept for now.
     Clock = "W-CLOCK",
     /// The ledger in `OUT/.octrls/` cannot be read or written, is damaged, or is a link.
     Ledger = "E-LEDGER",
+    /// The ledger was deleted, replaced or overwritten while octrls used it; octrls stops.
+    LedgerLost = "E-LEDGER-LOST",
     /// There is no ledger in this folder.
     LedgerMissing = "E-LEDGER-MISSING",
     /// A newer octrls wrote the ledger.
     LedgerNewer = "E-LEDGER-NEWER",
     /// `OUT/.octrls/follow-up.key` cannot be read or created.
     LedgerSecret = "E-LEDGER-SECRET",
+    /// Entries of the audit were changed or removed by other means.
+    LedgerAudit = "E-LEDGER-AUDIT",
     /// A file cannot be moved into or out of quarantine, or a note cannot be written or removed.
     Quarantine = "E-QUARANTINE",
     /// This scan is not in quarantine.
     QuarantineNone = "E-QUARANTINE-NONE",
+    /// The scan has no result that could be reviewed or corrected.
+    ReviewNone = "E-REVIEW-NONE",
+    /// A review is in the ledger, but cannot be written beside the result.
+    ReviewIo = "E-REVIEW-IO",
+    /// A review without a name, a rejection without a reason, or a text that is too long.
+    ReviewText = "E-REVIEW-TEXT",
+    /// Corrected lines that cannot be used: a row outside the image, layers that cross, an A-scan that is missing.
+    CorrectLines = "E-CORRECT-LINES",
+    /// The pixels of the scan are needed, but its file is gone or is another one.
+    CorrectScan = "E-CORRECT-SCAN",
     /// No scans, DICOM files or results found.
     ArgsEmpty = "E-ARGS-EMPTY",
     /// Two scans would have the same result folder.
@@ -194,6 +220,10 @@ error_codes! {
     NodeConnect = "E-NODE-CONNECT",
     /// The target refuses the association.
     NodeRejected = "E-NODE-REJECTED",
+    /// A DICOMweb service refuses an object, or does not confirm that it stored it.
+    NodeWeb = "E-NODE-WEB",
+    /// A certificate or key cannot be used, or the peer does not accept it.
+    NodeTls = "E-NODE-TLS",
     /// The association broke off.
     NodeBroken = "E-NODE-BROKEN",
     /// The target refuses an object; retried only for status A7xx.

@@ -253,7 +253,23 @@ impl Boundary {
         self as usize
     }
 
-    /// Name, used in the columns of `boundaries.csv`.
+    /// Name for people, in pictures, reports and screens.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        [
+            "ILM",
+            "NFL / GCL",
+            "IPL / INL",
+            "INL / OPL",
+            "OPL / ONL",
+            "ONL / EZ",
+            "EZ / RPE",
+            "RPE / BM",
+            "choroid / sclera",
+        ][self.index()]
+    }
+
+    /// Key for programs, as in the columns of `boundaries.csv`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         ["ILM", "NFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "ONL_EZ", "EZ_RPE", "RPE_BM", "CSB"][self.index()]

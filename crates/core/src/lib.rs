@@ -48,6 +48,7 @@ pub mod phantom;
 pub mod scan;
 pub mod segment;
 pub mod serde_path;
+pub mod shown;
 pub mod surface;
 
 pub use error_code::{ErrorCode, UnknownCode};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::{Boundary, EzConvention, Measured},
-    measure::{Finding, LesionFigures, NoRetina, Quality, Signal, Thicknesses, Verdict},
+    measure::{Finding, LesionFigures, NoRetina, Quality, Signal, Thicknesses, Verdict, is_interrupted},
     network::{ModelError, Network, Placement, Preprocessing, retina_crop},
     scan::{BScan, Spacing},
     surface::{ExtractOptions, LesionMask, Surfaces, extract_parallel},
@@ -40,10 +40,11 @@ pub struct SegmentedBScan {
 }
 
 impl SegmentedBScan {
-    /// Whether the boundaries can be trusted.
+    /// Whether the boundaries can be trusted: the verdict on their quality, but never good if the retina has a hole or
+    /// lacks a layer.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.quality.verdict()
+        verdict(&self.quality, &self.surfaces, self.lesions.as_ref())
     }
 
     /// Area and height of every lesion with a pixel, by its class. Spacings as in [`LesionFigures::measure`].
@@ -78,6 +79,21 @@ pub struct FoundSurfaces {
     pub quality: Quality,
     /// Time in the network.
     pub network_time: Duration,
+}
+
+impl FoundSurfaces {
+    /// Whether the boundaries can be trusted, see [`SegmentedBScan::verdict`].
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        verdict(&self.quality, &self.surfaces, self.lesions.as_ref())
+    }
+}
+
+fn verdict(quality: &Quality, surfaces: &Surfaces, lesions: Option<&LesionMask>) -> Verdict {
+    match quality.verdict() {
+        Verdict::Good if is_interrupted(surfaces, lesions) => Verdict::Doubtful,
+        verdict => verdict,
+    }
 }
 
 /// Axial spacing in micrometres of most scans used for training. Scans of much coarser spacing are enlarged to it.

@@ -6,8 +6,11 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-use super::{ChoroidVisibility, Gates, Quality, Signal, Verdict};
+use super::{ChoroidVisibility, Gates, Quality, Signal, Verdict, enface::Centre};
 use crate::scan::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM, Spacing};
+
+/// C: smallest confidence with which the fovea was found.
+const FOVEA_CONFIDENCE: f32 = 0.5;
 
 /// One of the seven criteria of OSCAR-IB, or the mark of the choroid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,6 +51,22 @@ impl Criterion {
     }
 }
 
+/// What the letters of unmet OSCAR-IB criteria mean, separated by commas; letters of no criterion are left out.
+#[must_use]
+pub fn flag_words(flags: &str) -> String {
+    let words = |letter: char| match letter {
+        'O' => Some("obvious problem"),
+        'S' => Some("weak signal"),
+        'C' => Some("off centre"),
+        'A' => Some("unsure lines"),
+        'R' => Some("pathology"),
+        'I' => Some("uneven light"),
+        'B' => Some("tilted beam"),
+        _ => None,
+    };
+    flags.chars().filter_map(words).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether a criterion is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,7 +84,7 @@ pub enum Outcome {
 pub struct CriterionResult {
     /// The criterion.
     pub criterion: Criterion,
-    /// Name of the measure: its gate; `axial_um`, `lateral_um` and `retina_um`, whose limits are fixed; `verdict`; or
+    /// Name of the measure: its gate; `axial_um`, `lateral_um`, `retina_um` and `fovea_confidence`, whose limits are fixed; `verdict`; or
     /// `none` if nothing is measured.
     pub measure: &'static str,
     /// Whether the criterion is met.
@@ -84,8 +103,12 @@ pub struct ScanFacts {
     /// Medians of signal-to-noise, contrast and tilt; means of the shares.
     #[serde(flatten)]
     pub signal: Signal,
-    /// Distance of the fovea from the middle of the volume in millimetres; `None` if no fovea was found.
+    /// Distance of the fovea from the middle of a volume, or of a stated disc from the centre of a circle, in millimetres;
+    /// `None` if neither is known.
     pub decentration_mm: Option<f32>,
+    /// How clearly a volume shows the fovea, 0 to 1; 0 if it was not found, `None` for other scans and where a person
+    /// stated it.
+    pub fovea_confidence: Option<f32>,
     /// Share of A-scans in which the retina was found, 0 to 1.
     pub coverage: Option<f32>,
     /// Mean confidence of these A-scans, 0 to 1; `None` if there are none.
@@ -124,7 +147,7 @@ pub struct ScanQuality {
     /// Letters of the OSCAR-IB criteria that are not met, in the order of the name; empty if all are met.
     pub flags: String,
     /// Every measure of every criterion.
-    pub criteria: [CriterionResult; 14],
+    pub criteria: [CriterionResult; 15],
 }
 
 impl ScanFacts {
@@ -145,6 +168,7 @@ impl ScanFacts {
             device_signal_db: median(bscans.iter().filter_map(|b| b.device_signal_db).collect()),
             signal,
             decentration_mm,
+            fovea_confidence: None,
             coverage: mean(&bscans.iter().map(|b| b.quality.found).collect::<Vec<f32>>()),
             confidence: (found > 0.0).then(|| confidence / found),
             choroid_visible: bscans.iter().map(|b| b.choroid).sum::<ChoroidVisibility>().share(),
@@ -159,6 +183,12 @@ impl ScanFacts {
     pub fn with_spacings(self, axial: Option<Spacing>, lateral: Option<Spacing>) -> Self {
         let um = |spacing: Option<Spacing>| spacing.map(|s| s.um as f32);
         Self { axial_um: um(axial), lateral_um: um(lateral), ..self }
+    }
+
+    /// These facts, with how clearly the fovea shows.
+    #[must_use]
+    pub fn with_fovea(self, centre: Option<Centre>) -> Self {
+        Self { fovea_confidence: centre.and_then(|centre| centre.confidence), ..self }
     }
 
     /// The note on the thickness of the retina, if it is implausible.
@@ -189,6 +219,7 @@ impl ScanQuality {
             },
             CriterionResult::at_least((Strength, "contrast"), signal.contrast, gates.contrast),
             CriterionResult::at_most((Centration, "decentration_mm"), decentration_mm, gates.decentration_mm),
+            CriterionResult::at_least((Centration, "fovea_confidence"), facts.fovea_confidence, FOVEA_CONFIDENCE),
             CriterionResult { criterion: Algorithm, measure: "verdict", outcome: good, measured: None, gate: None },
             CriterionResult::at_least((Algorithm, "confidence"), confidence, gates.confidence),
             CriterionResult {
@@ -265,6 +296,7 @@ mod tests {
             device_signal_db: None,
             signal,
             decentration_mm: Some(0.1),
+            fovea_confidence: Some(1.0),
             coverage: Some(1.0),
             confidence: Some(0.95),
             choroid_visible: Some(0.9),
@@ -304,6 +336,7 @@ mod tests {
         );
         assert_eq!(with(|f| f.device_signal_db = Some(12.0)), "S");
         assert_eq!(with(|f| f.decentration_mm = Some(0.9)), "C");
+        assert_eq!(with(|f| (f.decentration_mm, f.fovea_confidence) = (None, Some(0.0))), "C", "no fovea");
         assert_eq!(with(|f| f.signal.dark = Some(0.5)), "I");
         assert_eq!(with(|f| f.signal.tilt = Some(0.8)), "B");
         assert_eq!(flags(good(), Verdict::Doubtful), "A");
@@ -331,7 +364,7 @@ mod tests {
     fn missing_facts_are_not_judged() {
         let judged = ScanQuality::judge(ScanFacts::default(), Verdict::NotARetina, &Gates::default());
         let outcomes = judged.criteria.map(|j| j.outcome);
-        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 13);
+        assert_eq!(outcomes.iter().filter(|&&o| o == Outcome::NotJudged).count(), 14);
         assert_eq!(judged.flags, "A");
     }
 

@@ -10,7 +10,7 @@ use super::LesionFigures;
 use crate::{
     layer::{Layer, Measured},
     lesion::Lesion,
-    surface::Surfaces,
+    surface::{LesionMask, Surfaces},
 };
 
 /// Smallest area of a lesion in square millimetres.
@@ -69,6 +69,12 @@ impl TryFrom<String> for FindingKind {
 }
 
 impl FindingKind {
+    /// Whether it may be of a disease; the optic disc is not.
+    #[must_use]
+    pub const fn is_of_disease(self) -> bool {
+        !matches!(self, Self::OpticDisc)
+    }
+
     /// The finding in words.
     #[must_use]
     pub fn words(self) -> String {
@@ -113,17 +119,30 @@ impl Finding {
             .iter()
             .filter(large)
             .map(|figures| Self { kind: FindingKind::Lesion(figures.lesion), ascans: extents(figures.lesion) });
-        let absent = EVERYWHERE.into_iter().flat_map(|layer| {
-            let thickness: Vec<Option<f32>> = surfaces.thickness_px(Measured::Layer(layer)).collect();
-            let is_absent = move |x: usize| thickness[x].is_some_and(|px| px < ABSENT_PX);
-            runs(surfaces.width(), is_absent)
-                .into_iter()
-                .map(move |ascans| Self { kind: FindingKind::LayerAbsent(layer), ascans })
-        });
+        let absent = absent_layers(surfaces);
         let disc = runs(surfaces.width(), |x| surfaces.shows_disc(x));
         let disc = disc.into_iter().map(|ascans| Self { kind: FindingKind::OpticDisc, ascans });
         lesions.chain(absent).chain(disc).collect()
     }
+}
+
+/// The layers that are absent, outside the optic disc.
+fn absent_layers(surfaces: &Surfaces) -> impl Iterator<Item = Finding> {
+    EVERYWHERE.into_iter().flat_map(|layer| {
+        let thickness: Vec<Option<f32>> = surfaces.thickness_px(Measured::Layer(layer)).collect();
+        let is_absent = move |x: usize| thickness[x].is_some_and(|px| px < ABSENT_PX);
+        runs(surfaces.width(), is_absent)
+            .into_iter()
+            .map(move |ascans| Finding { kind: FindingKind::LayerAbsent(layer), ascans })
+    })
+}
+
+/// Whether the retina has a hole or lacks a layer. Lines there follow what is not seen, however sure they look. Of the
+/// scans by which the limits of [`super::Quality`] were measured, 25 % of the wrong ones and 68 % of the right ones are
+/// good with this.
+pub(crate) fn is_interrupted(surfaces: &Surfaces, lesions: Option<&LesionMask>) -> bool {
+    let hole = |mask: &LesionMask| mask.heights_px(Lesion::Hole).iter().map(|height| height.likely).sum::<f32>();
+    lesions.is_some_and(|mask| f64::from(hole(mask)) >= MIN_AREA_PX) || absent_layers(surfaces).next().is_some()
 }
 
 /// Stretches of at least [`MIN_RUN`] A-scans for which `holds`.
@@ -147,7 +166,7 @@ fn runs(width: usize, holds: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{layer::Boundary, surface::LesionMask};
+    use crate::layer::Boundary;
 
     const WIDTH: usize = 60;
 
@@ -192,5 +211,17 @@ mod tests {
     fn lesions_and_absent_layers_are_found_where_they_are() {
         let expected = [(FindingKind::Lesion(Lesion::Irf), 0..10), (FindingKind::LayerAbsent(Layer::Ez), 20..45)];
         assert_eq!(kinds(20..45, 30..40), expected);
+    }
+
+    #[test]
+    fn a_hole_or_an_absent_layer_interrupts_the_retina() {
+        let hole = |rows: usize| {
+            let class = |i: usize| if i % WIDTH < 10 && i / WIDTH < rows { Lesion::Hole.class() } else { 0 };
+            LesionMask::new(WIDTH, (0..WIDTH * 120).map(class).collect()).expect("a mask")
+        };
+        assert!(!is_interrupted(&surfaces(0..0), Some(&hole(4))), "too small an area");
+        assert!(is_interrupted(&surfaces(0..0), Some(&hole(5))));
+        assert!(!is_interrupted(&surfaces(0..5), None), "too few A-scans");
+        assert!(is_interrupted(&surfaces(20..45), None));
     }
 }

@@ -17,7 +17,8 @@ mod summary;
 mod thickness;
 
 pub use choroid::ChoroidVisibility;
-pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality};
+pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality, flag_words};
+pub(crate) use findings::is_interrupted;
 pub use findings::{Finding, FindingKind, UnknownFinding};
 pub use gates::{Gates, GatesError};
 pub use lesions::LesionFigures;

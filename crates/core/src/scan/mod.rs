@@ -3,6 +3,7 @@
 mod note;
 mod panels;
 mod place;
+mod settings;
 pub mod subject;
 
 use std::{borrow::Cow, path::Path};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use note::{AXIAL_UM, LATERAL_UM, Note, RETINA_UM};
 pub use panels::{Crop, Layout, layout};
 pub use place::{BScanPosition, Place};
+pub use settings::ScanSettings;
 pub use subject::{Acquisition, Clock, Moment, Subject, latin};
 
 /// One cross-section of the retina. Rows run along the A-scan (axial), columns across A-scans (lateral).

@@ -14,7 +14,7 @@ use self::{lines::Grey, texture::Texture};
 use super::BScan;
 
 /// A rectangle of a picture, in pixels of the whole picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Crop {
     /// First column.
     pub left: usize,

@@ -19,6 +19,12 @@ impl Place {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
+    /// The place with both coordinates multiplied by `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { x: factor * self.x, y: factor * self.y }
+    }
+
     /// The point at fraction `t` of the way to `other`.
     #[must_use]
     pub fn towards(self, other: Self, t: f64) -> Self {
@@ -64,6 +70,17 @@ impl BScanPosition {
     pub fn heidelberg_circle(start: Place, centre: Place) -> Option<Self> {
         let clockwise = start.x < centre.x;
         PLAUSIBLE.contains(&start.distance(centre)).then_some(Self::Circle { centre, start, clockwise })
+    }
+
+    /// The course with all coordinates multiplied by `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::Line { start, end } => Self::Line { start: start.scaled(factor), end: end.scaled(factor) },
+            Self::Circle { centre, start, clockwise } => {
+                Self::Circle { centre: centre.scaled(factor), start: start.scaled(factor), clockwise }
+            }
+        }
     }
 
     /// Position of A-scan `ascan` of `width`.

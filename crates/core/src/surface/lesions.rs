@@ -16,6 +16,9 @@ const MIN_AREA: usize = 12;
 /// not, by the most likely class.
 const POSSIBLE: f32 = 0.25;
 const CERTAIN: f32 = 0.75;
+/// A-scans beside the optic disc in which no lesion is looked for, as a share of the scan's width: the rim of the disc,
+/// where the retina ends, looks like one. Narrower gaps in the retina are no disc; a lesion can make them.
+const DISC_RIM: f32 = 0.03;
 /// Distance of two scores from which the lesser class is less than possible.
 const HOPELESS: f32 = 1.2;
 
@@ -93,12 +96,14 @@ impl LesionMask {
         let Placement { scan_width, scan_height, width, height, .. } = *placement;
         let nearest = |i: usize, grid: usize, scan: usize| (2 * i + 1) * grid / (2 * scan);
         let rows_on_grid = placement.resized_height;
+        let disc = disc_with_rim(surfaces);
         let mut mask = Self::empty(scan_width, scan_height);
         for y in 0..scan_height {
             let row = nearest(y, rows_on_grid, scan_height);
             let Some(row) = row.checked_sub(placement.above).filter(|row| *row < height) else { continue };
             for x in 0..scan_width {
-                if let Some((class, sureness)) = grid[row * width + nearest(x, width, scan_width)]
+                if !disc[x]
+                    && let Some((class, sureness)) = grid[row * width + nearest(x, width, scan_width)]
                     && is_plausible(class, surfaces, x, y as f32 + 0.5)
                 {
                     mask.add(x, y, class, sureness);
@@ -198,6 +203,24 @@ fn possible(scores: [f32; LESION_CLASSES]) -> Option<(u8, Sureness)> {
     Some((best as u8, sureness))
 }
 
+/// The A-scans that show the optic disc or its rim.
+fn disc_with_rim(surfaces: &Surfaces) -> Vec<bool> {
+    let width = surfaces.width();
+    let rim = (DISC_RIM * width as f32).round() as usize;
+    let mut disc = vec![false; width];
+    let mut first = 0;
+    for x in 0..=width {
+        if x < width && surfaces.shows_disc(x) {
+            continue;
+        }
+        if x > first + rim {
+            disc[first.saturating_sub(rim)..(x + rim).min(width)].fill(true);
+        }
+        first = x + 1;
+    }
+    disc
+}
+
 /// Whether a lesion of this class can be at row `y` of A-scan `x`.
 fn is_plausible(class: u8, surfaces: &Surfaces, x: usize, y: f32) -> bool {
     let row = |boundary| surfaces.rows(boundary)[x];
@@ -293,6 +316,23 @@ mod tests {
     fn specks_and_lesions_outside_the_retina_are_dropped() {
         assert_eq!(found(10..13, 20..23, SIDE).area_px(Lesion::Srf), 0);
         assert_eq!(found(10..30, 36..40, SIDE).area_px(Lesion::Srf), 0, "below Bruch's membrane");
+    }
+
+    #[test]
+    fn the_disc_and_its_rim_have_no_lesions() {
+        let surfaces = |disc: std::ops::Range<usize>| {
+            let mut surfaces = Surfaces::exact(SIDE, std::array::from_fn(|_| vec![None; SIDE]));
+            surfaces.disc = (0..SIDE).map(|x| disc.contains(&x)).collect();
+            surfaces
+        };
+        let columns = |disc| {
+            let found = disc_with_rim(&surfaces(disc));
+            (0..SIDE).filter(|&x| found[x]).collect::<Vec<_>>()
+        };
+        assert_eq!(columns(10..15), (9..16).collect::<Vec<_>>());
+        assert_eq!(columns(0..3), (0..4).collect::<Vec<_>>());
+        assert_eq!(columns(37..40), (36..40).collect::<Vec<_>>());
+        assert_eq!(columns(10..11), Vec::<usize>::new(), "a gap in the retina");
     }
 
     #[test]

@@ -102,6 +102,18 @@ impl Surfaces {
         Self { ez_end, rpe_outer, ..self }
     }
 
+    /// The same surfaces with what the network knew of each A-scan: standard deviations in pixels, a confidence of 0 to
+    /// 1, and whether it shows the optic disc.
+    ///
+    /// # Panics
+    /// When there is not one value of each for each A-scan.
+    #[must_use]
+    pub fn with_estimates(self, deviations: [Vec<f32>; BOUNDARIES], confidence: Vec<f32>, disc: Vec<bool>) -> Self {
+        let is_complete = deviations.iter().all(|d| d.len() == self.width);
+        assert!(is_complete && confidence.len() == self.width && disc.len() == self.width, "one value for each A-scan");
+        Self { deviations, confidence, disc, ..self }
+    }
+
     /// Whether every boundary has a row and a deviation for each A-scan. Deserialised surfaces may not.
     #[must_use]
     pub fn is_consistent(&self) -> bool {

@@ -67,7 +67,11 @@ fn line(middle: Place, angle: f64, length: f64, across: f64) -> BScanPosition {
 }
 
 fn measured(eye: Eye, tracks: &[BScanPosition]) -> VolumeMeasures {
-    let mut volume = Volume::new(Some(eye));
+    measured_about(None, eye, tracks)
+}
+
+fn measured_about(centre: Option<Place>, eye: Eye, tracks: &[BScanPosition]) -> VolumeMeasures {
+    let mut volume = Volume::new(Some(eye)).with_centre(centre);
     for &track in tracks {
         volume.add(track, &bscan(eye, track, 200));
     }
@@ -156,6 +160,39 @@ fn grids_of_radial_scans_are_exact_for_both_eyes() {
     for eye in EYES {
         let tracks: Vec<BScanPosition> = (0..24).map(|i| line(FOVEA, PI * f64::from(i) / 24.0, 6.4, 0.0)).collect();
         check_grid(&measured(eye, &tracks), &format!("{eye:?}, star"));
+    }
+}
+
+#[test]
+fn a_star_of_six_lines_finds_the_fovea_in_both_eyes() {
+    for eye in EYES {
+        for (dx, dy) in [(0.0, 0.0), (0.3, 0.2), (-0.35, 0.1)] {
+            let middle = Place { x: FOVEA.x + dx, y: FOVEA.y + dy };
+            let star: Vec<_> = (0..6).map(|i| line(middle, PI * f64::from(i) / 6.0, 6.4, 0.0)).collect();
+            let measures = measured(eye, &star);
+            assert_eq!(measures.centre.from, CentreSource::Fovea, "{eye:?} {dx} {dy}");
+            assert!(measures.centre.place.distance(FOVEA) < 0.1, "{:?}", measures.centre);
+            let ((mean, coverage), expected) =
+                (subfield(&measures, "inl", "C"), expected("inl", (0.0, 0.5), (0.0, 0.0)));
+            assert!(coverage > 0.95 && (mean - expected).abs() < 2.0, "{mean} for {expected}, {coverage}");
+        }
+    }
+}
+
+#[test]
+fn a_fovea_beyond_the_search_is_stated_by_hand() {
+    for eye in EYES {
+        let tracks = raster(Place { x: FOVEA.x - 2.15, y: FOVEA.y }, 0.0, 8.0);
+        let found = measured(eye, &tracks);
+        assert_eq!((found.centre.from, found.centre.confidence), (CentreSource::ScanMiddle, Some(0.0)));
+        assert!(found.gcipl.is_none());
+        let stated = measured_about(Some(FOVEA), eye, &tracks);
+        assert_eq!((stated.centre.from, stated.centre.confidence), (CentreSource::Stated, None));
+        assert!(stated.gcipl.is_some());
+        for (name, ring, side) in &FIELDS[..5] {
+            let ((mean, coverage), expected) = (subfield(&stated, "inl", name), expected("inl", *ring, *side));
+            assert!((mean - expected).abs() < 1.0 && coverage > 0.995, "{eye:?} {name}: {mean} for {expected}");
+        }
     }
 }
 
@@ -251,7 +288,7 @@ fn circles_are_exact_from_any_start() {
                 Some((90.0 - 20.0 * nasal + 10.0 * up) as f32)
             };
             let ascans: Vec<_> = (0..1440).map(|x| thickness(track.at(x, 1440))).collect();
-            let out = CircleProfile::measure(&track, &ascans, eye).expect("a circle");
+            let out = CircleProfile::measure(&track, &ascans, eye, None).expect("a circle");
             let what = format!("{eye:?} from {begins}, clockwise {clockwise}");
             let near = |found: Option<f32>, expected: f64, of: &str| {
                 let found = f64::from(found.expect("covered"));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Side, weighted_mean::WeightedMean};
-use crate::scan::{BScanPosition, Eye};
+use crate::scan::{BScanPosition, Eye, Place};
 
 /// A quadrant of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -25,11 +25,104 @@ pub struct ClockHour {
     pub mean_um: Option<f32>,
 }
 
+/// A sector of the disc after Garway-Heath et al. (Ophthalmology 2000;107:1809), as scanners report it: 90 degrees
+/// temporal, 110 nasal, 40 each between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GarwayHeath {
+    /// Temporal.
+    Temporal,
+    /// Temporal, superior.
+    TemporalSuperior,
+    /// Nasal, superior.
+    NasalSuperior,
+    /// Nasal.
+    Nasal,
+    /// Nasal, inferior.
+    NasalInferior,
+    /// Temporal, inferior.
+    TemporalInferior,
+}
+
+impl GarwayHeath {
+    /// Every sector, from temporal over superior.
+    pub const ALL: [Self; 6] = [
+        Self::Temporal,
+        Self::TemporalSuperior,
+        Self::NasalSuperior,
+        Self::Nasal,
+        Self::NasalInferior,
+        Self::TemporalInferior,
+    ];
+
+    /// The sector at an angle in degrees, from temporal over superior.
+    fn at(degrees: f64) -> Self {
+        match degrees.rem_euclid(360.0) {
+            a if a < 45.0 => Self::Temporal,
+            a if a < 85.0 => Self::TemporalSuperior,
+            a if a < 125.0 => Self::NasalSuperior,
+            a if a < 235.0 => Self::Nasal,
+            a if a < 275.0 => Self::NasalInferior,
+            a if a < 315.0 => Self::TemporalInferior,
+            _ => Self::Temporal,
+        }
+    }
+
+    /// Name in result files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Temporal => "t",
+            Self::TemporalSuperior => "ts",
+            Self::NasalSuperior => "ns",
+            Self::Nasal => "n",
+            Self::NasalInferior => "ni",
+            Self::TemporalInferior => "ti",
+        }
+    }
+}
+
+/// Thickness in a sector of Garway-Heath.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CircleSector {
+    /// The sector.
+    pub sector: GarwayHeath,
+    /// Mean over its determined A-scans in micrometres.
+    pub mean_um: Option<f32>,
+    /// Share of its A-scans that are determined, 0 to 1.
+    pub coverage: f32,
+}
+
+/// How the middle of the optic disc was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscSource {
+    /// The centre of the scanned circle, which the operator of the scanner placed on the disc.
+    Circle,
+    /// A person stated it.
+    Stated,
+}
+
+/// The middle of the optic disc, to which the directions refer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DiscCentre {
+    /// Location.
+    pub place: Place,
+    /// How it was found.
+    pub from: DiscSource,
+    /// Distance from the centre of the circle in millimetres.
+    pub distance_mm: f64,
+}
+
 /// Thickness along the circle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CircleProfile {
     /// Temporal, superior, nasal, inferior.
     pub quadrants: [Quadrant; 4],
+    /// Sectors of Garway-Heath, in the order of [`GarwayHeath::ALL`].
+    pub sectors: [CircleSector; 6],
+    /// Upper minus lower quadrant in micrometres.
+    pub difference_um: Option<f32>,
     /// From 1 to 12 o'clock.
     pub clock_hours: [ClockHour; 12],
     /// Mean over all determined A-scans in micrometres.
@@ -38,6 +131,8 @@ pub struct CircleProfile {
     pub tsnit_um: Vec<Option<f32>>,
     /// Radius of the circle in millimetres.
     pub radius_mm: f64,
+    /// The middle of the disc.
+    pub disc: DiscCentre,
 }
 
 impl CircleProfile {
@@ -47,14 +142,17 @@ impl CircleProfile {
         self.quadrants.iter().map(|q| q.coverage).sum::<f32>() / self.quadrants.len() as f32
     }
 
-    /// Measures the thickness along a circular B-scan: one value per A-scan, in micrometres. `None` if the track is not
+    /// Measures the thickness along a circular B-scan: one value per A-scan, in micrometres. Directions are those from
+    /// `disc` if a person stated the middle of the disc, else from the centre of the circle. `None` if the track is not
     /// a circle.
     #[must_use]
-    pub fn measure(track: &BScanPosition, thickness: &[Option<f32>], eye: Eye) -> Option<Self> {
-        let BScanPosition::Circle { centre, start, .. } = *track else { return None };
+    pub fn measure(track: &BScanPosition, thickness: &[Option<f32>], eye: Eye, disc: Option<Place>) -> Option<Self> {
+        let BScanPosition::Circle { centre: middle, start, .. } = *track else { return None };
+        let centre = disc.unwrap_or(middle);
         let (mut quadrants, mut hours, mut whole) =
             ([WeightedMean::default(); 4], [WeightedMean::default(); 12], WeightedMean::default());
         let mut tsnit = [WeightedMean::default(); 360];
+        let mut sectors = [WeightedMean::default(); 6];
         for (ascan, &value) in thickness.iter().enumerate() {
             let place = track.at(ascan, thickness.len());
             let (right, down) = (place.x - centre.x, place.y - centre.y);
@@ -66,18 +164,31 @@ impl CircleProfile {
             let clock = right.atan2(-down).to_degrees().rem_euclid(360.0);
             hours[((clock + 15.0) / 30.0) as usize % 12].add(value, 1.0);
             let temporal = if eye == Eye::Right { clock - 270.0 } else { 90.0 - clock };
+            sectors[GarwayHeath::at(temporal) as usize].add(value, 1.0);
             tsnit[temporal.rem_euclid(360.0) as usize % 360].add(value, 1.0);
             whole.add(value, 1.0);
         }
         let quadrant =
             |(mean, side): (WeightedMean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
         let hour = |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value() };
+        let [_, above, _, below] = quadrants;
         Some(Self {
+            sectors: std::array::from_fn(|i| CircleSector {
+                sector: GarwayHeath::ALL[i],
+                mean_um: sectors[i].value(),
+                coverage: sectors[i].coverage(),
+            }),
+            difference_um: above.value().zip(below.value()).map(|(above, below)| above - below),
             quadrants: std::array::from_fn(|i| quadrant((quadrants[i], Side::QUADRANTS[i]))),
             clock_hours: std::array::from_fn(hour),
             mean_um: whole.value(),
             tsnit_um: tsnit.map(WeightedMean::value).to_vec(),
-            radius_mm: centre.distance(start),
+            radius_mm: middle.distance(start),
+            disc: DiscCentre {
+                place: centre,
+                from: if disc.is_some() { DiscSource::Stated } else { DiscSource::Circle },
+                distance_mm: middle.distance(centre),
+            },
         })
     }
 }
@@ -85,7 +196,6 @@ impl CircleProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::Place;
 
     const CENTRE: Place = Place { x: 5.0, y: 5.0 };
 
@@ -98,7 +208,7 @@ mod tests {
         let place = |i| track.at(i, 768);
         let thickness: Vec<_> =
             (0..768).map(|i| of((place(i).x - CENTRE.x) / 1.73, (CENTRE.y - place(i).y) / 1.73)).collect();
-        CircleProfile::measure(&track, &thickness, eye).expect("a circle")
+        CircleProfile::measure(&track, &thickness, eye, None).expect("a circle")
     }
 
     #[test]
@@ -130,6 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn sectors_have_their_widths_in_both_eyes_from_any_start() {
+        // Each A-scan has the number of its degree from temporal over superior.
+        for eye in [Eye::Right, Eye::Left] {
+            for (angle, clockwise) in [(0.0, true), (180.0, false), (77.0, true)] {
+                let degree = |right: f64, up: f64| {
+                    let temporal = if eye == Eye::Right { -right } else { right };
+                    Some(up.atan2(temporal).to_degrees().rem_euclid(360.0) as f32)
+                };
+                let out = profile(eye, angle, clockwise, degree);
+                for (i, middle) in [(1, 65.0), (2, 105.0), (3, 180.0), (4, 255.0), (5, 295.0)] {
+                    let mean = out.sectors[i].mean_um.expect("covered");
+                    assert!((mean - middle).abs() < 0.5, "{eye:?} {angle}: {:?}", out.sectors[i]);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn gaps_lower_the_coverage_of_their_quadrant_alone() {
         let out = profile(Eye::Right, 0.0, true, |_, up| (up < 0.72).then_some(80.0));
         assert!(out.quadrants[1].coverage < 0.1 && out.quadrants[3].coverage > 0.999);
@@ -137,8 +265,28 @@ mod tests {
     }
 
     #[test]
+    fn directions_are_those_from_a_stated_disc() {
+        // Thick above the disc, which lies 0.4 mm below the centre of the circle.
+        let disc = Place { x: CENTRE.x, y: CENTRE.y + 0.4 };
+        let track =
+            BScanPosition::Circle { centre: CENTRE, start: Place { x: CENTRE.x + 1.73, y: CENTRE.y }, clockwise: true };
+        let is_above = |p: Place| disc.y - p.y >= (p.x - disc.x).abs();
+        let thickness: Vec<_> = (0..768).map(|i| Some(if is_above(track.at(i, 768)) { 120.0 } else { 70.0 })).collect();
+        for eye in [Eye::Right, Eye::Left] {
+            let about = |disc| CircleProfile::measure(&track, &thickness, eye, disc).expect("a circle");
+            let (stated, circle) = (about(Some(disc)), about(None));
+            assert_eq!((stated.disc.from, circle.disc.from), (DiscSource::Stated, DiscSource::Circle));
+            assert!((stated.disc.distance_mm - 0.4).abs() < 1e-9 && (stated.radius_mm - 1.73).abs() < 1e-9);
+            assert_eq!(stated.quadrants[1].mean_um, Some(120.0));
+            assert!(stated.quadrants[0].mean_um.is_some_and(|um| um < 70.5));
+            assert!(circle.quadrants[0].mean_um.is_some_and(|um| um > 72.0), "the other centre mixes the quadrants");
+            assert!(stated.tsnit_um.iter().all(Option::is_some));
+        }
+    }
+
+    #[test]
     fn a_line_has_no_circle_profile() {
         let track = BScanPosition::Line { start: CENTRE, end: Place::default() };
-        assert!(CircleProfile::measure(&track, &[Some(1.0); 4], Eye::Left).is_none());
+        assert!(CircleProfile::measure(&track, &[Some(1.0); 4], Eye::Left, None).is_none());
     }
 }

@@ -2,18 +2,17 @@
 
 use serde::Serialize;
 
-use super::{Side, ThicknessMap, weighted_mean::WeightedMean};
+use super::{
+    Side, ThicknessMap,
+    cells::{CELL_MM, parts_of},
+    weighted_mean::WeightedMean,
+};
 use crate::scan::{Eye, Place};
 
 /// Radii of the circles in millimetres (ETDRS report 10, Ophthalmology 1991).
 pub const ETDRS_RADII_MM: [f64; 3] = [0.5, 1.5, 3.0];
 /// Up, right, down and left, as (right, down) components.
 const DIRECTIONS: [(f64, f64); 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];
-/// Spacing of the sampled places in millimetres.
-const STEP: f64 = 0.02;
-
-/// Smallest covered share of an area whose mean may stand for the whole area.
-pub const COVERED: f32 = 0.95;
 
 /// One of the nine subfields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +102,7 @@ pub struct SubfieldThickness {
     /// The subfield.
     #[serde(rename = "subfield")]
     pub at: Subfield,
-    /// WeightedMean over the covered part in micrometres; `None` if nothing is covered.
+    /// Mean over the covered part in micrometres; `None` if less than [`SHOWN`](super::SHOWN) is covered.
     pub mean_um: Option<f32>,
     /// Share of the subfield's area in which thickness is known, 0 to 1.
     pub coverage: f32,
@@ -127,14 +126,13 @@ impl EtdrsGrid {
     #[must_use]
     pub fn measure(thickness: &ThicknessMap, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
-        let mut means = [WeightedMean::default(); 9];
-        let steps = (ETDRS_RADII_MM[2] / STEP).ceil() as i32;
-        for i in -steps..=steps {
-            for j in -steps..=steps {
-                let (dx, dy) = (STEP * f64::from(i), STEP * f64::from(j));
-                let index = Subfield::of((dx, dy), eye).and_then(|s| order.iter().position(|&o| o == s));
-                if let Some(index) = index {
-                    means[index].add(thickness.at(Place { x: centre.x + dx, y: centre.y + dy }), STEP * STEP);
+        let mut means = order.map(|subfield| WeightedMean::over(subfield.area_mm2()));
+        for (place, area) in thickness.cells(CELL_MM, (centre, ETDRS_RADII_MM[2] + CELL_MM)) {
+            let Some(um) = thickness.at(place) else { continue };
+            for (from_centre, area) in parts_of((place.x - centre.x, place.y - centre.y), area, &ETDRS_RADII_MM) {
+                let subfield = Subfield::of(from_centre, eye);
+                if let Some(index) = subfield.and_then(|s| order.iter().position(|&o| o == s)) {
+                    means[index].add_known(um, area);
                 }
             }
         }
@@ -160,7 +158,10 @@ fn in_subfield(subfield: Subfield, mean: WeightedMean) -> SubfieldThickness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::enface::fixtures::raster;
+    use crate::{
+        measure::enface::{Slice, fixtures::raster},
+        scan::BScanPosition,
+    };
 
     const MIDDLE: Place = Place { x: 4.0, y: 4.0 };
 
@@ -180,6 +181,26 @@ mod tests {
         assert!(grid.subfields.iter().all(|s| (s.mean_um.unwrap_or(0.0) - 250.0).abs() < 1e-3 && s.coverage > 0.999));
         let expected = std::f64::consts::PI * 9.0 * 0.25;
         assert!((grid.volume_mm3 / expected - 1.0).abs() < 0.005, "{} for {expected}", grid.volume_mm3);
+    }
+
+    #[test]
+    fn the_volume_of_a_few_bscans_is_exact() {
+        // Two B-scans of 8 mm through the centre, which cover a strip of twice their distance.
+        for apart in [0.05, 0.13, 0.25, 0.5] {
+            let line = |y: f64| BScanPosition::Line { start: Place { x: -4.0, y }, end: Place { x: 4.0, y } };
+            let slice = |y: f64| Slice { track: line(y), thickness: (0..800).map(|_| Some(300.0)).collect() };
+            let map = ThicknessMap::new(&[slice(-0.5 * apart), slice(0.5 * apart)]).expect("a map");
+            let grid = EtdrsGrid::measure(&map, Place::default(), Some(Eye::Right));
+            // Area of the strip within the circle of 3 mm.
+            let y: f64 = apart;
+            let area = 2.0 * (y * (9.0 - y * y).sqrt() + 9.0 * (y / 3.0).asin());
+            assert!(
+                (grid.volume_mm3 / (0.3 * area) - 1.0).abs() < 1e-3,
+                "{apart}: {} for {}",
+                grid.volume_mm3,
+                0.3 * area
+            );
+        }
     }
 
     #[test]

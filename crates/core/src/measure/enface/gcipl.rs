@@ -65,7 +65,7 @@ impl GciplSector {
 pub struct SectorThickness {
     /// The sector.
     pub sector: GciplSector,
-    /// Mean over its covered part in micrometres; `None` if nothing is covered.
+    /// Mean over its covered part in micrometres; `None` if less than [`SHOWN`](super::SHOWN) is covered.
     pub mean_um: Option<f32>,
 }
 
@@ -78,6 +78,12 @@ pub struct GciplThickness {
     pub average_um: Option<f32>,
     /// Smallest mean along a meridian in micrometres.
     pub minimum_um: Option<f32>,
+    /// Mean over the upper half of the annulus in micrometres.
+    pub superior_half_um: Option<f32>,
+    /// Mean over its lower half.
+    pub inferior_half_um: Option<f32>,
+    /// Mean of the upper half minus that of the lower half.
+    pub difference_um: Option<f32>,
     /// Share of the annulus in which thickness is known, 0 to 1.
     pub coverage: f32,
 }
@@ -87,7 +93,7 @@ impl GciplThickness {
     #[must_use]
     pub fn measure(gcipl: &ThicknessMap, fovea: Place, eye: Eye) -> Self {
         let mut sectors = [WeightedMean::default(); 6];
-        let mut all = WeightedMean::default();
+        let mut halves = [WeightedMean::default(); 2];
         let mut minimum: Option<f32> = None;
         for degree in 0..MERIDIANS {
             // Clockwise from the top.
@@ -106,13 +112,19 @@ impl GciplThickness {
                 let thickness = gcipl.at(Place { x: fovea.x + rx * right, y: fovea.y - ry * up });
                 meridian.add(thickness, 1.0);
                 sector.add(thickness, weight);
-                all.add(thickness, weight);
+                halves[usize::from(up < 0.0)].add(thickness, weight);
             }
             if meridian.coverage() > COMPLETE {
                 minimum = meridian.value().into_iter().chain(minimum).reduce(f32::min);
             }
         }
+        let [above, below] = halves;
+        let all = above.with(below);
+        let (superior_half_um, inferior_half_um) = (above.value(), below.value());
         Self {
+            superior_half_um,
+            inferior_half_um,
+            difference_um: superior_half_um.zip(inferior_half_um).map(|(above, below)| above - below),
             sectors: GciplSector::ALL
                 .into_iter()
                 .zip(sectors)
@@ -160,6 +172,16 @@ mod tests {
         assert!((sector(&left, GciplSector::SuperoNasal) - 80.0).abs() < 0.1);
         assert!((right.minimum_um.expect("covered") - 50.0).abs() < 1.5);
         assert!((sector(&right, GciplSector::Inferior) - 80.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_hemifield_difference_is_upper_minus_lower_in_both_eyes() {
+        let step = |p: Place| Some(if p.y < FOVEA.y { 84.0 } else { 79.0 });
+        for eye in [Eye::Right, Eye::Left] {
+            let out = measured(eye, step);
+            assert!((out.difference_um.expect("covered") - 5.0).abs() < 0.3, "{:?}", out.difference_um);
+            assert!(out.superior_half_um > out.inferior_half_um);
+        }
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Subfield, ThicknessMap, etdrs::ETDRS_RADII_MM};
+use super::{
+    Subfield, ThicknessMap,
+    cells::{CELL_MM, parts_of},
+    etdrs::ETDRS_RADII_MM,
+};
 use crate::{
     lesion::Lesion,
     scan::{Eye, Place},
@@ -11,8 +15,6 @@ use crate::{
 /// Radii in millimetres of the circles within which volumes are given: those of the ETDRS grid, and the one of 5 mm
 /// diameter that is usual for drusen (Gregori et al., Ophthalmology 2011).
 const RADII_MM: [f64; 4] = [ETDRS_RADII_MM[0], ETDRS_RADII_MM[1], 2.5, ETDRS_RADII_MM[2]];
-/// Spacing of the sampled places in millimetres.
-const STEP: f64 = 0.02;
 /// Nanolitres of a column of one micrometre on a square millimetre.
 const NL_PER_UM_MM2: f64 = 1.0;
 
@@ -68,7 +70,8 @@ pub(super) struct LesionMaps {
     pub(super) most: ThicknessMap,
 }
 
-#[derive(Clone, Copy, Default)]
+/// Sum over an area of `all` square millimetres.
+#[derive(Clone, Copy)]
 struct Sum {
     volume: LesionVolume,
     known: f64,
@@ -76,20 +79,20 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, heights: Option<[f64; 3]>) {
-        let area = STEP * STEP;
-        self.all += area;
-        if let Some([likely, least, most]) = heights {
-            self.known += area;
-            self.volume.volume_nl += likely * area * NL_PER_UM_MM2;
-            self.volume.bounds_nl[0] += least * area * NL_PER_UM_MM2;
-            self.volume.bounds_nl[1] += most * area * NL_PER_UM_MM2;
-            self.volume.height_um = self.volume.height_um.max(likely);
-        }
+    fn over(area_mm2: f64) -> Self {
+        Self { volume: LesionVolume::default(), known: 0.0, all: area_mm2 }
+    }
+
+    fn add(&mut self, [likely, least, most]: [f64; 3], area_mm2: f64) {
+        self.known += area_mm2;
+        self.volume.volume_nl += likely * area_mm2 * NL_PER_UM_MM2;
+        self.volume.bounds_nl[0] += least * area_mm2 * NL_PER_UM_MM2;
+        self.volume.bounds_nl[1] += most * area_mm2 * NL_PER_UM_MM2;
+        self.volume.height_um = self.volume.height_um.max(likely);
     }
 
     fn volume(self) -> LesionVolume {
-        LesionVolume { coverage: self.known / self.all.max(f64::MIN_POSITIVE), ..self.volume }
+        LesionVolume { coverage: (self.known / self.all).min(1.0), ..self.volume }
     }
 }
 
@@ -97,21 +100,20 @@ impl LesionGrid {
     /// Measures `lesion` around `centre`.
     pub(super) fn measure(lesion: Lesion, maps: &LesionMaps, centre: Place, eye: Option<Eye>) -> Self {
         let order = Subfield::all(eye);
-        let (mut circles, mut subfields) = ([Sum::default(); RADII_MM.len()], [Sum::default(); 9]);
-        let steps = (ETDRS_RADII_MM[2] / STEP).ceil() as i32;
-        for i in -steps..=steps {
-            for j in -steps..=steps {
-                let (dx, dy) = (STEP * f64::from(i), STEP * f64::from(j));
-                let place = Place { x: centre.x + dx, y: centre.y + dy };
-                let at = |map: &ThicknessMap| map.at(place).map(f64::from);
-                let heights = at(&maps.likely).zip(at(&maps.least)).zip(at(&maps.most));
-                let heights = heights.map(|((likely, least), most)| [likely, least, most]);
+        let mut circles = RADII_MM.map(|radius| Sum::over(std::f64::consts::PI * radius * radius));
+        let mut subfields = order.map(|subfield| Sum::over(subfield.area_mm2()));
+        for (place, area) in maps.likely.cells(CELL_MM, (centre, ETDRS_RADII_MM[2] + CELL_MM)) {
+            let (dx, dy) = (place.x - centre.x, place.y - centre.y);
+            let at = |map: &ThicknessMap| map.at(place).map(f64::from);
+            let heights = at(&maps.likely).zip(at(&maps.least)).zip(at(&maps.most));
+            let Some(((likely, least), most)) = heights else { continue };
+            for ((dx, dy), area) in parts_of((dx, dy), area, &RADII_MM) {
                 for (circle, _) in circles.iter_mut().zip(RADII_MM).filter(|(_, radius)| dx.hypot(dy) <= *radius) {
-                    circle.add(heights);
+                    circle.add([likely, least, most], area);
                 }
                 let subfield = Subfield::of((dx, dy), eye);
                 if let Some(index) = subfield.and_then(|s| order.iter().position(|&o| o == s)) {
-                    subfields[index].add(heights);
+                    subfields[index].add([likely, least, most], area);
                 }
             }
         }

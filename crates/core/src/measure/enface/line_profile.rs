@@ -43,3 +43,10 @@ impl LineProfile {
         Some(self.thickness.at(left)? * (1.0 - share) + self.thickness.at(left + 1)? * share)
     }
 }
+
+/// Equal parts of at most `step` that make up the stretch from `start` to `end`: the middle and the length of each.
+pub(super) fn parts(start: f64, end: f64, step: f64) -> impl Iterator<Item = (f64, f64)> {
+    let count = ((end - start) / step).ceil().max(0.0) as usize;
+    let length = (end - start) / count.max(1) as f64;
+    (0..count).map(move |i| (start + (i as f64 + 0.5) * length, length))
+}

@@ -3,7 +3,7 @@
 use std::f64::consts::{PI, TAU};
 
 use super::{
-    line_profile::{LineProfile, MAX_GAP_MM},
+    line_profile::{LineProfile, MAX_GAP_MM, parts},
     slice::Slice,
 };
 use crate::scan::Place;
@@ -77,14 +77,15 @@ impl Radial {
         (turned + 1 >= 2 * MIN_BSCANS).then_some(radial)
     }
 
-    pub(super) fn at(&self, place: Place) -> Option<f32> {
+    /// Thickness at `place`, interpolated over arcs of up to `arc_mm` millimetres.
+    pub(super) fn at(&self, place: Place, arc_mm: f64) -> Option<f32> {
         let (dx, dy) = (place.x - self.centre.x, place.y - self.centre.y);
         let (radius, angle) = (dx.hypot(dy), dy.atan2(dx).rem_euclid(TAU));
         let after = self.rays.partition_point(|r| r.angle <= angle);
         let count = self.rays.len();
         let (before, after) = (self.rays[(after + count - 1) % count], self.rays[after % count]);
         let between = (after.angle - before.angle).rem_euclid(TAU);
-        if radius * between > MAX_GAP_MM {
+        if radius * between > arc_mm {
             return None;
         }
         let share = ((angle - before.angle).rem_euclid(TAU) / between.max(f64::MIN_POSITIVE)).min(1.0) as f32;
@@ -99,6 +100,37 @@ impl Radial {
     fn on(&self, ray: Ray, radius: f64) -> Option<f32> {
         let line = &self.lines[ray.line];
         line.profile.at(line.foot + if ray.forward { radius } else { -radius })
+    }
+
+    /// Cells of at most `step` millimetres that tile the area between the rays: their centres and areas. No cell extends
+    /// beyond a ray, the end of a B-scan or the arc up to which is interpolated.
+    /// Cells whose centres lie more than `around` from `about` are left out.
+    pub(super) fn cells(&self, step: f64, (about, around): (Place, f64)) -> Vec<(Place, f64)> {
+        let farthest = self.centre.distance(about) + around;
+        let count = self.rays.len();
+        let pairs = (0..count).map(|i| (self.rays[i], self.rays[(i + 1) % count]));
+        let sectors = pairs.map(|(a, b)| (a, (b.angle - a.angle).rem_euclid(TAU), self.reach(a).min(self.reach(b))));
+        let mut cells = Vec::new();
+        for (ray, between, reach) in sectors.filter(|&(_, between, _)| between > 0.0) {
+            for (radius, depth) in parts(0.0, reach.min(MAX_GAP_MM / between), step).take_while(|(r, _)| *r <= farthest)
+            {
+                for (turn, arc) in parts(0.0, between, (step / radius).min(between)) {
+                    let (sin, cos) = (ray.angle + turn).sin_cos();
+                    let place = Place { x: self.centre.x + radius * cos, y: self.centre.y + radius * sin };
+                    if place.distance(about) <= around {
+                        cells.push((place, radius * depth * arc));
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    /// Distance from the centre to the end of a ray, half a spacing beyond its last A-scan.
+    fn reach(&self, ray: Ray) -> f64 {
+        let Line { foot, profile, .. } = &self.lines[ray.line];
+        let half = 0.5 * profile.step;
+        if ray.forward { profile.last() + half - foot } else { foot - profile.first + half }
     }
 
     pub(super) const fn centre(&self) -> Place {
@@ -135,7 +167,7 @@ mod tests {
 
     fn subfield(grid: &EtdrsGrid, name: &str) -> (f64, f32) {
         let found = grid.subfields.iter().find(|s| s.at.name() == name).expect("a subfield");
-        (f64::from(found.mean_um.expect("measured")), found.coverage)
+        (found.mean_um.map_or(f64::NAN, f64::from), found.coverage)
     }
 
     #[test]
@@ -169,7 +201,7 @@ mod tests {
         let reach = MAX_GAP_MM / (PI / 6.0);
         let expected = (reach * reach - 0.25) / 2.0;
         assert!((f64::from(subfield(&grid, "S1").1) - expected).abs() < 0.02, "{}", subfield(&grid, "S1").1);
-        assert!(subfield(&grid, "C").1 > 0.999);
+        assert!(subfield(&grid, "C").1 > 0.998);
         assert!(grid.subfields.iter().all(|s| s.mean_um.is_none_or(|um| (um - 250.0).abs() < 1e-3)));
         assert_eq!(map.at(Place { x: MIDDLE.x + 2.0, y: MIDDLE.y + 0.3 }), None);
     }
@@ -184,6 +216,28 @@ mod tests {
         assert!(map.middle().distance(MIDDLE) < 1e-9);
         let (low, high) = map.extent();
         assert!((high.x - low.x - 6.38).abs() < 0.01 && (high.y - low.y - 6.38).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_star_of_six_lines_shows_its_fovea_and_a_flat_retina_none() {
+        for (dx, dy) in [(0.0, 0.0), (0.3, -0.2), (-0.15, 0.35), (0.0, 0.5)] {
+            let at = Place { x: MIDDLE.x + dx, y: MIDDLE.y + dy };
+            let pit = |p: Place| Some((330.0 - 110.0 * (-(p.distance(at) / 0.5).powi(2)).exp()) as f32);
+            let found = find_fovea(&ThicknessMap::new(&radial(6, pit)).expect("a map"));
+            assert!(found.from == CentreSource::Fovea && found.place.distance(at) < 0.16, "{found:?} for {at:?}");
+        }
+        let flat = find_fovea(&ThicknessMap::new(&radial(6, |_| Some(300.0))).expect("a map"));
+        assert_eq!(flat.from, CentreSource::ScanMiddle);
+    }
+
+    #[test]
+    fn the_cells_of_a_star_tile_its_area() {
+        for bscans in [6, 24] {
+            let radial = Radial::new(&radial(bscans, |_| Some(1.0))).expect("a star");
+            let area: f64 = radial.cells(0.02, (MIDDLE, 100.0)).iter().map(|(_, area)| area).sum();
+            let reach = (MAX_GAP_MM / (PI / bscans as f64)).min(3.2);
+            assert!((area - PI * reach * reach).abs() < 1e-9, "{area} for {reach}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Thickness between parallel B-scans.
 
 use super::{
-    line_profile::{LineProfile, MAX_GAP_MM},
+    line_profile::{LineProfile, MAX_GAP_MM, parts},
     slice::Slice,
 };
 use crate::scan::Place;
@@ -53,8 +53,8 @@ impl Raster {
         let after = self.lines.partition_point(|l| l.across < v);
         let last = self.lines.len() - 1;
         if after == 0 || after > last {
-            let (edge, next) = if after == 0 { (0, 1) } else { (last, last - 1) };
-            let reach = 0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MAX_GAP_MM);
+            let edge = if after == 0 { 0 } else { last };
+            let reach = self.reach(after > last);
             let near = (v - self.lines[edge].across).abs() <= reach;
             return if near { self.lines[edge].profile.at(u) } else { None };
         }
@@ -64,6 +64,34 @@ impl Raster {
         }
         let share = ((v - before.across) / (after.across - before.across)) as f32;
         Some(before.profile.at(u)? * (1.0 - share) + after.profile.at(u)? * share)
+    }
+
+    /// How far the map extends beyond the first or the last B-scan: half a spacing.
+    fn reach(&self, last: bool) -> f64 {
+        let count = self.lines.len();
+        let (edge, next) = if last { (count - 1, count - 2) } else { (0, 1) };
+        0.5 * (self.lines[edge].across - self.lines[next].across).abs().min(MAX_GAP_MM)
+    }
+
+    /// Cells of at most `step` millimetres that tile the area between the outermost A-scans and B-scans: their centres and
+    /// areas. No cell extends beyond a B-scan or the edge of the area.
+    /// Cells whose centres lie more than `reach` from `centre` are left out.
+    pub(super) fn cells(&self, step: f64, (centre, reach): (Place, f64)) -> Vec<(Place, f64)> {
+        let (along, across) = self.coordinates(centre);
+        let edges = |l: &Line| (l.profile.first - 0.5 * l.profile.step, l.profile.last() + 0.5 * l.profile.step);
+        let bounds = self.lines.iter().map(edges);
+        let (left, right) = bounds.fold((f64::MAX, f64::MIN), |(a, b), (c, d)| (a.min(c), b.max(d)));
+        let (first, last) = (self.lines[0].across, self.lines[self.lines.len() - 1].across);
+        let borders = std::iter::once(first - self.reach(false))
+            .chain(self.lines.iter().map(|l| l.across))
+            .chain([last + self.reach(true)]);
+        let borders: Vec<f64> = borders.collect();
+        let columns: Vec<(f64, f64)> = parts(left, right, step).filter(|(u, _)| (u - along).abs() <= reach).collect();
+        let rows = borders.windows(2).filter(|pair| pair[1] - pair[0] <= MAX_GAP_MM);
+        rows.flat_map(|pair| parts(pair[0], pair[1], step))
+            .filter(|(v, _)| (v - across).abs() <= reach)
+            .flat_map(|(v, height)| columns.iter().map(move |&(u, width)| (self.place(u, v), width * height)))
+            .collect()
     }
 
     pub(super) fn middle(&self) -> Place {

@@ -1,6 +1,6 @@
 //! Thickness at any place within a scan, interpolated between its A-scans and B-scans.
 
-use super::{radial::Radial, raster::Raster, slice::Slice};
+use super::{line_profile::MAX_GAP_MM, radial::Radial, raster::Raster, slice::Slice};
 use crate::scan::Place;
 
 /// Thickness over the area between parallel or radial B-scans.
@@ -30,8 +30,33 @@ impl ThicknessMap {
     pub fn at(&self, place: Place) -> Option<f32> {
         match &self.0 {
             Shape::Raster(raster) => raster.at(place),
-            Shape::Radial(radial) => radial.at(place),
+            Shape::Radial(radial) => radial.at(place, MAX_GAP_MM),
         }
+    }
+
+    /// As [`at`](Self::at), but interpolated over arcs of up to `arc_mm` millimetres between radial B-scans. Good enough to
+    /// find the fovea between the B-scans of a star, not to measure.
+    pub(super) fn near(&self, place: Place, arc_mm: f64) -> Option<f32> {
+        match &self.0 {
+            Shape::Raster(raster) => raster.at(place),
+            Shape::Radial(radial) => radial.at(place, arc_mm),
+        }
+    }
+
+    /// Cells of at most `step` millimetres that tile the scanned area within a distance of a centre: their centres and areas
+    /// in square millimetres.
+    pub(super) fn cells(&self, step: f64, around: (Place, f64)) -> Vec<(Place, f64)> {
+        match &self.0 {
+            Shape::Raster(raster) => raster.cells(step, around),
+            Shape::Radial(radial) => radial.cells(step, around),
+        }
+    }
+
+    /// Whether `place` lies in the bounding box of the scan.
+    #[must_use]
+    pub fn contains(&self, place: Place) -> bool {
+        let (low, high) = self.extent();
+        (low.x..=high.x).contains(&place.x) && (low.y..=high.y).contains(&place.y)
     }
 
     /// The middle of the scanned area.

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::{
-    Centre, CentreSource, CircleProfile, EtdrsGrid, GciplThickness, LesionGrid, Slice, Subfield, ThicknessMap,
-    find_fovea, lesion_volume::LesionMaps,
+    Centre, CircleProfile, EtdrsGrid, GccThickness, GciplThickness, LesionGrid, PosteriorPole, Slice, Subfield,
+    ThicknessMap, find_fovea, lesion_volume::LesionMaps,
 };
 use crate::{
     layer::{Layer, MEASURED, Measured},
     lesion::{LESIONS, Lesion},
     measure::{ThicknessUnit, Thicknesses},
-    scan::{BScanPosition, Eye, Spacing},
+    scan::{BScanPosition, Eye, Place, Spacing},
     surface::{Height, LesionMask, Surfaces},
 };
 
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Volume {
     eye: Option<Eye>,
+    /// The centre that a person stated: the fovea, or the middle of the disc in a circle.
+    stated: Option<Place>,
     /// In the order of [`Measured::all`].
     slices: [Vec<Slice>; MEASURED],
     /// 1 where the choroid's end can be seen, 0 where it is inferred.
@@ -35,8 +37,12 @@ pub struct VolumeMeasures {
     pub centre: Centre,
     /// The ETDRS grid of every layer and of the retina.
     pub etdrs: Vec<MeasuredGrid>,
-    /// The ganglion cell annulus; needs the eye and a detected fovea.
+    /// The ganglion cell annulus; needs the eye and a found or stated fovea.
     pub gcipl: Option<GciplThickness>,
+    /// The ganglion cell complex; needs a found or stated fovea.
+    pub gcc: Option<GccThickness>,
+    /// The posterior pole; needs a found or stated fovea.
+    pub posterior_pole: Option<PosteriorPole>,
     /// The lesions that were found; `None` if no B-scan was searched for lesions.
     pub lesions: Option<Vec<LesionGrid>>,
     /// For each subfield, the share of its area with a choroid in which the choroid's end can be seen; `None` if that
@@ -65,11 +71,26 @@ pub struct MeasuredGrid {
 }
 
 impl VolumeMeasures {
+    /// The measures of a volume of which only the `grid` of the retina around a found fovea is known.
+    #[cfg(test)]
+    pub(crate) fn of_retina(grid: EtdrsGrid) -> Self {
+        let centre = Centre { place: Place::default(), from: super::CentreSource::Fovea, confidence: Some(1.0) };
+        Self {
+            centre,
+            etdrs: vec![MeasuredGrid { layer: "retina", grid }],
+            gcipl: None,
+            gcc: None,
+            posterior_pole: None,
+            lesions: None,
+            choroid_visible: None,
+        }
+    }
+
     /// Distance of the fovea from the middle of the area of `maps`, in millimetres; `None` if no fovea was found.
     #[must_use]
     pub fn decentration_mm(&self, maps: &[ThicknessMap]) -> Option<f32> {
         let middle = maps[Measured::Retina.index()].middle();
-        (self.centre.from == CentreSource::Fovea).then(|| self.centre.place.distance(middle) as f32)
+        self.centre.from.is_fovea().then(|| self.centre.place.distance(middle) as f32)
     }
 }
 
@@ -78,7 +99,27 @@ impl Volume {
     #[must_use]
     pub fn new(eye: Option<Eye>) -> Self {
         let (slices, lesions) = Default::default();
-        Self { eye, slices, choroid_visible: Vec::new(), lesions, searched: Vec::new() }
+        Self { eye, stated: None, slices, choroid_visible: Vec::new(), lesions, searched: Vec::new() }
+    }
+
+    /// Takes `place` as the fovea, or as the middle of the optic disc if the scan is a circle, if a person stated it. A place
+    /// outside the scan is not used.
+    #[must_use]
+    pub fn with_centre(self, place: Option<Place>) -> Self {
+        Self { stated: place, ..self }
+    }
+
+    /// The same B-scans with all lateral distances multiplied by `factor`, for an eye that is longer or shorter than the
+    /// scanner takes it to be.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let mut scaled = self.clone();
+        let lesions = scaled.lesions.iter_mut().flatten();
+        let slices = scaled.slices.iter_mut().chain([&mut scaled.choroid_visible]).chain(lesions);
+        slices.flatten().for_each(|slice| slice.track = slice.track.scaled(factor));
+        scaled.searched.iter_mut().for_each(|(track, _)| *track = track.scaled(factor));
+        scaled.stated = scaled.stated.map(|place| place.scaled(factor));
+        scaled
     }
 
     /// Adds where the choroid's end can be seen in the B-scan along `track`.
@@ -135,18 +176,32 @@ impl Volume {
     #[must_use]
     pub fn measure(&self, maps: &[ThicknessMap]) -> VolumeMeasures {
         let map = |of: Measured| &maps[of.index()];
-        let centre = find_fovea(map(Measured::Retina));
+        let retina = map(Measured::Retina);
+        let stated = self.stated.filter(|place| retina.contains(*place));
+        let centre = stated.map_or_else(|| find_fovea(retina), Centre::stated);
         let grid =
             |of: Measured| MeasuredGrid { layer: of.key(), grid: EtdrsGrid::measure(map(of), centre.place, self.eye) };
-        let eye = self.eye.filter(|_| centre.from == CentreSource::Fovea);
+        let eye = self.eye.filter(|_| centre.from.is_fovea());
         let gcipl = map(Measured::Layer(Layer::GclIpl));
         VolumeMeasures {
             centre,
             etdrs: Measured::all().map(grid).into(),
             gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
+            gcc: self.gcc_map().filter(|_| centre.from.is_fovea()).map(|map| GccThickness::measure(&map, centre.place)),
+            posterior_pole: centre.from.is_fovea().then(|| PosteriorPole::measure(retina, centre.place)),
             lesions: (!self.searched.is_empty()).then(|| self.lesions(centre)),
             choroid_visible: self.choroid_visible_map().map(|map| self.shares(&map, centre)),
         }
+    }
+
+    /// Thickness of nerve fibres, ganglion cells and inner plexiform layer together.
+    fn gcc_map(&self) -> Option<ThicknessMap> {
+        let [fibres, cells] = [Layer::Nfl, Layer::GclIpl].map(|layer| &self.slices[layer.index()]);
+        let sum = |(fibres, cells): (&Slice, &Slice)| Slice {
+            track: fibres.track,
+            thickness: fibres.thickness.iter().zip(cells.thickness.iter()).map(|(a, b)| Some(a? + b?)).collect(),
+        };
+        ThicknessMap::new(&fibres.iter().zip(cells).map(sum).collect::<Vec<_>>())
     }
 
     fn shares(&self, map: &ThicknessMap, centre: Centre) -> Vec<SubfieldShare> {
@@ -168,7 +223,11 @@ impl Volume {
     pub fn circle(&self) -> Option<CircleProfile> {
         let [slice] = self.slices[Layer::Nfl.index()].as_slice() else { return None };
         let thickness: Vec<_> = slice.thickness.iter().collect();
-        CircleProfile::measure(&slice.track, &thickness, self.eye?)
+        let within = |place: &Place| match slice.track {
+            BScanPosition::Circle { centre, start, .. } => place.distance(centre) < start.distance(centre),
+            BScanPosition::Line { .. } => false,
+        };
+        CircleProfile::measure(&slice.track, &thickness, self.eye?, self.stated.filter(within))
     }
 }
 
@@ -182,6 +241,7 @@ mod tests {
     use super::*;
     use crate::{
         layer::Boundary,
+        measure::enface::CentreSource,
         phantom::{Phantom, PhantomOptions, PhantomScan},
         scan::{Place, Provenance, Spacing},
         surface::Surfaces,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     layer::Measured,
-    measure::enface::{COVERED, CentreSource, CircleProfile, EtdrsGrid, GciplSector, Side, Subfield, VolumeMeasures},
+    measure::enface::{COVERED, CircleProfile, EtdrsGrid, GarwayHeath, GciplSector, Side, Subfield, VolumeMeasures},
     scan::Eye,
 };
 
@@ -24,9 +24,11 @@ pub(super) fn all_names() -> Vec<String> {
     let fields = subfields.iter().map(String::as_str).chain(["grid"]);
     let etdrs = layers.iter().flat_map(|l| fields.clone().map(move |f| format!("etdrs/{}/{f}", l.key())));
     let gcipl = GciplSector::ALL.map(GciplSector::key).into_iter().chain(["average", "minimum"]);
-    let circle = Side::QUADRANTS.map(Side::key).into_iter().chain(["mean"]);
+    let sectors = GarwayHeath::ALL.map(GarwayHeath::key);
+    let circle = Side::QUADRANTS.map(Side::key).into_iter().chain(sectors).chain(["mean"]);
     etdrs
         .chain(layers.iter().map(|l| format!("{MEAN_PREFIX}{}", l.key())))
+        .chain(["average", "superior", "inferior"].map(|at| format!("gcc/{at}")))
         .chain(gcipl.map(|at| format!("gcipl/{at}")))
         .chain(circle.map(|at| format!("circle/nfl/{at}")))
         .collect()
@@ -46,13 +48,18 @@ impl Measures {
         for (of, mean, coverage) in layers {
             all.add(format!("{MEAN_PREFIX}{}", of.key()), mean.filter(|_| coverage >= COVERED));
         }
-        if let Some(volume) = volume.filter(|v| v.centre.from == CentreSource::Fovea) {
+        if let Some(volume) = volume.filter(|v| v.centre.from.is_fovea()) {
             for measured in &volume.etdrs {
                 for field in &measured.grid.subfields {
                     let name = format!("etdrs/{}/{}", measured.layer, field.at.name());
                     all.add(name, field.mean_um.filter(|_| field.coverage >= COVERED));
                 }
                 all.add(format!("etdrs/{}/grid", measured.layer), grid_mean(&measured.grid));
+            }
+            if let Some(gcc) = volume.gcc.filter(|gcc| gcc.half_coverage >= COVERED) {
+                all.add("gcc/average".to_owned(), gcc.average_um);
+                all.add("gcc/superior".to_owned(), gcc.superior_um);
+                all.add("gcc/inferior".to_owned(), gcc.inferior_um);
             }
             if let Some(gcipl) = volume.gcipl.as_ref().filter(|g| g.coverage >= COVERED) {
                 for sector in &gcipl.sectors {
@@ -66,6 +73,10 @@ impl Measures {
             for quadrant in &circle.quadrants {
                 let known = quadrant.mean_um.filter(|_| quadrant.coverage >= COVERED);
                 all.add(format!("circle/nfl/{}", quadrant.side.key()), known);
+            }
+            for sector in &circle.sectors {
+                let known = sector.mean_um.filter(|_| sector.coverage >= COVERED);
+                all.add(format!("circle/nfl/{}", sector.sector.key()), known);
             }
             let whole = circle.quadrants.iter().all(|q| q.coverage >= COVERED);
             all.add("circle/nfl/mean".to_owned(), circle.mean_um.filter(|_| whole));
@@ -123,9 +134,12 @@ impl FromIterator<(String, f32)> for Measures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{
-        LayerThickness,
-        enface::{ClockHour, Quadrant},
+    use crate::{
+        measure::{
+            LayerThickness,
+            enface::{CircleSector, ClockHour, DiscCentre, DiscSource, Quadrant},
+        },
+        scan::Place,
     };
 
     #[test]
@@ -144,10 +158,13 @@ mod tests {
         let [t, s, n, i] = Side::QUADRANTS;
         let circle = CircleProfile {
             quadrants: [quadrant(t, 1.0), quadrant(s, 0.5), quadrant(n, 1.0), quadrant(i, 1.0)],
+            sectors: GarwayHeath::ALL.map(|sector| CircleSector { sector, mean_um: None, coverage: 0.0 }),
+            difference_um: None,
             clock_hours: std::array::from_fn(|i| ClockHour { hour: i as u8 + 1, mean_um: None }),
             mean_um: Some(80.0),
             tsnit_um: Vec::new(),
             radius_mm: 1.7,
+            disc: DiscCentre { place: Place::default(), from: DiscSource::Circle, distance_mm: 0.0 },
         };
         let all = Measures::of(layers.iter().map(|l| (l.of, l.mean, l.coverage)), None, Some(&circle));
         let names: Vec<&str> = all.0.keys().map(String::as_str).collect();

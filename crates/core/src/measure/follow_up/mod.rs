@@ -4,6 +4,7 @@
 //! `gcipl/average`, `circle/nfl/superior`. Two measurements of an unchanged eye rarely differ by more than the
 //! repeatability. A larger change does not prove disease.
 
+mod inter_eye;
 mod measures;
 mod protocol;
 mod repeatability;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use super::Verdict;
 use crate::scan::Moment;
 
+pub use inter_eye::{EyeDifference, InterEye};
 pub use measures::Measures;
 pub use protocol::Protocol;
 pub use repeatability::{Repeatability, RepeatabilityError};
@@ -151,18 +153,18 @@ impl FollowUp {
         })
     }
 
-    /// The change since the previous visit in one line.
+    /// The change since the previous visit in one line, for screens and logs. It does not say when that visit was, which
+    /// could tell who the patient is.
     #[must_use]
     pub fn words(&self) -> String {
-        let date = self.previous.acquired.split('T').next().unwrap_or_default();
         let judged = self.changes.iter().filter(|c| c.standing.is_some()).count();
         if judged == 0 {
-            return format!("since {date}: repeatability not known for any measure");
+            return "since the previous visit: repeatability not known for any measure".to_owned();
         }
         let beyond: Vec<&Change> =
             self.changes.iter().filter(|c| !matches!(c.standing, None | Some(ChangeStanding::Within))).collect();
         let named = beyond.iter().take(MAX_NAMED).map(|c| format!("{} {:+.1} um", c.measure, c.change_um));
-        let mut text = format!("since {date}: {} of {judged} beyond repeatability", beyond.len());
+        let mut text = format!("since the previous visit: {} of {judged} beyond repeatability", beyond.len());
         for (i, name) in named.enumerate() {
             text.push_str(if i == 0 { ": " } else { ", " });
             text.push_str(&name);

@@ -33,7 +33,7 @@ fn changes_are_since_the_previous_and_the_first_visit() {
     assert_eq!((nfl.change_um, nfl.standing), (-2.0, Some(ChangeStanding::Within)));
     assert_eq!((nfl.change_from_first_um, nfl.standing_from_first), (Some(-6.5), Some(ChangeStanding::Thinner)));
     assert_eq!((inl.change_um, inl.first_um, inl.standing), (-3.0, None, None), "no repeatability known");
-    assert_eq!(out.words(), "since 2025-06-01: 0 of 1 beyond repeatability");
+    assert_eq!(out.words(), "since the previous visit: 0 of 1 beyond repeatability");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn the_limit_is_within_repeatability() {
     assert_eq!(standing(44.5).0, ChangeStanding::Thicker);
     let (thinner, words) = standing(35.5);
     assert_eq!(thinner, ChangeStanding::Thinner);
-    assert_eq!(words, "since 2025-01-01: 1 of 1 beyond repeatability: mean/nfl -4.5 um");
+    assert_eq!(words, "since the previous visit: 1 of 1 beyond repeatability: mean/nfl -4.5 um");
 }
 
 #[test]

@@ -95,7 +95,7 @@ mod tests {
         // Starts temporal in a right eye, then runs over the top.
         let track = BScanPosition::Circle { centre, start: Place { x: 5.0 - radius, y: 5.0 }, clockwise: true };
         let thickness: Vec<_> = (0..720).map(thickness).collect();
-        CircleProfile::measure(&track, &thickness, Eye::Right).expect("a circle")
+        CircleProfile::measure(&track, &thickness, Eye::Right, None).expect("a circle")
     }
 
     fn table() -> CircleTable {

@@ -6,12 +6,16 @@
 
 mod circle;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use super::enface::{COVERED, Subfield, VolumeMeasures};
-use crate::{ErrorCode, layer::Measured, scan::Eye};
+use crate::{
+    ErrorCode,
+    layer::{EzConvention, Layer, Measured},
+    scan::Eye,
+};
 
 pub use circle::{CircleComparison, CircleTable};
 
@@ -20,7 +24,7 @@ const XU_2018: &str = include_str!("xu-2018.toml");
 const HALF_INTERVAL: f32 = 1.96;
 
 /// Mean and standard deviation of a group's thickness, in micrometres.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTable {
     /// Name of the table.
@@ -37,6 +41,58 @@ pub struct ReferenceTable {
     layers: BTreeMap<String, BTreeMap<String, [f32; 2]>>,
     /// Nerve fibre thickness along circles around the disc.
     pub circle: Option<CircleTable>,
+    /// How the lines of the group were drawn, for readers.
+    #[serde(default)]
+    pub lines: String,
+    /// Scanners that can be compared, as parts of their names; empty for all.
+    #[serde(default)]
+    devices: Vec<String>,
+    /// Where the ellipsoid zone ends in the table. Without it, ellipsoid zone and RPE are compared with nothing.
+    ellipsoid_zone: Option<EzConvention>,
+}
+
+// Ledgers hold a digest of this text. What version 0.1 does not know appears only where it changes comparisons.
+impl fmt::Debug for ReferenceTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, source, population, note, layers, circle, lines: _, devices, ellipsoid_zone } = self;
+        let mut table = f.debug_struct("ReferenceTable");
+        table.field("name", name).field("source", source).field("population", population).field("note", note);
+        table.field("layers", layers).field("circle", circle);
+        if !devices.is_empty() {
+            table.field("devices", devices);
+        }
+        if let Some(convention) = ellipsoid_zone {
+            table.field("ellipsoid_zone", convention);
+        }
+        table.finish()
+    }
+}
+
+/// Why a scan is not compared with the reference group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotCompared {
+    /// The fovea is not known, so the subfields are those of another place.
+    NoFovea,
+    /// The scan shows lesions or absent layers: the group's eyes have none.
+    Findings,
+    /// The table is of other scanners.
+    Device,
+    /// Only a default scales lateral distances.
+    DefaultScale,
+}
+
+impl NotCompared {
+    /// The reason in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NoFovea => "no fovea was found or stated",
+            Self::Findings => "the scan shows findings, the eyes of the group have none",
+            Self::Device => "the table is of other scanners",
+            Self::DefaultScale => "the scan's lateral scale is a default",
+        }
+    }
 }
 
 /// An invalid reference table.
@@ -133,13 +189,29 @@ impl ReferenceTable {
         Ok(table)
     }
 
-    /// Compares every subfield that the table has and the scan covers. If the eye is unknown, nasal and temporal
-    /// subfields are left out.
+    /// Whether the table is of scanners like `device`.
     #[must_use]
-    pub fn compare(&self, measures: &VolumeMeasures) -> Vec<Comparison> {
-        let fields = measures.etdrs.iter().flat_map(|g| g.grid.subfields.iter().map(move |field| (g.layer, field)));
+    pub fn is_of_device(&self, device: Option<&str>) -> bool {
+        let device = device.unwrap_or_default().to_lowercase();
+        self.devices.is_empty() || self.devices.iter().any(|name| device.contains(&name.to_lowercase()))
+    }
+
+    /// Whether the values of a layer are drawn by the convention `ez`.
+    fn is_drawn_alike(&self, layer: &str, ez: EzConvention) -> bool {
+        let depends = [Layer::Ez.key(), Layer::Rpe.key()].contains(&layer);
+        !depends || self.ellipsoid_zone == Some(ez)
+    }
+
+    /// Compares every subfield that the table has and the scan covers, with lines drawn by the convention `ez`. If the eye is unknown, nasal and temporal
+    /// subfields are left out. Empty if the grid is not centred on the fovea: the table's subfields are about it.
+    #[must_use]
+    pub fn compare(&self, measures: &VolumeMeasures, ez: EzConvention) -> Vec<Comparison> {
+        let etdrs = measures.centre.from.is_fovea().then_some(&measures.etdrs);
+        let fields =
+            etdrs.into_iter().flatten().flat_map(|g| g.grid.subfields.iter().map(move |field| (g.layer, field)));
         let covered = fields.filter(|(_, field)| field.coverage >= COVERED);
         covered
+            .filter(|(layer, _)| self.is_drawn_alike(layer, ez))
             .filter_map(|(layer, field)| {
                 let &[reference_um, reference_sd_um] = self.layers.get(layer)?.get(&field.at.name())?;
                 let mean_um = field.mean_um?;
@@ -159,13 +231,13 @@ mod tests {
         scan::Place,
     };
 
+    const EZ: EzConvention = EzConvention::WithOuterSegments;
+
     fn measures(eye: Option<Eye>, mean: f32, coverage: f32) -> VolumeMeasures {
         let field = |at| SubfieldThickness { at, mean_um: Some(mean), coverage, volume_mm3: 1.0 };
         let subfields = Subfield::all(eye).map(field).to_vec();
         let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage };
-        let centre = Centre { place: Place::default(), from: CentreSource::Fovea };
-        let etdrs = vec![MeasuredGrid { layer: "retina", grid }];
-        VolumeMeasures { centre, etdrs, gcipl: None, lesions: None, choroid_visible: None }
+        VolumeMeasures::of_retina(grid)
     }
 
     #[test]
@@ -183,7 +255,7 @@ mod tests {
         use Standing::{Above, Below, Within};
         let table = ReferenceTable::shipped().unwrap();
         let centre = |um| {
-            let all = table.compare(&measures(Some(Eye::Left), um, 1.0));
+            let all = table.compare(&measures(Some(Eye::Left), um, 1.0), EZ);
             assert_eq!(all.len(), 9);
             all.into_iter().find(|c| c.subfield == Subfield::Central).unwrap().standing
         };
@@ -193,11 +265,40 @@ mod tests {
     }
 
     #[test]
+    fn a_grid_that_is_not_about_the_fovea_is_not_compared() {
+        let table = ReferenceTable::shipped().unwrap();
+        let mut volume = measures(Some(Eye::Right), 350.0, 1.0);
+        assert_eq!(table.compare(&volume, EZ).len(), 9);
+        volume.centre = Centre::stated(Place::default());
+        assert_eq!(table.compare(&volume, EZ).len(), 9);
+        volume.centre.from = CentreSource::ScanMiddle;
+        assert!(table.compare(&volume, EZ).is_empty());
+    }
+
+    #[test]
     fn uncovered_subfields_and_sides_of_an_unknown_eye_are_not_compared() {
         let table = ReferenceTable::shipped().unwrap();
-        assert!(table.compare(&measures(Some(Eye::Right), 300.0, 0.9)).is_empty());
-        let unnamed = table.compare(&measures(None, 300.0, 1.0));
+        assert!(table.compare(&measures(Some(Eye::Right), 300.0, 0.9), EZ).is_empty());
+        let unnamed = table.compare(&measures(None, 300.0, 1.0), EZ);
         assert!(unnamed.iter().all(|c| ["C", "S1", "I1", "S2", "I2"].contains(&c.subfield.name().as_str())));
+    }
+
+    #[test]
+    fn another_convention_or_scanner_is_not_compared() {
+        let head = "name = 'a'\nsource = 'b'\npopulation = 'c'\n";
+        let layers = "[layers.rpe]\nC = [20.0, 2.0]\n[layers.retina]\nC = [260.0, 20.0]\n";
+        let mut volume = measures(Some(Eye::Right), 250.0, 1.0);
+        let rpe = MeasuredGrid { layer: "rpe", ..volume.etdrs[0].clone() };
+        volume.etdrs.push(rpe);
+        for (stated, expected) in
+            [("", 1), ("ellipsoid_zone = 'with_outer_segments'\n", 2), ("ellipsoid_zone = 'band_alone'\n", 1)]
+        {
+            let table = ReferenceTable::parse(&format!("{head}{stated}{layers}")).unwrap();
+            assert_eq!(table.compare(&volume, EZ).len(), expected, "{stated}");
+        }
+        let table = ReferenceTable::parse(&format!("{head}devices = ['Spectralis', 'cirrus']\n{layers}")).unwrap();
+        assert!(table.is_of_device(Some("ZEISS CIRRUS 5000")) && !table.is_of_device(Some("Topcon")));
+        assert!(!table.is_of_device(None) && ReferenceTable::shipped().unwrap().is_of_device(None));
     }
 
     #[test]

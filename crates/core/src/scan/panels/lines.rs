@@ -5,8 +5,12 @@ use std::ops::Range;
 use super::{Crop, MIN_SIDE};
 use crate::scan::BScan;
 
-/// Grey values that count as one value; lossy compression rings by about as much.
+/// Grey values that count as one value.
 const SAME: u8 = 6;
+/// The same within a block of lossy compression that an edge crosses.
+const RINGING: u8 = 24;
+/// Lines over which such a block reaches past the edge.
+const RINGING_LINES: usize = 8;
 /// Share of a line's pixels that have its value if it is flat.
 const FLAT: f64 = 0.985;
 /// The same in a gap between panels, whose ends lossy compression blurs.
@@ -146,7 +150,8 @@ impl Grey {
     fn strip(&self, crop: Crop, side: Side) -> Option<(usize, bool)> {
         let value = value_of(&self.line(crop, side, 0));
         let lines = side.lines(crop);
-        let share = |i: usize| share_of(&self.line(crop, side, i), value);
+        let share = |i: usize| share_of(&self.line(crop, side, i), value, SAME);
+        let ringing = |i: usize| share_of(&self.line(crop, side, i), value, RINGING);
         let ends = |i: usize| {
             let line = self.line(crop, side, i);
             [line[0], line[line.len() - 1]].iter().all(|v| v.abs_diff(value) <= SAME)
@@ -154,10 +159,11 @@ impl Grey {
         if value < STRIP_GREY || share(0) < MARGIN {
             return None;
         }
-        let strip = (0..lines / 2).take_while(|&i| share(i) >= STRIP && ends(i)).count();
+        let clean = (0..lines / 2).take_while(|&i| share(i) >= STRIP && ends(i)).count();
+        let strip = clean + (clean..lines / 2).take(RINGING_LINES).take_while(|&i| ringing(i) >= MARGIN).count();
         let beyond = strip + EDGE;
-        let sharp = strip >= STRIP_ROWS && beyond < lines / 2 && share(strip - 1) >= MARGIN && share(beyond) < BEYOND;
-        let text = (0..strip).map(share).filter(|&share| share < FLAT).count() >= 4;
+        let sharp = strip >= STRIP_ROWS && beyond < lines / 2 && ringing(strip - 1) >= MARGIN && share(beyond) < BEYOND;
+        let text = (0..clean).map(ringing).filter(|&share| share < FLAT).count() >= 4;
         sharp.then_some((strip, text))
     }
 
@@ -166,7 +172,9 @@ impl Grey {
         let mut found = Vec::new();
         for side in [Side::Left, Side::Top] {
             let lines = side.lines(region);
-            let share = |line: &[u8]| share_of(line, value_of(line));
+            // Columns cross the retina, so that only a gap is nearly of one value. Rows may lie in the vitreous.
+            let same = if side == Side::Left { RINGING } else { SAME };
+            let share = |line: &[u8]| share_of(line, value_of(line), same);
             let flat: Vec<bool> = (0..lines).map(|i| share(&self.line(region, side, i)) >= GAP_FLAT).collect();
             let mut at = 0;
             while at < lines {
@@ -240,11 +248,11 @@ fn value_of(line: &[u8]) -> u8 {
     middle.unwrap_or_default() as u8
 }
 
-/// Share of a line's pixels that have `value`.
-fn share_of(line: &[u8], value: u8) -> f64 {
-    line.iter().filter(|v| v.abs_diff(value) <= SAME).count() as f64 / line.len().max(1) as f64
+/// Share of a line's pixels that differ from `value` by at most `same`.
+fn share_of(line: &[u8], value: u8, same: u8) -> f64 {
+    line.iter().filter(|v| v.abs_diff(value) <= same).count() as f64 / line.len().max(1) as f64
 }
 
 fn is_flat(line: &[u8]) -> bool {
-    share_of(line, value_of(line)) >= FLAT
+    share_of(line, value_of(line), SAME) >= FLAT
 }

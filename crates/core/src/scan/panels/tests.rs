@@ -1,3 +1,5 @@
+use octrls_testing::pictures;
+
 use super::*;
 use crate::phantom::{Phantom, PhantomOptions};
 
@@ -21,33 +23,15 @@ impl Canvas {
         self.0.intensity[y * self.0.width + x] = grey;
     }
 
-    /// Something like a line of text, 9 pixels high.
     fn text(&mut self, left: usize, top: usize, letters: usize, grey: f32) {
-        for letter in 0..letters {
-            for (x, y) in (0..5).flat_map(|x| (0..9).map(move |y| (x, y))) {
-                if (x * 3 + y * 5 + letter * 7) % 4 == 0 {
-                    self.dot(left + letter * 7 + x, top + y, grey);
-                }
-            }
+        for (x, y) in pictures::text(letters) {
+            self.dot(left + x, top + y, grey);
         }
     }
 }
 
-/// A bright image with dark vessels in all directions and a darker rim.
 fn fundus(side: usize) -> BScan {
-    let pixel = |i: usize| {
-        let at = |v: usize| v as f32 / side as f32;
-        let (x, y) = (at(i % side), at(i / side));
-        let vessel = |a: f32, b: f32, c: f32| {
-            let distance = (a * x + b * y + 0.03 * (9.0 * x + c).sin() + 0.03 * (8.0 * y).sin() - c).abs();
-            if distance < 0.012 { 0.55 } else { 1.0 }
-        };
-        let vessels = vessel(0.6, 0.8, 0.4) * vessel(0.8, -0.6, 0.2) * vessel(1.0, 0.1, 0.7) * vessel(-0.1, 1.0, 0.6);
-        let rim = 1.0 - 0.5 * ((x - 0.5).powi(2) + (y - 0.5).powi(2));
-        let speckle = ((i * 7919) % 97) as f32 / 97.0 - 0.5;
-        (0.55 * vessels * rim * (1.0 + 0.25 * speckle)).clamp(0.0, 1.0)
-    };
-    BScan { width: side, height: side, intensity: (0..side * side).map(pixel).collect() }
+    BScan { width: side, height: side, intensity: pictures::fundus(side) }
 }
 
 fn retina(seed: u64) -> BScan {
@@ -86,6 +70,33 @@ fn a_fundus_beside_a_bscan_is_cut_off() {
             assert_near(panel(&canvas.0), 0, 0, &bscan);
         }
     }
+}
+
+#[test]
+fn captions_and_scale_bars_on_the_panels_change_nothing() {
+    let bscan = retina(3);
+    let slo = fundus(bscan.height);
+    for gap in [0, 6] {
+        let mut canvas = Canvas::new(slo.width + gap + bscan.width, bscan.height, 0.0);
+        canvas.put(&slo, 0, 0);
+        canvas.put(&bscan, slo.width + gap, 0);
+        let height = bscan.height;
+        for left in [12, slo.width + gap + 12] {
+            canvas.text(left, height - 14, 9, 1.0);
+            canvas.text(left, 6, 24, 1.0);
+            for i in 0..40 {
+                canvas.dot(left + i, height - 20, 1.0);
+                canvas.dot(left, height - 20 - i, 1.0);
+            }
+        }
+        assert_near(panel(&canvas.0), slo.width + gap, 0, &bscan);
+        // A line of text across both panels.
+        canvas.text(slo.width - 90, 20, 30, 1.0);
+        assert_near(panel(&canvas.0), slo.width + gap, 0, &bscan);
+    }
+    let mut lone = Canvas(bscan);
+    lone.text(12, 6, 24, 1.0);
+    assert_eq!(layout(&lone.0), Layout::Whole);
 }
 
 #[test]

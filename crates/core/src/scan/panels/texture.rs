@@ -9,12 +9,14 @@ const BLOCK: usize = 12;
 const DARKEST_FUNDUS: f64 = 30.0;
 /// A fundus image is brighter than a B-scan beside it by this factor. Spectralis pictures: 2.5 to 10.
 const BRIGHTER: f64 = 1.4;
+/// Largest anisotropy of a fundus image.
+const MOST_ANISOTROPIC_FUNDUS: f64 = 2.3;
 
 /// Texture of a panel, measured on blocks of pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Texture {
     /// Mean square difference of blocks one apart down the panel, over that across it. About 1 in a fundus image (0.6 to
-    /// 1.2 in those of ten Spectralis scans), 2.5 to 60 in B-scans.
+    /// 1.2 in those of ten Spectralis scans, 2.0 in a vignetted one), 2.5 to 60 in B-scans.
     anisotropy: f64,
     /// Median and lower quartile of the blocks, as shares of their 95th percentile. Over 0.48 and 0.34 in a fundus image,
     /// mostly below 0.4 and 0.2 in a B-scan.
@@ -62,7 +64,7 @@ impl Texture {
     pub(super) fn is_fundus_beside(self, other: Self) -> bool {
         self.level > DARKEST_FUNDUS
             && self.level > BRIGHTER * other.level
-            && self.anisotropy < 2.0
+            && self.anisotropy < MOST_ANISOTROPIC_FUNDUS
             && self.median > 0.42
             && self.quartile > 0.28
     }
