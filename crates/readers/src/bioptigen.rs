@@ -4,8 +4,6 @@
 //! `FRAMEHEADER` and each `FRAMEDATA` contain records themselves. The samples of an A-scan are contiguous. Source:
 //! public descriptions (Bioptigen's published reader for Matlab, the AURA tools, LibOctData).
 
-use std::path::Path;
-
 use octrls_core::scan::{BScan, Eye, MILLIMETRE, Pattern, Provenance, ScanHeader, Spacing};
 
 use crate::{
@@ -55,18 +53,17 @@ impl Bioptigen {
         start.starts_with(&MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
-        let mut file = SizedFile::open(path)?;
-        let all = file.bytes();
+    pub(crate) fn open(file: SizedFile, hints: &Hints) -> Result<Self, ReadError> {
+        let all = file.length();
         let (mut declared, mut samples) = (Declared::default(), Vec::new());
-        for record in records(&mut file, FIRST_RECORD, all)? {
+        for record in records(&file, FIRST_RECORD, all)? {
             if samples.len() as u64 > MAX_BSCANS {
                 return Err(ReadError::Malformed("too many frames".to_owned()));
             }
             match record.key.as_str() {
-                "FRAMEHEADER" => declared = Declared::read(&mut file, &record)?,
+                "FRAMEHEADER" => declared = Declared::read(&file, &record)?,
                 "FRAMEDATA" => {
-                    let parts = records(&mut file, record.at, record.at + record.size)?;
+                    let parts = records(&file, record.at, record.at + record.size)?;
                     samples.extend(parts.into_iter().find(|r| r.key == "FRAMESAMPLES"));
                 }
                 _ => {}
@@ -100,7 +97,7 @@ impl Bioptigen {
             Some(3) => Pattern::Radial,
             _ => Pattern::Unknown,
         };
-        let (eye, eye_from) = hints.eye_or(Eye::in_name(path).map(|eye| (eye, Provenance::Name)));
+        let (eye, eye_from) = hints.eye_or(Eye::in_name(file.path()).map(|eye| (eye, Provenance::Name)));
         let header = ScanHeader {
             format: "Bioptigen OCT".into(),
             bscans: count as usize,
@@ -142,7 +139,7 @@ impl ScanReader for Bioptigen {
 }
 
 impl Declared {
-    fn read(file: &mut SizedFile, header: &Record) -> Result<Self, ReadError> {
+    fn read(file: &SizedFile, header: &Record) -> Result<Self, ReadError> {
         let mut declared = Self::default();
         for record in records(file, header.at, header.at + header.size)? {
             if !matches!(record.size, 4 | 8) {
@@ -167,7 +164,7 @@ impl Declared {
 }
 
 /// Reads the records from `at` to `end`; a key length of 0 ends them early.
-fn records(file: &mut SizedFile, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
+fn records(file: &SizedFile, mut at: u64, end: u64) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
     while at + 4 <= end {
         let length = u64::from(LittleEndian(&file.read(at, 4)?).u32(0)?);

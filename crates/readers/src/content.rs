@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{ReadError, extensions, open, sniff::first_bytes};
+use crate::{ReadError, extensions, open, sized_file::SizedFile};
 
 /// Media Storage Directory Storage, the class of a DICOMDIR (PS3.4, B.5).
 const DIRECTORY_CLASS: &[u8] = b"1.2.840.10008.1.3.10";
@@ -24,7 +24,7 @@ pub fn may_be_scan(path: &Path) -> bool {
     if !needs_content(path) {
         return false;
     }
-    match first_bytes(path) {
+    match SizedFile::open(path).and_then(|file| file.start()) {
         Ok(start) => open::is_known(&start) && !is_directory(&start),
         Err(ReadError::Io { .. }) => true,
         Err(_) => false,

@@ -54,6 +54,18 @@ pub enum ReadError {
         /// Declared samples.
         height: u64,
     },
+    /// Decoding would take more memory than one scan may.
+    #[error(
+        "decoding takes {} MiB of memory; one scan may take {} MiB, a quarter of the memory",
+        bytes.div_ceil(1 << 20),
+        limit >> 20
+    )]
+    TooMuchMemory {
+        /// Memory needed.
+        bytes: u64,
+        /// Memory that one scan may take.
+        limit: u64,
+    },
     /// The sidecar file beside the scan is broken.
     #[error("invalid sidecar {path}: {reason}", path = path.display())]
     Sidecar {
@@ -81,7 +93,7 @@ pub enum ReadError {
         /// Series in the file.
         count: usize,
     },
-    /// The operator stated an implausible spacing.
+    /// The operator stated an implausible spacing or centre.
     #[error("implausible value: {0}")]
     Hint(String),
     /// The scan has no such B-scan.
@@ -107,7 +119,7 @@ impl ReadError {
             Self::Unsupported(_) => ErrorCode::ReadUnsupported,
             Self::Composite(_) => ErrorCode::ReadComposite,
             Self::Nameless { .. } => ErrorCode::ReadName,
-            Self::TooLarge { .. } => ErrorCode::ReadTooLarge,
+            Self::TooLarge { .. } | Self::TooMuchMemory { .. } => ErrorCode::ReadTooLarge,
             Self::Sidecar { .. } => ErrorCode::ReadSidecar,
             Self::Incomplete { .. } => ErrorCode::ReadIncomplete,
             Self::Series(_) => ErrorCode::ReadSeries,

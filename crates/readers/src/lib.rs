@@ -5,6 +5,7 @@
 //! stored in the file, often compressed.)
 
 mod bioptigen;
+mod budget;
 mod codec;
 mod content;
 pub mod dicom;
@@ -12,6 +13,8 @@ mod dimensions;
 mod error;
 mod extensions;
 mod fundus;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod header_ext;
 mod heidelberg;
 mod little_endian;
@@ -19,18 +22,23 @@ mod name_pattern;
 mod natural_order;
 mod open;
 mod options;
+mod panel;
 mod raster;
 mod reader;
+mod recentre;
 mod scan_files;
 mod sidecar;
 mod sized_file;
-mod sniff;
 mod topcon;
 mod volume_folder;
+mod xml;
 mod zeiss;
 
 pub use content::{may_be_scan, needs_content};
-pub use dicom::{DicomOrigin, DicomReference, FramePlanes, Role, SeriesKey, role, series_key};
+pub use dicom::{
+    DicomOrigin, DicomReference, FrameDirections, FramePlane, FramePlanes, InstanceIdentity, LossyCompression, Role,
+    SeriesKey, role, role_and_identity, series_key,
+};
 pub use dimensions::{MAX_PIXELS, MAX_SIDE};
 pub use error::ReadError;
 pub use extensions::{has_scan_extension, may_be_instance, may_have_parts};
@@ -41,4 +49,6 @@ pub use natural_order::{NaturalKey, natural_key};
 pub use open::{OpenedScan, open, parts};
 pub use options::{RawScan, ReadOptions};
 pub use reader::ScanReader;
+pub use recentre::{check_centre, state_centre};
 pub use scan_files::{ScanFiles, group_scans, series_of};
+pub use sidecar::StatedFacts;

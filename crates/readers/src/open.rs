@@ -15,8 +15,8 @@ use crate::{
         xml::HeidelbergXml,
     },
     raster::{self, ImageFolder, Raster},
-    sidecar::{self, Hints},
-    sniff::first_bytes,
+    sidecar::{self, Hints, StatedFacts},
+    sized_file::SizedFile,
     topcon::Topcon,
     volume_folder::VolumeFolder,
     zeiss::Cirrus,
@@ -37,7 +37,6 @@ pub fn open(path: &Path, options: ReadOptions) -> Result<Box<dyn ScanReader>, Re
 
 /// A scan whose format was determined. Returns a reader for each of its series.
 pub struct OpenedScan {
-    path: PathBuf,
     /// Whether the scan is a folder: one volume, whatever series the options choose.
     folder: bool,
     /// Values from the sidecar. A DICOM series uses the sidecar of the file that names it.
@@ -47,16 +46,16 @@ pub struct OpenedScan {
 
 /// What the files hold. The list of series in an `.E2E` file is read once for all of its readers.
 enum Content {
-    Bioptigen,
-    Cirrus,
-    Dicom,
+    Bioptigen(SizedFile),
+    Cirrus(SizedFile),
+    Dicom(SizedFile),
     DicomSeries(Vec<PathBuf>),
     HeidelbergE2e(E2eFile),
-    HeidelbergXml,
-    HeidelbergVol,
+    HeidelbergXml(SizedFile),
+    HeidelbergVol(SizedFile),
     ImageFolder(Vec<PathBuf>),
-    Raster(ImageFormat),
-    Topcon,
+    Raster(SizedFile, ImageFormat),
+    Topcon(SizedFile),
     /// No known format. Reported by the reader, after errors in the options.
     Unknown,
 }
@@ -75,7 +74,7 @@ impl OpenedScan {
             [] => Content::of_file(path)?,
             instances => Content::DicomSeries(instances.to_vec()),
         };
-        Ok(Self { path: path.to_owned(), folder, hints, content })
+        Ok(Self { folder, hints, content })
     }
 
     /// Number of series of B-scans, each its own scan; one for any format except `.E2E`.
@@ -87,6 +86,12 @@ impl OpenedScan {
         }
     }
 
+    /// What a person states about the eye.
+    #[must_use]
+    pub const fn stated(&self) -> StatedFacts {
+        self.hints.stated
+    }
+
     /// A reader of the scan, or of the series that `options` choose.
     ///
     /// # Errors
@@ -94,7 +99,7 @@ impl OpenedScan {
     pub fn reader(&self, options: ReadOptions) -> Result<Box<dyn ScanReader>, ReadError> {
         let mut hints = self.hints;
         hints.fill_from(options, Provenance::Operator)?;
-        let (path, hints) = (self.path.as_path(), &hints);
+        let hints = &hints;
         let count = self.series_count();
         let missing = |&number: &u32| !self.folder && (number == 0 || number > count);
         if let Some(number) = options.series.filter(missing) {
@@ -102,18 +107,18 @@ impl OpenedScan {
         }
         Ok(match &self.content {
             Content::HeidelbergE2e(file) => Box::new(HeidelbergE2e::open(file, hints, options)?),
-            Content::Bioptigen => Box::new(Bioptigen::open(path, hints)?),
-            Content::Cirrus => Box::new(Cirrus::open(path, hints, options.raw)?),
-            Content::Dicom => Box::new(DicomFile::open(path, hints, options.allow_missing)?),
+            Content::Bioptigen(file) => Box::new(Bioptigen::open(file.clone(), hints)?),
+            Content::Cirrus(file) => Box::new(Cirrus::open(file.clone(), hints, options.raw)?),
+            Content::Dicom(file) => Box::new(DicomFile::open(file.clone(), hints, options.allow_missing)?),
             Content::DicomSeries(instances) if is_concatenation(instances) => {
                 Box::new(DicomFile::open_parts(instances, hints, options.allow_missing)?)
             }
             Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, hints)?),
-            Content::HeidelbergXml => Box::new(HeidelbergXml::open(path, hints, options.allow_missing)?),
-            Content::HeidelbergVol => Box::new(HeidelbergVol::open(path, hints)?),
+            Content::HeidelbergXml(file) => Box::new(HeidelbergXml::open(file, hints, options.allow_missing)?),
+            Content::HeidelbergVol(file) => Box::new(HeidelbergVol::open(file.clone(), hints)?),
             Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), hints)?),
-            Content::Raster(format) => Box::new(Raster::open(path, *format, hints)?),
-            Content::Topcon => Box::new(Topcon::open(path, hints)?),
+            Content::Raster(file, format) => Box::new(Raster::open(file.clone(), *format, hints)?),
+            Content::Topcon(file) => Box::new(Topcon::open(file.clone(), hints)?),
             Content::Unknown => return Err(ReadError::UnknownFormat),
         })
     }
@@ -138,26 +143,28 @@ impl Content {
         })
     }
 
+    /// The content of a file, which stays open: what is read later is what was looked at.
     fn of_file(path: &Path) -> Result<Self, ReadError> {
-        let start = first_bytes(path)?;
+        let file = SizedFile::open(path)?;
+        let start = file.start()?;
         Ok(if E2eFile::recognises(&start) {
-            Self::HeidelbergE2e(E2eFile::open(path)?)
+            Self::HeidelbergE2e(E2eFile::open(file)?)
         } else if dicom::recognises(&start) {
-            Self::Dicom
+            Self::Dicom(file)
         } else if HeidelbergVol::recognises(&start) {
-            Self::HeidelbergVol
+            Self::HeidelbergVol(file)
         } else if Bioptigen::recognises(&start) {
-            Self::Bioptigen
+            Self::Bioptigen(file)
         } else if Topcon::recognises(&start) {
-            Self::Topcon
+            Self::Topcon(file)
         } else if HeidelbergXml::recognises(&start) {
-            Self::HeidelbergXml
-        } else if std::fs::metadata(path).is_ok_and(|m| Cirrus::recognises(path, m.len())) {
-            Self::Cirrus
+            Self::HeidelbergXml(file)
+        } else if Cirrus::recognises(path, file.length()) {
+            Self::Cirrus(file)
         } else {
             match raster::format(&start) {
-                Ok(format) => Self::Raster(format),
-                Err(_) if Cirrus::may_be_nameless(path) => Self::Cirrus,
+                Ok(format) => Self::Raster(file, format),
+                Err(_) if Cirrus::may_be_nameless(path) => Self::Cirrus(file),
                 Err(_) => Self::Unknown,
             }
         })
@@ -173,8 +180,8 @@ fn is_concatenation(files: &[PathBuf]) -> bool {
 /// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
 #[must_use]
 pub fn parts(path: &Path) -> ExportParts {
-    match first_bytes(path) {
-        Ok(start) if HeidelbergXml::recognises(&start) => ExportParts::of(path),
+    match SizedFile::open(path) {
+        Ok(file) if file.start().is_ok_and(|start| HeidelbergXml::recognises(&start)) => ExportParts::of(&file),
         _ => ExportParts::none(),
     }
 }

@@ -2,7 +2,7 @@
 
 use octrls_core::{
     layer::Boundary,
-    scan::{Acquisition, BScan, BoundaryRows, Crop, ScanHeader, Subject},
+    scan::{Acquisition, BScan, BoundaryRows, Crop, ScanHeader, ScanSettings, Subject},
 };
 
 use crate::{DicomOrigin, FundusImage, ReadError};
@@ -58,14 +58,17 @@ pub trait ScanReader: Send {
         Ok(Acquisition::default())
     }
 
+    /// How the scan was acquired, as far as the file states it.
+    ///
+    /// # Errors
+    /// As [`ScanReader::bscan`].
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(ScanSettings::default())
+    }
+
     /// The part of each picture that is its B-scan, in pixels of the picture; `None` if it is all of it.
     fn crop(&self) -> Option<Crop> {
         None
-    }
-
-    /// What a person should know of how the file was read, in sentences without patient data; for result and report.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
     }
 
     /// What derived DICOM objects refer to, if the scan is a DICOM object.

@@ -9,6 +9,9 @@
 //! um_per_degree = 293.3       # for files with positions in degrees: micrometres on the retina per degree
 //! between_um = 240.0          # for volumes: micrometres from B-scan to B-scan,
 //! first_bscan = "superior"    # and which end comes first; A-scans run from left to right on the fundus image
+//! centre_x_mm = 4.35          # place of the fovea, or of the middle of the disc in a circle: millimetres right and down,
+//! centre_y_mm = 2.87          # as `volume.centre.place` in `result.json`
+//! axial_length_mm = 25.1      # length of the eye
 //! ```
 
 use std::{
@@ -31,6 +34,17 @@ pub(crate) struct Hints {
     pub(crate) layout: Option<VolumeLayout>,
     /// Micrometres per degree, as a spacing.
     pub(crate) per_degree: Option<Spacing>,
+    /// What a person states about the eye.
+    pub(crate) stated: StatedFacts,
+}
+
+/// What a person states about an eye in the sidecar of its scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StatedFacts {
+    /// Place of the fovea, or of the middle of the disc in a circle.
+    pub centre: Option<Place>,
+    /// Axial length of the eye in millimetres.
+    pub axial_length_mm: Option<f64>,
 }
 
 /// Order and distance of the B-scans of a volume.
@@ -94,19 +108,28 @@ struct SidecarFile {
     um_per_degree: Option<f64>,
     between_um: Option<f64>,
     first_bscan: Option<FirstBScan>,
+    centre_x_mm: Option<f64>,
+    centre_y_mm: Option<f64>,
+    axial_length_mm: Option<f64>,
 }
 
 /// Maximum bytes of a sidecar; a real one has about a hundred.
-const MAX_BYTES: u64 = 64 * 1024;
+pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 
 /// Plausible micrometres per degree: 293 is usual; longer eyes have more.
 const UM_PER_DEGREE: std::ops::RangeInclusive<f64> = 200.0..=400.0;
+
+/// Plausible places of a centre, in millimetres from the origin of the scan's positions.
+const CENTRE_MM: std::ops::RangeInclusive<f64> = -100.0..=100.0;
+
+/// Plausible axial lengths of eyes, in millimetres; most have 22 to 26.
+const AXIAL_LENGTH_MM: std::ops::RangeInclusive<f64> = 15.0..=40.0;
 
 /// Plausible distances between B-scans, in micrometres.
 const BETWEEN_UM: std::ops::RangeInclusive<f64> = 1.0..=5000.0;
 
 /// Path of the sidecar of `scan`: its name with `.toml` appended.
-fn path_of(scan: &Path) -> PathBuf {
+pub(crate) fn path_of(scan: &Path) -> PathBuf {
     let mut name = scan.as_os_str().to_owned();
     name.push(".toml");
     name.into()
@@ -128,22 +151,56 @@ pub(crate) fn read(scan: &Path) -> Result<Hints, ReadError> {
         Err(e) if e.kind() == ErrorKind::InvalidData => return Err(broken("not text".to_owned())),
         Err(source) => return Err(ReadError::Io { path, source }),
     }
-    let file: SidecarFile = toml::from_str(&text).map_err(|e| broken(e.message().to_owned()))?;
-    let spacing = |um: Option<f64>| {
-        um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar }).map_err(broken)).transpose()
-    };
+    parse(&text).map_err(broken)
+}
+
+/// Checks the text of a sidecar.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    parse(text).map(|_| ())
+}
+
+fn parse(text: &str) -> Result<Hints, String> {
+    let file: SidecarFile = toml::from_str(text).map_err(|e| reason_of(&e, text))?;
+    let spacing =
+        |um: Option<f64>| um.map(|um| plausible(um).map(|um| Spacing { um, from: Provenance::Sidecar })).transpose();
     let layout = match (file.between_um, file.first_bscan) {
         (Some(um), Some(first)) if BETWEEN_UM.contains(&um) => {
             Some(VolumeLayout { between_mm: um / MILLIMETRE, first })
         }
-        (Some(um), Some(_)) => return Err(broken(format!("between_um = {um} is outside 1 to 5000"))),
+        (Some(um), Some(_)) => return Err(format!("between_um = {um} is outside 1 to 5000")),
         (None, None) => None,
-        (Some(_), None) => return Err(broken("between_um needs first_bscan, superior or inferior".to_owned())),
-        (None, Some(_)) => return Err(broken("first_bscan needs between_um".to_owned())),
+        (Some(_), None) => return Err("between_um needs first_bscan, superior or inferior".to_owned()),
+        (None, Some(_)) => return Err("first_bscan needs between_um".to_owned()),
     };
-    let per_degree = file.um_per_degree.map(plausible_degree).transpose().map_err(broken)?;
+    let per_degree = file.um_per_degree.map(plausible_degree).transpose()?;
     let per_degree = per_degree.map(|um| Spacing { um, from: Provenance::Sidecar });
-    Ok(Hints { axial: spacing(file.axial_um)?, lateral: spacing(file.lateral_um)?, eye: file.eye, layout, per_degree })
+    let (axial, lateral) = (spacing(file.axial_um)?, spacing(file.lateral_um)?);
+    Ok(Hints { axial, lateral, eye: file.eye, layout, per_degree, stated: stated(&file)? })
+}
+
+fn stated(file: &SidecarFile) -> Result<StatedFacts, String> {
+    let centre = match (file.centre_x_mm, file.centre_y_mm) {
+        (Some(x), Some(y)) if CENTRE_MM.contains(&x) && CENTRE_MM.contains(&y) => Some(Place { x, y }),
+        (Some(x), Some(y)) => return Err(format!("a centre at {x}, {y} mm is outside -100 to 100")),
+        (None, None) => None,
+        _ => return Err("centre_x_mm and centre_y_mm belong together".to_owned()),
+    };
+    let axial_length_mm = match file.axial_length_mm {
+        Some(mm) if !AXIAL_LENGTH_MM.contains(&mm) => {
+            return Err(format!("an axial length of {mm} mm is outside 15 to 40"));
+        }
+        other => other,
+    };
+    Ok(StatedFacts { centre, axial_length_mm })
+}
+
+/// What is wrong with a sidecar, without its words, which may name a patient.
+fn reason_of(error: &toml::de::Error, text: &str) -> String {
+    const KEYS: &str = "axial_um, lateral_um, eye, um_per_degree, between_um, first_bscan, centre_x_mm, centre_y_mm, \
+                        axial_length_mm";
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    format!("line {line} is no TOML, has an unknown key, or has a value of the wrong kind; the keys are {KEYS}")
 }
 
 fn plausible_degree(um: f64) -> Result<f64, String> {
@@ -152,7 +209,7 @@ fn plausible_degree(um: f64) -> Result<f64, String> {
 
 /// Whether the file at `path` counts as the sidecar of `scan`. A pipe does not, since reading it would block; a link
 /// only does if the scan is a link too.
-fn is_sidecar(scan: &Path, path: &Path) -> bool {
+pub(crate) fn is_sidecar(scan: &Path, path: &Path) -> bool {
     match path.symlink_metadata() {
         Ok(found) if found.is_symlink() => scan.is_symlink() && path.is_file(),
         Ok(found) => found.is_file(),

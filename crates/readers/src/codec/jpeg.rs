@@ -5,6 +5,8 @@
 
 use std::io::{BufRead, Error, ErrorKind, Seek, SeekFrom};
 
+use crate::{ReadError, budget};
+
 const TEMPORARY: u8 = 0x01;
 const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
 const START_OF_IMAGE: u8 = 0xd8;
@@ -26,6 +28,20 @@ pub(crate) struct Frame {
     pub(crate) components: u8,
     /// Whether samples are predicted, and not transformed.
     pub(crate) lossless: bool,
+}
+
+/// Memory for each sample while it is decoded, in bytes: the coefficients of a progressive picture, and the sample.
+const SAMPLE_BYTES: u64 = 4;
+/// Memory for each pixel's grey value, in bytes.
+const GREY_BYTES: u64 = 6;
+
+/// Checks what decoding a picture of `bytes` bytes takes.
+///
+/// # Errors
+/// Those of [`budget::check_picture`].
+pub(crate) fn check_memory(frame: Frame, bytes: u64) -> Result<(), ReadError> {
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    budget::check_picture(pixels, bytes, SAMPLE_BYTES * u64::from(frame.components) + GREY_BYTES)
 }
 
 /// Walks the file from marker to marker to its end, past the compressed data between them. Returns the first frame

@@ -51,7 +51,7 @@ impl Coding {
             EXPLICIT_BIG_ENDIAN => Self::Native { big_endian: true },
             other => match TransferSyntaxRegistry.get(other) {
                 Some(known) if !known.is_encapsulated_pixel_data() => Self::Native { big_endian: false },
-                known => return Err(unsupported(&known.map_or_else(String::new, |k| k.name().to_owned()), other)),
+                _ => return Err(unsupported_syntax(other)),
             },
         })
     }
@@ -67,11 +67,12 @@ impl Coding {
     }
 }
 
-/// Error for pixels that this build cannot decode.
-pub(super) fn unsupported(name: &str, syntax: &str) -> ReadError {
-    let what = if name.is_empty() { syntax.to_owned() } else { format!("{name} ({syntax})") };
+/// Error for a transfer syntax that this build cannot decode. Only one that the standard names is quoted.
+pub(super) fn unsupported_syntax(syntax: &str) -> ReadError {
+    let known = TransferSyntaxRegistry.get(syntax);
+    let what = known.map_or_else(|| "an unknown".to_owned(), |known| format!("the {} ({})", known.name(), known.uid()));
     ReadError::Unsupported(format!(
-        "DICOM pixels with the transfer syntax {what}; export or convert them uncompressed, or as JPEG 2000"
+        "DICOM with {what} transfer syntax; export or convert it uncompressed, or as JPEG 2000"
     ))
 }
 
@@ -99,7 +100,7 @@ mod tests {
             ("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000"),
             ("1.2.840.10008.1.2.4.110", "JPEG XL"),
             ("1.2.840.10008.1.2.4.102", "MPEG-4"),
-            ("1.2.3.4", "1.2.3.4"),
+            ("1.2.3.4", "unknown"),
         ] {
             let error = Coding::of(syntax).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("convert"), "{error}");

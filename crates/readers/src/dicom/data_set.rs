@@ -23,23 +23,29 @@ use dicom_parser::{
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{
+    coding::unsupported_syntax,
     errors::{ends_early, of_parser, too_long},
     fragments::Fragments,
     meta::{MAX_UID, Meta},
     source::Source,
     text::{CharacterSets, Parts},
 };
-use crate::{ReadError, sized_file::SizedFile};
+use crate::{ReadError, budget, sized_file::SizedFile};
 
 /// Maximum nesting of sequences and items; functional groups have about ten levels.
 const MAX_DEPTH: usize = 64;
 /// Maximum bytes of a value that is kept. Look-up tables have 128 KiB; what is longer, apart from pixels, is not needed.
 const MAX_VALUE: u32 = 1 << 20;
-/// Maximum memory of all elements before the pixels: a volume of 4096 B-scans needs less than a quarter.
+/// Maximum memory of all elements before the pixels: a volume of 4096 B-scans needs less than half.
 const MAX_MEMORY: u64 = 256 << 20;
+/// A short file may take this much of it, and so many times its length beyond that.
+const FREE_MEMORY: u64 = 16 << 20;
+const MEMORY_PER_BYTE: u64 = 32;
 /// Memory of an element without its value, and of each value of a text.
-const ELEMENT_MEMORY: u64 = 128;
-const TEXT_MEMORY: u64 = 32;
+const ELEMENT_MEMORY: u64 = 256;
+const TEXT_MEMORY: u64 = 64;
+/// Memory of a fragment of pixels without its bytes.
+const FRAGMENT_MEMORY: u64 = 24;
 
 type Decoder<R> = DynStatefulDecoder<BufReader<R>>;
 type Token<'a, R> = LazyDataToken<&'a mut Decoder<R>>;
@@ -67,12 +73,12 @@ impl DataSet<Source> {
     }
 
     /// The data set of `file`, of which at most `limit` bytes are read.
-    pub(crate) fn of(mut file: SizedFile, limit: u64) -> Result<Self, ReadError> {
-        let Meta { syntax, start, .. } = Meta::read(&mut file)?;
+    pub(crate) fn of(file: SizedFile, limit: u64) -> Result<Self, ReadError> {
+        let Meta { syntax, start, .. } = Meta::read(&file)?;
         let deflated = syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
         let encoded = if deflated { uids::EXPLICIT_VR_LITTLE_ENDIAN } else { syntax.as_str() };
         let Some(known) = TransferSyntaxRegistry.get(encoded) else {
-            return Err(ReadError::Unsupported(format!("DICOM transfer syntax {syntax}")));
+            return Err(unsupported_syntax(&syntax));
         };
         let compressed = known.is_encapsulated_pixel_data();
         let (source, file_bytes) = Source::of(file, start, deflated, limit)?;
@@ -190,7 +196,8 @@ impl<R: Read + Seek> DataSet<R> {
     /// Counts memory that is about to be used.
     fn keep(&mut self, bytes: u64) -> Result<(), ReadError> {
         self.memory = self.memory.saturating_add(bytes);
-        if self.memory > MAX_MEMORY {
+        let most = FREE_MEMORY.saturating_add(MEMORY_PER_BYTE.saturating_mul(self.file_bytes)).min(MAX_MEMORY);
+        if self.memory > most {
             return Err(ReadError::Malformed("DICOM: too many attributes before the pixels".to_owned()));
         }
         Ok(())
@@ -263,7 +270,13 @@ impl<R: Read + Seek> DataSet<R> {
     pub(crate) fn read_fragments(&mut self) -> Result<Fragments, ReadError> {
         let mut found = Fragments::default();
         let mut first = true;
+        let mut memory = 0_u64;
         while let Some(token) = self.next()? {
+            if let LazyDataToken::LazyItemValue { len, .. } = &token {
+                memory += u64::from(*len);
+            }
+            memory += FRAGMENT_MEMORY;
+            budget::check_memory(memory)?;
             match token {
                 LazyDataToken::ItemStart { len: Length(0) } if first => first = false,
                 LazyDataToken::ItemStart { len: Length(0) } => found.fragments.push(Vec::new()),

@@ -10,19 +10,17 @@ pub(crate) fn catch_panic<T>(read: impl FnOnce() -> Result<T, ReadError> + Unwin
     std::panic::catch_unwind(read).unwrap_or_else(|_| Err(ReadError::Malformed("invalid DICOM structure".to_owned())))
 }
 
-/// The error for `error` of the parser or of a decoder.
+/// The error for `error` of the parser or of a decoder. It leaves their words out, which quote values.
 pub(crate) fn of_parser(error: &dyn std::error::Error) -> ReadError {
     // The parser's errors name their cause only in their sources.
-    let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof) {
             return ends_early();
         }
-        reason = cause.to_string();
         source = cause.source();
     }
-    ReadError::Malformed(format!("DICOM: {reason}"))
+    ReadError::Malformed("DICOM: invalid structure or value".to_owned())
 }
 
 /// Error for a file that ends within its data set.

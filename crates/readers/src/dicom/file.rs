@@ -1,8 +1,8 @@
 //! A DICOM object as a scan: one B-scan per frame. An object that was split into a concatenation has several files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use octrls_core::scan::{Acquisition, BScan, Note, ScanHeader, Subject};
+use octrls_core::scan::{Acquisition, BScan, Crop, Note, ScanHeader, ScanSettings, Subject};
 
 use super::{
     DicomOrigin,
@@ -16,7 +16,10 @@ use super::{
     object::{OpenObject, Shape},
     subject,
 };
-use crate::{FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints};
+use crate::{
+    FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, panel, sidecar::Hints,
+    sized_file::SizedFile,
+};
 
 /// A DICOM object; decodes one frame at a time.
 pub(crate) struct DicomFile {
@@ -25,26 +28,37 @@ pub(crate) struct DicomFile {
     origin: DicomOrigin,
     subject: Option<Subject>,
     acquisition: Acquisition,
+    settings: ScanSettings,
     paths: Vec<PathBuf>,
     locations: Option<ScaledLocations>,
     references: Vec<String>,
+    /// `None` if each frame is one image.
+    window: Option<Window>,
+}
+
+/// A viewer's window, which may have several panels.
+struct Window {
+    /// The B-scan's panel; `None` if it is the whole frame.
+    crop: Option<Crop>,
 }
 
 impl DicomFile {
-    pub(crate) fn open(path: &Path, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        Self::open_parts(&[path.to_owned()], hints, allow_missing)
+    pub(crate) fn open(file: SizedFile, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+        catch_panic(|| Self::parse(vec![file], hints, allow_missing))
     }
 
     /// Opens the object whose parts are `paths`, in any order.
     pub(crate) fn open_parts(paths: &[PathBuf], hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        catch_panic(|| Self::parse(paths, hints, allow_missing))
+        let files = paths.iter().map(|path| SizedFile::open(path)).collect::<Result<_, _>>()?;
+        catch_panic(|| Self::parse(files, hints, allow_missing))
     }
 
-    fn parse(paths: &[PathBuf], hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        let mut parts = Vec::with_capacity(paths.len());
-        for path in paths {
-            let open = OpenObject::open(path)?;
-            parts.push((PartPlace::of(&open.elements)?, path.clone(), open));
+    fn parse(files: Vec<SizedFile>, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+        let mut parts = Vec::with_capacity(files.len());
+        for file in files {
+            let path = file.path().to_owned();
+            let open = OpenObject::of_file(file)?;
+            parts.push((PartPlace::of(&open.elements)?, path, open));
         }
         parts.sort_by_key(|(place, ..)| place.as_ref().map(|place| place.number));
         let places: Vec<_> = parts.iter().map(|(place, _, open)| (place.as_ref(), open)).collect();
@@ -58,13 +72,15 @@ impl DicomFile {
         let shape = Shape { frames, ..first.shape };
         let facts = parts.iter().map(|(.., open)| Facts::of(&open.elements, shape.width, open.shape.frames)).collect();
         let geometry = Geometry::of(Facts::of_series(facts, frames), shape.width, frames);
-        let format = if is_tomography(&first.elements) { "DICOM OPT" } else { "DICOM" };
+        let is_tomography = is_tomography(&first.elements);
+        let format = if is_tomography { "DICOM OPT" } else { "DICOM" };
         let mut header = geometry.header(format, shape, hints);
         header.notes.extend(is_part.then_some(Note::PartOfConcatenation));
         let acquisition = subject::acquisition(&first.elements);
         let subject = subject::of(&first.elements, &acquisition);
+        let settings = subject::settings(&first.elements);
         let references = fundus::references(&first.elements);
-        let origins = parts.iter().map(|(.., open)| DicomOrigin::of(&open.elements, open.shape.frames)).collect();
+        let origins = parts.iter().map(|(.., open)| DicomOrigin::of(open)).collect();
         let Some(origin) = DicomOrigin::of_series(origins) else { return Err(ReadError::Empty) };
         let (mut paths, mut decoded) = (Vec::new(), Vec::new());
         for (_, path, open) in parts {
@@ -72,7 +88,27 @@ impl DicomFile {
             decoded.push(open.into_frames()?);
         }
         let (locations, frames) = (geometry.locations, ScanFrames::of(decoded));
-        Ok(Self { header, frames, origin, subject, acquisition, paths, locations, references })
+        let mut scan =
+            Self { header, frames, origin, subject, acquisition, settings, paths, locations, references, window: None };
+        // A secondary capture may show a viewer's window; what a scanner writes is one image.
+        if !is_tomography {
+            scan.find_panel()?;
+        }
+        Ok(scan)
+    }
+
+    /// Finds the B-scan's panel in the frames.
+    fn find_panel(&mut self) -> Result<(), ReadError> {
+        let (bscan, crop) = panel::bscan_of(self.frames.decode(0)?)?;
+        self.window = Some(Window { crop });
+        if let Some(crop) = crop {
+            // Where frames lie says nothing of the panel.
+            let header = ScanHeader { tracks: Vec::new(), places: None, ..self.header.clone() };
+            self.header = ScanHeader { width: bscan.width, height: bscan.height, ..header };
+            self.header.notes.push(Note::PanelOfPicture(crop));
+            (self.locations, self.origin.planes) = (None, None);
+        }
+        Ok(())
     }
 }
 
@@ -83,7 +119,15 @@ impl ScanReader for DicomFile {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
-        self.frames.decode(index)
+        let frame = self.frames.decode(index)?;
+        match &self.window {
+            None => Ok(frame),
+            Some(Window { crop }) => panel::same_panel_of(frame, *crop),
+        }
+    }
+
+    fn crop(&self) -> Option<Crop> {
+        self.window.as_ref().and_then(|window| window.crop)
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
@@ -92,6 +136,10 @@ impl ScanReader for DicomFile {
 
     fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
         Ok(self.acquisition.clone())
+    }
+
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(self.settings.clone())
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {

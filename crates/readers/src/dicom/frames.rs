@@ -10,14 +10,14 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use octrls_core::scan::BScan;
 
 use super::{
-    coding::{Coding, unsupported},
+    coding::{Coding, unsupported_syntax},
     data_set::DataSet,
     errors::{obfuscated, of_parser},
     intensity::{Intensity, Shown, Stored},
     layout::Layout,
     source::{Source, inflate},
 };
-use crate::ReadError;
+use crate::{ReadError, budget};
 
 /// Frames of a scan whose values decide how all are shown.
 const LOOKED_AT: usize = 8;
@@ -59,6 +59,7 @@ impl Frames {
             if expected > bytes {
                 return Err(ReadError::Truncated(format!("{expected} pixel bytes declared, but the file has {bytes}")));
             }
+            budget::check_memory(expected)?;
             let mut pixels = data_set.read_pixels()?;
             if (pixels.len() as u64) < expected {
                 return Err(ReadError::Truncated(format!("only {} of {expected} pixel bytes present", pixels.len())));
@@ -93,7 +94,9 @@ impl Frames {
         let frame = &frames[index];
         match self.coding {
             Coding::Native { .. } | Coding::Encapsulated => layout.stored(frame),
-            Coding::Deflated => layout.stored(&inflate(frame, layout.frame_bytes() as u64)?),
+            Coding::Deflated => {
+                layout.stored(&inflate(frame.as_slice(), frame.len() as u64, layout.frame_bytes() as u64)?)
+            }
             Coding::Jpeg2000 => layout.jpeg_2000(frame),
             Coding::JpegLs => layout.jpeg_ls(frame),
             Coding::Rle | Coding::Jpeg => {
@@ -104,7 +107,7 @@ impl Frames {
                     return Err(ReadError::Malformed(problem));
                 }
                 let reader = TransferSyntaxRegistry.get(&self.syntax).and_then(|s| s.pixel_data_reader());
-                let reader = reader.ok_or_else(|| unsupported("", &self.syntax))?;
+                let reader = reader.ok_or_else(|| unsupported_syntax(&self.syntax))?;
                 let frame = Frame { layout, syntax: &self.syntax, bytes: frame };
                 let mut pixels = Vec::new();
                 reader.decode_frame(&frame, 0, &mut pixels).map_err(|e| of_parser(&e))?;

@@ -30,6 +30,9 @@ pub(crate) struct Layout {
     planar: bool,
 }
 
+/// Photometric interpretations of the standard that are not supported (PS3.3, C.7.6.3.1.2).
+const PHOTOMETRIC: [&str; 7] = ["PALETTE COLOR", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "HSV", "ARGB", "CMYK", "XYB"];
+
 impl Layout {
     /// The layout of `count` frames of `width` x `height`; an error if it is not supported.
     pub(crate) fn of(object: &InMemDicomObject, width: usize, height: usize, count: usize) -> Result<Self, ReadError> {
@@ -41,10 +44,13 @@ impl Layout {
         let colours = match photometric.as_str() {
             "MONOCHROME1" | "MONOCHROME2" | "" => 1,
             "RGB" | "YBR_FULL" | "YBR_FULL_422" | "YBR_ICT" | "YBR_RCT" => 3,
-            other => return unsupported(format!("the photometric interpretation {other}")),
+            other => {
+                let known = PHOTOMETRIC.into_iter().find(|known| other == *known).unwrap_or("of an unknown kind");
+                return unsupported(format!("the photometric interpretation {known}"));
+            }
         };
         if samples != colours {
-            return unsupported(format!("{samples} samples per pixel in {photometric}"));
+            return unsupported(format!("{samples} samples per pixel instead of {colours}"));
         }
         if !matches!(bits, 8 | 16) || !(1..=bits).contains(&stored) || (colours == 3 && bits != 8) {
             return unsupported(format!("{stored} of {bits} bits per sample"));
@@ -172,6 +178,7 @@ impl Layout {
     /// [`ReadError::Unsupported`] for transformed samples of more than 8 bits, which the decoder cannot read.
     pub(crate) fn fits_jpeg(&self, frame: &[u8]) -> Result<bool, ReadError> {
         let Ok(Some(found)) = jpeg::walk(Cursor::new(frame)) else { return Ok(false) };
+        jpeg::check_memory(found, frame.len() as u64)?;
         if !found.lossless && found.precision > 8 {
             return Err(twelve_bits());
         }

@@ -18,6 +18,8 @@ const SHORT: [&[u8; 2]; 21] = [
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
     b"ST", b"TM", b"UI", b"UL", b"US",
 ];
+/// Maximum elements of meta information; the standard has about fifteen.
+const MAX_ELEMENTS: usize = 256;
 /// Maximum identifier length in bytes, with some tolerance.
 pub(crate) const MAX_UID: u64 = 256;
 
@@ -46,14 +48,14 @@ impl Meta {
     /// # Errors
     /// [`ReadError`] when the file cannot be read or is no DICOM file.
     pub fn of_file(path: &Path) -> Result<Self, ReadError> {
-        let mut source = SizedFile::open(path)?;
-        let start = source.read(0, FIRST.min(source.bytes()))?;
-        if recognises(&start) { Self::read(&mut source) } else { Err(ReadError::UnknownFormat) }
+        let source = SizedFile::open(path)?;
+        let start = source.read(0, FIRST.min(source.length()))?;
+        if recognises(&start) { Self::read(&source) } else { Err(ReadError::UnknownFormat) }
     }
 
     /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends where the
     /// parser ends it: with the element that reaches the stated length.
-    pub(crate) fn read(source: &mut SizedFile) -> Result<Self, ReadError> {
+    pub(crate) fn read(source: &SizedFile) -> Result<Self, ReadError> {
         let broken = || ReadError::Malformed("the DICOM meta information differs from its declared length".to_owned());
         let first = source.read(FIRST, GROUP_LENGTH_BYTES)?;
         if !first.starts_with(GROUP_LENGTH) {
@@ -61,7 +63,10 @@ impl Meta {
         }
         let mut meta = Self { start: FIRST + GROUP_LENGTH_BYTES, ..Self::default() };
         let end = meta.start + u64::from(LittleEndian(&first).u32(8)?);
-        while meta.start < end {
+        for _ in 0..MAX_ELEMENTS {
+            if meta.start >= end {
+                return Ok(meta);
+            }
             let header = source.read(meta.start, 12)?;
             let fields = LittleEndian(&header);
             if fields.u16(0)? != META_GROUP {
@@ -73,8 +78,8 @@ impl Meta {
             } else {
                 (meta.start + 12, u64::from(fields.u32(8)?))
             };
-            if start + length > source.bytes() {
-                return Err(too_long(length, source.bytes()));
+            if start + length > source.length() {
+                return Err(too_long(length, source.length()));
             }
             let uid = match fields.u16(2)? {
                 0x0002 => Some(&mut meta.class),
@@ -88,6 +93,6 @@ impl Meta {
             }
             meta.start = start + length;
         }
-        Ok(meta)
+        Err(ReadError::Malformed("too many elements of DICOM meta information".to_owned()))
     }
 }

@@ -17,6 +17,7 @@ mod groups;
 mod intensity;
 mod layout;
 mod locations;
+mod lossy;
 mod lut;
 mod meta;
 mod object;
@@ -25,14 +26,16 @@ mod role;
 mod series;
 mod source;
 mod subject;
+mod subject_attributes;
 mod text;
 pub mod uid;
 
 pub use data_set::{check_lengths, identifiers};
 pub(crate) use file::DicomFile;
+pub use lossy::LossyCompression;
 pub use meta::{Meta, recognises};
-pub use origin::{DicomOrigin, DicomReference, FramePlanes};
-pub use role::{Role, SeriesKey, role, series_key};
+pub use origin::{DicomOrigin, DicomReference, FrameDirections, FramePlane, FramePlanes};
+pub use role::{InstanceIdentity, Role, SeriesKey, role, role_and_identity, series_key};
 pub(crate) use series::DicomSeries;
 
 /// Identifies this program in the files it writes and to peers (PS3.7, D.3.3.2).

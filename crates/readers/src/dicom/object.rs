@@ -18,6 +18,7 @@ use super::{
 use crate::{
     ReadError,
     dimensions::{self, MAX_BSCANS},
+    sized_file::SizedFile,
 };
 
 /// An object whose pixels are still in the file.
@@ -38,16 +39,21 @@ pub(crate) struct Shape {
 impl OpenObject {
     /// Reads everything before the pixels of an object with B-scans. Rejects objects that show none or hide them.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::of(path, |elements| refuse_results(elements).and_then(|()| refuse_companions(elements)))
+        Self::of_file(SizedFile::open(path)?)
+    }
+
+    /// As [`Self::open`], of an open file.
+    pub(crate) fn of_file(file: SizedFile) -> Result<Self, ReadError> {
+        Self::of(file, |elements| refuse_results(elements).and_then(|()| refuse_companions(elements)))
     }
 
     /// Reads everything before the pixels of an image of any kind. Rejects objects that hide it.
     pub(crate) fn open_image(path: &Path) -> Result<Self, ReadError> {
-        Self::of(path, |_| Ok(()))
+        Self::of(SizedFile::open(path)?, |_| Ok(()))
     }
 
-    fn of(path: &Path, refuse: impl Fn(&InMemDicomObject) -> Result<(), ReadError>) -> Result<Self, ReadError> {
-        let mut data_set = DataSet::open(path)?;
+    fn of(file: SizedFile, refuse: impl Fn(&InMemDicomObject) -> Result<(), ReadError>) -> Result<Self, ReadError> {
+        let mut data_set = DataSet::of(file, u64::MAX)?;
         let elements = data_set.read_up_to_pixels()?;
         let accepted = refuse_obfuscated(&elements).and_then(|()| refuse(&elements));
         match accepted.and_then(|()| Shape::of(&elements)) {
@@ -64,6 +70,20 @@ impl OpenObject {
             Ok(layout) => Frames::read(&mut self.data_set, layout, intensity, extended_offsets(&self.elements)),
             Err(error) => Err(structure_or(error, &mut self.data_set)),
         }
+    }
+
+    /// Transfer syntax of the file.
+    pub(crate) fn syntax(&self) -> &str {
+        self.data_set.syntax()
+    }
+
+    /// How many times larger the pixels are than the file; `None` if the file does not state their size.
+    pub(crate) fn compression_ratio(&self) -> Option<f64> {
+        let Shape { width, height, frames } = self.shape;
+        let bytes = number(&self.elements, tags::BITS_ALLOCATED)?.div_ceil(8);
+        let samples = number(&self.elements, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
+        let pixels = (width * height) as f64 * frames as f64;
+        Some(pixels * (bytes * samples) as f64 / self.data_set.file_bytes() as f64).filter(|ratio| ratio.is_finite())
     }
 
     /// Checks the rest of the file without reading values.

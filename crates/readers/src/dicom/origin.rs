@@ -1,43 +1,26 @@
-//! Attributes of a DICOM file that derived objects repeat or refer to.
+//! What derived objects repeat of a DICOM file, or refer to.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::{elements::text, groups::FunctionalGroups, uid};
-
-/// Attributes of patient and study, which are the same in every object of a study (PS3.3, C.7.1.1 and C.7.2.1).
-const SUBJECT: [Tag; 15] = [
-    tags::PATIENT_NAME,
-    tags::PATIENT_ID,
-    tags::ISSUER_OF_PATIENT_ID,
-    tags::PATIENT_BIRTH_DATE,
-    tags::PATIENT_SEX,
-    tags::PATIENT_AGE,
-    tags::PATIENT_IDENTITY_REMOVED,
-    tags::DEIDENTIFICATION_METHOD,
-    tags::STUDY_INSTANCE_UID,
-    tags::STUDY_DATE,
-    tags::STUDY_TIME,
-    tags::STUDY_ID,
-    tags::STUDY_DESCRIPTION,
-    tags::ACCESSION_NUMBER,
-    tags::REFERRING_PHYSICIAN_NAME,
-];
+use super::{
+    elements::text, groups::FunctionalGroups, lossy::LossyCompression, object::OpenObject, subject_attributes, uid,
+};
 
 /// The DICOM object of a scan, or its series of single-frame objects.
 #[derive(Clone, Debug)]
 pub struct DicomOrigin {
     /// Identifiers; `None` if one is missing or invalid.
     pub reference: Option<DicomReference>,
-    /// Attributes of patient and study, as far as present.
+    /// Attributes of patient, study, trial and request, as far as present.
     pub subject: InMemDicomObject,
     /// UID of the frame of reference of the positions.
     pub frame_of_reference: Option<String>,
     /// Plane of each frame, if all frames state one.
     pub planes: Option<FramePlanes>,
-    /// Whether the pixels went through lossy compression.
-    pub lossy: bool,
+    /// The lossy compression that the pixels went through; `None` without any.
+    pub lossy: Option<LossyCompression>,
 }
 
 /// Reference to a DICOM object, or to those of a series.
@@ -79,24 +62,37 @@ impl DicomReference {
 /// Planes of frames in patient coordinates, in millimetres (PS3.3, C.7.6.2.1.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct FramePlanes {
-    /// Centre of the first pixel of each frame.
-    pub positions: Vec<[f64; 3]>,
-    /// Direction from A-scan to A-scan, the same in all frames.
+    /// The plane of each frame.
+    pub frames: Vec<FramePlane>,
+}
+
+/// Plane of a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FramePlane {
+    /// Centre of the first pixel.
+    pub position: [f64; 3],
+    /// Where the frame points.
+    pub directions: FrameDirections,
+}
+
+/// Directions of a frame, of length 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrameDirections {
+    /// From A-scan to A-scan.
     pub along: [f64; 3],
-    /// Direction from sample to sample of an A-scan.
+    /// From sample to sample of an A-scan.
     pub down: [f64; 3],
 }
 
 impl DicomOrigin {
-    pub(crate) fn of(object: &InMemDicomObject, frames: usize) -> Self {
+    pub(crate) fn of(open: &OpenObject) -> Self {
+        let (object, frames) = (&open.elements, open.shape.frames);
         Self {
             reference: reference(object, frames),
-            subject: InMemDicomObject::from_element_iter(
-                SUBJECT.into_iter().filter_map(|tag| object.get(tag).cloned()),
-            ),
+            subject: subject_attributes::of(object),
             frame_of_reference: uid(object, tags::FRAME_OF_REFERENCE_UID),
             planes: planes(object, frames),
-            lossy: text(object, tags::LOSSY_IMAGE_COMPRESSION).is_some_and(|l| l == "01"),
+            lossy: LossyCompression::of(open),
         }
     }
 
@@ -106,15 +102,15 @@ impl DicomOrigin {
         let mut instances = instances.into_iter();
         let mut joined = instances.next()?;
         for Self { reference, planes, lossy, .. } in instances {
-            joined.lossy |= lossy;
+            joined.lossy = joined.lossy.or(lossy);
             joined.reference = joined.reference.zip(reference).map(|(mut all, own)| {
                 all.instances.extend(own.instances);
                 all.frames.extend(own.frames);
                 all
             });
-            joined.planes = joined.planes.zip(planes).and_then(|(mut all, own)| {
-                all.positions.extend(own.positions);
-                ((all.along, all.down) == (own.along, own.down)).then_some(all)
+            joined.planes = joined.planes.zip(planes).map(|(mut all, own)| {
+                all.frames.extend(own.frames);
+                all
             });
         }
         joined.planes = joined.planes.filter(|planes| !planes.is_dummy());
@@ -123,10 +119,17 @@ impl DicomOrigin {
 }
 
 impl FramePlanes {
+    /// The directions of all frames, if they are the same, as those of a star are not.
+    #[must_use]
+    pub fn common_directions(&self) -> Option<FrameDirections> {
+        let first = self.frames.first()?.directions;
+        self.frames.iter().all(|frame| frame.directions == first).then_some(first)
+    }
+
     /// Whether all frames have one position, which writers repeat that know none.
     fn is_dummy(&self) -> bool {
         let same = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
-        self.positions.len() > 1 && self.positions.iter().all(|p| same(p, &self.positions[0]))
+        self.frames.len() > 1 && self.frames.iter().all(|f| same(&f.position, &self.frames[0].position))
     }
 }
 
@@ -146,13 +149,11 @@ fn uid(object: &InMemDicomObject, tag: Tag) -> Option<String> {
 
 fn planes(object: &InMemDicomObject, frames: usize) -> Option<FramePlanes> {
     let groups = FunctionalGroups::of(object);
-    let position = |frame| <[f64; 3]>::try_from(groups.position(frame)?).ok();
-    let orientation = |frame| groups.orientation(frame);
-    let first = orientation(0)?;
-    let &[a, b, c, d, e, f] = first.as_slice() else { return None };
-    if (1..frames).any(|frame| orientation(frame).as_ref() != Some(&first)) {
-        return None;
-    }
-    let positions: Vec<[f64; 3]> = (0..frames).map(position).collect::<Option<_>>()?;
-    Some(FramePlanes { positions, along: [a, b, c], down: [d, e, f] }).filter(|planes| !planes.is_dummy())
+    let plane = |frame| {
+        let position = <[f64; 3]>::try_from(groups.position(frame)?).ok()?;
+        let &[a, b, c, d, e, f] = groups.orientation(frame)?.as_slice() else { return None };
+        Some(FramePlane { position, directions: FrameDirections { along: [a, b, c], down: [d, e, f] } })
+    };
+    let frames = (0..frames).map(plane).collect::<Option<_>>()?;
+    Some(FramePlanes { frames }).filter(|planes| !planes.is_dummy())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 use dicom_parser::dataset::LazyDataToken;
+use octrls_fs::digest::sha256;
 
 use super::{
     data_set::DataSet,
@@ -18,6 +19,8 @@ use crate::{ReadError, sized_file::SizedFile};
 /// Maximum bytes of a data set to read before it states its number of frames. Icons and private elements may come
 /// first; the elements needed take about a hundred bytes.
 const MAX_BYTES: u64 = 16 << 20;
+/// Maximum parts of the data set to read before that: elements, items and their ends. Scans have a few hundred.
+const MAX_TOKENS: usize = 1 << 16;
 
 /// Pictures that scanners take along with B-scans (PS3.4, B.5): photographs, also of a wide field, the relation of stereo
 /// pairs, en-face images, and maps and volumes that were computed from B-scans.
@@ -71,13 +74,58 @@ impl SeriesKey {
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
 pub fn role(path: &Path) -> Result<Role, ReadError> {
+    Ok(role_and_identity(path)?.0)
+}
+
+/// What the file at `path` is to a scan, and which instance it is. Does not read the pixels.
+///
+/// # Errors
+/// [`ReadError::Io`] when the file cannot be read.
+pub fn role_and_identity(path: &Path) -> Result<(Role, InstanceIdentity), ReadError> {
     // Broken structures can make the parser panic.
     let found = std::panic::catch_unwind(|| Beginning::read(path));
     match found {
-        Ok(Ok(Some(beginning))) if is_companion(&beginning.class) => Ok(Role::Companion),
-        Ok(Ok(beginning)) => Ok(beginning.and_then(Beginning::key).map_or(Role::Scan, Role::Instance)),
+        Ok(Ok(Some(beginning))) => {
+            let identity = InstanceIdentity::of(&beginning);
+            let role = if is_companion(&beginning.class) {
+                Role::Companion
+            } else {
+                beginning.key().map_or(Role::Scan, Role::Instance)
+            };
+            Ok((role, identity))
+        }
         Ok(Err(error @ ReadError::Io { .. })) => Err(error),
-        Ok(Err(_)) | Err(_) => Ok(Role::Scan),
+        Ok(Ok(None) | Err(_)) | Err(_) => Ok((Role::Scan, InstanceIdentity::default())),
+    }
+}
+
+/// Which instance a DICOM file is, and whose, without telling whose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceIdentity {
+    /// SOP Instance UID; empty if the file states none.
+    uid: String,
+    /// The first bytes of the SHA-256 of the patient's identifier.
+    patient: [u8; 8],
+}
+
+impl InstanceIdentity {
+    fn of(beginning: &Beginning) -> Self {
+        let digest = sha256(beginning.patient.as_bytes());
+        let mut patient = [0; 8];
+        patient.iter_mut().zip(digest.as_bytes()).for_each(|(byte, digit)| *byte = *digit);
+        Self { uid: uid::checked(&beginning.instance).unwrap_or_default().to_owned(), patient }
+    }
+
+    /// SOP Instance UID; empty if the file states none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Whether both are the same instance, but of different patients: one corrects the other.
+    #[must_use]
+    pub fn corrects(&self, other: &Self) -> bool {
+        !self.uid.is_empty() && self.uid == other.uid && self.patient != other.patient
     }
 }
 
@@ -98,6 +146,8 @@ pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
 #[derive(Default)]
 struct Beginning {
     class: String,
+    instance: String,
+    patient: String,
     series: String,
     concatenation: String,
     frames: String,
@@ -108,13 +158,13 @@ struct Beginning {
 impl Beginning {
     /// Reads the file at `path`; `None` if it is no DICOM file.
     fn read(path: &Path) -> Result<Option<Self>, ReadError> {
-        let mut file = SizedFile::open(path)?;
-        if file.bytes() < FIRST || !recognises(&file.read(0, FIRST)?) {
+        let file = SizedFile::open(path)?;
+        if file.length() < FIRST || !recognises(&file.read(0, FIRST)?) {
             return Ok(None);
         }
         let mut data_set = DataSet::of(file, MAX_BYTES)?;
         let mut found = Self::default();
-        loop {
+        for _ in 0..MAX_TOKENS {
             let outermost = data_set.depth() == 0;
             // A broken instance remains part of its series, so that the series fails instead of losing a B-scan.
             let Some(token) = data_set.next_unchecked()? else {
@@ -141,11 +191,15 @@ impl Beginning {
                 token.skip().map_err(|e| of_parser(&e))?;
             }
         }
+        // What no scanner writes is left to the reader to refuse.
+        Ok(None)
     }
 
     fn text(&mut self, tag: Tag) -> Option<&mut String> {
         match tag {
             tags::SOP_CLASS_UID => Some(&mut self.class),
+            tags::SOP_INSTANCE_UID => Some(&mut self.instance),
+            tags::PATIENT_ID => Some(&mut self.patient),
             tags::SERIES_INSTANCE_UID => Some(&mut self.series),
             tags::CONCATENATION_UID => Some(&mut self.concatenation),
             tags::NUMBER_OF_FRAMES => Some(&mut self.frames),

@@ -10,10 +10,10 @@ use std::{
 };
 
 use dicom_dictionary_std::tags;
-use octrls_core::scan::{Acquisition, BScan, ScanHeader, Spacing, Subject};
+use octrls_core::scan::{Acquisition, BScan, ScanHeader, ScanSettings, Spacing, Subject};
 
 use super::{
-    DicomOrigin,
+    DicomOrigin, FramePlane,
     elements::{is_tomography, number, text},
     errors::catch_panic,
     frames::ScanFrames,
@@ -38,6 +38,7 @@ pub(crate) struct DicomSeries {
     origin: DicomOrigin,
     subject: Option<Subject>,
     acquisition: Acquisition,
+    settings: ScanSettings,
     locations: Option<ScaledLocations>,
     references: Vec<String>,
 }
@@ -56,6 +57,7 @@ struct Instance {
     origin: DicomOrigin,
     subject: Option<Subject>,
     acquisition: Acquisition,
+    settings: ScanSettings,
     references: Vec<String>,
 }
 
@@ -76,6 +78,7 @@ impl DicomSeries {
         let format = if instances[0].tomography { "DICOM OPT series" } else { "DICOM series" };
         let subject = instances[0].subject.take();
         let acquisition = instances[0].acquisition.clone();
+        let settings = instances[0].settings.clone();
         let references = std::mem::take(&mut instances[0].references);
         let (mut files, mut facts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
         for Instance { file, facts: own, origin, .. } in instances {
@@ -87,7 +90,7 @@ impl DicomSeries {
         let header = geometry.header(format, shape, hints);
         let origin =
             DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
-        Ok(Self { header, files, origin, subject, acquisition, locations: geometry.locations, references })
+        Ok(Self { header, files, origin, subject, acquisition, settings, locations: geometry.locations, references })
     }
 }
 
@@ -123,6 +126,10 @@ impl ScanReader for DicomSeries {
         Ok(self.acquisition.clone())
     }
 
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(self.settings.clone())
+    }
+
     fn dicom_origin(&self) -> Option<&DicomOrigin> {
         Some(&self.origin)
     }
@@ -147,9 +154,10 @@ impl Instance {
             study: text(object, tags::STUDY_INSTANCE_UID),
             patient: text(object, tags::PATIENT_ID),
             facts: Facts::of(object, shape.width, 1),
-            origin: DicomOrigin::of(object, 1),
+            origin: DicomOrigin::of(&open),
             subject: subject::of(object, &acquisition),
             acquisition,
+            settings: subject::settings(object),
             references: fundus::references(object),
         })
     }
@@ -222,7 +230,7 @@ fn sorted(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
         instances.sort_by_key(|i| i.in_stack);
     } else if depths(&instances).is_some() {
         // Patient coordinates run upwards.
-        let height = |i: &Instance| i.origin.planes.as_ref().map_or(0.0, |planes| planes.positions[0][2]);
+        let height = |i: &Instance| i.origin.planes.as_ref().map_or(0.0, |planes| planes.frames[0].position[2]);
         instances.sort_by(|a, b| height(b).total_cmp(&height(a)));
     } else if instances.len() > 1 {
         let reason = "neither numbers nor positions give the order of its instances";
@@ -241,14 +249,17 @@ fn sorted(mut instances: Vec<Instance>) -> Result<Vec<Instance>, ReadError> {
 
 /// Positions of the B-scans along the direction across them, in millimetres; `None` unless all lie side by side.
 fn depths(instances: &[Instance]) -> Option<Vec<f64>> {
-    let planes: Vec<_> = instances.iter().map(|i| i.origin.planes.as_ref()).collect::<Option<_>>()?;
-    let ([a, b, c], [d, e, f]) = planes.first().map(|p| (p.along, p.down))?;
+    let planes: Vec<FramePlane> =
+        instances.iter().map(|i| i.origin.planes.as_ref()?.frames.first().copied()).collect::<Option<_>>()?;
+    let first = planes.first()?.directions;
+    let ([a, b, c], [d, e, f]) = (first.along, first.down);
     let across = [b * f - c * e, c * d - a * f, a * e - b * d];
     let same = |u: [f64; 3], v: [f64; 3]| u.iter().zip(v).all(|(u, v)| (u - v).abs() < 1e-3);
-    if !planes.iter().all(|p| same(p.along, [a, b, c]) && same(p.down, [d, e, f])) {
+    let is_parallel = |p: &FramePlane| same(p.directions.along, first.along) && same(p.directions.down, first.down);
+    if !planes.iter().all(is_parallel) {
         return None;
     }
-    let depths: Vec<f64> = planes.iter().map(|p| p.positions[0].iter().zip(across).map(|(p, n)| p * n).sum()).collect();
+    let depths: Vec<f64> = planes.iter().map(|p| p.position.iter().zip(across).map(|(p, n)| p * n).sum()).collect();
     let mut sorted = depths.clone();
     sorted.sort_by(f64::total_cmp);
     sorted.windows(2).all(|pair| pair[1] - pair[0] > APART).then_some(depths)

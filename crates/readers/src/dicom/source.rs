@@ -1,23 +1,20 @@
 //! The bytes of a data set: in the file, or inflated in memory (PS3.5, annex A.5).
 
-use std::{
-    fs::File,
-    io::{Cursor, Error, ErrorKind, Read, Seek, SeekFrom, Take},
-};
+use std::io::{Cursor, Error, ErrorKind, Read, Seek, SeekFrom, Take};
 
 use flate2::read::DeflateDecoder;
 
 use super::errors::ends_early;
-use crate::{ReadError, sized_file::SizedFile};
+use crate::{ReadError, budget, sized_file::SizedFile};
 
 /// A data set may inflate to this size whatever its own,
 const FREE_BYTES: u64 = 64 << 20;
 /// and so many times its size beyond that. Scans deflate to a tenth at best.
-const INFLATION: u64 = 100;
+const INFLATION: u64 = 20;
 
 /// The bytes of a data set.
 pub(crate) enum Source {
-    File(Take<File>),
+    File(Take<SizedFile>),
     Memory(Cursor<Vec<u8>>),
 }
 
@@ -27,25 +24,27 @@ impl Source {
     ///
     /// # Errors
     /// [`ReadError::Malformed`] if it cannot be inflated, or to an impossible size.
-    pub(super) fn of(mut file: SizedFile, start: u64, deflated: bool, limit: u64) -> Result<(Self, u64), ReadError> {
-        let bytes = file.bytes();
+    pub(super) fn of(file: SizedFile, start: u64, deflated: bool, limit: u64) -> Result<(Self, u64), ReadError> {
+        let bytes = file.length();
+        let data_set = file.starting_at(start);
         if !deflated {
-            return Ok((Self::File(file.into_file_at(start)?.take(limit)), bytes));
+            return Ok((Self::File(data_set.take(limit)), bytes));
         }
-        let compressed = file.read(start, bytes - start)?;
-        let inflated = inflate(&compressed, limit)?;
+        let inflated = inflate(data_set, bytes.saturating_sub(start), limit)?;
         let length = inflated.len() as u64;
         Ok((Self::Memory(Cursor::new(inflated)), length))
     }
 }
 
-/// At most `limit` bytes that `compressed` inflates to.
-pub(super) fn inflate(compressed: &[u8], limit: u64) -> Result<Vec<u8>, ReadError> {
-    let most = FREE_BYTES.saturating_add(INFLATION.saturating_mul(compressed.len() as u64));
-    let mut inflated = Vec::new();
-    DeflateDecoder::new(compressed).take(limit.min(most + 1)).read_to_end(&mut inflated).map_err(|e| of_decoder(&e))?;
+/// At most `limit` bytes that the `bytes` bytes of `compressed` inflate to.
+pub(super) fn inflate(compressed: impl Read, bytes: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let most = FREE_BYTES.saturating_add(INFLATION.saturating_mul(bytes)).min(budget::limit());
+    let limit = limit.min(most + 1);
+    // A growing vector would take up to three times its content. What is reserved and not filled takes no memory.
+    let mut inflated = Vec::with_capacity(usize::try_from(limit).unwrap_or(0));
+    DeflateDecoder::new(compressed).take(limit).read_to_end(&mut inflated).map_err(|e| of_decoder(&e))?;
     if inflated.len() as u64 > most {
-        return Err(ReadError::Malformed(format!("{} deflated bytes inflate to more than {most}", compressed.len())));
+        return Err(ReadError::Malformed(format!("{bytes} deflated bytes inflate to more than {most}")));
     }
     Ok(inflated)
 }
@@ -53,7 +52,7 @@ pub(super) fn inflate(compressed: &[u8], limit: u64) -> Result<Vec<u8>, ReadErro
 fn of_decoder(error: &Error) -> ReadError {
     match error.kind() {
         ErrorKind::UnexpectedEof => ends_early(),
-        _ => ReadError::Malformed(format!("deflated DICOM: {error}")),
+        _ => ReadError::Malformed("deflated DICOM: invalid data".to_owned()),
     }
 }
 

@@ -1,11 +1,14 @@
-//! Patient, acquisition time and scanner of a DICOM object. DICOM states times in the scanner's time zone.
+//! Patient, acquisition time, scanner and its settings of a DICOM object. DICOM states times in the scanner's time zone.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use octrls_core::scan::{Acquisition, Clock, Moment, Subject};
+use octrls_core::scan::{Acquisition, Clock, Moment, ScanSettings, Subject};
 
-use super::{elements::text, groups::FunctionalGroups};
+use super::{
+    elements::{numbers, text},
+    groups::FunctionalGroups,
+};
 
 /// The patient of an object, and `acquisition` of it; `None` without a time.
 pub(crate) fn of(object: &InMemDicomObject, acquisition: &Acquisition) -> Option<Subject> {
@@ -26,6 +29,21 @@ pub(crate) fn acquisition(object: &InMemDicomObject) -> Acquisition {
         .or_else(|| separate(object, tags::STUDY_DATE, tags::STUDY_TIME));
     let device = format!("{} {}", string(tags::MANUFACTURER), string(tags::MANUFACTURER_MODEL_NAME));
     Acquisition { at: acquired, clock: Clock::Local, device: device.trim().to_owned() }
+}
+
+/// Settings of the scanner. Objects of ophthalmic tomography state no averaging and no enhanced depth.
+pub(crate) fn settings(object: &InMemDicomObject) -> ScanSettings {
+    let one = |tag| numbers(object, tag).and_then(|values| values.first().copied());
+    ScanSettings {
+        averaged: None,
+        software: text(object, tags::SOFTWARE_VERSIONS).map(|versions| versions.replace('\\', ", ")),
+        serial: text(object, tags::DEVICE_SERIAL_NUMBER),
+        enhanced_depth: None,
+        focus_dpt: None,
+        angle_deg: one(tags::HORIZONTAL_FIELD_OF_VIEW),
+        axial_length_mm: one(tags::AXIAL_LENGTH_OF_THE_EYE),
+    }
+    .plausible()
 }
 
 /// Parses a combined date and time: digits, then an optional fraction and time zone.

@@ -7,13 +7,11 @@
 //! the acquired frame. Source of field offsets: the documentation of Heidelberg's special function export "HSF-OCT",
 //! and the `eyepy` and `OCTolyzer` readers.
 
-use std::path::Path;
-
 use octrls_core::{
     layer::Boundary,
     scan::{
         Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
-        ScanHeader, Spacing, Subject, subject::latin,
+        ScanHeader, ScanSettings, Spacing, Subject, subject::latin,
     },
 };
 
@@ -41,6 +39,7 @@ pub(crate) struct HeidelbergVol {
     slo: Slo,
     subject: Option<Subject>,
     acquired: Option<Moment>,
+    settings: ScanSettings,
 }
 
 /// Offsets of the parts of a B-scan.
@@ -82,8 +81,7 @@ impl HeidelbergVol {
             && plausible(100, BSCAN_HEADER_MIN, BSCAN_HEADER_MAX)
     }
 
-    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
-        let mut file = SizedFile::open(path)?;
+    pub(crate) fn open(file: SizedFile, hints: &Hints) -> Result<Self, ReadError> {
         let start = file.read(0, HEADER_BYTES)?;
         let fields = LittleEndian(&start);
 
@@ -101,10 +99,10 @@ impl HeidelbergVol {
         let first_bscan = HEADER_BYTES.saturating_add(slo.width.saturating_mul(slo.height));
         let pixel_bytes = 4 * (width * height) as u64;
         let least = first_bscan.saturating_add(bscans * (BSCAN_HEADER_MIN + pixel_bytes));
-        if file.bytes() < least {
+        if file.length() < least {
             return Err(ReadError::Truncated(format!(
                 "at least {least} bytes declared, but the file has {}",
-                file.bytes()
+                file.length()
             )));
         }
         let circle = fields.i32(96)? == CIRCLE;
@@ -121,7 +119,7 @@ impl HeidelbergVol {
             layouts.push(BScanLayout::new(at, header_bytes, width, place)?);
             tracks.extend(track(place, circle)?);
             at = pixels + pixel_bytes;
-            if file.bytes() < at {
+            if file.length() < at {
                 return Err(ReadError::Truncated(format!(
                     "B-scan {index} ends past the end of the file, at byte {at}"
                 )));
@@ -159,7 +157,8 @@ impl HeidelbergVol {
             notes: Vec::new(),
             tracks,
         };
-        Ok(Self { file, header, bscans: layouts, slo, subject, acquired })
+        let settings = ScanSettings { focus_dpt: Some(fields.f64(76)?), ..ScanSettings::default() }.plausible();
+        Ok(Self { file, header, bscans: layouts, slo, subject, acquired, settings })
     }
 }
 
@@ -199,6 +198,10 @@ impl ScanReader for HeidelbergVol {
         Ok(Acquisition { at: self.acquired, clock: Clock::Utc, device: DEVICE.to_owned() })
     }
 
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(self.settings.clone())
+    }
+
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Slo { width, height, pixel_mm } = self.slo;
         if width == 0 || height == 0 || pixel_mm.iter().any(|mm| Spacing::of_file(mm * MILLIMETRE).is_none()) {
@@ -215,7 +218,7 @@ impl HeidelbergVol {
         self.bscans.get(index).copied().ok_or(ReadError::NoSuchBScan { index, count: self.bscans.len() })
     }
 
-    fn floats(&mut self, at: u64, count: usize) -> Result<impl Iterator<Item = f32> + use<>, ReadError> {
+    fn floats(&self, at: u64, count: usize) -> Result<impl Iterator<Item = f32> + use<>, ReadError> {
         let bytes = self.file.read(at, 4 * count as u64)?;
         Ok((0..count).map(move |i| LittleEndian(&bytes).f32(4 * i).unwrap_or(f32::MAX)))
     }

@@ -11,7 +11,6 @@ use crate::{ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt
 pub(crate) struct ImageFolder {
     header: ScanHeader,
     crop: Option<Crop>,
-    notes: Vec<String>,
     images: Vec<PathBuf>,
 }
 
@@ -35,10 +34,10 @@ impl ImageFolder {
             }
         }
         let first = Raster::recognise(first, hints)?;
-        let (crop, notes, header) = (first.crop(), first.notes(), first.header().clone());
+        let (crop, header) = (first.crop(), first.header().clone());
         let pattern = if images.len() == 1 { header.pattern } else { Pattern::Unknown };
         let header = ScanHeader { format: "image folder".into(), bscans: images.len(), pattern, ..header };
-        Ok(Self { header: header.with_sidecar_layout(hints), crop, notes, images })
+        Ok(Self { header: header.with_sidecar_layout(hints), crop, images })
     }
 }
 
@@ -63,9 +62,5 @@ impl ScanReader for ImageFolder {
 
     fn crop(&self) -> Option<Crop> {
         self.crop
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 }

@@ -1,48 +1,50 @@
 //! Raster images as scans: PNG, TIFF, JPEG, BMP. Each image, and each page of a TIFF, is one B-scan.
 //!
 //! A picture that shows a B-scan beside a fundus image, or with captions, gives the B-scan's panel alone; see
-//! [`octrls_core::scan::layout`].
+//! [`crate::panel`].
 
 mod folder;
 mod samples;
 mod tiff;
 mod tiff_page;
 
-use std::{
-    fs::File,
-    io::BufReader,
-    path::{Path, PathBuf},
-};
+use std::{io::BufReader, path::Path};
 
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, error::LimitErrorKind,
     metadata::Orientation,
 };
 
-use octrls_core::scan::{BScan, Crop, Layout, Pattern, ScanHeader, layout};
+use octrls_core::scan::{BScan, Crop, Note, Pattern, ScanHeader};
 
 pub(crate) use self::folder::ImageFolder;
 use self::tiff_page::{Spacings, TiffPage};
 use crate::{
-    ReadError, ScanReader, codec::jpeg, dimensions, header_ext::HeaderExt as _, sidecar::Hints, sniff::first_bytes,
+    ReadError, ScanReader, budget, codec::jpeg, dimensions, header_ext::HeaderExt as _, panel, sidecar::Hints,
+    sized_file::SizedFile,
 };
 
-/// Memory limit of a decoder; a 16-bit RGBA frame of the largest size fits.
-const DECODER_BYTES: u64 = 8 * dimensions::MAX_PIXELS;
+/// Memory limit of a decoder; an 8-bit RGBA frame of the largest size fits.
+const DECODER_BYTES: u64 = 4 * dimensions::MAX_PIXELS;
+/// Memory limit of what comes before the pixels: colour profiles, texts.
+const METADATA_BYTES: u64 = 4 << 20;
+/// Memory for each pixel's grey value, in bytes: 16 bits, and a float.
+const GREY_BYTES: u64 = 6;
 
 /// A raster image or the pages of a TIFF, each decoded on demand.
 pub(crate) struct Raster {
     file: RasterFile,
     header: ScanHeader,
+    /// Columns and rows of each picture.
+    size: (usize, usize),
     crop: Option<Crop>,
-    notes: Vec<String>,
     /// The first B-scan, which was decoded to find its panel.
     first: Option<BScan>,
 }
 
 /// An image file and its pages.
 struct RasterFile {
-    path: PathBuf,
+    file: SizedFile,
     format: ImageFormat,
     /// The pages of a TIFF that has several.
     pages: Vec<tiff::Directory>,
@@ -50,12 +52,14 @@ struct RasterFile {
 
 /// A decoded page.
 struct Frame {
+    /// Columns and rows of the picture.
+    size: (usize, usize),
     /// The panel of the B-scan, or the whole picture.
     bscan: BScan,
     crop: Option<Crop>,
     /// Spacing along and across the A-scans.
     spacings: Spacings,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// Format of the image that begins with `start`.
@@ -79,10 +83,12 @@ pub(crate) fn picture(path: &Path) -> Result<BScan, ReadError> {
 impl Raster {
     /// Opens an image that is not known to be one yet.
     fn recognise(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
-        Self::open(path, format(&first_bytes(path)?)?, hints)
+        let file = SizedFile::open(path)?;
+        let format = format(&file.start()?)?;
+        Self::open(file, format, hints)
     }
 
-    pub(crate) fn open(path: &Path, format: ImageFormat, hints: &Hints) -> Result<Self, ReadError> {
+    pub(crate) fn open(file: SizedFile, format: ImageFormat, hints: &Hints) -> Result<Self, ReadError> {
         let name = match format {
             ImageFormat::Png => "PNG",
             ImageFormat::Tiff => "TIFF",
@@ -90,8 +96,8 @@ impl Raster {
             ImageFormat::Bmp => "BMP",
             _ => return Err(ReadError::UnknownFormat),
         };
-        let file = RasterFile::open(path, format)?;
-        let Frame { bscan, crop, spacings: (axial, lateral), notes } = file.frame(0)?;
+        let file = RasterFile::open(file, format)?;
+        let Frame { size, bscan, crop, spacings: (axial, lateral), notes } = file.frame(0)?;
         let (eye, eye_from) = hints.eye_or(None);
         let header = ScanHeader {
             format: name.into(),
@@ -106,10 +112,10 @@ impl Raster {
             pattern_from: None,
             tracks: Vec::new(),
             places: None,
-            notes: Vec::new(),
+            notes,
         };
         let header = header.with_sidecar_layout(hints);
-        Ok(Self { file, header, crop, notes, first: Some(bscan) })
+        Ok(Self { file, header, size, crop, first: Some(bscan) })
     }
 }
 
@@ -123,47 +129,41 @@ impl ScanReader for Raster {
         if let Some(first) = self.first.take_if(|_| index == 0) {
             return Ok(first);
         }
-        let frame = self.file.frame(index)?;
-        if (frame.bscan.width, frame.bscan.height) != (self.header.width, self.header.height) {
+        let (picture, _, _) = self.file.picture(self.file.pages.get(index).copied())?;
+        if (picture.width, picture.height) != self.size {
             return Err(ReadError::Malformed("pages of different sizes".to_owned()));
         }
-        if frame.crop != self.crop {
-            return Err(ReadError::Composite("its pages show their B-scans in different places".to_owned()));
-        }
-        Ok(frame.bscan)
+        panel::same_panel_of(picture, self.crop)
     }
 
     fn crop(&self) -> Option<Crop> {
         self.crop
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 }
 
 impl RasterFile {
     /// Opens an image that is not known to be one yet.
     fn recognise(path: &Path) -> Result<Self, ReadError> {
-        Self::open(path, format(&first_bytes(path)?)?)
+        let file = SizedFile::open(path)?;
+        let format = format(&file.start()?)?;
+        Self::open(file, format)
     }
 
-    fn open(path: &Path, format: ImageFormat) -> Result<Self, ReadError> {
+    fn open(file: SizedFile, format: ImageFormat) -> Result<Self, ReadError> {
         let pages = match format {
-            ImageFormat::Tiff => tiff::pages(BufReader::new(open_file(path)?)).map_err(|e| io_error(path, e))?,
+            ImageFormat::Tiff => tiff::pages(BufReader::new(file.clone())).map_err(|e| io_error(file.path(), e))?,
             _ => Vec::new(),
         };
-        Ok(Self { path: path.to_owned(), format, pages })
+        Ok(Self { file, format, pages })
     }
 
     /// Width and height of the first page, upright.
     fn size(&self) -> Result<(u32, u32), ReadError> {
         let page = self.pages.first().copied();
         if self.format == ImageFormat::Tiff {
-            return TiffPage::open(self.bytes(page)?, false)?.size();
+            return TiffPage::open(self.bytes(page), false)?.size();
         }
-        let reader = ImageReader::with_format(self.bytes(page)?, self.format);
-        let mut decoder = reader.into_decoder().map_err(|e| read_error(&self.path, e))?;
+        let mut decoder = self.decoder(page)?;
         let (width, height) = decoder.dimensions();
         dimensions::check(width.into(), height.into())?;
         let turned = decoder.orientation().is_ok_and(swaps_sides);
@@ -173,42 +173,32 @@ impl RasterFile {
     /// Decodes a page and finds its B-scan.
     fn frame(&self, index: usize) -> Result<Frame, ReadError> {
         let page = self.pages.get(index).copied();
-        let (bscan, spacings, mut notes) = self.picture(page)?;
-        match layout(&bscan) {
-            Layout::Whole => Ok(Frame { bscan, crop: None, spacings, notes }),
-            Layout::Unclear => Err(ReadError::Composite("none of its panels is clearly a B-scan".to_owned())),
-            Layout::Panel(crop) => {
-                let Crop { left, top, width, height } = crop;
-                notes.push(format!(
-                    "only the B-scan's panel of the picture is used: {width} x {height} pixels at column {left}, row {top}"
-                ));
-                Ok(Frame { bscan: crop.of(&bscan), crop: Some(crop), spacings, notes })
-            }
-        }
+        let (picture, spacings, mut notes) = self.picture(page)?;
+        let size = (picture.width, picture.height);
+        let (bscan, crop) = panel::bscan_of(picture)?;
+        notes.extend(crop.map(Note::PanelOfPicture));
+        Ok(Frame { size, bscan, crop, spacings, notes })
     }
 
     /// The whole picture of a page, upright.
-    fn picture(&self, page: Option<tiff::Directory>) -> Result<(BScan, Spacings, Vec<String>), ReadError> {
+    fn picture(&self, page: Option<tiff::Directory>) -> Result<(BScan, Spacings, Vec<Note>), ReadError> {
         let mut spacings = (None, None);
         if self.format == ImageFormat::Tiff {
             let palette = page.is_some_and(tiff::Directory::has_palette);
-            let mut tags = TiffPage::open(self.bytes(page)?, palette)?;
+            let mut tags = TiffPage::open(self.bytes(page), palette)?;
             spacings = tags.spacings();
             if !tags.is_common() {
-                return Ok((tags.bscan()?, spacings, Vec::new()));
+                return Ok((tags.bscan(self.file.length())?, spacings, Vec::new()));
             }
         }
-        if self.format == ImageFormat::Jpeg {
-            jpeg::walk(BufReader::new(open_file(&self.path)?)).map_err(|e| io_error(&self.path, e))?;
-        }
-        let error = |e| read_error(&self.path, e);
-        let reader = ImageReader::with_format(self.bytes(page)?, self.format);
-        let mut decoder = reader.into_decoder().map_err(error)?;
+        let error = |e| read_error(self.file.path(), e);
+        let mut decoder = self.decoder(page)?;
         let (width, height) = decoder.dimensions();
         dimensions::check(width.into(), height.into())?;
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(DECODER_BYTES);
-        decoder.set_limits(limits).map_err(error)?;
+        let pixels = u64::from(width) * u64::from(height);
+        let sample_bytes = decoder.total_bytes().div_ceil(pixels);
+        budget::check_picture(pixels, self.file.length(), sample_bytes + GREY_BYTES)?;
+        decoder.set_limits(memory_of(DECODER_BYTES)).map_err(error)?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut image = DynamicImage::from_decoder(decoder).map_err(error)?;
         if (image.width(), image.height()) != (width, height) {
@@ -217,7 +207,7 @@ impl RasterFile {
         let mut notes = Vec::new();
         if orientation != Orientation::NoTransforms {
             image.apply_orientation(orientation);
-            notes.push("the picture is turned as its orientation tag states".to_owned());
+            notes.push(Note::PictureTurned);
             if swaps_sides(orientation) {
                 spacings = (spacings.1, spacings.0);
             }
@@ -227,19 +217,38 @@ impl RasterFile {
         Ok((bscan, spacings, notes))
     }
 
-    fn bytes(&self, page: Option<tiff::Directory>) -> Result<BufReader<tiff::Page<File>>, ReadError> {
-        Ok(BufReader::new(tiff::Page::new(open_file(&self.path)?, page)))
+    /// A decoder of a page that has read what comes before the pixels.
+    fn decoder(&self, page: Option<tiff::Directory>) -> Result<impl ImageDecoder, ReadError> {
+        if self.format == ImageFormat::Jpeg {
+            // The decoder reads the whole file into memory.
+            let bytes = self.file.length();
+            budget::check_memory(bytes)?;
+            let frame = jpeg::walk(BufReader::new(self.file.clone())).map_err(|e| io_error(self.file.path(), e))?;
+            if let Some(frame) = frame {
+                jpeg::check_memory(frame, bytes)?;
+            }
+        }
+        let mut reader = ImageReader::with_format(self.bytes(page), self.format);
+        reader.limits(memory_of(METADATA_BYTES));
+        reader.into_decoder().map_err(|e| read_error(self.file.path(), e))
     }
+
+    fn bytes(&self, page: Option<tiff::Directory>) -> BufReader<tiff::Page<SizedFile>> {
+        BufReader::new(tiff::Page::new(self.file.clone(), page))
+    }
+}
+
+/// Limits to `bytes` of memory.
+fn memory_of(bytes: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
 }
 
 /// Whether columns become rows.
 const fn swaps_sides(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
-}
-
-fn open_file(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
 }
 
 fn read_error(path: &Path, error: ImageError) -> ReadError {
@@ -249,7 +258,8 @@ fn read_error(path: &Path, error: ImageError) -> ReadError {
         ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
             ReadError::Unsupported("the image needs too much memory".to_owned())
         }
-        other => ReadError::Malformed(other.to_string()),
+        // The decoders' words may quote the file.
+        _ => ReadError::Malformed("the image contradicts itself".to_owned()),
     }
 }
 
@@ -258,6 +268,6 @@ fn io_error(path: &Path, error: std::io::Error) -> ReadError {
     match error {
         e if e.kind() == std::io::ErrorKind::UnexpectedEof => ReadError::Truncated("the image ends early".to_owned()),
         source if source.raw_os_error().is_some() => ReadError::Io { path: path.to_owned(), source },
-        e => ReadError::Malformed(e.to_string()),
+        _ => ReadError::Malformed("the image contradicts itself".to_owned()),
     }
 }

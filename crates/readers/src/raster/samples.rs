@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use image::DynamicImage;
-use octrls_core::scan::BScan;
+use octrls_core::scan::{BScan, Note};
 
 /// Depths that scanners store in 16 bits. A deeper image is not scaled.
 const DEPTHS: [u32; 4] = [8, 10, 12, 14];
 
 /// Intensities of an image: colours as luminance, alpha ignored. Samples of 16 bits that hold fewer are scaled by the
 /// depth that they hold; the second value says so.
-pub(super) fn of_image(image: &DynamicImage) -> (BScan, Option<String>) {
+pub(super) fn of_image(image: &DynamicImage) -> (BScan, Option<Note>) {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let of = |intensity| BScan { width, height, intensity };
     if let DynamicImage::ImageLuma8(grey) = image {
@@ -32,12 +32,10 @@ pub(super) fn of_image(image: &DynamicImage) -> (BScan, Option<String>) {
 }
 
 /// The sample that is white, and what to say of it if it is not the largest of 16 bits.
-fn full_scale(samples: &[u16]) -> (u16, Option<String>) {
+fn full_scale(samples: &[u16]) -> (u16, Option<Note>) {
     let max = samples.iter().copied().max().unwrap_or_default();
     match DEPTHS.into_iter().find(|&bits| u32::from(max) < 1 << bits) {
-        Some(bits) if max > 0 => {
-            (((1_u32 << bits) - 1) as u16, Some(format!("the 16-bit samples hold {bits} bits and are scaled by these")))
-        }
+        Some(bits) if max > 0 => (((1_u32 << bits) - 1) as u16, Some(Note::DepthScaled { bits })),
         _ => (u16::MAX, None),
     }
 }

@@ -1,6 +1,6 @@
 //! One page of a TIFF whose samples `image` does not convert, and the spacing that its tags state.
 
-use std::{fs::File, io::BufReader};
+use std::io::BufReader;
 
 use octrls_core::scan::{BScan, Spacing};
 use tiff::{
@@ -10,7 +10,10 @@ use tiff::{
 };
 
 use super::{DECODER_BYTES, samples, tiff::Page};
-use crate::{ReadError, dimensions};
+use crate::{ReadError, budget, dimensions, sized_file::SizedFile, xml};
+
+/// Memory for each sample's value, in bytes: as double and as grey value.
+const VALUE_BYTES: u64 = 12;
 
 /// Spacing along and across the A-scans.
 pub(super) type Spacings = (Option<Spacing>, Option<Spacing>);
@@ -23,13 +26,13 @@ const FINEST_UM: f64 = 0.5;
 
 /// A page of a TIFF, read tag by tag.
 pub(super) struct TiffPage {
-    decoder: Decoder<BufReader<Page<File>>>,
+    decoder: Decoder<BufReader<Page<SizedFile>>>,
     palette: bool,
 }
 
 impl TiffPage {
     /// Opens the page that `file` presents. `palette`: its samples are indices.
-    pub(super) fn open(file: BufReader<Page<File>>, palette: bool) -> Result<Self, ReadError> {
+    pub(super) fn open(file: BufReader<Page<SizedFile>>, palette: bool) -> Result<Self, ReadError> {
         let mut limits = Limits::default();
         limits.decoding_buffer_size = DECODER_BYTES as usize;
         limits.intermediate_buffer_size = DECODER_BYTES as usize;
@@ -64,8 +67,8 @@ impl TiffPage {
         !self.palette && grey
     }
 
-    /// Decodes the samples of a page that is not [common](Self::is_common).
-    pub(super) fn bscan(&mut self) -> Result<BScan, ReadError> {
+    /// Decodes the samples of a page, in a file of `file_bytes` bytes, that is not [common](Self::is_common).
+    pub(super) fn bscan(&mut self, file_bytes: u64) -> Result<BScan, ReadError> {
         let (width, height) = self.decoder.dimensions().map_err(tiff_error)?;
         let (width, height) = dimensions::check(width.into(), height.into())?;
         if self.orientation() != 1 {
@@ -75,6 +78,8 @@ impl TiffPage {
             ColorType::Gray(bits) => bits,
             other => return Err(ReadError::Unsupported(format!("a TIFF of the kind {other:?}"))),
         };
+        let sample_bytes = u64::from(bits).div_ceil(8);
+        budget::check_picture((width * height) as u64, file_bytes, sample_bytes + VALUE_BYTES)?;
         let colours = if self.palette { Some(self.palette_luminance()?) } else { None };
         let samples = self.decoder.read_image().map_err(tiff_error)?;
         let values: Vec<f64> = match samples {
@@ -181,7 +186,7 @@ fn ome_um(text: &str) -> Option<(Option<f64>, Option<f64>)> {
     if !text.contains("<OME") {
         return None;
     }
-    let document = roxmltree::Document::parse(text).ok()?;
+    let document = xml::parse(text).ok()?;
     let pixels = document.descendants().find(|n| n.tag_name().name() == "Pixels")?;
     let size = |name: &str, unit: &str| {
         let value: f64 = pixels.attribute(name)?.parse().ok()?;
@@ -208,6 +213,6 @@ fn tiff_error(error: TiffError) -> ReadError {
         TiffError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             ReadError::Truncated("the image ends early".to_owned())
         }
-        other => ReadError::Malformed(other.to_string()),
+        _ => ReadError::Malformed("the TIFF contradicts itself".to_owned()),
     }
 }

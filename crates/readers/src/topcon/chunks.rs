@@ -16,7 +16,7 @@ pub(crate) struct Chunk {
 }
 
 /// The chunks of `file`, in its order.
-pub(crate) fn list_chunks(file: &mut SizedFile) -> Result<Vec<Chunk>, ReadError> {
+pub(crate) fn list_chunks(file: &SizedFile) -> Result<Vec<Chunk>, ReadError> {
     let mut chunks = Vec::new();
     let mut at = FIRST_CHUNK;
     while chunks.len() < MAX_CHUNKS {
@@ -27,9 +27,8 @@ pub(crate) fn list_chunks(file: &mut SizedFile) -> Result<Vec<Chunk>, ReadError>
         let start = file.read(at + 1, name_length + 4)?;
         let (name, size) = start.split_at(name_length as usize);
         let (at_content, size) = (at + 1 + name_length + 4, u64::from(LittleEndian(size).u32(0)?));
-        if at_content + size > file.bytes() {
-            let name = String::from_utf8_lossy(name).into_owned();
-            return Err(ReadError::Truncated(format!("{name} of {size} bytes exceeds the file")));
+        if at_content + size > file.length() {
+            return Err(ReadError::Truncated(format!("a chunk of {size} bytes at byte {at} exceeds the file")));
         }
         let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
         chunks.push(Chunk { name, at: at_content, size });

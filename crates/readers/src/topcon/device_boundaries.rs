@@ -34,7 +34,7 @@ pub(crate) struct DeviceBoundaries {
 impl DeviceBoundaries {
     /// The boundaries in `chunks` that have a row for each of `count` B-scans of `width` A-scans. If B-scans are
     /// missing, rows cannot be assigned to them.
-    pub(crate) fn of(file: &mut SizedFile, chunks: &[Chunk], (width, count): (usize, usize)) -> Self {
+    pub(crate) fn of(file: &SizedFile, chunks: &[Chunk], (width, count): (usize, usize)) -> Self {
         let chunks = chunks.iter().filter(|c| c.name == "@CONTOUR_INFO").take(MAX_CHUNKS);
         let found: Vec<Contours> = chunks.filter_map(|c| contours(file, c, (width, count))).collect();
         Self { found, reversed: (count == 1).then_some(false) }
@@ -50,7 +50,7 @@ impl DeviceBoundaries {
     /// ILM.
     pub(crate) fn determine_order(
         &mut self,
-        file: &mut SizedFile,
+        file: &SizedFile,
         samples: &[(usize, BScan)],
         count: usize,
     ) -> Result<(), ReadError> {
@@ -71,7 +71,7 @@ impl DeviceBoundaries {
     /// The boundaries of the B-scan at `index` of `count`.
     pub(crate) fn rows(
         &self,
-        file: &mut SizedFile,
+        file: &SizedFile,
         index: usize,
         count: usize,
         size: (usize, usize),
@@ -87,12 +87,7 @@ impl DeviceBoundaries {
 }
 
 impl Contours {
-    fn rows(
-        self,
-        file: &mut SizedFile,
-        row: usize,
-        (width, height): (usize, usize),
-    ) -> Result<BoundaryRows, ReadError> {
+    fn rows(self, file: &SizedFile, row: usize, (width, height): (usize, usize)) -> Result<BoundaryRows, ReadError> {
         let bytes = file.read(self.at + 2 * (row * width) as u64, 2 * width as u64)?;
         let (distances, _) = bytes.as_chunks::<2>();
         let last = height as f32 - 1.0;
@@ -101,7 +96,7 @@ impl Contours {
     }
 }
 
-fn contours(file: &mut SizedFile, chunk: &Chunk, (width, count): (usize, usize)) -> Option<Contours> {
+fn contours(file: &SizedFile, chunk: &Chunk, (width, count): (usize, usize)) -> Option<Contours> {
     if chunk.size < HEADER_BYTES {
         return None;
     }

@@ -13,13 +13,11 @@
 mod chunks;
 mod device_boundaries;
 
-use std::path::Path;
-
 use octrls_core::{
     layer::Boundary,
     scan::{
-        Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader, Spacing,
-        Subject, latin,
+        Acquisition, BScan, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader,
+        ScanSettings, Spacing, Subject, latin,
     },
 };
 
@@ -48,6 +46,7 @@ pub(crate) struct Topcon {
     projection: Option<Projection>,
     boundaries: DeviceBoundaries,
     acquisition: Acquisition,
+    settings: ScanSettings,
     subject: Option<Subject>,
 }
 
@@ -83,16 +82,15 @@ impl Topcon {
         start.starts_with(MAGIC)
     }
 
-    pub(crate) fn open(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
-        let mut file = SizedFile::open(path)?;
-        let chunks = list_chunks(&mut file)?;
+    pub(crate) fn open(file: SizedFile, hints: &Hints) -> Result<Self, ReadError> {
+        let chunks = list_chunks(&file)?;
         let find = |name: &str| chunks.iter().find(|c| c.name == name);
         let (frames, bscans) = if let Some(chunk) = find("@IMG_JPEG") {
-            codestreams(&mut file, chunk)?
+            codestreams(&file, chunk)?
         } else if let Some(chunk) = find("@IMG_MOT_COMP_03") {
-            samples(&mut file, chunk, 38)?
+            samples(&file, chunk, 38)?
         } else if let Some(chunk) = find("@IMG_SCAN_03") {
-            samples(&mut file, chunk, 22)?
+            samples(&file, chunk, 22)?
         } else {
             return Err(ReadError::Unsupported("a Topcon file without B-scans in a known form".to_owned()));
         };
@@ -100,7 +98,7 @@ impl Topcon {
         if frames.count == 0 || frames.count > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("invalid number of B-scans: {}", frames.count)));
         }
-        let mut field = |name: &str, at: usize| {
+        let field = |name: &str, at: usize| {
             let chunk = find(name)?;
             let content = file.read(chunk.at, chunk.size.min(256)).ok()?;
             LittleEndian(&content).f64(at).ok()
@@ -117,13 +115,14 @@ impl Topcon {
             _ => None,
         };
         let acquisition = Acquisition {
-            at: find("@CAPTURE_INFO_02").and_then(|c| acquired(&mut file, c)),
+            at: find("@CAPTURE_INFO_02").and_then(|c| acquired(&file, c)),
             clock: Clock::Local,
-            device: find("@HW_INFO_03").map(|c| device(&mut file, c)).unwrap_or_default(),
+            device: find("@HW_INFO_03").map(|c| device(&file, c)).unwrap_or_default(),
         };
+        let settings = find("@HW_INFO_03").map(|c| settings(&file, c)).unwrap_or_default();
         let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
-        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&mut file, c, length_mm, across_mm));
-        let boundaries = DeviceBoundaries::of(&mut file, &chunks, (width, frames.count as usize));
+        let projection = find("@IMG_PROJECTION").and_then(|c| Projection::of(&file, c, length_mm, across_mm));
+        let boundaries = DeviceBoundaries::of(&file, &chunks, (width, frames.count as usize));
         let header = ScanHeader {
             format: "Topcon".into(),
             bscans: frames.count as usize,
@@ -139,7 +138,7 @@ impl Topcon {
             places: None,
             notes: Vec::new(),
         };
-        let subject = subject(&mut file, &chunks);
+        let subject = subject(&file, &chunks);
         let header = header.with_sidecar_layout(hints);
         // If B-scans are missing, the file does not tell which.
         let complete = projection.as_ref().is_none_or(|p| p.height == header.bscans);
@@ -149,7 +148,7 @@ impl Topcon {
                 .with_layout(VolumeLayout::new(mm / frames.count as f64, FirstBScan::Inferior), Provenance::Convention),
             _ => header,
         };
-        Ok(Self { file, header, bscans, projection, boundaries, acquisition, subject })
+        Ok(Self { file, header, bscans, projection, boundaries, acquisition, settings, subject })
     }
 }
 
@@ -184,9 +183,9 @@ impl ScanReader for Topcon {
             // The middle B-scan has the same place in either order.
             let some = [0, bscans / 4, bscans - 1 - bscans / 4, bscans - 1];
             let samples = some.into_iter().map(|i| Ok((i, self.bscan(i)?))).collect::<Result<Vec<_>, ReadError>>()?;
-            self.boundaries.determine_order(&mut self.file, &samples, bscans)?;
+            self.boundaries.determine_order(&self.file, &samples, bscans)?;
         }
-        self.boundaries.rows(&mut self.file, index, bscans, (width, height))
+        self.boundaries.rows(&self.file, index, bscans, (width, height))
     }
 
     fn subject(&mut self) -> Result<Option<Subject>, ReadError> {
@@ -202,13 +201,17 @@ impl ScanReader for Topcon {
         Ok(Some(FundusImage { width, height, pixels, pixel_mm, lines }))
     }
 
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(self.settings.clone())
+    }
+
     fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
         Ok(self.acquisition.clone())
     }
 }
 
 /// When the scan was taken: year, month, day, hour, minute and second after the label.
-fn acquired(file: &mut SizedFile, chunk: &Chunk) -> Option<Moment> {
+fn acquired(file: &SizedFile, chunk: &Chunk) -> Option<Moment> {
     const AT: usize = 106;
     let content = file.read(chunk.at, chunk.size.min(128)).ok()?;
     let part = |i: usize| LittleEndian(&content).u16(AT + 2 * i).ok().map(i64::from);
@@ -216,15 +219,24 @@ fn acquired(file: &mut SizedFile, chunk: &Chunk) -> Option<Moment> {
 }
 
 /// Maker and model of the scanner.
-fn device(file: &mut SizedFile, chunk: &Chunk) -> String {
+fn device(file: &SizedFile, chunk: &Chunk) -> String {
     const MODEL: u64 = 16;
     let model = file.read(chunk.at, chunk.size.min(MODEL)).unwrap_or_default();
     format!("Topcon {}", latin(&model)).trim().to_owned()
 }
 
+/// Serial number and software version.
+fn settings(file: &SizedFile, chunk: &Chunk) -> ScanSettings {
+    const SERIAL: std::ops::Range<usize> = 16..32;
+    const VERSION: std::ops::Range<usize> = 64..80;
+    let bytes = file.read(chunk.at, chunk.size.min(VERSION.end as u64)).unwrap_or_default();
+    let text = |range: std::ops::Range<usize>| bytes.get(range).map(latin);
+    ScanSettings { software: text(VERSION), serial: text(SERIAL), ..ScanSettings::default() }.plausible()
+}
+
 impl Projection {
     /// Reads the image in `chunk`: width, height, bits, coding, size, a codestream; `None` if it has another form.
-    fn of(file: &mut SizedFile, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
+    fn of(file: &SizedFile, chunk: &Chunk, across: Option<f64>, down: Option<f64>) -> Option<Self> {
         const HEADER_BYTES: u64 = 20;
         let start = file.read(chunk.at, HEADER_BYTES.min(chunk.size)).ok()?;
         let fields = LittleEndian(&start);
@@ -241,8 +253,8 @@ impl Projection {
 }
 
 /// Patient, time and scanner; `None` if the file lacks one or obscures the patient, as `@PATIENT_INFO_03` does.
-fn subject(file: &mut SizedFile, chunks: &[Chunk]) -> Option<Subject> {
-    let mut part = |name: &str, at: u64, bytes: u64| {
+fn subject(file: &SizedFile, chunks: &[Chunk]) -> Option<Subject> {
+    let part = |name: &str, at: u64, bytes: u64| {
         let chunk = chunks.iter().find(|c| c.name == name && at + bytes <= c.size)?;
         file.read(chunk.at + at, bytes).ok()
     };
@@ -256,7 +268,7 @@ fn subject(file: &mut SizedFile, chunks: &[Chunk]) -> Option<Subject> {
 
 /// Reads a chunk of codestreams: mode, two display limits, width, height, count, three fields of coding; then the size
 /// and data of each.
-fn codestreams(file: &mut SizedFile, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
+fn codestreams(file: &SizedFile, chunk: &Chunk) -> Result<(Frames, Bscans), ReadError> {
     const FIRST: u64 = 25;
     let start = file.read(chunk.at, FIRST.min(chunk.size))?;
     let start = LittleEndian(&start);
@@ -282,7 +294,7 @@ fn codestreams(file: &mut SizedFile, chunk: &Chunk) -> Result<(Frames, Bscans), 
 
 /// Reads a chunk of 16-bit samples: mode, width, height, bits, count. The samples start after `header` bytes, preceded
 /// by their size.
-fn samples(file: &mut SizedFile, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
+fn samples(file: &SizedFile, chunk: &Chunk, header: u64) -> Result<(Frames, Bscans), ReadError> {
     let start = file.read(chunk.at, header.min(chunk.size))?;
     let start = LittleEndian(&start);
     let (bits, size) = (start.u32(9)?, start.u32(header as usize - 4)?);

@@ -67,9 +67,9 @@ impl Cirrus {
     }
 
     /// Opens an export. `raw` states its size if the name does not.
-    pub(crate) fn open(path: &Path, hints: &Hints, raw: Option<RawScan>) -> Result<Self, ReadError> {
-        let file = SizedFile::open(path)?;
-        let bytes = file.bytes();
+    pub(crate) fn open(file: SizedFile, hints: &Hints, raw: Option<RawScan>) -> Result<Self, ReadError> {
+        let path = file.path();
+        let bytes = file.length();
         let kind = match (Kind::of(path, bytes), raw) {
             (Some(kind), _) => kind,
             (None, Some(raw)) => Kind::stated(raw, bytes)?,

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use image::ImageFormat;
-use octrls_readers::{group_scans, may_be_instance, may_be_scan};
+use octrls_readers::{OpenedScan, ReadOptions, ScanFiles, group_scans, may_be_instance, may_be_scan};
 
 use super::{
     Folder, cases,
     raster::{encode, grey_image},
+    read, seeds,
 };
 
 #[test]
@@ -38,4 +39,23 @@ fn a_medium_has_scans_and_a_directory() {
     let files = ["IM000001", "IM000002"].map(|name| series.join(name));
     assert!(files.iter().all(|file| may_be_scan(file)));
     assert!(!group_scans(files).is_empty());
+}
+
+#[test]
+fn what_was_looked_at_is_read_whatever_its_name_leads_to_later() {
+    let folder = Folder::new();
+    for (kind, bytes) in seeds::files() {
+        let path = folder.file("scan", &bytes);
+        let (header, bscan) = read(&path).unwrap();
+        let opened = OpenedScan::open(&ScanFiles::one(&path)).unwrap();
+        let mut reader = opened.reader(ReadOptions::default()).unwrap();
+        // Another scan is moved away, and a link to a third planted.
+        let secret = folder.file("secret", b"not a scan");
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&secret, &path).unwrap();
+        assert_eq!(reader.bscan(0).unwrap(), bscan, "{kind}");
+        let again = opened.reader(ReadOptions::default()).unwrap();
+        assert_eq!(again.header().width, header.width, "{kind}");
+        std::fs::remove_file(&path).unwrap();
+    }
 }

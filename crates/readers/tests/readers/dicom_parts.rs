@@ -65,7 +65,7 @@ fn parts_of_a_concatenation_are_one_scan() {
     assert_eq!(reference.instances, ["1.2.3.1", "1.2.3.2"]);
     assert_eq!(reference.of_bscan(1), Some(("1.2.3.1", 1)));
     assert_eq!((reference.of_bscan(2), reference.of_bscan(4)), (Some(("1.2.3.2", 0)), None));
-    assert_eq!(origin.planes.as_ref().unwrap().positions.len(), 4);
+    assert_eq!(origin.planes.as_ref().unwrap().frames.len(), 4);
     // Without a total, the parts present are taken for all.
     let reader = open(&Folder::new(), vec![part(1, None, 0), part(2, None, 2)], OPTIONS).unwrap();
     assert_eq!((reader.header().bscans, reader.header().notes.len()), (4, 0));

@@ -102,7 +102,7 @@ fn instances_form_a_volume_in_number_order() {
     assert!(starts.windows(2).all(|pair| (pair[0].distance(pair[1]) - BETWEEN).abs() < 1e-9), "{starts:?}");
     let origin = reader.dicom_origin().unwrap();
     assert_eq!(origin.reference.as_ref().unwrap().instances, ["1.2.3.1", "1.2.3.2", "1.2.3.3"]);
-    let places: Vec<f64> = origin.planes.as_ref().unwrap().positions.iter().map(|p| p[2]).collect();
+    let places: Vec<f64> = origin.planes.as_ref().unwrap().frames.iter().map(|f| f.position[2]).collect();
     assert_eq!(places, [0.75, 0.5, 0.25]);
     assert!(matches!(reader.bscan(3), Err(ReadError::NoSuchBScan { index: 3, count: 3 })));
 }

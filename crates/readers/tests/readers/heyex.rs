@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use octrls_core::{
     layer::Boundary,
-    scan::{BScanPosition, Eye, Pattern, Place},
+    scan::{BScanPosition, Eye, Note, Pattern, Place},
 };
 use octrls_readers as scan;
 use octrls_readers::{ReadError, ReadOptions};
@@ -159,7 +159,7 @@ fn missing_images_are_an_error_unless_allowed() {
     let allowed = ReadOptions { allow_missing: true, ..ReadOptions::default() };
     let reader = scan::open(&export.xml, allowed).unwrap();
     assert_eq!((reader.header().bscans, reader.header().tracks.len()), (2, 2));
-    assert_eq!(reader.notes(), ["1 of the 3 B-scans of this export are missing"]);
+    assert_eq!(reader.header().notes, [Note::BscansMissing { missing: 1, listed: 3 }]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod dicom_syntaxes;
 mod dicom_text;
 mod e2e;
 mod heyex;
+mod identity;
 mod mutated;
 mod raster;
 mod raw;

@@ -5,6 +5,9 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::sample;
+
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use octrls_core::scan::BScan;
 

@@ -8,16 +8,14 @@
 use std::collections::HashMap;
 
 use super::coding::{Coding, Grid};
-use crate::ReadError;
+use crate::{ReadError, budget};
 
 /// Maximum components of an image.
 const MAX_COMPONENTS: u16 = 4;
 /// Bytes of the shortest tile-part: its header and the marker of its data.
 const TILE_BYTES: u64 = 14;
-/// An image may have this many pixels whatever the size of its file, since a black one takes a few bytes,
-const FREE_PIXELS: u64 = 4 << 20;
-/// and so many more for each byte.
-const PIXELS_PER_BYTE: u64 = 4096;
+/// Memory for each sample while it is decoded, in bytes: coefficients, and those of the wavelet being undone.
+const SAMPLE_BYTES: u64 = 16;
 /// Maximum precincts: an image may have a few, and one for so many pixels; encoders use 1024 pixels and more.
 const FREE_PRECINCTS: u64 = 4096;
 const PIXELS_PER_PRECINCT: u64 = 64;
@@ -83,9 +81,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Samples, ReadError> {
 fn check_counts(grid: &Grid, coding: &Coding, overridden: &HashMap<u16, Coding>, bytes: u64) -> Result<(), ReadError> {
     let too_much = |what: &str, count: u64| Err(broken(&format!("{count} {what} in {bytes} bytes")));
     let (pixels, tiles) = (grid.pixels(), grid.tiles());
-    if pixels > FREE_PIXELS + PIXELS_PER_BYTE.saturating_mul(bytes) {
-        return too_much("pixels", pixels);
-    }
+    budget::check_picture(pixels, bytes, SAMPLE_BYTES * grid.components() as u64)?;
     if tiles > u64::from(u16::MAX) || tiles.saturating_mul(TILE_BYTES) > bytes {
         return too_much("tiles", tiles);
     }

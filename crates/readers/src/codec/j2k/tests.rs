@@ -12,6 +12,11 @@ fn from_hex(digits: &str) -> Vec<u8> {
     digits.as_bytes().chunks(2).map(|pair| 16 * digit(pair[0]) + digit(pair[1])).collect()
 }
 
+/// A valid codestream.
+pub(crate) fn sample() -> Vec<u8> {
+    from_hex(CODESTREAM)
+}
+
 /// What a codestream declares.
 #[derive(Clone)]
 struct Declared {

@@ -31,14 +31,14 @@ const ISOLATED: f32 = 0.25;
 const SAMPLES: usize = 1 << 14;
 
 /// Stored values of one frame.
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub(super) values: Vec<f32>,
     /// The smallest and the largest value that their depth allows.
     pub(super) possible: (f32, f32),
 }
 
 /// How stored values become display intensities.
-pub(super) struct Intensity {
+pub(crate) struct Intensity {
     /// One for all frames, or one each.
     frames: Vec<FrameIntensity>,
     /// Whether large values are dark.

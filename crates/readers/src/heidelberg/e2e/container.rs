@@ -1,6 +1,6 @@
 //! The container of `.E2E` files: a chain of directories whose entries point to chunks.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{ReadError, little_endian::LittleEndian, sized_file::SizedFile};
 
@@ -20,6 +20,7 @@ const MAX_ENTRIES: u64 = 1 << 20;
 const NO_CONTENT: u64 = 4;
 
 /// An open `.E2E` file and its directory entries.
+#[derive(Clone)]
 pub(crate) struct Container {
     file: SizedFile,
     /// Offset of the file's own header.
@@ -55,16 +56,15 @@ impl Container {
         start.starts_with(MAGIC) || start.starts_with(PREFIX)
     }
 
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        let mut file = SizedFile::open(path)?;
-        let prefixed = file.read(0, (PREFIX.len() as u64).min(file.bytes()))? == PREFIX;
+    pub(crate) fn open(file: SizedFile) -> Result<Self, ReadError> {
+        let prefixed = file.read(0, (PREFIX.len() as u64).min(file.length()))? == PREFIX;
         let base = if prefixed { PREFIX_BYTES } else { 0 };
         let start = file.read(base, HEADER_BYTES + DIRECTORY_BYTES)?;
         if !start.starts_with(MAGIC) {
             return Err(ReadError::Malformed("no Heidelberg container header".to_owned()));
         }
         let main = Directory::of(LittleEndian(&start[HEADER_BYTES as usize..]), b"MDbMDir\0", HEADER_BYTES)?;
-        let mut container = Self { file, base, entries: Arc::default() };
+        let container = Self { file, base, entries: Arc::default() };
         let mut entries = Vec::new();
         for at in container.chain(main.previous_or_last)? {
             container.list(at, &mut entries)?;
@@ -72,13 +72,8 @@ impl Container {
         Ok(Self { entries: entries.into(), ..container })
     }
 
-    /// The same container with a file handle of its own; does not read the directories again.
-    pub(crate) fn reopen(&self) -> Result<Self, ReadError> {
-        Ok(Self { file: self.file.reopen()?, base: self.base, entries: Arc::clone(&self.entries) })
-    }
-
     /// Offsets of the directories, first to last; the file links them backwards from the last.
-    fn chain(&mut self, last: u64) -> Result<Vec<u64>, ReadError> {
+    fn chain(&self, last: u64) -> Result<Vec<u64>, ReadError> {
         let (mut chain, mut seen) = (Vec::new(), HashSet::new());
         let mut at = last;
         while at != 0 {
@@ -92,8 +87,8 @@ impl Container {
         Ok(chain)
     }
 
-    fn directory(&mut self, at: u64) -> Result<Directory, ReadError> {
-        let bytes = self.file.bytes();
+    fn directory(&self, at: u64) -> Result<Directory, ReadError> {
+        let bytes = self.file.length();
         if self.base + at + DIRECTORY_BYTES > bytes {
             return Err(ReadError::Truncated(format!(
                 "a directory at byte {at} is past the end of the file ({bytes})"
@@ -103,7 +98,7 @@ impl Container {
     }
 
     /// Adds the entries of the directory at `at` to `entries`.
-    fn list(&mut self, at: u64, entries: &mut Vec<Entry>) -> Result<(), ReadError> {
+    fn list(&self, at: u64, entries: &mut Vec<Entry>) -> Result<(), ReadError> {
         let count = self.directory(at)?.entries;
         if entries.len() as u64 + count > MAX_ENTRIES {
             return Err(ReadError::Malformed("too many directory entries declared".to_owned()));
@@ -121,8 +116,8 @@ impl Container {
                 continue;
             }
             let end = self.base + entry.start + CHUNK_HEADER_BYTES + entry.size;
-            if end > self.file.bytes() {
-                let bytes = self.file.bytes();
+            if end > self.file.length() {
+                let bytes = self.file.length();
                 return Err(ReadError::Truncated(format!("a chunk ends at byte {end}, but the file at {bytes}")));
             }
             entries.push(entry);
@@ -131,7 +126,7 @@ impl Container {
     }
 
     /// Reads up to `count` bytes at `at` in the content of a chunk. The chunk's own header must match its entry.
-    pub(crate) fn read(&mut self, entry: &Entry, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
+    pub(crate) fn read(&self, entry: &Entry, at: u64, count: u64) -> Result<Vec<u8>, ReadError> {
         let start = self.base + entry.start;
         let header = self.file.read(start, CHUNK_HEADER_BYTES)?;
         let fields = LittleEndian(&header);

@@ -41,7 +41,7 @@ impl Metadata {
         }
     }
 
-    pub(crate) fn read(container: &mut Container, entry: &Entry) -> Result<Self, ReadError> {
+    pub(crate) fn read(container: &Container, entry: &Entry) -> Result<Self, ReadError> {
         let bytes = container.read(entry, 0, BYTES)?;
         let fields = LittleEndian(&bytes);
         Ok(Self {

@@ -12,13 +12,11 @@ mod metadata;
 mod series;
 mod slo;
 
-use std::path::Path;
-
 use octrls_core::{
     layer::Boundary,
     scan::{
-        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, MILLIMETRE, Moment, Pattern, Provenance, ScanHeader,
-        Spacing, Subject, subject::latin,
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, MILLIMETRE, Moment, Note, Pattern, Provenance,
+        ScanHeader, Spacing, Subject, subject::latin,
     },
 };
 
@@ -31,7 +29,7 @@ use self::{
 use super::{DEVICE, DEVICE_BOUNDARIES, boundary_rows, signal_db};
 use crate::{
     FundusImage, ReadError, ReadOptions, ScanReader, header_ext::HeaderExt as _, little_endian::LittleEndian,
-    sidecar::Hints,
+    sidecar::Hints, sized_file::SizedFile,
 };
 
 /// Bytes before the rows of a boundary.
@@ -48,8 +46,8 @@ impl E2eFile {
         Container::recognises(start)
     }
 
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        let container = Container::open(path)?;
+    pub(crate) fn open(file: SizedFile) -> Result<Self, ReadError> {
+        let container = Container::open(file)?;
         let series = series::all(&container.entries);
         Ok(Self { container, series })
     }
@@ -66,20 +64,19 @@ pub(crate) struct HeidelbergE2e {
     header: ScanHeader,
     bscans: Vec<Slice>,
     slo: Option<Slo>,
-    notes: Vec<String>,
 }
 
 /// Micrometres on the retina per degree of an eye of usual length, with which positions in degrees become millimetres if
 /// nobody states another: 4.4 mm for 15 degrees.
-const DEFAULT_UM_PER_DEGREE: f64 = 293.0;
+const DEFAULT_UM_PER_DEGREE: u32 = 293;
 
 impl HeidelbergE2e {
     /// Opens the series of `file` that `options` choose.
     pub(crate) fn open(file: &E2eFile, hints: &Hints, options: ReadOptions) -> Result<Self, ReadError> {
-        let mut container = file.container.reopen()?;
-        let series = series::choose(&mut container, &file.series, options.series)?;
-        let (eye, contradicted) = series.eye(&mut container)?;
-        let degree = Spacing { um: DEFAULT_UM_PER_DEGREE, from: Provenance::Default };
+        let container = file.container.clone();
+        let series = series::choose(&container, &file.series, options.series)?;
+        let (eye, contradicted) = series.eye(&container)?;
+        let degree = Spacing { um: DEFAULT_UM_PER_DEGREE.into(), from: Provenance::Default };
         let degree = hints.per_degree.unwrap_or(degree);
         let (fundus, angle) = (series.fundus, series.angle);
         let bscans = series.bscans;
@@ -91,7 +88,7 @@ impl HeidelbergE2e {
             sizes.push(size);
             if let Some(entry) = &slice.metadata {
                 // Metadata with another size describes another image.
-                metadata.extend(Some(Metadata::read(&mut container, entry)?).filter(|m| m.size == size));
+                metadata.extend(Some(Metadata::read(&container, entry)?).filter(|m| m.size == size));
             }
         }
         let (width, height) = sizes[0];
@@ -105,7 +102,7 @@ impl HeidelbergE2e {
         let axial_mm = axial_mm.filter(|mm| metadata.iter().all(|m| m.axial_mm.to_bits() == mm.to_bits()));
         let tracks: Vec<BScanPosition> = metadata.iter().filter_map(Metadata::track).collect();
         let tracks = if tracks.len() == bscans.len() { tracks } else { Vec::new() };
-        let angle = angle.map(|entry| scan_angle(&mut container, &entry)).transpose()?.flatten();
+        let angle = angle.map(|entry| scan_angle(&container, &entry)).transpose()?.flatten();
         // A stated spacing comes before the default.
         let degree = Some(degree).filter(|d| d.from != Provenance::Default || hints.lateral.is_none());
         let lateral = degree.zip(tracks.first()).and_then(|(degree, track)| {
@@ -114,7 +111,7 @@ impl HeidelbergE2e {
         let placed = degree.filter(|_| lateral.is_some() && !tracks.is_empty());
         let corner = 0.5 * angle.unwrap_or(0.0);
         let places = placed.map(|degree| tracks.iter().map(|t| scaled(t, corner, degree.mm())).collect());
-        let slo = fundus.map(|entry| Slo::of(&mut container, entry)).transpose()?.flatten();
+        let slo = fundus.map(|entry| Slo::of(&container, entry)).transpose()?.flatten();
         let slo = slo.map(|slo| slo.with_geometry(angle, tracks, degree.map(Spacing::mm)));
         let pattern = pattern(&metadata);
         let (eye, eye_from) = hints.eye_or(eye.map(|eye| (eye, Provenance::Header)));
@@ -133,25 +130,22 @@ impl HeidelbergE2e {
             places: placed.map(|degree| degree.from),
             notes: Vec::new(),
         };
-        let header = header.with_sidecar_layout(hints);
-        let mut notes = Vec::new();
+        let mut header = header.with_sidecar_layout(hints);
         let listed = metadata::listed(&metadata);
         if bscans.len() < listed {
-            notes.push(format!("{} of the {listed} B-scans of this volume are missing", listed - bscans.len()));
+            header.notes.push(Note::BscansMissing { missing: listed - bscans.len(), listed });
         }
         if contradicted {
-            notes.push("the file names both eyes for this scan, so its eye is unknown".to_owned());
+            header.notes.push(Note::EyeContradictory);
         }
         if header.places == Some(Provenance::Default) {
-            notes.push(format!(
-                "millimetres by {DEFAULT_UM_PER_DEGREE} um per degree, a default for any eye; not compared with others"
-            ));
+            header.notes.push(Note::DefaultDegree { um: DEFAULT_UM_PER_DEGREE });
         }
-        Ok(Self { container, header, bscans, slo, notes })
+        Ok(Self { container, header, bscans, slo })
     }
 
     /// Time of the first B-scan.
-    fn acquired(&mut self) -> Result<Option<Moment>, ReadError> {
+    fn acquired(&self) -> Result<Option<Moment>, ReadError> {
         /// Offset of the time in a B-scan's metadata.
         const TIME: u64 = 88;
         let Some(metadata) = self.slice(0)?.metadata else { return Ok(None) };
@@ -202,12 +196,8 @@ impl ScanReader for HeidelbergE2e {
         Ok(signal_db(LittleEndian(&self.container.read(&entry, AT, 4)?).f32(0)?))
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
-    }
-
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
-        self.slo.as_ref().map(|slo| slo.read(&mut self.container)).transpose()
+        self.slo.as_ref().map(|slo| slo.read(&self.container)).transpose()
     }
 
     fn acquisition(&mut self) -> Result<Acquisition, ReadError> {

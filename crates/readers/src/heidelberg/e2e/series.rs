@@ -82,7 +82,7 @@ pub(crate) fn all(entries: &[Entry]) -> Vec<Series> {
 }
 
 /// The requested series, or the only one; never chooses among several silently.
-pub(crate) fn choose(container: &mut Container, series: &[Series], number: Option<u32>) -> Result<Series, ReadError> {
+pub(crate) fn choose(container: &Container, series: &[Series], number: Option<u32>) -> Result<Series, ReadError> {
     let count = series.len();
     if count == 0 {
         return Err(ReadError::Unsupported("a Heidelberg container without B-scans".to_owned()));
@@ -102,7 +102,7 @@ pub(crate) fn choose(container: &mut Container, series: &[Series], number: Optio
 }
 
 /// Lists the series, so that the user can choose.
-fn listing(container: &mut Container, series: &[Series]) -> Result<String, ReadError> {
+fn listing(container: &Container, series: &[Series]) -> Result<String, ReadError> {
     let mut parts = Vec::new();
     for (number, series) in (1..).zip(series.iter().take(MAX_LISTED)) {
         let eye = series.eye(container)?.0.map_or("eye not stated", Eye::code);
@@ -132,7 +132,7 @@ impl Grouped {
 
 impl Series {
     /// The eye, if all chunks that state it agree, and whether they contradict each other.
-    pub(crate) fn eye(&self, container: &mut Container) -> Result<(Option<Eye>, bool), ReadError> {
+    pub(crate) fn eye(&self, container: &Container) -> Result<(Option<Eye>, bool), ReadError> {
         let mut found = None;
         for entry in self.laterality.values() {
             let letter = LittleEndian(&container.read(entry, 14, 1)?).u8(0)?;

@@ -22,7 +22,7 @@ pub(crate) struct Slo {
 
 impl Slo {
     /// The image in the chunk `entry`; `None` if it is incomplete.
-    pub(crate) fn of(container: &mut Container, entry: Entry) -> Result<Option<Self>, ReadError> {
+    pub(crate) fn of(container: &Container, entry: Entry) -> Result<Option<Self>, ReadError> {
         if entry.size < image::HEADER_BYTES {
             return Ok(None);
         }
@@ -37,7 +37,7 @@ impl Slo {
     }
 
     /// Reads the image.
-    pub(crate) fn read(&self, container: &mut Container) -> Result<FundusImage, ReadError> {
+    pub(crate) fn read(&self, container: &Container) -> Result<FundusImage, ReadError> {
         let &Self { entry, size: (width, height), angle, ref tracks, degree_mm } = self;
         let pixels = container.read(&entry, image::HEADER_BYTES, (width * height) as u64)?;
         let Some(angle) = angle else {
@@ -52,7 +52,7 @@ impl Slo {
 }
 
 /// Field of view of the fundus image in degrees, if a lens with that angle exists.
-pub(crate) fn scan_angle(container: &mut Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
+pub(crate) fn scan_angle(container: &Container, entry: &Entry) -> Result<Option<f64>, ReadError> {
     const AT: u64 = 24;
     if entry.size < AT + 2 {
         return Ok(None);

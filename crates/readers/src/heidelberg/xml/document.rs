@@ -1,30 +1,18 @@
 //! Reads the XML of an export.
 
-use std::{fs::File, io::Read, path::Path};
+use roxmltree::Node;
 
-use roxmltree::{Document, Node, ParsingOptions};
-
-use crate::ReadError;
+use crate::{ReadError, sized_file::SizedFile};
 
 /// Maximum size of the XML file; 400 B-scans with eleven boundaries each take 20 MB.
-const MAX_BYTES: u64 = 128 << 20;
-/// Maximum nodes of the XML; an image has about sixty.
-const MAX_NODES: u32 = 2_000_000;
-
-pub(crate) fn parse(text: &str) -> Result<Document<'_>, ReadError> {
-    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|e| ReadError::Malformed(format!("invalid XML: {e}")))
-}
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The text of the XML file; older exports use Latin-1.
-pub(crate) fn read_text(path: &Path) -> Result<String, ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
+pub(crate) fn read_text(file: &SizedFile) -> Result<String, ReadError> {
+    if file.length() > MAX_BYTES {
         return Err(ReadError::Malformed("the XML is too long".to_owned()));
     }
-    Ok(decode(bytes))
+    Ok(decode(file.read(0, file.length())?))
 }
 
 /// Text in UTF-16 with a byte order mark or as the first characters show, else in UTF-8 or Latin-1.

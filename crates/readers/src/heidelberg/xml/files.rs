@@ -1,52 +1,76 @@
 //! The files of an export folder.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
-use crate::ReadError;
+use crate::{ReadError, extensions::is_image};
 
 /// The files of the export, by lower-case name; names that differ only in case count as one.
 pub(crate) struct ExportFiles(HashMap<String, PathBuf>);
 
 impl ExportFiles {
-    /// The files beside the XML and in the folders beside it.
-    pub(crate) fn beside(xml: &Path) -> Result<Self, ReadError> {
+    /// The files that may be the images that the XML at `xml` lists as `names`: those beside the XML or, if none of them
+    /// is listed, those in the first folder beside it with a listed one. A file of a listed name in any other folder is a
+    /// scan of its own.
+    pub(crate) fn beside(xml: &Path, names: &HashSet<String>) -> Result<Self, ReadError> {
         // The parent of a bare file name is empty.
-        let folder = xml.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Self::in_folder(folder.unwrap_or_else(|| Path::new(".")))
-    }
-
-    /// The files in `folder` and in its folders.
-    pub(crate) fn in_folder(folder: &Path) -> Result<Self, ReadError> {
-        let io = |source| ReadError::Io { path: folder.to_owned(), source };
-        let mut files = HashMap::new();
-        let mut folders = vec![(folder.to_owned(), 0)];
-        while let Some((folder, depth)) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(io)? {
-                let entry = entry.map_err(io)?;
-                let kind = entry.file_type().map_err(io)?;
-                if kind.is_dir() && depth == 0 {
-                    folders.push((entry.path(), 1));
-                } else if kind.is_file() {
-                    // The XML's own folder comes first and takes precedence.
-                    files.entry(entry.file_name().to_string_lossy().to_lowercase()).or_insert_with(|| entry.path());
-                }
+        let folder = xml.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let (own, mut folders) = read(folder)?;
+        if own.keys().any(|name| names.contains(name)) {
+            return Ok(Self(own));
+        }
+        folders.sort();
+        for folder in folders {
+            // A folder of others may be closed to us.
+            let Ok((files, _)) = read(&folder) else { continue };
+            if files.keys().any(|name| names.contains(name)) {
+                return Ok(Self(files));
             }
         }
-        Ok(Self(files))
-    }
-
-    /// All files, in no order.
-    pub(crate) fn into_paths(self) -> Vec<PathBuf> {
-        self.0.into_values().collect()
+        Ok(Self(own))
     }
 
     /// The file of the image `number`, which was exported to `url`.
     pub(crate) fn find(&self, url: Option<&str>, number: &str) -> Option<PathBuf> {
         file_names(url, number).iter().find_map(|n| self.0.get(n)).cloned()
     }
+
+    /// The images among the files, in the order of their paths.
+    pub(crate) fn images(self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.0.into_values().filter(|path| is_image(path)).collect();
+        files.sort();
+        files
+    }
+
+    /// The files with one of `names`, in the order of their paths.
+    pub(crate) fn named(self, names: &HashSet<String>) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> =
+            self.0.into_iter().filter(|(name, _)| names.contains(name)).map(|(_, path)| path).collect();
+        files.sort();
+        files
+    }
+}
+
+/// The files in `folder`, by lower-case name, and the folders in it.
+fn read(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<PathBuf>), ReadError> {
+    let io = |source| ReadError::Io { path: folder.to_owned(), source };
+    let (mut files, mut folders) = (HashMap::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let kind = entry.file_type().map_err(io)?;
+        if kind.is_dir() {
+            folders.push(entry.path());
+        } else if kind.is_file() {
+            let found = files.entry(entry.file_name().to_string_lossy().to_lowercase());
+            // The same file each time, whatever the order of the folder.
+            found
+                .and_modify(|path: &mut PathBuf| *path = entry.path().min(path.clone()))
+                .or_insert_with(|| entry.path());
+        }
+    }
+    Ok((files, folders))
 }
 
 /// Possible names of an image's file, in lower case: the last part of its URL, whose folders are those of another

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use octrls_core::{
     layer::Boundary,
     scan::{
-        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Pattern, Place, Provenance,
-        ScanHeader, Spacing, Subject,
+        Acquisition, BScan, BScanPosition, BoundaryRows, Clock, Eye, MILLIMETRE, Moment, Note, Pattern, Place,
+        Provenance, ScanHeader, ScanSettings, Spacing, Subject,
     },
 };
 use roxmltree::Node;
@@ -31,6 +31,8 @@ use crate::{
     dimensions::{self, MAX_BSCANS},
     raster,
     sidecar::Hints,
+    sized_file::SizedFile,
+    xml,
 };
 
 /// A Heidelberg export folder; reads one image at a time.
@@ -41,8 +43,7 @@ pub(crate) struct HeidelbergXml {
     fundus: Option<(PathBuf, [f64; 2])>,
     subject: Option<Subject>,
     acquired: Option<Moment>,
-    /// B-scans that the XML lists and whose images are missing.
-    missing: usize,
+    settings: ScanSettings,
 }
 
 /// Scanner results for a B-scan.
@@ -70,9 +71,9 @@ impl HeidelbergXml {
         text.starts_with("<HEDX") || text.starts_with("<BODY") || (text.starts_with("<?XML") && text.contains("<HEDX"))
     }
 
-    pub(crate) fn open(path: &Path, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        let text = document::read_text(path)?;
-        let document = document::parse(&text)?;
+    pub(crate) fn open(file: &SizedFile, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+        let text = document::read_text(file)?;
+        let document = xml::parse(&text)?;
         let scans = document.descendants().filter(|n| n.has_tag_name("Series") && child(*n, "Image").is_some());
         let mut series = scans.filter(|s| s.children().any(|i| i.has_tag_name("Image") && is_bscan(i)));
         let Some(first) = series.next() else {
@@ -83,9 +84,10 @@ impl HeidelbergXml {
                 "an export of several series; export each into its own folder".to_owned(),
             ));
         }
-        let files = ExportFiles::beside(path)?;
+        let files = ExportFiles::beside(file.path(), &parts::listed_names(&document).0)?;
         let acquired = acquired(first);
         let subject = subject(first, acquired);
+        let settings = settings(first);
         let images = first.children().filter(|n| n.has_tag_name("Image"));
         let (bscans, others): (Vec<Node<'_, '_>>, Vec<Node<'_, '_>>) = images.partition(|&i| is_bscan(i));
         if bscans.len() as u64 > MAX_BSCANS {
@@ -104,9 +106,10 @@ impl HeidelbergXml {
             let plausible = image.scale_mm.iter().all(|mm| Spacing::of_file(mm * MILLIMETRE).is_some());
             image.file.filter(|_| plausible).map(|file| (file, image.scale_mm))
         });
-        let header = header(first, &bscans, hints)?;
+        let mut header = header(first, &bscans, hints)?;
+        header.notes.extend((missing > 0).then_some(Note::BscansMissing { missing, listed }));
         let (images, findings) = bscans.into_iter().filter_map(|b| Some((b.file?, b.findings))).unzip();
-        Ok(Self { header, images, findings, fundus, subject, acquired, missing })
+        Ok(Self { header, images, findings, fundus, subject, acquired, settings })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -148,10 +151,8 @@ impl ScanReader for HeidelbergXml {
         Ok(Acquisition { at: self.acquired, clock: Clock::Local, device: DEVICE.to_owned() })
     }
 
-    fn notes(&self) -> Vec<String> {
-        let listed = self.images.len() + self.missing;
-        let note = || format!("{} of the {listed} B-scans of this export are missing", self.missing);
-        (self.missing > 0).then(note).into_iter().collect()
+    fn settings(&mut self) -> Result<ScanSettings, ReadError> {
+        Ok(self.settings.clone())
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
@@ -166,6 +167,30 @@ impl ScanReader for HeidelbergXml {
 fn subject(series: Node<'_, '_>, acquired: Option<Moment>) -> Option<Subject> {
     let above = series.ancestors().find(|n| n.has_tag_name("Patient"));
     Subject::new(text_at(above?, &["PatientID"])?, "", acquired?, DEVICE)
+}
+
+/// Settings of the first B-scan of a series, and the software that exported it.
+fn settings(series: Node<'_, '_>) -> ScanSettings {
+    const CONTEXT: &str = "OphthalmicAcquisitionContext";
+    let bscan = series.children().filter(|n| n.has_tag_name("Image")).find(is_bscan_of);
+    let number = |field: &str| number(bscan?, &[CONTEXT, field]);
+    let enhanced = bscan.and_then(|bscan| text_at(bscan, &[CONTEXT, "EDI"])).map(str::to_lowercase);
+    let version = series.ancestors().find_map(|n| child(n, "SWVersion"));
+    let version = version.map(|n| [text_at(n, &["Name"]), text_at(n, &["Version"])].into_iter().flatten());
+    ScanSettings {
+        averaged: number("NumAve").map(|count| count as u32),
+        software: version.map(|parts| parts.collect::<Vec<_>>().join(" ")),
+        serial: None,
+        enhanced_depth: enhanced.and_then(|text| match text.as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        }),
+        focus_dpt: number("Focus"),
+        angle_deg: number("Angle"),
+        axial_length_mm: None,
+    }
+    .plausible()
 }
 
 /// Acquisition time of the first B-scan of a series.
@@ -222,7 +247,8 @@ impl ListedImage {
         const CONTEXT: &str = "OphthalmicAcquisitionContext";
         let name = image_number(image).unwrap_or_default();
         let need = |field: &str| {
-            number(image, &[CONTEXT, field]).ok_or_else(|| ReadError::Malformed(format!("image {name} has no {field}")))
+            number(image, &[CONTEXT, field])
+                .ok_or_else(|| ReadError::Malformed(format!("a listed image has no {field}")))
         };
         let place = |field: &str| {
             let at = |axis| number(image, &[CONTEXT, field, "Coord", axis]);
@@ -271,6 +297,10 @@ fn device_boundary(line: Node<'_, '_>, width: u64) -> Option<(Boundary, Boundary
         .map(|v| document::decimal(v).map(|v| v as f32).filter(|v| v.is_finite() && (0.0..1e6).contains(v)))
         .collect();
     (rows.len() as u64 == width && rows.iter().any(Option::is_some)).then_some((boundary, rows))
+}
+
+fn is_bscan_of(image: &Node<'_, '_>) -> bool {
+    is_bscan(*image)
 }
 
 fn is_bscan(image: Node<'_, '_>) -> bool {

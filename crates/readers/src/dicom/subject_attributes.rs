@@ -1,0 +1,105 @@
+//! Attributes of patient, study, trial and request that every object derived from a scan repeats (PS3.3, C.7.1, C.7.2,
+//! C.7.3.2, C.12.1, 10.5).
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+/// Retired, and still written.
+const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
+/// Likewise.
+const ETHNIC_GROUP: Tag = Tag(0x0010, 0x2160);
+
+const PATIENT: [Tag; 21] = [
+    tags::REFERENCED_PATIENT_SEQUENCE,
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::TYPE_OF_PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE,
+    tags::SOURCE_PATIENT_GROUP_IDENTIFICATION_SEQUENCE,
+    tags::GROUP_OF_PATIENTS_IDENTIFICATION_SEQUENCE,
+    tags::PATIENT_BIRTH_DATE,
+    tags::PATIENT_BIRTH_TIME,
+    tags::PATIENT_SEX,
+    tags::QUALITY_CONTROL_SUBJECT,
+    OTHER_PATIENT_IDS,
+    tags::OTHER_PATIENT_I_DS_SEQUENCE,
+    tags::OTHER_PATIENT_NAMES,
+    ETHNIC_GROUP,
+    tags::ETHNIC_GROUP_CODE_SEQUENCE,
+    tags::PATIENT_COMMENTS,
+    tags::PATIENT_IDENTITY_REMOVED,
+    tags::DEIDENTIFICATION_METHOD,
+    tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+];
+
+const STUDY: [Tag; 28] = [
+    tags::STUDY_INSTANCE_UID,
+    tags::STUDY_DATE,
+    tags::STUDY_TIME,
+    tags::STUDY_ID,
+    tags::STUDY_DESCRIPTION,
+    tags::ACCESSION_NUMBER,
+    tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE,
+    tags::REFERRING_PHYSICIAN_NAME,
+    tags::REFERRING_PHYSICIAN_IDENTIFICATION_SEQUENCE,
+    tags::CONSULTING_PHYSICIAN_NAME,
+    tags::CONSULTING_PHYSICIAN_IDENTIFICATION_SEQUENCE,
+    tags::PHYSICIANS_OF_RECORD,
+    tags::PHYSICIANS_OF_RECORD_IDENTIFICATION_SEQUENCE,
+    tags::PROCEDURE_CODE_SEQUENCE,
+    tags::REASON_FOR_PERFORMED_PROCEDURE_CODE_SEQUENCE,
+    tags::REQUESTING_SERVICE,
+    tags::REQUESTING_SERVICE_CODE_SEQUENCE,
+    tags::REFERENCED_STUDY_SEQUENCE,
+    tags::ADMITTING_DIAGNOSES_DESCRIPTION,
+    tags::ADMITTING_DIAGNOSES_CODE_SEQUENCE,
+    tags::PATIENT_AGE,
+    tags::PATIENT_SIZE,
+    tags::PATIENT_WEIGHT,
+    tags::ADMISSION_ID,
+    tags::ISSUER_OF_ADMISSION_ID_SEQUENCE,
+    tags::SERVICE_EPISODE_ID,
+    tags::SERVICE_EPISODE_DESCRIPTION,
+    tags::ISSUER_OF_SERVICE_EPISODE_ID_SEQUENCE,
+];
+
+const TRIAL: [Tag; 22] = [
+    tags::CLINICAL_TRIAL_SPONSOR_NAME,
+    tags::CLINICAL_TRIAL_PROTOCOL_ID,
+    tags::CLINICAL_TRIAL_PROTOCOL_NAME,
+    tags::ISSUER_OF_CLINICAL_TRIAL_PROTOCOL_ID,
+    tags::OTHER_CLINICAL_TRIAL_PROTOCOL_I_DS_SEQUENCE,
+    tags::CLINICAL_TRIAL_SITE_ID,
+    tags::CLINICAL_TRIAL_SITE_NAME,
+    tags::ISSUER_OF_CLINICAL_TRIAL_SITE_ID,
+    tags::CLINICAL_TRIAL_SUBJECT_ID,
+    tags::ISSUER_OF_CLINICAL_TRIAL_SUBJECT_ID,
+    tags::CLINICAL_TRIAL_SUBJECT_READING_ID,
+    tags::ISSUER_OF_CLINICAL_TRIAL_SUBJECT_READING_ID,
+    tags::CLINICAL_TRIAL_PROTOCOL_ETHICS_COMMITTEE_NAME,
+    tags::CLINICAL_TRIAL_PROTOCOL_ETHICS_COMMITTEE_APPROVAL_NUMBER,
+    tags::CLINICAL_TRIAL_TIME_POINT_ID,
+    tags::CLINICAL_TRIAL_TIME_POINT_DESCRIPTION,
+    tags::ISSUER_OF_CLINICAL_TRIAL_TIME_POINT_ID,
+    tags::CLINICAL_TRIAL_TIME_POINT_TYPE_CODE_SEQUENCE,
+    tags::LONGITUDINAL_TEMPORAL_OFFSET_FROM_EVENT,
+    tags::LONGITUDINAL_TEMPORAL_EVENT_TYPE,
+    tags::CONSENT_FOR_CLINICAL_TRIAL_USE_SEQUENCE,
+    tags::CLINICAL_TRIAL_COORDINATING_CENTER_NAME,
+];
+
+/// The request, and what applies to all dates and times.
+const REQUEST_AND_TIME: [Tag; 3] = [
+    tags::REQUEST_ATTRIBUTES_SEQUENCE,
+    tags::TIMEZONE_OFFSET_FROM_UTC,
+    tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+];
+
+/// The attributes that `object` states. Those of unknown value representation are left out: their bytes may be anything.
+pub(super) fn of(object: &InMemDicomObject) -> InMemDicomObject {
+    let tags = PATIENT.into_iter().chain(STUDY).chain(TRIAL).chain(REQUEST_AND_TIME);
+    let stated = tags.filter_map(|tag| object.get(tag).filter(|element| element.header().vr != VR::UN).cloned());
+    InMemDicomObject::from_element_iter(stated)
+}
