@@ -24,7 +24,9 @@ pub(super) struct DeviceDifference([BoundaryError; BOUNDARIES]);
 /// The differences of one boundary in `result.json`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct DeviceRecord {
-    pub(super) boundary: &'static str,
+    #[serde(skip)]
+    pub(super) label: &'static str,
+    boundary: &'static str,
     unit: ThicknessUnit,
     pub(super) mean_absolute: Option<f64>,
     bias: Option<f64>,
@@ -45,6 +47,7 @@ impl DeviceDifference {
         let (unit, scale) = axial.map_or((ThicknessUnit::Pixels, 1.0), |s| (ThicknessUnit::Micrometres, s.um));
         let found = Boundary::ALL.into_iter().zip(&self.0).filter(|(_, e)| e.compared + e.missed > 0);
         let record = |(boundary, error): (Boundary, &BoundaryError)| DeviceRecord {
+            label: boundary.label(),
             boundary: boundary.name(),
             unit,
             mean_absolute: error.mean_absolute().map(|px| px * scale),

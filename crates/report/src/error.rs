@@ -6,7 +6,7 @@ use std::{
 };
 
 use octrls_core::ErrorCode;
-use octrls_fs::confined::OutsideFolder;
+use octrls_fs::confined::{FolderGone, OutsideFolder};
 
 /// An error of writing results. Each kind has a stable [`code`](OutputError::code).
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,12 @@ pub enum OutputError {
         /// The path and why it lies outside.
         reason: String,
     },
+    /// The output folder is gone, or another has taken its place.
+    #[error("{reason}; nothing is written there")]
+    Gone {
+        /// Which folder.
+        reason: String,
+    },
     /// A result could not be encoded.
     #[error("cannot encode {file}: {reason}")]
     Encode {
@@ -74,6 +80,7 @@ impl OutputError {
             Self::Io { .. } => ErrorCode::OutIo,
             Self::Foreign { .. } => ErrorCode::OutForeign,
             Self::Outside { .. } => ErrorCode::OutOutside,
+            Self::Gone { .. } => ErrorCode::OutGone,
             Self::Encode { .. } => ErrorCode::OutEncode,
             Self::Cancelled => ErrorCode::EnginePutOff,
             Self::History { code, .. } => *code,
@@ -85,7 +92,12 @@ impl OutputError {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Full { .. } | Self::Denied { .. } | Self::Io { .. } | Self::Cancelled | Self::History { .. }
+            Self::Full { .. }
+                | Self::Denied { .. }
+                | Self::Io { .. }
+                | Self::Gone { .. }
+                | Self::Cancelled
+                | Self::History { .. }
         )
     }
 
@@ -95,6 +107,7 @@ impl OutputError {
         let path = path.to_owned();
         match source.kind() {
             _ if OutsideFolder::is_cause_of(&source) => Self::Outside { reason: source.to_string() },
+            _ if FolderGone::is_cause_of(&source) => Self::Gone { reason: source.to_string() },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied { path },
             _ => Self::Io { path, source },

@@ -44,9 +44,54 @@ impl FindingRecord {
     }
 }
 
+impl FindingRecord {
+    /// The finding in words.
+    pub(super) fn words(&self) -> &str {
+        &self.name.words
+    }
+}
+
+/// The findings of a scan, collected B-scan by B-scan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ScanFindings(BTreeMap<FindingKind, Vec<usize>>);
+
+impl ScanFindings {
+    /// Adds the findings of the B-scan at `index`; B-scans come in order.
+    pub(super) fn add(&mut self, index: usize, findings: &[FindingRecord]) {
+        for finding in findings {
+            let shown = self.0.entry(finding.kind).or_default();
+            if shown.last() != Some(&index) {
+                shown.push(index);
+            }
+        }
+    }
+
+    /// Each finding with the B-scans that show it: lesions by class, then absent layers, then the disc.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (FindingKind, &[usize])> {
+        self.0.iter().map(|(kind, bscans)| (*kind, bscans.as_slice()))
+    }
+
+    /// The findings without their places.
+    pub(super) fn kinds(&self) -> Vec<FindingKind> {
+        self.0.keys().copied().collect()
+    }
+
+    /// The findings as results tell them.
+    pub(super) fn summaries(&self) -> Vec<FindingSummary> {
+        let summary = |(kind, bscans): (FindingKind, &[usize])| FindingSummary {
+            kind,
+            name: KindRecord::new(kind),
+            bscans: bscans.to_vec(),
+        };
+        self.iter().map(summary).collect()
+    }
+}
+
 /// The B-scans that show a kind of finding.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct FindingSummary {
+    #[serde(skip)]
+    kind: FindingKind,
     #[serde(flatten)]
     name: KindRecord,
     /// 0-based indices, in order.
@@ -54,19 +99,9 @@ pub(super) struct FindingSummary {
 }
 
 impl FindingSummary {
-    /// Summarises the findings of all B-scans, given with their indices in order: lesions, then absent layers, then the
-    /// disc.
-    pub(super) fn over<'a>(bscans: impl Iterator<Item = (usize, &'a [FindingRecord])>) -> Vec<Self> {
-        let mut kinds = BTreeMap::<FindingKind, Vec<usize>>::new();
-        for (index, findings) in bscans {
-            for finding in findings {
-                let shown = kinds.entry(finding.kind).or_default();
-                if shown.last() != Some(&index) {
-                    shown.push(index);
-                }
-            }
-        }
-        kinds.into_iter().map(|(kind, bscans)| Self { name: KindRecord::new(kind), bscans }).collect()
+    /// Whether it may be of a disease.
+    pub(super) fn is_of_disease(&self) -> bool {
+        self.kind.is_of_disease()
     }
 
     /// The finding in words.
@@ -91,7 +126,12 @@ mod tests {
         let ez = FindingKind::LayerAbsent(Layer::Ez);
         let first = [record(disc, 0..20), record(ez, 3..30), record(ez, 40..60)];
         let second = [record(srf, 1..5), record(ez, 0..12)];
-        let all = FindingSummary::over([(2, &first[..]), (5, &second[..]), (6, &[][..])].into_iter());
+        let mut findings = ScanFindings::default();
+        for (index, found) in [(2, &first[..]), (5, &second[..]), (6, &[][..])] {
+            findings.add(index, found);
+        }
+        let all = findings.summaries();
+        assert_eq!(findings.kinds(), [srf, ez, disc]);
         let shown: Vec<_> = all.iter().map(|s| (s.words(), s.bscans.as_slice())).collect();
         let expected: [(&str, &[usize]); 3] =
             [("subretinal fluid", &[5]), ("no ellipsoid zone + outer segments", &[2, 5]), ("optic disc", &[2])];

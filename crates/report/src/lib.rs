@@ -10,10 +10,12 @@
 //! | `lesions.png`, `lesions.csv` | index mask of lesions as `mask.png`; their areas and heights |
 //! | `etdrs.csv`, `thickness-maps.png` | volumes only: thickness in the ETDRS subfields; maps of every layer |
 //! | `lesion_volumes.csv` | volumes only: volumes of lesions in the ETDRS subfields and circles |
+//! | `index.html` | volumes only: verdict, findings, links and a contact sheet of the B-scans |
 //! | `report.pdf` | a readable summary of one or more pages |
 //! | `surfaces.dcm`, `measures.dcm`, `report.dcm` | DICOM scans only: the same as objects of the scan's study |
 //! | `result.json` | everything about the result; see `docs/result.md` |
 
+mod correction;
 mod device;
 mod dicom;
 mod drawing;
@@ -23,27 +25,35 @@ mod findings;
 #[cfg(test)]
 mod fixtures;
 mod images;
+mod index_page;
 mod lesions;
 mod pages;
 mod pdf;
 mod record;
-mod scan_findings;
 mod series;
 mod staging;
+mod stored;
 mod summarise;
 mod summary;
 mod tables;
+mod verdict;
 mod visits;
 mod writer;
 
+pub use correction::{CorrectedExtent, CorrectionRecord, MACHINE_LINES_FILE, corrected_extents, corrected_mask};
 pub use device::DeviceFindings;
-pub use dicom::DicomResults;
+pub use dicom::{DicomResults, EarlierResult};
 pub use error::OutputError;
-pub use export::{Export, ExportError, is_result};
+pub use export::{
+    Column, Export, ExportError, EyePatient, EyeRow, EyeTable, FhirBundle, PatientIdentity, ScanIdentity, is_result,
+    is_result_of, patient_identity, write_dictionary,
+};
 pub use images::{Pictures, overlay, viridis};
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
-pub use staging::{Cancelled, RESULT_FILE, StagedFolder, Staging};
+pub use staging::{Cancelled, DiscardedFolder, RESULT_FILE, REVIEW_FILE, StagedFolder, Staging, holds_results};
+pub use stored::{BScanLines, Grid, StoredCriterion, StoredError, StoredResult, TableError, read_boundary_table};
 pub use summary::{CoveredVolume, LesionSummary, ScanSummary};
+pub use verdict::verdict_of;
 pub use visits::EyeVisits;
 pub use writer::{ResultWriter, ScanContext};

@@ -7,17 +7,21 @@ use octrls_core::{
     measure::{
         ChoroidVisibility, Finding, LayerThickness, LesionFigures, NoRetina, Quality, ScanQuality, Signal,
         ThicknessUnit, Verdict,
-        enface::{CircleProfile, VolumeMeasures},
-        follow_up::FollowUp,
-        reference::{CircleComparison, CircleTable, Comparison, ReferenceTable},
+        enface::{CircleProfile, Coverage, Magnification, VolumeMeasures},
+        follow_up::{FollowUp, InterEye},
+        reference::{CircleComparison, CircleTable, Comparison, NotCompared, ReferenceTable},
     },
     network::Network,
-    scan::{Acquisition, BScanPosition, Clock, Crop, Eye, Note, Pattern, Provenance, ScanHeader, Spacing},
+    scan::{
+        Acquisition, BScanPosition, Clock, Crop, Eye, Note, Pattern, Provenance, ScanHeader, ScanSettings, Spacing,
+    },
     segment::SegmentedBScan,
 };
-use serde::Serialize;
+use octrls_readers::DicomReference;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    correction::CorrectionRecord,
     device::DeviceRecord,
     findings::{FindingRecord, FindingSummary},
     lesions::LesionRecord,
@@ -53,12 +57,11 @@ pub struct ScanRecord {
     /// `None` without a time.
     pub(super) clock: Option<Clock>,
     pub(super) device: Option<String>,
+    /// How the scanner was set.
+    pub(super) settings: ScanSettings,
     /// The part of each picture that is the B-scan, if the picture has other panels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) crop: Option<Crop>,
-    /// What a person should know of how the file was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) notes: Vec<String>,
 }
 
 impl ScanRecord {
@@ -85,15 +88,21 @@ impl ScanRecord {
             acquired: None,
             clock: None,
             device: None,
+            settings: ScanSettings::default(),
             crop: None,
-            notes: Vec::new(),
         }
     }
 
-    /// Adds which part of each picture was read, and what the reader has to say.
+    /// Adds which part of each picture was read.
     #[must_use]
-    pub fn with_reading(self, crop: Option<Crop>, notes: Vec<String>) -> Self {
-        Self { crop, notes, ..self }
+    pub fn with_crop(self, crop: Option<Crop>) -> Self {
+        Self { crop, ..self }
+    }
+
+    /// Adds how the scanner was set.
+    #[must_use]
+    pub fn with_settings(self, settings: ScanSettings) -> Self {
+        Self { settings, ..self }
     }
 
     /// Adds when and by which device the scan was taken.
@@ -125,6 +134,18 @@ impl ModelRecord {
         }
     }
 
+    /// A model with this name, version and SHA-256 of its file, hexadecimal.
+    #[must_use]
+    pub fn named(name: &str, version: &str, sha256: &str) -> Self {
+        Self { name: name.to_owned(), version: version.to_owned(), sha256: sha256.to_owned() }
+    }
+
+    /// SHA-256 of the model file, hexadecimal.
+    #[must_use]
+    pub fn file_sha256(&self) -> &str {
+        &self.sha256
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -148,6 +169,8 @@ impl ModelRecord {
 pub(super) struct ResultRecord<'a> {
     pub(super) schema: &'static str,
     pub(super) octrls: &'static str,
+    /// B-scans and A-scans count from 0 here and in tables, from 1 in pictures, reports and screens.
+    pub(super) first_index: u8,
     pub(super) created: jiff::Timestamp,
     pub(super) scan: &'a ScanRecord,
     pub(super) model: &'a ModelRecord,
@@ -168,46 +191,126 @@ pub(super) struct ResultRecord<'a> {
     /// Share of the A-scans with a choroid-sclera boundary in which it can be seen.
     pub(super) choroid_visible: Option<f32>,
     pub(super) volume: Option<VolumeMeasures>,
+    /// The volume with lateral distances scaled to the length of the eye.
+    pub(super) scaled: Option<ScaledRecord>,
     pub(super) reference: Option<ReferenceRecord>,
+    /// Why the scan is compared with no reference group, though a table is given.
+    pub(super) not_compared: Option<NotCompared>,
     pub(super) circle: Option<CircleProfile>,
     pub(super) circle_reference: Option<CircleReferenceRecord>,
     pub(super) follow_up: Option<FollowUp>,
+    /// Both eyes at one visit.
+    pub(super) inter_eye: Option<InterEye>,
     pub(super) device: Vec<DeviceRecord>,
     pub(super) bscans: &'a [BScanRecord],
     pub(super) dicom: Option<DicomRecord>,
+    /// Lines that a person corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) correction: Option<CorrectionRecord>,
     pub(super) seconds: f64,
     pub(super) files: Vec<String>,
     pub(super) notice: &'static str,
 }
 
-/// A note on the scan, for programs and in words.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// Measures with lateral distances scaled to the length of the eye.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ScaledRecord {
+    #[serde(flatten)]
+    pub(super) magnification: Magnification,
+    /// Source of the length.
+    pub(super) from: Provenance,
+    /// `None` if the scan is no volume.
+    pub(super) volume: Option<VolumeMeasures>,
+    /// Radius of a circle on the retina in millimetres.
+    pub(super) circle_radius_mm: Option<f64>,
+}
+
+/// A note on the scan, for programs and in words. The numbers are those of the notes that have some.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct NoteRecord {
-    note: Note,
-    pub(super) words: &'static str,
+    note: &'static str,
+    pub(super) words: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    um: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<u32>,
 }
 
 impl From<Note> for NoteRecord {
     fn from(note: Note) -> Self {
-        Self { note, words: note.words() }
+        let plain = Self { note: note.key(), words: note.words(), missing: None, listed: None, um: None, bits: None };
+        match note {
+            Note::BscansMissing { missing, listed } => Self { missing: Some(missing), listed: Some(listed), ..plain },
+            Note::DefaultDegree { um } => Self { um: Some(um), ..plain },
+            Note::DepthScaled { bits } => Self { bits: Some(bits), ..plain },
+            _ => plain,
+        }
     }
 }
 
 /// The description of the DICOM objects.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct DicomRecord {
     pub(super) objects: Vec<DicomObjectRecord>,
     /// Reasons for missing objects.
     pub(super) left_out: Vec<String>,
+    /// The scan's own objects; `None` if it does not state them.
+    #[serde(default)]
+    pub(super) source: Option<SourceRecord>,
 }
 
 /// The description of one DICOM object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct DicomObjectRecord {
-    pub(super) file: &'static str,
-    pub(super) sop_class_uid: &'static str,
+    pub(super) file: String,
+    pub(super) sop_class_uid: String,
     pub(super) sop_instance_uid: String,
     pub(super) series_instance_uid: String,
+    /// SHA-256 of everything but the time of creation; `None` in results of earlier versions.
+    #[serde(default)]
+    pub(super) content_sha256: Option<String>,
+    /// The version that it replaces.
+    #[serde(default)]
+    pub(super) replaces: Option<ObjectReference>,
+}
+
+/// An object of the same class and study.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ObjectReference {
+    pub(super) sop_instance_uid: String,
+    pub(super) series_instance_uid: String,
+}
+
+/// The objects of the scan itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SourceRecord {
+    study_instance_uid: String,
+    series_instance_uid: String,
+    /// That of the first object.
+    sop_instance_uid: String,
+    objects: usize,
+}
+
+impl SourceRecord {
+    pub(super) fn of(reference: &DicomReference) -> Self {
+        Self {
+            study_instance_uid: reference.study.clone(),
+            series_instance_uid: reference.series.clone(),
+            sop_instance_uid: reference.instances.first().cloned().unwrap_or_default(),
+            objects: reference.instances.len(),
+        }
+    }
+
+    /// Whether both are the same scan: one object, or a series of them that may have grown.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let both_are_series = self.objects > 1 && other.objects > 1;
+        (&self.study_instance_uid, &self.series_instance_uid) == (&other.study_instance_uid, &other.series_instance_uid)
+            && (both_are_series || self.sop_instance_uid == other.sop_instance_uid)
+    }
 }
 
 /// A volume's thickness compared with a reference group.
@@ -217,13 +320,15 @@ pub(super) struct ReferenceRecord {
     pub(super) source: String,
     pub(super) population: String,
     pub(super) note: String,
+    /// How the table's lines were drawn.
+    pub(super) lines: String,
     pub(super) values: Vec<Comparison>,
 }
 
 impl ReferenceRecord {
-    pub(super) fn new(table: &ReferenceTable, volume: &VolumeMeasures) -> Self {
-        let ReferenceTable { name, source, population, note, .. } = table.clone();
-        Self { name, source, population, note, values: table.compare(volume) }
+    pub(super) fn new(table: &ReferenceTable, volume: &VolumeMeasures, ez: EzConvention) -> Self {
+        let ReferenceTable { name, source, population, note, lines, .. } = table.clone();
+        Self { name, source, population, note, lines, values: table.compare(volume, ez) }
     }
 }
 
@@ -300,7 +405,9 @@ impl LayerRecord {
         let weighted = |value: &dyn Fn(&Self) -> Option<f32>| {
             (weight > 0.0).then(|| records().filter_map(|l| Some(value(l)? * l.coverage)).sum::<f32>() / weight)
         };
-        let mean = weighted(&|l| l.mean);
+        let coverage = weight / bscans.len().max(1) as f32;
+        // The mean of a small part says little of the scan.
+        let mean = weighted(&|l| l.mean).and_then(|mean| Coverage::of(coverage).shown(mean));
         // Variance within and between the B-scans.
         let variance = mean.and_then(|mean| weighted(&|l| Some(l.sd?.powi(2) + (l.mean? - mean).powi(2))));
         Self {
@@ -310,7 +417,7 @@ impl LayerRecord {
             sd: variance.map(f32::sqrt),
             min: records().filter_map(|l| l.min).reduce(f32::min),
             max: records().filter_map(|l| l.max).reduce(f32::max),
-            coverage: weight / bscans.len().max(1) as f32,
+            coverage,
         }
     }
 }
@@ -350,6 +457,18 @@ impl BScanRecord {
 
     pub(super) const fn confidence(&self) -> f32 {
         self.confidence
+    }
+
+    /// Place on the retina, if known.
+    pub(super) const fn place(&self) -> Option<&BScanPosition> {
+        self.place.as_ref()
+    }
+
+    /// The findings in words, each once; empty if there are none.
+    pub(super) fn findings_in_words(&self) -> String {
+        let mut words: Vec<&str> = self.findings.iter().map(FindingRecord::words).collect();
+        words.dedup();
+        words.join(", ")
     }
 
     /// Index and findings.

@@ -17,7 +17,7 @@ use super::{
 use octrls_core::{layer::LAYERS, measure::Verdict, scan::Eye};
 
 /// Version of the list's structure.
-const SERIES_SCHEMA: &str = "octrls.series/1";
+pub(super) const SERIES_SCHEMA: &str = "octrls.series/1";
 
 /// The folder of a file with several series; it appears only at [`SeriesFolder::finish`].
 pub struct SeriesFolder {

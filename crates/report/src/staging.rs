@@ -7,16 +7,24 @@ use std::{
     io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use tempfile::TempDir;
 
 use super::OutputError;
-use octrls_fs::confined::{self, DirHandle};
+use octrls_fs::confined::{self, Base, DirHandle, FolderId};
 use octrls_fs::durable::sync_folder;
 
 /// File that marks a folder as written by octrls; written last.
 pub const RESULT_FILE: &str = "result.json";
+
+/// File in it with what persons said of the result.
+pub const REVIEW_FILE: &str = "review.json";
+/// Folder of the output folder for what is no result.
+const STATE_FOLDER: &str = ".octrls";
+/// How the names of our schemas begin in `result.json`.
+const SCHEMAS: &[u8] = b"\"octrls.";
 const PREFIX: &str = "result-";
 
 /// The caller no longer wants the scan that is being processed.
@@ -28,6 +36,8 @@ pub struct Cancelled;
 pub struct Staging {
     out: PathBuf,
     folder: PathBuf,
+    /// Which folder `out` is, from its first use on.
+    id: Arc<OnceLock<FolderId>>,
 }
 
 /// A folder being written.
@@ -40,11 +50,40 @@ pub struct StagedFolder {
     above: DirHandle,
 }
 
+/// A result folder that was moved out of sight and is still to be deleted.
+#[derive(Debug)]
+pub struct DiscardedFolder {
+    was: PathBuf,
+    folder: TempDir,
+    /// The path of `folder` leads through this open handle.
+    _staging: DirHandle,
+}
+
+impl DiscardedFolder {
+    /// Deletes the folder.
+    ///
+    /// # Errors
+    /// [`OutputError`] if something in it cannot be deleted.
+    pub fn remove(self) -> Result<(), OutputError> {
+        self.folder.close().map_err(|e| OutputError::io(&self.was, e))
+    }
+}
+
 impl Staging {
     /// The staging place of the output folder `out`: `out/.octrls/staging`.
     #[must_use]
     pub fn of(out: &Path) -> Self {
-        Self { out: out.to_owned(), folder: out.join(".octrls").join("staging") }
+        let id = FolderId::of(out).map_or_else(|_| OnceLock::new(), OnceLock::from);
+        Self { out: out.to_owned(), folder: out.join(STATE_FOLDER).join("staging"), id: Arc::new(id) }
+    }
+
+    /// The output folder. If another takes its place, as when its disk is unmounted, nothing is written there.
+    fn base(&self) -> Base<'_> {
+        let id = self.id.get().copied().or_else(|| {
+            let id = FolderId::of(&self.out).ok()?;
+            Some(*self.id.get_or_init(|| id))
+        });
+        Base { folder: &self.out, id }
     }
 
     /// Removes leftovers of a crash. Call it only when no other process writes results there.
@@ -53,7 +92,7 @@ impl Staging {
     /// [`OutputError`] if a leftover cannot be removed.
     pub fn clear(&self) -> Result<(), OutputError> {
         let clear = || {
-            let above = confined::open_parent(&self.out, &self.folder)?;
+            let above = confined::open_parent(self.base(), &self.folder)?;
             fs::remove_dir_all(above.entry(&self.folder))
         };
         match clear() {
@@ -68,27 +107,38 @@ impl Staging {
     /// # Errors
     /// [`OutputError`] if it cannot be removed, or lies outside the output folder.
     pub fn discard(&self, target: &Path) -> Result<bool, OutputError> {
+        match self.take_away(target)? {
+            None => Ok(false),
+            Some(folder) => folder.remove().map(|()| true),
+        }
+    }
+
+    /// Does the first, quick part of [`discard`](Self::discard): moves the result folder `target` out of sight. `None` if
+    /// it was not written by octrls.
+    ///
+    /// # Errors
+    /// As [`discard`](Self::discard).
+    pub fn take_away(&self, target: &Path) -> Result<Option<DiscardedFolder>, OutputError> {
         let io = |e| OutputError::io(target, e);
-        let above = match confined::open_parent(&self.out, target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        let above = match confined::open_parent(self.base(), target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             held => held.map_err(io)?,
         };
         let place = above.entry(target);
         if !is_ours(&place) {
-            return Ok(false);
+            return Ok(None);
         }
         let staging = self.hold()?;
-        let old = tempfile::Builder::new().prefix("discarded-").tempdir_in(staging.path()).map_err(io)?;
-        fs::rename(place, old.path().join("old")).map_err(io)?;
+        let folder = tempfile::Builder::new().prefix("discarded-").tempdir_in(staging.path()).map_err(io)?;
+        fs::rename(place, folder.path().join("old")).map_err(io)?;
         self.prune(above, target).map_err(io)?;
-        old.close().map_err(io)?;
-        Ok(true)
+        Ok(Some(DiscardedFolder { was: target.to_owned(), folder, _staging: staging }))
     }
 
     /// Removes the empty parent folders of `target`, upwards from `held`, its direct parent.
     fn prune(&self, mut held: DirHandle, target: &Path) -> io::Result<()> {
         for empty in target.ancestors().skip(1).take_while(|above| *above != self.out) {
-            let above = confined::open_parent(&self.out, empty)?;
+            let above = confined::open_parent(self.base(), empty)?;
             // Fails if the folder is not empty.
             if fs::remove_dir(above.entry(empty)).is_err() {
                 break;
@@ -99,7 +149,7 @@ impl Staging {
     }
 
     fn hold(&self) -> Result<DirHandle, OutputError> {
-        confined::create_parents(&self.out, &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
+        confined::create_parents(self.base(), &self.folder.join(PREFIX)).map_err(|e| OutputError::io(&self.folder, e))
     }
 
     /// Creates an empty folder to write into.
@@ -185,7 +235,7 @@ impl StagedFolder {
         last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<(), OutputError> {
         let io = |e| OutputError::io(target, e);
-        let above = confined::create_parents(&self.staging.out, target).map_err(io)?;
+        let above = confined::create_parents(self.staging.base(), target).map_err(io)?;
         let place = above.entry(target);
         self.itself.sync().map_err(io)?;
 
@@ -208,6 +258,25 @@ impl StagedFolder {
 
 fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
+}
+
+/// Whether `folder` holds results of octrls: its state folder, or a result of ours. Whoever mounts, copies or nests it
+/// elsewhere changes nothing about this.
+#[must_use]
+pub fn holds_results(folder: &Path) -> bool {
+    /// Every `result.json` of ours begins with its schema.
+    const START: u64 = 256;
+    if fs::symlink_metadata(folder.join(STATE_FOLDER)).is_ok_and(|found| found.is_dir()) {
+        return true;
+    }
+    let record = folder.join(RESULT_FILE);
+    // To open a pipe of that name would block.
+    if !fs::symlink_metadata(&record).is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let mut start = Vec::new();
+    let read = File::open(record).and_then(|file| file.take(START).read_to_end(&mut start));
+    read.is_ok() && start.windows(SCHEMAS.len()).any(|window| window == SCHEMAS)
 }
 
 /// Whether `target` is a real folder, not a link, with octrls results.
@@ -261,6 +330,33 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_where_another_folder_took_the_place_of_the_output() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (out, away) = (dir.path().join("out"), dir.path().join("away"));
+        fs::create_dir(&out).expect("mkdir");
+        let staging = Staging::of(&out);
+        let target = out.join("ward/scan.png");
+        let folder = staging.begin().expect("staging");
+        folder.write(RESULT_FILE, b"{}").expect("write");
+        fs::rename(&out, &away).expect("rename");
+        let gone = |error: OutputError| assert_eq!(error.code(), "E-OUT-GONE", "{error}");
+        for place in ["missing", "another"] {
+            gone(staging.begin().err().expect(place));
+            gone(staging.discard(&target).expect_err(place));
+            if place == "missing" {
+                fs::create_dir(&out).expect("mkdir");
+            }
+        }
+        gone(folder.publish(&target, &mut || CONTINUE).expect_err("refused"));
+        assert_eq!(fs::read_dir(&out).expect("read").count(), 0);
+        fs::remove_dir(&out).expect("rmdir");
+        fs::rename(&away, &out).expect("rename");
+        let folder = staging.begin().expect("staging");
+        folder.write(RESULT_FILE, b"{}").expect("write");
+        folder.publish(&target, &mut || CONTINUE).expect("it is back");
+    }
+
+    #[test]
     fn an_abandoned_folder_leaves_nothing() {
         let out = tempfile::tempdir().expect("tempdir");
         drop(stage(out.path(), "x"));
@@ -303,6 +399,27 @@ mod tests {
         assert!(!out.path().join("ward/deep").exists(), "empty parent folders are removed too");
         assert!(foreign.join("precious.txt").is_file());
         assert_eq!(fs::read_dir(out.path().join(".octrls/staging")).expect("staging").count(), 0);
+    }
+
+    #[test]
+    fn folders_of_ours_are_known_by_their_content() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["out/.octrls", "result", "series", "theirs", "empty"] {
+            fs::create_dir_all(at(folder)).expect("mkdir");
+        }
+        for (folder, text) in [
+            ("result", "{\n  \"schema\": \"octrls.result/2\","),
+            ("series", "{\"schema\":\"octrls.series/1\"}"),
+            ("theirs", "{\"schema\": \"other/1\", \"result\": 1}"),
+        ] {
+            fs::write(at(folder).join(RESULT_FILE), text).expect("write");
+        }
+        let ours = |name: &str| holds_results(&at(name));
+        assert_eq!(
+            ["out", "result", "series", "theirs", "empty", "none"].map(ours),
+            [true, true, true, false, false, false]
+        );
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! Measures, quality and comparisons of a whole scan, from its B-scans. Reads and writes nothing.
 
 use octrls_core::{
-    layer::{LAYERS, Measured},
+    layer::{EzConvention, LAYERS, Measured},
     measure::{
         BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
-        enface::{CircleProfile, ThicknessMap, Volume, VolumeMeasures},
+        enface::{CentreSource, CircleProfile, DiscSource, Magnification, ThicknessMap, Volume, VolumeMeasures},
         follow_up::Measures,
-        reference::ReferenceTable,
+        reference::{NotCompared, ReferenceTable},
     },
     scan::{Eye, Note, Provenance, ScanHeader, Spacing},
     segment::SegmentedBScan,
 };
+use octrls_readers::StatedFacts;
 
 use super::{
     device::{DeviceDifference, DeviceFindings, DeviceRecord},
-    findings::FindingSummary,
+    findings::{FindingSummary, ScanFindings},
     lesions::{LesionRecord, LesionTotals},
-    record::{BScanRecord, CircleReferenceRecord, LayerRecord, ReferenceRecord},
+    record::{BScanRecord, CircleReferenceRecord, LayerRecord, ReferenceRecord, ScaledRecord},
 };
 
 /// What is collected of a scan, B-scan by B-scan.
@@ -24,12 +25,15 @@ pub(super) struct CollectedScan {
     eye: Option<Eye>,
     axial: Option<Spacing>,
     lateral: Option<Spacing>,
+    stated: StatedFacts,
+    axial_length_mm: Option<f64>,
     /// Those that are known before any B-scan is measured.
     notes: Vec<Note>,
     /// Whether lateral distances are those of any eye, not of this one.
     lateral_by_default: bool,
     bscans: Vec<BScanRecord>,
     facts: Vec<BScanFacts>,
+    findings: ScanFindings,
     lesions: LesionTotals,
     volume: Volume,
     device: DeviceDifference,
@@ -54,8 +58,10 @@ pub(super) struct ScanMeasures {
     /// The scan from the front, if the B-scans cover an area.
     pub(super) maps: Option<ScanMaps>,
     pub(super) volume: Option<VolumeMeasures>,
+    pub(super) scaled: Option<ScaledRecord>,
     pub(super) etdrs: Option<EtdrsSummary>,
     pub(super) reference: Option<ReferenceRecord>,
+    pub(super) not_compared: Option<NotCompared>,
     pub(super) circle: Option<CircleProfile>,
     pub(super) circle_reference: Option<CircleReferenceRecord>,
     pub(super) device: Vec<DeviceRecord>,
@@ -78,15 +84,44 @@ impl CollectedScan {
             eye: header.eye,
             axial: header.axial,
             lateral: header.lateral,
+            stated: StatedFacts::default(),
+            axial_length_mm: None,
             notes: [header.notes.clone(), Note::on_spacings(header.axial, header.lateral)].concat(),
             lateral_by_default: header.places == Some(Provenance::Default)
                 || header.lateral.is_some_and(|s| s.from == Provenance::Default),
             bscans: Vec::new(),
             facts: Vec::new(),
+            findings: ScanFindings::default(),
             lesions: LesionTotals::default(),
             volume: Volume::new(header.eye),
             device: DeviceDifference::default(),
         }
+    }
+
+    /// The same with what a person states about the eye.
+    pub(super) fn with_stated(self, stated: StatedFacts) -> Self {
+        Self { volume: self.volume.with_centre(stated.centre), stated, ..self }
+    }
+
+    /// The measures scaled to the length of the eye, if that is known: by a person, else by the file.
+    fn scaled(&self, circle: Option<&CircleProfile>) -> Option<ScaledRecord> {
+        let stated = self.stated.axial_length_mm.map(|mm| (mm, Provenance::Sidecar));
+        let (mm, from) = stated.or(self.axial_length_mm.map(|mm| (mm, Provenance::Header)))?;
+        let magnification = Magnification::of(mm);
+        let volume = self.volume.scaled(magnification.factor);
+        let volume = volume.thickness_maps().map(|maps| volume.measure(&maps));
+        let circle_radius_mm = circle.map(|circle| magnification.factor * circle.radius_mm);
+        (volume.is_some() || circle_radius_mm.is_some()).then_some(ScaledRecord {
+            magnification,
+            from,
+            volume,
+            circle_radius_mm,
+        })
+    }
+
+    /// The same with the length of the eye that the file states.
+    pub(super) fn with_axial_length(self, axial_length_mm: Option<f64>) -> Self {
+        Self { axial_length_mm, ..self }
     }
 
     /// Unit of all thicknesses.
@@ -99,6 +134,16 @@ impl CollectedScan {
         &self.bscans
     }
 
+    /// What a person should look at.
+    pub(super) const fn findings(&self) -> &ScanFindings {
+        &self.findings
+    }
+
+    /// The lesions over the B-scans added so far.
+    pub(super) const fn lesions(&self) -> &LesionTotals {
+        &self.lesions
+    }
+
     /// Adds the next B-scan of the scan with `header`.
     pub(super) fn add(&mut self, bscan: &SegmentedBScan, device: &DeviceFindings, header: &ScanHeader) {
         self.device.add(&bscan.surfaces, &device.boundaries);
@@ -109,9 +154,6 @@ impl CollectedScan {
             choroid: ChoroidVisibility::of(&bscan.surfaces),
             retina_um: self.axial.and_then(|_| bscan.thicknesses.retina.median()),
         });
-        if let Some(mask) = &bscan.lesions {
-            self.lesions.add(bscan.index, mask);
-        }
         let position = header.tracks.get(bscan.index).copied();
         if let Some(position) = position {
             self.volume.add(position, &bscan.thicknesses);
@@ -120,7 +162,12 @@ impl CollectedScan {
                 self.volume.add_lesions(position, mask, axial);
             }
         }
-        self.bscans.push(BScanRecord::new(bscan, position, header));
+        let record = BScanRecord::new(bscan, position, header);
+        self.findings.add(bscan.index, record.findings().1);
+        if let Some(mask) = &bscan.lesions {
+            self.lesions.add(bscan.index, mask, record.lesions().unwrap_or_default());
+        }
+        self.bscans.push(record);
     }
 }
 
@@ -131,8 +178,17 @@ impl ScanMeasures {
     }
 }
 
+/// The table that a scan is compared with, and what must fit it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reference<'a> {
+    pub(super) table: Option<&'a ReferenceTable>,
+    pub(super) ez: EzConvention,
+    /// Name of the scanner.
+    pub(super) device: Option<&'a str>,
+}
+
 /// Measures the scan, judges it by `gates` and compares it with `reference`.
-pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&ReferenceTable>) -> ScanMeasures {
+pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Reference<'_>) -> ScanMeasures {
     let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
     let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
     let maps = scan.volume.thickness_maps();
@@ -141,16 +197,34 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
     let circle = scan.volume.circle();
 
     let verdict = Verdict::combine(scan.bscans.iter().map(BScanRecord::verdict));
-    let decentration =
-        maps.as_ref().zip(volume.as_ref()).and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness));
-    let facts = ScanFacts::combine(&scan.facts, decentration).with_spacings(scan.axial, scan.lateral);
+    let centre = volume.as_ref().map(|volume| volume.centre);
+    let disc = circle.as_ref().map(|circle| circle.disc).filter(|disc| disc.from == DiscSource::Stated);
+    let decentration = maps
+        .as_ref()
+        .zip(volume.as_ref())
+        .and_then(|(maps, volume)| volume.decentration_mm(&maps.thickness))
+        .or(disc.map(|disc| disc.distance_mm as f32));
+    let facts =
+        ScanFacts::combine(&scan.facts, decentration).with_spacings(scan.axial, scan.lateral).with_fovea(centre);
     let quality = ScanQuality::judge(facts, verdict, gates);
-    let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).collect();
+    let is_used = disc.is_some() || centre.is_some_and(|centre| centre.from == CentreSource::Stated);
+    let unused = scan.stated.centre.filter(|_| !is_used).map(|_| Note::StatedCentreUnused);
+    let no_fovea = centre.filter(|centre| !centre.from.is_fovea()).map(|_| Note::NoFovea);
+    let notes = scan.notes.iter().copied().chain(facts.note_on_retina()).chain(unused).chain(no_fovea).collect();
 
-    // Distances that only a default scales are compared with nothing.
-    let reference = reference.filter(|_| !scan.lateral_by_default);
-    let circle_reference = CircleReferenceRecord::of(reference, circle.as_ref());
-    let reference = reference.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume));
+    let findings = scan.findings.summaries();
+    let not_compared = reference.table.filter(|_| volume.is_some() || circle.is_some()).and_then(|table| {
+        let reasons = [
+            (NotCompared::NoFovea, no_fovea.is_some()),
+            (NotCompared::Findings, findings.iter().any(FindingSummary::is_of_disease)),
+            (NotCompared::Device, !table.is_of_device(reference.device)),
+            (NotCompared::DefaultScale, scan.lateral_by_default),
+        ];
+        reasons.into_iter().find_map(|(reason, applies)| applies.then_some(reason))
+    });
+    let table = reference.table.filter(|_| not_compared.is_none());
+    let circle_reference = CircleReferenceRecord::of(table, circle.as_ref());
+    let reference = table.zip(volume.as_ref()).map(|(table, volume)| ReferenceRecord::new(table, volume, reference.ez));
     let compared = reference.as_ref().map_or(&[][..], |r| &r.values);
     let etdrs = volume.as_ref().map(|volume| EtdrsSummary::of(volume, scan.eye, compared));
     let unit = scan.unit();
@@ -169,13 +243,15 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Option<&
         verdict,
         no_retina: scan.bscans.iter().find_map(BScanRecord::no_retina).filter(|_| verdict == Verdict::NotARetina),
         quality,
-        findings: FindingSummary::over(scan.bscans.iter().map(BScanRecord::findings)),
+        findings,
         lesions: scan.lesions.records(scan.axial, scan.lateral),
         notes,
         maps,
+        scaled: scan.scaled(circle.as_ref()),
         volume,
         etdrs,
         reference,
+        not_compared,
         circle,
         circle_reference,
         device: scan.device.records(scan.axial),
@@ -228,7 +304,7 @@ mod tests {
             };
             scan.add(&segmented, &DeviceFindings::default(), &header);
         }
-        summarise(&scan, &Gates::default(), None)
+        summarise(&scan, &Gates::default(), Reference::default())
     }
 
     #[test]

@@ -7,7 +7,7 @@ use octrls_core::{
     layer::{Boundary, Layer, Measured},
     measure::{
         LesionFigures, ThicknessUnit,
-        enface::{LesionGrid, VolumeMeasures},
+        enface::{Coverage, LesionGrid, VolumeMeasures},
     },
     segment::SegmentedBScan,
 };
@@ -42,16 +42,19 @@ impl Table {
         Self::per_ascan(folder, "thickness.csv", layers.chain(["confidence".to_owned()]))
     }
 
-    /// `layer,subfield,mean_um,coverage,volume_mm3,visible`: a row for each layer and subfield of a volume.
+    /// `layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre`: a row for each layer and subfield of a volume.
     pub(super) fn etdrs(folder: &StagedFolder, measures: &VolumeMeasures) -> Result<Self, OutputError> {
-        let columns = ["layer", "subfield", "mean_um", "coverage", "volume_mm3", "visible"];
+        let columns = ["layer", "subfield", "mean_um", "coverage", "volume_mm3", "visible", "mark", "centre"];
         let shares = measures.choroid_visible.as_deref().unwrap_or_default();
         let mut table = Self::new(folder, "etdrs.csv", columns.into_iter().map(str::to_owned))?;
         for measured in &measures.etdrs {
             for field in &measured.grid.subfields {
                 let share = shares.iter().find(|s| s.at == field.at && measured.layer == Layer::Choroid.key());
                 let visible = number(share.and_then(|s| s.share), 3);
-                let numbers = [format!("{:.3}", field.coverage), format!("{:.5}", field.volume_mm3), visible];
+                let coverage = Coverage::of(field.coverage);
+                let volume = number(coverage.shown(field.volume_mm3), 5);
+                let centre = measures.centre.from.key().to_owned();
+                let numbers = [format!("{:.3}", field.coverage), volume, visible, coverage.mark().to_owned(), centre];
                 let row = [measured.layer.to_owned(), field.at.name(), number(field.mean_um, 2)];
                 table.write_row(row.into_iter().chain(numbers))?;
             }
@@ -69,15 +72,17 @@ impl Table {
 
     /// `lesion,where,...`: a row for each lesion of a volume and each subfield and circle.
     pub(super) fn lesion_volumes(folder: &StagedFolder, lesions: &[LesionGrid]) -> Result<Self, OutputError> {
-        let columns = ["lesion", "where", "volume_nl", "low_nl", "high_nl", "height_um", "coverage"];
+        let columns = ["lesion", "where", "volume_nl", "low_nl", "high_nl", "height_um", "coverage", "mark"];
         let mut table = Self::new(folder, "lesion_volumes.csv", columns.into_iter().map(str::to_owned))?;
         for LesionGrid { lesion, circles, subfields } in lesions {
             let subfields = subfields.iter().map(|s| (s.at.name(), s.volume));
             let circles = circles.iter().map(|c| (format!("{:.0}mm", c.diameter_mm), c.volume));
             for (place, volume) in subfields.chain(circles) {
                 let [low, high] = volume.bounds_nl;
-                let volumes = [volume.volume_nl, low, high].map(|nl| format!("{nl:.4}"));
-                let last = [format!("{:.2}", volume.height_um), format!("{:.3}", volume.coverage)];
+                let coverage = Coverage::of(volume.coverage);
+                let volumes = [volume.volume_nl, low, high].map(|nl| number(coverage.shown(nl), 4));
+                let height = number(coverage.shown(volume.height_um), 2);
+                let last = [height, format!("{:.3}", volume.coverage), coverage.mark().to_owned()];
                 table.write_row([lesion.key().to_owned(), place].into_iter().chain(volumes).chain(last))?;
             }
         }

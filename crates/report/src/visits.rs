@@ -1,7 +1,7 @@
 //! Earlier visits of an eye, as the writer of results sees them.
 
 use octrls_core::{
-    measure::follow_up::{FollowUp, Visit},
+    measure::follow_up::{FollowUp, InterEye, Visit},
     scan::Moment,
 };
 
@@ -17,6 +17,12 @@ pub trait EyeVisits {
     /// # Errors
     /// [`OutputError::History`] when they cannot be read.
     fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError>;
+
+    /// Compares `now` with the other eye of the patient at the same visit; `None` if it is not known.
+    ///
+    /// # Errors
+    /// [`OutputError::History`] when it cannot be read.
+    fn compare_eyes(&self, now: &Visit) -> Result<Option<InterEye>, OutputError>;
 
     /// Stores `now` as the visit of this scan, in place of an earlier entry of the same scan.
     ///

@@ -17,18 +17,20 @@ use octrls_core::{
     scan::ScanHeader,
     segment::SegmentedBScan,
 };
-use octrls_readers::{DicomOrigin, FundusImage};
+use octrls_readers::{DicomOrigin, FundusImage, StatedFacts};
 
 use super::{
-    DicomResults, EyeVisits, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord, ScanSummary, Staging,
+    DicomResults, EarlierResult, EyeVisits, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord,
+    ScanSummary, Staging,
+    correction::CorrectionRecord,
     device::DeviceFindings,
     dicom,
     images::{Pictures, png, thickness_maps},
-    pages::{Localizer, Report},
+    index_page::{INDEX_FILE, index_page},
+    pages::{Chosen, Localizer, RenderedReport, Report, choose, headline},
     record::{BScanRecord, DicomRecord, NoteRecord, ResultRecord},
-    scan_findings::ScanFindings,
     staging::{Cancelled, StagedFolder},
-    summarise::{CollectedScan, ScanMeasures, summarise},
+    summarise::{CollectedScan, Reference, ScanMeasures, summarise},
     tables::Table,
 };
 
@@ -41,16 +43,17 @@ pub struct ResultWriter {
     target: PathBuf,
     header: ScanHeader,
     collected: CollectedScan,
-    findings: ScanFindings,
     boundaries: Table,
     uncertainty: Table,
     thickness: Table,
     /// `None` until a B-scan was searched for lesions.
     lesions: Option<Table>,
     dicom: Option<DicomParts>,
+    earlier: EarlierResult,
     /// The B-scan for the report.
     shown: Option<Shown>,
     fundus: Option<FundusImage>,
+    correction: Option<CorrectionRecord>,
     /// Names of the files written so far.
     files: Vec<String>,
 }
@@ -103,12 +106,13 @@ impl ResultWriter {
             uncertainty: Table::uncertainty(&folder)?,
             thickness: Table::thickness(&folder, collected.unit())?,
             collected,
-            findings: ScanFindings::default(),
             folder,
             lesions: None,
             dicom: None,
+            earlier: EarlierResult::default(),
             shown: None,
             fundus: None,
+            correction: None,
             files: Vec::new(),
         })
     }
@@ -121,11 +125,42 @@ impl ResultWriter {
         self
     }
 
+    /// Makes the DICOM objects new versions of those of `earlier`, as far as they differ.
+    #[must_use]
+    pub fn replacing(mut self, earlier: EarlierResult) -> Self {
+        self.earlier = earlier;
+        self
+    }
+
+    /// Measures with what a person states about the eye.
+    #[must_use]
+    pub fn with_stated(mut self, stated: StatedFacts) -> Self {
+        self.collected = self.collected.with_stated(stated);
+        self
+    }
+
+    /// Also measures with the axial length of the eye that the file states.
+    #[must_use]
+    pub fn with_axial_length(mut self, axial_length_mm: Option<f64>) -> Self {
+        self.collected = self.collected.with_axial_length(axial_length_mm);
+        self
+    }
+
     /// Shows `fundus` in the report.
     #[must_use]
     pub fn with_fundus(mut self, fundus: FundusImage) -> Self {
         self.fundus = Some(fundus);
         self
+    }
+
+    /// Says that a person corrected lines, and keeps the program's own, a table as `boundaries.csv`.
+    ///
+    /// # Errors
+    /// [`OutputError`] if the table cannot be written.
+    pub fn with_correction(mut self, correction: CorrectionRecord, machine: &[u8]) -> Result<Self, OutputError> {
+        self.write(correction.machine, machine)?;
+        self.correction = Some(correction);
+        Ok(self)
     }
 
     /// Adds a B-scan with the scanner's findings and its images. B-scans must be added in order.
@@ -140,7 +175,6 @@ impl ResultWriter {
     ) -> Result<(), OutputError> {
         self.collected.add(bscan, device, &self.header);
         self.add_lesions(bscan)?;
-        self.findings.add(bscan, &self.header);
         self.boundaries.add_boundaries(bscan)?;
         self.uncertainty.add_uncertainty(bscan)?;
         self.thickness.add_thickness(bscan)?;
@@ -184,21 +218,29 @@ impl ResultWriter {
         last_call: &mut dyn FnMut() -> ControlFlow<Cancelled>,
     ) -> Result<ScanSummary, OutputError> {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
+        let reference = Reference { table: reference, ez: ellipsoid_zone, device: scan.device.as_deref() };
         let measures = summarise(&self.collected, gates, reference);
         let visit = history.filter(|_| !measures.comparable.is_empty()).map(|eye| {
             let (verdict, measures) = (measures.verdict, measures.comparable.clone());
             (eye, Visit { acquired: eye.acquired(), verdict, measures })
         });
         let follow_up = visit.as_ref().map(|(eye, visit)| eye.compare(visit)).transpose()?.flatten();
+        let inter_eye = visit.as_ref().map(|(eye, visit)| eye.compare_eyes(visit)).transpose()?.flatten();
 
         self.finish_tables(&measures)?;
         let maps = self.write_maps(&measures)?;
         let summary = self.summary(&measures, follow_up.as_ref(), elapsed);
         let bscans = self.collected.bscans().to_vec();
         let mut record = result_record(scan, model, ellipsoid_zone, measures, &bscans, follow_up, elapsed);
-        let pdf = self.write_report(&record, maps.as_ref())?;
-        record.dicom = self.write_dicom(&record, pdf.as_deref())?;
+        record.correction = self.correction.take();
+        record.inter_eye = inter_eye;
+        let report = self.write_report(&record, maps.as_ref())?;
+        record.dicom = self.write_dicom(&record, report.as_ref())?;
         self.files.sort();
+        if let Some(html) = index_page(&record, &headline(&record), &self.files) {
+            self.write(INDEX_FILE, html.as_bytes())?;
+            self.files.sort();
+        }
         record.files = std::mem::take(&mut self.files);
         self.folder.write(RESULT_FILE, &json(&record)?)?;
         self.folder.publish(&self.target, last_call)?;
@@ -239,24 +281,37 @@ impl ResultWriter {
         &mut self,
         record: &ResultRecord<'_>,
         maps: Option<&RgbImage>,
-    ) -> Result<Option<Vec<u8>>, OutputError> {
+    ) -> Result<Option<RenderedReport>, OutputError> {
         let Some(Shown { bscan: shown, .. }) = &self.shown else { return Ok(None) };
         let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
-        let pdf = Report { record, shown, maps, localizer }.pdf();
-        let pdf = pdf.map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
-        self.write(REPORT_FILE, &pdf)?;
-        Ok(Some(pdf))
+        let chosen = self.read_overlays(choose(record));
+        let report = Report { record, shown, chosen: &chosen, maps, localizer }.render();
+        let report = report.map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
+        self.write(REPORT_FILE, &report.pdf)?;
+        Ok(Some(report))
+    }
+
+    /// The pictures of the chosen B-scans, which are in the folder already.
+    fn read_overlays(&self, chosen: Vec<Chosen>) -> Vec<(Chosen, RgbImage)> {
+        let read = |chosen: Chosen| {
+            let name = format!("overlay-{:03}.png", chosen.index);
+            let image = image::open(self.folder.place().join(name)).ok()?.into_rgb8();
+            Some((chosen, image))
+        };
+        chosen.into_iter().filter_map(read).collect()
     }
 
     /// Writes the DICOM objects of a DICOM scan; returns their description.
     fn write_dicom(
         &mut self,
         record: &ResultRecord<'_>,
-        pdf: Option<&[u8]>,
+        report: Option<&RenderedReport>,
     ) -> Result<Option<DicomRecord>, OutputError> {
         let Some(DicomParts { origin, results, heights, lesions }) = &self.dicom else { return Ok(None) };
-        let (header, findings) = (&self.header, &self.findings);
-        let parts = dicom::ScanResults { origin, header, record, heights, lesions, findings, pdf };
+        let (header, findings, earlier) = (&self.header, self.collected.findings(), &self.earlier);
+        let lesion_totals = self.collected.lesions();
+        let parts =
+            dicom::ScanResults { origin, header, record, heights, lesions, findings, lesion_totals, report, earlier };
         let (objects, described) = parts.objects(*results)?;
         for (name, content) in objects {
             self.write(name, &content)?;
@@ -275,8 +330,8 @@ impl ResultWriter {
             verdict: measures.verdict,
             no_retina: measures.no_retina,
             flags: measures.quality.flags.clone(),
-            findings: self.findings.kinds(),
-            lesions: self.findings.lesions(measures.volume.as_ref()),
+            findings: self.collected.findings().kinds(),
+            lesions: self.collected.lesions().summaries(measures.volume.as_ref()),
             notes: measures.notes.clone(),
             confidence: measures.confidence,
             follow_up: follow_up.map(FollowUp::words),
@@ -311,6 +366,7 @@ fn result_record<'a>(
     ResultRecord {
         schema: RESULT_SCHEMA,
         octrls: env!("CARGO_PKG_VERSION"),
+        first_index: 0,
         created: jiff::Timestamp::now(),
         scan,
         model,
@@ -327,12 +383,16 @@ fn result_record<'a>(
         layers: measures.layers,
         bscans,
         volume: measures.volume,
+        scaled: measures.scaled,
         reference: measures.reference,
+        not_compared: measures.not_compared,
         circle: measures.circle,
         circle_reference: measures.circle_reference,
         follow_up,
+        inter_eye: None,
         device: measures.device,
         dicom: None,
+        correction: None,
         seconds: elapsed.as_secs_f64(),
         files: Vec::new(),
         notice: "research use only, not a medical device",

@@ -37,6 +37,8 @@ const fn code(value: &'static str, scheme: &'static str, meaning: &'static str) 
 }
 
 pub(super) const SOURCE_IMAGE: Code = code("121322", DCM, "Source Image for Image Processing Operation");
+/// Purpose of reference from an image; DICOM has a code for replaced reports only.
+pub(super) const REPLACED_VERSION: Code = code("REPLACED", OWN, "Version that this object replaces");
 pub(super) const SEGMENTATION: Code = code("113076", DCM, "Segmentation");
 pub(super) const ANATOMICAL_STRUCTURE: Code = code("91723000", SCT, "Anatomical Structure");
 pub(super) const ALTERED_STRUCTURE: Code = code("49755003", SCT, "Morphologically Abnormal Structure");

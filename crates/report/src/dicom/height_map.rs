@@ -48,6 +48,9 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, (1..=Boundary::ALL.len() as u16).map(frame).collect()),
         DataElement::new(tags::FLOAT_PIXEL_DATA, VR::OF, PrimitiveValue::F32(rows(results).into())),
     ]);
+    if results.origin.planes.as_ref().and_then(EnFace::of).is_none() {
+        object.put([segments::unknown_orientation()]);
+    }
     object
 }
 
@@ -74,6 +77,7 @@ fn shared_groups(results: &ScanResults, reference: &DicomReference) -> Item {
         }
     }
     groups.extend(header.axial.map(|axial| depth(axial.mm(), header.height)));
+    groups.extend(header.eye.map(segments::frame_anatomy));
     item(groups)
 }
 

@@ -38,7 +38,6 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "LABELMAP"),
         string(tags::SEGMENTS_OVERLAP, VR::CS, "NO"),
-        string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
         integer(tags::NUMBER_OF_FRAMES, frames),
         word(tags::ROWS, header.height as u16),
         word(tags::COLUMNS, header.width as u16),
@@ -51,5 +50,7 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
     ]);
+    object.put(segments::lossy_compression(results.origin.lossy.as_ref()));
+    object.put(segments::patient_orientation(results));
     object
 }

@@ -53,7 +53,7 @@ pub(super) fn findings(results: &ScanResults) -> Vec<Item> {
             text(Contains, codes::FINDING, &format!("{}{place}; to be read by a clinician", kind.words()))
         })
         .collect();
-    if items.is_empty() && results.findings.searched() {
+    if items.is_empty() && results.record.lesions.is_some() {
         items.push(text(Contains, codes::FINDING, "no lesion and no absent layer found; to be read by a clinician"));
     }
     items

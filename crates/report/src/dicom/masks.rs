@@ -9,7 +9,7 @@ use octrls_core::{
     layer::{LAYERS, Layer, Measured},
     lesion::Lesion,
 };
-use octrls_readers::DicomReference;
+use octrls_readers::{DicomReference, FramePlanes};
 
 use super::{
     ScanResults, codes,
@@ -37,7 +37,6 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
     object.put([
         string(tags::SEGMENTATION_TYPE, VR::CS, "BINARY"),
         string(tags::SEGMENTS_OVERLAP, VR::CS, if overlap(results) { "YES" } else { "NO" }),
-        string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if results.origin.lossy { "01" } else { "00" }),
         integer(tags::NUMBER_OF_FRAMES, frames.len()),
         word(tags::ROWS, header.height as u16),
         word(tags::COLUMNS, header.width as u16),
@@ -49,10 +48,11 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
         sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups),
         DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(SmallVec::from_vec(pixels))),
     ]);
+    object.put(segments::lossy_compression(results.origin.lossy.as_ref()));
+    object.put(segments::patient_orientation(results));
     object
 }
 
-/// The layers as segments, numbered by class.
 /// The layers, and the lesions if the network knows any.
 pub(super) fn described(results: &ScanResults) -> Vec<Segment> {
     let layers = Layer::ALL.map(|layer| Segment {
@@ -169,7 +169,9 @@ pub(super) fn shared_groups(results: &ScanResults) -> Item {
         let thickness_mm = planes.and_then(EnFace::of).and_then(|p| p.distance_mm).unwrap_or(lateral_mm);
         groups.push(segments::pixel_measures(axial_mm, lateral_mm, Some(thickness_mm)));
     }
-    groups.extend(planes.map(|p| segments::plane_orientation(p.along, p.down)));
+    let directions = planes.and_then(FramePlanes::common_directions);
+    groups.extend(directions.map(|d| segments::plane_orientation(d.along, d.down)));
+    groups.extend(results.header.eye.map(segments::frame_anatomy));
     item(groups)
 }
 
@@ -191,7 +193,12 @@ pub(super) fn frame_groups(
         vec![sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]), segments::derivation(reference, Some(bscan))];
     groups.extend(segment.map(segments::identification));
     let planes = results.origin.planes.as_ref();
-    groups.extend(planes.and_then(|p| p.positions.get(bscan)).map(|&p| segments::plane_position(p)));
+    if let Some((planes, plane)) = planes.and_then(|planes| Some((planes, planes.frames.get(bscan)?))) {
+        groups.push(segments::plane_position(plane.position));
+        // The B-scans of a star have directions of their own.
+        let own = planes.common_directions().is_none().then_some(plane.directions);
+        groups.extend(own.map(|d| segments::plane_orientation(d.along, d.down)));
+    }
     item(groups)
 }
 

@@ -1,14 +1,14 @@
 //! Structured report by TID 1500: one group of measurements (TID 1501) per layer and lesion, and one for the circle
 //! around the disc.
 
-use dicom_core::VR;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use octrls_core::{
     layer::{Layer, Measured},
     measure::{
         ThicknessUnit,
-        enface::{COVERED, CircleProfile, MeasuredGrid},
+        enface::{CircleProfile, Coverage, MeasuredGrid},
     },
 };
 use octrls_readers::DicomReference;
@@ -20,11 +20,11 @@ use super::{
         Relation::{Contains, Context, Modifies, Property},
         coded, contained, container, derived, identifier, images, number, site, template, text,
     },
-    elements::{Item, item, sequence, string},
+    elements::{Item, empty, item, sequence, string},
     lesion_measures,
     object::{Kind, Object, referenced, uid},
 };
-use crate::{record::LayerRecord, scan_findings::lesion_grid};
+use crate::{lesions::lesion_grid, record::LayerRecord};
 
 pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Object {
     let mut object = Object::new(Kind::Measures, results, reference);
@@ -46,7 +46,44 @@ pub(super) fn object(results: &ScanResults, reference: &DicomReference) -> Objec
         template("1500"),
     ]);
     object.put(container(codes::MEASUREMENT_REPORT, report(results, reference)));
+    refer_to_requests(&mut object, reference);
     object
+}
+
+/// Names the requests in the form of documents (PS3.3, C.17.2) instead of that of series.
+fn refer_to_requests(object: &mut Object, reference: &DicomReference) {
+    const COPIED: [(Tag, VR); 3] = [
+        (tags::REQUESTED_PROCEDURE_ID, VR::SH),
+        (tags::PLACER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST, VR::LO),
+        (tags::FILLER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST, VR::LO),
+    ];
+    let stated = object.elements.take(tags::REQUEST_ATTRIBUTES_SEQUENCE);
+    let items = stated.as_ref().and_then(|element| element.items()).unwrap_or_default();
+    let accession = object.elements.get(tags::ACCESSION_NUMBER).cloned();
+    let request = |stated: &Item| {
+        let or_empty = |tag, vr| stated.get(tag).cloned().unwrap_or_else(|| empty(tag, vr));
+        let study = stated.get(tags::STUDY_INSTANCE_UID).cloned();
+        let mut request = item([
+            study.unwrap_or_else(|| string(tags::STUDY_INSTANCE_UID, VR::UI, reference.study.clone())),
+            or_empty(tags::REFERENCED_STUDY_SEQUENCE, VR::SQ),
+            or_empty(tags::REQUESTED_PROCEDURE_DESCRIPTION, VR::LO),
+            or_empty(tags::REQUESTED_PROCEDURE_CODE_SEQUENCE, VR::SQ),
+        ]);
+        let own_accession = stated.get(tags::ACCESSION_NUMBER).cloned();
+        request
+            .put(own_accession.or_else(|| accession.clone()).unwrap_or_else(|| empty(tags::ACCESSION_NUMBER, VR::SH)));
+        for (tag, vr) in COPIED {
+            request.put(or_empty(tag, vr));
+        }
+        if let Some(issuer) = stated.get(tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE) {
+            request.put(issuer.clone());
+        }
+        request
+    };
+    if !items.is_empty() {
+        let requests = items.iter().map(request).collect();
+        object.put([sequence(tags::REFERENCED_REQUEST_SEQUENCE, requests)]);
+    }
 }
 
 fn report(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
@@ -79,7 +116,8 @@ fn report(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
 
 fn groups(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
     let record = results.record;
-    let grids = record.volume.iter().flat_map(|v| &v.etdrs);
+    // Without a fovea, the subfields are those of another place.
+    let grids = record.volume.iter().filter(|v| v.centre.from.is_fovea()).flat_map(|v| &v.etdrs);
     let layers = Measured::all().into_iter().zip(&record.layers);
     let mut groups: Vec<Item> = layers
         .filter_map(|(of, figures)| {
@@ -99,7 +137,7 @@ fn groups(results: &ScanResults, reference: &DicomReference) -> Vec<Item> {
         groups.push(group(results, reference, &about, circle(profile)));
     }
     let volume = record.volume.as_ref();
-    for lesion in results.findings.lesions(volume) {
+    for lesion in results.lesion_totals.summaries(volume) {
         let grid = volume.and_then(|volume| lesion_grid(volume, lesion.lesion));
         let about = Subject { name: lesion.lesion.name(), finding: codes::lesion(lesion.lesion), method: None };
         groups.push(group(results, reference, &about, lesion_measures::measures(&lesion, grid)));
@@ -148,9 +186,9 @@ fn whole_scan(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
     known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
 }
 
-/// The ETDRS values of `of`. Partly covered areas are left out: a receiver would take the value for the whole area.
+/// The ETDRS values of `of`, each with its coverage.
 fn etdrs_grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
-    let fields = measured.grid.subfields.iter().filter(|f| f.coverage >= COVERED).filter_map(|field| {
+    let fields = measured.grid.subfields.iter().filter_map(|field| {
         let properties = vec![derived(codes::MEAN), coverage(field.coverage)];
         Some(number(
             Contains,
@@ -160,7 +198,8 @@ fn etdrs_grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
             properties,
         ))
     });
-    let volume = (measured.grid.coverage >= COVERED).then(|| {
+    // The volume of a part is no volume of the grid.
+    let volume = (Coverage::of(measured.grid.coverage) == Coverage::Whole).then(|| {
         let properties = vec![coverage(measured.grid.coverage)];
         let value = (1e4 * measured.grid.volume_mm3).round() / 1e4;
         number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, properties)

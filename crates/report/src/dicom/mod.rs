@@ -8,11 +8,12 @@
 //! | `label-map.dcm` | Label Map Segmentation, on request: the number of the layer or lesion of every pixel |
 //! | `masks.dcm` | Segmentation, binary, on request: one mask per layer, lesion and B-scan |
 //!
-//! Identifiers derive from the scan's content, the model, its settings and the kind of object, so that results sent
-//! again are the same objects. `docs/dicom.md` lists the attributes of each object and their sources in the standard.
+//! The identifier of an object follows its content, so that results sent again are the same objects. A new version has a
+//! new identifier and names the one it replaces. `docs/dicom.md` lists the attributes of each object and their sources in the standard.
 
 mod codes;
 mod content;
+mod earlier;
 mod elements;
 mod encapsulated_pdf;
 mod height_map;
@@ -26,6 +27,7 @@ mod object;
 mod plane;
 mod segments;
 
+pub use earlier::EarlierResult;
 pub(super) use heights::Heights;
 pub(super) use lesion_runs::LesionRuns;
 
@@ -35,8 +37,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     OutputError,
-    record::{DicomRecord, ResultRecord},
-    scan_findings::ScanFindings,
+    findings::ScanFindings,
+    lesions::LesionTotals,
+    pages::RenderedReport,
+    record::{DicomRecord, ResultRecord, SourceRecord},
 };
 
 /// The DICOM objects to write for a DICOM scan.
@@ -78,8 +82,12 @@ pub(super) struct ScanResults<'a> {
     pub(super) lesions: &'a LesionRuns,
     /// What a person should look at.
     pub(super) findings: &'a ScanFindings,
+    /// The lesions over all B-scans.
+    pub(super) lesion_totals: &'a LesionTotals,
     /// The report, if there is one.
-    pub(super) pdf: Option<&'a [u8]>,
+    pub(super) report: Option<&'a RenderedReport>,
+    /// The result that this one replaces.
+    pub(super) earlier: &'a EarlierResult,
 }
 
 /// File name and content.
@@ -104,13 +112,18 @@ impl ScanResults<'_> {
             record.left_out.push("the scan shows no retina: there is nothing to deliver".to_owned());
             return Ok((files, record));
         }
+        record.source = Some(SourceRecord::of(reference));
         let has_lines = self.heights.has_lines();
+        let earlier = self.earlier.objects_of(&self.record.scan.sha256, reference);
+        // Surfaces and masks must have the size of the frames that they refer to.
+        let whole = self.record.scan.crop.is_none();
         let mut add = |object: object::Object| {
-            record.objects.push(object.record());
-            files.push(object.encode()?);
+            let object::Finished { file, record: described } = object.finish(&earlier)?;
+            record.objects.push(described);
+            files.push(file);
             Ok::<(), OutputError>(())
         };
-        if has_lines {
+        if has_lines && whole {
             add(height_map::object(self, reference))?;
             match which {
                 DicomResults::WithMasks => add(masks::object(self, reference))?,
@@ -119,8 +132,11 @@ impl ScanResults<'_> {
             }
         }
         add(measures::object(self, reference))?;
-        if let Some(pdf) = self.pdf {
-            add(encapsulated_pdf::object(self, reference, pdf))?;
+        if let Some(report) = self.report {
+            add(encapsulated_pdf::object(self, reference, report))?;
+        }
+        if !whole {
+            record.left_out.push("the lines are of a panel of the image: there are no surfaces".to_owned());
         }
         if !has_lines {
             record.left_out.push("no boundary was found: there are no surfaces".to_owned());
@@ -128,7 +144,7 @@ impl ScanResults<'_> {
         Ok((files, record))
     }
 
-    /// A key of scan, model and settings; objects with the same key get the same identifiers.
+    /// A key of scan, model and settings; objects with the same key belong to the same series.
     fn identity(&self, reference: &DicomReference) -> String {
         let record = self.record;
         let program = record.octrls;

@@ -1,6 +1,6 @@
 //! Arrangement of the B-scans in space, as needed for the DICOM objects.
 
-use octrls_readers::FramePlanes;
+use octrls_readers::{FrameDirections, FramePlanes};
 
 /// The en-face plane of parallel B-scans.
 pub(super) struct EnFace {
@@ -18,10 +18,11 @@ impl EnFace {
     /// The plane of the B-scans; `None` if they are not evenly spaced along one direction across them.
     pub(super) fn of(planes: &FramePlanes) -> Option<Self> {
         const TOLERANCE: f64 = 0.05;
-        let FramePlanes { positions, along, down } = planes;
+        let FrameDirections { along, down } = planes.common_directions()?;
+        let positions: Vec<[f64; 3]> = planes.frames.iter().map(|frame| frame.position).collect();
         let (first, count) = (*positions.first()?, positions.len());
         if count == 1 {
-            return Some(Self { position: first, columns: *along, rows: cross(*along, *down), distance_mm: None });
+            return Some(Self { position: first, columns: along, rows: cross(along, down), distance_mm: None });
         }
         let steps = (count - 1) as f64;
         let step = minus(*positions.last()?, first).map(|d| d / steps);
@@ -31,10 +32,10 @@ impl EnFace {
             .enumerate()
             .all(|(i, &p)| length(minus(p, [0, 1, 2].map(|k| first[k] + step[k] * i as f64))) <= TOLERANCE * distance);
         let rows = step.map(|s| s / distance);
-        let across = dot(rows, *along).abs() <= TOLERANCE;
+        let across = dot(rows, along).abs() <= TOLERANCE;
         (distance > 0.0 && even && across).then_some(EnFace {
             position: first,
-            columns: *along,
+            columns: along,
             rows,
             distance_mm: Some(distance),
         })
@@ -59,10 +60,13 @@ fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
+    use octrls_readers::FramePlane;
+
     use super::*;
 
     fn planes(positions: Vec<[f64; 3]>) -> FramePlanes {
-        FramePlanes { positions, along: [1.0, 0.0, 0.0], down: [0.0, 1.0, 0.0] }
+        let directions = FrameDirections { along: [1.0, 0.0, 0.0], down: [0.0, 1.0, 0.0] };
+        FramePlanes { frames: positions.into_iter().map(|position| FramePlane { position, directions }).collect() }
     }
 
     #[test]
@@ -79,5 +83,8 @@ mod tests {
         assert!(EnFace::of(&planes(vec![[0.0; 3]; 3])).is_none());
         assert!(EnFace::of(&planes(vec![[0.0; 3], [0.0, 0.0, 0.1], [0.0, 0.0, 1.0]])).is_none());
         assert!(EnFace::of(&planes(vec![[0.0; 3], [1.0, 0.0, 0.0]])).is_none());
+        let mut star = planes(vec![[0.0; 3], [0.0, 0.0, 1.0]]);
+        star.frames[1].directions.along = [0.0, 0.0, -1.0];
+        assert!(EnFace::of(&star).is_none());
     }
 }

@@ -2,13 +2,14 @@
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
-use octrls_readers::DicomReference;
+use octrls_core::scan::Eye;
+use octrls_readers::{DicomReference, LossyCompression};
 
 use super::{
     ScanResults,
     codes::{self, Code},
-    elements::{Element, Item, decimals, empty, item, sequence, string, word},
-    object::{Object, referenced_series, source_bscan, source_images, uid},
+    elements::{Element, Item, decimals, empty, item, sequence, string, strings, word},
+    object::{Object, image_laterality, referenced_series, side, source_bscan, source_images, uid},
 };
 use crate::ModelRecord;
 
@@ -22,19 +23,22 @@ pub(super) struct Segment {
     pub(super) colour: [u8; 3],
 }
 
+/// Longest component of a name (PS3.5, 6.2).
+const MAX_NAME: usize = 64;
+
 /// Elements of a derived image of segments (PS3.3, C.8.20.2 and C.8.20.5).
 pub(super) fn describe(object: &mut Object, results: &ScanResults, reference: &DicomReference, segments: &[Segment]) {
     let model = results.record.model;
     let has_lesions = segments.iter().any(|s| s.category == codes::ALTERED_STRUCTURE);
     let what = if has_lesions { "Retinal layers, lesions:" } else { "Retinal layers," };
-    let items = segments.iter().map(|s| segment(s, model, results.record.octrls));
+    let items = segments.iter().map(|s| segment(s, model, results.record.octrls, results.record.correction.is_some()));
     // Without a frame of reference of its own, the scan is the only member of a new one.
     let frame_of_reference = results.origin.frame_of_reference.clone();
     let frame_of_reference = frame_of_reference.unwrap_or_else(|| uid(&["frame of reference", &reference.key()]));
     object.put([
         string(tags::FRAME_OF_REFERENCE_UID, VR::UI, frame_of_reference),
         empty(tags::POSITION_REFERENCE_INDICATOR, VR::LO),
-        super::elements::strings(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "PRIMARY"]),
+        strings(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "PRIMARY"]),
         string(tags::CONTENT_LABEL, VR::CS, "RETINAL_LAYERS"),
         string(tags::CONTENT_DESCRIPTION, VR::LO, format!("{what} found automatically; research use only")),
         string(tags::CONTENT_CREATOR_NAME, VR::PN, "OCT-RLS^^^^"),
@@ -43,9 +47,23 @@ pub(super) fn describe(object: &mut Object, results: &ScanResults, reference: &D
         sequence(tags::SEGMENT_SEQUENCE, items.collect()),
         referenced_series(reference),
     ]);
+    object.put(results.header.eye.map(image_laterality));
+    if let Some(correction) = &results.record.correction {
+        object.put([
+            string(tags::CONTENT_DESCRIPTION, VR::LO, format!("{what} corrected by hand; research use only")),
+            string(tags::CONTENT_CREATOR_NAME, VR::PN, person(&correction.reviewer)),
+            string(tags::IMAGE_COMMENTS, VR::LT, correction.words()),
+        ]);
+    }
 }
 
-fn segment(segment: &Segment, model: &ModelRecord, version: &str) -> Item {
+/// A name as the family name of a person, without the characters that part names.
+fn person(name: &str) -> String {
+    let plain = name.chars().map(|c| if matches!(c, '^' | '=' | '\\') { ' ' } else { c });
+    plain.take(MAX_NAME).collect()
+}
+
+fn segment(segment: &Segment, model: &ModelRecord, version: &str, corrected: bool) -> Item {
     let algorithm = item([
         codes::ARTIFICIAL_INTELLIGENCE.sequence(tags::ALGORITHM_FAMILY_CODE_SEQUENCE),
         string(tags::ALGORITHM_NAME, VR::LO, format!("octrls {}", model.name())),
@@ -54,7 +72,7 @@ fn segment(segment: &Segment, model: &ModelRecord, version: &str) -> Item {
     item([
         word(tags::SEGMENT_NUMBER, segment.number),
         string(tags::SEGMENT_LABEL, VR::LO, segment.label),
-        string(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
+        string(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, if corrected { "SEMIAUTOMATIC" } else { "AUTOMATIC" }),
         string(tags::SEGMENT_ALGORITHM_NAME, VR::LO, format!("octrls {}", model.name())),
         sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![algorithm]),
         segment.category.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE),
@@ -148,6 +166,38 @@ pub(super) fn plane_orientation(columns: [f64; 3], rows: [f64; 3]) -> Element {
     let [[a, b, c], [d, e, f]] = [columns, rows];
     let directions = decimals(tags::IMAGE_ORIENTATION_PATIENT, &[a, b, c, d, e, f]);
     sequence(tags::PLANE_ORIENTATION_SEQUENCE, vec![item([directions])])
+}
+
+/// Side and region of a frame (PS3.3, C.7.6.16.2.8).
+pub(super) fn frame_anatomy(eye: Eye) -> Element {
+    let anatomy = item([
+        string(tags::FRAME_LATERALITY, VR::CS, side(eye)),
+        codes::RETINA.sequence(tags::ANATOMIC_REGION_SEQUENCE),
+    ]);
+    sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![anatomy])
+}
+
+/// Patient Orientation, required of frames without planes (PS3.3, C.7.6.1): how B-scans lie in the eye is not known then.
+pub(super) fn patient_orientation(results: &ScanResults) -> Option<Element> {
+    results.origin.planes.is_none().then(unknown_orientation)
+}
+
+pub(super) fn unknown_orientation() -> Element {
+    empty(tags::PATIENT_ORIENTATION, VR::CS)
+}
+
+/// Whether the scan's pixels were compressed with loss, how and how much.
+pub(super) fn lossy_compression(lossy: Option<&LossyCompression>) -> Vec<Element> {
+    let flag = |value| string(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, value);
+    let Some(LossyCompression { ratios, methods }) = lossy else { return vec![flag("00")] };
+    let mut elements = vec![flag("01")];
+    if !ratios.is_empty() {
+        elements.push(strings(tags::LOSSY_IMAGE_COMPRESSION_RATIO, VR::DS, ratios));
+    }
+    if !methods.is_empty() {
+        elements.push(strings(tags::LOSSY_IMAGE_COMPRESSION_METHOD, VR::CS, methods));
+    }
+    elements
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@
 //! | `ILM` ... `CSB` | row of each boundary, fractional; null where not determined |
 //! | `nfl_um` ... `retina_um` | thickness in micrometres; null where not determined, or if no spacing is known |
 //! | `confidence` | 0 to 1 |
+//! | `review`, `reviewer` | the last decision of a person on the result, and the name; null without one |
 //! | `EZ_END`, `RPE_OUTER`, `CSB_kind` | as in `boundaries.csv`; null in results of `octrls.result/1`, which lack them |
 
 mod csv_table;
+mod eyes;
+mod fhir;
 mod rows;
 
 use std::{
@@ -35,6 +38,10 @@ use parquet::{
 };
 use serde::Deserialize;
 
+pub use self::eyes::{
+    Column, EyePatient, EyeRow, EyeTable, PatientIdentity, ScanIdentity, patient_identity, write_dictionary,
+};
+pub use self::fhir::FhirBundle;
 use self::rows::Rows;
 use super::{RESULT_FILE, record::READABLE_SCHEMAS};
 
@@ -89,6 +96,22 @@ pub fn is_result(folder: &Path) -> bool {
     head.is_some_and(|head| READABLE_SCHEMAS.contains(&head.schema.as_str()))
 }
 
+/// Whether `folder` holds the result of the scan whose content has the digest `sha256`.
+#[must_use]
+pub fn is_result_of(folder: &Path, sha256: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        scan: Scan,
+    }
+    #[derive(Deserialize)]
+    struct Scan {
+        sha256: String,
+    }
+    let text = std::fs::read(folder.join(RESULT_FILE)).ok().filter(|_| is_result(folder));
+    let head = text.and_then(|text| serde_json::from_slice::<Head>(&text).ok());
+    head.is_some_and(|head| head.scan.sha256 == sha256)
+}
+
 impl<W: Write + Send> Export<W> {
     /// Starts the file.
     ///
@@ -103,7 +126,8 @@ impl<W: Write + Send> Export<W> {
                 optional binary eye (UTF8); required binary verdict (UTF8);
                 required int32 bscan; required int32 ascan;
                 {boundaries} {thickness} required float confidence;
-                optional float EZ_END; optional float RPE_OUTER; optional binary CSB_kind (UTF8); }}"
+                optional float EZ_END; optional float RPE_OUTER; optional binary CSB_kind (UTF8);
+                optional binary review (UTF8); optional binary reviewer (UTF8); }}"
         );
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let schema = Arc::new(parse_message_type(&schema)?);
@@ -154,6 +178,8 @@ impl<W: Write + Send> Export<W> {
         optional::<FloatType, _>(&mut group, &rows.ez_end)?;
         optional::<FloatType, _>(&mut group, &rows.rpe_outer)?;
         optional::<ByteArrayType, _>(&mut group, &rows.csb_kind)?;
+        optional::<ByteArrayType, _>(&mut group, &rows.review)?;
+        optional::<ByteArrayType, _>(&mut group, &rows.reviewer)?;
         group.close()?;
         Ok(())
     }

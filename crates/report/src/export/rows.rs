@@ -7,7 +7,7 @@ use parquet::data_type::ByteArray;
 use serde::Deserialize;
 
 use super::csv_table::CsvTable;
-use crate::RESULT_FILE;
+use crate::{RESULT_FILE, REVIEW_FILE};
 
 /// Rows of the exported table, column by column.
 #[derive(Default)]
@@ -25,6 +25,15 @@ pub(super) struct Rows {
     pub(super) ez_end: Vec<Option<f32>>,
     pub(super) rpe_outer: Vec<Option<f32>>,
     pub(super) csb_kind: Vec<Option<ByteArray>>,
+    pub(super) review: Vec<Option<ByteArray>>,
+    pub(super) reviewer: Vec<Option<ByteArray>>,
+}
+
+/// The parts of `review.json` that are exported.
+#[derive(Default, Deserialize)]
+struct ReviewHead {
+    state: Option<String>,
+    reviewer: Option<String>,
 }
 
 /// The parts of `result.json` that are exported.
@@ -57,7 +66,15 @@ impl Rows {
         let text = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string())?;
         let head: ResultHead = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
         let table = |name: &str| CsvTable::read(&folder.join(name), &["CSB_kind"]).map_err(|e| format!("{name}: {e}"));
-        Self::new(&head, &table("boundaries.csv")?, &table("thickness.csv")?)
+        let mut rows = Self::new(&head, &table("boundaries.csv")?, &table("thickness.csv")?)?;
+        let review = fs::read(folder.join(REVIEW_FILE)).ok();
+        let review: ReviewHead = match review {
+            Some(text) => serde_json::from_slice(&text).map_err(|e| format!("{REVIEW_FILE}: {e}"))?,
+            None => ReviewHead::default(),
+        };
+        rows.review = vec![review.state.as_deref().map(bytes); rows.len()];
+        rows.reviewer = vec![review.reviewer.as_deref().map(bytes); rows.len()];
+        Ok(rows)
     }
 
     /// Number of rows.
@@ -111,6 +128,8 @@ impl Rows {
         self.ez_end.append(&mut other.ez_end);
         self.rpe_outer.append(&mut other.rpe_outer);
         self.csb_kind.append(&mut other.csb_kind);
+        self.review.append(&mut other.review);
+        self.reviewer.append(&mut other.reviewer);
         let own = self.boundaries.iter_mut().chain(&mut self.thickness);
         for (column, more) in own.zip(other.boundaries.iter_mut().chain(&mut other.thickness)) {
             column.append(more);

@@ -1,6 +1,6 @@
 //! Drawing on an RGB image: anti-aliased polylines, rectangles and text.
 
-use font8x8::{BASIC_FONTS, UnicodeFonts};
+use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 
 /// Background.
@@ -51,7 +51,11 @@ pub(super) fn fill(image: &mut RgbImage, x: u32, y: u32, width: u32, height: u32
 /// Writes a line of text with its upper left corner at `x, y`; characters missing in the font become `?`.
 pub(super) fn text(image: &mut RgbImage, x: u32, y: u32, scale: u32, colour: [u8; 3], line: &str) {
     for (i, character) in line.chars().enumerate() {
-        let glyph = BASIC_FONTS.get(character).or_else(|| BASIC_FONTS.get('?')).unwrap_or_default();
+        let glyph = BASIC_FONTS
+            .get(character)
+            .or_else(|| LATIN_FONTS.get(character))
+            .or_else(|| BASIC_FONTS.get('?'))
+            .unwrap_or_default();
         for (dy, bits) in glyph.into_iter().enumerate() {
             for dx in (0..CELL).filter(|dx| bits >> dx & 1 == 1) {
                 let left = x + (i as u32 * CELL + dx) * scale;

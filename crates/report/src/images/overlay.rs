@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use octrls_core::{
     layer::{Boundary, MEASURED},
-    measure::{ChoroidVisibility, ThicknessUnit, Verdict, enface::COVERED},
+    measure::{ChoroidVisibility, ThicknessUnit, Verdict, enface::Coverage},
     segment::SegmentedBScan,
 };
 
@@ -61,7 +61,7 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
         y += LINE;
         y - LINE
     };
-    line(image, TEXT, &format!("B-scan {}", bscan.index));
+    line(image, TEXT, &format!("B-scan {} (file {:03})", bscan.index + 1, bscan.index));
     // The verdict is about the lines, whatever the eye shows.
     let verdict = match bscan.verdict() {
         Verdict::NotARetina => Verdict::NotARetina.words().to_owned(),
@@ -77,7 +77,7 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
             true if boundary == Boundary::Csb => visible_share(bscan),
             true => String::new(),
         };
-        let at = line(image, if found { TEXT } else { FAINT_TEXT }, &format!("    {}{note}", boundary.name()));
+        let at = line(image, if found { TEXT } else { FAINT_TEXT }, &format!("    {}{note}", boundary.label()));
         canvas::fill(image, x, at + 2, 24, 4, boundary.colour());
     }
     line(image, TEXT, "");
@@ -95,9 +95,11 @@ fn draw_legend(image: &mut RgbImage, bscan: &SegmentedBScan, x: u32) {
     let unit = bscan.thicknesses.unit;
     line(image, TEXT, &format!("thickness, mean ({})", unit.symbol()));
     for layer in bscan.thicknesses.iter() {
-        let mean = layer.mean.map_or("-".to_owned(), |m| format!("{m:.1}"));
+        let coverage = Coverage::of(layer.coverage);
+        let mean = layer.mean.and_then(|m| coverage.shown(m)).map_or("-".to_owned(), |m| format!("{m:.1}"));
         // A partial mean must not pass for a mean over the whole scan.
-        let part = layer.mean.filter(|_| layer.coverage < COVERED).map(|_| format!("{:.0} %", 100.0 * layer.coverage));
+        let part =
+            layer.mean.filter(|_| coverage != Coverage::Whole).map(|_| format!("{:.0} %", 100.0 * layer.coverage));
         line(image, TEXT, &format!("{:<10}{mean:>8}{:>7}", layer.of.name(), part.unwrap_or_default()));
     }
     if unit == ThicknessUnit::Pixels {

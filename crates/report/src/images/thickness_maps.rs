@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use octrls_core::{
     layer::{Layer, Measured},
-    measure::enface::{Centre, CentreSource, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
+    measure::enface::{Centre, Coverage, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
     scan::{Eye, Place},
 };
 
@@ -30,6 +30,10 @@ const MIN_EXTENT_MM: f64 = 0.5;
 const HATCHING: u32 = 8;
 /// Width of these lines.
 const HATCHING_WIDTH: u32 = 2;
+/// Lines of notes below the maps.
+const NOTES: u32 = 3;
+/// Length in pixels of the marks of millimetres.
+const TICK: u32 = 5;
 /// The top of a scale is rounded to a multiple of this, in micrometres.
 const SCALE_STEP_UM: f32 = 10.0;
 
@@ -64,7 +68,7 @@ pub(crate) fn thickness_maps(
     let (width, height) = (size(across), size(down));
     let cell = (width + MARGIN + BAR_WIDTH + NUMBERS_WIDTH, height + TITLE_HEIGHT + MARGIN);
     let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
-    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + 2 * TITLE_HEIGHT);
+    let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + NOTES * TITLE_HEIGHT);
     let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(BACKGROUND));
     for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(&maps.thickness)) {
         let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE_HEIGHT);
@@ -75,22 +79,24 @@ pub(crate) fn thickness_maps(
             panel.hatch(&mut image, |place| field.at(place).is_some() && visible.at(place).is_some_and(|v| v < 0.5));
             panel.draw_rings(&mut image, measures.centre.place);
             if let Some(grid) = grid {
-                panel.draw_means(&mut image, grid, measures.centre.place);
+                panel.draw_means(&mut image, grid, measures.centre);
             }
             panel.draw_sides(&mut image);
         }
     }
-    let centre = match measures.centre.from {
-        CentreSource::Fovea => "circles: 1, 3, 6 mm about the fovea",
-        CentreSource::ScanMiddle => "circles: 1, 3, 6 mm about the scan's middle, no fovea found",
-    };
+    let centre = format!("circles: 1, 3, 6 mm about {}", measures.centre.from.words());
     let choroid = match visible {
         Some(share) => format!("choroid: end visible in {:.0} % of A-scans; hatched: inferred", 100.0 * share),
         None => "choroid: end not found".to_owned(),
     };
-    let notes = [format!("um; {centre}; grey: unknown; research use only"), choroid];
-    for (note, above) in notes.into_iter().zip([2, 1]) {
-        let scale = if canvas::text_width(note.len() as u32, TEXT_SCALE) + MARGIN < size.0 { TEXT_SCALE } else { 1 };
+    let notes = [
+        format!("\u{b5}m; {centre}"),
+        format!("{}; grey: unknown", Coverage::LEGEND),
+        format!("{choroid}; research use only"),
+    ];
+    for (note, above) in notes.into_iter().zip((1..=NOTES).rev()) {
+        let scale =
+            if canvas::text_width(note.chars().count() as u32, TEXT_SCALE) + MARGIN < size.0 { TEXT_SCALE } else { 1 };
         canvas::text(&mut image, MARGIN, size.1 - above * TITLE_HEIGHT + 4, scale, FAINT_TEXT, &note);
     }
     Some(image)
@@ -110,10 +116,32 @@ impl Panel {
         canvas::text(image, self.left, self.top - TITLE_HEIGHT + 5, TEXT_SCALE, TEXT, of.name());
         self.draw_rings(image, centre.place);
         if let Some(grid) = grid {
-            self.draw_means(image, grid, centre.place);
+            self.draw_means(image, grid, centre);
         }
+        self.draw_millimetres(image);
         self.draw_sides(image);
         self.draw_scale(image, top);
+    }
+
+    /// Marks the millimetres of the scan's own places along the left and the lower edge, and numbers every second.
+    fn draw_millimetres(&self, image: &mut RgbImage) {
+        let far = self.place(self.width - 1, self.height - 1);
+        for mm in self.corner.x.ceil() as i64..=far.x.floor() as i64 {
+            let Some((x, _)) = self.pixel(Place { x: mm as f64, y: far.y }) else { continue };
+            let edge = self.top + self.height;
+            canvas::fill(image, x, edge.saturating_sub(TICK), 1, TICK, TEXT);
+            if mm % 2 == 0 {
+                let width = canvas::text_width(mm.to_string().len() as u32, 1);
+                canvas::text(image, x.saturating_sub(width / 2), edge + 2, 1, FAINT_TEXT, &mm.to_string());
+            }
+        }
+        for mm in self.corner.y.ceil() as i64..=far.y.floor() as i64 {
+            let Some((_, y)) = self.pixel(Place { x: self.corner.x, y: mm as f64 }) else { continue };
+            canvas::fill(image, self.left, y, TICK, 1, TEXT);
+            if mm % 2 == 0 && y > self.top + 24 {
+                canvas::text(image, self.left + TICK + 1, y.saturating_sub(4), 1, FAINT_TEXT, &mm.to_string());
+            }
+        }
     }
 
     /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
@@ -175,16 +203,19 @@ impl Panel {
         }
     }
 
-    /// Writes the mean of each subfield at its middle.
-    fn draw_means(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Place) {
+    /// Writes the mean of each subfield at its middle, with a star if it is partly covered and a question mark if the grid
+    /// is not centred on the fovea.
+    fn draw_means(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Centre) {
+        let doubt = if centre.from.is_fovea() { "" } else { "?" };
         // Neighbouring subfield middles are 1 mm apart.
         let room = (1.0 / self.mm_per_pixel) as u32;
         let scale = if canvas::text_width(3, TEXT_SCALE) + 4 <= room { TEXT_SCALE } else { 1 };
         for field in &grid.subfields {
             let Some(mean) = field.mean_um else { continue };
             let (right, down) = field.at.middle(self.eye);
-            let Some((x, y)) = self.pixel(Place { x: centre.x + right, y: centre.y + down }) else { continue };
-            let text = format!("{mean:.0}");
+            let place = Place { x: centre.place.x + right, y: centre.place.y + down };
+            let Some((x, y)) = self.pixel(place) else { continue };
+            let text = format!("{mean:.0}{}{doubt}", Coverage::of(field.coverage).mark());
             let width = canvas::text_width(text.len() as u32, scale);
             let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * scale));
             canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * scale + 1, BACKGROUND);

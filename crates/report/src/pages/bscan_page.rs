@@ -3,7 +3,7 @@
 
 use octrls_core::{
     layer::{Boundary, EzConvention, Layer},
-    measure::{ChoroidVisibility, Criterion, CriterionResult, Outcome, ScanQuality},
+    measure::{ChoroidVisibility, Criterion, CriterionResult, Outcome, ScanQuality, enface::Coverage},
     scan::{Clock, Eye, Pattern, Provenance, Spacing},
     segment::SegmentedBScan,
 };
@@ -63,8 +63,6 @@ impl BScanPage<'_> {
         let mut page = Page::new();
         let record = self.record;
         page.text(MARGIN, 58.0, Style::of(18.0).bold(), Align::Left, "Retinal layers");
-        let created = record.created.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        page.text(RIGHT, 58.0, BODY.quiet(), Align::Right, &format!("report created {created}"));
         page.rule((MARGIN, 68.0), (RIGHT, 68.0));
         let mut y = 86.0;
         for (i, words) in headline(record).iter().enumerate() {
@@ -74,9 +72,8 @@ impl BScanPage<'_> {
                 y += LINE;
             }
         }
-        let read = record.scan.notes.iter().map(|note| format!("Note: {note}."));
-        for note in record.notes.iter().map(|note| note.words.to_owned()).chain(read) {
-            for line in wrapped(&note.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
+        for note in &record.notes {
+            for line in wrapped(&note.words.replace(" um", " \u{b5}m"), BODY, RIGHT - MARGIN) {
                 page.text(MARGIN, y, BODY, Align::Left, &line);
                 y += LINE;
             }
@@ -121,26 +118,41 @@ impl BScanPage<'_> {
         let program = format!("OCT-RLS {} with model {}", record.octrls, record.model.label());
         let lines = [
             format!("Segmentation: automatic, {program}, not corrected by hand. Includes all B-scans that were read."),
-            "Thickness: vertical, along the A-scan; averaged over the A-scans with both boundaries.".to_owned(),
+            format!("Thickness: vertical, along the A-scan; averaged over the A-scans with both boundaries. {}.", Coverage::LEGEND),
             "Names: IN-OCT consensus. The ONL includes the myoid zone. Retina: ILM to Bruch's membrane.".to_owned(),
             format!("The ellipsoid zone ends {ends}."),
             "Where the choroid's end cannot be seen (dashed), it is inferred from where it can; its figures include both."
                 .to_owned(),
             "Quality: OSCAR-IB, measured automatically; pathology (R) is not judged.".to_owned(),
-            "Lateral distances: as stated by the file or the operator, not corrected for the length of the eye."
-                .to_owned(),
-            "Not known from the scan: averaging, tracking, pupil size and room light.".to_owned(),
+            match &record.scaled {
+                None => "Lateral distances: as stated by the file or the operator, not corrected for the length of the eye.",
+                Some(_) => "Lateral distances: as stated by the file or the operator; scaled by axial length where it says so.",
+            }
+            .to_owned(),
         ];
-        let lines = lines.into_iter().chain(self.device_difference()).collect::<Vec<_>>();
+        let lines = lines.into_iter().chain(self.settings()).chain(self.device_difference()).collect::<Vec<_>>();
         for (i, line) in lines.iter().enumerate() {
             page.text(MARGIN, top + 11.0 + 9.5 * i as f32, small, Align::Left, line);
         }
         top + 11.0 + 9.5 * lines.len() as f32
     }
 
+    /// How the scanner was set, and what the program did not find in what it read.
+    fn settings(&self) -> Vec<String> {
+        let settings = &self.record.scan.settings;
+        let (known, unknown) = (settings.known(), settings.unknown());
+        let stated = (!known.is_empty()).then(|| format!("Stated by the file: {}.", known.join(", ")));
+        let never = ["tracking", "pupil size", "room light"];
+        let missing: Vec<&str> = unknown.into_iter().chain(never).collect();
+        let width = RIGHT - MARGIN;
+        let small = Style::of(7.5);
+        let paragraphs = stated.into_iter().chain([format!("Not in what was read: {}.", missing.join(", "))]);
+        paragraphs.flat_map(|words| wrapped(&words, small, width)).collect()
+    }
+
     /// The mean difference from the scanner's own lines, if the file has any.
     fn device_difference(&self) -> Option<String> {
-        let number = |record: &DeviceRecord| Some(format!("{} {:.1}", record.boundary, record.mean_absolute?));
+        let number = |record: &DeviceRecord| Some(format!("{} {:.1}", record.label, record.mean_absolute?));
         let all: Vec<String> = self.record.device.iter().filter_map(number).collect();
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
         let words = format!("Mean absolute difference from the scanner's own lines, {unit}: {}.", all.join(", "));
@@ -227,7 +239,7 @@ impl BScanPage<'_> {
                 Some(share) if boundary == Boundary::Csb => format!(", {:.0} % visible", 100.0 * share),
                 _ => String::new(),
             };
-            page.text(x + 20.0, y, style, Align::Left, &format!("{}{note}", boundary.name()));
+            page.text(x + 20.0, y, style, Align::Left, &format!("{}{note}", boundary.label()));
             y += LINE;
         }
         for lesion in self.shown.lesions.as_ref().map(lesions_in).unwrap_or_default() {
@@ -297,7 +309,9 @@ impl BScanPage<'_> {
 fn formatted(layer: &LayerRecord) -> [String; 5] {
     let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.1}"));
     let LayerRecord { mean, sd, min, max, coverage, .. } = *layer;
-    [number(mean), number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
+    let mark = Coverage::of(coverage).mark();
+    let mean = format!("{}{mark}", number(mean));
+    [mean, number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
 }
 
 /// The failed criteria as letters and words.
@@ -310,6 +324,7 @@ fn oscar_ib(quality: &ScanQuality) -> String {
         (Criterion::Obvious, _) => "cut off",
         (Criterion::Signal, "contrast") => "contrast",
         (Criterion::Signal, _) => "signal",
+        (Criterion::Centration, "fovea_confidence") => "no clear fovea",
         (Criterion::Centration, _) => "centring",
         (Criterion::Algorithm, "confidence") => "confidence",
         (Criterion::Algorithm, _) => "lines",

@@ -2,7 +2,10 @@
 
 use octrls_core::{
     layer::Boundary,
-    measure::{enface::CircleProfile, reference::Standing},
+    measure::{
+        enface::{CircleProfile, Coverage, DiscSource},
+        reference::{CircleComparison, NotCompared, Standing},
+    },
 };
 
 use super::{
@@ -14,20 +17,64 @@ use crate::{
     record::CircleReferenceRecord,
 };
 
+/// Colour of the reference range in the profile.
+const BAND_COLOUR: [u8; 3] = [222, 230, 222];
+/// Half of the 95 % interval, in standard deviations.
+const HALF_INTERVAL: f32 = 1.96;
+
+/// The reference range of a quadrant in the profile.
+struct Band {
+    /// Start and end as shares of the profile.
+    turn: [f32; 2],
+    /// Lower and upper end in micrometres.
+    um: [f32; 2],
+}
+
+/// The reference ranges of the quadrants; the temporal one is at both ends of the profile.
+fn bands(values: &[CircleComparison]) -> Vec<Band> {
+    let turns = [
+        ("temporal", [0.0, 0.125]),
+        ("superior", [0.125, 0.375]),
+        ("nasal", [0.375, 0.625]),
+        ("inferior", [0.625, 0.875]),
+        ("temporal", [0.875, 1.0]),
+    ];
+    let band = |(name, turn): (&str, [f32; 2])| {
+        let value = values.iter().find(|value| value.area == name)?;
+        let half = HALF_INTERVAL * value.reference_sd_um;
+        Some(Band { turn, um: [value.reference_um - half, value.reference_um + half] })
+    };
+    turns.into_iter().filter_map(band).collect()
+}
+
 /// Draws the page.
 pub(super) fn circle_page(
     circle: &CircleProfile,
     reference: Option<&CircleReferenceRecord>,
+    not_compared: Option<NotCompared>,
     localizer: Option<&Localizer<'_>>,
 ) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Nerve fibres around the optic disc");
-    let facts = format!("circle of {:.2} mm radius, mean {} \u{b5}m", circle.radius_mm, micrometres(circle.mean_um));
+    let disc = match circle.disc.from {
+        DiscSource::Circle => "directions from the centre of the circle".to_owned(),
+        DiscSource::Stated => {
+            format!("disc stated by hand, {:.2} mm from the centre of the circle", circle.disc.distance_mm)
+        }
+    };
+    let mean = micrometres(circle.mean_um);
+    let facts = format!("circle of {:.2} mm radius, mean {mean} \u{b5}m; {disc}", circle.radius_mm);
     page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
     let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
-    let most = circle.tsnit_um.iter().flatten().copied().fold(100.0, f32::max);
+    let highest = reference.iter().flat_map(|r| &r.values).map(|v| v.reference_um + HALF_INTERVAL * v.reference_sd_um);
+    let most = circle.tsnit_um.iter().flatten().copied().chain(highest).fold(100.0, f32::max);
     let most = (most / 50.0).ceil() * 50.0;
     let level = |um: f32| top + height * (1.0 - um / most);
+    for band in reference.map(|r| bands(&r.values)).unwrap_or_default() {
+        let [from, to] = band.turn.map(|turn| left + width * turn);
+        let [low, high] = band.um.map(|um| level(um.clamp(0.0, most)));
+        page.fill((from, high), (to - from, low - high), BAND_COLOUR);
+    }
     for um in [0.0, 0.5 * most, most] {
         page.rule((left, level(um)), (left + width, level(um)));
         page.text(left - 4.0, level(um) + 3.0, Style::of(8.0).quiet(), Align::Right, &format!("{um:.0}"));
@@ -76,6 +123,11 @@ pub(super) fn circle_page(
         page.text(MARGIN, y + 19.0, small, Align::Left, OTHER_DEVICES);
         y += 34.0;
     }
+    if let Some(reason) = not_compared {
+        let words = format!("Not compared with the reference group: {}.", reason.words());
+        page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &words);
+        y += LINE;
+    }
     y += 10.0;
     page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours, \u{b5}m");
     for (i, hour) in circle.clock_hours.iter().enumerate() {
@@ -83,6 +135,17 @@ pub(super) fn circle_page(
         page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
         page.text(x, y + LINE, BODY, Align::Right, &micrometres(hour.mean_um));
     }
+    y += 2.0 * LINE + 8.0;
+    page.text(MARGIN, y, BODY.quiet(), Align::Left, "Garway-Heath, \u{b5}m");
+    for (i, sector) in circle.sectors.iter().enumerate() {
+        let x = MARGIN + 108.0 + 50.0 * i as f32;
+        let mark = Coverage::of(sector.coverage).mark();
+        page.text(x, y, BODY.quiet(), Align::Right, &sector.sector.key().to_uppercase());
+        page.text(x, y + LINE, BODY, Align::Right, &format!("{}{mark}", micrometres(sector.mean_um)));
+    }
+    let difference = circle.difference_um.map_or("-".to_owned(), |um| format!("{um:+.1}"));
+    page.text(RIGHT - 60.0, y, BODY.quiet(), Align::Right, "upper - lower");
+    page.text(RIGHT - 60.0, y + LINE, BODY, Align::Right, &difference);
     if let Some(localizer) = localizer {
         localizer.draw_with_caption(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
     }

@@ -2,7 +2,7 @@
 
 use octrls_core::measure::follow_up::{Change, ChangeStanding, FollowUp};
 
-use super::layout::{BODY, LINE, MARGIN, RIGHT};
+use super::layout::{BODY, LINE, MARGIN, RIGHT, measure_label};
 use crate::pdf::{Align, Page, Style};
 
 /// Right edges of the columns of numbers.
@@ -35,7 +35,7 @@ pub(super) fn follow_up_page(follow_up: &FollowUp) -> Page {
     y += 5.0;
     for change in listed_changes(follow_up) {
         y += LINE;
-        page.text(MARGIN, y, BODY, Align::Left, &label(&change.measure));
+        page.text(MARGIN, y, BODY, Align::Left, &measure_label(&change.measure));
         let limit = change.repeatability_um.map_or("not known".to_owned(), |um| format!("\u{b1} {um:.1}"));
         let numbers = [
             format!("{:.1}", change.um),
@@ -77,20 +77,6 @@ fn listed_changes(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
     let main = |c: &&Change| c.repeatability_um.is_some() || c.measure.contains("/retina");
     let all = follow_up.changes.iter().filter(main).count() < 2;
     follow_up.changes.iter().filter(move |c| all || main(c)).take(MAX_ROWS)
-}
-
-/// The name of a measure for readers.
-fn label(measure: &str) -> String {
-    let parts: Vec<&str> = measure.split('/').collect();
-    let layer =
-        |key: &str| key.replace('_', "+").to_uppercase().replace("RETINA", "retina").replace("CHOROID", "choroid");
-    match parts.as_slice() {
-        ["mean", of] => format!("{}, whole scan", layer(of)),
-        ["etdrs", of, "grid"] => format!("{}, ETDRS grid", layer(of)),
-        ["gcipl", at] => format!("GCL+IPL {}", at.replace('_', "-")),
-        ["etdrs" | "circle", of, at] => format!("{} {at}", layer(of)),
-        _ => measure.to_owned(),
-    }
 }
 
 fn day(moment: &str) -> &str {

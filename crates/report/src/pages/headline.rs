@@ -2,19 +2,21 @@
 
 use octrls_core::measure::{NoRetina, Verdict};
 
-use crate::{findings::FindingSummary, record::ResultRecord};
+use crate::{correction::CorrectionRecord, findings::FindingSummary, record::ResultRecord};
 
 /// Most ranges of B-scans that a finding lists.
 const MAX_RANGES: usize = 4;
 
 /// The paragraphs of the headline; the first is the most important.
-pub(super) fn headline(record: &ResultRecord<'_>) -> Vec<String> {
+pub(crate) fn headline(record: &ResultRecord<'_>) -> Vec<String> {
     let findings: Vec<String> = record.findings.iter().map(|f| finding(f, record.scan.bscans)).collect();
     let hidden_choroid = record.choroid_visible.filter(|_| record.quality.doubts_choroid());
-    match record.verdict {
+    let mut said = match record.verdict {
         Verdict::NotARetina => vec![no_lines(record.no_retina)],
         verdict => paragraphs(verdict == Verdict::Good, &findings, record.lesions.is_some(), hidden_choroid),
-    }
+    };
+    said.extend(record.correction.as_ref().map(CorrectionRecord::words));
+    said
 }
 
 /// The paragraph for a scan without lines.

@@ -29,3 +29,21 @@ pub(super) const fn shade(standing: Standing) -> Option<[u8; 3]> {
 pub(super) fn micrometres(um: Option<f32>) -> String {
     um.map_or("-".to_owned(), |um| format!("{um:.0}"))
 }
+
+/// The name of a measure for readers.
+pub(super) fn measure_label(measure: &str) -> String {
+    let parts: Vec<&str> = measure.split('/').collect();
+    let layer =
+        |key: &str| key.replace('_', "+").to_uppercase().replace("RETINA", "retina").replace("CHOROID", "choroid");
+    match parts.as_slice() {
+        ["mean", of] => format!("{}, whole scan", layer(of)),
+        ["etdrs", of, "grid"] => format!("{}, ETDRS grid", layer(of)),
+        ["gcc", at] => format!("GCC {at}"),
+        ["circle", "nfl", sector @ ("t" | "ts" | "ns" | "n" | "ni" | "ti")] => {
+            format!("NFL around the disc, {}", sector.to_uppercase())
+        }
+        ["gcipl", at] => format!("GCL+IPL {}", at.replace('_', "-")),
+        ["etdrs" | "circle", of, at] => format!("{} {at}", layer(of)),
+        _ => measure.to_owned(),
+    }
+}

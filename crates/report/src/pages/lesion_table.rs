@@ -2,7 +2,7 @@
 
 use octrls_core::{
     lesion::Lesion,
-    measure::enface::{COVERED, LesionVolume},
+    measure::enface::{Coverage, LesionVolume},
 };
 
 use super::layout::{BODY, LINE, MARGIN, RIGHT};
@@ -62,8 +62,8 @@ impl<'a> LesionTable<'a> {
             }
         }
         y += 11.0;
-        let note = "In brackets: the parts that are certain, and all that are possible. * less than 95 % of the circle was \
-                    scanned.";
+        let note = "In brackets: the parts that are certain, and all that are possible. * 50 to 95 % of the circle was \
+                    scanned; - less.";
         let note = if self.record.volume.is_some() { note } else { note.split(" *").next().unwrap_or(note) };
         page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, note);
         y
@@ -90,6 +90,7 @@ fn area_of(lesion: &LesionRecord) -> String {
 
 fn volume_of(volume: &LesionVolume) -> String {
     let LesionVolume { volume_nl, bounds_nl: [low, high], coverage, .. } = *volume;
-    let mark = if coverage < f64::from(COVERED) { "*" } else { "" };
-    format!("{volume_nl:.1} ({low:.1} to {high:.1}){mark}")
+    let coverage = Coverage::of(coverage);
+    let words = format!("{volume_nl:.1} ({low:.1} to {high:.1}){}", coverage.mark());
+    coverage.shown(words).unwrap_or_else(|| "-".to_owned())
 }

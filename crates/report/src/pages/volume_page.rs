@@ -4,20 +4,35 @@ use image::RgbImage;
 use octrls_core::{
     layer::{Layer, Measured},
     measure::{
-        enface::{COVERED, CentreSource, VolumeMeasures},
-        reference::Standing,
+        enface::{Centre, Coverage, VolumeMeasures},
+        reference::{NotCompared, Standing},
     },
 };
 
 use super::layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade};
 use crate::{
     images::BACKGROUND,
-    pdf::{Align, Page, Picture, PictureKind, Style},
+    pdf::{Align, Page, Picture, PictureKind, Style, wrapped},
     record::ReferenceRecord,
 };
 
+/// Mark of a value in a grid that is not centred on the fovea.
+const OFF_FOVEA: &str = "?";
+
+/// What the grid is centred on, where that is, and how certain.
+fn centre_in_words(centre: &Centre) -> String {
+    let Centre { place, from, confidence } = centre;
+    let certain = confidence.filter(|_| from.is_fovea()).map_or(String::new(), |c| format!(", confidence {c:.2}"));
+    format!("centre: {}, at {:.2}, {:.2} mm{certain}", from.words(), place.x, place.y)
+}
+
 /// Draws the page with the thickness maps `maps`.
-pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&ReferenceRecord>, maps: &RgbImage) -> Page {
+pub(super) fn volume_page(
+    measures: &VolumeMeasures,
+    reference: Option<&ReferenceRecord>,
+    not_compared: Option<NotCompared>,
+    maps: &RgbImage,
+) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
     let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
@@ -26,11 +41,8 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     let picture = Picture { width: maps.width(), height: maps.height(), pixels, kind };
     page.picture((MARGIN, 70.0), size, picture);
     let mut y = 70.0 + size.1 + 24.0;
-    let centre = match measures.centre.from {
-        CentreSource::Fovea => "centred on the fovea",
-        CentreSource::ScanMiddle => "centred on the middle of the scan (no fovea found)",
-    };
-    page.text(MARGIN, y, BODY.bold(), Align::Left, &format!("ETDRS subfields {centre}, mean in \u{b5}m"));
+    page.text(MARGIN, y, BODY.bold(), Align::Left, "ETDRS subfields, mean in \u{b5}m");
+    page.text(RIGHT, y, BODY, Align::Right, &centre_in_words(&measures.centre));
     y += LINE + 2.0;
     let column = |i: usize| MARGIN + 92.0 + 42.0 * i as f32;
     for (i, field) in measures.etdrs.iter().flat_map(|g| &g.grid.subfields).take(9).enumerate() {
@@ -38,6 +50,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
     }
     page.text(RIGHT, y, BODY.quiet(), Align::Right, "mm\u{b3}");
     page.rule((MARGIN, y + 4.0), (RIGHT, y + 4.0));
+    let off_fovea = if measures.centre.from.is_fovea() { "" } else { OFF_FOVEA };
     for measured in &measures.etdrs {
         y += LINE;
         let name =
@@ -45,8 +58,8 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         page.text(MARGIN, y + 4.0, BODY, Align::Left, name);
         for (i, field) in measured.grid.subfields.iter().enumerate() {
             // A partly covered subfield is marked, never extrapolated.
-            let mark = if field.coverage < COVERED { "*" } else { "" };
-            let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}"));
+            let mark = Coverage::of(field.coverage).mark();
+            let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}{off_fovea}"));
             let compared = reference.into_iter().flat_map(|r| &r.values);
             let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
             if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
@@ -54,7 +67,9 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
             }
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
-        page.text(RIGHT, y + 4.0, BODY, Align::Right, &format!("{:.2}", measured.grid.volume_mm3));
+        let whole = Coverage::of(measured.grid.coverage);
+        let volume = whole.shown(format!("{:.2}{}{off_fovea}", measured.grid.volume_mm3, whole.mark()));
+        page.text(RIGHT, y + 4.0, BODY, Align::Right, &volume.unwrap_or_else(|| "-".to_owned()));
         if let Some(shares) = measures.choroid_visible.as_ref().filter(|_| measured.layer == Layer::Choroid.key()) {
             y += LINE;
             page.text(MARGIN + 8.0, y + 4.0, BODY.quiet(), Align::Left, "end visible, %");
@@ -65,8 +80,13 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         }
     }
     y += LINE + 8.0;
-    let note = "* less than 95 % covered. Means and volumes are those of the covered part.";
-    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, note);
+    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &format!("{}.", Coverage::LEGEND));
+    if !off_fovea.is_empty() {
+        y += LINE;
+        let note =
+            "? No fovea was found: these are not the subfields they are named after, and are compared with nothing.";
+        page.text(MARGIN, y, Style::of(8.0).bold(), Align::Left, note);
+    }
     if let Some(reference) = reference {
         y += LINE;
         for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
@@ -78,8 +98,15 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
         y += LINE - 2.0;
         let small = Style::of(7.5).quiet();
         page.text(MARGIN, y, small, Align::Left, &format!("{}.", reference.source));
-        y += 9.5;
-        page.text(MARGIN, y, small, Align::Left, OTHER_DEVICES);
+        for line in wrapped(&format!("{OTHER_DEVICES} {}", reference.lines), small, RIGHT - MARGIN) {
+            y += 9.5;
+            page.text(MARGIN, y, small, Align::Left, &line);
+        }
+    }
+    if let Some(reason) = not_compared {
+        y += LINE;
+        let words = format!("Not compared with the reference group: {}.", reason.words());
+        page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &words);
     }
     if let Some(gcipl) = &measures.gcipl {
         let (average, minimum) = (micrometres(gcipl.average_um), micrometres(gcipl.minimum_um));
@@ -93,7 +120,7 @@ pub(super) fn volume_page(measures: &VolumeMeasures, reference: Option<&Referenc
             page.text(x, y, Style::of(7.0).quiet(), Align::Right, &name);
             page.text(x, y + LINE, BODY, Align::Right, &value);
         }
-        if gcipl.coverage < COVERED {
+        if Coverage::of(gcipl.coverage) != Coverage::Whole {
             let note = format!("The scan covers {:.0} % of the annulus.", 100.0 * gcipl.coverage);
             page.text(MARGIN, y + 2.0 * LINE, Style::of(8.0).quiet(), Align::Left, &note);
         }

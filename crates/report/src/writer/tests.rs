@@ -82,13 +82,13 @@ fn every_table_has_its_columns_in_each_row() {
             "bscan,ascan,nfl_um,gcl_ipl_um,inl_um,opl_um,onl_um,ez_um,rpe_um,choroid_um,retina_um,confidence",
             ascans,
         ),
-        ("etdrs.csv", "layer,subfield,mean_um,coverage,volume_mm3,visible", 81),
+        ("etdrs.csv", "layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre", 81),
         (
             "lesions.csv",
             "bscan,lesion,area_px,area_mm2,area_low_mm2,area_high_mm2,height_um,extent,first_ascan,last_ascan",
             BSCANS,
         ),
-        ("lesion_volumes.csv", "lesion,where,volume_nl,low_nl,high_nl,height_um,coverage", 13),
+        ("lesion_volumes.csv", "lesion,where,volume_nl,low_nl,high_nl,height_um,coverage,mark", 13),
     ];
     for (name, columns, count) in expected {
         let (header, rows) = table(out.path(), name);
@@ -156,7 +156,9 @@ fn the_choroid_s_figures_say_the_visible_share() {
     assert!(half(&result["bscans"][3]["choroid_visible"]));
     let (_, rows) = table(out.path(), "etdrs.csv");
     for row in &rows {
-        assert_eq!(row[5].is_empty(), row[0] != "choroid", "{row:?}");
+        let sparse = row[3].parse::<f32>().expect("a share") < 0.5;
+        assert_eq!(row[5].is_empty(), row[0] != "choroid" || sparse, "{row:?}");
+        assert_eq!((row[2].is_empty(), row[4].is_empty()), (sparse, sparse), "{row:?}");
     }
 }
 
