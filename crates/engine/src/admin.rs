@@ -4,19 +4,21 @@
 //! anyway.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use octrls_core::ErrorCode;
-use octrls_readers as scan;
+use octrls_core::{ErrorCode, scan::Place};
+use octrls_readers::{self as scan, ReadOptions};
 
 use super::{
-    LedgerEntry, LedgerError, ScanState,
-    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+    LedgerEntry, LedgerError, ProcessError, ScanState,
+    folders::{LEDGER_FILE, STATE_FOLDER},
     intake::roots::Roots,
     ledger::Records,
     quarantine::{Quarantine, Quarantined},
+    recentre::recentre,
+    review::{Review, write_reviews},
 };
 
 /// The ledger and quarantine of a results folder.
@@ -25,6 +27,7 @@ pub struct LedgerAdmin {
     records: Records,
     roots: Roots,
     quarantine: Quarantine,
+    out: PathBuf,
 }
 
 /// Outcome of a request to process a scan again.
@@ -46,11 +49,28 @@ pub enum LedgerAdminError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The scan cannot be changed as asked.
+    #[error(transparent)]
+    Scan(ProcessError),
     /// A file cannot be moved or removed.
     #[error("{path} stays in quarantine: {source}", path = path.display())]
     Quarantine {
         /// Path in the quarantine folder.
         path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Nothing can be reviewed.
+    #[error("{path} has no result", path = path.display())]
+    NoResult {
+        /// Path below the root.
+        path: PathBuf,
+    },
+    /// The review is in the ledger, but not beside the result.
+    #[error("the review is in the ledger, but cannot be written to {folder}: {source}", folder = folder.display())]
+    Review {
+        /// The result folder below the results.
+        folder: PathBuf,
         /// The system's error.
         source: io::Error,
     },
@@ -62,7 +82,10 @@ impl LedgerAdminError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Ledger(error) => error.code(),
+            Self::Scan(error) => error.code,
             Self::Quarantine { .. } => ErrorCode::Quarantine,
+            Self::NoResult { .. } => ErrorCode::ReviewNone,
+            Self::Review { .. } => ErrorCode::ReviewIo,
         }
     }
 }
@@ -85,8 +108,22 @@ impl LedgerAdmin {
             return Err(LedgerError::Damaged(format!("a watched folder has a relative path: {}", path.display())));
         }
         let roots = Roots::with_names(roots);
-        let quarantine = Quarantine::new(roots.clone(), out.join(QUARANTINE_FOLDER));
-        Ok(Self { records, roots, quarantine })
+        let quarantine = Quarantine::of(roots.clone(), &out);
+        Ok(Self { records, roots, quarantine, out })
+    }
+
+    /// The watched folders at the engine's last start.
+    #[must_use]
+    pub fn roots(&self) -> Vec<PathBuf> {
+        self.roots.iter().map(|root| root.path.clone()).collect()
+    }
+
+    /// The entries of contents last seen or processed at `path`, below the root.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger cannot be read.
+    pub fn entries_at(&self, path: &Path) -> Result<Vec<LedgerEntry>, LedgerError> {
+        self.records.entries_at(path)
     }
 
     /// Passes every ledger entry to `take`, sorted by path.
@@ -106,6 +143,55 @@ impl LedgerAdmin {
         canonical.or_else(|| self.roots.name(path)).unwrap_or_else(|| path.to_owned())
     }
 
+    /// Adds `review` to the result of the scan at `path`, below the root.
+    ///
+    /// # Errors
+    /// [`LedgerAdminError`] if the scan has no result, or ledger or result folder cannot be written.
+    pub fn review(&mut self, path: &Path, review: &Review) -> Result<(), LedgerAdminError> {
+        let entries = self.records.entries_at(path)?;
+        let written = entries.into_iter().rfind(|entry| entry.state == ScanState::Written);
+        let entry = written.ok_or_else(|| LedgerAdminError::NoResult { path: path.to_owned() })?;
+        self.records.add_review(&entry, review)?;
+        let Some(folder) = &entry.result else { return Ok(()) };
+        let reviews = self.records.reviews_of(&entry)?;
+        let written = write_reviews(&self.out, folder, &reviews);
+        written.map_err(|source| LedgerAdminError::Review { folder: folder.clone(), source })
+    }
+
+    /// Records that the lines of the scan at `path` were corrected: a new result, of which `review` is the first review.
+    ///
+    /// # Errors
+    /// As [`LedgerAdmin::review`].
+    pub(crate) fn corrected(&mut self, path: &Path, review: &Review) -> Result<(), LedgerAdminError> {
+        let entries = self.records.entries_at(path)?;
+        if let Some(entry) = entries.iter().rfind(|entry| entry.state == ScanState::Written) {
+            self.records.renewed(entry, review.at)?;
+        }
+        self.review(path, review)
+    }
+
+    /// The reviews of the present result of `entry`, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger cannot be read.
+    pub fn reviews_of(&self, entry: &LedgerEntry) -> Result<Vec<Review>, LedgerError> {
+        self.records.reviews_of(entry)
+    }
+
+    /// Whether anything was ever reviewed.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger cannot be read.
+    pub fn has_reviews(&self) -> Result<bool, LedgerError> {
+        self.records.has_reviews()
+    }
+
+    /// The file of the scan at `path`, below the root.
+    #[must_use]
+    pub fn file_of(&self, path: &Path) -> PathBuf {
+        self.roots.locate(path)
+    }
+
     /// Requests that the scan at `path`, below the root, be processed again. A scan in quarantine is moved back first.
     ///
     /// # Errors
@@ -121,10 +207,10 @@ impl LedgerAdmin {
             return Ok(Redo::Asked);
         }
         let mut entries = self.records.entries_at(path)?;
-        if entries.is_empty()
-            && let Some(head) = self.series_of(path)
-        {
-            entries = self.records.entries_at(&head)?;
+        if let Some(whole) = self.scan_with(path) {
+            // What it was as a scan of its own no longer counts.
+            let of_whole = self.records.entries_at(&whole)?;
+            entries = if of_whole.is_empty() { entries } else { of_whole };
         }
         if entries.is_empty() {
             return Ok(Redo::Unknown);
@@ -139,6 +225,17 @@ impl LedgerAdmin {
             }
         }
         Ok(outcome)
+    }
+
+    /// States `centre` as the fovea of the scan at `path`, below the root, or as the middle of the disc of a circle; `None`
+    /// withdraws it. Requests that the scan's results be made anew.
+    ///
+    /// # Errors
+    /// [`LedgerAdminError`] if the scan cannot have this centre, its sidecar cannot be written, or the ledger cannot be
+    /// used.
+    pub fn recentre(&self, path: &Path, centre: Option<Place>) -> Result<(), LedgerAdminError> {
+        recentre(&self.roots.locate(path), path, centre, ReadOptions::default()).map_err(LedgerAdminError::Scan)?;
+        Ok(self.records.request_check(path)?)
     }
 
     /// Requests that everything in the ledger that is still in the watched folders be processed again; returns the
@@ -203,10 +300,19 @@ impl LedgerAdmin {
         Ok(())
     }
 
-    /// Name of the series that the file at `path` belongs to.
-    fn series_of(&self, path: &Path) -> Option<PathBuf> {
-        let scan = scan::series_of(&self.roots.locate(path)).ok()?;
-        self.roots.name(scan.path())
+    /// Name of the scan that the file at `path` is only a part of: the series of an instance, the export of an image.
+    fn scan_with(&self, path: &Path) -> Option<PathBuf> {
+        let file = self.roots.locate(path);
+        let series = scan::series_of(&file).ok()?;
+        if series.path() != file {
+            return self.roots.name(series.path());
+        }
+        let folders = file.ancestors().skip(1).take(2).filter(|folder| self.roots.name(folder).is_some());
+        let beside = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let export = beside
+            .map(|entry| entry.path())
+            .find(|xml| scan::may_have_parts(xml) && *xml != file && scan::parts(xml).holds(&file));
+        self.roots.name(&export?)
     }
 
     fn request(&self, entry: &LedgerEntry) -> Result<Redo, LedgerAdminError> {

@@ -3,19 +3,18 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use octrls_core::ErrorCode;
-use octrls_report::Staging;
 
 use super::{
     EngineError, EngineOptions, Event, EventKind, Level, ModelFacts, Processor, ScanId, Session, Totals, Tuning,
     event_sender::EventSender,
-    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER, lock_results},
+    folders::{LEDGER_FILE, STATE_FOLDER, lock_results},
     intake::{
         exports::Exports,
         filter::Filter,
@@ -31,11 +30,13 @@ use super::{
     schedule::{
         heartbeat::Heartbeat,
         in_flight::InFlight,
+        operators::{Answer, Command},
         retention,
-        scheduler::{Channels, Command, Scheduler},
+        scheduler::{Channels, Scheduler},
+        second_look,
         worker_pool::WorkerPool,
     },
-    work::worker::WorkerContext,
+    work::{results::ResultFolders, worker::WorkerContext},
 };
 
 /// Capacity of the report channel; watchers block when it is full.
@@ -47,6 +48,7 @@ const REPORTS: usize = 1024;
 #[derive(Debug)]
 pub struct Engine {
     handle: EngineHandle,
+    is_broken: Arc<AtomicBool>,
     scheduler: JoinHandle<Totals>,
 }
 
@@ -84,19 +86,21 @@ impl Engine {
         let (task_sender, tasks) = unbounded();
         let (outcome_sender, outcomes) = unbounded();
 
+        let (ledger, events) = (Arc::new(Mutex::new(ledger)), EventSender::new(events));
+        let is_broken = Arc::<AtomicBool>::default();
         let context = Arc::new(WorkerContext {
             roots: roots.clone(),
-            out: options.out.clone(),
-            staging: Staging::of(&options.out),
+            results: ResultFolders::of(&options.out, &ledger, &events),
             attempts: options.attempts.into(),
             move_failed: options.move_failed,
             max_bytes: options.max_bytes,
             in_flight: InFlight::default(),
             processor,
-            ledger: Arc::new(Mutex::new(ledger)),
-            quarantine: Quarantine::new(roots.clone(), options.out.join(QUARANTINE_FOLDER)),
-            events: EventSender::new(events),
+            ledger,
+            quarantine: Quarantine::of(roots.clone(), &options.out),
+            events,
             abort: Arc::default(),
+            is_broken: Arc::clone(&is_broken),
             heartbeat: Heartbeat::default(),
             exports: Exports::default(),
             series: Series::default(),
@@ -109,9 +113,7 @@ impl Engine {
             workers: options.workers,
         }));
 
-        if let Err(error) = context.processor.recover() {
-            context.events.notice(Level::Warning, Some(error.code), error.reason);
-        }
+        recover(&context);
 
         let mut workers = WorkerPool::new(Arc::clone(&context), tasks, outcome_sender);
         let shared = Shared {
@@ -121,10 +123,10 @@ impl Engine {
             ledger: Arc::downgrade(&context.ledger),
             reports: report_sender,
         };
-        let (mut requests, mut pending) = (Vec::new(), Vec::new());
+        let (mut requests, mut watched_roots) = (Vec::new(), Vec::new());
         for (number, root) in roots.iter().enumerate() {
             let (request_sender, received) = unbounded();
-            let scans = PendingScans::new(options.stability);
+            let (scans, heartbeat) = (PendingScans::new(options.stability), Arc::new(Heartbeat::default()));
             let watched = WatchedRoot {
                 number,
                 name: root.name.clone(),
@@ -132,11 +134,12 @@ impl Engine {
                 rescan: options.rescan,
                 poll: options.poll_of(&root.path),
                 pending: scans.clone(),
+                heartbeat: Arc::clone(&heartbeat),
             };
             let watcher = Watcher::new(watched, shared.clone(), received);
             workers.add_watcher(spawn("watcher", move || watcher.run())?);
             requests.push(request_sender);
-            pending.push(scans);
+            watched_roots.push((scans, heartbeat));
         }
         // Only the watchers report.
         drop(shared);
@@ -149,19 +152,23 @@ impl Engine {
             spawn("retention", move || retention::run(&context, age, &stopped))
         });
         let retention = retention.transpose()?;
+        let (stop_second_looks, second_looks_stopped) = bounded::<()>(0);
+        let (looking, every) = (Arc::clone(&context), options.rescan);
+        let second_looks = spawn("quarantine", move || second_look::run(&looking, every, &second_looks_stopped))?;
         let channels = Channels { commands, requests, reports, tasks: task_sender, outcomes };
-        let scheduler = Scheduler::new(options, context, workers, pending);
+        let scheduler = Scheduler::new(options, context, workers, watched_roots);
         let scheduler = spawn("engine", move || {
             let finish = move |workers: WorkerPool| {
                 workers.join();
-                drop(stop_retention);
+                drop((stop_retention, stop_second_looks));
                 retention.map(JoinHandle::join);
+                let _ = second_looks.join();
             };
             let totals = scheduler.run(channels, finish);
             drop(results_lock);
             totals
         })?;
-        Ok((Self { handle: EngineHandle(command_sender), scheduler }, receiver))
+        Ok((Self { handle: EngineHandle(command_sender), is_broken, scheduler }, receiver))
     }
 
     /// A handle for controlling the engine from elsewhere.
@@ -170,11 +177,23 @@ impl Engine {
         self.handle.clone()
     }
 
+    /// Whether the engine has stopped.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.scheduler.is_finished()
+    }
+
+    /// Becomes true if the engine stops because it cannot go on: a thread ended, or the ledger was lost.
+    #[must_use]
+    pub fn broken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_broken)
+    }
+
     /// Waits until the engine has stopped: after [`EngineHandle::drain`] or [`EngineHandle::abort`], or when nothing is left to do
     /// with [`EngineOptions::until_idle`].
     #[must_use]
     pub fn join(self) -> Totals {
-        let Self { handle, scheduler } = self;
+        let Self { handle, scheduler, .. } = self;
         let totals = scheduler.join().unwrap_or_default();
         drop(handle);
         totals
@@ -216,9 +235,28 @@ impl EngineHandle {
     /// if scans are running and no worker has progressed for twenty minutes. True after the engine has stopped.
     #[must_use]
     pub fn is_alive(&self, patience: Duration) -> bool {
+        match self.ask(patience) {
+            Ok(answer) => answer.is_alive,
+            Err(error) => error == RecvTimeoutError::Disconnected,
+        }
+    }
+
+    /// What keeps the engine from its work, for operators: besides what [`is_alive`](Self::is_alive) tells, a watched
+    /// folder or the folder for results that is gone, and a watcher that gets no answer. A restart mends none of these.
+    /// `None` after the engine has stopped.
+    #[must_use]
+    pub fn problem(&self, patience: Duration) -> Option<&'static str> {
+        match self.ask(patience) {
+            Ok(answer) if answer.is_alive => answer.problem,
+            Ok(_) | Err(RecvTimeoutError::Timeout) => Some("the engine is stuck"),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn ask(&self, patience: Duration) -> Result<Answer, RecvTimeoutError> {
         let (reply, answer) = bounded(1);
         self.send(Command::Ask(reply));
-        !matches!(answer.recv_timeout(patience), Ok(false) | Err(RecvTimeoutError::Timeout))
+        answer.recv_timeout(patience)
     }
 
     /// Sends a notice about the engine's folders that does not come from the engine itself.
@@ -254,6 +292,13 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     Ok(EngineOptions { roots, out, poll_roots, workers, attempts, ..options })
 }
 
+/// Removes leftovers of a crash; scans are processed all the same if that fails.
+fn recover(context: &WorkerContext) {
+    if let Err(error) = context.processor.recover() {
+        context.events.notice(Level::Warning, Some(error.code), error.reason);
+    }
+}
+
 fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
@@ -275,7 +320,9 @@ mod tests {
                 while let Ok(command) = commands.recv() {
                     // Earlier questions have timed out.
                     if let Command::Ask(reply) = command
-                        && reply.send_timeout(good, Duration::from_millis(1)).is_ok()
+                        && reply
+                            .send_timeout(Answer { is_alive: good, problem: None }, Duration::from_millis(1))
+                            .is_ok()
                     {
                         break;
                     }

@@ -66,24 +66,27 @@ const PATHS: [&str; 5] = ["a.png", "ward/b.png", "../elsewhere", "/elsewhere", "
 
 /// Tables to fill with their column counts, for each schema version. The table of roots is left out: operator commands
 /// move files back into these folders, so whoever writes it chooses where.
-const TABLES: [&[(&str, usize)]; 3] = [
+const TABLES: [&[(&str, usize)]; 5] = [
     &[("scans", 10), ("paths", 6)],
     &[("scans", 10), ("paths", 6), ("visits", 9)],
     &[("scans", 16), ("paths", 6), ("visits", 9), ("requests", 1)],
+    &[("scans", 16), ("paths", 6), ("visits", 11), ("requests", 1)],
+    &[("scans", 16), ("paths", 7), ("visits", 11), ("requests", 1)],
 ];
 
 /// The first byte selects how the rest is used: 0 the ledger file, 1 to 3 rows of that schema version, 4 a quarantine
-/// note, 5 the columns of a history row, separated by zeros.
+/// note, 5 the columns of a history row, separated by zeros, 6 rows of schema version 5.
 pub fn run(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let folders = Folders::new();
-    match kind % 6 {
+    match kind % 7 {
         0 => fs::write(folders.ledger(), rest).unwrap(),
         version @ 1..=3 => fill(&folders.ledger(), version.into(), rest),
         4 => folders.quarantine("a.png", rest),
+        6 => fill(&folders.ledger(), 5, rest),
         _ => return history(&folders, rest),
     }
-    if kind % 6 != 4 {
+    if kind % 7 != 4 {
         folders.quarantine(
             "a.png",
             br#"{"code":"E-X","reason":"","attempts":1,"path":"a.png","time":"2026-01-01T00:00:00Z"}"#,
@@ -210,8 +213,8 @@ fn as_engine(folders: &Folders) -> Result<(), LedgerError> {
     let mut last = i64::MIN;
     while let Some((row, _)) = ledger.outdated(Duration::ZERO, last)?.last() {
         for (row, result) in ledger.outdated(Duration::ZERO, last)? {
-            let _ = staging.discard(&out.join(result));
-            ledger.expire(row)?;
+            let _ = staging.discard(&out.join(&result));
+            ledger.expire(row, &result)?;
         }
         last = *row;
     }
@@ -249,6 +252,7 @@ fn history(folders: &Folders, bytes: &[u8]) {
         scan: String::new(),
         model: String::new(),
         protocol: protocol.clone(),
+        name: PathBuf::from("a.png"),
     };
     let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default() };
     history.lock().enter(&scan(&before), &visit(before.acquired)).unwrap();
@@ -297,13 +301,15 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     };
     let note = br#"{"code":"E-READ-FORMAT","reason":"why","attempts":3,"path":"../elsewhere/a.png","sha256":null,"time":"2026-01-01T00:00:00Z"}"#;
     let visit = b"1735689600\0{\"pattern\":\"line\",\"bscans\":1,\"width\":9,\"length_mm\":8.8,\"direction_deg\":0.0,\"across_mm\":null}\0\"good\"\0{\"mean/retina\":300.0}";
-    let kinds: [(u8, Vec<u8>); 6] = [
+    let now = [new.clone(), vec![1], words(&["a.png"]), vec![1, 2, 1, 0, 0, 0], text("x"), vec![1, 1]].concat();
+    let kinds: [(u8, Vec<u8>); 7] = [
         (0, whole),
         (1, [old.clone(), path.clone()].concat()),
         (2, [old, path.clone()].concat()),
         (3, [new, path, vec![3], words(&["a.png"])].concat()),
         (4, note.to_vec()),
         (5, visit.to_vec()),
+        (6, now),
     ];
     kinds.map(|(kind, rest)| [vec![kind], rest].concat()).into()
 }

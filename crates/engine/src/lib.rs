@@ -12,6 +12,8 @@
 //! vanished or quarantined. Only unfinished scans are in memory; the ledger knows the rest.
 
 mod admin;
+mod audit;
+mod correction;
 mod engine;
 mod error;
 mod event;
@@ -22,26 +24,36 @@ pub mod fuzzing;
 mod history;
 mod intake;
 mod ledger;
+mod measured_scan;
 mod options;
+mod panics;
 mod quarantine;
+mod recentre;
+mod review;
 mod schedule;
 pub mod validate;
 mod work;
 
 pub use admin::{LedgerAdmin, LedgerAdminError, Redo};
+pub use audit::{AuditAction, AuditChange, AuditEntry, AuditError, AuditLog};
+pub use correction::{Corrected, CorrectionError, CorrectionOptions, Corrector, correct};
 pub use engine::{Engine, EngineHandle, resolve};
 pub use error::EngineError;
 pub use event::{Event, EventKind, EventSink, Level, ScanChange, ScanId, Session, Totals};
 pub use event_sender::is_due;
-pub use folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER, lock_results};
-pub use history::{EyeScan, History, HistoryGuard};
+pub use folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER, is_in_use, lock_results, result_folder};
+pub use history::{EyeScan, History, HistoryGuard, Pseudonyms};
 pub use ledger::{LedgerEntry, LedgerError, ScanState};
+pub use measured_scan::MeasuredScan;
 pub use options::{EngineOptions, ModelFacts, Tuning};
+pub use panics::describe_panic;
 pub use quarantine::Quarantined;
+pub use recentre::recentre;
+pub use review::{MAX_COMMENT, MAX_REVIEWER, REVIEW_FILE, Review, ReviewError, ReviewState};
 pub use schedule::heartbeat::{Heartbeat, STUCK_AFTER};
 pub use work::{
     content::digest,
     guarded::{TimeLimit, process_guarded},
-    processor::{Cancelled, ProcessError, Processor, ScanSummary, ScanTask, is_storage_error},
+    processor::{Cancelled, ProcessError, Processor, ScanSummary, ScanTask, is_fault_of_machine},
     segmenter::{Segmenter, SegmenterOptions},
 };

@@ -1,21 +1,33 @@
 //! The quarantine folder: scans that failed, each with a note beside it.
 
+mod place_names;
+
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use jiff::Timestamp;
 use octrls_core::ErrorCode;
 use octrls_fs::{
-    confined::{DirHandle, create_parents, is_plain, open_parent},
+    confined::{Base, DirHandle, FolderId, create_parents, is_plain, open_parent},
     durable::{move_file, write_new},
+    platform::{FileId, path_bytes, path_from_bytes},
 };
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use super::{intake::roots::Roots, intake::stamp::sidecar_of};
+use self::place_names::{note_of, numbered, scan_of_note, shortened};
+use super::{
+    folders::QUARANTINE_FOLDER,
+    intake::{
+        roots::Roots,
+        stamp::{FileStamp, sidecar_of},
+    },
+};
 
 /// The note beside a quarantined scan.
 #[derive(Clone, Debug, Serialize)]
@@ -26,21 +38,50 @@ pub(super) struct Note<'a> {
     pub(super) reason: &'a str,
     /// Number of attempts.
     pub(super) attempts: u32,
-    /// Path of the scan below the watched root.
-    pub(super) path: String,
+    /// Path of the scan below the watched root; U+FFFD stands for bytes that are no UTF-8.
+    path: String,
+    /// The bytes of the path in hexadecimal, if it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
     /// SHA-256 of the scan, if it could be read.
     pub(super) sha256: Option<&'a str>,
     /// When it failed.
     pub(super) time: Timestamp,
+    /// Size of its file then, in bytes.
+    pub(super) bytes: u64,
+    /// When the file was last modified, in nanoseconds since 1970.
+    pub(super) modified_ns: i64,
     /// Version of octrls that wrote the note.
     pub(super) octrls: &'static str,
 }
 
+impl<'a> Note<'a> {
+    /// A note of now, about the scan at `path` below the root, whose file has the size in bytes and the modification time
+    /// of `stamp`.
+    pub(super) fn new(
+        path: &Path,
+        (code, reason): (ErrorCode, &'a str),
+        attempts: u32,
+        sha256: Option<&'a str>,
+        FileStamp { bytes, modified_ns, .. }: FileStamp,
+    ) -> Self {
+        Self {
+            code,
+            reason,
+            attempts,
+            path: path.to_string_lossy().into_owned(),
+            path_bytes: path.to_str().is_none().then(|| hex::encode(path_bytes(path))),
+            sha256,
+            time: Timestamp::now(),
+            bytes,
+            modified_ns,
+            octrls: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
 /// Size limit of a note in bytes; a typical one has 400.
 const MAX_NOTE: u64 = 1 << 20;
-
-/// Suffix of a note's file name.
-const NOTE_SUFFIX: &str = ".reason.json";
 
 /// A scan in quarantine.
 #[derive(Clone, Debug)]
@@ -61,6 +102,8 @@ pub struct Quarantined {
     pub sha256: Option<String>,
     /// When it failed.
     pub time: Timestamp,
+    /// Size and modification time of its file then, if the note states them.
+    stamp: Option<(u64, i64)>,
 }
 
 /// The fields read from a [`Note`].
@@ -70,8 +113,12 @@ struct NoteRecord {
     reason: String,
     attempts: u32,
     path: String,
+    path_bytes: Option<String>,
     sha256: Option<String>,
     time: Timestamp,
+    /// Missing in notes of earlier versions.
+    bytes: Option<u64>,
+    modified_ns: Option<i64>,
 }
 
 /// The folder for failed scans.
@@ -79,16 +126,41 @@ struct NoteRecord {
 pub(super) struct Quarantine {
     roots: Roots,
     folder: PathBuf,
+    /// Which folder the results folder is.
+    id: Option<FolderId>,
+    /// The places that notes reserve, by the path of the scan; read from the folder when first needed.
+    places: Arc<OnceLock<Mutex<Places>>>,
 }
 
+type Places = HashMap<PathBuf, Vec<PathBuf>>;
+
 impl Quarantine {
-    pub(super) fn new(roots: Roots, folder: PathBuf) -> Self {
-        Self { roots, folder }
+    /// The quarantine in the results folder `out`.
+    pub(super) fn of(roots: Roots, out: &Path) -> Self {
+        Self { roots, folder: out.join(QUARANTINE_FOLDER), id: FolderId::of(out).ok(), places: Arc::default() }
     }
 
     /// The results folder, which contains this one.
-    fn out(&self) -> &Path {
-        self.folder.parent().unwrap_or(&self.folder)
+    fn out(&self) -> Base<'_> {
+        Base { folder: self.folder.parent().unwrap_or(&self.folder), id: self.id }
+    }
+
+    /// Whether a scan at `path`, below the root, would be copied into quarantine and not just renamed.
+    pub(super) fn copies(&self, path: &Path) -> bool {
+        let device = |folder: &Path| folder.ancestors().find_map(|above| FileId::of_path(above).ok());
+        let from = self.roots.locate(path);
+        let (from, to) = (device(from.parent().unwrap_or(&from)), device(&self.folder));
+        from.zip(to).is_some_and(|(from, to)| !from.is_on_device_of(to))
+    }
+
+    /// The scans that were moved here and that a writer has changed since, which still had them open.
+    pub(super) fn changed(&self) -> Vec<Quarantined> {
+        let has_changed = |quarantined: &Quarantined| {
+            let now = FileStamp::take(&quarantined.place).ok().flatten();
+            let (now, then) = (now.map(|now| (now.bytes, now.modified_ns)), quarantined.stamp);
+            quarantined.moved && now.zip(then).is_some_and(|(now, then)| now != then)
+        };
+        self.list().into_iter().filter(has_changed).collect()
     }
 
     /// `place` relative to the quarantine folder.
@@ -110,14 +182,19 @@ impl Quarantine {
         let place = scan_of_note(note)?;
         let mut text = Vec::new();
         fs::File::open(note).ok()?.take(MAX_NOTE + 1).read_to_end(&mut text).ok()?;
-        let NoteRecord { code, reason, attempts, path, sha256, time } = serde_json::from_slice(&text).ok()?;
+        let NoteRecord { code, reason, attempts, path, path_bytes, sha256, time, bytes, modified_ns } =
+            serde_json::from_slice(&text).ok()?;
         let below = place.strip_prefix(&self.folder).ok()?;
-        // Notes cannot hold names that are not UTF-8; such a name is taken from the place. So is a name that leads
-        // elsewhere, which we never write.
-        let own = below.to_string_lossy() == path || !is_plain(Path::new(&path));
-        let path = if own { below.to_owned() } else { path.into() };
+        let exact = path_bytes.and_then(|bytes| hex::decode(bytes).ok()).map(|bytes| path_from_bytes(&bytes));
+        // Notes before version 0.3 have no bytes: a name that is not UTF-8 is taken from the place. So is a name that
+        // leads elsewhere, which we never write.
+        let path = match exact {
+            Some(exact) if is_plain(&exact) => exact,
+            None if below.to_string_lossy() != path && is_plain(Path::new(&path)) => path.into(),
+            _ => below.to_owned(),
+        };
         let moved = place.is_file();
-        Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time })
+        Some(Quarantined { place, path, moved, code, reason, attempts, sha256, time, stamp: bytes.zip(modified_ns) })
     }
 
     /// Deletes the scan at `place`, its sidecar and finally its note.
@@ -157,19 +234,31 @@ impl Quarantine {
 
     /// Deletes the notes of a scan that failed in place at `path`; returns whether there were any.
     pub(super) fn remove_notes(&self, path: &Path) -> io::Result<bool> {
-        let (wanted, mut found) = (shortened(&self.folder.join(path)), false);
-        for number in 1.. {
-            let place = if number == 1 { wanted.clone() } else { numbered(&wanted, number) };
-            let (reason, moved) = (note_of(&place), place.symlink_metadata().is_ok());
-            let noted = fs::symlink_metadata(&reason).is_ok_and(|file| file.is_file());
-            if !moved && noted {
-                fs::remove_file(open_parent(self.out(), &reason)?.entry(&reason))?;
-                found = true;
-            } else if !noted {
-                break;
+        let Some(places) = self.places().remove(path) else { return Ok(false) };
+        let mut found = false;
+        for place in places {
+            // Another process may have deleted the note, or the place may be another scan's by now.
+            let note = note_of(&place);
+            if !self.read(&note).is_some_and(|noted| !noted.moved && noted.path == path) {
+                continue;
+            }
+            match open_parent(self.out(), &note).and_then(|above| fs::remove_file(above.entry(&note))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                removed => found |= removed.is_ok(),
             }
         }
         Ok(found)
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        let read = || {
+            let mut places = Places::new();
+            for Quarantined { path, place, .. } in self.list() {
+                places.entry(path).or_default().push(place);
+            }
+            Mutex::new(places)
+        };
+        self.places.get_or_init(read).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves the scan at `place` back to `path` below the root. Never overwrites a file.
@@ -196,6 +285,7 @@ impl Quarantine {
     /// Writes the note beside the first free name for `path`, which reserves that name. Returns the folder and the
     /// place for the scan.
     fn reserve(&self, path: &Path, reason: &[u8]) -> io::Result<(DirHandle, PathBuf)> {
+        let mut places = self.places();
         let wanted = shortened(&self.folder.join(path));
         let above = create_parents(self.out(), &wanted)?;
         let mut place = wanted.clone();
@@ -210,73 +300,24 @@ impl Quarantine {
             }
             place = numbered(&wanted, number);
         }
+        places.entry(path.to_owned()).or_default().push(place.clone());
         Ok((above, place))
     }
-}
-
-/// The note for the scan at `place`.
-fn note_of(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(NOTE_SUFFIX);
-    name.into()
-}
-
-/// The scan that the note at `note` belongs to.
-fn scan_of_note(note: &Path) -> Option<PathBuf> {
-    let is_note = note.as_os_str().as_encoded_bytes().ends_with(NOTE_SUFFIX.as_bytes());
-    // Removes one extension at a time, so that other dots in the name stay.
-    is_note.then(|| note.with_extension("").with_extension(""))
-}
-
-/// Longest name for which a note, a sidecar and a number still fit into a name of 255 bytes.
-const MAX_NAME: usize = 255 - NOTE_SUFFIX.len() - ".99999".len();
-
-/// `path` with a name that leaves room for the note's; a long one loses the end of its stem.
-fn shortened(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    if name.len() <= MAX_NAME {
-        return path.to_owned();
-    }
-    let extension = path.extension().filter(|e| e.len() < 20).map(|e| format!(".{}", e.to_string_lossy()));
-    let extension = extension.unwrap_or_default();
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut end = MAX_NAME.saturating_sub(extension.len()).min(stem.len());
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    path.with_file_name(format!("{}{extension}", &stem[..end]))
-}
-
-/// `scan.2.png` for `scan.png`: the extension stays, so that the file still opens.
-fn numbered(path: &Path, number: u32) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{number}"));
-    if let Some(ending) = path.extension() {
-        name.push(".");
-        name.push(ending);
-    }
-    path.with_file_name(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STAMP: FileStamp = FileStamp { bytes: 1, modified_ns: 0, change: 0 };
+
     #[test]
     fn each_scan_has_its_own_note_and_can_be_moved_back() {
         let dir = tempfile::tempdir().unwrap();
         let (root, folder) = (dir.path().join("in"), dir.path().join("quarantine"));
-        let quarantine = Quarantine::new(Roots::one(&root), folder.clone());
+        let quarantine = Quarantine::of(Roots::one(&root), dir.path());
         let path = Path::new("ward/a.png");
-        let note = Note {
-            code: ErrorCode::ReadIo,
-            reason: "why",
-            attempts: 1,
-            path: path.display().to_string(),
-            sha256: None,
-            time: Timestamp::UNIX_EPOCH,
-            octrls: "0",
-        };
+        let note = Note::new(path, (ErrorCode::ReadIo, "why"), 1, None, STAMP);
         for (content, expected) in [("1", "ward/a.png"), ("2", "ward/a.2.png"), ("3", "ward/a.3.png")] {
             fs::create_dir_all(root.join("ward")).unwrap();
             fs::write(root.join(path), content).unwrap();
@@ -300,5 +341,88 @@ mod tests {
         assert_eq!(fs::read_to_string(root.join(path)).unwrap(), "2");
         quarantine.delete(&folder.join("ward/a.3.png")).unwrap();
         assert_eq!(quarantine.list().len(), 1);
+    }
+
+    #[test]
+    fn a_scan_that_a_writer_goes_on_with_has_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("in");
+        fs::create_dir(&root).unwrap();
+        let quarantine = Quarantine::of(Roots::one(&root), dir.path());
+        let file = root.join("a.png");
+        fs::write(&file, "half").unwrap();
+        let stamp = FileStamp::take(&file).unwrap().unwrap();
+        let note = Note::new(Path::new("a.png"), (ErrorCode::ReadTruncated, "why"), 1, None, stamp);
+        assert!(!quarantine.copies(Path::new("a.png")));
+        let mut writer = fs::File::options().append(true).open(&file).unwrap();
+        quarantine.move_in(Path::new("a.png"), &note).unwrap();
+        assert!(quarantine.changed().is_empty());
+        std::io::Write::write_all(&mut writer, b" and the rest").unwrap();
+        let [changed] = quarantine.changed().try_into().unwrap();
+        quarantine.move_back(&changed.place, &changed.path).unwrap();
+        assert_eq!(fs::read_to_string(file).unwrap(), "half and the rest");
+        assert!(quarantine.list().is_empty());
+    }
+
+    #[test]
+    fn every_name_is_known_again() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("in");
+        let of = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        let long = |byte: &[u8], bytes: usize| of(&[byte.repeat((bytes - 4) / byte.len()), b".vol".to_vec()].concat());
+        let names = [
+            long(b"L", 237),
+            long(b"L", 238),
+            long(b"L", 244),
+            long(b"L", 251),
+            long(b"L", 255),
+            long(b"\xe9", 255),
+            long("é".as_bytes(), 254),
+            of(b"x".repeat(250).as_slice()),
+            of(b"a.vol"),
+            of(b"a.2.vol"),
+            of(b"caf\xe9.vol"),
+            of(b"caf\xea.vol"),
+            of(b"caf\xe9.2.vol"),
+            of("caf\u{fffd}.vol".as_bytes()),
+            of(b"ward\xff/caf\xe9.vol"),
+            of(b"quarantine/q.vol"),
+        ];
+        for in_place in [true, false] {
+            let quarantine = Quarantine::of(Roots::one(&root), dir.path());
+            // Each fails twice, so that numbers are used as well.
+            for round in 0..2 {
+                for name in &names {
+                    let (file, note) = (root.join(name), Note::new(name, (ErrorCode::ReadIo, "why"), 1, None, STAMP));
+                    fs::create_dir_all(file.parent().unwrap()).unwrap();
+                    fs::write(&file, format!("{round}")).unwrap();
+                    if in_place {
+                        quarantine.write_note(name, &note).unwrap();
+                    } else {
+                        quarantine.move_in(name, &note).unwrap();
+                    }
+                }
+            }
+            let listed = quarantine.list();
+            for name in &names {
+                let known = listed.iter().filter(|scan| scan.path == *name && scan.moved != in_place).count();
+                assert_eq!(known, 2, "{}", name.display());
+            }
+            // As after a restart.
+            let quarantine = Quarantine::of(Roots::one(&root), dir.path());
+            for (index, name) in names.iter().enumerate() {
+                if in_place {
+                    assert!(quarantine.remove_notes(name).unwrap(), "{}", name.display());
+                    assert!(!quarantine.remove_notes(name).unwrap());
+                    assert_eq!(quarantine.list().len(), 2 * (names.len() - index - 1), "only its own are removed");
+                } else {
+                    assert!(!quarantine.remove_notes(name).unwrap(), "moved scans keep their notes");
+                    let scan = quarantine.list().into_iter().find(|scan| scan.path == *name).unwrap();
+                    quarantine.move_back(&scan.place, name).unwrap();
+                    assert!(root.join(name).is_file());
+                }
+            }
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! Measures of earlier scans of each eye, stored in the ledger under pseudonyms.
 
+mod pseudonyms;
+mod renewal;
+
 use std::{
     fs::File,
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use octrls_core::{
-    measure::follow_up::{FollowUp, Protocol, Repeatability, Visit},
+    measure::follow_up::{FollowUp, InterEye, Protocol, Repeatability, Visit},
     scan::{Eye, Moment, Subject},
 };
 use octrls_fs::{
@@ -25,6 +28,9 @@ use crate::{
     ledger::open_database,
 };
 
+pub use pseudonyms::Pseudonyms;
+pub(crate) use pseudonyms::scan_key;
+
 /// The secret key. Without it nothing in the ledger can be traced to a patient.
 const SECRET_FILE: &str = "follow-up.key";
 
@@ -34,6 +40,8 @@ const SECRET_FILE: &str = "follow-up.key";
 /// ledger, readable by its owner only. The identifier itself is never stored.
 #[derive(Debug)]
 pub struct History {
+    /// The results folder.
+    out: PathBuf,
     db: Mutex<Connection>,
     secret: [u8; KEY_LENGTH],
     repeatability: Arc<Repeatability>,
@@ -52,6 +60,8 @@ pub struct EyeScan<'a> {
     pub model: String,
     /// The scan pattern on the retina.
     pub protocol: Protocol,
+    /// Path of its results below their folder.
+    pub name: PathBuf,
 }
 
 /// Exclusive access to the history while one scan is compared and entered. Of two scans of an eye, the second thus sees
@@ -81,7 +91,7 @@ impl History {
             // Entries made with another key can never be found again.
             db.execute("DELETE FROM visits", [])?;
         }
-        Ok(Self { db: Mutex::new(db), secret, repeatability })
+        Ok(Self { out: out.to_owned(), db: Mutex::new(db), secret, repeatability })
     }
 
     /// The repeatability limits that changes are compared with.
@@ -122,43 +132,21 @@ impl HistoryGuard<'_> {
     /// # Errors
     /// [`LedgerError`] if the ledger cannot be read.
     pub fn compare(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<Option<FollowUp>, LedgerError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT acquired, protocol, verdict, measures FROM visits
-             WHERE patient = ?1 AND eye = ?2 AND model = ?3 AND device = ?4 AND scan <> ?5",
-        )?;
-        let key = [
-            self.history.pseudonym(scan.subject),
-            text(&scan.eye),
-            scan.model.clone(),
-            scan.subject.device.clone(),
-            self.pseudonym_of(scan),
-        ];
-        let rows = query.query_map(key, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
-        })?;
-        let mut others = Vec::new();
-        for row in rows {
-            let (seconds, protocol, verdict, measures) = row?;
-            let acquired = Moment::of_seconds(seconds).ok_or_else(|| damaged("a time"))?;
-            let (protocol, verdict) = (parsed::<Protocol>(&protocol)?, parsed(&verdict)?);
-            let visit = Visit { acquired, verdict, measures: parsed(&measures)? };
-            if protocol.pattern != scan.protocol.pattern {
-                continue;
-            }
-            let same = protocol.matches(&scan.protocol);
-            others.push(if same { visit } else { Visit { measures: visit.measures.without_scan_means(), ..visit } });
-        }
-        Ok(FollowUp::of(now, &others, &self.history.repeatability))
+        let now = Entry { scan: self.pseudonym_of(scan), protocol: scan.protocol.clone(), visit: now.clone() };
+        Ok(now.follow_up(&self.entries(scan)?, &self.history.repeatability))
     }
 
-    /// Enters the measures of `scan`, replacing earlier ones of the same scan.
+    /// Enters the measures of `scan`, replacing earlier ones of the same scan. Results of later scans whose comparison
+    /// this changes are asked for anew.
     ///
     /// # Errors
-    /// [`LedgerError`] if the ledger cannot be written.
+    /// [`LedgerError`] if the ledger cannot be read or written.
     pub fn enter(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<(), LedgerError> {
+        let before = self.entries(scan)?;
         self.db.execute(
-            "INSERT OR REPLACE INTO visits (patient, eye, scan, model, device, acquired, protocol, verdict, measures)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR REPLACE INTO visits
+                 (patient, eye, scan, model, device, acquired, protocol, verdict, measures, place, outdated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
             params![
                 self.history.pseudonym(scan.subject),
                 text(&scan.eye),
@@ -169,14 +157,75 @@ impl HistoryGuard<'_> {
                 text(&scan.protocol),
                 text(&now.verdict),
                 text(&now.measures),
+                self.history.pseudonym_of_place(&scan.name),
             ],
         )?;
-        Ok(())
+        self.mark_outdated(scan, &before)?;
+        self.ask_anew()
+    }
+
+    /// Compares `now`, the measures of `scan`, with the other eye of the patient at the same visit, by the same scanner,
+    /// scan pattern and model.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger cannot be read.
+    pub fn compare_eyes(&self, scan: &EyeScan<'_>, now: &Visit) -> Result<Option<InterEye>, LedgerError> {
+        let other = if scan.eye == Eye::Right { Eye::Left } else { Eye::Right };
+        let entries = self.entries_of(scan, other)?;
+        let same = entries.into_iter().filter(|entry| entry.protocol.pattern == scan.protocol.pattern);
+        Ok(InterEye::of(scan.eye, now, &same.map(|entry| entry.visit).collect::<Vec<_>>()))
+    }
+
+    /// Every scan of the eye by the same scanner and model.
+    fn entries(&self, scan: &EyeScan<'_>) -> Result<Vec<Entry>, LedgerError> {
+        self.entries_of(scan, scan.eye)
+    }
+
+    /// Every scan of an `eye` of the patient of `scan` by the same scanner and model.
+    fn entries_of(&self, scan: &EyeScan<'_>, eye: Eye) -> Result<Vec<Entry>, LedgerError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT acquired, protocol, verdict, measures, scan FROM visits
+             WHERE patient = ?1 AND eye = ?2 AND model = ?3 AND device = ?4",
+        )?;
+        let key = [self.history.pseudonym(scan.subject), text(&eye), scan.model.clone(), scan.subject.device.clone()];
+        let rows = query.query_map(key, |row| {
+            let texts: [String; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((row.get::<_, i64>(0)?, texts))
+        })?;
+        let entry = |row: rusqlite::Result<(i64, [String; 4])>| {
+            let (seconds, [protocol, verdict, measures, scan]) = row?;
+            let acquired = Moment::of_seconds(seconds).ok_or_else(|| damaged("a time"))?;
+            let visit = Visit { acquired, verdict: parsed(&verdict)?, measures: parsed(&measures)? };
+            Ok(Entry { scan, protocol: parsed(&protocol)?, visit })
+        };
+        rows.map(entry).collect()
     }
 
     /// Pseudonym of the scan. It is keyed because the ledger also stores plain digests of files.
     fn pseudonym_of(&self, scan: &EyeScan<'_>) -> String {
         hmac_sha256(&self.history.secret, scan.scan.as_bytes())
+    }
+}
+
+/// A scan in the history.
+struct Entry {
+    /// Its pseudonym.
+    scan: String,
+    protocol: Protocol,
+    visit: Visit,
+}
+
+impl Entry {
+    /// Compares this scan with those among `all` that were taken earlier with the same pattern.
+    fn follow_up(&self, all: &[Self], table: &Repeatability) -> Option<FollowUp> {
+        let others = all.iter().filter(|other| other.scan != self.scan);
+        let same = others.filter(|other| other.protocol.pattern == self.protocol.pattern);
+        let comparable = same.map(|other| {
+            let visit = other.visit.clone();
+            let alike = other.protocol.matches(&self.protocol);
+            if alike { visit } else { Visit { measures: visit.measures.without_scan_means(), ..visit } }
+        });
+        FollowUp::of(&self.visit, &comparable.collect::<Vec<_>>(), table)
     }
 }
 
@@ -194,6 +243,10 @@ impl EyeVisits for ScanVisit<'_> {
 
     fn compare(&self, now: &Visit) -> Result<Option<FollowUp>, OutputError> {
         self.guard.compare(self.scan, now).map_err(|error| output_error(&error))
+    }
+
+    fn compare_eyes(&self, now: &Visit) -> Result<Option<InterEye>, OutputError> {
+        self.guard.compare_eyes(self.scan, now).map_err(|error| output_error(&error))
     }
 
     fn enter(&self, now: &Visit) -> Result<(), OutputError> {
@@ -226,6 +279,8 @@ fn secret(file: &Path) -> io::Result<([u8; KEY_LENGTH], bool)> {
     }
     match File::open(file).and_then(|f| f.take(KEY_LENGTH as u64 + 1).read_to_end(&mut found)) {
         Ok(_) => {
+            // A copy from a backup may have other permissions. If they cannot be changed, the file is not ours.
+            let _ = octrls_fs::durable::private_file(file);
             let wrong =
                 |_| io::Error::new(io::ErrorKind::InvalidData, format!("{SECRET_FILE} is not {KEY_LENGTH} bytes long"));
             Ok((found.try_into().map_err(wrong)?, false))

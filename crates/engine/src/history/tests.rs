@@ -63,6 +63,7 @@ fn compare_and_enter(history: &History, acquisition: &Acquisition) -> Option<f32
         scan: format!("{} {}", acquisition.date, acquisition.patient),
         model: acquisition.model.to_owned(),
         protocol: Protocol::of(&header),
+        name: PathBuf::from(acquisition.date),
     };
     let measures = Measures::of([(Measured::Retina, Some(acquisition.um), 1.0)], None, None);
     let now = Visit { acquired, verdict: Verdict::Good, measures };
@@ -146,4 +147,28 @@ fn forgetting_a_patient_removes_all_and_only_their_scans() {
     assert_eq!(history.forget(&subject).unwrap(), 3);
     assert_eq!(compare_and_enter(&history, &Acquisition { date: "20270101", ..FIRST }), None);
     assert_eq!(compare_and_enter(&history, &Acquisition { patient: "P-2", ..LATER }), Some(-10.0));
+}
+
+#[test]
+fn results_that_a_late_visit_changes_are_outdated_until_they_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = open(&folder);
+    let dates = ["20250101", "20250601", "20260101", "20260601"];
+    let at = |date, um| Acquisition { date, um, ..FIRST };
+    let outdated = || {
+        let names = dates.map(PathBuf::from);
+        let found = history.outdated(names.iter().map(PathBuf::as_path)).unwrap();
+        found.iter().map(|name| name.display().to_string()).collect::<Vec<_>>()
+    };
+    compare_and_enter(&history, &at(dates[0], 300.0));
+    compare_and_enter(&history, &at(dates[2], 290.0));
+    compare_and_enter(&history, &at(dates[3], 289.0));
+    assert!(outdated().is_empty(), "in order");
+    compare_and_enter(&history, &at(dates[1], 296.0));
+    assert_eq!(outdated(), [dates[2]], "the last compares with the third and the first, as before");
+    assert_eq!(compare_and_enter(&history, &at(dates[2], 290.0)), Some(-6.0));
+    assert!(outdated().is_empty(), "made anew, with the same measures");
+    // The first visit is measured again, as with another centre.
+    compare_and_enter(&history, &at(dates[0], 301.0));
+    assert_eq!(outdated(), dates[1..]);
 }

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::stamp::{FileStamp, Stamp};
+use super::stamp::{FileStamp, Patience, Stamp};
 use crate::ScanId;
 
-/// An empty file gets this many windows, since its writer has usually not begun.
+/// An empty file gets this many windows, since its writer has usually not begun. So does a scan that lists files which
+/// have not arrived.
 const WINDOWS_FOR_EMPTY: u32 = 12;
 
 /// A series gets this many windows without change, so that further instances can arrive.
@@ -74,9 +75,11 @@ impl Candidates {
             candidate.unchanged_since = at;
         }
         let windows = match stamp {
-            Stamp { scan: FileStamp { bytes: 0, .. }, .. } => WINDOWS_FOR_EMPTY,
-            Stamp { of_series: true, .. } => WINDOWS_FOR_SERIES,
-            _ => 1,
+            Stamp { scan: FileStamp { bytes: 0, .. }, .. } | Stamp { patience: Patience::Incomplete, .. } => {
+                WINDOWS_FOR_EMPTY
+            }
+            Stamp { patience: Patience::Series, .. } => WINDOWS_FOR_SERIES,
+            Stamp { patience: Patience::Usual, .. } => 1,
         };
         let required = self.window * windows;
         if at.saturating_duration_since(candidate.unchanged_since) >= required {
@@ -123,7 +126,8 @@ mod tests {
     const WINDOW: Duration = Duration::from_secs(5);
 
     fn stamp(bytes: u64, modified_ns: i64) -> Stamp {
-        Stamp { scan: FileStamp { bytes, modified_ns }, sidecar: None, of_series: false }
+        let scan = FileStamp { bytes, modified_ns, change: 0 };
+        Stamp { scan, sidecar: None, patience: Patience::Usual }
     }
 
     /// Feeds observations `(second, bytes, mtime)` and returns the second at which the file is ready.
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn a_series_gets_more_time() {
         let (start, path) = (Instant::now(), Path::new("a.dcm"));
-        let instances = |bytes| Stamp { of_series: true, ..stamp(bytes, 1) };
+        let instances = |bytes| Stamp { patience: Patience::Series, ..stamp(bytes, 1) };
         let mut candidates = Candidates::new(WINDOW);
         candidates.insert(ScanId(1), path.into(), instances(1), start);
         let mut ready =

@@ -140,10 +140,11 @@ impl PendingScans {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::stamp::FileStamp;
+    use crate::intake::stamp::{FileStamp, Patience};
 
     const WINDOW: Duration = Duration::from_secs(5);
-    const STAMP: Stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns: 1 }, sidecar: None, of_series: false };
+    const STAMP: Stamp =
+        Stamp { scan: FileStamp { bytes: 1, modified_ns: 1, change: 0 }, sidecar: None, patience: Patience::Usual };
 
     #[test]
     fn a_scan_goes_to_the_scheduler_and_back() {

@@ -12,7 +12,12 @@ use std::{
     sync::Arc,
 };
 
-use crate::{EngineError, folders::QUARANTINE_FOLDER};
+use octrls_report::holds_results;
+
+use crate::{
+    EngineError,
+    folders::{LEDGER_FILE, QUARANTINE_FOLDER, STATE_FOLDER},
+};
 
 /// The watched folders.
 #[derive(Clone, Debug)]
@@ -38,6 +43,10 @@ impl Roots {
             root.map_err(|source| EngineError::Root { path: path.clone(), source })
         };
         let folders: Vec<PathBuf> = paths.iter().map(canonical).collect::<Result<_, _>>()?;
+        if let Some(results) = folders.iter().find_map(|folder| results_around(folder)) {
+            let problem = format!("{} holds results of octrls, and nothing in it is a scan", results.display());
+            return Err(EngineError::Roots { problem });
+        }
         for (index, path) in folders.iter().enumerate() {
             let others = folders.iter().enumerate().filter(|(other, _)| *other != index);
             if let Some((_, within)) = others.into_iter().find(|(_, other)| path.starts_with(other)) {
@@ -99,6 +108,12 @@ impl Roots {
     pub(crate) fn name(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|root| Some(root.name.join(path.strip_prefix(&root.path).ok()?)))
     }
+}
+
+/// The folder with results of octrls that `root` is or lies in.
+fn results_around(root: &Path) -> Option<&Path> {
+    let is_results = |folder: &&Path| folder.join(STATE_FOLDER).join(LEDGER_FILE).is_file();
+    root.ancestors().find(is_results).or_else(|| holds_results(root).then_some(root))
 }
 
 /// A name for each folder: its own, prefixed with the parent's name if two are equal.

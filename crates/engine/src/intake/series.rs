@@ -12,8 +12,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::stamp::{FileStamp, Stamp};
-use octrls_readers::{NaturalKey, Role, ScanFiles, SeriesKey, may_be_instance, natural_key, role};
+use octrls_readers::{Role, ScanFiles, SeriesKey, may_be_instance, role_and_identity};
+
+use super::{
+    members::{Members, stamp_of},
+    stamp::{FileStamp, FileSum, Stamp},
+};
 
 /// The DICOM files seen so far, grouped by series. Shared by watchers and workers.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +42,6 @@ struct KnownFile {
     walk: u64,
 }
 
-/// The instances of one series.
-#[derive(Debug, Default)]
-struct Members {
-    names: BTreeSet<(NaturalKey, OsString)>,
-    /// Sums over all instances, so that a change of one needs no check of the others.
-    bytes: u64,
-    digest: u64,
-    /// The first file that last named the series.
-    named_after: Option<OsString>,
-}
-
 /// Result of a check of a file.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesChange {
@@ -60,6 +53,8 @@ pub(crate) struct SeriesChange {
     pub(crate) is_new: bool,
     /// The first file of the series that the file has left.
     pub(crate) left: Option<PathBuf>,
+    /// A file that has just been replaced by a newer one of the same instance, and that one.
+    pub(crate) replacement: Option<(PathBuf, PathBuf)>,
 }
 
 impl Series {
@@ -77,7 +72,7 @@ impl Series {
             return SeriesChange { is_instance, is_companion, ..SeriesChange::default() };
         }
         // Read without the lock: a file on a slow share must not block others.
-        let Ok(role) = role(path) else {
+        let Ok((role, identity)) = role_and_identity(path) else {
             // The next check may succeed.
             return SeriesChange { left: self.remove_file(path), ..SeriesChange::default() };
         };
@@ -88,13 +83,16 @@ impl Series {
         let before = known_folder.remove(name);
         let of = of.map(|key| known_folder.key(key));
         let is_instance = of.is_some();
+        let mut replacement = None;
         if let Some(key) = &of {
-            known_folder.series.entry(Arc::clone(key)).or_default().add(name, stamp);
+            let members = known_folder.series.entry(Arc::clone(key)).or_default();
+            replacement = members.add(name, stamp, identity);
         }
+        let replacement = replacement.map(|(older, newer)| (folder.join(older), folder.join(newer)));
         let left =
             before.filter(|key| Some(key) != of.as_ref()).and_then(|key| Some(folder.join(known_folder.first(&key)?)));
         known_folder.files.insert(name.to_owned(), KnownFile { stamp, of, is_companion, walk });
-        SeriesChange { is_instance, is_companion, is_new: true, left }
+        SeriesChange { is_instance, is_companion, is_new: true, left, replacement }
     }
 
     /// Records that there is no file at `path`; returns the first file of the series it belonged to.
@@ -149,14 +147,22 @@ impl Series {
         Some(head.with_file_name(before)).filter(|before| before != head)
     }
 
+    /// The files of the series named by `path` that newer ones stand for.
+    pub(crate) fn replaced(&self, path: &Path) -> Vec<PathBuf> {
+        let all = self.all();
+        let members = find(&all, path).and_then(|(folder, known, key)| Some((folder, known.series.get(key)?)));
+        members
+            .map(|(folder, members)| members.replaced().map(|older| folder.join(older)).collect())
+            .unwrap_or_default()
+    }
+
     /// The files of the scan named by `path`.
     pub(crate) fn files(&self, path: &Path) -> ScanFiles {
         let instances = || {
             let all = self.all();
             let (folder, known_folder, key) = find(&all, path)?;
-            let names = &known_folder.series.get(key)?.names;
-            (path.file_name() == names.first().map(|(_, name)| name.as_os_str()))
-                .then(|| names.iter().map(|(_, name)| folder.join(name)).collect())
+            let members = known_folder.series.get(key)?;
+            (path.file_name() == members.first()).then(|| members.names().map(|name| folder.join(name)).collect())
         };
         instances().and_then(ScanFiles::series).unwrap_or_else(|| ScanFiles::one(path))
     }
@@ -177,16 +183,16 @@ impl Series {
         if self.head(path).is_none() {
             return Ok(Some(stamp));
         }
-        let mut members = Members::default();
+        let mut sum = FileSum::default();
         for file in self.files(path).instances() {
             match FileStamp::take(file) {
-                Ok(Some(stamp)) => members.add(file.file_name().unwrap_or_default(), stamp),
+                Ok(Some(stamp)) => sum.add(file.file_name().unwrap_or_default(), stamp),
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Some(members.stamp(stamp)))
+        Ok(Some(stamp_of(&sum, stamp)))
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownFolder>> {
@@ -212,42 +218,19 @@ impl KnownFolder {
 
     /// Forgets the file `name`; returns the series it belonged to.
     fn remove(&mut self, name: &OsStr) -> Option<Arc<SeriesKey>> {
-        let KnownFile { stamp, of, .. } = self.files.remove(name)?;
+        let KnownFile { of, .. } = self.files.remove(name)?;
         let key = of?;
         let members = self.series.get_mut(&key)?;
-        members.remove(name, stamp);
-        if members.names.is_empty() {
+        members.remove(name);
+        if members.is_empty() {
             self.series.remove(&key);
         }
         Some(key)
     }
 
     fn first(&self, key: &SeriesKey) -> Option<&OsStr> {
-        self.series.get(key)?.names.first().map(|(_, name)| name.as_os_str())
+        self.series.get(key)?.first()
     }
-}
-
-impl Members {
-    fn add(&mut self, name: &OsStr, stamp: FileStamp) {
-        self.names.insert(sort_key(name));
-        self.bytes += stamp.bytes;
-        self.digest = self.digest.wrapping_add(stamp.digest(name));
-    }
-
-    fn remove(&mut self, name: &OsStr, stamp: FileStamp) {
-        self.names.remove(&sort_key(name));
-        self.bytes -= stamp.bytes;
-        self.digest = self.digest.wrapping_sub(stamp.digest(name));
-    }
-
-    /// The stamp of the series, given that of its first file.
-    fn stamp(&self, first: Stamp) -> Stamp {
-        first.with_instances(self.names.len(), self.bytes, self.digest)
-    }
-}
-
-fn sort_key(name: &OsStr) -> (NaturalKey, OsString) {
-    (natural_key(&name.to_string_lossy()), name.to_owned())
 }
 
 #[cfg(test)]

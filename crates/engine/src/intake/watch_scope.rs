@@ -7,6 +7,7 @@ use std::{
 
 use super::filter::Filter;
 use octrls_readers::may_be_scan;
+use octrls_report::holds_results;
 
 /// Extensions that programs give to unfinished files.
 const UNFINISHED: [&str; 10] =
@@ -47,6 +48,12 @@ impl WatchScope {
         let is_result = self.out.as_ref().is_some_and(|out| path.starts_with(out));
         let is_admitted = |part| matches!(part, Component::Normal(name) if !is_ignored(name));
         !is_result && path.components().all(is_admitted) && self.filter.admits(path)
+    }
+
+    /// Whether a folder above `path` holds results of octrls, wherever they come from. Nothing in it is a scan.
+    pub(crate) fn is_among_results(&self, path: &Path) -> bool {
+        let above = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        above.into_iter().any(|folder| holds_results(&self.root.join(folder)))
     }
 
     /// Whether to check the file at `path`.

@@ -12,6 +12,18 @@ pub enum LedgerError {
     /// The database cannot be opened, read or written.
     #[error("cannot use the ledger: {0}")]
     Database(rusqlite::Error),
+    /// The ledger's file cannot be created or made private.
+    #[error("cannot use the ledger: {source}")]
+    File {
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The ledger's file was removed or replaced while it was in use.
+    #[error("the ledger {what} while octrls used it; octrls stops, and the next start checks every scan again")]
+    Lost {
+        /// What happened to the file.
+        what: String,
+    },
     /// The database is damaged.
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
@@ -44,10 +56,36 @@ impl LedgerError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Database(_) | Self::Damaged(_) => ErrorCode::Ledger,
+            Self::Database(_) | Self::File { .. } | Self::Damaged(_) => ErrorCode::Ledger,
+            Self::Lost { .. } => ErrorCode::LedgerLost,
             Self::Missing { .. } => ErrorCode::LedgerMissing,
             Self::Secret(_) => ErrorCode::LedgerSecret,
             Self::Newer { .. } => ErrorCode::LedgerNewer,
+        }
+    }
+
+    /// Whether the file is no longer a usable ledger, which no further attempt changes.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Database(error) => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+            Self::Lost { .. } | Self::Damaged(_) | Self::Newer { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the disk or the permissions are at fault: it is full, read-only, or answers with errors.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DiskFull, OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure};
+        match self {
+            Self::Database(error) => matches!(
+                error.sqlite_error_code(),
+                Some(DiskFull | ReadOnly | SystemIoFailure | CannotOpen | PermissionDenied | OutOfMemory)
+            ),
+            Self::File { .. } => true,
+            _ => false,
         }
     }
 }

@@ -29,17 +29,25 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::schema::STEPS;
-pub(crate) use self::{database::open as open_database, records::Records};
+use self::{
+    database::immediate,
+    path_column::PathColumn,
+    rows::{Row, check_copies, disown, is_occupied, remember, take_over},
+    time::now,
+};
+pub(crate) use self::{
+    database::{LedgerFile, open as open_database},
+    records::Records,
+};
 pub use self::{
     error::LedgerError,
     records::{LedgerEntry, ScanState},
 };
-use self::{
-    path_column::PathColumn,
-    rows::{Row, is_occupied, remember},
-    time::now,
+use crate::{
+    folders::{STATE_FOLDER, result_folder},
+    intake::stamp::Stamp,
+    work::content::Content,
 };
-use crate::{intake::stamp::Stamp, work::content::Content};
 
 /// Error code of a scan whose attempts all crashed the program.
 pub(crate) const CRASH_CODE: ErrorCode = ErrorCode::Crash;
@@ -74,6 +82,7 @@ pub(crate) enum Admission {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     db: Connection,
+    file: LedgerFile,
     fingerprint: String,
     /// SHA-256 of the model file.
     model: String,
@@ -110,6 +119,7 @@ impl Ledger {
         roots: &[(String, PathBuf)],
     ) -> Result<Self, LedgerError> {
         let mut db = open_database(file)?;
+        let opened = LedgerFile::of(file)?;
         let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if check != "ok" {
             return Err(LedgerError::Damaged(check));
@@ -122,7 +132,7 @@ impl Ledger {
         db.execute_batch(
             "DELETE FROM paths WHERE content LIKE 'unreadable:%'; DELETE FROM scans WHERE content LIKE 'unreadable:%';",
         )?;
-        let tx = db.transaction()?;
+        let tx = immediate(&mut db)?;
         // The first walk checks every file anyway.
         tx.execute_batch("DELETE FROM requests; DELETE FROM roots;")?;
         for (name, path) in roots {
@@ -130,7 +140,12 @@ impl Ledger {
         }
         tx.commit()?;
         let Fingerprint { fingerprint, model } = fingerprint;
-        Ok(Self { db, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
+        Ok(Self { db, file: opened, fingerprint, model, out: out.to_owned(), busy: HashMap::new() })
+    }
+
+    /// The ledger's file, to notice when it is lost.
+    pub(crate) fn file(&self) -> LedgerFile {
+        self.file.clone()
     }
 
     /// Subtracts the attempts that crashed the program.
@@ -160,9 +175,9 @@ impl Ledger {
     /// Looks up the file at `path` with the given stamp.
     pub(crate) fn status_of(&self, path: &Path, stamp: Stamp) -> Result<PathStatus, LedgerError> {
         let mut query = self.db.prepare_cached(
-            "SELECT state, result, scans.path FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
+            "SELECT state, result, scans.path, change IS NULL FROM paths JOIN scans ON scans.content = paths.content AND fingerprint = ?1
              WHERE paths.path = ?2 AND paths.bytes = ?3 AND modified_ns = ?4
-               AND sidecar_bytes IS ?5 AND sidecar_modified_ns IS ?6",
+               AND sidecar_bytes IS ?5 AND sidecar_modified_ns IS ?6 AND (change IS NULL OR change = ?7)",
         )?;
         let found = query
             .query_row(
@@ -173,14 +188,20 @@ impl Ledger {
                     stamp.scan.modified_ns,
                     stamp.sidecar.map(|s| s.bytes as i64),
                     stamp.sidecar.map(|s| s.modified_ns),
+                    stamp.change(),
                 ],
                 |row| {
                     let result = row.get::<_, Option<PathColumn<PathBuf>>>(1)?.map(|path| path.0);
-                    Ok((row.get::<_, String>(0)?, result, row.get::<_, PathColumn<PathBuf>>(2)?.0))
+                    Ok((row.get::<_, String>(0)?, result, row.get::<_, PathColumn<PathBuf>>(2)?.0, row.get(3)?))
                 },
             )
             .optional()?;
-        let Some((state, result, taken)) = found else { return Ok(PathStatus::Unknown) };
+        let Some((state, result, taken, is_adopted)) = found else { return Ok(PathStatus::Unknown) };
+        if is_adopted {
+            // An earlier version saw the file. To read every file again would take too long on a large share.
+            let mut adopt = self.db.prepare_cached("UPDATE paths SET change = ?1 WHERE path = ?2")?;
+            adopt.execute(params![stamp.change(), PathColumn(path)])?;
+        }
         let has_results = || result.as_ref().is_some_and(|result| results_exist(&self.out, result));
         Ok(match state.as_str() {
             "written" if has_results() => PathStatus::Done,
@@ -204,7 +225,7 @@ impl Ledger {
         if self.busy.contains_key(content) {
             return Ok(Admission::Busy);
         }
-        let tx = self.db.transaction()?;
+        let tx = immediate(&mut self.db)?;
         let known = Row::find(&tx, content, &self.fingerprint)?;
         let attempts = match known {
             Some(Row { ref state, .. }) if state == "expired" => {
@@ -214,7 +235,9 @@ impl Ledger {
             }
             Some(Row { ref state, result: Some(ref result), .. }) if state == "written" => {
                 // The result folder of this path may hold an earlier content's results, which must be replaced.
-                if results_exist(&self.out, result) && !is_occupied(&tx, path, content, &self.fingerprint)? {
+                if results_exist(&self.out, result)
+                    && !is_occupied(&tx, &result_folder(path), content, &self.fingerprint)?
+                {
                     remember(&tx, path, stamp, content)?;
                     tx.commit()?;
                     return Ok(Admission::AlreadyDone);
@@ -254,19 +277,36 @@ impl Ledger {
         Ok(Admission::Run { attempt })
     }
 
-    /// Records that the results of `content` are in the folder `path` below the output folder.
+    /// Records that the folder `path` below the output folder is about to get results of `content`, and that any other
+    /// content has none there. Returns whether another had. It is on disk before this returns.
+    pub(crate) fn claim(&mut self, path: &Path, content: &Content) -> Result<bool, LedgerError> {
+        let tx = immediate(&mut self.db)?;
+        let lost = take_over(&tx, path, content, &self.fingerprint)?;
+        tx.commit()?;
+        Ok(lost)
+    }
+
+    /// Records that no content has its results in the folder `path`.
+    pub(crate) fn disown(&mut self, path: &Path) -> Result<(), LedgerError> {
+        let tx = immediate(&mut self.db)?;
+        disown(&tx, path)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Whether any content has its results in the folder `path`.
+    pub(crate) fn has_result_in(&self, path: &Path) -> Result<bool, LedgerError> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM scans WHERE result = ?1")?.exists([PathColumn(path)])?)
+    }
+
+    /// Records that the results of `content`, taken from the scan at `path`, are on disk.
     pub(crate) fn done(&mut self, path: &Path, stamp: Stamp, content: &Content) -> Result<(), LedgerError> {
-        let seconds = self.end_work(content);
-        let tx = self.db.transaction()?;
-        tx.execute(
-            "UPDATE scans SET state = iif(state = 'written', 'superseded', state), result = NULL, changed = ?1
-             WHERE result = ?2 AND NOT (content = ?3 AND fingerprint = ?4)",
-            params![now(), PathColumn(path), content.key(), self.fingerprint],
-        )?;
+        let (seconds, result) = (self.end_work(content), result_folder(path));
+        let tx = immediate(&mut self.db)?;
+        take_over(&tx, &result, content, &self.fingerprint)?;
         tx.execute(
             "UPDATE scans SET state = 'written', result = ?1, changed = ?2, finished = ?2, seconds = ?3
              WHERE content = ?4 AND fingerprint = ?5",
-            params![PathColumn(path), now(), seconds, content.key(), self.fingerprint],
+            params![PathColumn(result.as_path()), now(), seconds, content.key(), self.fingerprint],
         )?;
         remember(&tx, path, stamp, content)?;
         Ok(tx.commit()?)
@@ -304,7 +344,7 @@ impl Ledger {
         (code, reason): (ErrorCode, &str),
     ) -> Result<(), LedgerError> {
         let seconds = self.end_work(content);
-        let tx = self.db.transaction()?;
+        let tx = immediate(&mut self.db)?;
         // A scan that never started, because it is unreadable or too large, has no row yet.
         tx.execute(
             "INSERT INTO scans (content, fingerprint, state, attempts, path, code, reason, first_taken, changed, finished, model)
@@ -333,7 +373,9 @@ impl Ledger {
         const A_FEW: u32 = 256;
         let Ok(limit) = Timestamp::now().checked_sub(age) else { return Ok(Vec::new()) };
         let mut query = self.db.prepare_cached(
-            "SELECT rowid, result FROM scans WHERE state = 'written' AND result IS NOT NULL AND finished < ?1 AND rowid > ?2
+            "SELECT rowid, result FROM scans
+             WHERE (state = 'written' AND finished < ?1 OR state = 'hashed' AND changed < ?1)
+               AND result IS NOT NULL AND rowid > ?2
              ORDER BY rowid LIMIT ?3",
         )?;
         let rows = query.query_map(params![limit.to_string(), after, A_FEW], |row| {
@@ -342,13 +384,15 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Records that the results of the given row were removed because of their age. The content is not processed again.
-    pub(crate) fn expire(&self, row: i64) -> Result<(), LedgerError> {
-        self.db.execute(
-            "UPDATE scans SET state = 'expired', result = NULL, changed = ?1 WHERE rowid = ?2 AND state = 'written'",
-            params![now(), row],
+    /// Records that the results that the given row has in the folder `path` are removed because of their age. The content
+    /// is not processed again. Returns false if the row has none there.
+    pub(crate) fn expire(&self, row: i64, path: &Path) -> Result<bool, LedgerError> {
+        let expired = self.db.execute(
+            "UPDATE scans SET state = 'expired', result = NULL, changed = ?1
+             WHERE rowid = ?2 AND state IN ('written', 'hashed') AND result = ?3",
+            params![now(), row, PathColumn(path)],
         )?;
-        Ok(())
+        Ok(expired > 0)
     }
 
     /// Ends an attempt because `content` turned out to be part of another scan.
@@ -362,6 +406,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// Records why the scan that was at `path` is superseded.
+    pub(crate) fn explain_superseded(&self, path: &Path, code: ErrorCode, reason: &str) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET code = ?1, reason = ?2, changed = ?3
+             WHERE path = ?4 AND state = 'superseded' AND code IS NOT ?1",
+            params![code.as_str(), reason, now(), PathColumn(path)],
+        )?;
+        Ok(())
+    }
+
     /// Records that the file that failed in place at `path` is gone, replaced by `now_there` or by no separate scan.
     pub(crate) fn replaced(&self, path: &Path, now_there: Option<&Content>) -> Result<(), LedgerError> {
         self.db.execute(
@@ -371,12 +425,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// Drops the results of the scan at `path`, which is part of another; returns whether there were any.
-    pub(crate) fn withdraw(&self, path: &Path) -> Result<bool, LedgerError> {
-        let withdrawn = self.db.execute(
-            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state = 'written'",
+    /// Drops the results of the scan at `path`, which is part of another, unless it is being processed; returns whether
+    /// there were any. An operator may have asked to process it again.
+    pub(crate) fn withdraw(&mut self, path: &Path) -> Result<bool, LedgerError> {
+        let tx = immediate(&mut self.db)?;
+        check_copies(&tx, path)?;
+        let withdrawn = tx.execute(
+            "UPDATE scans SET state = 'superseded', result = NULL, changed = ?1 WHERE result = ?2 AND state <> 'running'",
             params![now(), PathColumn(path)],
         )?;
+        tx.commit()?;
         Ok(withdrawn > 0)
     }
 
@@ -391,9 +449,10 @@ pub(crate) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// If the check fails, results count as present: an unreachable disk is no reason to process everything again.
+/// If the check fails, results count as present: an unreachable disk is no reason to process everything again. Neither is
+/// one that is unmounted.
 fn results_exist(out: &Path, result: &Path) -> bool {
-    out.join(result).try_exists().unwrap_or(true)
+    out.join(result).try_exists().unwrap_or(true) || !out.join(STATE_FOLDER).exists()
 }
 
 #[cfg(test)]

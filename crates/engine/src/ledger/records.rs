@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use octrls_fs::digest::sha256;
 use rusqlite::{Connection, Row, params};
 
+use crate::{Review, ReviewState};
+
 use super::{database, error::LedgerError, path_column::PathColumn, time::now};
 
 /// State of a content under one model and one set of settings.
@@ -158,6 +160,45 @@ impl Records {
             params![PathColumn(path), now(), entry.content, entry.fingerprint],
         )?;
         Ok(changed > 0)
+    }
+
+    /// Records that the result of `entry` was written anew at `at`.
+    pub(crate) fn renewed(&self, entry: &LedgerEntry, at: Timestamp) -> Result<(), LedgerError> {
+        self.db.execute(
+            "UPDATE scans SET finished = ?1, changed = ?1 WHERE content = ?2 AND fingerprint = ?3 AND state = 'written'",
+            params![at.to_string(), entry.content, entry.fingerprint],
+        )?;
+        Ok(())
+    }
+
+    /// Adds a review of the result of `entry`.
+    pub(crate) fn add_review(&self, entry: &LedgerEntry, review: &Review) -> Result<(), LedgerError> {
+        let Review { state, reviewer, comment, at } = review;
+        self.db.execute(
+            "INSERT INTO reviews (content, fingerprint, state, reviewer, comment, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![entry.content, entry.fingerprint, state.name(), reviewer, comment, at.to_string()],
+        )?;
+        Ok(())
+    }
+
+    /// The reviews of the present result of `entry`, oldest first. Those of an earlier result of it are left out.
+    pub(crate) fn reviews_of(&self, entry: &LedgerEntry) -> Result<Vec<Review>, LedgerError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT state, reviewer, comment, at FROM reviews WHERE content = ?1 AND fingerprint = ?2 ORDER BY number",
+        )?;
+        let rows = query.query_map(params![entry.content, entry.fingerprint], |row| {
+            let (state, at): (String, String) = (row.get(0)?, row.get(3)?);
+            let review = ReviewState::of_name(&state).zip(at.parse().ok());
+            let (reviewer, comment) = (row.get(1)?, row.get(2)?);
+            Ok(review.map(|(state, at)| Review { state, reviewer, comment, at }))
+        })?;
+        let reviews = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+        Ok(reviews.filter(|review| entry.finished.is_none_or(|finished| review.at >= finished)).collect())
+    }
+
+    /// Whether anything was ever reviewed.
+    pub(crate) fn has_reviews(&self) -> Result<bool, LedgerError> {
+        Ok(self.db.query_row("SELECT EXISTS (SELECT 1 FROM reviews)", [], |row| row.get(0))?)
     }
 
     /// Deletes quarantined entries of the scan at `path`; if `sha256` is given, only those with this digest. The scan

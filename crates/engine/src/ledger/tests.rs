@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{Admission, Fingerprint, Ledger, LedgerError, PathStatus, Records, ScanState, StableFile};
 use crate::{
-    intake::stamp::{FileStamp, Stamp},
+    intake::stamp::{FileStamp, Patience, Stamp},
     work::content::Content,
 };
 
@@ -22,6 +22,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let mut fixture = Self { out: tempfile::tempdir().unwrap(), ledger: None };
+        fs::create_dir(fixture.out.path().join(".octrls")).unwrap();
         fixture.restart("model 1");
         fixture
     }
@@ -60,7 +61,8 @@ fn content_named(content: &str) -> Content {
 }
 
 fn stamp(content: &str) -> Stamp {
-    Stamp { scan: FileStamp { bytes: content.len() as u64, modified_ns: 1 }, sidecar: None, of_series: false }
+    let scan = FileStamp { bytes: content.len() as u64, modified_ns: 1, change: 1 };
+    Stamp { scan, sidecar: None, patience: Patience::Usual }
 }
 
 fn found<'a>(path: &'a Path, content: &str) -> StableFile<'a> {
@@ -234,7 +236,7 @@ fn expired_content_is_recreated_only_on_request() {
     let old = fixture.ledger().outdated(Duration::ZERO, 0).unwrap();
     assert_eq!(old.iter().map(|(_, path)| path.to_str().unwrap()).collect::<Vec<_>>(), ["x.png", "other.png"]);
     assert_eq!(fixture.ledger().outdated(Duration::ZERO, old[0].0).unwrap().len(), 1);
-    fixture.ledger().expire(old[0].0).unwrap();
+    assert!(fixture.ledger().expire(old[0].0, &old[0].1).unwrap());
     fs::remove_dir(fixture.out.path().join("x.png")).unwrap();
     assert_eq!(fixture.status_of("x.png", "x"), PathStatus::Done);
     assert_eq!(fixture.begin("copy.png", "x"), Admission::AlreadyDone);
@@ -244,4 +246,40 @@ fn expired_content_is_recreated_only_on_request() {
     assert!(records.reset(&entry, Path::new("x.png")).unwrap());
     assert_eq!(fixture.status_of("x.png", "x"), PathStatus::Unknown);
     assert_eq!(fixture.begin("x.png", "x"), FIRST);
+}
+
+#[test]
+fn other_content_of_the_same_size_and_time_is_unknown() {
+    let mut fixture = Fixture::new();
+    fixture.begin("a.png", "x");
+    fixture.done("a.png", "x");
+    let changed = Stamp { scan: FileStamp { change: 2, ..stamp("x").scan }, ..stamp("x") };
+    assert_eq!(fixture.ledger().status_of("a.png".as_ref(), changed).unwrap(), PathStatus::Unknown);
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Done);
+}
+
+#[test]
+fn files_that_an_earlier_version_knew_are_known_until_they_change() {
+    let mut fixture = Fixture::new();
+    fixture.begin("a.png", "x");
+    fixture.done("a.png", "x");
+    fixture.ledger().db.execute("UPDATE paths SET change = NULL", []).unwrap();
+    assert_eq!(fixture.status_of("a.png", "x"), PathStatus::Done);
+    let changed = Stamp { scan: FileStamp { change: 2, ..stamp("x").scan }, ..stamp("x") };
+    assert_eq!(fixture.ledger().status_of("a.png".as_ref(), changed).unwrap(), PathStatus::Unknown);
+}
+
+#[test]
+fn a_claimed_folder_belongs_to_no_other_content() {
+    let mut fixture = Fixture::new();
+    fixture.begin("a.png", "x");
+    fixture.done("a.png", "x");
+    fixture.begin("copy.png", "x");
+    fixture.begin("a.png", "other");
+    assert!(fixture.ledger().claim("a.png".as_ref(), &content_named("other")).unwrap());
+    // A crash before the results are in place.
+    fixture.restart("model 1");
+    assert_eq!(fixture.status_of("copy.png", "x"), PathStatus::Unknown);
+    assert!(!fixture.ledger().has_result_in("a.png".as_ref()).unwrap());
+    assert!(!fixture.ledger().claim("a.png".as_ref(), &content_named("other")).unwrap());
 }

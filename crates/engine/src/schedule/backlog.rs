@@ -19,7 +19,12 @@ pub(crate) struct QueuedScan {
     pub(crate) stamp: Stamp,
     /// When the file was queued.
     pub(crate) queued: Timestamp,
+    /// How often it was put off because its file may still be growing.
+    pub(crate) waits: u32,
 }
+
+/// How often a scan is put off for its file to grow, unless a program is known to have it open.
+pub(crate) const MOST_WAITS: u32 = 4;
 
 /// The queued tasks, oldest file first.
 #[derive(Debug, Default)]
@@ -84,13 +89,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::intake::stamp::FileStamp;
+    use crate::intake::stamp::{FileStamp, Patience};
 
     fn task(id: u64, modified_ns: i64) -> QueuedScan {
-        let stamp = Stamp { scan: FileStamp { bytes: 1, modified_ns }, sidecar: None, of_series: false };
+        let scan = FileStamp { bytes: 1, modified_ns, change: 0 };
+        let stamp = Stamp { scan, sidecar: None, patience: Patience::Usual };
         let path = PathBuf::from(format!("{id}.png"));
         let files = Arc::new(ScanFiles::one(&path));
-        QueuedScan { id: ScanId(id), files, path, stamp, queued: Timestamp::UNIX_EPOCH }
+        QueuedScan { id: ScanId(id), files, path, stamp, queued: Timestamp::UNIX_EPOCH, waits: 0 }
     }
 
     #[test]

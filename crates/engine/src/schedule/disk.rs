@@ -1,4 +1,4 @@
-//! Checks the free space for results.
+//! Checks the disk for results: whether it is there, and its free space.
 
 use std::{
     io,
@@ -15,8 +15,10 @@ const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 const MIB: u64 = 1 << 20;
 
-/// Free space on the disk with the results.
+/// The disk with the results: whether it is there, and its free space.
 pub(crate) struct Disk {
+    is_present: Box<dyn Fn() -> bool + Send>,
+    is_gone: bool,
     free: Box<dyn Fn() -> io::Result<u64> + Send>,
     /// Bytes that must stay free.
     required: u64,
@@ -25,9 +27,38 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn of(out: &Path, required: u64) -> Self {
+    /// The disk with the folder `out`, which is there while `is_present` says so.
+    pub(crate) fn of(out: &Path, required: u64, is_present: impl Fn() -> bool + Send + 'static) -> Self {
         let out: PathBuf = out.to_owned();
-        Self { free: Box::new(move || fs4::available_space(&out)), required, is_low: false, next_check: Instant::now() }
+        Self {
+            is_present: Box::new(is_present),
+            is_gone: false,
+            free: Box::new(move || fs4::available_space(&out)),
+            required,
+            is_low: false,
+            next_check: Instant::now(),
+        }
+    }
+
+    /// Checks whether the folder is there; sends a notice when that changes.
+    pub(crate) fn check_presence(&mut self, events: &EventSender) {
+        let is_gone = !(self.is_present)();
+        if std::mem::replace(&mut self.is_gone, is_gone) == is_gone {
+            return;
+        }
+        let (level, code, text) = if is_gone {
+            let text = "the folder for results is gone, or another has taken its place; nothing is written there and no scan \
+                        starts until it returns";
+            (Level::Error, Some(ErrorCode::OutGone), text.to_owned())
+        } else {
+            (Level::Info, None, "the folder for results is back; scans are started again".to_owned())
+        };
+        events.notice(level, code, text);
+    }
+
+    /// Whether the folder was gone at the last check.
+    pub(crate) const fn is_gone(&self) -> bool {
+        self.is_gone
     }
 
     /// Whether too little space is free; sends a notice when that changes.
@@ -74,7 +105,7 @@ mod tests {
             0 => Err(io::ErrorKind::Other.into()),
             free => Ok(free),
         });
-        let mut disk = Disk { free: measure, required: 50 * MIB, is_low: false, next_check: Instant::now() };
+        let mut disk = Disk { free: measure, required: 50 * MIB, ..Disk::of(Path::new(""), 0, || true) };
         let start = Instant::now();
         let mut low = Vec::new();
         for (step, mib) in [100, 49, 20, 0, 50, 60].into_iter().enumerate() {
@@ -100,8 +131,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (sender, _events) = unbounded();
         let events = EventSender::new(sender);
-        assert!(!Disk::of(folder.path(), 1).is_low(Instant::now(), &events));
-        assert!(Disk::of(folder.path(), u64::MAX).is_low(Instant::now(), &events));
-        assert!(!Disk::of(folder.path(), 0).is_low(Instant::now(), &events));
+        assert!(!Disk::of(folder.path(), 1, || true).is_low(Instant::now(), &events));
+        assert!(Disk::of(folder.path(), u64::MAX, || true).is_low(Instant::now(), &events));
+        assert!(!Disk::of(folder.path(), 0, || true).is_low(Instant::now(), &events));
     }
 }

@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_hours(1);
 
 /// Removes results older than `age`, now and every hour, until the sender of `stop` is dropped.
 pub(crate) fn run(context: &Arc<WorkerContext>, age: Duration, stop: &Receiver<()>) {
-    let clock = ClockGuard::of(&context.out.join(STATE_FOLDER));
+    let clock = ClockGuard::of(&context.results.out.join(STATE_FOLDER));
     let mut reported = None;
     loop {
         let suspended_until = clock.suspended_until();
@@ -25,7 +25,11 @@ pub(crate) fn run(context: &Arc<WorkerContext>, age: Duration, stop: &Receiver<(
             context.events.notice(Level::Warning, Some(ErrorCode::Clock), text);
         }
         reported = suspended_until;
-        let removed = if suspended_until.is_some() { Ok(0) } else { remove_old(context, age, stop) };
+        let removed = if suspended_until.is_some() || !context.results.is_present() {
+            Ok(0)
+        } else {
+            remove_old(context, age, stop)
+        };
         match removed {
             Ok(0) => {}
             Ok(count) => {
@@ -51,15 +55,13 @@ fn remove_old(context: &WorkerContext, age: Duration, stop: &Receiver<()>) -> Re
             if stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(count);
             }
-            let folder = context.out.join(&result);
-            if !context.processor.may_be_removed(&folder) {
+            if !context.processor.may_be_removed(&context.results.out.join(&result)) {
                 continue;
             }
-            // The ledger is updated first: a crash in between leaves an extra folder, but nothing is processed again.
-            ledger::lock(&context.ledger).expire(row)?;
-            match context.staging.discard(&folder) {
-                Ok(removed) => count += usize::from(removed),
-                Err(error) => {
+            match context.results.expire(row, &result)? {
+                None => {}
+                Some(Ok(removed)) => count += usize::from(removed),
+                Some(Err(error)) => {
                     let is_outside = matches!(error, OutputError::Outside { .. });
                     let text = format!("cannot remove old results: {error}");
                     context.events.notice(Level::Warning, Some(error.code()), text);

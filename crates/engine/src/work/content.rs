@@ -1,4 +1,4 @@
-//! Identity of a scan's content, independent of its name: SHA-256 of its files and of its sidecar.
+//! Identity of a scan's content, independent of its name: SHA-256 of its files, of its sidecar, and of an export's images.
 
 use std::{
     fs::{self, File},
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls_fs::digest::{sha256_of_file, sha256_of_reader};
+use octrls_fs::digest::{sha256, sha256_of_file, sha256_of_reader};
 use octrls_readers::{ReadError, ScanFiles};
 
 use super::processor::{ProcessError, with_scan_name};
@@ -17,9 +17,13 @@ use crate::intake::stamp::{Stamp, sidecar_of};
 pub(crate) struct Content(String);
 
 impl Content {
-    /// Reads the scan in `files` and its sidecar. Also returns the SHA-256 of the scan's file, or of each instance of a
-    /// series. Fails soon after `cancelled` returns true.
-    pub(crate) fn read(files: &ScanFiles, cancelled: &dyn Fn() -> bool) -> io::Result<(Self, Vec<String>)> {
+    /// Reads the scan in `files`, its sidecar, and the `images` of an export. Also returns the SHA-256 of the scan's file,
+    /// or of each instance of a series. Fails soon after `cancelled` returns true.
+    pub(crate) fn read(
+        files: &ScanFiles,
+        images: &[PathBuf],
+        cancelled: &dyn Fn() -> bool,
+    ) -> io::Result<(Self, Vec<String>)> {
         let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
         let digests: Vec<String> = match files.instances() {
             [] => vec![digest(files.path())?],
@@ -38,6 +42,16 @@ impl Content {
                 return Err(error);
             }
             _ => {}
+        }
+        if !images.is_empty() {
+            // The XML tells images apart by name.
+            let mut named: Vec<String> = images
+                .iter()
+                .map(|file| Ok(format!("{} {}", digest(file)?, file.file_name().unwrap_or_default().display())))
+                .collect::<io::Result<_>>()?;
+            named.sort_unstable();
+            key.push_str("+images=");
+            key.push_str(&sha256(named.join("\n").as_bytes()));
         }
         Ok((Self(key), digests))
     }
@@ -102,13 +116,32 @@ mod tests {
         let (a, b) = (dir.path().join("a.png"), dir.path().join("b.png"));
         std::fs::write(&a, "abc").unwrap();
         std::fs::write(&b, "abc").unwrap();
-        let read = |path: &Path| Content::read(&path.into(), &|| false).unwrap().0;
+        let read = |path: &Path| Content::read(&path.into(), &[], &|| false).unwrap().0;
         assert_eq!(read(&a), read(&b));
         assert_eq!(read(&a).sha256(), Some(ABC));
         std::fs::write(dir.path().join("b.png.toml"), "axial_um = 3.87").unwrap();
         assert_ne!(read(&a), read(&b));
         assert_eq!(read(&b).sha256(), Some(ABC));
-        Content::read(&ScanFiles::one(&a), &|| true).unwrap_err();
+        Content::read(&ScanFiles::one(&a), &[], &|| true).unwrap_err();
+    }
+
+    #[test]
+    fn the_images_of_an_export_are_part_of_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, text) in [("e.xml", "abc"), ("1.tif", "one"), ("2.tif", "two")] {
+            std::fs::write(at(name), text).unwrap();
+        }
+        let read = |images: &[&str]| {
+            let images: Vec<PathBuf> = images.iter().map(|name| at(name)).collect();
+            Content::read(&ScanFiles::one(at("e.xml")), &images, &|| false).unwrap().0
+        };
+        let both = read(&["1.tif", "2.tif"]);
+        assert_eq!(both.sha256(), Some(ABC));
+        assert!(both != read(&["1.tif"]) && both == read(&["2.tif", "1.tif"]) && read(&[]).key() == ABC);
+        std::fs::write(at("1.tif"), "two").unwrap();
+        std::fs::write(at("2.tif"), "one").unwrap();
+        assert_ne!(read(&["1.tif", "2.tif"]), both, "each has its own name");
     }
 
     #[test]
@@ -121,7 +154,7 @@ mod tests {
                 path
             };
             let files = ScanFiles::series(files.iter().map(write).collect()).unwrap();
-            Content::read(&files, &|| false).unwrap().0
+            Content::read(&files, &[], &|| false).unwrap().0
         };
         let both = series(&[("1.dcm", "abc"), ("2.dcm", "def")]);
         assert_eq!(both, series(&[("3.dcm", "def"), ("4.dcm", "abc")]));

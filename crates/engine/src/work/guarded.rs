@@ -54,6 +54,11 @@ pub fn process_guarded(
             return ControlFlow::Break(Cancelled);
         }
         report(change);
+        // The report may find a reason to stop, right before results are published.
+        if is_cancelled() {
+            cancelled = true;
+            return ControlFlow::Break(Cancelled);
+        }
         ControlFlow::Continue(())
     };
     match catch_unwind(AssertUnwindSafe(|| processor.process(task, &mut guarded_report))) {

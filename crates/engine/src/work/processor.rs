@@ -1,11 +1,12 @@
 //! The engine's interface to what processes a scan.
 
-use std::{any::Any, ops::ControlFlow, path::Path};
+use std::{any::Any, io, ops::ControlFlow, path::Path};
 
 use octrls_core::{ErrorCode, network::ModelError};
+use octrls_fs::platform::is_out_of_resources;
 use octrls_readers::{self as scan, ReadError, ScanFiles};
-use octrls_report::OutputError;
 pub use octrls_report::{Cancelled, ScanSummary};
+use octrls_report::{EarlierResult, OutputError};
 
 use crate::ScanChange;
 
@@ -22,6 +23,8 @@ pub struct ScanTask<'a> {
     pub digests: &'a [String],
     /// Folder for the results.
     pub out: &'a Path,
+    /// The result that they replace, by whose DICOM objects the new ones name their predecessors.
+    pub earlier: &'a EarlierResult,
 }
 
 /// Turns a scan into a folder of results.
@@ -104,9 +107,15 @@ impl ProcessError {
     /// The processor panicked with this payload.
     #[must_use]
     pub fn panicked(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        // A message that was put together may quote the scan.
+        let text = payload.downcast_ref::<&str>().copied().unwrap_or("see the position on standard error");
         Self { code: ErrorCode::Panic, reason: format!("internal error: {text}"), transient: false }
+    }
+
+    /// The process or the machine has no file descriptors or memory left, which is no fault of the scan.
+    #[must_use]
+    pub fn out_of_resources(source: &io::Error) -> Self {
+        Self { code: ErrorCode::Resources, reason: source.to_string(), transient: true }
     }
 
     pub(crate) fn is_put_off(&self) -> bool {
@@ -122,6 +131,11 @@ impl From<Cancelled> for ProcessError {
 
 impl From<ReadError> for ProcessError {
     fn from(error: ReadError) -> Self {
+        if let ReadError::Io { source, .. } = &error
+            && is_out_of_resources(source)
+        {
+            return Self::out_of_resources(source);
+        }
         Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
     }
 }
@@ -134,6 +148,11 @@ impl From<ModelError> for ProcessError {
 
 impl From<OutputError> for ProcessError {
     fn from(error: OutputError) -> Self {
+        if let OutputError::Io { source, .. } = &error
+            && is_out_of_resources(source)
+        {
+            return Self::out_of_resources(source);
+        }
         Self { code: error.code(), transient: error.is_transient(), reason: error.to_string() }
     }
 }
@@ -154,8 +173,14 @@ pub(crate) fn with_scan_name(error: ReadError, name: &Path) -> ProcessError {
     }
 }
 
-/// Whether this error code means that no scan's results can be written.
+/// Whether this error code blames the machine, not the scan: no results can be written, or there are no file descriptors
+/// or no memory.
 #[must_use]
-pub fn is_storage_error(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::OutFull | ErrorCode::OutDenied)
+pub fn is_fault_of_machine(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::OutFull | ErrorCode::OutDenied | ErrorCode::OutGone | ErrorCode::Resources)
+}
+
+/// Whether this error code says nothing about the scan: no scan's results can be written or recorded.
+pub(crate) fn is_environment_error(code: ErrorCode) -> bool {
+    is_fault_of_machine(code) || matches!(code, ErrorCode::Ledger)
 }

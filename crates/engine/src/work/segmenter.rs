@@ -6,7 +6,7 @@ use octrls_core::{
     layer::EzConvention,
     measure::{Gates, follow_up::Protocol, reference::ReferenceTable},
     network::Network,
-    scan::{Pattern, ScanHeader, Subject},
+    scan::{Note, Pattern, ScanHeader, Subject},
     segment::segment,
 };
 use octrls_fs::digest::sha256;
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     ScanChange,
-    history::{EyeScan, History, ScanVisit},
+    history::{EyeScan, History, ScanVisit, scan_key},
 };
 
 /// Start of every fingerprint. Another one would process every scan again, so it does not follow the schema of
@@ -69,24 +69,26 @@ impl Segmenter {
         self.history = history;
         self
     }
+}
 
-    /// The follow-up key of the scan; `None` if the file does not state patient, eye or scan pattern.
-    fn eye_scan<'a>(
-        &self,
-        subject: Option<&'a Subject>,
-        header: &ScanHeader,
-        identity: &str,
-        series: Option<u32>,
-    ) -> Option<EyeScan<'a>> {
-        let series = series.map_or(String::new(), |n| n.to_string());
-        Some(EyeScan {
-            subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
-            eye: header.eye?,
-            scan: format!("{identity} {series}"),
-            model: format!("{} {}", self.network.file_sha256(), self.options.ez.key()),
-            protocol: Protocol::of(header),
-        })
-    }
+/// The follow-up key of the scan; `None` if the file does not state patient, eye or scan pattern. `model` is the digest
+/// of the model file, and the ellipsoid zone convention.
+pub(crate) fn eye_scan<'a>(
+    subject: Option<&'a Subject>,
+    header: &ScanHeader,
+    identity: &str,
+    series: Option<u32>,
+    (model, ez): (&str, EzConvention),
+    name: &Path,
+) -> Option<EyeScan<'a>> {
+    Some(EyeScan {
+        subject: subject.filter(|_| header.pattern != Pattern::Unknown)?,
+        eye: header.eye?,
+        scan: scan_key(identity, series),
+        model: format!("{model} {}", ez.key()),
+        protocol: Protocol::of(header),
+        name: name.to_owned(),
+    })
 }
 
 /// Reported before results are published.
@@ -105,19 +107,26 @@ impl Segmenter {
         let ScanTask { name, sha256, out, .. } = *task;
         let mut reader = opened.reader(read).map_err(|e| with_scan_name(e, name))?;
         let mut header = reader.header().clone();
-        let mut notes = reader.notes();
         let named = self.options.names.as_ref().map(|pattern| pattern.read(name));
         match &named {
             Some(Some(facts)) => facts.complete(&mut header),
-            Some(None) => notes.push("the name of the file does not fit the name pattern".to_owned()),
+            Some(None) => header.notes.push(Note::NameOutsidePattern),
             None => {}
+        }
+        let mut stated = opened.stated();
+        if stated.centre.is_some() && opened.series_count() > 1 {
+            stated.centre = None;
+            header.notes.push(Note::StatedCentreUnused);
         }
         unless_cancelled(report(ScanChange::Opened(Arc::new(header.clone()))))?;
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
+        let settings = reader.settings().unwrap_or_default();
+        results = results.with_stated(stated).with_axial_length(settings.axial_length_mm);
         if let Some(origin) = reader.dicom_origin() {
             results = results.with_dicom(origin.clone(), self.options.dicom);
         }
+        results = results.replacing(task.earlier.clone());
         // An unreadable fundus image or patient record must not fail the scan.
         if let Ok(Some(fundus)) = reader.fundus() {
             results = results.with_fundus(fundus);
@@ -143,11 +152,15 @@ impl Segmenter {
         // More instances of a DICOM series may arrive later; the series UID keeps it the same scan.
         let series = reader.dicom_origin().and_then(|origin| origin.reference.as_ref());
         let series = series.filter(|reference| reference.instances.len() > 1).map(|reference| &reference.series);
-        let eye = self.eye_scan(subject.as_ref(), &header, series.map_or(sha256, String::as_str), read.series);
+        let identity = series.map_or(sha256, String::as_str);
+        let model = (self.network.file_sha256(), self.options.ez);
+        let eye = eye_scan(subject.as_ref(), &header, identity, read.series, model, name);
         let guard = self.history.as_deref().filter(|_| eye.is_some()).map(History::lock);
         let visit = guard.as_ref().zip(eye.as_ref()).map(|(guard, scan)| ScanVisit { guard, scan });
-        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header).taken(&acquisition);
-        let scan = scan.with_reading(reader.crop(), notes);
+        let scan = ScanRecord::new(with_slashes(name), sha256.to_owned(), read.series, &header)
+            .taken(&acquisition)
+            .with_settings(settings)
+            .with_crop(reader.crop());
         let context = ScanContext {
             scan: &scan,
             model: &ModelRecord::new(&self.network),
@@ -255,6 +268,7 @@ mod tests {
         phantom::{Phantom, PhantomOptions},
     };
     use octrls_readers::ScanFiles;
+    use octrls_report::EarlierResult;
 
     #[test]
     fn a_cancelled_scan_leaves_nothing() {
@@ -269,7 +283,8 @@ mod tests {
         let mut bscans = 0;
         let (files, results) = (ScanFiles::one(&scan), out.join("a.png"));
         let name = Path::new("a.png");
-        let task = ScanTask { files: &files, name, sha256: "abc", digests: &[], out: &results };
+        let earlier = &EarlierResult::default();
+        let task = ScanTask { files: &files, name, sha256: "abc", digests: &[], out: &results, earlier };
         let cancelled = segmenter.process(&task, &mut |change| match change {
             ScanChange::BScan(_) => {
                 bscans += 1;

@@ -1,9 +1,11 @@
 //! The workers: process one scan at a time, from the queue to the ledger.
 //!
 //! An export's images may be complete before the XML that lists them arrives, and are then processed as scans; so are
-//! the first instances of a series. When the whole scan arrives, queued parts are dropped and their results are removed.
+//! the first instances of a series. When the whole scan arrives, queued parts are dropped and their results are removed
+//! (`parts`).
 
 use std::{
+    cell::{Cell, RefCell},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -13,21 +15,24 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use jiff::Timestamp;
 use octrls_core::ErrorCode;
-use octrls_report::Staging;
+use octrls_fs::platform::is_out_of_resources;
+use octrls_report::EarlierResult;
 
 use super::{
     content::Content,
+    failure::results_gone,
     guarded::process_guarded,
-    processor::{ProcessError, Processor, ScanTask, is_storage_error},
+    processor::{ProcessError, Processor, ScanTask, is_environment_error},
+    results::ResultFolders,
 };
 use crate::{
     Level, ScanChange, ScanSummary,
     event_sender::EventSender,
+    folders::result_folder,
     intake::{exports::Exports, roots::Roots, series::Series, stamp::Stamp},
     ledger::{self, Admission, CRASH_CODE, Ledger, LedgerError, StableFile},
-    quarantine::{Note, Quarantine},
+    quarantine::Quarantine,
     schedule::{
         backlog::QueuedScan,
         heartbeat::Heartbeat,
@@ -63,7 +68,13 @@ pub(crate) enum TaskOutcome {
         error: ProcessError,
         attempt: u32,
     },
-    /// Results cannot be written, through no fault of the scan; the attempt does not count.
+    /// The file ends early, and may still grow; the attempt does not count. `is_open` tells whether a program is known to
+    /// have it open for writing.
+    Growing {
+        error: ProcessError,
+        is_open: bool,
+    },
+    /// The machine is at fault, not the scan; the attempt does not count.
     Held(ProcessError),
     /// Failed for good; `moved_to` is the path in quarantine if the file was moved.
     Quarantined {
@@ -78,8 +89,7 @@ pub(crate) enum TaskOutcome {
 /// What all workers share.
 pub(crate) struct WorkerContext {
     pub(crate) roots: Roots,
-    pub(crate) out: PathBuf,
-    pub(crate) staging: Staging,
+    pub(crate) results: ResultFolders,
     /// Attempts before a scan fails for good.
     pub(crate) attempts: AtomicU32,
     /// Whether failed scans are moved to quarantine.
@@ -92,6 +102,8 @@ pub(crate) struct WorkerContext {
     pub(crate) events: EventSender,
     /// Set to cancel the running scans.
     pub(crate) abort: Arc<AtomicBool>,
+    /// Set when the engine cannot go on.
+    pub(crate) is_broken: Arc<AtomicBool>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) exports: Exports,
     pub(crate) series: Series,
@@ -101,9 +113,9 @@ pub(crate) struct WorkerContext {
 struct Reassigned;
 
 /// A failed attempt.
-struct Failure {
-    error: ProcessError,
-    attempts: u32,
+pub(super) struct Failure {
+    pub(super) error: ProcessError,
+    pub(super) attempts: u32,
 }
 
 impl WorkerContext {
@@ -141,7 +153,8 @@ impl WorkerContext {
             self.heartbeat.beat();
             self.is_aborting() || is_late()
         };
-        let (content, digests) = match Content::read(&task.files, &is_cancelled) {
+        let images = self.exports.images(task.files.path());
+        let (content, digests) = match Content::read(&task.files, &images, &is_cancelled) {
             Ok((content, digests)) => (content, Ok(digests)),
             Err(_) if self.is_aborting() => return self.claim(task).map(|()| (None, TaskOutcome::Aborted)),
             Err(_) if is_late() => {
@@ -149,6 +162,9 @@ impl WorkerContext {
                 let content = Content::unreadable(&task.path);
                 let outcome = self.fail(task, &content, Failure { error: ProcessError::too_long(), attempts: 1 });
                 return Ok((Some(content), outcome));
+            }
+            Err(error) if is_out_of_resources(&error) => {
+                return self.claim(task).map(|()| (None, TaskOutcome::Held(ProcessError::out_of_resources(&error))));
             }
             Err(error) => (Content::unreadable(&task.path), Err(error)),
         };
@@ -182,7 +198,11 @@ impl WorkerContext {
         let admission = ledger::lock(&self.ledger).begin(found, content, attempts);
         let attempt = match admission {
             Ok(Admission::Run { attempt }) => attempt,
-            Ok(Admission::AlreadyDone) => return self.claim(task).map(|()| TaskOutcome::AlreadyDone),
+            Ok(Admission::AlreadyDone) => {
+                self.claim(task)?;
+                self.withdraw_parts(task);
+                return Ok(TaskOutcome::AlreadyDone);
+            }
             Ok(Admission::Busy) => return self.claim(task).map(|()| TaskOutcome::Busy),
             Ok(Admission::Exhausted { attempts, reason }) => {
                 self.claim(task)?;
@@ -219,22 +239,27 @@ impl WorkerContext {
         match outcome {
             // The whole scan arrived meanwhile; a part is not failed on its own either.
             _ if self.is_part(task) => self.set_aside(task, content),
-            (_, Some(changed @ TaskOutcome::Changed(_))) => self.release(content, changed),
-            (Ok(summary), _) => {
-                self.discard_earlier(task, content);
-                let recorded = ledger::lock(&self.ledger).done(&task.path, task.stamp, content);
-                match recorded {
-                    Ok(()) => {
-                        self.withdraw_parts(task);
-                        self.forget_failure(&task.path, Some(content));
-                        TaskOutcome::Done(Arc::new(summary))
-                    }
-                    Err(error) => TaskOutcome::LedgerFailed(error),
+            (result, Some(changed @ TaskOutcome::Changed(_))) => {
+                // They may be of neither content.
+                if result.is_ok() {
+                    self.retract(task);
                 }
+                self.release(content, changed)
             }
+            (Ok(summary), _) => match self.results.finish(&task.path, task.stamp, content) {
+                Ok(()) => {
+                    self.withdraw_parts(task);
+                    self.forget_failure(&task.path, Some(content));
+                    TaskOutcome::Done(Arc::new(summary))
+                }
+                Err(error) => TaskOutcome::LedgerFailed(error),
+            },
             (Err(_), Some(outcome)) => self.release(content, outcome),
             (Err(error), None) if error.is_put_off() => self.release(content, TaskOutcome::Aborted),
-            (Err(error), None) if is_storage_error(error.code) => self.release(content, TaskOutcome::Held(error)),
+            (Err(error), None) if is_environment_error(error.code) => self.release(content, TaskOutcome::Held(error)),
+            (Err(error), None) if let Some(is_open) = self.may_grow(task, error.code) => {
+                self.release(content, TaskOutcome::Growing { error, is_open })
+            }
             (Err(error), None) if error.transient && attempt < self.attempts.load(Ordering::Relaxed) => {
                 match ledger::lock(&self.ledger).failed(content, error.code, &error.reason) {
                     Ok(()) => TaskOutcome::Failed { error, attempt },
@@ -245,16 +270,14 @@ impl WorkerContext {
         }
     }
 
-    /// Removes earlier results of the same content under another path.
-    fn discard_earlier(&self, task: &QueuedScan, content: &Content) {
-        let earlier = ledger::lock(&self.ledger).earlier_result(content);
-        let Ok(Some(earlier)) = earlier else { return };
-        if earlier != task.path
-            && let Err(error) = self.staging.discard(&self.out.join(&earlier))
-        {
-            let text = format!("cannot remove earlier results in {}: {error}", earlier.display());
-            self.events.notice(Level::Warning, Some(error.code()), text);
+    /// The result that a new one at `out` replaces: the one there, else one of the same content under another path.
+    fn earlier(&self, out: &Path, content: &Content) -> EarlierResult {
+        let there = EarlierResult::read(out);
+        if !there.is_empty() {
+            return there;
         }
+        let elsewhere = ledger::lock(&self.ledger).earlier_result(content).ok().flatten();
+        elsewhere.map(|path| EarlierResult::read(&self.results.out.join(path))).unwrap_or_default()
     }
 
     /// Runs the processor; `None` if the engine is stopping.
@@ -265,7 +288,8 @@ impl WorkerContext {
         attempt: u32,
         overdue: &AtomicBool,
     ) -> Option<Result<ScanSummary, ProcessError>> {
-        let is_cancelled = || self.is_aborting() || overdue.load(Ordering::Relaxed);
+        let (claim, refusal) = (Cell::new(None), RefCell::new(None));
+        let is_cancelled = || self.is_aborting() || overdue.load(Ordering::Relaxed) || refusal.borrow().is_some();
         let mut is_waiting = false;
         let mut report = |change| {
             self.heartbeat.beat();
@@ -274,81 +298,66 @@ impl WorkerContext {
                 ScanChange::Running { .. } => false,
                 other => return self.events.scan(task.id, other),
             };
+            if !waits_now && claim.get().is_none() {
+                match self.claim_folder(task, content) {
+                    Ok(has_displaced) => claim.set(Some(has_displaced)),
+                    Err(error) => _ = refusal.replace(Some(error)),
+                }
+            }
             self.in_flight.restart_time_limit(task.id);
             if std::mem::replace(&mut is_waiting, waits_now) != waits_now {
                 self.events.scan(task.id, if waits_now { ScanChange::Queued } else { ScanChange::Running { attempt } });
             }
         };
-        let (files, name, out) = (&*task.files, task.path.as_path(), self.out.join(&task.path));
-        let scan = ScanTask { files, name, sha256: content.sha256().unwrap_or_default(), digests, out: &out };
+        let (files, name, out) = (&*task.files, task.path.as_path(), self.results.out.join(result_folder(&task.path)));
+        let earlier = &self.earlier(&out, content);
+        let sha256 = content.sha256().unwrap_or_default();
+        let scan = ScanTask { files, name, sha256, digests, out: &out, earlier };
         let result = process_guarded(&*self.processor, &scan, &is_cancelled, &mut report);
-        result.or_else(|| (!self.is_aborting()).then(|| Err(ProcessError::too_long())))
+        if claim.get() == Some(true) && !matches!(result, Some(Ok(_))) {
+            self.retract(task);
+        }
+        result
+            .or_else(|| refusal.take().map(Err))
+            .or_else(|| (!self.is_aborting()).then(|| Err(ProcessError::too_long())))
+    }
+
+    /// Claims the result folder of `task` for `content`, since results may follow at once. Returns whether another content
+    /// has lost its results by this.
+    fn claim_folder(&self, task: &QueuedScan, content: &Content) -> Result<bool, ProcessError> {
+        if self.changed(task).is_some() {
+            return Err(ProcessError::put_off());
+        }
+        if !self.results.is_present() {
+            return Err(results_gone());
+        }
+        let failed = |error: LedgerError| {
+            let code = if error.is_storage() { ErrorCode::OutFull } else { error.code() };
+            ProcessError { code, reason: error.to_string(), transient: true }
+        };
+        self.results.claim(&task.path, content).map_err(failed)
+    }
+
+    /// Removes what is in the result folder of `task` and belongs to no known content.
+    fn retract(&self, task: &QueuedScan) {
+        if let Err(error) = self.results.retract(&task.path) {
+            self.events.notice(Level::Warning, Some(error.code()), error.to_string());
+        }
     }
 
     /// Ends an attempt that does not count.
-    fn release(&self, content: &Content, outcome: TaskOutcome) -> TaskOutcome {
+    pub(super) fn release(&self, content: &Content, outcome: TaskOutcome) -> TaskOutcome {
         match ledger::lock(&self.ledger).release(content) {
             Ok(()) => outcome,
             Err(error) => TaskOutcome::LedgerFailed(error),
         }
     }
 
-    /// Fails a file that is too large to read. It stays in place, because moving it could fill another disk.
-    fn reject_too_large(&self, task: &QueuedScan, content: &Content) -> TaskOutcome {
-        let reason = format!("the scan has {} bytes, the limit is {}", task.stamp.scan.bytes, self.max_bytes);
-        let error = ProcessError { code: ErrorCode::ReadFileSize, reason, transient: false };
-        self.fail_in_place(task, content, Failure { error, attempts: 0 })
-    }
-
-    /// Fails a scan that stays in place.
-    fn fail_in_place(&self, task: &QueuedScan, content: &Content, Failure { error, attempts }: Failure) -> TaskOutcome {
-        // Only the note about the current file is kept.
-        self.forget_failure(&task.path, Some(content));
-        if let Err(problem) = self.quarantine.write_note(&task.path, &note(task, content, &error, attempts)) {
-            let text = format!("cannot write the quarantine note of {}: {problem}", task.path.display());
-            self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
-        }
-        let failure = (error.code, error.reason.as_str());
-        match ledger::lock(&self.ledger).quarantined(&task.path, Some(task.stamp), content, failure) {
-            Ok(()) => TaskOutcome::Quarantined { error, moved_to: None },
-            Err(error) => TaskOutcome::LedgerFailed(error),
-        }
-    }
-
-    /// Fails a scan and moves it to quarantine, unless failed scans stay. The files of a series always stay in place, so
-    /// that a late instance, or a good copy of a broken one, finds the others. That also holds for a file that has become
-    /// an instance of a series since it was queued.
-    fn fail(&self, task: &QueuedScan, content: &Content, failure: Failure) -> TaskOutcome {
-        if !self.move_failed || self.is_of_series(task) {
-            return self.fail_in_place(task, content, failure);
-        }
-        let Failure { error, attempts } = failure;
-        // The note of an earlier failure in place says nothing about this file.
-        self.forget_failure(&task.path, Some(content));
-        let place = self.quarantine.move_in(&task.path, &note(task, content, &error, attempts));
-        let place = place.inspect_err(|problem| {
-            let text = format!("cannot move {} to quarantine: {problem}", task.path.display());
-            self.events.notice(Level::Warning, Some(ErrorCode::Quarantine), text);
-        });
-        let in_place = place.is_err().then_some(task.stamp);
-        let recorded =
-            ledger::lock(&self.ledger).quarantined(&task.path, in_place, content, (error.code, &error.reason));
-        if let Err(problem) = recorded {
-            self.events.notice(Level::Error, Some(problem.code()), problem.to_string());
-        }
-        TaskOutcome::Quarantined { error, moved_to: place.ok() }
-    }
-
-    /// Whether the scan was a series of several files when it was queued, or is now part of one.
-    fn is_of_series(&self, task: &QueuedScan) -> bool {
-        let path = self.roots.locate(&task.path);
-        let present = self.series.files(&self.series.head(&path).unwrap_or(path));
-        [&*task.files, &present].iter().any(|files| !files.instances().is_empty())
-    }
-
     /// How the file differs from the one that was queued; `None` if it is unchanged.
     fn changed(&self, task: &QueuedScan) -> Option<TaskOutcome> {
-        match self.series.current_stamp(&self.roots.locate(&task.path)) {
+        let path = self.roots.locate(&task.path);
+        let stamp = self.series.current_stamp(&path);
+        match stamp.map(|stamp| stamp.map(|stamp| self.exports.current_stamp(&path, stamp))) {
             Ok(Some(stamp)) if stamp == task.stamp => None,
             Ok(Some(stamp)) => Some(TaskOutcome::Changed(stamp)),
             Ok(None) => Some(TaskOutcome::Vanished),
@@ -359,88 +368,11 @@ impl WorkerContext {
         }
     }
 
-    /// Whether the scan of `task` turned out to be part of another.
-    fn is_part(&self, task: &QueuedScan) -> bool {
-        let path = self.roots.locate(&task.path);
-        self.exports.lists(&path) || self.series.is_follower(&path)
-    }
-
-    /// Removes results that images of the export of `task`, or other instances of its series, had as separate scans.
-    fn withdraw_parts(&self, task: &QueuedScan) {
-        let files = &task.files;
-        let export = self.exports.parts(files.path()).map(|parts| parts.files()).unwrap_or_default();
-        let instances = files.instances().iter().filter(|file| *file != files.path());
-        let mut count = 0;
-        for part in export.iter().chain(instances).filter_map(|file| self.roots.name(file)) {
-            self.forget_failure(&part, None);
-            let withdrawn = ledger::lock(&self.ledger).withdraw(&part);
-            match withdrawn {
-                Ok(true) => count += u32::from(self.withdraw(&part)),
-                Ok(false) => {}
-                Err(error) => self.events.notice(Level::Warning, Some(error.code()), error.to_string()),
-            }
-        }
-        if count > 0 {
-            let text = format!(
-                "{} includes {count} files that had separate results; these results were removed",
-                task.path.display()
-            );
-            self.events.notice(Level::Info, None, text);
-        }
-    }
-
-    /// Removes the quarantine note of a scan that failed in place at `path`, because it has now succeeded, has failed
-    /// with other content, or is part of another. `now` is its new content.
-    fn forget_failure(&self, path: &Path, now: Option<&Content>) {
-        let forgotten = match self.quarantine.remove_notes(path) {
-            Ok(true) => ledger::lock(&self.ledger).replaced(path, now).map_err(|e| (e.code(), e.to_string())),
-            Ok(false) => Ok(()),
-            Err(error) => Err((
-                ErrorCode::Quarantine,
-                format!("cannot remove the quarantine note of {}: {error}", path.display()),
-            )),
-        };
-        if let Err((code, text)) = forgotten {
-            self.events.notice(Level::Warning, Some(code), text);
-        }
-    }
-
-    /// Records that a running scan turned out to be part of another, and removes its results.
-    fn set_aside(&self, task: &QueuedScan, content: &Content) -> TaskOutcome {
-        self.withdraw(&task.path);
-        match ledger::lock(&self.ledger).set_aside(content) {
-            Ok(()) => TaskOutcome::Vanished,
-            Err(error) => TaskOutcome::LedgerFailed(error),
-        }
-    }
-
-    /// Removes the results of the part called `name`.
-    fn withdraw(&self, name: &Path) -> bool {
-        self.staging.discard(&self.out.join(name)).unwrap_or_else(|error| {
-            let text = format!("cannot remove the results in {}: {error}", name.display());
-            self.events.notice(Level::Warning, Some(error.code()), text);
-            false
-        })
-    }
-
     fn has_root(&self, path: &Path) -> bool {
         self.roots.root_of(path).is_some_and(Path::is_dir)
     }
 
     fn is_aborting(&self) -> bool {
         self.abort.load(Ordering::Relaxed)
-    }
-}
-
-/// The quarantine note of a failed scan.
-fn note<'a>(task: &QueuedScan, content: &'a Content, error: &'a ProcessError, attempts: u32) -> Note<'a> {
-    Note {
-        code: error.code,
-        reason: &error.reason,
-        attempts,
-        path: task.path.display().to_string(),
-        sha256: content.sha256(),
-        time: Timestamp::now(),
-        octrls: env!("CARGO_PKG_VERSION"),
     }
 }
