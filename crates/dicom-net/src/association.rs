@@ -16,7 +16,7 @@ use dicom_ul::pdu::{
 use octrls_readers::dicom::Meta;
 
 use super::{
-    NodeError, SendOptions, Target,
+    NodeError, SendOptions, Target, TlsError,
     command::{Command, MAX_COMMAND},
     connection::{Activity, Connection, ConnectionError},
     negotiation::{APPLICATION_CONTEXT, Context, PROTOCOL_VERSION, user_variables},
@@ -47,8 +47,16 @@ impl<'a> Association<'a> {
         options: &SendOptions,
     ) -> Result<Self, NodeError> {
         let socket = connect(target, options)?;
+        let transport = match &options.tls {
+            Some(tls) => {
+                let refused = |e: TlsError| NodeError::Tls { target: target.clone(), reason: e.to_string() };
+                tls.connect(socket, target.host()).map_err(refused)?
+            }
+            None => socket.into(),
+        };
         let broken = |error: &ConnectionError| broken(target, error);
-        let mut connection = Connection::new(socket, options.timeout, options.stop.clone()).map_err(|e| broken(&e))?;
+        let mut connection =
+            Connection::new(transport, options.timeout, options.stop.clone()).map_err(|e| broken(&e))?;
         let proposed = contexts.iter().zip((1..=u8::MAX).step_by(2)).map(|(context, id)| PresentationContextProposed {
             id,
             abstract_syntax: context.class.clone(),
@@ -192,5 +200,8 @@ fn connect(target: &Target, options: &SendOptions) -> Result<TcpStream, NodeErro
 }
 
 fn broken(target: &Target, error: &ConnectionError) -> NodeError {
+    if let ConnectionError::Tls(error) = error {
+        return NodeError::Tls { target: target.clone(), reason: error.to_string() };
+    }
     NodeError::Broken { target: target.clone(), reason: error.to_string() }
 }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use octrls_core::ErrorCode;
 
-use super::address::Target;
+use super::address::{Target, WebAddress};
 
 /// An error of DICOM networking. Each kind has a stable [`code`](NodeError::code).
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,26 @@ pub enum NodeError {
         /// Whether it may accept later.
         transient: bool,
     },
+    /// There is no common TLS, or a certificate is not accepted.
+    #[error("cannot speak TLS with {target}: {reason}")]
+    Tls {
+        /// The target.
+        target: Target,
+        /// The reason.
+        reason: String,
+    },
+    /// A DICOMweb service cannot be reached, or did not store an object.
+    #[error("{address}: {reason}")]
+    Web {
+        /// The service.
+        address: WebAddress,
+        /// The reason.
+        reason: String,
+        /// Stable code.
+        code: ErrorCode,
+        /// Whether a retry may succeed.
+        is_transient: bool,
+    },
     /// The association broke off.
     #[error("the association with {target} broke off: {reason}")]
     Broken {
@@ -107,6 +127,8 @@ impl NodeError {
             Self::Connect { .. } => ErrorCode::NodeConnect,
             Self::Rejected { .. } => ErrorCode::NodeRejected,
             Self::Broken { .. } => ErrorCode::NodeBroken,
+            Self::Tls { .. } => ErrorCode::NodeTls,
+            Self::Web { code, .. } => *code,
             Self::Status { .. } => ErrorCode::NodeStatus,
             Self::File(_) => ErrorCode::NodeFile,
             Self::Unsent(_) => ErrorCode::NodeUnsent,
@@ -120,6 +142,7 @@ impl NodeError {
         match self {
             Self::Connect { .. } | Self::Broken { .. } | Self::Unsent(_) => true,
             Self::Rejected { transient, .. } => *transient,
+            Self::Web { is_transient, .. } => *is_transient,
             // A7xx: out of resources (PS3.4, table B.2-1).
             Self::Status { status, .. } => *status >> 8 == 0xa7,
             _ => false,

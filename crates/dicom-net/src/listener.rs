@@ -5,18 +5,16 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use super::{
-    AeTitle, NodeError, NodeEvent, Peer, Stop,
+    AeTitle, NodeError, NodeEvent, Peer, ServerTls, Stop,
     inbox::Inbox,
     negotiation::Policy,
+    seats::{Place, Seats},
     session::{Node, serve},
 };
 
@@ -32,12 +30,15 @@ pub struct ListenerOptions {
     pub title: AeTitle,
     /// Calling titles to accept. Empty accepts all, which is allowed on a loopback address only.
     pub allowed: Vec<AeTitle>,
-    /// Most associations at once, at least one; more are rejected as transient.
+    /// Most associations at once, at least one. For one more, the one that is idle for longest is closed; if none is idle,
+    /// it is rejected as transient.
     pub max_associations: usize,
     /// Longest accepted data set, in bytes.
     pub max_instance_bytes: u64,
     /// Time limit for one protocol data unit, including the wait for it.
     pub timeout: Duration,
+    /// Certificates for connections with TLS; `None` accepts connections without encryption.
+    pub tls: Option<ServerTls>,
 }
 
 /// A listening node.
@@ -61,7 +62,7 @@ impl Listener {
         options: ListenerOptions,
         report: impl Fn(NodeEvent) + Send + Sync + 'static,
     ) -> Result<Self, NodeError> {
-        let ListenerOptions { address, title, allowed, max_associations, max_instance_bytes, timeout } = options;
+        let ListenerOptions { address, title, allowed, max_associations, max_instance_bytes, timeout, tls } = options;
         if allowed.is_empty() && !address.ip().is_loopback() {
             return Err(NodeError::Unrestricted { address });
         }
@@ -77,6 +78,7 @@ impl Listener {
             inbox,
             max_bytes: max_instance_bytes,
             timeout,
+            tls,
             stop: stop.clone(),
             report: Box::new(report),
         };
@@ -115,13 +117,13 @@ impl Drop for Listener {
 }
 
 fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let seats = Seats::default();
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     while !node.stop.draining() {
         match socket.accept() {
             Ok((connection, address)) => {
                 threads.retain(|thread| !thread.is_finished());
-                threads.extend(admit(node, &open, max_associations, connection, address));
+                threads.extend(admit(node, &seats, max_associations, connection, address));
             }
             // No connection, or no free file descriptors, which closing associations release.
             Err(error) if error.kind() != ErrorKind::Interrupted => thread::sleep(TICK),
@@ -133,22 +135,22 @@ fn listen(socket: &TcpListener, node: &Arc<Node>, max_associations: usize) {
     }
 }
 
-/// Starts a thread for the connection. Up to `max_associations` are served, as many again are rejected by protocol, and
-/// further ones are closed.
+/// Starts a thread for the connection. Up to `max_associations` are served; then the one that is idle for longest goes. If
+/// none is idle, as many again are rejected by protocol, and further ones are closed.
 fn admit(
     node: &Arc<Node>,
-    open: &Arc<AtomicUsize>,
+    seats: &Seats,
     max_associations: usize,
     connection: TcpStream,
     address: SocketAddr,
 ) -> Option<JoinHandle<()>> {
-    let connection_slot = ConnectionSlot::take(open);
-    let admitted = connection_slot.number < max_associations;
+    let (seat, place) = seats.take(max_associations);
+    let admitted = place == Place::Served;
     let report_rejection = |reason: &str| {
         let peer = Peer { address, title: String::new() };
         (node.report)(NodeEvent::TurnedAway { peer, reason: reason.to_owned() });
     };
-    if connection_slot.number >= 2 * max_associations {
+    if place == Place::Closed {
         report_rejection("too many connections");
         return None;
     }
@@ -159,32 +161,11 @@ fn admit(
     }
     let node_of_thread = Arc::clone(node);
     let spawned = thread::Builder::new().name("octrls-association".to_owned()).spawn(move || {
-        let _connection_slot = connection_slot;
         let node = node_of_thread;
-        if catch_unwind(AssertUnwindSafe(|| serve(&node, connection, address, admitted))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| serve(&node, connection, seat, address, admitted))).is_err() {
             let peer = Peer { address, title: String::new() };
             (node.report)(NodeEvent::TurnedAway { peer, reason: "internal error".to_owned() });
         }
     });
     spawned.inspect_err(|error| report_rejection(&error.to_string())).ok()
-}
-
-/// Counts one open connection until dropped.
-struct ConnectionSlot {
-    /// Number of open connections.
-    open: Arc<AtomicUsize>,
-    /// Connections open before this one.
-    number: usize,
-}
-
-impl ConnectionSlot {
-    fn take(open: &Arc<AtomicUsize>) -> Self {
-        Self { open: Arc::clone(open), number: open.fetch_add(1, Ordering::Relaxed) }
-    }
-}
-
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -92,7 +92,7 @@ pub fn send(target: &Target, files: &[PathBuf], options: &SendOptions) -> Result
 }
 
 /// Reads the UIDs of a file and checks that it can be sent.
-fn check_file(path: &Path) -> Result<Meta, NodeError> {
+pub(super) fn check_file(path: &Path) -> Result<Meta, NodeError> {
     let meta = Meta::of_file(path).map_err(|e| NodeError::File(e.to_string()))?;
     for (uid, name) in [(&meta.class, "SOP class"), (&meta.instance, "SOP instance"), (&meta.syntax, "transfer syntax")]
     {
@@ -185,7 +185,7 @@ impl Attempt<'_> {
 }
 
 /// Waits for `time`, or until a stop is requested.
-fn pause(time: Duration, stop: &Stop) {
+pub(super) fn pause(time: Duration, stop: &Stop) {
     const TICK: Duration = Duration::from_millis(100);
     let end = Instant::now() + time;
     while !stop.draining() && Instant::now() < end {

@@ -1,8 +1,8 @@
 //! Settings for sending.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::{AeTitle, Stop};
+use super::{AeTitle, ClientTls, Stop};
 
 /// Settings for sending.
 #[derive(Clone, Debug)]
@@ -15,6 +15,10 @@ pub struct SendOptions {
     pub backoff: Duration,
     /// Time limit for connecting and for each answer of the target.
     pub timeout: Duration,
+    /// Certificates of a connection with TLS; `None` sends without encryption.
+    pub tls: Option<ClientTls>,
+    /// File with the bearer token for a DICOMweb service.
+    pub token: Option<PathBuf>,
     /// Stops sending: after the current file, or at once.
     pub stop: Stop,
 }
@@ -24,6 +28,6 @@ impl SendOptions {
     #[must_use]
     pub fn new(title: AeTitle) -> Self {
         let (backoff, timeout) = (Duration::from_secs(1), Duration::from_secs(30));
-        Self { title, retries: 3, backoff, timeout, stop: Stop::default() }
+        Self { title, retries: 3, backoff, timeout, tls: None, token: None, stop: Stop::default() }
     }
 }

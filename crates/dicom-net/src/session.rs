@@ -9,12 +9,13 @@ use std::{
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 
 use super::{
-    AssociationEnd, NodeEvent, Peer, Stop,
+    AssociationEnd, NodeEvent, Peer, ServerTls, Stop,
     command::{CANCEL, Command, ECHO, MAX_COMMAND, STORE},
     connection::{Activity, Connection, ConnectionError},
     inbox::{Inbox, IncomingInstance, StoredInstance},
     negotiation::{Context, Policy, too_many},
     refusal::Refusal,
+    seats::Seat,
 };
 
 const SUCCESS: u16 = 0x0000;
@@ -27,15 +28,23 @@ pub(super) struct Node {
     pub(super) max_bytes: u64,
     /// Time limit for one protocol data unit.
     pub(super) timeout: Duration,
+    /// `None` without encryption.
+    pub(super) tls: Option<ServerTls>,
     pub(super) stop: Stop,
     pub(super) report: Box<dyn Fn(NodeEvent) + Send + Sync>,
 }
 
 /// Serves one connection to its end. If it is not `admitted`, rejects its association as one too many.
-pub(super) fn serve(node: &Node, socket: TcpStream, address: SocketAddr, admitted: bool) {
+pub(super) fn serve(node: &Node, socket: TcpStream, seat: Seat, address: SocketAddr, admitted: bool) {
     let mut peer = Peer { address, title: String::new() };
-    let established = Connection::new(socket, node.timeout, node.stop.clone())
-        .map_err(|e| e.to_string())
+    let transport = match &node.tls {
+        Some(tls) => tls.accept(socket).map_err(|e| e.to_string()),
+        None => Ok(socket.into()),
+    };
+    let established = transport
+        .and_then(|transport| {
+            Connection::accepted(transport, node.timeout, node.stop.clone(), seat).map_err(|e| e.to_string())
+        })
         .and_then(|connection| establish(node, connection, &mut peer, admitted));
     match established {
         Ok((connection, contexts)) => {

@@ -11,4 +11,4 @@ mod worker;
 pub use delivering_processor::DeliveringProcessor;
 pub use record::is_delivered;
 pub use result_sender::ResultSender;
-pub use worker::{DeliveryQueue, DeliveryWorker};
+pub use worker::{DeliveryQueue, DeliveryWorker, Undelivered};

@@ -11,7 +11,7 @@ use octrls_fs::durable::{sync_folder, unfinished_file};
 use octrls_readers::dicom::Meta;
 use serde::{Deserialize, Serialize};
 
-use crate::Target;
+use crate::Destination;
 
 /// File in a result folder that records its deliveries.
 pub(super) const RECORD_FILE: &str = "delivered.json";
@@ -40,12 +40,12 @@ impl DeliveryRecord {
     }
 
     /// DICOM files of `folder` that `target` has not received, each with its SOP instance UID.
-    pub(super) fn undelivered(&self, folder: &Path, target: &Target) -> Vec<(PathBuf, String)> {
+    pub(super) fn undelivered(&self, folder: &Path, target: &Destination) -> Vec<(PathBuf, String)> {
         missing(folder, self.targets.get(&target.to_string()))
     }
 
     /// Adds instances that `target` received.
-    pub(super) fn add(&mut self, target: &Target, instances: Vec<String>) {
+    pub(super) fn add(&mut self, target: &Destination, instances: Vec<String>) {
         self.targets.entry(target.to_string()).or_default().extend(instances);
     }
 

@@ -10,13 +10,13 @@ use octrls_report::RESULT_FILE;
 use walkdir::WalkDir;
 
 use super::record::DeliveryRecord;
-use crate::{NodeError, SendOptions, SendOutcome, Target, send};
+use crate::{Destination, NodeError, SendOptions, SendOutcome, send, store_by_web};
 
-/// Sends result folders to one node and records what it received.
+/// Sends result folders to one node or service and records what it received.
 #[derive(Clone, Debug)]
 pub struct ResultSender {
-    /// The node to send to.
-    pub target: Target,
+    /// Where to send.
+    pub target: Destination,
     /// Our title, retries and time limits.
     pub options: SendOptions,
 }
@@ -32,7 +32,10 @@ impl ResultSender {
             return Ok(Vec::new());
         }
         let files: Vec<PathBuf> = todo.iter().map(|(path, _)| path.clone()).collect();
-        let outcomes = send(&self.target, &files, &self.options)?;
+        let outcomes = match &self.target {
+            Destination::Node(target) => send(target, &files, &self.options)?,
+            Destination::Web(address) => store_by_web(address, &files, &self.options)?,
+        };
         let sent = todo.into_iter().zip(&outcomes).filter(|(_, outcome)| outcome.result.is_ok());
         let sent: Vec<String> = sent.map(|((_, instance), _)| instance).collect();
         if !sent.is_empty() {

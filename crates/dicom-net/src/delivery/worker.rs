@@ -1,6 +1,7 @@
 //! The delivery thread: sends queued result folders and retries as long as needed.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use octrls_core::ErrorCode;
+use octrls_core::{ErrorCode, shown::shown_path};
 use octrls_engine::Level;
 use octrls_fs::confined::open_parent;
 
@@ -41,7 +42,16 @@ enum Request {
 #[derive(Debug)]
 pub struct DeliveryWorker {
     queue: DeliveryQueue,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<Undelivered>,
+}
+
+/// What is left when a [`DeliveryWorker`] has finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Result folders that the target does not have completely: it refused them, or was not asked.
+    pub folders: usize,
+    /// Code and message of the last failure of one of these; `None` if they were not tried.
+    pub reason: Option<(ErrorCode, String)>,
 }
 
 type Report = Arc<dyn Fn(Level, Option<ErrorCode>, String) + Send + Sync>;
@@ -79,15 +89,16 @@ impl DeliveryWorker {
         // This thread has its own backoff.
         let options = SendOptions { retries: 0, ..sender.options };
         let sender = ResultSender { options, ..sender };
-        let delivery_loop = DeliveryLoop { sender, out, queue: queue.clone(), report: Arc::new(report) };
+        let (queue_of_loop, report) = (queue.clone(), Arc::new(report));
+        let delivery_loop = DeliveryLoop { sender, out, queue: queue_of_loop, report, failed: BTreeMap::new() };
         let thread = thread::Builder::new().name("octrls-deliver".to_owned()).spawn(move || delivery_loop.run());
         Ok(Self { queue, thread: thread.map_err(NodeError::Thread)? })
     }
 
     /// Delivers the rest until the queue is empty or the target fails, then ends. A stop request ends it earlier.
-    /// Returns the number of undelivered folders, left for the next start.
+    /// What it returns is left for the next start.
     #[must_use]
-    pub fn finish(self) -> usize {
+    pub fn finish(self) -> Undelivered {
         self.queue.request(Request::Finish);
         self.thread.join().unwrap_or_default()
     }
@@ -100,10 +111,23 @@ struct DeliveryLoop {
     out: PathBuf,
     queue: DeliveryQueue,
     report: Report,
+    /// The last failure of each folder that the target does not have completely.
+    failed: BTreeMap<PathBuf, (ErrorCode, String)>,
+}
+
+/// How an attempt to deliver a folder ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// The target has everything, or the folder is gone.
+    Complete,
+    /// A later attempt may succeed.
+    Postponed,
+    /// The target refuses at least one file.
+    Refused,
 }
 
 impl DeliveryLoop {
-    fn run(self) -> usize {
+    fn run(mut self) -> Undelivered {
         let mut pending = self.sender.backlog(&self.out);
         let (mut due, mut backoff) = (Instant::now(), FIRST_BACKOFF);
         let mut is_finishing = false;
@@ -116,64 +140,86 @@ impl DeliveryLoop {
                 Ok(Request::Finish) | Err(RecvTimeoutError::Disconnected) => is_finishing = true,
             }
             if self.sender.options.stop.draining() || (is_finishing && pending.is_empty()) {
-                return pending.len();
+                return self.undelivered(pending);
             }
             if !is_due {
                 continue;
             }
             let Some(folder) = pending.pop_front() else { continue };
-            if self.attempt(&folder, backoff) {
+            if self.attempt(&folder, backoff) != Attempt::Postponed {
                 backoff = FIRST_BACKOFF;
                 continue;
             }
             pending.push_back(folder);
             if is_finishing {
-                return pending.len();
+                return self.undelivered(pending);
             }
             due = Instant::now() + backoff;
             backoff = (2 * backoff).min(MAX_BACKOFF);
         }
     }
 
-    /// Delivers `folder`. Returns false if a later attempt may succeed.
-    fn attempt(&self, folder: &Path, backoff: Duration) -> bool {
-        let name = folder.strip_prefix(&self.out).unwrap_or(folder).display();
+    /// The folders that the target does not have completely, with those that still wait.
+    fn undelivered(self, pending: VecDeque<PathBuf>) -> Undelivered {
+        let reason = self.failed.values().next_back().cloned();
+        let untried = pending.into_iter().filter(|folder| !self.failed.contains_key(folder)).count();
+        Undelivered { folders: untried + self.failed.len(), reason }
+    }
+
+    /// Delivers `folder`, and remembers whether it failed.
+    fn attempt(&mut self, folder: &Path, backoff: Duration) -> Attempt {
+        let (attempt, failure) = self.deliver(folder, backoff);
+        match failure {
+            Some(failure) => self.failed.insert(folder.to_owned(), failure),
+            None => self.failed.remove(folder),
+        };
+        attempt
+    }
+
+    /// Delivers `folder`; also returns the last failure.
+    fn deliver(&self, folder: &Path, backoff: Duration) -> (Attempt, Option<(ErrorCode, String)>) {
+        let name = shown_path(folder.strip_prefix(&self.out).unwrap_or(folder));
         let target = &self.sender.target;
         let retry_later = |error: &NodeError| {
             let text = format!("cannot deliver {name}, next attempt in {} s: {error}", backoff.as_secs());
             (self.report)(Level::Warning, Some(error.code()), text);
-            false
+            (Attempt::Postponed, Some((error.code(), error.to_string())))
         };
         let handle = match open_parent(&self.out, &folder.join(RECORD_FILE)) {
             Ok(handle) => handle,
             // The results were removed meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return (Attempt::Complete, None),
             Err(error) => {
                 let error = NodeError::File(error.to_string());
                 (self.report)(Level::Error, Some(error.code()), format!("cannot deliver {name}: {error}"));
-                return true;
+                return (Attempt::Refused, Some((error.code(), error.to_string())));
             }
         };
         let outcomes = match self.sender.deliver(handle.path()) {
             Ok(outcomes) => outcomes,
             Err(error) => return retry_later(&error),
         };
-        let (mut sent, mut is_done) = (0, true);
+        let (mut sent, mut ended) = (0, (Attempt::Complete, None));
         for SendOutcome { path, result } in outcomes {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
             match result {
                 Ok(_) => sent += 1,
-                Err(error) if error.is_transient() => is_done = retry_later(&error),
+                // One message for the folder, whatever the number of its files.
+                Err(error) if error.is_transient() && ended.0 != Attempt::Postponed => ended = retry_later(&error),
+                Err(error) if error.is_transient() => {}
                 Err(error) => {
+                    let file = shown_path(Path::new(path.file_name().unwrap_or_default()));
                     let text = format!("cannot deliver {file} of {name} to {target}: {error}");
                     (self.report)(Level::Error, Some(error.code()), text);
+                    if ended.0 == Attempt::Complete {
+                        ended = (Attempt::Refused, Some((error.code(), error.to_string())));
+                    }
                 }
             }
         }
         if sent > 0 {
             (self.report)(Level::Info, None, format!("delivered {sent} files of {name} to {target}"));
         }
-        is_done
+        ended
     }
 }
 
@@ -193,7 +239,7 @@ mod tests {
         std::os::unix::fs::symlink(at("elsewhere"), at("out/ward")).unwrap();
         let notices = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&notices);
-        let delivery_loop = DeliveryLoop {
+        let mut delivery_loop = DeliveryLoop {
             sender: ResultSender {
                 target: "NODE@127.0.0.1:1".parse().unwrap(),
                 options: SendOptions::new("OCTRLS".parse().unwrap()),
@@ -201,11 +247,10 @@ mod tests {
             out: at("out"),
             queue: DeliveryQueue::default(),
             report: Arc::new(move |_, code, text| log.lock().unwrap().push((code, text))),
+            failed: BTreeMap::new(),
         };
-        assert!(
-            delivery_loop.attempt(&at("out/ward/scan.png"), FIRST_BACKOFF)
-                && delivery_loop.attempt(&at("out/gone"), FIRST_BACKOFF)
-        );
+        assert_eq!(delivery_loop.attempt(&at("out/ward/scan.png"), FIRST_BACKOFF), Attempt::Refused);
+        assert_eq!(delivery_loop.attempt(&at("out/gone"), FIRST_BACKOFF), Attempt::Complete);
         let notices = notices.lock().unwrap();
         assert!(
             matches!(&notices[..], [(Some(ErrorCode::NodeFile), text)] if text.contains("leads out of")),

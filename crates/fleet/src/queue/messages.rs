@@ -9,6 +9,7 @@ use std::{
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use octrls_core::{ErrorCode, scan::BScan, serde_path};
 use octrls_engine::{ScanChange, ScanSummary, SegmenterOptions, validate};
+use octrls_report::EarlierResult;
 use serde::{Deserialize, Serialize};
 
 /// Most components of a path below the shared folder.
@@ -39,6 +40,9 @@ pub(crate) struct Job {
     /// File names of the instances of a DICOM series, all in one folder.
     #[serde(default, with = "serde_path::list")]
     pub(crate) instances: Vec<PathBuf>,
+    /// The result that the new one replaces.
+    #[serde(default)]
+    pub(crate) earlier: EarlierResult,
 }
 
 /// Where the worker finds the scan.

@@ -9,6 +9,7 @@ use std::{
 use octrls_engine::{ProcessError, ScanTask};
 use octrls_fs::digest::{sha256, sha256_of_file};
 use octrls_readers::{ReadError, ScanFiles, may_have_parts, parts};
+use octrls_report::EarlierResult;
 
 use super::state::WatcherState;
 use crate::queue::{archive::ArchiveEntry, names::JobAddress};
@@ -26,6 +27,8 @@ pub(super) struct JobInput {
     pub(super) shared_path: Option<PathBuf>,
     /// File names of all instances of a series, including the scan's own.
     pub(super) instances: Vec<PathBuf>,
+    /// The result that the new one replaces.
+    pub(super) earlier: EarlierResult,
 }
 
 impl JobInput {
@@ -40,7 +43,8 @@ impl JobInput {
         let instances = files.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
         let bytes = entries.iter().map(|entry| fs::metadata(&entry.path).map_or(0, |m| m.len())).sum();
         let (sha256, shared_path) = (content.to_owned(), shared_path.map(Path::to_owned));
-        Ok(Self { entries, bytes, sha256, address, shared_path, instances })
+        let earlier = task.earlier.clone();
+        Ok(Self { entries, bytes, sha256, address, shared_path, instances, earlier })
     }
 }
 
@@ -78,12 +82,10 @@ fn entries_of(files: &ScanFiles) -> io::Result<Vec<ArchiveEntry>> {
         entries.push(entry(instance)?);
     }
     if may_have_parts(scan) {
-        let listed = parts(scan);
         let mut seen: HashSet<PathBuf> = entries.iter().map(|entry| entry.path.clone()).collect();
-        for found in walkdir::WalkDir::new(folder).min_depth(1).max_depth(2).sort_by_file_name() {
-            let found = found.map_err(io::Error::from)?;
-            if found.file_type().is_file() && listed.contains(found.path()) && seen.insert(found.path().to_owned()) {
-                entries.push(entry(found.path())?);
+        for image in parts(scan).files() {
+            if seen.insert(image.clone()) {
+                entries.push(entry(&image)?);
             }
         }
     }
@@ -107,8 +109,10 @@ mod tests {
         write("b.png", "x");
         let image = |name: &str| format!("<Image><ImageData><ExamURL>D:\\x\\{name}</ExamURL></ImageData></Image>");
         write("e.xml", &format!("<HEDX><BODY><Series>{}{}</Series></BODY></HEDX>", image("1.tif"), image("2.tif")));
-        write("1.tif", "x");
-        write("deep/2.tif", "x");
+        // All images are in one folder, so that a file of a listed name elsewhere is none of them.
+        for name in ["deep/1.tif", "deep/2.tif", "other/2.tif"] {
+            write(name, "x");
+        }
         let names = |scan: &ScanFiles| {
             let entries = entries_of(scan).unwrap();
             entries.iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect::<Vec<_>>()
@@ -116,7 +120,7 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         assert_eq!(names(&ScanFiles::one(at("a.png"))), ["a.png", "a.png.toml"]);
         assert_eq!(names(&ScanFiles::one(at("b.png"))), ["b.png"]);
-        assert_eq!(names(&ScanFiles::one(at("e.xml"))), ["e.xml", "1.tif", "deep/2.tif"]);
+        assert_eq!(names(&ScanFiles::one(at("e.xml"))), ["e.xml", "deep/1.tif", "deep/2.tif"]);
         write("s1.dcm.toml", "axial_um = 3.87");
         let series = ScanFiles::series(["s10.dcm", "s2.dcm", "s1.dcm"].map(at).to_vec()).unwrap();
         for name in ["s1.dcm", "s2.dcm", "s10.dcm"] {
@@ -135,7 +139,8 @@ mod tests {
         let series = ScanFiles::series(files.to_vec()).unwrap();
         let of = |text: &str| sha256(text.as_bytes());
         let key = |digests: &[String]| {
-            let task = ScanTask { files: &series, name: Path::new("s"), sha256: "abc", digests, out: Path::new("out") };
+            let (name, out, earlier) = (Path::new("s"), Path::new("out"), &EarlierResult::default());
+            let task = ScanTask { files: &series, name, sha256: "abc", digests, out, earlier };
             key_of("model", &task, &entries_of(&series).unwrap()).unwrap()
         };
         // In hexadecimal: "s", "1.dcm.toml", "2.dcm" and "3.dcm".

@@ -160,9 +160,9 @@ impl<'a> RemoteJob<'a> {
         if self.has_job()? {
             return Ok(());
         }
-        let source = match &self.input.shared_path {
-            Some(path) if is_below(path, MAX_PATH_DEPTH) => ScanSource::Shared(path.clone()),
-            _ => self.upload()?,
+        let (source, is_shared) = match &self.input.shared_path {
+            Some(path) if is_below(path, MAX_PATH_DEPTH) => (ScanSource::Shared(path.clone()), true),
+            _ => (ScanSource::Object(self.input.address.key.clone()), false),
         };
         let job = Job {
             octrls: env!("CARGO_PKG_VERSION").to_owned(),
@@ -174,10 +174,12 @@ impl<'a> RemoteJob<'a> {
             seconds: self.state.limit.map(|limit| limit.as_secs_f64()),
             source,
             instances: self.input.instances.clone(),
+            earlier: self.input.earlier.clone(),
         };
         let encode = |e: io::Error| ProcessError { code: ErrorCode::FleetJob, reason: e.to_string(), transient: false };
         let (job, subject) = (messages::encode_json(&job).map_err(encode)?, self.job.clone());
         let max_payload = self.state.link.max_payload();
+        // Before the upload: without a job, nobody would remove the scan from the store.
         if max_payload > 0 && job.len() > max_payload {
             let reason = format!(
                 "the job has {} bytes with the names of {} files; the queue's server accepts at most {max_payload} (raise \
@@ -187,6 +189,9 @@ impl<'a> RemoteJob<'a> {
             );
             return Err(ProcessError { code: ErrorCode::FleetJob, reason, transient: false });
         }
+        if !is_shared {
+            self.upload()?;
+        }
         // A job with the same subject is identical.
         self.retry(move |queue| {
             let (job, subject) = (job.clone(), subject.clone());
@@ -195,10 +200,9 @@ impl<'a> RemoteJob<'a> {
         .map(drop)
     }
 
-    /// Uploads the scan as an object.
-    fn upload(&mut self) -> Result<ScanSource, ProcessError> {
-        let (entries, key, name) = (&self.input.entries, self.input.address.key.clone(), self.name.to_owned());
-        let object = key.clone();
+    /// Uploads the scan as the object that the job names.
+    fn upload(&mut self) -> Result<(), ProcessError> {
+        let (entries, object, name) = (&self.input.entries, self.input.address.key.clone(), self.name.to_owned());
         self.retry(move |queue| {
             let packer = Packer::new(entries).map_err(QueueError::Caller);
             let object = object.clone();
@@ -208,8 +212,8 @@ impl<'a> RemoteJob<'a> {
                 let unreadable = |source| ReadError::Io { path: name, source }.into();
                 stored.await.map_err(|error| error.map_caller(unreadable))
             }
-        })?;
-        Ok(ScanSource::Object(key))
+        })
+        .map(drop)
     }
 
     /// Waits for the outcome and reports the worker's signals meanwhile. `None` if job and outcome have disappeared.

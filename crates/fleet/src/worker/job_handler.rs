@@ -216,7 +216,8 @@ impl<'a> JobHandler<'a> {
         let limit = state.options.limit.into_iter().chain(requested).min();
         let signals = self.link().names().signal(address);
         let runner = JobRunner { state, id: self.id, signals, limit };
-        runner.segment(segmenter, ReceivedScan { files: scan, name: job.name, sha256: job.content, folder })
+        let (name, sha256, earlier) = (job.name, job.content, job.earlier);
+        runner.segment(segmenter, ReceivedScan { files: scan, name, sha256, earlier, folder })
     }
 
     /// Unpacks the scan of `job` into `folder`. Returns its path and the SHA-256 of each file of its content.

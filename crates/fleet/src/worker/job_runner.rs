@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use octrls_core::ErrorCode;
 use octrls_engine::{ProcessError, ScanChange, ScanId, ScanSummary, ScanTask, Segmenter, TimeLimit, process_guarded};
 use octrls_readers::ScanFiles;
+use octrls_report::EarlierResult;
 use tempfile::TempDir;
 
 use super::{job_failure::JobFailure, state::WorkerState};
@@ -42,6 +43,8 @@ pub(super) struct ReceivedScan {
     pub(super) name: PathBuf,
     /// SHA-256 of its content.
     pub(super) sha256: String,
+    /// The result that the new one replaces.
+    pub(super) earlier: EarlierResult,
     /// Folder of the job, removed when dropped.
     pub(super) folder: TempDir,
 }
@@ -100,9 +103,9 @@ impl JobRunner<'_> {
                 }
                 state.emit_scan(id, change);
             };
-            let ReceivedScan { files, name, sha256, folder } = scan;
-            let out = folder.path().join("result");
-            let task = ScanTask { files: &files, name: &name, sha256: &sha256, digests: &[], out: &out };
+            let ReceivedScan { files, name, sha256, earlier, folder } = scan;
+            let (out, earlier) = (folder.path().join("result"), &earlier);
+            let task = ScanTask { files: &files, name: &name, sha256: &sha256, digests: &[], out: &out, earlier };
             let is_cancelled = || cancelled.load(Ordering::Relaxed);
             let result = match process_guarded(&segmenter, &task, &is_cancelled, &mut report) {
                 Some(result) => result.map_err(JobFailure::Error),

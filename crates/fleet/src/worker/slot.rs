@@ -8,7 +8,7 @@ use std::{
 
 use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
 use futures_util::StreamExt as _;
-use octrls_engine::is_storage_error;
+use octrls_engine::is_fault_of_machine;
 
 use super::{
     job_handler::{JobHandler, JobResult},
@@ -47,8 +47,8 @@ impl Slot {
                 JobResult::Done => _ = counts.done.fetch_add(1, Ordering::Relaxed),
                 JobResult::Failed { code } => {
                     counts.failed.fetch_add(1, Ordering::Relaxed);
-                    if is_storage_error(code) {
-                        self.pause_after_storage_error();
+                    if is_fault_of_machine(code) {
+                        self.pause_after_fault();
                     }
                 }
                 JobResult::Returned => {
@@ -101,7 +101,7 @@ impl Slot {
     }
 
     /// Pauses, so that other workers take the jobs.
-    fn pause_after_storage_error(&self) {
+    fn pause_after_fault(&self) {
         let mut remaining = STORAGE_ERROR_PAUSE;
         while !remaining.is_zero() && !self.state.handle.is_draining() {
             thread::sleep(TICK);
