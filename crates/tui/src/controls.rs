@@ -2,6 +2,8 @@
 
 use octrls_engine::ScanId;
 
+use crate::LedgerChange;
+
 /// The operator's requests. None blocks; events report the effect.
 pub trait Controls {
     /// Start no more scans, finish the running ones, then stop.
@@ -16,6 +18,9 @@ pub trait Controls {
     /// Search the watched folders now.
     fn rescan(&self);
 
-    /// Retry a quarantined scan.
+    /// Retry a scan that was quarantined since the engine started.
     fn retry(&self, scan: ScanId);
+
+    /// Change the ledger; a notice tells the outcome.
+    fn change_ledger(&self, change: LedgerChange);
 }

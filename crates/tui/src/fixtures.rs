@@ -15,7 +15,8 @@ use octrls_core::{
     layer::{BOUNDARIES, Boundary, LAYERS, Layer, MEASURED, Measured},
     lesion::Lesion,
     measure::{
-        EtdrsSummary, FindingKind, Quality, Signal, ThicknessUnit, Thicknesses, Verdict, enface::CentreSource,
+        EtdrsSummary, FindingKind, Quality, Signal, ThicknessUnit, Thicknesses, Verdict,
+        enface::{CentreSource, Coverage},
         reference::Standing,
     },
     scan::{BScan, Eye, Pattern, Provenance, ScanHeader, Spacing},
@@ -273,10 +274,15 @@ pub fn done_with_lesions(bscans: usize, seconds: f64) -> ScanChange {
 /// Retinal thickness by subfield; one is below its reference, one is not covered.
 fn etdrs() -> EtdrsSummary {
     let retina = [261.0, 335.0, 340.0, 330.0, 322.0, 301.0, 312.0, 249.0].map(Some);
-    let mut summary =
-        EtdrsSummary { mean_um: [[None; 9]; MEASURED], standing: [[None; 9]; MEASURED], centre: CentreSource::Fovea };
+    let mut summary = EtdrsSummary {
+        mean_um: [[None; 9]; MEASURED],
+        coverage: [[Coverage::Sparse; 9]; MEASURED],
+        standing: [[None; 9]; MEASURED],
+        centre: CentreSource::Fovea,
+    };
     let of = Measured::Retina.index();
     summary.mean_um[of][..8].copy_from_slice(&retina);
+    summary.coverage[of][..8].fill(Coverage::Whole);
     summary.standing[of][..8].fill(Some(Standing::Within));
     summary.standing[of][7] = Some(Standing::Below);
     summary

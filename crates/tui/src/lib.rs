@@ -11,12 +11,14 @@
 //!
 //! Invariant: the engine works without a screen, and no screen delays it for long.
 
+mod archive;
 pub mod attach;
 mod controls;
 pub mod dashboard;
 mod display_path;
 #[doc(hidden)]
 pub mod fixtures;
+mod ledger_changes;
 mod lines;
 mod screen_kind;
 mod short_findings;
@@ -24,6 +26,7 @@ mod state;
 
 pub use controls::Controls;
 pub use display_path::display_path;
+pub use ledger_changes::{LedgerChange, LedgerChanges};
 pub use lines::{json, plain};
 pub use screen_kind::ScreenKind;
 pub use state::Model;

@@ -22,7 +22,7 @@ use super::{
     protocol::{Message, Request},
     validate,
 };
-use crate::{Controls, state::Model};
+use crate::{Controls, LedgerChange, state::Model};
 
 /// Time limit for the server to send its state, or to accept a request.
 const IO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,31 +106,35 @@ impl AttachClient {
 }
 
 impl RemoteControls {
-    fn send(&self, request: Request) {
+    fn send(&self, request: &Request) {
         // The reading thread reports a broken connection.
-        let _: io::Result<()> = framing::send(&mut &self.stream, &request);
+        let _: io::Result<()> = framing::send(&mut &self.stream, request);
     }
 }
 
 impl Controls for RemoteControls {
     fn drain(&self) {
-        self.send(Request::Drain);
+        self.send(&Request::Drain);
     }
 
     fn abort(&self) {
-        self.send(Request::Abort);
+        self.send(&Request::Abort);
     }
 
     fn pause(&self, paused: bool) {
-        self.send(Request::Pause(paused));
+        self.send(&Request::Pause(paused));
     }
 
     fn rescan(&self) {
-        self.send(Request::Rescan);
+        self.send(&Request::Rescan);
+    }
+
+    fn change_ledger(&self, change: LedgerChange) {
+        self.send(&Request::ChangeLedger(change));
     }
 
     fn retry(&self, scan: ScanId) {
-        self.send(Request::Retry(scan));
+        self.send(&Request::Retry(scan));
     }
 }
 

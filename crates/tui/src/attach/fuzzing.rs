@@ -13,7 +13,7 @@ use super::{
     protocol::Message,
     server::receive_requests,
 };
-use crate::{Controls, dashboard, state::Model};
+use crate::{Controls, LedgerChange, dashboard, state::Model};
 
 /// The first byte selects the rest: 0 is a whole stream, anything else the content of one message.
 pub fn from_server(bytes: &[u8]) {
@@ -87,6 +87,9 @@ impl Controls for RequestCounter {
         self.count();
     }
     fn retry(&self, _: ScanId) {
+        self.count();
+    }
+    fn change_ledger(&self, _: LedgerChange) {
         self.count();
     }
 }

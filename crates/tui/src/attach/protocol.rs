@@ -6,10 +6,10 @@ use octrls_core::segment::SegmentedBScan;
 use octrls_engine::{Event, ScanId};
 use serde::{Deserialize, Serialize};
 
-use crate::state::Model;
+use crate::{LedgerChange, state::Model};
 
 /// Version of the messages; increment it with each change to a type in them.
-pub(super) const PROTOCOL: u32 = 3;
+pub(super) const PROTOCOL: u32 = 4;
 
 /// A message of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,11 +25,12 @@ pub(super) enum Message {
 }
 
 /// A request of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Request {
     Drain,
     Abort,
     Pause(bool),
     Rescan,
     Retry(ScanId),
+    ChangeLedger(LedgerChange),
 }

@@ -248,6 +248,7 @@ pub(super) fn receive_requests(stream: &mut impl Read, controls: &dyn Controls, 
             Request::Pause(paused) => controls.pause(paused),
             Request::Rescan => controls.rescan(),
             Request::Retry(id) => controls.retry(id),
+            Request::ChangeLedger(change) => controls.change_ledger(change),
         }
         thread::sleep(interval);
     }

@@ -19,7 +19,7 @@ use ratatui::{Terminal, backend::TestBackend};
 use super::*;
 use super::{framing, protocol::Message, validate};
 use crate::{
-    Controls, Model, dashboard,
+    Controls, LedgerChange, Model, dashboard,
     fixtures::{self, bscan_with_lesions, event, scan_event, seen, segmented_bscan},
 };
 
@@ -47,6 +47,9 @@ impl Controls for RequestRecorder {
     }
     fn retry(&self, scan: ScanId) {
         self.record(format!("retry {}", scan.0));
+    }
+    fn change_ledger(&self, change: LedgerChange) {
+        self.record(format!("{change:?}"));
     }
 }
 

@@ -1,33 +1,48 @@
 //! The dashboard without a terminal: takes events and keys, draws frames.
 
+use std::{borrow::Cow, collections::HashSet, path::PathBuf};
+
 use jiff::{Timestamp, tz::TimeZone};
-use octrls_core::layer::{LAYERS, Layer};
-use octrls_engine::{Event, EventKind, Level, ScanChange, ScanId};
+use octrls_engine::{Event, EventKind, Level, ReviewState, ScanChange, ScanId};
 use ratatui::{
     Frame,
     crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+    layout::Position,
 };
 
 use super::{
     images::ImageCache,
-    keymap::{self, Action, KeyContext},
+    keymap::{Action, KeyContext, Keymap},
     layout,
     panel::Panel,
+    panels::PanelArea,
     render_context::RenderContext,
     theme::Theme,
     view::{Popup, View},
 };
 use crate::{
-    Controls,
-    state::{Model, ScanState},
+    Controls, LedgerChange,
+    archive::Shelf,
+    display_path::display_path,
+    state::{Model, Query, ScanRecord, ScanState},
 };
 
 /// Whether the dashboard continues after a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Continue,
     /// Leave at once, even if the engine still runs.
     Exit,
+    /// Draw the whole screen anew, because something else wrote to it.
+    Redraw,
+    /// Stop until the shell continues the program.
+    Suspend,
+    /// Open a file with the desktop's program for it.
+    Open(PathBuf),
+    /// Put a text into the terminal's clipboard.
+    Copy(String),
+    /// Receive the mouse or leave it to the terminal.
+    Mouse(bool),
 }
 
 /// The model, the view, and what is needed to draw them.
@@ -35,7 +50,17 @@ pub(crate) enum Flow {
 pub(crate) struct App {
     pub(crate) model: Model,
     pub(crate) view: View,
+    pub(crate) shelf: Shelf,
     pub(crate) images: ImageCache,
+    pub(crate) keys: Keymap,
+    /// Where the panels were drawn last.
+    pub(super) areas: Vec<PanelArea>,
+    /// Where the mouse was pressed or dragged to last.
+    pub(super) dragged_from: Option<Position>,
+    /// Scans that were reviewed here, until the ledger says so.
+    pub(super) reviewed: HashSet<ScanId>,
+    /// A message to a person who does not look at the screen.
+    pub(crate) notice: Option<String>,
     theme: Theme,
     version: String,
     zone: TimeZone,
@@ -44,22 +69,55 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(theme: Theme, images: ImageCache, version: String, zone: TimeZone) -> Self {
-        let (model, view) = (Model::default(), View::default());
-        Self { model, view, images, theme, version, zone, interrupts: 0 }
+        let (model, mut view) = (Model::default(), View::default());
+        view.render_style.colours = theme.lines();
+        Self {
+            model,
+            view,
+            shelf: Shelf::default(),
+            images,
+            keys: Keymap::default(),
+            areas: Vec::new(),
+            dragged_from: None,
+            reviewed: HashSet::new(),
+            notice: None,
+            theme,
+            version,
+            zone,
+            interrupts: 0,
+        }
     }
 
     /// Shows the engine of another process, which leaving does not stop; `model` is its current state.
     pub(crate) fn attach(&mut self, model: Model) {
-        let rows = model.rows("");
+        let rows = model.rows(&Query::default());
         let shown = rows.iter().find(|s| s.latest.is_some()).or(rows.first());
         self.view.selected = shown.map(|s| s.id);
         (self.view.paused, self.view.attached) = (model.paused, true);
         self.model = model;
     }
 
+    /// Shows finished scans, without an engine; `model` names their folders.
+    pub(crate) fn browse(&mut self, model: Model) {
+        self.attach(model);
+        (self.view.browsing, self.view.following) = (true, false);
+    }
+
     /// Updates model and view by an event of the engine.
     pub(crate) fn handle_event(&mut self, event: &Event) {
         self.model.apply(event);
+        if let EventKind::Scan { change: ScanChange::Quarantined { .. }, .. } = event.kind {
+            let count = self.model.counts().quarantined;
+            let scans = if count == 1 { "1 scan is".to_owned() } else { format!("{count} scans are") };
+            self.notice = Some(format!("{scans} in quarantine"));
+        }
+        if let EventKind::Scan { id, change: ScanChange::Running { .. } | ScanChange::Done(_) } = event.kind {
+            self.shelf.forget(id);
+        }
+        // A notice tells the outcome of a change of the ledger, by this screen or another.
+        if matches!(event.kind, EventKind::Notice { .. }) {
+            self.shelf.read_ledger();
+        }
         if let EventKind::Paused(paused) = event.kind {
             self.view.paused = paused;
         }
@@ -87,8 +145,19 @@ impl App {
 
     /// Draws the whole screen as of `now`.
     pub(crate) fn draw(&mut self, frame: &mut Frame, now: Timestamp) {
-        let ctx = RenderContext::new(&self.model, &self.view, self.theme, now, &self.version, &self.zone);
-        self.view.page_rows = layout::draw(&ctx, &mut self.images, frame);
+        self.want_shown();
+        let ctx = RenderContext::new(
+            &self.model,
+            &self.view,
+            &self.shelf,
+            &self.keys,
+            self.theme,
+            now,
+            &self.version,
+            &self.zone,
+        );
+        let layout::Drawn { areas, page_rows } = layout::draw(&ctx, &mut self.images, frame);
+        (self.areas, self.view.page_rows) = (areas, page_rows);
     }
 
     /// Performs the action of a key; requests go to `controls`.
@@ -98,28 +167,55 @@ impl App {
         }
         self.view.message = None;
         let context = self.view.key_context();
-        match keymap::action(context, event) {
+        match self.keys.action(context, event) {
             Some(action) => return self.perform(action, controls),
-            None if context == KeyContext::Filter => self.type_filter(event),
+            None if matches!(context, KeyContext::Filter | KeyContext::Text) => self.type_text(event),
             None => {}
         }
         Flow::Continue
     }
 
-    fn type_filter(&mut self, event: KeyEvent) {
+    fn type_text(&mut self, event: KeyEvent) {
+        let text = match self.view.popup {
+            Some(Popup::Find) => &mut self.view.find,
+            Some(Popup::Review(_)) => &mut self.view.comment,
+            _ => &mut self.view.query.filter,
+        };
         match event.code {
-            KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => self.view.filter.push(c),
+            KeyCode::Char(c) if (event.modifiers - KeyModifiers::SHIFT).is_empty() => text.push(c),
             KeyCode::Backspace => {
-                self.view.filter.pop();
+                text.pop();
             }
             _ => {}
         }
-        self.select_visible();
+        match self.view.popup {
+            Some(Popup::Find) => self.find(0),
+            Some(Popup::Filter) => self.select_visible(),
+            _ => {}
+        }
+    }
+
+    /// Scrolls the log to the next message with the text, `by` 1 or -1; 0 also takes the present one.
+    fn find(&mut self, by: isize) {
+        let wanted = self.view.find.to_lowercase();
+        let entries: Vec<_> = self.model.journal.newest(self.view.log_level).collect();
+        let matches = |i: &usize| entries.get(*i).is_some_and(|entry| entry.text.to_lowercase().contains(&wanted));
+        let at = self.view.log_scroll;
+        let found = if by < 0 {
+            (0..at).rev().find(|i| matches(i))
+        } else {
+            (at + by.unsigned_abs()..entries.len()).find(|i| matches(i))
+        };
+        match found {
+            _ if wanted.is_empty() => {}
+            Some(at) => self.view.log_scroll = at,
+            None => self.say(format!("no further message with “{}”", self.view.find)),
+        }
     }
 
     /// Moves the selection to a row that matches the filter.
     fn select_visible(&mut self) {
-        let rows = self.model.rows(&self.view.filter);
+        let rows = self.model.rows(&self.view.query);
         if !rows.iter().any(|s| Some(s.id) == self.view.selected)
             && let Some(first) = rows.first()
         {
@@ -129,6 +225,7 @@ impl App {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each action")]
     fn perform(&mut self, action: Action, controls: &dyn Controls) -> Flow {
         match action {
             Action::Quit => return self.quit(controls),
@@ -142,12 +239,55 @@ impl App {
                 self.view.quitting = true;
                 self.view.popup = None;
             }
-            Action::Accept => self.view.popup = None,
+            Action::Accept => {
+                if let Some(Popup::Review(state)) = self.view.popup.take() {
+                    let comment = std::mem::take(&mut self.view.comment);
+                    self.review(state, comment, controls);
+                }
+            }
+            Action::NextToReview => self.select_next_to_review(),
+            Action::OnlyToReview => {
+                self.view.query.wanting_eyes = !self.view.query.wanting_eyes;
+                self.select_visible();
+            }
+            Action::AcceptScan => self.review(ReviewState::Accepted, String::new(), controls),
+            Action::RejectScan => self.ask_for_comment(ReviewState::Rejected),
+            Action::Comment => self.ask_for_comment(ReviewState::Commented),
+            Action::FindNext | Action::FindPrevious => {
+                self.view.focus_panel(Panel::Log);
+                self.find(if action == Action::FindNext { 1 } else { -1 });
+            }
+            Action::OpenReport => return self.open_report(),
+            Action::CopyPath | Action::CopyFolder => return self.copy(action == Action::CopyFolder),
+            Action::Mouse => {
+                self.view.mouse = !self.view.mouse;
+                self.say(if self.view.mouse { "the mouse works here" } else { "the mouse selects text" });
+                return Flow::Mouse(self.view.mouse);
+            }
             Action::Close => self.close_popup(),
+            Action::Details => self.view.popup = Some(Popup::Details { first_line: 0 }),
+            Action::Sort => self.view.query.sort = self.view.query.sort.next(),
+            Action::ReverseSort => self.view.query.reversed = !self.view.query.reversed,
+            Action::Magnify | Action::Reduce => self.magnify(if action == Action::Magnify { 1 } else { -1 }),
+            Action::PanLeft => self.pan(-2, 0),
+            Action::PanRight => self.pan(2, 0),
+            Action::PanUp => self.pan(0, -2),
+            Action::PanDown => self.pan(0, 2),
             Action::Help => self.view.popup = Some(Popup::Help { first_line: 0 }),
+            Action::Filter if self.view.focus == Panel::Log => {
+                self.view.find.clear();
+                self.view.popup = Some(Popup::Find);
+            }
             Action::Filter => {
                 self.view.popup = Some(Popup::Filter);
                 self.view.focus_panel(Panel::Queue);
+            }
+            Action::Redraw => return Flow::Redraw,
+            Action::Suspend => return Flow::Suspend,
+            Action::Pause | Action::Stop if self.view.browsing => self.say("there is no watcher to control"),
+            Action::Rescan if self.view.browsing => {
+                self.shelf.read_ledger();
+                self.say("reading the ledger again");
             }
             Action::Pause => {
                 self.view.paused = !self.view.paused;
@@ -188,7 +328,7 @@ impl App {
             Action::Retry => self.retry(controls),
             Action::Rescan => {
                 controls.rescan();
-                self.view.message = Some("checking the watched folders");
+                self.say("checking the watched folders");
             }
             Action::Stop => self.view.popup = Some(Popup::Quit),
         }
@@ -199,7 +339,8 @@ impl App {
         if self.model.stopped.is_some() || self.view.attached {
             return Flow::Exit;
         }
-        if self.model.counts().running > 0 {
+        let unfinished = self.model.counts();
+        if unfinished.running + unfinished.waiting + unfinished.retry > 0 {
             self.view.popup = Some(Popup::Quit);
         } else {
             controls.drain();
@@ -228,47 +369,12 @@ impl App {
 
     fn close_popup(&mut self) {
         match self.view.popup.take() {
-            Some(Popup::Help { .. } | Popup::Quit) => {}
+            Some(Popup::Help { .. } | Popup::Details { .. } | Popup::Quit) => {}
+            Some(Popup::Review(_)) => self.view.comment.clear(),
             None if self.view.zoomed => self.view.zoomed = false,
-            Some(Popup::Filter) | None => self.view.filter.clear(),
+            Some(Popup::Find) => self.view.find.clear(),
+            Some(Popup::Filter) | None => self.view.query.filter.clear(),
         }
-    }
-
-    fn move_cursor(&mut self, by: isize) {
-        if let Some(Popup::Help { first_line }) = &mut self.view.popup {
-            *first_line = step_index(*first_line, by, keymap::help(KeyContext::Main).len());
-            return;
-        }
-        match self.view.focus {
-            Panel::Layers | Panel::Profile | Panel::Map => self.step_layer(by),
-            Panel::Log => {
-                let n = self.model.journal.newest(self.view.log_level).count();
-                self.view.log_scroll = step_index(self.view.log_scroll, by, n);
-            }
-            Panel::Queue | Panel::Preview | Panel::Throughput => {
-                let rows = self.model.rows(&self.view.filter);
-                let current = rows.iter().position(|s| Some(s.id) == self.view.selected);
-                let next = current.map_or(0, |i| step_index(i, by, rows.len()));
-                if let Some(scan) = rows.get(next) {
-                    self.view.selected = Some(scan.id);
-                    self.view.bscan_index = None;
-                    self.view.following = false;
-                }
-            }
-        }
-    }
-
-    fn step_layer(&mut self, by: isize) {
-        self.view.render_style.layer = Layer::ALL[step_index(self.view.render_style.layer.index(), by, LAYERS)];
-    }
-
-    fn step_bscan(&mut self, by: isize) {
-        let Some(scan) = self.view.selected.and_then(|id| self.model.scan(id)) else { return };
-        let indices: Vec<usize> = scan.bscans.keys().copied().collect();
-        let Some((current, _)) = scan.bscan(self.view.bscan_index) else { return };
-        let Some(at) = indices.iter().position(|i| *i == current) else { return };
-        self.view.bscan_index = Some(indices[step_index(at, by, indices.len())]);
-        self.view.following = false;
     }
 
     fn toggle_following(&mut self) {
@@ -276,7 +382,7 @@ impl App {
         if self.view.following {
             self.view.bscan_index = None;
             // Ignores the filter. The first row is the scan that started last.
-            let rows = self.model.rows("");
+            let rows = self.model.rows(&Query::default());
             let running = rows.iter().find(|s| s.state == ScanState::Running && s.latest.is_some());
             let shown = running.or_else(|| rows.iter().find(|s| s.latest.is_some())).or(rows.first());
             self.view.selected = shown.map(|s| s.id);
@@ -287,16 +393,52 @@ impl App {
         let selected = self.view.selected.and_then(|id| self.model.scan(id));
         match selected {
             Some(scan) if matches!(scan.state, ScanState::Quarantined { .. }) => {
-                controls.retry(scan.id);
-                self.view.message = Some("the scan will be retried");
+                if scan.past {
+                    controls.change_ledger(LedgerChange::Redo { path: scan.name.clone() });
+                } else {
+                    controls.retry(scan.id);
+                }
+                self.say("the scan will be retried");
             }
-            _ => self.view.message = Some("select a quarantined scan first"),
+            _ => self.say("select a quarantined scan first"),
         }
+    }
+
+    /// Opens the report of the selected scan, or its folder.
+    fn open_report(&mut self) -> Flow {
+        let folder = self.view.selected.and_then(|id| self.model.scan(id)).and_then(ScanRecord::result_folder);
+        let Some(folder) = folder else {
+            self.say("the scan has no results");
+            return Flow::Continue;
+        };
+        let report = folder.join("report.pdf");
+        Flow::Open(if report.is_file() { report } else { folder })
+    }
+
+    /// Copies the path of the selected scan, or of its result folder.
+    fn copy(&mut self, folder: bool) -> Flow {
+        let scan = self.view.selected.and_then(|id| self.model.scan(id));
+        let text = match scan {
+            Some(scan) if folder => scan.result_folder().map(|folder| display_path(&folder)),
+            scan => scan.map(|scan| scan.name.clone()),
+        };
+        if let Some(text) = text {
+            self.say(format!("copied {text}"));
+            Flow::Copy(text)
+        } else {
+            self.say("the scan has no results");
+            Flow::Continue
+        }
+    }
+
+    /// Shows a message until the next key.
+    pub(super) fn say(&mut self, message: impl Into<Cow<'static, str>>) {
+        self.view.message = Some(message.into());
     }
 }
 
 /// `at` moved by `by`, within a list of `n` items.
-fn step_index(at: usize, by: isize, n: usize) -> usize {
+pub(super) fn step_index(at: usize, by: isize, n: usize) -> usize {
     at.saturating_add_signed(by).min(n.saturating_sub(1))
 }
 

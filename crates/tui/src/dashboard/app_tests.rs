@@ -1,13 +1,19 @@
 use std::cell::RefCell;
 
+use octrls_core::layer::Layer;
 use octrls_engine::Totals;
-use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyEventState};
+use ratatui::{
+    Terminal,
+    backend::TestBackend,
+    crossterm::event::{KeyEventState, MouseButton, MouseEvent, MouseEventKind},
+};
 
 use super::*;
 use crate::{
+    archive::Answer,
     dashboard::{
+        colours::Colours,
         images::{ImageMode, Overlay},
-        theme::Colours,
     },
     fixtures::{self, event, scan_event, segmented_bscan},
 };
@@ -40,6 +46,10 @@ impl Controls for RequestRecorder {
 
     fn retry(&self, scan: ScanId) {
         self.record(format!("retry {}", scan.0));
+    }
+
+    fn change_ledger(&self, change: crate::LedgerChange) {
+        self.record(format!("{change:?}"));
     }
 }
 
@@ -95,6 +105,15 @@ fn quitting_asks_while_scans_are_running() {
     assert_eq!((test.app.view.quitting, test.requests()), (true, vec!["drain".to_owned()]));
     test.type_text("qa");
     assert_eq!(test.requests(), ["drain", "abort"]);
+}
+
+#[test]
+fn quitting_asks_while_scans_wait() {
+    let mut test = TestApp::new();
+    test.app.handle_event(&fixtures::started());
+    test.app.handle_event(&scan_event(1.0, 1, fixtures::seen("a.png")));
+    test.type_text("q");
+    assert_eq!((test.app.view.popup, test.requests().len()), (Some(Popup::Quit), 0));
 }
 
 #[test]
@@ -205,14 +224,14 @@ fn tab_cycles_through_the_panels() {
 fn the_filter_takes_characters_and_selects_a_visible_scan() {
     let mut test = TestApp::with_sample_events();
     test.type_text("/quar");
-    assert_eq!((test.selected(), test.app.view.filter.as_str()), (2, "quar"));
+    assert_eq!((test.selected(), test.app.view.query.filter.as_str()), (2, "quar"));
     test.press(KeyCode::Backspace);
     test.press(KeyCode::Enter);
-    assert_eq!((test.app.view.popup, test.app.view.filter.as_str()), (None, "qua"));
+    assert_eq!((test.app.view.popup, test.app.view.query.filter.as_str()), (None, "qua"));
     test.type_text("R");
     assert_eq!(test.requests(), ["retry 2"]);
     test.press(KeyCode::Esc);
-    assert_eq!(test.app.view.filter, "");
+    assert_eq!(test.app.view.query.filter, "");
 }
 
 #[test]
@@ -255,4 +274,173 @@ fn every_size_can_be_drawn_in_every_state() {
             test.press(KeyCode::Esc);
         }
     }
+}
+
+fn mouse(kind: MouseEventKind, column: u16, row: u16) -> MouseEvent {
+    MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }
+}
+
+const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+const DRAG: MouseEventKind = MouseEventKind::Drag(MouseButton::Left);
+
+impl TestApp {
+    /// Draws a frame, so that the mouse knows where the panels are; returns its text.
+    fn draw(&mut self, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| self.app.draw(frame, fixtures::start())).unwrap();
+        terminal.backend().to_string()
+    }
+
+    /// Cell of the first `text` on the screen.
+    fn place_of(&mut self, text: &str, size: (u16, u16)) -> (u16, u16) {
+        let screen = self.draw(size.0, size.1);
+        let (row, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text)).unwrap();
+        let column =
+            line.trim_start_matches('"').find(text).map(|at| line.trim_start_matches('"')[..at].chars().count());
+        (column.unwrap() as u16, row as u16)
+    }
+}
+
+#[test]
+fn the_mouse_selects_scans_panels_tabs_and_layers() {
+    let mut test = TestApp::with_sample_events();
+    let (column, row) = test.place_of("P0037_OD.vol", (120, 40));
+    test.app.handle_mouse(mouse(CLICK, column, row));
+    assert_eq!((test.selected(), test.app.view.following), (2, false));
+    test.draw(120, 40);
+    test.app.handle_mouse(mouse(CLICK, column, row));
+    assert_eq!(test.app.view.popup, Some(Popup::Details { first_line: 0 }), "a second click shows the details");
+    test.app.handle_mouse(mouse(CLICK, 1, 1));
+    assert_eq!(test.app.view.popup, None);
+    let (column, row) = test.place_of("5 ONL", (120, 40));
+    test.app.handle_mouse(mouse(CLICK, column, row));
+    assert_eq!((test.app.view.render_style.layer, test.app.view.focus), (Layer::Onl, Panel::Layers));
+    let (column, row) = test.place_of("5 Map", (80, 24));
+    test.app.handle_mouse(mouse(CLICK, column + 1, row));
+    assert_eq!((test.app.view.tab, test.app.view.focus), (Panel::Map, Panel::Map));
+}
+
+#[test]
+fn the_wheel_moves_what_is_below_it() {
+    let mut test = TestApp::with_sample_events();
+    let (column, row) = test.place_of("2 B-scan", (120, 40));
+    test.app.handle_mouse(mouse(MouseEventKind::ScrollUp, column, row + 3));
+    assert_eq!(test.app.view.bscan_index, Some(29));
+    test.app.handle_mouse(mouse(MouseEventKind::ScrollDown, 3, 5));
+    assert_eq!(test.selected(), 2, "three rows down in the queue");
+}
+
+#[test]
+fn a_drag_points_on_the_profile_and_moves_a_magnified_bscan() {
+    let mut test = TestApp::with_sample_events();
+    let (column, row) = test.place_of("4 Profile", (120, 40));
+    test.app.handle_mouse(mouse(CLICK, column + 10, row + 3));
+    test.app.handle_mouse(mouse(DRAG, column + 14, row + 3));
+    let pointed = test.app.view.pointed.unwrap();
+    assert!((0.2..0.6).contains(&pointed), "{pointed}");
+    let screen = test.draw(120, 40);
+    assert!(screen.contains(" µm, ") || screen.contains("none, "), "{screen}");
+    test.type_text("+");
+    assert!(test.app.view.is_full_bscan());
+    test.draw(120, 40);
+    let window = test.app.view.render_style.window;
+    test.app.handle_mouse(mouse(CLICK, 60, 20));
+    test.app.handle_mouse(mouse(DRAG, 40, 20));
+    assert_ne!(test.app.view.render_style.window, window);
+    let moved = test.app.view.render_style.window;
+    test.type_text("H");
+    assert_ne!(test.app.view.render_style.window, moved);
+    test.type_text("-");
+    assert_eq!(test.app.view.render_style.window.magnification(), 1);
+}
+
+/// The sample events, then the volume with lesions is done.
+fn with_a_finding() -> TestApp {
+    let mut test = TestApp::with_sample_events();
+    test.app.view.reviewer = "Eva".into();
+    test.app.handle_event(&scan_event(12.0, 5, fixtures::done_with_lesions(49, 9.0)));
+    test
+}
+
+#[test]
+fn what_wants_eyes_is_reviewed_one_after_the_other() {
+    let mut test = with_a_finding();
+    test.type_text("v");
+    let first = test.selected();
+    assert!([1, 5].contains(&first));
+    test.type_text("a");
+    assert_ne!(test.selected(), first, "the next is selected");
+    test.type_text("x");
+    assert_eq!(test.app.view.popup, Some(Popup::Review(ReviewState::Rejected)));
+    test.press(KeyCode::Enter);
+    assert_eq!(test.requests().len(), 1, "a rejection needs a reason");
+    test.type_text("xthe ILM is off");
+    test.press(KeyCode::Enter);
+    let requests = test.requests();
+    assert!(requests[0].contains("state: Accepted, reviewer: \"Eva\""), "{requests:?}");
+    assert!(requests[1].contains("state: Rejected") && requests[1].contains("the ILM is off"), "{requests:?}");
+    test.type_text("v");
+    assert_eq!(test.app.view.message.as_deref(), Some("no scan wants a look"));
+}
+
+#[test]
+fn only_finished_scans_are_reviewed_and_only_by_somebody() {
+    let mut test = TestApp::with_sample_events();
+    test.app.view.reviewer = "Eva".into();
+    test.type_text("a");
+    assert!(test.requests().is_empty());
+    let mut test = with_a_finding();
+    test.app.view.reviewer.clear();
+    test.type_text("va");
+    assert!(test.requests().is_empty() && test.app.view.message.as_deref().unwrap().contains("--reviewer"));
+}
+
+#[test]
+fn the_log_is_searched() {
+    let mut test = TestApp::with_sample_events();
+    test.type_text("7/p0038");
+    assert_eq!(test.app.view.popup, Some(Popup::Find));
+    test.press(KeyCode::Enter);
+    let at = test.app.view.log_scroll;
+    let entries: Vec<_> = test.app.model.journal.newest(Level::Info).collect();
+    assert!(entries[at].text.contains("P0038"));
+    test.type_text("n");
+    assert!(test.app.view.message.as_deref().unwrap().contains("no further message"));
+    assert_eq!(test.app.view.query.filter, "", "scans are not filtered");
+}
+
+#[test]
+fn a_quarantined_scan_makes_a_notice_without_its_name() {
+    let test = TestApp::with_sample_events();
+    assert_eq!(test.app.notice.as_deref(), Some("1 scan is in quarantine"));
+}
+
+#[test]
+fn paths_are_copied_and_reports_opened() {
+    let mut test = with_a_finding();
+    test.type_text("/P0042");
+    test.press(KeyCode::Enter);
+    assert_eq!(test.type_text("y"), Flow::Copy("P0042_OS.vol".into()));
+    assert_eq!(test.type_text("Y"), Flow::Copy("/srv/oct/out/scan".into()));
+    assert_eq!(test.type_text("O"), Flow::Open("/srv/oct/out/scan".into()));
+    assert_eq!(test.type_text("M"), Flow::Mouse(true));
+}
+
+#[test]
+fn a_past_scan_is_retried_by_the_ledger() {
+    use crate::archive::{LedgerScan, LedgerState};
+    let mut test = TestApp::new();
+    let scan = LedgerScan {
+        name: "old.vol".into(),
+        state: LedgerState::Quarantined,
+        folder: None,
+        bytes: 0,
+        attempts: 3,
+        error: Some(("E-READ-IO".into(), "why".into())),
+        at: fixtures::start(),
+        reviews: Vec::new(),
+    };
+    test.app.handle_answer(Answer::Ledger(Ok(vec![scan])));
+    test.type_text("R");
+    assert_eq!(test.requests(), ["Redo { path: \"old.vol\" }"]);
 }

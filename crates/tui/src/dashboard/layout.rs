@@ -13,11 +13,12 @@
 //! └────────────────────────────┴────────────────────────────────┘
 //!  hints
 //! ```
-//! On smaller screens, the lower five panels share one area as tabs; below 60 x 16, only a message is shown. A zoomed
-//! panel replaces all others.
+//! On smaller screens, the lower five panels share one area as tabs; below 60 x 16, only the queue is shown, and below
+//! 24 x 5 a message. A zoomed panel replaces all others.
 
 use ratatui::{
     Frame,
+    buffer::Buffer,
     layout::{Constraint, Layout, Rect, Spacing},
 };
 
@@ -28,10 +29,13 @@ use super::{
     panels::{self, PanelArea},
     popups,
     render_context::RenderContext,
+    view::Popup,
 };
 
 /// Least width and height of a screen.
 const MIN_SIZE: (u16, u16) = (60, 16);
+/// Least width and height of a screen that lists the scans.
+const LIST_SIZE: (u16, u16) = (24, 5);
 /// Least width and height of a screen that shows all panels.
 const FULL_SIZE: (u16, u16) = (110, 34);
 /// Eight layers, the heading and two borders.
@@ -39,13 +43,25 @@ const LAYERS_HEIGHT: u16 = 11;
 /// Five values side by side, the names of the sides and two borders.
 const MAP_WIDTH: u16 = 36;
 
-/// Draws everything; returns the number of rows in the focused panel.
-pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, frame: &mut Frame) -> usize {
+/// What was drawn where.
+pub(crate) struct Drawn {
+    /// The visible panels.
+    pub(crate) areas: Vec<PanelArea>,
+    /// Number of rows in the focused panel.
+    pub(crate) page_rows: usize,
+}
+
+/// Draws everything.
+pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, frame: &mut Frame) -> Drawn {
     let area = frame.area();
     let buf = frame.buffer_mut();
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
-        popups::draw_too_small(ctx, MIN_SIZE, area, buf);
-        return 1;
+        let is_tiny = area.width < LIST_SIZE.0 || area.height < LIST_SIZE.1;
+        if is_tiny || matches!(ctx.view.popup, Some(Popup::Quit)) {
+            popups::draw_too_small(ctx, MIN_SIZE, area, buf);
+            return Drawn { areas: Vec::new(), page_rows: 1 };
+        }
+        return Drawn { areas: Vec::new(), page_rows: draw_list(ctx, area, buf) };
     }
     let rows =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]);
@@ -60,7 +76,18 @@ pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, frame: &mut Fra
     hints::draw(ctx, hints_area, buf);
     popups::draw(ctx, images, body, buf);
     let focused = areas.iter().find(|area| area.panel == ctx.view.focus);
-    focused.map_or(1, |area| usize::from(area.area.height.saturating_sub(2)))
+    let page_rows = focused.map_or(1, |area| usize::from(area.area.height.saturating_sub(2)));
+    Drawn { areas, page_rows }
+}
+
+/// Draws the counts and the queue alone; returns the number of rows in the queue.
+fn draw_list(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> usize {
+    let rows = Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]);
+    let [counters_area, queue, hints_area] = area.layout(&rows);
+    counters::draw(ctx, counters_area, buf);
+    panels::draw_queue(ctx, queue, buf);
+    hints::draw(ctx, hints_area, buf);
+    usize::from(queue.height)
 }
 
 /// The visible panels and their areas within `body`.

@@ -12,14 +12,23 @@
 
 mod app;
 mod bars;
+mod colours;
+mod custom_key;
+mod desktop;
 mod event_loop;
 mod images;
 mod keymap;
 mod layout;
+mod mouse;
+mod moving;
+mod notice;
+mod pacer;
 mod panel;
 mod panels;
 mod popups;
 mod render_context;
+mod reopening;
+mod reviewing;
 mod terminal;
 mod text;
 mod theme;
@@ -34,31 +43,49 @@ use std::io;
 use crossbeam_channel::Receiver;
 use octrls_engine::{Event, Totals};
 
-use self::{terminal::RawTerminal, theme::Colours};
+use self::terminal::RawTerminal;
 use crate::{Controls, state::Model};
 
+pub use custom_key::CustomKey;
 pub use images::ImageMode;
+pub use notice::Notify;
+pub use theme::{Brightness, CustomColour};
 
 /// Options of the dashboard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DashboardOptions {
-    image: ImageMode,
-    colours: Colours,
+    /// How B-scans are drawn.
+    pub image: ImageMode,
+    /// The terminal's background.
+    pub brightness: Brightness,
+    /// The operator's own colours.
+    pub colours: Vec<CustomColour>,
+    /// The operator's own keys.
+    pub keys: Vec<CustomKey>,
+    /// Whether the mouse works in the dashboard.
+    pub mouse: bool,
+    /// How a person is told of a scan in quarantine.
+    pub notify: Notify,
+    /// Name of the person who reviews; empty if it is not known.
+    pub reviewer: String,
+    /// Whether to list only the scans that a person should look at.
+    pub review: bool,
 }
 
-impl DashboardOptions {
-    /// Options with the given image mode and the colours of the environment.
-    #[must_use]
-    pub fn new(image: ImageMode) -> Self {
-        Self { image, colours: Colours::detect() }
-    }
+/// What the dashboard shows.
+enum Subject {
+    /// The engine of this process.
+    Engine,
+    /// The engine of another process, with its current state.
+    Attached(Model),
+    /// Results without an engine.
+    Results(Model),
 }
 
 /// A terminal that is set up for the dashboard.
 pub struct TerminalSession {
     terminal: RawTerminal,
-    /// State of the engine of another process, if attached to one.
-    attached: Option<Model>,
+    subject: Subject,
 }
 
 impl TerminalSession {
@@ -67,13 +94,19 @@ impl TerminalSession {
     /// # Errors
     /// When the terminal cannot show a dashboard; it is restored then.
     pub fn start() -> io::Result<Self> {
-        Ok(Self { terminal: RawTerminal::enter()?, attached: None })
+        Ok(Self { terminal: RawTerminal::enter()?, subject: Subject::Engine })
     }
 
     /// Attaches to the engine of another process; `model` is its current state.
     #[must_use]
     pub fn attached(self, model: Model) -> Self {
-        Self { attached: Some(model), ..self }
+        Self { subject: Subject::Attached(model), ..self }
+    }
+
+    /// Shows finished scans without an engine; `model` names their folders, see [`Model::of_results`].
+    #[must_use]
+    pub fn browsing(self, model: Model) -> Self {
+        Self { subject: Subject::Results(model), ..self }
     }
 
     /// Shows the dashboard until the engine has stopped or the operator leaves, then prints a summary line. Leaving does
@@ -85,10 +118,10 @@ impl TerminalSession {
         self,
         events: &Receiver<Event>,
         controls: &dyn Controls,
-        options: DashboardOptions,
+        options: &DashboardOptions,
     ) -> io::Result<Totals> {
-        let is_attached = self.attached.is_some();
-        let ended = event_loop::run(self.terminal, self.attached, events, controls, options);
+        let is_attached = !matches!(self.subject, Subject::Engine);
+        let ended = event_loop::run(self.terminal, self.subject, events, controls, options);
         if ended.is_err() && !is_attached {
             controls.drain();
         }
@@ -111,8 +144,9 @@ fn summary(totals: &Totals) -> String {
 /// A dashboard without a terminal, attached to an engine with the state `model`.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn attached_app_without_terminal(model: Model) -> app::App {
-    let images = images::ImageCache::without_graphics(ImageMode::Text, Colours::None);
-    let mut app = app::App::new(theme::Theme::new(Colours::None), images, "0.0.0".into(), jiff::tz::TimeZone::UTC);
+    let none = colours::Colours::None;
+    let images = images::ImageCache::without_graphics(ImageMode::Text, none);
+    let mut app = app::App::new(theme::Theme::new(none), images, "0.0.0".into(), jiff::tz::TimeZone::UTC);
     app.attach(model);
     app
 }

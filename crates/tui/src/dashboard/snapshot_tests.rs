@@ -12,7 +12,7 @@ use ratatui::{
 };
 
 use super::*;
-use super::{app::App, images::ImageCache, theme::Theme};
+use super::{app::App, colours::Colours, images::ImageCache, theme::Theme};
 use crate::fixtures::{self, event, scan_event};
 
 struct NoControls;
@@ -24,6 +24,7 @@ impl Controls for NoControls {
     fn rescan(&self) {}
 
     fn retry(&self, _: ScanId) {}
+    fn change_ledger(&self, _: crate::LedgerChange) {}
 }
 
 fn app(colours: Colours, events: &[Event]) -> App {
@@ -184,7 +185,7 @@ fn doubtful_and_flagged_scans_are_marked() {
         "P0036_OD_line.png   doubtful",
         "P0036_OS_line.png   no retina",
         "P0036_OS_line.png not a retina: ",
-        " done SI",
+        "flagged     weak sign",
     ] {
         assert!(screen.contains(words), "{words}\n{screen}");
     }
@@ -216,7 +217,7 @@ fn a_finished_volume_without_pixels_shows_its_measurements() {
         app.handle_key(KeyEvent::from(KeyCode::Left), &NoControls);
     }
     let screen = drawn(&mut app, 120, 40).backend().to_string();
-    assert!(screen.contains("no longer in memory"), "{screen}");
+    assert!(screen.contains("its results are on disk"), "{screen}");
     assert!(screen.contains("B-scan 1/49"), "{screen}");
 }
 
@@ -288,4 +289,163 @@ fn the_summary_is_one_line() {
     assert_eq!(summary(&totals), "octrls: 128 done, 1 quarantined, none left");
     let totals = Totals { already_done: 3, left: 7, ..totals };
     assert_eq!(summary(&totals), "octrls: 128 done, 3 known, 1 quarantined, 7 left for the next start");
+}
+
+/// A volume whose results are on disk, read again; the third B-scan is in memory.
+fn reopened(colours: Colours) -> (App, tempfile::TempDir) {
+    use octrls_core::{
+        layer::EzConvention,
+        measure::Gates,
+        scan::{BScanPosition, Pattern, Place, ScanHeader},
+    };
+    use octrls_report::{DeviceFindings, Pictures, ResultWriter, ScanContext, Staging, StoredResult};
+
+    use crate::archive::{Answer, Facts, LedgerScan, LedgerState, OpenedResult};
+
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("P0099_OD.vol");
+    let ScanChange::Opened(header) = fixtures::opened(7, Some(fixtures::AXIAL)) else { panic!("a header") };
+    let track = |i: usize| {
+        let y = 0.4 * i as f64;
+        BScanPosition::Line { start: Place { x: 0.0, y }, end: Place { x: 4.4, y } }
+    };
+    let header =
+        ScanHeader { pattern: Pattern::RasterVolume, tracks: (0..7).map(track).collect(), ..(*header).clone() };
+    let mut writer = ResultWriter::begin(&Staging::of(folder.path()), &target, &header).unwrap();
+    for index in 0..7 {
+        let bscan = fixtures::segmented_bscan(index, Some(fixtures::AXIAL));
+        writer.add(&bscan, &DeviceFindings::default(), &Pictures::draw(&bscan).unwrap()).unwrap();
+    }
+    let context = ScanContext {
+        scan: &octrls_report::ScanRecord::new("P0099_OD.vol".into(), "0".repeat(64), None, &header),
+        model: &octrls_report::ModelRecord::named("unet-640", "4.0", &"1".repeat(64)),
+        ellipsoid_zone: EzConvention::default(),
+        gates: &Gates::default(),
+        reference: None,
+        history: None,
+        elapsed: std::time::Duration::from_secs(2),
+    };
+    writer.finish(context, &mut || std::ops::ControlFlow::Continue(())).unwrap();
+    let result = StoredResult::open(&target).unwrap();
+    let surfaces = result.surfaces().unwrap();
+    let facts = Facts { header: Arc::new(result.header().clone()), summary: Arc::new(result.summary()) };
+    let scan = LedgerScan {
+        name: "P0099_OD.vol".into(),
+        state: LedgerState::Done,
+        folder: Some(target),
+        bytes: 1,
+        attempts: 1,
+        error: None,
+        at: fixtures::start(),
+        reviews: Vec::new(),
+    };
+    let mut app = app(colours, &[fixtures::started()]);
+    app.handle_answer(Answer::Ledger(Ok(vec![scan])));
+    let id = app.view.selected.unwrap();
+    let pixels = fixtures::segmented_bscan(2, Some(fixtures::AXIAL)).bscan;
+    let bscan = result.bscan(2, pixels, surfaces[2].clone()).unwrap();
+    let maps = result.maps(&surfaces);
+    app.handle_answer(Answer::Opened {
+        id,
+        scan: Arc::new(OpenedResult { facts, maps, without_pixels: None, result }),
+    });
+    app.handle_answer(Answer::BScan { id, bscan: Arc::new(bscan) });
+    app.view.bscan_index = Some(2);
+    (app, folder)
+}
+
+#[test]
+fn a_reopened_volume_shows_lines_profile_and_map() {
+    let (mut app, _folder) = reopened(Colours::None);
+    let screen = drawn(&mut app, 120, 40).backend().to_string();
+    for words in ["3/7 P0099_OD.vol OD", "B-scan 3/7", "done", "conf. 1.00", "mean "] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+}
+
+#[test]
+fn a_full_screen_map_has_its_scale_and_its_subfields() {
+    let (mut app, _folder) = reopened(Colours::None);
+    press(&mut app, "5z");
+    insta::assert_snapshot!(drawn(&mut app, 100, 30).backend());
+    let (mut app, _folder) = reopened(Colours::True);
+    press(&mut app, "5z");
+    let terminal = drawn(&mut app, 100, 30);
+    let painted = terminal.backend().buffer().content.iter().filter(|cell| cell.symbol() == "▀").count();
+    assert!(painted > 500, "{painted}");
+}
+
+#[test]
+fn a_full_screen_bscan_is_magnified() {
+    let (mut app, _folder) = reopened(Colours::None);
+    press(&mut app, "2z");
+    insta::assert_snapshot!(drawn(&mut app, 100, 30).backend());
+    press(&mut app, "++L");
+    let screen = drawn(&mut app, 100, 30).backend().to_string();
+    assert!(screen.contains("×4"), "{screen}");
+}
+
+#[test]
+fn details_tell_where_facts_come_from_and_why_a_scan_is_judged_so() {
+    let (mut app, _folder) = reopened(Colours::None);
+    app.handle_key(KeyEvent::from(KeyCode::Enter), &NoControls);
+    let screen = drawn(&mut app, 120, 40).backend().to_string();
+    for words in ["axial", "3.87 µm/px (stated by the scanner)", "confidence 1.00", "boundaries.csv", "folder"] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+}
+
+#[test]
+fn a_full_screen_queue_has_columns() {
+    insta::assert_snapshot!(screen_after("z", LARGE));
+    insta::assert_snapshot!(screen_after("zs", (200, 60)));
+    let narrow = screen_after("z", SMALL);
+    assert!(narrow.contains("verdict") && narrow.contains("eye"), "{narrow}");
+}
+
+#[test]
+fn a_medium_screen() {
+    insta::assert_snapshot!(screen_after("", (100, 30)));
+}
+
+#[test]
+fn a_large_screen_of_200_by_60() {
+    insta::assert_snapshot!(screen_after("", (200, 60)));
+}
+
+#[test]
+fn a_light_theme_has_dark_text() {
+    use ratatui::style::Color;
+
+    use super::theme::{Brightness, Theme};
+
+    let images = ImageCache::without_graphics(ImageMode::Text, Colours::True);
+    let theme = Theme::with(Colours::True, Brightness::Light, &[]);
+    let mut app = App::new(theme, images, "0.0.0".into(), TimeZone::UTC);
+    for event in &fixtures::sample_events() {
+        app.handle_event(event);
+    }
+    let terminal = drawn(&mut app, 120, 40);
+    let letters = terminal.backend().buffer().content.iter().filter(|c| c.symbol().chars().all(char::is_alphanumeric));
+    for cell in letters {
+        if let Color::Rgb(r, g, b) = cell.fg {
+            let light = u32::from(r) + u32::from(g) + u32::from(b);
+            assert!(light < 480, "{} is {:?}", cell.symbol(), cell.fg);
+        }
+    }
+}
+
+#[test]
+fn hints_drop_whole_at_every_width() {
+    let all = super::keymap::Keymap::default().hints(super::keymap::KeyContext::Main);
+    for width in 60..140 {
+        let screen = screen_after("", (width, 24));
+        let line = screen.lines().last().unwrap().trim_matches('"').trim().to_owned();
+        let mut rest = line.as_str();
+        for hint in &all {
+            let text = format!("{} {}", hint.keys, hint.text);
+            rest = rest.strip_prefix(&text).map_or(rest, str::trim_start);
+        }
+        assert!(rest.is_empty(), "{width}: {rest:?} of {line:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use octrls_core::shown::shown;
 use ratatui::text::Span;
 
 /// Width of `text` in cells.
@@ -22,8 +23,10 @@ pub(crate) fn truncate(text: &str, max: usize) -> String {
     out
 }
 
-/// A path in at most `max` cells; drops its folders first, then the middle of its name.
+/// A path in at most `max` cells, with its control characters escaped; drops its folders first, then the middle of its
+/// name.
 pub(crate) fn shorten_path(text: &str, max: usize) -> String {
+    let text = &*shown(text);
     if width(text) <= max {
         return text.into();
     }
@@ -42,6 +45,43 @@ pub(crate) fn shorten_path(text: &str, max: usize) -> String {
     let tail: String = tail.into_iter().rev().collect();
     let front: String = take_cells(name.chars(), max - 1 - width(&tail)).collect();
     format!("{front}…{tail}")
+}
+
+/// Paths in at most `max` cells each, as [`shorten_path`] makes them; different names that would look the same show
+/// the part in which they differ.
+pub(crate) fn shorten_apart(paths: &[&str], max: usize) -> Vec<String> {
+    let mut short: Vec<String> = paths.iter().map(|path| shorten_path(path, max)).collect();
+    let name = |path: &'_ str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    for i in 0..short.len() {
+        let same: Vec<usize> = (i..short.len()).filter(|j| short[*j] == short[i] && width(paths[*j]) > max).collect();
+        let Some((first, others)) = same.split_first() else { continue };
+        // Names in different folders may differ in the folders alone.
+        for part in [&name as &dyn Fn(&str) -> String, &str::to_owned] {
+            let own = part(paths[*first]);
+            let starts = others.iter().map(|j| part(paths[*j])).filter(|other| *other != own);
+            if let Some(start) = starts.map(|other| common_start(&own, &other)).min() {
+                for j in &same {
+                    short[*j] = from_difference(&part(paths[*j]), start, max);
+                }
+                break;
+            }
+        }
+    }
+    short
+}
+
+/// Number of characters that both texts start with.
+fn common_start(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+}
+
+/// `text` from its character `start`, or a little before, in at most `max` cells.
+fn from_difference(text: &str, start: usize, max: usize) -> String {
+    let rest: Vec<char> = text.chars().skip(start).collect();
+    let needed = width(&rest.iter().collect::<String>());
+    let before = max.saturating_sub(needed + 1).clamp(2.min(start), start.max(2)).min(start);
+    let shown: String = text.chars().skip(start - before).collect();
+    truncate(&format!("…{shown}"), max)
 }
 
 /// `text` cut or padded on the right to exactly `cells`.
@@ -184,6 +224,19 @@ mod tests {
         check("網膜スキャン.png", 9, "網膜….png");
         check("abcdefgh", 3, "ab…");
         check("abc", 0, "");
+    }
+
+    #[test]
+    fn different_names_look_different() {
+        let names = ["P0036_OD_line.png", "P0036_OS_line.png", "ward/P0036_OD_line.png", "P0036_OS_line.png", "a.png"];
+        for max in [6, 8, 9, 12, 14] {
+            let short = shorten_apart(&names, max);
+            assert!(short.iter().all(|name| width(name) <= max), "{short:?}");
+            assert_ne!(short[0], short[1], "{max}");
+            assert_eq!((&short[1], short[4].as_str()), (&short[3], "a.png"));
+        }
+        assert_eq!(shorten_apart(&names[..2], 9), ["…_OD_lin…", "…_OS_lin…"]);
+        assert_eq!(shorten_apart(&names[..2], 40), names[..2]);
     }
 
     #[test]

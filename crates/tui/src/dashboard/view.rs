@@ -1,13 +1,11 @@
 //! The operator's view: focus, selection and options. Independent of the engine.
 
-use octrls_core::layer::Layer;
-use octrls_engine::{Level, ScanId};
+use std::borrow::Cow;
 
-use super::{
-    images::{Overlay, RenderStyle},
-    keymap::KeyContext,
-    panel::Panel,
-};
+use octrls_engine::{Level, ReviewState, ScanId};
+
+use super::{images::RenderStyle, keymap::KeyContext, panel::Panel};
+use crate::state::Query;
 
 /// A popup over the panels, or an input that takes the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +14,17 @@ pub(crate) enum Popup {
     Help {
         first_line: usize,
     },
+    /// The details of the selected scan, scrolled so that they start at this line.
+    Details {
+        first_line: usize,
+    },
     Quit,
     /// Typed characters go to the filter.
     Filter,
+    /// Typed characters are searched for in the log.
+    Find,
+    /// Typed characters are the reason why the scan is rejected, or a comment.
+    Review(ReviewState),
 }
 
 /// The operator's choices.
@@ -38,19 +44,32 @@ pub(crate) struct View {
     pub(crate) render_style: RenderStyle,
     /// Whether the map shows the selected layer instead of the retina.
     pub(crate) layer_map: bool,
-    pub(crate) filter: String,
+    /// Which scans are listed, and in which order.
+    pub(crate) query: Query,
+    /// Text to find in the log.
+    pub(crate) find: String,
+    /// Words of a review that is being typed.
+    pub(crate) comment: String,
+    /// Name of the reviewer; empty if it is not known.
+    pub(crate) reviewer: String,
     pub(crate) log_level: Level,
     /// Number of messages scrolled past.
     pub(crate) log_scroll: usize,
     pub(crate) paused: bool,
+    /// Whether the mouse works here, and does not select text.
+    pub(crate) mouse: bool,
+    /// A place along the B-scan that the operator points at, 0 to 1.
+    pub(crate) pointed: Option<f32>,
     /// Whether the engine is in another process, which leaving does not stop.
     pub(crate) attached: bool,
+    /// Whether there is no engine at all, only results.
+    pub(crate) browsing: bool,
     /// Whether the operator quit and the engine is stopping.
     pub(crate) quitting: bool,
     /// Whether the running scans are aborted.
     pub(crate) aborting: bool,
     /// A message to the operator until the next key.
-    pub(crate) message: Option<&'static str>,
+    pub(crate) message: Option<Cow<'static, str>>,
     /// Number of rows in the focused panel when last drawn.
     pub(crate) page_rows: usize,
 }
@@ -65,13 +84,19 @@ impl Default for View {
             selected: None,
             bscan_index: None,
             following: true,
-            render_style: RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl },
+            render_style: RenderStyle::START,
             layer_map: false,
-            filter: String::new(),
+            query: Query::default(),
+            find: String::new(),
+            comment: String::new(),
+            reviewer: String::new(),
             log_level: Level::Info,
             log_scroll: 0,
             paused: false,
+            mouse: false,
+            pointed: None,
             attached: false,
+            browsing: false,
             quitting: false,
             aborting: false,
             message: None,
@@ -85,10 +110,26 @@ impl View {
     pub(crate) const fn key_context(&self) -> KeyContext {
         match self.popup {
             None => KeyContext::Main,
-            Some(Popup::Help { .. }) => KeyContext::Help,
+            Some(Popup::Help { .. } | Popup::Details { .. }) => KeyContext::Help,
             Some(Popup::Quit) => KeyContext::Quit,
-            Some(Popup::Filter) => KeyContext::Filter,
+            Some(Popup::Filter | Popup::Find) => KeyContext::Filter,
+            Some(Popup::Review(_)) => KeyContext::Text,
         }
+    }
+
+    /// Whether the screen shows more of a finished scan than its B-scan.
+    pub(crate) fn needs_result(&self) -> bool {
+        self.zoomed && self.focus == Panel::Map || matches!(self.popup, Some(Popup::Details { .. }))
+    }
+
+    /// Whether the B-scan fills the screen.
+    pub(crate) fn is_full_bscan(&self) -> bool {
+        self.zoomed && self.focus == Panel::Preview
+    }
+
+    /// How the B-scan is drawn now.
+    pub(crate) fn bscan_style(&self) -> RenderStyle {
+        if self.is_full_bscan() { self.render_style.of_full_screen() } else { self.render_style.of_panel() }
     }
 
     /// Focuses `panel` and brings its tab to the front.

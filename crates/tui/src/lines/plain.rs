@@ -20,7 +20,10 @@ use std::{
 
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
-use octrls_core::layer::Layer;
+use octrls_core::{
+    layer::Layer,
+    shown::{is_unsafe, shown},
+};
 use octrls_engine::{Event, EventKind, Level, ScanChange, ScanSummary, Totals};
 
 use super::{scan_names::ScanNames, writer};
@@ -152,6 +155,6 @@ fn utc(at: Timestamp) -> impl Display {
 
 /// `text`, quoted if it would otherwise split into several words.
 fn quoted(text: &str) -> String {
-    let splits = |c: char| c.is_whitespace() || c.is_control() || c == '"';
-    if text.is_empty() || text.contains(splits) { format!("{text:?}") } else { text.into() }
+    let splits = |c: char| c.is_whitespace() || is_unsafe(c) || c == '"';
+    if text.is_empty() || text.contains(splits) { shown(&format!("{text:?}")).into_owned() } else { text.into() }
 }

@@ -31,6 +31,7 @@ impl Controls for DrainCounter {
     fn rescan(&self) {}
 
     fn retry(&self, _: ScanId) {}
+    fn change_ledger(&self, _: crate::LedgerChange) {}
 }
 
 /// One event of each kind.

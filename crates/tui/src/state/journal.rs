@@ -1,8 +1,9 @@
 //! The latest messages for the operator.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use jiff::Timestamp;
+use octrls_core::shown::shown;
 use octrls_engine::Level;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,12 @@ impl Journal {
             self.entries.pop_front();
         }
         self.errors += u64::from(level == Level::Error);
-        self.entries.push_back(Entry { at, level, text });
+        // Messages quote names of files.
+        let escaped = match shown(&text) {
+            Cow::Owned(escaped) => Some(escaped),
+            Cow::Borrowed(_) => None,
+        };
+        self.entries.push_back(Entry { at, level, text: escaped.unwrap_or(text) });
     }
 
     /// Messages of at least `level`, newest first.

@@ -28,6 +28,9 @@ const MAX_BSCANS: usize = 4096;
 /// Maximum number of rows in the table of scans; the oldest finished ones are dropped.
 const MAX_SCANS: usize = 2000;
 
+/// Number of latest scans whose duration tells how long others will take.
+const MAX_DURATIONS: usize = 20;
+
 /// Number of scans by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -38,6 +41,19 @@ pub(crate) struct Counts {
     pub(crate) waiting: u64,
     pub(crate) retry: u64,
     pub(crate) quarantined: u64,
+}
+
+impl Counts {
+    /// Counts a scan that is not finished, or quarantined.
+    fn add(&mut self, scan: &ScanRecord) {
+        match scan.state {
+            ScanState::Seen | ScanState::Queued | ScanState::Interrupted => self.waiting += 1,
+            ScanState::Running => self.running += 1,
+            ScanState::Retry { .. } => self.retry += 1,
+            ScanState::Quarantined { .. } => self.quarantined += 1,
+            ScanState::Done | ScanState::Known | ScanState::Vanished | ScanState::Expired => {}
+        }
+    }
 }
 
 /// Everything that the dashboard shows of the engine.
@@ -53,7 +69,7 @@ pub struct Model {
     pub(crate) stopped: Option<Totals>,
     pub(crate) rates: Rates,
     pub(crate) journal: Journal,
-    scans: HashMap<ScanId, ScanRecord>,
+    pub(super) scans: HashMap<ScanId, ScanRecord>,
     /// Finished scans, including those without a row.
     done: u64,
     known: u64,
@@ -65,6 +81,11 @@ pub struct Model {
     /// Scans that finished since rows were dropped last.
     #[serde(skip)]
     finished_since_drop: usize,
+    /// How long the latest scans took, oldest first.
+    durations: VecDeque<Duration>,
+    /// Rows that only the ledger knows, by path.
+    #[serde(skip)]
+    pub(super) past: HashMap<String, ScanId>,
 }
 
 impl Default for Model {
@@ -84,6 +105,8 @@ impl Default for Model {
             with_pixels: VecDeque::new(),
             with_measurements: VecDeque::new(),
             finished_since_drop: 0,
+            durations: VecDeque::new(),
+            past: HashMap::new(),
         }
     }
 }
@@ -127,47 +150,66 @@ impl Model {
         }
     }
 
+    /// The state of results below `out` without an engine; `roots` are the folders with the scans.
+    #[must_use]
+    pub fn of_results(roots: Vec<PathBuf>, out: PathBuf) -> Self {
+        let session = Session { roots, out, model: String::new(), model_sha256: String::new(), workers: 0 };
+        Self { session: Some(session), ..Self::default() }
+    }
+
     /// The scan `id`, unless its row was dropped.
     pub(crate) fn scan(&self, id: ScanId) -> Option<&ScanRecord> {
         self.scans.get(&id)
-    }
-
-    /// Scans whose path or state contains `filter`, ignoring case: running ones first, then by latest change.
-    pub(crate) fn rows(&self, filter: &str) -> Vec<&ScanRecord> {
-        let filter = filter.to_lowercase();
-        let matches = |s: &&ScanRecord| s.name.to_lowercase().contains(&filter) || s.state.word().contains(&filter);
-        let mut rows: Vec<_> = self.scans.values().filter(matches).collect();
-        rows.sort_by_key(|s| {
-            let time = if s.state == ScanState::Running { s.started.unwrap_or(s.changed) } else { s.changed };
-            (s.state != ScanState::Running, std::cmp::Reverse(time), s.id)
-        });
-        rows
     }
 
     /// Number of scans by state.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { done: self.done, known: self.known, ..Counts::default() };
         for scan in self.scans.values() {
-            match scan.state {
-                ScanState::Seen | ScanState::Queued => counts.waiting += 1,
-                ScanState::Running => counts.running += 1,
-                ScanState::Retry { .. } => counts.retry += 1,
-                ScanState::Quarantined { .. } => counts.quarantined += 1,
-                ScanState::Done | ScanState::Known | ScanState::Vanished => {}
-            }
+            counts.add(scan);
+        }
+        counts.done +=
+            self.past.values().filter_map(|id| self.scans.get(id)).filter(|scan| is_done(scan)).count() as u64;
+        counts
+    }
+
+    /// Number of scans of this engine by state, without those that only the ledger knows.
+    fn own_counts(&self) -> Counts {
+        let mut counts = Counts { done: self.done, known: self.known, ..Counts::default() };
+        for scan in self.scans.values().filter(|scan| !scan.past) {
+            counts.add(scan);
         }
         counts
     }
 
     /// Number of scans by outcome: from the engine once it has stopped, otherwise counted here.
     pub(crate) fn totals(&self) -> Totals {
-        let counts = self.counts();
+        let counts = self.own_counts();
         self.stopped.unwrap_or(Totals {
             done: counts.done,
             already_done: counts.known,
             quarantined: counts.quarantined,
             left: counts.running + counts.waiting + counts.retry,
         })
+    }
+
+    /// How long the scans that run and wait will take, by the latest ones; `None` if nothing waits or nothing is known.
+    pub(crate) fn time_left(&self, now: Timestamp) -> Option<Duration> {
+        let counts = self.own_counts();
+        let workers = self.session.as_ref().map_or(1, |session| session.workers.max(1)) as u32;
+        if counts.waiting + counts.retry == 0 || self.durations.is_empty() || self.paused || self.stopped.is_some() {
+            return None;
+        }
+        let mean = self.durations.iter().sum::<Duration>() / self.durations.len() as u32;
+        let running = self.scans.values().filter(|scan| scan.state == ScanState::Running && !scan.past);
+        let of_running: Duration = running
+            .map(|scan| {
+                let elapsed = scan.started.map_or(Duration::ZERO, |start| non_negative(now.duration_since(start)));
+                mean.saturating_sub(elapsed)
+            })
+            .sum();
+        let waiting = u32::try_from(counts.waiting + counts.retry).unwrap_or(u32::MAX);
+        Some(mean.saturating_mul(waiting).saturating_add(of_running) / workers)
     }
 
     /// The B-scans whose pixels are kept, oldest first.
@@ -202,8 +244,8 @@ impl Model {
         }
         for scan in scans {
             let change = match &scan.state {
-                ScanState::Done | ScanState::Known | ScanState::Vanished => continue,
-                ScanState::Seen => None,
+                ScanState::Done | ScanState::Known | ScanState::Vanished | ScanState::Expired => continue,
+                ScanState::Seen | ScanState::Interrupted => None,
                 ScanState::Queued => Some(ScanChange::Queued),
                 ScanState::Running => Some(ScanChange::Running { attempt: scan.attempt }),
                 ScanState::Retry { due, code, reason } => Some(ScanChange::Retrying {
@@ -228,6 +270,8 @@ impl Model {
     pub(crate) fn is_valid(&self) -> bool {
         /// Above any number in a real model.
         const LIMIT: usize = 1_000_000;
+        /// Longer than any scan takes.
+        const MAX_SECONDS: u64 = 100_000_000;
         let few = |measurements: &BScanMeasurements| {
             measurements.lesions.len() <= LESIONS && measurements.findings.len() <= validate::MOST_FINDINGS
         };
@@ -238,13 +282,15 @@ impl Model {
                 && scan.summary.as_deref().is_none_or(validate::summary)
         });
         let distinct: HashSet<_> = self.with_pixels.iter().collect();
-        scans && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()
+        let times = self.durations.len() <= MAX_DURATIONS && self.durations.iter().all(|d| d.as_secs() < MAX_SECONDS);
+        scans && times && self.rates.is_valid() && self.scans.len() < LIMIT && distinct.len() == self.with_pixels.len()
     }
 
     /// Updates the model by a change of one scan.
     fn apply_change(&mut self, at: Timestamp, id: ScanId, change: &ScanChange) {
         if let ScanChange::Seen { path, bytes } = change {
             let name = display_path(path);
+            self.drop_past(&name);
             let scan = self.scans.entry(id).or_insert_with(|| ScanRecord::new(id, name, at));
             (scan.state, scan.bytes) = (ScanState::Seen, *bytes);
             scan.changed = at;
@@ -311,6 +357,10 @@ impl Model {
                 });
                 scan.summary = Some(Arc::clone(summary));
                 self.done += 1;
+                if self.durations.len() == MAX_DURATIONS {
+                    self.durations.pop_front();
+                }
+                self.durations.push_back(summary.elapsed);
             }
             ScanChange::Retrying { code, reason, next_attempt, after } => {
                 let due = SignedDuration::try_from(*after).ok().and_then(|a| at.checked_add(a).ok()).unwrap_or(at);
@@ -366,13 +416,35 @@ impl Model {
             return;
         }
         self.finished_since_drop = 0;
-        let is_finished = |s: &&ScanRecord| matches!(s.state, ScanState::Done | ScanState::Known | ScanState::Vanished);
+        let is_finished = |s: &&ScanRecord| {
+            matches!(s.state, ScanState::Done | ScanState::Known | ScanState::Vanished | ScanState::Expired)
+        };
         let mut old: Vec<_> = self.scans.values().filter(is_finished).map(|s| (s.changed, s.id)).collect();
         old.sort_unstable();
         for (_, id) in old.into_iter().take(self.scans.len() - MAX_SCANS) {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: ScanId) {
+        if let Some(scan) = self.scans.remove(&id).filter(|scan| scan.past) {
+            self.past.remove(&scan.name);
+            // It stays counted, as other finished scans do.
+            self.done += u64::from(scan.state == ScanState::Done);
+        }
+    }
+
+    /// Drops the row that only the ledger knew; the engine reports this scan from now on.
+    fn drop_past(&mut self, name: &str) {
+        if let Some(id) = self.past.remove(name) {
             self.scans.remove(&id);
         }
     }
+}
+
+/// Whether the scan has results.
+fn is_done(scan: &ScanRecord) -> bool {
+    scan.state == ScanState::Done
 }
 
 /// `time`, or zero if it is negative.

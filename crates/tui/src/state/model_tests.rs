@@ -99,16 +99,6 @@ fn a_repeated_bscan_does_not_drop_others() {
 }
 
 #[test]
-fn running_scans_come_first_then_the_latest() {
-    let model = fed(fixtures::sample_events());
-    let ids = |filter| model.rows(filter).iter().map(|s| s.id.0).collect::<Vec<_>>();
-    assert_eq!(ids(""), [4, 5, 3, 2, 8, 1, 0, 9, 7, 6]);
-    assert_eq!(ids("p0036"), [8, 1, 0]);
-    assert_eq!(ids("quarantined"), [2]);
-    assert_eq!(ids("nothing"), Vec::<u64>::new());
-}
-
-#[test]
 fn old_finished_scans_are_dropped_but_stay_counted() {
     let n = MAX_SCANS as u64 + 500;
     let mut model = fed([scan_event(0.0, n, seen("waits.png"))]);
@@ -120,6 +110,20 @@ fn old_finished_scans_are_dropped_but_stay_counted() {
     assert_eq!(model.counts().done, n);
     assert!(model.scan(ScanId(n)).is_some(), "what is not finished stays");
     assert!(model.scan(ScanId(n - 1)).is_some(), "the latest stay");
+}
+
+#[test]
+fn the_time_left_follows_the_latest_scans() {
+    let mut model = fed(fixtures::sample_events());
+    let now = start() + SignedDuration::from_secs(12);
+    let before = model.time_left(now).unwrap();
+    assert!(before > Duration::ZERO && before < Duration::from_secs(2), "{before:?}");
+    model.apply(&scan_event(12.0, 4, done(49, 20.0)));
+    let after = model.time_left(now).unwrap();
+    // Four scans wait for two workers.
+    assert!(after > Duration::from_secs(12) && after < Duration::from_secs(25), "{after:?}");
+    model.paused = true;
+    assert_eq!(model.time_left(now), None);
 }
 
 #[test]

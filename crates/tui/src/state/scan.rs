@@ -1,10 +1,15 @@
 //! One scan in the dashboard's model.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
-use octrls_core::{ErrorCode, scan::ScanHeader, segment::SegmentedBScan};
-use octrls_engine::{ScanId, ScanSummary};
+use octrls_core::{
+    ErrorCode,
+    measure::Verdict,
+    scan::{Eye, ScanHeader},
+    segment::SegmentedBScan,
+};
+use octrls_engine::{Review, ScanId, ScanSummary};
 use serde::{Deserialize, Serialize};
 
 use super::BScanMeasurements;
@@ -15,11 +20,22 @@ pub(crate) enum ScanState {
     Seen,
     Queued,
     Running,
-    Retry { due: Timestamp, code: ErrorCode, reason: String },
+    Retry {
+        due: Timestamp,
+        code: ErrorCode,
+        reason: String,
+    },
     Done,
     Known,
     Vanished,
-    Quarantined { code: ErrorCode, reason: String },
+    Quarantined {
+        code: ErrorCode,
+        reason: String,
+    },
+    /// Its watcher ended while it was processed.
+    Interrupted,
+    /// Its results were removed because of their age.
+    Expired,
 }
 
 impl ScanState {
@@ -34,6 +50,8 @@ impl ScanState {
             Self::Known => "known",
             Self::Vanished => "vanished",
             Self::Quarantined { .. } => "quarantined",
+            Self::Interrupted => "interrupted",
+            Self::Expired => "expired",
         }
     }
 
@@ -48,7 +66,14 @@ impl ScanState {
             Self::Known => '=',
             Self::Vanished => '∅',
             Self::Quarantined { .. } => '✗',
+            Self::Interrupted => '¦',
+            Self::Expired => '×',
         }
+    }
+
+    /// Whether nothing more will happen to the scan by itself, and it may have results.
+    pub(crate) const fn is_finished(&self) -> bool {
+        matches!(self, Self::Done | Self::Known)
     }
 }
 
@@ -85,6 +110,15 @@ pub(crate) struct ScanRecord {
     pub(crate) changed: Timestamp,
     /// Time when this attempt started.
     pub(crate) started: Option<Timestamp>,
+    /// Whether only the ledger knows it: it was not seen by this engine.
+    #[serde(skip)]
+    pub(crate) past: bool,
+    /// Folder with its results, as the ledger names it.
+    #[serde(skip)]
+    pub(crate) folder: Option<PathBuf>,
+    /// Reviews of its present result, oldest first.
+    #[serde(skip)]
+    pub(crate) reviews: Vec<Review>,
 }
 
 impl ScanRecord {
@@ -102,7 +136,35 @@ impl ScanRecord {
             attempt: 0,
             changed: at,
             started: None,
+            past: false,
+            folder: None,
+            reviews: Vec::new(),
         }
+    }
+
+    /// Folder with its results, if it is known.
+    pub(crate) fn result_folder(&self) -> Option<PathBuf> {
+        self.summary.as_ref().map(|summary| summary.out.clone()).or_else(|| self.folder.clone())
+    }
+
+    /// The last decision of a reviewer.
+    pub(crate) fn decision(&self) -> Option<&Review> {
+        self.reviews.iter().rfind(|review| review.state.is_decision())
+    }
+
+    /// Whether a person should look at the result, and nobody has decided on it.
+    pub(crate) fn wants_eyes(&self) -> bool {
+        let asks = |summary: &ScanSummary| {
+            let changed = summary.follow_up.as_deref().is_some_and(is_beyond_repeatability);
+            summary.verdict != Verdict::Good || !summary.flags.is_empty() || !summary.findings.is_empty() || changed
+        };
+        self.state.is_finished() && self.decision().is_none() && self.summary.as_deref().is_some_and(asks)
+    }
+
+    /// Which eye, if known.
+    pub(crate) fn eye(&self) -> Option<Eye> {
+        let of_header = self.header.as_ref().and_then(|header| header.eye);
+        of_header.or_else(|| self.summary.as_ref().and_then(|summary| summary.eye))
     }
 
     /// Number of B-scans, once the header was read.
@@ -114,5 +176,22 @@ impl ScanRecord {
     pub(crate) fn bscan(&self, index: Option<usize>) -> Option<(usize, &BScanRecord)> {
         let index = index.or(self.latest)?;
         self.bscans.get(&index).map(|bscan| (index, bscan))
+    }
+}
+
+/// Whether the comparison with an earlier visit, in words, names a change beyond repeatability.
+fn is_beyond_repeatability(words: &str) -> bool {
+    words.contains("beyond repeatability") && !words.contains(": 0 of ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_by_its_words() {
+        assert!(is_beyond_repeatability("since 2026-01-02: 2 of 9 beyond repeatability: nfl -5.0 um"));
+        assert!(!is_beyond_repeatability("since 2026-01-02: 0 of 9 beyond repeatability"));
+        assert!(!is_beyond_repeatability("since 2026-01-02: repeatability not known for any measure"));
     }
 }

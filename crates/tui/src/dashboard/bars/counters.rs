@@ -4,6 +4,8 @@
 //!  ✓ 128 done │ ▶ 2 running │ · 7 queued │ ↻ 1 retry │ ✗ 1 quarantined          4.9 B-scan/s │ p50 42 ms │ p95 57 ms
 //! ```
 
+use std::time::Duration;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -12,6 +14,9 @@ use ratatui::{
 };
 
 use crate::dashboard::{render_context::RenderContext, text};
+
+/// Less time is not worth a word.
+const MIN_LEFT: Duration = Duration::from_secs(10);
 
 pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {
     let theme = ctx.theme;
@@ -35,8 +40,15 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {
             speed.push(format!("{name} {}", text::latency(latency)));
         }
     }
-    let right = Line::styled(speed.join(" │ ") + " ", theme.strong());
     let width = usize::from(area.width);
+    let loose = joined(&parts, " │ ", theme.frame()).width();
+    let with_time = ctx.model.time_left(ctx.now).filter(|left| *left >= MIN_LEFT).map(|left| {
+        let left = format!("about {} left", text::elapsed(left));
+        [vec![left], speed.clone()].concat().join(" │ ") + " "
+    });
+    let speed = speed.join(" │ ") + " ";
+    let right = with_time.filter(|words| loose + text::width(words) < width).unwrap_or(speed);
+    let right = Line::styled(right, theme.strong());
     let room = width.saturating_sub(right.width());
     let spaced = [" │ ", "  ", " "].map(|separator| joined(&parts, separator, theme.frame()));
     let left = spaced.into_iter().find(|line| line.width() < room).unwrap_or_else(|| {

@@ -42,6 +42,8 @@ fn state(ctx: &RenderContext) -> (&'static str, Style) {
         ("✗ OFFLINE", theme.error())
     } else if ctx.view.paused {
         ("‖ PAUSED", theme.warning())
+    } else if ctx.view.browsing {
+        ("▤ BROWSE", theme.strong())
     } else if model.session.is_none() {
         ("○ STARTING", theme.dim())
     } else {
@@ -67,6 +69,10 @@ fn left(ctx: &RenderContext, room: usize) -> Line<'static> {
         room.saturating_sub(text::width(&name) + facts_width + 6)
     };
     // Drops the workers first, then the model; "research use only" always stays.
+    if ctx.view.browsing {
+        let folder = text::shorten_path(&out, room.saturating_sub(text::width(&name) + text::width(&research) + 6));
+        return joined(vec![(name, theme.strong()), (folder, Style::new()), (research, theme.dim())], theme.frame());
+    }
     let facts = [vec![model.clone(), workers, research.clone()], vec![model, research.clone()]]
         .into_iter()
         .find(|facts| width_left(facts) >= folders_width.min(20))

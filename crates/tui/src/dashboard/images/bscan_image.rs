@@ -6,12 +6,15 @@ use octrls_core::{layer::Boundary, scan::BScan, segment::SegmentedBScan};
 
 use super::{
     lesion_cells::{lesion_cells, letter},
-    overlay_lines::lines,
+    overlay_lines::{OverlayLine, lines},
     render_style::{Overlay, RenderStyle},
 };
 
 /// Share of a lesion's colour in its pixels; the rest is the B-scan.
 const TINT: f32 = 0.55;
+
+/// Columns from one name of a line to the next, where dots draw the lines.
+const NAME_EVERY: usize = 28;
 
 /// RGB pixels, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,17 +27,17 @@ pub(crate) struct BScanImage {
 impl BScanImage {
     /// Draws `bscan` scaled to `width` x `height` pixels.
     pub(crate) fn render(bscan: &SegmentedBScan, style: RenderStyle, width: usize, height: usize) -> Self {
-        let rows = visible_rows(bscan, style.crop);
-        let grey = grey_levels(&bscan.bscan, &rows, width, height);
+        let (rows, columns) = shown(bscan, style);
+        let grey = grey_levels(&bscan.bscan, (&rows, &columns), width, height);
         let mut rgb: Vec<[u8; 3]> = grey.iter().map(|g| [(g * 255.0).round() as u8; 3]).collect();
         if style.overlay != Overlay::None {
-            for (i, lesion) in lesion_cells(bscan, &rows, width, height) {
+            for (i, lesion) in lesion_cells(bscan, (&rows, &columns), width, height) {
                 let mixed = |own: u8, tint: u8| (f32::from(own) * (1.0 - TINT) + f32::from(tint) * TINT).round() as u8;
                 rgb[i] = std::array::from_fn(|k| mixed(rgb[i][k], lesion.colour()[k]));
             }
         }
         let thickness = (height / 240).max(1);
-        for line in lines(bscan, style) {
+        for line in lines(bscan, style, &columns) {
             for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
                 let Some(span) = span.filter(|_| line.is_drawn(x, width)) else { continue };
                 for y in span.start..(span.end + thickness - 1).min(height) {
@@ -50,22 +53,53 @@ impl BScanImage {
 /// `~` on the outer edge of a lifted RPE, and on the last boundary `=` where it is visible, `-` where it is inferred.
 pub(crate) fn render_text(bscan: &SegmentedBScan, style: RenderStyle, width: usize, height: usize) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '·', '░', '▒', '▓'];
-    let rows = visible_rows(bscan, style.crop);
-    let grey = grey_levels(&bscan.bscan, &rows, width, height);
+    let (rows, columns) = shown(bscan, style);
+    let grey = grey_levels(&bscan.bscan, (&rows, &columns), width, height);
     let mut cells: Vec<char> = grey.iter().map(|g| SHADES[((g * 5.0) as usize).min(4)]).collect();
     if style.overlay != Overlay::None {
-        for (i, lesion) in lesion_cells(bscan, &rows, width, height) {
+        for (i, lesion) in lesion_cells(bscan, (&rows, &columns), width, height) {
             cells[i] = letter(lesion);
         }
     }
-    for line in lines(bscan, style) {
+    let lines = lines(bscan, style, &columns);
+    if style.dots {
+        draw_dots(&lines, &rows, width, height, &mut cells);
+    }
+    for (i, line) in lines.iter().enumerate() {
         for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
-            for y in span.unwrap_or_default() {
+            // Among dots, each line is named now and then, and no two in the same column.
+            if style.dots && x % NAME_EVERY != (2 + 3 * i) % NAME_EVERY {
+                continue;
+            }
+            for y in span.unwrap_or_default().take(if style.dots { 1 } else { usize::MAX }) {
                 cells[y * width + x] = line.mark(x, width);
             }
         }
     }
     cells.chunks(width.max(1)).map(|row| row.iter().collect()).collect()
+}
+
+/// Draws lines with two columns and four rows of dots in each of `width` x `height` cells.
+fn draw_dots(lines: &[OverlayLine], rows: &Range<usize>, width: usize, height: usize, cells: &mut [char]) {
+    /// Bits of the dots of a braille character, by column and row.
+    const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
+    let mut dots = vec![0_u8; width * height];
+    for line in lines {
+        for (x, span) in line.spans(rows, 2 * width, 4 * height).into_iter().enumerate() {
+            let Some(span) = span.filter(|_| line.is_drawn(x, 2 * width)) else { continue };
+            for y in span {
+                dots[y / 4 * width + x / 2] |= BITS[x % 2][y % 4];
+            }
+        }
+    }
+    for (cell, dots) in cells.iter_mut().zip(dots).filter(|(_, dots)| *dots != 0) {
+        *cell = char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' ');
+    }
+}
+
+/// The rows and columns to show.
+fn shown(bscan: &SegmentedBScan, style: RenderStyle) -> (Range<usize>, Range<usize>) {
+    (style.window.rows(&visible_rows(bscan, style.crop)), style.window.columns(bscan.bscan.width))
 }
 
 /// The rows to show: all, or from ILM to Bruch's membrane with a margin.
@@ -86,8 +120,13 @@ fn visible_rows(bscan: &SegmentedBScan, crop: bool) -> Range<usize> {
 }
 
 /// Mean intensity of each pixel's area, stretched so that the darkest and the brightest percent become black and white.
-fn grey_levels(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) -> Vec<f32> {
-    if bscan.width == 0 || rows.is_empty() {
+fn grey_levels(
+    bscan: &BScan,
+    (rows, columns): (&Range<usize>, &Range<usize>),
+    width: usize,
+    height: usize,
+) -> Vec<f32> {
+    if columns.is_empty() || rows.is_empty() {
         return vec![0.0; width * height];
     }
     let bin = |i: usize, n: usize, size: usize| {
@@ -98,10 +137,10 @@ fn grey_levels(bscan: &BScan, rows: &Range<usize>, width: usize, height: usize) 
     for y in 0..height {
         let ys = bin(y, height, rows.len());
         for x in 0..width {
-            let xs = bin(x, width, bscan.width);
+            let xs = bin(x, width, columns.len());
             let area = ys.len() * xs.len();
             let row = |y: usize| {
-                let start = (rows.start + y) * bscan.width;
+                let start = (rows.start + y) * bscan.width + columns.start;
                 bscan.intensity[start + xs.start..start + xs.end].iter().sum::<f32>()
             };
             out.push(ys.clone().map(row).sum::<f32>() / area as f32);
@@ -120,9 +159,12 @@ mod tests {
     use octrls_core::{layer::Layer, lesion::Lesion, surface::Surfaces};
 
     use super::*;
+    use crate::dashboard::{images::render_style::Window, theme::LineColours};
     use crate::fixtures::{bscan_with_lesions, segmented_bscan};
 
-    const STYLE: RenderStyle = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+    /// Colours of the lines as the screen has them.
+    const LINES: LineColours = LineColours::SCREEN;
+    const STYLE: RenderStyle = RenderStyle::START;
 
     #[test]
     fn the_crop_contains_every_retinal_boundary() {
@@ -150,15 +192,13 @@ mod tests {
         let colours = |style, width, height| {
             let image = BScanImage::render(&segmented_bscan(0, None), style, width, height);
             assert_eq!(image.rgb.len(), width * height);
-            let drawn = |b: &Boundary| image.rgb.contains(&b.colour());
+            let drawn = |b: &Boundary| image.rgb.contains(&LINES.of(*b));
             Boundary::ALL.into_iter().filter(drawn).collect::<Vec<_>>()
         };
-        // White also occurs as a grey, so the white boundary is not counted.
-        let without_white = |all: Vec<Boundary>| all.into_iter().filter(|b| *b != Boundary::OnlEz).collect::<Vec<_>>();
-        assert_eq!(without_white(colours(STYLE, 200, 160)).len(), 7);
+        assert_eq!(colours(STYLE, 200, 160).len(), 8);
         let layer = RenderStyle { overlay: Overlay::Layer, ..STYLE };
-        assert_eq!(without_white(colours(layer, 70, 40)), [Boundary::Ilm, Boundary::NflGcl]);
-        assert_eq!(without_white(colours(RenderStyle { overlay: Overlay::None, ..STYLE }, 70, 40)), []);
+        assert_eq!(colours(layer, 70, 40), [Boundary::Ilm, Boundary::NflGcl]);
+        assert_eq!(colours(RenderStyle { overlay: Overlay::None, ..STYLE }, 70, 40), []);
     }
 
     #[test]
@@ -206,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_inferred_choroid_is_dashed() {
-        let whole = RenderStyle { crop: false, overlay: Overlay::All, layer: Layer::Choroid };
+        let whole = RenderStyle { crop: false, layer: Layer::Choroid, ..STYLE };
         let bscan = segmented_bscan(0, None);
         let image = BScanImage::render(&bscan, whole, 384, 256);
         let shows = |x: &usize| (0..256).any(|y| image.rgb[y * 384 + x] == Boundary::Csb.colour());
@@ -214,6 +254,33 @@ mod tests {
         assert_eq!((0..end).filter(shows).count(), end);
         let dashed = (end..384).filter(shows).count() as f32 / (384 - end) as f32;
         assert!((0.4..0.6).contains(&dashed), "{dashed}");
+    }
+
+    #[test]
+    fn a_window_magnifies_a_part() {
+        let bscan = segmented_bscan(0, None);
+        let whole = RenderStyle { crop: false, overlay: Overlay::None, ..STYLE };
+        let part = RenderStyle { window: Window::WHOLE.magnified(1), ..whole };
+        let (all, part) = (BScanImage::render(&bscan, whole, 384, 256), BScanImage::render(&bscan, part, 192, 128));
+        // Both are stretched by their own darkest and brightest pixels, so the order of brightness is compared.
+        let inside = |x: usize, y: usize| all.rgb[(y + 64) * 384 + x + 96][0];
+        let pairs = (0..128).flat_map(|y| (0..192).map(move |x| (x, y)));
+        let (mut same, mut pixels) = (0, 0);
+        for (x, y) in pairs {
+            pixels += 1;
+            same += usize::from(inside(x, y).abs_diff(part.rgb[y * 192 + x][0]) < 40);
+        }
+        assert!(same * 10 > 9 * pixels, "{same} of {pixels}");
+    }
+
+    #[test]
+    fn dots_draw_lines_between_the_rows_of_cells_and_each_is_named() {
+        let style = RenderStyle { dots: true, ..STYLE };
+        let text = render_text(&segmented_bscan(0, None), style, 120, 40).concat();
+        assert!(text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count() > 400);
+        for digit in '1'..='8' {
+            assert!(text.contains(digit), "{digit}");
+        }
     }
 
     #[test]

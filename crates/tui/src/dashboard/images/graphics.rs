@@ -92,6 +92,11 @@ impl Graphics {
         &self.replies
     }
 
+    /// Encodes the image anew when it is drawn next.
+    pub(crate) fn forget_shown(&mut self) {
+        self.ready = None;
+    }
+
     pub(crate) fn accept_reply(&mut self, reply: EncodedImage) {
         self.pending = None;
         match reply.image {
@@ -149,13 +154,8 @@ fn encode(picker: &Picker, key: &ImageKey) -> Option<Protocol> {
 mod tests {
     use std::sync::Arc;
 
-    use octrls_core::layer::Layer;
-
     use super::*;
-    use crate::{
-        dashboard::images::{Overlay, RenderStyle},
-        fixtures::segmented_bscan,
-    };
+    use crate::{dashboard::images::RenderStyle, fixtures::segmented_bscan};
 
     #[test]
     fn an_image_is_shown_when_it_is_encoded() {
@@ -163,7 +163,7 @@ mod tests {
         picker.set_protocol_type(ProtocolType::Kitty);
         let mut graphics = Graphics::start(picker).unwrap();
         let area = Rect::new(0, 0, 30, 10);
-        let style = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+        let style = RenderStyle::START;
         let key = ImageKey { bscan: Arc::new(segmented_bscan(0, None)), style, width: 30, height: 10 };
         let mut buf = Buffer::empty(area);
         assert!(!graphics.draw(&key, area, &mut buf), "nothing is ready yet");

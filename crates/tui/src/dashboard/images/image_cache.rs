@@ -13,7 +13,7 @@ use super::{
     image_key::ImageKey,
     render_style::RenderStyle,
 };
-use crate::dashboard::theme::{Colours, Theme};
+use crate::dashboard::{colours::Colours, theme::Theme};
 
 /// Number of cached images: enough for a resize and a few B-scans back and forth.
 const CAPACITY: usize = 8;
@@ -47,7 +47,7 @@ impl ImageCache {
     pub(crate) fn without_graphics(mode: ImageMode, colours: Colours) -> Self {
         let method = match (mode, colours) {
             (ImageMode::Off, _) => Method::Off,
-            (ImageMode::Text, _) | (_, Colours::None) => Method::Text,
+            (ImageMode::Text, _) | (_, Colours::None | Colours::Ansi16) => Method::Text,
             _ => Method::HalfBlocks,
         };
         Self { method, cell_images: Vec::new(), no_replies: never() }
@@ -57,7 +57,7 @@ impl ImageCache {
     pub(crate) fn for_terminal(mode: ImageMode, colours: Colours) -> Self {
         let mut images = Self::without_graphics(mode, colours);
         let plain = matches!(mode, ImageMode::Half | ImageMode::Text | ImageMode::Off)
-            || mode == ImageMode::Auto && colours == Colours::None;
+            || mode == ImageMode::Auto && matches!(colours, Colours::None | Colours::Ansi16);
         if !plain && let Some(graphics) = Graphics::query_terminal(mode) {
             images.method = Method::Protocol(Box::new(graphics));
         }
@@ -76,7 +76,7 @@ impl ImageCache {
 
     /// Whether B-scans are drawn as characters.
     pub(crate) fn is_text(&self, theme: Theme) -> bool {
-        matches!(self.method, Method::Text) || theme.colours() == Colours::None
+        matches!(self.method, Method::Text) || matches!(theme.colours(), Colours::None | Colours::Ansi16)
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -88,6 +88,13 @@ impl ImageCache {
         match &self.method {
             Method::Protocol(graphics) => graphics.replies(),
             _ => &self.no_replies,
+        }
+    }
+
+    /// Sends the image to the terminal again, which was cleared.
+    pub(crate) fn forget_shown(&mut self) {
+        if let Method::Protocol(graphics) = &mut self.method {
+            graphics.forget_shown();
         }
     }
 
@@ -156,13 +163,13 @@ fn half_blocks(image: &BScanImage, theme: Theme, area: Rect, buf: &mut Buffer) {
 
 #[cfg(test)]
 mod tests {
-    use octrls_core::layer::{Boundary, Layer};
+    use octrls_core::layer::Boundary;
     use ratatui::style::Color;
 
     use super::*;
-    use crate::{dashboard::images::Overlay, fixtures::segmented_bscan};
+    use crate::{dashboard::theme::LineColours, fixtures::segmented_bscan};
 
-    const STYLE: RenderStyle = RenderStyle { crop: true, overlay: Overlay::All, layer: Layer::Nfl };
+    const STYLE: RenderStyle = RenderStyle::START;
 
     fn drawn(images: &mut ImageCache, bscan: &Arc<SegmentedBScan>, colours: Colours) -> Buffer {
         let area = Rect::new(0, 0, 60, 20);
@@ -177,7 +184,7 @@ mod tests {
         let mut images = ImageCache::without_graphics(ImageMode::Half, Colours::True);
         let buf = drawn(&mut images, &bscan, Colours::True);
         let image = BScanImage::render(&bscan, STYLE, 60, 40);
-        let [r, g, b] = Boundary::Ilm.colour();
+        let [r, g, b] = LineColours::SCREEN.of(Boundary::Ilm);
         let ilm = Color::Rgb(r, g, b);
         assert!(buf.content.iter().all(|c| c.symbol() == "▀"));
         assert!(buf.content.iter().any(|c| c.fg == ilm || c.bg == ilm));

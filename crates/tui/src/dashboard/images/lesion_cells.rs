@@ -21,11 +21,11 @@ pub(crate) const fn letter(lesion: Lesion) -> char {
     }
 }
 
-/// The lesions in `rows` of `bscan` scaled to `width` x `height` cells: index of the cell, row-major, and the lesion
+/// The lesions in `rows` and `columns` of `bscan` scaled to `width` x `height` cells: index of the cell, row-major, and the lesion
 /// that fills most of it.
 pub(super) fn lesion_cells(
     bscan: &SegmentedBScan,
-    rows: &Range<usize>,
+    (rows, columns): (&Range<usize>, &Range<usize>),
     width: usize,
     height: usize,
 ) -> Vec<(usize, Lesion)> {
@@ -40,10 +40,10 @@ pub(super) fn lesion_cells(
     for y in 0..height {
         for x in 0..width {
             let mut pixels = [0_usize; LESION_CLASSES];
-            let columns = part(x, width, size.0);
+            let across = part(x, width, columns.len());
             for row in part(y, height, rows.len()) {
-                let start = (rows.start + row) * size.0;
-                let classes = &mask.classes()[start + columns.start..start + columns.end];
+                let start = (rows.start + row) * size.0 + columns.start;
+                let classes = &mask.classes()[start + across.start..start + across.end];
                 for &class in classes {
                     pixels[usize::from(class)] += 1;
                 }
@@ -67,16 +67,16 @@ mod tests {
     fn cells_show_the_lesion_that_fills_most_of_them() {
         let bscan = bscan_with_lesions(0, None);
         let mask = bscan.lesions.as_ref().unwrap();
-        let full = lesion_cells(&bscan, &(0..256), 384, 256);
+        let full = lesion_cells(&bscan, (&(0..256), &(0..384)), 384, 256);
         let expected: Vec<_> = mask.classes().iter().enumerate().filter(|(_, class)| **class != 0).collect();
         assert_eq!(full.len(), expected.len());
         assert!(full.iter().zip(expected).all(|((i, lesion), (j, class))| *i == j && lesion.class() == *class));
-        let coarse = lesion_cells(&bscan, &(0..256), 48, 32);
+        let coarse = lesion_cells(&bscan, (&(0..256), &(0..384)), 48, 32);
         for lesion in [Lesion::Irf, Lesion::Srf, Lesion::SubRpe] {
             let (cells, pixels) = (coarse.iter().filter(|(_, l)| *l == lesion).count(), mask.area_px(lesion));
             let share = cells as f32 * 64.0 / pixels as f32;
             assert!((0.7..1.9).contains(&share), "{lesion:?} {share}");
         }
-        assert!(lesion_cells(&segmented_bscan(0, None), &(0..256), 48, 32).is_empty());
+        assert!(lesion_cells(&segmented_bscan(0, None), (&(0..256), &(0..384)), 48, 32).is_empty());
     }
 }

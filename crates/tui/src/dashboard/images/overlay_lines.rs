@@ -23,8 +23,8 @@ pub(super) struct OverlayLine<'a> {
     inferred: Option<(char, &'a [bool])>,
 }
 
-/// The lines to draw, most important last.
-pub(super) fn lines(bscan: &SegmentedBScan, style: RenderStyle) -> Vec<OverlayLine<'_>> {
+/// The lines to draw in the A-scans `columns`, most important last.
+pub(super) fn lines<'a>(bscan: &'a SegmentedBScan, style: RenderStyle, columns: &Range<usize>) -> Vec<OverlayLine<'a>> {
     let own = [style.layer.lower(), style.layer.upper()];
     let boundaries: Vec<Boundary> = match style.overlay {
         Overlay::All => Boundary::ALL.into_iter().rev().filter(|b| !own.contains(b)).chain(own).collect(),
@@ -33,15 +33,15 @@ pub(super) fn lines(bscan: &SegmentedBScan, style: RenderStyle) -> Vec<OverlayLi
     };
     let surfaces = &bscan.surfaces;
     let line = |boundary: Boundary| OverlayLine {
-        rows: Cow::Borrowed(surfaces.rows(boundary)),
-        colour: boundary.colour(),
+        rows: Cow::Borrowed(&surfaces.rows(boundary)[columns.clone()]),
+        colour: style.colours.of(boundary),
         mark: char::from_digit(boundary.index() as u32 + 1, 9).unwrap_or('='),
-        inferred: (boundary == Boundary::Csb).then_some(('-', surfaces.choroid_visible())),
+        inferred: (boundary == Boundary::Csb).then(|| ('-', &surfaces.choroid_visible()[columns.clone()])),
     };
     boundaries
         .into_iter()
         .flat_map(|boundary| {
-            let outer = (boundary == Boundary::RpeBm).then(|| lifted_rpe(surfaces)).flatten();
+            let outer = (boundary == Boundary::RpeBm).then(|| lifted_rpe(surfaces, style, columns)).flatten();
             outer.into_iter().chain([line(boundary)])
         })
         .collect()
@@ -53,11 +53,11 @@ pub(crate) fn has_lifted_rpe(bscan: &SegmentedBScan) -> bool {
 }
 
 /// The outer edge of the RPE where it leaves Bruch's membrane, in the same colour.
-fn lifted_rpe(surfaces: &Surfaces) -> Option<OverlayLine<'_>> {
-    let rows: Vec<_> = lifted_rows(surfaces).collect();
+fn lifted_rpe(surfaces: &Surfaces, style: RenderStyle, columns: &Range<usize>) -> Option<OverlayLine<'static>> {
+    let rows: Vec<_> = lifted_rows(surfaces).skip(columns.start).take(columns.len()).collect();
     rows.iter().any(Option::is_some).then(|| OverlayLine {
         rows: Cow::Owned(rows),
-        colour: Boundary::RpeBm.colour(),
+        colour: style.colours.of(Boundary::RpeBm),
         mark: '~',
         inferred: None,
     })

@@ -71,6 +71,15 @@ pub(super) fn draw_title(ctx: &RenderContext, area: &PanelArea, title: &PanelTit
     }
 }
 
+/// The panel whose tab is at column `x` in the border of `area`, if it has tabs.
+pub(crate) fn tab_at(area: &PanelArea, x: u16) -> Option<Panel> {
+    let mut at = area.area.x + 1;
+    Panel::TABS.into_iter().filter(|_| area.tabs).find(|panel| {
+        at += text::width(panel.name()) as u16 + 4;
+        x < at
+    })
+}
+
 /// The tabs of the panels that share an area, the visible one in brackets.
 fn tab_titles(ctx: &RenderContext, visible: Panel) -> Vec<Span<'static>> {
     let theme = ctx.theme;

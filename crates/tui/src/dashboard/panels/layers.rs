@@ -26,7 +26,7 @@ use crate::{
         render_context::{RenderContext, unit_symbol},
         text,
     },
-    state::{LayerMeasurements, ScanRecord},
+    state::LayerMeasurements,
 };
 
 /// Cells before the sparkline.
@@ -73,7 +73,7 @@ fn title(ctx: &RenderContext, known: Option<ThicknessUnit>) -> PanelTitle {
         Some(known) => unit_symbol(known).into(),
         None => String::new(),
     };
-    let right = match (ctx.bscan, ctx.scan.and_then(ScanRecord::bscan_count)) {
+    let right = match (ctx.bscan, ctx.bscan_count()) {
         (Some((index, _)), Some(total)) => format!("B-scan {}/{total}", index + 1),
         (None, Some(total)) if known.is_some() => format!("mean of {total}"),
         _ => String::new(),

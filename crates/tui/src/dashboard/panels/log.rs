@@ -16,7 +16,7 @@ use ratatui::{
 };
 
 use super::frame::PanelTitle;
-use crate::dashboard::{render_context::RenderContext, widgets::centered_message};
+use crate::dashboard::{render_context::RenderContext, view::Popup, widgets::centered_message};
 
 pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTitle {
     let theme = ctx.theme;
@@ -43,6 +43,11 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
             }
         }
     }
+    let typing = if ctx.view.popup == Some(Popup::Find) { "▏" } else { "" };
+    let found = match &ctx.view.find[..] {
+        "" if typing.is_empty() => String::new(),
+        find => format!(" · “{find}{typing}”"),
+    };
     let left = match ctx.view.log_level {
         Level::Info => "all",
         Level::Warning => "warnings and errors",
@@ -54,7 +59,7 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
         1 => "1 error".into(),
         n => format!("{n} errors"),
     };
-    PanelTitle { left: left.into(), right }
+    PanelTitle { left: format!("{left}{found}"), right }
 }
 
 const fn word(level: Level) -> &'static str {

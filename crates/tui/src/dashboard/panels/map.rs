@@ -30,7 +30,7 @@ use ratatui::{
     style::{Color, Style},
 };
 
-use super::frame::PanelTitle;
+use super::{frame::PanelTitle, heat_map};
 use crate::{
     dashboard::{
         render_context::{RenderContext, unit_symbol},
@@ -58,14 +58,37 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
         centered_message("panel too small", ctx.theme.dim(), area, buf);
         return PanelTitle { left, ..PanelTitle::default() };
     }
-    draw_grid(ctx, etdrs, measured, summary.eye, area, buf);
+    if !draw_area(ctx, etdrs, measured, summary.eye, area, buf) {
+        draw_grid(ctx, etdrs, measured, summary.eye, area, buf);
+    }
     let right = match (etdrs.centre, summary.eye) {
         (CentreSource::ScanMiddle, _) => "no fovea found",
-        (CentreSource::Fovea, Some(Eye::Right)) => "OD",
-        (CentreSource::Fovea, Some(Eye::Left)) => "OS",
-        (CentreSource::Fovea, None) => "unknown eye",
+        (CentreSource::Fovea | CentreSource::Stated, Some(Eye::Right)) => "OD",
+        (CentreSource::Fovea | CentreSource::Stated, Some(Eye::Left)) => "OS",
+        (CentreSource::Fovea | CentreSource::Stated, None) => "unknown eye",
     };
     PanelTitle { left, right: right.into() }
+}
+
+/// Draws the thickness over the scanned area, if there is room and the result was opened; false otherwise.
+fn draw_area(
+    ctx: &RenderContext,
+    etdrs: &EtdrsSummary,
+    measured: Measured,
+    eye: Option<Eye>,
+    area: Rect,
+    buf: &mut Buffer,
+) -> bool {
+    if area.width < heat_map::MIN_SIZE.0 || area.height < heat_map::MIN_SIZE.1 {
+        return false;
+    }
+    let opened = ctx.result();
+    let map = opened.and_then(|opened| opened.maps.as_ref()?.get(measured.index()));
+    let centre = opened.and_then(|opened| opened.result.centre());
+    match map.zip(centre) {
+        Some((map, centre)) => heat_map::draw(ctx, (map, measured), (etdrs, centre), eye, area, buf),
+        None => false,
+    }
 }
 
 /// Why there is no map of `scan`.
@@ -74,6 +97,7 @@ const fn reason_for_no_map(scan: Option<&ScanRecord>) -> &'static str {
         Some(scan) if matches!(scan.state, ScanState::Running | ScanState::Queued | ScanState::Seen) => {
             "appears when the scan is done"
         }
+        Some(scan) if scan.state.is_finished() && scan.summary.is_none() => "reading its results",
         Some(_) => "the map needs a volume with known B-scan positions and spacing",
         None => "no volume yet",
     }
@@ -104,7 +128,8 @@ fn draw_grid(
             continue;
         };
         let share = if high > low { (mean - low) / (high - low) } else { 0.5 };
-        buf.set_string(x - 2, y, format!("{mean:>4.0} "), heat_style(ctx, share));
+        let partial = etdrs.coverage[measured.index()][i].mark();
+        buf.set_string(x - 2, y, format!("{mean:>4.0}{partial:1}"), heat_style(ctx, share));
         let mark = match etdrs.standing[measured.index()][i] {
             Some(Standing::Below) => "▼",
             Some(Standing::Above) => "▲",

@@ -2,19 +2,30 @@
 
 mod findings;
 mod frame;
+mod heat_map;
 mod layers;
 mod log;
 mod map;
 mod preview;
 mod profile;
 mod queue;
+mod queue_table;
 mod throughput;
 
-use ratatui::{buffer::Buffer, layout::Margin};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Margin, Rect},
+};
 
 use super::{images::ImageCache, panel::Panel, render_context::RenderContext};
 
-pub(crate) use frame::{PanelArea, draw_frames};
+pub(crate) use frame::{PanelArea, draw_frames, tab_at};
+pub(crate) use queue_table::MIN_WIDTH as TABLE_WIDTH;
+
+/// Draws the queue without a frame.
+pub(crate) fn draw_queue(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {
+    queue::draw(ctx, area, buf);
+}
 
 /// Draws a panel's content and title into its frame.
 pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: &PanelArea, buf: &mut Buffer) {

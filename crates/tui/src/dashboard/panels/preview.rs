@@ -12,6 +12,7 @@ use octrls_core::{layer::Boundary, measure::Verdict, scan::Eye, segment::Segment
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
 };
 
@@ -19,7 +20,7 @@ use super::{findings, frame::PanelTitle};
 use crate::{
     dashboard::{
         images::{ImageCache, Overlay, has_lifted_rpe},
-        keymap::{self, Action, KeyContext},
+        keymap::{Action, KeyContext},
         panel::Panel,
         render_context::RenderContext,
         text,
@@ -38,13 +39,14 @@ pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: Rect, buf
     let segmented = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref());
     let whole = area;
     let area = draw_findings(ctx, images.is_text(ctx.theme), area, buf);
+    let area = if segmented.is_some() { draw_missing_image(ctx, area, buf) } else { area };
     match segmented {
         Some(bscan) if !images.is_off() => {
             let text_mode = images.is_text(ctx.theme);
             let legend = legend(ctx, bscan, text_mode, usize::from(area.width)).filter(|_| whole.height >= 10);
             let height = area.height - u16::from(legend.is_some());
-            let covered = matches!(ctx.view.popup, Some(Popup::Help { .. } | Popup::Quit));
-            images.draw(bscan, ctx.view.render_style, covered, ctx.theme, Rect { height, ..area }, buf);
+            let covered = matches!(ctx.view.popup, Some(Popup::Help { .. } | Popup::Details { .. } | Popup::Quit));
+            images.draw(bscan, ctx.view.bscan_style(), covered, ctx.theme, Rect { height, ..area }, buf);
             if let Some(legend) = legend {
                 let indent = area.width.saturating_sub(legend.width() as u16) / 2;
                 buf.set_line(area.x + indent, area.bottom() - 1, &legend, area.width - indent);
@@ -58,7 +60,7 @@ pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: Rect, buf
 fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
     let Some(scan) = ctx.scan else { return PanelTitle::default() };
     let mut words = Vec::new();
-    if let (Some((index, _)), Some(total)) = (ctx.bscan, scan.bscan_count()) {
+    if let (Some((index, _)), Some(total)) = (ctx.bscan, ctx.bscan_count()) {
         words.push(format!("{}/{total}", index + 1));
     }
     if let Some(eye) = laterality(scan) {
@@ -66,7 +68,7 @@ fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
     }
     let options = match ctx.bscan {
         Some((_, bscan)) if bscan.segmented.is_some() && !images.is_off() => {
-            let render_style = ctx.view.render_style;
+            let render_style = ctx.view.bscan_style();
             let crop = if render_style.crop { "crop" } else { "whole" };
             let lines = format!("lines {}", render_style.overlay.word());
             let measurements = &bscan.measurements;
@@ -74,7 +76,11 @@ fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
                 Verdict::Good => String::new(),
                 worse => format!("{} · ", worse.words()),
             };
-            format!("{verdict}conf. {:.2} · {crop} · {lines}", measurements.confidence)
+            let magnified = match render_style.window.magnification() {
+                1 => String::new(),
+                times => format!("×{times} · "),
+            };
+            format!("{magnified}{verdict}conf. {:.2} · {crop} · {lines}", measurements.confidence)
         }
         _ => String::new(),
     };
@@ -94,6 +100,15 @@ fn laterality(scan: &ScanRecord) -> Option<&'static str> {
         Eye::Right => "OD",
         Eye::Left => "OS",
     })
+}
+
+/// Says at the top of `area` why the lines are drawn without the scan's pixels; returns the area below.
+fn draw_missing_image(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> Rect {
+    let reason = ctx.result().and_then(|result| result.without_pixels.as_deref());
+    let Some(reason) = reason.filter(|_| area.height > LOW) else { return area };
+    let words = text::truncate(&format!("no image: {reason}"), usize::from(area.width));
+    buf.set_string(area.x, area.y, words, ctx.theme.warning());
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
 /// Draws the lesions and findings at the bottom of `area`; returns the area above them.
@@ -128,7 +143,7 @@ fn legend(ctx: &RenderContext, bscan: &SegmentedBScan, text_mode: bool, width: u
             Boundary::Csb => "=".to_owned(),
             _ => format!("{} ", boundary.index() + 1),
         };
-        with(mark, boundary.name(), boundary)
+        with(mark, boundary.label(), boundary)
     };
     let mut extra = Vec::new();
     if text_mode && drawn.contains(&Boundary::RpeBm) && has_lifted_rpe(bscan) {
@@ -149,7 +164,7 @@ fn draw_reason(ctx: &RenderContext, images: &ImageCache, area: Rect, buf: &mut B
         (None, _) => ("the current B-scan appears here".into(), theme.dim()),
         (Some(scan), None) => match &scan.state {
             ScanState::Quarantined { code, reason } => {
-                let retry = keymap::key_of(KeyContext::Main, Action::Retry);
+                let retry = ctx.keys.key_of(KeyContext::Main, Action::Retry);
                 (format!("✗ quarantined · {code}\n\n{reason}\n\npress {retry} to retry"), theme.error())
             }
             ScanState::Retry { code, reason, .. } => {
@@ -158,15 +173,27 @@ fn draw_reason(ctx: &RenderContext, images: &ImageCache, area: Rect, buf: &mut B
             ScanState::Running => ("reading the first B-scan".into(), theme.dim()),
             ScanState::Seen => ("waiting until the file stops changing".into(), theme.dim()),
             ScanState::Queued => ("waiting for a worker".into(), theme.dim()),
-            ScanState::Known => ("the same content was processed before; its results are kept".into(), theme.dim()),
             ScanState::Vanished => ("the file vanished before it was processed".into(), theme.dim()),
-            ScanState::Done => ("its B-scans are no longer in memory; the results are on disk".into(), theme.dim()),
+            ScanState::Done | ScanState::Known => reason_of_finished(ctx, scan),
+            ScanState::Interrupted => ("the watcher ended while it worked on this scan".into(), theme.warning()),
+            ScanState::Expired => ("its results were removed because of their age".into(), theme.dim()),
         },
         (Some(_), Some(_)) if images.is_off() => ("images are off (--image)".into(), theme.dim()),
+        (Some(scan), Some(_)) if scan.state.is_finished() => reason_of_finished(ctx, scan),
         (Some(_), Some(_)) => (
-            format!("its image is no longer in memory\n\nits values are in panel {}", Panel::Layers.number()),
+            format!("its image returns when the scan is done\n\nits values are in panel {}", Panel::Layers.number()),
             theme.dim(),
         ),
     };
     centered_message(&message, style, area, buf);
+}
+
+/// Why a finished scan shows no image.
+fn reason_of_finished(ctx: &RenderContext, scan: &ScanRecord) -> (String, Style) {
+    let known = if scan.state == ScanState::Known { "the same content was processed before\n\n" } else { "" };
+    match ctx.shelf.failure(scan.id) {
+        Some(reason) => (format!("{known}its results cannot be shown\n\n{reason}"), ctx.theme.warning()),
+        None if ctx.shelf.is_reading(scan.id) => (format!("{known}reading its results"), ctx.theme.dim()),
+        None => (format!("{known}its results are on disk"), ctx.theme.dim()),
+    }
 }

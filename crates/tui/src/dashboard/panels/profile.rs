@@ -40,6 +40,7 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> PanelTi
         return PanelTitle { left, ..PanelTitle::default() };
     };
     chart(ctx, thickness, f64::from(top), area, buf);
+    let left = ctx.view.pointed.map_or(left, |share| pointed(ctx, thickness, share, unit));
     let right = thickness.mean.map_or_else(String::new, |mean| format!("mean {mean:.1} {unit}"));
     PanelTitle { left, right }
 }
@@ -56,12 +57,18 @@ fn chart(ctx: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect, 
         .into_iter()
         .map(|run| run.into_iter().map(|(i, v)| ((i as f64 + 0.5) / bins as f64 * end, f64::from(v))).collect())
         .collect();
-    let datasets = runs
-        .iter()
-        .map(|run| {
+    let pointed: Vec<(f64, f64)> = ctx
+        .view
+        .pointed
+        .map(|share| (0..60).map(|i| (f64::from(share) * end, f64::from(i) / 60.0 * top)).collect())
+        .unwrap_or_default();
+    let pointer = Dataset::default().data(&pointed).marker(Marker::Braille).style(theme.dim());
+    let datasets = std::iter::once(pointer.graph_type(GraphType::Scatter))
+        .filter(|_| !pointed.is_empty())
+        .chain(runs.iter().map(|run| {
             let set = Dataset::default().data(run).marker(Marker::Braille).style(theme.boundary(thickness.of.upper()));
             set.graph_type(if run.len() > 1 { GraphType::Line } else { GraphType::Scatter })
-        })
+        }))
         .collect();
     let ceiling = ceiling(top);
     let digits = usize::from(ceiling < 4.0);
@@ -76,6 +83,18 @@ fn chart(ctx: &RenderContext, thickness: &LayerThickness, top: f64, area: Rect, 
         .y_axis(axis([0.0, ceiling], rows))
         .legend_position(None)
         .render(area, buf);
+}
+
+/// The thickness at a share of the B-scan's width.
+fn pointed(ctx: &RenderContext, thickness: &LayerThickness, share: f32, unit: &str) -> String {
+    let count = thickness.profile.len();
+    let ascan = ((share * count as f32) as usize).min(count.saturating_sub(1));
+    let lateral = ctx.scan.and_then(|s| s.header.as_ref()).and_then(|h| h.lateral);
+    let at = lateral.map_or_else(|| format!("A-scan {ascan}"), |s| format!("{:.2} mm", ascan as f64 * s.um / 1000.0));
+    match thickness.profile.get(ascan).copied().flatten() {
+        Some(value) => format!("{value:.1} {unit}, {at}"),
+        None => format!("none, {at}"),
+    }
 }
 
 /// The runs of values without a gap, each value with its position.

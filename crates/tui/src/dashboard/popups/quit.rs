@@ -17,11 +17,7 @@ use ratatui::{
 };
 
 use super::frame::draw_popup_frame;
-use crate::dashboard::{
-    keymap::{self, KeyContext},
-    render_context::RenderContext,
-    text,
-};
+use crate::dashboard::{keymap::KeyContext, render_context::RenderContext, text};
 
 pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {
     let counts = ctx.model.counts();
@@ -38,7 +34,7 @@ pub(crate) fn draw(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {
         (n, m) => format!("{n} scans are running, {m} wait for the next start."),
     };
     let mut lines = vec![Line::from(question), Line::default()];
-    lines.extend(keymap::help(KeyContext::Quit).into_iter().map(|line| {
+    lines.extend(ctx.keys.help(KeyContext::Quit).into_iter().map(|line| {
         let keys = Span::styled(text::pad(&line.keys, 7), ctx.theme.key());
         Line::from(vec![keys, Span::raw(line.text)])
     }));

@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use crate::dashboard::{
-    keymap::{self, Action, KeyContext},
+    keymap::{Action, KeyContext},
     render_context::RenderContext,
     view::Popup,
     widgets::centered_message,
@@ -13,10 +13,10 @@ use crate::dashboard::{
 pub(crate) fn draw(ctx: &RenderContext, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) {
     let message = if ctx.view.popup == Some(Popup::Quit) {
         let hints: Vec<String> =
-            keymap::hints(KeyContext::Quit).into_iter().map(|hint| format!("{} {}", hint.keys, hint.text)).collect();
+            ctx.keys.hints(KeyContext::Quit).into_iter().map(|hint| format!("{} {}", hint.keys, hint.text)).collect();
         format!("scans are running: {}", hints.join(", "))
     } else {
-        let quit = keymap::key_of(KeyContext::Main, Action::Quit);
+        let quit = ctx.keys.key_of(KeyContext::Main, Action::Quit);
         format!("terminal too small: need {width}x{height}\n({quit} quits, work continues)")
     };
     centered_message(&message, Style::new(), area, buf);
