@@ -9,6 +9,7 @@ mod error;
 mod exit_code;
 mod files;
 mod ledger;
+mod limits;
 mod output;
 mod settings;
 mod signals;
@@ -20,6 +21,7 @@ use clap::{CommandFactory, Parser};
 
 use commands::Command;
 use error::one_line;
+use output::error_line;
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -38,13 +40,14 @@ struct CommandLine {
 
 /// Runs the command that `arguments` name; the first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| eprintln!("octrls: {}", octrls_engine::describe_panic(panic))));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = match CommandLine::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => error.exit(),
     };
     parsed.command.run(arguments, CommandLine::command()).unwrap_or_else(|error| {
-        eprintln!("octrls: {}", one_line(&error));
+        error_line(format_args!("octrls: {}", one_line(&error)));
         ExitCode::from(exit_code::NOT_STARTED)
     })
 }

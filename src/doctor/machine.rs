@@ -90,6 +90,15 @@ pub(crate) fn memory() -> Option<Finding> {
     })
 }
 
+/// Checks the limit of open files; `shortage` says what is missing.
+pub(crate) fn open_files(shortage: Option<String>) -> Finding {
+    const CHECK: &str = "files";
+    match shortage {
+        None => Finding::ok(CHECK, "enough open files are allowed"),
+        Some(text) => Finding::warning(CHECK, text, "raise LimitNOFILE= of the service, or run ulimit -n 4096"),
+    }
+}
+
 /// Reports which screen `octrls watch` would show.
 pub(crate) fn terminal() -> Finding {
     let kind = env::var("TERM").unwrap_or_default();

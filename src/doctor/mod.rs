@@ -7,10 +7,11 @@ mod machine;
 
 use std::fmt::{self, Display};
 
+use octrls_core::shown::shown;
 use serde::Serialize;
 
 pub(crate) use folders::{Folders, results, watched};
-pub(crate) use machine::{clock, gpu, memory, model, terminal};
+pub(crate) use machine::{clock, gpu, memory, model, open_files, terminal};
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,7 +58,8 @@ impl Display for Finding {
             Grade::Warning => "warning",
             Grade::Problem => "PROBLEM",
         };
-        write!(f, "{grade:<8} {:<9} {}", self.check, self.text)?;
-        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n{:19}→ {advice}", ""))
+        // Both may quote names of files.
+        write!(f, "{grade:<8} {:<9} {}", self.check, shown(&self.text))?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n{:19}→ {}", "", shown(advice)))
     }
 }

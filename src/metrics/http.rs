@@ -1,13 +1,15 @@
 //! An HTTP server for `GET /metrics` and `GET /healthz` only.
 //!
 //! It closes each connection after one answer. Size, time and number of concurrent requests are limited, so that
-//! clients cannot exhaust the process.
+//! clients cannot exhaust the process. Clients that connect and send no request cannot keep others out: the one that is
+//! silent for longest makes room.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -22,8 +24,10 @@ use super::Metrics;
 const MAX_HEAD_BYTES: usize = 8 << 10;
 /// Time limit for receiving a request, and for sending an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Requests answered at once.
-const MAX_REQUESTS: usize = 8;
+/// Clients whose requests are awaited at once.
+const MAX_WAITING: usize = 8;
+/// Connections at once, with those that are being answered.
+const MAX_CONNECTIONS: usize = 32;
 /// Time limit for the engine's answer to a health check.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -37,10 +41,8 @@ pub(crate) struct Health {
 impl Health {
     /// The current problem, if any.
     fn problem(&self) -> Option<&'static str> {
-        if !self.engine.is_alive(ENGINE_TIMEOUT) {
-            return Some("the engine is stuck");
-        }
-        (!self.metrics.is_online()).then_some("the watched folder is unavailable")
+        let problem = self.engine.problem(ENGINE_TIMEOUT);
+        problem.or_else(|| (!self.metrics.is_online()).then_some("the watched folder is unavailable"))
     }
 }
 
@@ -51,7 +53,7 @@ impl Health {
 pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
-    let active = Arc::new(AtomicUsize::new(0));
+    let (active, waiting) = (Arc::new(AtomicUsize::new(0)), Waiting::default());
     let work = move || {
         for stream in listener.incoming() {
             // Without free file descriptors, accepting fails at once: do not spin.
@@ -59,14 +61,17 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
                 thread::sleep(Duration::from_secs(1));
                 continue;
             };
-            if active.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS {
-                active.fetch_sub(1, Ordering::Relaxed);
+            // Before anything else, so that silent clients make room at once.
+            let stream = Arc::new(stream);
+            waiting.add(&stream);
+            if !has_place(&active) {
+                waiting.remove(&stream);
                 continue;
             }
-            let (health, answered) = (health.clone(), Arc::clone(&active));
+            let (health, answered, waiting) = (health.clone(), Arc::clone(&active), waiting.clone());
             let answer = move || {
                 // Clients may disconnect at any time.
-                let _ = answer(stream, &health);
+                let _ = answer(&stream, &health, &waiting);
                 answered.fetch_sub(1, Ordering::Relaxed);
             };
             if thread::Builder::new().name("octrls-http".into()).spawn(answer).is_err() {
@@ -78,9 +83,49 @@ pub(crate) fn serve(address: SocketAddr, health: Health) -> io::Result<SocketAdd
     Ok(address)
 }
 
-fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
+/// Takes a place for a connection; waits a second for those that are ending.
+fn has_place(active: &AtomicUsize) -> bool {
+    for _ in 0..100 {
+        if active.fetch_add(1, Ordering::Relaxed) < MAX_CONNECTIONS {
+            return true;
+        }
+        active.fetch_sub(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+/// The connections whose requests have not arrived, in the order in which they came.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<VecDeque<Arc<TcpStream>>>>);
+
+impl Waiting {
+    /// Adds a connection. If there are too many, the first is closed.
+    fn add(&self, stream: &Arc<TcpStream>) {
+        let mut waiting = self.lock();
+        waiting.push_back(Arc::clone(stream));
+        if waiting.len() > MAX_WAITING
+            && let Some(first) = waiting.pop_front()
+        {
+            // It may have disconnected.
+            let _ = first.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn remove(&self, stream: &Arc<TcpStream>) {
+        self.lock().retain(|other| !Arc::ptr_eq(other, stream));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<TcpStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn answer(stream: &Arc<TcpStream>, health: &Health, waiting: &Waiting) -> io::Result<()> {
+    let head = read_head(stream);
+    waiting.remove(stream);
+    let (head, mut stream) = (head?, &**stream);
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let head = read_head(&mut stream)?;
     let (status, kind, body) = reply(&head, health);
     let length = body.len();
     let fields = format!(
@@ -94,7 +139,7 @@ fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
 }
 
 /// Reads a request up to the end of its headers.
-fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let start = Instant::now();
     let mut head = Vec::new();
     let mut piece = [0; 1024];

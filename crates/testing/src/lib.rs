@@ -2,6 +2,7 @@
 
 pub mod e2e;
 mod mutations;
+pub mod pictures;
 mod requirements;
 mod tables;
 

@@ -5,6 +5,7 @@
 pub(crate) mod dicom;
 pub(crate) mod follow_up;
 pub(crate) mod heading;
+pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod model;
 pub(crate) mod number;
@@ -12,5 +13,6 @@ pub(crate) mod queue;
 pub(crate) mod results;
 pub(crate) mod screen;
 pub(crate) mod service;
+pub(crate) mod tls;
 pub(crate) mod watch;
 pub(crate) mod worker;

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use octrls_core::scan::Place;
+
 /// Bytes in one MiB.
 pub(crate) const BYTES_IN_MIB: u64 = 1 << 20;
 
@@ -39,6 +41,13 @@ pub(crate) fn spacing(text: &str) -> Result<f64, String> {
 /// Parses the length of a degree on the retina in micrometres.
 pub(crate) fn um_per_degree(text: &str) -> Result<f64, String> {
     number_in(text, 200.0, 400.0)
+}
+
+/// Parses a place on the retina, `X,Y` in millimetres.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
+    let number = |part: &str| number_in(part.trim(), -100.0, 100.0);
+    let (x, y) = text.split_once(',').ok_or("expected X,Y in millimetres, as in 4.35,2.87")?;
+    Ok(Place { x: number(x)?, y: number(y)? })
 }
 
 fn number_in(text: &str, min: f64, max: f64) -> Result<f64, String> {

@@ -20,12 +20,12 @@ use super::{
     number::{folder_and_seconds, seconds},
     queue::WatchQueueArguments,
     results::ResultArguments,
-    screen::ImageArguments,
+    screen::ScreenArguments,
     service::ServiceArguments,
 };
 
 /// Default name of the results folder, below the first watched folder.
-const DEFAULT_OUT: &str = "octrls-results";
+pub(crate) const DEFAULT_OUT: &str = "octrls-results";
 
 #[derive(Args)]
 pub(crate) struct WatchArguments {
@@ -76,7 +76,7 @@ pub(crate) struct WatchArguments {
     #[command(flatten, next_help_heading = QUEUE)]
     pub(crate) queue: WatchQueueArguments,
     #[command(flatten, next_help_heading = SCREEN)]
-    pub(crate) image: ImageArguments,
+    pub(crate) screen: ScreenArguments,
     #[command(flatten, next_help_heading = RESULTS)]
     pub(crate) results: ResultArguments,
     #[command(flatten, next_help_heading = MODEL)]

@@ -12,7 +12,7 @@ use crate::{
     cli::{
         error::one_line,
         exit_code::INVALID_ARGUMENTS,
-        output::allow_closed_pipe,
+        output::{allow_closed_pipe, error_line, line},
         settings::{Configurable, load_watch, load_worker},
     },
     config::{Values, sample},
@@ -64,18 +64,19 @@ pub(super) fn run(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
 fn check(command: Configurable, file: &Path) -> ExitCode {
     match valid_values(command, file) {
         Ok(values) => {
-            println!("{} is valid. It sets:", file.display());
+            drop(line(format_args!("{} is valid. It sets:", file.display())));
             let defaults = command.merge(&command.command_line(file), "").map(|(_, values)| values).unwrap_or_default();
             for (key, value) in values.iter().filter(|(key, value)| defaults.get(*key) != Some(value)) {
                 let shown: Vec<_> = value.iter().map(|v| v.to_string_lossy()).collect();
                 let shown = shown.join(", ");
                 let hidden = key == SECRET && shown.contains('@');
-                println!("  {key} = {}", if hidden { "(address with login, not shown)" } else { &shown });
+                let shown = if hidden { "(address with login, not shown)" } else { &shown };
+                drop(line(format_args!("  {key} = {shown}")));
             }
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("octrls: {}", one_line(&error));
+            error_line(format_args!("octrls: {}", one_line(&error)));
             ExitCode::from(INVALID_ARGUMENTS)
         }
     }

@@ -11,7 +11,7 @@ use octrls_tui::ScreenKind;
 
 use super::phantom::SyntheticScan;
 use crate::cli::{
-    arguments::{model::ModelArguments, number::seconds, screen::ImageArguments, watch::default_jobs},
+    arguments::{model::ModelArguments, number::seconds, screen::ScreenArguments, watch::default_jobs},
     files::create_folder,
     watcher::{DicomPeers, Services, Watcher},
 };
@@ -34,7 +34,7 @@ pub(crate) struct DemoArguments {
     #[arg(long)]
     plain: bool,
     #[command(flatten)]
-    image: ImageArguments,
+    screen: ScreenArguments,
     #[command(flatten)]
     model: ModelArguments,
 }
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         queue: None,
         no_follow_up: true,
     };
-    watcher.run(network, arguments.image.image)
+    watcher.run(network, &arguments.screen.options())
 }
 
 /// Writes one scan, then waits.

@@ -17,9 +17,13 @@ use octrls_tui::attach::AttachClient;
 
 use crate::{
     cli::{
-        arguments::{model::ModelArguments, watch::WatchArguments},
+        arguments::{
+            model::ModelArguments,
+            watch::{WatchArguments, default_jobs},
+        },
         error::one_line,
         exit_code::some_failed_if,
+        limits,
         settings::{Configurable, load_watch, parse_watch},
     },
     doctor::{self, Finding, Folders, Grade},
@@ -70,6 +74,11 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     found.push(finding);
     found.push(doctor::clock(ledger.as_deref()));
     found.extend(doctor::memory());
+    let needed = watcher.as_ref().map_or(0, |watcher| {
+        let associations = watcher.dicom.receive.max_associations();
+        limits::needed_files(watcher.jobs.map_or_else(default_jobs, usize::from), associations)
+    });
+    found.push(doctor::open_files(limits::shortage(needed)));
     found.push(doctor::terminal());
     found.push(doctor::gpu(loaded.as_ref()));
     let worst = found.iter().map(|finding| finding.grade).max();

@@ -14,31 +14,56 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use octrls_core::ErrorCode;
+use octrls_engine::REVIEW_FILE;
 use octrls_fs::durable::{sync_folder, unfinished_file};
-use octrls_report::{Export, ExportError, RESULT_FILE, is_result};
+use octrls_report::{Export, ExportError, FhirBundle, RESULT_FILE, is_result, patient_identity};
 
+use super::export_eyes::EyeExport;
 use crate::cli::{
     error::coded,
     exit_code::some_failed_if,
-    output::{allow_closed_pipe, counted, display_path, display_paths},
+    output::{allow_closed_pipe, counted, display_path, display_paths, error_line},
 };
 
 #[derive(Args)]
 #[group(skip)]
-#[command(group(ArgGroup::new("format").required(true).args(["parquet", "json"])))]
+#[command(group(ArgGroup::new("format").required(true).args(["csv", "fhir", "parquet", "json"])))]
 pub(crate) struct ExportArguments {
+    /// Write a CSV file with one row per scan of an eye: visit, quality, thickness by subfield, lesions
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write a FHIR R4 bundle: a DiagnosticReport for each result, with an Observation for each value
+    #[arg(long, value_name = "FILE")]
+    fhir: Option<PathBuf>,
     /// Write a Parquet file with one row per A-scan: boundaries and thickness
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
-    /// Write a file with one JSON line per result: its folder and result.json; `-` for standard output
+    /// Write a file with one JSON line per result: its folder, result.json and reviews; `-` for standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// With --csv: also write the columns as a data dictionary that REDCap imports
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fhir", "json", "parquet"])]
+    dictionary: Option<PathBuf>,
+    /// With --csv and --fhir: add patient ID and its issuer, as far as DICOM results state them; with --csv also the
+    /// scan's path
+    #[arg(long, conflicts_with_all = ["json", "parquet"])]
+    identify: bool,
+    /// With --csv: keep running, and write the file again whenever results change
+    #[arg(long, conflicts_with_all = ["fhir", "json", "parquet"])]
+    follow: bool,
     /// Result folders, or folders to search for results
     #[arg(required = true, value_name = "DIR")]
     inputs: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &arguments.csv {
+        let ExportArguments { dictionary, identify, follow, inputs, .. } = arguments;
+        return EyeExport::new(file, inputs, *identify).run(dictionary.as_deref(), *follow);
+    }
+    if let Some(file) = &arguments.fhir {
+        return write_bundle(file, &find_results(&arguments.inputs, &is_result)?, arguments.identify);
+    }
     if let Some(file) = &arguments.parquet {
         return write_table(file, &find_results(&arguments.inputs, &is_result)?);
     }
@@ -62,8 +87,15 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     Ok(some_failed_if(unreadable > 0))
 }
 
-/// Finds the result folders in `inputs`.
+/// Finds the result folders in `inputs`; there must be some.
 fn find_results(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let results = search(inputs, is_result)?;
+    anyhow::ensure!(!results.is_empty(), "{}: no results found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
+    Ok(results)
+}
+
+/// Finds the result folders in `inputs`.
+pub(super) fn search(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut results = BTreeSet::new();
     for input in inputs {
         fs::metadata(input).with_context(|| format!("{}: cannot read {}", ErrorCode::ReadIo, input.display()))?;
@@ -82,7 +114,6 @@ fn find_results(inputs: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> anyhow
             }
         }
     }
-    anyhow::ensure!(!results.is_empty(), "{}: no results found in {}", ErrorCode::ArgsEmpty, display_paths(inputs));
     Ok(results)
 }
 
@@ -95,18 +126,32 @@ fn write_lines(out: &mut impl Write, results: &BTreeSet<PathBuf>, unreadable: &m
     for folder in results {
         let read = fs::read(folder.join(RESULT_FILE)).map_err(|e| e.to_string());
         match read.and_then(|text| serde_json::from_slice::<Value>(&text).map_err(|e| e.to_string())) {
-            Ok(result) => writeln!(out, "{}", json!({ "folder": display_path(folder), "result": result }))?,
+            Ok(result) => {
+                let mut line = json!({ "folder": display_path(folder), "result": result });
+                if let Some(review) = read_review(folder) {
+                    line["review"] = review;
+                }
+                writeln!(out, "{line}")?;
+            }
             Err(error) => {
                 *unreadable += 1;
-                eprintln!("{}: cannot read {}: {error}", ErrorCode::ExportResult, folder.display());
+                error_line(format_args!("{}: cannot read {}: {error}", ErrorCode::ExportResult, folder.display()));
             }
         }
     }
     Ok(())
 }
 
+/// What persons said of the result in `folder`, if anything.
+fn read_review(folder: &Path) -> Option<Value> {
+    fs::read(folder.join(REVIEW_FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+}
+
 /// Writes `file` atomically: fills a temporary file and renames it.
-fn write_atomically(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn write_atomically(
+    file: &Path,
+    fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = || format!("{}: cannot write {}", ErrorCode::OutIo, file.display());
     let mut staged = unfinished_file(folder, ".octrls-").with_context(failed)?;
@@ -114,6 +159,21 @@ fn write_atomically(file: &Path, fill: impl FnOnce(&mut fs::File) -> std::io::Re
     staged.as_file().sync_all().with_context(failed)?;
     staged.persist(file).with_context(failed)?;
     sync_folder(folder).with_context(failed)
+}
+
+fn write_bundle(target: &Path, results: &BTreeSet<PathBuf>, identify: bool) -> anyhow::Result<ExitCode> {
+    let (mut bundle, mut unreadable) = (FhirBundle::default(), 0);
+    for folder in results {
+        let patient = if identify { patient_identity(folder) } else { None };
+        if let Err(error) = bundle.add(folder, patient.as_ref()) {
+            unreadable += 1;
+            eprintln!("{}: {error}", error.code());
+        }
+    }
+    let text = serde_json::to_vec_pretty(&bundle.into_json())?;
+    write_atomically(target, |staged| staged.write_all(&text))?;
+    println!("exported {}", counted(results.len() - unreadable, "result"));
+    Ok(some_failed_if(unreadable > 0))
 }
 
 fn write_table(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode> {

@@ -8,23 +8,30 @@ use std::{
 use clap::Args;
 
 use octrls_core::{ErrorCode, scan::Subject};
+use octrls_engine::{AuditAction, AuditChange};
 use octrls_readers::{OpenedScan, ReadError, ReadOptions, ScanFiles};
 
-use crate::cli::{arguments::follow_up::history_of, error::coded, exit_code::some_failed_if, output::counted};
+use crate::cli::{
+    arguments::{follow_up::history_of, ledger::ResultsFolderArguments},
+    error::coded,
+    exit_code::some_failed_if,
+    ledger::record,
+    output::{counted, error_line, file_error_line, line},
+};
 
 #[derive(Args)]
 pub(crate) struct ForgetArguments {
     /// Scans of the patients to delete
     #[arg(required = true, value_name = "FILE")]
     scans: Vec<PathBuf>,
-    /// Results folder of the watcher
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    results: ResultsFolderArguments,
 }
 
 pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(arguments.out.is_dir(), "{}: folder {} does not exist", ErrorCode::OutIo, arguments.out.display());
-    let history = history_of(&arguments.out)?;
+    let out = arguments.results.folder()?;
+    anyhow::ensure!(out.is_dir(), "{}: folder {} does not exist", ErrorCode::OutIo, out.display());
+    let history = history_of(&out)?;
     let mut failed = false;
     for path in &arguments.scans {
         match subjects(path) {
@@ -33,15 +40,20 @@ pub(super) fn run(arguments: &ForgetArguments) -> anyhow::Result<ExitCode> {
                 for subject in &subjects {
                     count += history.forget(subject).map_err(|e| coded(e.code(), e))?;
                 }
-                println!("{}  {} deleted from the history", path.display(), counted(count, "scan"));
+                let after = counted(count, "scan");
+                // Neither the patient nor the path of the scan, which may name the patient.
+                let (action, subject) = (AuditAction::Forget, "a patient");
+                let change = AuditChange { action, subject, before: Some(&after), after: None };
+                record(&out, &change)?;
+                line(format_args!("{}  {} deleted from the history", path.display(), counted(count, "scan")))?;
             }
             Ok(_) => {
                 failed = true;
-                eprintln!("{}  the file does not identify the patient or the eye", path.display());
+                error_line(format_args!("{}  the file does not identify the patient or the eye", path.display()));
             }
             Err(error) => {
                 failed = true;
-                eprintln!("{}  {}: {error}", path.display(), error.code());
+                file_error_line(path, error.code(), &error);
             }
         }
     }

@@ -10,12 +10,13 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
 use octrls_core::ErrorCode;
-use octrls_engine::{LedgerAdmin, LedgerAdminError, Quarantined};
+use octrls_engine::{AuditAction, LedgerAdmin, LedgerAdminError, Quarantined};
 
 use crate::cli::{
+    arguments::ledger::ResultsFolderArguments,
     exit_code::some_failed_if,
-    ledger::open_ledger,
-    output::{allow_closed_pipe, display_path, escaped},
+    ledger::{open_ledger, record_scan},
+    output::{allow_closed_pipe, display_path, error_line, escaped, is_shown_as, line, local_time},
 };
 
 #[derive(Args)]
@@ -36,9 +37,8 @@ enum QuarantineCommand {
 
 #[derive(Args)]
 struct ListArguments {
-    /// Results folder of the watcher
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    results: ResultsFolderArguments,
     /// Print one JSON object per scan
     #[arg(long)]
     json: bool,
@@ -54,9 +54,8 @@ struct ChoiceArguments {
     /// All quarantined scans
     #[arg(long)]
     all: bool,
-    /// Results folder of the watcher
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    results: ResultsFolderArguments,
     /// Print one JSON object per scan
     #[arg(long)]
     json: bool,
@@ -69,15 +68,18 @@ struct Action {
     text: &'static str,
     /// The outcome in JSON.
     name: &'static str,
+    audit: AuditAction,
 }
 
-const RETRY: Action = Action { run: LedgerAdmin::release, text: "will be processed again", name: "asked" };
-const DROP: Action = Action { run: LedgerAdmin::drop_quarantined, text: "is deleted", name: "removed" };
+const RETRY: Action =
+    Action { run: LedgerAdmin::release, text: "will be processed again", name: "asked", audit: AuditAction::Release };
+const DROP: Action =
+    Action { run: LedgerAdmin::drop_quarantined, text: "is deleted", name: "removed", audit: AuditAction::Delete };
 
 pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         QuarantineCommand::List(list) => {
-            allow_closed_pipe(print(&open_ledger(&list.out)?, list.json))?;
+            allow_closed_pipe(print(&open_ledger(&list.results.folder()?)?, list.json))?;
             Ok(ExitCode::SUCCESS)
         }
         QuarantineCommand::Retry(choice) => choice.each(&RETRY),
@@ -86,9 +88,9 @@ pub(super) fn run(arguments: &QuarantineArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Retries every quarantined scan.
-pub(super) fn retry_all(ledger: &mut LedgerAdmin, as_json: bool) -> ExitCode {
+pub(super) fn retry_all(ledger: &mut LedgerAdmin, out: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     let all = ledger.quarantined();
-    each(ledger, &all, &RETRY, as_json)
+    each(ledger, out, &all, &RETRY, as_json)
 }
 
 fn print(ledger: &LedgerAdmin, as_json: bool) -> std::io::Result<()> {
@@ -104,7 +106,7 @@ fn print(ledger: &LedgerAdmin, as_json: bool) -> std::io::Result<()> {
             writeln!(out, "{object}")?;
         } else {
             let not_moved = if *moved { "" } else { "  (not moved)" };
-            let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
+            let time = local_time(*time);
             writeln!(out, "{time}  {}  {}: {}{not_moved}", escaped(&place), escaped(code), escaped(reason))?;
         }
     }
@@ -113,16 +115,20 @@ fn print(ledger: &LedgerAdmin, as_json: bool) -> std::io::Result<()> {
 
 impl ChoiceArguments {
     fn each(&self, action: &Action) -> anyhow::Result<ExitCode> {
-        let mut ledger = open_ledger(&self.out)?;
+        let out = self.results.folder()?;
+        let mut ledger = open_ledger(&out)?;
         let quarantined = ledger.quarantined();
         if self.all {
-            return Ok(each(&mut ledger, &quarantined, action, self.json));
+            return each(&mut ledger, &out, &quarantined, action, self.json);
         }
         let is_at = |scan: &Quarantined, place: &Path| ledger.place_of(scan) == place || scan.place == place;
         let (mut chosen, mut missing) = (Vec::new(), false);
         for place in &self.places {
             let place = place.canonicalize().unwrap_or_else(|_| place.clone());
-            let found = quarantined.iter().find(|scan| is_at(scan, &place));
+            let exact = quarantined.iter().find(|scan| is_at(scan, &place));
+            // A name that is no text cannot be typed as it is.
+            let mut alike = quarantined.iter().filter(|scan| is_shown_as(ledger.place_of(scan), &place));
+            let found = exact.or_else(|| alike.next().filter(|_| alike.next().is_none()));
             if found.is_none() {
                 missing = true;
                 let place = display_path(&place);
@@ -131,27 +137,36 @@ impl ChoiceArguments {
             }
             chosen.extend(found.cloned());
         }
-        let code = each(&mut ledger, &chosen, action, self.json);
+        let code = each(&mut ledger, &out, &chosen, action, self.json)?;
         Ok(if missing { some_failed_if(true) } else { code })
     }
 }
 
-fn each(ledger: &mut LedgerAdmin, scans: &[Quarantined], action: &Action, as_json: bool) -> ExitCode {
+fn each(
+    ledger: &mut LedgerAdmin,
+    out: &Path,
+    scans: &[Quarantined],
+    action: &Action,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for scan in scans {
         let outcome = (action.run)(ledger, scan).map_err(|error| (error.code(), error.to_string()));
         failed |= outcome.is_err();
+        if outcome.is_ok() {
+            record_scan(out, action.audit, &scan.path)?;
+        }
         report(&display_path(ledger.place_of(scan)), outcome.map(|()| action), as_json);
     }
-    some_failed_if(failed)
+    Ok(some_failed_if(failed))
 }
 
 /// Prints the outcome for the scan at `place`: the action, or a stable code and the reason.
 fn report(place: &str, outcome: Result<&Action, (ErrorCode, String)>, as_json: bool) {
     match (outcome, as_json) {
-        (Ok(action), false) => println!("{}  {}", escaped(place), action.text),
+        (Ok(action), false) => drop(line(format_args!("{}  {}", escaped(place), action.text))),
         (Ok(action), true) => println!("{}", json!({ "place": place, "outcome": action.name })),
-        (Err((code, reason)), false) => eprintln!("{code}: {}", escaped(&reason)),
+        (Err((code, reason)), false) => error_line(format_args!("{code}: {reason}")),
         (Err((code, reason)), true) => {
             println!("{}", json!({ "place": place, "outcome": "failed", "code": code, "reason": reason }));
         }

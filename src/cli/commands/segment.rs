@@ -19,10 +19,11 @@ use octrls_core::{
     measure::{ThicknessUnit, Verdict},
 };
 use octrls_dicom_net::ResultSender;
-use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results};
+use octrls_engine::{ProcessError, Processor, ScanSummary, ScanTask, Segmenter, digest, lock_results, result_folder};
 use octrls_readers::{
     self as readers, ExportParts, Role, ScanFiles, may_be_instance, may_be_scan, may_have_parts, role,
 };
+use octrls_report::{EarlierResult, holds_results};
 
 use crate::cli::{
     arguments::{
@@ -31,12 +32,13 @@ use crate::cli::{
         heading::{DICOM_NETWORK, FOLDERS, FOLLOW_UP, MODEL, RESULTS, SCANS},
         model::{ModelArguments, warn_of_cpu},
         results::ResultArguments,
+        tls::TlsArguments,
         watch::default_jobs,
     },
     error::coded,
     exit_code::some_failed_if,
     files::create_folder,
-    output::display_paths,
+    output::{counted, display_path, display_paths, error_line, file_error_line, line},
 };
 
 #[derive(Args)]
@@ -57,6 +59,8 @@ pub(crate) struct SegmentArguments {
     history: HistoryArguments,
     #[command(flatten, next_help_heading = DICOM_NETWORK)]
     send: SendToArguments,
+    #[command(flatten, next_help_heading = DICOM_NETWORK)]
+    tls: TlsArguments,
     #[command(flatten, next_help_heading = RESULTS)]
     results: ResultArguments,
     #[command(flatten, next_help_heading = MODEL)]
@@ -64,6 +68,7 @@ pub(crate) struct SegmentArguments {
 }
 
 /// A scan and the path of its results below the result root.
+#[derive(Clone)]
 struct Job {
     scan: ScanFiles,
     name: PathBuf,
@@ -73,35 +78,58 @@ type Outcome = (PathBuf, Result<ScanSummary, ProcessError>);
 
 pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let options = arguments.results.options()?;
+    let delivery = arguments.send.delivery(&arguments.tls)?;
     let jobs = find_jobs(&arguments.inputs, arguments.volume, &arguments.out)?;
     let network = arguments.model.load()?;
     network.on_gpu_failure(|reason| warn_of_cpu(&reason));
     create_folder(&arguments.out)?;
     let _lock = lock_results(&arguments.out).map_err(|e| coded(e.code(), e))?;
     let history = arguments.history.history()?;
-    let segmenter = Segmenter::new(network, options, &arguments.out).with_history(history);
+    let segmenter = Segmenter::new(network, options, &arguments.out).with_history(history.clone());
     segmenter.recover().map_err(anyhow::Error::new)?;
-    let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
+    let (finished, mut failed) = process_all(arguments, &segmenter, &jobs)?;
+    if let Some(history) = history {
+        // A visit that was processed after a later one changes the comparison of the later one.
+        let names = jobs.iter().map(|job| job.name.as_path());
+        let names = history.outdated(names).map_err(|e| coded(e.code(), e))?;
+        let again: Vec<Job> = jobs.iter().filter(|job| names.contains(&job.name.as_path())).cloned().collect();
+        if !again.is_empty() {
+            failed += process_all(arguments, &segmenter, &again)?.1;
+        }
+    }
+    if !finished.is_empty() {
+        let results = counted(finished.len(), "result");
+        error_line(format_args!("octrls: {results} in {}", display_path(&arguments.out)));
+    }
+    let undelivered = delivery.map_or(0, |delivery| deliver(&delivery, &finished));
+    Ok(some_failed_if(failed + undelivered > 0))
+}
 
+/// Processes `jobs` and prints a line for each; returns the result folders of the successful ones and the number of
+/// failures.
+fn process_all(
+    arguments: &SegmentArguments,
+    segmenter: &Segmenter,
+    jobs: &[Job],
+) -> anyhow::Result<(Vec<PathBuf>, usize)> {
+    let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
     let bar = progress_bar(jobs.len());
     let (outcomes, results) = unbounded();
     let (todo, queue) = unbounded();
     for job in jobs {
-        todo.send(job).context("internal error: the job queue is closed")?;
+        todo.send(job.clone()).context("internal error: the job queue is closed")?;
     }
     drop(todo);
-    let (finished, failed) = std::thread::scope(|scope| {
+    let ended = std::thread::scope(|scope| {
         for _ in 0..workers {
             let (queue, outcomes) = (queue.clone(), outcomes.clone());
-            let segmenter = &segmenter;
             scope.spawn(move || work(segmenter, &arguments.out, &queue, &outcomes));
         }
         drop(outcomes);
         print_outcomes(&results, &bar)
     });
     bar.finish_and_clear();
-    let undelivered = arguments.send.delivery().map_or(0, |delivery| deliver(&delivery, &finished));
-    Ok(some_failed_if(failed + undelivered > 0))
+    Ok(ended)
 }
 
 /// Delivers finished results; returns how many folders were not delivered completely.
@@ -113,13 +141,13 @@ fn deliver(delivery: &ResultSender, folders: &[PathBuf]) -> usize {
                 let failures: Vec<_> =
                     outcomes.iter().filter_map(|o| Some((&o.path, o.result.as_ref().err()?))).collect();
                 for (path, error) in &failures {
-                    eprintln!("{}  {}: {error}", path.display(), error.code());
+                    file_error_line(path, error.code(), &error);
                 }
                 undelivered += usize::from(!failures.is_empty());
             }
             Err(error) => {
                 // The node is unreachable, so the others would fail too, each after all its retries.
-                eprintln!("{}: {error}; the results stay in the results folder", error.code());
+                error_line(format_args!("{}: {error}; the results stay in the results folder", error.code()));
                 return undelivered + folders.len() - index;
             }
         }
@@ -130,7 +158,9 @@ fn deliver(delivery: &ResultSender, folders: &[PathBuf]) -> usize {
 fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sender<Outcome>) {
     for Job { scan, name } in queue {
         let result = digest(&scan, &name).and_then(|sha256| {
-            let task = ScanTask { files: &scan, name: &name, sha256: &sha256, digests: &[], out: &out.join(&name) };
+            let out = out.join(result_folder(&name));
+            let earlier = &EarlierResult::read(&out);
+            let task = ScanTask { files: &scan, name: &name, sha256: &sha256, digests: &[], out: &out, earlier };
             segmenter.process(&task, &mut |_| ControlFlow::Continue(()))
         });
         if outcomes.send((name, result)).is_err() {
@@ -145,12 +175,15 @@ fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBu
     for (name, result) in results {
         match result {
             Ok(summary) => {
-                bar.suspend(|| println!("{}  {}", name.display(), summary_line(&summary)));
+                bar.suspend(|| {
+                    // A closed pipe must not stop the others.
+                    let _ = line(format_args!("{}  {}", name.display(), summary_line(&summary)));
+                });
                 finished.push(summary.out);
             }
             Err(error) => {
                 failed += 1;
-                bar.suspend(|| eprintln!("{}  {error}", name.display()));
+                bar.suspend(|| error_line(format_args!("{}  {error}", name.display())));
             }
         }
         bar.inc(1);
@@ -159,7 +192,7 @@ fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBu
 }
 
 /// One line with the mean thickness of every layer, the verdict, the findings and the confidence.
-fn summary_line(summary: &ScanSummary) -> String {
+pub(super) fn summary_line(summary: &ScanSummary) -> String {
     let unit = match summary.unit {
         ThicknessUnit::Micrometres => "um",
         ThicknessUnit::Pixels => "px",
@@ -179,12 +212,15 @@ fn summary_line(summary: &ScanSummary) -> String {
             let flags = if summary.flags.is_empty() { String::new() } else { format!(", flagged {}", summary.flags) };
             let follow_up = summary.follow_up.as_ref().map_or_else(String::new, |words| format!("; {words}"));
             let series = if summary.series > 1 { format!("{} series: ", summary.series) } else { String::new() };
-            let notes: String = summary.notes.iter().flat_map(|note| ["; ", note.words()]).collect();
-            format!(
-                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}{notes}",
+            let line = format!(
+                "{series}{layers} {unit}, {}{findings}{flags}, confidence {:.2}{follow_up}",
                 verdict.words(),
                 summary.confidence
-            )
+            );
+            std::iter::once(line.into())
+                .chain(summary.notes.iter().map(|note| note.words()))
+                .collect::<Vec<_>>()
+                .join("; ")
         }
     }
 }
@@ -213,11 +249,11 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
             add(input.clone(), name.into())?;
             continue;
         }
-        // The results folder may lie below the input folder; its images are not scans.
-        let below = WalkDir::new(input)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|e| std::path::absolute(e.path()).is_ok_and(|p| p != out));
+        // The results folder may lie below the input folder, and so may others; their images are not scans.
+        let below = WalkDir::new(input).sort_by_file_name().into_iter().filter_entry(|e| {
+            let holds_results = e.depth() > 0 && e.file_type().is_dir() && holds_results(e.path());
+            !holds_results && std::path::absolute(e.path()).is_ok_and(|p| p != out)
+        });
         for entry in below {
             let entry = entry.with_context(|| format!("{}: cannot search {}", ErrorCode::ReadIo, input.display()))?;
             if entry.file_type().is_file() && may_be_scan(entry.path()) {
@@ -230,7 +266,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
     }
     by_name.retain(|name, scan| !is_passed_by(name, scan));
     let exports: Vec<ExportParts> = by_name.values().filter(|s| may_have_parts(s)).map(|s| readers::parts(s)).collect();
-    by_name.retain(|_, scan| !exports.iter().any(|parts| parts.contains(scan)));
+    by_name.retain(|_, scan| !exports.iter().any(|parts| parts.holds(scan)));
     let passed = match passed_by {
         0 => None,
         1 => Some("1 file is no scan".to_owned()),
@@ -241,7 +277,7 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
         bail!("{}: no scans found in {}{passed}", ErrorCode::ArgsEmpty, display_paths(inputs));
     }
     if let Some(words) = passed {
-        eprintln!("octrls: {words}");
+        error_line(format_args!("octrls: {words}"));
     }
     let files: BTreeSet<PathBuf> = by_name.values().cloned().collect();
     let scans = readers::group_scans(files).into_iter().map(|scan| (scan.path().to_owned(), scan));
@@ -255,11 +291,11 @@ fn find_jobs(inputs: &[PathBuf], volumes: bool, out: &Path) -> anyhow::Result<Ve
 fn is_passed_by(name: &Path, scan: &Path) -> bool {
     let is_companion = may_be_instance(scan) && matches!(role(scan), Ok(Role::Companion));
     if is_companion {
-        eprintln!(
+        error_line(format_args!(
             "{}  {}: a photograph or en-face image without B-scans; it appears in the reports of scans that refer to it",
             name.display(),
             ErrorCode::ReadCompanion
-        );
+        ));
     }
     is_companion
 }

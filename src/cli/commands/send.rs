@@ -13,14 +13,14 @@ use clap::Args;
 use walkdir::WalkDir;
 
 use octrls_core::ErrorCode;
-use octrls_dicom_net::{self as node, AeTitle, SendOptions, SendOutcome, Target};
+use octrls_dicom_net::{self as node, AeTitle, Destination, SendOptions, SendOutcome};
 use octrls_readers::dicom;
 
 use crate::cli::{
-    arguments::number::seconds,
+    arguments::{number::seconds, tls::TlsArguments},
     error::coded,
     exit_code::some_failed_if,
-    output::{counted, display_paths},
+    output::{counted, display_paths, file_error_line, line},
     signals::on_signals,
 };
 
@@ -29,13 +29,13 @@ const MAGIC_BYTES: u64 = 132;
 
 #[derive(Args)]
 pub(crate) struct SendArguments {
-    /// Node to send to
-    #[arg(value_name = "TITLE@HOST:PORT")]
-    target: Target,
+    /// Node or DICOMweb service to send to
+    #[arg(value_name = "TITLE@HOST:PORT|URL")]
+    target: Destination,
     /// DICOM files, or folders to search for DICOM files
     #[arg(required_unless_present = "echo", value_name = "FILE|DIR")]
     inputs: Vec<PathBuf>,
-    /// Only check that the node answers (C-ECHO)
+    /// Only check that the node answers (C-ECHO), or that the service answers a search
     #[arg(long, conflicts_with = "inputs")]
     echo: bool,
     /// AE title of this node
@@ -47,34 +47,53 @@ pub(crate) struct SendArguments {
     /// Stop when the node sends nothing for this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: f64,
+    /// Send with TLS; an https service always is
+    #[arg(long)]
+    tls: bool,
+    /// File with the bearer token for a DICOMweb service
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    #[command(flatten)]
+    certificates: TlsArguments,
 }
 
 impl SendArguments {
-    fn options(&self) -> SendOptions {
+    fn options(&self) -> anyhow::Result<SendOptions> {
         let timeout = Duration::from_secs_f64(self.timeout);
-        SendOptions { retries: self.retries, timeout, ..SendOptions::new(self.ae_title.clone()) }
+        let (tls, token) = (self.certificates.to(&self.target, self.tls)?, self.token.clone());
+        Ok(SendOptions { retries: self.retries, timeout, tls, token, ..SendOptions::new(self.ae_title.clone()) })
     }
 }
 
 pub(super) fn run(arguments: &SendArguments) -> anyhow::Result<ExitCode> {
-    let (target, options) = (&arguments.target, arguments.options());
+    let (target, options) = (&arguments.target, arguments.options()?);
     let (drain, abort) = (options.stop.clone(), options.stop.clone());
-    on_signals(move || drain.drain(), move || abort.abort())?;
+    on_signals(true, move || drain.drain(), move || abort.abort())?;
     if arguments.echo {
-        node::echo(target, &options).map_err(|e| coded(e.code(), e))?;
+        let answer = match target {
+            Destination::Node(node) => node::echo(node, &options),
+            Destination::Web(address) => node::check_web(address, &options),
+        };
+        answer.map_err(|e| coded(e.code(), e))?;
         println!("{target} answers");
         return Ok(ExitCode::SUCCESS);
     }
     let files = find_files(&arguments.inputs)?;
-    let outcomes = node::send(target, &files, &options).map_err(|e| coded(e.code(), e))?;
+    let outcomes = match target {
+        Destination::Node(node) => node::send(node, &files, &options),
+        Destination::Web(address) => node::store_by_web(address, &files, &options),
+    };
+    let outcomes = outcomes.map_err(|e| coded(e.code(), e))?;
     let mut failed = 0;
     for SendOutcome { path, result } in &outcomes {
         match result {
-            Ok(0) => println!("{}  sent", path.display()),
-            Ok(warning) => println!("{}  sent; the node returned warning {warning:#06x}", path.display()),
+            Ok(0) => line(format_args!("{}  sent", path.display()))?,
+            Ok(warning) => {
+                line(format_args!("{}  sent; the node returned warning {warning:#06x}", path.display()))?;
+            }
             Err(error) => {
                 failed += 1;
-                eprintln!("{}  {}: {error}", path.display(), error.code());
+                file_error_line(path, error.code(), &error);
             }
         }
     }

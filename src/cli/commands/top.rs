@@ -11,13 +11,13 @@ use clap::Args;
 use octrls_tui::{
     ScreenKind,
     attach::{AttachClient, socket_of},
-    dashboard::{DashboardOptions, TerminalSession},
+    dashboard::TerminalSession,
     json::JsonLines,
     plain::PlainLines,
 };
 
 use crate::cli::{
-    arguments::screen::{ImageArguments, asked_screen},
+    arguments::screen::{ScreenArguments, asked_screen},
     error::coded,
     output::warn_no_dashboard,
 };
@@ -37,7 +37,7 @@ pub(crate) struct TopArguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    image: ImageArguments,
+    screen: ScreenArguments,
 }
 
 pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
@@ -46,8 +46,11 @@ pub(super) fn run(arguments: &TopArguments) -> anyhow::Result<ExitCode> {
     match ScreenKind::select(asked_screen(arguments.plain, arguments.json)) {
         ScreenKind::Dashboard => match TerminalSession::start() {
             Ok(terminal) => {
-                let options = DashboardOptions::new(arguments.image.image);
-                terminal.attached(client.model.clone()).run(&client.events, client.controls(), options)?;
+                terminal.attached(client.model.clone()).run(
+                    &client.events,
+                    client.controls(),
+                    &arguments.screen.options(),
+                )?;
             }
             Err(error) => {
                 warn_no_dashboard(&error);

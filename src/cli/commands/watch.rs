@@ -9,23 +9,31 @@ use crate::cli::{
     arguments::{screen::asked_screen, watch::WatchArguments},
     error::{coded, one_line},
     exit_code::INVALID_ARGUMENTS,
-    settings::{LoadedSettings, load_watch},
+    output::error_line,
+    settings::{Configurable, LoadedSettings, load_watch},
     watcher::{DicomPeers, Services, Watcher},
 };
+use crate::config::Values;
 
 /// Runs the command; `command_line` is merged with the settings file.
 pub(super) fn run(arguments: &WatchArguments, command_line: Vec<OsString>) -> anyhow::Result<ExitCode> {
-    let Some(file) = arguments.service.config.clone() else { return watch(arguments, None) };
+    let Some(file) = arguments.service.config.clone() else {
+        let values = Configurable::Watch.merge(&command_line, "").map(|(_, values)| values);
+        return watch(arguments, values.unwrap_or_default(), None);
+    };
     match load_watch(&file, &command_line) {
-        Ok((arguments, values)) => watch(&arguments, Some(LoadedSettings { file, arguments: command_line, values })),
+        Ok((arguments, values)) => {
+            let settings = LoadedSettings { file, arguments: command_line, values: values.clone() };
+            watch(&arguments, values, Some(settings))
+        }
         Err(error) => {
-            eprintln!("octrls: {}", one_line(&error));
+            error_line(format_args!("octrls: {}", one_line(&error)));
             Ok(ExitCode::from(INVALID_ARGUMENTS))
         }
     }
 }
 
-fn watch(arguments: &WatchArguments, settings: Option<LoadedSettings>) -> anyhow::Result<ExitCode> {
+fn watch(arguments: &WatchArguments, values: Values, settings: Option<LoadedSettings>) -> anyhow::Result<ExitCode> {
     let segmenter = arguments.results.options()?;
     let queue = arguments.queue.queue()?;
     let network = arguments.model.load()?;
@@ -39,14 +47,14 @@ fn watch(arguments: &WatchArguments, settings: Option<LoadedSettings>) -> anyhow
         None => arguments.follow_up.history(&options.out)?,
     };
     let watcher = Watcher {
-        services: Services::new(&arguments.service, &options.out, settings),
+        services: Services::new(&arguments.service, &options.out, values, settings),
         options,
         segmenter,
         history,
         screen: ScreenKind::select(asked_screen(arguments.plain, arguments.json)),
-        dicom_peers: DicomPeers::new(&arguments.dicom),
+        dicom_peers: DicomPeers::new(&arguments.dicom)?,
         queue,
         no_follow_up: arguments.follow_up.no_follow_up,
     };
-    watcher.run(network, arguments.image.image)
+    watcher.run(network, &arguments.screen.options())
 }

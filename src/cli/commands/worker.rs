@@ -23,6 +23,7 @@ use crate::{
         arguments::worker::WorkerArguments,
         error::{coded, one_line},
         exit_code::{INVALID_ARGUMENTS, some_failed_if},
+        output::{error_line, run_screen},
         settings::load_worker,
         signals::on_signals,
     },
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &WorkerArguments, command_line: &[OsString]) -> any
     match loaded {
         Ok(arguments) => work(&arguments),
         Err(error) => {
-            eprintln!("octrls: {}", one_line(&error));
+            error_line(format_args!("octrls: {}", one_line(&error)));
             Ok(ExitCode::from(INVALID_ARGUMENTS))
         }
     }
@@ -56,7 +57,7 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let stops = WorkerHandle::default();
     let (relay, _) = Relay::start(events, sinks(&stops)?)?;
     let (drain, abort) = (stops.clone(), stops.clone());
-    on_signals(move || drain.drain(), move || abort.abort())?;
+    on_signals(true, move || drain.drain(), move || abort.abort())?;
     let result = Arc::new(OnceLock::new());
     let (job_stops, slot) = (stops.clone(), Arc::clone(&result));
     let working = thread::Builder::new().name("octrls-worker".to_owned()).spawn(move || {
@@ -64,11 +65,11 @@ fn work(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     })?;
     systemd::ready();
     let controls = WorkerControls(stops);
-    if arguments.json {
-        screen::json::run(&relay.events, io::stdout().lock(), &controls)?;
-    } else {
-        screen::plain::run(&relay.events, io::stdout().lock(), &controls)?;
-    }
+    let (events, as_json) = (relay.events.clone(), arguments.json);
+    let lines = move |out| {
+        if as_json { screen::json::run(&events, out, &controls) } else { screen::plain::run(&events, out, &controls) }
+    };
+    run_screen(lines, || working.is_finished())?;
     let _ = working.join();
     relay.finish();
     match Arc::into_inner(result).and_then(OnceLock::into_inner) {
@@ -102,4 +103,6 @@ impl Controls for WorkerControls {
     fn rescan(&self) {}
 
     fn retry(&self, _: ScanId) {}
+
+    fn change_ledger(&self, _: octrls_tui::LedgerChange) {}
 }

@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use octrls_dicom_net::{
     DeliveringProcessor, DeliveryQueue, DeliveryWorker, Listener, ListenerOptions, NodeError, NodeEvent, ResultSender,
-    Stop,
+    Stop, Undelivered,
 };
 use octrls_engine::{EngineHandle, Processor};
 
-use crate::cli::{arguments::dicom::WatchDicomArguments, error::coded};
+use crate::cli::{arguments::dicom::WatchDicomArguments, error::coded, output::error_line};
 
 /// The DICOM peers of a watcher, before they are started.
 #[derive(Default)]
@@ -24,17 +24,25 @@ pub(super) struct RunningPeers {
     courier: Option<(DeliveryWorker, Stop)>,
 }
 
-/// PeerStops the listener and the deliveries.
+/// Stops the listener and the deliveries.
 pub(super) struct PeerStops(Vec<Stop>);
 
 impl DicomPeers {
     /// The peers that the arguments ask for.
-    pub(crate) fn new(arguments: &WatchDicomArguments) -> Self {
-        Self {
-            listener: arguments.receive.options(),
-            delivery: arguments.send.delivery(),
+    ///
+    /// # Errors
+    /// When certificates cannot be used.
+    pub(crate) fn new(arguments: &WatchDicomArguments) -> anyhow::Result<Self> {
+        Ok(Self {
+            listener: arguments.receive.options(&arguments.tls)?,
+            delivery: arguments.send.delivery(&arguments.tls)?,
             outbox: DeliveryQueue::default(),
-        }
+        })
+    }
+
+    /// The most associations at once; 0 without a listener.
+    pub(super) fn max_associations(&self) -> usize {
+        self.listener.as_ref().map_or(0, |listener| listener.max_associations)
     }
 
     /// Wraps `processor` so that its results are delivered, if deliveries were asked for.
@@ -80,11 +88,15 @@ impl RunningPeers {
         if !deliver_all {
             stop.drain();
         }
-        let undelivered = courier.finish();
-        if undelivered > 0 {
-            eprintln!("octrls: results not delivered: {undelivered}; the next start with --send-to sends them");
+        // The engine has stopped, so nothing else would tell.
+        let Undelivered { folders, reason } = courier.finish();
+        if folders > 0 {
+            let reason = reason.map_or_else(String::new, |(code, text)| format!(" ({code}: {text})"));
+            error_line(format_args!(
+                "octrls: results not delivered: {folders}{reason}; the next start with --send-to tries again"
+            ));
         }
-        undelivered
+        folders
     }
 }
 

@@ -5,23 +5,31 @@ mod dicom_peers;
 mod queue;
 mod reload;
 mod services;
+mod settings_audit;
 
-use std::{io::stdout, process::ExitCode, sync::Arc};
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering},
+};
 
 use crossbeam_channel::Receiver;
 
 use octrls_core::{ErrorCode, network::Network};
 use octrls_engine::{
-    Engine, EngineHandle, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter, SegmenterOptions,
-    Totals,
+    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter, SegmenterOptions, Totals,
 };
 use octrls_tui::{
     self as screen, ScreenKind,
-    dashboard::{DashboardOptions, ImageMode, TerminalSession},
+    dashboard::{DashboardOptions, TerminalSession},
 };
 
 use super::{
-    arguments::queue::Queue, error::coded, exit_code::some_failed_if, output::warn_no_dashboard, signals::on_signals,
+    arguments::queue::Queue,
+    error::coded,
+    exit_code::some_failed_if,
+    limits,
+    output::{error_line, run_screen, warn_no_dashboard},
+    signals::on_signals,
 };
 use crate::service::{diagnostics, systemd};
 
@@ -49,7 +57,7 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were
     /// quarantined or, with `--once`, scans or deliveries are left.
-    pub(crate) fn run(self, network: Network, image: ImageMode) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, network: Network, dashboard: &DashboardOptions) -> anyhow::Result<ExitCode> {
         // The dashboard owns the terminal.
         let dependencies = diagnostics::subscribe(self.screen != ScreenKind::Dashboard);
         let metadata = network.metadata();
@@ -65,11 +73,13 @@ impl Watcher {
             let segmenter = Segmenter::new(network, self.segmenter, &out).with_history(self.history);
             (Arc::new(segmenter) as Arc<dyn Processor>, None)
         };
+        let needed_files = limits::needed_files(self.options.workers, self.dicom_peers.max_associations());
         let processor = self.dicom_peers.wrap(processor);
         let (engine, events) = Engine::start(self.options, processor, model).map_err(|e| coded(e.code(), e))?;
         if let Some(messages) = queue_messages {
             messages.forward(engine.handle(), self.no_follow_up);
         }
+        limits::check(needed_files, &engine.handle());
         let remote = engine.handle();
         gpu.on_gpu_failure(move |reason| {
             remote.notice(
@@ -78,10 +88,13 @@ impl Watcher {
                 format!("the GPU failed, continuing on the CPU: {reason}"),
             );
         });
+        let reloads = self.services.reloads();
         let relay = self.services.start(events, dependencies, &engine.handle(), &out)?;
         let peers = self.dicom_peers.start(&root, &out, &engine.handle())?;
         let (drain, abort) = ((engine.handle(), peers.stop()), (engine.handle(), peers.stop()));
+        // Services read their settings again on SIGHUP. A dashboard ends with its terminal in any case.
         on_signals(
+            !reloads,
             move || {
                 drain.0.drain();
                 drain.1.drain();
@@ -92,30 +105,42 @@ impl Watcher {
             },
         )?;
         systemd::ready();
-        show(self.screen, &relay.events, engine.handle(), image)?;
+        let is_broken = engine.broken();
+        let controls = HandleControls::new(engine.handle(), &out)?;
+        show(self.screen, &relay.events, &engine, controls, dashboard)?;
         let totals = engine.join();
         relay.finish();
         if once && totals == Totals::default() {
-            eprintln!("octrls: no scans found");
+            error_line(format_args!("octrls: no scans found"));
         }
         let undelivered = peers.finish(once);
-        let failed = totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0));
+        let is_broken = is_broken.load(Ordering::Relaxed);
+        let failed = is_broken || totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0));
         Ok(some_failed_if(failed))
     }
 }
 
-fn show(kind: ScreenKind, events: &Receiver<Event>, remote: EngineHandle, image: ImageMode) -> anyhow::Result<()> {
-    let controls = HandleControls(remote);
-    match kind {
-        ScreenKind::Dashboard => match TerminalSession::start() {
-            Ok(terminal) => drop(terminal.run(events, &controls, DashboardOptions::new(image))?),
-            Err(error) => {
-                warn_no_dashboard(&error);
-                screen::plain::run(events, stdout().lock(), &controls)?;
+fn show(
+    kind: ScreenKind,
+    events: &Receiver<Event>,
+    engine: &Engine,
+    controls: HandleControls,
+    dashboard: &DashboardOptions,
+) -> anyhow::Result<()> {
+    if kind == ScreenKind::Dashboard {
+        match TerminalSession::start() {
+            Ok(terminal) => {
+                terminal.run(events, &controls, dashboard)?;
+                return Ok(());
             }
-        },
-        ScreenKind::Plain => drop(screen::plain::run(events, stdout().lock(), &controls)?),
-        ScreenKind::Json => drop(screen::json::run(events, stdout().lock(), &controls)?),
+            Err(error) => warn_no_dashboard(&error),
+        }
     }
+    let events = events.clone();
+    let lines = move |out| match kind {
+        ScreenKind::Json => screen::json::run(&events, out, &controls),
+        ScreenKind::Dashboard | ScreenKind::Plain => screen::plain::run(&events, out, &controls),
+    };
+    run_screen(lines, || engine.is_finished())?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use signal_hook::{consts::SIGHUP, iterator::Signals};
 use octrls_core::ErrorCode;
 use octrls_engine::{EngineHandle, Event, EventSink, Level};
 
+use super::settings_audit::record_settings;
 use crate::{
     cli::{
         arguments::watch::WatchArguments,
@@ -26,6 +27,8 @@ const LIVE: [&str; 7] = ["attempts", "log", "log_format", "log_keep", "log_max_m
 pub(super) struct Reload {
     pub(super) settings: LoadedSettings,
     pub(super) engine: EngineHandle,
+    /// Folder of all results.
+    pub(super) out: PathBuf,
     pub(super) switch: Switch,
     pub(super) metrics: Metrics,
     /// Messages of dependencies for the log.
@@ -73,6 +76,7 @@ impl Reload {
         };
         // Settings that need a restart stay different, so that every reload reports them again.
         old.extend(live);
+        record_settings(&self.engine, &self.out, old);
         self.engine.tune(arguments.tuning());
         self.replace_sinks(arguments);
         self.engine.notice(level, None, format!("settings reloaded; {summary}"));

@@ -10,11 +10,12 @@ use crossbeam_channel::Receiver;
 
 use octrls_core::ErrorCode;
 use octrls_engine::{EngineHandle, Event, EventSink, Level};
-use octrls_tui::attach::AttachServer;
+use octrls_tui::attach::{AttachError, AttachServer};
 
-use super::{controls::HandleControls, reload::Reload};
+use super::{controls::HandleControls, reload::Reload, settings_audit::record_settings};
 use crate::{
     cli::{arguments::service::ServiceArguments, settings::LoadedSettings},
+    config::Values,
     metrics::{Health, Metrics, TextFile, serve},
     service::{Log, LogOptions, Relay, Slot, Systemd},
 };
@@ -27,19 +28,32 @@ pub(crate) struct Services {
     log: Option<LogOptions>,
     metrics: Option<SocketAddr>,
     metrics_file: Option<PathBuf>,
+    /// The value of every option.
+    values: Values,
     settings: Option<LoadedSettings>,
 }
 
 impl Services {
     /// The services that the arguments ask for; `out` is the results folder.
-    pub(crate) fn new(arguments: &ServiceArguments, out: &Path, settings: Option<LoadedSettings>) -> Self {
+    pub(crate) fn new(
+        arguments: &ServiceArguments,
+        out: &Path,
+        values: Values,
+        settings: Option<LoadedSettings>,
+    ) -> Self {
         Self {
             socket: arguments.socket(out),
             log: arguments.log(),
             metrics: arguments.metrics,
             metrics_file: arguments.metrics_file.clone(),
+            values,
             settings,
         }
+    }
+
+    /// Whether a settings file is read again on SIGHUP.
+    pub(super) const fn reloads(&self) -> bool {
+        self.settings.is_some()
     }
 
     /// Starts the services for `engine`, which sends `events`. `dependencies` are messages of dependencies for the
@@ -51,9 +65,10 @@ impl Services {
         engine: &EngineHandle,
         out: &Path,
     ) -> anyhow::Result<Relay> {
+        record_settings(engine, out, &self.values);
         let mut sinks: Vec<(Slot, Box<dyn EventSink>)> = Vec::new();
         if let Some(path) = &self.socket {
-            attach(path, engine, &mut sinks);
+            attach(path, engine, out, &mut sinks);
         }
         if let Some(options) = self.log.clone() {
             sinks.push((Slot::Log, Box::new(Log::new(options, engine.clone(), dependencies.clone()))));
@@ -80,14 +95,17 @@ impl Services {
         let (relay, switch) = Relay::start(events, sinks)?;
         if let Some(settings) = self.settings {
             let (log, metrics_file) = (self.log, self.metrics_file);
-            Reload { settings, engine: engine.clone(), switch, metrics, dependencies, log, metrics_file }.start()?;
+            let (engine, out) = (engine.clone(), out.to_owned());
+            Reload { settings, engine, out, switch, metrics, dependencies, log, metrics_file }.start()?;
         }
         Ok(relay)
     }
 }
 
-fn attach(path: &Path, engine: &EngineHandle, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
-    match AttachServer::open(path, HandleControls(engine.clone())) {
+fn attach(path: &Path, engine: &EngineHandle, out: &Path, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
+    let controls = HandleControls::new(engine.clone(), out)
+        .map_err(|source| AttachError::Socket { path: path.to_owned(), source });
+    match controls.and_then(|controls| AttachServer::open(path, controls)) {
         Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
         Err(error) => engine.notice(Level::Warning, Some(error.code()), error.to_string()),
     }
