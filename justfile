@@ -176,6 +176,13 @@ bench *more:
 torture kills="500" scans="200":
     OCTRLS_KILLS={{kills}} OCTRLS_SCANS={{scans}} cargo test --test program -- --nocapture endurance::torture
 
+# Attack the program at random for some minutes: writers, renames, swaps, kills, full disks, hostile files and peers.
+# Full disks need root
+[group('long checks')]
+attack minutes="120" seed="1":
+    cargo build --bin octrls --example attack
+    ${CARGO_TARGET_DIR:-target}/debug/examples/attack ${CARGO_TARGET_DIR:-target}/debug/octrls --minutes {{minutes}} --seed {{seed}}
+
 # Kill workers of a fleet again and again, and the server once, while they share 1,000 scans. Needs nats-server
 [group('long checks')]
 fleet scans="1000":

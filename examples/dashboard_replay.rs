@@ -48,6 +48,8 @@ impl Controls for Player {
     fn rescan(&self) {}
 
     fn retry(&self, _: ScanId) {}
+
+    fn change_ledger(&self, _: octrls_tui::LedgerChange) {}
 }
 
 impl Player {
@@ -105,7 +107,11 @@ fn main() -> io::Result<()> {
         "json" => drop(json::run(&events, stdout().lock(), &player)?),
         image => {
             let image = ImageMode::from_str(image, true).map_err(io::Error::other)?;
-            TerminalSession::start()?.run(&events, &player, DashboardOptions::new(image))?;
+            TerminalSession::start()?.run(
+                &events,
+                &player,
+                &DashboardOptions { image, ..DashboardOptions::default() },
+            )?;
         }
     }
     drop(events);

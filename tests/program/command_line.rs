@@ -8,7 +8,8 @@ use std::{
 
 use crate::support::{missing, octrls};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
+    "audit",
     "completions",
     "config",
     "demo",
@@ -20,6 +21,7 @@ const COMMANDS: [&str; 17] = [
     "phantom",
     "quarantine",
     "receive",
+    "recentre",
     "redo",
     "segment",
     "send",

@@ -138,6 +138,18 @@ fn segmenting_again_replaces_results_but_not_foreign_folders() {
 }
 
 #[test]
+fn results_of_an_earlier_run_are_not_segmented() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    phantoms(temp.path(), 1);
+    for out in ["first", "second"] {
+        octrls().arg("segment").arg(temp.path()).arg("--out").arg(temp.path().join(out)).assert().success();
+    }
+    let folders = fs::read_dir(temp.path().join("second")).expect("results").filter_map(Result::ok);
+    let visible = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(visible.count(), 1);
+}
+
+#[test]
 fn exit_codes_distinguish_usage_errors_from_failures() {
     octrls().arg("segment").assert().code(2);
     octrls().args(["segment", "x.png", "--axial-um", "-1"]).assert().code(2);

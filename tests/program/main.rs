@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod cases;
 mod command_line;
 mod compatibility;
 mod confined;
@@ -14,8 +15,12 @@ mod endurance;
 mod engine;
 mod export;
 mod fleet;
+mod identity;
 mod pictures;
 mod real_scans;
+mod recentre;
+mod review;
+mod screen;
 mod service;
 mod support;
 mod volumes;

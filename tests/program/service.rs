@@ -228,6 +228,90 @@ fn nothing_listens_on_the_network_by_default() {
 }
 
 #[test]
+fn silent_clients_do_not_keep_the_health_check_out() {
+    let mut watcher = TestWatcher::new();
+    watcher.start("metrics = '127.0.0.1:0'", |_| ());
+    let line = watcher.until_line("metrics at");
+    let address = line.split("http://").nth(1).and_then(|t| t.split('/').next()).expect("an address").to_owned();
+    let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&address).expect("a connection")).collect();
+    for mut client in silent.iter().rev().take(8) {
+        client.write_all(b"GET /hea").expect("a part of a request");
+    }
+    let start = Instant::now();
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(start.elapsed() < Duration::from_secs(3), "after {:?}", start.elapsed());
+    watcher.finish();
+}
+
+#[test]
+fn a_reader_who_stands_still_does_not_hold_off_the_end() {
+    let mut watcher = TestWatcher::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_octrls"));
+    command.args(["watch", "--config"]).arg(watcher.settings("")).env_remove("NOTIFY_SOCKET");
+    // Nobody reads standard output and standard error, and the lines of these files fill the pipe.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for number in 0..200 {
+        fs::write(watcher.path(&format!("in/{number}.vol")), format!("no scan {number}")).expect("a file");
+    }
+    watcher.process = Some(command.spawn().expect("a watcher"));
+    let noted = || fs::read_dir(watcher.path("out/quarantine")).map_or(0, Iterator::count);
+    until("scans that go on", || (noted() > 380).then_some(()));
+    let start = Instant::now();
+    watcher.signal("TERM");
+    let mut process = watcher.process.take().expect("a watcher");
+    until("its end", || process.try_wait().expect("a status"));
+    assert!(start.elapsed() < Duration::from_secs(30), "after {:?}", start.elapsed());
+}
+
+#[test]
+fn a_ledger_that_is_lost_stops_the_watcher() {
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss); 3] = [
+        ("deleted", |ledger| fs::remove_file(ledger).expect("a ledger")),
+        ("replaced", |ledger| {
+            fs::copy(ledger, ledger.with_extension("copy")).expect("a copy");
+            fs::rename(ledger.with_extension("copy"), ledger).expect("a rename");
+        }),
+        ("overwritten", |ledger| fs::write(ledger, vec![7; 1 << 16]).expect("a ledger")),
+    ];
+    for (what, lose) in losses {
+        let mut watcher = TestWatcher::new();
+        watcher.start("", |_| ());
+        watcher.scan(1);
+        watcher.until_line(" done ");
+        lose(&watcher.path("out/.octrls/ledger.sqlite"));
+        let line = watcher.until_line("code=E-LEDGER-LOST");
+        assert!(line.contains(what), "{line}");
+        let ended = watcher.process.take().expect("a watcher").wait().expect("an end");
+        assert_eq!(ended.code(), Some(1), "{what}");
+        for file in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
+            let _ = fs::remove_file(watcher.path("out/.octrls").join(file));
+        }
+        watcher.start("", |_| ());
+        watcher.until_line(" done phantom-000001.png");
+        watcher.finish();
+    }
+}
+
+#[test]
+fn another_process_that_locks_the_ledger_delays_scans_only() {
+    let mut watcher = TestWatcher::new();
+    watcher.start("", |_| ());
+    watcher.scan(1);
+    watcher.until_line(" done phantom-000001.png");
+    let db = rusqlite::Connection::open(watcher.path("out/.octrls/ledger.sqlite")).expect("the ledger");
+    db.execute_batch("BEGIN IMMEDIATE; DELETE FROM requests;").expect("the lock");
+    watcher.scan(2);
+    watcher.until_line(" queued phantom-000002.png");
+    thread::sleep(Duration::from_secs(13));
+    db.execute_batch("COMMIT").expect("an end");
+    watcher.until_line(" done phantom-000002.png");
+    let text = fs::read_to_string(watcher.path("lines")).expect("lines");
+    assert!(!text.contains(" quarantined "), "{text}");
+    watcher.finish();
+}
+
+#[test]
 fn metrics_and_health_by_http_and_as_a_file() {
     let mut watcher = TestWatcher::new();
     let file = watcher.path("octrls.prom");

@@ -192,3 +192,41 @@ fn an_abort_drops_the_current_instance() {
     until(|| rig.received().is_empty().then_some(()));
     rig.finish();
 }
+
+#[test]
+fn idle_peers_make_room_for_others() {
+    let rig = Rig::with(|options| options.max_associations = 2);
+    let good = explicit("1.2.3");
+    let mut oldest = associate_peer(&rig);
+    let mut busy = associate_peer(&rig);
+    busy.request_store(OPT, "1.2.3");
+    busy.send_fragment(PDataValueType::Data, false, &data_set(&good)[..9000]);
+    // Requests that never come are as idle.
+    let mut nothing: Vec<Peer> = (0..2).map(|_| Peer::connect(rig.listener.address())).collect();
+    std::thread::sleep(Duration::from_millis(2200));
+    echo(&rig.target(), &sender("TEST")).unwrap();
+    assert!(matches!(oldest.receive(), Pdu::AbortRQ { .. }), "the oldest idle one goes");
+    for peer in &mut nothing {
+        let _ = peer.0.write_all(&[1]);
+    }
+    echo(&rig.target(), &sender("TEST")).unwrap();
+    busy.send_fragment(PDataValueType::Data, false, &data_set(&good)[9000..]);
+    busy.send_fragment(PDataValueType::Data, true, &[]);
+    assert_eq!(busy.status(), 0, "what is in transfer stays");
+}
+
+#[test]
+fn a_whole_message_has_a_time_limit() {
+    let rig = Rig::with(|options| options.timeout = Duration::from_secs(1));
+    let start = Instant::now();
+    let mut peer = associate_peer(&rig);
+    peer.request_store(OPT, "1.2.3");
+    let mut fragment = vec![4, 0, 0, 0, 0, 7, 0, 0, 0, 3, 1, 0, 0xa5];
+    while peer.0.write_all(&fragment).is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(8), "still connected");
+        std::thread::sleep(Duration::from_millis(200));
+        fragment[12] ^= 1;
+    }
+    assert!(rig.ended().to_string().contains("timed out"));
+    assert_eq!(rig.received(), [""; 0]);
+}

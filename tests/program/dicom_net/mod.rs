@@ -9,3 +9,5 @@ mod hostile;
 mod orthanc;
 mod rig;
 mod round_trip;
+mod tls;
+mod web;

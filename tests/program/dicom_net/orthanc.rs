@@ -4,17 +4,20 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
+    thread,
 };
 
 use dicom_dictionary_std::uids;
-use octrls_dicom_net::{NodeEvent, echo, send};
+use octrls_core::ErrorCode;
+use octrls_dicom_net::{ClientTls, NodeEvent, SendOptions, TlsFiles, WebAddress, check_web, echo, send, store_by_web};
 
 use crate::dicom_net::command::{listening, octrls, terminate};
 use crate::dicom_net::rig::{BackgroundProcess, OPT, PATIENCE, Rig, data_set, file, free_port, program, sender, until};
-use crate::support::missing;
+use crate::support::{certificates::certificate, missing};
 
 const NAME: &str = "orthanc_sends_a_scan_and_receives_it_back";
 
@@ -136,4 +139,98 @@ fn orthanc_receives_results_in_the_study_of_the_scan() {
     };
     assert_eq!(until(modalities), ["DOC", "OPT", "SEG", "SR"]);
     assert!(terminate(watcher));
+}
+
+/// Objects go to the archive by STOW-RS through a proxy with TLS, since some builds of Orthanc crash on HTTPS. The archive
+/// confirms each object, and shows it.
+#[test]
+fn orthanc_stores_objects_by_dicomweb_with_tls() {
+    let name = "orthanc_stores_objects_by_dicomweb_with_tls";
+    let dir = tempfile::tempdir().unwrap();
+    let made = certificate(dir.path(), "ca", None).and_then(|()| certificate(dir.path(), "server", Some("ca")));
+    if made.is_none() {
+        missing(name, "openssl");
+        return;
+    }
+    let at = |name: &str| dir.path().join(name);
+    let Some(orthanc) = Orthanc::start(name, dir.path(), free_port()) else { return };
+    let proxy = tls_proxy(&at("server.pem"), &at("server.key"), orthanc.web);
+    let address: WebAddress = format!("https://127.0.0.1:{proxy}/dicom-web").parse().unwrap();
+    let tls = |authority: &str| {
+        ClientTls::new(&TlsFiles { authorities: Some(at(authority)), ..TlsFiles::default() }).unwrap()
+    };
+    let options = SendOptions { tls: Some(tls("ca.pem")), ..sender("OCTRLS") };
+    check_web(&address, &options).unwrap();
+
+    let files: Vec<PathBuf> = [(OPT, "1.2.3.7"), (uids::ENCAPSULATED_PDF_STORAGE, "1.2.3.8")]
+        .iter()
+        .map(|(class, instance)| {
+            let path = at(instance);
+            fs::write(&path, file(class, instance, uids::EXPLICIT_VR_LITTLE_ENDIAN, 3)).unwrap();
+            path
+        })
+        .chain([at("ca.pem")])
+        .collect();
+    let outcomes = store_by_web(&address, &files, &options).unwrap();
+    let [scan, pdf, certificate] = &outcomes[..] else { panic!("three outcomes") };
+    assert!(matches!((&scan.result, &pdf.result), (Ok(_), Ok(_))), "{outcomes:?}");
+    assert!(certificate.result.as_ref().is_err_and(|e| e.code() == ErrorCode::NodeFile), "{certificate:?}");
+    let wado = "/dicom-web/studies/1.2.3.4/series/1.2.3.4.5/instances/1.2.3.7";
+    let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
+    let (status, body) = http(orthanc.web, "GET", wado, accept, b"").unwrap();
+    let sent = fs::read(&files[0]).unwrap();
+    let wanted = data_set(&sent);
+    assert!(status == 200 && body.windows(wanted.len()).any(|window| window == wanted));
+    // Sent again, they are stored, too.
+    assert!(store_by_web(&address, &files[..1], &options).unwrap()[0].result.is_ok());
+
+    // The archive's certificate is of another authority.
+    let stranger = SendOptions { tls: Some(tls("server.pem")), ..sender("OCTRLS") };
+    let refused = store_by_web(&address, &files[..1], &stranger).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NodeTls, "{refused}");
+    assert!(!refused.is_transient());
+    // Nothing is at this path.
+    let elsewhere: WebAddress = format!("https://127.0.0.1:{proxy}/elsewhere").parse().unwrap();
+    let outcomes = store_by_web(&elsewhere, &files[..1], &options).unwrap();
+    let error = outcomes[0].result.as_ref().unwrap_err();
+    assert!(error.code() == ErrorCode::NodeWeb && error.to_string().contains("404"), "{error}");
+}
+
+/// Forwards each request that comes by TLS to `port`; returns its own port.
+fn tls_proxy(certificate: &Path, key: &Path, port: u16) -> u16 {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            // A client that refuses the certificate breaks off.
+            let _ = forward(rustls::StreamOwned::new(connection, socket.unwrap()), port);
+        }
+    });
+    own
+}
+
+fn forward(mut client: rustls::StreamOwned<rustls::ServerConnection, TcpStream>, port: u16) -> std::io::Result<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let text = String::from_utf8_lossy(&head).to_lowercase();
+    let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    client.read_exact(&mut body)?;
+    head.truncate(head.len() - 2);
+    head.extend(b"Connection: close\r\n\r\n");
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    server.write_all(&[head, body].concat())?;
+    std::io::copy(&mut server, &mut client)?;
+    client.conn.send_close_notify();
+    client.flush()
 }

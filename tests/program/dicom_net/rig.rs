@@ -158,6 +158,7 @@ pub(crate) fn options() -> ListenerOptions {
         max_associations: 8,
         max_instance_bytes: 1 << 20,
         timeout: Duration::from_secs(10),
+        tls: None,
     }
 }
 

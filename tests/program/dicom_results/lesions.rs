@@ -1,113 +1,16 @@
 //! Lesions and findings in DICOM objects, from a volume whose lesions are known.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, time::Duration};
+use std::collections::BTreeMap;
 
 use dicom_dictionary_std::tags;
 use dicom_object::{DefaultDicomObject, InMemDicomObject, open_file};
-use octrls_core::{
-    layer::{Boundary, EzConvention, LAYERS},
-    lesion::Lesion,
-    measure::{FindingKind, Gates, Quality, Signal, Thicknesses},
-    network::{Network, ShippedModel},
-    phantom::{Phantom, PhantomOptions},
-    scan::ScanHeader,
-    segment::SegmentedBScan,
-    surface::LesionMask,
+use octrls_core::{layer::LAYERS, lesion::Lesion, measure::FindingKind};
+use octrls_report::DicomResults;
+
+use super::{
+    items, numbers, scan, text, validators, values,
+    written::{CYST, CYST_AT, FLUID_ROWS, results},
 };
-use octrls_readers::{OpenedScan, ReadOptions, ScanFiles};
-use octrls_report::{
-    DeviceFindings, DicomResults, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary, Staging,
-};
-use tempfile::TempDir;
-
-use super::{items, numbers, scan, text, validators, values};
-
-/// Rows of subretinal fluid in every A-scan.
-const FLUID_ROWS: usize = 8;
-/// The cyst: A-scans, and rows below the end of the OPL.
-const CYST: (std::ops::Range<usize>, std::ops::Range<usize>) = (300..340, 2..12);
-/// The B-scan with the cyst.
-const CYST_AT: usize = 1;
-
-struct Results {
-    _temp: TempDir,
-    folder: PathBuf,
-    summary: ScanSummary,
-    /// Segment number of every pixel by B-scan: layer, or the lesion within it.
-    labels: Vec<Vec<u8>>,
-    masks: Vec<Vec<u8>>,
-}
-
-/// A B-scan with fluid above the RPE everywhere, and a cyst if it is the one at [`CYST_AT`]. The end of the choroid is
-/// visible in the first half of its A-scans.
-fn bscan(index: usize, header: &ScanHeader) -> SegmentedBScan {
-    let phantom = Phantom::generate(&PhantomOptions::default(), index as u64 + 1);
-    let (width, height) = (phantom.bscan.width, phantom.bscan.height);
-    let rpe_outer = phantom.surfaces.rpe_outer().to_vec();
-    let rows = phantom.surfaces.rows(Boundary::EzRpe);
-    let roof = rows.iter().map(|row| row.map(|row| row - FLUID_ROWS as f32)).collect();
-    let surfaces = phantom.surfaces.clone().with_fluid(roof, rpe_outer);
-    let surfaces = surfaces.with_choroid_visible((0..width).map(|x| x < width / 2).collect());
-    let from = |boundary: Boundary, x: usize| surfaces.rows(boundary)[x].map(|row| row.round() as usize);
-    let class = |i: usize| {
-        let (x, y) = (i % width, i / width);
-        let rpe = from(Boundary::EzRpe, x);
-        let opl = from(Boundary::OplOnl, x).filter(|_| index == CYST_AT && CYST.0.contains(&x));
-        if rpe.is_some_and(|rpe| (rpe - FLUID_ROWS..rpe).contains(&y)) {
-            Lesion::Srf.class()
-        } else if opl.is_some_and(|opl| y >= opl && CYST.1.contains(&(y - opl))) {
-            Lesion::Irf.class()
-        } else {
-            0
-        }
-    };
-    SegmentedBScan {
-        no_retina: None,
-        index,
-        quality: Quality::of(&phantom.bscan, &surfaces),
-        signal: Signal::of(&phantom.bscan, &surfaces),
-        thicknesses: Thicknesses::measure(&surfaces, header.axial),
-        lesions: LesionMask::new(width, (0..width * height).map(class).collect()),
-        surfaces,
-        bscan: phantom.bscan,
-        network_time: Duration::ZERO,
-        surface_time: Duration::ZERO,
-    }
-}
-
-fn results(object: &InMemDicomObject, which: DicomResults) -> Results {
-    let temp = tempfile::tempdir().expect("tempdir");
-    let (file, out) = (temp.path().join("scan.dcm"), temp.path().join("out"));
-    scan::write(object, &file);
-    std::fs::create_dir(&out).expect("a folder");
-    let opened = OpenedScan::open(&ScanFiles::one(&file)).expect("a scan");
-    let reader = opened.reader(ReadOptions::default()).expect("a scan");
-    let header = reader.header().clone();
-    let folder = out.join("scan.dcm");
-    let writer = ResultWriter::begin(&Staging::of(&out), &folder, &header).expect("a folder");
-    let mut writer = writer.with_dicom(reader.dicom_origin().expect("a study").clone(), which);
-    let (mut labels, mut masks) = (Vec::new(), Vec::new());
-    for index in 0..header.bscans {
-        let bscan = bscan(index, &header);
-        let lesions = bscan.lesions.as_ref().expect("lesions").classes();
-        let label = |(&layer, &lesion): (&u8, &u8)| if lesion > 0 { LAYERS as u8 + lesion } else { layer };
-        masks.push(bscan.surfaces.mask());
-        labels.push(bscan.surfaces.mask().iter().zip(lesions).map(label).collect());
-        writer.add(&bscan, &DeviceFindings::default(), &Pictures::draw(&bscan).expect("pictures")).expect("written");
-    }
-    let network = Network::shipped(ShippedModel::Edge).expect("a model");
-    let context = ScanContext {
-        scan: &ScanRecord::new("scan.dcm".to_owned(), "0".repeat(64), None, &header),
-        model: &ModelRecord::new(&network),
-        ellipsoid_zone: EzConvention::default(),
-        gates: &Gates::default(),
-        reference: None,
-        history: None,
-        elapsed: Duration::from_secs(1),
-    };
-    let summary = writer.finish(context, &mut || ControlFlow::Continue(())).expect("results");
-    Results { _temp: temp, folder, summary, labels, masks }
-}
 
 fn labels_of_segments(object: &DefaultDicomObject) -> Vec<String> {
     items(object, tags::SEGMENT_SEQUENCE).iter().map(|s| text(s, tags::SEGMENT_LABEL)).collect()

@@ -1,9 +1,12 @@
 //! Results of a DICOM scan as DICOM objects: reads them back, compares them with the other results, and runs the
 //! validators of dicom3tools and dcmtk if installed.
 
+mod attributes;
 mod lesions;
 pub(crate) mod scan;
 mod validators;
+mod versions;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -214,6 +217,23 @@ fn measures_dcm_holds_the_values_of_the_result() {
             assert!((value - expected).abs() < 0.006, "{name} {how}: {value} {expected}");
         }
     }
+    // The three B-scans show no rim of a fovea, so the grid is that of another place.
+    assert_eq!(record["volume"]["centre"]["from"], "scan_middle");
+    assert!(!found.keys().any(|name| name.contains("Macular grid")), "{found:?}");
+}
+
+#[test]
+fn measures_dcm_holds_the_subfields_about_a_stated_fovea() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let place = &json(results())["volume"]["centre"]["place"];
+    let sidecar = format!("centre_x_mm = {}\ncentre_y_mm = {}\n", place["x"], place["y"]);
+    fs::write(temp.path().join("scan.dcm.toml"), sidecar).expect("a sidecar");
+    let folder = segment(temp.path(), &scan::volume());
+    let object = open_file(folder.join("measures.dcm")).expect("a DICOM file");
+    let mut found = BTreeMap::new();
+    values(&object, "", &mut found);
+    let record = json(&folder);
+    assert_eq!(record["volume"]["centre"]["from"], "stated");
     let grid = &record["volume"]["etdrs"].as_array().expect("grids");
     let retina = grid.iter().find(|g| g["layer"] == "retina").expect("the retina");
     let centre = retina["subfields"][0]["mean_um"].as_f64().expect("known");
@@ -324,4 +344,77 @@ fn validators_find_no_errors() {
     assert_eq!(record["dicom"]["left_out"], serde_json::json!([]));
     validators::check(results());
     assert_eq!(text(&object("surfaces.dcm"), tags::SOP_CLASS_UID), uids::HEIGHT_MAP_SEGMENTATION_STORAGE);
+}
+
+#[test]
+fn an_export_identifies_patients_only_if_asked() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let file = temp.path().join("eyes.csv");
+    let exported = |identify: &[&str]| {
+        octrls().args(["export", "--csv"]).arg(&file).args(identify).arg(results()).assert().success();
+        fs::read_to_string(&file).expect("a table")
+    };
+    let anonymous = exported(&[]);
+    assert!(!anonymous.contains("P-1") && !anonymous.contains("scan.dcm"), "{anonymous}");
+    let mut reader = csv::Reader::from_reader(std::io::Cursor::new(exported(&["--identify"])));
+    let header = reader.headers().expect("a header").clone();
+    let row = reader.records().next().expect("a row").expect("a row");
+    let value = |name: &str| &row[header.iter().position(|column| column == name).expect("the column")];
+    assert_eq!((value("patient_id"), value("eye"), value("visit_date")), ("P-1", "OD", "2026-01-02"));
+    let record = json(results());
+    let centre = record["volume"]["etdrs"].as_array().expect("grids").iter().find(|g| g["layer"] == "retina");
+    let centre = &centre.expect("the retina")["subfields"][0];
+    let has_fovea = record["volume"]["centre"]["from"] != "scan_middle";
+    let is_covered = centre["coverage"].as_f64().is_some_and(|coverage| coverage >= 0.5);
+    let expected = centre["mean_um"].as_f64().filter(|_| has_fovea && is_covered).map(|um| format!("{um:.2}"));
+    assert_eq!(value("cst_um"), expected.unwrap_or_default());
+    assert_eq!(value("centre_from"), record["volume"]["centre"]["from"].as_str().expect("a source"));
+}
+
+#[test]
+fn a_fhir_bundle_has_a_report_and_its_observations() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let file = temp.path().join("bundle.json");
+    let exported = |identify: &[&str]| -> serde_json::Value {
+        octrls().args(["export", "--fhir"]).arg(&file).args(identify).arg(results()).assert().success();
+        serde_json::from_slice(&fs::read(&file).expect("a bundle")).expect("JSON")
+    };
+    let bundle = exported(&["--identify"]);
+    assert_eq!((&bundle["resourceType"], &bundle["type"]), (&"Bundle".into(), &"collection".into()));
+    let entries = bundle["entry"].as_array().expect("entries");
+    let names: std::collections::HashSet<&str> = entries.iter().filter_map(|entry| entry["fullUrl"].as_str()).collect();
+    assert_eq!(names.len(), entries.len(), "each has a name of its own");
+    let resources: Vec<&serde_json::Value> = entries.iter().map(|entry| &entry["resource"]).collect();
+    let [report, observations @ ..] = &resources[..] else { panic!("a report") };
+    assert_eq!(report["resourceType"], "DiagnosticReport");
+    assert_eq!(report["subject"]["identifier"]["value"], "P-1");
+    let listed = report["result"].as_array().expect("observations");
+    assert_eq!(listed.len(), observations.len());
+    assert!(listed.iter().all(|one| names.contains(one["reference"].as_str().expect("a reference"))));
+    for observation in observations {
+        assert_eq!(
+            (&observation["resourceType"], &observation["status"]),
+            (&"Observation".into(), &"preliminary".into())
+        );
+        assert_eq!(observation["effectiveDateTime"], "2026-01-02", "a local time has no zone");
+        assert_eq!(observation["bodySite"]["coding"][0]["code"], "18944008", "the right eye");
+        let quantity = &observation["valueQuantity"];
+        let unit = quantity["code"].as_str().expect("a unit");
+        assert!(quantity["value"].is_number() && ["um", "mm2", "mm3"].contains(&unit));
+    }
+    let record = json(results());
+    let mean = |key: &str| {
+        let layers = record["layers"].as_array().expect("layers");
+        layers.iter().find(|layer| layer["layer"] == key).and_then(|layer| layer["mean"].as_f64()).expect("a mean")
+    };
+    let inl = observations.iter().find(|o| o["code"]["text"] == "INL, mean thickness over the scan").expect("the INL");
+    assert!((inl["valueQuantity"]["value"].as_f64().expect("a number") - mean("inl")).abs() < 0.006);
+    // The published JSON schema of FHIR R4 is not part of the project.
+    if let Some(schema) = std::env::var_os("OCTRLS_FHIR_SCHEMA") {
+        let mut schemas = boon::Schemas::new();
+        let index = boon::Compiler::new().compile(&schema.to_string_lossy(), &mut schemas).expect("a schema");
+        let fault = schemas.validate(&bundle, index).err().map(|e| format!("{e:#}"));
+        assert_eq!(fault, None);
+    }
+    assert!(!exported(&[]).to_string().contains("P-1"));
 }

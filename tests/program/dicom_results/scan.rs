@@ -70,6 +70,59 @@ pub(crate) fn bscan() -> InMemDicomObject {
     tomography(0, 1)
 }
 
+/// The volume of the eye `side`, or of an unknown one.
+pub(crate) fn with_eye(side: Option<&str>) -> InMemDicomObject {
+    with_groups(|shared, _| {
+        shared.remove_element(tags::FRAME_ANATOMY_SEQUENCE);
+        if let Some(side) = side {
+            shared
+                .put(sequence(tags::FRAME_ANATOMY_SEQUENCE, vec![item([text(tags::FRAME_LATERALITY, VR::CS, side)])]));
+        }
+    })
+}
+
+/// The volume without positions.
+pub(crate) fn without_planes() -> InMemDicomObject {
+    with_groups(|shared, frames| {
+        shared.remove_element(tags::PLANE_ORIENTATION_SEQUENCE);
+        for frame in frames {
+            frame.remove_element(tags::PLANE_POSITION_SEQUENCE);
+        }
+    })
+}
+
+/// The B-scans as a star.
+pub(crate) fn star() -> InMemDicomObject {
+    with_groups(|shared, frames| {
+        shared.remove_element(tags::PLANE_ORIENTATION_SEQUENCE);
+        for (i, frame) in frames.iter_mut().enumerate() {
+            let (position, directions) = star_plane(i);
+            let group = |tag, element| sequence(tag, vec![item([element])]);
+            frame.put(group(tags::PLANE_POSITION_SEQUENCE, decimals(tags::IMAGE_POSITION_PATIENT, &position)));
+            let directions = decimals(tags::IMAGE_ORIENTATION_PATIENT, &directions);
+            frame.put(group(tags::PLANE_ORIENTATION_SEQUENCE, directions));
+        }
+    })
+}
+
+/// First pixel and directions of a B-scan of the star: 0, 90 and 180 degrees.
+pub(crate) fn star_plane(bscan: usize) -> ([f64; 3], [f64; 6]) {
+    let (x, z) = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)][bscan];
+    ([-4.25 * x, 0.0, -4.25 * z], [x, 0.0, z, 0.0, 1.0, 0.0])
+}
+
+/// The volume after `change` of its shared functional groups and those of its frames.
+fn with_groups(change: impl Fn(&mut InMemDicomObject, &mut [InMemDicomObject])) -> InMemDicomObject {
+    let mut object = volume();
+    let items = |object: &InMemDicomObject, tag| object.element(tag).expect("groups").items().expect("items").to_vec();
+    let mut shared = items(&object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let mut frames = items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    change(&mut shared[0], &mut frames);
+    object.put(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, shared));
+    object.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames));
+    object
+}
+
 fn tomography(first: usize, frames: usize) -> InMemDicomObject {
     let all = first..first + frames;
     let pixels = all.clone().flat_map(|seed| {

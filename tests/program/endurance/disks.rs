@@ -24,11 +24,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const NOBODY: u32 = 65534;
 
 /// A small disk in memory.
-struct SmallDisk(TempDir);
+pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
     /// `None` if it cannot be mounted.
-    fn mount(test: &str, mib: u32) -> Option<Self> {
+    pub(crate) fn mount(test: &str, mib: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={mib}m");
         let mut mount = Command::new("mount");
@@ -40,7 +40,7 @@ impl SmallDisk {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 }
@@ -178,6 +178,65 @@ fn an_unmounted_share_loses_and_repeats_nothing() {
     let known: Vec<_> = listed.iter().map(|o| (o["path"].as_str().unwrap(), &o["state"], &o["attempts"])).collect();
     let (written, once) = ("written".into(), 1.into());
     assert_eq!(known, ["a.png", "b.png", "c.png"].map(|name| (name, &written, &once)));
+}
+
+#[test]
+fn an_unmounted_folder_for_results_gets_nothing_beneath_it() {
+    const TEST: &str = "an_unmounted_folder_for_results_gets_nothing_beneath_it";
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, root, out) = (dir.path().join("disk"), dir.path().join("in"), dir.path().join("out"));
+    for folder in [&disk, &root, &out] {
+        fs::create_dir(folder).unwrap();
+    }
+    let mount = || Command::new("mount").arg("--bind").args([&disk, &out]).stderr(Stdio::null()).status();
+    let unmount = || assert!(Command::new("umount").arg("-l").arg(&out).status().unwrap().success());
+    if !mount().is_ok_and(|status| status.success()) {
+        missing(TEST, "mount");
+        return;
+    }
+    let mut watcher = Watcher::start(&root, &out, &["--min-free", "0"]);
+    fs::write(root.join("a.png"), scan(1)).unwrap();
+    watcher.wait_for("done a.png");
+    unmount();
+    watcher.wait_for("E-OUT-GONE");
+    fs::write(root.join("b.png"), scan(2)).unwrap();
+    fs::write(root.join("bad.png"), "no image").unwrap();
+    watcher.wait_for("bad.png");
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is beneath the mount point");
+    assert!(root.join("bad.png").is_file());
+    assert!(mount().unwrap().success());
+    watcher.wait_for("done b.png");
+    drop(watcher);
+    unmount();
+    assert!(disk.join("b.png/result.json").is_file());
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn a_watched_folder_that_loses_its_rights_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, out) = (dir.path().join("in"), dir.path().join("out"));
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for folder in [&root, &out] {
+        fs::create_dir(folder).unwrap();
+        mode(folder, 0o777);
+    }
+    mode(dir.path(), 0o755);
+    let mut command = watcher(&root, &out, "0.1", &["--jobs", "1", "--min-free", "0"]);
+    command.uid(NOBODY).gid(NOBODY);
+    if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) != 0) {
+        missing("a_watched_folder_that_loses_its_rights_is_told", "root");
+        return;
+    }
+    let mut watcher = Watcher::of(&mut command);
+    watcher.wait_for("started");
+    mode(&root, 0o300);
+    let lines = watcher.wait_for("W-WATCH-OFFLINE");
+    assert!(lines.contains("ermission denied"), "{lines}");
+    fs::write(root.join("a.png"), scan(1)).unwrap();
+    mode(&root, 0o777);
+    watcher.wait_for("done a.png");
 }
 
 /// Runs a watcher once as `nobody`; prints a message and returns `None` if that is not possible.

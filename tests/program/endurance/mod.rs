@@ -6,6 +6,7 @@ mod bombs;
 mod clock;
 mod crowd;
 mod disks;
+mod limits;
 mod power;
 mod soak;
 mod torture;

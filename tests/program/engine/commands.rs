@@ -33,10 +33,21 @@ fn ls_lists_the_state_of_each_scan() {
     assert!(done["seconds"].as_f64().unwrap() >= 0.0);
 
     let (_, text) = rig.command(&["ls"]);
-    assert!(text.starts_with("done         20") && text.contains("E-READ-FORMAT: as the scan asks"), "{text}");
-    assert_eq!(rig.command(&["ls", "ward"]).1, "");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["STATE", "VERDICT", "FINISHED", "TIME", "SCAN"]);
+    assert!(lines[1].starts_with("done ") && lines[2].contains("E-READ-FORMAT: as the scan asks"), "{text}");
+    assert_eq!(lines[1].find("a.png"), lines[0].find("SCAN"), "{text}");
+    assert_eq!(rig.command(&["ls", "ward"]).1.lines().count(), 1, "the header alone");
     let (ok, text) = rig.command(&["ls", "--state", "asleep"]);
-    assert!(!ok && text.contains("queued, running, done, delivered, quarantined"), "{text}");
+    assert!(!ok && text.contains("queued, retry, running, interrupted, done, delivered, quarantined"), "{text}");
+
+    let (_, text) = rig.command(&["ls", "--format", "csv"]);
+    let mut table = csv::Reader::from_reader(text.as_bytes());
+    let columns = table.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| &rows[row][columns.iter().position(|column| column == name).unwrap()];
+    assert_eq!([cell(0, "state"), cell(0, "path"), cell(0, "bytes")], ["done", "a.png", "4"]);
+    assert_eq!([cell(1, "state"), cell(1, "code")], ["quarantined", "E-READ-FORMAT"]);
 }
 
 #[test]
@@ -231,4 +242,78 @@ fn export_works_while_an_engine_runs() {
     assert_eq!(objects(&fs::read_to_string(&file).unwrap()), lines);
     session.finish();
     octrls().args(["export", "--json", "-"]).arg(rig.beside("in")).assert().code(3);
+}
+
+#[test]
+fn the_audit_lists_who_asked_for_what() {
+    let rig = Rig::new();
+    rig.put("a.png", "scan");
+    rig.put("b.png", "bad");
+    rig.run_until_idle();
+    assert_eq!(rig.command(&["audit", "--json"]), (true, String::new()));
+    assert!(rig.command(&["redo", "a.png"]).0);
+    assert!(rig.command(&["quarantine", "retry", "--all"]).0);
+    let (ok, text) = rig.command(&["audit", "--json"]);
+    let entries = objects(&text);
+    let of = |key: &str| entries.iter().map(|entry| entry[key].as_str().unwrap_or_default()).collect::<Vec<_>>();
+    assert!(ok && entries.iter().all(|entry| entry["intact"] == true), "{text}");
+    assert_eq!((of("action"), of("subject")), (vec!["redo", "release"], vec!["a.png", "b.png"]));
+    assert!(of("who").iter().all(|who| who.contains('@')), "{text}");
+    assert_eq!(objects(&rig.command(&["audit", "--json", "--action", "redo"]).1).len(), 1);
+    assert!(!rig.command(&["audit", "--action", "nonsense"]).0);
+}
+
+#[test]
+fn a_scan_of_a_watcher_that_died_is_interrupted() {
+    let rig = Rig::new();
+    rig.put("a.png", "scan");
+    rig.run_until_idle();
+    // As a kill leaves it.
+    let db = rusqlite::Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
+    db.execute("UPDATE scans SET state = 'running'", []).unwrap();
+    let (_, text) = rig.command(&["ls"]);
+    assert!(text.lines().nth(1).unwrap().starts_with("interrupted "), "{text}");
+    let (_, text) = rig.command(&["ls", "--state", "interrupted", "--json"]);
+    let [found] = objects(&text).try_into().unwrap();
+    assert_eq!((&found["state"], &found["interrupted"]), (&"running".into(), &true.into()));
+    let _lock = octrls_engine::lock_results(&rig.out("")).unwrap();
+    let (_, text) = rig.command(&["ls"]);
+    assert!(text.lines().nth(1).unwrap().starts_with("running "), "{text}");
+}
+
+#[test]
+fn a_name_that_is_no_text_is_found_as_it_is_printed() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let rig = Rig::new();
+    let name = OsStr::from_bytes(b"caf\xe9.png");
+    let put = |content: &str| fs::write(rig.scan("x").with_file_name(name), content).unwrap();
+    put("bad");
+    rig.run_until_idle();
+    let (ok, text) = rig.command(&["quarantine", "retry", "caf\u{fffd}.png"]);
+    assert!(ok && text.contains("will be processed again"), "{text}");
+    assert!(rig.scan("x").with_file_name(name).is_file());
+    put("scan");
+    rig.run_until_idle();
+    let (ok, text) = rig.command(&["redo", "caf\u{fffd}.png"]);
+    assert!(ok && text.contains("will be processed again"), "{text}");
+    // Two names that look the same are not guessed.
+    fs::write(rig.scan("x").with_file_name(OsStr::from_bytes(b"caf\xea.png")), "other").unwrap();
+    rig.run_until_idle();
+    assert!(!rig.command(&["redo", "caf\u{fffd}.png"]).0);
+}
+
+#[test]
+fn scans_in_a_folder_called_quarantine_have_results_of_their_own() {
+    let rig = Rig::new();
+    rig.put("quarantine/a.png", "scan");
+    rig.put("quarantine/b.png", "bad");
+    rig.run_until_idle();
+    assert!(rig.out("quarantine (scans)/a.png").is_dir());
+    assert!(rig.out("quarantine/quarantine/b.png").is_file());
+    let (_, text) = rig.command(&["quarantine", "list", "--json"]);
+    let [failed] = objects(&text).try_into().unwrap();
+    assert_eq!(failed["path"], "quarantine/b.png");
+    assert_eq!(rig.ls(), ["written quarantine/a.png", "quarantined quarantine/b.png"]);
+    rig.run_until_idle();
+    assert_eq!(rig.calls(), ["quarantine/a.png", "quarantine/b.png"], "recognised");
 }

@@ -142,14 +142,14 @@ fn an_eye_is_compared_with_its_earlier_visits() {
     assert_eq!((&centre["standing"], &centre["repeatability_um"]), (&"thinner".into(), &20.0.into()));
     let layer = change(&found, "etdrs/onl/C");
     assert_eq!((&layer["standing"], &layer["repeatability_um"]), (&Value::Null, &Value::Null));
-    assert!(said.contains("since 2025-01-10: 1 of 1 beyond repeatability: etdrs/retina/C -"), "{said}");
+    assert!(said.contains("since the previous visit: 1 of 1 beyond repeatability: etdrs/retina/C -"), "{said}");
 
     // An older scan arrives late. It has no predecessor, and later scans find all visits in order.
+    // The same run makes their results anew.
     clinic.arrives("old.vol", &vol(PATIENT, noon(2), HEALTHY));
-    clinic.watch(&[]);
+    let said = clinic.watch(&[]);
     assert_eq!(clinic.follow_up("old.vol"), Value::Null);
-    fs::remove_dir_all(clinic.out().join("b.vol")).unwrap();
-    clinic.watch(&[]);
+    assert_eq!(dates(&clinic.follow_up("a.vol")), ["2025-01-03", "2025-01-03"], "{said}");
     let again = clinic.follow_up("b.vol");
     assert_eq!(dates(&again), ["2025-01-10", "2025-01-03"]);
     assert_eq!(change(&again, "etdrs/retina/C")["change_um"], centre["change_um"]);
@@ -161,6 +161,30 @@ fn an_eye_is_compared_with_its_earlier_visits() {
     };
     assert!(forget("a.vol").contains("  3 scans deleted from the history"));
     assert!(forget("b.vol").contains("  0 scans deleted from the history"));
+}
+
+#[test]
+fn a_backlog_in_any_order_is_compared_in_the_order_of_acquisition() {
+    let clinic = Clinic(tempfile::tempdir().unwrap());
+    let dates_of = ["2025-01-03", "2025-01-10", "2025-04-11"];
+    // Names in the reverse order of the dates.
+    for (name, day) in [("c.vol", 2), ("b.vol", 9), ("a.vol", 100)] {
+        clinic.arrives(name, &vol(PATIENT, noon(day), HEALTHY));
+    }
+    let check = |out: &Path, how: &str| {
+        let follow_up = |name: &str| result(&out.join(name))["follow_up"].clone();
+        assert_eq!(follow_up("c.vol"), Value::Null, "{how}");
+        assert_eq!(dates(&follow_up("b.vol")), [dates_of[0]; 2], "{how}");
+        assert_eq!(dates(&follow_up("a.vol")), [dates_of[1], dates_of[0]], "{how}");
+    };
+    clinic.watch(&[]);
+    check(&clinic.out(), "watched");
+    let (out, history) = (clinic.0.path().join("once"), clinic.0.path().join("history"));
+    fs::create_dir(&history).unwrap();
+    let mut command = octrls();
+    command.args(["segment", "--model", "edge", "--jobs", "1", "--history"]).arg(&history).arg("--out").arg(&out);
+    command.arg(clinic.scans()).assert().success();
+    check(&out, "segmented");
 }
 
 #[test]

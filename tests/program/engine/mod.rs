@@ -3,7 +3,9 @@
 
 mod bounds;
 mod commands;
+mod exports;
 mod failures;
+mod fed_back;
 mod follow_up;
 mod intake;
 mod names;
@@ -12,5 +14,7 @@ mod rig;
 mod root;
 mod roots;
 mod series;
+mod swaps;
+mod writers;
 
 use crate::support::{self, stub};

@@ -45,6 +45,14 @@ fn pipes_and_devices_are_ignored() {
     rig.put("a.png", "scan");
     let (_, totals) = rig.run_until_idle();
     assert_eq!(totals, Totals { done: 1, ..Totals::default() });
+    // A name without an extension is judged by content, and to open a pipe would block.
+    let mut session = rig.start();
+    for name in ["IM000001", "IM000002"] {
+        std::process::Command::new("mkfifo").arg(rig.scan(name)).status().unwrap();
+    }
+    rig.put("b.png", "another scan");
+    session.wait_for("done b.png");
+    session.finish();
 }
 
 #[test]

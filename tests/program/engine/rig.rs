@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -35,6 +35,7 @@ pub(crate) struct Copier {
     gate: (Sender<bool>, Receiver<bool>),
     /// Number of finished calls, whatever their outcome.
     finished_calls: AtomicUsize,
+    fails_exports: AtomicBool,
 }
 
 /// Increments the counter when a call ends.
@@ -57,6 +58,10 @@ impl Copier {
         match text.split_whitespace().next() {
             None => error(ErrorCode::ReadEmpty, false),
             Some("bad") => error(ErrorCode::ReadFormat, false),
+            Some("cut") if !text.ends_with("whole") => error(ErrorCode::ReadTruncated, false),
+            Some(word) if word.starts_with("<HEDX>") && self.fails_exports.load(Ordering::SeqCst) => {
+                error(ErrorCode::ReadFormat, false)
+            }
             Some("down") => error(ErrorCode::OutIo, true),
             Some("flaky") if self.flaky.lock().unwrap().insert(name.to_owned()) => error(ErrorCode::ReadIo, true),
             Some("full") => error(ErrorCode::OutFull, true),
@@ -96,7 +101,7 @@ impl Processor for Copier {
         fs::create_dir_all(out).unwrap();
         fs::write(out.join("result.txt"), text).unwrap();
         fs::write(out.join("overlay.png"), "not a scan").unwrap();
-        fs::write(out.join("result.json"), "{}").unwrap();
+        fs::write(out.join("result.json"), r#"{"schema": "octrls.result/2"}"#).unwrap();
         Ok(summary(out))
     }
 
@@ -155,6 +160,7 @@ impl Rig {
             flaky: Mutex::default(),
             gate: unbounded(),
             finished_calls: AtomicUsize::new(0),
+            fails_exports: AtomicBool::new(false),
         });
         Self { dir, options, copier }
     }
@@ -226,8 +232,13 @@ impl Rig {
         self.copier.gate.0.send(false).unwrap();
     }
 
+    /// Makes every export fail.
+    pub(crate) fn fail_exports(&self) {
+        self.copier.fails_exports.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn start(&self) -> Session {
-        self.start_with(self.options.clone()).unwrap()
+        self.start_unlocked(&self.options)
     }
 
     /// The error code of an engine that cannot start.
@@ -240,7 +251,21 @@ impl Rig {
 
     /// Processes all files; returns the events and totals.
     pub(crate) fn run_until_idle(&self) -> (Vec<String>, Totals) {
-        self.start_with(EngineOptions { until_idle: true, ..self.options.clone() }).unwrap().join()
+        self.start_unlocked(&EngineOptions { until_idle: true, ..self.options.clone() }).join()
+    }
+
+    /// Starts an engine. A command that another test is starting right now may still hold the lock of the engine before: a
+    /// process has the open files of its parent until it runs its program.
+    fn start_unlocked(&self, options: &EngineOptions) -> Session {
+        let start = Instant::now();
+        loop {
+            match self.start_with(options.clone()) {
+                Err(EngineError::Locked { .. }) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                started => return started.unwrap(),
+            }
+        }
     }
 
     fn start_with(&self, options: EngineOptions) -> Result<Session, EngineError> {

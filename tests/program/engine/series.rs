@@ -6,7 +6,7 @@ use std::{fs, thread::sleep, time::Duration};
 
 use octrls_engine::{EngineOptions, Totals};
 
-use self::instance::instance;
+use self::instance::{instance, instance_of};
 use crate::engine::rig::{Rig, lines_of};
 
 /// Writes an instance of the series 1.2 with the given words.
@@ -184,4 +184,37 @@ fn a_truncated_dicom_file_is_a_separate_scan() {
     assert_eq!(rig.calls(), ["0.dcm", "1.dcm", "text.dcm"], "{log:?}");
     assert_eq!(totals, Totals { done: 2, quarantined: 1, ..Totals::default() });
     assert_eq!(rig.result("1.dcm"), "1 2");
+}
+
+#[test]
+fn an_instance_that_was_sent_again_for_another_patient_replaces_the_older() {
+    for newer_name in ["0.dcm", "2.dcm"] {
+        let rig = Rig::new();
+        let put = |name: &str, patient: &str, words: &str| {
+            fs::write(rig.scan(name), instance_of(patient, "1.2", 1, words)).unwrap();
+        };
+        let mut session = rig.start();
+        put("1.dcm", "MISTAKEN", "older");
+        session.wait_for("done 1.dcm");
+        sleep(Duration::from_millis(20));
+        put(newer_name, "CORRECTED", "newer");
+        session.wait_for("notice W-SCAN-REPLACED");
+        session.wait_for(&format!("done {newer_name}"));
+        session.finish();
+        assert_eq!(rig.result(newer_name), "newer");
+        assert!(!rig.out("1.dcm").exists(), "the old result is gone");
+        assert!(rig.scan("1.dcm").is_file(), "scans stay where they are");
+        let (_, text) = rig.command(&["ls", "--json"]);
+        let entries: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let states: Vec<_> = entries.iter().map(|e| e["state"].as_str().unwrap()).collect();
+        assert_eq!(rig.ls(), [format!("written {newer_name}")], "{states:?}");
+        assert!(!text.contains("MISTAKEN") && !text.contains("CORRECTED"), "{text}");
+        let (log, totals) = rig.run_until_idle();
+        assert_eq!(totals, Totals::default(), "{log:?}");
+        // If it is withdrawn, the older one is back.
+        fs::remove_file(rig.scan(newer_name)).unwrap();
+        let (log, totals) = rig.run_until_idle();
+        assert_eq!(totals, Totals { done: 1, ..Totals::default() }, "{log:?}");
+        assert_eq!(rig.result("1.dcm"), "older");
+    }
 }

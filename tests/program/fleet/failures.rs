@@ -141,6 +141,20 @@ fn a_job_longer_than_the_servers_limit_fails() {
 }
 
 #[test]
+fn a_job_longer_than_the_servers_limit_is_not_uploaded() {
+    let Some(fleet) = Fleet::start("a_job_that_is_weighed", "max_payload: 4096") else { return };
+    fs::create_dir_all(fleet.root().join("s")).unwrap();
+    for (i, object) in crate::fleet::tomography::series_of(20).iter().enumerate() {
+        let name = format!("s/{:02}{}.dcm", i + 1, "x".repeat(200));
+        crate::fleet::tomography::write(object, &fleet.root().join(name));
+    }
+    let mut watcher = fleet.watcher(&["--once"]);
+    assert_eq!(watcher.wait().code(), Some(1), "{}", watcher.text());
+    assert!(watcher.text().contains("code=E-FLEET-JOB"), "{}", watcher.text());
+    assert_eq!(fleet.client().objects("octrls-scans"), Vec::<String>::new(), "nobody would remove it");
+}
+
+#[test]
 fn an_unreadable_scan_is_quarantined_with_the_reason() {
     let Some(mut fleet) = Fleet::start("a_scan_that_is_none", "") else { return };
     fleet.file("holiday.png", b"this is no image");

@@ -1,9 +1,9 @@
 //! Logins, certificates, and secrets that must not appear in output.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use crate::fleet::rig::Fleet;
-use crate::support::missing;
+use crate::support::{certificates::certificate, missing};
 
 #[test]
 fn a_password_logs_in_and_is_never_shown() {
@@ -42,25 +42,6 @@ fn a_token_logs_in() {
     let _worker = fleet.worker_at(&url, &[]);
     assert!(fleet.watcher_at(&url, &["--once"]).wait().success());
     fleet.assert_results(&names);
-}
-
-/// Creates a key and a certificate for `name`, signed by `ca` or itself; `None` if openssl is not installed.
-fn certificate(folder: &std::path::Path, name: &str, ca: Option<&str>) -> Option<()> {
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let run =
-        |arguments: Vec<String>| Command::new("openssl").args(arguments).output().ok()?.status.success().then_some(());
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let (key, certificate) = (path(&format!("{name}.key")), path(&format!("{name}.pem")));
-    let mut arguments = words("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj");
-    arguments.extend([format!("/CN={name}"), "-keyout".into(), key, "-out".into(), certificate]);
-    match ca {
-        None => arguments.extend(words("-addext basicConstraints=critical,CA:TRUE")),
-        Some(ca) => {
-            arguments.extend(words("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"));
-            arguments.extend(["-CA".into(), path(&format!("{ca}.pem")), "-CAkey".into(), path(&format!("{ca}.key"))]);
-        }
-    }
-    run(arguments)
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Helpers for several test files.
 
+pub(crate) mod certificates;
 pub(crate) mod instance;
 pub(crate) mod scans;
 pub(crate) mod stub;
+pub(crate) mod terminal;
 
 use std::path::Path;
 
