@@ -74,11 +74,12 @@ pub trait ScanSource: Send + Sync {
 
 /// Real scans. Draws a set by its weight (equal by default), then a subject by the square root of its number of scans,
 /// then any scan of the subject. Thus a subject with a single scan neither vanishes nor is overfitted. For a share of
-/// the draws, a lesion is drawn first, each as likely, and then any scan that shows it.
+/// the draws, a lesion is drawn first, each as likely, then a set by its weight, and then any of its scans that shows the
+/// lesion. Thus no set's way of drawing a lesion outweighs the others.
 pub struct RealScans {
     sets: Vec<SetScans>,
-    /// The scans with each lesion that occurs.
-    lesions: Vec<Vec<Arc<Frame>>>,
+    /// The scans with each lesion that occurs, by set.
+    lesions: Vec<Vec<LesionScans>>,
 }
 
 /// Share of the draws that start from a lesion.
@@ -90,6 +91,12 @@ struct SetScans {
     subjects: Vec<Vec<Arc<Frame>>>,
 }
 
+/// The scans of a set that show a lesion.
+struct LesionScans {
+    weight: f64,
+    scans: Vec<Arc<Frame>>,
+}
+
 /// Weight of each set by name; 1 if missing.
 pub type SetWeights = BTreeMap<String, f64>;
 
@@ -98,18 +105,20 @@ impl RealScans {
     #[must_use]
     pub fn new(samples: &[Sample], weights: &SetWeights) -> Self {
         let mut sets: BTreeMap<&str, BTreeMap<&str, Vec<Arc<Frame>>>> = BTreeMap::new();
-        let mut lesions = vec![Vec::new(); LESION_CLASSES];
+        let weight = |name: &str| weights.get(name).copied().unwrap_or(1.0);
+        let mut lesions = vec![BTreeMap::<&str, Vec<Arc<Frame>>>::new(); LESION_CLASSES];
         for s in samples {
             let frame = Arc::new(Frame::of(s));
             for (class, frames) in (0_u8..).zip(&mut lesions).skip(1) {
                 if frame.labels.iter().any(|label| label.lesion() == Some(class)) {
-                    frames.push(frame.clone());
+                    frames.entry(&s.set).or_default().push(frame.clone());
                 }
             }
             sets.entry(&s.set).or_default().entry(&s.subject).or_default().push(frame);
         }
-        lesions.retain(|frames| !frames.is_empty());
-        let weight = |name: &str| weights.get(name).copied().unwrap_or(1.0);
+        lesions.retain(|sets| !sets.is_empty());
+        let lesion_scans = |(set, scans)| LesionScans { weight: weight(set), scans };
+        let lesions = lesions.into_iter().map(|sets| sets.into_iter().map(lesion_scans).collect()).collect();
         let set = |(name, subjects): (&str, BTreeMap<&str, _>)| SetScans {
             weight: weight(name),
             subjects: subjects.into_values().collect(),
@@ -128,8 +137,9 @@ impl RealScans {
 impl ScanSource for RealScans {
     fn draw(&self, rng: &mut ChaCha8Rng) -> Arc<Frame> {
         if !self.lesions.is_empty() && rng.random_bool(LESION_SHARE) {
-            let frame = self.lesions.choose(rng).and_then(|frames| frames.choose(rng));
-            if let Some(frame) = frame {
+            let sets = self.lesions.choose(rng);
+            let set = sets.and_then(|sets| sets.choose_weighted(rng, |set| set.weight).ok());
+            if let Some(frame) = set.and_then(|set| set.scans.choose(rng)) {
                 return frame.clone();
             }
         }
@@ -319,6 +329,13 @@ mod tests {
         let scans = RealScans::new(&many.chain([ill]).collect::<Vec<_>>(), &SetWeights::new());
         let share = LESION_SHARE as f32 + (1.0 - LESION_SHARE as f32) / 31.0;
         assert_shares(&scans, [1.0 - share, share, 0.0]);
+    }
+
+    #[test]
+    fn sets_share_a_lesion_by_their_weights() {
+        let ill = |set: &str, value| Sample { lesions: Some(vec![1]), ..sample(set, "ill", value) };
+        let samples: Vec<_> = (0..20).map(|_| ill("a", 0.0)).chain([ill("b", 1.0)]).collect();
+        assert_shares(&RealScans::new(&samples, &SetWeights::from([("b".to_owned(), 3.0)])), [0.25, 0.0, 0.75]);
     }
 
     /// Asserts the shares of draws of scans with intensity 0, 0.5 and 1.

@@ -24,6 +24,8 @@ const FLOORS: (f32, usize) = (0.1, 28);
 const FACTOR: f32 = 1.15;
 /// Fewest labelled A-scans for fitting an interval.
 const MIN_ASCANS: usize = 500;
+/// Sets of which one may disagree about the direction of a common offset.
+const MANY_SETS: usize = 4;
 
 /// Accuracy of one way of extracting boundaries, with uncalibrated intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -174,13 +176,20 @@ pub fn fit_calibration(samples: &[Sample], trial: &Trial) -> FittedCalibration {
     FittedCalibration { calibration, held_out_coverage }
 }
 
-/// The offset that takes out what the mean errors of all sets have in common: the smallest of them if all point in one
-/// direction, else nothing.
+/// The offset that takes out what the mean errors of the sets have in common. If all point in one direction, it is the
+/// smallest of them; among [`MANY_SETS`] or more, one may point in the other direction, and it is their median. Else
+/// nothing.
 fn common_offset(mean_errors: impl Iterator<Item = f32>) -> f32 {
-    let errors: Vec<f32> = mean_errors.collect();
-    let one_sided = errors.len() > 1 && errors.iter().all(|e| e.signum() == errors[0].signum());
-    let smallest = errors.into_iter().reduce(|a, b| if b.abs() < a.abs() { b } else { a });
-    smallest.filter(|_| one_sided).map_or(0.0, |e| -e)
+    let mut errors: Vec<f32> = mean_errors.collect();
+    errors.sort_by(f32::total_cmp);
+    let above = errors.iter().filter(|e| **e > 0.0).count();
+    let against = above.min(errors.len() - above);
+    let n = errors.len();
+    match against {
+        0 if n > 1 => -if above > 0 { errors[0] } else { errors[n - 1] },
+        1 if n >= MANY_SETS => -f32::midpoint(errors[(n - 1) / 2], errors[n / 2]),
+        _ => 0.0,
+    }
 }
 
 /// The median doubt about a scan.
@@ -269,6 +278,7 @@ mod tests {
         let is = |errors: &[f32], expected: f32| (offset(errors) - expected).abs() < 1e-6;
         assert!(is(&[-0.5, -0.2, -1.0], 0.2));
         assert!(is(&[-0.5, 0.2], 0.0) && is(&[-0.5], 0.0) && is(&[], 0.0));
+        assert!(is(&[0.1, -0.6, -0.2, -1.0], 0.4) && is(&[0.1, 0.2, -0.2, -1.0], 0.0));
     }
 
     use super::*;

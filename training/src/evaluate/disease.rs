@@ -111,8 +111,8 @@ impl DiseaseScore {
         if let Some(labels) = &sample.lesions {
             self.add_floors(labels, surfaces);
         }
-        if let Some(wrong) = is_wrong(truth, surfaces) {
-            let good = found.quality.verdict() == Verdict::Good;
+        if let Some(wrong) = is_wrong(truth, sample.second_grader.as_ref(), 1.0, surfaces) {
+            let good = found.verdict() == Verdict::Good;
             let judged = if wrong { &mut self.good_of_wrong } else { &mut self.good_of_right };
             judged.add(std::iter::once(good));
         }
@@ -173,16 +173,23 @@ fn has_lesion(mask: &LesionMask) -> bool {
     Lesion::ALL.into_iter().any(|lesion| mask.area_px(lesion) > FALSE_ALARM_PX)
 }
 
-/// Whether a retinal boundary is far off in too many A-scans; `None` without labels.
-pub(super) fn is_wrong(truth: &BoundaryRows, surfaces: &Surfaces) -> Option<bool> {
+/// Whether a retinal boundary is far off in too many A-scans; `None` without labels. Where a second grader drew the
+/// boundary, too, it is off if it is far from both: in 24 of the 88 scans of `duke_dme`, one grader would be wrong by the
+/// other. `scale` is the axial scale of the scan against the one that was labelled.
+pub(super) fn is_wrong(
+    truth: &BoundaryRows,
+    second: Option<&BoundaryRows>,
+    scale: f32,
+    surfaces: &Surfaces,
+) -> Option<bool> {
+    let far = |row: f32, label: Option<f32>| label.is_none_or(|label| (row - label).abs() > WRONG_PX * scale);
     let shares = Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb).filter_map(|boundary| {
-        let labels = truth[boundary.index()].iter().zip(surfaces.rows(boundary));
-        let labelled = labels.clone().filter(|(label, _)| label.is_some()).count();
-        let off = labels.filter(|(label, row)| match (label, row) {
-            (Some(label), Some(row)) => (row - label).abs() > WRONG_PX,
-            _ => false,
-        });
-        (labelled >= MIN_LABELLED).then(|| off.count() as f64 / labelled as f64)
+        let (labels, rows) = (&truth[boundary.index()], surfaces.rows(boundary));
+        let other = |x: usize| second.and_then(|second| second[boundary.index()][x]);
+        let labelled: Vec<usize> = (0..rows.len()).filter(|&x| labels[x].is_some()).collect();
+        let is_off = |x: usize| rows[x].is_some_and(|row| far(row, labels[x]) && far(row, other(x)));
+        let off = labelled.iter().filter(|&&x| is_off(x)).count();
+        (labelled.len() >= MIN_LABELLED).then(|| off as f64 / labelled.len() as f64)
     });
     shares.reduce(f64::max).map(|worst| worst > WRONG_SHARE)
 }
@@ -253,6 +260,16 @@ mod tests {
         };
         assert_eq!(verdicts(4), (None, Some(1.0)));
         assert_eq!(verdicts(6), (Some(1.0), None));
+    }
+
+    #[test]
+    fn a_line_is_wrong_if_it_is_far_from_every_grader_at_the_scale_of_the_labels() {
+        let (truth, near) = (rows(|_, _| 0.0), rows(|_, _| 5.0));
+        let surfaces = Surfaces::exact(HEIGHT, rows(|_, x| if x < 10 { 10.0 } else { 0.0 }));
+        assert_eq!(is_wrong(&truth, None, 1.0, &surfaces), Some(true));
+        assert_eq!(is_wrong(&truth, Some(&near), 1.0, &surfaces), Some(false));
+        assert_eq!(is_wrong(&truth, Some(&truth), 1.0, &surfaces), Some(true));
+        assert_eq!(is_wrong(&truth, None, 2.0, &surfaces), Some(false));
     }
 
     #[test]

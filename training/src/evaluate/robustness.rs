@@ -4,7 +4,6 @@ use octrls_core::{
     layer::{BOUNDARIES, Boundary},
     measure::{Verdict, accuracy::BoundaryError},
     network::{ModelError, Network},
-    segment::FoundSurfaces,
 };
 use serde::Serialize;
 
@@ -55,11 +54,11 @@ pub fn robustness_under(
         let (bscan, truth) = perturbation.apply(&sample.bscan, &ground_truth(sample), seed);
         let axial_um = sample.axial_um.map(|um| um / f64::from(perturbation.rows_per_row()));
         let perturbed = Sample { bscan, axial_um, ..sample.clone() };
-        let FoundSurfaces { surfaces, quality, .. } = segment(network, &perturbed)?;
+        let found = segment(network, &perturbed)?;
         for (boundary, error) in Boundary::ALL.into_iter().zip(&mut errors) {
-            error.add(surfaces.rows(boundary), &truth[boundary.index()]);
+            error.add(found.surfaces.rows(boundary), &truth[boundary.index()]);
         }
-        verdicts.push(quality.verdict());
+        verdicts.push(found.verdict());
     }
     let retinal = &errors[..=Boundary::RpeBm.index()];
     let scale = f64::from(perturbation.rows_per_row());

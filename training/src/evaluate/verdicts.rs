@@ -10,7 +10,7 @@ use octrls_core::{
 use super::{disease::is_wrong, evaluation::segment, table::Table};
 use crate::{
     augment::PERTURBATIONS,
-    data::Sample,
+    data::{BoundaryRows, Sample},
     score::{Ratio, ground_truth},
 };
 
@@ -21,6 +21,8 @@ const EVERY: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Judged {
     wrong: bool,
+    /// The runtime's verdict.
+    verdict: Verdict,
     quality: Quality,
     /// Largest standard deviation of a retinal boundary in each A-scan, in pixels.
     deviations: Vec<f32>,
@@ -37,22 +39,25 @@ pub fn judge(network: &Network, samples: &[Sample]) -> Result<Vec<Judged>, Model
     let mut all = Vec::new();
     for (i, sample) in samples.iter().enumerate() {
         let truth = ground_truth(sample);
-        all.extend(judged(&segment(network, sample)?, &truth));
+        let second = sample.second_grader.as_ref();
+        all.extend(judged(&segment(network, sample)?, &truth, second, 1.0));
         if i % EVERY > 0 {
             continue;
         }
         for (_, perturbation) in PERTURBATIONS.iter().step_by(EVERY) {
             let (bscan, truth) = perturbation.apply(&sample.bscan, &truth, i as u64);
+            let second = second.map(|second| perturbation.apply(&sample.bscan, second, i as u64).1);
+            let scale = bscan.height as f32 / sample.bscan.height as f32;
             let found = segment(network, &Sample { bscan, axial_um: None, ..sample.clone() })?;
-            all.extend(judged(&found, &truth));
+            all.extend(judged(&found, &truth, second.as_ref(), scale));
         }
     }
     Ok(all)
 }
 
-fn judged(found: &FoundSurfaces, truth: &crate::data::BoundaryRows) -> Option<Judged> {
+fn judged(found: &FoundSurfaces, truth: &BoundaryRows, second: Option<&BoundaryRows>, scale: f32) -> Option<Judged> {
     let FoundSurfaces { surfaces, quality, .. } = found;
-    let wrong = is_wrong(truth, surfaces)?;
+    let wrong = is_wrong(truth, second, scale, surfaces)?;
     let retinal = || Boundary::ALL.into_iter().filter(|&b| b != Boundary::Csb);
     let deviation = |x: usize| {
         let known = retinal().filter(|&b| surfaces.rows(b)[x].is_some());
@@ -60,6 +65,7 @@ fn judged(found: &FoundSurfaces, truth: &crate::data::BoundaryRows) -> Option<Ju
     };
     (quality.verdict() != Verdict::NotARetina).then(|| Judged {
         wrong,
+        verdict: found.verdict(),
         quality: *quality,
         deviations: (0..surfaces.width()).map(deviation).collect(),
         confidences: surfaces.confidence().to_vec(),
@@ -80,7 +86,8 @@ pub fn rules(judged: &[Judged]) -> Table {
         let share = |ratio: Ratio| ratio.value().map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", 100.0 * v));
         table.push([name, share(of_wrong), share(of_right), of_wrong.total().to_string()]);
     };
-    line("the runtime's".to_owned(), &|scan| scan.quality.verdict() == Verdict::Good);
+    line("the runtime's".to_owned(), &|scan| scan.verdict == Verdict::Good);
+    line("without holes and absent layers".to_owned(), &|scan| scan.quality.verdict() == Verdict::Good);
     let basic = |scan: &Judged| Quality { unsure: 0.0, ..scan.quality }.verdict() == Verdict::Good;
     line("without unsure A-scans".to_owned(), &basic);
     let share = |values: &[f32], counts: &dyn Fn(f32) -> bool| {
@@ -113,6 +120,7 @@ mod tests {
         let quality = Quality { found: 1.0, confidence: 0.9, jumps: 0.0, unsure: 0.0, upright: 1.0 };
         let scan = |wrong, deviation: f32| Judged {
             wrong,
+            verdict: quality.verdict(),
             quality,
             deviations: vec![deviation; 10],
             confidences: vec![0.9; 10],
