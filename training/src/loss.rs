@@ -17,11 +17,6 @@ const CHOROID: usize = CLASSES - 1;
 /// Smoothing of Dice for classes with few pixels, in pixels.
 const SMOOTHING: f32 = 20.0;
 
-/// Weight of a pixel of a lesion in the cross-entropy, against that of one without: lesions are small.
-const LESION_WEIGHT: f32 = 4.0;
-/// Weight of the Dice of lesions, which differs much from crop to crop.
-const LESION_DICE: f32 = 0.5;
-
 /// What the labels of a batch allow of one output.
 #[derive(Clone, Debug)]
 pub struct Allowed {
@@ -67,10 +62,8 @@ impl Loss {
         let lesions = scores.lesions.map(|logits| {
             let log_p = log_softmax(logits, 1);
             let weight = target.lesions.exact.clone() * selection::<LESION_CLASSES>(|c| c > 0, &log_p);
-            let is_lesion = (weight.clone() * target.lesions.allowed.clone()).sum_dim(1);
-            let pixels = target.lesions.labelled.clone() + is_lesion * (LESION_WEIGHT - 1.0);
             [
-                cross_entropy(&log_p, &target.lesions.allowed, pixels),
+                cross_entropy(&log_p, &target.lesions.allowed, target.lesions.labelled.clone()),
                 dice_loss::<LESION_CLASSES>(&log_p, &target.lesions, weight),
             ]
         });
@@ -89,7 +82,7 @@ impl Loss {
             total = total + self.dice.clone();
         }
         if let Some([cross_entropy, dice]) = &self.lesions {
-            total = total + cross_entropy.clone() + dice.clone() * LESION_DICE;
+            total = total + cross_entropy.clone() + dice.clone();
         }
         total
     }
