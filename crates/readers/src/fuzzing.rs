@@ -1,5 +1,5 @@
-//! Fuzz targets of what has no file format of its own: codestreams of JPEG 2000, XML, pictures of several panels, patterns
-//! for names. The input must be rejected or give something valid.
+//! Fuzz targets of what has no file format of its own: codestreams of JPEG 2000, XML, intensities of DICOM, pictures of
+//! several panels, patterns for names. The input must be rejected or give something valid.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a bug for the fuzzer to find")]
 
@@ -7,6 +7,7 @@ use std::path::Path;
 
 use octrls_core::scan::{BScan, Layout, layout};
 
+pub use crate::dicom::intensity::fuzzing::intensity;
 use crate::{NamePattern, ReadError, codec::j2k, xml};
 
 /// Maximum pixels to decode; larger pictures are slow without being wrong.
@@ -108,7 +109,8 @@ mod tests {
         ]
     }
 
-    const TARGETS: [Target; 4] = [
+    const TARGETS: [Target; 5] = [
+        ("intensity", super::intensity, crate::dicom::intensity::fuzzing::samples),
         ("jpeg_2000", super::jpeg_2000, codestreams),
         ("xml", super::parse_xml, texts),
         ("panels", super::panels, || vec![window()]),

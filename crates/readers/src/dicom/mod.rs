@@ -14,7 +14,7 @@ mod frames;
 mod fundus;
 mod geometry;
 mod groups;
-mod intensity;
+pub(crate) mod intensity;
 mod layout;
 mod locations;
 mod lossy;

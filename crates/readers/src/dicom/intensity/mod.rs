@@ -3,6 +3,8 @@
 //! Scans without a window, or whose window shows nothing, are shown by the range of their values: writers state a depth
 //! of 16 bits for values of 7 bits.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,8 @@ const FILLED: f32 = 0.5;
 const OUTLIERS: f32 = 0.001;
 /// if the values between span less than this share of their range.
 const ISOLATED: f32 = 0.25;
+/// Largest size of a stated number; arithmetic with larger ones ends in infinities.
+const LARGEST: f64 = 1e30;
 /// Values of a frame that are looked at to find outliers.
 const SAMPLES: usize = 1 << 14;
 
@@ -182,22 +186,27 @@ impl Intensity {
     }
 }
 
+/// The first of the `values` of an element, unless it is too large to mean anything.
+fn first(values: &[f64]) -> Option<f32> {
+    values.first().filter(|value| value.abs() <= LARGEST).map(|&value| value as f32)
+}
+
 /// Rescale slope and intercept of a frame, else of the object.
 fn linear(object: &InMemDicomObject, groups: FunctionalGroups<'_>, frame: usize) -> Modality {
     let value = |tag| {
         let own = groups.numbers(frame, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tag);
-        own.or_else(|| numbers(object, tag)).and_then(|values| values.first().copied())
+        own.or_else(|| numbers(object, tag)).as_deref().and_then(first)
     };
     let slope = value(tags::RESCALE_SLOPE).filter(|&slope| slope != 0.0).unwrap_or(1.0);
-    Modality::Linear { slope: slope as f32, intercept: value(tags::RESCALE_INTERCEPT).unwrap_or(0.0) as f32 }
+    Modality::Linear { slope, intercept: value(tags::RESCALE_INTERCEPT).unwrap_or(0.0) }
 }
 
 /// The first window of a frame, else of the object.
 fn window(object: &InMemDicomObject, groups: FunctionalGroups<'_>, frame: usize) -> Voi {
     let own = groups.group(frame, tags::FRAME_VOILUT_SEQUENCE);
     let of = |object: &InMemDicomObject| {
-        let first = |tag| Some(*numbers(object, tag)?.first()? as f32);
-        let (centre, width) = (first(tags::WINDOW_CENTER)?, first(tags::WINDOW_WIDTH)?);
+        let value = |tag| first(&numbers(object, tag)?);
+        let (centre, width) = (value(tags::WINDOW_CENTER)?, value(tags::WINDOW_WIDTH)?);
         let function = match text(object, tags::VOILUT_FUNCTION).as_deref() {
             Some("SIGMOID") => Function::Sigmoid,
             Some("LINEAR_EXACT") => Function::Exact,

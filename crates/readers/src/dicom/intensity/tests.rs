@@ -105,6 +105,20 @@ fn a_window_that_shows_nothing_is_not_used() {
 }
 
 #[test]
+fn numbers_too_large_to_mean_anything_count_as_missing() {
+    let values = [0.0, 51.0, 255.0];
+    for (tag, number) in [
+        (tags::RESCALE_SLOPE, 2.0_f64.powi(1023)),
+        (tags::RESCALE_SLOPE, -1e38),
+        (tags::RESCALE_INTERCEPT, 1e300),
+        (tags::WINDOW_CENTER, 1e300),
+    ] {
+        let width = numbers_of(tags::WINDOW_WIDTH, &[1e5]);
+        assert_near(&shown([numbers_of(tag, &[number]), width], &values, BYTES), &[0.0, 0.2, 1.0]);
+    }
+}
+
+#[test]
 fn slopes_and_tables_come_before_the_window() {
     let negative = [numbers_of(tags::RESCALE_SLOPE, &[-1.0]), numbers_of(tags::RESCALE_INTERCEPT, &[255.0])];
     assert_near(&shown(negative, &[255.0, 204.0, 0.0], BYTES), &[0.0, 0.2, 1.0]);
