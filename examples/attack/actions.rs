@@ -18,7 +18,10 @@ use crate::{peers::annoy, world::World};
 impl World {
     /// Does something; returns what, in a few words.
     pub(crate) fn act(&mut self, rng: &mut ChaCha8Rng) -> String {
-        match rng.random_range(0..100) {
+        match rng.random_range(0..118) {
+            100..=109 => self.group(rng),
+            110..=114 => self.send(rng),
+            115..=117 => self.pull(rng),
             0..=29 => self.arrive(rng),
             30..=36 => self.rename(rng),
             37..=44 => self.swap(rng),
@@ -238,6 +241,21 @@ impl World {
             disk.clear();
         }
         "full disk".to_owned()
+    }
+
+    /// The disk of the results is pulled, and comes back.
+    fn pull(&mut self, rng: &mut ChaCha8Rng) -> String {
+        let Some(disk) = &self.disk else { return "no disk to pull".to_owned() };
+        if !disk.pull() {
+            return "cannot pull the disk".to_owned();
+        }
+        thread::sleep(Duration::from_millis(rng.random_range(0..4000)));
+        let below = fs::read_dir(disk.path()).into_iter().flatten().count();
+        if below > 0 {
+            self.watcher.faults.push(format!("{below} entries were written where the disk is mounted"));
+        }
+        disk.push();
+        "pull the disk".to_owned()
     }
 
     fn free_space(&self) {

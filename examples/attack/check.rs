@@ -79,7 +79,8 @@ fn one_result_each(world: &World, results: &[Found], found: &mut Vec<String>) {
     }
     let mut on_disk = BTreeSet::new();
     for root in &world.roots {
-        for (file, digest) in digests(root).into_iter().filter(|(file, _)| !file.starts_with(&world.out)) {
+        let is_single = |file: &Path| !file.starts_with(&world.out) && !world.is_grouped(file);
+        for (file, digest) in digests(root).into_iter().filter(|(file, _)| is_single(file)) {
             let Some(name) = world.name_of(&file) else { continue };
             let place = result_folder(&name);
             if let Some(other) = results.iter().find(|result| result.place == place && result.digest != digest) {
@@ -96,19 +97,47 @@ fn one_result_each(world: &World, results: &[Found], found: &mut Vec<String>) {
         if !checked.insert(digest.clone()) || world.contents.kind(&digest) != Some(Kind::Good) {
             continue;
         }
-        match by_digest.get(digest.as_str()).map_or(0, Vec::len) {
+        let count = |digest: &String| by_digest.get(digest.as_str()).map_or(0, Vec::len);
+        match count(&digest) {
+            // A newer instance of another patient may stand for it.
+            0 if world.contents.stand_ins(&digest).any(|other| count(other) == 1) => {}
             0 => found.push(format!("{} has no result", shown_path(&name))),
             1 => {}
             count => found.push(format!("{} has {count} results", shown_path(&name))),
         }
     }
-    for (digest, places) in by_digest {
+    let of_groups = whole_results(world, &by_digest, found);
+    for (digest, places) in by_digest.into_iter().filter(|(digest, _)| !of_groups.contains(*digest)) {
         match world.contents.kind(digest) {
             None => found.push(format!("{} is the result of something that is no scan", shown_path(places[0]))),
             Some(Kind::Bad) => found.push(format!("{} is the result of a broken file", shown_path(places[0]))),
             Some(Kind::Good) => {}
         }
     }
+}
+
+/// Each scan of several files has one result, of all of its files as they are; returns the digests of these scans.
+fn whole_results(world: &World, by_digest: &BTreeMap<&str, Vec<&Path>>, found: &mut Vec<String>) -> BTreeSet<String> {
+    let ledger = rusqlite::Connection::open(world.out.join(STATE_FOLDER).join("ledger.sqlite"));
+    let is_written = |key: &str| {
+        let count = "SELECT count(*) FROM scans WHERE content = ?1 AND state = 'written'";
+        ledger.as_ref().is_ok_and(|ledger| ledger.query_row(count, [key], |row| row.get(0)) == Ok(1))
+    };
+    let mut digests = BTreeSet::new();
+    for group in &world.groups {
+        found.extend(group.faults());
+        let expected = group.expected();
+        let name = world.name_of(&expected.file).unwrap_or_default();
+        match by_digest.get(expected.digest.as_str()).map_or(&[][..], Vec::as_slice) {
+            [place] if *place == result_folder(&name) => {}
+            places => found.push(format!("{} has its results in {places:?}", shown_path(&name))),
+        }
+        if !is_written(&expected.key) {
+            found.push(format!("{} has results of other files than these", shown_path(&name)));
+        }
+        digests.insert(expected.digest);
+    }
+    digests
 }
 
 /// Each file that arrived is where it was put or in quarantine, unless the attack itself destroyed it.

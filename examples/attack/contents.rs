@@ -38,6 +38,8 @@ pub(crate) struct Contents {
     known: BTreeMap<String, Kind>,
     /// Contents that the attack itself may have overwritten or deleted.
     destroyed: BTreeSet<String>,
+    /// Contents that are one instance of several patients: only the newest in a folder has results.
+    corrected: Vec<BTreeSet<String>>,
     next: u64,
 }
 
@@ -63,6 +65,26 @@ impl Contents {
         if let Ok(bytes) = std::fs::read(path) {
             self.destroyed.insert(sha256(&bytes));
         }
+    }
+
+    /// Notes a content that another program wrote; returns its digest.
+    pub(crate) fn adopt(&mut self, bytes: &[u8], kind: Kind) -> String {
+        let digest = sha256(bytes);
+        self.known.insert(digest.clone(), kind);
+        digest
+    }
+
+    /// Notes that contents are one instance of several patients.
+    pub(crate) fn corrects(&mut self, digests: &[String]) {
+        if digests.len() > 1 {
+            self.corrected.push(digests.iter().cloned().collect());
+        }
+    }
+
+    /// The contents that may stand for `digest`: itself, and the same instance of other patients.
+    pub(crate) fn stand_ins<'a>(&'a self, digest: &'a String) -> impl Iterator<Item = &'a String> {
+        let others = self.corrected.iter().filter(move |set| set.contains(digest)).flatten();
+        others.chain([digest])
     }
 
     /// A new content, different from all before.

@@ -1,5 +1,5 @@
 //! An attack on the real program from outside: random interleavings of writers, renames, swaps, kills, operators'
-//! commands, full disks, hostile files and hostile peers. After each round, one invariant must hold:
+//! commands, full and pulled disks, hostile files, and peers of any kind. After each round, one invariant must hold:
 //!
 //! **Each content on disk has exactly one whole result of its own, nothing of ours was taken for a scan, nothing went
 //! where it must not, nothing identifies a patient.**
@@ -15,9 +15,11 @@ mod actions;
 mod check;
 mod contents;
 mod disk;
+mod groups;
 mod peers;
 #[path = "../../tests/program/support/scans.rs"]
 mod scans;
+mod senders;
 #[path = "../../tests/program/dicom_results/scan.rs"]
 #[allow(dead_code)]
 mod tomography;

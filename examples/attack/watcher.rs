@@ -9,8 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longest time for a watcher to finish its work or to end.
+/// Longest time for a watcher to say something, or to end.
 const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A watcher that can be killed and started again.
 pub(crate) struct Watcher {
@@ -89,7 +92,7 @@ impl Watcher {
         self.signal("CONT");
         self.signal("TERM");
         let Some(mut process) = self.process.take() else { return };
-        if wait(&mut process).is_none() {
+        if self.wait(&mut process).is_none() {
             self.faults.push("the watcher did not end after SIGTERM".to_owned());
             let _ = process.kill();
         }
@@ -98,7 +101,7 @@ impl Watcher {
     /// Processes what is left.
     pub(crate) fn run_once(&mut self) {
         let mut process = self.command().arg("--once").spawn().expect("the program");
-        if wait(&mut process).is_none() {
+        if self.wait(&mut process).is_none() {
             self.faults.push("watch --once did not end".to_owned());
             let _ = process.kill();
             let _ = process.wait();
@@ -117,6 +120,38 @@ impl Watcher {
         output
     }
 
+    /// Sends the DICOM file to the node, which is reached at `address`; returns whether it was taken.
+    pub(crate) fn send(&mut self, file: &Path, address: SocketAddr) -> bool {
+        let mut command = Command::new(&self.program);
+        command.args(["send", "--retries", "0", "--timeout", "20"]).arg(format!("OCTRLS@{address}")).arg(file);
+        let output = command.stdin(Stdio::null()).output().expect("the program");
+        let text = String::from_utf8_lossy(&output.stderr);
+        if output.status.code().is_none() || text.contains("panicked") {
+            self.faults.push(format!("send ended with {}: {text}", output.status));
+        }
+        output.status.success()
+    }
+
+    /// Waits for the end; `None` if it does not come and nothing is said for long. On a loaded machine, the time between
+    /// two looks is long for us as it is for the program, so that of each at most twice the usual one counts.
+    fn wait(&self, process: &mut Child) -> Option<ExitStatus> {
+        let said = || [&self.lines, &self.lines.with_extension("log")].map(|path| fs::metadata(path).map_or(0, |m| m.len()));
+        let (mut silence, mut before, mut last) = (Duration::ZERO, said(), Instant::now());
+        while silence < PATIENCE {
+            if let Ok(Some(status)) = process.try_wait() {
+                return Some(status);
+            }
+            thread::sleep(LOOK_EVERY);
+            silence += last.elapsed().min(2 * LOOK_EVERY);
+            last = Instant::now();
+            let now = said();
+            if now != before {
+                (silence, before) = (Duration::ZERO, now);
+            }
+        }
+        None
+    }
+
     /// Everything that it printed and logged.
     pub(crate) fn said(&self) -> String {
         let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
@@ -128,16 +163,4 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Waits for the end; `None` if it does not come.
-fn wait(process: &mut Child) -> Option<ExitStatus> {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Ok(Some(status)) = process.try_wait() {
-            return Some(status);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    None
 }

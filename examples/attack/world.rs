@@ -13,10 +13,10 @@ use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::{contents::Contents, disk::SmallDisk, watcher::Watcher};
+use crate::{contents::Contents, disk::SmallDisk, groups::Group, watcher::Watcher};
 
-/// Space for results on a small disk, in MiB.
-const DISK_MIB: u32 = 48;
+/// Space for results on small disks, in MiB.
+const DISKS_MIB: [u32; 4] = [2, 8, 24, 48];
 
 pub(crate) struct World {
     // Dropped in this order: the watcher, the disk below the folders, the folders.
@@ -26,6 +26,12 @@ pub(crate) struct World {
     pub(crate) roots: Vec<PathBuf>,
     pub(crate) out: PathBuf,
     pub(crate) contents: Contents,
+    /// Scans of several files.
+    pub(crate) groups: Vec<Group>,
+    /// Where peers have what they send.
+    pub(crate) outbox: TempDir,
+    /// Number of scans that peers sent.
+    pub(crate) sent: u64,
     /// Whether the results lie below the first root.
     is_nested: bool,
 }
@@ -41,7 +47,8 @@ impl World {
         // What nobody may touch, also not through links.
         fs::create_dir(at("elsewhere")).expect("a folder");
         fs::write(at("elsewhere/precious.png"), "precious").expect("a file");
-        let disk = rng.random_bool(0.4).then(|| SmallDisk::mount(DISK_MIB)).flatten();
+        let size = DISKS_MIB[rng.random_range(0..DISKS_MIB.len())];
+        let disk = rng.random_bool(0.4).then(|| SmallDisk::mount(size)).flatten();
         let is_nested = disk.is_none() && rng.random_bool(0.4);
         let out = match &disk {
             Some(disk) => disk.path().join("out"),
@@ -50,7 +57,9 @@ impl World {
         };
         let mut watcher = Watcher::new(program, roots.clone(), out.clone(), at("lines"));
         watcher.start();
-        Self { watcher, disk, folder, roots, out, contents: Contents::default(), is_nested }
+        let outbox = tempfile::tempdir().expect("a folder");
+        let (contents, groups) = (Contents::default(), Vec::new());
+        Self { watcher, disk, folder, roots, out, contents, groups, outbox, sent: 0, is_nested }
     }
 
     pub(crate) fn elsewhere(&self) -> PathBuf {
@@ -68,9 +77,9 @@ impl World {
         self.folder.path().to_owned()
     }
 
-    /// The files in the roots that are not ours and may be scans, in a fixed order.
+    /// The files in the roots that are not ours, belong to no scan of several files, and may be scans, in a fixed order.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let is_ours = |path: &Path| path.starts_with(&self.out);
+        let is_ours = |path: &Path| path.starts_with(&self.out) || self.is_grouped(path);
         let walk = |root: &PathBuf| {
             let entries = WalkDir::new(root).sort_by_file_name().into_iter();
             let entries = entries.filter_entry(|entry| !is_ours(entry.path())).filter_map(Result::ok);
@@ -92,8 +101,9 @@ impl World {
     /// Lets the program finish in peace: no full disk, no killed watcher, and everything in quarantine tried again.
     pub(crate) fn settle(&mut self) {
         if let Some(disk) = &self.disk {
-            disk.clear();
+            disk.grow();
         }
+        self.groups.iter().for_each(Group::complete);
         self.watcher.start();
         thread::sleep(Duration::from_secs(1));
         self.watcher.stop();
@@ -103,6 +113,7 @@ impl World {
         self.watcher.run_once();
         // There is nothing left to do now.
         self.watcher.run_once();
+        self.adopt_received();
     }
 }
 

@@ -283,7 +283,7 @@ fn a_ledger_that_is_lost_stops_the_watcher() {
         let line = watcher.until_line("code=E-LEDGER-LOST");
         assert!(line.contains(what), "{line}");
         let ended = watcher.process.take().expect("a watcher").wait().expect("an end");
-        assert_eq!(ended.code(), Some(1), "{what}");
+        assert_eq!(ended.code(), Some(4), "{what}");
         for file in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
             let _ = fs::remove_file(watcher.path("out/.octrls").join(file));
         }
@@ -291,6 +291,16 @@ fn a_ledger_that_is_lost_stops_the_watcher() {
         watcher.until_line(" done phantom-000001.png");
         watcher.finish();
     }
+}
+
+/// A stop with scans in quarantine is a success for systemd. A watcher that had to stop is not, so that it starts again.
+#[test]
+fn the_unit_tells_failed_scans_from_a_watcher_that_had_to_stop() {
+    let unit = include_str!("../../packaging/octrls.service");
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
+    assert_eq!(value("SuccessExitStatus="), Some("1"));
+    assert_eq!(value("RestartPreventExitStatus="), Some("2"));
+    assert_eq!(value("Restart="), Some("on-failure"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ use super::{
         watch_scope::WatchScope,
         watcher::{Shared, WatchedRoot, Watcher},
     },
-    ledger::{Fingerprint, Ledger},
+    ledger::{CRASH_CODE, Fingerprint, Interrupted, Ledger},
     quarantine::Quarantine,
     schedule::{
         heartbeat::Heartbeat,
@@ -79,6 +79,7 @@ impl Engine {
         if processor.works_elsewhere() {
             ledger.forgive_crashes()?;
         }
+        let interrupted = ledger.take_interrupted();
 
         let (events, receiver) = unbounded();
         let (command_sender, commands) = unbounded();
@@ -113,6 +114,7 @@ impl Engine {
             workers: options.workers,
         }));
 
+        report_interrupted(&context.events, &interrupted, options.attempts);
         recover(&context);
 
         let mut workers = WorkerPool::new(Arc::clone(&context), tasks, outcome_sender);
@@ -290,6 +292,13 @@ pub fn resolve(options: EngineOptions) -> Result<EngineOptions, EngineError> {
     let poll_roots = polled.collect::<Result<_, _>>()?;
     let (workers, attempts) = (options.workers.max(1), options.attempts.max(1));
     Ok(EngineOptions { roots, out, poll_roots, workers, attempts, ..options })
+}
+
+/// Says which scans were being processed when the program last ended, one of which may be the reason.
+fn report_interrupted(events: &EventSender, scans: &[Interrupted], attempts_allowed: u32) {
+    for scan in scans {
+        events.notice(Level::Warning, Some(CRASH_CODE), scan.told(attempts_allowed));
+    }
 }
 
 /// Removes leftovers of a crash; scans are processed all the same if that fails.

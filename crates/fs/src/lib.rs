@@ -6,4 +6,5 @@ pub mod durable;
 pub mod inodes;
 pub mod mounts;
 pub mod platform;
+pub mod within;
 pub mod writers;

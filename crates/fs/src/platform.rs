@@ -15,7 +15,7 @@ use std::{
 
 use rustix::{
     fd::{AsFd, AsRawFd as _, OwnedFd},
-    fs::{Access, CWD, Mode, OFlags},
+    fs::{Access, CWD, Mode, OFlags, ResolveFlags},
 };
 
 /// Identifies a file or folder regardless of its name, as long as it exists.
@@ -346,6 +346,40 @@ pub(crate) fn open_subfolder(parent: &OwnedFd, name: &Path) -> io::Result<OwnedF
         Err(rustix::io::Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Opens the file at the plain path `below` the open `folder` to be read, and follows no link on the way. A pipe opens at
+/// once.
+pub(crate) fn open_beneath(folder: &OwnedFd, below: &Path) -> io::Result<fs::File> {
+    use rustix::io::Errno;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(folder, below, READ, Mode::empty(), resolve) {
+        Ok(file) => Ok(file.into()),
+        // The kernel is older than 5.6, or a filter of system calls, such as that of a container, does not know the call.
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => open_by_steps(folder, below),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As [`open_beneath`], one name at a time.
+pub(crate) fn open_by_steps(folder: &OwnedFd, below: &Path) -> io::Result<fs::File> {
+    let Some(name) = below.file_name() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut above: Option<OwnedFd> = None;
+    for name in below.parent().into_iter().flat_map(Path::components) {
+        above = Some(open_subfolder(above.as_ref().unwrap_or(folder), name.as_ref())?);
+    }
+    let file = rustix::fs::openat(above.as_ref().unwrap_or(folder), name, READ | OFlags::NOFOLLOW, Mode::empty())?;
+    Ok(file.into())
+}
+
+/// How files are opened to be read.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// Whether [`open_beneath`] came across a link, or a folder on the way is none any more.
+pub(crate) fn is_link_error(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(code, Some(Errno::LOOP | Errno::XDEV)) || error.kind() == io::ErrorKind::NotADirectory
 }
 
 /// A path that reaches the open `folder` whatever its name is; `None` without `/proc`, such as in a bare chroot.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use octrls_fs::within::Within;
+
 use crate::{ReadError, extensions, open, sized_file::SizedFile};
 
 /// Media Storage Directory Storage, the class of a DICOMDIR (PS3.4, B.5).
@@ -18,13 +20,19 @@ pub fn needs_content(path: &Path) -> bool {
 /// DICOMDIR is none. A file that cannot be read may be one, which [`open`](crate::open()) reports.
 #[must_use]
 pub fn may_be_scan(path: &Path) -> bool {
+    may_be_scan_within(path, &Within::anywhere())
+}
+
+/// As [`may_be_scan`], of a file that is opened `within` what may be opened.
+#[must_use]
+pub fn may_be_scan_within(path: &Path, within: &Within) -> bool {
     if extensions::has_scan_extension(path) {
         return true;
     }
     if !needs_content(path) {
         return false;
     }
-    match SizedFile::open(path).and_then(|file| file.start()) {
+    match SizedFile::open(path, within).and_then(|file| file.start()) {
         Ok(start) => open::is_known(&start) && !is_directory(&start),
         Err(ReadError::Io { .. }) => true,
         Err(_) => false,

@@ -34,7 +34,7 @@ mod volume_folder;
 mod xml;
 mod zeiss;
 
-pub use content::{may_be_scan, needs_content};
+pub use content::{may_be_scan, may_be_scan_within, needs_content};
 pub use dicom::{
     DicomOrigin, DicomReference, FrameDirections, FramePlane, FramePlanes, InstanceIdentity, LossyCompression, Role,
     SeriesKey, role, role_and_identity, series_key,
@@ -46,7 +46,7 @@ pub use fundus::FundusImage;
 pub use heidelberg::xml::ExportParts;
 pub use name_pattern::{NameFacts, NamePattern};
 pub use natural_order::{NaturalKey, natural_key};
-pub use open::{OpenedScan, open, parts};
+pub use open::{OpenedScan, open, parts, parts_within};
 pub use options::{RawScan, ReadOptions};
 pub use reader::ScanReader;
 pub use recentre::{check_centre, state_centre};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::ImageFormat;
 use octrls_core::scan::Provenance;
+use octrls_fs::within::Within;
 
 use crate::{
     ExportParts, ReadError, ReadOptions, ScanFiles, ScanReader,
@@ -41,6 +42,8 @@ pub struct OpenedScan {
     folder: bool,
     /// Values from the sidecar. A DICOM series uses the sidecar of the file that names it.
     hints: Hints,
+    /// Where its files may be opened.
+    within: Within,
     content: Content,
 }
 
@@ -67,14 +70,14 @@ impl OpenedScan {
     /// [`ReadError`] when a file cannot be read, or its sidecar or its list of series is broken.
     pub fn open(files: &ScanFiles) -> Result<Self, ReadError> {
         let path = files.path();
-        let hints = sidecar::read(path)?;
+        let hints = sidecar::read(path, files.within())?;
         let folder = files.instances().is_empty() && path.is_dir();
         let content = match files.instances() {
-            [] if folder => Content::of_folder(path)?,
-            [] => Content::of_file(path)?,
+            [] if folder => Content::of_folder(path, files.within())?,
+            [] => Content::of_file(path, files.within())?,
             instances => Content::DicomSeries(instances.to_vec()),
         };
-        Ok(Self { folder, hints, content })
+        Ok(Self { folder, hints, within: files.within().clone(), content })
     }
 
     /// Number of series of B-scans, each its own scan; one for any format except `.E2E`.
@@ -110,13 +113,13 @@ impl OpenedScan {
             Content::Bioptigen(file) => Box::new(Bioptigen::open(file.clone(), hints)?),
             Content::Cirrus(file) => Box::new(Cirrus::open(file.clone(), hints, options.raw)?),
             Content::Dicom(file) => Box::new(DicomFile::open(file.clone(), hints, options.allow_missing)?),
-            Content::DicomSeries(instances) if is_concatenation(instances) => {
-                Box::new(DicomFile::open_parts(instances, hints, options.allow_missing)?)
+            Content::DicomSeries(instances) if is_concatenation(instances, &self.within) => {
+                Box::new(DicomFile::open_parts(instances, &self.within, hints, options.allow_missing)?)
             }
-            Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, hints)?),
+            Content::DicomSeries(instances) => Box::new(DicomSeries::open(instances, &self.within, hints)?),
             Content::HeidelbergXml(file) => Box::new(HeidelbergXml::open(file, hints, options.allow_missing)?),
             Content::HeidelbergVol(file) => Box::new(HeidelbergVol::open(file.clone(), hints)?),
-            Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), hints)?),
+            Content::ImageFolder(images) => Box::new(ImageFolder::open(images.clone(), &self.within, hints)?),
             Content::Raster(file, format) => Box::new(Raster::open(file.clone(), *format, hints)?),
             Content::Topcon(file) => Box::new(Topcon::open(file.clone(), hints)?),
             Content::Unknown => return Err(ReadError::UnknownFormat),
@@ -136,16 +139,16 @@ pub(crate) fn is_known(start: &[u8]) -> bool {
 }
 
 impl Content {
-    fn of_folder(path: &Path) -> Result<Self, ReadError> {
-        Ok(match VolumeFolder::read(path)? {
+    fn of_folder(path: &Path, within: &Within) -> Result<Self, ReadError> {
+        Ok(match VolumeFolder::read(path, within)? {
             VolumeFolder::Images(images) => Self::ImageFolder(images),
             VolumeFolder::Instances(instances) => Self::DicomSeries(instances),
         })
     }
 
     /// The content of a file, which stays open: what is read later is what was looked at.
-    fn of_file(path: &Path) -> Result<Self, ReadError> {
-        let file = SizedFile::open(path)?;
+    fn of_file(path: &Path, within: &Within) -> Result<Self, ReadError> {
+        let file = SizedFile::open(path, within)?;
         let start = file.start()?;
         Ok(if E2eFile::recognises(&start) {
             Self::HeidelbergE2e(E2eFile::open(file)?)
@@ -172,15 +175,21 @@ impl Content {
 }
 
 /// Whether the files of a DICOM scan are parts of a concatenation, and not B-scans of a series.
-fn is_concatenation(files: &[PathBuf]) -> bool {
-    let key = files.first().and_then(|file| dicom::series_key(file).ok().flatten());
+fn is_concatenation(files: &[PathBuf], within: &Within) -> bool {
+    let key = files.first().and_then(|file| dicom::series_key_within(file, within).ok().flatten());
     key.is_some_and(|key| key.is_concatenation())
 }
 
 /// The files that belong to the scan at `path` and are no scans themselves: the images of an export folder.
 #[must_use]
 pub fn parts(path: &Path) -> ExportParts {
-    match SizedFile::open(path) {
+    parts_within(path, &Within::anywhere())
+}
+
+/// As [`parts`], of a file that is opened `within` what may be opened.
+#[must_use]
+pub fn parts_within(path: &Path, within: &Within) -> ExportParts {
+    match SizedFile::open(path, within) {
         Ok(file) if file.start().is_ok_and(|start| HeidelbergXml::recognises(&start)) => ExportParts::of(&file),
         _ => ExportParts::none(),
     }

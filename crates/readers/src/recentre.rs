@@ -6,7 +6,7 @@ use std::{
 };
 
 use octrls_core::scan::{BScanPosition, Place};
-use octrls_fs::durable;
+use octrls_fs::{durable, within::Within};
 
 use crate::{OpenedScan, ReadError, ReadOptions, ScanFiles, sidecar};
 
@@ -22,7 +22,7 @@ const KEYS: [&str; 2] = ["centre_x_mm", "centre_y_mm"];
 pub fn state_centre(files: &ScanFiles, centre: Option<Place>) -> Result<(), ReadError> {
     let scan = files.path();
     // A broken sidecar stays as it is.
-    sidecar::read(scan)?;
+    sidecar::read(scan, &Within::anywhere())?;
     let path = sidecar::path_of(scan);
     let failed = |source: io::Error| ReadError::Io { path: path.clone(), source };
     let is_ordinary = sidecar::is_sidecar(scan, &path) && !path.is_symlink();

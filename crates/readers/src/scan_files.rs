@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octrls_fs::digest::sha256;
+use octrls_fs::{digest::sha256, within::Within};
 
 use crate::{
     ReadError, SeriesKey, may_be_instance,
@@ -20,13 +20,14 @@ pub struct ScanFiles {
     path: PathBuf,
     /// All instances of a series, the one at `path` first; empty for any other scan.
     instances: Vec<PathBuf>,
+    within: Within,
 }
 
 impl ScanFiles {
     /// The scan in the file or folder at `path`.
     #[must_use]
     pub fn one(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), instances: Vec::new() }
+        Self { path: path.into(), instances: Vec::new(), within: Within::anywhere() }
     }
 
     /// The scan whose B-scans are `instances`, named after the first in natural order; `None` if there are none. A
@@ -38,7 +39,20 @@ impl ScanFiles {
         if instances.len() == 1 {
             instances.clear();
         }
-        Some(Self { path, instances })
+        Some(Self { path, instances, within: Within::anywhere() })
+    }
+
+    /// The same scan, whose files are only opened `within` what may be opened.
+    #[must_use]
+    pub fn opened_within(mut self, within: &Within) -> Self {
+        self.within = within.clone();
+        self
+    }
+
+    /// Where its files may be opened.
+    #[must_use]
+    pub const fn within(&self) -> &Within {
+        &self.within
     }
 
     /// Path that names the scan.
@@ -64,7 +78,7 @@ impl ScanFiles {
         if !self.path.is_dir() {
             return Ok(vec![self.path.clone()]);
         }
-        Ok(VolumeFolder::read(&self.path)?.into_files())
+        Ok(VolumeFolder::read(&self.path, &self.within)?.into_files())
     }
 
     /// Digest of a scan whose files have these `digests`. For several files, this is the digest of their digests, one

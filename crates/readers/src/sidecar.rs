@@ -15,12 +15,12 @@
 //! ```
 
 use std::{
-    fs::File,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 use octrls_core::scan::{BScanPosition, Eye, MILLIMETRE, Place, Provenance, Spacing, plausible};
+use octrls_fs::within::Within;
 use serde::Deserialize;
 
 use crate::{ReadError, ReadOptions};
@@ -135,15 +135,19 @@ pub(crate) fn path_of(scan: &Path) -> PathBuf {
     name.into()
 }
 
-/// Reads the sidecar of `scan`; empty if there is none.
-pub(crate) fn read(scan: &Path) -> Result<Hints, ReadError> {
+/// Reads the sidecar of `scan`, `within` what may be opened; empty if there is none.
+pub(crate) fn read(scan: &Path, within: &Within) -> Result<Hints, ReadError> {
     let path = path_of(scan);
     let broken = |reason: String| ReadError::Sidecar { path: path.clone(), reason };
     let mut text = String::new();
-    if !is_sidecar(scan, &path) {
+    // A person may name a scan by a link, and its sidecar by another.
+    if within.is_anywhere() && !is_sidecar(scan, &path) {
         return Ok(Hints::default());
     }
-    let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    let read = within.open_companion(&path).and_then(|file| match file {
+        Some(file) => file.take(MAX_BYTES + 1).read_to_string(&mut text),
+        None => Err(ErrorKind::NotFound.into()),
+    });
     match read {
         Ok(bytes) if bytes as u64 > MAX_BYTES => return Err(broken("longer than 64 KiB".to_owned())),
         Ok(_) => {}

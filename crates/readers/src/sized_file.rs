@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use octrls_fs::platform;
+use octrls_fs::within::Within;
 
 use crate::ReadError;
 
@@ -21,29 +21,36 @@ const START_BYTES: u64 = 2048;
 pub(crate) struct SizedFile {
     file: Arc<File>,
     path: PathBuf,
+    within: Within,
     bytes: u64,
     /// Where the next [`Read`] starts.
     at: u64,
 }
 
 impl SizedFile {
-    /// Opens the file at `path`.
+    /// Opens the file at `path`, `within` what may be opened.
     ///
     /// # Errors
     /// [`ReadError::Unsupported`] for a folder, a pipe or a device.
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, within: &Within) -> Result<Self, ReadError> {
         let io = |source| ReadError::Io { path: path.to_owned(), source };
-        let file = platform::open_without_waiting(path).map_err(io)?;
+        let file = within.open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if !metadata.is_file() {
             return Err(ReadError::Unsupported("a folder or a device, not a file".to_owned()));
         }
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), bytes: metadata.len(), at: 0 })
+        let (path, within) = (path.to_owned(), within.clone());
+        Ok(Self { file: Arc::new(file), path, within, bytes: metadata.len(), at: 0 })
     }
 
     /// Where it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where other files of the same scan may be opened.
+    pub(crate) const fn within(&self) -> &Within {
+        &self.within
     }
 
     /// Length of the file.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{ReadError, dicom::series_key, extensions, natural_order::natural_key};
+use octrls_fs::within::Within;
+
+use crate::{ReadError, dicom::series_key_within, extensions, natural_order::natural_key};
 
 /// A folder that is one volume. The files are in natural order.
 pub(crate) enum VolumeFolder {
@@ -18,7 +20,7 @@ impl VolumeFolder {
     ///
     /// # Errors
     /// [`ReadError`] when a file or the folder cannot be read, or there are instances of several series.
-    pub(crate) fn read(folder: &Path) -> Result<Self, ReadError> {
+    pub(crate) fn read(folder: &Path, within: &Within) -> Result<Self, ReadError> {
         let mut all = visible_files(folder)?;
         if all.iter().any(|path| extensions::is_image(path)) {
             all.retain(|path| extensions::is_image(path));
@@ -27,7 +29,7 @@ impl VolumeFolder {
         let mut instances = Vec::new();
         let mut series = None;
         for path in all {
-            let Some(key) = series_key(&path)? else { continue };
+            let Some(key) = series_key_within(&path, within)? else { continue };
             if *series.get_or_insert_with(|| key.clone()) != key {
                 let reason = "the folder has instances of several series; read each series as a scan of its own";
                 return Err(ReadError::Series(reason.to_owned()));

@@ -26,7 +26,7 @@ use octrls_tui::{
 use super::{
     arguments::queue::Queue,
     error::coded,
-    exit_code::some_failed_if,
+    exit_code::{HAD_TO_STOP, some_failed_if},
     limits,
     output::{error_line, run_screen, warn_no_dashboard},
     signals::on_signals,
@@ -55,8 +55,8 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether scans were
-    /// quarantined or, with `--once`, scans or deliveries are left.
+    /// Runs until the engine has stopped; SIGTERM and Ctrl-C drain it. The exit code tells whether it had to stop,
+    /// whether scans were quarantined or, with `--once`, whether scans or deliveries are left.
     pub(crate) fn run(self, network: Network, dashboard: &DashboardOptions) -> anyhow::Result<ExitCode> {
         // The dashboard owns the terminal.
         let dependencies = diagnostics::subscribe(self.screen != ScreenKind::Dashboard);
@@ -114,9 +114,10 @@ impl Watcher {
             error_line(format_args!("octrls: no scans found"));
         }
         let undelivered = peers.finish(once);
-        let is_broken = is_broken.load(Ordering::Relaxed);
-        let failed = is_broken || totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0));
-        Ok(some_failed_if(failed))
+        if is_broken.load(Ordering::Relaxed) {
+            return Ok(ExitCode::from(HAD_TO_STOP));
+        }
+        Ok(some_failed_if(totals.quarantined > 0 || (once && (undelivered > 0 || totals.left > 0))))
     }
 }
 

@@ -94,11 +94,40 @@ fn each_crash_counts_as_an_attempt() {
     crash(&rig, 2);
     let (log, _) = rig.run_until_idle();
     assert_eq!(lines_of(&log, "a.png")[2..], ["running a.png 3", "done a.png"]);
+    assert_eq!(log[1], "notice E-CRASH", "it is said before anything else");
 
     crash(&rig, 3);
     let (log, _) = rig.run_until_idle();
     assert_eq!(lines_of(&log, "a.png")[2..], ["quarantined a.png E-CRASH"]);
+    assert_eq!(log[1], "notice E-CRASH");
     assert_eq!(rig.calls().len(), 2);
+    let note = fs::read_to_string(rig.out("quarantine/a.png.reason.json")).unwrap();
+    assert!(note.contains("E-CRASH") && note.contains("crashed or was killed 3 times"), "{note}");
+    let (log, _) = rig.run_until_idle();
+    assert!(!log.iter().any(|line| line.contains("E-CRASH")), "it is said once: {log:?}");
+}
+
+/// Contents during which the program ended are tried one after the other, so that only one can end it again.
+#[test]
+fn scans_that_may_have_crashed_the_program_do_not_run_together() {
+    let rig = Rig::new();
+    for name in ["a.png", "b.png"] {
+        rig.put(name, &format!("gate {name}"));
+        rig.open_gate();
+    }
+    rig.run_until_idle();
+    let ledger = Connection::open(rig.out(".octrls/ledger.sqlite")).unwrap();
+    assert_eq!(ledger.execute("UPDATE scans SET state = 'running'", []).unwrap(), 2);
+    drop(ledger);
+    for name in ["a.png", "b.png"] {
+        fs::remove_dir_all(rig.out(name)).unwrap();
+        rig.open_gate();
+    }
+    let (log, totals) = rig.run_until_idle();
+    assert_eq!(totals, Totals { done: 2, ..Totals::default() });
+    let of_attempts = |line: &&String| ["running ", "done "].iter().any(|word| line.starts_with(word));
+    let words: Vec<_> = log.iter().filter(of_attempts).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(words, ["running", "done", "running", "done"], "{log:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use octrls_fs::within::Within;
 use octrls_readers as scan;
 use octrls_readers::ExportParts;
 
@@ -30,15 +31,16 @@ struct Export {
 }
 
 impl Exports {
-    /// Records the file at `path`, which has `stamp`; returns the stamp of the whole scan. A changed file is read again.
-    pub(crate) fn record(&self, path: &Path, stamp: Stamp) -> Stamp {
+    /// Records the file at `path`, which has `stamp`; returns the stamp of the whole scan. A changed file is read again; it
+    /// is opened `within` what may be opened.
+    pub(crate) fn record(&self, path: &Path, within: &Within, stamp: Stamp) -> Stamp {
         let Some(folder) = path.parent().filter(|_| scan::may_have_parts(path)) else { return stamp };
         let known = |exports: &BTreeMap<PathBuf, Export>| exports.get(path).is_some_and(|e| e.stamp == stamp);
         if self.all().get(folder).is_some_and(known) {
             return self.current_stamp(path, stamp);
         }
         // Read without the lock: a file on a slow share must not block others.
-        let parts = Arc::new(scan::parts(path));
+        let parts = Arc::new(scan::parts_within(path, within));
         let images = stamps_of(parts.files());
         let mut all = self.all();
         let export = Export { stamp, parts, images };
@@ -201,7 +203,7 @@ mod tests {
         let stamp = |name: &str| FileStamp::take(&at(name)).unwrap().unwrap();
         let own = Stamp::take(&xml).unwrap().unwrap();
         assert_eq!(exports.record_image(&at("1.tif"), stamp("1.tif")), None, "the export is not known yet");
-        let first = exports.record(&xml, own);
+        let first = exports.record(&xml, &Within::anywhere(), own);
         assert_eq!(first.patience, Patience::Incomplete);
         assert_eq!(exports.record_image(&at("1.tif"), stamp("1.tif")), Some(Vec::new()));
         assert_eq!(exports.record_image(&at("other/2.tif"), stamp("other/2.tif")), None);

@@ -59,7 +59,7 @@ impl Watcher {
                     self.changed_exports.extend(changed);
                     return self.drop_candidate(&self.name.join(path));
                 }
-                let change = self.series.record(&file, stamp.scan, self.walks);
+                let change = self.series.record(&file, self.scope.within(), stamp.scan, self.walks);
                 self.instances.extend(change.left);
                 if let Some((older, newer)) = change.replacement {
                     self.report_replacement(&older, &newer)?;
@@ -71,7 +71,7 @@ impl Watcher {
                 if change.is_companion {
                     return self.pass_by(&file, change.is_new);
                 }
-                self.sight(&file, self.exports.record(&file, stamp), at)
+                self.sight(&file, self.exports.record(&file, self.scope.within(), stamp), at)
             }
             Ok(None) => self.gone(&file),
             Err(error) => {

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use octrls_fs::within::Within;
 use octrls_report::holds_results;
 
 use crate::{
@@ -96,6 +97,11 @@ impl Roots {
     /// Folder of the root that contains the scan `name`.
     pub(crate) fn root_of(&self, name: &Path) -> Option<&Path> {
         self.0.get(self.number_of(name)).map(|root| root.path.as_path())
+    }
+
+    /// Where the files of the scan `name` may be opened.
+    pub(crate) fn within(&self, name: &Path) -> Within {
+        self.root_of(name).map_or_else(Within::anywhere, Within::folder)
     }
 
     /// Absolute path of the scan `name`.

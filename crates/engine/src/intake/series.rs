@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use octrls_fs::within::Within;
 use octrls_readers::{Role, ScanFiles, SeriesKey, may_be_instance, role_and_identity};
 
 use super::{
@@ -59,8 +60,8 @@ pub(crate) struct SeriesChange {
 
 impl Series {
     /// Records the file at `path`, which has `stamp` and was found by walk number `walk`. A changed file is read again,
-    /// up to its pixel data.
-    pub(crate) fn record(&self, path: &Path, stamp: FileStamp, walk: u64) -> SeriesChange {
+    /// up to its pixel data; it is opened `within` what may be opened.
+    pub(crate) fn record(&self, path: &Path, within: &Within, stamp: FileStamp, walk: u64) -> SeriesChange {
         let (true, Some(folder), Some(name)) = (may_be_instance(path), path.parent(), path.file_name()) else {
             return SeriesChange::default();
         };
@@ -72,7 +73,7 @@ impl Series {
             return SeriesChange { is_instance, is_companion, ..SeriesChange::default() };
         }
         // Read without the lock: a file on a slow share must not block others.
-        let Ok((role, identity)) = role_and_identity(path) else {
+        let Ok((role, identity)) = role_and_identity(path, within) else {
             // The next check may succeed.
             return SeriesChange { left: self.remove_file(path), ..SeriesChange::default() };
         };
@@ -279,7 +280,7 @@ mod tests {
         fn record(&self, name: &str, walk: u64) -> SeriesChange {
             let path = self.path(name);
             let stamp = Stamp::take(&path).unwrap().unwrap().scan;
-            self.1.record(&path, stamp, walk)
+            self.1.record(&path, &Within::folder(self.0.path()), stamp, walk)
         }
 
         /// File names of the series named by `name`. Also asserts that the recorded state matches the disk.

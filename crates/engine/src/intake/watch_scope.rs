@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::filter::Filter;
-use octrls_readers::may_be_scan;
+use octrls_fs::within::Within;
+use octrls_readers::may_be_scan_within;
 use octrls_report::holds_results;
 
 /// Extensions that programs give to unfinished files.
@@ -20,6 +21,8 @@ const SERVER_FOLDERS: [&str; 4] = ["$RECYCLE.BIN", "@eaDir", "#recycle", "System
 #[derive(Clone, Debug)]
 pub(crate) struct WatchScope {
     root: PathBuf,
+    /// Only files below the root are opened, and through no link.
+    within: Within,
     /// The results folder, if it lies below the root.
     out: Option<PathBuf>,
     filter: Filter,
@@ -28,11 +31,16 @@ pub(crate) struct WatchScope {
 impl WatchScope {
     /// Both paths must be canonical.
     pub(crate) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
-        Self { root: root.to_owned(), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
+        Self { root: root.to_owned(), within: Within::folder(root), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where files of scans may be opened.
+    pub(crate) const fn within(&self) -> &Within {
+        &self.within
     }
 
     /// The file, as a path below the root, that a change of the absolute path `path` is about. A change of a sidecar is
@@ -58,13 +66,13 @@ impl WatchScope {
 
     /// Whether to check the file at `path`.
     pub(crate) fn is_scan(&self, path: &Path) -> bool {
-        self.is_wanted(path) && may_be_scan(&self.root.join(path))
+        self.is_wanted(path) && may_be_scan_within(&self.root.join(path), &self.within)
     }
 
     /// Whether the file at `path` is one that the operator may take for a scan, though it is none.
     pub(crate) fn is_passed_by(&self, path: &Path) -> bool {
         let is_sidecar = path.extension() == Some(OsStr::new("toml"));
-        !is_sidecar && self.is_wanted(path) && !may_be_scan(&self.root.join(path))
+        !is_sidecar && self.is_wanted(path) && !may_be_scan_within(&self.root.join(path), &self.within)
     }
 
     fn is_wanted(&self, path: &Path) -> bool {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{path_column::PathColumn, time::now};
+use super::{crashes::CRASH_CODE, path_column::PathColumn, time::now};
 use crate::{intake::stamp::Stamp, work::content::Content};
 
 /// A content's row.
@@ -12,25 +12,28 @@ pub(super) struct Row {
     pub(super) state: String,
     pub(super) attempts: u32,
     pub(super) code: Option<String>,
-    pub(super) reason: Option<String>,
     pub(super) result: Option<PathBuf>,
 }
 
 impl Row {
     pub(super) fn find(tx: &Transaction<'_>, content: &Content, fingerprint: &str) -> rusqlite::Result<Option<Self>> {
         tx.prepare_cached(
-            "SELECT state, attempts, code, reason, result FROM scans WHERE content = ?1 AND fingerprint = ?2",
+            "SELECT state, attempts, code, result FROM scans WHERE content = ?1 AND fingerprint = ?2",
         )?
         .query_row([content.key(), fingerprint], |row| {
             Ok(Self {
                 state: row.get(0)?,
                 attempts: row.get(1)?,
                 code: row.get(2)?,
-                reason: row.get(3)?,
-                result: row.get::<_, Option<PathColumn<PathBuf>>>(4)?.map(|path| path.0),
+                result: row.get::<_, Option<PathColumn<PathBuf>>>(3)?.map(|path| path.0),
             })
         })
         .optional()
+    }
+
+    /// Whether the program ended during the last attempt.
+    pub(super) fn has_crashed(&self) -> bool {
+        self.state == "hashed" && self.code.as_deref() == Some(CRASH_CODE.as_str())
     }
 }
 

@@ -134,6 +134,23 @@ fn attempts_that_crash_the_program_are_counted() {
 }
 
 #[test]
+fn contents_that_may_have_crashed_the_program_run_one_at_a_time() {
+    let mut fixture = Fixture::new();
+    for (path, content) in [("a.png", "x"), ("b.png", "yy")] {
+        assert_eq!(fixture.begin(path, content), FIRST);
+    }
+    fixture.restart("model 1");
+    let interrupted = fixture.ledger().take_interrupted();
+    let found: Vec<_> = interrupted.iter().map(|scan| (scan.path.to_str().unwrap(), scan.attempts)).collect();
+    assert_eq!(found, [("a.png", 1), ("b.png", 1)]);
+    assert_eq!(fixture.begin("a.png", "x"), Admission::Run { attempt: 2 });
+    assert_eq!(fixture.begin("b.png", "yy"), Admission::After { other: content_named("x") });
+    assert_eq!(fixture.begin("c.png", "new"), FIRST, "others are not held up");
+    fixture.done("a.png", "x");
+    assert_eq!(fixture.begin("b.png", "yy"), Admission::Run { attempt: 2 });
+}
+
+#[test]
 fn released_attempts_do_not_count_and_failed_ones_do() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.begin("a.png", "x"), FIRST);

@@ -324,7 +324,8 @@ impl Scheduler {
     }
 
     pub(super) fn enqueue(&mut self, id: ScanId, path: PathBuf, files: ScanFiles, (stamp, queued): (Stamp, Timestamp)) {
-        self.backlog.push(QueuedScan { id, path, files: Arc::new(files), stamp, queued, waits: 0 });
+        let files = Arc::new(files.opened_within(&self.context.roots.within(&path)));
+        self.backlog.push(QueuedScan { id, path, files, stamp, queued, waits: 0 });
     }
 
     /// The unfinished scans of the root that contains the scan `path`.

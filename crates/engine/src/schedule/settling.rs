@@ -49,11 +49,16 @@ impl Scheduler {
         } else {
             self.pending_failures -= 1;
         }
-        if let (TaskOutcome::Busy, Some(content)) = (&outcome, &content)
+        let waits_for = match &outcome {
+            TaskOutcome::Busy => content.as_ref(),
+            TaskOutcome::Waiting(other) => Some(other),
+            _ => None,
+        };
+        if let Some(other) = waits_for
             // If the other worker has already finished, nothing would release this task.
-            && ledger::lock(&self.ledger).is_busy(content)
+            && ledger::lock(&self.ledger).is_busy(other)
         {
-            return self.backlog.park(content.clone(), task);
+            return self.backlog.park(other.clone(), task);
         }
         if let Some(content) = content {
             self.backlog.release_parked(&content);
@@ -89,7 +94,7 @@ impl Scheduler {
                 self.events.scan(id, ScanChange::Queued);
                 return self.backlog.delay(task, now + self.options.backoff_after(2));
             }
-            TaskOutcome::Busy | TaskOutcome::Aborted => return self.backlog.push(task),
+            TaskOutcome::Busy | TaskOutcome::Waiting(_) | TaskOutcome::Aborted => return self.backlog.push(task),
             TaskOutcome::Changed(stamp) => return self.return_to_watcher(id, &task.path, stamp),
             TaskOutcome::Unreachable => return self.return_to_watcher(id, &task.path, task.stamp),
             TaskOutcome::Done(summary) => {

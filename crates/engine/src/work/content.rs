@@ -1,12 +1,12 @@
 //! Identity of a scan's content, independent of its name: SHA-256 of its files, of its sidecar, and of an export's images.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use octrls_fs::digest::{sha256, sha256_of_file, sha256_of_reader};
+use octrls_fs::digest::{sha256, sha256_of_reader};
 use octrls_readers::{ReadError, ScanFiles};
 
 use super::processor::{ProcessError, with_scan_name};
@@ -24,24 +24,16 @@ impl Content {
         images: &[PathBuf],
         cancelled: &dyn Fn() -> bool,
     ) -> io::Result<(Self, Vec<String>)> {
-        let digest = |path: &Path| sha256_of_reader(Cancellable { file: File::open(path)?, cancelled });
+        let of_file = |file: File| sha256_of_reader(Cancellable { file, cancelled });
+        let digest = |path: &Path| of_file(files.within().open(path)?);
         let digests: Vec<String> = match files.instances() {
             [] => vec![digest(files.path())?],
             instances => instances.iter().map(|file| digest(file)).collect::<io::Result<_>>()?,
         };
         let mut key = files.digest(digests.clone());
-        let sidecar = sidecar_of(files.path());
-        // Opening a pipe of that name would block.
-        match fs::symlink_metadata(&sidecar) {
-            Ok(found) if found.is_file() => {
-                key.push('+');
-                key.push_str(&digest(&sidecar)?);
-            }
-            // A name of the greatest length leaves no room for a sidecar's.
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) => {
-                return Err(error);
-            }
-            _ => {}
+        if let Some(sidecar) = files.within().open_companion(&sidecar_of(files.path()))? {
+            key.push('+');
+            key.push_str(&of_file(sidecar)?);
         }
         if !images.is_empty() {
             // The XML tells images apart by name.
@@ -87,7 +79,8 @@ impl Content {
 /// # Errors
 /// [`ProcessError`] if a file cannot be read.
 pub fn digest(files: &ScanFiles, name: &Path) -> Result<String, ProcessError> {
-    let of_file = |file: &PathBuf| sha256_of_file(file).map_err(|source| ReadError::Io { path: file.clone(), source });
+    let digest = |file: &PathBuf| files.within().open(file).and_then(sha256_of_reader);
+    let of_file = |file: &PathBuf| digest(file).map_err(|source| ReadError::Io { path: file.clone(), source });
     let digests = || files.contents()?.iter().map(of_file).collect::<Result<_, _>>();
     Ok(files.digest(digests().map_err(|error| with_scan_name(error, name))?))
 }
@@ -106,6 +99,8 @@ impl Read for Cancellable<'_> {
 
 #[cfg(test)]
 mod tests {
+    use octrls_fs::within::{NotBeneath, Within};
+
     use super::*;
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -142,6 +137,26 @@ mod tests {
         std::fs::write(at("1.tif"), "two").unwrap();
         std::fs::write(at("2.tif"), "one").unwrap();
         assert_ne!(read(&["1.tif", "2.tif"]), both, "each has its own name");
+    }
+
+    #[test]
+    fn a_link_planted_after_a_look_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("in")).unwrap();
+        std::fs::write(at("secret"), "abc").unwrap();
+        let files = ScanFiles::one(at("in/a.png")).opened_within(&Within::folder(&at("in")));
+        let plant = |name: &str| std::os::unix::fs::symlink(at("secret"), at(name)).unwrap();
+        std::fs::write(at("in/a.png"), "abc").unwrap();
+        let plain = Content::read(&files, &[], &|| false).unwrap().0;
+        plant("in/a.png.toml");
+        assert_eq!(Content::read(&files, &[], &|| false).unwrap().0, plain, "a sidecar that is a link is none");
+        plant("in/1.tif");
+        assert!(NotBeneath::is_cause_of(&Content::read(&files, &[at("in/1.tif")], &|| false).unwrap_err()));
+        std::fs::remove_file(at("in/a.png")).unwrap();
+        plant("in/a.png");
+        assert!(NotBeneath::is_cause_of(&Content::read(&files, &[], &|| false).unwrap_err()));
+        assert_eq!(digest(&files, Path::new("a.png")).unwrap_err().code, "E-READ-IO");
     }
 
     #[test]

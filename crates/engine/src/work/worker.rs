@@ -58,6 +58,8 @@ pub(crate) enum TaskOutcome {
     AlreadyDone,
     /// Another worker is processing the same content.
     Busy,
+    /// Another content must come first, see [`Admission::After`].
+    Waiting(Content),
     /// The file has changed since it was queued.
     Changed(Stamp),
     Vanished,
@@ -204,6 +206,7 @@ impl WorkerContext {
                 return Ok(TaskOutcome::AlreadyDone);
             }
             Ok(Admission::Busy) => return self.claim(task).map(|()| TaskOutcome::Busy),
+            Ok(Admission::After { other }) => return self.claim(task).map(|()| TaskOutcome::Waiting(other)),
             Ok(Admission::Exhausted { attempts, reason }) => {
                 self.claim(task)?;
                 let error = ProcessError { code: CRASH_CODE, reason, transient: false };

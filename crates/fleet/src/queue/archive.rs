@@ -19,7 +19,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use octrls_fs::platform;
+use octrls_fs::{platform, within::Within};
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8] = b"octrls parcel 1\n";
@@ -59,6 +59,8 @@ pub(crate) struct ArchiveEntry {
     /// Its name in the archive.
     pub(crate) name: PathBuf,
     pub(crate) path: PathBuf,
+    /// Where it may be opened.
+    pub(crate) within: Within,
 }
 
 /// A reader that packs files on the fly.
@@ -76,6 +78,7 @@ enum Segment {
     /// A file that is not open yet.
     File {
         path: PathBuf,
+        within: Within,
         bytes: u64,
     },
     OpenFile {
@@ -91,13 +94,13 @@ impl Packer {
         let mut start = MAGIC.to_vec();
         start.extend(u32::try_from(entries.len()).map_err(too_many)?.to_le_bytes());
         let mut segments = VecDeque::from([Segment::Bytes(Cursor::new(start))]);
-        for ArchiveEntry { name, path } in entries {
+        for ArchiveEntry { name, path, within } in entries {
             let name = platform::path_bytes(name);
             let length = u16::try_from(name.len()).map_err(|_| io::Error::other("a file name is too long"))?;
-            let bytes = std::fs::metadata(path)?.len();
+            let bytes = std::fs::symlink_metadata(path)?.len();
             let header = [&length.to_le_bytes()[..], name, &bytes.to_le_bytes()].concat();
             segments.push_back(Segment::Bytes(Cursor::new(header)));
-            segments.push_back(Segment::File { path: path.clone(), bytes });
+            segments.push_back(Segment::File { path: path.clone(), within: within.clone(), bytes });
         }
         Ok(Self { segments, digest: Sha256::new(), is_sealed: false })
     }
@@ -108,8 +111,8 @@ impl Read for Packer {
         while let Some(segment) = self.segments.front_mut() {
             let read = match segment {
                 Segment::Bytes(bytes) => bytes.read(buffer)?,
-                Segment::File { path, bytes } => {
-                    let (file, left) = (File::open(path)?.take(*bytes), *bytes);
+                Segment::File { path, within, bytes } => {
+                    let (file, left) = (within.open(path)?.take(*bytes), *bytes);
                     *segment = Segment::OpenFile { file, left };
                     continue;
                 }
@@ -290,7 +293,7 @@ mod tests {
         for (name, content) in [("a.png", "scan"), ("deep/b", ""), ("c d", "x")] {
             let path = dir.path().join(name.replace('/', "-"));
             std::fs::write(&path, content).unwrap();
-            entries.push(ArchiveEntry { name: name.into(), path });
+            entries.push(ArchiveEntry { name: name.into(), path, within: Within::folder(dir.path()) });
         }
         let mut packer = Packer::new(&entries).unwrap();
         let mut bytes = Vec::new();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use octrls_engine::{ProcessError, ScanTask};
-use octrls_fs::digest::{sha256, sha256_of_file};
-use octrls_readers::{ReadError, ScanFiles, may_have_parts, parts};
+use octrls_fs::digest::{sha256, sha256_of_reader};
+use octrls_readers::{ReadError, ScanFiles, may_have_parts, parts_within};
 use octrls_report::EarlierResult;
 
 use super::state::WatcherState;
@@ -41,7 +41,7 @@ impl JobInput {
         let address = JobAddress { watcher: state.name.clone(), key };
         let shared_path = state.share.as_ref().and_then(|share| files.path().strip_prefix(share).ok());
         let instances = files.instances().iter().filter_map(|file| Some(file.file_name()?.into())).collect();
-        let bytes = entries.iter().map(|entry| fs::metadata(&entry.path).map_or(0, |m| m.len())).sum();
+        let bytes = entries.iter().map(|entry| fs::symlink_metadata(&entry.path).map_or(0, |m| m.len())).sum();
         let (sha256, shared_path) = (content.to_owned(), shared_path.map(Path::to_owned));
         let earlier = task.earlier.clone();
         Ok(Self { entries, bytes, sha256, address, shared_path, instances, earlier })
@@ -53,8 +53,11 @@ fn key_of(fingerprint: &str, task: &ScanTask<'_>, entries: &[ArchiveEntry]) -> i
     let mut text = format!("{fingerprint}\n{}\n{}\n", hex_of(task.name), task.sha256);
     // The engine has read the instances of a series already.
     let known: HashMap<&PathBuf, &String> = task.files.instances().iter().zip(task.digests).collect();
-    for ArchiveEntry { name, path } in &entries[1..] {
-        let digest = known.get(path).map_or_else(|| sha256_of_file(path), |digest| Ok((*digest).clone()))?;
+    for ArchiveEntry { name, path, within } in &entries[1..] {
+        let digest = match known.get(path) {
+            Some(&digest) => digest.clone(),
+            None => sha256_of_reader(within.open(path)?)?,
+        };
         text.extend([&hex_of(name), " ", &digest, "\n"]);
     }
     Ok(sha256(text.as_bytes()))
@@ -71,11 +74,11 @@ fn entries_of(files: &ScanFiles) -> io::Result<Vec<ArchiveEntry>> {
     let folder = scan.parent().unwrap_or(Path::new("."));
     let entry = |path: &Path| {
         let name = path.strip_prefix(folder).map_err(io::Error::other)?.to_owned();
-        Ok::<_, io::Error>(ArchiveEntry { name, path: path.to_owned() })
+        Ok::<_, io::Error>(ArchiveEntry { name, path: path.to_owned(), within: files.within().clone() })
     };
     let mut entries = vec![entry(scan)?];
     let sidecar = scan.with_added_extension("toml");
-    if sidecar.is_file() {
+    if files.within().open_companion(&sidecar)?.is_some() {
         entries.push(entry(&sidecar)?);
     }
     for instance in files.instances().iter().filter(|file| *file != scan) {
@@ -83,7 +86,7 @@ fn entries_of(files: &ScanFiles) -> io::Result<Vec<ArchiveEntry>> {
     }
     if may_have_parts(scan) {
         let mut seen: HashSet<PathBuf> = entries.iter().map(|entry| entry.path.clone()).collect();
-        for image in parts(scan).files() {
+        for image in parts_within(scan, files.within()).files() {
             if seen.insert(image.clone()) {
                 entries.push(entry(&image)?);
             }

@@ -13,7 +13,7 @@ use async_nats::jetstream::{AckKind, Message};
 use bytes::Bytes;
 use octrls_core::ErrorCode;
 use octrls_engine::{ProcessError, Processor as _, ScanChange, ScanId, ScanSummary, Segmenter, digest};
-use octrls_fs::digest::copy_and_digest;
+use octrls_fs::{digest::copy_and_digest, within::Within};
 use octrls_readers::ScanFiles;
 use tempfile::TempDir;
 
@@ -196,13 +196,14 @@ impl<'a> JobHandler<'a> {
         let (scan, sha256) = match &job.source {
             ScanSource::Object(object) => {
                 let (path, digests) = self.download(object, &job, &folder.path().join("scan"))?;
-                let scan = with_instances(path, &job.instances)?;
+                let scan = with_instances(path, &job.instances)?.opened_within(&Within::folder(folder.path()));
                 self.check_size(&scan)?;
                 let sha256 = digest_of_received(&scan, &digests);
                 (scan, sha256)
             }
             ScanSource::Shared(path) => {
-                let scan = with_instances(self.find_shared(path)?, &job.instances)?;
+                let share = self.state.options.share.as_deref().map_or_else(Within::anywhere, Within::folder);
+                let scan = with_instances(self.find_shared(path)?, &job.instances)?.opened_within(&share);
                 self.check_size(&scan)?;
                 let sha256 = digest(&scan, &job.name).ok();
                 (scan, sha256)
@@ -374,7 +375,7 @@ fn files_below(folder: &Path) -> io::Result<Vec<ArchiveEntry>> {
         let entry = entry.map_err(io::Error::from)?;
         if entry.file_type().is_file() {
             let name = entry.path().strip_prefix(folder).map_err(io::Error::other)?.to_owned();
-            entries.push(ArchiveEntry { name, path: entry.into_path() });
+            entries.push(ArchiveEntry { name, path: entry.into_path(), within: Within::folder(folder) });
         }
     }
     Ok(entries)

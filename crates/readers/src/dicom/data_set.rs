@@ -21,6 +21,7 @@ use dicom_parser::{
     dataset::{LazyDataToken, lazy_read::LazyDataSetReader},
 };
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use octrls_fs::within::Within;
 
 use super::{
     coding::unsupported_syntax,
@@ -69,7 +70,7 @@ pub(crate) struct DataSet<R> {
 
 impl DataSet<Source> {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::of(SizedFile::open(path)?, u64::MAX)
+        Self::of(SizedFile::open(path, &Within::anywhere())?, u64::MAX)
     }
 
     /// The data set of `file`, of which at most `limit` bytes are read.

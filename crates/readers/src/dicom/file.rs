@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use octrls_core::scan::{Acquisition, BScan, Crop, Note, ScanHeader, ScanSettings, Subject};
+use octrls_fs::within::Within;
 
 use super::{
     DicomOrigin,
@@ -30,6 +31,7 @@ pub(crate) struct DicomFile {
     acquisition: Acquisition,
     settings: ScanSettings,
     paths: Vec<PathBuf>,
+    within: Within,
     locations: Option<ScaledLocations>,
     references: Vec<String>,
     /// `None` if each frame is one image.
@@ -47,17 +49,23 @@ impl DicomFile {
         catch_panic(|| Self::parse(vec![file], hints, allow_missing))
     }
 
-    /// Opens the object whose parts are `paths`, in any order.
-    pub(crate) fn open_parts(paths: &[PathBuf], hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
-        let files = paths.iter().map(|path| SizedFile::open(path)).collect::<Result<_, _>>()?;
+    /// Opens the object whose parts are `paths`, in any order, `within` what may be opened.
+    pub(crate) fn open_parts(
+        paths: &[PathBuf],
+        within: &Within,
+        hints: &Hints,
+        allow_missing: bool,
+    ) -> Result<Self, ReadError> {
+        let files = paths.iter().map(|path| SizedFile::open(path, within)).collect::<Result<_, _>>()?;
         catch_panic(|| Self::parse(files, hints, allow_missing))
     }
 
     fn parse(files: Vec<SizedFile>, hints: &Hints, allow_missing: bool) -> Result<Self, ReadError> {
+        let Some(within) = files.first().map(|file| file.within().clone()) else { return Err(ReadError::Empty) };
         let mut parts = Vec::with_capacity(files.len());
         for file in files {
             let path = file.path().to_owned();
-            let open = OpenObject::of_file(file)?;
+            let open = OpenObject::open(file)?;
             parts.push((PartPlace::of(&open.elements)?, path, open));
         }
         parts.sort_by_key(|(place, ..)| place.as_ref().map(|place| place.number));
@@ -88,8 +96,19 @@ impl DicomFile {
             decoded.push(open.into_frames()?);
         }
         let (locations, frames) = (geometry.locations, ScanFrames::of(decoded));
-        let mut scan =
-            Self { header, frames, origin, subject, acquisition, settings, paths, locations, references, window: None };
+        let mut scan = Self {
+            header,
+            frames,
+            origin,
+            subject,
+            acquisition,
+            settings,
+            paths,
+            within,
+            locations,
+            references,
+            window: None,
+        };
         // A secondary capture may show a viewer's window; what a scanner writes is one image.
         if !is_tomography {
             scan.find_panel()?;
@@ -143,7 +162,7 @@ impl ScanReader for DicomFile {
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
-        fundus::read(self.locations.as_ref(), &self.references, &self.paths)
+        fundus::read(self.locations.as_ref(), &self.references, (&self.paths, &self.within))
     }
 
     fn dicom_origin(&self) -> Option<&DicomOrigin> {

@@ -7,6 +7,7 @@ use std::{
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use octrls_fs::within::Within;
 
 use super::{
     elements::{items, text},
@@ -18,7 +19,7 @@ use super::{
     role::is_companion,
     uid,
 };
-use crate::{FundusImage, ReadError};
+use crate::{FundusImage, ReadError, sized_file::SizedFile};
 
 /// Maximum files beside a scan to search for its fundus image.
 const MAX_FILES: usize = 256;
@@ -37,12 +38,12 @@ pub(crate) fn references(object: &InMemDicomObject) -> Vec<String> {
     referenced.filter(is_picture).filter_map(instance).take(MAX_REFERENCES).collect()
 }
 
-/// Reads the image from a file beside `scan`, the scan's own files; `None` if there is none. It is the one on which the
+/// Reads the image from a file beside `scan`, the scan's own files and where they may be opened; `None` if there is none. It is the one on which the
 /// frames have their positions, else the first of `references`.
 pub(crate) fn read(
     scaled: Option<&ScaledLocations>,
     references: &[String],
-    scan: &[PathBuf],
+    scan: (&[PathBuf], &Within),
 ) -> Result<Option<FundusImage>, ReadError> {
     let placed = scaled.and_then(|scaled| Some((scaled, file_beside(scaled.locations.instance(), scan)?)));
     let (file, pixel_mm, lines) = match placed {
@@ -52,17 +53,18 @@ pub(crate) fn read(
             None => return Ok(None),
         },
     };
-    let image = catch_panic(|| OpenObject::open_image(&file)?.into_frames())?;
+    let image = catch_panic(|| OpenObject::open_image(SizedFile::open(&file, scan.1)?)?.into_frames())?;
     let image = ScanFrames::of(vec![image]).decode(0)?;
     let (pixels, pixel_mm) = (FundusImage::grey(&image), pixel_mm.map(|mm| [mm, mm]));
     Ok(Some(FundusImage { width: image.width, height: image.height, pixels, pixel_mm, lines }))
 }
 
 /// The file beside `scan` that holds the SOP instance `instance`.
-fn file_beside(instance: &str, scan: &[PathBuf]) -> Option<PathBuf> {
+fn file_beside(instance: &str, (scan, within): (&[PathBuf], &Within)) -> Option<PathBuf> {
     let folder = scan.first()?.parent()?;
     let own: HashSet<&Path> = scan.iter().map(PathBuf::as_path).collect();
-    let is_it = |file: &Path| !own.contains(file) && Meta::of_file(file).is_ok_and(|meta| meta.instance == instance);
+    let meta = |file: &Path| SizedFile::open(file, within).and_then(|file| Meta::of(&file));
+    let is_it = |file: &Path| !own.contains(file) && meta(file).is_ok_and(|meta| meta.instance == instance);
     // Receivers, including ours, name files this way.
     let likely = folder.join(format!("{instance}.dcm"));
     if is_it(&likely) {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use octrls_fs::within::Within;
+
 use super::errors::too_long;
 use crate::{ReadError, little_endian::LittleEndian, sized_file::SizedFile};
 
@@ -48,9 +50,13 @@ impl Meta {
     /// # Errors
     /// [`ReadError`] when the file cannot be read or is no DICOM file.
     pub fn of_file(path: &Path) -> Result<Self, ReadError> {
-        let source = SizedFile::open(path)?;
+        Self::of(&SizedFile::open(path, &Within::anywhere())?)
+    }
+
+    /// Reads the meta information of a file that may be none of DICOM.
+    pub(crate) fn of(source: &SizedFile) -> Result<Self, ReadError> {
         let start = source.read(0, FIRST.min(source.length()))?;
-        if recognises(&start) { Self::read(&source) } else { Err(ReadError::UnknownFormat) }
+        if recognises(&start) { Self::read(source) } else { Err(ReadError::UnknownFormat) }
     }
 
     /// Reads it from a DICOM file; it is always in explicit little endian (PS3.10, section 7.1). It ends where the

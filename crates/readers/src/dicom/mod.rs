@@ -35,6 +35,7 @@ pub(crate) use file::DicomFile;
 pub use lossy::LossyCompression;
 pub use meta::{Meta, recognises};
 pub use origin::{DicomOrigin, DicomReference, FrameDirections, FramePlane, FramePlanes};
+pub(crate) use role::series_key_within;
 pub use role::{InstanceIdentity, Role, SeriesKey, role, role_and_identity, series_key};
 pub(crate) use series::DicomSeries;
 

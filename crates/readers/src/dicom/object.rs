@@ -1,7 +1,5 @@
 //! A DICOM object that is read up to its pixels.
 
-use std::path::Path;
-
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
@@ -38,18 +36,13 @@ pub(crate) struct Shape {
 
 impl OpenObject {
     /// Reads everything before the pixels of an object with B-scans. Rejects objects that show none or hide them.
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::of_file(SizedFile::open(path)?)
-    }
-
-    /// As [`Self::open`], of an open file.
-    pub(crate) fn of_file(file: SizedFile) -> Result<Self, ReadError> {
+    pub(crate) fn open(file: SizedFile) -> Result<Self, ReadError> {
         Self::of(file, |elements| refuse_results(elements).and_then(|()| refuse_companions(elements)))
     }
 
     /// Reads everything before the pixels of an image of any kind. Rejects objects that hide it.
-    pub(crate) fn open_image(path: &Path) -> Result<Self, ReadError> {
-        Self::of(SizedFile::open(path)?, |_| Ok(()))
+    pub(crate) fn open_image(file: SizedFile) -> Result<Self, ReadError> {
+        Self::of(file, |_| Ok(()))
     }
 
     fn of(file: SizedFile, refuse: impl Fn(&InMemDicomObject) -> Result<(), ReadError>) -> Result<Self, ReadError> {

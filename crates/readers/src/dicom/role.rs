@@ -6,7 +6,7 @@ use std::path::Path;
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 use dicom_parser::dataset::LazyDataToken;
-use octrls_fs::digest::sha256;
+use octrls_fs::{digest::sha256, within::Within};
 
 use super::{
     data_set::DataSet,
@@ -74,16 +74,17 @@ impl SeriesKey {
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
 pub fn role(path: &Path) -> Result<Role, ReadError> {
-    Ok(role_and_identity(path)?.0)
+    Ok(role_and_identity(path, &Within::anywhere())?.0)
 }
 
-/// What the file at `path` is to a scan, and which instance it is. Does not read the pixels.
+/// What the file at `path` is to a scan, and which instance it is. It is opened `within` what may be opened. Does not
+/// read the pixels.
 ///
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
-pub fn role_and_identity(path: &Path) -> Result<(Role, InstanceIdentity), ReadError> {
+pub fn role_and_identity(path: &Path, within: &Within) -> Result<(Role, InstanceIdentity), ReadError> {
     // Broken structures can make the parser panic.
-    let found = std::panic::catch_unwind(|| Beginning::read(path));
+    let found = std::panic::catch_unwind(|| Beginning::read(path, within));
     match found {
         Ok(Ok(Some(beginning))) => {
             let identity = InstanceIdentity::of(&beginning);
@@ -136,7 +137,12 @@ impl InstanceIdentity {
 /// # Errors
 /// [`ReadError::Io`] when the file cannot be read.
 pub fn series_key(path: &Path) -> Result<Option<SeriesKey>, ReadError> {
-    Ok(match role(path)? {
+    series_key_within(path, &Within::anywhere())
+}
+
+/// As [`series_key`], of a file that is opened `within` what may be opened.
+pub(crate) fn series_key_within(path: &Path, within: &Within) -> Result<Option<SeriesKey>, ReadError> {
+    Ok(match role_and_identity(path, within)?.0 {
         Role::Instance(key) => Some(key),
         Role::Scan | Role::Companion => None,
     })
@@ -157,8 +163,8 @@ struct Beginning {
 
 impl Beginning {
     /// Reads the file at `path`; `None` if it is no DICOM file.
-    fn read(path: &Path) -> Result<Option<Self>, ReadError> {
-        let file = SizedFile::open(path)?;
+    fn read(path: &Path, within: &Within) -> Result<Option<Self>, ReadError> {
+        let file = SizedFile::open(path, within)?;
         if file.length() < FIRST || !recognises(&file.read(0, FIRST)?) {
             return Ok(None);
         }

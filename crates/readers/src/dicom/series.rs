@@ -11,6 +11,7 @@ use std::{
 
 use dicom_dictionary_std::tags;
 use octrls_core::scan::{Acquisition, BScan, ScanHeader, ScanSettings, Spacing, Subject};
+use octrls_fs::within::Within;
 
 use super::{
     DicomOrigin, FramePlane,
@@ -24,7 +25,10 @@ use super::{
     object::{OpenObject, Shape},
     subject,
 };
-use crate::{FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints};
+use crate::{
+    FundusImage, ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints,
+    sized_file::SizedFile,
+};
 
 /// Maximum relative difference between equal spacings: writers round them.
 const SAME_SPACING: f64 = 1e-3;
@@ -41,6 +45,7 @@ pub(crate) struct DicomSeries {
     settings: ScanSettings,
     locations: Option<ScaledLocations>,
     references: Vec<String>,
+    within: Within,
 }
 
 /// One instance without its pixels.
@@ -62,12 +67,12 @@ struct Instance {
 }
 
 impl DicomSeries {
-    /// Opens the series whose instances are `files`.
-    pub(crate) fn open(files: &[PathBuf], hints: &Hints) -> Result<Self, ReadError> {
+    /// Opens the series whose instances are `files`, `within` what may be opened.
+    pub(crate) fn open(files: &[PathBuf], within: &Within, hints: &Hints) -> Result<Self, ReadError> {
         if files.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many instances in one series: {}", files.len())));
         }
-        let read = |file: &PathBuf| catch_panic(|| Instance::read(file)).map_err(|error| of_instance(error, file));
+        let read = |file: &PathBuf| catch_panic(|| Instance::read(file, within)).map_err(|error| of_instance(error, file));
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
         let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
         instances.iter().try_for_each(|other| first.agrees_with(other))?;
@@ -90,7 +95,7 @@ impl DicomSeries {
         let header = geometry.header(format, shape, hints);
         let origin =
             DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
-        Ok(Self { header, files, origin, subject, acquisition, settings, locations: geometry.locations, references })
+        Ok(Self { header, files, within: within.clone(), origin, subject, acquisition, settings, locations: geometry.locations, references })
     }
 }
 
@@ -105,7 +110,7 @@ impl ScanReader for DicomSeries {
         let expected = Shape { width: self.header.width, height: self.header.height, frames: 1 };
         // The file may have been replaced since the series was opened, so its header is read again.
         let read = catch_panic(|| {
-            let open = OpenObject::open(file)?;
+            let open = OpenObject::open(SizedFile::open(file, &self.within)?)?;
             let shape = open.shape;
             let frames = ScanFrames::of(vec![open.into_frames()?]);
             let changed = || ReadError::Series(format!("{} changed its size", file_name(file)));
@@ -119,7 +124,7 @@ impl ScanReader for DicomSeries {
     }
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
-        fundus::read(self.locations.as_ref(), &self.references, &self.files)
+        fundus::read(self.locations.as_ref(), &self.references, (&self.files, &self.within))
     }
 
     fn acquisition(&mut self) -> Result<Acquisition, ReadError> {
@@ -136,8 +141,8 @@ impl ScanReader for DicomSeries {
 }
 
 impl Instance {
-    fn read(file: &Path) -> Result<Self, ReadError> {
-        let mut open = OpenObject::open(file)?;
+    fn read(file: &Path, within: &Within) -> Result<Self, ReadError> {
+        let mut open = OpenObject::open(SizedFile::open(file, within)?)?;
         open.check_rest()?;
         let (object, shape) = (&open.elements, open.shape);
         if shape.frames != 1 {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use octrls_core::scan::{BScan, Crop, Pattern, ScanHeader};
+use octrls_fs::within::Within;
 
 use super::{Raster, RasterFile};
 use crate::{ReadError, ScanReader, dimensions::MAX_BSCANS, header_ext::HeaderExt as _, sidecar::Hints};
@@ -12,10 +13,11 @@ pub(crate) struct ImageFolder {
     header: ScanHeader,
     crop: Option<Crop>,
     images: Vec<PathBuf>,
+    within: Within,
 }
 
 impl ImageFolder {
-    pub(crate) fn open(images: Vec<PathBuf>, hints: &Hints) -> Result<Self, ReadError> {
+    pub(crate) fn open(images: Vec<PathBuf>, within: &Within, hints: &Hints) -> Result<Self, ReadError> {
         if images.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many images in one folder: {}", images.len())));
         }
@@ -24,7 +26,7 @@ impl ImageFolder {
         };
         let mut size = None;
         for image in &images {
-            let file = RasterFile::recognise(image)?;
+            let file = RasterFile::recognise(image, within)?;
             if file.pages.len() > 1 {
                 return Err(ReadError::Unsupported("a multi-page image in a folder of B-scans".to_owned()));
             }
@@ -33,11 +35,11 @@ impl ImageFolder {
                 return Err(ReadError::Unsupported("images of different sizes in a folder of B-scans".to_owned()));
             }
         }
-        let first = Raster::recognise(first, hints)?;
+        let first = Raster::recognise(first, within, hints)?;
         let (crop, header) = (first.crop(), first.header().clone());
         let pattern = if images.len() == 1 { header.pattern } else { Pattern::Unknown };
         let header = ScanHeader { format: "image folder".into(), bscans: images.len(), pattern, ..header };
-        Ok(Self { header: header.with_sidecar_layout(hints), crop, images })
+        Ok(Self { header: header.with_sidecar_layout(hints), crop, images, within: within.clone() })
     }
 }
 
@@ -48,7 +50,7 @@ impl ScanReader for ImageFolder {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         self.header.check_index(index)?;
-        let mut image = Raster::recognise(&self.images[index], &Hints::default())?;
+        let mut image = Raster::recognise(&self.images[index], &self.within, &Hints::default())?;
         let bscan = image.bscan(0)?;
         if image.crop() != self.crop {
             return Err(ReadError::Composite("its images show their B-scans in different places".to_owned()));

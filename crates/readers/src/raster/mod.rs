@@ -16,6 +16,7 @@ use image::{
 };
 
 use octrls_core::scan::{BScan, Crop, Note, Pattern, ScanHeader};
+use octrls_fs::within::Within;
 
 pub(crate) use self::folder::ImageFolder;
 use self::tiff_page::{Spacings, TiffPage};
@@ -73,17 +74,17 @@ pub(crate) fn format(start: &[u8]) -> Result<ImageFormat, ReadError> {
     }
 }
 
-/// The picture in the file at `path`, whatever panels it shows.
-pub(crate) fn picture(path: &Path) -> Result<BScan, ReadError> {
-    let file = RasterFile::recognise(path)?;
+/// The picture in the file at `path`, whatever panels it shows. It is opened `within` what may be opened.
+pub(crate) fn picture(path: &Path, within: &Within) -> Result<BScan, ReadError> {
+    let file = RasterFile::recognise(path, within)?;
     let (picture, _, _) = file.picture(file.pages.first().copied())?;
     Ok(picture)
 }
 
 impl Raster {
     /// Opens an image that is not known to be one yet.
-    fn recognise(path: &Path, hints: &Hints) -> Result<Self, ReadError> {
-        let file = SizedFile::open(path)?;
+    fn recognise(path: &Path, within: &Within, hints: &Hints) -> Result<Self, ReadError> {
+        let file = SizedFile::open(path, within)?;
         let format = format(&file.start()?)?;
         Self::open(file, format, hints)
     }
@@ -143,8 +144,8 @@ impl ScanReader for Raster {
 
 impl RasterFile {
     /// Opens an image that is not known to be one yet.
-    fn recognise(path: &Path) -> Result<Self, ReadError> {
-        let file = SizedFile::open(path)?;
+    fn recognise(path: &Path, within: &Within) -> Result<Self, ReadError> {
+        let file = SizedFile::open(path, within)?;
         let format = format(&file.start()?)?;
         Self::open(file, format)
     }

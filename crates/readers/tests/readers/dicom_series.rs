@@ -18,7 +18,7 @@ use super::{
 const BETWEEN: f64 = 0.25;
 
 /// Instance `number` of the series 1.2.3, at its position from the top, uniformly grey.
-fn instance(number: u8) -> Object {
+pub(super) fn instance(number: u8) -> Object {
     placed(number, &[-2.0, 0.0, 1.0 - BETWEEN * f64::from(number)])
 }
 
@@ -43,7 +43,7 @@ fn nothing(tag: Tag, vr: VR) -> DataElement<dicom_object::InMemDicomObject> {
 }
 
 /// The only scan in a folder of these objects, named `b<n>.dcm` in order.
-fn write_series(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
+pub(super) fn write_series(folder: &Folder, objects: impl IntoIterator<Item = Object>) -> ScanFiles {
     let file = |(n, object): (usize, Object)| folder.file(&format!("b{n}.dcm"), &object.bytes());
     let files: Vec<PathBuf> = objects.into_iter().enumerate().map(file).collect();
     let mut scans = scan::group_scans(files.iter().rev().cloned());

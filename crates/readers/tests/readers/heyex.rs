@@ -15,9 +15,9 @@ const WIDTH: u32 = 6;
 const HEIGHT: u32 = 9;
 
 /// An export of three B-scans and a fundus image; `edit` may change the text.
-struct Export {
-    folder: Folder,
-    xml: PathBuf,
+pub(super) struct Export {
+    pub(super) folder: Folder,
+    pub(super) xml: PathBuf,
 }
 
 fn image(number: u32, kind: &str, file: &str) -> String {
@@ -51,7 +51,7 @@ pub(super) fn text() -> String {
     )
 }
 
-fn export(text: &str) -> Export {
+pub(super) fn export(text: &str) -> Export {
     let folder = Folder::new();
     for (name, grey) in [("nir1.tif", 10_u8), ("B1.tif", 50), ("b2.tif", 100), ("B3.tif", 150)] {
         let picture = image::GrayImage::from_pixel(WIDTH, HEIGHT, image::Luma([grey]));

@@ -18,6 +18,7 @@ use octrls_core::{
         Provenance, ScanHeader, ScanSettings, Spacing, Subject,
     },
 };
+use octrls_fs::within::Within;
 use roxmltree::Node;
 
 pub use self::parts::ExportParts;
@@ -39,6 +40,7 @@ use crate::{
 pub(crate) struct HeidelbergXml {
     header: ScanHeader,
     images: Vec<PathBuf>,
+    within: Within,
     findings: Vec<DeviceFindings>,
     fundus: Option<(PathBuf, [f64; 2])>,
     subject: Option<Subject>,
@@ -109,7 +111,7 @@ impl HeidelbergXml {
         let mut header = header(first, &bscans, hints)?;
         header.notes.extend((missing > 0).then_some(Note::BscansMissing { missing, listed }));
         let (images, findings) = bscans.into_iter().filter_map(|b| Some((b.file?, b.findings))).unzip();
-        Ok(Self { header, images, findings, fundus, subject, acquired, settings })
+        Ok(Self { header, images, within: file.within().clone(), findings, fundus, subject, acquired, settings })
     }
 
     fn image(&self, index: usize) -> Result<&Path, ReadError> {
@@ -125,7 +127,7 @@ impl ScanReader for HeidelbergXml {
 
     fn bscan(&mut self, index: usize) -> Result<BScan, ReadError> {
         let path = self.image(index)?;
-        let bscan = raster::picture(path)?;
+        let bscan = raster::picture(path, &self.within)?;
         if (bscan.width, bscan.height) != (self.header.width, self.header.height) {
             let (w, h) = (self.header.width, self.header.height);
             return Err(ReadError::Malformed(format!("the image of B-scan {index} is not {w} x {h} as listed")));
@@ -157,7 +159,7 @@ impl ScanReader for HeidelbergXml {
 
     fn fundus(&mut self) -> Result<Option<FundusImage>, ReadError> {
         let Some((path, pixel_mm)) = &self.fundus else { return Ok(None) };
-        let image = raster::picture(path)?;
+        let image = raster::picture(path, &self.within)?;
         let pixels = FundusImage::grey(&image);
         Ok(Some(FundusImage::with_tracks((image.width, image.height), pixels, *pixel_mm, &self.header.tracks)))
     }

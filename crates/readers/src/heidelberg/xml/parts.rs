@@ -112,6 +112,8 @@ pub(super) fn listed_names(document: &Document<'_>) -> (HashSet<String>, usize) 
 mod tests {
     use std::fs;
 
+    use octrls_fs::within::Within;
+
     use super::*;
 
     fn export(folder: &Path, names: &[&str]) -> ExportParts {
@@ -119,7 +121,7 @@ mod tests {
         let images: String = names.iter().map(image).collect();
         let xml = folder.join("e.xml");
         fs::write(&xml, format!("<HEDX><Series>{images}</Series></HEDX>")).unwrap();
-        ExportParts::of(&SizedFile::open(&xml).unwrap())
+        ExportParts::of(&SizedFile::open(&xml, &Within::anywhere()).unwrap())
     }
 
     #[test]
@@ -152,7 +154,7 @@ mod tests {
             fs::write(at(name), "x").unwrap();
         }
         fs::write(at("e.xml"), "<HEDX><Series><Image>").unwrap();
-        let parts = ExportParts::of(&SizedFile::open(&at("e.xml")).unwrap());
+        let parts = ExportParts::of(&SizedFile::open(&at("e.xml"), &Within::anywhere()).unwrap());
         assert_eq!(parts.files(), [at("1.tif")]);
         assert!(parts.holds(&at("1.tif")) && !parts.holds(&at("a/1.tif")));
     }
