@@ -93,7 +93,8 @@ impl Group {
 
     /// The files that are not as they must be.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let is_there = |(name, bytes): &(&String, &Vec<u8>)| fs::read(self.folder.join(name)).is_ok_and(|b| b == **bytes);
+        let is_there =
+            |(name, bytes): &(&String, &Vec<u8>)| fs::read(self.folder.join(name)).is_ok_and(|b| b == **bytes);
         let lost = self.files.iter().filter(|file| !is_there(file));
         lost.map(|(name, _)| format!("{} of {:?} {} is lost", name, self.kind, self.number)).collect()
     }

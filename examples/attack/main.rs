@@ -43,15 +43,23 @@ struct Arguments {
     limit: Duration,
     /// Keep the folders of a round with a finding.
     keep: bool,
+    /// Print every action.
+    verbose: bool,
 }
 
 fn arguments() -> Option<Arguments> {
     let mut given = std::env::args().skip(1);
-    let mut arguments =
-        Arguments { program: given.next()?.into(), seed: 1, limit: Duration::from_mins(10), keep: false };
+    let mut arguments = Arguments {
+        program: given.next()?.into(),
+        seed: 1,
+        limit: Duration::from_mins(10),
+        keep: false,
+        verbose: false,
+    };
     while let Some(option) = given.next() {
         match option.as_str() {
             "--keep" => arguments.keep = true,
+            "--verbose" => arguments.verbose = true,
             "--seed" => arguments.seed = given.next()?.parse().ok()?,
             "--minutes" => arguments.limit = Duration::from_mins(given.next()?.parse().ok()?),
             _ => return None,
@@ -61,16 +69,16 @@ fn arguments() -> Option<Arguments> {
 }
 
 fn main() -> ExitCode {
-    let Some(Arguments { program, seed, limit, keep }) = arguments() else {
-        eprintln!("attack PROGRAM [--seed N] [--minutes N] [--keep]");
+    let Some(arguments) = arguments() else {
+        eprintln!("attack PROGRAM [--seed N] [--minutes N] [--keep] [--verbose]");
         return ExitCode::from(2);
     };
     let start = Instant::now();
     let (mut rounds, mut actions, mut findings) = (0_u64, 0, 0);
-    while start.elapsed() < limit {
-        let seed = seed + rounds;
+    while start.elapsed() < arguments.limit {
+        let seed = arguments.seed + rounds;
         rounds += 1;
-        let (done, found) = round(&program, seed, keep);
+        let (done, found) = round(&arguments, seed);
         actions += done;
         findings += found;
     }
@@ -82,9 +90,9 @@ fn main() -> ExitCode {
 }
 
 /// One round: a fresh world, random actions, and the invariant. Returns the numbers of actions and findings.
-fn round(program: &std::path::Path, seed: u64, keep: bool) -> (usize, usize) {
+fn round(arguments: &Arguments, seed: u64) -> (usize, usize) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut world = World::new(program, &mut rng);
+    let mut world = World::new(&arguments.program, &mut rng);
     let count = rng.random_range(20..70);
     let mut log = Vec::new();
     for _ in 0..count {
@@ -94,13 +102,13 @@ fn round(program: &std::path::Path, seed: u64, keep: bool) -> (usize, usize) {
     world.settle();
     let found = check::findings(&world);
     println!("seed {seed}: {count} actions, {} scans, {} findings", world.contents.len(), found.len());
-    if !found.is_empty() {
+    if arguments.verbose || !found.is_empty() {
         println!("  actions: {}", log.join("; "));
         println!("  world: {}", world.describe());
         for finding in &found {
             println!("  FINDING {finding}");
         }
-        if keep {
+        if arguments.keep && !found.is_empty() {
             println!("  kept in {}", world.keep().display());
         }
     }

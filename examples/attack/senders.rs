@@ -92,7 +92,8 @@ impl World {
         let mut text = format!("send {number} {line:?}: {}", self.send_once(number, false, line));
         if rng.random_bool(0.4) {
             text += &format!(", again for another patient: {}", self.send_once(number, true, Line::Good));
-            self.contents.corrects(&self.received(number));
+            let digests = self.received(number);
+            self.contents.corrects(&digests);
         }
         text
     }
@@ -116,7 +117,8 @@ impl World {
         let uid = format!("{}{number}", prefix());
         let entries = fs::read_dir(&self.roots[0]).into_iter().flatten().filter_map(Result::ok);
         let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let of_instance = |path: &&PathBuf| path.is_file() && Meta::of_file(path).is_ok_and(|meta| meta.instance == uid);
+        let of_instance =
+            |path: &&PathBuf| path.is_file() && Meta::of_file(path).is_ok_and(|meta| meta.instance == uid);
         let files = paths.iter().filter(of_instance).filter_map(|path| fs::read(path).ok());
         files.map(|bytes| self.contents.adopt(&bytes, Kind::Good)).collect()
     }

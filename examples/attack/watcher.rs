@@ -135,7 +135,8 @@ impl Watcher {
     /// Waits for the end; `None` if it does not come and nothing is said for long. On a loaded machine, the time between
     /// two looks is long for us as it is for the program, so that of each at most twice the usual one counts.
     fn wait(&self, process: &mut Child) -> Option<ExitStatus> {
-        let said = || [&self.lines, &self.lines.with_extension("log")].map(|path| fs::metadata(path).map_or(0, |m| m.len()));
+        let said =
+            || [&self.lines, &self.lines.with_extension("log")].map(|path| fs::metadata(path).map_or(0, |m| m.len()));
         let (mut silence, mut before, mut last) = (Duration::ZERO, said(), Instant::now());
         while silence < PATIENCE {
             if let Ok(Some(status)) = process.try_wait() {

@@ -3,12 +3,7 @@
 //! Whoever can write to a watched folder can put a link in the place of a file that was just looked at. So nothing of a
 //! scan is opened by its name alone: the system follows the path from the folder on and refuses every link in it.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-    sync::Arc,
-};
+use std::{fs::File, io, path::Path, sync::Arc};
 
 use crate::{confined::is_plain, platform};
 

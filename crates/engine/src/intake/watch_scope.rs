@@ -31,7 +31,12 @@ pub(crate) struct WatchScope {
 impl WatchScope {
     /// Both paths must be canonical.
     pub(crate) fn new(root: &Path, out: &Path, filter: Filter) -> Self {
-        Self { root: root.to_owned(), within: Within::folder(root), out: out.strip_prefix(root).ok().map(Path::to_owned), filter }
+        Self {
+            root: root.to_owned(),
+            within: Within::folder(root),
+            out: out.strip_prefix(root).ok().map(Path::to_owned),
+            filter,
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -31,16 +31,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::schema::STEPS;
+pub(crate) use self::{
+    crashes::{CRASH_CODE, Interrupted},
+    database::{LedgerFile, open as open_database},
+    records::Records,
+};
 use self::{
     database::immediate,
     path_column::PathColumn,
     rows::{Row, is_occupied, remember},
     time::now,
-};
-pub(crate) use self::{
-    crashes::{CRASH_CODE, Interrupted},
-    database::{LedgerFile, open as open_database},
-    records::Records,
 };
 pub use self::{
     error::LedgerError,
@@ -141,7 +141,16 @@ impl Ledger {
         }
         tx.commit()?;
         let Fingerprint { fingerprint, model } = fingerprint;
-        Ok(Self { db, file: opened, fingerprint, model, out: out.to_owned(), busy: HashMap::new(), suspect: None, interrupted })
+        Ok(Self {
+            db,
+            file: opened,
+            fingerprint,
+            model,
+            out: out.to_owned(),
+            busy: HashMap::new(),
+            suspect: None,
+            interrupted,
+        })
     }
 
     /// The ledger's file, to notice when it is lost.

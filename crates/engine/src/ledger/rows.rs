@@ -17,18 +17,16 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn find(tx: &Transaction<'_>, content: &Content, fingerprint: &str) -> rusqlite::Result<Option<Self>> {
-        tx.prepare_cached(
-            "SELECT state, attempts, code, result FROM scans WHERE content = ?1 AND fingerprint = ?2",
-        )?
-        .query_row([content.key(), fingerprint], |row| {
-            Ok(Self {
-                state: row.get(0)?,
-                attempts: row.get(1)?,
-                code: row.get(2)?,
-                result: row.get::<_, Option<PathColumn<PathBuf>>>(3)?.map(|path| path.0),
+        tx.prepare_cached("SELECT state, attempts, code, result FROM scans WHERE content = ?1 AND fingerprint = ?2")?
+            .query_row([content.key(), fingerprint], |row| {
+                Ok(Self {
+                    state: row.get(0)?,
+                    attempts: row.get(1)?,
+                    code: row.get(2)?,
+                    result: row.get::<_, Option<PathColumn<PathBuf>>>(3)?.map(|path| path.0),
+                })
             })
-        })
-        .optional()
+            .optional()
     }
 
     /// Whether the program ended during the last attempt.

@@ -72,7 +72,8 @@ impl DicomSeries {
         if files.len() as u64 > MAX_BSCANS {
             return Err(ReadError::Malformed(format!("too many instances in one series: {}", files.len())));
         }
-        let read = |file: &PathBuf| catch_panic(|| Instance::read(file, within)).map_err(|error| of_instance(error, file));
+        let read =
+            |file: &PathBuf| catch_panic(|| Instance::read(file, within)).map_err(|error| of_instance(error, file));
         let instances: Vec<Instance> = files.iter().map(read).collect::<Result<_, _>>()?;
         let Some(first) = instances.first() else { return Err(ReadError::Series("it has no instances".to_owned())) };
         instances.iter().try_for_each(|other| first.agrees_with(other))?;
@@ -95,7 +96,17 @@ impl DicomSeries {
         let header = geometry.header(format, shape, hints);
         let origin =
             DicomOrigin::of_series(origins).ok_or_else(|| ReadError::Series("it has no instances".to_owned()))?;
-        Ok(Self { header, files, within: within.clone(), origin, subject, acquisition, settings, locations: geometry.locations, references })
+        Ok(Self {
+            header,
+            files,
+            within: within.clone(),
+            origin,
+            subject,
+            acquisition,
+            settings,
+            locations: geometry.locations,
+            references,
+        })
     }
 }
 
