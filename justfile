@@ -139,8 +139,9 @@ licences: deny-installed
 advisories: deny-installed
     {{cargo-deny}} check advisories
 
-# Targets: the readers (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar), the settings (config), the
-# ledger, and both ends of the socket of `octrls top` (attach_server, attach_client).
+# Targets: the readers (dicom, vol, e2e, topcon, cirrus, bioptigen, heyex, raster, sidecar) and their parts (jpeg_2000,
+# xml, intensity, panels, name_pattern), the settings (config), the ledger, and both ends of the socket of `octrls top`
+# (attach_server, attach_client).
 
 # Feed one target with mutated files; fuzz/fuzz_targets has the list
 [group('long checks')]

@@ -121,13 +121,21 @@ fn scans_that_may_have_crashed_the_program_do_not_run_together() {
     drop(ledger);
     for name in ["a.png", "b.png"] {
         fs::remove_dir_all(rig.out(name)).unwrap();
-        rig.open_gate();
     }
-    let (log, totals) = rig.run_until_idle();
-    assert_eq!(totals, Totals { done: 2, ..Totals::default() });
-    let of_attempts = |line: &&String| ["running ", "done "].iter().any(|word| line.starts_with(word));
-    let words: Vec<_> = log.iter().filter(of_attempts).filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(words, ["running", "done", "running", "done"], "{log:?}");
+    let mut session = rig.start();
+    session.wait_for("running a.png 2");
+    session.wait_for("queued b.png");
+    // The other worker has looked at b.png before it takes this one.
+    rig.put("c.png", "new");
+    session.wait_for("done c.png");
+    assert!(!session.log.contains(&"running b.png 2".to_owned()), "{:?}", session.log);
+    rig.open_gate();
+    session.wait_for("done a.png");
+    session.wait_for("running b.png 2");
+    rig.open_gate();
+    session.wait_for("done b.png");
+    let (_, totals) = session.finish();
+    assert_eq!(totals, Totals { done: 3, ..Totals::default() });
 }
 
 #[test]
