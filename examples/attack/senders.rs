@@ -91,7 +91,8 @@ impl World {
         };
         let mut text = format!("send {number} {line:?}: {}", self.send_once(number, false, line));
         if rng.random_bool(0.4) {
-            text += &format!(", again for another patient: {}", self.send_once(number, true, Line::Good));
+            let is_taken = self.send_once(number, true, Line::Good);
+            text = format!("{text}, again for another patient: {is_taken}");
             let digests = self.received(number);
             self.contents.corrects(&digests);
         }
