@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    io::Read,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use octrls_core::{
     ErrorCode,
     layer::{BOUNDARIES, Boundary},
@@ -19,12 +19,12 @@ use octrls_core::{
 };
 use octrls_report::{
     BScanLines, CorrectionRecord, DeviceFindings, DicomResults, EarlierResult, EyeVisits, MACHINE_LINES_FILE,
-    OutputError, Pictures, ResultWriter, ScanContext, ScanSummary, Staging, StoredError, StoredResult, TableError,
-    corrected_extents, corrected_mask, read_boundary_table,
+    LineStretch, OutputError, Pictures, ResultWriter, ScanContext, ScanSummary, Staging, StoredError, StoredResult, TableError,
+    corrected_extents, corrected_mask, read_boundary_table, with_stretches,
 };
 
 use crate::{
-    History, LedgerAdmin, LedgerAdminError, LedgerError, MeasuredScan, Review, ReviewError, ReviewState, ScanState,
+    History, LedgerAdmin, LedgerAdminError, LedgerError, MeasuredScan, Review, ReviewError, ReviewState, ScanState, SegmenterOptions,
     history::ScanVisit, work::segmenter::eye_scan,
 };
 
@@ -40,6 +40,14 @@ pub struct CorrectionOptions {
     pub reference: Option<Arc<ReferenceTable>>,
     /// Which DICOM objects to write for a DICOM scan.
     pub dicom: DicomResults,
+}
+
+impl CorrectionOptions {
+    /// Corrected results are written as the results that `options` describe.
+    #[must_use]
+    pub fn of(options: &SegmenterOptions) -> Self {
+        Self { gates: options.gates.clone(), reference: options.reference.clone(), dicom: options.dicom }
+    }
 }
 
 /// Why lines cannot be corrected.
@@ -107,15 +115,31 @@ pub struct Corrector<'a> {
     pub comment: &'a str,
 }
 
-/// Corrects the scan at `path`, below the root, of the results in `out` by the lines in `table`, a whole
-/// `boundaries.csv`. The program's own lines stay beside them. With `history`, the visit gets the new measures.
+/// The lines of `result` with `stretches` in them, which were edited on the result of the time `created`.
+///
+/// # Errors
+/// [`CorrectionError::Table`] if the result is another one now, or a stretch does not fit.
+pub fn edited_lines(
+    result: &StoredResult,
+    created: Timestamp,
+    stretches: &[LineStretch],
+) -> Result<Vec<BScanLines>, CorrectionError> {
+    if result.created() != created {
+        let problem = "the result was made anew since these lines were edited; open it again".to_owned();
+        return Err(TableError { line: None, problem }.into());
+    }
+    Ok(with_stretches(result.lines()?, stretches, result.grid())?)
+}
+
+/// Corrects the scan at `path`, below the root, of the results in `out` by the lines that `edit` gives for its result.
+/// The program's own lines stay beside them. With `history`, the visit gets the new measures.
 ///
 /// # Errors
 /// [`CorrectionError`]; the result stays as it is.
 pub fn correct(
     (out, ledger): (&Path, &mut LedgerAdmin),
     path: &Path,
-    table: impl Read,
+    edit: impl FnOnce(&StoredResult) -> Result<Vec<BScanLines>, CorrectionError>,
     who: Corrector<'_>,
     options: &CorrectionOptions,
     history: Option<&History>,
@@ -127,7 +151,7 @@ pub fn correct(
     let folder = entry.and_then(|entry| entry.result).map(|result| out.join(result));
     let folder = folder.ok_or_else(|| LedgerAdminError::NoResult { path: path.to_owned() })?;
     let result = StoredResult::open(&folder)?;
-    let edited = read_boundary_table(table, result.grid())?;
+    let edited = edit(&result)?;
     let (machine_bytes, machine) = machine_lines(&result)?;
     let extents = edited.iter().zip(&machine).enumerate();
     let extents: Vec<_> = extents.flat_map(|(i, (new, old))| corrected_extents(i, old, new)).collect();

@@ -36,7 +36,7 @@ mod work;
 
 pub use admin::{LedgerAdmin, LedgerAdminError, Redo};
 pub use audit::{AuditAction, AuditChange, AuditEntry, AuditError, AuditLog};
-pub use correction::{Corrected, CorrectionError, CorrectionOptions, Corrector, correct};
+pub use correction::{Corrected, CorrectionError, CorrectionOptions, Corrector, correct, edited_lines};
 pub use engine::{Engine, EngineHandle, resolve};
 pub use error::EngineError;
 pub use event::{Event, EventKind, EventSink, Level, ScanChange, ScanId, Session, Totals};

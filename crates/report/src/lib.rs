@@ -52,7 +52,10 @@ pub use images::{Pictures, overlay, viridis};
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};
 pub use series::SeriesFolder;
 pub use staging::{Cancelled, DiscardedFolder, RESULT_FILE, REVIEW_FILE, StagedFolder, Staging, holds_results};
-pub use stored::{BScanLines, Grid, StoredCriterion, StoredError, StoredResult, TableError, read_boundary_table};
+pub use stored::{
+    BScanLines, Grid, LineStretch, StoredCriterion, StoredError, StoredResult, TableError, read_boundary_table,
+    with_stretches,
+};
 pub use summary::{CoveredVolume, LesionSummary, ScanSummary};
 pub use verdict::verdict_of;
 pub use visits::EyeVisits;

@@ -16,6 +16,7 @@ pub mod attach;
 mod controls;
 pub mod dashboard;
 mod display_path;
+mod editor;
 #[doc(hidden)]
 pub mod fixtures;
 mod ledger_changes;
@@ -26,7 +27,7 @@ mod state;
 
 pub use controls::Controls;
 pub use display_path::display_path;
-pub use ledger_changes::{LedgerChange, LedgerChanges};
+pub use ledger_changes::{Corrections, LedgerChange, LedgerChanges};
 pub use lines::{json, plain};
 pub use screen_kind::ScreenKind;
 pub use state::Model;

@@ -1,6 +1,10 @@
 //! `octrls browse`: the dashboard on finished scans, without a watcher.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,13 +12,21 @@ use crossbeam_channel::{Sender, unbounded};
 use jiff::Timestamp;
 
 use octrls_core::ErrorCode;
-use octrls_engine::{Event, EventKind, Level, ScanId};
+use octrls_engine::{CorrectionOptions, Event, EventKind, Level, ScanId};
 use octrls_tui::{
-    Controls, LedgerChange, LedgerChanges, Model, ScreenKind,
+    Controls, Corrections, LedgerChange, LedgerChanges, Model, ScreenKind,
     dashboard::{DashboardOptions, TerminalSession},
 };
 
-use crate::cli::{arguments::screen::ScreenArguments, ledger::open_ledger};
+use crate::cli::{
+    arguments::{
+        follow_up::FollowUpArguments,
+        heading::{FOLLOW_UP, RESULTS},
+        results::ResultArguments,
+        screen::ScreenArguments,
+    },
+    ledger::open_ledger,
+};
 
 #[derive(Args)]
 pub(crate) struct BrowseArguments {
@@ -23,6 +35,10 @@ pub(crate) struct BrowseArguments {
     out: PathBuf,
     #[command(flatten)]
     screen: ScreenArguments,
+    #[command(flatten, next_help_heading = FOLLOW_UP)]
+    follow_up: FollowUpArguments,
+    #[command(flatten, next_help_heading = RESULTS)]
+    results: ResultArguments,
 }
 
 /// Runs the command; with `review`, lists only the scans that a person should look at.
@@ -34,7 +50,11 @@ pub(super) fn run(arguments: &BrowseArguments, review: bool) -> anyhow::Result<E
         "browse needs a terminal; `octrls ls` lists the scans without one"
     );
     let (notices, events) = unbounded();
-    let controls = BrowseControls::new(&out, notices)?;
+    let corrections = Corrections {
+        options: CorrectionOptions::of(&arguments.results.options()?),
+        history: arguments.follow_up.history(&out)?,
+    };
+    let controls = BrowseControls::new(&out, corrections, notices)?;
     let terminal = TerminalSession::start().context("cannot set up the terminal")?;
     let model = Model::of_results(roots, out);
     terminal.browsing(model).run(&events, &controls, &DashboardOptions { review, ..arguments.screen.options() })?;
@@ -45,12 +65,12 @@ pub(super) fn run(arguments: &BrowseArguments, review: bool) -> anyhow::Result<E
 struct BrowseControls(LedgerChanges);
 
 impl BrowseControls {
-    fn new(out: &std::path::Path, notices: Sender<Event>) -> std::io::Result<Self> {
+    fn new(out: &Path, corrections: Corrections, notices: Sender<Event>) -> io::Result<Self> {
         let notify = move |level: Level, code: Option<ErrorCode>, text: String| {
             // Fails only after the screen has ended.
             let _ = notices.send(Event { at: Timestamp::now(), kind: EventKind::Notice { level, code, text } });
         };
-        LedgerChanges::start(out, notify).map(Self)
+        LedgerChanges::start(out, corrections, notify).map(Self)
     }
 }
 

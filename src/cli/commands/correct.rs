@@ -12,6 +12,7 @@ use clap::Args;
 
 use octrls_core::ErrorCode;
 use octrls_engine::{AuditAction, AuditChange, CorrectionError, CorrectionOptions, Corrector, correct};
+use octrls_report::{StoredResult, read_boundary_table};
 
 use crate::cli::{
     arguments::{follow_up::FollowUpArguments, results::ResultArguments, screen::login_name},
@@ -55,7 +56,8 @@ pub(super) fn run(arguments: &CorrectArguments) -> anyhow::Result<ExitCode> {
     let reviewer = arguments.reviewer.clone().or_else(login_name).unwrap_or_default();
     let who = Corrector { reviewer: &reviewer, comment: &arguments.comment };
     let table = open_table(&arguments.from)?;
-    let corrected = correct((&out, &mut ledger), &path, table, who, &options, history.as_deref());
+    let edit = |result: &StoredResult| Ok(read_boundary_table(table, result.grid())?);
+    let corrected = correct((&out, &mut ledger), &path, edit, who, &options, history.as_deref());
     let corrected = corrected.map_err(|error| {
         let code = error.code();
         let in_table = matches!(error, CorrectionError::Table(_));

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use octrls_engine::{EngineHandle, ScanId};
-use octrls_tui::{Controls, LedgerChange, LedgerChanges};
+use octrls_tui::{Controls, Corrections, LedgerChange, LedgerChanges};
 
 /// Passes the requests of screens on to the engine and to the ledger.
 #[derive(Clone)]
@@ -13,13 +13,14 @@ pub(crate) struct HandleControls {
 }
 
 impl HandleControls {
-    /// Controls of `engine`, whose results are in `out`.
+    /// Controls of `engine`, whose results are in `out`; corrected ones are made anew by `corrections`.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub(crate) fn new(engine: EngineHandle, out: &Path) -> io::Result<Self> {
+    pub(crate) fn new(engine: EngineHandle, out: &Path, corrections: Corrections) -> io::Result<Self> {
         let notices = engine.clone();
-        let ledger = LedgerChanges::start(out, move |level, code, text| notices.notice(level, code, text))?;
+        let notify = move |level, code, text| notices.notice(level, code, text);
+        let ledger = LedgerChanges::start(out, corrections, notify)?;
         Ok(Self { engine, ledger })
     }
 }

@@ -16,10 +16,11 @@ use crossbeam_channel::Receiver;
 
 use octrls_core::{ErrorCode, network::Network};
 use octrls_engine::{
-    Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter, SegmenterOptions, Totals,
+    CorrectionOptions, Engine, EngineOptions, Event, History, Level, ModelFacts, Processor, Segmenter,
+    SegmenterOptions, Totals,
 };
 use octrls_tui::{
-    self as screen, ScreenKind,
+    self as screen, Corrections, ScreenKind,
     dashboard::{DashboardOptions, TerminalSession},
 };
 
@@ -63,6 +64,8 @@ impl Watcher {
         let metadata = network.metadata();
         let model = ModelFacts { name: metadata.name.clone(), sha256: network.file_sha256().to_owned() };
         let gpu = network.clone();
+        let corrections =
+            Corrections { options: CorrectionOptions::of(&self.segmenter), history: self.history.clone() };
         // Received scans go to the first folder.
         let root = self.options.roots.first().cloned().unwrap_or_default();
         let (out, once) = (self.options.out.clone(), self.options.until_idle);
@@ -88,8 +91,9 @@ impl Watcher {
                 format!("the GPU failed, continuing on the CPU: {reason}"),
             );
         });
+        let controls = HandleControls::new(engine.handle(), &out, corrections)?;
         let reloads = self.services.reloads();
-        let relay = self.services.start(events, dependencies, &engine.handle(), &out)?;
+        let relay = self.services.start(events, dependencies, &engine.handle(), &out, &controls)?;
         let peers = self.dicom_peers.start(&root, &out, &engine.handle())?;
         let (drain, abort) = ((engine.handle(), peers.stop()), (engine.handle(), peers.stop()));
         // Services read their settings again on SIGHUP. A dashboard ends with its terminal in any case.
@@ -106,7 +110,6 @@ impl Watcher {
         )?;
         systemd::ready();
         let is_broken = engine.broken();
-        let controls = HandleControls::new(engine.handle(), &out)?;
         show(self.screen, &relay.events, &engine, controls, dashboard)?;
         let totals = engine.join();
         relay.finish();

@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 
 use octrls_core::ErrorCode;
 use octrls_engine::{EngineHandle, Event, EventSink, Level};
-use octrls_tui::attach::{AttachError, AttachServer};
+use octrls_tui::attach::AttachServer;
 
 use super::{controls::HandleControls, reload::Reload, settings_audit::record_settings};
 use crate::{
@@ -56,7 +56,7 @@ impl Services {
         self.settings.is_some()
     }
 
-    /// Starts the services for `engine`, which sends `events`. `dependencies` are messages of dependencies for the
+    /// Starts the services for `engine`, which sends `events`; screens elsewhere act through `controls`. `dependencies` are messages of dependencies for the
     /// log. A service that cannot start is reported and left out.
     pub(super) fn start(
         self,
@@ -64,11 +64,12 @@ impl Services {
         dependencies: Receiver<Event>,
         engine: &EngineHandle,
         out: &Path,
+        controls: &HandleControls,
     ) -> anyhow::Result<Relay> {
         record_settings(engine, out, &self.values);
         let mut sinks: Vec<(Slot, Box<dyn EventSink>)> = Vec::new();
         if let Some(path) = &self.socket {
-            attach(path, engine, out, &mut sinks);
+            attach(path, engine, controls.clone(), &mut sinks);
         }
         if let Some(options) = self.log.clone() {
             sinks.push((Slot::Log, Box::new(Log::new(options, engine.clone(), dependencies.clone()))));
@@ -102,10 +103,13 @@ impl Services {
     }
 }
 
-fn attach(path: &Path, engine: &EngineHandle, out: &Path, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
-    let controls = HandleControls::new(engine.clone(), out)
-        .map_err(|source| AttachError::Socket { path: path.to_owned(), source });
-    match controls.and_then(|controls| AttachServer::open(path, controls)) {
+fn attach(
+    path: &Path,
+    engine: &EngineHandle,
+    controls: HandleControls,
+    sinks: &mut Vec<(Slot, Box<dyn EventSink>)>,
+) {
+    match AttachServer::open(path, controls) {
         Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
         Err(error) => engine.notice(Level::Warning, Some(error.code()), error.to_string()),
     }

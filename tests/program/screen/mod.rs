@@ -1,6 +1,7 @@
 //! The dashboard on a pseudo terminal.
 
 mod citizen;
+mod correct;
 mod finished_scans;
 mod review;
 

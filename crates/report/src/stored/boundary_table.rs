@@ -4,32 +4,7 @@ use std::{fmt, io::Read};
 
 use octrls_core::layer::{BOUNDARIES, Boundary};
 
-/// Rows may differ by this many pixels from the order of the layers, because tables hold two decimals.
-const ROUNDING: f32 = 0.011;
-
-/// Size of the scan that a table belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
-    /// Number of B-scans.
-    pub bscans: usize,
-    /// A-scans in each B-scan.
-    pub width: usize,
-    /// Samples along each A-scan.
-    pub height: usize,
-}
-
-/// The lines of one B-scan: the row of each boundary in each A-scan, `None` where it is not determined.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BScanLines {
-    /// The boundaries, by [`Boundary::index`].
-    pub rows: [Vec<Option<f32>>; BOUNDARIES],
-    /// Where the photoreceptors end; the EZ/RPE boundary if the table does not tell.
-    pub ez_end: Vec<Option<f32>>,
-    /// The outer edge of the RPE; Bruch's membrane if the table does not tell.
-    pub rpe_outer: Vec<Option<f32>>,
-    /// Whether the end of the choroid can be seen; true if the table does not tell.
-    pub choroid_visible: Vec<bool>,
-}
+use super::lines::{BScanLines, Grid, check_row};
 
 /// Why a table cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +44,7 @@ struct Columns {
 pub fn read_boundary_table(table: impl Read, grid: Grid) -> Result<Vec<BScanLines>, TableError> {
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(table);
     let columns = Columns::of(csv.headers().map_err(|error| csv_error(&error))?)?;
-    let empty = || vec![None; grid.width];
-    let blank = BScanLines {
-        rows: std::array::from_fn(|_| empty()),
-        ez_end: empty(),
-        rpe_outer: empty(),
-        choroid_visible: vec![true; grid.width],
-    };
-    let mut bscans = vec![blank; grid.bscans];
+    let mut bscans = vec![BScanLines::unknown(grid.width); grid.bscans];
     let mut seen = vec![false; grid.bscans * grid.width];
     let mut record = csv::StringRecord::new();
     while csv.read_record(&mut record).map_err(|error| csv_error(&error))? {
@@ -127,21 +95,15 @@ impl Row<'_> {
             return Err(format!("B-scan {bscan}, A-scan {ascan} is there twice"));
         }
         let lines = &mut bscans[bscan];
-        let mut last: Option<(&str, f32)> = None;
         for boundary in Boundary::ALL {
             let row = self.row(columns.boundaries[boundary.index()], boundary.name())?;
             lines.rows[boundary.index()][ascan] = row;
-            let Some(row) = row else { continue };
-            if let Some((above, at)) = last.filter(|(_, at)| row < at - ROUNDING) {
-                return Err(format!("{} (row {row}) is above {above} (row {at}); the layers cross", boundary.name()));
-            }
-            last = Some((boundary.name(), row));
         }
+        lines.check_order(ascan)?;
         let of = |boundary: Boundary| lines.rows[boundary.index()][ascan];
-        let (onl, ez, bruch) = (of(Boundary::OnlEz), of(Boundary::EzRpe), of(Boundary::RpeBm));
-        let ez_end = self.between(columns.ez_end, "EZ_END", (onl, ez))?;
-        let rpe_outer = self.between(columns.rpe_outer, "RPE_OUTER", (ez, bruch))?;
-        (lines.ez_end[ascan], lines.rpe_outer[ascan]) = (ez_end, rpe_outer);
+        lines.ez_end[ascan] = self.optional(columns.ez_end, "EZ_END")?.or(of(Boundary::EzRpe));
+        lines.rpe_outer[ascan] = self.optional(columns.rpe_outer, "RPE_OUTER")?.or(of(Boundary::RpeBm));
+        lines.check_fluid(ascan)?;
         lines.choroid_visible[ascan] = match columns.csb_kind.map_or("", |column| self.text(column)) {
             "inferred" => false,
             "visible" | "" => true,
@@ -165,30 +127,14 @@ impl Row<'_> {
         if text.is_empty() {
             return Ok(None);
         }
-        let height = self.grid.height;
         let row: f32 = text.parse().map_err(|_| format!("{name} is '{text}', not a number"))?;
-        if (0.0..=height as f32).contains(&row) {
-            Ok(Some(row))
-        } else {
-            Err(format!("{name} (row {text}) is outside the image, which has {height} rows"))
-        }
+        check_row(row, name, self.grid.height)?;
+        Ok(Some(row))
     }
 
-    /// A line between two boundaries, or where the table does not tell, the lower of them.
-    fn between(
-        &self,
-        column: Option<usize>,
-        name: &str,
-        (upper, lower): (Option<f32>, Option<f32>),
-    ) -> Result<Option<f32>, String> {
-        let Some(row) = column.map(|column| self.row(column, name)).transpose()?.flatten() else { return Ok(lower) };
-        let outside = |bound: Option<f32>, below: bool| {
-            bound.is_some_and(|bound| if below { row > bound + ROUNDING } else { row < bound - ROUNDING })
-        };
-        if outside(upper, false) || outside(lower, true) {
-            return Err(format!("{name} (row {row}) is outside its layer; the layers cross"));
-        }
-        Ok(Some(row))
+    /// The row in a column that the table may not have.
+    fn optional(&self, column: Option<usize>, name: &str) -> Result<Option<f32>, String> {
+        column.map_or(Ok(None), |column| self.row(column, name))
     }
 }
 

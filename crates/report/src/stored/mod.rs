@@ -2,6 +2,7 @@
 //! from their masks. The pixels of the scan are not in the folder; [`StoredResult::bscan`] takes them from its caller.
 
 mod boundary_table;
+mod lines;
 mod record;
 
 use std::{
@@ -25,7 +26,8 @@ use octrls_core::{
 use self::record::StoredRecord;
 use crate::{ModelRecord, RESULT_FILE, ScanRecord, ScanSummary, record::READABLE_SCHEMAS};
 
-pub use boundary_table::{BScanLines, Grid, TableError, read_boundary_table};
+pub use boundary_table::{TableError, read_boundary_table};
+pub use lines::{BScanLines, Grid, LineStretch, with_stretches};
 pub use record::StoredCriterion;
 
 /// Size limit of `result.json`, in bytes; that of a volume of a thousand B-scans has 8 MiB.
@@ -205,12 +207,26 @@ impl StoredResult {
         Grid { bscans: self.header.bscans, width: self.header.width, height: self.header.height }
     }
 
-    /// The lines of every B-scan.
+    /// The lines of every B-scan as the table holds them.
+    ///
+    /// # Errors
+    /// [`StoredError`] if the table is missing or damaged.
+    pub fn lines(&self) -> Result<Vec<BScanLines>, StoredError> {
+        self.table("boundaries.csv", |table| read_boundary_table(table, self.grid()))
+    }
+
+    /// Whether a person corrected the lines.
+    #[must_use]
+    pub const fn is_corrected(&self) -> bool {
+        self.record.correction.is_some()
+    }
+
+    /// The lines of every B-scan with what the network knew of them.
     ///
     /// # Errors
     /// [`StoredError`] if a table is missing or damaged.
     pub fn surfaces(&self) -> Result<Vec<Surfaces>, StoredError> {
-        let lines = self.table("boundaries.csv", |table| read_boundary_table(table, self.grid()))?;
+        let lines = self.lines()?;
         let deviations =
             self.table("uncertainty.csv", |table| self.columns(table, &Boundary::ALL.map(Boundary::name)))?;
         let first_layer = format!("nfl_{}", self.record.summary(&self.folder).unit.symbol());

@@ -35,6 +35,7 @@ pub(super) struct StoredRecord {
     pub(super) volume: Option<StoredVolume>,
     reference: Option<StoredReference>,
     pub(super) follow_up: Option<serde_json::Value>,
+    pub(super) correction: Option<serde_json::Value>,
     pub(super) bscans: Vec<StoredBScan>,
     #[serde(default)]
     findings: Vec<StoredFinding>,

@@ -14,9 +14,10 @@ mod worker;
 
 use std::{path::PathBuf, sync::Arc};
 
+use jiff::Timestamp;
 use octrls_core::{measure::enface::ThicknessMap, scan::ScanHeader, segment::SegmentedBScan};
 use octrls_engine::{ScanId, ScanSummary};
-use octrls_report::StoredResult;
+use octrls_report::{BScanLines, Grid, StoredResult};
 
 pub(crate) use ledger_scans::{LedgerScan, LedgerState};
 pub(crate) use shelf::Shelf;
@@ -28,6 +29,8 @@ pub(crate) enum Wish {
     Ledger,
     /// A B-scan of a finished scan.
     BScan(BScanWish),
+    /// The lines of a finished scan, to correct them.
+    Lines(ScanWish),
 }
 
 /// A finished scan.
@@ -59,6 +62,8 @@ pub(crate) enum Answer {
     Opened { id: ScanId, scan: Arc<OpenedResult> },
     /// A B-scan of an opened scan.
     BScan { id: ScanId, bscan: Arc<SegmentedBScan> },
+    /// The lines of a scan, or why they cannot be corrected.
+    Lines { wish: ScanWish, lines: Result<ScanLines, String> },
     /// The scan or the B-scan cannot be shown.
     Failed { wish: BScanWish, reason: String },
 }
@@ -68,6 +73,16 @@ pub(crate) enum Answer {
 pub(crate) struct Facts {
     pub(crate) header: Arc<ScanHeader>,
     pub(crate) summary: Arc<ScanSummary>,
+}
+
+/// The lines of a result.
+#[derive(Debug)]
+pub(crate) struct ScanLines {
+    /// Those of every B-scan.
+    pub(crate) lines: Vec<BScanLines>,
+    pub(crate) grid: Grid,
+    /// When the result was made.
+    pub(crate) created: Timestamp,
 }
 
 /// A scan that was opened again.

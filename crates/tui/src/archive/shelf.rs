@@ -61,6 +61,11 @@ impl Shelf {
         self.wish(Wish::Ledger);
     }
 
+    /// Wishes for the lines of `scan`.
+    pub(crate) fn want_lines(&self, scan: ScanWish) {
+        self.wish(Wish::Lines(scan));
+    }
+
     fn wish(&self, wish: Wish) {
         if let Some(wishes) = &self.wishes {
             // Fails only after the thread has ended.

@@ -14,7 +14,8 @@ use octrls_engine::LedgerAdmin;
 use octrls_report::StoredResult;
 
 use super::{
-    Answer, BScanWish, Facts, LedgerScan, LedgerState, OpenedResult, ScanWish, Wish, ledger_scans::ledger_scans,
+    Answer, BScanWish, Facts, LedgerScan, LedgerState, OpenedResult, ScanLines, ScanWish, Wish,
+    ledger_scans::ledger_scans,
     open_scan::OpenScan,
 };
 
@@ -60,12 +61,16 @@ impl Worker {
             }
         };
         let Some(first) = first else { return self.summarise_next() };
-        let (mut latest, mut ledger) = (None, false);
+        let (mut latest, mut lines, mut ledger) = (None, None, false);
         for wish in std::iter::once(first).chain(wanted.try_iter()) {
             match wish {
                 Wish::Ledger => ledger = true,
                 Wish::BScan(wish) => latest = Some(wish),
+                Wish::Lines(wish) => lines = Some(wish),
             }
+        }
+        if let Some(wish) = lines {
+            self.read_lines(wish)?;
         }
         if let Some(wish) = latest {
             self.read_bscan(wish)?;
@@ -83,6 +88,8 @@ impl Worker {
         if let Ok(scans) = &scans {
             let is_new = |scan: &&LedgerScan| self.summarised.get(&scan.name) != Some(&scan.at);
             let done: Vec<_> = scans.iter().filter(|scan| scan.state == LedgerState::Done).filter(is_new).collect();
+            // A result that was made anew is opened anew.
+            self.open = self.open.take().filter(|(open, _)| done.iter().all(|scan| scan.name != open.name));
             self.summarised.extend(done.iter().map(|scan| (scan.name.clone(), scan.at)));
             let wanted = done.into_iter().filter_map(|scan| Some((scan.name.clone(), scan.folder.clone()?)));
             self.unsummarised.extend(wanted);
@@ -99,25 +106,50 @@ impl Worker {
         }
     }
 
-    fn read_bscan(&mut self, wish: BScanWish) -> Result<(), Gone> {
-        let same = self.open.as_ref().is_some_and(|(open, _)| *open == wish.scan);
-        if !same {
+    /// Reads the lines of a scan, which can be corrected if its pixels can be read.
+    fn read_lines(&mut self, wish: ScanWish) -> Result<(), Gone> {
+        // The result may have been made anew by another program.
+        self.open = None;
+        let lines = match self.open(&wish)? {
+            Err(reason) => Err(reason),
+            Ok(open) => match open.without_pixels() {
+                Some(reason) => Err(reason.to_owned()),
+                None => open.result.lines().map_err(|error| error.to_string()).map(|lines| ScanLines {
+                    lines,
+                    grid: open.result.grid(),
+                    created: open.result.created(),
+                }),
+            },
+        };
+        self.send(Answer::Lines { wish, lines })
+    }
+
+    /// Opens a scan, unless it is open; tells the screen of it, or why it cannot be opened.
+    fn open(&mut self, scan: &ScanWish) -> Result<Result<&mut OpenScan, String>, Gone> {
+        if self.open.as_ref().is_none_or(|(open, _)| open != scan) {
             self.open = None;
-            match self.open_scan(&wish.scan) {
+            match self.open_scan(scan) {
                 Ok(open) => {
-                    let scan = Arc::new(OpenedResult {
+                    let opened = Arc::new(OpenedResult {
                         facts: facts(&open.result),
                         maps: open.result.maps(&open.surfaces),
                         without_pixels: open.without_pixels().map(str::to_owned),
                         result: open.result.clone(),
                     });
-                    self.open = Some((wish.scan.clone(), open));
-                    self.send(Answer::Opened { id: wish.scan.id, scan })?;
+                    self.open = Some((scan.clone(), open));
+                    self.send(Answer::Opened { id: scan.id, scan: opened })?;
                 }
-                Err(reason) => return self.send(Answer::Failed { wish, reason }),
+                Err(reason) => return Ok(Err(reason)),
             }
         }
-        let Some((_, open)) = &mut self.open else { return Ok(()) };
+        Ok(self.open.as_mut().map(|(_, open)| open).ok_or_else(String::new))
+    }
+
+    fn read_bscan(&mut self, wish: BScanWish) -> Result<(), Gone> {
+        let open = match self.open(&wish.scan)? {
+            Ok(open) => open,
+            Err(reason) => return self.send(Answer::Failed { wish, reason }),
+        };
         let index = wish.index.unwrap_or(open.result.grid().bscans / 2);
         let answer = match open.bscan(index) {
             Ok(bscan) => Answer::BScan { id: wish.scan.id, bscan: Arc::new(bscan) },

@@ -15,8 +15,8 @@ pub(super) const BUSY: &str = "octrls attach busy";
 /// Longest message of a server, in bytes: the largest B-scan with its boundaries and profiles.
 pub(super) const MAX_MESSAGE_BYTES: usize = 320 << 20;
 
-/// Longest request of a client, in bytes: a path and a comment.
-pub(super) const MAX_REQUEST_BYTES: usize = 16 << 10;
+/// Longest request of a client, in bytes: the corrected lines of a whole volume of 128 B-scans of 1024 A-scans.
+pub(super) const MAX_REQUEST_BYTES: usize = 8 << 20;
 
 /// The greeting of this version.
 pub(super) fn greeting() -> String {

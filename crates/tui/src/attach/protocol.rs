@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LedgerChange, state::Model};
 
 /// Version of the messages; increment it with each change to a type in them.
-pub(super) const PROTOCOL: u32 = 4;
+pub(super) const PROTOCOL: u32 = 5;
 
 /// A message of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) enum Message {
 }
 
 /// A request of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Request {
     Drain,
     Abort,

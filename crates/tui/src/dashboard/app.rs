@@ -23,8 +23,7 @@ use super::{
 use crate::{
     Controls, LedgerChange,
     archive::Shelf,
-    display_path::display_path,
-    state::{Model, Query, ScanRecord, ScanState},
+    state::{Model, Query, ScanState},
 };
 
 /// Whether the dashboard continues after a key.
@@ -117,6 +116,7 @@ impl App {
         // A notice tells the outcome of a change of the ledger, by this screen or another.
         if matches!(event.kind, EventKind::Notice { .. }) {
             self.shelf.read_ledger();
+            self.hear_of_correction(&event.kind);
         }
         if let EventKind::Paused(paused) = event.kind {
             self.view.paused = paused;
@@ -146,6 +146,7 @@ impl App {
     /// Draws the whole screen as of `now`.
     pub(crate) fn draw(&mut self, frame: &mut Frame, now: Timestamp) {
         self.want_shown();
+        self.prepare_correction();
         let ctx = RenderContext::new(
             &self.model,
             &self.view,
@@ -242,9 +243,19 @@ impl App {
             Action::Accept => {
                 if let Some(Popup::Review(state)) = self.view.popup.take() {
                     let comment = std::mem::take(&mut self.view.comment);
-                    self.review(state, comment, controls);
+                    match state {
+                        ReviewState::Corrected => self.save_correction(comment, controls),
+                        _ => self.review(state, comment, controls),
+                    }
+                } else if self.view.centring.is_some() {
+                    self.state_centre(controls);
                 }
             }
+            Action::Correct => self.start_correction(),
+            Action::Edit(edit) if self.view.centring.is_some() => self.move_centre(edit),
+            Action::Edit(edit) => self.edit(edit),
+            Action::StateCentre => self.start_centring(),
+            Action::FindCentre => self.withdraw_centre(controls),
             Action::NextToReview => self.select_next_to_review(),
             Action::OnlyToReview => {
                 self.view.query.wanting_eyes = !self.view.query.wanting_eyes;
@@ -371,6 +382,7 @@ impl App {
         match self.view.popup.take() {
             Some(Popup::Help { .. } | Popup::Details { .. } | Popup::Quit) => {}
             Some(Popup::Review(_)) => self.view.comment.clear(),
+            None if self.view.centring.is_some() => self.view.centring = None,
             None if self.view.zoomed => self.view.zoomed = false,
             Some(Popup::Find) => self.view.find.clear(),
             Some(Popup::Filter) | None => self.view.query.filter.clear(),
@@ -401,33 +413,6 @@ impl App {
                 self.say("the scan will be retried");
             }
             _ => self.say("select a quarantined scan first"),
-        }
-    }
-
-    /// Opens the report of the selected scan, or its folder.
-    fn open_report(&mut self) -> Flow {
-        let folder = self.view.selected.and_then(|id| self.model.scan(id)).and_then(ScanRecord::result_folder);
-        let Some(folder) = folder else {
-            self.say("the scan has no results");
-            return Flow::Continue;
-        };
-        let report = folder.join("report.pdf");
-        Flow::Open(if report.is_file() { report } else { folder })
-    }
-
-    /// Copies the path of the selected scan, or of its result folder.
-    fn copy(&mut self, folder: bool) -> Flow {
-        let scan = self.view.selected.and_then(|id| self.model.scan(id));
-        let text = match scan {
-            Some(scan) if folder => scan.result_folder().map(|folder| display_path(&folder)),
-            scan => scan.map(|scan| scan.name.clone()),
-        };
-        if let Some(text) = text {
-            self.say(format!("copied {text}"));
-            Flow::Copy(text)
-        } else {
-            self.say("the scan has no results");
-            Flow::Continue
         }
     }
 

@@ -1,115 +1,15 @@
 //! The key bindings that input, hint bar and help share. The operator may choose other keys.
 
+mod tables;
+
 use std::borrow::Cow;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{custom_key::CustomKey, panel::Panel};
+use super::custom_key::CustomKey;
 
-/// An action of the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Quit,
-    Interrupt,
-    Help,
-    Pause,
-    FocusNext,
-    FocusPrevious,
-    Focus(Panel),
-    Zoom,
-    Details,
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    Home,
-    End,
-    PreviousBScan,
-    NextBScan,
-    PreviousLayer,
-    NextLayer,
-    Overlay,
-    Crop,
-    Magnify,
-    Reduce,
-    PanLeft,
-    PanRight,
-    PanUp,
-    PanDown,
-    Map,
-    Filter,
-    FindNext,
-    FindPrevious,
-    Sort,
-    ReverseSort,
-    LogLevel,
-    Errors,
-    Follow,
-    NextToReview,
-    OnlyToReview,
-    AcceptScan,
-    RejectScan,
-    Comment,
-    Retry,
-    Rescan,
-    OpenReport,
-    CopyPath,
-    CopyFolder,
-    Mouse,
-    Stop,
-    Drain,
-    Abort,
-    Accept,
-    Close,
-    Redraw,
-    Suspend,
-}
-
-impl Action {
-    /// The actions whose keys can be chosen, by name.
-    pub(super) const NAMED: [(&'static str, Self); 40] = [
-        ("quit", Self::Quit),
-        ("help", Self::Help),
-        ("pause", Self::Pause),
-        ("next-panel", Self::FocusNext),
-        ("previous-panel", Self::FocusPrevious),
-        ("zoom", Self::Zoom),
-        ("details", Self::Details),
-        ("up", Self::Up),
-        ("down", Self::Down),
-        ("page-up", Self::PageUp),
-        ("page-down", Self::PageDown),
-        ("first", Self::Home),
-        ("last", Self::End),
-        ("previous-bscan", Self::PreviousBScan),
-        ("next-bscan", Self::NextBScan),
-        ("previous-layer", Self::PreviousLayer),
-        ("next-layer", Self::NextLayer),
-        ("overlay", Self::Overlay),
-        ("crop", Self::Crop),
-        ("magnify", Self::Magnify),
-        ("reduce", Self::Reduce),
-        ("map", Self::Map),
-        ("filter", Self::Filter),
-        ("find-next", Self::FindNext),
-        ("find-previous", Self::FindPrevious),
-        ("sort", Self::Sort),
-        ("reverse-sort", Self::ReverseSort),
-        ("log-level", Self::LogLevel),
-        ("errors", Self::Errors),
-        ("follow", Self::Follow),
-        ("next-to-review", Self::NextToReview),
-        ("accept", Self::AcceptScan),
-        ("reject", Self::RejectScan),
-        ("comment", Self::Comment),
-        ("retry", Self::Retry),
-        ("rescan", Self::Rescan),
-        ("open", Self::OpenReport),
-        ("copy", Self::CopyPath),
-        ("mouse", Self::Mouse),
-        ("stop", Self::Stop),
-    ];
-}
+pub(crate) use super::action::{Action, Edit};
+use tables::{CENTRE, CORRECT, FILTER, HELP, MAIN, QUIT, TEXT};
 
 /// Which key bindings are active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +20,16 @@ pub(crate) enum KeyContext {
     /// A text that is typed for its own sake.
     Text,
     Quit,
+    /// Lines are corrected.
+    Correct,
+    /// The fovea is stated on the map.
+    Centre,
+}
+
+#[cfg(test)]
+impl KeyContext {
+    const ALL: [Self; 7] =
+        [Self::Main, Self::Help, Self::Filter, Self::Text, Self::Quit, Self::Correct, Self::Centre];
 }
 
 /// A key with its modifiers.
@@ -142,133 +52,6 @@ pub(crate) struct KeyHelp {
     pub(crate) keys: String,
     pub(crate) text: &'static str,
 }
-
-const NONE: KeyModifiers = KeyModifiers::NONE;
-
-const fn key(code: KeyCode) -> Key {
-    (code, NONE)
-}
-
-const fn ch(c: char) -> Key {
-    (KeyCode::Char(c), NONE)
-}
-
-const fn ctrl(c: char) -> Key {
-    (KeyCode::Char(c), KeyModifiers::CONTROL)
-}
-
-const fn shift(code: KeyCode) -> Key {
-    (code, KeyModifiers::SHIFT)
-}
-
-const fn bind(keys: &'static [Key], action: Action, hint: &'static str, help: &'static str) -> Binding {
-    Binding { keys: Cow::Borrowed(keys), action, hint, help }
-}
-
-const INTERRUPT: Binding = bind(&[ctrl('c')], Action::Interrupt, "", "finish, quit; again: now");
-/// [`INTERRUPT`] where help does not list it.
-const HIDDEN_INTERRUPT: Binding = bind(&[ctrl('c')], Action::Interrupt, "", "");
-const PANEL: &str = "go to a panel";
-const NEXT_PANEL: &str = "next, previous panel";
-const MOVE: &str = "move in the panel";
-const BSCAN: &str = "previous, next B-scan";
-const LAYER: &str = "previous, next layer";
-const MAGNIFY: &str = "magnify the B-scan";
-const PAN: &str = "move what is magnified";
-const SORT: &str = "sort by, other way round";
-const FIND: &str = "next, previous in the log";
-const REVIEW: &str = "accept, reject, comment";
-const TO_REVIEW: &str = "to review: next, only";
-const COPY: &str = "copy path, result folder";
-const LOG: &str = "errors only; level of log";
-
-static MAIN: &[Binding] = &[
-    bind(&[ch('q')], Action::Quit, "quit", "quit, or detach"),
-    bind(&[ch('?'), key(KeyCode::F(1))], Action::Help, "help", "this help"),
-    bind(&[ch(' ')], Action::Pause, "pause", "pause or resume"),
-    bind(&[ch('1')], Action::Focus(Panel::Queue), "panel", PANEL),
-    bind(&[ch('2')], Action::Focus(Panel::Preview), "panel", PANEL),
-    bind(&[ch('3')], Action::Focus(Panel::Layers), "panel", PANEL),
-    bind(&[ch('4')], Action::Focus(Panel::Profile), "panel", PANEL),
-    bind(&[ch('5')], Action::Focus(Panel::Map), "panel", PANEL),
-    bind(&[ch('6')], Action::Focus(Panel::Throughput), "panel", PANEL),
-    bind(&[ch('7')], Action::Focus(Panel::Log), "panel", PANEL),
-    bind(&[key(KeyCode::Tab)], Action::FocusNext, "", NEXT_PANEL),
-    bind(&[key(KeyCode::BackTab)], Action::FocusPrevious, "", NEXT_PANEL),
-    bind(&[ch('z')], Action::Zoom, "zoom", "full screen, or back"),
-    bind(&[key(KeyCode::Enter), ch('i')], Action::Details, "details", "details of the scan"),
-    bind(&[key(KeyCode::Up), ch('k')], Action::Up, "move", MOVE),
-    bind(&[key(KeyCode::Down), ch('j')], Action::Down, "move", MOVE),
-    bind(&[key(KeyCode::PageUp)], Action::PageUp, "", "page up, page down"),
-    bind(&[key(KeyCode::PageDown)], Action::PageDown, "", "page up, page down"),
-    bind(&[key(KeyCode::Home)], Action::Home, "", "first, last"),
-    bind(&[key(KeyCode::End)], Action::End, "", "first, last"),
-    bind(&[key(KeyCode::Left)], Action::PreviousBScan, "B-scan", BSCAN),
-    bind(&[key(KeyCode::Right)], Action::NextBScan, "B-scan", BSCAN),
-    bind(&[ch('[')], Action::PreviousLayer, "layer", LAYER),
-    bind(&[ch(']')], Action::NextLayer, "layer", LAYER),
-    bind(&[ch('f')], Action::Follow, "follow", "follow the running scan"),
-    bind(&[ch('/')], Action::Filter, "filter", "filter scans; find in log"),
-    bind(&[ch('n')], Action::FindNext, "", FIND),
-    bind(&[ch('N')], Action::FindPrevious, "", FIND),
-    bind(&[ch('s')], Action::Sort, "sort", SORT),
-    bind(&[ch('S')], Action::ReverseSort, "", SORT),
-    bind(&[ch('o')], Action::Overlay, "overlay", "lines: all, layer, none"),
-    bind(&[ch('c')], Action::Crop, "crop", "retina, or whole B-scan"),
-    bind(&[ch('+'), ch('=')], Action::Magnify, "", MAGNIFY),
-    bind(&[ch('-')], Action::Reduce, "", MAGNIFY),
-    bind(&[ch('H'), shift(KeyCode::Left)], Action::PanLeft, "", PAN),
-    bind(&[ch('J'), shift(KeyCode::Down)], Action::PanDown, "", PAN),
-    bind(&[ch('K'), shift(KeyCode::Up)], Action::PanUp, "", PAN),
-    bind(&[ch('L'), shift(KeyCode::Right)], Action::PanRight, "", PAN),
-    bind(&[ch('m')], Action::Map, "map", "map of layer or retina"),
-    bind(&[ch('e')], Action::Errors, "errors", LOG),
-    bind(&[ch('l')], Action::LogLevel, "", LOG),
-    bind(&[ch('v')], Action::NextToReview, "review", TO_REVIEW),
-    bind(&[ch('V')], Action::OnlyToReview, "", TO_REVIEW),
-    bind(&[ch('a')], Action::AcceptScan, "", REVIEW),
-    bind(&[ch('x')], Action::RejectScan, "", REVIEW),
-    bind(&[ch('C')], Action::Comment, "", REVIEW),
-    bind(&[ch('R')], Action::Retry, "retry", "retry from quarantine"),
-    bind(&[ch('r')], Action::Rescan, "", "look for files now"),
-    bind(&[ch('O')], Action::OpenReport, "", "open the report"),
-    bind(&[ch('y')], Action::CopyPath, "", COPY),
-    bind(&[ch('Y')], Action::CopyFolder, "", COPY),
-    bind(&[ch('M')], Action::Mouse, "", "mouse on or off"),
-    bind(&[ch('D')], Action::Stop, "", "stop the watcher"),
-    bind(&[key(KeyCode::Esc)], Action::Close, "", "end zoom, clear filter"),
-    bind(&[ctrl('l')], Action::Redraw, "", "draw the screen anew"),
-    bind(&[ctrl('z')], Action::Suspend, "", "suspend; fg returns"),
-    INTERRUPT,
-];
-
-static HELP: &[Binding] = &[
-    bind(&[key(KeyCode::Esc), ch('?'), ch('q'), key(KeyCode::F(1)), key(KeyCode::Enter)], Action::Close, "close", ""),
-    bind(&[key(KeyCode::Up), ch('k')], Action::Up, "scroll", ""),
-    bind(&[key(KeyCode::Down), ch('j')], Action::Down, "scroll", ""),
-    HIDDEN_INTERRUPT,
-];
-
-static FILTER: &[Binding] = &[
-    bind(&[key(KeyCode::Enter)], Action::Accept, "keep", ""),
-    bind(&[key(KeyCode::Esc)], Action::Close, "clear", ""),
-    bind(&[key(KeyCode::Up)], Action::Up, "move", ""),
-    bind(&[key(KeyCode::Down)], Action::Down, "move", ""),
-    HIDDEN_INTERRUPT,
-];
-
-static TEXT: &[Binding] = &[
-    bind(&[key(KeyCode::Enter)], Action::Accept, "send", ""),
-    bind(&[key(KeyCode::Esc)], Action::Close, "cancel", ""),
-    HIDDEN_INTERRUPT,
-];
-
-static QUIT: &[Binding] = &[
-    bind(&[ch('d')], Action::Drain, "drain", "finish running scans, then stop"),
-    bind(&[ch('a')], Action::Abort, "abort", "stop now; running scans start over later"),
-    bind(&[key(KeyCode::Esc), ch('n')], Action::Close, "cancel", "cancel"),
-    HIDDEN_INTERRUPT,
-];
 
 /// The keys in force.
 #[derive(Clone, Debug)]
@@ -309,6 +92,8 @@ impl Keymap {
             KeyContext::Filter => FILTER,
             KeyContext::Text => TEXT,
             KeyContext::Quit => QUIT,
+            KeyContext::Correct => CORRECT,
+            KeyContext::Centre => CENTRE,
         }
     }
 
@@ -386,12 +171,15 @@ pub(super) fn key_name((code, modifiers): Key) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        tables::{INTERRUPT, MOVE, NONE, PAN, PANEL},
+        *,
+    };
 
     #[test]
     fn no_key_has_two_actions() {
         let keymap = Keymap::default();
-        for context in [KeyContext::Main, KeyContext::Help, KeyContext::Filter, KeyContext::Text, KeyContext::Quit] {
+        for context in KeyContext::ALL {
             let mut seen = Vec::new();
             for key in keymap.table(context).iter().flat_map(|b| b.keys.iter()) {
                 assert!(!seen.contains(key), "{key:?} twice in {context:?}");
@@ -402,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_help_explains_every_key() {
-        assert!(MAIN.iter().all(|b| !b.help.is_empty()));
+        assert!(MAIN.iter().chain(CORRECT).all(|b| !b.help.is_empty()));
         let help = Keymap::default().help(KeyContext::Main);
         let find = |keys: &str| help.iter().find(|l| l.keys == keys).map(|l| l.text);
         assert_eq!(find("1-7"), Some(PANEL));

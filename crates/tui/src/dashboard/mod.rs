@@ -10,9 +10,12 @@
 //! One thread owns all state. It wakes for an event, a key, a finished image or a new second, and draws changes at most
 //! twelve times a second.
 
+mod action;
 mod app;
 mod bars;
+mod centring;
 mod colours;
+mod correcting;
 mod custom_key;
 mod desktop;
 mod event_loop;

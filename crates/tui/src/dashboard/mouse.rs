@@ -37,7 +37,16 @@ impl App {
         if self.view.popup == Some(Popup::Quit) {
             return;
         }
+        if self.view.correction.is_some() {
+            return self.mouse_in_correction(event);
+        }
         let at = Position { x: event.column, y: event.row };
+        if self.view.centring.is_some() {
+            if matches!(event.kind, MouseEventKind::Down(MouseButton::Left)) {
+                self.centre_at(at);
+            }
+            return;
+        }
         let Some(area) = self.areas.iter().rev().find(|area| area.area.contains(at)).copied() else { return };
         let inner = area.area.inner(Margin::new(1, 1));
         match event.kind {

@@ -6,7 +6,6 @@ use ratatui::layout::Rect;
 
 use super::{
     app::{App, step_index},
-    keymap::KeyContext,
     panel::Panel,
     panels::TABLE_WIDTH,
     render_context::{bscan_count, shown_bscan},
@@ -15,8 +14,9 @@ use super::{
 
 impl App {
     pub(super) fn move_cursor(&mut self, by: isize) {
+        let help = self.view.help_context();
         if let Some(Popup::Help { first_line }) = &mut self.view.popup {
-            *first_line = step_index(*first_line, by, self.keys.help(KeyContext::Main).len());
+            *first_line = step_index(*first_line, by, self.keys.help(help).len());
             return;
         }
         if let Some(Popup::Details { first_line }) = &mut self.view.popup {
@@ -68,6 +68,7 @@ impl App {
             self.view.focus_panel(Panel::Preview);
             self.view.zoomed = true;
         }
+        self.show_cursor();
     }
 
     pub(super) fn pan(&mut self, right: i16, down: i16) {
@@ -80,6 +81,9 @@ impl App {
     }
 
     pub(super) fn step_bscan(&mut self, by: isize) {
+        if let Some(correction) = &mut self.view.correction {
+            return correction.step_bscan(by);
+        }
         let Some(scan) = self.view.selected.and_then(|id| self.model.scan(id)) else { return };
         let count = bscan_count(scan, &self.shelf).filter(|_| scan.state.is_finished() && self.shelf.is_open());
         let indices: Vec<usize> = count.map_or_else(|| scan.bscans.keys().copied().collect(), |n| (0..n).collect());

@@ -39,7 +39,10 @@ impl<'a> RenderContext<'a> {
         zone: &'a TimeZone,
     ) -> Self {
         let scan = view.selected.and_then(|id| model.scan(id));
-        let bscan = scan.and_then(|scan| shown_bscan(scan, shelf, view.bscan_index));
+        let bscan = match &view.correction {
+            Some(correction) => correction.record(),
+            None => scan.and_then(|scan| shown_bscan(scan, shelf, view.bscan_index)),
+        };
         Self { model, view, shelf, keys, theme, now, version, zone, rows: model.rows(&view.query), scan, bscan }
     }
 

@@ -15,7 +15,7 @@ use super::*;
 use super::{app::App, colours::Colours, images::ImageCache, theme::Theme};
 use crate::fixtures::{self, event, scan_event};
 
-struct NoControls;
+pub(super) struct NoControls;
 
 impl Controls for NoControls {
     fn drain(&self) {}
@@ -36,14 +36,14 @@ fn app(colours: Colours, events: &[Event]) -> App {
     app
 }
 
-fn press(app: &mut App, keys: &str) {
+pub(super) fn press(app: &mut App, keys: &str) {
     for c in keys.chars() {
         let code = if c == '\t' { KeyCode::Tab } else { KeyCode::Char(c) };
         app.handle_key(KeyEvent::from(code), &NoControls);
     }
 }
 
-fn drawn(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
+pub(super) fn drawn(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let now = fixtures::start() + SignedDuration::from_millis(12_700);
     terminal.draw(|frame| app.draw(frame, now)).unwrap();
@@ -292,7 +292,7 @@ fn the_summary_is_one_line() {
 }
 
 /// A volume whose results are on disk, read again; the third B-scan is in memory.
-fn reopened(colours: Colours) -> (App, tempfile::TempDir) {
+pub(super) fn reopened(colours: Colours) -> (App, tempfile::TempDir) {
     use octrls_core::{
         layer::EzConvention,
         measure::Gates,

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use octrls_core::scan::Place;
 use octrls_engine::{Level, ReviewState, ScanId};
 
-use super::{images::RenderStyle, keymap::KeyContext, panel::Panel};
+use super::{correcting::Correction, images::RenderStyle, keymap::KeyContext, panel::Panel};
 use crate::state::Query;
 
 /// A popup over the panels, or an input that takes the keys.
@@ -50,6 +51,10 @@ pub(crate) struct View {
     pub(crate) find: String,
     /// Words of a review that is being typed.
     pub(crate) comment: String,
+    /// The lines that are corrected.
+    pub(crate) correction: Option<Correction>,
+    /// The place of the fovea that is being stated, in millimetres.
+    pub(crate) centring: Option<Place>,
     /// Name of the reviewer; empty if it is not known.
     pub(crate) reviewer: String,
     pub(crate) log_level: Level,
@@ -89,6 +94,8 @@ impl Default for View {
             query: Query::default(),
             find: String::new(),
             comment: String::new(),
+            correction: None,
+            centring: None,
             reviewer: String::new(),
             log_level: Level::Info,
             log_scroll: 0,
@@ -109,6 +116,8 @@ impl View {
     /// Which key bindings are active.
     pub(crate) const fn key_context(&self) -> KeyContext {
         match self.popup {
+            None if self.centring.is_some() => KeyContext::Centre,
+            None if self.correction.is_some() => KeyContext::Correct,
             None => KeyContext::Main,
             Some(Popup::Help { .. } | Popup::Details { .. }) => KeyContext::Help,
             Some(Popup::Quit) => KeyContext::Quit,
@@ -129,7 +138,20 @@ impl View {
 
     /// How the B-scan is drawn now.
     pub(crate) fn bscan_style(&self) -> RenderStyle {
-        if self.is_full_bscan() { self.render_style.of_full_screen() } else { self.render_style.of_panel() }
+        match &self.correction {
+            Some(correction) => RenderStyle {
+                cropped_rows: correction.crop(),
+                marks: Some(correction.marks()),
+                ..self.render_style.of_full_screen()
+            },
+            None if self.is_full_bscan() => self.render_style.of_full_screen(),
+            None => self.render_style.of_panel(),
+        }
+    }
+
+    /// The keys that the help explains.
+    pub(crate) const fn help_context(&self) -> KeyContext {
+        if self.correction.is_some() { KeyContext::Correct } else { KeyContext::Main }
     }
 
     /// Focuses `panel` and brings its tab to the front.

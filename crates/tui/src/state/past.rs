@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use octrls_core::ErrorCode;
-use octrls_engine::ScanId;
+use octrls_engine::{Review, ReviewState, ScanId};
 
 use super::{Model, ScanRecord, ScanState};
 use crate::archive::{Facts, LedgerScan, LedgerState};
@@ -16,8 +17,9 @@ const FIRST_ID: u64 = 1 << 62;
 
 impl Model {
     /// Shows the scans of the ledger. Scans that the engine reports keep their rows. `in_use`: whether a watcher runs;
-    /// without one, what was running was interrupted.
-    pub(crate) fn set_past(&mut self, scans: &[LedgerScan], in_use: bool) {
+    /// without one, what was running was interrupted. Returns the scans whose results were made anew.
+    pub(crate) fn set_past(&mut self, scans: &[LedgerScan], in_use: bool) -> Vec<ScanId> {
+        let mut renewed = Vec::new();
         let own: HashMap<String, ScanId> =
             self.scans.values().filter(|s| !s.past).map(|s| (s.name.clone(), s.id)).collect();
         let listed: HashSet<&str> = scans.iter().map(|scan| scan.name.as_str()).collect();
@@ -31,6 +33,12 @@ impl Model {
         let mut next = self.past.values().map(|id| id.0 + 1).max().unwrap_or(FIRST_ID);
         for scan in scans {
             if let Some(record) = own.get(&scan.name).and_then(|id| self.scans.get_mut(id)) {
+                if last_correction(&scan.reviews) > last_correction(&record.reviews) {
+                    // The lines that were received with the events are no longer those of the result.
+                    record.bscans.clear();
+                    record.summary = None;
+                    renewed.push(record.id);
+                }
                 record.folder.clone_from(&scan.folder);
                 record.reviews.clone_from(&scan.reviews);
                 continue;
@@ -44,12 +52,14 @@ impl Model {
             if record.changed != scan.at || record.state != state {
                 // Another result: what was read of the earlier one no longer holds.
                 (record.summary, record.header) = (None, None);
+                renewed.push(id);
             }
             (record.state, record.changed, record.past) = (state, scan.at, true);
             (record.bytes, record.attempt) = (scan.bytes, scan.attempts);
             record.folder.clone_from(&scan.folder);
             record.reviews.clone_from(&scan.reviews);
         }
+        renewed
     }
 
     /// Adds what a result tells of the scan at the path `name`, unless the engine told it.
@@ -61,6 +71,11 @@ impl Model {
             scan.header.get_or_insert_with(|| Arc::clone(&facts.header));
         }
     }
+}
+
+/// Time of the last correction among `reviews`.
+fn last_correction(reviews: &[Review]) -> Option<Timestamp> {
+    reviews.iter().filter(|review| review.state == ReviewState::Corrected).map(|review| review.at).max()
 }
 
 fn state_of(scan: &LedgerScan, in_use: bool) -> ScanState {

@@ -6,6 +6,7 @@ use octrls_core::{layer::Boundary, scan::BScan, segment::SegmentedBScan};
 
 use super::{
     lesion_cells::{lesion_cells, letter},
+    marks::Frame,
     overlay_lines::{OverlayLine, lines},
     render_style::{Overlay, RenderStyle},
 };
@@ -37,13 +38,21 @@ impl BScanImage {
             }
         }
         let thickness = (height / 240).max(1);
-        for line in lines(bscan, style, &columns) {
+        let frame = Frame { rows: &rows, columns: &columns, width, height };
+        let lines = lines(bscan, style, &columns);
+        if let Some(marks) = style.marks {
+            marks.paint_cursor(&frame, &mut rgb);
+        }
+        for line in &lines {
             for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
                 let Some(span) = span.filter(|_| line.is_drawn(x, width)) else { continue };
                 for y in span.start..(span.end + thickness - 1).min(height) {
                     rgb[y * width + x] = line.colour;
                 }
             }
+        }
+        if let Some(marks) = style.marks {
+            marks.paint(&frame, lines.last(), &mut rgb);
         }
         Self { width, height, rgb }
     }
@@ -66,15 +75,20 @@ pub(crate) fn render_text(bscan: &SegmentedBScan, style: RenderStyle, width: usi
         draw_dots(&lines, &rows, width, height, &mut cells);
     }
     for (i, line) in lines.iter().enumerate() {
+        // The line that is corrected has its number everywhere.
+        let dotted = style.dots && !(style.marks.is_some() && i + 1 == lines.len());
         for (x, span) in line.spans(&rows, width, height).into_iter().enumerate() {
             // Among dots, each line is named now and then, and no two in the same column.
-            if style.dots && x % NAME_EVERY != (2 + 3 * i) % NAME_EVERY {
+            if dotted && x % NAME_EVERY != (2 + 3 * i) % NAME_EVERY {
                 continue;
             }
             for y in span.unwrap_or_default().take(if style.dots { 1 } else { usize::MAX }) {
                 cells[y * width + x] = line.mark(x, width);
             }
         }
+    }
+    if let Some(marks) = style.marks {
+        marks.write(&Frame { rows: &rows, columns: &columns, width, height }, &mut cells);
     }
     cells.chunks(width.max(1)).map(|row| row.iter().collect()).collect()
 }
@@ -98,8 +112,17 @@ fn draw_dots(lines: &[OverlayLine], rows: &Range<usize>, width: usize, height: u
 }
 
 /// The rows and columns to show.
-fn shown(bscan: &SegmentedBScan, style: RenderStyle) -> (Range<usize>, Range<usize>) {
-    (style.window.rows(&visible_rows(bscan, style.crop)), style.window.columns(bscan.bscan.width))
+pub(crate) fn shown(bscan: &SegmentedBScan, style: RenderStyle) -> (Range<usize>, Range<usize>) {
+    let cropped = style.cropped_rows.filter(|_| style.crop).map(|(from, to)| from as usize..to as usize);
+    let rows = cropped.unwrap_or_else(|| visible_rows(bscan, style.crop));
+    (style.window.rows(&rows), style.window.columns(bscan.bscan.width))
+}
+
+/// The rows of a cropped B-scan with room to move its lines.
+pub(crate) fn crop_of(bscan: &SegmentedBScan) -> (u32, u32) {
+    let rows = visible_rows(bscan, true);
+    let room = rows.len() / 8;
+    (rows.start.saturating_sub(room) as u32, (rows.end + room).min(bscan.bscan.height) as u32)
 }
 
 /// The rows to show: all, or from ILM to Bruch's membrane with a margin.

@@ -39,6 +39,8 @@ enum CellImage {
 pub(crate) struct ImageCache {
     method: Method,
     cell_images: Vec<(ImageKey, CellImage)>,
+    /// Where the last image was drawn.
+    area: Rect,
     no_replies: Receiver<EncodedImage>,
 }
 
@@ -50,7 +52,7 @@ impl ImageCache {
             (ImageMode::Text, _) | (_, Colours::None | Colours::Ansi16) => Method::Text,
             _ => Method::HalfBlocks,
         };
-        Self { method, cell_images: Vec::new(), no_replies: never() }
+        Self { method, cell_images: Vec::new(), area: Rect::ZERO, no_replies: never() }
     }
 
     /// Images for `mode`. Queries the terminal if necessary, which must be in raw mode.
@@ -77,6 +79,11 @@ impl ImageCache {
     /// Whether B-scans are drawn as characters.
     pub(crate) fn is_text(&self, theme: Theme) -> bool {
         matches!(self.method, Method::Text) || matches!(theme.colours(), Colours::None | Colours::Ansi16)
+    }
+
+    /// Where the last image was drawn.
+    pub(crate) const fn area(&self) -> Rect {
+        self.area
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -115,6 +122,7 @@ impl ImageCache {
         buf: &mut Buffer,
     ) {
         let key = ImageKey { bscan: Arc::clone(bscan), style, width: area.width, height: area.height };
+        self.area = area;
         if area.is_empty() || self.is_off() {
             return;
         }

@@ -25,11 +25,14 @@ pub(super) struct OverlayLine<'a> {
 
 /// The lines to draw in the A-scans `columns`, most important last.
 pub(super) fn lines<'a>(bscan: &'a SegmentedBScan, style: RenderStyle, columns: &Range<usize>) -> Vec<OverlayLine<'a>> {
+    // The line that is corrected is drawn over all others.
+    let corrected = style.marks.map(|marks| marks.boundary());
     let own = [style.layer.lower(), style.layer.upper()];
+    let own = if corrected == Some(style.layer.lower()) { [own[1], own[0]] } else { own };
     let boundaries: Vec<Boundary> = match style.overlay {
         Overlay::All => Boundary::ALL.into_iter().rev().filter(|b| !own.contains(b)).chain(own).collect(),
         Overlay::Layer => own.into(),
-        Overlay::None => Vec::new(),
+        Overlay::None => corrected.into_iter().collect(),
     };
     let surfaces = &bscan.surfaces;
     let line = |boundary: Boundary| OverlayLine {

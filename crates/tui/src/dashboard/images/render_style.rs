@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use octrls_core::layer::Layer;
 
+use super::marks::Marks;
 use crate::dashboard::theme::LineColours;
 
 /// Which boundaries are drawn. Lesions are drawn with any of them.
@@ -67,6 +68,17 @@ impl Window {
         Self { middle: (at(self.middle.0, step(right)), at(self.middle.1, step(down))), ..self }
     }
 
+    /// Moved as little as needed to show a place, in shares of width and height.
+    pub(crate) fn showing(self, (x, y): (f32, f32)) -> Self {
+        let half = 500 >> self.power;
+        let near = |middle: u16, share: f32| {
+            let (at, middle) = ((1000.0 * share) as i32, i32::from(middle));
+            let margin = half - half / 5;
+            middle.clamp(at - margin, at + margin).clamp(half, 1000 - half) as u16
+        };
+        Self { middle: (near(self.middle.0, x), near(self.middle.1, y)), ..self }
+    }
+
     /// The shown columns of `width`.
     pub(super) fn columns(self, width: usize) -> Range<usize> {
         self.part(width, self.middle.0)
@@ -99,6 +111,10 @@ pub(crate) struct RenderStyle {
     pub(crate) dots: bool,
     /// Colours of the lines.
     pub(crate) colours: LineColours,
+    /// The rows of a cropped B-scan; `None` to find them from its lines.
+    pub(crate) cropped_rows: Option<(u32, u32)>,
+    /// What marks the place where lines are corrected.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl RenderStyle {
@@ -110,6 +126,8 @@ impl RenderStyle {
         window: Window::WHOLE,
         dots: false,
         colours: LineColours::SCREEN,
+        cropped_rows: None,
+        marks: None,
     };
 
     /// The style of a panel that is not zoomed.
@@ -141,5 +159,9 @@ mod tests {
         assert_eq!(window.magnified(9).columns(3).len(), 1);
         assert_eq!(window.magnified(-9), Window::WHOLE);
         assert_eq!(window.columns(0), 0..0);
+        let magnified = Window::WHOLE.magnified(2);
+        assert_eq!(magnified.showing((0.5, 0.55)), magnified, "it is shown already");
+        assert_eq!(magnified.showing((0.9, 0.0)).columns(100), 68..93);
+        assert_eq!(magnified.showing((0.7, 0.5)).columns(100), 48..73);
     }
 }

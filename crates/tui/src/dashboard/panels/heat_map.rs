@@ -16,7 +16,11 @@ use octrls_core::{
     scan::{Eye, Place},
 };
 use octrls_report::viridis;
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+};
 
 use crate::dashboard::render_context::RenderContext;
 
@@ -73,6 +77,17 @@ impl Plot {
     }
 }
 
+/// The part of a panel's `area` that holds the map; the rest is its scale and a note.
+fn field_of(area: Rect) -> Rect {
+    Rect { width: area.width.saturating_sub(SCALE_WIDTH), height: area.height.saturating_sub(1), ..area }
+}
+
+/// The place at a cell of the panel that shows `map` inside `area`.
+pub(super) fn place_at(map: &ThicknessMap, area: Rect, at: Position) -> Option<Place> {
+    let plot = Plot::new(map, field_of(area))?;
+    plot.area.contains(at).then(|| plot.place(at.x - plot.area.x, 2 * (at.y - plot.area.y)))
+}
+
 /// Draws `map`, the means of the subfields and the scale; false if there is no area to draw.
 pub(super) fn draw(
     ctx: &RenderContext,
@@ -82,12 +97,14 @@ pub(super) fn draw(
     area: Rect,
     buf: &mut Buffer,
 ) -> bool {
-    let notes = 1;
-    let field = Rect { width: area.width - SCALE_WIDTH, height: area.height - notes, ..area };
+    let field = field_of(area);
     let Some(plot) = Plot::new(map, field) else { return false };
     let top = top_of_scale(map, &plot);
-    draw_field(ctx, map, &plot, centre.place, top, buf);
-    draw_means(ctx, &plot, etdrs, (of, centre.place, eye), buf);
+    // While the fovea is stated, the circles show where they will be.
+    draw_field(ctx, map, &plot, ctx.view.centring.unwrap_or(centre.place), top, buf);
+    if ctx.view.centring.is_none() {
+        draw_means(ctx, &plot, etdrs, (of, centre.place, eye), buf);
+    }
     draw_scale(
         ctx,
         top,
@@ -99,8 +116,16 @@ pub(super) fn draw(
         CentreSource::Stated => "the stated centre",
         CentreSource::ScanMiddle => "the scan's middle, no fovea found",
     };
-    let note = format!("circles of 1, 3, 6 mm about {about}");
-    buf.set_stringn(area.x, area.bottom() - notes, note, usize::from(area.width), ctx.theme.dim());
+    let note = match ctx.view.centring {
+        Some(Place { x, y }) => {
+            if let Some(cell) = plot.cell(Place { x, y }) {
+                buf.set_string(cell.0, cell.1, "+", ctx.theme.label());
+            }
+            format!("the fovea is at {x:.2}, {y:.2} mm")
+        }
+        None => format!("circles of 1, 3, 6 mm about {about}"),
+    };
+    buf.set_stringn(area.x, area.bottom() - 1, note, usize::from(area.width), ctx.theme.dim());
     true
 }
 

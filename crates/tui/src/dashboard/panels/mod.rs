@@ -12,15 +12,21 @@ mod queue;
 mod queue_table;
 mod throughput;
 
+use octrls_core::{measure::enface::ThicknessMap, scan::Place};
 use ratatui::{
     buffer::Buffer,
-    layout::{Margin, Rect},
+    layout::{Margin, Position, Rect},
 };
 
 use super::{images::ImageCache, panel::Panel, render_context::RenderContext};
 
 pub(crate) use frame::{PanelArea, draw_frames, tab_at};
 pub(crate) use queue_table::MIN_WIDTH as TABLE_WIDTH;
+
+/// The place of `map` at a cell of the panel in `area`.
+pub(crate) fn place_on_map(map: &ThicknessMap, area: Rect, at: Position) -> Option<Place> {
+    heat_map::place_at(map, area.inner(Margin::new(1, 1)), at)
+}
 
 /// Draws the queue without a frame.
 pub(crate) fn draw_queue(ctx: &RenderContext, area: Rect, buf: &mut Buffer) {

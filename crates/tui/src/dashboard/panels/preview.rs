@@ -19,6 +19,7 @@ use ratatui::{
 use super::{findings, frame::PanelTitle};
 use crate::{
     dashboard::{
+        correcting::Correction,
         images::{ImageCache, Overlay, has_lifted_rpe},
         keymap::{Action, KeyContext},
         panel::Panel,
@@ -38,7 +39,10 @@ const LOW: u16 = 8;
 pub(crate) fn draw(ctx: &RenderContext, images: &mut ImageCache, area: Rect, buf: &mut Buffer) -> PanelTitle {
     let segmented = ctx.bscan.and_then(|(_, bscan)| bscan.segmented.as_ref());
     let whole = area;
-    let area = draw_findings(ctx, images.is_text(ctx.theme), area, buf);
+    let area = match &ctx.view.correction {
+        Some(correction) => draw_correction(ctx, correction, area, buf),
+        None => draw_findings(ctx, images.is_text(ctx.theme), area, buf),
+    };
     let area = if segmented.is_some() { draw_missing_image(ctx, area, buf) } else { area };
     match segmented {
         Some(bscan) if !images.is_off() => {
@@ -80,7 +84,10 @@ fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
                 1 => String::new(),
                 times => format!("×{times} · "),
             };
-            format!("{magnified}{verdict}conf. {:.2} · {crop} · {lines}", measurements.confidence)
+            match ctx.view.correction {
+                Some(_) => format!("{magnified}correct lines · {crop}"),
+                None => format!("{magnified}{verdict}conf. {:.2} · {crop} · {lines}", measurements.confidence),
+            }
         }
         _ => String::new(),
     };
@@ -109,6 +116,21 @@ fn draw_missing_image(ctx: &RenderContext, area: Rect, buf: &mut Buffer) -> Rect
     let words = text::truncate(&format!("no image: {reason}"), usize::from(area.width));
     buf.set_string(area.x, area.y, words, ctx.theme.warning());
     Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
+/// Draws what is corrected at the bottom of `area`; returns the area above it.
+fn draw_correction(ctx: &RenderContext, correction: &Correction, area: Rect, buf: &mut Buffer) -> Rect {
+    let mut line = String::new();
+    for part in correction.words() {
+        let next = if line.is_empty() { part } else { format!("{line} · {part}") };
+        if text::width(&next) > usize::from(area.width) {
+            break;
+        }
+        line = next;
+    }
+    let height = area.height.saturating_sub(1);
+    buf.set_string(area.x, area.y + height, line, ctx.theme.strong());
+    Rect { height, ..area }
 }
 
 /// Draws the lesions and findings at the bottom of `area`; returns the area above them.

@@ -44,7 +44,7 @@ pub(crate) fn draw(ctx: &RenderContext, images: &ImageCache, first_line: usize, 
 /// The keys in columns, and notes below them.
 fn lines(ctx: &RenderContext, images: &ImageCache, columns: usize) -> Vec<Line<'static>> {
     let theme = ctx.theme;
-    let all = ctx.keys.help(KeyContext::Main);
+    let all = ctx.keys.help(ctx.view.help_context());
     let rows = all.len().div_ceil(columns);
     let mut lines: Vec<Line> = (0..rows)
         .map(|row| {
