@@ -38,7 +38,7 @@ fn check_outputs(folders: &Folders, before: &serde_json::Value, machine: &[u8], 
     let rows = columns(&folder.join("boundaries.csv"));
     let own = columns(&folder.join("boundaries-machine.csv"));
     let at = 128 + 70;
-    let row = |table: &std::collections::HashMap<String, Vec<Option<f64>>>| table[Boundary::Ilm.name()][at].unwrap();
+    let row = |table: &std::collections::HashMap<String, Vec<Option<f32>>>| table[Boundary::Ilm.name()][at].unwrap();
     assert!((row(&own) - row(&rows) - 3.0).abs() < 0.011, "{} {}", row(&own), row(&rows));
     assert_ne!(fs::read(folder.join("report.pdf")).unwrap(), report);
     let review: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("review.json")).unwrap()).unwrap();
@@ -64,7 +64,7 @@ fn a_line_corrected_in_the_terminal_is_found_in_every_output() {
     let mut terminal =
         Terminal::start(&["browse", &folders.out(), "--image", "text", "--reviewer", "Eva"], SMALL);
     terminal.wait_for("2/2 volume.tif");
-    terminal.wait_for("conf.");
+    terminal.wait_for("100%");
     correct(&mut terminal);
     terminal.wait_for("corrected");
     terminal.wait_until("the new lines", |screen| screen.contents().contains("conf. "));
@@ -89,7 +89,7 @@ fn over_the_socket_the_watcher_makes_the_corrected_results() {
     watcher.wait_for("volume.tif");
     let mut terminal = Terminal::start(&["top", &folders.out(), "--image", "text", "--reviewer", "Eva"], SMALL);
     terminal.wait_for("2/2 volume.tif");
-    terminal.wait_for("conf.");
+    terminal.wait_for("100%");
     correct(&mut terminal);
     terminal.wait_for("corrected");
     check_outputs(&folders, &before, &machine, &report);
