@@ -45,6 +45,11 @@ train name minutes more:
     {{training}} calibrate --model training/runs/{{name}}.onnx --phantoms 6 training/runs/{{name}}.json
     {{training}} export training/runs/{{name}} models/{{name}}.onnx --name {{name}} --calibration training/runs/{{name}}.json
 
+# Fit a shipped model to a site's own scans, in DATA/adapt; pure Rust, resumes. `octrls export --training DATA OUT` makes DATA
+[group('models')]
+adapt data minutes="480" model="unet-640":
+    training/adapt {{data}} {{minutes}} {{model}}
+
 # Measure each step of the recipe: trainings that leave one step out, side by side in training/runs/ablation-*
 [group('models')]
 ablation steps="400" start="models/edge.onnx" crop="160x256":

@@ -142,3 +142,150 @@ fn wrong_lines_are_refused_with_their_line_and_nothing_changes() {
     assert!(String::from_utf8(output).unwrap().contains("E-CORRECT-SCAN"));
     assert_eq!(fs::read(processed.result_folder().join("result.json")).unwrap(), before);
 }
+
+/// Writes `mask.png` of the result with the NFL of A-scans 10 to 39 six rows thicker, upwards.
+fn lifted_mask(processed: &Processed) -> (image::GrayImage, PathBuf) {
+    let mut mask = image::open(processed.result_folder().join("mask.png")).unwrap().to_luma8();
+    for x in 10..40 {
+        let top = (0..mask.height()).find(|y| mask.get_pixel(x, *y).0 == [1]).unwrap();
+        (top - 6..top).for_each(|y| mask.put_pixel(x, y, image::Luma([1])));
+    }
+    (mask, processed.folder.path().join("labels.png"))
+}
+
+/// The corrected stretches of the ILM, and the number of stretches of other boundaries.
+fn corrected_ilm(processed: &Processed) -> (Vec<(u64, u64)>, usize) {
+    let result = result(&processed.result_folder());
+    let extents = result["correction"]["extents"].as_array().unwrap();
+    let of = |extent: &&serde_json::Value| extent["boundary"] == "ILM";
+    let place = |extent: &serde_json::Value| {
+        (extent["first_ascan"].as_u64().unwrap(), extent["last_ascan"].as_u64().unwrap())
+    };
+    (extents.iter().filter(of).map(place).collect(), extents.iter().filter(|extent| !of(extent)).count())
+}
+
+#[test]
+fn label_images_and_polygons_correct_only_what_they_show_elsewhere() {
+    let processed = Processed::new();
+    let (mask, file) = lifted_mask(&processed);
+    mask.save(&file).unwrap();
+    processed.correct(&file).success();
+    assert_eq!(corrected_ilm(&processed), (vec![(10, 39)], 0));
+
+    // The same labels as ITK-SNAP saves them.
+    let processed = Processed::new();
+    let (mask, _) = lifted_mask(&processed);
+    let mut nifti = vec![0; 352];
+    nifti[..4].copy_from_slice(&348_i32.to_le_bytes());
+    let axes = [3, mask.width() as i16, mask.height() as i16, 1, 1, 1, 1, 1];
+    for (i, axis) in axes.iter().enumerate() {
+        nifti[40 + 2 * i..42 + 2 * i].copy_from_slice(&axis.to_le_bytes());
+    }
+    (nifti[70], nifti[72]) = (2, 8);
+    nifti[108..112].copy_from_slice(&352_f32.to_le_bytes());
+    nifti[112..116].copy_from_slice(&1_f32.to_le_bytes());
+    nifti[344..348].copy_from_slice(b"n+1\0");
+    nifti.extend(mask.as_raw());
+    let file = processed.folder.path().join("labels.nii");
+    fs::write(&file, nifti).unwrap();
+    processed.correct(&file).success();
+    assert_eq!(corrected_ilm(&processed), (vec![(10, 39)], 0));
+
+    // A polygon of the NFL whose top lies 6 rows higher.
+    let processed = Processed::new();
+    let rows = columns(&processed.result_folder().join("boundaries.csv"));
+    let point = |boundary: Boundary, by: f32| {
+        move |x: usize, rows: &std::collections::HashMap<String, Vec<Option<f32>>>| {
+            rows[boundary.name()][x].unwrap() + by
+        }
+    };
+    let (top, bottom) = (point(Boundary::Ilm, -6.0), point(Boundary::NflGcl, 0.0));
+    let outline = (10..40).map(|x| (x, top(x, &rows))).chain((10..40).rev().map(|x| (x, bottom(x, &rows))));
+    let (xs, ys): (Vec<f32>, Vec<f32>) = outline.map(|(x, y)| (x as f32 + 0.5, y)).unzip();
+    let json = serde_json::json!({"a.png": {"filename": "a.png", "regions": [{
+        "shape_attributes": {"name": "polygon", "all_points_x": xs, "all_points_y": ys},
+        "region_attributes": {"label": "NFL"}}]}});
+    let file = processed.folder.path().join("labels.json");
+    fs::write(&file, json.to_string()).unwrap();
+    processed.correct(&file).success();
+    let (ilm, _) = corrected_ilm(&processed);
+    assert!(matches!(ilm[..], [(10 | 11, 38 | 39)]), "{ilm:?}");
+    let after = columns(&processed.result_folder().join("boundaries.csv"));
+    assert!((after["ILM"][20].unwrap() - rows["ILM"][20].unwrap() + 6.0).abs() < 0.02);
+}
+
+#[test]
+fn labels_that_do_not_fit_are_refused_with_their_place() {
+    let processed = Processed::new();
+    let refused = |name: &str, bytes: &[u8], expected: &str| {
+        let file = processed.folder.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        let output = processed.correct(&file).code(3).get_output().stderr.clone();
+        let said = String::from_utf8(output).unwrap();
+        assert!(said.contains("E-CORRECT-LINES") && said.contains(expected), "{said}");
+    };
+    let (mut mask, file) = lifted_mask(&processed);
+    mask.put_pixel(7, 3, image::Luma([77]));
+    mask.save(&file).unwrap();
+    refused("a.png", &fs::read(&file).unwrap(), "B-scan 0, A-scan 7: 77 is no layer");
+    image::GrayImage::new(5, 5).save(&file).unwrap();
+    refused("b.png", &fs::read(&file).unwrap(), "the mask is 5 x 5");
+    refused("c.json", b"{\"a\": {\"filename\": \"../a.png\", \"regions\": []}}", "is not a file name");
+    refused("d.nii.gz", b"\x1f\x8bno stream", "");
+    assert!(result(&processed.result_folder())["correction"].is_null());
+}
+
+#[test]
+fn reviewed_scans_become_a_data_set_without_identities() {
+    let processed = Processed::new();
+    let set = processed.folder.path().join("data");
+    let export = |code: i32| {
+        let mut command = octrls();
+        command.args(["export", "--training"]).arg(&set).arg(processed.out());
+        let output = command.assert().code(code).get_output().clone();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    assert!(export(1).contains("no scan is accepted or corrected"));
+    fs::remove_dir_all(&set).unwrap();
+    processed.correct(&processed.edited(lift_ilm)).success();
+    let said = export(0);
+    assert!(said.contains("exported 1 B-scan of 1 scan") && said.contains("at least two patients"), "{said}");
+    let splits: serde_json::Value = serde_json::from_slice(&fs::read(set.join("splits.json")).unwrap()).unwrap();
+    let patient = splits["site"]["train"][0].as_str().unwrap().to_owned();
+    assert!(patient.starts_with("scan") && splits["site"]["val"].as_array().unwrap().is_empty());
+    let groups = fs::read_to_string(set.join("site/groups.csv")).unwrap();
+    assert_eq!(groups, format!("image,group\n{patient}-0000,{patient}\n"));
+    let id = format!("{patient}-0000");
+    let rows = columns(&set.join(format!("site/boundaries/{id}.csv")));
+    let own = columns(&processed.result_folder().join("boundaries.csv"));
+    assert_eq!(rows["ILM"], own["ILM"], "the corrected lines");
+    let mask = image::open(set.join(format!("site/masks/{id}.png"))).unwrap().to_luma8();
+    assert_eq!(mask.get_pixel(20, own["ILM"][20].unwrap().round() as u32).0, [1]);
+    let image = image::open(set.join(format!("site/images/{id}.png"))).unwrap();
+    assert_eq!((image.width(), image.height()), (mask.width(), mask.height()));
+    let sidecar = fs::read_to_string(set.join(format!("site/images/{id}.png.toml"))).unwrap();
+    assert!(sidecar.contains("axial_um = 3.87") && !sidecar.contains("Eva"), "{sidecar}");
+    // Patients of an earlier export would stay.
+    assert!(export(1).contains("is not empty"));
+}
+
+#[test]
+fn two_models_are_compared_on_a_scan() {
+    let processed = Processed::new();
+    let scan = processed.folder.path().join("in/a.png");
+    let overlays = processed.folder.path().join("overlays");
+    let mut command = octrls();
+    command.args(["model", "compare", "edge", "edge", "--json", "--overlay"]).arg(&overlays).arg(&scan);
+    let output = command.assert().success().get_output().stdout.clone();
+    let same: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!((same["bscans"].as_u64(), same["boundaries"][0]["mean_absolute_px"].as_f64()), (Some(1), Some(0.0)));
+    assert!(overlays.join("scan001-000.png").is_file());
+    let mut command = octrls();
+    let output = command.args(["model", "compare", "edge", "unet-640"]).arg(&scan).assert().success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let ilm = text.lines().find(|line| line.starts_with("ILM")).unwrap();
+    let figures: Vec<&str> = ilm.split_whitespace().collect();
+    let mean: f32 = figures[1].parse().unwrap();
+    assert!(mean > 0.0 && mean < 3.0, "{ilm}");
+    assert_ne!(figures[2], "-", "the spacing is stated");
+}

@@ -46,7 +46,7 @@ impl CorrectionOptions {
     /// Corrected results are written as the results that `options` describe.
     #[must_use]
     pub fn of(options: &SegmenterOptions) -> Self {
-        Self { gates: options.gates.clone(), reference: options.reference.clone(), dicom: options.dicom }
+        Self { gates: options.gates, reference: options.reference.clone(), dicom: options.dicom }
     }
 }
 

@@ -14,6 +14,7 @@
 mod admin;
 mod audit;
 mod correction;
+mod edited_file;
 mod engine;
 mod error;
 mod event;
@@ -31,12 +32,14 @@ mod quarantine;
 mod recentre;
 mod review;
 mod schedule;
+mod training_set;
 pub mod validate;
 mod work;
 
 pub use admin::{LedgerAdmin, LedgerAdminError, Redo};
 pub use audit::{AuditAction, AuditChange, AuditEntry, AuditError, AuditLog};
 pub use correction::{Corrected, CorrectionError, CorrectionOptions, Corrector, correct, edited_lines};
+pub use edited_file::edited_in_file;
 pub use engine::{Engine, EngineHandle, resolve};
 pub use error::EngineError;
 pub use event::{Event, EventKind, EventSink, Level, ScanChange, ScanId, Session, Totals};
@@ -51,6 +54,7 @@ pub use quarantine::Quarantined;
 pub use recentre::recentre;
 pub use review::{MAX_COMMENT, MAX_REVIEWER, REVIEW_FILE, Review, ReviewError, ReviewState};
 pub use schedule::heartbeat::{Heartbeat, STUCK_AFTER};
+pub use training_set::{TrainingSet, TrainingSetCounts, TrainingSetError};
 pub use work::{
     content::digest,
     guarded::{TimeLimit, process_guarded},

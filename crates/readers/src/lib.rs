@@ -17,6 +17,7 @@ mod fundus;
 pub mod fuzzing;
 mod header_ext;
 mod heidelberg;
+mod labels;
 mod little_endian;
 mod name_pattern;
 mod natural_order;
@@ -44,6 +45,9 @@ pub use error::ReadError;
 pub use extensions::{has_scan_extension, may_be_instance, may_have_parts};
 pub use fundus::FundusImage;
 pub use heidelberg::xml::ExportParts;
+pub use labels::{
+    ImagePolygons, LabelVolume, Polygon, is_nifti, parse_polygons, rasterise, read_index_mask, read_nifti,
+};
 pub use name_pattern::{NameFacts, NamePattern};
 pub use natural_order::{NaturalKey, natural_key};
 pub use open::{OpenedScan, open, parts, parts_within};

@@ -1,18 +1,15 @@
-//! `octrls correct`: corrects the lines of a result by an edited table.
+//! `octrls correct`: corrects the lines of a result by those that were edited elsewhere.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
 
 use octrls_core::ErrorCode;
-use octrls_engine::{AuditAction, AuditChange, CorrectionError, CorrectionOptions, Corrector, correct};
-use octrls_report::{StoredResult, read_boundary_table};
+use octrls_engine::{
+    AuditAction, AuditChange, CorrectionError, CorrectionOptions, Corrector, correct, edited_in_file,
+};
+use octrls_report::StoredResult;
 
 use crate::cli::{
     arguments::{follow_up::FollowUpArguments, results::ResultArguments, screen::login_name},
@@ -20,15 +17,13 @@ use crate::cli::{
     output::{display_path, escaped},
 };
 
-/// Largest table, in bytes; that of a volume of 512 x 128 A-scans has 6 MiB.
-const MAX_TABLE: u64 = 512 << 20;
-
 #[derive(Args)]
 pub(crate) struct CorrectArguments {
     /// The scan, as `octrls ls` prints it or as a file path
     #[arg(value_name = "SCAN")]
     scan: PathBuf,
-    /// Its whole boundaries.csv, edited
+    /// The edited lines: its whole boundaries.csv; or for some of its B-scans polygons of makesense.ai (VGG JSON), an
+    /// index mask (PNG, as mask.png), or a label image of ITK-SNAP (.nii, .nii.gz)
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// Results folder of the watcher
@@ -50,13 +45,12 @@ pub(super) fn run(arguments: &CorrectArguments) -> anyhow::Result<ExitCode> {
     let mut ledger = open_ledger(&arguments.out)?;
     let out = arguments.out.canonicalize().context(ErrorCode::Ledger)?;
     let options = arguments.results.options()?;
-    let options = CorrectionOptions { gates: options.gates, reference: options.reference, dicom: options.dicom };
+    let options = CorrectionOptions::of(&options);
     let history = arguments.follow_up.history(&out)?;
     let path = ledger.below_root(&arguments.scan);
     let reviewer = arguments.reviewer.clone().or_else(login_name).unwrap_or_default();
     let who = Corrector { reviewer: &reviewer, comment: &arguments.comment };
-    let table = open_table(&arguments.from)?;
-    let edit = |result: &StoredResult| Ok(read_boundary_table(table, result.grid())?);
+    let edit = |result: &StoredResult| edited_in_file(result, &arguments.from);
     let corrected = correct((&out, &mut ledger), &path, edit, who, &options, history.as_deref());
     let corrected = corrected.map_err(|error| {
         let code = error.code();
@@ -75,10 +69,4 @@ pub(super) fn run(arguments: &CorrectArguments) -> anyhow::Result<ExitCode> {
     println!("{}  {}", escaped(&display_path(&path)), corrected.words);
     println!("results are in {}", corrected.summary.out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-fn open_table(path: &Path) -> anyhow::Result<impl Read> {
-    let file =
-        File::open(path).with_context(|| format!("cannot read {}", path.display())).context(ErrorCode::ReadIo)?;
-    Ok(BufReader::new(file.take(MAX_TABLE)))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use octrls_core::ErrorCode;
-use octrls_engine::REVIEW_FILE;
+use octrls_engine::{REVIEW_FILE, TrainingSet, TrainingSetCounts, TrainingSetError};
 use octrls_fs::durable::{sync_folder, unfinished_file};
 use octrls_report::{Export, ExportError, FhirBundle, RESULT_FILE, is_result, patient_identity};
 
@@ -27,7 +27,7 @@ use crate::cli::{
 
 #[derive(Args)]
 #[group(skip)]
-#[command(group(ArgGroup::new("format").required(true).args(["csv", "fhir", "parquet", "json"])))]
+#[command(group(ArgGroup::new("format").required(true).args(["csv", "fhir", "parquet", "json", "training"])))]
 pub(crate) struct ExportArguments {
     /// Write a CSV file with one row per scan of an eye: visit, quality, thickness by subfield, lesions
     #[arg(long, value_name = "FILE")]
@@ -41,17 +41,21 @@ pub(crate) struct ExportArguments {
     /// Write a file with one JSON line per result: its folder, result.json and reviews; `-` for standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the accepted and corrected scans as a data set for training, with patients under pseudonyms, into this new
+    /// folder
+    #[arg(long, value_name = "DIR")]
+    training: Option<PathBuf>,
     /// With --csv: also write the columns as a data dictionary that REDCap imports
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["fhir", "json", "parquet"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fhir", "json", "parquet", "training"])]
     dictionary: Option<PathBuf>,
     /// With --csv and --fhir: add patient ID and its issuer, as far as DICOM results state them; with --csv also the
     /// scan's path
-    #[arg(long, conflicts_with_all = ["json", "parquet"])]
+    #[arg(long, conflicts_with_all = ["json", "parquet", "training"])]
     identify: bool,
     /// With --csv: keep running, and write the file again whenever results change
-    #[arg(long, conflicts_with_all = ["fhir", "json", "parquet"])]
+    #[arg(long, conflicts_with_all = ["fhir", "json", "parquet", "training"])]
     follow: bool,
-    /// Result folders, or folders to search for results
+    /// Result folders, or folders to search for results; with --training, results folders of watchers
     #[arg(required = true, value_name = "DIR")]
     inputs: Vec<PathBuf>,
 }
@@ -63,6 +67,9 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     }
     if let Some(file) = &arguments.fhir {
         return write_bundle(file, &find_results(&arguments.inputs, &is_result)?, arguments.identify);
+    }
+    if let Some(folder) = &arguments.training {
+        return write_training_set(folder, &arguments.inputs);
     }
     if let Some(file) = &arguments.parquet {
         return write_table(file, &find_results(&arguments.inputs, &is_result)?);
@@ -85,6 +92,31 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     })?;
     println!("exported {}", counted(results.len() - unreadable, "result"));
     Ok(some_failed_if(unreadable > 0))
+}
+
+/// Writes the reviewed scans of the results folders `outs` of watchers as a data set.
+fn write_training_set(folder: &Path, outs: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let failed = |error: TrainingSetError| coded(error.code(), error);
+    let mut set = TrainingSet::begin(folder).map_err(failed)?;
+    let mut skipped = 0;
+    for out in outs {
+        let tell = &mut |scan: &Path, reason: &str| {
+            skipped += 1;
+            error_line(format_args!("octrls: {} is left out: {reason}", display_path(scan)));
+        };
+        set.add(out, tell).map_err(failed)?;
+    }
+    let TrainingSetCounts { scans, bscans, patients: [train, val, test] } = set.finish().map_err(failed)?;
+    anyhow::ensure!(scans > 0, "{}: no scan is accepted or corrected", ErrorCode::ArgsEmpty);
+    println!(
+        "exported {} of {}: patients for training {train}, validation {val}, test {test}",
+        counted(bscans, "B-scan"),
+        counted(scans, "scan")
+    );
+    if val == 0 {
+        println!("training needs at least two patients: one is held out to validate");
+    }
+    Ok(some_failed_if(skipped > 0))
 }
 
 /// Finds the result folders in `inputs`; there must be some.

@@ -13,6 +13,7 @@ mod forget;
 mod ls;
 mod man;
 mod model;
+mod model_compare;
 mod phantom;
 mod quarantine;
 mod receive;

@@ -1,4 +1,4 @@
-//! `octrls model info`: prints the metadata of a model.
+//! `octrls model`: prints the metadata of a model, or compares two.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use octrls_core::{layer::Boundary, network::ModelMetadata};
 
+use super::model_compare::{self, CompareArguments};
 use crate::cli::arguments::model::ModelArguments;
 
 #[derive(Args)]
@@ -18,6 +19,8 @@ pub(crate) struct ModelCommandArguments {
 enum ModelCommand {
     /// Print the metadata of a model
     Info(ModelInfoArguments),
+    /// Show how the lines of two models differ on chosen scans
+    Compare(CompareArguments),
 }
 
 #[derive(Args)]
@@ -30,7 +33,13 @@ struct ModelInfoArguments {
 }
 
 pub(super) fn run(arguments: &ModelCommandArguments) -> anyhow::Result<ExitCode> {
-    let ModelCommand::Info(info) = &arguments.command;
+    match &arguments.command {
+        ModelCommand::Info(info) => show(info),
+        ModelCommand::Compare(compare) => model_compare::run(compare),
+    }
+}
+
+fn show(info: &ModelInfoArguments) -> anyhow::Result<ExitCode> {
     let network = info.model.load()?;
     let ModelMetadata { name, version, input, preprocessing, calibration, ez_shift, training_data, weights_sha256 } =
         network.metadata();

@@ -71,8 +71,6 @@ fn a_line_corrected_in_the_terminal_is_found_in_every_output() {
     check_outputs(&folders, &before, &machine, &report);
     terminal.press("\r");
     terminal.wait_for("corrected by Eva");
-    terminal.press("\x1bzq");
-    terminal.wait();
 }
 
 #[test]

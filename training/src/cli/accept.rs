@@ -24,7 +24,10 @@ pub(super) struct Accept {
     before: PathBuf,
     #[command(flatten)]
     labels: Labels,
-    /// Number of phantoms to compare on, besides the validation part of the data
+    /// Part of the data to compare on; `test` only for data that chose nothing, as that of a site
+    #[arg(long, value_enum, default_value_t = Part::Val)]
+    part: Part,
+    /// Number of phantoms to compare on, besides the part of the data
     #[arg(long, default_value_t = 24)]
     phantoms: u64,
 }
@@ -33,7 +36,7 @@ impl Accept {
     pub(super) fn run(self) -> Result<()> {
         let load = |path: &PathBuf| Network::load(path).with_context(|| format!("cannot load {}", path.display()));
         let (before, after) = (load(&self.before)?, load(&self.model)?);
-        let mut samples = self.labels.load(Part::Val)?;
+        let mut samples = self.labels.load(self.part)?;
         samples.extend((0..self.phantoms).map(|i| phantom(PHANTOM_SEED + i)));
         let changes = changes(&before, &after, &samples)?;
         for change in &changes {

@@ -14,7 +14,7 @@ mod sample;
 mod sets;
 mod split;
 
-pub use annotations::{Polygon, annotated_samples, rasterise, read_annotations};
+pub use annotations::{annotated_samples, read_annotations};
 pub(crate) use boundaries::mask_from_rows;
 pub use boundaries::read_boundaries;
 pub use choroid::add_choroids;

@@ -16,11 +16,11 @@ use octrls_core::{
     measure::accuracy::IGNORE,
     scan::BScan,
 };
-use octrls_readers::{ReadOptions, has_scan_extension, open};
+use octrls_readers::{Polygon, ReadOptions, has_scan_extension, open, rasterise};
 
 use super::{
-    BoundaryRows, ChoroidLabel, DataError, Part, Polygon, Sample, Splits,
-    annotations::{rasterise, read_annotations},
+    BoundaryRows, ChoroidLabel, DataError, Part, Sample, Splits,
+    annotations::read_annotations,
     boundaries::{mask_from_rows, read_boundaries},
     lesions::read_lesions,
     masks::read_mask,
@@ -102,7 +102,9 @@ impl DataSet {
 
     fn sample(&self, image: &Path, name: &str, subject: String) -> Result<Sample, DataError> {
         let scan_error = |source| DataError::Scan { path: image.to_owned(), source };
-        let bscan = open(image, ReadOptions::default()).and_then(|mut r| r.bscan(0)).map_err(scan_error)?;
+        let mut reader = open(image, ReadOptions::default()).map_err(scan_error)?;
+        let stated_um = reader.header().axial.map(|spacing| spacing.um);
+        let bscan = reader.bscan(0).map_err(scan_error)?;
         let id = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
         let first = self.table("boundaries_grader1", &id, &bscan)?;
         let boundaries = first.map_or_else(|| self.table("boundaries", &id, &bscan), |t| Ok(Some(t)))?;
@@ -133,7 +135,7 @@ impl DataSet {
             set: self.name.clone(),
             subject,
             id,
-            axial_um: SPECTRALIS_SETS.contains(&self.name.as_str()).then_some(SPECTRALIS_UM),
+            axial_um: if SPECTRALIS_SETS.contains(&self.name.as_str()) { Some(SPECTRALIS_UM) } else { stated_um },
             ..Sample::new(bscan, mask)
         })
     }

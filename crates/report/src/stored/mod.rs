@@ -2,6 +2,8 @@
 //! from their masks. The pixels of the scan are not in the folder; [`StoredResult::bscan`] takes them from its caller.
 
 mod boundary_table;
+mod drawn_lines;
+mod in_order;
 mod lines;
 mod record;
 

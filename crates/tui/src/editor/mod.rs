@@ -3,15 +3,12 @@
 //!
 //! In every A-scan the boundaries stay in order: a line that is moved ends at its neighbours.
 
-mod in_order;
 mod snap;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use octrls_core::{layer::Boundary, scan::BScan};
 use octrls_report::{BScanLines, Grid, LineStretch, corrected_mask};
-
-use in_order::{end_of_layer, set_row};
 
 /// Steps that can be undone.
 const MAX_STEPS: usize = 200;
@@ -87,7 +84,7 @@ impl LineEditor {
         self.change(bscan, Some(run), |lines, height| {
             for x in ascans {
                 if let Some(row) = lines.rows[boundary.index()][x] {
-                    set_row(lines, boundary, x, Some(row + by), height);
+                    lines.set_in_order(boundary, x, Some(row + by), height);
                 }
             }
         });
@@ -111,9 +108,9 @@ impl LineEditor {
         let image = image.filter(fits);
         self.change(bscan, Some(run), |lines, height| {
             for pair in points.windows(2) {
-                let bounds = |x: usize| in_order::bounds(lines, boundary, x, height);
+                let bounds = |x: usize| lines.bounds(boundary, x, height);
                 for (x, row) in (pair[0].0..).zip(snap::path(image, boundary, pair[0], pair[1], bounds)) {
-                    set_row(lines, boundary, x, Some(row), height);
+                    lines.set_in_order(boundary, x, Some(row), height);
                 }
             }
         });
@@ -141,7 +138,7 @@ impl LineEditor {
         self.change(bscan, None, |lines, height| {
             for x in ascans {
                 if let Some(row) = source.rows[boundary.index()][x] {
-                    set_row(lines, boundary, x, Some(row + offset), height);
+                    lines.set_in_order(boundary, x, Some(row + offset), height);
                 }
             }
         });
@@ -168,8 +165,8 @@ impl LineEditor {
         }
         self.change(bscan, None, |lines, height| {
             for x in ascans {
-                if let Some(end) = end_of_layer(lines, boundary, x) {
-                    set_row(lines, boundary, x, Some(end), height);
+                if let Some(end) = lines.end_of_layer(boundary, x) {
+                    lines.set_in_order(boundary, x, Some(end), height);
                 }
             }
         });
@@ -183,7 +180,7 @@ impl LineEditor {
                 if boundary == Boundary::Csb && lines.choroid_visible[x] {
                     lines.choroid_visible[x] = false;
                 } else {
-                    set_row(lines, boundary, x, None, height);
+                    lines.set_in_order(boundary, x, None, height);
                 }
             }
         });
