@@ -18,14 +18,14 @@ use octrls_core::{
     surface::Surfaces,
 };
 use octrls_report::{
-    BScanLines, CorrectionRecord, DeviceFindings, DicomResults, EarlierResult, EyeVisits, MACHINE_LINES_FILE,
-    LineStretch, OutputError, Pictures, ResultWriter, ScanContext, ScanSummary, Staging, StoredError, StoredResult, TableError,
-    corrected_extents, corrected_mask, read_boundary_table, with_stretches,
+    BScanLines, CorrectionRecord, DeviceFindings, DicomResults, EarlierResult, EyeVisits, LineStretch,
+    MACHINE_LINES_FILE, OutputError, Pictures, ResultWriter, ScanContext, ScanSummary, Staging, StoredError,
+    StoredResult, TableError, corrected_extents, corrected_mask, read_boundary_table, with_stretches,
 };
 
 use crate::{
-    History, LedgerAdmin, LedgerAdminError, LedgerError, MeasuredScan, Review, ReviewError, ReviewState, ScanState, SegmenterOptions,
-    history::ScanVisit, work::segmenter::eye_scan,
+    History, LedgerAdmin, LedgerAdminError, LedgerError, MeasuredScan, Review, ReviewError, ReviewState, ScanState,
+    SegmenterOptions, history::ScanVisit, work::segmenter::eye_scan,
 };
 
 /// The table of a result's lines.

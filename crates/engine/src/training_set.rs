@@ -100,9 +100,6 @@ impl TrainingSet {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        for folder in ["images", "masks", "boundaries"] {
-            fs::create_dir_all(data.join(SET).join(folder)).map_err(failed)?;
-        }
         Ok(Self { folder: data.to_owned(), patients: BTreeMap::new(), scans: 0 })
     }
 
@@ -179,6 +176,10 @@ impl TrainingSet {
         header: &ScanHeader,
     ) -> Result<bool, TrainingSetError> {
         let set = self.folder.join(SET);
+        for folder in ["images", "masks", "boundaries"] {
+            let path = set.join(folder);
+            fs::create_dir_all(&path).map_err(|source| TrainingSetError::Io { path, source })?;
+        }
         let image = set.join("images").join(format!("{id}.png"));
         let sample = |value: &f32| (value.clamp(0.0, 1.0) * f32::from(u16::MAX)).round() as u16;
         let pixels: Vec<u16> = bscan.intensity.iter().map(sample).collect();
@@ -203,11 +204,14 @@ impl TrainingSet {
         Ok(true)
     }
 
-    /// Writes which picture shows which patient, and which patients are held out.
+    /// Writes which picture shows which patient, and which patients are held out; nothing if there are none.
     ///
     /// # Errors
     /// [`TrainingSetError`] if a file cannot be written.
     pub fn finish(self) -> Result<TrainingSetCounts, TrainingSetError> {
+        if self.patients.is_empty() {
+            return Ok(TrainingSetCounts { scans: 0, bscans: 0, patients: [0; 3] });
+        }
         let mut groups = "image,group\n".to_owned();
         for (patient, images) in &self.patients {
             for image in images {
@@ -325,14 +329,7 @@ mod tests {
     fn patients_are_held_out_by_their_pseudonyms() {
         let patients = |n: usize| (0..n).map(|i| format!("p{i:02}")).collect::<Vec<_>>();
         let sizes = |n: usize| split(patients(n)).map(|part| part.len());
-        assert_eq!([1, 2, 3, 4, 10, 11].map(sizes), [
-            [1, 0, 0],
-            [1, 1, 0],
-            [2, 1, 0],
-            [2, 1, 1],
-            [6, 2, 2],
-            [5, 3, 3]
-        ]);
+        assert_eq!([1, 2, 3, 4, 10, 11].map(sizes), [[1, 0, 0], [1, 1, 0], [2, 1, 0], [2, 1, 1], [6, 2, 2], [5, 3, 3]]);
         let parts = split(patients(10));
         let mut all: Vec<String> = parts.concat();
         all.sort();

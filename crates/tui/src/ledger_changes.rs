@@ -187,12 +187,8 @@ fn recentre(out: &Path, ledger: &LedgerAdmin, path: &str, centre: Option<Place>)
     let text = |place: Place| format!("{},{}", place.x, place.y);
     let before = result.centre().filter(|centre| centre.from == CentreSource::Stated).map(|centre| text(centre.place));
     let after = centre.map(text);
-    let change = AuditChange {
-        action: AuditAction::Centre,
-        subject: path,
-        before: before.as_deref(),
-        after: after.as_deref(),
-    };
+    let change =
+        AuditChange { action: AuditAction::Centre, subject: path, before: before.as_deref(), after: after.as_deref() };
     let next = if is_in_use(out) { "its results are made anew" } else { "the next watcher makes its results anew" };
     recorded(out, &change, format!("{path}: the centre is stated; {next}"))
 }

@@ -6,9 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use octrls_core::ErrorCode;
-use octrls_engine::{
-    AuditAction, AuditChange, CorrectionError, CorrectionOptions, Corrector, correct, edited_in_file,
-};
+use octrls_engine::{AuditAction, AuditChange, CorrectionError, CorrectionOptions, Corrector, correct, edited_in_file};
 use octrls_report::StoredResult;
 
 use crate::cli::{

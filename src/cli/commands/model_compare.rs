@@ -81,7 +81,8 @@ pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     let load = |model: &PathBuf| ModelArguments { model: model.clone(), device: arguments.device }.load();
     let networks = [load(&arguments.first)?, load(&arguments.second)?];
     if let Some(folder) = &arguments.overlay {
-        fs::create_dir_all(folder).with_context(|| format!("{}: cannot make {}", ErrorCode::OutIo, folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot make {}", ErrorCode::OutIo, folder.display()))?;
     }
     let mut differences = Differences::default();
     for (number, scan) in arguments.scans.iter().enumerate() {
@@ -105,7 +106,8 @@ fn compare(
 ) -> anyhow::Result<()> {
     let failed = |error: octrls_readers::ReadError| coded(error.code(), error);
     let files = if path.is_dir() { ScanFiles::one(path) } else { series_of(path).map_err(failed)? };
-    let mut reader = OpenedScan::open(&files).and_then(|opened| opened.reader(arguments.read.options())).map_err(failed)?;
+    let mut reader =
+        OpenedScan::open(&files).and_then(|opened| opened.reader(arguments.read.options())).map_err(failed)?;
     let (count, axial) = (reader.header().bscans, reader.header().axial);
     let ez: EzConvention = arguments.convention.ellipsoid_zone;
     for index in 0..count {
@@ -155,7 +157,10 @@ impl Differences {
             "{:<8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
             "", "mean |d|", "mean |d|", "mean d", "95 % of", "only A", "only B"
         );
-        println!("{:<8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}", "boundary", "px", "µm", "px", "|d|, px", "A-scans", "A-scans");
+        println!(
+            "{:<8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
+            "boundary", "px", "µm", "px", "|d|, px", "A-scans", "A-scans"
+        );
         for boundary in Boundary::ALL {
             let difference = &self.boundaries[boundary.index()];
             let figure = |value: Option<f32>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));

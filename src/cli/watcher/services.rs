@@ -103,12 +103,7 @@ impl Services {
     }
 }
 
-fn attach(
-    path: &Path,
-    engine: &EngineHandle,
-    controls: HandleControls,
-    sinks: &mut Vec<(Slot, Box<dyn EventSink>)>,
-) {
+fn attach(path: &Path, engine: &EngineHandle, controls: HandleControls, sinks: &mut Vec<(Slot, Box<dyn EventSink>)>) {
     match AttachServer::open(path, controls) {
         Ok(hub) => sinks.push((Slot::Attach, Box::new(hub))),
         Err(error) => engine.notice(Level::Warning, Some(error.code()), error.to_string()),

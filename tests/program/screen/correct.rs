@@ -61,8 +61,7 @@ fn a_line_corrected_in_the_terminal_is_found_in_every_output() {
     let before = result(&folder);
     let machine = fs::read(folder.join("boundaries.csv")).unwrap();
     let report = fs::read(folder.join("report.pdf")).unwrap();
-    let mut terminal =
-        Terminal::start(&["browse", &folders.out(), "--image", "text", "--reviewer", "Eva"], SMALL);
+    let mut terminal = Terminal::start(&["browse", &folders.out(), "--image", "text", "--reviewer", "Eva"], SMALL);
     terminal.wait_for("2/2 volume.tif");
     terminal.wait_for("100%");
     correct(&mut terminal);

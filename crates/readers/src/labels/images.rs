@@ -31,9 +31,8 @@ pub struct LabelVolume {
 #[must_use]
 pub fn is_nifti(bytes: &[u8]) -> bool {
     let size = bytes.first_chunk::<4>();
-    let is_header = size.is_some_and(|size| {
-        i32::from_le_bytes(*size) == HEADER_BYTES || i32::from_be_bytes(*size) == HEADER_BYTES
-    });
+    let is_header =
+        size.is_some_and(|size| i32::from_le_bytes(*size) == HEADER_BYTES || i32::from_be_bytes(*size) == HEADER_BYTES);
     is_header || bytes.starts_with(&GZIP)
 }
 
@@ -184,7 +183,8 @@ impl Header {
         // Negative lengths become 0, and hold no voxel.
         let axes = (1..=count).map(|i| number(40 + 2 * i, Voxel::I16) as usize).collect();
         let code = number(70, Voxel::I16) as i16;
-        let voxel = Voxel::of_code(code).ok_or_else(|| format!("its voxels are of the type {code}, which no label has"))?;
+        let voxel =
+            Voxel::of_code(code).ok_or_else(|| format!("its voxels are of the type {code}, which no label has"))?;
         let offset = number(108, Voxel::F32) as usize;
         if !(HEADER_BYTES as usize..=MAX_VOXEL_OFFSET).contains(&offset) {
             return Err("its voxels begin at an impossible place".to_owned());
@@ -233,9 +233,12 @@ mod tests {
 
     #[test]
     fn voxels_have_either_order_of_bytes() {
-        assert_eq!(Voxel::I16.value(&[0xff, 0xfe], true), -2.0);
-        assert_eq!(Voxel::F32.value(&3.5_f32.to_be_bytes(), true), 3.5);
-        assert_eq!(Voxel::U32.value(&7_u32.to_le_bytes(), false), 7.0);
+        let values = [
+            Voxel::I16.value(&[0xff, 0xfe], true),
+            Voxel::F32.value(&3.5_f32.to_be_bytes(), true),
+            Voxel::U32.value(&7_u32.to_le_bytes(), false),
+        ];
+        assert_eq!(values.map(|value| (10.0 * value) as i64), [-20, 35, 70]);
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl BScanLines {
                 let row = match (above, below) {
                     (Some(above), Some(below)) if (above - below).abs() > MAX_GAP => {
                         let [upper, lower] = [boundary.index() - 1, boundary.index()].map(|k| Layer::ALL[k].name());
-                        return Err((x, format!("{upper} ends at row {above:.1}, but {lower} begins at row {below:.1}")));
+                        return Err((
+                            x,
+                            format!("{upper} ends at row {above:.1}, but {lower} begins at row {below:.1}"),
+                        ));
                     }
                     (Some(above), Some(below)) => f64::midpoint(above, below),
                     (Some(row), None) | (None, Some(row)) => row,
@@ -64,9 +67,8 @@ impl BScanLines {
             let most = CLASSES - 1;
             return Err((at % width, format!("{} is no layer; they are 1 to {most}, and 255 is unknown", mask[at])));
         }
-        let own = Surfaces::exact(height, self.rows.clone())
-            .with_fluid(self.ez_end.clone(), self.rpe_outer.clone())
-            .mask();
+        let own =
+            Surfaces::exact(height, self.rows.clone()).with_fluid(self.ez_end.clone(), self.rpe_outer.clone()).mask();
         let drawn = boundaries_of_mask(mask, width);
         for x in 0..width {
             let column = |mask: &[u8]| -> Vec<u8> { mask.iter().skip(x).step_by(width).copied().collect() };
@@ -82,7 +84,9 @@ impl BScanLines {
                     (Some(drawn), _) => self.set(boundary, x, Some(drawn)),
                     (None, _) if shows(IGNORE) => {}
                     // A mask without a choroid does not say that there is none.
-                    (None, _) if boundary == Boundary::Csb && !shows(Layer::Choroid.class()) && shows(Layer::Rpe.class()) => {}
+                    (None, _)
+                        if boundary == Boundary::Csb && !shows(Layer::Choroid.class()) && shows(Layer::Rpe.class()) => {
+                    }
                     (None, _) => self.set(boundary, x, None),
                 }
             }

@@ -31,8 +31,11 @@ impl BScanLines {
     pub(crate) fn set(&mut self, boundary: Boundary, x: usize, row: Option<f32>) {
         let before = std::mem::replace(&mut self.rows[boundary.index()][x], row);
         let of = |boundary: Boundary| self.rows[boundary.index()][x];
-        let ez = follow(self.ez_end[x], (boundary == Boundary::EzRpe).then_some(before), row);
-        let rpe = follow(self.rpe_outer[x], (boundary == Boundary::RpeBm).then_some(before), row);
+        let follows =
+            |line: Option<f32>, of: Boundary| boundary == of && (row.is_none() || line.is_none() || line == before);
+        let (ez, rpe) = (self.ez_end[x], self.rpe_outer[x]);
+        let ez = if follows(ez, Boundary::EzRpe) { row } else { ez };
+        let rpe = if follows(rpe, Boundary::RpeBm) { row } else { rpe };
         let ez = within(ez, of(Boundary::OnlEz), of(Boundary::EzRpe));
         self.rpe_outer[x] = within(rpe, of(Boundary::EzRpe), of(Boundary::RpeBm));
         self.ez_end[x] = ez;
@@ -46,14 +49,6 @@ impl BScanLines {
             Boundary::EzRpe => self.rpe_outer[x],
             _ => (boundary.index() + 1..BOUNDARIES).find_map(|k| self.rows[k][x]),
         }
-    }
-}
-
-/// A line that lay on a boundary goes where the boundary goes.
-fn follow(line: Option<f32>, before: Option<Option<f32>>, row: Option<f32>) -> Option<f32> {
-    match before {
-        Some(before) if row.is_none() || line.is_none() || line == before => row,
-        _ => line,
     }
 }
 

@@ -208,7 +208,10 @@ mod tests {
         };
         assert_eq!(refused(2, 0, lines(1, 10.0)), "B-scan 2, A-scan 0 is outside the scan");
         assert_eq!(refused(0, 3, lines(2, 10.0)), "B-scan 0, A-scan 3 is outside the scan");
-        assert_eq!(refused(0, usize::MAX, lines(2, 10.0)), format!("B-scan 0, A-scan {} is outside the scan", usize::MAX));
+        assert_eq!(
+            refused(0, usize::MAX, lines(2, 10.0)),
+            format!("B-scan 0, A-scan {} is outside the scan", usize::MAX)
+        );
         let uneven = BScanLines { ez_end: Vec::new(), ..lines(2, 10.0) };
         assert_eq!(refused(0, 0, uneven), "B-scan 0, A-scan 0 is outside the scan");
         let mut crossing = lines(2, 10.0);

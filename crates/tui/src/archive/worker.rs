@@ -15,8 +15,7 @@ use octrls_report::StoredResult;
 
 use super::{
     Answer, BScanWish, Facts, LedgerScan, LedgerState, OpenedResult, ScanLines, ScanWish, Wish,
-    ledger_scans::ledger_scans,
-    open_scan::OpenScan,
+    ledger_scans::ledger_scans, open_scan::OpenScan,
 };
 
 /// Answers that wait for the screen; the thread waits when there are more.

@@ -28,8 +28,7 @@ pub(crate) enum KeyContext {
 
 #[cfg(test)]
 impl KeyContext {
-    const ALL: [Self; 7] =
-        [Self::Main, Self::Help, Self::Filter, Self::Text, Self::Quit, Self::Correct, Self::Centre];
+    const ALL: [Self; 7] = [Self::Main, Self::Help, Self::Filter, Self::Text, Self::Quit, Self::Correct, Self::Centre];
 }
 
 /// A key with its modifiers.

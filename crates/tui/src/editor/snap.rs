@@ -39,8 +39,7 @@ pub(super) fn path(
     bounds: impl Fn(usize) -> (f32, f32),
 ) -> Vec<f32> {
     let ascans = to.0 - from.0;
-    let straight: Vec<f32> =
-        (0..=ascans).map(|i| from.1 + (to.1 - from.1) * i as f32 / ascans.max(1) as f32).collect();
+    let straight: Vec<f32> = (0..=ascans).map(|i| from.1 + (to.1 - from.1) * i as f32 / ascans.max(1) as f32).collect();
     let Some(image) = image.filter(|_| ascans >= 2) else { return straight };
     let reach = REACH_ROWS.max((image.height as f32 * REACH_SHARE) as usize);
     let costs = costs(image, boundary, from.0, &straight, reach, bounds);

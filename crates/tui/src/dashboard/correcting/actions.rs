@@ -131,7 +131,8 @@ impl Correction {
             Edit::Snap => {
                 self.snaps = !self.snaps;
                 self.redraw();
-                let words = if self.snaps { "between points, the line follows the image" } else { "lines are straight" };
+                let words =
+                    if self.snaps { "between points, the line follows the image" } else { "lines are straight" };
                 return Some(words.to_owned());
             }
             Edit::PreviousLine => self.choose(step_index(self.boundary.index(), -1, Boundary::ALL.len())),

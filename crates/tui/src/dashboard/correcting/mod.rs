@@ -130,8 +130,7 @@ impl Correction {
     /// Puts the present lines over `source`, the B-scan as the result has it.
     pub(super) fn prepare(&mut self, source: &Arc<SegmentedBScan>, header: Option<&ScanHeader>) {
         let revision = self.editor.revision();
-        let is_ready =
-            |shown: &Shown| Arc::ptr_eq(&shown.source, source) && shown.revision == revision;
+        let is_ready = |shown: &Shown| Arc::ptr_eq(&shown.source, source) && shown.revision == revision;
         if self.shown.as_ref().is_some_and(is_ready) {
             return;
         }

@@ -39,7 +39,9 @@ impl App {
             }
             _ => {}
         }
-        let Some((ascan, row, rows_of_cell)) = self.place_at(Position { x: event.column, y: event.row }) else { return };
+        let Some((ascan, row, rows_of_cell)) = self.place_at(Position { x: event.column, y: event.row }) else {
+            return;
+        };
         let Some(correction) = &mut self.view.correction else { return };
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => correction.press(ascan, row, rows_of_cell),

@@ -109,7 +109,9 @@ fn a_stretch_is_moved_and_saved_with_a_comment() {
     }
     test.press("wtoo deep\r");
     let changes = test.changes.0.take();
-    let [LedgerChange::Correct { path, stretches, reviewer, comment, .. }] = &changes[..] else { panic!("{changes:?}") };
+    let [LedgerChange::Correct { path, stretches, reviewer, comment, .. }] = &changes[..] else {
+        panic!("{changes:?}")
+    };
     assert_eq!((path.as_str(), reviewer.as_str(), comment.as_str()), ("P0099_OD.vol", "Eva", "too deep"));
     let places: Vec<_> = stretches.iter().map(|s| (s.bscan, s.first_ascan, s.lines.width())).collect();
     assert_eq!(places, [(2, 192, stretch.len())]);
@@ -126,8 +128,7 @@ fn a_stretch_is_moved_and_saved_with_a_comment() {
 #[test]
 fn a_line_is_redrawn_through_points_along_the_image() {
     let mut test = Test::new(Colours::None);
-    let before: Vec<f32> =
-        (0..384).map(|x| test.correction().editor.row(2, Boundary::Ilm, x).unwrap_or(0.0)).collect();
+    let before: Vec<f32> = (0..384).map(|x| test.correction().editor.row(2, Boundary::Ilm, x).unwrap_or(0.0)).collect();
     // The line is wrong by 9 rows on a stretch; three points on the right place bring it back.
     test.press(" LLLL");
     let stretch = test.correction().stretch().unwrap();

@@ -106,7 +106,9 @@ impl Marks {
             return;
         }
         if let Some(x) = frame.x(self.cursor.0) {
-            for cell in cells.iter_mut().skip(x).step_by(width).filter(|cell| matches!(cell, ' ' | '·' | '░' | '▒' | '▓')) {
+            for cell in
+                cells.iter_mut().skip(x).step_by(width).filter(|cell| matches!(cell, ' ' | '·' | '░' | '▒' | '▓'))
+            {
                 *cell = '|';
             }
         }
