@@ -1,6 +1,6 @@
 //! States the fovea by hand, on the map.
 
-use octrls_core::scan::Place;
+use octrls_core::{measure::enface::ThicknessMap, scan::Place};
 use ratatui::layout::Position;
 
 use super::{app::App, keymap::Edit, panel::Panel, panels::place_on_map};
@@ -52,7 +52,7 @@ impl App {
     /// Moves the cross, but not out of the scanned area.
     fn put_centre(&mut self, place: Place) {
         let maps = self.opened().and_then(|opened| opened.maps.as_ref());
-        let Some((low, high)) = maps.and_then(|maps| maps.first()).map(|map| map.extent()) else { return };
+        let Some((low, high)) = maps.and_then(|maps| maps.first()).map(ThicknessMap::extent) else { return };
         self.view.centring = Some(Place { x: place.x.clamp(low.x, high.x), y: place.y.clamp(low.y, high.y) });
     }
 

@@ -145,35 +145,35 @@ impl Correction {
                     None => return Some("there is no further step".to_owned()),
                 }
             }
-            Edit::CopyPrevious | Edit::CopyNext | Edit::Absent | Edit::Unseen => return self.fill(edit),
+            Edit::CopyPrevious | Edit::CopyNext | Edit::Absent | Edit::Unseen => return Some(self.fill(edit)),
             _ => {}
         }
         None
     }
 
     /// Copies or marks the stretch.
-    fn fill(&mut self, edit: Edit) -> Option<String> {
+    fn fill(&mut self, edit: Edit) -> String {
         let Some(stretch) = self.stretch() else {
-            return Some("mark a stretch first: space at both ends, or a for the whole line".to_owned());
+            return "mark a stretch first: space at both ends, or a for the whole line".to_owned();
         };
         self.finish();
         let (bscan, boundary) = (self.bscan, self.boundary);
         match edit {
             Edit::Absent if !self.editor.mark_absent(bscan, boundary, stretch.clone()) => {
-                return Some("no layer begins at this line".to_owned());
+                return "no layer begins at this line".to_owned();
             }
-            Edit::Absent => return Some(format!("no {} there", self.layer().long_name())),
+            Edit::Absent => return format!("no {} there", self.layer().long_name()),
             Edit::Unseen => {
                 self.editor.mark_unseen(bscan, boundary, stretch);
-                return Some("the line cannot be seen there".to_owned());
+                return "the line cannot be seen there".to_owned();
             }
             _ => {}
         }
         let by = if edit == Edit::CopyPrevious { -1 } else { 1 };
         let from = bscan.checked_add_signed(by).filter(|from| *from < self.editor.grid().bscans);
-        let Some(from) = from else { return Some("there is no B-scan on that side".to_owned()) };
+        let Some(from) = from else { return "there is no B-scan on that side".to_owned() };
         self.editor.copy(bscan, boundary, stretch, from);
-        Some(format!("copied from B-scan {}", from + 1))
+        format!("copied from B-scan {}", from + 1)
     }
 
     /// Chooses a boundary by its index.

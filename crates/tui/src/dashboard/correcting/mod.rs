@@ -149,7 +149,8 @@ impl Correction {
 
     /// The marks on the image.
     pub(crate) fn marks(&self) -> Marks {
-        let place = |ascan: usize, row: f32| (ascan as u32, row.max(0.0) as u32);
+        let index = |ascan: usize| u16::try_from(ascan).unwrap_or(u16::MAX);
+        let place = |ascan: usize, row: f32| (index(ascan), row as u16);
         let mut points = [None; MAX_POINTS];
         for (mark, (ascan, row)) in points.iter_mut().zip(&self.points) {
             *mark = Some(place(*ascan, *row));
@@ -157,7 +158,7 @@ impl Correction {
         Marks {
             boundary: self.boundary.index() as u8,
             cursor: place(self.ascan, self.cursor_row()),
-            stretch: self.stretch().map(|stretch| (stretch.start as u32, stretch.end as u32 - 1)),
+            stretch: self.stretch().map(|stretch| (index(stretch.start), index(stretch.end - 1))),
             points,
         }
     }

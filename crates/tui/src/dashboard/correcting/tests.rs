@@ -102,7 +102,7 @@ fn a_stretch_is_moved_and_saved_with_a_comment() {
     assert!(stretch.start == 192 && stretch.len() > 10, "{stretch:?}");
     test.press("↑↑↑");
     let ilm = test.row(Boundary::Ilm, 192);
-    assert_eq!(test.row(Boundary::NflGcl, 192), (before - 3.0).max(ilm));
+    assert!((test.row(Boundary::NflGcl, 192) - (before - 3.0).max(ilm)).abs() < 0.011);
     let screen = test.screen(SMALL);
     for words in ["2 NFL/GCL", "A-scan 20", "stretch 192-", "points changed", "correct lines"] {
         assert!(screen.contains(words), "{words}\n{screen}");
@@ -144,15 +144,15 @@ fn a_line_is_redrawn_through_points_along_the_image() {
         correction.points.push((ascan, row));
     }
     correction.redraw();
-    for x in 192..last {
-        let off = test.row(Boundary::Ilm, x) - before[x];
+    for (x, before) in before.iter().enumerate().take(last).skip(192) {
+        let off = test.row(Boundary::Ilm, x) - before;
         assert!(off.abs() < 1.6, "A-scan {x} is off by {off}");
     }
     // Straight lines do not know the pit.
     test.press("g");
     assert!((193..last).any(|x| (test.row(Boundary::Ilm, x) - before[x]).abs() > 1.0));
     test.press("\x1b");
-    assert_eq!(test.row(Boundary::Ilm, 200), before[200] + moved, "cancelled");
+    assert!((test.row(Boundary::Ilm, 200) - before[200] - moved).abs() < 0.01, "cancelled");
     test.press("u");
     assert_eq!(test.changed(), 0);
 }
@@ -168,7 +168,7 @@ fn what_needs_a_stretch_says_so_and_leaving_asks() {
     let screen = test.screen(SMALL);
     assert!(screen.contains("no ellipsoid zone + outer segments there"), "{screen}");
     let x = test.correction().ascan;
-    assert_eq!(test.row(Boundary::OnlEz, x), test.row(Boundary::EzRpe, x));
+    assert!((test.row(Boundary::OnlEz, x) - test.row(Boundary::EzRpe, x)).abs() < 0.011);
     test.press("d");
     assert_eq!(test.correction().editor.row(2, Boundary::OnlEz, x), None);
     test.press("uu");
@@ -245,9 +245,9 @@ fn screens_of_a_correction() {
 
 #[test]
 fn the_fovea_is_stated_on_the_map() {
-    let (mut app, _folder) = reopened(Colours::None);
+    let (mut app, folder) = reopened(Colours::None);
     app.view.reviewer = "Eva".to_owned();
-    let mut test = Test { app, changes: Changes::default(), _folder };
+    let mut test = Test { app, changes: Changes::default(), _folder: folder };
     test.press("F");
     let centre = test.app.view.centring.unwrap();
     test.press("LL→↑");

@@ -18,10 +18,10 @@ const CURSOR: [u8; 3] = [255, 255, 255];
 pub(crate) struct Marks {
     /// Index of the boundary that is corrected.
     pub(crate) boundary: u8,
-    pub(crate) cursor: (u32, u32),
+    pub(crate) cursor: (u16, u16),
     /// First and last A-scan of the stretch.
-    pub(crate) stretch: Option<(u32, u32)>,
-    pub(crate) points: [Option<(u32, u32)>; MAX_POINTS],
+    pub(crate) stretch: Option<(u16, u16)>,
+    pub(crate) points: [Option<(u16, u16)>; MAX_POINTS],
 }
 
 /// The shown part of a B-scan, and the pixels or cells that show it.
@@ -34,25 +34,25 @@ pub(super) struct Frame<'a> {
 
 impl Frame<'_> {
     /// The column that shows an A-scan.
-    fn x(&self, ascan: u32) -> Option<usize> {
-        let at = (ascan as usize).checked_sub(self.columns.start).filter(|at| *at < self.columns.len())?;
+    fn x(&self, ascan: u16) -> Option<usize> {
+        let at = usize::from(ascan).checked_sub(self.columns.start).filter(|at| *at < self.columns.len())?;
         Some((2 * at + 1) * self.width / (2 * self.columns.len()))
     }
 
     /// The line that shows a row.
-    fn y(&self, row: u32) -> Option<usize> {
-        let at = (row as usize).checked_sub(self.rows.start).filter(|at| *at < self.rows.len())?;
+    fn y(&self, row: u16) -> Option<usize> {
+        let at = usize::from(row).checked_sub(self.rows.start).filter(|at| *at < self.rows.len())?;
         Some(at * self.height / self.rows.len())
     }
 
     /// The columns that show a stretch.
-    fn span(&self, (first, last): (u32, u32)) -> Range<usize> {
+    fn span(&self, (first, last): (u16, u16)) -> Range<usize> {
         let edge = |ascan: usize| {
             ascan.clamp(self.columns.start, self.columns.end).saturating_sub(self.columns.start) * self.width
                 / self.columns.len().max(1)
         };
-        let start = edge(first as usize);
-        start..edge(last as usize + 1).max((start + 1).min(self.width))
+        let start = edge(usize::from(first));
+        start..edge(usize::from(last) + 1).max((start + 1).min(self.width))
     }
 }
 
@@ -65,7 +65,7 @@ impl Marks {
     pub(super) fn paint_cursor(&self, frame: &Frame, rgb: &mut [[u8; 3]]) {
         let dash = (frame.height / 100).max(1);
         let Some(x) = frame.x(self.cursor.0) else { return };
-        for y in (0..frame.height).filter(|y| (y / dash) % 2 == 0) {
+        for y in (0..frame.height).filter(|y| (y / dash).is_multiple_of(2)) {
             rgb[y * frame.width + x] = CURSOR;
         }
     }
@@ -86,7 +86,7 @@ impl Marks {
                 rgb[y * width + x] = MARK;
             }
         }
-        let mut square = |(ascan, row): (u32, u32), colour: [u8; 3], half: usize| {
+        let mut square = |(ascan, row): (u16, u16), colour: [u8; 3], half: usize| {
             let Some((x, y)) = frame.x(ascan).zip(frame.y(row)) else { return };
             for y in y.saturating_sub(half)..(y + half + 1).min(height) {
                 rgb[y * width..][x.saturating_sub(half)..(x + half + 1).min(width)].fill(colour);
@@ -117,7 +117,7 @@ impl Marks {
                 cells[y * width..][frame.span(stretch)].fill('=');
             }
         }
-        let mut put = |(ascan, row): (u32, u32), mark: char| {
+        let mut put = |(ascan, row): (u16, u16), mark: char| {
             if let Some((x, y)) = frame.x(ascan).zip(frame.y(row)) {
                 cells[y * width + x] = mark;
             }
