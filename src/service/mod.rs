@@ -7,11 +7,13 @@
 pub(crate) mod diagnostics;
 mod log;
 mod relay;
+mod result_hook;
 mod rotating_file;
 mod scan_counts;
 pub(crate) mod systemd;
 
 pub(crate) use log::{Log, LogFormat, LogOptions};
 pub(crate) use relay::{Relay, Slot, Switch};
+pub(crate) use result_hook::{HookOptions, PostAddress, ResultHook};
 pub(crate) use scan_counts::ScanCounts;
 pub(crate) use systemd::Systemd;

@@ -21,6 +21,7 @@ pub(crate) enum Slot {
     Log,
     Metrics,
     MetricsFile,
+    ResultHook,
     Systemd,
 }
 

@@ -240,6 +240,8 @@ error_codes! {
     NodeAborted = "W-NODE-ABORTED",
     /// Octrls refused an association.
     NodeTurnedAway = "W-NODE-TURNED-AWAY",
+    /// The program or address of `--on-result` or `--on-result-post` failed.
+    ResultHook = "W-RESULT-HOOK",
     /// No valid address of a queue.
     FleetUrl = "E-FLEET-URL",
     /// The connection can never work like this, e.g. a wrong certificate.

@@ -254,7 +254,7 @@ fn history(folders: &Folders, bytes: &[u8]) {
         protocol: protocol.clone(),
         name: PathBuf::from("a.png"),
     };
-    let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default() };
+    let visit = |acquired| Visit { acquired, verdict: Verdict::Good, measures: Measures::default(), map: None };
     history.lock().enter(&scan(&before), &visit(before.acquired)).unwrap();
     let db = open_database(&folders.ledger()).unwrap();
     let mut columns = bytes.splitn(4, |byte| *byte == 0).map(String::from_utf8_lossy);

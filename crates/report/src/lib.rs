@@ -8,6 +8,7 @@
 //! | `mask.png` | index mask, 8 bit, in the scan's size; `mask-NNN.png` for each B-scan of a volume |
 //! | `overlay.png` | the scan with its boundaries, lesions and a legend; `overlay-NNN.png` for each B-scan of a volume |
 //! | `lesions.png`, `lesions.csv` | index mask of lesions as `mask.png`; their areas and heights |
+//! | `difference-map.png` | the change since the previous visit of the eye |
 //! | `etdrs.csv`, `thickness-maps.png` | volumes only: thickness in the ETDRS subfields; maps of every layer |
 //! | `lesion_volumes.csv` | volumes only: volumes of lesions in the ETDRS subfields and circles |
 //! | `index.html` | volumes only: verdict, findings, links and a contact sheet of the B-scans |

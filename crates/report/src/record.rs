@@ -10,6 +10,7 @@ use octrls_core::{
         enface::{CircleProfile, Coverage, Magnification, VolumeMeasures},
         follow_up::{FollowUp, InterEye},
         reference::{CircleComparison, CircleTable, Comparison, NotCompared, ReferenceTable},
+        uncertainty::half_width_in_bscan,
     },
     network::Network,
     scan::{
@@ -361,6 +362,8 @@ pub(super) struct LayerRecord {
     pub(super) min: Option<f32>,
     pub(super) max: Option<f32>,
     pub(super) coverage: f32,
+    /// Half of the 95 % interval of the mean.
+    pub(super) half_width: Option<f32>,
 }
 
 /// The results of one B-scan.
@@ -393,13 +396,14 @@ struct BoundaryRecord {
 }
 
 impl LayerRecord {
-    fn new(thickness: &LayerThickness) -> Self {
+    fn new(thickness: &LayerThickness, half_width: Option<f32>) -> Self {
         let LayerThickness { of, mean, sd, min, max, coverage, .. } = *thickness;
-        Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage }
+        Self { layer: of.key(), name: of.name(), mean, sd, min, max, coverage, half_width: mean.and(half_width) }
     }
 
-    /// The statistics of one layer, or of the retina, over several B-scans of equal width.
-    pub(super) fn over(bscans: &[BScanRecord], of: Measured) -> Self {
+    /// The statistics of one layer, or of the retina, over several B-scans of equal width. `half_width` is that of the mean
+    /// over all of them; without it, the errors of all B-scans count as one.
+    pub(super) fn over(bscans: &[BScanRecord], of: Measured, half_width: Option<f32>) -> Self {
         let records = || bscans.iter().map(|b| &b.layers[of.index()]);
         let weight: f32 = records().map(|l| l.coverage).sum();
         let weighted = |value: &dyn Fn(&Self) -> Option<f32>| {
@@ -418,6 +422,7 @@ impl LayerRecord {
             min: records().filter_map(|l| l.min).reduce(f32::min),
             max: records().filter_map(|l| l.max).reduce(f32::max),
             coverage,
+            half_width: mean.and_then(|_| half_width.or_else(|| Some(weighted(&|l| Some(l.half_width?.powi(2)))?.sqrt()))),
         }
     }
 }
@@ -428,6 +433,8 @@ impl BScanRecord {
         let figures = |mask| LesionFigures::measure(mask, header.axial, header.lateral);
         let lesions = bscan.lesions.as_ref().map(figures);
         let extent = |lesion| bscan.lesions.as_ref().map_or(0..0, |mask| mask.extent(lesion));
+        let [axial, lateral] = [header.axial, header.lateral].map(|spacing| spacing.map(|spacing| spacing.um));
+        let half_width = |of| half_width_in_bscan(&bscan.surfaces, of, axial, lateral);
         let findings = Finding::of(&bscan.surfaces, lesions.as_deref().unwrap_or_default(), extent);
         Self {
             index: bscan.index,
@@ -437,7 +444,7 @@ impl BScanRecord {
             quality: bscan.quality,
             signal: bscan.signal,
             confidence: bscan.confidence(),
-            layers: bscan.thicknesses.iter().map(LayerRecord::new).collect(),
+            layers: bscan.thicknesses.iter().map(|of| LayerRecord::new(of, half_width(of.of))).collect(),
             boundaries: Boundary::ALL.into_iter().map(|b| BoundaryRecord::new(bscan, b)).collect(),
             choroid_visible: ChoroidVisibility::of(&bscan.surfaces).share(),
             findings: findings.iter().map(FindingRecord::new).collect(),

@@ -5,7 +5,7 @@ use octrls_core::{
     measure::{
         BScanFacts, ChoroidVisibility, EtdrsSummary, Gates, NoRetina, ScanFacts, ScanQuality, ThicknessUnit, Verdict,
         enface::{CentreSource, CircleProfile, DiscSource, Magnification, ThicknessMap, Volume, VolumeMeasures},
-        follow_up::Measures,
+        follow_up::{FoveaMap, Measures},
         reference::{NotCompared, ReferenceTable},
     },
     scan::{Eye, Note, Provenance, ScanHeader, Spacing},
@@ -65,6 +65,8 @@ pub(super) struct ScanMeasures {
     pub(super) circle: Option<CircleProfile>,
     pub(super) circle_reference: Option<CircleReferenceRecord>,
     pub(super) device: Vec<DeviceRecord>,
+    /// Whether more than a default for any eye gives lateral distances.
+    pub(super) is_scale_stated: bool,
     /// The measures that can be compared with other visits; empty without axial spacing.
     pub(super) comparable: Measures,
 }
@@ -158,6 +160,9 @@ impl CollectedScan {
         if let Some(position) = position {
             self.volume.add(position, &bscan.thicknesses);
             self.volume.add_choroid_visible(position, &bscan.surfaces);
+            if let Some(axial) = self.axial {
+                self.volume.add_deviations(position, &bscan.surfaces, axial);
+            }
             if let Some((mask, axial)) = bscan.lesions.as_ref().zip(self.axial) {
                 self.volume.add_lesions(position, mask, axial);
             }
@@ -176,6 +181,13 @@ impl ScanMeasures {
     pub(super) fn mean_thickness(&self) -> [Option<f32>; LAYERS] {
         std::array::from_fn(|i| self.layers[i].mean)
     }
+
+    /// Thickness of the retina around the fovea; `None` without a volume with a fovea whose scale is known.
+    pub(super) fn fovea_map(&self) -> Option<FoveaMap> {
+        let (maps, volume) = self.maps.as_ref().zip(self.volume.as_ref())?;
+        let centre = Some(volume.centre).filter(|centre| centre.from.is_fovea() && self.is_scale_stated)?;
+        FoveaMap::of(maps.thickness.get(Measured::Retina.index())?, centre.place)
+    }
 }
 
 /// The table that a scan is compared with, and what must fit it.
@@ -189,7 +201,9 @@ pub(super) struct Reference<'a> {
 
 /// Measures the scan, judges it by `gates` and compares it with `reference`.
 pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Reference<'_>) -> ScanMeasures {
-    let layers: Vec<LayerRecord> = Measured::all().map(|of| LayerRecord::over(&scan.bscans, of)).into();
+    // The B-scans of a volume share part of their errors; without places, it is not known how much.
+    let mean = |of| LayerRecord::over(&scan.bscans, of, scan.volume.mean_half_width_um(of));
+    let layers: Vec<LayerRecord> = Measured::all().map(mean).into();
     let confidence = scan.bscans.iter().map(BScanRecord::confidence).sum::<f32>() / scan.bscans.len().max(1) as f32;
     let maps = scan.volume.thickness_maps();
     let maps = maps.map(|thickness| ScanMaps { thickness, choroid_visible: scan.volume.choroid_visible_map() });
@@ -255,6 +269,7 @@ pub(super) fn summarise(scan: &CollectedScan, gates: &Gates, reference: Referenc
         circle,
         circle_reference,
         device: scan.device.records(scan.axial),
+        is_scale_stated: !scan.lateral_by_default,
         comparable,
     }
 }

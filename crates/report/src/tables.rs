@@ -42,9 +42,10 @@ impl Table {
         Self::per_ascan(folder, "thickness.csv", layers.chain(["confidence".to_owned()]))
     }
 
-    /// `layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre`: a row for each layer and subfield of a volume.
+    /// `layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre,half_width_um`: a row for each layer and subfield of a volume.
     pub(super) fn etdrs(folder: &StagedFolder, measures: &VolumeMeasures) -> Result<Self, OutputError> {
-        let columns = ["layer", "subfield", "mean_um", "coverage", "volume_mm3", "visible", "mark", "centre"];
+        let columns =
+            ["layer", "subfield", "mean_um", "coverage", "volume_mm3", "visible", "mark", "centre", "half_width_um"];
         let shares = measures.choroid_visible.as_deref().unwrap_or_default();
         let mut table = Self::new(folder, "etdrs.csv", columns.into_iter().map(str::to_owned))?;
         for measured in &measures.etdrs {
@@ -54,7 +55,9 @@ impl Table {
                 let coverage = Coverage::of(field.coverage);
                 let volume = number(coverage.shown(field.volume_mm3), 5);
                 let centre = measures.centre.from.key().to_owned();
-                let numbers = [format!("{:.3}", field.coverage), volume, visible, coverage.mark().to_owned(), centre];
+                let half_width = number(field.half_width_um, 2);
+                let mark = coverage.mark().to_owned();
+                let numbers = [format!("{:.3}", field.coverage), volume, visible, mark, centre, half_width];
                 let row = [measured.layer.to_owned(), field.at.name(), number(field.mean_um, 2)];
                 table.write_row(row.into_iter().chain(numbers))?;
             }

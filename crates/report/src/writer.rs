@@ -25,7 +25,7 @@ use super::{
     correction::CorrectionRecord,
     device::DeviceFindings,
     dicom,
-    images::{Pictures, png, thickness_maps},
+    images::{Pictures, difference_map, png, thickness_maps},
     index_page::{INDEX_FILE, index_page},
     pages::{Chosen, Localizer, RenderedReport, Report, choose, headline},
     record::{BScanRecord, DicomRecord, NoteRecord, ResultRecord},
@@ -35,6 +35,7 @@ use super::{
 };
 
 const MAPS_FILE: &str = "thickness-maps.png";
+const DIFFERENCE_FILE: &str = "difference-map.png";
 const REPORT_FILE: &str = "report.pdf";
 
 /// Writes the results of one scan; they appear only at [`ResultWriter::finish`].
@@ -220,9 +221,10 @@ impl ResultWriter {
         let ScanContext { scan, model, ellipsoid_zone, gates, reference, history, elapsed } = context;
         let reference = Reference { table: reference, ez: ellipsoid_zone, device: scan.device.as_deref() };
         let measures = summarise(&self.collected, gates, reference);
+        let map = measures.fovea_map();
         let visit = history.filter(|_| !measures.comparable.is_empty()).map(|eye| {
             let (verdict, measures) = (measures.verdict, measures.comparable.clone());
-            (eye, Visit { acquired: eye.acquired(), verdict, measures })
+            (eye, Visit { acquired: eye.acquired(), verdict, measures, map: map.clone() })
         });
         let follow_up = visit.as_ref().map(|(eye, visit)| eye.compare(visit)).transpose()?.flatten();
         let inter_eye = visit.as_ref().map(|(eye, visit)| eye.compare_eyes(visit)).transpose()?.flatten();
@@ -234,6 +236,7 @@ impl ResultWriter {
         let mut record = result_record(scan, model, ellipsoid_zone, measures, &bscans, follow_up, elapsed);
         record.correction = self.correction.take();
         record.inter_eye = inter_eye;
+        self.write_difference_map(&record)?;
         let report = self.write_report(&record, maps.as_ref())?;
         record.dicom = self.write_dicom(&record, report.as_ref())?;
         self.files.sort();
@@ -274,6 +277,14 @@ impl ResultWriter {
             self.write(MAPS_FILE, &content)?;
         }
         Ok(maps)
+    }
+
+    /// Draws and writes the change since the previous visit, if there is one to compare with.
+    fn write_difference_map(&mut self, record: &ResultRecord<'_>) -> Result<(), OutputError> {
+        let map = record.follow_up.as_ref().and_then(|follow_up| difference_map(follow_up, self.header.eye));
+        let Some(map) = map else { return Ok(()) };
+        let content = png(DIFFERENCE_FILE, map.as_raw(), map.dimensions(), ExtendedColorType::Rgb8)?;
+        self.write(DIFFERENCE_FILE, &content)
     }
 
     /// Renders and writes the report; `None` without a B-scan to show.

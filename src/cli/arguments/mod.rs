@@ -5,6 +5,7 @@
 pub(crate) mod dicom;
 pub(crate) mod follow_up;
 pub(crate) mod heading;
+pub(crate) mod hook;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod model;

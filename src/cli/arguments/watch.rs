@@ -15,6 +15,7 @@ use super::{
     dicom::WatchDicomArguments,
     follow_up::FollowUpArguments,
     heading::{DICOM_NETWORK, FOLDERS, FOLLOW_UP, MODEL, QUEUE, RESULTS, RETENTION, SCANS, SCREEN, SERVICE},
+    hook::HookArguments,
     limits::LimitArguments,
     model::ModelArguments,
     number::{folder_and_seconds, seconds},
@@ -67,6 +68,8 @@ pub(crate) struct WatchArguments {
     pub(crate) json: bool,
     #[command(flatten, next_help_heading = SERVICE)]
     pub(crate) service: ServiceArguments,
+    #[command(flatten, next_help_heading = SERVICE)]
+    pub(crate) hook: HookArguments,
     #[command(flatten, next_help_heading = RETENTION)]
     pub(crate) limits: LimitArguments,
     #[command(flatten, next_help_heading = FOLLOW_UP)]

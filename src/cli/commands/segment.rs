@@ -29,7 +29,8 @@ use crate::cli::{
     arguments::{
         dicom::SendToArguments,
         follow_up::HistoryArguments,
-        heading::{DICOM_NETWORK, FOLDERS, FOLLOW_UP, MODEL, RESULTS, SCANS},
+        heading::{DICOM_NETWORK, FOLDERS, FOLLOW_UP, MODEL, RESULTS, SCANS, SERVICE},
+        hook::HookArguments,
         model::{ModelArguments, warn_of_cpu},
         results::ResultArguments,
         tls::TlsArguments,
@@ -40,6 +41,7 @@ use crate::cli::{
     files::create_folder,
     output::{counted, display_path, display_paths, error_line, file_error_line, line},
 };
+use crate::service::ResultHook;
 
 #[derive(Args)]
 pub(crate) struct SegmentArguments {
@@ -61,6 +63,8 @@ pub(crate) struct SegmentArguments {
     send: SendToArguments,
     #[command(flatten, next_help_heading = DICOM_NETWORK)]
     tls: TlsArguments,
+    #[command(flatten, next_help_heading = SERVICE)]
+    hook: HookArguments,
     #[command(flatten, next_help_heading = RESULTS)]
     results: ResultArguments,
     #[command(flatten, next_help_heading = MODEL)]
@@ -79,6 +83,7 @@ type Outcome = (PathBuf, Result<ScanSummary, ProcessError>);
 pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let options = arguments.results.options()?;
     let delivery = arguments.send.delivery(&arguments.tls)?;
+    let hook = arguments.hook.options()?;
     let jobs = find_jobs(&arguments.inputs, arguments.volume, &arguments.out)?;
     let network = arguments.model.load()?;
     network.on_gpu_failure(|reason| warn_of_cpu(&reason));
@@ -87,14 +92,16 @@ pub(super) fn run(arguments: &SegmentArguments) -> anyhow::Result<ExitCode> {
     let history = arguments.history.history()?;
     let segmenter = Segmenter::new(network, options, &arguments.out).with_history(history.clone());
     segmenter.recover().map_err(anyhow::Error::new)?;
-    let (finished, mut failed) = process_all(arguments, &segmenter, &jobs)?;
+    let told = |code, text| error_line(format_args!("octrls: {code}: {text}"));
+    let hook = hook.map(|options| ResultHook::start(options, told)).transpose()?;
+    let (finished, mut failed) = process_all(arguments, &segmenter, &jobs, hook.as_ref())?;
     if let Some(history) = history {
         // A visit that was processed after a later one changes the comparison of the later one.
         let names = jobs.iter().map(|job| job.name.as_path());
         let names = history.outdated(names).map_err(|e| coded(e.code(), e))?;
         let again: Vec<Job> = jobs.iter().filter(|job| names.contains(&job.name.as_path())).cloned().collect();
         if !again.is_empty() {
-            failed += process_all(arguments, &segmenter, &again)?.1;
+            failed += process_all(arguments, &segmenter, &again, hook.as_ref())?.1;
         }
     }
     if !finished.is_empty() {
@@ -111,6 +118,7 @@ fn process_all(
     arguments: &SegmentArguments,
     segmenter: &Segmenter,
     jobs: &[Job],
+    hook: Option<&ResultHook>,
 ) -> anyhow::Result<(Vec<PathBuf>, usize)> {
     let workers = arguments.jobs.map_or_else(default_jobs, usize::from).min(jobs.len());
     let bar = progress_bar(jobs.len());
@@ -126,7 +134,7 @@ fn process_all(
             scope.spawn(move || work(segmenter, &arguments.out, &queue, &outcomes));
         }
         drop(outcomes);
-        print_outcomes(&results, &bar)
+        print_outcomes(&results, &bar, hook)
     });
     bar.finish_and_clear();
     Ok(ended)
@@ -170,7 +178,7 @@ fn work(segmenter: &Segmenter, out: &Path, queue: &Receiver<Job>, outcomes: &Sen
 }
 
 /// Prints one line per finished scan; returns the result folders of the successful ones and the number of failures.
-fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBuf>, usize) {
+fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar, hook: Option<&ResultHook>) -> (Vec<PathBuf>, usize) {
     let (mut finished, mut failed) = (Vec::new(), 0);
     for (name, result) in results {
         match result {
@@ -179,6 +187,9 @@ fn print_outcomes(results: &Receiver<Outcome>, bar: &ProgressBar) -> (Vec<PathBu
                     // A closed pipe must not stop the others.
                     let _ = line(format_args!("{}  {}", name.display(), summary_line(&summary)));
                 });
+                if let Some(hook) = hook {
+                    hook.published(&summary);
+                }
                 finished.push(summary.out);
             }
             Err(error) => {

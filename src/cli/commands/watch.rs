@@ -47,7 +47,7 @@ fn watch(arguments: &WatchArguments, values: Values, settings: Option<LoadedSett
         None => arguments.follow_up.history(&options.out)?,
     };
     let watcher = Watcher {
-        services: Services::new(&arguments.service, &options.out, values, settings),
+        services: Services::new(&arguments.service, arguments.hook.options()?, &options.out, values, settings),
         options,
         segmenter,
         history,

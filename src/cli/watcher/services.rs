@@ -17,7 +17,7 @@ use crate::{
     cli::{arguments::service::ServiceArguments, settings::LoadedSettings},
     config::Values,
     metrics::{Health, Metrics, TextFile, serve},
-    service::{Log, LogOptions, Relay, Slot, Systemd},
+    service::{HookOptions, Log, LogOptions, Relay, ResultHook, Slot, Systemd},
 };
 
 /// The services of a watcher, before they are started.
@@ -28,15 +28,17 @@ pub(crate) struct Services {
     log: Option<LogOptions>,
     metrics: Option<SocketAddr>,
     metrics_file: Option<PathBuf>,
+    result_hook: Option<HookOptions>,
     /// The value of every option.
     values: Values,
     settings: Option<LoadedSettings>,
 }
 
 impl Services {
-    /// The services that the arguments ask for; `out` is the results folder.
+    /// The services that the arguments ask for, and what is done for each result; `out` is the results folder.
     pub(crate) fn new(
         arguments: &ServiceArguments,
+        result_hook: Option<HookOptions>,
         out: &Path,
         values: Values,
         settings: Option<LoadedSettings>,
@@ -46,6 +48,7 @@ impl Services {
             log: arguments.log(),
             metrics: arguments.metrics,
             metrics_file: arguments.metrics_file.clone(),
+            result_hook,
             values,
             settings,
         }
@@ -88,6 +91,11 @@ impl Services {
         }
         if let Some(path) = self.metrics_file.clone() {
             sinks.push((Slot::MetricsFile, Box::new(TextFile::new(path, metrics.clone(), engine.clone()))));
+        }
+        if let Some(options) = self.result_hook {
+            let remote = engine.clone();
+            let hook = ResultHook::start(options, move |code, text| remote.notice(Level::Warning, Some(code), text))?;
+            sinks.push((Slot::ResultHook, Box::new(hook)));
         }
         let watched = engine.clone();
         if let Some(systemd) = Systemd::start(move |limit| watched.is_alive(limit))? {

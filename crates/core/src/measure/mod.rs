@@ -15,6 +15,7 @@ pub mod reference;
 mod signal;
 mod summary;
 mod thickness;
+pub mod uncertainty;
 
 pub use choroid::ChoroidVisibility;
 pub use criteria::{BScanFacts, Criterion, CriterionResult, Outcome, ScanFacts, ScanQuality, flag_words};

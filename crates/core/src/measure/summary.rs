@@ -72,10 +72,10 @@ mod tests {
         let field = |(i, at): (usize, Subfield)| {
             let coverage = [1.0, 0.6, 0.3][i.saturating_sub(6)];
             let mean_um = (coverage > 0.5).then_some(200.0 + i as f32);
-            SubfieldThickness { at, mean_um, coverage, volume_mm3: 1.0 }
+            SubfieldThickness { at, mean_um, coverage, volume_mm3: 1.0, half_width_um: None }
         };
         let subfields = Subfield::all(eye).into_iter().enumerate().map(field).collect();
-        let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage: 0.9 };
+        let grid = EtdrsGrid { subfields, volume_mm3: 8.0, volume_half_width_mm3: None, coverage: 0.9 };
         let mut volume = VolumeMeasures::of_retina(grid);
         let compared = ReferenceTable::shipped().unwrap().compare(&volume, EzConvention::default());
         let summary = EtdrsSummary::of(&volume, eye, &compared);

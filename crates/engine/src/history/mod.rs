@@ -145,8 +145,8 @@ impl HistoryGuard<'_> {
         let before = self.entries(scan)?;
         self.db.execute(
             "INSERT OR REPLACE INTO visits
-                 (patient, eye, scan, model, device, acquired, protocol, verdict, measures, place, outdated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
+                 (patient, eye, scan, model, device, acquired, protocol, verdict, measures, place, outdated, map)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11)",
             params![
                 self.history.pseudonym(scan.subject),
                 text(&scan.eye),
@@ -158,6 +158,7 @@ impl HistoryGuard<'_> {
                 text(&now.verdict),
                 text(&now.measures),
                 self.history.pseudonym_of_place(&scan.name),
+                now.map.as_ref().map(text),
             ],
         )?;
         self.mark_outdated(scan, &before)?;
@@ -184,18 +185,19 @@ impl HistoryGuard<'_> {
     /// Every scan of an `eye` of the patient of `scan` by the same scanner and model.
     fn entries_of(&self, scan: &EyeScan<'_>, eye: Eye) -> Result<Vec<Entry>, LedgerError> {
         let mut query = self.db.prepare_cached(
-            "SELECT acquired, protocol, verdict, measures, scan FROM visits
+            "SELECT acquired, protocol, verdict, measures, scan, map FROM visits
              WHERE patient = ?1 AND eye = ?2 AND model = ?3 AND device = ?4",
         )?;
         let key = [self.history.pseudonym(scan.subject), text(&eye), scan.model.clone(), scan.subject.device.clone()];
         let rows = query.query_map(key, |row| {
             let texts: [String; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-            Ok((row.get::<_, i64>(0)?, texts))
+            Ok((row.get::<_, i64>(0)?, texts, row.get::<_, Option<String>>(5)?))
         })?;
-        let entry = |row: rusqlite::Result<(i64, [String; 4])>| {
-            let (seconds, [protocol, verdict, measures, scan]) = row?;
+        let entry = |row: rusqlite::Result<(i64, [String; 4], Option<String>)>| {
+            let (seconds, [protocol, verdict, measures, scan], map) = row?;
             let acquired = Moment::of_seconds(seconds).ok_or_else(|| damaged("a time"))?;
-            let visit = Visit { acquired, verdict: parsed(&verdict)?, measures: parsed(&measures)? };
+            let map = map.map(|text| parsed(&text)).transpose()?;
+            let visit = Visit { acquired, verdict: parsed(&verdict)?, measures: parsed(&measures)?, map };
             Ok(Entry { scan, protocol: parsed(&protocol)?, visit })
         };
         rows.map(entry).collect()

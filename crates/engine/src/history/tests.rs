@@ -66,7 +66,7 @@ fn compare_and_enter(history: &History, acquisition: &Acquisition) -> Option<f32
         name: PathBuf::from(acquisition.date),
     };
     let measures = Measures::of([(Measured::Retina, Some(acquisition.um), 1.0)], None, None);
-    let now = Visit { acquired, verdict: Verdict::Good, measures };
+    let now = Visit { acquired, verdict: Verdict::Good, measures, map: None };
     let guard = history.lock();
     let found = guard.compare(&scan, &now).unwrap();
     guard.enter(&scan, &now).unwrap();

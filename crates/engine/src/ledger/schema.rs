@@ -1,7 +1,7 @@
 //! The ledger's schema and its migrations.
 
 /// The current schema version.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// The migration from each version to the next; the first starts with an empty file.
 pub(crate) const STEPS: [&str; VERSION as usize] = [
@@ -11,4 +11,5 @@ pub(crate) const STEPS: [&str; VERSION as usize] = [
     include_str!("renewals.sql"),
     include_str!("change.sql"),
     include_str!("reviews.sql"),
+    include_str!("maps.sql"),
 ];

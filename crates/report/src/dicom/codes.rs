@@ -75,6 +75,9 @@ pub(super) const MEAN: Code = code("373098007", SCT, "Mean");
 pub(super) const DEVIATION: Code = code("386136009", SCT, "Standard Deviation");
 pub(super) const MINIMUM: Code = code("255605001", SCT, "Minimum");
 pub(super) const MAXIMUM: Code = code("56851009", SCT, "Maximum");
+/// From CID 225; TID 310 gives both as properties of a measurement.
+pub(super) const UPPER_UNCERTAINTY: Code = code("371886008", SCT, "+, range of upper measurement uncertainty");
+pub(super) const LOWER_UNCERTAINTY: Code = code("371885007", SCT, "-, range of lower measurement uncertainty");
 pub(super) const QUALITATIVE: Code = code("C0034375", "UMLS", "Qualitative Evaluations");
 
 pub(super) const THICKNESS: Code = code("THICKNESS", OWN, "Thickness over the whole scan");

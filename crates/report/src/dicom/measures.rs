@@ -8,7 +8,7 @@ use octrls_core::{
     layer::{Layer, Measured},
     measure::{
         ThicknessUnit,
-        enface::{CircleProfile, Coverage, MeasuredGrid},
+        enface::{CircleProfile, Coverage, MeasuredGrid, Quadrant},
     },
 };
 use octrls_readers::DicomReference;
@@ -177,19 +177,37 @@ fn whole_scan(figures: &LayerRecord, unit: ThicknessUnit) -> Vec<Item> {
         ThicknessUnit::Pixels => codes::PIXELS,
     };
     let values = [
-        (figures.mean, codes::MEAN),
-        (figures.sd, codes::DEVIATION),
-        (figures.min, codes::MINIMUM),
-        (figures.max, codes::MAXIMUM),
+        (figures.mean, codes::MEAN, figures.half_width),
+        (figures.sd, codes::DEVIATION, None),
+        (figures.min, codes::MINIMUM, None),
+        (figures.max, codes::MAXIMUM, None),
     ];
-    let known = values.into_iter().filter_map(|(value, how)| Some((value?, how)));
-    known.map(|(v, how)| number(Contains, codes::THICKNESS, rounded(v.into()), unit, vec![derived(how)])).collect()
+    let known = values.into_iter().filter_map(|(value, how, half_width)| Some((value?, how, half_width)));
+    let item = |(value, how, half_width): (f32, Code, Option<f32>)| {
+        let properties = std::iter::once(derived(how)).chain(uncertainty(half_width, unit)).collect();
+        number(Contains, codes::THICKNESS, rounded(value.into()), unit, properties)
+    };
+    known.map(item).collect()
+}
+
+/// The 95 % interval of a value, whose half is `half_width`, as two properties of it.
+fn uncertainty(half_width: Option<impl Into<f64>>, unit: Code) -> Vec<Item> {
+    let Some(half_width) = half_width.map(Into::into) else { return Vec::new() };
+    let bounds = [codes::UPPER_UNCERTAINTY, codes::LOWER_UNCERTAINTY];
+    let value = if unit == codes::CUBIC_MILLIMETRE { fine(half_width) } else { rounded(half_width) };
+    bounds.map(|bound| number(Property, bound, value, unit, Vec::new())).into()
+}
+
+/// Rounds volumes, which are small.
+fn fine(value: f64) -> f64 {
+    (1e4 * value).round() / 1e4
 }
 
 /// The ETDRS values of `of`, each with its coverage.
 fn etdrs_grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
     let fields = measured.grid.subfields.iter().filter_map(|field| {
-        let properties = vec![derived(codes::MEAN), coverage(field.coverage)];
+        let mut properties = vec![derived(codes::MEAN), coverage(field.coverage)];
+        properties.extend(uncertainty(field.half_width_um, codes::MICROMETRE));
         Some(number(
             Contains,
             codes::subfield(of, field.at),
@@ -200,17 +218,22 @@ fn etdrs_grid(of: Measured, measured: &MeasuredGrid) -> Vec<Item> {
     });
     // The volume of a part is no volume of the grid.
     let volume = (Coverage::of(measured.grid.coverage) == Coverage::Whole).then(|| {
-        let properties = vec![coverage(measured.grid.coverage)];
-        let value = (1e4 * measured.grid.volume_mm3).round() / 1e4;
+        let mut properties = vec![coverage(measured.grid.coverage)];
+        properties.extend(uncertainty(measured.grid.volume_half_width_mm3, codes::CUBIC_MILLIMETRE));
+        let value = fine(measured.grid.volume_mm3);
         number(Contains, codes::grid_volume(of), value, codes::CUBIC_MILLIMETRE, properties)
     });
     fields.chain(volume).collect()
 }
 
 fn circle(profile: &CircleProfile) -> Vec<Item> {
-    let thickness = |title, um: f32| number(Contains, title, rounded(um.into()), codes::MICROMETRE, Vec::new());
-    let quadrants = profile.quadrants.iter().filter_map(|q| Some(thickness(codes::quadrant(q.side)?, q.mean_um?)));
-    profile.mean_um.map(|um| thickness(codes::CIRCLE_MEAN, um)).into_iter().chain(quadrants).collect()
+    let thickness = |title, um: f32, half_width| {
+        let properties = uncertainty(half_width, codes::MICROMETRE);
+        number(Contains, title, rounded(um.into()), codes::MICROMETRE, properties)
+    };
+    let quadrant = |q: &Quadrant| Some(thickness(codes::quadrant(q.side)?, q.mean_um?, q.half_width_um));
+    let mean = profile.mean_um.map(|um| thickness(codes::CIRCLE_MEAN, um, profile.mean_half_width_um));
+    mean.into_iter().chain(profile.quadrants.iter().filter_map(quadrant)).collect()
 }
 
 /// Where the outer boundary of the choroid is not visible, its thickness is inferred.

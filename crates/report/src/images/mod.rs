@@ -1,7 +1,9 @@
-//! PNG images: the class map and the overlay of a B-scan, the thickness maps of a volume.
+//! PNG images: the class map and the overlay of a B-scan, the thickness maps of a volume, the change since
+//! the previous visit.
 
 mod bscan_images;
 mod canvas;
+mod difference_map;
 mod overlay;
 mod thickness_maps;
 
@@ -11,4 +13,5 @@ pub use thickness_maps::viridis;
 
 pub(super) use bscan_images::png;
 pub(super) use canvas::BACKGROUND;
+pub(super) use difference_map::{DifferenceScale, difference_map};
 pub(super) use thickness_maps::thickness_maps;

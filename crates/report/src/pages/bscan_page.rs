@@ -283,9 +283,9 @@ impl BScanPage<'_> {
     /// Draws the table of thicknesses; returns the lower edge.
     fn draw_thickness(&self, page: &mut Page, top: f32) -> f32 {
         let unit = if self.record.scan.axial.is_some() { "\u{b5}m" } else { "px" };
-        let columns = [250.0, 310.0, 370.0, 430.0, 510.0];
+        let columns = [240.0, 290.0, 345.0, 395.0, 445.0, 515.0];
         page.text(MARGIN, top, BODY.bold(), Align::Left, &format!("Thickness, {unit}"));
-        for (x, name) in columns.into_iter().zip(["mean", "SD", "min", "max", "measured"]) {
+        for (x, name) in columns.into_iter().zip(["mean", "\u{b1} (95 %)", "SD", "min", "max", "measured"]) {
             page.text(x, top, BODY.quiet(), Align::Right, name);
         }
         page.rule((MARGIN, top + 4.0), (RIGHT, top + 4.0));
@@ -306,12 +306,12 @@ impl BScanPage<'_> {
     }
 }
 
-fn formatted(layer: &LayerRecord) -> [String; 5] {
+fn formatted(layer: &LayerRecord) -> [String; 6] {
     let number = |v: Option<f32>| v.map_or("-".to_owned(), |v| format!("{v:.1}"));
-    let LayerRecord { mean, sd, min, max, coverage, .. } = *layer;
+    let LayerRecord { mean, sd, min, max, coverage, half_width, .. } = *layer;
     let mark = Coverage::of(coverage).mark();
     let mean = format!("{}{mark}", number(mean));
-    [mean, number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
+    [mean, number(half_width), number(sd), number(min), number(max), format!("{:.0} %", 100.0 * coverage)]
 }
 
 /// The failed criteria as letters and words.

@@ -9,7 +9,7 @@ use octrls_core::{
 };
 
 use super::{
-    layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade},
+    layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, UNCERTAINTY_LEGEND, shade, with_half_width},
     localizer::Localizer,
 };
 use crate::{
@@ -62,7 +62,7 @@ pub(super) fn circle_page(
             format!("disc stated by hand, {:.2} mm from the centre of the circle", circle.disc.distance_mm)
         }
     };
-    let mean = micrometres(circle.mean_um);
+    let mean = with_half_width(circle.mean_um, circle.mean_half_width_um);
     let facts = format!("circle of {:.2} mm radius, mean {mean} \u{b5}m; {disc}", circle.radius_mm);
     page.text(MARGIN, 76.0, BODY, Align::Left, &facts);
     let (left, top, width, height) = (MARGIN + 24.0, 100.0, RIGHT - MARGIN - 24.0, 180.0);
@@ -94,15 +94,16 @@ pub(super) fn circle_page(
     }
     page.rule((MARGIN, y + 4.0), (columns[2] + 60.0, y + 4.0));
     y += 4.0;
-    let areas = circle.quadrants.iter().map(|q| (q.side.key(), q.mean_um, q.coverage));
-    for (name, mean, coverage) in areas.chain([("mean", circle.mean_um, circle.coverage())]) {
+    let areas = circle.quadrants.iter().map(|q| (q.side.key(), (q.mean_um, q.half_width_um), q.coverage));
+    let whole = ("mean", (circle.mean_um, circle.mean_half_width_um), circle.coverage());
+    for (name, (mean, half_width), coverage) in areas.chain([whole]) {
         y += LINE;
         let compared = reference.and_then(|r| r.values.iter().find(|v| v.area == name));
         if let Some(colour) = compared.and_then(|c| shade(c.standing)) {
             page.fill((columns[0] - 30.0, y - 9.0), (33.0, 12.0), colour);
         }
         page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
-        page.text(columns[0], y, BODY, Align::Right, &micrometres(mean));
+        page.text(columns[0], y, BODY, Align::Right, &with_half_width(mean, half_width));
         page.text(columns[1], y, BODY, Align::Right, &format!("{:.0} %", 100.0 * coverage));
         if let Some(c) = compared {
             let words = match c.standing {
@@ -115,6 +116,8 @@ pub(super) fn circle_page(
         }
     }
     y += LINE + 4.0;
+    page.text(MARGIN, y, Style::of(7.5).quiet(), Align::Left, UNCERTAINTY_LEGEND);
+    y += 9.5;
     if let Some(reference) = reference {
         let small = Style::of(7.5).quiet();
         let words = "Below, above: more than 1.96 SD from the mean of the reference group;";
@@ -133,7 +136,7 @@ pub(super) fn circle_page(
     for (i, hour) in circle.clock_hours.iter().enumerate() {
         let x = MARGIN + 108.0 + 34.0 * i as f32;
         page.text(x, y, BODY.quiet(), Align::Right, &hour.hour.to_string());
-        page.text(x, y + LINE, BODY, Align::Right, &micrometres(hour.mean_um));
+        page.text(x, y + LINE, BODY, Align::Right, &with_half_width(hour.mean_um, hour.half_width_um));
     }
     y += 2.0 * LINE + 8.0;
     page.text(MARGIN, y, BODY.quiet(), Align::Left, "Garway-Heath, \u{b5}m");
@@ -141,7 +144,7 @@ pub(super) fn circle_page(
         let x = MARGIN + 108.0 + 50.0 * i as f32;
         let mark = Coverage::of(sector.coverage).mark();
         page.text(x, y, BODY.quiet(), Align::Right, &sector.sector.key().to_uppercase());
-        page.text(x, y + LINE, BODY, Align::Right, &format!("{}{mark}", micrometres(sector.mean_um)));
+        page.text(x, y + LINE, BODY, Align::Right, &format!("{}{mark}", with_half_width(sector.mean_um, sector.half_width_um)));
     }
     let difference = circle.difference_um.map_or("-".to_owned(), |um| format!("{um:+.1}"));
     page.text(RIGHT - 60.0, y, BODY.quiet(), Align::Right, "upper - lower");

@@ -2,7 +2,7 @@
 
 use octrls_core::measure::follow_up::{Change, ChangeStanding, FollowUp};
 
-use super::layout::{BODY, LINE, MARGIN, RIGHT, measure_label};
+use super::layout::{BODY, LINE, MARGIN, RIGHT, day, measure_label};
 use crate::pdf::{Align, Page, Style};
 
 /// Right edges of the columns of numbers.
@@ -77,8 +77,4 @@ fn listed_changes(follow_up: &FollowUp) -> impl Iterator<Item = &Change> {
     let main = |c: &&Change| c.repeatability_um.is_some() || c.measure.contains("/retina");
     let all = follow_up.changes.iter().filter(main).count() < 2;
     follow_up.changes.iter().filter(move |c| all || main(c)).take(MAX_ROWS)
-}
-
-fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
 }

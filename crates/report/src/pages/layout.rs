@@ -30,6 +30,20 @@ pub(super) fn micrometres(um: Option<f32>) -> String {
     um.map_or("-".to_owned(), |um| format!("{um:.0}"))
 }
 
+/// What the numbers behind the sign \u{b1} are.
+pub(super) const UNCERTAINTY_LEGEND: &str = "\u{b1}: half of the 95 % interval.";
+
+/// A mean with half of its 95 % interval, in whole micrometres; a dash if it is not known.
+pub(super) fn with_half_width(um: Option<f32>, half_width_um: Option<f32>) -> String {
+    let half_width = um.and(half_width_um).map_or(String::new(), |um| format!("\u{b1}{um:.0}"));
+    format!("{}{half_width}", micrometres(um))
+}
+
+/// The date of a moment as in results.
+pub(super) fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or(moment)
+}
+
 /// The name of a measure for readers.
 pub(super) fn measure_label(measure: &str) -> String {
     let parts: Vec<&str> = measure.split('/').collect();

@@ -10,6 +10,7 @@ mod headline;
 mod layout;
 mod lesion_table;
 mod localizer;
+mod trend_page;
 mod volume_page;
 
 use image::RgbImage;
@@ -25,6 +26,7 @@ use self::{
     circle_page::circle_page,
     follow_up_page::follow_up_page,
     layout::{BODY, MARGIN, RIGHT},
+    trend_page::trend_page,
     volume_page::volume_page,
 };
 use crate::{
@@ -77,6 +79,7 @@ impl Report<'_> {
         pages.extend(self.record.circle.as_ref().map(|circle| circle_page(circle, compared, reason, localizer)));
         pages.extend(bscans_page::bscan_pages(self.chosen, self.record.scan.bscans));
         pages.extend(self.record.follow_up.as_ref().map(follow_up_page));
+        pages.extend(self.record.follow_up.as_ref().and_then(|follow_up| trend_page(follow_up, self.record.scan.eye)));
         // The page of a circle has the fundus, too.
         let missing = localizer.filter(|_| !first.has_localizer && self.record.circle.is_none());
         pages.extend(missing.map(Localizer::page));

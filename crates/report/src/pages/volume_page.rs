@@ -9,7 +9,7 @@ use octrls_core::{
     },
 };
 
-use super::layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade};
+use super::layout::{UNCERTAINTY_LEGEND, BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade, with_half_width};
 use crate::{
     images::BACKGROUND,
     pdf::{Align, Page, Picture, PictureKind, Style, wrapped},
@@ -59,16 +59,18 @@ pub(super) fn volume_page(
         for (i, field) in measured.grid.subfields.iter().enumerate() {
             // A partly covered subfield is marked, never extrapolated.
             let mark = Coverage::of(field.coverage).mark();
-            let text = field.mean_um.map_or("-".to_owned(), |v| format!("{v:.0}{mark}{off_fovea}"));
+            let text = format!("{}{mark}{off_fovea}", with_half_width(field.mean_um, field.half_width_um));
             let compared = reference.into_iter().flat_map(|r| &r.values);
             let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
             if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
-                page.fill((column(i) - 27.0, y - 5.0), (30.0, 12.0), colour);
+                page.fill((column(i) - 35.0, y - 5.0), (38.0, 12.0), colour);
             }
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
         let whole = Coverage::of(measured.grid.coverage);
-        let volume = whole.shown(format!("{:.2}{}{off_fovea}", measured.grid.volume_mm3, whole.mark()));
+        let uncertain = measured.grid.volume_half_width_mm3.map_or(String::new(), |mm3| format!(" \u{b1} {mm3:.2}"));
+        let volume = format!("{:.2}{uncertain}{}{off_fovea}", measured.grid.volume_mm3, whole.mark());
+        let volume = whole.shown(volume);
         page.text(RIGHT, y + 4.0, BODY, Align::Right, &volume.unwrap_or_else(|| "-".to_owned()));
         if let Some(shares) = measures.choroid_visible.as_ref().filter(|_| measured.layer == Layer::Choroid.key()) {
             y += LINE;
@@ -80,7 +82,7 @@ pub(super) fn volume_page(
         }
     }
     y += LINE + 8.0;
-    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &format!("{}.", Coverage::LEGEND));
+    page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &format!("{}. {UNCERTAINTY_LEGEND}", Coverage::LEGEND));
     if !off_fovea.is_empty() {
         y += LINE;
         let note =
@@ -109,11 +111,12 @@ pub(super) fn volume_page(
         page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &words);
     }
     if let Some(gcipl) = &measures.gcipl {
-        let (average, minimum) = (micrometres(gcipl.average_um), micrometres(gcipl.minimum_um));
+        let average = with_half_width(gcipl.average_um, gcipl.average_half_width_um);
+        let minimum = micrometres(gcipl.minimum_um);
         y += LINE + 6.0;
         page.text(MARGIN, y, BODY.bold(), Align::Left, "GCL+IPL in the elliptical annulus, mean in \u{b5}m");
         y += LINE + 2.0;
-        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), micrometres(s.mean_um)));
+        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), with_half_width(s.mean_um, s.half_width_um)));
         let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
         for (i, (name, value)) in all.enumerate() {
             let x = MARGIN + 64.0 * (i as f32 + 1.0);

@@ -82,7 +82,7 @@ fn every_table_has_its_columns_in_each_row() {
             "bscan,ascan,nfl_um,gcl_ipl_um,inl_um,opl_um,onl_um,ez_um,rpe_um,choroid_um,retina_um,confidence",
             ascans,
         ),
-        ("etdrs.csv", "layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre", 81),
+        ("etdrs.csv", "layer,subfield,mean_um,coverage,volume_mm3,visible,mark,centre,half_width_um", 81),
         (
             "lesions.csv",
             "bscan,lesion,area_px,area_mm2,area_low_mm2,area_high_mm2,height_um,extent,first_ascan,last_ascan",

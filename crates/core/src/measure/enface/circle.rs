@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{Side, weighted_mean::WeightedMean};
-use crate::scan::{BScanPosition, Eye, Place};
+use crate::{
+    layer::{Layer, Measured},
+    measure::uncertainty::MeanError,
+    scan::{BScanPosition, Eye, Place},
+};
 
 /// A quadrant of the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -14,6 +18,8 @@ pub struct Quadrant {
     pub mean_um: Option<f32>,
     /// Share of its A-scans that are determined, 0 to 1.
     pub coverage: f32,
+    /// Half of the 95 % interval of the mean in micrometres; `None` without a mean.
+    pub half_width_um: Option<f32>,
 }
 
 /// A clock hour: a twelfth of the circle.
@@ -23,6 +29,8 @@ pub struct ClockHour {
     pub hour: u8,
     /// Mean over its determined A-scans in micrometres.
     pub mean_um: Option<f32>,
+    /// Half of the 95 % interval of the mean in micrometres; `None` without a mean.
+    pub half_width_um: Option<f32>,
 }
 
 /// A sector of the disc after Garway-Heath et al. (Ophthalmology 2000;107:1809), as scanners report it: 90 degrees
@@ -91,6 +99,8 @@ pub struct CircleSector {
     pub mean_um: Option<f32>,
     /// Share of its A-scans that are determined, 0 to 1.
     pub coverage: f32,
+    /// Half of the 95 % interval of the mean in micrometres; `None` without a mean.
+    pub half_width_um: Option<f32>,
 }
 
 /// How the middle of the optic disc was found.
@@ -127,6 +137,8 @@ pub struct CircleProfile {
     pub clock_hours: [ClockHour; 12],
     /// Mean over all determined A-scans in micrometres.
     pub mean_um: Option<f32>,
+    /// Half of the 95 % interval of that mean in micrometres.
+    pub mean_half_width_um: Option<f32>,
     /// One value per degree, in micrometres, from temporal over superior, nasal and inferior.
     pub tsnit_um: Vec<Option<f32>>,
     /// Radius of the circle in millimetres.
@@ -154,34 +166,40 @@ impl CircleProfile {
         let mut tsnit = [WeightedMean::default(); 360];
         let mut sectors = [WeightedMean::default(); 6];
         for (ascan, &value) in thickness.iter().enumerate() {
-            let place = track.at(ascan, thickness.len());
-            let (right, down) = (place.x - centre.x, place.y - centre.y);
-            let side = Side::of_direction((right, down), Some(eye));
-            if let Some(i) = Side::QUADRANTS.iter().position(|&q| q == side) {
-                quadrants[i].add(value, 1.0);
+            let parts = Parts::at(track.at(ascan, thickness.len()), centre, eye);
+            if let Some(quadrant) = parts.quadrant {
+                quadrants[quadrant].add(value, 1.0);
             }
-            // Degrees clockwise from 12 o'clock; an hour covers 15 degrees to either side.
-            let clock = right.atan2(-down).to_degrees().rem_euclid(360.0);
-            hours[((clock + 15.0) / 30.0) as usize % 12].add(value, 1.0);
-            let temporal = if eye == Eye::Right { clock - 270.0 } else { 90.0 - clock };
-            sectors[GarwayHeath::at(temporal) as usize].add(value, 1.0);
-            tsnit[temporal.rem_euclid(360.0) as usize % 360].add(value, 1.0);
+            hours[parts.hour].add(value, 1.0);
+            sectors[parts.sector].add(value, 1.0);
+            tsnit[parts.degree].add(value, 1.0);
             whole.add(value, 1.0);
         }
         let quadrant =
-            |(mean, side): (WeightedMean, Side)| Quadrant { side, mean_um: mean.value(), coverage: mean.coverage() };
-        let hour = |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value() };
+            |(mean, side): (WeightedMean, Side)| Quadrant {
+                side,
+                mean_um: mean.value(),
+                coverage: mean.coverage(),
+                half_width_um: None,
+            };
+        let hour = |i: usize| ClockHour {
+            hour: i as u8 + 1,
+            mean_um: hours[(i + 1) % 12].value(),
+            half_width_um: None,
+        };
         let [_, above, _, below] = quadrants;
         Some(Self {
             sectors: std::array::from_fn(|i| CircleSector {
                 sector: GarwayHeath::ALL[i],
                 mean_um: sectors[i].value(),
                 coverage: sectors[i].coverage(),
+                half_width_um: None,
             }),
             difference_um: above.value().zip(below.value()).map(|(above, below)| above - below),
             quadrants: std::array::from_fn(|i| quadrant((quadrants[i], Side::QUADRANTS[i]))),
             clock_hours: std::array::from_fn(hour),
             mean_um: whole.value(),
+            mean_half_width_um: None,
             tsnit_um: tsnit.map(WeightedMean::value).to_vec(),
             radius_mm: middle.distance(start),
             disc: DiscCentre {
@@ -190,6 +208,70 @@ impl CircleProfile {
                 distance_mm: middle.distance(centre),
             },
         })
+    }
+
+    /// Adds the uncertainty of every mean. `deviations` are the standard deviations of the thickness of each A-scan along
+    /// `track`, in micrometres.
+    #[must_use]
+    pub(super) fn with_uncertainty(
+        mut self,
+        track: &BScanPosition,
+        deviations: &[Option<f32>],
+        eye: Eye,
+    ) -> Self {
+        let half_width = |is_meant: &dyn Fn(Parts) -> bool| {
+            let mut error = MeanError::default();
+            for (ascan, deviation) in deviations.iter().enumerate() {
+                let place = track.at(ascan, deviations.len());
+                if let Some(deviation) = deviation.filter(|_| is_meant(Parts::at(place, self.disc.place, eye))) {
+                    error.add(place, deviation);
+                }
+            }
+            error.half_width_um(Measured::Layer(Layer::Nfl))
+        };
+        let quadrants: [_; 4] = std::array::from_fn(|i| half_width(&|parts| parts.quadrant == Some(i)));
+        let sectors: [_; 6] = std::array::from_fn(|i| half_width(&|parts| parts.sector == i));
+        let hours: [_; 12] = std::array::from_fn(|i| half_width(&|parts| parts.hour == (i + 1) % 12));
+        self.mean_half_width_um = self.mean_um.and_then(|_| half_width(&|_| true));
+        for (quadrant, um) in self.quadrants.iter_mut().zip(quadrants) {
+            quadrant.half_width_um = quadrant.mean_um.and(um);
+        }
+        for (sector, um) in self.sectors.iter_mut().zip(sectors) {
+            sector.half_width_um = sector.mean_um.and(um);
+        }
+        for (hour, um) in self.clock_hours.iter_mut().zip(hours) {
+            hour.half_width_um = hour.mean_um.and(um);
+        }
+        self
+    }
+}
+
+/// The parts of the circle to which a place belongs.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// In the order of [`Side::QUADRANTS`].
+    quadrant: Option<usize>,
+    /// 0 is twelve o'clock.
+    hour: usize,
+    /// In the order of [`GarwayHeath::ALL`].
+    sector: usize,
+    /// From temporal over superior.
+    degree: usize,
+}
+
+impl Parts {
+    fn at(place: Place, centre: Place, eye: Eye) -> Self {
+        let (right, down) = (place.x - centre.x, place.y - centre.y);
+        let side = Side::of_direction((right, down), Some(eye));
+        // Degrees clockwise from 12 o'clock; an hour covers 15 degrees to either side.
+        let clock = right.atan2(-down).to_degrees().rem_euclid(360.0);
+        let temporal = if eye == Eye::Right { clock - 270.0 } else { 90.0 - clock };
+        Self {
+            quadrant: Side::QUADRANTS.iter().position(|&quadrant| quadrant == side),
+            hour: ((clock + 15.0) / 30.0) as usize % 12,
+            sector: GarwayHeath::at(temporal) as usize,
+            degree: temporal.rem_euclid(360.0) as usize % 360,
+        }
     }
 }
 
@@ -288,5 +370,23 @@ mod tests {
     fn a_line_has_no_circle_profile() {
         let track = BScanPosition::Line { start: CENTRE, end: Place::default() };
         assert!(CircleProfile::measure(&track, &[Some(1.0); 4], Eye::Left, None).is_none());
+    }
+
+    #[test]
+    fn a_doubtful_quadrant_makes_its_parts_uncertain() {
+        for eye in [Eye::Right, Eye::Left] {
+            let start = Place { x: CENTRE.x - 1.73, y: CENTRE.y };
+            let track = BScanPosition::Circle { centre: CENTRE, start, clockwise: true };
+            let above = |i: usize| CENTRE.y - track.at(i, 768).y > 1.3;
+            let deviations: Vec<_> = (0..768).map(|i| Some(if above(i) { 20.0 } else { 2.0 })).collect();
+            let out = CircleProfile::measure(&track, &[Some(80.0); 768], eye, None).expect("a circle");
+            let out = out.with_uncertainty(&track, &deviations, eye);
+            let [t, s, n, i] = out.quadrants.map(|quadrant| quadrant.half_width_um.expect("known"));
+            assert!(s > 3.0 * i && t < 4.0 && n < 4.0, "{t} {s} {n} {i}");
+            assert!(out.clock_hours[11].half_width_um > out.clock_hours[5].half_width_um);
+            assert!(out.sectors[1].half_width_um > out.sectors[5].half_width_um);
+            let whole = out.mean_half_width_um.expect("known");
+            assert!(whole < s && whole > i, "{whole}");
+        }
     }
 }

@@ -108,6 +108,8 @@ pub struct SubfieldThickness {
     pub coverage: f32,
     /// Volume of the covered part in cubic millimetres.
     pub volume_mm3: f64,
+    /// Half of the 95 % interval of the mean in micrometres; `None` without a mean.
+    pub half_width_um: Option<f32>,
 }
 
 /// Thickness of one layer in the nine subfields.
@@ -117,6 +119,8 @@ pub struct EtdrsGrid {
     pub subfields: Vec<SubfieldThickness>,
     /// Volume of the covered part of the whole grid in cubic millimetres.
     pub volume_mm3: f64,
+    /// Half of the 95 % interval of that volume; `None` if nothing is covered.
+    pub volume_half_width_mm3: Option<f64>,
     /// Share of the whole grid in which thickness is known, 0 to 1.
     pub coverage: f32,
 }
@@ -140,8 +144,27 @@ impl EtdrsGrid {
         Self {
             subfields: order.into_iter().zip(means).map(|(subfield, mean)| in_subfield(subfield, mean)).collect(),
             volume_mm3: whole.sum() / 1000.0,
+            volume_half_width_mm3: None,
             coverage: whole.coverage(),
         }
+    }
+
+    /// Adds the uncertainty of each subfield and of the grid: `half_width_um` gives that of the mean within an area of
+    /// (right, down) millimetres from the centre.
+    #[must_use]
+    pub(super) fn with_uncertainty(
+        mut self,
+        eye: Option<Eye>,
+        half_width_um: impl Fn(&dyn Fn((f64, f64)) -> bool) -> Option<f32>,
+    ) -> Self {
+        for field in &mut self.subfields {
+            let within = |place| Subfield::of(place, eye) == Some(field.at);
+            field.half_width_um = field.mean_um.and_then(|_| half_width_um(&within));
+        }
+        let whole = half_width_um(&|place| Subfield::of(place, eye).is_some());
+        let area: f64 = self.subfields.iter().map(|field| f64::from(field.coverage) * field.at.area_mm2()).sum();
+        self.volume_half_width_mm3 = whole.filter(|_| area > 0.0).map(|um| f64::from(um) * area / 1000.0);
+        self
     }
 }
 
@@ -152,6 +175,7 @@ fn in_subfield(subfield: Subfield, mean: WeightedMean) -> SubfieldThickness {
         mean_um: mean.value(),
         coverage: mean.coverage(),
         volume_mm3: mean.sum() / 1000.0,
+        half_width_um: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::scan::{BScanPosition, Place};
 
 /// B-scans of `width` A-scans over `size` millimetres around `middle`, rotated by `angle`, with the given
 /// `thickness`.
-pub(super) fn raster(
+pub(crate) fn raster(
     (width, bscans): (usize, usize),
     size: f64,
     middle: Place,

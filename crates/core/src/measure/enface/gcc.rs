@@ -17,6 +17,8 @@ const RADIUS_MM: f64 = 3.0;
 pub struct GccThickness {
     /// Mean over the disc in micrometres; `None` if too little is covered.
     pub average_um: Option<f32>,
+    /// Half of the 95 % interval of the average, in micrometres.
+    pub average_half_width_um: Option<f32>,
     /// Mean over its upper half.
     pub superior_um: Option<f32>,
     /// Mean over its lower half.
@@ -48,12 +50,23 @@ impl GccThickness {
         let (superior_um, inferior_um) = (above.value(), below.value());
         Self {
             average_um: whole.value(),
+            average_half_width_um: None,
             superior_um,
             inferior_um,
             difference_um: superior_um.zip(inferior_um).map(|(above, below)| above - below),
             coverage: whole.coverage(),
             half_coverage: above.coverage().min(below.coverage()),
         }
+    }
+
+    /// Adds the uncertainty of the average, as for [`EtdrsGrid`](super::EtdrsGrid).
+    #[must_use]
+    pub(super) fn with_uncertainty(
+        self,
+        half_width_um: impl Fn(&dyn Fn((f64, f64)) -> bool) -> Option<f32>,
+    ) -> Self {
+        let within = |(right, down): (f64, f64)| right.hypot(down) <= RADIUS_MM;
+        Self { average_half_width_um: self.average_um.and_then(|_| half_width_um(&within)), ..self }
     }
 }
 

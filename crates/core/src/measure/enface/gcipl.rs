@@ -58,6 +58,16 @@ impl GciplSector {
             Self::SuperoTemporal => "supero_temporal",
         }
     }
+
+    /// The sector at (right, down) millimetres from the fovea of `eye`; `None` outside the annulus.
+    fn at((right, down): (f64, f64), eye: Eye) -> Option<Self> {
+        let beyond = |(x, y): (f64, f64)| (right / x).hypot(down / y) > 1.0;
+        // Meridians are those of the ellipse through the place.
+        let ratio = OUTER.0 / OUTER.1;
+        let clockwise = (right / ratio).atan2(-down).to_degrees();
+        let by_nose = if eye == Eye::Right { clockwise } else { -clockwise };
+        (beyond(INNER) && !beyond(OUTER)).then(|| Self::ALL[((by_nose + 30.0).rem_euclid(360.0) / 60.0) as usize % 6])
+    }
 }
 
 /// Thickness in one sector.
@@ -67,6 +77,8 @@ pub struct SectorThickness {
     pub sector: GciplSector,
     /// Mean over its covered part in micrometres; `None` if less than [`SHOWN`](super::SHOWN) is covered.
     pub mean_um: Option<f32>,
+    /// Half of the 95 % interval of the mean in micrometres; `None` without a mean.
+    pub half_width_um: Option<f32>,
 }
 
 /// Thickness in the annulus.
@@ -76,6 +88,8 @@ pub struct GciplThickness {
     pub sectors: Vec<SectorThickness>,
     /// Mean over the annulus in micrometres.
     pub average_um: Option<f32>,
+    /// Half of its 95 % interval in micrometres.
+    pub average_half_width_um: Option<f32>,
     /// Smallest mean along a meridian in micrometres.
     pub minimum_um: Option<f32>,
     /// Mean over the upper half of the annulus in micrometres.
@@ -128,12 +142,29 @@ impl GciplThickness {
             sectors: GciplSector::ALL
                 .into_iter()
                 .zip(sectors)
-                .map(|(sector, mean)| SectorThickness { sector, mean_um: mean.value() })
+                .map(|(sector, mean)| SectorThickness { sector, mean_um: mean.value(), half_width_um: None })
                 .collect(),
             average_um: all.value(),
+            average_half_width_um: None,
             minimum_um: minimum,
             coverage: all.coverage(),
         }
+    }
+
+    /// Adds the uncertainty of the sectors and of the average, as for [`EtdrsGrid`](super::EtdrsGrid).
+    #[must_use]
+    pub(super) fn with_uncertainty(
+        mut self,
+        eye: Eye,
+        half_width_um: impl Fn(&dyn Fn((f64, f64)) -> bool) -> Option<f32>,
+    ) -> Self {
+        for sector in &mut self.sectors {
+            let within = |place| GciplSector::at(place, eye) == Some(sector.sector);
+            sector.half_width_um = sector.mean_um.and_then(|_| half_width_um(&within));
+        }
+        let annulus = |place| GciplSector::at(place, eye).is_some();
+        self.average_half_width_um = self.average_um.and_then(|_| half_width_um(&annulus));
+        self
     }
 }
 
@@ -193,5 +224,18 @@ mod tests {
         let out = measured(Eye::Right, open);
         assert!(out.minimum_um.expect("some are whole") > 20.0, "{:?}", out.minimum_um);
         assert!(out.coverage < 0.9);
+    }
+
+    #[test]
+    fn places_are_in_the_sector_that_is_measured_there() {
+        for eye in [Eye::Right, Eye::Left] {
+            for sector in GciplSector::ALL {
+                let within = |p: Place| GciplSector::at((p.x - FOVEA.x, p.y - FOVEA.y), eye) == Some(sector);
+                let out = measured(eye, |p| Some(if within(p) { 100.0 } else { 0.0 }));
+                let mean = self::sector(&out, sector);
+                // Linear between B-scans, so that the borders blur.
+                assert!(mean > 93.0, "{sector:?} {mean}");
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ mod volume;
 mod weighted_mean;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 pub use circle::{CircleProfile, CircleSector, ClockHour, DiscCentre, DiscSource, GarwayHeath, Quadrant};
 pub use coverage::{COVERED, Coverage, SHOWN};

@@ -9,10 +9,16 @@ use super::{
 use crate::{
     layer::{Layer, MEASURED, Measured},
     lesion::{LESIONS, Lesion},
-    measure::{ThicknessUnit, Thicknesses},
+    measure::{
+        ThicknessUnit, Thicknesses,
+        uncertainty::{MeanError, gcc_deviations, thickness_deviations},
+    },
     scan::{BScanPosition, Eye, Place, Spacing},
     surface::{Height, LesionMask, Surfaces},
 };
+
+/// Most A-scans of a volume that its uncertainties are computed from: some hundred in the smallest subfield.
+const MAX_ASCANS: usize = 20_000;
 
 /// Collects the thicknesses of a scan, B-scan by B-scan.
 #[derive(Clone, Debug)]
@@ -24,6 +30,9 @@ pub struct Volume {
     slices: [Vec<Slice>; MEASURED],
     /// 1 where the choroid's end can be seen, 0 where it is inferred.
     choroid_visible: Vec<Slice>,
+    /// Standard deviations of thickness in micrometres: of each layer and the retina, in the order of
+    /// [`Measured::all`], then of the ganglion cell complex.
+    deviations: [Vec<Slice>; MEASURED + 1],
     /// For each lesion, its likely, least and most height. Empty while no B-scan shows the lesion.
     lesions: [[Vec<Slice>; 3]; LESIONS],
     /// Tracks and widths of the B-scans that were searched for lesions.
@@ -98,8 +107,8 @@ impl Volume {
     /// An empty collection for a scan of `eye`.
     #[must_use]
     pub fn new(eye: Option<Eye>) -> Self {
-        let (slices, lesions) = Default::default();
-        Self { eye, stated: None, slices, choroid_visible: Vec::new(), lesions, searched: Vec::new() }
+        let (slices, deviations, lesions) = Default::default();
+        Self { eye, stated: None, slices, choroid_visible: Vec::new(), deviations, lesions, searched: Vec::new() }
     }
 
     /// Takes `place` as the fovea, or as the middle of the optic disc if the scan is a circle, if a person stated it. A place
@@ -115,7 +124,8 @@ impl Volume {
     pub fn scaled(&self, factor: f64) -> Self {
         let mut scaled = self.clone();
         let lesions = scaled.lesions.iter_mut().flatten();
-        let slices = scaled.slices.iter_mut().chain([&mut scaled.choroid_visible]).chain(lesions);
+        let slices = scaled.slices.iter_mut().chain(&mut scaled.deviations);
+        let slices = slices.chain([&mut scaled.choroid_visible]).chain(lesions);
         slices.flatten().for_each(|slice| slice.track = slice.track.scaled(factor));
         scaled.searched.iter_mut().for_each(|(track, _)| *track = track.scaled(factor));
         scaled.stated = scaled.stated.map(|place| place.scaled(factor));
@@ -126,6 +136,39 @@ impl Volume {
     pub fn add_choroid_visible(&mut self, track: BScanPosition, surfaces: &Surfaces) {
         let thickness = surfaces.csb_visible().map(|visible| visible.map(|v| f32::from(u8::from(v)))).collect();
         self.choroid_visible.push(Slice { track, thickness });
+    }
+
+    /// Adds how certain the thicknesses of the B-scan along `track` are, whose axial spacing is `axial`.
+    pub fn add_deviations(&mut self, track: BScanPosition, surfaces: &Surfaces, axial: Spacing) {
+        let um = |deviation: Option<f32>| deviation.map(|rows| rows * axial.um as f32);
+        for (slices, of) in self.deviations.iter_mut().zip(Measured::all()) {
+            slices.push(Slice { track, thickness: thickness_deviations(surfaces, of).map(um).collect() });
+        }
+        self.deviations[MEASURED].push(Slice { track, thickness: gcc_deviations(surfaces).map(um).collect() });
+    }
+
+    /// Half of the 95 % interval of the mean of `of` over all A-scans, in micrometres; `None` if the uncertainties of
+    /// B-scans with places were not collected.
+    #[must_use]
+    pub fn mean_half_width_um(&self, of: Measured) -> Option<f32> {
+        self.half_width_um(of.index(), of, |_| true)
+    }
+
+    /// The same over the A-scans at the places that `is_meant` names, for the slices at `index`.
+    fn half_width_um(&self, index: usize, of: Measured, is_meant: impl Fn(Place) -> bool) -> Option<f32> {
+        let slices = &self.deviations[index];
+        let all: usize = slices.iter().map(|slice| slice.thickness.count()).sum();
+        let mut error = MeanError::default();
+        for slice in slices {
+            let count = slice.thickness.count();
+            for (ascan, deviation) in slice.thickness.iter().enumerate().step_by(all.div_ceil(MAX_ASCANS)) {
+                let place = slice.track.at(ascan, count);
+                if let Some(deviation) = deviation.filter(|_| is_meant(place)) {
+                    error.add(place, deviation);
+                }
+            }
+        }
+        error.half_width_um(of)
     }
 
     /// Adds the lesions of the B-scan along `track`, whose axial spacing is `axial`.
@@ -179,15 +222,30 @@ impl Volume {
         let retina = map(Measured::Retina);
         let stated = self.stated.filter(|place| retina.contains(*place));
         let centre = stated.map_or_else(|| find_fovea(retina), Centre::stated);
-        let grid =
-            |of: Measured| MeasuredGrid { layer: of.key(), grid: EtdrsGrid::measure(map(of), centre.place, self.eye) };
+        let around = |index: usize, of: Measured| {
+            move |area: &dyn Fn((f64, f64)) -> bool| {
+                let is_meant = |place: Place| area((place.x - centre.place.x, place.y - centre.place.y));
+                self.half_width_um(index, of, is_meant)
+            }
+        };
+        let grid = |of: Measured| {
+            let grid = EtdrsGrid::measure(map(of), centre.place, self.eye);
+            MeasuredGrid { layer: of.key(), grid: grid.with_uncertainty(self.eye, around(of.index(), of)) }
+        };
         let eye = self.eye.filter(|_| centre.from.is_fovea());
-        let gcipl = map(Measured::Layer(Layer::GclIpl));
+        let cells = Measured::Layer(Layer::GclIpl);
+        let gcipl = |eye| {
+            let gcipl = GciplThickness::measure(map(cells), centre.place, eye);
+            gcipl.with_uncertainty(eye, around(cells.index(), cells))
+        };
+        let gcc = |map: ThicknessMap| {
+            GccThickness::measure(&map, centre.place).with_uncertainty(around(MEASURED, Measured::Retina))
+        };
         VolumeMeasures {
             centre,
             etdrs: Measured::all().map(grid).into(),
-            gcipl: eye.map(|eye| GciplThickness::measure(gcipl, centre.place, eye)),
-            gcc: self.gcc_map().filter(|_| centre.from.is_fovea()).map(|map| GccThickness::measure(&map, centre.place)),
+            gcipl: eye.map(gcipl),
+            gcc: self.gcc_map().filter(|_| centre.from.is_fovea()).map(gcc),
             posterior_pole: centre.from.is_fovea().then(|| PosteriorPole::measure(retina, centre.place)),
             lesions: (!self.searched.is_empty()).then(|| self.lesions(centre)),
             choroid_visible: self.choroid_visible_map().map(|map| self.shares(&map, centre)),
@@ -227,7 +285,12 @@ impl Volume {
             BScanPosition::Circle { centre, start, .. } => place.distance(centre) < start.distance(centre),
             BScanPosition::Line { .. } => false,
         };
-        CircleProfile::measure(&slice.track, &thickness, self.eye?, self.stated.filter(within))
+        let eye = self.eye?;
+        let profile = CircleProfile::measure(&slice.track, &thickness, eye, self.stated.filter(within))?;
+        Some(match self.deviations[Layer::Nfl.index()].as_slice() {
+            [own] => profile.with_uncertainty(&own.track, &own.thickness.iter().collect::<Vec<_>>(), eye),
+            _ => profile,
+        })
     }
 }
 
@@ -363,6 +426,38 @@ mod tests {
         let shares = measures.choroid_visible.expect("collected");
         let share = |name: &str| shares.iter().find(|s| s.at.name() == name).and_then(|s| s.share).expect("known");
         assert!((share("C") - 0.5).abs() < 0.15 && share("T2") > 0.99 && share("N2") < 0.01, "{shares:?}");
+    }
+
+    #[test]
+    fn a_volume_is_more_certain_than_its_subfields_and_less_where_lines_are_doubtful() {
+        let scans = eye(true);
+        let mut volume = Volume::new(Some(scans[0].1.eye));
+        let axial = Spacing { um: scans[0].1.axial_um, from: Provenance::Header };
+        for (track, scan) in &scans {
+            let width = scan.bscan.width;
+            // The left half is as doubtful as the right half is certain.
+            let doubt: Vec<f32> = (0..width).map(|x| if x < width / 2 { 4.0 } else { 0.5 }).collect();
+            let (confidence, disc) = (vec![1.0; width], vec![false; width]);
+            let surfaces =
+                scan.surfaces.clone().with_estimates(std::array::from_fn(|_| doubt.clone()), confidence, disc);
+            volume.add(*track, &Thicknesses::measure(&surfaces, Some(axial)));
+            volume.add_deviations(*track, &surfaces, axial);
+        }
+        let measures = volume.measure(&volume.thickness_maps().expect("a volume"));
+        let grid = &measures.etdrs[Measured::Retina.index()].grid;
+        let of = |name: &str| {
+            let field = grid.subfields.iter().find(|s| s.at.name() == name).expect("a subfield");
+            f64::from(field.half_width_um.expect("known"))
+        };
+        assert!(of("T2") > 1.5 * of("N2") && of("C") > of("N2"), "{grid:?}");
+        assert!(of("N2") > 1.96 * 1.5, "what all A-scans share remains");
+        let whole = grid.volume_half_width_mm3.expect("known") / (std::f64::consts::PI * 9.0) * 1000.0;
+        assert!(whole < of("C") && whole > 1.96 * 1.5, "{whole}");
+        let gcipl = measures.gcipl.expect("a fovea");
+        assert!(gcipl.average_half_width_um.is_some_and(|um| um > 2.9));
+        assert!(gcipl.sectors.iter().all(|sector| sector.half_width_um.is_some()));
+        assert!(measures.gcc.and_then(|gcc| gcc.average_half_width_um).is_some());
+        assert!(volume.mean_half_width_um(Measured::Retina).is_some());
     }
 
     #[test]

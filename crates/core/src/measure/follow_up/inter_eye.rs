@@ -56,7 +56,7 @@ mod tests {
     fn visit(date: &str, time: &str, um: f32) -> Visit {
         let names = ["gcipl/average", "mean/nfl"].map(|name| (name.to_owned(), um));
         let acquired = Moment::of_digits(date, time).expect("a time");
-        Visit { acquired, verdict: Verdict::Good, measures: names.into_iter().collect::<Measures>() }
+        Visit { acquired, verdict: Verdict::Good, measures: names.into_iter().collect::<Measures>(), map: None }
     }
 
     #[test]

@@ -154,14 +154,20 @@ mod tests {
             coverage,
         };
         let layers = [thickness(Measured::Retina, 0.99), thickness(Measured::all()[0], 0.5)];
-        let quadrant = |side, coverage| Quadrant { side, mean_um: Some(80.0), coverage };
+        let quadrant = |side, coverage| Quadrant { side, mean_um: Some(80.0), coverage, half_width_um: None };
         let [t, s, n, i] = Side::QUADRANTS;
         let circle = CircleProfile {
             quadrants: [quadrant(t, 1.0), quadrant(s, 0.5), quadrant(n, 1.0), quadrant(i, 1.0)],
-            sectors: GarwayHeath::ALL.map(|sector| CircleSector { sector, mean_um: None, coverage: 0.0 }),
+            sectors: GarwayHeath::ALL.map(|sector| CircleSector {
+                sector,
+                mean_um: None,
+                coverage: 0.0,
+                half_width_um: None,
+            }),
             difference_um: None,
-            clock_hours: std::array::from_fn(|i| ClockHour { hour: i as u8 + 1, mean_um: None }),
+            clock_hours: std::array::from_fn(|i| ClockHour { hour: i as u8 + 1, mean_um: None, half_width_um: None }),
             mean_um: Some(80.0),
+            mean_half_width_um: None,
             tsnit_um: Vec::new(),
             radius_mm: 1.7,
             disc: DiscCentre { place: Place::default(), from: DiscSource::Circle, distance_mm: 0.0 },

@@ -4,20 +4,24 @@
 //! `gcipl/average`, `circle/nfl/superior`. Two measurements of an unchanged eye rarely differ by more than the
 //! repeatability. A larger change does not prove disease.
 
+mod fovea_map;
 mod inter_eye;
 mod measures;
 mod protocol;
 mod repeatability;
+mod trend;
 
 use serde::Serialize;
 
 use super::Verdict;
 use crate::scan::Moment;
 
+pub use fovea_map::{FoveaMap, MAP_CELL_MM, MAP_CELLS};
 pub use inter_eye::{EyeDifference, InterEye};
 pub use measures::Measures;
 pub use protocol::Protocol;
 pub use repeatability::{Repeatability, RepeatabilityError};
+pub use trend::{Trend, TrendPoint};
 
 /// Scans taken within this many seconds belong to one visit. Half a day, because some formats store the time of another
 /// time zone.
@@ -34,6 +38,8 @@ pub struct Visit {
     pub verdict: Verdict,
     /// Its measures.
     pub measures: Measures,
+    /// Thickness of the retina around the fovea; `None` without a volume in which it is found.
+    pub map: Option<FoveaMap>,
 }
 
 /// A visit as named in results.
@@ -109,6 +115,10 @@ pub struct FollowUp {
     pub note: String,
     /// Each measure that an earlier visit has too.
     pub changes: Vec<Change>,
+    /// The course of the main measures over all visits up to this one.
+    pub trends: Vec<Trend>,
+    /// Thickness of the retina now minus that at the previous visit, registered by the fovea.
+    pub difference_map: Option<FoveaMap>,
 }
 
 impl FollowUp {
@@ -150,6 +160,8 @@ impl FollowUp {
             repeatability: table.name.clone(),
             note: table.note.clone(),
             changes,
+            trends: Trend::all(now, &before().collect::<Vec<_>>(), table),
+            difference_map: now.map.as_ref().zip(previous.map.as_ref()).and_then(|(now, before)| now.minus(before)),
         })
     }
 

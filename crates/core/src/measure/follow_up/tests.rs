@@ -7,7 +7,7 @@ fn visit(date: &str, measures: &[(&str, f32)]) -> Visit {
 
 fn visit_at(acquired: Moment, measures: &[(&str, f32)]) -> Visit {
     let measures = measures.iter().map(|&(name, um)| (name.to_owned(), um)).collect();
-    Visit { acquired, verdict: Verdict::Good, measures }
+    Visit { acquired, verdict: Verdict::Good, measures, map: None }
 }
 
 fn table() -> Repeatability {

@@ -234,9 +234,9 @@ mod tests {
     const EZ: EzConvention = EzConvention::WithOuterSegments;
 
     fn measures(eye: Option<Eye>, mean: f32, coverage: f32) -> VolumeMeasures {
-        let field = |at| SubfieldThickness { at, mean_um: Some(mean), coverage, volume_mm3: 1.0 };
+        let field = |at| SubfieldThickness { at, mean_um: Some(mean), coverage, volume_mm3: 1.0, half_width_um: None };
         let subfields = Subfield::all(eye).map(field).to_vec();
-        let grid = EtdrsGrid { subfields, volume_mm3: 8.0, coverage };
+        let grid = EtdrsGrid { subfields, volume_mm3: 8.0, volume_half_width_mm3: None, coverage };
         VolumeMeasures::of_retina(grid)
     }
 

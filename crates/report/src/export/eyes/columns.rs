@@ -140,6 +140,7 @@ pub(super) fn columns() -> Vec<Column> {
     disc(&mut all);
     lesions(&mut all);
     made_by(&mut all);
+    uncertainty(&mut all);
     all.columns
 }
 
@@ -319,6 +320,53 @@ fn made_by(all: &mut Columns) {
     all.add("created", "When the result was made (UTC)", Form::DateTime, |eye, _| {
         Some(eye.created().get(..19)?.replace('T', " "))
     });
+}
+
+/// Last, so that the columns before keep their places.
+fn uncertainty(all: &mut Columns) {
+    all.section("Uncertainty");
+    let retina = Measured::Retina.key();
+    let half = "half of the 95 % interval";
+    all.measure("macular_volume_hw_mm3", format!("Volume of the retina, {half} (mm3)"), 4, move |eye| {
+        measures::volume_half_width_mm3(eye, retina)
+    });
+    for of in Measured::all() {
+        let (key, long) = (of.key(), of.name());
+        all.measure(format!("{key}_mean_hw_um"), format!("{long}, mean over the scan, {half} (um)"), 2, move |eye| {
+            measures::scan_mean_half_width_um(eye, key)
+        });
+        for subfield in measures::SUBFIELDS {
+            let name = format!("{key}_{}_hw_um", subfield.to_lowercase());
+            all.measure(name, format!("{long} in subfield {subfield}, {half} (um)"), 2, move |eye| {
+                measures::subfield_half_width_um(eye, key, subfield)
+            });
+        }
+        if of != Measured::Retina {
+            let label = format!("{long}, volume within 3 mm of the fovea, {half} (mm3)");
+            all.measure(format!("{key}_volume_hw_mm3"), label, 4, move |eye| {
+                measures::volume_half_width_mm3(eye, key)
+            });
+        }
+    }
+    let mean = format!("Ganglion cell and inner plexiform layer, mean, {half} (um)");
+    all.number("gcipl_mean_hw_um", &mean, "/volume/gcipl/average_half_width_um", 2);
+    let mean = format!("Nerve fibres around the disc, mean, {half} (um)");
+    all.number("cprnfl_mean_hw_um", &mean, "/circle/mean_half_width_um", 2);
+    for side in ["temporal", "superior", "nasal", "inferior"] {
+        let label = format!("Nerve fibres around the disc, {side}, {half} (um)");
+        all.measure(format!("cprnfl_{side}_hw_um"), label, 2, move |eye| {
+            measures::quadrant_half_width_um(eye, side)
+        });
+    }
+    for lesion in Lesion::ALL {
+        let (key, name) = (lesion.key(), lesion.long_name());
+        for (bound, words, at) in [("low", "least", 0), ("high", "most", 1)] {
+            let label = format!("{name}: area over all B-scans, {words} (mm2)");
+            all.measure(format!("{key}_area_{bound}_mm2"), label, 4, move |eye| {
+                measures::lesion_bound(eye, lesion, at)
+            });
+        }
+    }
 }
 
 /// The texts under `key`, joined.

@@ -25,6 +25,12 @@ pub(in crate::export) fn subfield_um(eye: &EyeResult, layer: &str, subfield: &st
     field["mean_um"].as_f64().filter(|_| coverage(field) >= TOO_LITTLE)
 }
 
+/// Half of its 95 % interval in micrometres.
+pub(in crate::export) fn subfield_half_width_um(eye: &EyeResult, layer: &str, subfield: &str) -> Option<f64> {
+    subfield_um(eye, layer, subfield)?;
+    subfield_of(eye, layer, subfield)?["half_width_um"].as_f64()
+}
+
 /// The same, only if it stands for the whole subfield.
 pub(in crate::export) fn covered_subfield_um(eye: &EyeResult, layer: &str, subfield: &str) -> Option<f64> {
     let field = subfield_of(eye, layer, subfield).filter(|field| coverage(field) >= COVERED);
@@ -40,6 +46,12 @@ pub(in crate::export) fn subfield_coverage(eye: &EyeResult, subfield: &str) -> O
 pub(in crate::export) fn volume_mm3(eye: &EyeResult, layer: &str) -> Option<f64> {
     let grid = grid(eye, layer).filter(|grid| eye.has_fovea() && coverage(grid) >= COVERED)?;
     grid["volume_mm3"].as_f64()
+}
+
+/// Half of its 95 % interval in cubic millimetres.
+pub(in crate::export) fn volume_half_width_mm3(eye: &EyeResult, layer: &str) -> Option<f64> {
+    volume_mm3(eye, layer)?;
+    grid(eye, layer)?["volume_half_width_mm3"].as_f64()
 }
 
 /// Mean thickness in micrometres of the ganglion cell complex within 3 mm of the fovea: NFL, ganglion cells and inner
@@ -73,6 +85,18 @@ pub(in crate::export) fn scan_mean_um(eye: &EyeResult, layer: &str) -> Option<f6
     record["mean"].as_f64().filter(|_| coverage(record) >= TOO_LITTLE)
 }
 
+/// Half of its 95 % interval in micrometres.
+pub(in crate::export) fn scan_mean_half_width_um(eye: &EyeResult, layer: &str) -> Option<f64> {
+    scan_mean_um(eye, layer)?;
+    item(eye.items("/layers"), "layer", layer)?["half_width"].as_f64()
+}
+
+/// Half of the 95 % interval in micrometres of a quadrant around the disc.
+pub(in crate::export) fn quadrant_half_width_um(eye: &EyeResult, side: &str) -> Option<f64> {
+    quadrant_um(eye, side)?;
+    item(eye.items("/circle/quadrants"), "side", side)?["half_width_um"].as_f64()
+}
+
 /// Mean nerve fibre thickness in micrometres of a quadrant around the disc.
 pub(in crate::export) fn quadrant_um(eye: &EyeResult, side: &str) -> Option<f64> {
     let quadrant = item(eye.items("/circle/quadrants"), "side", side)?;
@@ -93,6 +117,14 @@ pub(in crate::export) fn is_searched(eye: &EyeResult) -> bool {
 pub(in crate::export) fn lesion(eye: &EyeResult, lesion: Lesion, key: &str) -> Option<f64> {
     match item(eye.items("/lesions"), "lesion", lesion.key()) {
         Some(record) => record[key].as_f64(),
+        None => is_searched(eye).then_some(0.0),
+    }
+}
+
+/// The lower (0) or upper (1) bound of the area of a lesion; 0 if the scan was searched and has none.
+pub(in crate::export) fn lesion_bound(eye: &EyeResult, lesion: Lesion, at: usize) -> Option<f64> {
+    match item(eye.items("/lesions"), "lesion", lesion.key()) {
+        Some(record) => record["area_bounds_mm2"][at].as_f64(),
         None => is_searched(eye).then_some(0.0),
     }
 }
