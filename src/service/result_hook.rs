@@ -47,7 +47,8 @@ impl FromStr for PostAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|_| "expected an address, as in http://127.0.0.1:8080/results".to_owned())?;
+        let uri: Uri =
+            text.parse().map_err(|_| "expected an address, as in http://127.0.0.1:8080/results".to_owned())?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err("expected an address that starts with http://".to_owned());
         };
@@ -324,7 +325,8 @@ mod tests {
         let text = fs::read_to_string(out).unwrap();
         assert!(text.starts_with(&format!("1 {}\n", summary.out.display())), "{text}");
         let names = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
-        let set: Vec<String> = text.lines().skip(1).map(names).filter(|name| !["PWD", "_", "SHLVL"].contains(&&**name)).collect();
+        let set: Vec<String> =
+            text.lines().skip(1).map(names).filter(|name| !["PWD", "_", "SHLVL"].contains(&&**name)).collect();
         assert!(set.iter().all(|name| ["PATH", "OCTRLS_VERDICT", "OCTRLS_KIND"].contains(&&**name)), "{text}");
         assert_eq!(set.iter().filter(|name| name.starts_with("OCTRLS")).count(), 2);
         assert!(told.lock().unwrap().is_empty());

@@ -18,6 +18,8 @@ const LEAST_ASCANS: usize = 100;
 /// Correlation lengths to try, in A-scans.
 const LENGTHS: [f64; 10] = [5.0, 10.0, 20.0, 30.0, 35.0, 40.0, 45.0, 50.0, 60.0, 80.0];
 
+/// For each layer of an eye by one grader, its B-scans.
+type Groups = Vec<(Measured, Vec<Compared>)>;
 type Columns = [Vec<Option<f32>>; BOUNDARIES];
 
 /// The mean thickness of one layer in one B-scan, compared with a grader's.
@@ -34,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut number = || arguments.next().ok_or("a spacing is missing")?.parse::<f64>().map_err(|e| e.to_string());
     let (axial_um, lateral_um) = (number()?, number()?);
     // For each eye, grader and layer, its B-scans.
-    let mut groups: Vec<(Measured, Vec<Compared>)> = Vec::new();
+    let mut groups: Groups = Vec::new();
     for set in arguments {
         let mut parts = set.splitn(3, ':');
         let (Some(results), Some(labels), Some(start)) = (parts.next(), parts.next(), parts.next()) else {
@@ -94,9 +96,8 @@ fn fit(groups: &[(Measured, Vec<Compared>)]) {
     for length in LENGTHS {
         let expected = |c: &Compared| c.deviation_um.powi(2) * pairs(c.ascans, length);
         let all: f64 = several().flatten().map(expected).sum();
-        let left = |group: &Vec<Compared>| {
-            centre(group).powi(2) - mean(group.iter().map(expected)) / group.len() as f64
-        };
+        let left =
+            |group: &Vec<Compared>| centre(group).powi(2) - mean(group.iter().map(expected)) / group.len() as f64;
         println!("{length:>4} {:.2} {:.2}", within / all, mean(several().map(left)).max(0.0).sqrt());
     }
     let present = CorrelationLength::of(Measured::Retina);
@@ -115,13 +116,14 @@ fn compare(
     start: &str,
     axial_um: f64,
     lateral_um: f64,
-) -> Result<Vec<(Measured, Vec<Compared>)>, Box<dyn Error>> {
-    let mut groups: Vec<(Measured, Vec<Compared>)> = Measured::all()
+) -> Result<Groups, Box<dyn Error>> {
+    let mut groups: Groups = Measured::all()
         .into_iter()
         .filter(|&of| of != Measured::Layer(Layer::Choroid))
         .map(|of| (of, Vec::new()))
         .collect();
-    let mut names: Vec<_> = fs::read_dir(labels)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut names: Vec<_> =
+        fs::read_dir(labels)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
     names.sort();
     for label in names {
         let name = label.file_stem().unwrap_or_default().to_string_lossy().into_owned();

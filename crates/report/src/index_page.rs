@@ -8,7 +8,7 @@ use crate::record::ResultRecord;
 /// Name of the file.
 pub(super) const INDEX_FILE: &str = "index.html";
 
-const STYLE: &str = "body{font:14px sans-serif;background:#18181c;color:#e1e1e1;margin:1.5em}a{color:#9cf}\
+pub(super) const STYLE: &str = "body{font:14px sans-serif;background:#18181c;color:#e1e1e1;margin:1.5em}a{color:#9cf}\
     h1{font-size:1.2em}figure{display:inline-block;margin:4px;width:300px;vertical-align:top}img{width:100%}\
     figcaption{font-size:12px;color:#aaa}.doubtful figcaption{color:#fc6}li{margin:2px 0}";
 
@@ -67,7 +67,7 @@ fn is_of_bscan(name: &str) -> bool {
 }
 
 /// Text for HTML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

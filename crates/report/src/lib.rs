@@ -46,8 +46,8 @@ pub use device::DeviceFindings;
 pub use dicom::{DicomResults, EarlierResult};
 pub use error::OutputError;
 pub use export::{
-    Column, Export, ExportError, EyePatient, EyeRow, EyeTable, FhirBundle, PatientIdentity, ScanIdentity, is_result,
-    is_result_of, patient_identity, write_dictionary,
+    Column, ContactSheet, Export, ExportError, EyePatient, EyeRow, EyeTable, FhirBundle, PatientIdentity, ScanIdentity,
+    is_result, is_result_of, patient_identity, write_dictionary,
 };
 pub use images::{Pictures, overlay, viridis};
 pub use record::{ModelRecord, RESULT_SCHEMA, ScanRecord};

@@ -422,7 +422,8 @@ impl LayerRecord {
             min: records().filter_map(|l| l.min).reduce(f32::min),
             max: records().filter_map(|l| l.max).reduce(f32::max),
             coverage,
-            half_width: mean.and_then(|_| half_width.or_else(|| Some(weighted(&|l| Some(l.half_width?.powi(2)))?.sqrt()))),
+            half_width: mean
+                .and_then(|_| half_width.or_else(|| Some(weighted(&|l| Some(l.half_width?.powi(2)))?.sqrt()))),
         }
     }
 }

@@ -25,7 +25,7 @@ use super::{
     correction::CorrectionRecord,
     device::DeviceFindings,
     dicom,
-    images::{Pictures, difference_map, png, thickness_maps},
+    images::{MapPanel, Pictures, difference_map, map_panels, png, thickness_maps},
     index_page::{INDEX_FILE, index_page},
     pages::{Chosen, Localizer, RenderedReport, Report, choose, headline},
     record::{BScanRecord, DicomRecord, NoteRecord, ResultRecord},
@@ -237,7 +237,7 @@ impl ResultWriter {
         record.correction = self.correction.take();
         record.inter_eye = inter_eye;
         self.write_difference_map(&record)?;
-        let report = self.write_report(&record, maps.as_ref())?;
+        let report = self.write_report(&record, maps.as_deref())?;
         record.dicom = self.write_dicom(&record, report.as_ref())?;
         self.files.sort();
         if let Some(html) = index_page(&record, &headline(&record), &self.files) {
@@ -267,8 +267,8 @@ impl ResultWriter {
         Ok(())
     }
 
-    /// Draws and writes the thickness maps of a volume.
-    fn write_maps(&mut self, measures: &ScanMeasures) -> Result<Option<RgbImage>, OutputError> {
+    /// Draws and writes the thickness maps of a volume; returns those for the report.
+    fn write_maps(&mut self, measures: &ScanMeasures) -> Result<Option<Vec<MapPanel>>, OutputError> {
         let volume = measures.maps.as_ref().zip(measures.volume.as_ref());
         let visible = measures.quality.facts.choroid_visible;
         let maps = volume.and_then(|(maps, volume)| thickness_maps(maps, visible, volume, self.header.eye));
@@ -276,7 +276,7 @@ impl ResultWriter {
             let content = png(MAPS_FILE, maps.as_raw(), maps.dimensions(), ExtendedColorType::Rgb8)?;
             self.write(MAPS_FILE, &content)?;
         }
-        Ok(maps)
+        Ok(volume.and_then(|(maps, volume)| map_panels(maps, volume, self.header.eye)))
     }
 
     /// Draws and writes the change since the previous visit, if there is one to compare with.
@@ -291,7 +291,7 @@ impl ResultWriter {
     fn write_report(
         &mut self,
         record: &ResultRecord<'_>,
-        maps: Option<&RgbImage>,
+        maps: Option<&[MapPanel]>,
     ) -> Result<Option<RenderedReport>, OutputError> {
         let Some(Shown { bscan: shown, .. }) = &self.shown else { return Ok(None) };
         let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
@@ -415,5 +415,7 @@ fn json(record: &ResultRecord<'_>) -> Result<Vec<u8>, OutputError> {
         .map_err(|e| OutputError::Encode { file: RESULT_FILE.to_owned(), reason: e.to_string() })
 }
 
+#[cfg(test)]
+mod follow_up_tests;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use walkdir::WalkDir;
 use octrls_core::ErrorCode;
 use octrls_engine::{REVIEW_FILE, TrainingSet, TrainingSetCounts, TrainingSetError};
 use octrls_fs::durable::{sync_folder, unfinished_file};
-use octrls_report::{Export, ExportError, FhirBundle, RESULT_FILE, is_result, patient_identity};
+use octrls_report::{ContactSheet, Export, ExportError, FhirBundle, RESULT_FILE, is_result, patient_identity};
 
 use super::export_eyes::EyeExport;
 use crate::cli::{
@@ -27,7 +27,7 @@ use crate::cli::{
 
 #[derive(Args)]
 #[group(skip)]
-#[command(group(ArgGroup::new("format").required(true).args(["csv", "fhir", "parquet", "json", "training"])))]
+#[command(group(ArgGroup::new("format").required(true).args(["csv", "fhir", "html", "parquet", "json", "training"])))]
 pub(crate) struct ExportArguments {
     /// Write a CSV file with one row per scan of an eye: visit, quality, thickness by subfield, lesions
     #[arg(long, value_name = "FILE")]
@@ -35,6 +35,9 @@ pub(crate) struct ExportArguments {
     /// Write a FHIR R4 bundle: a DiagnosticReport for each result, with an Observation for each value
     #[arg(long, value_name = "FILE")]
     fhir: Option<PathBuf>,
+    /// Write a web page that shows every result: a picture with eye, date, verdict, findings and links; offline, no scripts
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Write a Parquet file with one row per A-scan: boundaries and thickness
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
@@ -46,14 +49,14 @@ pub(crate) struct ExportArguments {
     #[arg(long, value_name = "DIR")]
     training: Option<PathBuf>,
     /// With --csv: also write the columns as a data dictionary that REDCap imports
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["fhir", "json", "parquet", "training"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fhir", "html", "json", "parquet", "training"])]
     dictionary: Option<PathBuf>,
     /// With --csv and --fhir: add patient ID and its issuer, as far as DICOM results state them; with --csv also the
     /// scan's path
-    #[arg(long, conflicts_with_all = ["json", "parquet", "training"])]
+    #[arg(long, conflicts_with_all = ["html", "json", "parquet", "training"])]
     identify: bool,
     /// With --csv: keep running, and write the file again whenever results change
-    #[arg(long, conflicts_with_all = ["fhir", "json", "parquet", "training"])]
+    #[arg(long, conflicts_with_all = ["fhir", "html", "json", "parquet", "training"])]
     follow: bool,
     /// Result folders, or folders to search for results; with --training, results folders of watchers
     #[arg(required = true, value_name = "DIR")]
@@ -70,6 +73,9 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     }
     if let Some(folder) = &arguments.training {
         return write_training_set(folder, &arguments.inputs);
+    }
+    if let Some(file) = &arguments.html {
+        return write_page(file, &find_results(&arguments.inputs, &is_result)?);
     }
     if let Some(file) = &arguments.parquet {
         return write_table(file, &find_results(&arguments.inputs, &is_result)?);
@@ -191,6 +197,19 @@ pub(super) fn write_atomically(
     staged.as_file().sync_all().with_context(failed)?;
     staged.persist(file).with_context(failed)?;
     sync_folder(folder).with_context(failed)
+}
+
+fn write_page(target: &Path, results: &BTreeSet<PathBuf>) -> anyhow::Result<ExitCode> {
+    let (mut page, mut unreadable) = (ContactSheet::new(target.parent().unwrap_or(Path::new("."))), 0);
+    for folder in results {
+        if let Err(error) = page.add(folder) {
+            unreadable += 1;
+            error_line(format_args!("{}: {error}", error.code()));
+        }
+    }
+    write_atomically(target, |file| file.write_all(page.html().as_bytes()))?;
+    println!("exported {}", counted(results.len() - unreadable, "result"));
+    Ok(some_failed_if(unreadable > 0))
 }
 
 fn write_bundle(target: &Path, results: &BTreeSet<PathBuf>, identify: bool) -> anyhow::Result<ExitCode> {

@@ -165,8 +165,9 @@ fn results_that_a_late_visit_changes_are_outdated_until_they_are_made_anew() {
     compare_and_enter(&history, &at(dates[3], 289.0));
     assert!(outdated().is_empty(), "in order");
     compare_and_enter(&history, &at(dates[1], 296.0));
-    assert_eq!(outdated(), [dates[2]], "the last compares with the third and the first, as before");
+    assert_eq!(outdated(), dates[2..], "the third compares with another visit, and the last shows one more");
     assert_eq!(compare_and_enter(&history, &at(dates[2], 290.0)), Some(-6.0));
+    assert_eq!(compare_and_enter(&history, &at(dates[3], 289.0)), Some(-1.0));
     assert!(outdated().is_empty(), "made anew, with the same measures");
     // The first visit is measured again, as with another centre.
     compare_and_enter(&history, &at(dates[0], 301.0));

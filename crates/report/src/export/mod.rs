@@ -11,6 +11,7 @@
 //! | `review`, `reviewer` | the last decision of a person on the result, and the name; null without one |
 //! | `EZ_END`, `RPE_OUTER`, `CSB_kind` | as in `boundaries.csv`; null in results of `octrls.result/1`, which lack them |
 
+mod contact_sheet;
 mod csv_table;
 mod eyes;
 mod fhir;
@@ -38,6 +39,7 @@ use parquet::{
 };
 use serde::Deserialize;
 
+pub use self::contact_sheet::ContactSheet;
 pub use self::eyes::{
     Column, EyePatient, EyeRow, EyeTable, PatientIdentity, ScanIdentity, patient_identity, write_dictionary,
 };

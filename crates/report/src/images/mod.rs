@@ -14,4 +14,4 @@ pub use thickness_maps::viridis;
 pub(super) use bscan_images::png;
 pub(super) use canvas::BACKGROUND;
 pub(super) use difference_map::{DifferenceScale, difference_map};
-pub(super) use thickness_maps::thickness_maps;
+pub(super) use thickness_maps::{MapPanel, map_panels, thickness_maps};

@@ -3,7 +3,9 @@
 use image::{Rgb, RgbImage};
 use octrls_core::{
     layer::{Layer, Measured},
-    measure::enface::{Centre, Coverage, ETDRS_RADII_MM, EtdrsGrid, Side, ThicknessMap, VolumeMeasures},
+    measure::enface::{
+        Centre, Coverage, ETDRS_RADII_MM, EtdrsGrid, Side, SubfieldThickness, ThicknessMap, VolumeMeasures,
+    },
     scan::{Eye, Place},
 };
 
@@ -34,8 +36,10 @@ const HATCHING_WIDTH: u32 = 2;
 const NOTES: u32 = 3;
 /// Length in pixels of the marks of millimetres.
 const TICK: u32 = 5;
-/// The top of a scale is rounded to a multiple of this, in micrometres.
+/// The ends of a scale are rounded to a multiple of this, in micrometres.
 const SCALE_STEP_UM: f32 = 10.0;
+/// Smallest range of a scale in micrometres.
+const LEAST_RANGE_UM: f32 = 20.0;
 
 /// Position of a map in the picture.
 struct Panel {
@@ -49,6 +53,48 @@ struct Panel {
     eye: Option<Eye>,
 }
 
+/// A map without text, for a page that writes it in its own type. Positions are shares of width and height.
+pub(crate) struct MapPanel {
+    pub(crate) of: Measured,
+    pub(crate) image: RgbImage,
+    /// Micrometres at the lower and upper end of the scale.
+    pub(crate) scale_um: [f32; 2],
+    /// Middle of each subfield, with its mean.
+    pub(crate) means: Vec<([f32; 2], String)>,
+    /// What is left and right.
+    pub(crate) sides: [Side; 2],
+}
+
+/// The maps of a volume of `eye` for a page, in the order of [`Measured::all`]; `None` as for [`thickness_maps`].
+pub(crate) fn map_panels(maps: &ScanMaps, measures: &VolumeMeasures, eye: Option<Eye>) -> Option<Vec<MapPanel>> {
+    let (mm_per_pixel, [width, height], corner) = size_of(maps)?;
+    let panel = Panel { left: 0, top: 0, width, height, corner, mm_per_pixel, eye };
+    let all = Measured::all().into_iter().zip(&maps.thickness).map(|(of, field)| {
+        let mut image = RgbImage::new(width, height);
+        let scale_um = panel.draw_thickness(&mut image, field);
+        if let Some(visible) = maps.choroid_visible.as_ref().filter(|_| of == Measured::Layer(Layer::Choroid)) {
+            panel.hatch(&mut image, |place| field.at(place).is_some() && visible.at(place).is_some_and(|v| v < 0.5));
+        }
+        panel.draw_rings(&mut image, measures.centre.place);
+        let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
+        let share = |(x, y): (u32, u32)| [x as f32 / width as f32, y as f32 / height as f32];
+        let means = grid.map(|grid| panel.means(grid, measures.centre)).unwrap_or_default();
+        let means = means.into_iter().map(|(at, text)| (share(at), text)).collect();
+        let sides = [-1.0, 1.0].map(|right| Side::of_direction((right, 0.0), eye));
+        MapPanel { of, image, scale_um, means, sides }
+    });
+    Some(all.collect())
+}
+
+/// Millimetres of a pixel, width and height of a map in pixels, and its upper left corner; `None` if the area is too small.
+fn size_of(maps: &ScanMaps) -> Option<(f64, [u32; 2], Place)> {
+    let (low, high) = maps.thickness.first()?.extent();
+    let (across, down) = (high.x - low.x, high.y - low.y);
+    let mm_per_pixel = across.max(down) / LONGER_SIDE;
+    let size = |mm: f64| ((mm / mm_per_pixel).round() as u32).max(1);
+    (across.min(down) >= MIN_EXTENT_MM).then(|| (mm_per_pixel, [size(across), size(down)], low))
+}
+
 /// Draws the maps of a volume of `eye` from its `maps`; `None` if the area is too small. The choroid is hatched where its
 /// end is inferred; `visible` is the share of A-scans in which it can be seen.
 #[must_use]
@@ -58,21 +104,14 @@ pub(crate) fn thickness_maps(
     measures: &VolumeMeasures,
     eye: Option<Eye>,
 ) -> Option<RgbImage> {
-    let (low, high) = maps.thickness.first()?.extent();
-    let (across, down) = (high.x - low.x, high.y - low.y);
-    if across.min(down) < MIN_EXTENT_MM {
-        return None;
-    }
-    let mm_per_pixel = across.max(down) / LONGER_SIDE;
-    let size = |mm: f64| ((mm / mm_per_pixel).round() as u32).max(1);
-    let (width, height) = (size(across), size(down));
+    let (mm_per_pixel, [width, height], corner) = size_of(maps)?;
     let cell = (width + MARGIN + BAR_WIDTH + NUMBERS_WIDTH, height + TITLE_HEIGHT + MARGIN);
     let rows = (Measured::all().len() as u32).div_ceil(COLUMNS);
     let size = (MARGIN + COLUMNS * cell.0, MARGIN + rows * cell.1 + NOTES * TITLE_HEIGHT);
     let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(BACKGROUND));
     for (i, (of, field)) in (0..).zip(Measured::all().into_iter().zip(&maps.thickness)) {
         let (left, top) = (MARGIN + i % COLUMNS * cell.0, MARGIN + i / COLUMNS * cell.1 + TITLE_HEIGHT);
-        let panel = Panel { left, top, width, height, corner: low, mm_per_pixel, eye };
+        let panel = Panel { left, top, width, height, corner, mm_per_pixel, eye };
         let grid = measures.etdrs.iter().find(|g| g.layer == of.key()).map(|g| &g.grid);
         panel.draw(&mut image, of, field, grid, measures.centre);
         if let Some(visible) = maps.choroid_visible.as_ref().filter(|_| of == Measured::Layer(Layer::Choroid)) {
@@ -104,15 +143,7 @@ pub(crate) fn thickness_maps(
 
 impl Panel {
     fn draw(&self, image: &mut RgbImage, of: Measured, map: &ThicknessMap, grid: Option<&EtdrsGrid>, centre: Centre) {
-        let values: Vec<Option<f32>> = (0..self.height)
-            .flat_map(|y| (0..self.width).map(move |x| (x, y)))
-            .map(|(x, y)| map.at(self.place(x, y)))
-            .collect();
-        let top = top_of_scale(&values);
-        for (i, value) in (0..).zip(&values) {
-            let colour = value.map_or(UNKNOWN, |v| viridis(v / top));
-            image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
-        }
+        let scale = self.draw_thickness(image, map);
         canvas::text(image, self.left, self.top - TITLE_HEIGHT + 5, TEXT_SCALE, TEXT, of.name());
         self.draw_rings(image, centre.place);
         if let Some(grid) = grid {
@@ -120,7 +151,21 @@ impl Panel {
         }
         self.draw_millimetres(image);
         self.draw_sides(image);
-        self.draw_scale(image, top);
+        self.draw_scale(image, scale);
+    }
+
+    /// Draws the colours; returns the ends of their scale.
+    fn draw_thickness(&self, image: &mut RgbImage, map: &ThicknessMap) -> [f32; 2] {
+        let values: Vec<Option<f32>> = (0..self.height)
+            .flat_map(|y| (0..self.width).map(move |x| (x, y)))
+            .map(|(x, y)| map.at(self.place(x, y)))
+            .collect();
+        let [bottom, top] = scale_of(&values);
+        for (i, value) in (0..).zip(&values) {
+            let colour = value.map_or(UNKNOWN, |v| viridis((v - bottom) / (top - bottom)));
+            image.put_pixel(self.left + i % self.width, self.top + i / self.width, Rgb(colour));
+        }
+        [bottom, top]
     }
 
     /// Marks the millimetres of the scan's own places along the left and the lower edge, and numbers every second.
@@ -144,18 +189,21 @@ impl Panel {
         }
     }
 
-    /// Marks nasal and temporal in the upper corners; left and right if the eye is unknown.
+    /// Marks nasal and temporal in the upper corners; left and right of the image if the eye is unknown.
     fn draw_sides(&self, image: &mut RgbImage) {
         let letter = |right: f64| match Side::of_direction((right, 0.0), self.eye) {
             Side::Nasal => "N",
             Side::Temporal => "T",
-            Side::Left => "L",
-            _ => "R",
+            Side::Left => "left",
+            _ => "right",
         };
-        let width = canvas::text_width(1, TEXT_SCALE);
-        for (x, text) in
-            [(self.left + 3, letter(-1.0)), (self.left + self.width.saturating_sub(width + 3), letter(1.0))]
-        {
+        let width = canvas::text_width(letter(1.0).len() as u32, TEXT_SCALE);
+        let left_width = canvas::text_width(letter(-1.0).len() as u32, TEXT_SCALE);
+        let sides = [
+            (self.left + 3, left_width, letter(-1.0)),
+            (self.left + self.width.saturating_sub(width + 3), width, letter(1.0)),
+        ];
+        for (x, width, text) in sides {
             canvas::fill(image, x - 1, self.top + 2, width + 1, 8 * TEXT_SCALE + 1, BACKGROUND);
             canvas::text(image, x, self.top + 3, TEXT_SCALE, TEXT, text);
         }
@@ -206,16 +254,10 @@ impl Panel {
     /// Writes the mean of each subfield at its middle, with a star if it is partly covered and a question mark if the grid
     /// is not centred on the fovea.
     fn draw_means(&self, image: &mut RgbImage, grid: &EtdrsGrid, centre: Centre) {
-        let doubt = if centre.from.is_fovea() { "" } else { "?" };
         // Neighbouring subfield middles are 1 mm apart.
         let room = (1.0 / self.mm_per_pixel) as u32;
         let scale = if canvas::text_width(3, TEXT_SCALE) + 4 <= room { TEXT_SCALE } else { 1 };
-        for field in &grid.subfields {
-            let Some(mean) = field.mean_um else { continue };
-            let (right, down) = field.at.middle(self.eye);
-            let place = Place { x: centre.place.x + right, y: centre.place.y + down };
-            let Some((x, y)) = self.pixel(place) else { continue };
-            let text = format!("{mean:.0}{}{doubt}", Coverage::of(field.coverage).mark());
+        for ((x, y), text) in self.means(grid, centre) {
             let width = canvas::text_width(text.len() as u32, scale);
             let (x, y) = (x.saturating_sub(width / 2), y.saturating_sub(4 * scale));
             canvas::fill(image, x.saturating_sub(1), y.saturating_sub(1), width + 1, 8 * scale + 1, BACKGROUND);
@@ -223,13 +265,24 @@ impl Panel {
         }
     }
 
-    fn draw_scale(&self, image: &mut RgbImage, top: f32) {
+    /// Pixel at the middle of each subfield, with its mean as text.
+    fn means(&self, grid: &EtdrsGrid, centre: Centre) -> Vec<((u32, u32), String)> {
+        let doubt = if centre.from.is_fovea() { "" } else { "?" };
+        let mean = |field: &SubfieldThickness| {
+            let (right, down) = field.at.middle(self.eye);
+            let at = self.pixel(Place { x: centre.place.x + right, y: centre.place.y + down })?;
+            Some((at, format!("{:.0}{}{doubt}", field.mean_um?, Coverage::of(field.coverage).mark())))
+        };
+        grid.subfields.iter().filter_map(mean).collect()
+    }
+
+    fn draw_scale(&self, image: &mut RgbImage, [bottom, top]: [f32; 2]) {
         let x = self.left + self.width + 6;
         for y in 0..self.height {
             let share = 1.0 - (y as f32 + 0.5) / self.height as f32;
             canvas::fill(image, x, self.top + y, BAR_WIDTH, 1, viridis(share));
         }
-        for (share, value) in [(0.0, top), (0.5, 0.5 * top), (1.0, 0.0)] {
+        for (share, value) in [(0.0, top), (0.5, f32::midpoint(bottom, top)), (1.0, bottom)] {
             let y = self.top + (share * self.height.saturating_sub(8 * TEXT_SCALE) as f32) as u32;
             canvas::text(image, x + BAR_WIDTH + 4, y, TEXT_SCALE, FAINT_TEXT, &format!("{value:.0}"));
         }
@@ -243,12 +296,15 @@ pub fn viridis(share: f32) -> [u8; 3] {
     [c.r, c.g, c.b]
 }
 
-/// A round number above nearly all values.
-fn top_of_scale(values: &[Option<f32>]) -> f32 {
+/// Round numbers below and above nearly all values.
+fn scale_of(values: &[Option<f32>]) -> [f32; 2] {
     let mut known: Vec<f32> = values.iter().flatten().copied().collect();
     known.sort_by(f32::total_cmp);
     let high = known.get(known.len() * 99 / 100).copied().unwrap_or(SCALE_STEP_UM);
-    (high / SCALE_STEP_UM).ceil().max(1.0) * SCALE_STEP_UM
+    let low = known.get(known.len() / 100).copied().unwrap_or_default();
+    let top = ((high / SCALE_STEP_UM).ceil() * SCALE_STEP_UM).max(LEAST_RANGE_UM);
+    let bottom = ((low / SCALE_STEP_UM).floor() * SCALE_STEP_UM).min(top - LEAST_RANGE_UM).max(0.0);
+    [bottom, top]
 }
 
 #[cfg(test)]
@@ -310,9 +366,30 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_ends_above_nearly_all_values() {
-        let values: Vec<_> = (0..1000).map(|i| Some(0.3 * i as f32)).chain([None]).collect();
-        assert!((top_of_scale(&values) - 300.0).abs() < 1e-3);
-        assert!((top_of_scale(&[None]) - 10.0).abs() < 1e-3);
+    fn the_scale_spans_nearly_all_values() {
+        let values: Vec<_> = (0..1000).map(|i| Some(200.0 + 0.1 * i as f32)).chain([None]).collect();
+        let whole = |values: &[Option<f32>]| scale_of(values).map(|um| um.round() as i32);
+        assert_eq!(whole(&values), [200, 300]);
+        assert_eq!(whole(&[Some(41.0); 9]), [30, 50]);
+        assert_eq!(whole(&[None]), [0, 20]);
+    }
+
+    #[test]
+    fn a_page_gets_maps_without_text_and_what_to_write() {
+        let volume = volume();
+        let thickness = volume.thickness_maps().expect("an area");
+        let measures = volume.measure(&thickness);
+        let maps = ScanMaps { thickness, choroid_visible: volume.choroid_visible_map() };
+        let panels = map_panels(&maps, &measures, None).expect("maps");
+        let retina = panels.last().expect("the retina");
+        assert_eq!((panels.len(), retina.of, retina.sides), (9, Measured::Retina, [Side::Left, Side::Right]));
+        assert_eq!(retina.image.dimensions(), (360, (LONGER_SIDE * 4.5 / 6.0).round() as u32));
+        assert!(
+            retina
+                .means
+                .iter()
+                .all(|([x, y], text)| (0.0..1.0).contains(x) && (0.0..1.0).contains(y) && text.ends_with('?'))
+        );
+        assert!(!retina.means.is_empty() && retina.scale_um[0] < retina.scale_um[1]);
     }
 }

@@ -9,7 +9,7 @@ use octrls_core::{
 };
 
 use super::{
-    layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, UNCERTAINTY_LEGEND, shade, with_half_width},
+    layout::{BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, UNCERTAINTY_LEGEND, draw_edge, shade, with_half_width},
     localizer::Localizer,
 };
 use crate::{
@@ -100,7 +100,8 @@ pub(super) fn circle_page(
         y += LINE;
         let compared = reference.and_then(|r| r.values.iter().find(|v| v.area == name));
         if let Some(colour) = compared.and_then(|c| shade(c.standing)) {
-            page.fill((columns[0] - 30.0, y - 9.0), (33.0, 12.0), colour);
+            page.fill((columns[0] - 33.0, y - 9.0), (36.0, 12.0), colour);
+            draw_edge(&mut page, (columns[0] - 33.0, y - 9.0), (36.0, 12.0), compared.map(|c| c.standing));
         }
         page.text(MARGIN, y, BODY.quiet(), Align::Left, name);
         page.text(columns[0], y, BODY, Align::Right, &with_half_width(mean, half_width));
@@ -131,7 +132,16 @@ pub(super) fn circle_page(
         page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &words);
         y += LINE;
     }
-    y += 10.0;
+    y = draw_sectors(&mut page, circle, y + 10.0);
+    if let Some(localizer) = localizer {
+        localizer.draw_with_caption(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
+    }
+    page
+}
+
+/// Draws clock hours, sectors and the difference of the halves; returns the last line of names.
+fn draw_sectors(page: &mut Page, circle: &CircleProfile, top: f32) -> f32 {
+    let mut y = top;
     page.text(MARGIN, y, BODY.quiet(), Align::Left, "clock hours, \u{b5}m");
     for (i, hour) in circle.clock_hours.iter().enumerate() {
         let x = MARGIN + 108.0 + 34.0 * i as f32;
@@ -144,13 +154,16 @@ pub(super) fn circle_page(
         let x = MARGIN + 108.0 + 50.0 * i as f32;
         let mark = Coverage::of(sector.coverage).mark();
         page.text(x, y, BODY.quiet(), Align::Right, &sector.sector.key().to_uppercase());
-        page.text(x, y + LINE, BODY, Align::Right, &format!("{}{mark}", with_half_width(sector.mean_um, sector.half_width_um)));
+        page.text(
+            x,
+            y + LINE,
+            BODY,
+            Align::Right,
+            &format!("{}{mark}", with_half_width(sector.mean_um, sector.half_width_um)),
+        );
     }
     let difference = circle.difference_um.map_or("-".to_owned(), |um| format!("{um:+.1}"));
     page.text(RIGHT - 60.0, y, BODY.quiet(), Align::Right, "upper - lower");
     page.text(RIGHT - 60.0, y + LINE, BODY, Align::Right, &difference);
-    if let Some(localizer) = localizer {
-        localizer.draw_with_caption(&mut page, (MARGIN, y + 2.0 * LINE + 10.0), 220.0);
-    }
-    page
+    y
 }

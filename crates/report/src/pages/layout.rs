@@ -2,7 +2,7 @@
 
 use octrls_core::measure::reference::Standing;
 
-use crate::pdf::{Style, WIDTH};
+use crate::pdf::{Page, Style, WIDTH};
 
 /// Left edge of the text, in points.
 pub(super) const MARGIN: f32 = 42.0;
@@ -22,6 +22,17 @@ pub(super) const fn shade(standing: Standing) -> Option<[u8; 3]> {
         Standing::Below => Some([190, 215, 240]),
         Standing::Within => None,
         Standing::Above => Some([250, 215, 170]),
+    }
+}
+
+/// Marks a value outside the reference range by a dark edge, below or above it, which a grey print shows too.
+pub(super) fn draw_edge(page: &mut Page, (x, y): (f32, f32), (width, height): (f32, f32), standing: Option<Standing>) {
+    const EDGE: f32 = 1.2;
+    const COLOUR: [u8; 3] = [40, 40, 40];
+    match standing {
+        Some(Standing::Below) => page.fill((x, y + height - EDGE), (width, EDGE), COLOUR),
+        Some(Standing::Above) => page.fill((x, y), (width, EDGE), COLOUR),
+        Some(Standing::Within) | None => {}
     }
 }
 

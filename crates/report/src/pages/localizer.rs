@@ -51,6 +51,9 @@ impl Localizer<'_> {
         lines.iter().step_by(every).for_each(|line| curve(line, 0.3, LINE_COLOUR));
         if let Some(line) = lines.get(self.shown) {
             curve(line, 0.8, HIGHLIGHT_COLOUR);
+            if line.len() > 2 {
+                draw_start(page, line, &inside, at);
+            }
         }
         if pixel_mm.is_some() && wide > 2.0 {
             let (left, below) = (at.0 + 5.0, at.1 + size.1 - 5.0);
@@ -82,8 +85,35 @@ impl Localizer<'_> {
     fn caption(&self) -> [&'static str; 2] {
         match self.fundus.lines.len() {
             0 => ["fundus", "position of the B-scans not known"],
+            1 if self.fundus.lines[0].len() > 2 => ["fundus", "circle: the B-scan, from the square along the arrow"],
             1 => ["fundus", "line: the B-scan"],
             _ => ["fundus", "yellow line: the B-scan shown"],
         }
     }
+}
+
+/// Marks where a circle starts, and the way that it runs.
+fn draw_start(
+    page: &mut Page,
+    circle: &[[f32; 2]],
+    inside: &impl Fn(&[f32; 2]) -> Option<(f32, f32)>,
+    image: (f32, f32),
+) {
+    const MARK: f32 = 3.0;
+    const ARROW: f32 = 5.0;
+    let Some(start) = circle.first().and_then(inside) else { return };
+    page.fill((start.0 - 0.5 * MARK, start.1 - 0.5 * MARK), (MARK, MARK), HIGHLIGHT_COLOUR);
+    // An arrow at an eighth of the way.
+    let on = circle.len() / 8;
+    let points = circle.get(on).and_then(inside).zip(circle.get(on + circle.len() / 60 + 1).and_then(inside));
+    let Some(((x0, y0), (x1, y1))) = points else { return };
+    let length = (x1 - x0).hypot(y1 - y0).max(f32::MIN_POSITIVE);
+    let (along, across) = (((x1 - x0) / length, (y1 - y0) / length), ((y0 - y1) / length, (x1 - x0) / length));
+    let wing = |side: f32| {
+        let (back, out) = (-ARROW, 0.6 * side * ARROW);
+        Some((x1 + back * along.0 + out * across.0, y1 + back * along.1 + out * across.1))
+    };
+    page.curve([wing(1.0), Some((x1, y1)), wing(-1.0)].into_iter(), 1.0, HIGHLIGHT_COLOUR);
+    let x = (start.0 - 5.0).max(image.0 + 16.0);
+    page.text(x, start.1 - 3.0, Style::of(6.5).white(), Align::Right, "start");
 }

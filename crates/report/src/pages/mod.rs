@@ -10,6 +10,7 @@ mod headline;
 mod layout;
 mod lesion_table;
 mod localizer;
+mod map_sheet;
 mod trend_page;
 mod volume_page;
 
@@ -30,6 +31,7 @@ use self::{
     volume_page::volume_page,
 };
 use crate::{
+    images::MapPanel,
     pdf::{Align, HEIGHT, Page, PdfError, Style, digest, pdf, shortened},
     record::ResultRecord,
 };
@@ -42,7 +44,7 @@ pub(super) struct Report<'a> {
     /// Further B-scans of a volume with their lines.
     pub(super) chosen: &'a [(Chosen, RgbImage)],
     /// Thickness maps of a volume.
-    pub(super) maps: Option<&'a RgbImage>,
+    pub(super) maps: Option<&'a [MapPanel]>,
     /// The fundus image with the B-scans, if the scanner took one.
     pub(super) localizer: Option<Localizer<'a>>,
 }
@@ -68,7 +70,8 @@ impl Report<'_> {
         let mut pages = vec![first.page];
         if let (Some(measures), Some(maps)) = (&self.record.volume, self.maps) {
             let record = self.record;
-            pages.push(volume_page(measures, record.reference.as_ref(), record.not_compared, maps));
+            let visible = record.choroid_visible;
+            pages.push(volume_page(measures, record.reference.as_ref(), record.not_compared, (maps, visible)));
         }
         if let Some(volume) = &self.record.volume {
             let (inter_eye, scaled) = (self.record.inter_eye.as_ref(), self.record.scaled.as_ref());

@@ -94,11 +94,7 @@ fn draw_trend(page: &mut Page, trend: &Trend, top: f32) {
 fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<Eye>, top: f32) {
     let scale = DifferenceScale::of(follow_up, map);
     let side = CELL * MAP_CELLS as f32;
-    let title = format!(
-        "Retina, {} minus {}, \u{b5}m",
-        day(&follow_up.acquired),
-        day(&follow_up.previous.acquired)
-    );
+    let title = format!("Retina, {} minus {}, \u{b5}m", day(&follow_up.acquired), day(&follow_up.previous.acquired));
     page.text(MARGIN, top + 6.0, BODY.bold(), Align::Left, &title);
     let (left, top) = (MARGIN, top + 14.0);
     for (row, cells) in map.rows().enumerate() {
@@ -126,7 +122,13 @@ fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<E
         page.fill((x, top + height * step as f32), (10.0, height + 0.2), scale.colour(um));
     }
     for (share, um) in [(0.0, scale.top_um), (0.5, 0.0), (1.0, -scale.top_um)] {
-        page.text(x + 14.0, top + share * side + 6.0 * (1.0 - share), Style::of(8.0), Align::Left, &format!("{um:+.0}"));
+        page.text(
+            x + 14.0,
+            top + share * side + 6.0 * (1.0 - share),
+            Style::of(8.0),
+            Align::Left,
+            &format!("{um:+.0}"),
+        );
     }
     let beyond = match scale.within_um {
         Some(um) => format!("+ and -: more than {um:.1} \u{b5}m, the largest repeatability of a subfield."),

@@ -1,6 +1,5 @@
 //! The report page about a volume: maps, ETDRS subfields, the ganglion cell annulus.
 
-use image::RgbImage;
 use octrls_core::{
     layer::{Layer, Measured},
     measure::{
@@ -9,10 +8,15 @@ use octrls_core::{
     },
 };
 
-use super::layout::{UNCERTAINTY_LEGEND, BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, micrometres, shade, with_half_width};
+use super::{
+    layout::{
+        BODY, LINE, MARGIN, OTHER_DEVICES, RIGHT, UNCERTAINTY_LEGEND, draw_edge, micrometres, shade, with_half_width,
+    },
+    map_sheet::draw_maps,
+};
 use crate::{
-    images::BACKGROUND,
-    pdf::{Align, Page, Picture, PictureKind, Style, wrapped},
+    images::{BACKGROUND, MapPanel},
+    pdf::{Align, Page, Style, wrapped},
     record::ReferenceRecord,
 };
 
@@ -26,21 +30,16 @@ fn centre_in_words(centre: &Centre) -> String {
     format!("centre: {}, at {:.2}, {:.2} mm{certain}", from.words(), place.x, place.y)
 }
 
-/// Draws the page with the thickness maps `maps`.
+/// Draws the page with the thickness `maps`; `visible` is the share of A-scans in which the choroid's end can be seen.
 pub(super) fn volume_page(
     measures: &VolumeMeasures,
     reference: Option<&ReferenceRecord>,
     not_compared: Option<NotCompared>,
-    maps: &RgbImage,
+    (maps, visible): (&[MapPanel], Option<f32>),
 ) -> Page {
     let mut page = Page::new();
     page.text(MARGIN, 58.0, Style::of(14.0).bold(), Align::Left, "Volume");
-    let scale = ((RIGHT - MARGIN) / maps.width() as f32).min(430.0 / maps.height() as f32);
-    let size = (scale * maps.width() as f32, scale * maps.height() as f32);
-    let (pixels, kind) = (maps.as_raw().clone(), PictureKind::Graphic);
-    let picture = Picture { width: maps.width(), height: maps.height(), pixels, kind };
-    page.picture((MARGIN, 70.0), size, picture);
-    let mut y = 70.0 + size.1 + 24.0;
+    let mut y = draw_maps(&mut page, 68.0, maps, visible, measures.centre.from.words()) + 16.0;
     page.text(MARGIN, y, BODY.bold(), Align::Left, "ETDRS subfields, mean in \u{b5}m");
     page.text(RIGHT, y, BODY, Align::Right, &centre_in_words(&measures.centre));
     y += LINE + 2.0;
@@ -64,6 +63,7 @@ pub(super) fn volume_page(
             let standing = compared.into_iter().find(|c| c.layer == measured.layer && c.subfield == field.at);
             if let Some(colour) = standing.and_then(|c| shade(c.standing)) {
                 page.fill((column(i) - 35.0, y - 5.0), (38.0, 12.0), colour);
+                draw_edge(&mut page, (column(i) - 35.0, y - 5.0), (38.0, 12.0), standing.map(|c| c.standing));
             }
             page.text(column(i), y + 4.0, BODY, Align::Right, &text);
         }
@@ -93,6 +93,7 @@ pub(super) fn volume_page(
         y += LINE;
         for (x, standing, words) in [(MARGIN, Standing::Below, "below"), (MARGIN + 58.0, Standing::Above, "above")] {
             page.fill((x, y - 7.0), (10.0, 9.0), shade(standing).unwrap_or(BACKGROUND));
+            draw_edge(&mut page, (x, y - 7.0), (10.0, 9.0), Some(standing));
             page.text(x + 14.0, y, Style::of(8.0), Align::Left, words);
         }
         let words = format!("the reference (mean \u{b1} 1.96 SD): {}; {}", reference.name, reference.population);
@@ -116,7 +117,10 @@ pub(super) fn volume_page(
         y += LINE + 6.0;
         page.text(MARGIN, y, BODY.bold(), Align::Left, "GCL+IPL in the elliptical annulus, mean in \u{b5}m");
         y += LINE + 2.0;
-        let sectors = gcipl.sectors.iter().map(|s| (s.sector.key().replace('_', "-"), with_half_width(s.mean_um, s.half_width_um)));
+        let sectors = gcipl
+            .sectors
+            .iter()
+            .map(|s| (s.sector.key().replace('_', "-"), with_half_width(s.mean_um, s.half_width_um)));
         let all = sectors.chain([("average".to_owned(), average), ("minimum".to_owned(), minimum)]);
         for (i, (name, value)) in all.enumerate() {
             let x = MARGIN + 64.0 * (i as f32 + 1.0);

@@ -2,7 +2,7 @@
 
 use std::{fs, ops::ControlFlow, path::Path, sync::LazyLock};
 
-use octrls_core::{layer::Boundary, lesion::Lesion, surface::LesionMask};
+use octrls_core::{layer::Boundary, lesion::Lesion, scan::Place, surface::LesionMask};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,13 +19,21 @@ static VOLUME: LazyLock<(tempfile::TempDir, Value)> = LazyLock::new(|| {
 
 /// Writes the results of a scan of `bscans` B-scans into `out`; returns `result.json`, which follows the published schema.
 fn written(out: &Path, bscans: usize, searched: bool) -> Value {
-    write(out, (0..bscans).map(|index| segmented(index, searched)).collect(), None)
+    write(out, (0..bscans).map(|index| segmented(index, searched)).collect(), None, None)
 }
 
-fn write(out: &Path, bscans: Vec<SegmentedBScan>, fundus: Option<FundusImage>) -> Value {
+pub(super) fn write(
+    out: &Path,
+    bscans: Vec<SegmentedBScan>,
+    fundus: Option<FundusImage>,
+    history: Option<&dyn EyeVisits>,
+) -> Value {
     let header = header(bscans.len());
+    // As a person states it, where the phantom has its fovea.
+    let fovea = Place { x: 3.0, y: 1.44 };
+    let stated = StatedFacts { centre: history.map(|_| fovea), ..StatedFacts::default() };
     let target = out.join("scan");
-    let mut writer = ResultWriter::begin(&Staging::of(out), &target, &header).expect("begin");
+    let mut writer = ResultWriter::begin(&Staging::of(out), &target, &header).expect("begin").with_stated(stated);
     if let Some(fundus) = fundus {
         writer = writer.with_fundus(fundus);
     }
@@ -41,7 +49,7 @@ fn write(out: &Path, bscans: Vec<SegmentedBScan>, fundus: Option<FundusImage>) -
         ellipsoid_zone: EzConvention::default(),
         gates: &Gates::default(),
         reference: None,
-        history: None,
+        history,
         elapsed: Duration::from_secs(1),
     };
     writer.finish(context, &mut || ControlFlow::Continue(())).expect("finish");
@@ -99,6 +107,27 @@ fn every_table_has_its_columns_in_each_row() {
     }
     let listed = files(result).into_iter().filter(|name| name.contains(".csv")).count();
     assert_eq!(listed, expected.len());
+}
+
+#[test]
+fn every_mean_has_its_uncertainty_beside_it() {
+    let (out, result) = &*VOLUME;
+    let number = |value: &Value| value.as_f64().unwrap_or(-1.0);
+    for layers in [&result["layers"], &result["bscans"][3]["layers"]] {
+        let known = layers.as_array().expect("layers").iter().filter(|layer| layer["mean"].is_number());
+        // What all A-scans share is 1.5 um.
+        assert!(
+            known.clone().count() > 7 && known.clone().all(|layer| number(&layer["half_width"]) >= 2.9),
+            "{layers}"
+        );
+    }
+    let (bscan, scan) = (&result["bscans"][3]["layers"][8], &result["layers"][8]);
+    assert!(number(&scan["half_width"]) <= number(&bscan["half_width"]), "{scan} {bscan}");
+    let (_, rows) = table(out.path(), "etdrs.csv");
+    for row in rows {
+        assert_eq!(row[2].is_empty(), row[8].is_empty(), "{row:?}");
+    }
+    assert!(number(&result["volume"]["etdrs"][8]["volume_half_width_mm3"]) > 0.0);
 }
 
 #[test]
@@ -185,7 +214,7 @@ fn the_fundus_moves_to_a_page_of_its_own_if_the_first_has_no_room() {
     let fundus = || FundusImage { width: 2, height: 2, pixels: vec![90; 4], pixel_mm: None, lines: Vec::new() };
     let pages = |bscan: SegmentedBScan| {
         let out = tempfile::tempdir().expect("tempdir");
-        write(out.path(), vec![bscan], Some(fundus()));
+        write(out.path(), vec![bscan], Some(fundus()), None);
         let pdf = fs::read(out.path().join("scan/report.pdf")).expect("a report");
         pdf.windows(11).filter(|bytes| bytes == b"/Type/Page/").count()
     };

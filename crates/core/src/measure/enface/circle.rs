@@ -175,18 +175,14 @@ impl CircleProfile {
             tsnit[parts.degree].add(value, 1.0);
             whole.add(value, 1.0);
         }
-        let quadrant =
-            |(mean, side): (WeightedMean, Side)| Quadrant {
-                side,
-                mean_um: mean.value(),
-                coverage: mean.coverage(),
-                half_width_um: None,
-            };
-        let hour = |i: usize| ClockHour {
-            hour: i as u8 + 1,
-            mean_um: hours[(i + 1) % 12].value(),
+        let quadrant = |(mean, side): (WeightedMean, Side)| Quadrant {
+            side,
+            mean_um: mean.value(),
+            coverage: mean.coverage(),
             half_width_um: None,
         };
+        let hour =
+            |i: usize| ClockHour { hour: i as u8 + 1, mean_um: hours[(i + 1) % 12].value(), half_width_um: None };
         let [_, above, _, below] = quadrants;
         Some(Self {
             sectors: std::array::from_fn(|i| CircleSector {
@@ -213,12 +209,7 @@ impl CircleProfile {
     /// Adds the uncertainty of every mean. `deviations` are the standard deviations of the thickness of each A-scan along
     /// `track`, in micrometres.
     #[must_use]
-    pub(super) fn with_uncertainty(
-        mut self,
-        track: &BScanPosition,
-        deviations: &[Option<f32>],
-        eye: Eye,
-    ) -> Self {
+    pub(super) fn with_uncertainty(mut self, track: &BScanPosition, deviations: &[Option<f32>], eye: Eye) -> Self {
         let half_width = |is_meant: &dyn Fn(Parts) -> bool| {
             let mut error = MeanError::default();
             for (ascan, deviation) in deviations.iter().enumerate() {

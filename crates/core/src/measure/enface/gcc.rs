@@ -61,10 +61,7 @@ impl GccThickness {
 
     /// Adds the uncertainty of the average, as for [`EtdrsGrid`](super::EtdrsGrid).
     #[must_use]
-    pub(super) fn with_uncertainty(
-        self,
-        half_width_um: impl Fn(&dyn Fn((f64, f64)) -> bool) -> Option<f32>,
-    ) -> Self {
+    pub(super) fn with_uncertainty(self, half_width_um: impl Fn(&dyn Fn((f64, f64)) -> bool) -> Option<f32>) -> Self {
         let within = |(right, down): (f64, f64)| right.hypot(down) <= RADIUS_MM;
         Self { average_half_width_um: self.average_um.and_then(|_| half_width_um(&within)), ..self }
     }

@@ -60,7 +60,8 @@ impl FoveaMap {
     /// This map minus `earlier`; `None` if no cell is known in both.
     #[must_use]
     pub fn minus(&self, earlier: &Self) -> Option<Self> {
-        let cells: Vec<Option<f32>> = self.0.iter().zip(&earlier.0).map(|(now, before)| Some((*now)? - (*before)?)).collect();
+        let cells: Vec<Option<f32>> =
+            self.0.iter().zip(&earlier.0).map(|(now, before)| Some((*now)? - (*before)?)).collect();
         cells.iter().any(Option::is_some).then_some(Self(cells))
     }
 
@@ -76,7 +77,8 @@ mod tests {
     use crate::measure::enface::fixtures::raster;
 
     fn map(fovea: Place, thickness: impl Fn(Place) -> Option<f32>) -> FoveaMap {
-        let field = ThicknessMap::new(&raster((256, 61), 8.0, Place { x: 4.0, y: 4.0 }, 0.0, thickness)).expect("a field");
+        let field =
+            ThicknessMap::new(&raster((256, 61), 8.0, Place { x: 4.0, y: 4.0 }, 0.0, thickness)).expect("a field");
         FoveaMap::of(&field, fovea).expect("cells")
     }
 

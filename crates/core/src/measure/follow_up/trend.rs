@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Repeatability, Visit, VISIT_SECONDS};
+use super::{Repeatability, VISIT_SECONDS, Visit};
 
 /// The measures whose course is given, where they are known.
 const MAIN: [&str; 5] = ["etdrs/retina/C", "etdrs/retina/grid", "gcipl/average", "gcc/average", "circle/nfl/mean"];

@@ -343,9 +343,7 @@ fn uncertainty(all: &mut Columns) {
         }
         if of != Measured::Retina {
             let label = format!("{long}, volume within 3 mm of the fovea, {half} (mm3)");
-            all.measure(format!("{key}_volume_hw_mm3"), label, 4, move |eye| {
-                measures::volume_half_width_mm3(eye, key)
-            });
+            all.measure(format!("{key}_volume_hw_mm3"), label, 4, move |eye| measures::volume_half_width_mm3(eye, key));
         }
     }
     let mean = format!("Ganglion cell and inner plexiform layer, mean, {half} (um)");
@@ -354,9 +352,7 @@ fn uncertainty(all: &mut Columns) {
     all.number("cprnfl_mean_hw_um", &mean, "/circle/mean_half_width_um", 2);
     for side in ["temporal", "superior", "nasal", "inferior"] {
         let label = format!("Nerve fibres around the disc, {side}, {half} (um)");
-        all.measure(format!("cprnfl_{side}_hw_um"), label, 2, move |eye| {
-            measures::quadrant_half_width_um(eye, side)
-        });
+        all.measure(format!("cprnfl_{side}_hw_um"), label, 2, move |eye| measures::quadrant_half_width_um(eye, side));
     }
     for lesion in Lesion::ALL {
         let (key, name) = (lesion.key(), lesion.long_name());
