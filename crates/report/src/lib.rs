@@ -60,4 +60,4 @@ pub use stored::{
 pub use summary::{CoveredVolume, LesionSummary, ScanSummary};
 pub use verdict::verdict_of;
 pub use visits::EyeVisits;
-pub use writer::{ResultWriter, ScanContext};
+pub use writer::{ReportOptions, ResultWriter, ScanContext};

@@ -18,6 +18,7 @@ use octrls_core::{
     segment::SegmentedBScan,
 };
 use octrls_readers::{DicomOrigin, FundusImage, StatedFacts};
+use serde::{Deserialize, Serialize};
 
 use super::{
     DicomResults, EarlierResult, EyeVisits, ModelRecord, OutputError, RESULT_FILE, RESULT_SCHEMA, ScanRecord,
@@ -27,7 +28,7 @@ use super::{
     dicom,
     images::{MapPanel, Pictures, difference_map, map_panels, png, thickness_maps},
     index_page::{INDEX_FILE, index_page},
-    pages::{Chosen, Localizer, RenderedReport, Report, choose, headline},
+    pages::{Chosen, Localizer, RenderedReport, Report, choose, headline, patient_name},
     record::{BScanRecord, DicomRecord, NoteRecord, ResultRecord},
     staging::{Cancelled, StagedFolder},
     summarise::{CollectedScan, Reference, ScanMeasures, summarise},
@@ -55,8 +56,16 @@ pub struct ResultWriter {
     shown: Option<Shown>,
     fundus: Option<FundusImage>,
     correction: Option<CorrectionRecord>,
+    options: ReportOptions,
     /// Names of the files written so far.
     files: Vec<String>,
+}
+
+/// How the report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportOptions {
+    /// Whether the report names the patient, as far as a DICOM scan does.
+    pub identify: bool,
 }
 
 /// What applies to the scan as a whole.
@@ -114,6 +123,7 @@ impl ResultWriter {
             shown: None,
             fundus: None,
             correction: None,
+            options: ReportOptions::default(),
             files: Vec::new(),
         })
     }
@@ -144,6 +154,13 @@ impl ResultWriter {
     #[must_use]
     pub fn with_axial_length(mut self, axial_length_mm: Option<f64>) -> Self {
         self.collected = self.collected.with_axial_length(axial_length_mm);
+        self
+    }
+
+    /// Writes the report by `options`.
+    #[must_use]
+    pub fn with_report(mut self, options: ReportOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -296,7 +313,10 @@ impl ResultWriter {
         let Some(Shown { bscan: shown, .. }) = &self.shown else { return Ok(None) };
         let localizer = self.fundus.as_ref().map(|fundus| Localizer { fundus, shown: shown.index });
         let chosen = self.read_overlays(choose(record));
-        let report = Report { record, shown, chosen: &chosen, maps, localizer }.render();
+        let origin = self.dicom.as_ref().map(|dicom| &dicom.origin).filter(|_| self.options.identify);
+        let patient = origin.and_then(|origin| patient_name(&origin.subject));
+        let patient = patient.as_deref();
+        let report = Report { record, patient, shown, chosen: &chosen, maps, localizer }.render();
         let report = report.map_err(|e| OutputError::Encode { file: REPORT_FILE.to_owned(), reason: e.to_string() })?;
         self.write(REPORT_FILE, &report.pdf)?;
         Ok(Some(report))

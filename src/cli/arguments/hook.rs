@@ -13,17 +13,17 @@ use crate::service::{HookOptions, PostAddress};
 pub(crate) struct HookArguments {
     /// Run this program for each published result, with the result folder as its only argument, and the verdict and the
     /// kind of the scan in OCTRLS_VERDICT and OCTRLS_KIND
-    #[arg(long, value_name = "PROGRAM")]
-    on_result: Option<PathBuf>,
+    #[arg(id = "on_result", long = "on-result", value_name = "PROGRAM")]
+    command: Option<PathBuf>,
     /// Post folder, verdict and kind of each published result as JSON to this address on this machine
-    #[arg(long, value_name = "URL")]
-    on_result_post: Option<PostAddress>,
+    #[arg(id = "on_result_post", long = "on-result-post", value_name = "URL")]
+    post_to: Option<PostAddress>,
     /// Let --on-result-post be an address on another machine; what is sent is not encrypted
-    #[arg(long)]
-    on_result_remote: bool,
+    #[arg(id = "on_result_remote", long = "on-result-remote")]
+    may_leave: bool,
     /// Time limit of the program and of each try of a post in seconds
-    #[arg(long, value_name = "S", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    on_result_limit: u64,
+    #[arg(id = "on_result_limit", long = "on-result-limit", value_name = "S", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    limit_seconds: u64,
 }
 
 impl HookArguments {
@@ -32,14 +32,14 @@ impl HookArguments {
     /// # Errors
     /// When an address is on another machine, without the permission for that.
     pub(crate) fn options(&self) -> anyhow::Result<Option<HookOptions>> {
-        if self.on_result_post.as_ref().is_some_and(|address| !address.is_local && !self.on_result_remote) {
+        if self.post_to.as_ref().is_some_and(|address| !address.is_local && !self.may_leave) {
             bail!(
                 "{}: --on-result-post is on another machine; allow that with --on-result-remote",
                 ErrorCode::ArgsClash
             );
         }
-        let (command, post_to) = (self.on_result.clone(), self.on_result_post.clone());
+        let (command, post_to) = (self.command.clone(), self.post_to.clone());
         let is_needed = command.is_some() || post_to.is_some();
-        Ok(is_needed.then(|| HookOptions { command, post_to, limit: Duration::from_secs(self.on_result_limit) }))
+        Ok(is_needed.then(|| HookOptions { command, post_to, limit: Duration::from_secs(self.limit_seconds) }))
     }
 }

@@ -16,7 +16,7 @@ use octrls_core::{
 };
 use octrls_engine::SegmenterOptions;
 use octrls_readers::{NamePattern, RawScan, ReadOptions};
-use octrls_report::DicomResults;
+use octrls_report::{DicomResults, ReportOptions};
 
 use super::{
     heading::SCANS,
@@ -82,6 +82,9 @@ pub(crate) struct ResultArguments {
     pub(crate) reference: PathBuf,
     #[command(flatten)]
     pub(crate) convention: ConventionArguments,
+    /// Write the patient's name into the report, as far as a DICOM scan states it; otherwise there is a line to write it on
+    #[arg(long)]
+    pub(crate) identify: bool,
     /// What names of files and folders state where the files do not, as in '{patient}/{eye}_{date}'; fields: patient,
     /// eye, date, time, axial_um, lateral_um, and * for anything
     #[arg(long, value_name = "PATTERN", help_heading = SCANS)]
@@ -113,6 +116,7 @@ impl ResultArguments {
             gates,
             reference: reference.map(Arc::new),
             names: self.name_pattern.clone(),
+            report: ReportOptions { identify: self.identify },
         })
     }
 }

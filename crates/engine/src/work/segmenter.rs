@@ -12,8 +12,8 @@ use octrls_core::{
 use octrls_fs::digest::sha256;
 use octrls_readers::{NamePattern, OpenedScan, ReadError, ReadOptions, ScanReader};
 use octrls_report::{
-    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ResultWriter, ScanContext, ScanRecord, ScanSummary,
-    SeriesFolder, Staging,
+    DeviceFindings, DicomResults, EyeVisits, ModelRecord, Pictures, ReportOptions, ResultWriter, ScanContext,
+    ScanRecord, ScanSummary, SeriesFolder, Staging,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ pub struct SegmenterOptions {
     /// What the names of files and folders state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<NamePattern>,
+    /// How the report is written.
+    #[serde(default)]
+    pub report: ReportOptions,
 }
 
 /// Segments every B-scan of a scan and writes its results.
@@ -122,7 +125,8 @@ impl Segmenter {
 
         let mut results = ResultWriter::begin(&self.staging, out, &header)?;
         let settings = reader.settings().unwrap_or_default();
-        results = results.with_stated(stated).with_axial_length(settings.axial_length_mm);
+        results =
+            results.with_report(self.options.report).with_stated(stated).with_axial_length(settings.axial_length_mm);
         if let Some(origin) = reader.dicom_origin() {
             results = results.with_dicom(origin.clone(), self.options.dicom);
         }
@@ -231,7 +235,7 @@ impl Processor for Segmenter {
 
     fn fingerprint(&self) -> String {
         let um = |v: Option<f64>| v.map_or("-".to_owned(), |v| v.to_string());
-        let SegmenterOptions { read, ez, dicom, gates, reference, names } = &self.options;
+        let SegmenterOptions { read, ez, dicom, gates, reference, names, report } = &self.options;
         let ReadOptions { axial_um, lateral_um, um_per_degree, allow_missing, series, raw } = *read;
         let model = self.network.file_sha256();
         let missing = if allow_missing { "missing" } else { "whole" };
@@ -241,7 +245,8 @@ impl Processor for Segmenter {
         let judged_by = sha256(format!("{} {reference:?}", gates.identity()).as_bytes());
         let raw = raw.map(|raw| format!(" raw {raw}")).unwrap_or_default();
         let names = names.as_ref().map(|pattern| format!(" names {pattern}")).unwrap_or_default();
-        let written = format!("{} {missing}{series}{raw}{names} {} {judged_by}", ez.key(), dicom.key());
+        let identified = if report.identify { " identified" } else { "" };
+        let written = format!("{} {missing}{series}{raw}{names}{identified} {} {judged_by}", ez.key(), dicom.key());
         let table = |h: &Arc<History>| format!(" follow-up {}", sha256(format!("{:?}", h.repeatability()).as_bytes()));
         let followed = self.history.as_ref().map(table).unwrap_or_default();
         format!("{FINGERPRINT} {model} {axial} {lateral}{degree} {written}{followed}")

@@ -249,3 +249,31 @@ pub(super) fn coverage(share: f32) -> Item {
 pub(super) fn rounded(value: f64) -> f64 {
     (100.0 * value).round() / 100.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_uncertainty_is_a_range_to_either_side() {
+        let first = |item: &Item, tag: Tag| {
+            item.get(tag).and_then(|element| element.items()?.first().cloned()).expect("a sequence of an item")
+        };
+        let text = |item: &Item, tag: Tag| item.get(tag).expect("an element").to_str().expect("text").trim().to_owned();
+        let items = uncertainty(Some(3.214_f32), codes::MICROMETRE);
+        let said = items.iter().map(|item| {
+            let value = first(item, tags::MEASURED_VALUE_SEQUENCE);
+            [
+                text(item, tags::RELATIONSHIP_TYPE),
+                text(&first(item, tags::CONCEPT_NAME_CODE_SEQUENCE), tags::CODE_VALUE),
+                text(&value, tags::NUMERIC_VALUE),
+                text(&first(&value, tags::MEASUREMENT_UNITS_CODE_SEQUENCE), tags::CODE_VALUE),
+            ]
+        });
+        let of = |code: &str| ["HAS PROPERTIES", code, "3.21", "um"].map(str::to_owned);
+        assert!(said.eq([of("371886008"), of("371885007")]));
+        assert!(uncertainty(None::<f32>, codes::MICROMETRE).is_empty());
+        let volume = uncertainty(Some(0.012_34), codes::CUBIC_MILLIMETRE);
+        assert_eq!(text(&first(&volume[0], tags::MEASURED_VALUE_SEQUENCE), tags::NUMERIC_VALUE), "0.0123");
+    }
+}

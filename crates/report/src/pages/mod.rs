@@ -14,6 +14,8 @@ mod map_sheet;
 mod trend_page;
 mod volume_page;
 
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 use image::RgbImage;
 use octrls_core::{scan::Eye, segment::SegmentedBScan};
 
@@ -39,6 +41,8 @@ use crate::{
 /// The content of the report.
 pub(super) struct Report<'a> {
     pub(super) record: &'a ResultRecord<'a>,
+    /// The patient's name; `None` leaves a line to write it on.
+    pub(super) patient: Option<&'a str>,
     /// The B-scan shown on the first page.
     pub(super) shown: &'a SegmentedBScan,
     /// Further B-scans of a volume with their lines.
@@ -56,6 +60,10 @@ pub(super) struct RenderedReport {
     pub(super) content_sha256: String,
 }
 
+/// Baseline of name, scan, eye and date; left edge and width of the name.
+const HEAD_Y: f32 = 36.0;
+const NAME_X: f32 = MARGIN + 28.0;
+const NAME_WIDTH: f32 = 190.0;
 /// Baseline of the time of creation.
 const CREATION_TIME_Y: f32 = 58.0;
 
@@ -122,7 +130,43 @@ impl Report<'_> {
             let note = format!("Research use only, not a medical device. OCT-RLS {}", self.record.octrls);
             page.text(MARGIN, y, Style::of(8.0).quiet(), Align::Left, &note);
             page.text(RIGHT, y, Style::of(8.0).quiet(), Align::Right, &format!("page {} of {count}", i + 1));
-            page.text(RIGHT, 36.0, Style::of(8.0).quiet(), Align::Right, &scan);
+            page.text(RIGHT, HEAD_Y, Style::of(8.0).quiet(), Align::Right, &scan);
+            page.text(MARGIN, HEAD_Y, Style::of(8.0).quiet(), Align::Left, "Name");
+            match self.patient {
+                Some(name) => {
+                    page.text(NAME_X, HEAD_Y, Style::of(8.0), Align::Left, &shortened(name, Style::of(8.0), NAME_WIDTH))
+                }
+                None => page.rule((NAME_X, HEAD_Y + 2.0), (NAME_X + NAME_WIDTH, HEAD_Y + 2.0)),
+            }
         }
+    }
+}
+
+/// The patient's name in a DICOM scan, family name first; `None` if it states none.
+pub(super) fn patient_name(subject: &InMemDicomObject) -> Option<String> {
+    let stated = subject.get(tags::PATIENT_NAME)?.to_str().ok()?;
+    // Names in other scripts follow the first group.
+    let group = stated.split('=').map(str::trim).find(|group| !group.is_empty())?;
+    let parts: Vec<&str> = group.split('^').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let (family, given) = parts.split_first()?;
+    Some(if given.is_empty() { (*family).to_owned() } else { format!("{family}, {}", given.join(" ")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::{DataElement, VR};
+
+    use super::*;
+
+    #[test]
+    fn names_are_written_with_the_family_name_first() {
+        let name = |text: &str| {
+            let subject = InMemDicomObject::from_element_iter([DataElement::new(tags::PATIENT_NAME, VR::PN, text)]);
+            patient_name(&subject)
+        };
+        assert_eq!(name("M\u{fc}ller^J\u{fc}rgen^^Dr.").as_deref(), Some("M\u{fc}ller, J\u{fc}rgen Dr."));
+        assert_eq!(name("Yamada^Tarou=\u{5c71}\u{7530}^\u{592a}\u{90ce}").as_deref(), Some("Yamada, Tarou"));
+        assert_eq!(name("=\u{5c71}\u{7530}").as_deref(), Some("\u{5c71}\u{7530}"));
+        assert_eq!((name("^"), patient_name(&InMemDicomObject::new_empty())), (None, None));
     }
 }
