@@ -134,7 +134,8 @@ impl Report<'_> {
             page.text(MARGIN, HEAD_Y, Style::of(8.0).quiet(), Align::Left, "Name");
             match self.patient {
                 Some(name) => {
-                    page.text(NAME_X, HEAD_Y, Style::of(8.0), Align::Left, &shortened(name, Style::of(8.0), NAME_WIDTH))
+                    let name = shortened(name, Style::of(8.0), NAME_WIDTH);
+                    page.text(NAME_X, HEAD_Y, Style::of(8.0), Align::Left, &name);
                 }
                 None => page.rule((NAME_X, HEAD_Y + 2.0), (NAME_X + NAME_WIDTH, HEAD_Y + 2.0)),
             }
