@@ -98,9 +98,10 @@ pub(crate) fn difference_map(follow_up: &FollowUp, eye: Option<Eye>) -> Option<R
         let um = scale.top_um * (1.0 - 2.0 * (y as f32 + 0.5) / side as f32);
         canvas::fill(&mut image, left + side + 8, top + y, BAR, 1, scale.colour(um));
     }
-    for (share, um) in [(0.0, scale.top_um), (0.5, 0.0), (1.0, -scale.top_um)] {
+    let ends = [scale.top_um, -scale.top_um].map(|um| format!("{um:+.0}"));
+    for (share, text) in [(0.0, ends[0].as_str()), (0.5, "0"), (1.0, &ends[1])] {
         let y = top + (share * (side - 16) as f32) as u32;
-        canvas::text(&mut image, left + side + 12 + BAR, y, 2, FAINT_TEXT, &format!("{um:+.0}"));
+        canvas::text(&mut image, left + side + 12 + BAR, y, 2, FAINT_TEXT, text);
     }
     let day = |moment: &str| moment.split('T').next().unwrap_or_default().to_owned();
     let dates = format!("{} minus {}", day(&follow_up.acquired), day(&follow_up.previous.acquired));

@@ -21,8 +21,8 @@ const MAX_TRENDS: usize = 5;
 const DATE_WIDTH: f32 = 52.0;
 /// Side of a cell of the difference map in points.
 const CELL: f32 = 9.0;
-/// Colour where a visit has no thickness.
-const UNKNOWN: [u8; 3] = [196, 196, 196];
+/// Sign where a visit has no thickness.
+const UNKNOWN: &str = "\u{b7}";
 
 /// Draws the page; `None` without a trend and a map.
 pub(super) fn trend_page(follow_up: &FollowUp, eye: Option<Eye>) -> Option<Page> {
@@ -101,8 +101,13 @@ fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<E
         for (column, cell) in cells.iter().enumerate() {
             let (x, y) = (left + CELL * column as f32, top + CELL * row as f32);
             // A little larger, so that no gaps show between cells.
-            page.fill((x, y), (CELL + 0.2, CELL + 0.2), cell.map_or(UNKNOWN, |um| scale.colour(um)));
-            let sign = cell.map_or("", |um| scale.sign(um));
+            let sign = match cell {
+                Some(um) => {
+                    page.fill((x, y), (CELL + 0.2, CELL + 0.2), scale.colour(*um));
+                    scale.sign(*um)
+                }
+                None => UNKNOWN,
+            };
             if !sign.is_empty() {
                 page.text(x + 0.5 * CELL, y + 0.75 * CELL, Style::of(7.0), Align::Centre, sign);
             }
@@ -122,13 +127,7 @@ fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<E
         page.fill((x, top + height * step as f32), (10.0, height + 0.2), scale.colour(um));
     }
     for (share, um) in [(0.0, scale.top_um), (0.5, 0.0), (1.0, -scale.top_um)] {
-        page.text(
-            x + 14.0,
-            top + share * side + 6.0 * (1.0 - share),
-            Style::of(8.0),
-            Align::Left,
-            &format!("{um:+.0}"),
-        );
+        page.text(x + 14.0, top + share * side + 6.0 * (1.0 - share), Style::of(8.0), Align::Left, &change(um));
     }
     let beyond = match scale.within_um {
         Some(um) => format!("+ and -: more than {um:.1} \u{b5}m, the largest repeatability of a subfield."),
@@ -138,7 +137,7 @@ fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<E
         beyond,
         "Cells of 0.25 mm about the fovea, by which".to_owned(),
         "the visits are registered; a turned head is".to_owned(),
-        "not corrected. Grey: not known.".to_owned(),
+        "not corrected. Dots: not known.".to_owned(),
     ];
     let small = Style::of(8.0).quiet();
     let mut y = top + 8.0;
@@ -146,4 +145,9 @@ fn draw_map(page: &mut Page, follow_up: &FollowUp, map: &FoveaMap, eye: Option<E
         page.text(x + 50.0, y, small, Align::Left, &line);
         y += LINE - 2.0;
     }
+}
+
+/// A change at the end or the middle of a scale.
+fn change(um: f32) -> String {
+    if um == 0.0 { "0".to_owned() } else { format!("{um:+.0}") }
 }
