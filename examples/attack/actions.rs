@@ -12,6 +12,7 @@ use std::{
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use walkdir::WalkDir;
 
 use crate::{peers::annoy, world::World};
 
@@ -246,14 +247,14 @@ impl World {
     /// The disk of the results is pulled, and comes back.
     fn pull(&mut self, rng: &mut ChaCha8Rng) -> String {
         let Some(disk) = &self.disk else { return "no disk to pull".to_owned() };
-        if !disk.pull() {
+        // A watcher that starts without the disk cannot know that it is missing.
+        if !self.watcher.has_started() || !disk.pull() {
             return "cannot pull the disk".to_owned();
         }
         thread::sleep(Duration::from_millis(rng.random_range(0..4000)));
-        let below = fs::read_dir(disk.path()).into_iter().flatten().count();
-        if below > 0 {
-            self.watcher.faults.push(format!("{below} entries were written where the disk is mounted"));
-        }
+        let below = WalkDir::new(disk.path()).min_depth(1).into_iter().filter_map(Result::ok);
+        let faults = below.map(|entry| format!("{} was written where the disk is mounted", shown(entry.path())));
+        self.watcher.faults.extend(faults);
         disk.push();
         "pull the disk".to_owned()
     }

@@ -24,6 +24,8 @@ pub(crate) struct Watcher {
     pub(crate) node: SocketAddr,
     pub(crate) metrics: SocketAddr,
     process: Option<Child>,
+    /// How often earlier processes said that they had started.
+    started_before: usize,
     /// What went wrong with the process itself.
     pub(crate) faults: Vec<String>,
 }
@@ -35,7 +37,17 @@ fn free_address() -> SocketAddr {
 impl Watcher {
     pub(crate) fn new(program: &Path, roots: Vec<PathBuf>, out: PathBuf, lines: PathBuf) -> Self {
         let (node, metrics) = (free_address(), free_address());
-        Self { program: program.to_owned(), roots, out, lines, node, metrics, process: None, faults: Vec::new() }
+        Self {
+            program: program.to_owned(),
+            roots,
+            out,
+            lines,
+            node,
+            metrics,
+            process: None,
+            started_before: 0,
+            faults: Vec::new(),
+        }
     }
 
     fn command(&self) -> Command {
@@ -65,6 +77,7 @@ impl Watcher {
         if self.is_running() {
             return;
         }
+        self.started_before = self.count_of_starts();
         let mut command = self.command();
         command.args(["--receive", &self.node.to_string(), "--metrics", &self.metrics.to_string()]);
         self.process = Some(command.spawn().expect("the program"));
@@ -72,6 +85,16 @@ impl Watcher {
 
     fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
+    }
+
+    fn count_of_starts(&self) -> usize {
+        let lines = fs::read(&self.lines).unwrap_or_default();
+        String::from_utf8_lossy(&lines).lines().filter(|line| line.contains(" started root=")).count()
+    }
+
+    /// Whether the present process has its folders open.
+    pub(crate) fn has_started(&self) -> bool {
+        self.process.is_some() && self.count_of_starts() > self.started_before
     }
 
     pub(crate) fn kill(&mut self) {
