@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::OutputError;
 use octrls_fs::confined::{self, Base, DirHandle, FolderId};
 use octrls_fs::durable::sync_folder;
+use octrls_fs::within::Within;
 
 /// File that marks a folder as written by octrls; written last.
 pub const RESULT_FILE: &str = "result.json";
@@ -269,14 +270,10 @@ pub fn holds_results(folder: &Path) -> bool {
     if fs::symlink_metadata(folder.join(STATE_FOLDER)).is_ok_and(|found| found.is_dir()) {
         return true;
     }
-    let record = folder.join(RESULT_FILE);
-    // To open a pipe of that name would block.
-    if !fs::symlink_metadata(&record).is_ok_and(|found| found.is_file()) {
-        return false;
-    }
+    // Whoever can write to a watched folder may plant a link or a pipe there.
+    let Ok(Some(record)) = Within::folder(folder).open_companion(&folder.join(RESULT_FILE)) else { return false };
     let mut start = Vec::new();
-    let read = File::open(record).and_then(|file| file.take(START).read_to_end(&mut start));
-    read.is_ok() && start.windows(SCHEMAS.len()).any(|window| window == SCHEMAS)
+    record.take(START).read_to_end(&mut start).is_ok() && start.windows(SCHEMAS.len()).any(|window| window == SCHEMAS)
 }
 
 /// Whether `target` is a real folder, not a link, with octrls results.
@@ -415,10 +412,16 @@ mod tests {
         ] {
             fs::write(at(folder).join(RESULT_FILE), text).expect("write");
         }
+        for folder in ["linked", "pipe"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        std::os::unix::fs::symlink(at("result").join(RESULT_FILE), at("linked").join(RESULT_FILE)).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe").join(RESULT_FILE)).status().unwrap();
+        assert!(pipe.success());
         let ours = |name: &str| holds_results(&at(name));
         assert_eq!(
-            ["out", "result", "series", "theirs", "empty", "none"].map(ours),
-            [true, true, true, false, false, false]
+            ["out", "result", "series", "theirs", "empty", "none", "linked", "pipe"].map(ours),
+            [true, true, true, false, false, false, false, false]
         );
     }
 

@@ -11,7 +11,15 @@ mod power;
 mod soak;
 mod torture;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command},
+    sync::mpsc::{Receiver, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
 use crate::{
     dicom_results::scan as tomography,
@@ -28,6 +36,49 @@ fn watcher(root: &Path, out: &Path, stable: &str, more: &[&str]) -> Command {
         .arg(out)
         .arg(root);
     command
+}
+
+/// What a watcher prints, read as it comes, so that it never waits for its reader.
+struct Printed {
+    lines: Receiver<String>,
+    reader: JoinHandle<()>,
+}
+
+impl Printed {
+    /// Of a process whose standard output is a pipe.
+    fn by(child: &mut Child) -> Self {
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let reader = thread::spawn(move || {
+            for line in output.map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { lines, reader }
+    }
+
+    /// Waits for a line with `word`, at most for `patience` or to the end of the process; returns the lines up to it.
+    fn until(&self, word: &str, patience: Duration) -> Vec<String> {
+        let (start, mut lines) = (Instant::now(), Vec::new());
+        while let Ok(line) = self.lines.recv_timeout(patience.saturating_sub(start.elapsed())) {
+            let is_last = line.contains(word);
+            lines.push(line);
+            if is_last {
+                break;
+            }
+        }
+        lines
+    }
+
+    /// The lines that have come since.
+    fn rest(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
+    /// Waits for the end of a process that was killed.
+    fn end(self) {
+        self.reader.join().unwrap();
+    }
 }
 
 /// The ledger entry of each scan.

@@ -5,10 +5,8 @@ use crate::support::missing;
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::mpsc::channel,
     thread,
     time::Duration,
 };
@@ -17,11 +15,15 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::endurance::{
+    Printed,
     arrivals::{files_of, name_of},
     listed, setting,
     support::result,
     watcher,
 };
+
+/// Timeout for tests that hang; far longer than any step takes.
+const PATIENCE: Duration = Duration::from_mins(20);
 
 /// Scans that arrive between two cuts.
 const SCANS_PER_CUT: u64 = 4;
@@ -65,28 +67,28 @@ fn watch(root: &Path, out: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Works until the power cut; returns the scans reported as done, with their results.
-fn work_until_power_cut(root: &Path, out: &Path, life: Duration, copy: impl FnOnce()) -> BTreeMap<String, Contents> {
+/// Works until the power cut, which comes after `life`: counted from the start, or from the first scan that is done.
+/// Returns the scans reported as done, with their results.
+fn work_until_power_cut(
+    (root, out): (&Path, &Path),
+    (after_first, life): (bool, Duration),
+    copy: impl FnOnce(),
+) -> BTreeMap<String, Contents> {
     let mut child = watch(root, out, &[]).spawn().unwrap();
-    let (sender, done) = channel();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let reader = thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            if let Some((_, rest)) = line.split_once(" done ") {
-                let _ = sender.send(rest.split_whitespace().next().unwrap().to_owned());
-            }
-        }
-    });
+    let printed = Printed::by(&mut child);
+    let mut lines = printed.until(if after_first { " done " } else { " started " }, PATIENCE);
     thread::sleep(life);
     signal("-STOP", child.id());
     // Reports made so far are in the pipe; the reader needs a moment to receive them.
     thread::sleep(Duration::from_millis(100));
-    let reported: Vec<String> = done.try_iter().collect();
+    lines.extend(printed.rest());
+    let done = lines.iter().filter_map(|line| line.split_once(" done ")?.1.split_whitespace().next());
+    let reported: Vec<String> = done.map(str::to_owned).collect();
     copy();
     let results = reported.into_iter().map(|name| (name.clone(), contents(&out.join(name)))).collect();
     child.kill().unwrap();
     child.wait().unwrap();
-    reader.join().unwrap();
+    printed.end();
     results
 }
 
@@ -127,8 +129,8 @@ fn results_survive_power_cuts() {
             scans += 1;
         }
         let (out, after) = (disk.0.join("out"), dir.path().join(format!("image-{cut}")));
-        let life = Duration::from_millis(rng.random_range(300..1500));
-        let done = work_until_power_cut(&root, &out, life, || _ = fs::copy(&image, &after).unwrap());
+        let life = (rng.random_bool(0.5), Duration::from_millis(rng.random_range(0..1500)));
+        let done = work_until_power_cut((&root, &out), life, || _ = fs::copy(&image, &after).unwrap());
         drop(disk);
         fs::remove_file(&image).unwrap();
         image = after;

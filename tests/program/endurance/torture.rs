@@ -20,6 +20,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::endurance::{
+    Printed,
     arrivals::{digest_of, files_of, name_of},
     listed, setting,
     support::result,
@@ -56,7 +57,7 @@ fn arrive(path: &Path, bytes: &[u8], rng: &mut ChaCha8Rng) {
 fn start(root: &Path, out: &Path, more: &[&str]) -> Child {
     // A kill counts as an attempt, since it looks like a scan that crashes the program.
     let mut command = watcher(root, out, "0.5", &["--attempts", "100", "--min-free", "0"]);
-    command.args(more).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+    command.args(more).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -91,14 +92,21 @@ fn repeated_kills_leave_one_complete_result_for_each_scan() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for _ in 0..kills {
         let mut child = start(&root, &out, &[]);
-        // The range covers the time from before the ledger is opened to the middle of the third scan.
+        let printed = Printed::by(&mut child);
+        // Some are killed before the ledger is open, most while they work. A busy machine starts slowly.
+        if rng.random_bool(0.75) {
+            printed.until(" started ", PATIENCE);
+        }
         thread::sleep(Duration::from_millis(rng.random_range(20..2200)));
         child.kill().unwrap();
         child.wait().unwrap();
+        printed.end();
     }
     writer.join().unwrap();
     let before = files_below(&out).iter().filter(|path| path.ends_with("result.json")).count();
-    let status = start(&root, &out, &["--once"]).wait().unwrap();
+    let mut last = start(&root, &out, &["--once"]);
+    Printed::by(&mut last).end();
+    let status = last.wait().unwrap();
     assert!(status.success() && begun.elapsed() < PATIENCE);
 
     let mut contents = BTreeMap::new();
