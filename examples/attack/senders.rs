@@ -117,6 +117,8 @@ impl World {
     fn received(&mut self, number: u64) -> Vec<String> {
         let uid = format!("{}{number}", prefix());
         let entries = fs::read_dir(&self.roots[0]).into_iter().flatten().filter_map(Result::ok);
+        // The node writes to hidden files first.
+        let entries = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
         let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         let of_instance =
             |path: &&PathBuf| path.is_file() && Meta::of_file(path).is_ok_and(|meta| meta.instance == uid);
