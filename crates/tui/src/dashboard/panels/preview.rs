@@ -33,6 +33,8 @@ use crate::{
 
 /// Rows from which the findings of a B-scan and of its scan may fill two lines each.
 const TALL: u16 = 12;
+/// Cells of a name that can be read.
+const MIN_NAME: usize = 10;
 /// Rows below which there is room for one line only.
 const LOW: u16 = 8;
 
@@ -84,18 +86,21 @@ fn title(ctx: &RenderContext, images: &ImageCache, width: usize) -> PanelTitle {
                 1 => String::new(),
                 times => format!("×{times} · "),
             };
-            match ctx.view.correction {
-                Some(_) => format!("{magnified}correct lines · {crop}"),
-                None => format!("{magnified}{verdict}conf. {:.2} · {crop} · {lines}", measurements.confidence),
-            }
+            let first = match ctx.view.correction {
+                Some(_) => format!("{magnified}correct lines"),
+                None => format!("{magnified}{verdict}conf. {:.2}", measurements.confidence),
+            };
+            let longer = format!("{first} · {crop}");
+            let longest = if ctx.view.correction.is_some() { longer.clone() } else { format!("{longer} · {lines}") };
+            vec![longest, longer, first]
         }
-        _ => String::new(),
+        _ => Vec::new(),
     };
-    // Shorten the name to make room for the options, but keep it readable.
+    // Shorten the name to make room for the options, but keep it readable; then leave out the least important ones.
     let fixed = words.iter().map(|w| text::width(w) + 1).sum::<usize>() + 18;
-    let with_options = width.saturating_sub(fixed + text::width(&options));
-    let (room, right) =
-        if with_options >= 10 { (with_options, options) } else { (width.saturating_sub(fixed), String::new()) };
+    let room_beside = |options: &String| width.saturating_sub(fixed + text::width(options));
+    let right = options.into_iter().find(|options| room_beside(options) >= MIN_NAME).unwrap_or_default();
+    let room = room_beside(&right);
     words.insert(words.len().min(1), text::shorten_path(&scan.name, room));
     PanelTitle { left: words.join(" "), right }
 }
