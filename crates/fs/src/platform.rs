@@ -11,6 +11,7 @@ use std::{
         fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
@@ -300,14 +301,16 @@ pub fn is_out_of_resources(error: &io::Error) -> bool {
     false
 }
 
-/// Whether the other side of `input`, a terminal or a pipe, is closed.
+/// Whether the other side of `input`, a terminal or a pipe, is closed. Waits up to `patience` for input or the end.
 ///
 /// # Errors
 /// Those of the operating system.
-pub fn is_hung_up(input: &impl AsFd) -> io::Result<bool> {
+pub fn is_hung_up(input: &impl AsFd, patience: Duration) -> io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(input, PollFlags::IN)];
-    match poll(&mut polled, Some(&Timespec::default())) {
+    let patience =
+        Timespec { tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: patience.subsec_nanos().into() };
+    match poll(&mut polled, Some(&patience)) {
         Ok(_) => Ok(polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)),
         Err(rustix::io::Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
@@ -397,9 +400,9 @@ mod tests {
     #[test]
     fn a_pipe_hangs_up_with_its_writer() {
         let (reader, writer) = io::pipe().unwrap();
-        assert!(!is_hung_up(&reader).unwrap());
+        assert!(!is_hung_up(&reader, Duration::ZERO).unwrap());
         drop(writer);
-        assert!(is_hung_up(&reader).unwrap());
+        assert!(is_hung_up(&reader, Duration::ZERO).unwrap());
     }
 
     #[test]

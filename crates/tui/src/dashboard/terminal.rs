@@ -239,13 +239,17 @@ impl KeyReader {
     }
 }
 
-/// The next event within [`POLL_INTERVAL`]. An error if standard input is the terminal and the terminal is gone, where
-/// crossterm would read for ever.
+/// The next event within [`POLL_INTERVAL`]. An error if standard input is the terminal and the terminal is gone:
+/// crossterm would read for ever. So it gets no time to wait in, in which the terminal could go.
 fn next_event(from_stdin: bool) -> io::Result<Option<Event>> {
-    if from_stdin && is_hung_up(&stdin())? {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    let mut patience = POLL_INTERVAL;
+    if from_stdin {
+        if is_hung_up(&stdin(), POLL_INTERVAL)? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        patience = Duration::ZERO;
     }
-    event::poll(POLL_INTERVAL)?.then(event::read).transpose()
+    event::poll(patience)?.then(event::read).transpose()
 }
 
 impl Drop for KeyReader {
@@ -254,7 +258,11 @@ impl Drop for KeyReader {
         self.signals.close();
         // A full channel would block the thread.
         while self.input.try_recv().is_ok() {}
-        if let Some(thread) = self.thread.take() {
+        // With the terminal gone, the thread may be held in a read that never ends.
+        let is_gone = is_hung_up(&stdin(), Duration::ZERO).unwrap_or(true);
+        if let Some(thread) = self.thread.take()
+            && !is_gone
+        {
             let _ = thread.join();
         }
     }
