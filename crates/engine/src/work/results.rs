@@ -13,6 +13,7 @@ use std::{
 
 use octrls_core::ErrorCode;
 use octrls_fs::confined::FolderId;
+use octrls_fs::platform::is_out_of_resources;
 use octrls_report::{DiscardedFolder, OutputError, Staging};
 
 use super::content::Content;
@@ -41,9 +42,13 @@ impl ResultFolders {
         Self { out: out.to_owned(), id, staging, ledger: Arc::clone(ledger), events: events.clone() }
     }
 
-    /// Whether the output folder is still the one of the start. It is not if its disk is unmounted.
+    /// Whether the output folder is still the one of the start. It is not if its disk is unmounted. Without file
+    /// descriptors nobody can tell; then it is.
     pub(crate) fn is_present(&self) -> bool {
-        self.id.is_none_or(|id| FolderId::of(&self.out).is_ok_and(|now| now == id))
+        self.id.is_none_or(|id| match FolderId::of(&self.out) {
+            Ok(now) => now == id,
+            Err(error) => is_out_of_resources(&error),
+        })
     }
 
     /// Records that the folder of the scan at `path` is about to get results of `content`: any other content that has its results
